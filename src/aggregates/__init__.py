@@ -1,0 +1,1 @@
+"""What may happen: events, state and decisions. Pure: no I/O, no clock, no random ids."""
