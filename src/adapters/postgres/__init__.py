@@ -1,0 +1,1 @@
+"""PostgreSQL: the server in a data folder, connections, migrations, and errors said to people."""

@@ -1,0 +1,111 @@
+"""Which database we talk to, and how connections are made."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import ConnectionPool
+
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.errors import ConnectionFailed, DataFolderUnusable, WrongPostgresVersion, explained
+
+Role = Literal["arrears_app", "arrears_sealer", "arrears_reader"]
+
+URL_VARIABLE = "ARREARS_DATABASE_URL"
+DATA_VARIABLE = "ARREARS_DATA"
+OLDEST_SERVER = 16
+
+
+class Database:
+    """A PostgreSQL database: where it is, and connections to it in a role.
+
+    Without a role a connection has all the rights of the user in the DSN; services take a role, which holds the
+    grants that keep the log append-only.
+    """
+
+    def __init__(self, dsn: str, *, embedded: EmbeddedPostgres | None = None) -> None:
+        self.dsn = dsn
+        self._embedded = embedded
+        self._pools: list[ConnectionPool] = []
+
+    @explained()
+    def connect(self, role: Role | None = None, *, autocommit: bool = False) -> psycopg.Connection:
+        """A new connection. Raises a `DatabaseProblem` when the server cannot be reached or the role is missing."""
+        return psycopg.connect(self.conninfo(role), autocommit=autocommit)
+
+    def pool(
+        self, role: Role | None = None, *, min_size: int = 1, max_size: int = 8, autocommit: bool = False
+    ) -> ConnectionPool:
+        """An open pool, closed with the database at the latest. Broken connections are noticed when handed out."""
+        pool = ConnectionPool(
+            self.conninfo(role),
+            min_size=min_size,
+            max_size=max_size,
+            kwargs={"autocommit": autocommit},
+            check=ConnectionPool.check_connection,
+            open=True,
+        )
+        self._pools.append(pool)
+        return pool
+
+    def conninfo(self, role: Role | None = None) -> str:
+        """What psycopg connects with; the role is taken by the server before the first statement."""
+        given = conninfo_to_dict(self.dsn)
+        options = [str(given["options"])] if given.get("options") else []
+        if role:
+            options.append(f"-c role={role}")
+        return make_conninfo(
+            self.dsn,
+            application_name=given.get("application_name") or role or "arrears",
+            options=" ".join(options) or None,
+        )
+
+    def close(self) -> None:
+        """Close the pools, and stop the embedded server if nobody else uses it."""
+        while self._pools:
+            self._pools.pop().close()
+        if self._embedded is not None:
+            self._embedded.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def open_database(
+    data_dir: Path | None = None, env: Mapping[str, str] = os.environ, *, reading: bool = False
+) -> Database:
+    """The database of this installation.
+
+    `ARREARS_DATABASE_URL` names a server and wins; else PostgreSQL runs in `data_dir` or `ARREARS_DATA`.
+    `reading=True` joins a data folder that another process owns instead of being refused with `DataFolderInUse`.
+    """
+    if url := env.get(URL_VARIABLE):
+        return _server(url)
+    folder = data_dir or (Path(env[DATA_VARIABLE]) if env.get(DATA_VARIABLE) else None)
+    if folder is None:
+        raise DataFolderUnusable(
+            "No database was named",
+            hint=f"Give a data folder (--data DIR or {DATA_VARIABLE}) or a server ({URL_VARIABLE}).",
+        )
+    embedded = EmbeddedPostgres.attach(folder) if reading else EmbeddedPostgres(folder)
+    embedded.start()
+    return Database(embedded.dsn, embedded=embedded)
+
+
+def _server(url: str) -> Database:
+    try:
+        database = Database(url)
+        with database.connect() as connection:
+            version = connection.info.server_version // 10_000
+    except psycopg.ProgrammingError as error:
+        raise ConnectionFailed(f"{URL_VARIABLE} is not a PostgreSQL address: {error}") from error
+    if version < OLDEST_SERVER:
+        raise WrongPostgresVersion(f"The server runs PostgreSQL {version}; Arrears needs {OLDEST_SERVER} or newer")
+    return database

@@ -1,0 +1,132 @@
+"""What can go wrong with the database, said to people."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors as pg
+
+
+class DatabaseProblem(Exception):
+    """Something about the database that a person has to know. `message` says what is wrong, `hint` what to do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class DataFolderInUse(DatabaseProblem):
+    """Another live process owns the data folder. `pid` is None where the owner could not be read."""
+
+    def __init__(self, message: str, *, pid: int | None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.pid = pid
+
+
+class DataFolderUnusable(DatabaseProblem):
+    """The data folder cannot be read or written by this process, or the platform cannot run PostgreSQL in it."""
+
+
+class WrongPostgresVersion(DatabaseProblem):
+    """The cluster in the data folder, or the server, is of a version this Arrears does not work with."""
+
+
+class DiskFull(DatabaseProblem):
+    """No space is left where the database writes."""
+
+
+class ServerDidNotStart(DatabaseProblem):
+    """PostgreSQL could not be started; the message carries the end of its log."""
+
+
+class ConnectionFailed(DatabaseProblem):
+    """The server could not be reached, or would not let us in."""
+
+
+class ConnectionLost(DatabaseProblem):
+    """The connection ended in the middle. What was not confirmed may or may not have been stored."""
+
+
+class SchemaNotCurrent(DatabaseProblem):
+    """The database was not migrated, or not far enough, for this Arrears."""
+
+
+class SchemaTooNew(DatabaseProblem):
+    """The database was migrated by a newer Arrears."""
+
+
+class MigrationChanged(DatabaseProblem):
+    """A migration that was applied reads differently today, or is missing."""
+
+
+class UnknownPostgresRole(DatabaseProblem):
+    """The role asked for does not exist, or may not be taken by this user."""
+
+
+MIGRATE_HINT = "Run: arrears migrate"
+DISK_HINT = "Free some space, then try again. Nothing half-done was kept."
+
+_LOST = (pg.AdminShutdown, pg.CrashShutdown, pg.IdleSessionTimeout, pg.IdleInTransactionSessionTimeout)
+_NOT_MIGRATED = (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg.InvalidSchemaName)
+
+
+def in_plain_words(error: psycopg.Error | OSError) -> DatabaseProblem | None:
+    """The problem behind a driver's error, or None where it is not one that a person can do something about."""
+    if isinstance(error, OSError):
+        return DiskFull(f"The disk is full: {error}", hint=DISK_HINT) if error.errno in _NO_SPACE else None
+    said = _first_line(error)
+    match error:
+        case pg.DiskFull():
+            return DiskFull(f"The database has no space left: {said}", hint=DISK_HINT)
+        case pg.TooManyConnections():
+            return ConnectionFailed(f"The server takes no more connections: {said}")
+        case pg.InvalidPassword() | pg.InvalidAuthorizationSpecification() | pg.InvalidCatalogName():
+            return ConnectionFailed(f"The server refused the connection: {said}", hint=_URL_HINT)
+        case pg.CannotConnectNow():
+            return ConnectionFailed(f"The server is starting or stopping: {said}", hint="Try again in a moment.")
+        case _ if isinstance(error, _LOST):
+            return ConnectionLost(f"The server ended the connection: {said}", hint=_LOST_HINT)
+        case _ if isinstance(error, _NOT_MIGRATED):
+            return SchemaNotCurrent(f"The database is not what this Arrears expects: {said}", hint=MIGRATE_HINT)
+        case psycopg.OperationalError() if error.sqlstate is None or error.sqlstate.startswith("08"):
+            return _without_answer(said)
+        case _:
+            return None
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn a driver's error into the `DatabaseProblem` behind it; anything else passes. Also a decorator."""
+    try:
+        yield
+    except (psycopg.Error, OSError) as error:
+        problem = in_plain_words(error)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_URL_HINT = "Look at ARREARS_DATABASE_URL."
+_LOST_HINT = "What was confirmed is safe. Try again; commands that were stored are not stored twice."
+
+
+def _without_answer(said: str) -> DatabaseProblem:
+    """libpq's own errors have no SQLSTATE and several wordings; only the role and the first contact stand out."""
+    if "role" in said and ("does not exist" in said or "permission denied" in said):
+        return UnknownPostgresRole(f"The database has no such role for us: {said}", hint=MIGRATE_HINT)
+    if "No space left on device" in said:
+        return DiskFull(f"The database has no space left: {said}", hint=DISK_HINT)
+    if any(words in said for words in ("connection failed", "connection is bad", "could not translate", "timeout")):
+        return ConnectionFailed(f"The database cannot be reached: {said}", hint=_URL_HINT)
+    return ConnectionLost(f"The connection to the database was lost: {said}", hint=_LOST_HINT)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
