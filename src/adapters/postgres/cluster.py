@@ -140,19 +140,18 @@ class Cluster:
             )
 
     def _clear_leftovers(self) -> None:
-        """After a crash: wait for orphaned backends, and drop a pid file whose number now belongs to a stranger.
+        """After a crash: wait for orphaned backends, then drop lock files that name a process.
 
-        PostgreSQL would refuse to start for as long as that stranger lives.
+        PostgreSQL takes any live process of that number for its own and would refuse to start: a stranger that got
+        the number since, or a killed server that nobody has reaped yet. We know better, because nothing works here.
         """
-        if not (self.folder / "postmaster.pid").exists():
-            return
         if not wait_until(lambda: not processes_in(self.folder), seconds=10):
             left = ", ".join(map(str, processes_in(self.folder)))
             raise ServerDidNotStart(f"Processes of an earlier server still work in {self.folder}: {left}")
-        old = read_postmaster(self.folder)
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)
-        if old:
+        if old := read_postmaster(self.folder):
             self._remove_socket_folder(old.socket_folder)
+        for name in ("postmaster.pid", _SOCKET_NAME, f"{_SOCKET_NAME}.lock"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def _prepare_user(self, folder: Path) -> None:
         self._user = service_user_for(self.folder)

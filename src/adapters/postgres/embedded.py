@@ -124,8 +124,8 @@ class EmbeddedPostgres:
                 pid=pid,
                 hint="Stop it first, or use another folder. Commands that only read may run beside it.",
             )
-        lock.write(f"{os.getpid()}\n")
         self._owner_lock = lock
+        lock.write(f"{os.getpid()}\n")
 
     def _start_or_join(self) -> None:
         """Only somebody alone with the folder may start a server; one who is not alone must be able to join.

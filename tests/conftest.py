@@ -1,0 +1,95 @@
+"""One PostgreSQL server per test run, and a fresh migrated database per test."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from adapters.postgres.database import Database
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.migrations import migrate
+
+# Nothing a test stores has to survive a power cut.
+QUICK_AND_FORGETFUL = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+@dataclass(frozen=True)
+class TestServer:
+    """A server on which tests make and drop databases."""
+
+    __test__ = False
+    dsn: str
+
+    def create(self, *, template: str = "template1") -> str:
+        """A new database's name."""
+        name = f"arrears_test_{uuid4().hex[:16]}"
+        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        return name
+
+    def drop(self, name: str) -> None:
+        self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def dsn_of(self, name: str) -> str:
+        return make_conninfo(self.dsn, dbname=name)
+
+    def _run(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[TestServer]:
+    """The server of this run: ARREARS_TEST_DATABASE_URL, or an embedded one in a folder that is removed."""
+    if url := os.environ.get("ARREARS_TEST_DATABASE_URL"):
+        yield TestServer(url)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
+    try:
+        with EmbeddedPostgres(folder, settings=QUICK_AND_FORGETFUL) as embedded:
+            yield TestServer(embedded.dsn)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: TestServer) -> Iterator[str]:
+    """The name of a migrated database that others are copied from."""
+    name = postgres.create()
+    with Database(postgres.dsn_of(name)) as database:
+        migrate(database)
+    yield name
+    postgres.drop(name)
+
+
+@pytest.fixture
+def database(postgres: TestServer, migrated_template: str) -> Iterator[Database]:
+    """A freshly migrated database of this test's own."""
+    name = postgres.create(template=migrated_template)
+    with Database(postgres.dsn_of(name)) as fresh:
+        yield fresh
+    postgres.drop(name)
+
+
+@pytest.fixture
+def empty_database(postgres: TestServer) -> Iterator[Database]:
+    """A database nobody has migrated."""
+    name = postgres.create()
+    with Database(postgres.dsn_of(name)) as fresh:
+        yield fresh
+    postgres.drop(name)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A data folder with a short path, removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
