@@ -1,0 +1,531 @@
+"""A raw row to typed facts, or to every problem it has."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import NamedTuple, TypeVar
+from zoneinfo import available_timezones
+
+from adapters.billing.currencies import CURRENCIES
+from adapters.billing.facts import (
+    CreditFact,
+    CustomerFact,
+    Email,
+    Fact,
+    Information,
+    InvoiceFact,
+    PaymentFact,
+    Phone,
+    SubscriptionFact,
+)
+from adapters.billing.profile import Kind, column_key
+from adapters.billing.readers import RawRow, Table
+from adapters.billing.values import Cell, Dates, boolean, cell_text, readable, without_decimal
+from aggregates.account.values import CustomerKind
+from aggregates.contact import Channel, Consent, PhoneKind
+from aggregates.money import Money
+
+NUMBER_LIMIT = 100
+TEXT_LIMIT = 300
+LONG_TEXT_LIMIT = 1_000
+METHOD_LIMIT = 40
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*")
+_PHONE = re.compile(
+    r"\+?[0-9][0-9 ()./\-]{3,30}(?:\s*(?:x|ext\.?)\s*[0-9]{1,8})?|\([0-9][0-9 ()./\-]{3,30}", re.IGNORECASE
+)
+_NOT_CODE = re.compile(r"[^a-z0-9]+")
+_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
+
+_CONSENTS: Mapping[str, Consent] = {
+    **dict.fromkeys(("yes", "y", "true", "1", "x", "given", "opt-in"), Consent.GIVEN),
+    **dict.fromkeys(("no", "n", "false", "0", "refused", "opt-out"), Consent.REFUSED),
+    "unknown": Consent.UNKNOWN,
+}
+_PHONE_KINDS: Mapping[str, PhoneKind] = {
+    **{kind.value: kind for kind in PhoneKind},
+    "cell": PhoneKind.MOBILE,
+    "landline": PhoneKind.HOME,
+}
+T = TypeVar("T")
+
+_CUSTOMER_KINDS = {kind.value: kind for kind in CustomerKind}
+_CHANNELS = {channel.value: channel for channel in Channel}
+
+
+class RowProblem(NamedTuple):
+    """What is wrong with a row: where it starts, the file's column, what stands there, and what was expected."""
+
+    line: int
+    column: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}, column {self.column}" if self.column else f"line {self.line}"
+        return f"{where}: {self.value!r}; expected {self.expected}"
+
+
+class ParsedRow(NamedTuple):
+    """A row, and what it says: facts where nothing is wrong with it, else problems."""
+
+    row: RawRow
+    facts: tuple[Fact, ...]
+    problems: tuple[RowProblem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a field's cell comes from: a position (-1: nowhere), a default, and what stands for what."""
+
+    index: int
+    column: str
+    default: str | None
+    values: Mapping[str, str]
+
+
+class RowParser:
+    """Reads the rows of one table. Holds the row at hand, so it serves one reader at a time."""
+
+    def __init__(self, table: Table) -> None:
+        profile = table.profile
+        self._profile = profile
+        self._width = len(table.header)
+        self._positions = table.positions
+        self._dates = Dates(profile.dates, strip_decimal=profile.numbers == "strip-decimal")
+        self._numbers = profile.numbers_reader()
+        self._strip_decimal = profile.numbers == "strip-decimal"
+        self._decimal = profile.decimal
+        self._sources = {name: self._source(name) for name in profile.columns.keys() | profile.defaults.keys()}
+        self._phones = [
+            (
+                self._at(group.number),
+                self._at(group.type, group.default_type),
+                self._at(group.sms_consent, group.default_consent),
+                self._at(group.voice_consent, group.default_consent),
+            )
+            for group in profile.phones
+        ]
+        self._emails = [
+            (self._at(group.address), self._at(group.consent, group.default_consent)) for group in profile.emails
+        ]
+        self._subscriptions = [
+            tuple(self._at(c) for c in (group.number, group.service_type, group.started_on, group.initial_discount))
+            for group in profile.subscriptions
+        ]
+        self._information = [(name, self._at(column)) for name, column in profile.information.items()]
+        self._customer_information = [(name, self._at(c)) for name, c in profile.customer_information.items()]
+        self._says_customer = profile.says_customer
+        self._facts: Callable[[], tuple[Fact, ...]] = {
+            Kind.CUSTOMERS: self._customer_row,
+            Kind.INVOICES: self._invoice_row,
+            Kind.INVOICES_WITH_SETTLEMENT: self._invoice_row,
+            Kind.PAYMENTS: self._payment_row,
+            Kind.CREDITS: self._credit_row,
+        }[profile.kind]
+        self._row = RawRow(0, ())
+        self._problems: list[RowProblem] = []
+
+    def _source(self, name: str) -> _Source:
+        column = self._profile.columns.get(name, "")
+        values = {key.strip().casefold(): value for key, value in self._profile.values.get(name, {}).items()}
+        return _Source(
+            self._positions.get(column_key(column), -1) if column else -1,
+            column or name,
+            self._profile.defaults.get(name),
+            values,
+        )
+
+    def _at(self, column: str | None, default: str | None = None) -> _Source:
+        index = self._positions.get(column_key(column), -1) if column else -1
+        return _Source(index, column or "", default, {})
+
+    def parse(self, row: RawRow) -> ParsedRow:
+        """The row's facts, or all its problems."""
+        self._row = row
+        self._problems = problems = []
+        if row.broken:
+            problems.append(RowProblem(row.line, "", row.broken, "quotation marks in pairs, doubled inside a cell"))
+            return ParsedRow(row, (), tuple(problems))
+        cells = row.cells
+        if (len(cells) != self._width and any(cells[self._width :])) or len(cells) < self._width:
+            problems.append(RowProblem(row.line, "", f"{len(cells)} cells", f"{self._width} cells, as the header has"))
+            return ParsedRow(row, (), tuple(problems))
+        facts = self._facts()
+        return ParsedRow(row, (), tuple(problems)) if problems else ParsedRow(row, facts, ())
+
+    # --- rows ----------------------------------------------------------------------------------------
+
+    def _customer_row(self) -> tuple[Fact, ...]:
+        account = self._number("account_number", required=True)
+        office = self._text("office")
+        currency = self._currency()
+        customer = self._customer(account, office, currency, None, self._information)
+        return (customer, *self._subscribed(account, office, currency))
+
+    def _invoice_row(self) -> tuple[Fact, ...]:
+        account = self._number("account_number", required=True)
+        office = self._text("office")
+        number = self._number("invoice_number", required=True)
+        issued = self._date("issued_on", required=True)
+        due = self._date("due_on")
+        currency = self._currency(required=True)
+        amount = self._money("amount", currency, required=True)
+        charges = self._money("original_charges", currency)
+        settled = self._date("settled_on") if "settled_on" in self._sources else None
+        service_type = self._code("service_type")
+        subscription = self._number("subscription_number")
+        disputed = self._boolean("disputed")
+        information = self._informed(self._information)
+        customer: tuple[Fact, ...] = ()
+        if self._says_customer:
+            customer = (self._customer(account, office, currency, issued, self._customer_information),)
+        if self._subscriptions:
+            customer += self._subscribed(account, office, currency)
+        is_credit = amount is not None and amount.minor < 0
+        if amount is not None and amount.minor == 0:
+            self._refuse("amount", "an amount other than zero (negative for a credit note)")
+        if issued and due and due < issued and not is_credit:
+            self._refuse("due_on", f"a date on or after the issue date {issued}")
+        if issued and settled and settled < issued and not is_credit:
+            self._refuse("settled_on", f"a date on or after the issue date {issued}")
+        if amount and charges is not None and not is_credit and charges < amount:
+            self._refuse("original_charges", f"charges before discount, so at least the amount {amount}")
+        if self._problems or issued is None or amount is None:
+            return ()
+        if is_credit:
+            credit = CreditFact(
+                office=office,
+                account_number=account,
+                credit_number=number,
+                issued_on=issued,
+                amount=-amount,
+                information=information,
+            )
+            return (*customer, credit)
+        invoice = InvoiceFact(
+            office=office,
+            account_number=account,
+            invoice_number=number,
+            issued_on=issued,
+            amount=amount,
+            due_on=due,
+            original_charges=charges,
+            service_type=service_type,
+            subscription_number=subscription or None,
+            disputed=disputed,
+            information=information,
+        )
+        if settled is None:
+            return (*customer, invoice)
+        payment = PaymentFact(
+            office=office,
+            account_number=account,
+            received_on=settled,
+            amount=amount,
+            invoice_number=number,
+            settlement=True,
+        )
+        return (*customer, invoice, payment)
+
+    def _payment_row(self) -> tuple[Fact, ...]:
+        account = self._number("account_number", required=True)
+        office = self._text("office")
+        number = self._number("payment_number")
+        received = self._date("received_on", required=True)
+        amount = self._money("amount", self._currency(required=True), required=True)
+        method = self._text("method", METHOD_LIMIT)
+        invoice = self._number("invoice_number")
+        reference = self._text("reference", LONG_TEXT_LIMIT)
+        information = self._informed(self._information)
+        if amount is not None and amount.minor <= 0:
+            self._refuse("amount", "an amount above zero (money given back is a reversal, not a payment)")
+        if self._problems or received is None or amount is None:
+            return ()
+        payment = PaymentFact(
+            office=office,
+            account_number=account,
+            received_on=received,
+            amount=amount,
+            payment_number=number or None,
+            method=method,
+            invoice_number=invoice or None,
+            reference=reference,
+            information=information,
+        )
+        return (payment,)
+
+    def _credit_row(self) -> tuple[Fact, ...]:
+        account = self._number("account_number", required=True)
+        office = self._text("office")
+        number = self._number("credit_number", required=True)
+        issued = self._date("issued_on", required=True)
+        amount = self._money("amount", self._currency(required=True), required=True)
+        invoice = self._number("invoice_number")
+        information = self._informed(self._information)
+        if amount is not None and amount.minor == 0:
+            self._refuse("amount", "an amount other than zero (a credit's sign does not count)")
+        if self._problems or issued is None or amount is None:
+            return ()
+        credit = CreditFact(
+            office=office,
+            account_number=account,
+            credit_number=number,
+            issued_on=issued,
+            amount=amount if amount.minor > 0 else -amount,
+            invoice_number=invoice or None,
+            information=information,
+        )
+        return (credit,)
+
+    # --- the customer --------------------------------------------------------------------------------
+
+    def _customer(
+        self,
+        account: str,
+        office: str | None,
+        currency: str | None,
+        seen_on: date | None,
+        information: list[tuple[str, _Source]],
+    ) -> CustomerFact:
+        lines = (self._text("address_1"), self._text("address_2"), self._text("address_3"))
+        return CustomerFact(
+            office=office,
+            account_number=account,
+            name=self._text("name"),
+            customer_kind=self._choice("customer_kind", _CUSTOMER_KINDS),
+            currency=currency,
+            segment=self._text("segment", NUMBER_LIMIT),
+            language=self._matching("language", _LANGUAGE, "a language such as en or en-US"),
+            country=self._matching("country", _COUNTRY, "an ISO 3166 country of two capital letters, such as US"),
+            address_lines=tuple(line for line in lines if line),
+            city=self._text("city"),
+            region=self._text("region"),
+            postal_code=self._text("postal_code", NUMBER_LIMIT),
+            preferred_channel=self._choice("preferred_channel", _CHANNELS),
+            time_zone=self._time_zone(),
+            since=self._date("since"),
+            phones=tuple(phone for phone in map(self._phone, self._phones) if phone),
+            emails=tuple(email for email in map(self._email, self._emails) if email),
+            information=self._informed(information),
+            seen_on=seen_on,
+        )
+
+    def _phone(self, sources: tuple[_Source, ...]) -> Phone | None:
+        number, kind, sms, voice = sources
+        text = self._text_of(number, TEXT_LIMIT)
+        if text is None:
+            return None
+        if not _PHONE.fullmatch(text):
+            self._wrong(number, text, "a phone number such as +1 212 555 0100")
+        return Phone(
+            number=text,
+            kind=self._choice_of(kind, _PHONE_KINDS) or PhoneKind.OTHER,
+            sms_consent=self._choice_of(sms, _CONSENTS) or Consent.UNKNOWN,
+            voice_consent=self._choice_of(voice, _CONSENTS) or Consent.UNKNOWN,
+        )
+
+    def _email(self, sources: tuple[_Source, ...]) -> Email | None:
+        address, consent = sources
+        text = self._text_of(address, TEXT_LIMIT)
+        if text is None:
+            return None
+        if not _EMAIL.fullmatch(text):
+            self._wrong(address, text, "an e-mail address such as name@example.com")
+        return Email(address=text, consent=self._choice_of(consent, _CONSENTS) or Consent.UNKNOWN)
+
+    def _subscribed(self, account: str, office: str | None, currency: str | None) -> tuple[Fact, ...]:
+        found: list[Fact] = []
+        for number, service_type, started_on, discount in self._subscriptions:
+            text = self._number_of(number)
+            if not text:
+                continue
+            found.append(
+                SubscriptionFact(
+                    office=office,
+                    account_number=account,
+                    subscription_number=text,
+                    service_type=self._code_of(service_type),
+                    started_on=self._date_of(started_on),
+                    initial_discount=self._money_of(discount, currency, required=False),
+                )
+            )
+        return tuple(found)
+
+    def _time_zone(self) -> str | None:
+        text = self._text("time_zone")
+        if text is not None and text not in _zones():
+            self._refuse("time_zone", "an IANA time zone such as America/New_York")
+        return text
+
+    # --- fields --------------------------------------------------------------------------------------
+
+    def _cell(self, source: _Source) -> Cell:
+        """The cell, trimmed and translated; None where it is empty and has no default."""
+        cell = self._row.cells[source.index] if source.index >= 0 else None
+        if isinstance(cell, str):
+            cell = cell.strip()
+        if cell is None or cell == "":
+            return source.default
+        if source.values:
+            return source.values.get(cell_text(cell, self._decimal).strip().casefold(), cell)
+        return cell
+
+    def _wrong(self, source: _Source, value: Cell, expected: str) -> None:
+        text = cell_text(value, self._decimal)
+        self._problems.append(RowProblem(self._row.line, source.column, text[:200], expected))
+
+    def _refuse(self, field: str, expected: str) -> None:
+        source = self._sources.get(field) or _Source(-1, field, None, {})
+        self._wrong(source, self._cell(source), expected)
+
+    def _text(self, field: str, limit: int = TEXT_LIMIT) -> str | None:
+        source = self._sources.get(field)
+        return None if source is None else self._text_of(source, limit)
+
+    def _text_of(self, source: _Source, limit: int) -> str | None:
+        cell = self._cell(source)
+        if cell is None:
+            return None
+        text = readable(cell if isinstance(cell, str) else cell_text(cell, self._decimal))
+        if text is None:
+            self._wrong(source, cell, "text without control characters")
+        elif len(text) > limit:
+            self._wrong(source, cell, f"at most {limit} characters, not {len(text)}")
+        elif text in _ERRORS:
+            self._wrong(source, cell, "a value, not a spreadsheet's error")
+        else:
+            return text or None
+        return None
+
+    def _number(self, field: str, *, required: bool = False) -> str:
+        """A document's or account's number; empty where there is none."""
+        source = self._sources.get(field)
+        if source is None:
+            return ""
+        text = self._number_of(source)
+        if not text and required and not any(problem.column == source.column for problem in self._problems):
+            self._wrong(source, None, f"a value: {_said(field)}")
+        return text
+
+    def _number_of(self, source: _Source) -> str:
+        cell = self._cell(source)
+        if cell is None:
+            return ""
+        text = cell if isinstance(cell, str) else cell_text(cell, ".")
+        if self._strip_decimal:
+            text = without_decimal(text)
+        if isinstance(cell, int | float) and abs(cell) >= 1e15:
+            self._wrong(source, cell, "a number kept as text: as a spreadsheet number it lost its last digits")
+        elif len(text) > NUMBER_LIMIT:
+            self._wrong(source, cell, f"at most {NUMBER_LIMIT} characters, not {len(text)}")
+        elif not text.isprintable():
+            self._wrong(source, cell, "one line without control or invisible characters")
+        elif text in _ERRORS:
+            self._wrong(source, cell, "a value, not a spreadsheet's error")
+        else:
+            return text
+        return ""
+
+    def _date(self, field: str, *, required: bool = False) -> date | None:
+        source = self._sources.get(field)
+        return None if source is None else self._date_of(source, required=required)
+
+    def _date_of(self, source: _Source, *, required: bool = False) -> date | None:
+        cell = self._cell(source)
+        if cell is None and not required:
+            return None
+        day = None if cell is None else self._dates.parse(cell)
+        if day is None:
+            self._wrong(source, cell, self._dates.expected)
+        return day
+
+    def _currency(self, *, required: bool = False) -> str | None:
+        source = self._sources.get("currency")
+        cell = None if source is None else self._cell(source)
+        if source is None or (cell is None and not required):
+            return None
+        text = cell_text(cell).upper()
+        if text in CURRENCIES:
+            return text
+        self._wrong(source, cell, "an ISO 4217 currency such as USD")
+        return None
+
+    def _money(self, field: str, currency: str | None, *, required: bool = False) -> Money | None:
+        source = self._sources.get(field)
+        return None if source is None else self._money_of(source, currency, required=required)
+
+    def _money_of(self, source: _Source, currency: str | None, *, required: bool) -> Money | None:
+        cell = self._cell(source)
+        if cell is None and not required:
+            return None
+        number: Decimal | None = None if cell is None else self._numbers.parse(cell)
+        if number is None:
+            self._wrong(source, cell, self._numbers.expected)
+        elif currency is not None:
+            return Money.rounded(number, currency)
+        elif "currency" not in self._sources or self._cell(self._sources["currency"]) is None:
+            self._wrong(source, cell, "a currency for this amount, in a column or in the profile's defaults")
+        return None
+
+    def _boolean(self, field: str) -> bool | None:
+        source = self._sources.get(field)
+        cell = None if source is None else self._cell(source)
+        if source is None or cell is None:
+            return None
+        answer = boolean(cell)
+        if answer is None:
+            self._wrong(source, cell, "yes or no")
+        return answer
+
+    def _choice(self, field: str, choices: Mapping[str, T]) -> T | None:
+        source = self._sources.get(field)
+        return None if source is None else self._choice_of(source, choices)
+
+    def _choice_of(self, source: _Source, choices: Mapping[str, T]) -> T | None:
+        cell = self._cell(source)
+        if cell is None:
+            return None
+        found = choices.get(cell_text(cell).casefold())
+        if found is None:
+            self._wrong(source, cell, f"one of {', '.join(choices)}")
+        return found
+
+    def _matching(self, field: str, form: re.Pattern[str], expected: str) -> str | None:
+        text = self._text(field, NUMBER_LIMIT)
+        if text is not None and not form.fullmatch(text):
+            self._refuse(field, expected)
+        return text
+
+    def _code(self, field: str) -> str | None:
+        source = self._sources.get(field)
+        return None if source is None else self._code_of(source)
+
+    def _code_of(self, source: _Source) -> str | None:
+        """A service type as a code: `Fixed Line` is `fixed-line`."""
+        text = self._text_of(source, NUMBER_LIMIT)
+        if text is None:
+            return None
+        code = _NOT_CODE.sub("-", text.casefold()).strip("-")
+        if not code or len(code) > 40:
+            self._wrong(source, text, "1 to 40 letters a to z, digits and hyphens")
+        return code
+
+    def _informed(self, sources: list[tuple[str, _Source]]) -> Information:
+        found = ((name, self._text_of(source, LONG_TEXT_LIMIT)) for name, source in sources)
+        return tuple((name, text) for name, text in found if text is not None)
+
+
+def _said(field: str) -> str:
+    words = field.replace("_", " ")
+    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())

@@ -1,0 +1,41 @@
+"""A billing file and its profile, read as facts and problems."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from adapters.billing.profile import Profile
+from adapters.billing.readers import FileProblem, Progress, RawRow, Table, changed_since, open_table
+from adapters.billing.rows import ParsedRow, RowParser
+
+
+class ImportSource:
+    """A billing file that can be read more than once: to check, to stage, and to write what was refused.
+
+    Opening reads the header only. Raises `FileProblem` where a column is missing or the file cannot be read.
+    """
+
+    def __init__(self, path: str | Path, profile: Profile) -> None:
+        self.path = Path(path)
+        self.profile = profile
+        self.table: Table = open_table(self.path, profile)
+        self._stat = self.path.stat()
+
+    @property
+    def size(self) -> int:
+        """In bytes; what `Progress` counts up to."""
+        return self._stat.st_size
+
+    def raw_rows(self, progress: Progress | None = None) -> Iterator[RawRow]:
+        """The rows as the file has them. Raises `FileProblem` where the file changed since it was opened."""
+        if changed_since(self.path, self._stat):
+            raise FileProblem(f"{self.path.name}: the file changed while it was imported; import it again")
+        return self.table.rows(progress)
+
+    def rows(self, progress: Progress | None = None) -> Iterator[ParsedRow]:
+        """Every row with its facts or its problems, in the file's order and bounded memory."""
+        return map(RowParser(self.table).parse, self.raw_rows(progress))
+
+
+def read_facts(path: str | Path, profile: Profile, progress: Progress | None = None) -> Iterator[ParsedRow]:
+    """Every row of the file with its facts or its problems. Raises `FileProblem`."""
+    return ImportSource(path, profile).rows(progress)

@@ -1,0 +1,209 @@
+"""Cells to dates, amounts and text, by what the profile says they look like."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final
+from unicodedata import category
+
+Cell = str | int | float | bool | date | datetime | time | timedelta | None
+"""A cell as it was read: text from a CSV, a value from a workbook."""
+
+EXCEL: Final = "excel"
+"""The date format of a day number as spreadsheets count (1 is 1900-01-01)."""
+
+EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+_EXAMPLE = date(2020, 3, 31)
+_EXCEL_ZERO = date(1899, 12, 30)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?", re.ASCII)
+_DAY_NUMBER = re.compile(r"[0-9]{1,6}(?:\.[0-9]+)?")
+_WHOLE = re.compile(r"([0-9]+)\.0+")
+_RUN_TOGETHER = re.compile(r"%[A-Za-z]%[A-Za-z]")
+_CACHE = 50_000
+
+
+def cell_text(cell: Cell, decimal: str = ".") -> str:
+    """The text that stands for a cell in a CSV of the same profile: dates ISO, numbers with its decimal mark."""
+    if isinstance(cell, str):
+        return cell
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, datetime):
+        return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ")
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    if isinstance(cell, float):
+        text = f"{cell:.0f}" if cell.is_integer() and abs(cell) < 1e15 else f"{Decimal(repr(cell)):f}"
+        return text.replace(".", decimal)
+    return str(cell)
+
+
+def without_decimal(text: str) -> str:
+    """`2960623488.0` is the number 2960623488 that a tool took for a measure."""
+    match = _WHOLE.fullmatch(text)
+    return match[1] if match else text
+
+
+class Dates:
+    """Reads dates in the profile's formats, tried in order. ISO dates (2020-03-31) are unambiguous and always read."""
+
+    def __init__(self, formats: Sequence[str], *, strip_decimal: bool = False) -> None:
+        self._formats = tuple(formats)
+        self._strip_decimal = strip_decimal
+        self._known: dict[str, date | None] = {}
+        shown = ["a spreadsheet's day number" if f == EXCEL else f"{_EXAMPLE.strftime(f)} ({f})" for f in formats] or [
+            "2020-03-31"
+        ]
+        self.expected = f"a date that exists, such as {' or '.join(shown)}, from {EARLIEST.year} to {LATEST.year}"
+
+    def parse(self, cell: Cell) -> date | None:
+        """The date, or None where the cell is none."""
+        if isinstance(cell, datetime):
+            return _in_range(cell.date())
+        if isinstance(cell, date):
+            return _in_range(cell)
+        text = cell if isinstance(cell, str) else cell_text(cell)
+        try:
+            return self._known[text]
+        except KeyError:
+            if len(self._known) >= _CACHE:
+                self._known.clear()
+            found = self._known[text] = self._parse(text)
+            return found
+
+    def _parse(self, text: str) -> date | None:
+        if self._strip_decimal:
+            text = without_decimal(text)
+        if _ISO.fullmatch(text):
+            try:
+                return _in_range(date.fromisoformat(text[:10]))
+            except ValueError:
+                return None
+        for form in self._formats:
+            found = _day_number(text) if form == EXCEL else _strptime(text, form)
+            if found and (found := _in_range(found)):
+                return found
+        return None
+
+
+def _in_range(day: date) -> date | None:
+    return day if EARLIEST <= day <= LATEST else None
+
+
+def _day_number(text: str) -> date | None:
+    if not _DAY_NUMBER.fullmatch(text):
+        return None
+    days = int(float(text))
+    if days == 60:  # 29 February 1900, which spreadsheets believe in
+        return None
+    return _EXCEL_ZERO + timedelta(days=days if days > 60 else days + 1) if days else None
+
+
+def _strptime(text: str, form: str) -> date | None:
+    try:
+        moment = datetime.strptime(text, form)  # noqa: DTZ007 - a calendar day; the zone is the office's
+    except ValueError:
+        return None
+    if _RUN_TOGETHER.search(form) and moment.strftime(form) != text:
+        return None  # 2020331 would be read as 2020-3-31
+    return moment.date()
+
+
+def checked_date_format(form: str) -> str:
+    """The format itself. Raises ValueError where it would lose the year, the month or the day."""
+    if form != EXCEL:
+        try:
+            shown = _EXAMPLE.strftime(form)
+            back = datetime.strptime(shown, form).date()  # noqa: DTZ007
+        except ValueError as error:
+            raise ValueError(f"{form!r} is not a date format: {error}") from None
+        if back != _EXAMPLE:
+            raise ValueError(f"{form!r} does not say year, month and day; expected such as '%m/%d/%Y' or '{EXCEL}'")
+    return form
+
+
+_MINUS = "-−–"
+_ALIKE = {" ": " \u00a0\u2009\u202f", "'": "'’"}
+_DIGITS: Final = 14
+
+
+class Numbers:
+    """Reads amounts with the profile's marks: `1,234.56`, `1.234,56`, `1 234,56`; `(12.50)`, `-12.50`, `12.50-`."""
+
+    def __init__(self, *, decimal: str = ".", thousands: str = ",", signs: Sequence[str] = ()) -> None:
+        self.decimal = decimal
+        self._group = _ALIKE.get(thousands, thousands)
+        self._signs = tuple(sorted(signs, key=len, reverse=True))
+        mark = re.escape(decimal)
+        group = f"[{re.escape(self._group)}]" if thousands else "(?!)"
+        self._form = re.compile(
+            rf"(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{mark}[0-9]{{0,20}})?|{mark}[0-9]{{1,20}}"
+        )
+        self._plain = re.compile(rf"-?[0-9]{{1,{_DIGITS}}}(?:{mark}[0-9]{{1,20}})?")
+        self._clean = str.maketrans({decimal: ".", **dict.fromkeys(self._group, "")})
+        self.expected = f"an amount such as 1{thousands}234{decimal}56, of at most {_DIGITS} digits before the mark"
+
+    def parse(self, cell: Cell) -> Decimal | None:
+        """The number exactly as written, or None where the cell is none."""
+        if isinstance(cell, str):
+            return self._parse(cell)
+        if isinstance(cell, bool) or not isinstance(cell, int | float) or not math.isfinite(cell):
+            return None
+        return _bounded(Decimal(repr(cell)))
+
+    def _parse(self, text: str) -> Decimal | None:
+        if self._plain.fullmatch(text):
+            return Decimal(text if self.decimal == "." else text.replace(self.decimal, "."))
+        negative = False
+        if text.startswith("(") and text.endswith(")"):
+            negative, text = True, text[1:-1].strip()
+        text = self._without_sign(text)
+        if text[:1] in _MINUS or text[-1:] in _MINUS:
+            if negative or not text:
+                return None
+            negative, text = True, (text[1:] if text[0] in _MINUS else text[:-1]).strip()
+        elif text[:1] == "+":
+            text = text[1:].strip()
+        text = self._without_sign(text)
+        if not self._form.fullmatch(text):
+            return None
+        number = _bounded(Decimal(text.translate(self._clean)))
+        return -number if negative and number is not None else number
+
+    def _without_sign(self, text: str) -> str:
+        for sign in self._signs:
+            if text.startswith(sign):
+                return text[len(sign) :].strip()
+            if text.endswith(sign):
+                return text[: -len(sign)].strip()
+        return text
+
+
+def _bounded(number: Decimal) -> Decimal | None:
+    return number if abs(number) < 10**_DIGITS else None
+
+
+_SPACES = str.maketrans(dict.fromkeys("\r\n\t\u2028\u2029\u0085\u00a0", " "))
+
+
+def readable(text: str) -> str | None:
+    """The text on one line, or None where it holds control characters other than line breaks and tabs."""
+    if text.isprintable():
+        return text
+    text = " ".join(text.translate(_SPACES).split())
+    return None if any(category(char) in ("Cc", "Cs") for char in text) else text
+
+
+_BOOLEANS: Mapping[str, bool] = {
+    **dict.fromkeys(("yes", "y", "true", "t", "1", "x"), True),
+    **dict.fromkeys(("no", "n", "false", "f", "0"), False),
+}
+
+
+def boolean(cell: Cell) -> bool | None:
+    """Yes or no, or None where the cell is neither."""
+    return _BOOLEANS.get(cell_text(cell).casefold())
