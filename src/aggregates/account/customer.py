@@ -1,0 +1,133 @@
+"""Who the customer is and how they may be reached."""
+
+from aggregates.account.commands import (
+    ChangeContactDetails,
+    OpenAccount,
+    OptInToContact,
+    OptOutOfContact,
+    RecordConsent,
+    RecordSubscription,
+)
+from aggregates.account.events import (
+    AccountOpened,
+    ConsentRecorded,
+    ContactDetailsChanged,
+    CustomerRenamed,
+    OptedIn,
+    OptedOut,
+    SubscriptionRecorded,
+)
+from aggregates.account.state import AccountState
+from aggregates.aggregate import applies
+from aggregates.command import Context, Refusal, decides
+from aggregates.contact import Channel, Consent, ContactDetails, OptOut
+
+
+class Customer(AccountState):
+    """Decisions about the customer's data and wishes."""
+
+    @decides(OpenAccount)
+    def open_account(self, command: OpenAccount, context: Context) -> None:
+        if not self.exists:
+            if command.currency != context.settings.currency:
+                raise Refusal("wrong-currency", f"the office works in {context.settings.currency}")
+            self.emit(AccountOpened(**command.model_dump(exclude={"contact"})))
+        elif command.currency != self.currency:
+            raise Refusal("wrong-currency", f"the account is in {self.currency} already")
+        elif (self.customer_name, self.customer_kind, self.segment, self.country) != (
+            command.customer_name,
+            command.customer_kind,
+            command.segment,
+            command.country,
+        ):
+            self.emit(
+                CustomerRenamed(**command.model_dump(include={"customer_name", "customer_kind", "segment", "country"}))
+            )
+        if command.contact is not None:
+            self._change_contact(command.contact)
+
+    @decides(ChangeContactDetails)
+    def change_contact_details(self, command: ChangeContactDetails, context: Context) -> None:
+        self.require_open()
+        self._change_contact(command.contact)
+
+    def _change_contact(self, contact: ContactDetails) -> None:
+        if contact != self.contact:
+            self.emit(ContactDetailsChanged(contact=contact))
+
+    @decides(RecordConsent)
+    def record_consent(self, command: RecordConsent, context: Context) -> None:
+        self.require_open()
+        if command.point_id not in self.contact.points(command.channel):
+            raise Refusal("unknown-contact-point", f"{command.channel} cannot use {command.point_id!r}")
+        if self.contact.consent(command.channel, command.point_id) is not command.consent:
+            self.emit(ConsentRecorded(**command.model_dump(exclude={"account_id"})))
+
+    @decides(OptOutOfContact)
+    def opt_out(self, command: OptOutOfContact, context: Context) -> None:
+        self.require_open()
+        if OptOut(channel=command.channel, point_id=command.point_id) not in self.opt_outs:
+            self.emit(OptedOut(channel=command.channel, point_id=command.point_id))
+
+    @decides(OptInToContact)
+    def opt_in(self, command: OptInToContact, context: Context) -> None:
+        self.require_open()
+        if OptOut(channel=command.channel, point_id=command.point_id) in self.opt_outs:
+            self.emit(OptedIn(channel=command.channel, point_id=command.point_id))
+
+    @decides(RecordSubscription)
+    def record_subscription(self, command: RecordSubscription, context: Context) -> None:
+        self.require_open()
+        self.require_currency(command.subscription.initial_discount)
+        if self.subscriptions.get(command.subscription.number) != command.subscription:
+            self.emit(SubscriptionRecorded(subscription=command.subscription))
+
+    def has_opted_out(self, channel: Channel, point_id: str) -> bool:
+        return any(opt_out.covers(channel, point_id) for opt_out in self.opt_outs)
+
+    # --- apply ---
+
+    @applies(AccountOpened)
+    def _opened(self, event: AccountOpened) -> None:
+        self.office_id, self.number, self.currency = event.office_id, event.number, event.currency
+        self.customer_name, self.customer_kind = event.customer_name, event.customer_kind
+        self.segment, self.country = event.segment, event.country
+
+    @applies(CustomerRenamed)
+    def _renamed(self, event: CustomerRenamed) -> None:
+        self.customer_name, self.customer_kind = event.customer_name, event.customer_kind
+        self.segment, self.country = event.segment, event.country
+
+    @applies(ContactDetailsChanged)
+    def _contact_changed(self, event: ContactDetailsChanged) -> None:
+        self.contact = event.contact
+
+    @applies(ConsentRecorded)
+    def _consent_recorded(self, event: ConsentRecorded) -> None:
+        self.contact = with_consent(self.contact, event.channel, event.point_id, event.consent)
+
+    @applies(OptedOut)
+    def _opted_out(self, event: OptedOut) -> None:
+        self.opt_outs = [*self.opt_outs, OptOut(channel=event.channel, point_id=event.point_id)]
+
+    @applies(OptedIn)
+    def _opted_in(self, event: OptedIn) -> None:
+        gone = OptOut(channel=event.channel, point_id=event.point_id)
+        self.opt_outs = [opt_out for opt_out in self.opt_outs if opt_out != gone]
+
+    @applies(SubscriptionRecorded)
+    def _subscription_recorded(self, event: SubscriptionRecorded) -> None:
+        self.subscriptions = {**self.subscriptions, event.subscription.number: event.subscription}
+
+
+def with_consent(contact: ContactDetails, channel: Channel, point_id: str, consent: Consent) -> ContactDetails:
+    """The contact details with one consent changed."""
+    of_phone = {"sms_consent" if channel is Channel.SMS else "voice_consent": consent}
+    return contact.model_copy(
+        update={
+            "phones": tuple(p.model_copy(update=of_phone) if p.id == point_id else p for p in contact.phones),
+            "emails": tuple(
+                e.model_copy(update={"consent": consent}) if e.id == point_id else e for e in contact.emails
+            ),
+        }
+    )

@@ -1,0 +1,282 @@
+"""The campaign: whom auto-collection engages, with which messages, and when; every version of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from aggregates.aggregate import Aggregate, applies
+from aggregates.business_time import SendWindow
+from aggregates.command import Command, Context, Refusal, decides, identifier
+from aggregates.contact import Channel
+from aggregates.event import Event
+from aggregates.money import Money
+from aggregates.office import Code, Office, Pause
+
+
+def campaign_id(office: UUID, name: str) -> UUID:
+    """The campaign's aggregate id from its office and its name."""
+    return identifier("campaign", office, name.casefold())
+
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EngagementRules(_Value):
+    """Whom the campaign engages: every rule that is set must hold."""
+
+    min_amount: Money | None = None
+    """Smallest chaseable amount; smaller ones are tolerated and not chased."""
+    max_amount: Money | None = None
+    min_dpd: int = Field(1, ge=-60, le=3650)
+    """Days past due of the oldest chaseable item; negative reminds before the due date."""
+    max_dpd: int | None = None
+    buckets: frozenset[str] | None = None
+    flags_any: frozenset[Code] = frozenset()
+    flags_none: frozenset[Code] = frozenset()
+    segments: frozenset[str] | None = None
+    countries: frozenset[str] | None = None
+
+
+class Anchor(StrEnum):
+    """What a step's days are counted from."""
+
+    PAST_DUE = "past-due"
+    ENGAGEMENT = "engagement"
+
+
+class Template(_Value):
+    """Message text with `{{ placeholders }}`, rendered in a sandbox."""
+
+    subject: str | None = Field(None, max_length=200)
+    body: str = Field(min_length=1, max_length=20_000)
+
+
+class Step(_Value):
+    """One step of the sequence. `id` is stable: an account's place in the sequence survives a revision."""
+
+    id: Code
+    title: str = Field(min_length=1, max_length=100)
+    days: int = Field(ge=-60, le=3650)
+    anchor: Anchor = Anchor.PAST_DUE
+    channel: Channel
+    templates: Mapping[str, Template] = Field(min_length=1)
+    """By language; `en` or the first one is used where the customer's language is missing."""
+    required: bool = False
+    """Final notices, legal steps, escalations: never skipped after an outage, they run in order."""
+
+    def template_for(self, language: str) -> tuple[str, Template]:
+        """The language used and its template."""
+        for wanted in (language, language.split("-", 1)[0], "en"):
+            if wanted in self.templates:
+                return wanted, self.templates[wanted]
+        return next(iter(self.templates.items()))
+
+
+class CampaignPlan(_Value):
+    """What a version of a campaign says."""
+
+    rules: EngagementRules = EngagementRules()
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=50)
+    window: SendWindow | None = None
+    """Narrower or other hours than the office's."""
+    business_days_only: bool = True
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        ids = [step.id for step in self.steps]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two steps have the same id")
+        return self
+
+    def place(self, done: list[str]) -> int:
+        """Index of the first step after everything done; ids that this version no longer has count for nothing."""
+        order = {step.id: index for index, step in enumerate(self.steps)}
+        return max((order[step_id] + 1 for step_id in done if step_id in order), default=0)
+
+    def step(self, step_id: str) -> Step | None:
+        return next((step for step in self.steps if step.id == step_id), None)
+
+
+class CampaignStatus(StrEnum):
+    RUNNING = "running"
+    RETIRED = "retired"
+
+
+# --- events ------------------------------------------------------------------------------------------
+
+
+class CampaignLaunched(Event, name="campaign.launched"):
+    """A campaign began to engage accounts of its office; this is its version 1."""
+
+    office_id: UUID
+    title: str
+    plan: CampaignPlan
+
+
+class CampaignRevised(Event, name="campaign.revised"):
+    """The campaign got a new version; accounts continue by it from the step they are at."""
+
+    plan_version: int
+    plan: CampaignPlan
+
+
+class CampaignPaused(Event, name="campaign.paused"):
+    """No message of this campaign leaves from `paused_from` (may be in the past) until `paused_until`."""
+
+    paused_from: AwareDatetime
+    paused_until: AwareDatetime | None
+
+
+class CampaignResumed(Event, name="campaign.resumed"):
+    """The campaign sends again, by its current rules; what was missed is not sent in a burst."""
+
+    resumed_at: AwareDatetime
+
+
+class CampaignRetired(Event, name="campaign.retired"):
+    """The campaign ended for good; its accounts are matched with other campaigns."""
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+class CampaignCommand(Command):
+    """A command to one campaign."""
+
+    campaign_id: UUID
+
+    def targets(self) -> Mapping[str, UUID]:
+        return {"campaign": self.campaign_id}
+
+
+class LaunchCampaign(Command, name="launch-campaign"):
+    """Start a campaign in an office."""
+
+    office_id: UUID
+    title: str = Field(min_length=1, max_length=100)
+    plan: CampaignPlan
+
+    def targets(self) -> Mapping[str, UUID]:
+        return {"campaign": campaign_id(self.office_id, self.title), "office": self.office_id}
+
+
+class ReviseCampaign(CampaignCommand, name="revise-campaign"):
+    """Give the campaign a new version."""
+
+    plan: CampaignPlan
+
+
+class PauseCampaign(CampaignCommand, name="pause-campaign"):
+    """Stop the campaign's messages: from now, or backdated, or for a time."""
+
+    paused_from: AwareDatetime | None = None
+    paused_until: AwareDatetime | None = None
+
+
+class ResumeCampaign(CampaignCommand, name="resume-campaign"):
+    """Let the campaign send again."""
+
+
+class RetireCampaign(CampaignCommand, name="retire-campaign"):
+    """End the campaign for good."""
+
+
+# --- state -------------------------------------------------------------------------------------------
+
+
+class Campaign(Aggregate):
+    """One campaign; `plan_version` is what every message it sends names."""
+
+    kind: ClassVar[str] = "campaign"
+
+    office_id: UUID | None = None
+    title: str = ""
+    plan: CampaignPlan | None = None
+    plan_version: int = 0
+    status: CampaignStatus = CampaignStatus.RUNNING
+    pause: Pause | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self.exists and self.status is CampaignStatus.RUNNING
+
+    def is_paused(self, moment: datetime) -> bool:
+        return self.pause is not None and self.pause.covers(moment)
+
+    # --- decisions ---
+
+    def _require_running(self) -> None:
+        if not self.exists:
+            raise Refusal("unknown-campaign", "there is no such campaign")
+        if self.status is CampaignStatus.RETIRED:
+            raise Refusal("campaign-retired", f"campaign {self.title!r} has ended for good")
+
+    @decides(LaunchCampaign)
+    def launch(self, office: Office, command: LaunchCampaign, context: Context) -> None:
+        if self.exists:
+            raise Refusal("campaign-exists", f"the office has a campaign {command.title!r} already; revise it")
+        _require_currency(command.plan, office)
+        office.register_campaign(self.id)
+        self.emit(CampaignLaunched(office_id=command.office_id, title=command.title, plan=command.plan))
+
+    @decides(ReviseCampaign)
+    def revise(self, command: ReviseCampaign, context: Context) -> None:
+        self._require_running()
+        _require_currency(command.plan, context.settings)
+        if command.plan != self.plan:
+            self.emit(CampaignRevised(plan_version=self.plan_version + 1, plan=command.plan))
+
+    @decides(PauseCampaign)
+    def pause_messages(self, command: PauseCampaign, context: Context) -> None:
+        self._require_running()
+        pause = Pause.from_command(command.paused_from, command.paused_until, context.now)
+        if pause != self.pause:
+            self.emit(CampaignPaused(paused_from=pause.paused_from, paused_until=pause.paused_until))
+
+    @decides(ResumeCampaign)
+    def resume_messages(self, command: ResumeCampaign, context: Context) -> None:
+        self._require_running()
+        if self.pause is not None:
+            self.emit(CampaignResumed(resumed_at=context.now))
+
+    @decides(RetireCampaign)
+    def retire(self, command: RetireCampaign, context: Context) -> None:
+        self._require_running()
+        self.emit(CampaignRetired())
+
+    # --- apply ---
+
+    @applies(CampaignLaunched)
+    def _launched(self, event: CampaignLaunched) -> None:
+        self.office_id, self.title = event.office_id, event.title
+        self.plan, self.plan_version = event.plan, 1
+
+    @applies(CampaignRevised)
+    def _revised(self, event: CampaignRevised) -> None:
+        self.plan, self.plan_version = event.plan, event.plan_version
+
+    @applies(CampaignPaused)
+    def _paused(self, event: CampaignPaused) -> None:
+        self.pause = Pause(paused_from=event.paused_from, paused_until=event.paused_until)
+
+    @applies(CampaignResumed)
+    def _resumed(self, event: CampaignResumed) -> None:
+        self.pause = None
+
+    @applies(CampaignRetired)
+    def _retired(self, event: CampaignRetired) -> None:
+        self.status = CampaignStatus.RETIRED
+
+
+def _require_currency(plan: CampaignPlan, office: Office) -> None:
+    for amount in (plan.rules.min_amount, plan.rules.max_amount):
+        if amount is not None and amount.currency != office.currency:
+            raise Refusal("wrong-currency", f"the office works in {office.currency}, a rule is in {amount.currency}")

@@ -1,0 +1,88 @@
+"""The one money type: an integer number of minor units and an ISO 4217 code."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+# ISO 4217 currencies whose minor unit is not a hundredth.
+_EXPONENTS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
+
+
+class CurrencyMismatch(ValueError):
+    """Two amounts of different currencies met in one calculation."""
+
+
+def exponent(currency: str) -> int:
+    """Decimal places of the currency's minor unit (ISO 4217): 2 for USD, 0 for JPY, 3 for KWD."""
+    return _EXPONENTS.get(currency, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units (cents for USD). Signed; never a float."""
+
+    minor: Annotated[int, Field(strict=True)]
+    currency: Currency
+
+    @classmethod
+    def zero(cls, currency: str) -> Self:
+        return cls(0, currency)
+
+    @classmethod
+    def rounded(cls, amount: Decimal, currency: str) -> Self:
+        """From a decimal amount in major units, rounded half up (away from zero) to the minor unit."""
+        return cls(int(amount.scaleb(exponent(currency)).quantize(Decimal(1), ROUND_HALF_UP)), currency)
+
+    def decimal(self) -> Decimal:
+        """The amount in major units, with the currency's number of places."""
+        return Decimal(self.minor).scaleb(-exponent(self.currency))
+
+    def share(self, numerator: int, denominator: int) -> "Money":
+        """numerator/denominator of the amount, rounded half up to the minor unit."""
+        exact = Decimal(self.minor) * numerator / denominator
+        return Money(int(exact.quantize(Decimal(1), ROUND_HALF_UP)), self.currency)
+
+    def _same(self, other: "Money") -> None:
+        if self.currency != other.currency:
+            raise CurrencyMismatch(f"{self.currency} and {other.currency} cannot be mixed")
+
+    def __add__(self, other: "Money") -> "Money":
+        self._same(other)
+        return Money(self.minor + other.minor, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        self._same(other)
+        return Money(self.minor - other.minor, self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.minor, self.currency)
+
+    def __bool__(self) -> bool:
+        return self.minor != 0
+
+    def __lt__(self, other: "Money") -> bool:
+        self._same(other)
+        return self.minor < other.minor
+
+    def __le__(self, other: "Money") -> bool:
+        self._same(other)
+        return self.minor <= other.minor
+
+    def __gt__(self, other: "Money") -> bool:
+        self._same(other)
+        return self.minor > other.minor
+
+    def __ge__(self, other: "Money") -> bool:
+        self._same(other)
+        return self.minor >= other.minor
+
+    def __str__(self) -> str:
+        return f"{self.decimal()} {self.currency}"

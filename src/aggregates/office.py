@@ -1,0 +1,320 @@
+"""The office: the settings under which its accounts are worked, each change an event."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, ClassVar, Self
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from aggregates.aggregate import Aggregate, applies
+from aggregates.aging import STANDARD_BUCKETS, BucketScheme
+from aggregates.business_time import BusinessCalendar, SendWindow, TimeZone
+from aggregates.command import Command, Context, Refusal, decides, identifier
+from aggregates.event import Event
+from aggregates.money import Currency
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+"""A short identifier that people choose: flags, service types, step ids, office codes."""
+
+
+def office_id(code: str) -> UUID:
+    """The office's aggregate id from its code."""
+    return identifier("office", code)
+
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+class FlagDefinition(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    blocks: bool = False
+    """An account that carries this flag is blocked in auto-collection."""
+
+
+class DeliveryLimits(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_per_minute: int = Field(60, ge=1, le=100_000)
+    max_per_account_and_day: int = Field(1, ge=1, le=20)
+
+
+class Pause(BaseModel):
+    """An interval in which nothing is sent; UTC, the end open when nobody knows it yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    paused_from: datetime
+    paused_until: datetime | None
+
+    @classmethod
+    def from_command(cls, paused_from: datetime | None, paused_until: datetime | None, now: datetime) -> Self:
+        """From now where no start is given (it may be in the past). Refuses an end before the start."""
+        start = paused_from or now
+        if paused_until is not None and paused_until <= start:
+            raise Refusal("pause-ends-first", "paused_until must be later than paused_from")
+        return cls(paused_from=start, paused_until=paused_until)
+
+    def covers(self, moment: datetime) -> bool:
+        return self.paused_from <= moment and (self.paused_until is None or moment < self.paused_until)
+
+
+# --- events ------------------------------------------------------------------------------------------
+
+
+class OfficeOpened(Event, name="office.opened"):
+    """An office began to work receivables in one currency and time zone."""
+
+    code: Code
+    title: str
+    currency: Currency
+    time_zone: TimeZone
+
+
+class AgingBucketsSet(Event, name="office.aging-buckets-set"):
+    """The office changed its aging buckets; every account is judged anew by them."""
+
+    scheme: BucketScheme
+
+
+class FlagsDefined(Event, name="office.flags-defined"):
+    """The office said which flags exist and which of them block auto-collection."""
+
+    flags: dict[Code, FlagDefinition]
+
+
+class DeliveryLimitsSet(Event, name="office.delivery-limits-set"):
+    """The office limited how fast and how often its messages leave."""
+
+    limits: DeliveryLimits
+
+
+class CalendarSet(Event, name="office.calendar-set"):
+    """The office changed its business days, holidays or send window."""
+
+    calendar: BusinessCalendar
+    window: SendWindow
+
+
+class PromiseRulesSet(Event, name="office.promise-rules-set"):
+    """The office changed how long a promise may be late before it is judged."""
+
+    grace_days: int
+
+
+class FeeServiceTypesSet(Event, name="office.fee-service-types-set"):
+    """The office said which service types are fees: allocated last, and never charged a fee themselves."""
+
+    service_types: frozenset[Code]
+
+
+class TimeZoneChanged(Event, name="office.time-zone-changed"):
+    """The office moved, or its zone was entered wrongly; local dates from now on follow the new one."""
+
+    time_zone: TimeZone
+
+
+class CampaignRegistered(Event, name="office.campaign-registered"):
+    """A campaign of this office was launched; accounts are matched with campaigns in this order."""
+
+    campaign_id: UUID
+
+
+class AutomationPaused(Event, name="office.automation-paused"):
+    """No automatic message leaves this office from `paused_from` (may be in the past) until `paused_until`."""
+
+    paused_from: AwareDatetime
+    paused_until: AwareDatetime | None
+
+
+class AutomationResumed(Event, name="office.automation-resumed"):
+    """Automatic messages may leave again, under the rules of now."""
+
+    resumed_at: AwareDatetime
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+class OfficeCommand(Command):
+    """A command to one office."""
+
+    office_id: UUID
+
+    def targets(self) -> Mapping[str, UUID]:
+        return {"office": self.office_id}
+
+
+class OpenOffice(Command, name="open-office"):
+    """Open an office. Opening it again with the same settings changes nothing."""
+
+    code: Code
+    title: str = Field(min_length=1, max_length=200)
+    currency: Currency = "USD"
+    time_zone: TimeZone = "UTC"
+
+    def targets(self) -> Mapping[str, UUID]:
+        return {"office": office_id(self.code)}
+
+
+class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
+    """Change the sections that are given; each that differs becomes an event of its own."""
+
+    scheme: BucketScheme | None = None
+    flags: dict[Code, FlagDefinition] | None = None
+    limits: DeliveryLimits | None = None
+    calendar: BusinessCalendar | None = None
+    window: SendWindow | None = None
+    grace_days: int | None = Field(None, ge=0, le=60)
+    fee_service_types: frozenset[Code] | None = None
+    time_zone: TimeZone | None = None
+
+
+class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):
+    """Stop all automatic messages of the office: from now, or backdated, or for a time."""
+
+    paused_from: AwareDatetime | None = None
+    paused_until: AwareDatetime | None = None
+
+
+class ResumeOfficeAutomation(OfficeCommand, name="resume-office-automation"):
+    """Let automatic messages leave again."""
+
+
+# --- state -------------------------------------------------------------------------------------------
+
+STANDARD_FLAGS = {
+    "bankruptcy": FlagDefinition(title="Bankruptcy", blocks=True),
+    "cease-contact": FlagDefinition(title="Cease contact", blocks=True),
+    "deceased": FlagDefinition(title="Deceased", blocks=True),
+    "legal": FlagDefinition(title="Legal action", blocks=True),
+    "vip": FlagDefinition(title="Handle with care"),
+}
+
+
+class Office(Aggregate):
+    """Settings of one office. Local dates of its accounts are dates in its zone."""
+
+    kind: ClassVar[str] = "office"
+
+    code: str = ""
+    title: str = ""
+    currency: str = "USD"
+    time_zone: str = "UTC"
+    scheme: BucketScheme = STANDARD_BUCKETS
+    flags: dict[str, FlagDefinition] = Field(default_factory=lambda: dict(STANDARD_FLAGS))
+    limits: DeliveryLimits = DeliveryLimits()
+    calendar: BusinessCalendar = BusinessCalendar()
+    window: SendWindow = SendWindow()
+    grace_days: int = 3
+    fee_service_types: frozenset[str] = frozenset({"late-fee"})
+    campaign_ids: list[UUID] = Field(default_factory=list)
+    pause: Pause | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def is_paused(self, moment: datetime) -> bool:
+        return self.pause is not None and self.pause.covers(moment)
+
+    # --- decisions ---
+
+    def _require_open(self) -> None:
+        if not self.exists:
+            raise Refusal("unknown-office", "there is no such office")
+
+    @decides(OpenOffice)
+    def open(self, command: OpenOffice, context: Context) -> None:
+        if not self.exists:
+            self.emit(OfficeOpened(**command.model_dump()))
+        elif (self.title, self.currency, self.time_zone) != (command.title, command.currency, command.time_zone):
+            raise Refusal("office-exists", f"office {self.code!r} is open with other settings; change those instead")
+
+    @decides(ChangeOfficeSettings)
+    def change_settings(self, command: ChangeOfficeSettings, context: Context) -> None:
+        self._require_open()
+        if command.scheme not in (None, self.scheme):
+            self.emit(AgingBucketsSet(scheme=command.scheme))
+        if command.flags not in (None, self.flags):
+            self.emit(FlagsDefined(flags=command.flags))
+        if command.limits not in (None, self.limits):
+            self.emit(DeliveryLimitsSet(limits=command.limits))
+        calendar, window = command.calendar or self.calendar, command.window or self.window
+        if (calendar, window) != (self.calendar, self.window):
+            self.emit(CalendarSet(calendar=calendar, window=window))
+        if command.grace_days not in (None, self.grace_days):
+            self.emit(PromiseRulesSet(grace_days=command.grace_days))
+        if command.fee_service_types not in (None, self.fee_service_types):
+            self.emit(FeeServiceTypesSet(service_types=command.fee_service_types))
+        if command.time_zone not in (None, self.time_zone):
+            self.emit(TimeZoneChanged(time_zone=command.time_zone))
+
+    @decides(PauseOfficeAutomation)
+    def pause_automation(self, command: PauseOfficeAutomation, context: Context) -> None:
+        self._require_open()
+        pause = Pause.from_command(command.paused_from, command.paused_until, context.now)
+        if pause != self.pause:
+            self.emit(AutomationPaused(paused_from=pause.paused_from, paused_until=pause.paused_until))
+
+    @decides(ResumeOfficeAutomation)
+    def resume_automation(self, command: ResumeOfficeAutomation, context: Context) -> None:
+        self._require_open()
+        if self.pause is not None:
+            self.emit(AutomationResumed(resumed_at=context.now))
+
+    def register_campaign(self, campaign_id: UUID) -> None:
+        """Part of launching a campaign: the office lists it, last in the order of matching."""
+        self._require_open()
+        if campaign_id not in self.campaign_ids:
+            self.emit(CampaignRegistered(campaign_id=campaign_id))
+
+    # --- apply ---
+
+    @applies(OfficeOpened)
+    def _opened(self, event: OfficeOpened) -> None:
+        self.code, self.title = event.code, event.title
+        self.currency, self.time_zone = event.currency, event.time_zone
+
+    @applies(AgingBucketsSet)
+    def _buckets_set(self, event: AgingBucketsSet) -> None:
+        self.scheme = event.scheme
+
+    @applies(FlagsDefined)
+    def _flags_defined(self, event: FlagsDefined) -> None:
+        self.flags = dict(event.flags)
+
+    @applies(DeliveryLimitsSet)
+    def _limits_set(self, event: DeliveryLimitsSet) -> None:
+        self.limits = event.limits
+
+    @applies(CalendarSet)
+    def _calendar_set(self, event: CalendarSet) -> None:
+        self.calendar, self.window = event.calendar, event.window
+
+    @applies(PromiseRulesSet)
+    def _promise_rules_set(self, event: PromiseRulesSet) -> None:
+        self.grace_days = event.grace_days
+
+    @applies(FeeServiceTypesSet)
+    def _fee_service_types_set(self, event: FeeServiceTypesSet) -> None:
+        self.fee_service_types = event.service_types
+
+    @applies(TimeZoneChanged)
+    def _time_zone_changed(self, event: TimeZoneChanged) -> None:
+        self.time_zone = event.time_zone
+
+    @applies(CampaignRegistered)
+    def _campaign_registered(self, event: CampaignRegistered) -> None:
+        self.campaign_ids = [*self.campaign_ids, event.campaign_id]
+
+    @applies(AutomationPaused)
+    def _paused(self, event: AutomationPaused) -> None:
+        self.pause = Pause(paused_from=event.paused_from, paused_until=event.paused_until)
+
+    @applies(AutomationResumed)
+    def _resumed(self, event: AutomationResumed) -> None:
+        self.pause = None

@@ -1,0 +1,354 @@
+"""The promise to pay: a customer's commitment to pay an amount by a date, or in instalments."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aggregates.account import Account
+from aggregates.aggregate import Aggregate, applies
+from aggregates.command import Command, Context, Refusal, decides
+from aggregates.event import Event
+from aggregates.money import Money
+from aggregates.personal import Personal
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+class Instalment(BaseModel):
+    """A part of the promised amount and the day it is due."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    due_on: date
+    amount: Money
+
+
+Instalments = Annotated[tuple[Instalment, ...], Field(min_length=1, max_length=60)]
+
+
+class PromiseStatus(StrEnum):
+    OPEN = "open"
+    KEPT = "kept"
+    PARTIALLY_KEPT = "partially-kept"
+    BROKEN = "broken"
+    WITHDRAWN = "withdrawn"
+
+
+# --- events ------------------------------------------------------------------------------------------
+
+
+class PromiseMade(Event, name="promise.made"):
+    """The customer promised to pay. `level` is how many promises the account had broken before."""
+
+    account_id: UUID
+    made_on: date
+    instalments: Instalments
+    grace_days: int
+    level: int
+    assignee: str | None = None
+    notes: Personal | None = None
+
+
+class PromiseRescheduled(Event, name="promise.rescheduled"):
+    """The promise was moved to other days; it stays the same promise."""
+
+    instalments: Instalments
+    grace_days: int
+
+
+class PromisePaymentCounted(Event, name="promise.payment-counted"):
+    """A payment, or a part of one, counts towards the promise."""
+
+    payment_id: UUID
+    amount: Money
+    received_after: Money
+
+
+class PromisePaymentTakenBack(Event, name="promise.payment-taken-back"):
+    """A payment that counted was reversed."""
+
+    payment_id: UUID
+    amount: Money
+    received_after: Money
+
+
+class PromiseKept(Event, name="promise.kept"):
+    """All of the promised amount arrived in time."""
+
+    received: Money
+    kept_on: date
+
+
+class PromisePartiallyKept(Event, name="promise.partially-kept"):
+    """The grace period ended and a part of the promised amount had arrived."""
+
+    promised: Money
+    received: Money
+    judged_on: date
+
+
+class PromiseBroken(Event, name="promise.broken"):
+    """The grace period ended and nothing of the promised amount had arrived."""
+
+    promised: Money
+    broken_on: date
+
+
+class PromiseWithdrawn(Event, name="promise.withdrawn"):
+    """The customer or a collector took the promise back."""
+
+
+class PromiseReopened(Event, name="promise.reopened"):
+    """A reversed payment made the judgement wrong; the promise is judged again."""
+
+    reopened_on: date
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+class PromiseCommand(Command):
+    """A command to one promise; its account changes with it, in the same transaction."""
+
+    promise_id: UUID
+    account_id: UUID
+
+    def targets(self) -> Mapping[str, UUID]:
+        return {"promise": self.promise_id, "account": self.account_id}
+
+
+class MakePromise(PromiseCommand, name="make-promise"):
+    """Record a promise to pay. `promise_id` is the caller's, so that a repeat is the same promise."""
+
+    instalments: Instalments
+    assignee: str | None = Field(None, max_length=100)
+    notes: Personal | None = Field(None, max_length=10_000)
+
+
+class ReschedulePromise(PromiseCommand, name="reschedule-promise"):
+    """Move an open promise to other days, for the same amount in total."""
+
+    instalments: Instalments
+
+
+class WithdrawPromise(PromiseCommand, name="withdraw-promise"):
+    """Take an open promise back."""
+
+
+class CountPayment(PromiseCommand, name="count-payment"):
+    """Count a payment towards the promise."""
+
+    payment_id: UUID
+    amount: Money
+
+
+class TakePaymentBack(PromiseCommand, name="take-payment-back"):
+    """A payment that counted was reversed."""
+
+    payment_id: UUID
+
+
+class JudgePromise(PromiseCommand, name="judge-promise"):
+    """Settle the promise if its grace period is over."""
+
+
+# --- state -------------------------------------------------------------------------------------------
+
+
+class PromiseToPay(Aggregate):
+    """One promise. `received` is what arrived towards it since it was made."""
+
+    kind: ClassVar[str] = "promise"
+
+    account_id: UUID | None = None
+    made_on: date = date.min
+    instalments: tuple[Instalment, ...] = ()
+    grace_days: int = 0
+    counted: dict[UUID, Money] = Field(default_factory=dict)
+    status: PromiseStatus = PromiseStatus.OPEN
+
+    @property
+    def promised(self) -> Money:
+        return _total(self.instalments)
+
+    @property
+    def received(self) -> Money:
+        return sum(self.counted.values(), Money.zero(self.promised.currency))
+
+    @property
+    def due_on(self) -> date:
+        """The day of the last instalment."""
+        return max(instalment.due_on for instalment in self.instalments)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is PromiseStatus.OPEN
+
+    def judged_after(self, instalment: Instalment) -> date:
+        return instalment.due_on + timedelta(days=self.grace_days)
+
+    # --- decisions ---
+
+    def _require_open(self) -> None:
+        if not self.exists:
+            raise Refusal("unknown-promise", "there is no such promise")
+        if not self.is_open:
+            raise Refusal("promise-settled", f"the promise is {self.status} already")
+
+    @decides(MakePromise)
+    def make(self, account: Account, command: MakePromise, context: Context) -> None:
+        if self.exists:
+            raise Refusal("duplicate-promise", "the promise was made already; reschedule it")
+        made_on = context.effective_on
+        _require_sound(command.instalments, made_on)
+        account.register_promise(
+            self.id,
+            made_on=made_on,
+            due_on=max(i.due_on for i in command.instalments),
+            amount=_total(command.instalments),
+        )
+        self.emit(
+            PromiseMade(
+                account_id=account.id,
+                made_on=made_on,
+                instalments=command.instalments,
+                grace_days=context.settings.grace_days,
+                level=account.broken_promises,
+                assignee=command.assignee,
+                notes=command.notes,
+            )
+        )
+
+    @decides(ReschedulePromise)
+    def reschedule(self, account: Account, command: ReschedulePromise, context: Context) -> None:
+        self._require_open()
+        _require_sound(command.instalments, context.today)
+        if _total(command.instalments) != self.promised:
+            raise Refusal("other-amount", f"instalments: expected {self.promised} in total, as promised")
+        if command.instalments != self.instalments:
+            self.emit(PromiseRescheduled(instalments=command.instalments, grace_days=context.settings.grace_days))
+            self._reopen_on(account)
+
+    @decides(WithdrawPromise)
+    def withdraw(self, account: Account, command: WithdrawPromise, context: Context) -> None:
+        self._require_open()
+        context.require_reason()
+        self.emit(PromiseWithdrawn())
+        account.close_promise(self.id, PromiseStatus.WITHDRAWN)
+
+    @decides(CountPayment)
+    def count(self, account: Account, command: CountPayment, context: Context) -> None:
+        """The account decided how much of a payment is for this promise; a fully paid promise is kept at once."""
+        if not self.exists or command.payment_id in self.counted:
+            return
+        self.emit(
+            PromisePaymentCounted(
+                payment_id=command.payment_id, amount=command.amount, received_after=self.received + command.amount
+            )
+        )
+        if self.is_open and self.received >= self.promised:
+            self._settle(account, context.today)
+
+    @decides(TakePaymentBack)
+    def take_back(self, account: Account, command: TakePaymentBack, context: Context) -> None:
+        amount = self.counted.get(command.payment_id)
+        if amount is None:
+            return
+        self.emit(
+            PromisePaymentTakenBack(payment_id=command.payment_id, amount=amount, received_after=self.received - amount)
+        )
+        if self.status in (PromiseStatus.KEPT, PromiseStatus.PARTIALLY_KEPT):
+            self.emit(PromiseReopened(reopened_on=context.today))
+            self._reopen_on(account)
+            self._judge(account, context.today)
+
+    @decides(JudgePromise)
+    def judge(self, account: Account, command: JudgePromise, context: Context) -> None:
+        """Settle an open promise once a grace period is over.
+
+        A promise due today is still good; an instalment is judged on due_on + grace_days + 1.
+        """
+        if self.exists and self.is_open:
+            self._judge(account, context.today)
+
+    def _judge(self, account: Account, today: date) -> None:
+        due = [i for i in self.instalments if today > self.judged_after(i)]
+        missed = bool(due) and self.received < _total(tuple(due))
+        if self.received >= self.promised or missed:
+            self._settle(account, today)
+
+    def _settle(self, account: Account, today: date) -> None:
+        if self.received >= self.promised:
+            self.emit(PromiseKept(received=self.received, kept_on=today))
+        elif self.received:
+            self.emit(PromisePartiallyKept(promised=self.promised, received=self.received, judged_on=today))
+        else:
+            self.emit(PromiseBroken(promised=self.promised, broken_on=today))
+        account.close_promise(self.id, self.status)
+
+    def _reopen_on(self, account: Account) -> None:
+        account.reopen_promise(
+            self.id,
+            made_on=self.made_on,
+            due_on=self.due_on,
+            amount=self.promised,
+            remaining=self.promised - self.received,
+        )
+
+    # --- apply ---
+
+    @applies(PromiseMade)
+    def _made(self, event: PromiseMade) -> None:
+        self.account_id, self.made_on = event.account_id, event.made_on
+        self.instalments, self.grace_days = event.instalments, event.grace_days
+
+    @applies(PromiseRescheduled)
+    def _rescheduled(self, event: PromiseRescheduled) -> None:
+        self.instalments, self.grace_days = event.instalments, event.grace_days
+
+    @applies(PromisePaymentCounted)
+    def _payment_counted(self, event: PromisePaymentCounted) -> None:
+        self.counted = {**self.counted, event.payment_id: event.amount}
+
+    @applies(PromisePaymentTakenBack)
+    def _payment_taken_back(self, event: PromisePaymentTakenBack) -> None:
+        self.counted = {k: v for k, v in self.counted.items() if k != event.payment_id}
+
+    @applies(PromiseKept)
+    def _kept(self, event: PromiseKept) -> None:
+        self.status = PromiseStatus.KEPT
+
+    @applies(PromisePartiallyKept)
+    def _partially_kept(self, event: PromisePartiallyKept) -> None:
+        self.status = PromiseStatus.PARTIALLY_KEPT
+
+    @applies(PromiseBroken)
+    def _broken(self, event: PromiseBroken) -> None:
+        self.status = PromiseStatus.BROKEN
+
+    @applies(PromiseWithdrawn)
+    def _withdrawn(self, event: PromiseWithdrawn) -> None:
+        self.status = PromiseStatus.WITHDRAWN
+
+    @applies(PromiseReopened)
+    def _reopened(self, event: PromiseReopened) -> None:
+        self.status = PromiseStatus.OPEN
+
+
+def _total(instalments: tuple[Instalment, ...]) -> Money:
+    first, *rest = (instalment.amount for instalment in instalments)
+    return sum(rest, first)
+
+
+def _require_sound(instalments: tuple[Instalment, ...], earliest: date) -> None:
+    for number, instalment in enumerate(instalments, start=1):
+        if instalment.due_on < earliest:
+            raise Refusal("promise-past", f"instalments.{number}.due_on: expected {earliest} or later")
+        if instalment.amount.minor <= 0:
+            raise Refusal("promise-empty", f"instalments.{number}.amount: expected more than zero")
+    if len({i.amount.currency for i in instalments}) > 1:
+        raise Refusal("wrong-currency", "instalments: expected one currency")

@@ -1,0 +1,34 @@
+"""The shape of a read model: batches of recorded events in, rows in Postgres out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from psycopg import Connection
+
+from aggregates.event import Recorded
+
+
+class Projection(ABC):
+    """A reader of the log that keeps tables.
+
+    Every generation of a projection lives in a database schema of its own, which is the first on the search
+    path whenever `create` and `handle` run: its SQL names plain tables. The tables in `public` are seen by
+    everyone else as views `read_model.<table>` on the live generation.
+
+    `handle` runs inside the transaction that stores the checkpoint. It may be given events that it has seen
+    before: every row remembers the last position that touched it, so that a repeat changes nothing.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    """Raised when the tables or their meaning change; the next start builds a new generation beside the live one."""
+    public: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def create(self, connection: Connection[Any]) -> None:
+        """Creates the tables of a new generation."""
+
+    @abstractmethod
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        """Writes what a batch of events, in order of position, means for the tables; a few statements a batch."""
