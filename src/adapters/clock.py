@@ -1,0 +1,33 @@
+"""The one clock: what time it is, handed in at the door."""
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The current moment; aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class ManualClock:
+    """A clock that stands until it is set: for tests, and for living through history."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.set(moment)
+
+    def now(self) -> datetime:
+        return self._moment
+
+    def set(self, moment: datetime) -> None:
+        """Raises ValueError for a moment without a time zone."""
+        if moment.tzinfo is None:
+            raise ValueError(f"{moment} has no time zone")
+        self._moment = moment.astimezone(UTC)

@@ -1,0 +1,299 @@
+"""The application: one write path for all commands, and aggregates as they were at any point in time."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from typing import TypeVar, cast
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    InfrastructureFactory,
+    Mapper,
+    ProcessRecorder,
+    TrackingRecorder,
+)
+from eventsourcing.utils import Environment, EnvType
+
+from adapters.clock import Clock, SystemClock
+from adapters.eventstore.decider import Decided, Decider, Rules, account_of
+from adapters.eventstore.feed import Feed
+from adapters.eventstore.group import GroupCommit
+from adapters.eventstore.keys import KeyRing
+from adapters.eventstore.mapper import EventMapper
+from adapters.eventstore.outcomes import dump_key_owner, dump_outcome, load_key_owner, load_outcome
+from adapters.eventstore.recorder import Conflict, LogRecorder, SnapshotRow, app_connections
+from adapters.eventstore.workspace import AggregateCache, Workspace
+from adapters.postgres.database import Database
+from aggregates.aggregate import KINDS, Aggregate
+from aggregates.command import ContactRules, Issued, Judge, Outcome, Rejected
+from aggregates.event import REGISTRY, Recorded
+
+AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
+
+_BATCH = 1_000
+_ATTEMPTS = 12
+_SNAPSHOT_EVERY = 100
+
+
+class EventStoreFactory(InfrastructureFactory[TrackingRecorder]):
+    """Gives the library our recorder. Snapshots go with the append, and readers keep their own checkpoints."""
+
+    def __init__(self, env: Environment, recorder: LogRecorder) -> None:
+        super().__init__(env)
+        self._recorder = recorder
+
+    def application_recorder(self) -> ApplicationRecorder:
+        return self._recorder
+
+    def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
+        raise NotImplementedError(f"there is no recorder of its own for {purpose}")
+
+    def tracking_recorder(self, tracking_recorder_class: type[TrackingRecorder] | None = None) -> TrackingRecorder:
+        raise NotImplementedError("readers keep checkpoints in their own tables")
+
+    def process_recorder(self) -> ProcessRecorder:
+        raise NotImplementedError("policies send commands, they do not write events")
+
+
+class Arrears(Application[UUID]):
+    """Commands in, outcomes out; `feed` reads what was stored, once a sealer has sealed it."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        master_key: bytes,
+        clock: Clock | None = None,
+        judge: Judge | None = None,
+        contact_rules: ContactRules | None = None,
+        cache_size: int = 10_000,
+        on_stored: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_stored` is called after each append: hand it the `poke` of a sealer in this process."""
+        REGISTRY.check()
+        self.clock = clock or SystemClock()
+        self._on_stored = on_stored
+        self._rules = Rules(judge, contact_rules)
+        self._connections = app_connections(database)
+        self.keys = KeyRing(self._connections, master_key)
+        self._event_mapper = EventMapper(self.keys)
+        self._log = LogRecorder(self._connections)
+        self.feed = Feed(database, self._connections, self._event_mapper)
+        self._cache = AggregateCache(cache_size)
+        self._group: GroupCommit[Issued, Outcome | Exception] = GroupCommit(self._work, size=_BATCH)
+        super().__init__()
+
+    # --- the library's construction, with our parts ---
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        return Environment(name, env or {})  # nothing of the library is set through the process environment
+
+    def construct_factory(self, env: Environment) -> EventStoreFactory:
+        return EventStoreFactory(env, self._log)
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        return self._event_mapper
+
+    def close(self) -> None:
+        """Closes the feed and the connections; the database stays open."""
+        super().close()
+        self.feed.close()
+        self._connections.close()
+
+    # --- writing ---
+
+    def handle(self, commands: Sequence[Issued]) -> list[Outcome]:
+        """Decides the commands in order and stores what they emit; concurrent calls share a batch.
+
+        A refusal is an outcome. The same command id again has the same outcome and no second event. A defect in a
+        decision is raised after everything else of the call was stored; sending all of it again does no harm.
+        """
+        answers = self._group.run(commands)
+        outcomes: list[Outcome] = []
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+            outcomes.append(answer)
+        return outcomes
+
+    def _work(self, commands: Sequence[Issued]) -> list[Outcome | Exception]:
+        """One batch: load, decide, append. The answers are in the order of the commands."""
+        batch: dict[UUID, Decided] = {}
+        for issued in commands:
+            if issued.command_id not in batch:
+                batch[issued.command_id] = _with_targets(issued)
+        decided = [each for each in batch.values() if each.error is None]
+        if decided:
+            self._decide_and_store(decided)
+        return [_answer(batch[issued.command_id]) for issued in commands]
+
+    def _decide_and_store(self, batch: list[Decided]) -> None:
+        workspace = Workspace(self._log, self._event_mapper, self._cache)
+        targets = {i: kind for each in batch for kind, i in each.targets.items()}
+        ids = _command_ids(batch)
+        offices = {i for each in batch if (i := getattr(each.issued.command, "office_id", None)) is not None}
+        stored = workspace.load(targets, ids, offices)
+        to_decide = batch
+        for attempt in range(1, _ATTEMPTS + 1):
+            self._decide(to_decide, batch, stored, workspace)
+            try:
+                self._append(batch, workspace)
+            except Conflict:
+                if attempt == _ATTEMPTS:
+                    raise
+                time.sleep(random.uniform(0, 0.002) * 2 ** min(attempt, 6))  # noqa: S311
+                moved, stored_now = workspace.moved(targets, ids)
+                stored |= stored_now
+                to_decide = _touched(batch, moved, stored_now)
+                workspace.reload({i: targets[i] for each in to_decide for i in each.targets.values()})
+            else:
+                workspace.keep()
+                return
+
+    def _decide(
+        self, to_decide: Iterable[Decided], batch: Iterable[Decided], stored: dict[UUID, bytes], workspace: Workspace
+    ) -> None:
+        decider = Decider(workspace, self._rules, self.clock.now())
+        for each in to_decide:
+            each.forget()
+        owners = {each.issued.key: each.issued.command_id for each in batch if each.issued.key and each.events}
+        for each in to_decide:
+            issued = each.issued
+            if issued.command_id in stored:
+                each.outcome, each.is_repeat = load_outcome(stored[issued.command_id]), True
+                continue
+            if issued.key is not None:
+                known = stored.get(issued.key)
+                owner = (load_key_owner(known) or issued.key) if known else owners.get(issued.key)
+                if owner is not None:
+                    each.outcome = Rejected("duplicate", f"command {owner} has this key already")
+                    continue
+            decider.decide(each)
+            if issued.key is not None and each.events:
+                owners[issued.key] = issued.command_id
+
+    def _append(self, batch: Iterable[Decided], workspace: Workspace) -> None:
+        events = [event for each in batch for event in each.events]
+        outcomes: dict[UUID, bytes] = {}
+        for each in batch:
+            if each.is_repeat or each.outcome is None:
+                continue
+            issued = each.issued
+            if each.events or not issued.actor.startswith("policy:"):
+                outcomes[issued.command_id] = dump_outcome(each.outcome)
+            if each.events and issued.key is not None:
+                outcomes.setdefault(issued.key, dump_key_owner(issued.command_id))
+        if not events and not outcomes:
+            return
+        facts, new_keys = self._event_mapper.encode(events, without_key=workspace.without_key)
+        try:
+            self._log.append(
+                facts,
+                outcomes=outcomes,
+                new_keys=new_keys,
+                snapshots=self._snapshots(workspace),
+                now=self.clock.now(),
+            )
+        except BaseException:
+            self.keys.forget(new_keys)
+            raise
+        if events:
+            self._on_stored()
+
+    def _snapshots(self, workspace: Workspace) -> list[SnapshotRow]:
+        """One for each aggregate that passes a multiple of a hundred events with this append."""
+        rows = []
+        for aggregate_id, stored in workspace.stored_version.items():
+            aggregate = workspace.get(aggregate_id)
+            if aggregate is None or aggregate.version // _SNAPSHOT_EVERY == stored // _SNAPSHOT_EVERY:
+                continue
+            account_id = account_of(aggregate)
+            state = self._event_mapper.encode_snapshot(aggregate, account_id)
+            rows.append(
+                SnapshotRow(aggregate.id, aggregate.version, aggregate.kind, aggregate.state_version, account_id, state)
+            )
+        return rows
+
+    # --- reading ---
+
+    def load(
+        self,
+        aggregate_class: type[AnyAggregate],
+        aggregate_id: UUID,
+        *,
+        version: int | None = None,
+        effective_on: date | None = None,
+        recorded_at: datetime | None = None,
+    ) -> AnyAggregate:
+        """The aggregate now, at a version, as it was true at the end of a day, or as we knew it at a moment.
+
+        By effective date its events up to that day are folded in the order they were recorded. Several points
+        together narrow each other. Raises AggregateNotFoundError where no event is left.
+        """
+
+        def project(_: object, events: Iterable[DomainEventProtocol[UUID]]) -> AnyAggregate | None:
+            aggregate = aggregate_class(id=aggregate_id)
+            for recorded in cast(Iterable[Recorded], events):
+                if effective_on is not None and recorded.effective_on > effective_on:
+                    continue
+                if recorded_at is not None and recorded.recorded_at > recorded_at:
+                    continue
+                aggregate.apply(recorded.event)
+            return aggregate if aggregate.exists else None
+
+        return self.repository.get(aggregate_id, version=version, projector_func=project)
+
+    def history(self, aggregate_id: UUID) -> list[Recorded]:
+        """Every event of an aggregate, oldest first."""
+        return [cast(Recorded, event) for event in self.events.get(aggregate_id)]
+
+
+__all__ = ["AggregateNotFoundError", "Arrears", "EventStoreFactory"]
+
+
+def _with_targets(issued: Issued) -> Decided:
+    """A defect here concerns this command only."""
+    try:
+        targets = issued.command.targets()
+        if unknown := targets.keys() - KINDS.keys():
+            raise LookupError(f"no aggregate is of kind {', '.join(sorted(unknown))}")  # noqa: TRY301
+        return Decided(issued, targets)
+    except Exception as error:
+        return Decided(issued, {}, error=error)
+
+
+def _answer(decided: Decided) -> Outcome | Exception:
+    if decided.error is not None:
+        return decided.error
+    return cast(Outcome, decided.outcome)
+
+
+def _command_ids(batch: Iterable[Decided]) -> list[UUID]:
+    return [i for each in batch for i in (each.issued.command_id, each.issued.key) if i is not None]
+
+
+def _touched(batch: Sequence[Decided], moved: set[UUID], stored_now: dict[UUID, bytes]) -> list[Decided]:
+    """The commands to decide again: those on aggregates that moved, or that were handled elsewhere meanwhile.
+
+    What these may emit differently concerns their other aggregates, and so the commands on those, and so on.
+    """
+    dirty = set(moved)
+    again: set[UUID] = set()
+    grew = True
+    while grew:
+        grew = False
+        for each in batch:
+            issued = each.issued
+            if issued.command_id in again:
+                continue
+            handled = issued.command_id in stored_now or (issued.key is not None and issued.key in stored_now)
+            if handled or not dirty.isdisjoint(each.targets.values()):
+                again.add(issued.command_id)
+                dirty.update(each.targets.values())
+                grew = True
+    return [each for each in batch if each.issued.command_id in again]

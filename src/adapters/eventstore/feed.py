@@ -1,0 +1,130 @@
+"""Reading the log in order: batches of sealed events, and waiting for more."""
+
+import threading
+import time
+
+import psycopg
+
+from adapters.eventstore.connections import Connections
+from adapters.eventstore.mapper import EventMapper
+from adapters.eventstore.sealer import CHANNEL
+from adapters.eventstore.seals import Seal, head_seal, seal_before
+from adapters.postgres.database import Database
+from adapters.postgres.errors import DatabaseProblem, explained
+from aggregates.event import Recorded
+
+_POLL_SECONDS = 1.0
+
+
+class LogHole(Exception):
+    """A position is missing from the log. Nothing is skipped: somebody has to look (`arrears log verify`)."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"the log has no position {expected}; the next one is {found}")
+        self.expected = expected
+        self.found = found
+
+
+class Feed:
+    """The log for readers of this process; they share the last decoded batch, so treat events as read-only."""
+
+    def __init__(self, database: Database, connections: Connections, mapper: EventMapper) -> None:
+        self._database = database
+        self._connections = connections
+        self._mapper = mapper
+        self._reading = threading.Lock()
+        self._last_after = 0
+        self._last_batch: list[Recorded] = []
+        self._known_head = 0
+        self._grew = threading.Condition()
+        self._closing = threading.Event()
+        self._listener: threading.Thread | None = None
+
+    @explained()
+    def read(self, after: int, limit: int = 1_000) -> list[Recorded]:
+        """The events from position after+1 on, at most `limit`; perhaps fewer although there are more; [] at the end.
+
+        Raises LogHole where a position is missing, and what the mapper raises for an event it cannot read.
+        """
+        with self._reading:
+            offset = after - self._last_after
+            if not 0 <= offset < len(self._last_batch):
+                self._last_batch, self._last_after, offset = self._fetch(after, limit), after, 0
+            return self._last_batch[offset : offset + limit]
+
+    @explained()
+    def head(self) -> int:
+        """The log's last position; 0 when it is empty."""
+        with self._connections.use() as connection:
+            return head_seal(connection).position
+
+    @explained()
+    def seal_at(self, position: int) -> Seal:
+        """The last seal at or before a position, to keep beside a checkpoint."""
+        with self._connections.use() as connection:
+            return seal_before(connection, position)
+
+    def wait(self, after: int, timeout: float = _POLL_SECONDS) -> bool:
+        """Whether there is an event after this position; waits for one up to `timeout` seconds."""
+        self._listen()
+        with self._grew:
+            return self._grew.wait_for(lambda: self._known_head > after or self._closing.is_set(), timeout) and (
+                self._known_head > after
+            )
+
+    def announce(self, last: int) -> None:
+        """Tells waiting readers of this process what the sealer (or a notification) said."""
+        with self._grew:
+            self._known_head = max(self._known_head, last)
+            self._grew.notify_all()
+
+    def close(self) -> None:
+        self._closing.set()
+        with self._grew:
+            self._grew.notify_all()
+            listener = self._listener
+        if listener is not None:
+            listener.join()
+
+    # --- inside ---
+
+    def _fetch(self, after: int, limit: int) -> list[Recorded]:
+        with self._connections.use() as connection:
+            rows = connection.execute(
+                """
+                SELECT position, aggregate_id, version, event_id, account_id, name, event_version,
+                       effective_on, recorded_at, state, meta
+                FROM arrears.events WHERE position > %b ORDER BY position LIMIT %b
+                """,
+                [after, limit],
+                prepare=True,
+                binary=True,
+            ).fetchall()
+        for expected, row in enumerate(rows, after + 1):
+            if row[0] != expected:
+                raise LogHole(expected, row[0])
+        return self._mapper.decode_all(rows)
+
+    def _listen(self) -> None:
+        with self._grew:
+            if self._listener is None and not self._closing.is_set():
+                self._listener = threading.Thread(target=self._hear, name="feed", daemon=True)
+                self._listener.start()
+
+    def _hear(self) -> None:
+        """Hears the sealer, and looks by itself every second: a notification is a hint, not a promise."""
+        while not self._closing.is_set():
+            try:
+                with self._database.connect("arrears_app", autocommit=True) as connection:
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    while not self._closing.is_set():
+                        self.announce(head_seal(connection).position)
+                        self._hear_for_a_second(connection)
+            except (psycopg.OperationalError, psycopg.InterfaceError, DatabaseProblem):
+                self._closing.wait(0.25)
+
+    def _hear_for_a_second(self, connection: psycopg.Connection) -> None:
+        until = time.monotonic() + _POLL_SECONDS
+        while not self._closing.is_set() and (left := until - time.monotonic()) > 0:
+            for notification in connection.notifies(timeout=min(left, 0.2)):
+                self.announce(int(notification.payload))

@@ -1,0 +1,205 @@
+"""Each account's own key, wrapped by the master key: destroy one and a person is erased."""
+
+import base64
+import binascii
+import hmac
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from adapters.eventstore.connections import Connections
+
+KEY_VARIABLE = "ARREARS_MASTER_KEY"
+FILE_VARIABLE = "ARREARS_MASTER_KEY_FILE"
+
+_SIZE = 32
+_NONCE = 12
+
+
+class MasterKeyError(Exception):
+    """The master key is missing, malformed, or not the one that this log was written with."""
+
+
+def master_key(env: Mapping[str, str] = os.environ, *, data_dir: Path | None = None) -> bytes:
+    """The 32 bytes that wrap all account keys: from the environment, a file, or made once in the data folder."""
+    if text := env.get(KEY_VARIABLE):
+        return _decoded(text, KEY_VARIABLE)
+    if name := env.get(FILE_VARIABLE):
+        return _read(Path(name))
+    if data_dir is None:
+        raise MasterKeyError(f"no master key: set {KEY_VARIABLE} (base64 of {_SIZE} bytes) or {FILE_VARIABLE}")
+    return _read_or_make(data_dir / "master.key")
+
+
+def _read_or_make(path: Path) -> bytes:
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.b64encode(os.urandom(_SIZE)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(unfinished, path)  # fails where another process was first: then its key is the key
+        except FileExistsError:
+            pass
+        finally:
+            unfinished.unlink()
+        return _read(path)
+
+
+def _read(path: Path) -> bytes:
+    return _decoded(path.read_text(encoding="ascii", errors="replace"), str(path))
+
+
+def _decoded(text: str, source: str) -> bytes:
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != _SIZE:
+        raise MasterKeyError(f"{source} is not the base64 of {_SIZE} bytes")
+    return key
+
+
+class KeyRing:
+    """Account keys, unwrapped on demand and kept for a minute: a destroyed key is forgotten everywhere soon after."""
+
+    def __init__(
+        self, connections: Connections, master: bytes, *, size: int = 50_000, keep_seconds: float = 60.0
+    ) -> None:
+        self._connections = connections
+        self._master_bytes = master
+        self._master = AESGCM(master)
+        self._size = size
+        self._keep_seconds = keep_seconds
+        self._keys: OrderedDict[UUID, tuple[AESGCM | None, float]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._checked = False
+
+    def get(self, account_id: UUID) -> AESGCM | None:
+        """The account's cipher, or None where the key is destroyed or was never made."""
+        known, cipher = self._cached(account_id)
+        return cipher if known else self.fetch([account_id]).get(account_id)
+
+    def fetch(self, account_ids: Iterable[UUID]) -> dict[UUID, AESGCM | None]:
+        """The ciphers of many accounts, those not at hand in one query. An account without a key row is left out."""
+        found: dict[UUID, AESGCM | None] = {}
+        wanted: list[UUID] = []
+        for account_id in set(account_ids):
+            known, cipher = self._cached(account_id)
+            if known:
+                found[account_id] = cipher
+            else:
+                wanted.append(account_id)
+        if wanted:
+            self.check_master()
+            with self._connections.use() as connection:
+                rows = connection.execute(
+                    "SELECT account_id, wrapped_key FROM arrears.account_keys WHERE account_id = ANY(%b)",
+                    [wanted],
+                    prepare=True,
+                    binary=True,
+                ).fetchall()
+            found.update(self.admit(rows))
+        return found
+
+    def admit(self, rows: Iterable[tuple[UUID, bytes | None]]) -> dict[UUID, AESGCM | None]:
+        """Takes key rows that came with another query."""
+        admitted = {account_id: self._unwrapped(account_id, wrapped) for account_id, wrapped in rows}
+        self._keep(admitted)
+        return admitted
+
+    def make(self, account_id: UUID) -> tuple[AESGCM, bytes]:
+        """A new key and its wrapped form, to be stored with the account's first personal event; else `forget` it."""
+        self.check_master()
+        key, nonce = os.urandom(_SIZE), os.urandom(_NONCE)
+        cipher = AESGCM(key)
+        self._keep({account_id: cipher})
+        return cipher, nonce + self._master.encrypt(nonce, key, account_id.bytes)
+
+    def ensure(self, account_id: UUID) -> None:
+        """Stores a key for the account where it has none."""
+        if account_id not in self.fetch([account_id]):
+            _, wrapped = self.make(account_id)
+            with self._connections.use() as connection:
+                connection.execute(
+                    "INSERT INTO arrears.account_keys (account_id, wrapped_key) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                    [account_id, wrapped],
+                )
+            self.forget([account_id])  # another process may have been first
+
+    def destroy(self, account_id: UUID) -> None:
+        """Erases the person: what is encrypted under the key can never be read again."""
+        with self._connections.use() as connection:
+            connection.execute(
+                """
+                INSERT INTO arrears.account_keys (account_id, wrapped_key, destroyed_at)
+                VALUES (%s, NULL, clock_timestamp())
+                ON CONFLICT (account_id) DO UPDATE
+                SET wrapped_key = NULL, destroyed_at = clock_timestamp() WHERE account_keys.destroyed_at IS NULL
+                """,
+                [account_id],
+            )
+        self.admit([(account_id, None)])
+
+    def forget(self, account_ids: Iterable[UUID]) -> None:
+        with self._lock:
+            for account_id in account_ids:
+                self._keys.pop(account_id, None)
+
+    def check_master(self) -> None:
+        """Raises MasterKeyError unless the master key is the one this log knows; the first one becomes known."""
+        if self._checked:
+            return
+        mine = hmac.digest(self._master_bytes, b"arrears master key", "sha256")
+        known = "SELECT fingerprint FROM arrears.master_key"
+        with self._connections.use() as connection:
+            row = connection.execute(known).fetchone()
+            if row is None:
+                connection.execute(
+                    "INSERT INTO arrears.master_key (fingerprint) VALUES (%s) ON CONFLICT DO NOTHING", [mine]
+                )
+                row = connection.execute(known).fetchone()
+        if row is None or not hmac.compare_digest(bytes(row[0]), mine):
+            raise MasterKeyError(
+                "this is not the master key that the log was written with; "
+                f"give that one ({KEY_VARIABLE}, {FILE_VARIABLE} or DATA/master.key)"
+            )
+        self._checked = True
+
+    def _keep(self, ciphers: Mapping[UUID, AESGCM | None]) -> None:
+        until = time.monotonic() + self._keep_seconds
+        with self._lock:
+            for account_id, cipher in ciphers.items():
+                self._keys[account_id] = (cipher, until)
+                self._keys.move_to_end(account_id)
+            while len(self._keys) > self._size:
+                self._keys.popitem(last=False)
+
+    def _cached(self, account_id: UUID) -> tuple[bool, AESGCM | None]:
+        with self._lock:
+            entry = self._keys.get(account_id)
+            if entry is None or entry[1] < time.monotonic():
+                return False, None
+            self._keys.move_to_end(account_id)
+            return True, entry[0]
+
+    def _unwrapped(self, account_id: UUID, wrapped: bytes | None) -> AESGCM | None:
+        if wrapped is None:
+            return None
+        self.check_master()
+        wrapped = bytes(wrapped)
+        try:
+            return AESGCM(self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], account_id.bytes))
+        except InvalidTag:
+            raise MasterKeyError(f"the key of account {account_id} was not wrapped by this master key") from None

@@ -1,0 +1,77 @@
+"""Applications over a test's own database, and a sealer to go with them."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from adapters.clock import ManualClock
+from adapters.eventstore.application import Arrears
+from adapters.eventstore.sealer import Sealer
+from adapters.postgres.database import Database
+from aggregates.command import Command, Issued
+
+MASTER_KEY = bytes(range(32))
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def issue(command: Command, **more: Any) -> Issued:
+    """The command as a person of the tests gives it."""
+    return Issued(**{"command": command, "command_id": uuid4(), "actor": "person:tester"} | more)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOON)
+
+
+@pytest.fixture
+def new_app(database: Database, clock: ManualClock) -> Iterator[Callable[..., Arrears]]:
+    """Makes applications over one database, as several processes would."""
+    with ExitStack() as stack:
+
+        def make(**more: Any) -> Arrears:
+            return stack.enter_context(Arrears(database, **{"master_key": MASTER_KEY, "clock": clock} | more))
+
+        yield make
+
+
+@pytest.fixture
+def app(new_app: Callable[..., Arrears]) -> Arrears:
+    return new_app()
+
+
+@pytest.fixture
+def sealer(database: Database) -> Iterator[Sealer]:
+    """Seals when told to."""
+    sealer = Sealer(database)
+    yield sealer
+    sealer.close()
+
+
+@pytest.fixture
+def running_sealer(database: Database) -> Iterator[Sealer]:
+    """Seals by itself."""
+    sealer, stop = Sealer(database), threading.Event()
+    thread = threading.Thread(target=sealer.run, args=[stop])
+    thread.start()
+    yield sealer
+    stop.set()
+    sealer.poke()
+    thread.join()
+
+
+@pytest.fixture
+def admin(database: Database) -> Iterator[psycopg.Connection]:
+    """A connection that may do anything, for looking behind the scenes and for doing damage."""
+    with database.connect(autocommit=True) as connection:
+        yield connection
+
+
+def names(app: Arrears, aggregate_id: UUID) -> list[str]:
+    return [recorded.name for recorded in app.history(aggregate_id)]

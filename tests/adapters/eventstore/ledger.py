@@ -1,0 +1,182 @@
+"""A tiny domain for tests of the store: cases with notes, and a shelf that two commands share."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aggregates.aggregate import Aggregate, applies
+from aggregates.command import Command, Context, NeedsHistory, Refusal, decides
+from aggregates.event import REGISTRY, Event
+from aggregates.personal import Personal
+
+
+class Contact(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    phones: list[Personal] = Field(default_factory=list)
+
+
+class CaseOpened(Event, name="test.case-opened", version=3):
+    """Version 1 had `title`, version 2 renamed it to `label`, version 3 has contact data."""
+
+    label: str
+    who: Personal | None = None
+    contact: Contact = Contact()
+
+
+@REGISTRY.upcasts("test.case-opened", from_version=1)
+def _title_is_called_label(data: dict) -> dict:
+    return {"label": data["title"], "who": data.get("who")}
+
+
+@REGISTRY.upcasts("test.case-opened", from_version=2)
+def _with_contact(data: dict) -> dict:
+    return {**data, "contact": {"phones": []}}
+
+
+class Counted(Event, name="test.counted"):
+    by: int
+
+
+class Noted(Event, name="test.noted"):
+    text: Personal
+
+
+class Shelved(Event, name="test.shelved"):
+    case_id: UUID
+
+
+class Case(Aggregate):
+    """Stands for an account: its events have an account id."""
+
+    kind: ClassVar[str] = "test-case"
+
+    remembers: bool = False
+    label: str = ""
+    who: Personal | None = None
+    total: int = 0
+    last_note: Personal | None = None
+    every_count: list[int] = Field(default_factory=list)
+    """Only where it remembers."""
+
+    @property
+    def account_id(self) -> UUID:
+        return self.id
+
+    @applies(CaseOpened)
+    def _opened(self, event: CaseOpened) -> None:
+        self.label, self.who = event.label, event.who
+
+    @applies(Counted)
+    def _counted(self, event: Counted) -> None:
+        self.total += event.by
+        if self.remembers:
+            self.every_count.append(event.by)
+
+    @applies(Noted)
+    def _noted(self, event: Noted) -> None:
+        self.last_note = event.text
+
+
+class Shelf(Aggregate):
+    """Has no account: nothing of it is encrypted."""
+
+    kind: ClassVar[str] = "test-shelf"
+
+    cases: list[UUID] = Field(default_factory=list)
+
+    @applies(Shelved)
+    def _shelved(self, event: Shelved) -> None:
+        self.cases.append(event.case_id)
+
+
+class CaseCommand(Command):
+    case_id: UUID
+
+    def targets(self) -> Mapping[str, UUID]:
+        return {"test-case": self.case_id}
+
+
+class OpenCase(CaseCommand, name="test-open-case"):
+    label: str = "a case"
+    who: str | None = None
+    phones: list[str] = Field(default_factory=list)
+
+
+class Count(CaseCommand, name="test-count"):
+    by: int = 1
+    limit: int | None = None
+
+
+class CountTwiceThenRefuse(CaseCommand, name="test-count-then-refuse"):
+    """Breaks the rule that decisions check first: its two events must leave no trace."""
+
+
+class Break(CaseCommand, name="test-break"):
+    """A decision with a defect."""
+
+
+class Repeat(CaseCommand, name="test-repeat"):
+    """Counts what was counted as the nth, which only a remembering case knows."""
+
+    nth: int
+
+
+class Note(CaseCommand, name="test-note"):
+    text: str
+
+
+class Shelve(Command, name="test-shelve"):
+    case_id: UUID
+    shelf_id: UUID
+
+    def targets(self) -> Mapping[str, UUID]:
+        return {"test-case": self.case_id, "test-shelf": self.shelf_id}
+
+
+@decides(OpenCase)
+def _open(case: Case, command: OpenCase, context: Context) -> None:
+    if case.exists:
+        raise Refusal("case-exists", "it is open already")
+    case.emit(CaseOpened(label=command.label, who=command.who, contact=Contact(phones=command.phones)))
+
+
+@decides(Count)
+def _count(case: Case, command: Count, context: Context) -> None:
+    if command.limit is not None and case.total >= command.limit:
+        raise Refusal("limit-reached", f"{case.total} were counted already")
+    if command.by:
+        case.emit(Counted(by=command.by))
+
+
+@decides(CountTwiceThenRefuse)
+def _count_then_refuse(case: Case, command: CountTwiceThenRefuse, context: Context) -> None:
+    case.emit(Counted(by=1000))
+    case.emit(Counted(by=1000))
+    raise Refusal("changed-my-mind", "after emitting")
+
+
+@decides(Break)
+def _break(case: Case, command: Break, context: Context) -> None:
+    case.emit(Counted(by=1000))
+    raise ZeroDivisionError
+
+
+@decides(Repeat)
+def _repeat(case: Case, command: Repeat, context: Context) -> None:
+    if not case.remembers:
+        raise NeedsHistory
+    case.emit(Counted(by=case.every_count[command.nth - 1]))
+
+
+@decides(Note)
+def _note(case: Case, command: Note, context: Context) -> None:
+    case.emit(Noted(text=command.text))
+
+
+@decides(Shelve)
+def _shelve(case: Case, shelf: Shelf, command: Shelve, context: Context) -> None:
+    shelf.emit(Shelved(case_id=case.id))
+    case.emit(Counted(by=1))
