@@ -31,7 +31,8 @@ class TestServer:
     def create(self, *, template: str = "template1") -> str:
         """A new database's name."""
         name = f"arrears_test_{uuid4().hex[:16]}"
-        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")  # half the time of the default here
+        self._run(create.format(sql.Identifier(name), sql.Identifier(template)))
         return name
 
     def drop(self, name: str) -> None:

@@ -55,12 +55,12 @@ def test_no_folder_and_no_server_says_how_to_name_one():
         open_database(None, {})
 
 
-def test_reading_joins_a_folder_in_use_and_writing_is_refused(data_dir):
-    with holding(data_dir):
-        with open_database(data_dir, {}, reading=True) as database:
+def test_reading_joins_a_folder_in_use_and_writing_is_refused(used_dir):
+    with holding(used_dir):
+        with open_database(used_dir, {}, reading=True) as database:
             assert current_user(database) == "arrears"
         with pytest.raises(DataFolderInUse):
-            open_database(data_dir, {})
+            open_database(used_dir, {})
 
 
 def test_an_address_that_is_none_is_said():
@@ -130,8 +130,8 @@ def test_a_lost_connection_is_said(database):
             victim.execute("SELECT 1")
 
 
-def test_a_server_that_goes_away_is_said(data_dir):
-    with EmbeddedPostgres(data_dir) as embedded:
+def test_a_server_that_goes_away_is_said(used_dir):
+    with EmbeddedPostgres(used_dir) as embedded:
         database = Database(embedded.dsn)
         connection = database.connect()
     with pytest.raises(ConnectionLost), explained():

@@ -69,33 +69,33 @@ def test_it_runs_as_a_system_of_record_should(data_dir):
     assert collation == "C.UTF-8"
 
 
-def test_what_an_operator_sets_wins_and_stays(data_dir):
-    with EmbeddedPostgres(data_dir) as postgres, psycopg.connect(postgres.dsn, autocommit=True) as connection:
+def test_what_an_operator_sets_wins_and_stays(used_dir):
+    with EmbeddedPostgres(used_dir) as postgres, psycopg.connect(postgres.dsn, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET work_mem = '32MB'")
-    with EmbeddedPostgres(data_dir) as postgres:
+    with EmbeddedPostgres(used_dir) as postgres:
         assert ask(postgres.dsn, "SELECT current_setting('work_mem')") == "32MB"
 
 
-def test_many_connections_of_this_process_and_of_its_children_are_fine(data_dir):
+def test_many_connections_of_this_process_and_of_its_children_are_fine(used_dir):
     count = "import psycopg, sys; print(psycopg.connect(sys.argv[1]).execute('SELECT 42').fetchone()[0])"
-    with EmbeddedPostgres(data_dir) as postgres:
+    with EmbeddedPostgres(used_dir) as postgres:
         with psycopg.connect(postgres.dsn) as one, psycopg.connect(postgres.dsn) as other:
             assert one.info.backend_pid != other.info.backend_pid
         child = subprocess.run([sys.executable, "-c", count, postgres.dsn], check=True, capture_output=True, text=True)
     assert child.stdout.strip() == "42"
 
 
-def test_a_second_owner_is_refused_and_told_who_the_first_is(data_dir):
-    with holding(data_dir) as owner:
+def test_a_second_owner_is_refused_and_told_who_the_first_is(used_dir):
+    with holding(used_dir) as owner:
         with pytest.raises(DataFolderInUse, match=f"in use by process {owner.pid}") as refusal:
-            EmbeddedPostgres(data_dir).start()
+            EmbeddedPostgres(used_dir).start()
         assert refusal.value.pid == owner.pid
-        assert ask(f"postgresql://arrears@/arrears?host={data_dir}/postgres", "SELECT 1") == 1
+        assert ask(f"postgresql://arrears@/arrears?host={used_dir}/postgres", "SELECT 1") == 1
 
 
-def test_a_second_owner_in_the_same_process_is_refused_too(data_dir):
-    with EmbeddedPostgres(data_dir), pytest.raises(DataFolderInUse, match=f"process {os.getpid()}"):
-        EmbeddedPostgres(data_dir).start()
+def test_a_second_owner_in_the_same_process_is_refused_too(used_dir):
+    with EmbeddedPostgres(used_dir), pytest.raises(DataFolderInUse, match=f"process {os.getpid()}"):
+        EmbeddedPostgres(used_dir).start()
 
 
 def test_of_two_that_start_at_once_one_owns_and_one_is_refused(data_dir):
@@ -121,39 +121,39 @@ def test_of_two_that_start_at_once_one_owns_and_one_is_refused(data_dir):
     assert sorted(outcomes) == ["owns", "refused"]
 
 
-def test_a_reader_joins_the_server_another_process_runs(data_dir):
-    with holding(data_dir):
-        server = the_server_of(data_dir)
-        with EmbeddedPostgres.attach(data_dir) as reader:
+def test_a_reader_joins_the_server_another_process_runs(used_dir):
+    with holding(used_dir):
+        server = the_server_of(used_dir)
+        with EmbeddedPostgres.attach(used_dir) as reader:
             assert ask(reader.dsn, "SELECT 1") == 1
         assert server.is_alive
     assert not server.is_alive
 
 
-def test_a_reader_starts_the_server_when_nobody_else_runs_it(data_dir):
-    with EmbeddedPostgres(data_dir):
+def test_a_reader_starts_the_server_when_nobody_else_runs_it(used_dir):
+    with EmbeddedPostgres(used_dir):
         pass
-    with EmbeddedPostgres.attach(data_dir) as reader:
+    with EmbeddedPostgres.attach(used_dir) as reader:
         assert ask(reader.dsn, "SELECT 1") == 1
-        with EmbeddedPostgres(data_dir) as owner:  # reading does not take the folder from a writer
+        with EmbeddedPostgres(used_dir) as owner:  # reading does not take the folder from a writer
             assert owner.dsn == reader.dsn
-    assert server_of(data_dir) is None
+    assert server_of(used_dir) is None
 
 
-def test_an_owner_that_leaves_does_not_take_the_server_from_a_reader(data_dir):
-    with holding(data_dir) as owner, EmbeddedPostgres.attach(data_dir) as reader:
+def test_an_owner_that_leaves_does_not_take_the_server_from_a_reader(used_dir):
+    with holding(used_dir) as owner, EmbeddedPostgres.attach(used_dir) as reader:
         owner.communicate(timeout=60)
         assert ask(reader.dsn, "SELECT 1") == 1
-    assert server_of(data_dir) is None
+    assert server_of(used_dir) is None
 
 
-def test_two_readers_at_once_do_not_stop_each_other(data_dir):
-    with EmbeddedPostgres(data_dir):
+def test_two_readers_at_once_do_not_stop_each_other(used_dir):
+    with EmbeddedPostgres(used_dir):
         pass
-    with holding(data_dir, "attach"):
-        with EmbeddedPostgres.attach(data_dir) as reader:
+    with holding(used_dir, "attach"):
+        with EmbeddedPostgres.attach(used_dir) as reader:
             assert ask(reader.dsn, "SELECT 1") == 1
-        assert the_server_of(data_dir).is_alive
+        assert the_server_of(used_dir).is_alive
 
 
 def test_a_reader_of_a_folder_without_data_is_told_so(data_dir):
@@ -162,63 +162,63 @@ def test_a_reader_of_a_folder_without_data_is_told_so(data_dir):
     assert not (data_dir / "mistyped").exists()
 
 
-def test_a_server_that_outlived_its_killed_owner_is_used_again(data_dir):
-    with holding(data_dir) as owner:
-        server = the_server_of(data_dir)
-        store(f"postgresql://arrears@/arrears?host={data_dir}/postgres", 7)
+def test_a_server_that_outlived_its_killed_owner_is_used_again(used_dir):
+    with holding(used_dir) as owner:
+        server = the_server_of(used_dir)
+        store(f"postgresql://arrears@/arrears?host={used_dir}/postgres", 7)
         owner.kill()
         owner.wait()
         assert server.is_alive
-        with EmbeddedPostgres(data_dir) as again:
-            assert the_server_of(data_dir).pid == server.pid
+        with EmbeddedPostgres(used_dir) as again:
+            assert the_server_of(used_dir).pid == server.pid
             assert ask(again.dsn, "SELECT number FROM kept") == 7
     assert not server.is_alive
 
 
-def test_owner_and_server_killed_together_recover_at_the_next_start(data_dir):
-    with holding(data_dir) as owner:
-        server = the_server_of(data_dir)
-        store(f"postgresql://arrears@/arrears?host={data_dir}/postgres", 8)
+def test_owner_and_server_killed_together_recover_at_the_next_start(used_dir):
+    with holding(used_dir) as owner:
+        server = the_server_of(used_dir)
+        store(f"postgresql://arrears@/arrears?host={used_dir}/postgres", 8)
         owner.kill()
         os.kill(server.pid, signal.SIGKILL)
         owner.wait()
-        with EmbeddedPostgres(data_dir) as again:
+        with EmbeddedPostgres(used_dir) as again:
             assert ask(again.dsn, "SELECT number FROM kept") == 8
 
 
-def test_a_process_id_that_now_belongs_to_a_stranger_is_not_taken_for_the_server(data_dir):
-    with EmbeddedPostgres(data_dir) as first:
+def test_a_process_id_that_now_belongs_to_a_stranger_is_not_taken_for_the_server(used_dir):
+    with EmbeddedPostgres(used_dir) as first:
         store(first.dsn, 9)
-        stale = (data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
+        stale = (used_dir / "postgres" / "postmaster.pid").read_text().splitlines()
     with subprocess.Popen(["sleep", "60"]) as stranger:
-        pid_file = data_dir / "postgres" / "postmaster.pid"
+        pid_file = used_dir / "postgres" / "postmaster.pid"
         pid_file.write_text("\n".join([str(stranger.pid), *stale[1:]]) + "\n")
-        with EmbeddedPostgres(data_dir) as again:
+        with EmbeddedPostgres(used_dir) as again:
             assert ask(again.dsn, "SELECT number FROM kept") == 9
         assert stranger.poll() is None
         stranger.kill()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_process_told_to_end_stops_its_server(data_dir, how):
-    with holding(data_dir) as owner:
-        server = the_server_of(data_dir)
+def test_a_process_told_to_end_stops_its_server(used_dir, how):
+    with holding(used_dir) as owner:
+        server = the_server_of(used_dir)
         owner.send_signal(how)
         owner.wait(60)
         assert not server.is_alive
 
 
-def test_a_server_nobody_stopped_is_stopped_at_exit(data_dir):
+def test_a_server_nobody_stopped_is_stopped_at_exit(used_dir):
     forgetful = (
         "import sys, pathlib\n"
         "from adapters.postgres.embedded import EmbeddedPostgres\n"
         "EmbeddedPostgres(pathlib.Path(sys.argv[1])).start()\n"
     )
-    subprocess.run([sys.executable, "-c", forgetful, str(data_dir)], check=True, timeout=60)
-    assert server_of(data_dir) is None
+    subprocess.run([sys.executable, "-c", forgetful, str(used_dir)], check=True, timeout=60)
+    assert server_of(used_dir) is None
 
 
-def test_a_forked_child_that_ends_leaves_the_server_alone(data_dir):
+def test_a_forked_child_that_ends_leaves_the_server_alone(used_dir):
     forking = (
         "import os, sys, pathlib, psycopg\n"
         "from adapters.postgres.embedded import EmbeddedPostgres\n"
@@ -229,19 +229,19 @@ def test_a_forked_child_that_ends_leaves_the_server_alone(data_dir):
         "print(psycopg.connect(postgres.dsn).execute('SELECT 1').fetchone()[0])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", forking, str(data_dir)], check=True, timeout=60, capture_output=True, text=True
+        [sys.executable, "-c", forking, str(used_dir)], check=True, timeout=60, capture_output=True, text=True
     )
     assert done.stdout.strip() == "1"
 
 
-def test_a_cluster_of_another_version_is_refused(data_dir):
-    with EmbeddedPostgres(data_dir):
+def test_a_cluster_of_another_version_is_refused(used_dir):
+    with EmbeddedPostgres(used_dir):
         pass
-    (data_dir / "postgres" / "PG_VERSION").write_text("16\n")
+    (used_dir / "postgres" / "PG_VERSION").write_text("16\n")
     with pytest.raises(WrongPostgresVersion, match=f"made by PostgreSQL 16; this Arrears runs PostgreSQL {VERSION}"):
-        EmbeddedPostgres(data_dir).start()
-    (data_dir / "postgres" / "PG_VERSION").write_text(f"{VERSION}\n")
-    with EmbeddedPostgres(data_dir):  # the refusal let the folder go
+        EmbeddedPostgres(used_dir).start()
+    (used_dir / "postgres" / "PG_VERSION").write_text(f"{VERSION}\n")
+    with EmbeddedPostgres(used_dir):  # the refusal let the folder go
         pass
 
 
@@ -279,17 +279,17 @@ def test_a_file_in_place_of_the_folder_is_said(data_dir):
         EmbeddedPostgres(data_dir / "file").start()
 
 
-def test_a_server_that_cannot_start_says_why_with_the_end_of_its_log(data_dir):
+def test_a_server_that_cannot_start_says_why_with_the_end_of_its_log(used_dir):
     with pytest.raises(ServerDidNotStart, match='invalid value for parameter "shared_buffers"'):
-        EmbeddedPostgres(data_dir, settings={"shared_buffers": "lots"}).start()
-    with EmbeddedPostgres(data_dir):
+        EmbeddedPostgres(used_dir, settings={"shared_buffers": "lots"}).start()
+    with EmbeddedPostgres(used_dir):
         pass
 
 
-def test_a_server_killed_under_its_owner_can_be_told_from_a_live_one(data_dir):
-    with EmbeddedPostgres(data_dir):
-        server = the_server_of(data_dir)
+def test_a_server_killed_under_its_owner_can_be_told_from_a_live_one(used_dir):
+    with EmbeddedPostgres(used_dir):
+        server = the_server_of(used_dir)
         os.kill(server.pid, signal.SIGKILL)
         assert wait_until(lambda: not server.is_alive, seconds=10)
         with pytest.raises(DataFolderInUse, match="does not answer"):
-            EmbeddedPostgres.attach(data_dir).start()
+            EmbeddedPostgres.attach(used_dir).start()
