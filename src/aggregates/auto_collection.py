@@ -7,6 +7,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from aggregates.money import Money
+
 
 class Stage(StrEnum):
     """Where an account stands in auto-collection (DOMAIN section 3). No stage: nothing is owed."""
@@ -41,6 +43,19 @@ class ScheduledStep(BaseModel):
     required: bool
 
 
+class CoveredItem(BaseModel):
+    """An open item that a message is about.
+
+    `step_id` is the furthest step that the item's own age had come to: where it continues once it is the oldest.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    item_id: UUID
+    open: Money
+    step_id: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What the rules say of an account at one moment."""
@@ -50,9 +65,11 @@ class Judgement:
     campaign_id: UUID | None = None
     plan_version: int | None = None
     next_step: ScheduledStep | None = None
+    anchor_item_id: UUID | None = None
+    """The oldest chaseable item, whose age says which step is next."""
     passed_over: tuple[tuple[str, str], ...] = ()
-    """Steps that will not be sent, each with its reason: `missed`, `before-known`."""
-    covered_item_ids: tuple[UUID, ...] = ()
-    """The items that a message sent now would be about."""
+    """Steps that will not be sent for the anchor, each with its reason: `missed`, `before-known`."""
+    covered: tuple[CoveredItem, ...] = ()
+    """The items that the next step's message is about if it is sent now."""
     reconsider_at: datetime | None = None
     """When this judgement can change with no event: a timed pause or hold ends."""

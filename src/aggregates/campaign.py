@@ -124,6 +124,7 @@ class CampaignLaunched(Event, name="campaign.launched"):
 class CampaignRevised(Event, name="campaign.revised"):
     """The campaign got a new version; accounts continue by it from the step they are at."""
 
+    office_id: UUID
     plan_version: int
     plan: CampaignPlan
 
@@ -131,6 +132,7 @@ class CampaignRevised(Event, name="campaign.revised"):
 class CampaignPaused(Event, name="campaign.paused"):
     """No message of this campaign leaves from `paused_from` (may be in the past) until `paused_until`."""
 
+    office_id: UUID
     paused_from: AwareDatetime
     paused_until: AwareDatetime | None
 
@@ -138,11 +140,14 @@ class CampaignPaused(Event, name="campaign.paused"):
 class CampaignResumed(Event, name="campaign.resumed"):
     """The campaign sends again, by its current rules; what was missed is not sent in a burst."""
 
+    office_id: UUID
     resumed_at: AwareDatetime
 
 
 class CampaignRetired(Event, name="campaign.retired"):
     """The campaign ended for good; its accounts are matched with other campaigns."""
+
+    office_id: UUID
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -192,12 +197,16 @@ class RetireCampaign(CampaignCommand, name="retire-campaign"):
 # --- state -------------------------------------------------------------------------------------------
 
 
+NO_OFFICE = UUID(int=0)
+"""The office of a campaign that was not launched yet."""
+
+
 class Campaign(Aggregate):
     """One campaign; `plan_version` is what every message it sends names."""
 
     kind: ClassVar[str] = "campaign"
 
-    office_id: UUID | None = None
+    office_id: UUID = NO_OFFICE
     title: str = ""
     plan: CampaignPlan | None = None
     plan_version: int = 0
@@ -232,25 +241,25 @@ class Campaign(Aggregate):
         self._require_running()
         _require_currency(command.plan, context.settings)
         if command.plan != self.plan:
-            self.emit(CampaignRevised(plan_version=self.plan_version + 1, plan=command.plan))
+            self.emit(CampaignRevised(office_id=self.office_id, plan_version=self.plan_version + 1, plan=command.plan))
 
     @decides(PauseCampaign)
     def pause_messages(self, command: PauseCampaign, context: Context) -> None:
         self._require_running()
         pause = Pause.from_command(command.paused_from, command.paused_until, context.now)
         if pause != self.pause:
-            self.emit(CampaignPaused(paused_from=pause.paused_from, paused_until=pause.paused_until))
+            self.emit(CampaignPaused(office_id=self.office_id, **pause.model_dump()))
 
     @decides(ResumeCampaign)
     def resume_messages(self, command: ResumeCampaign, context: Context) -> None:
         self._require_running()
         if self.pause is not None:
-            self.emit(CampaignResumed(resumed_at=context.now))
+            self.emit(CampaignResumed(office_id=self.office_id, resumed_at=context.now))
 
     @decides(RetireCampaign)
     def retire(self, command: RetireCampaign, context: Context) -> None:
         self._require_running()
-        self.emit(CampaignRetired())
+        self.emit(CampaignRetired(office_id=self.office_id))
 
     # --- apply ---
 

@@ -39,7 +39,6 @@ class DeliveryLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_per_minute: int = Field(60, ge=1, le=100_000)
-    max_per_account_and_day: int = Field(1, ge=1, le=20)
 
 
 class Pause(BaseModel):

@@ -89,6 +89,7 @@ class PromisePartiallyKept(Event, name="promise.partially-kept"):
     promised: Money
     received: Money
     judged_on: date
+    assignee: str | None = None
 
 
 class PromiseBroken(Event, name="promise.broken"):
@@ -96,6 +97,7 @@ class PromiseBroken(Event, name="promise.broken"):
 
     promised: Money
     broken_on: date
+    assignee: str | None = None
 
 
 class PromiseWithdrawn(Event, name="promise.withdrawn"):
@@ -168,6 +170,7 @@ class PromiseToPay(Aggregate):
     made_on: date = date.min
     instalments: tuple[Instalment, ...] = ()
     grace_days: int = 0
+    assignee: str | None = None
     counted: dict[UUID, Money] = Field(default_factory=dict)
     status: PromiseStatus = PromiseStatus.OPEN
 
@@ -285,9 +288,13 @@ class PromiseToPay(Aggregate):
         if self.received >= self.promised:
             self.emit(PromiseKept(received=self.received, kept_on=today))
         elif self.received:
-            self.emit(PromisePartiallyKept(promised=self.promised, received=self.received, judged_on=today))
+            self.emit(
+                PromisePartiallyKept(
+                    promised=self.promised, received=self.received, judged_on=today, assignee=self.assignee
+                )
+            )
         else:
-            self.emit(PromiseBroken(promised=self.promised, broken_on=today))
+            self.emit(PromiseBroken(promised=self.promised, broken_on=today, assignee=self.assignee))
         account.close_promise(self.id, self.status)
 
     def _reopen_on(self, account: Account) -> None:
@@ -305,6 +312,7 @@ class PromiseToPay(Aggregate):
     def _made(self, event: PromiseMade) -> None:
         self.account_id, self.made_on = event.account_id, event.made_on
         self.instalments, self.grace_days = event.instalments, event.grace_days
+        self.assignee = event.assignee
 
     @applies(PromiseRescheduled)
     def _rescheduled(self, event: PromiseRescheduled) -> None:

@@ -73,13 +73,13 @@ class Chased(Customer):
     def _settle(self, judgement: Judgement) -> None:
         """Turn a judgement into events: only what differs from what is known."""
         chase = self.chase
-        if judgement.passed_over and judgement.campaign_id and judgement.plan_version:
+        if judgement.passed_over and judgement.campaign_id and judgement.plan_version and judgement.anchor_item_id:
             self.emit(
                 StepsPassedOver(
                     campaign_id=judgement.campaign_id,
                     plan_version=judgement.plan_version,
                     steps=dict(judgement.passed_over),
-                    item_ids=judgement.covered_item_ids,
+                    item_id=judgement.anchor_item_id,
                 )
             )
         planned, next_step = chase.scheduled, judgement.next_step
@@ -136,10 +136,9 @@ class Chased(Customer):
         if denied is not None:
             self._refuse(wanted, ContactAttempt(step.channel, point_id, context.now), denied, context)
             if denied.until is None:
-                self._pass_over(wanted, denied.rule_id, judgement)
+                self._pass_over(wanted, denied.rule_id)
             return
         language, _ = step.template_for(self.contact.language)
-        covered = [self.items[item_id] for item_id in judgement.covered_item_ids]
         self.emit(
             MessageQueued(
                 message_id=identifier("message", self.id, context.command_id),
@@ -150,8 +149,8 @@ class Chased(Customer):
                 channel=step.channel,
                 point_id=point_id,
                 language=language,
-                item_ids=judgement.covered_item_ids,
-                amount=sum((item.open for item in covered), self.zero),
+                items=judgement.covered,
+                amount=sum((item.open for item in judgement.covered), self.zero),
                 queued_at=context.now,
                 queued_on=context.today,
             )
@@ -190,13 +189,13 @@ class Chased(Customer):
             )
         )
 
-    def _pass_over(self, wanted: ScheduledStep, reason: str, judgement: Judgement) -> None:
+    def _pass_over(self, wanted: ScheduledStep, reason: str) -> None:
         self.emit(
             StepsPassedOver(
                 campaign_id=wanted.campaign_id,
                 plan_version=wanted.plan_version,
                 steps={wanted.step_id: reason},
-                item_ids=judgement.covered_item_ids,
+                item_id=wanted.anchor_item_id,
             )
         )
 
@@ -224,7 +223,7 @@ class Chased(Customer):
             return Why(code="campaign-ended", detail="the campaign is not running any more")
         if campaign.is_paused(context.now):
             return Why(code="campaign-paused", detail="the campaign is paused")
-        if not any(item_id in self.items for item_id in message.item_ids):
+        if not any(item.item_id in self.items for item in message.items):
             return Why(code="paid", detail="everything the message is about has been settled")
         judgement = self._judgement(context)
         if judgement.stage not in CHASED:
@@ -328,9 +327,8 @@ class Chased(Customer):
 
     @applies(StepsPassedOver)
     def _steps_passed_over(self, event: StepsPassedOver) -> None:
-        for item_id in event.item_ids:
-            if item_id in self.items:
-                self.items[item_id].steps = [*self.items[item_id].steps, *event.steps]
+        if event.item_id in self.items:
+            self.items[event.item_id].steps = [*self.items[event.item_id].steps, *event.steps]
         self.chase.not_before = None
 
     @applies(ContactRefused)
@@ -348,12 +346,13 @@ class Chased(Customer):
             channel=event.channel,
             point_id=event.point_id,
             language=event.language,
-            item_ids=event.item_ids,
+            items=event.items,
             queued_at=event.queued_at,
         )
         chase.last_message_on, chase.not_before, chase.scheduled = event.queued_on, None, None
-        for item_id in event.item_ids:
-            self.items[item_id].steps = [*self.items[item_id].steps, event.step_id]
+        for covered in event.items:
+            if covered.step_id is not None:
+                self.items[covered.item_id].steps = [*self.items[covered.item_id].steps, covered.step_id]
 
     @applies(MessageDispatched)
     def _message_dispatched(self, event: MessageDispatched) -> None:
@@ -362,9 +361,10 @@ class Chased(Customer):
     @applies(MessageWithdrawn)
     def _message_withdrawn(self, event: MessageWithdrawn) -> None:
         message = self.chase.messages.pop(event.message_id)
-        for item_id in message.item_ids:
-            if item_id in self.items:
-                self.items[item_id].steps = [s for s in self.items[item_id].steps if s != event.step_id]
+        for covered in message.items:
+            item = self.items.get(covered.item_id)
+            if item is not None and covered.step_id in item.steps:
+                item.steps = [step for step in item.steps if step != covered.step_id]
 
     @applies(MessageSent)
     def _message_sent(self, event: MessageSent) -> None:

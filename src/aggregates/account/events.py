@@ -19,7 +19,7 @@ from aggregates.account.values import (
     ReversalKind,
     Subscription,
 )
-from aggregates.auto_collection import ScheduledStep, Stage, Why
+from aggregates.auto_collection import CoveredItem, ScheduledStep, Stage, Why
 from aggregates.contact import Channel, Consent, ContactDetails, Country
 from aggregates.event import Event
 from aggregates.money import Currency, Money
@@ -209,12 +209,12 @@ class ReviewScheduled(Event, name="account.review-scheduled"):
 
 
 class StepsPassedOver(Event, name="account.steps-passed-over"):
-    """Steps that will never be sent for these items: missed, or due before the items were known."""
+    """Steps that will never be sent about an item, each with its reason: missed, due before it was known, refused."""
 
     campaign_id: UUID
     plan_version: int
     steps: dict[str, str]
-    item_ids: tuple[UUID, ...]
+    item_id: UUID
 
 
 class MessageQueued(Event, name="account.message-queued"):
@@ -228,7 +228,7 @@ class MessageQueued(Event, name="account.message-queued"):
     channel: Channel
     point_id: str
     language: str
-    item_ids: tuple[UUID, ...]
+    items: tuple[CoveredItem, ...]
     amount: Money
     queued_at: AwareDatetime
     queued_on: date

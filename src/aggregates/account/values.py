@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from aggregates.aging import CURRENT
+from aggregates.auto_collection import CoveredItem
 from aggregates.contact import Channel
 from aggregates.money import Money
 
@@ -211,7 +212,7 @@ class MessageUnderWay(BaseModel):
     channel: Channel
     point_id: str
     language: str
-    item_ids: tuple[UUID, ...]
+    items: tuple[CoveredItem, ...]
     queued_at: AwareDatetime
     state: MessageState = MessageState.QUEUED
 

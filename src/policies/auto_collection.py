@@ -1,0 +1,260 @@
+"""Auto-collection: where an account stands, why, and which step is next (DOMAIN section 3).
+
+`judge` is a pure function of the account, its office and campaigns, and the moment. The account calls it from
+inside its decisions, so that a judgement is always of the state it changes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from aggregates.account.chase import Chased
+from aggregates.account.values import MessageState, OpenItem
+from aggregates.auto_collection import CoveredItem, Judgement, ScheduledStep, Stage, Why
+from aggregates.business_time import BusinessCalendar, day_starts, local_date, next_sending
+from aggregates.campaign import Anchor, Campaign, CampaignPlan, EngagementRules, Step
+from aggregates.command import Context
+from aggregates.money import Money
+
+EVERY_DAY = BusinessCalendar(weekdays=frozenset(range(7)))
+
+
+@dataclass(frozen=True, slots=True)
+class Chaseable:
+    """An open item, or the part of it, that nothing shields."""
+
+    item: OpenItem
+    amount: Money
+
+    def dpd(self, today: date) -> int:
+        """Days past due; negative before the due date."""
+        return (today - self.item.due_on).days
+
+
+def judge(account: Chased, context: Context) -> Judgement:
+    """The stage that status and rules give the account now, and its next step."""
+    if account.balance.minor <= 0:
+        return Judgement(stage=None, why=Why(code="nothing-owed", detail="nothing is owed"))
+    blocked = next(_blocks(account, context), None)
+    if blocked is not None:
+        return Judgement(stage=Stage.BLOCKED, why=blocked)
+    chaseable = chaseable_items(account)
+    if not chaseable:
+        return Judgement(stage=Stage.BLOCKED, why=_shielded(account))
+    campaign, failed = _campaign_for(account, chaseable, context)
+    if campaign is None:
+        return Judgement(stage=Stage.OUTSTANDING, why=failed, reconsider_at=_rules_change_at(chaseable, context))
+    return _in_campaign(account, chaseable, campaign, context)
+
+
+# --- what blocks -------------------------------------------------------------------------------------
+
+
+def _blocks(account: Chased, context: Context) -> Iterator[Why]:
+    """Every reason for which the whole account is left alone, the strongest first."""
+    if account.exclusion is not None:
+        yield Why(code="excluded", detail=f"excluded by hand since {account.exclusion.since}")
+    for flag in sorted(account.flags):
+        definition = context.settings.flags.get(flag)
+        if definition is not None and definition.blocks:
+            yield Why(code="flag", detail=f"flagged: {definition.title}")
+    for hold in account.holds.values():
+        until = f" until {hold.until}" if hold.until else ""
+        yield Why(code="hold", detail=f"on hold ({hold.code}){until}")
+
+
+def chaseable_items(account: Chased) -> list[Chaseable]:
+    """Open items, oldest due first, less what disputes, promises and money not yet allocated cover.
+
+    Covering money counts against the oldest items first, as its allocation would.
+    """
+    promised = sum((promise.remaining for promise in account.promises.values()), account.zero)
+    cover = account.unapplied + promised
+    chaseable = []
+    undisputed = (item for item in account.items.values() if item.dispute_id is None)
+    for item in sorted(undisputed, key=lambda i: (i.due_on, i.item.issued_on, i.item.number)):
+        covered = min(cover, item.open)
+        cover -= covered
+        if covered < item.open:
+            chaseable.append(Chaseable(item, item.open - covered))
+    return chaseable
+
+
+def _shielded(account: Chased) -> Why:
+    if account.promises:
+        due = min(promise.due_on for promise in account.promises.values())
+        return Why(code="promise", detail=f"a promise to pay by {due} covers what is owed")
+    if account.disputes:
+        return Why(code="dispute", detail="everything owed is disputed")
+    return Why(code="unapplied", detail="money that is not allocated yet covers what is owed")
+
+
+# --- whom a campaign engages -------------------------------------------------------------------------
+
+
+def _campaign_for(account: Chased, chaseable: Sequence[Chaseable], context: Context) -> tuple[Campaign | None, Why]:
+    """The account's own campaign while it fits, else the office's first that does, else which rule failed."""
+    running = [context.campaigns[c] for c in context.settings.campaign_ids if c in context.campaigns]
+    running = [campaign for campaign in running if campaign.runs]
+    running.sort(key=lambda campaign: campaign.id != account.chase.campaign_id)
+    failures = []
+    for campaign in running:
+        failed = next(_failing_rules(account, chaseable, _plan(campaign).rules, context), None)
+        if failed is None:
+            return campaign, Why(code="engaged", detail=f"meets the rules of {campaign.title}")
+        failures.append(Why(code=failed.code, detail=f"{campaign.title}: {failed.detail}"))
+    return None, failures[0] if failures else Why(code="no-campaign", detail="the office runs no campaign")
+
+
+def _failing_rules(
+    account: Chased, chaseable: Sequence[Chaseable], rules: EngagementRules, context: Context
+) -> Iterator[Why]:
+    amount = sum((part.amount for part in chaseable), account.zero)
+    dpd = chaseable[0].dpd(context.today)
+    if dpd < rules.min_dpd:
+        yield Why(code="min-dpd", detail=f"{_age(dpd)}, engaged from {rules.min_dpd} days past due")
+    if rules.max_dpd is not None and dpd > rules.max_dpd:
+        yield Why(code="max-dpd", detail=f"{_age(dpd)}, engaged up to {rules.max_dpd} days past due")
+    if rules.min_amount is not None and amount < rules.min_amount:
+        yield Why(code="min-amount", detail=f"{amount} is below the tolerated {rules.min_amount}")
+    if rules.max_amount is not None and amount > rules.max_amount:
+        yield Why(code="max-amount", detail=f"{amount} is above {rules.max_amount}")
+    if rules.buckets is not None and account.bucket not in rules.buckets:
+        yield Why(code="bucket", detail=f"bucket {account.bucket} is not engaged")
+    if rules.flags_any and not rules.flags_any & account.flags:
+        yield Why(code="flags-any", detail=f"needs a flag of {', '.join(sorted(rules.flags_any))}")
+    if rules.flags_none & account.flags:
+        yield Why(code="flags-none", detail=f"flagged {', '.join(sorted(rules.flags_none & account.flags))}")
+    if rules.segments is not None and account.segment not in rules.segments:
+        yield Why(code="segment", detail=f"segment {account.segment or 'none'} is not engaged")
+    if rules.countries is not None and account.country not in rules.countries:
+        yield Why(code="country", detail=f"country {account.country or 'unknown'} is not engaged")
+
+
+def _age(dpd: int) -> str:
+    return f"{dpd} days past due" if dpd > 0 else "due today" if dpd == 0 else f"due in {-dpd} days"
+
+
+def _rules_change_at(chaseable: Sequence[Chaseable], context: Context) -> datetime | None:
+    """The next day on which a rule about days past due changes its answer by itself."""
+    due_on = chaseable[0].item.due_on
+    days = []
+    for campaign in context.campaigns.values():
+        if campaign.runs:
+            rules = _plan(campaign).rules
+            days.append(due_on + timedelta(days=rules.min_dpd))
+            if rules.max_dpd is not None:
+                days.append(due_on + timedelta(days=rules.max_dpd + 1))
+    ahead = [day for day in days if day > context.today]
+    return day_starts(min(ahead), context.zone) if ahead else None
+
+
+# --- which step is next ------------------------------------------------------------------------------
+
+
+def _in_campaign(account: Chased, chaseable: list[Chaseable], campaign: Campaign, context: Context) -> Judgement:
+    anchor = chaseable[0].item
+    step, due_on, passed_over = next_step(_plan(campaign), anchor, account.chase.engaged_on, context.today)
+    stage = _stage(account, step)
+    paused = campaign.is_paused(context.now) or context.settings.is_paused(context.now)
+    if paused:
+        why = Why(code="paused", detail=f"{campaign.title}: automation is paused")
+        step, passed_over = None, ()
+    elif stage is Stage.FOLLOW_UP:
+        why = Why(code="sequence-finished", detail=f"{campaign.title}: every step was taken and the debt is unpaid")
+    else:
+        why = Why(code="engaged", detail=f"meets the rules of {campaign.title}")
+    scheduled = None
+    if step is not None:
+        scheduled = ScheduledStep(
+            campaign_id=campaign.id,
+            plan_version=campaign.plan_version,
+            step_id=step.id,
+            title=step.title,
+            anchor_item_id=anchor.id,
+            due_at=_sending_time(account, campaign, due_on, context),
+            required=step.required,
+        )
+    return Judgement(
+        stage=stage,
+        why=why,
+        campaign_id=campaign.id,
+        plan_version=campaign.plan_version,
+        next_step=scheduled,
+        anchor_item_id=anchor.id,
+        passed_over=passed_over,
+        covered=tuple(_covered(_plan(campaign), step, chaseable, context.today)) if step else (),
+        reconsider_at=_rules_change_at(chaseable, context),
+    )
+
+
+def _stage(account: Chased, step: Step | None) -> Stage:
+    under_way = any(m.state is not MessageState.UNCERTAIN for m in account.chase.messages.values())
+    if step is None and not under_way:
+        return Stage.FOLLOW_UP
+    return Stage.ENGAGED if account.chase.engaged_on else Stage.SCHEDULED
+
+
+def next_step(
+    plan: CampaignPlan, anchor: OpenItem, engaged_on: date | None, today: date
+) -> tuple[Step | None, date, tuple[tuple[str, str], ...]]:
+    """The next step for the oldest item, the day it is due, and the steps passed over with their reasons.
+
+    Steps due before Arrears knew the item are never sent. Of steps missed since, the latest is sent; a required
+    one is never skipped: it goes first, and later ones shift behind it.
+    """
+    pending = [(step, _due_on(step, anchor, engaged_on, today)) for step in plan.steps[plan.place(anchor.steps) :]]
+    overdue: list[tuple[Step, date]] = []
+    for step, due_on in pending:
+        if due_on > today:
+            break
+        overdue.append((step, due_on))
+    passed = [(step.id, "before-known") for step, due_on in overdue if due_on < anchor.known_on]
+    missed = [(step, due_on) for step, due_on in overdue if due_on >= anchor.known_on]
+    if missed:
+        required = next((i for i, (step, _) in enumerate(missed) if step.required), len(missed) - 1)
+        step, due_on = missed[required]
+        passed += [(skipped.id, "missed") for skipped, _ in missed[:required]]
+        return step, due_on, tuple(passed)
+    if len(overdue) < len(pending):
+        step, due_on = pending[len(overdue)]
+        return step, due_on, tuple(passed)
+    return None, today, tuple(passed)
+
+
+def _due_on(step: Step, anchor: OpenItem, engaged_on: date | None, today: date) -> date:
+    counted_from = anchor.due_on if step.anchor is Anchor.PAST_DUE else engaged_on or today
+    return counted_from + timedelta(days=step.days)
+
+
+def _sending_time(account: Chased, campaign: Campaign, due_on: date, context: Context) -> datetime:
+    """When the step's message may leave: in the window, on a business day, one message a day, as rules allow."""
+    office, plan, chase = context.settings, _plan(campaign), account.chase
+    now = max(context.now, chase.not_before) if chase.not_before else context.now
+    return next_sending(
+        max(due_on, local_date(now, office.zone)),
+        now=now,
+        window=plan.window or office.window,
+        calendar=office.calendar if plan.business_days_only else EVERY_DAY,
+        zone=office.zone,
+        same_day=chase.last_message_on != local_date(now, office.zone),
+    )
+
+
+def _covered(plan: CampaignPlan, step: Step, chaseable: Sequence[Chaseable], today: date) -> Iterator[CoveredItem]:
+    """One message is about every due item; a step before the due date also about those that are due by then."""
+    reach = min(1, step.days) if step.anchor is Anchor.PAST_DUE else 1
+    up_to = [s.id for s in plan.steps].index(step.id)
+    for number, part in enumerate(chaseable):
+        dpd = part.dpd(today)
+        if number == 0:
+            yield CoveredItem(item_id=part.item.id, open=part.amount, step_id=step.id)
+        elif dpd >= reach:
+            own = [s.id for s in plan.steps[: up_to + 1] if s.anchor is Anchor.ENGAGEMENT or s.days <= dpd]
+            yield CoveredItem(item_id=part.item.id, open=part.amount, step_id=own[-1] if own else None)
+
+
+def _plan(campaign: Campaign) -> CampaignPlan:
+    if campaign.plan is None:
+        raise ValueError(f"campaign {campaign.id} was never launched")
+    return campaign.plan

@@ -1,0 +1,44 @@
+"""The table of policies: which events each listens to, and what it asks for in return.
+
+A policy asks; the account decides. What a policy issues (`judge-collection`, `age-account`) names no result:
+the decision is taken inside the write path, on the state and the settings of that very moment, so that a payment
+that came in meanwhile always counts. A policy has no state of its own.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from aggregates.command import Command, identifier
+from aggregates.event import Event, Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class EveryAccount:
+    """A wish for every account of an office: settings changed, so each is looked at anew, in chunks."""
+
+    office_id: UUID
+    command: Callable[[UUID], Command]
+
+
+Reaction = Command | EveryAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`react` is pure. `id` and `version` go into the events that the policy causes."""
+
+    id: str
+    version: int
+    listens: frozenset[type[Event]]
+    react: Callable[[Recorded], Iterable[Reaction]]
+    settles: bool = False
+    """Its commands look at the account as it is, so one of them answers for several events of an account."""
+
+    @property
+    def actor(self) -> str:
+        return f"policy:{self.id}@{self.version}"
+
+    def command_id(self, cause: UUID, ordinal: object) -> UUID:
+        """Repeatable: a newer version of the policy that meets the same event again repeats nothing."""
+        return identifier("reaction", cause, self.id, ordinal)

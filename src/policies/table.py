@@ -1,0 +1,154 @@
+"""All policies, in one table."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from aggregates.account import events as account
+from aggregates.account.commands import AgeAccount, JudgeCollection, RecordActivity
+from aggregates.account.values import ActivityKind, Direction
+from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
+from aggregates.command import Command
+from aggregates.event import Recorded
+from aggregates.office import (
+    AgingBucketsSet,
+    AutomationPaused,
+    AutomationResumed,
+    CalendarSet,
+    FlagsDefined,
+    TimeZoneChanged,
+)
+from aggregates.promise import CountPayment, PromiseBroken, PromisePartiallyKept, TakePaymentBack
+from policies.policy import EveryAccount, Policy, Reaction
+
+CAMPAIGN_CHANGES = (CampaignLaunched, CampaignRevised, CampaignPaused, CampaignResumed, CampaignRetired)
+
+# --- aging -------------------------------------------------------------------------------------------
+
+
+def age_everyone(recorded: Recorded) -> Iterable[Reaction]:
+    """New buckets or another zone: every account of the office is put into the bucket that now is right."""
+    yield EveryAccount(recorded.aggregate_id, _age)
+
+
+def _age(account_id: UUID) -> Command:
+    return AgeAccount(account_id=account_id)
+
+
+# --- auto-collection ---------------------------------------------------------------------------------
+
+
+def judge_account(recorded: Recorded) -> Iterable[Reaction]:
+    """Something that the rules look at changed on the account."""
+    if recorded.account_id is not None:
+        yield JudgeCollection(account_id=recorded.account_id)
+
+
+def judge_campaign(recorded: Recorded) -> Iterable[Reaction]:
+    """A campaign changed: who is in it, and where each stands, is judged by its current version."""
+    event = recorded.event
+    if isinstance(event, CAMPAIGN_CHANGES):
+        yield EveryAccount(event.office_id, _judge)
+
+
+def judge_office(recorded: Recorded) -> Iterable[Reaction]:
+    """A setting that the rules look at changed in the office."""
+    yield EveryAccount(recorded.aggregate_id, _judge)
+
+
+def _judge(account_id: UUID) -> Command:
+    return JudgeCollection(account_id=account_id)
+
+
+# --- promises ----------------------------------------------------------------------------------------
+
+
+def count_towards_promises(recorded: Recorded) -> Iterable[Reaction]:
+    """The account said which part of a payment is for which promise; the promises are told."""
+    event = recorded.event
+    if isinstance(event, account.PaymentReceived) and recorded.account_id:
+        for share in event.receipt.promises:
+            yield CountPayment(
+                promise_id=share.promise_id,
+                account_id=recorded.account_id,
+                payment_id=event.receipt.id,
+                amount=share.amount,
+            )
+
+
+def take_back_from_promises(recorded: Recorded) -> Iterable[Reaction]:
+    """A payment that counted was reversed: the judgement is reopened."""
+    event = recorded.event
+    if isinstance(event, account.PaymentReversed) and recorded.account_id:
+        for share in event.receipt.promises:
+            yield TakePaymentBack(
+                promise_id=share.promise_id, account_id=recorded.account_id, payment_id=event.receipt.id
+            )
+
+
+def task_after_broken_promise(recorded: Recorded) -> Iterable[Reaction]:
+    """A promise was not kept: somebody has to come back to the customer."""
+    event = recorded.event
+    if isinstance(event, PromiseBroken | PromisePartiallyKept) and recorded.account_id:
+        yield RecordActivity(
+            account_id=recorded.account_id,
+            kind=ActivityKind.TASK,
+            direction=Direction.INTERNAL,
+            notes="A promise to pay was not kept in full.",
+            assignee=event.assignee,
+            follow_up_on=recorded.effective_on,
+        )
+
+
+POLICIES: tuple[Policy, ...] = (
+    Policy("aging", 1, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, settles=True),
+    Policy(
+        "promise-monitoring",
+        1,
+        frozenset({account.PaymentReceived}),
+        count_towards_promises,
+    ),
+    Policy("promise-reversal", 1, frozenset({account.PaymentReversed}), take_back_from_promises),
+    Policy("broken-promise", 1, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
+    Policy(
+        "auto-collection",
+        1,
+        frozenset(
+            {
+                account.InvoiceBilled,
+                account.InvoiceCorrected,
+                account.PaymentReceived,
+                account.PaymentReversed,
+                account.CreditNoted,
+                account.CreditWithdrawn,
+                account.FundsAllocated,
+                account.AllocationReleased,
+                account.Aged,
+                account.FlagSet,
+                account.FlagCleared,
+                account.DisputeOpened,
+                account.DisputeResolved,
+                account.HoldPlaced,
+                account.HoldReleased,
+                account.PromiseRegistered,
+                account.PromiseClosed,
+                account.CustomerRenamed,
+            }
+        ),
+        judge_account,
+        settles=True,
+    ),
+    Policy(
+        "auto-collection",
+        1,
+        frozenset(CAMPAIGN_CHANGES),
+        judge_campaign,
+        settles=True,
+    ),
+    Policy(
+        "auto-collection",
+        1,
+        frozenset({AutomationPaused, AutomationResumed, CalendarSet, FlagsDefined, TimeZoneChanged}),
+        judge_office,
+        settles=True,
+    ),
+)
