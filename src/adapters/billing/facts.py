@@ -41,7 +41,7 @@ class _Fact:
     """Of facts about one account on one day, the lower rank comes first."""
     not_content: ClassVar[frozenset[str]] = frozenset()
 
-    office: str | None
+    office: str | None = None
     """The office's name or number; None where neither file nor profile says one."""
     account_number: str
 
@@ -54,6 +54,11 @@ class _Fact:
     def digest(self) -> bytes:
         """SHA-256 of the content: the same for the same statement in whatever file, line and layout."""
         return hashlib.sha256(self._json(self.not_content)).digest()
+
+    def sealed(self) -> tuple[bytes, bytes]:
+        """Payload and digest, in one go."""
+        payload = self.payload()
+        return payload, self.digest if self.not_content else hashlib.sha256(payload).digest()
 
     def _json(self, without: frozenset[str]) -> bytes:
         content: dict[str, object] = {}
@@ -194,7 +199,7 @@ class PaymentFact(_Fact):
 
     @property
     def natural_key(self) -> str:
-        """Payments that have no number and say the same are told apart when they are staged: `…~2`, `…~3`."""
+        """Payments that have no number and say the same are told apart when they are staged: `…#2`, `…#3`."""
         if self.settlement:
             return f"settlement:{self.invoice_number}"
         if self.payment_number is not None:
@@ -202,7 +207,7 @@ class PaymentFact(_Fact):
         return f"{UNNUMBERED}{self.digest.hex()[:24]}"
 
 
-UNNUMBERED = "payment:~"
+UNNUMBERED = "unnumbered-payment:"
 
 Fact = CustomerFact | SubscriptionFact | InvoiceFact | CreditFact | PaymentFact
 

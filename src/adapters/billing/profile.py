@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 
 _ANY = frozenset({"account_number", "office", "currency"})
-_CUSTOMER = frozenset({
+CUSTOMER_FIELDS = frozenset({
     "name", "customer_kind", "segment", "language", "country", "address_1", "address_2", "address_3", "city", "region",
     "postal_code", "preferred_channel", "time_zone", "since",
 })  # fmt: skip
@@ -43,11 +43,11 @@ _PAYMENT = frozenset({"payment_number", "received_on", "amount", "method", "invo
 _CREDIT = frozenset({"credit_number", "issued_on", "amount", "invoice_number"})
 
 FIELDS: Mapping[Kind, frozenset[str]] = {
-    Kind.CUSTOMERS: _ANY | _CUSTOMER,
-    Kind.INVOICES: _ANY | _INVOICE | _CUSTOMER,
+    Kind.CUSTOMERS: _ANY | CUSTOMER_FIELDS,
+    Kind.INVOICES: _ANY | _INVOICE | CUSTOMER_FIELDS,
     Kind.PAYMENTS: _ANY | _PAYMENT,
     Kind.CREDITS: _ANY | _CREDIT,
-    Kind.INVOICES_WITH_SETTLEMENT: _ANY | _INVOICE | _CUSTOMER | {"settled_on"},
+    Kind.INVOICES_WITH_SETTLEMENT: _ANY | _INVOICE | CUSTOMER_FIELDS | {"settled_on"},
 }
 REQUIRED: Mapping[Kind, tuple[str, ...]] = {
     Kind.CUSTOMERS: ("account_number",),
@@ -186,7 +186,7 @@ class Profile(_Part):
     @property
     def says_customer(self) -> bool:
         """Whether this profile maps anything about the customer."""
-        mapped = (self.columns.keys() | self.defaults.keys()) & _CUSTOMER
+        mapped = (self.columns.keys() | self.defaults.keys()) & CUSTOMER_FIELDS
         return bool(mapped or self.customer_information or self.phones or self.emails)
 
     def mapped_columns(self) -> Iterator[tuple[str, str, bool]]:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import available_timezones
 
 from adapters.billing.currencies import CURRENCIES
@@ -21,17 +21,23 @@ from adapters.billing.facts import (
     Phone,
     SubscriptionFact,
 )
-from adapters.billing.profile import Kind, column_key
+from adapters.billing.profile import CUSTOMER_FIELDS, Kind, column_key
 from adapters.billing.readers import RawRow, Table
 from adapters.billing.values import Cell, Dates, boolean, cell_text, readable, without_decimal
 from aggregates.account.values import CustomerKind
 from aggregates.contact import Channel, Consent, PhoneKind
-from aggregates.money import Money
+from aggregates.money import Money, exponent
 
 NUMBER_LIMIT = 100
 TEXT_LIMIT = 300
 LONG_TEXT_LIMIT = 1_000
 METHOD_LIMIT = 40
+
+_CUSTOMERS_KEPT = 10_000
+_DATES_KEPT = 50_000
+_CUSTOMER_SAYS = [
+    said.name for said in fields(CustomerFact) if said.name not in ("office", "account_number", "currency", "seen_on")
+]
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -87,6 +93,8 @@ class _Source:
     column: str
     default: str | None
     values: Mapping[str, str]
+    known_dates: dict[str, date] = field(default_factory=dict)
+    """What cells of this column were before, as far as they are dates."""
 
 
 class RowParser:
@@ -101,7 +109,8 @@ class RowParser:
         self._numbers = profile.numbers_reader()
         self._strip_decimal = profile.numbers == "strip-decimal"
         self._decimal = profile.decimal
-        self._sources = {name: self._source(name) for name in profile.columns.keys() | profile.defaults.keys()}
+        sources = {name: self._source(name) for name in profile.columns.keys() | profile.defaults.keys()}
+        self._sources = {name: source for name, source in sources.items() if source.index >= 0 or source.default}
         self._phones = [
             (
                 self._at(group.number),
@@ -121,6 +130,8 @@ class RowParser:
         self._information = [(name, self._at(column)) for name, column in profile.information.items()]
         self._customer_information = [(name, self._at(c)) for name, c in profile.customer_information.items()]
         self._says_customer = profile.says_customer
+        self._customer_indexes = self._indexes_about_customer()
+        self._customers: dict[tuple[Cell, ...], dict[str, Any]] = {}
         self._facts: Callable[[], tuple[Fact, ...]] = {
             Kind.CUSTOMERS: self._customer_row,
             Kind.INVOICES: self._invoice_row,
@@ -140,6 +151,12 @@ class RowParser:
             self._profile.defaults.get(name),
             values,
         )
+
+    def _indexes_about_customer(self) -> list[int]:
+        sources = [source for name, source in self._sources.items() if name in CUSTOMER_FIELDS]
+        sources += [source for _, source in self._customer_information]
+        sources += [source for group in (*self._phones, *self._emails) for source in group]
+        return sorted({source.index for source in sources if source.index >= 0})
 
     def _at(self, column: str | None, default: str | None = None) -> _Source:
         index = self._positions.get(column_key(column), -1) if column else -1
@@ -184,7 +201,7 @@ class RowParser:
         information = self._informed(self._information)
         customer: tuple[Fact, ...] = ()
         if self._says_customer:
-            customer = (self._customer(account, office, currency, issued, self._customer_information),)
+            customer = (self._document_customer(account, office, currency, issued),)
         if self._subscriptions:
             customer += self._subscribed(account, office, currency)
         is_credit = amount is not None and amount.minor < 0
@@ -285,6 +302,23 @@ class RowParser:
 
     # --- the customer --------------------------------------------------------------------------------
 
+    def _document_customer(
+        self, account: str, office: str | None, currency: str | None, seen_on: date | None
+    ) -> CustomerFact:
+        """The customer of a document's row; the next row mostly says the same again, so the answer is kept."""
+        cells = self._row.cells
+        key = tuple([cells[index] for index in self._customer_indexes])
+        said = self._customers.get(key)
+        if said is None:
+            before = len(self._problems)
+            fact = self._customer(account, office, currency, seen_on, self._customer_information)
+            if len(self._problems) == before:
+                if len(self._customers) >= _CUSTOMERS_KEPT:
+                    self._customers.clear()
+                self._customers[key] = {name: getattr(fact, name) for name in _CUSTOMER_SAYS}
+            return fact
+        return CustomerFact(office=office, account_number=account, currency=currency, seen_on=seen_on, **said)
+
     def _customer(
         self,
         account: str,
@@ -368,7 +402,7 @@ class RowParser:
     def _cell(self, source: _Source) -> Cell:
         """The cell, trimmed and translated; None where it is empty and has no default."""
         cell = self._row.cells[source.index] if source.index >= 0 else None
-        if isinstance(cell, str):
+        if type(cell) is str:
             cell = cell.strip()
         if cell is None or cell == "":
             return source.default
@@ -414,6 +448,10 @@ class RowParser:
         return text
 
     def _number_of(self, source: _Source) -> str:
+        if source.index >= 0 and type(cell := self._row.cells[source.index]) is str and not self._strip_decimal:
+            text = cell.strip()  # the common case first: this runs for every row
+            if text and len(text) <= NUMBER_LIMIT and text.isprintable() and text[0] != "#" and not source.values:
+                return text
         cell = self._cell(source)
         if cell is None:
             return ""
@@ -437,18 +475,28 @@ class RowParser:
         return None if source is None else self._date_of(source, required=required)
 
     def _date_of(self, source: _Source, *, required: bool = False) -> date | None:
+        raw = self._row.cells[source.index] if source.index >= 0 else None
+        if type(raw) is str and (known := source.known_dates.get(raw)) is not None:
+            return known
         cell = self._cell(source)
         if cell is None and not required:
             return None
         day = None if cell is None else self._dates.parse(cell)
         if day is None:
             self._wrong(source, cell, self._dates.expected)
+        elif type(raw) is str and len(source.known_dates) < _DATES_KEPT:
+            source.known_dates[raw] = day
         return day
 
     def _currency(self, *, required: bool = False) -> str | None:
         source = self._sources.get("currency")
-        cell = None if source is None else self._cell(source)
-        if source is None or (cell is None and not required):
+        if source is None:
+            return None
+        raw = self._row.cells[source.index] if source.index >= 0 else None
+        if type(raw) is str and raw in CURRENCIES and not source.values:
+            return raw
+        cell = self._cell(source)
+        if cell is None and not required:
             return None
         text = cell_text(cell).upper()
         if text in CURRENCIES:
@@ -464,6 +512,10 @@ class RowParser:
         cell = self._cell(source)
         if cell is None and not required:
             return None
+        if type(cell) is str and currency is not None and exponent(currency) == 2:
+            minor = self._numbers.plain_hundredths(cell)
+            if minor is not None:
+                return Money(minor, currency)
         number: Decimal | None = None if cell is None else self._numbers.parse(cell)
         if number is None:
             self._wrong(source, cell, self._numbers.expected)
@@ -517,6 +569,8 @@ class RowParser:
         return code
 
     def _informed(self, sources: list[tuple[str, _Source]]) -> Information:
+        if not sources:
+            return ()
         found = ((name, self._text_of(source, LONG_TEXT_LIMIT)) for name, source in sources)
         return tuple((name, text) for name, text in found if text is not None)
 

@@ -144,6 +144,7 @@ class Numbers:
             rf"(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{mark}[0-9]{{0,20}})?|{mark}[0-9]{{1,20}}"
         )
         self._plain = re.compile(rf"-?[0-9]{{1,{_DIGITS}}}(?:{mark}[0-9]{{1,20}})?")
+        self._hundredths = re.compile(rf"(-?[0-9]{{1,{_DIGITS}}}){mark}([0-9]{{2}})").fullmatch
         self._clean = str.maketrans({decimal: ".", **dict.fromkeys(self._group, "")})
         self.expected = f"an amount such as 1{thousands}234{decimal}56, of at most {_DIGITS} digits before the mark"
 
@@ -154,6 +155,11 @@ class Numbers:
         if isinstance(cell, bool) or not isinstance(cell, int | float) or not math.isfinite(cell):
             return None
         return _bounded(Decimal(repr(cell)))
+
+    def plain_hundredths(self, text: str) -> int | None:
+        """The amount in hundredths where the text has exactly two places and nothing besides: a shortcut."""
+        match = self._hundredths(text)
+        return int(match[1] + match[2]) if match else None
 
     def _parse(self, text: str) -> Decimal | None:
         if self._plain.fullmatch(text):

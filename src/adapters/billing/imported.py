@@ -1,0 +1,85 @@
+"""What was imported before: the last revision and digest of every fact, by office and natural key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import psycopg
+
+from adapters.billing.staging import Staged
+
+_KNOWN = """
+SELECT office, natural_key, revision, digest, account_number
+  FROM unnest(%s::text[], %s::text[]) AS wanted (office, natural_key)
+  JOIN arrears.import_facts USING (office, natural_key)
+"""
+_RECORD = """
+INSERT INTO arrears.import_facts AS known (office, natural_key, account_number, revision, digest)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::integer[], %s::bytea[])
+    ON CONFLICT (office, natural_key) DO UPDATE
+   SET account_number = excluded.account_number, revision = excluded.revision, digest = excluded.digest
+ WHERE known.revision < excluded.revision
+"""
+
+
+class Change(StrEnum):
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """A staged fact beside what was imported before. `revision` is the one it has, or will have once recorded."""
+
+    staged: Staged
+    change: Change
+    revision: int
+    account_before: str | None = None
+    """The account of the revision before, which a correction may have left."""
+
+
+def classify(connection: psycopg.Connection, chunk: Sequence[Staged]) -> list[Classified]:
+    """The chunk in its order, with one query."""
+    offices = [staged.office for staged in chunk]
+    keys = [staged.natural_key for staged in chunk]
+    with connection.transaction():
+        rows = connection.execute(_KNOWN, [offices, keys]).fetchall()
+    known = {(office, key): (revision, bytes(digest), account) for office, key, revision, digest, account in rows}
+    classified = []
+    for staged in chunk:
+        before = known.get((staged.office, staged.natural_key))
+        if before is None:
+            classified.append(Classified(staged, Change.NEW, 1))
+        elif before[1] == staged.digest:
+            classified.append(Classified(staged, Change.UNCHANGED, before[0], before[2]))
+        else:
+            classified.append(Classified(staged, Change.CHANGED, before[0] + 1, before[2]))
+    return classified
+
+
+def record(connection: psycopg.Connection, imported: Sequence[Classified]) -> None:
+    """Remember facts whose commands were accepted. A repeat, or one that lags behind, changes nothing."""
+    fresh = [one for one in imported if one.change is not Change.UNCHANGED]
+    if not fresh:
+        return
+    with connection.transaction():
+        connection.execute(
+            _RECORD,
+            [
+                [one.staged.office for one in fresh],
+                [one.staged.natural_key for one in fresh],
+                [one.staged.fact.account_number for one in fresh],
+                [one.revision for one in fresh],
+                [one.staged.digest for one in fresh],
+            ],
+        )
+
+
+def forget(connection: psycopg.Connection, office: str, account_number: str) -> None:
+    """Forget what was imported about the customer of an account, for whom erasure was asked."""
+    with connection.transaction():
+        connection.execute(
+            "DELETE FROM arrears.import_facts WHERE office = %s AND natural_key = %s",
+            [office, f"customer:{account_number}"],
+        )

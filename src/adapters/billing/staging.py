@@ -1,0 +1,334 @@
+"""Facts of one import on their way into the log: sorted, compared and counted by PostgreSQL, not in memory.
+
+The tables are temporary. They belong to the connection and vanish with it, so that an import that dies leaves
+nothing behind, and personal data is at no time in a table that others read.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import islice
+
+import psycopg
+from psycopg import sql
+
+from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, fact_from
+from adapters.billing.profile import Kind
+from adapters.billing.readers import Progress
+from adapters.billing.rows import ParsedRow, RowProblem
+from adapters.billing.source import ImportSource
+
+_BATCH = 10_000
+_PAGE = 2_000
+_NO_DAY = date.min
+"""The staged day of a fact without a date: before every other."""
+
+_TABLES = """
+CREATE TEMPORARY TABLE import_staging (
+    office         text COLLATE "C" NOT NULL,
+    account_number text COLLATE "C" NOT NULL,
+    effective_on   date             NOT NULL,
+    rank           smallint         NOT NULL,
+    line           bigint           NOT NULL,
+    kind           text             NOT NULL,
+    natural_key    text COLLATE "C" NOT NULL,
+    digest         bytea            NOT NULL,
+    payload        text             NOT NULL,
+    merges         boolean          NOT NULL
+);
+CREATE TEMPORARY TABLE import_problems (
+    line        bigint           NOT NULL,
+    column_name text             NOT NULL,
+    value       text COLLATE "C" NOT NULL,
+    expected    text             NOT NULL
+);
+"""
+_DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems"
+
+_COPY_FACTS = """
+COPY import_staging (office, account_number, effective_on, rank, line, kind, natural_key, digest, payload, merges)
+FROM STDIN
+"""
+_COPY_PROBLEMS = "COPY import_problems (line, column_name, value, expected) FROM STDIN"
+
+# Payments without a number that say the same are still two payments: the second of them is …#2.
+_NUMBER_THE_UNNUMBERED = """
+UPDATE import_staging AS staged
+   SET natural_key = staged.natural_key || '#' || same.ordinal
+  FROM (SELECT ctid, row_number() OVER (PARTITION BY office, natural_key ORDER BY line) AS ordinal
+          FROM import_staging
+         WHERE starts_with(natural_key, %s)) AS same
+ WHERE staged.ctid = same.ctid AND same.ordinal > 1
+"""
+
+# Every fact whose number stood on an earlier line, and whether it says the same as there.
+_FIND_REPEATS = """
+CREATE TEMPORARY TABLE import_repeats ON COMMIT DROP AS
+SELECT place, line, rank, kind, natural_key, first_line, same
+  FROM (SELECT ctid AS place, line, rank, kind, natural_key,
+               first_value(line) OVER first          AS first_line,
+               digest = first_value(digest) OVER first AS same
+          FROM import_staging
+         WHERE NOT merges
+        WINDOW first AS (PARTITION BY office, natural_key ORDER BY line)) AS seen
+ WHERE line <> first_line
+"""
+_REFUSE_CONFLICTS = """
+INSERT INTO import_problems (line, column_name, value, expected)
+SELECT DISTINCT ON (line)
+       line, '', substr(natural_key, length(kind) + 2),
+       format('another number, or what line %s says: %s %s stands there with other content',
+              first_line, kind, substr(natural_key, length(kind) + 2))
+  FROM import_repeats
+ WHERE NOT same
+ ORDER BY line, rank
+"""
+_DELETE_CONFLICTS = """
+DELETE FROM import_staging WHERE line IN (SELECT line FROM import_repeats WHERE NOT same)
+"""
+_DELETE_REPEATS = """
+DELETE FROM import_staging AS staged USING import_repeats AS again WHERE staged.ctid = again.place AND again.same
+"""
+
+# What documents' rows say about a customer: the latest is kept, true from the first.
+_MERGE = """
+WITH said AS (
+    SELECT ctid,
+           min(effective_on) OVER (PARTITION BY office, natural_key)                               AS since,
+           row_number()      OVER (PARTITION BY office, natural_key ORDER BY effective_on DESC, line DESC) AS place
+      FROM import_staging
+     WHERE merges
+), gone AS (
+    DELETE FROM import_staging AS staged USING said WHERE staged.ctid = said.ctid AND said.place > 1
+)
+UPDATE import_staging AS staged
+   SET effective_on = said.since
+  FROM said
+ WHERE staged.ctid = said.ctid AND said.place = 1 AND staged.effective_on <> said.since
+"""
+
+_BY_ACCOUNT = ("office", "account_number", "effective_on", "rank", "line", "natural_key")
+_BY_DAY = ("effective_on", "office", "account_number", "rank", "line", "natural_key")
+
+_COMPARE = """
+SELECT staged.kind,
+       count(*) FILTER (WHERE known.digest IS NULL),
+       count(*) FILTER (WHERE known.digest = staged.digest),
+       count(*) FILTER (WHERE known.digest <> staged.digest)
+  FROM import_staging AS staged
+  LEFT JOIN arrears.import_facts AS known USING (office, natural_key)
+ GROUP BY staged.kind
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A fact with the line it stands on. `office` is the file's, or the import's where the file has none."""
+
+    line: int
+    office: str
+    natural_key: str
+    digest: bytes
+    fact: Fact
+
+    @property
+    def effective_on(self) -> date | None:
+        return self.fact.effective_on
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was found in the file."""
+
+    rows: int
+    refused: int
+    """Rows with at least one problem."""
+    repeats: int
+    """Facts that stood in the file before, word for word, and are taken once."""
+    facts: Mapping[str, int] = field(default_factory=dict)
+    """By kind, without repeats."""
+    first_on: date | None = None
+    last_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How many staged facts of a kind are new, as they were imported before, or corrected."""
+
+    new: int
+    unchanged: int
+    changed: int
+
+
+class Staging:
+    """The staged facts of one import. One at a time per connection; `drop` or the connection's end clears it."""
+
+    def __init__(self, connection: psycopg.Connection, *, default_office: str) -> None:
+        self._connection = connection
+        self._default_office = default_office
+        self._indexed: set[tuple[str, ...]] = set()
+        with connection.transaction():
+            connection.execute(_DROP)
+            connection.execute(_TABLES)
+
+    def load(self, source: ImportSource, progress: Progress | None = None) -> Loaded:
+        """Read the whole file. Raises `FileProblem`, and then nothing is staged."""
+        merging = frozenset() if source.profile.kind is Kind.CUSTOMERS else frozenset({"customer", "subscription"})
+        rows = 0
+        with self._connection.transaction():
+            parsed = source.rows(progress)
+            while batch := list(islice(parsed, _BATCH)):
+                rows += len(batch)
+                self._copy_facts(batch, merging)
+                self._copy_problems(problem for row in batch for problem in row.problems)
+            self._connection.execute("ANALYZE import_staging")
+            repeats = self._settle()
+        return self._counted(rows, repeats)
+
+    def refuse(self, problems: Iterable[RowProblem]) -> None:
+        """Add problems that were found later, such as a command that was rejected; their rows are refused too."""
+        with self._connection.transaction():
+            self._copy_problems(problems)
+
+    def by_account(self, size: int = 1_000, *, until: date | None = None) -> Iterator[list[Staged]]:
+        """The facts account by account, each in the order of its days, in chunks of at most `size`.
+
+        An account of at most `size` facts is never cut. `until` leaves out what is dated later.
+        """
+        waiting: list[Staged] = []
+        for page in self._pages(_BY_ACCOUNT, until=until):
+            waiting += page
+            while len(waiting) > size:
+                cut = _account_end(waiting, size)
+                yield waiting[:cut]
+                del waiting[:cut]
+        if waiting:
+            yield waiting
+
+    def by_day(
+        self, size: int = 1_000, *, since: date | None = None, until: date | None = None
+    ) -> Iterator[tuple[date | None, list[Staged]]]:
+        """(day, facts) day by day, in chunks of one day and at most `size`; None is for facts without a date."""
+        chunk: list[Staged] = []
+        for page in self._pages(_BY_DAY, since=since, until=until):
+            for staged in page:
+                if chunk and (len(chunk) >= size or chunk[0].effective_on != staged.effective_on):
+                    yield chunk[0].effective_on, chunk
+                    chunk = []
+                chunk.append(staged)
+        if chunk:
+            yield chunk[0].effective_on, chunk
+
+    def compare(self) -> dict[str, Comparison]:
+        """By kind of fact, how the file differs from what was imported before."""
+        with self._connection.transaction():
+            return {kind: Comparison(*counts) for kind, *counts in self._connection.execute(_COMPARE)}
+
+    def problems(self) -> Iterator[RowProblem]:
+        """All problems, by line, read in pages."""
+        query = "SELECT line, column_name, value, expected FROM import_problems ORDER BY line, ctid"
+        with self._connection.transaction(), self._connection.cursor("import_problems_by_line") as cursor:
+            cursor.itersize = _PAGE
+            for row in cursor.execute(query):
+                yield RowProblem(*row)
+
+    def refused(self) -> int:
+        """How many rows have a problem."""
+        with self._connection.transaction():
+            row = self._connection.execute("SELECT count(DISTINCT line) FROM import_problems").fetchone()
+        return int(row[0]) if row else 0
+
+    def drop(self) -> None:
+        """Forget everything that was staged."""
+        with self._connection.transaction():
+            self._connection.execute(_DROP)
+
+    def _copy_facts(self, batch: Sequence[ParsedRow], merging: frozenset[str]) -> None:
+        with self._connection.cursor().copy(_COPY_FACTS) as copy:
+            for parsed in batch:
+                for fact in parsed.facts:
+                    payload, digest = fact.sealed()
+                    copy.write_row((
+                        fact.office or self._default_office,
+                        fact.account_number,
+                        fact.effective_on or _NO_DAY,
+                        fact.rank,
+                        parsed.row.line,
+                        fact.kind,
+                        fact.natural_key,
+                        digest,
+                        payload.decode(),
+                        fact.kind in merging,
+                    ))  # fmt: skip
+
+    def _copy_problems(self, problems: Iterable[RowProblem]) -> None:
+        with self._connection.cursor().copy(_COPY_PROBLEMS) as copy:
+            for line, column, value, expected in problems:
+                copy.write_row((line, column.replace("\0", "␀"), value.replace("\0", "␀"), expected))
+
+    def _settle(self) -> int:
+        run = self._connection.execute
+        run(_NUMBER_THE_UNNUMBERED, [UNNUMBERED])
+        run(_FIND_REPEATS)
+        run(_REFUSE_CONFLICTS)
+        repeats = run(_DELETE_REPEATS).rowcount
+        run(_DELETE_CONFLICTS)
+        run(_MERGE)
+        return repeats
+
+    def _counted(self, rows: int, repeats: int) -> Loaded:
+        with self._connection.transaction():
+            facts = self._connection.execute("SELECT kind, count(*) FROM import_staging GROUP BY kind").fetchall()
+            span = self._connection.execute(
+                "SELECT min(effective_on), max(effective_on) FROM import_staging WHERE effective_on > %s", [_NO_DAY]
+            ).fetchone()
+        first_on, last_on = span or (None, None)
+        return Loaded(rows, self.refused(), repeats, dict(facts), first_on, last_on)
+
+    def _pages(
+        self, order: tuple[str, ...], *, since: date | None = None, until: date | None = None
+    ) -> Iterator[list[Staged]]:
+        """Pages by their last key, so that no transaction stays open while the caller works on one."""
+        self._index(order)
+        columns = sql.SQL(", ").join(map(sql.Identifier, order))
+        query = sql.SQL(
+            "SELECT {}, effective_on, line, office, natural_key, digest, kind, payload FROM import_staging"
+            " WHERE ({}) > ({}) AND effective_on >= %s AND effective_on <= %s ORDER BY {} LIMIT {}"
+        ).format(columns, columns, sql.SQL(", ").join([sql.Placeholder()] * len(order)), columns, sql.Literal(_PAGE))
+        last = tuple({"effective_on": _NO_DAY, "rank": -1, "line": -1}.get(name, "") for name in order)
+        between = [since or _NO_DAY, until or date.max]
+        while True:
+            with self._connection.transaction():
+                rows = self._connection.execute(query, [*last, *between]).fetchall()
+            if rows:
+                yield [_staged(row[len(order) :]) for row in rows]
+            if len(rows) < _PAGE:
+                return
+            last = tuple(rows[-1][: len(order)])
+
+    def _index(self, order: tuple[str, ...]) -> None:
+        if order not in self._indexed:
+            with self._connection.transaction():
+                columns = sql.SQL(", ").join(map(sql.Identifier, order))
+                self._connection.execute(sql.SQL("CREATE UNIQUE INDEX ON import_staging ({})").format(columns))
+            self._indexed.add(order)
+
+
+def _staged(row: tuple[date, int, str, str, bytes, str, str]) -> Staged:
+    effective_on, line, office, natural_key, digest, kind, payload = row
+    fact = fact_from(kind, payload)
+    if isinstance(fact, CustomerFact) and fact.seen_on not in (None, effective_on):
+        fact = replace(fact, seen_on=effective_on)  # merged: said by a later row, true from the first
+    return Staged(line, office, natural_key, digest, fact)
+
+
+def _account_end(staged: Sequence[Staged], size: int) -> int:
+    """Where to cut `staged`, longer than `size`, so that no account is cut, or `size` where that cannot be."""
+    cut = size
+    after = staged[size]
+    while cut and (staged[cut - 1].office, staged[cut - 1].fact.account_number) == (
+        after.office,
+        after.fact.account_number,
+    ):
+        cut -= 1
+    return cut or size
