@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from zoneinfo import available_timezones
 
 from adapters.billing.currencies import CURRENCIES
@@ -35,9 +35,8 @@ METHOD_LIMIT = 40
 
 _CUSTOMERS_KEPT = 10_000
 _DATES_KEPT = 50_000
-_CUSTOMER_SAYS = [
-    said.name for said in fields(CustomerFact) if said.name not in ("office", "account_number", "currency", "seen_on")
-]
+
+_WHOSE = CUSTOMER_FIELDS | {"account_number", "office", "currency"}
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -97,8 +96,27 @@ class _Source:
     """What cells of this column were before, as far as they are dates."""
 
 
+@dataclass(slots=True)
+class _Said:
+    """A customer as documents' rows have them, and the span of days on which they did."""
+
+    customer: CustomerFact
+    first: date | None = None
+    last: date | None = None
+
+    def is_news(self, day: date) -> bool:
+        """Whether the day is outside the span, which then contains it."""
+        if self.first is not None and self.last is not None and self.first <= day <= self.last:
+            return False
+        self.first = min(self.first or day, day)
+        self.last = max(self.last or day, day)
+        return True
+
+
 class RowParser:
-    """Reads the rows of one table. Holds the row at hand, so it serves one reader at a time."""
+    """Reads the rows of one table, in order: a customer who stands on many documents is a fact again only where a
+    row is earlier or later than those before. Holds the row at hand, so it serves one reader at a time.
+    """
 
     def __init__(self, table: Table) -> None:
         profile = table.profile
@@ -131,7 +149,8 @@ class RowParser:
         self._customer_information = [(name, self._at(c)) for name, c in profile.customer_information.items()]
         self._says_customer = profile.says_customer
         self._customer_indexes = self._indexes_about_customer()
-        self._customers: dict[tuple[Cell, ...], dict[str, Any]] = {}
+        """Of the cells that a customer is made of."""
+        self._customers: dict[tuple[Cell, ...], _Said] = {}
         self._facts: Callable[[], tuple[Fact, ...]] = {
             Kind.CUSTOMERS: self._customer_row,
             Kind.INVOICES: self._invoice_row,
@@ -153,7 +172,7 @@ class RowParser:
         )
 
     def _indexes_about_customer(self) -> list[int]:
-        sources = [source for name, source in self._sources.items() if name in CUSTOMER_FIELDS]
+        sources = [source for name, source in self._sources.items() if name in _WHOSE]
         sources += [source for _, source in self._customer_information]
         sources += [source for group in (*self._phones, *self._emails) for source in group]
         return sorted({source.index for source in sources if source.index >= 0})
@@ -200,10 +219,11 @@ class RowParser:
         disputed = self._boolean("disputed")
         information = self._informed(self._information)
         customer: tuple[Fact, ...] = ()
+        said = None
         if self._says_customer:
-            customer = (self._document_customer(account, office, currency, issued),)
+            said = self._document_customer(account, office, currency)
         if self._subscriptions:
-            customer += self._subscribed(account, office, currency)
+            customer = self._subscribed(account, office, currency)
         is_credit = amount is not None and amount.minor < 0
         if amount is not None and amount.minor == 0:
             self._refuse("amount", "an amount other than zero (negative for a credit note)")
@@ -215,6 +235,8 @@ class RowParser:
             self._refuse("original_charges", f"charges before discount, so at least the amount {amount}")
         if self._problems or issued is None or amount is None:
             return ()
+        if said is not None and said.is_news(issued):
+            customer = (replace(said.customer, seen_on=issued), *customer)
         if is_credit:
             credit = CreditFact(
                 office=office,
@@ -302,22 +324,20 @@ class RowParser:
 
     # --- the customer --------------------------------------------------------------------------------
 
-    def _document_customer(
-        self, account: str, office: str | None, currency: str | None, seen_on: date | None
-    ) -> CustomerFact:
-        """The customer of a document's row; the next row mostly says the same again, so the answer is kept."""
+    def _document_customer(self, account: str, office: str | None, currency: str | None) -> "_Said | None":
+        """What a document's row says about its customer; the next row mostly says the same again."""
         cells = self._row.cells
         key = tuple([cells[index] for index in self._customer_indexes])
         said = self._customers.get(key)
         if said is None:
             before = len(self._problems)
-            fact = self._customer(account, office, currency, seen_on, self._customer_information)
-            if len(self._problems) == before:
-                if len(self._customers) >= _CUSTOMERS_KEPT:
-                    self._customers.clear()
-                self._customers[key] = {name: getattr(fact, name) for name in _CUSTOMER_SAYS}
-            return fact
-        return CustomerFact(office=office, account_number=account, currency=currency, seen_on=seen_on, **said)
+            said = _Said(self._customer(account, office, currency, None, self._customer_information))
+            if len(self._problems) > before:
+                return None
+            if len(self._customers) >= _CUSTOMERS_KEPT:
+                self._customers.clear()
+            self._customers[key] = said
+        return said
 
     def _customer(
         self,

@@ -84,7 +84,7 @@ SELECT DISTINCT ON (line)
  ORDER BY line, rank
 """
 _DELETE_CONFLICTS = """
-DELETE FROM import_staging WHERE line IN (SELECT line FROM import_repeats WHERE NOT same)
+DELETE FROM import_staging WHERE NOT merges AND line IN (SELECT line FROM import_repeats WHERE NOT same)
 """
 _DELETE_REPEATS = """
 DELETE FROM import_staging AS staged USING import_repeats AS again WHERE staged.ctid = again.place AND again.same

@@ -1,0 +1,361 @@
+"""From staged facts to commands: what is new is brought in, what differs is corrected, the same changes nothing."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+from pydantic import ValidationError
+
+from adapters.billing.facts import CreditFact, CustomerFact, Fact, InvoiceFact, PaymentFact, SubscriptionFact
+from adapters.billing.imported import Change, Classified, classify, record
+from adapters.billing.readers import Progress
+from adapters.billing.rejects import reject_path, write_rejects
+from adapters.billing.rows import RowProblem
+from adapters.billing.source import ImportSource
+from adapters.billing.staging import Comparison, Loaded, Staged, Staging
+from adapters.eventstore.application import AggregateNotFoundError, Arrears
+from aggregates.account import Account
+from aggregates.account.commands import (
+    BillInvoice,
+    CorrectCredit,
+    CorrectInvoice,
+    CorrectPayment,
+    NoteCredit,
+    OpenAccount,
+    ReceivePayment,
+    RecordSubscription,
+    account_id,
+    document_id,
+)
+from aggregates.account.values import CustomerKind, Subscription
+from aggregates.command import Accepted, Command, Issued, Rejected, identifier
+from aggregates.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
+from aggregates.office import Office, OpenOffice, office_id
+
+ACTOR = "service:import"
+CHUNK = 1_000
+PROBLEMS_SHOWN = 20
+
+Done = Callable[[int, int], None]
+"""Told how many facts of how many were dealt with."""
+
+
+class ImportRefused(Exception):
+    """Nothing was brought in; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeDefaults:
+    """How an office that a file names and that is not open yet is opened."""
+
+    code: str = "main"
+    currency: str | None = None
+    """None: the currency of the file's first amount."""
+    time_zone: str = "UTC"
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import did, or (dry run) would do."""
+
+    rows: int
+    facts: dict[str, int] = field(default_factory=dict)
+    brought_in: int = 0
+    corrected: int = 0
+    unchanged: int = 0
+    deferred: int = 0
+    """Facts dated in the future, which wait for their day."""
+    repeats: int = 0
+    refused: int = 0
+    """Rows with a problem; they are in the reject file."""
+    left_out: int = 0
+    """Facts dated after the end of a play."""
+    problems: list[RowProblem] = field(default_factory=list)
+    """The first few."""
+    rejects: Path | None = None
+
+
+class Importer:
+    """Brings staged facts in through the one write path, and remembers which it brought."""
+
+    def __init__(
+        self, arrears: Arrears, connection: psycopg.Connection, staging: Staging, defaults: OfficeDefaults
+    ) -> None:
+        self._arrears = arrears
+        self._connection = connection
+        self._staging = staging
+        self._defaults = defaults
+        self._offices: dict[str, UUID] = {}
+
+    def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
+        """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
+        classified = classify(self._connection, chunk)
+        todo: list[tuple[Classified, Issued]] = []
+        problems: list[RowProblem] = []
+        for each in classified:
+            if each.change is Change.UNCHANGED:
+                report.unchanged += 1
+                continue
+            try:
+                todo.append((each, self._issued(each)))
+            except (ImportRefused, ValidationError) as error:
+                problems.append(_problem(each.staged, _plain(error)))
+        outcomes = self._arrears.handle([issued for _, issued in todo])
+        accepted = []
+        for (each, _), outcome in zip(todo, outcomes, strict=True):
+            if isinstance(outcome, Rejected):
+                problems.append(_problem(each.staged, outcome.detail))
+            else:
+                accepted.append(each)
+                self._count(each, outcome, report)
+        record(self._connection, accepted)
+        if problems:
+            self._staging.refuse(problems)
+
+    def _count(self, each: Classified, outcome: Accepted, report: ImportReport) -> None:
+        today = self._arrears.clock.now().date()
+        if each.change is Change.CHANGED:
+            report.corrected += 1
+        elif each.staged.effective_on is not None and each.staged.effective_on > today and outcome.event_ids:
+            report.deferred += 1
+        else:
+            report.brought_in += 1
+
+    # --- fact to command ---
+
+    def _issued(self, each: Classified) -> Issued:
+        staged = each.staged
+        office = self._office(staged)
+        account = account_id(office, staged.fact.account_number)
+        if each.account_before not in (None, staged.fact.account_number):
+            raise ImportRefused(f"account {each.account_before}, where this {staged.fact.kind} was imported before")
+        command, key = self._command(staged.fact, office, account, corrects=each.change is Change.CHANGED)
+        revision = f"{each.revision}:{staged.digest.hex()}"
+        return Issued(
+            command=command,
+            command_id=identifier("import", staged.office, staged.natural_key, revision),
+            actor=ACTOR,
+            effective_on=staged.effective_on if isinstance(staged.fact, CustomerFact | SubscriptionFact) else None,
+            key=key,
+        )
+
+    def _command(self, fact: Fact, office: UUID, account: UUID, *, corrects: bool) -> tuple[Command, UUID | None]:
+        match fact:
+            case CustomerFact():
+                return self._customer(fact, office, account, known=corrects), None
+            case SubscriptionFact():
+                subscription = Subscription(
+                    number=fact.subscription_number,
+                    service_type=fact.service_type,
+                    started_on=fact.started_on,
+                    initial_discount=fact.initial_discount,
+                )
+                return RecordSubscription(account_id=account, subscription=subscription), None
+            case InvoiceFact():
+                invoice = CorrectInvoice if corrects else BillInvoice
+                key = None if corrects else document_id(account, "invoice", fact.invoice_number)
+                return invoice(
+                    account_id=account,
+                    number=fact.invoice_number,
+                    issued_on=fact.issued_on,
+                    due_on=fact.due_on or fact.issued_on,
+                    amount=fact.amount,
+                    charges=fact.original_charges,
+                    service_type=fact.service_type,
+                    subscription=fact.subscription_number,
+                    marked_disputed=bool(fact.disputed),
+                    information=dict(fact.information),
+                ), key
+            case PaymentFact():
+                number = payment_number(fact)
+                payment = CorrectPayment if corrects else ReceivePayment
+                return payment(
+                    account_id=account,
+                    number=number,
+                    amount=fact.amount,
+                    received_on=fact.received_on,
+                    method=fact.method,
+                    invoice_number=fact.invoice_number,
+                ), None if corrects else document_id(account, "payment", number)
+            case CreditFact():
+                credit = CorrectCredit if corrects else NoteCredit
+                return credit(
+                    account_id=account,
+                    number=fact.credit_number,
+                    amount=fact.amount,
+                    issued_on=fact.issued_on,
+                    invoice_number=fact.invoice_number,
+                ), None if corrects else document_id(account, "credit", fact.credit_number)
+
+    def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
+        """What the file does not say stays as it is known."""
+        before = self._account(account) if known else None
+        contact = before.contact if before else ContactDetails()
+        return OpenAccount(
+            office_id=office,
+            number=fact.account_number,
+            customer_name=fact.name or (before.customer_name if before else fact.account_number),
+            currency=fact.currency or (before.currency if before else self._arrears.load(Office, office).currency),
+            customer_kind=fact.customer_kind or (before.customer_kind if before else CustomerKind.CONSUMER),
+            segment=fact.segment or (before.segment if before else None),
+            country=fact.country or (before.country if before else None),
+            information={**(before.information if before else {}), **dict(fact.information)},
+            contact=contact_details(fact, contact),
+        )
+
+    def _account(self, account: UUID) -> Account | None:
+        try:
+            return self._arrears.load(Account, account)
+        except AggregateNotFoundError:
+            return None
+
+    # --- offices ---
+
+    def _office(self, staged: Staged) -> UUID:
+        """The office a fact belongs to, opened the first time a file names it."""
+        known = self._offices.get(staged.office)
+        if known is not None:
+            return known
+        code = re.sub(r"[^a-z0-9]+", "-", staged.office.casefold()).strip("-")[:40] or self._defaults.code
+        try:
+            office = self._arrears.load(Office, office_id(code)).id
+        except AggregateNotFoundError:
+            office = self._open_office(code, staged)
+        self._offices[staged.office] = office
+        return office
+
+    def _open_office(self, code: str, staged: Staged) -> UUID:
+        currency = self._defaults.currency or _currency(staged.fact)
+        if currency is None:
+            raise ImportRefused(f"an office {code!r} that is open (or --currency, to open it in)")
+        opening = OpenOffice(code=code, title=staged.office, currency=currency, time_zone=self._defaults.time_zone)
+        outcome = self._arrears.handle(
+            [Issued(command=opening, command_id=identifier("import", "office", code), actor=ACTOR)]
+        )[0]
+        if isinstance(outcome, Rejected):
+            raise ImportRefused(outcome.detail)
+        return office_id(code)
+
+
+def payment_number(fact: PaymentFact) -> str:
+    """The file's number, or one made from the natural key, so that the same payment always has the same."""
+    return fact.payment_number or fact.natural_key
+
+
+def contact_details(fact: CustomerFact, before: ContactDetails) -> ContactDetails:
+    """The known details with what the file says in place of them."""
+    changes: dict[str, object] = {}
+    if fact.address_lines or fact.city or fact.postal_code or fact.region:
+        changes["addresses"] = (
+            PostalAddress(
+                id="address-1",
+                lines=fact.address_lines,
+                city=fact.city,
+                region=fact.region,
+                postal_code=fact.postal_code,
+                country=fact.country,
+            ),
+        )
+    if fact.phones:
+        changes["phones"] = tuple(
+            PhoneNumber(
+                id=f"phone-{n}",
+                number=phone.number,
+                kind=phone.kind,
+                sms_consent=phone.sms_consent,
+                voice_consent=phone.voice_consent,
+            )
+            for n, phone in enumerate(fact.phones, 1)
+        )
+    if fact.emails:
+        changes["emails"] = tuple(
+            EmailAddress(id=f"email-{n}", address=email.address, consent=email.consent)
+            for n, email in enumerate(fact.emails, 1)
+        )
+    for name in ("language", "preferred_channel", "time_zone"):
+        if getattr(fact, name) is not None:
+            changes[name] = getattr(fact, name)
+    return before.model_copy(update=changes)
+
+
+def _currency(fact: Fact) -> str | None:
+    if isinstance(fact, CustomerFact):
+        return fact.currency
+    return None if isinstance(fact, SubscriptionFact) else fact.amount.currency
+
+
+def _problem(staged: Staged, expected: str) -> RowProblem:
+    number = staged.natural_key.partition(":")[2]
+    return RowProblem(staged.line, f"{staged.fact.kind} number", number, expected)
+
+
+def _plain(error: ImportRefused | ValidationError) -> str:
+    if isinstance(error, ImportRefused):
+        return str(error)
+    return "; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())
+
+
+def stage(
+    connection: psycopg.Connection, source: ImportSource, defaults: OfficeDefaults, progress: Progress | None
+) -> tuple[Staging, Loaded]:
+    """Read the whole file into the staging tables. Raises FileProblem."""
+    staging = Staging(connection, default_office=defaults.code)
+    return staging, staging.load(source, progress)
+
+
+def dry_run(staging: Staging, loaded: Loaded) -> ImportReport:
+    """What an import would do, from the file and from what was imported before; nothing is written."""
+    compared: Iterable[Comparison] = staging.compare().values()
+    report = ImportReport(rows=loaded.rows, facts=dict(loaded.facts), repeats=loaded.repeats)
+    for each in compared:
+        report.brought_in += each.new
+        report.corrected += each.changed
+        report.unchanged += each.unchanged
+    finish(report, staging)
+    return report
+
+
+def run_import(
+    arrears: Arrears,
+    connection: psycopg.Connection,
+    source: ImportSource,
+    *,
+    defaults: OfficeDefaults,
+    strict: bool = False,
+    reading: Progress | None = None,
+    done: Done | None = None,
+) -> ImportReport:
+    """Bring a file in: good rows at once, bad rows into the reject file; `strict` brings in all or nothing.
+
+    Raises FileProblem where the file cannot be read, ImportRefused where `strict` found a bad row.
+    """
+    staging, loaded = stage(connection, source, defaults, reading)
+    if strict and loaded.refused:
+        first = next(staging.problems())
+        raise ImportRefused(f"{loaded.refused} of {loaded.rows} rows have problems, the first in {first}")
+    report = ImportReport(rows=loaded.rows, facts=dict(loaded.facts), repeats=loaded.repeats)
+    importer = Importer(arrears, connection, staging, defaults)
+    total, seen = sum(loaded.facts.values()), 0
+    for chunk in staging.by_account(CHUNK):
+        importer.bring_in(chunk, report)
+        seen += len(chunk)
+        if done:
+            done(seen, total)
+    finish(report, staging)
+    if report.refused:
+        report.rejects = reject_path(source.path)
+        write_rejects(source, staging.problems(), report.rejects)
+    staging.drop()
+    return report
+
+
+def finish(report: ImportReport, staging: Staging) -> None:
+    """Count the refused rows and keep the first problems for showing."""
+    report.refused = staging.refused()
+    for problem in staging.problems():
+        report.problems.append(problem)
+        if len(report.problems) == PROBLEMS_SHOWN:
+            break
