@@ -57,6 +57,8 @@ class OpenAccount(Command, name="open-account"):
     customer_kind: CustomerKind = CustomerKind.CONSUMER
     segment: str | None = Field(None, max_length=100)
     country: Country | None = None
+    information: dict[str, Personal] = Field(default_factory=dict)
+    """What the customer's own systems say besides; kept and shown, nothing is decided by it."""
     contact: ContactDetails | None = None
 
     def targets(self) -> Mapping[str, UUID]:
@@ -111,6 +113,7 @@ class _InvoiceData(AccountCommand):
     service_type: Code | None = None
     subscription: Number | None = None
     marked_disputed: bool = False
+    information: dict[str, Personal] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _plausible(self) -> Self:

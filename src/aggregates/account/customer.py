@@ -22,6 +22,9 @@ from aggregates.aggregate import applies
 from aggregates.command import Context, Refusal, decides
 from aggregates.contact import Channel, Consent, ContactDetails, OptOut
 
+DESCRIPTION = {"customer_name", "customer_kind", "segment", "country", "information"}
+"""What says who the customer is; a change of any of it is one event."""
+
 
 class Customer(AccountState):
     """Decisions about the customer's data and wishes."""
@@ -34,15 +37,8 @@ class Customer(AccountState):
             self.emit(AccountOpened(**command.model_dump(exclude={"contact"})))
         elif command.currency != self.currency:
             raise Refusal("wrong-currency", f"the account is in {self.currency} already")
-        elif (self.customer_name, self.customer_kind, self.segment, self.country) != (
-            command.customer_name,
-            command.customer_kind,
-            command.segment,
-            command.country,
-        ):
-            self.emit(
-                CustomerRenamed(**command.model_dump(include={"customer_name", "customer_kind", "segment", "country"}))
-            )
+        elif any(getattr(self, name) != getattr(command, name) for name in DESCRIPTION):
+            self.emit(CustomerRenamed(**command.model_dump(include=DESCRIPTION)))
         if command.contact is not None:
             self._change_contact(command.contact)
 
@@ -91,12 +87,12 @@ class Customer(AccountState):
     def _opened(self, event: AccountOpened) -> None:
         self.office_id, self.number, self.currency = event.office_id, event.number, event.currency
         self.customer_name, self.customer_kind = event.customer_name, event.customer_kind
-        self.segment, self.country = event.segment, event.country
+        self.segment, self.country, self.information = event.segment, event.country, event.information
 
     @applies(CustomerRenamed)
     def _renamed(self, event: CustomerRenamed) -> None:
         self.customer_name, self.customer_kind = event.customer_name, event.customer_kind
-        self.segment, self.country = event.segment, event.country
+        self.segment, self.country, self.information = event.segment, event.country, event.information
 
     @applies(ContactDetailsChanged)
     def _contact_changed(self, event: ContactDetailsChanged) -> None:

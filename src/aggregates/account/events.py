@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from aggregates.account.values import (
     ActivityKind,
@@ -38,6 +38,7 @@ class AccountOpened(Event, name="account.opened"):
     customer_kind: CustomerKind
     segment: str | None = None
     country: Country | None = None
+    information: dict[str, Personal] = Field(default_factory=dict)
 
 
 class CustomerRenamed(Event, name="account.customer-renamed"):
@@ -47,6 +48,7 @@ class CustomerRenamed(Event, name="account.customer-renamed"):
     customer_kind: CustomerKind
     segment: str | None = None
     country: Country | None = None
+    information: dict[str, Personal] = Field(default_factory=dict)
 
 
 class ContactDetailsChanged(Event, name="account.contact-details-changed"):

@@ -87,6 +87,10 @@ class Ledger(AccountState):
         self.require_open()
         self.require_currency(command.amount, command.charges)
         item = self._item(command)
+        waiting = document_id(self.id, "deferred-invoice", command.number)
+        if waiting in self.deferred:
+            self._defer(BillInvoice(**command.model_dump()), command.issued_on, waiting)
+            return
         was = self.items.get(item.id) or self.settled.get(item.id) or self._forgotten("invoice", command.number)
         if was.item == item:
             return
@@ -115,6 +119,7 @@ class Ledger(AccountState):
             service_type=command.service_type,
             subscription=command.subscription,
             marked_disputed=command.marked_disputed,
+            information=command.information,
         )
 
     def _forgotten(self, kind: str, number: str) -> OpenItem:
@@ -254,6 +259,10 @@ class Ledger(AccountState):
     def correct_payment(self, command: CorrectPayment, context: Context) -> None:
         self.require_open()
         self.require_currency(command.amount)
+        waiting = document_id(self.id, "deferred-payment", command.number)
+        if waiting in self.deferred:
+            self._defer(ReceivePayment(**command.model_dump()), command.received_on, waiting)
+            return
         if command.received_on > context.today:
             raise Refusal("future-correction", "received_on: expected today or earlier for a payment that came in")
         funds = self._funds_with_history("payment", command.number)
@@ -265,6 +274,10 @@ class Ledger(AccountState):
     def correct_credit(self, command: CorrectCredit, context: Context) -> None:
         self.require_open()
         self.require_currency(command.amount)
+        waiting = document_id(self.id, "deferred-credit", command.number)
+        if waiting in self.deferred:
+            self._defer(NoteCredit(**command.model_dump()), command.issued_on, waiting)
+            return
         if command.issued_on > context.today:
             raise Refusal("future-correction", "issued_on: expected today or earlier for a credit that was given")
         funds = self._funds_with_history("credit", command.number)

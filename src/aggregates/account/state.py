@@ -57,6 +57,7 @@ class AccountState(Aggregate):
     customer_kind: CustomerKind = CustomerKind.CONSUMER
     segment: str | None = None
     country: str | None = None
+    information: dict[str, Personal] = Field(default_factory=dict)
     contact: ContactDetails = ContactDetails()
     opt_outs: list[OptOut] = Field(default_factory=list)
     subscriptions: dict[str, Subscription] = Field(default_factory=dict)

@@ -11,6 +11,7 @@ from aggregates.aging import CURRENT
 from aggregates.auto_collection import CoveredItem
 from aggregates.contact import Channel
 from aggregates.money import Money
+from aggregates.personal import Personal
 
 Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 """A document's or account's number as the customer's own systems print it."""
@@ -40,6 +41,8 @@ class Item(_Value):
     subscription: Number | None = None
     marked_disputed: bool = False
     """Kept as information where a billing file says so without a date; suspends nothing."""
+    information: dict[str, Personal] = Field(default_factory=dict)
+    """What the billing file says besides; nothing is decided by it."""
 
 
 class OpenItem(BaseModel):

@@ -1,0 +1,155 @@
+"""The reader that sends queued messages: claim, send, report; never twice by itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from psycopg import Connection
+
+from adapters.delivery.carrier import Carrier, CarrierRefused
+from adapters.delivery.rendering import Letter, RenderingProblem, render
+from adapters.eventstore.application import Arrears
+from aggregates.account import Account
+from aggregates.account.commands import DispatchMessage, ReportFailed, ReportSent, ReportUncertain
+from aggregates.account.events import MessageQueued
+from aggregates.account.values import MessageState, MessageUnderWay
+from aggregates.business_time import local_date
+from aggregates.campaign import Campaign
+from aggregates.command import Command, Issued, identifier
+from aggregates.event import Recorded
+from aggregates.office import Office
+
+ACTOR = "service:delivery"
+
+WaitUntil = Callable[[datetime], None]
+"""Lets time pass up to a moment: sleeping in service, setting the clock where history is lived through."""
+
+
+class Pace:
+    """Keeps to an office's messages a minute: each message gets the next free slot."""
+
+    def __init__(self, wait_until: WaitUntil) -> None:
+        self._wait_until = wait_until
+        self._last: dict[UUID, datetime] = {}
+
+    def take(self, office: Office, now: datetime) -> None:
+        slot = now
+        if office.id in self._last:
+            slot = max(now, self._last[office.id] + timedelta(minutes=1) / office.limits.max_per_minute)
+        self._last[office.id] = slot
+        if slot > now:
+            self._wait_until(slot)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One message with everything needed to send it."""
+
+    account: Account
+    office: Office
+    message: MessageUnderWay
+    cause: Recorded
+
+
+class Deliverer:
+    """Handles `account.message-queued`. The claim is an event, stored before the carrier is called.
+
+    A crash between claim and result leaves a message that was claimed before: if the carrier knows, its answer
+    counts; if not, the message is reported as uncertain and shown to a person. It is never sent again.
+    """
+
+    name: ClassVar[str] = "delivery"
+
+    def __init__(self, arrears: Arrears, carrier: Carrier, wait_until: WaitUntil) -> None:
+        self._arrears = arrears
+        self._carrier = carrier
+        self._pace = Pace(wait_until)
+
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        del connection  # what it does is kept in the log
+        for recorded in batch:
+            if isinstance(recorded.event, MessageQueued):
+                self._deliver(recorded.aggregate_id, recorded.event.message_id, recorded)
+
+    def _deliver(self, account_id: UUID, message_id: UUID, cause: Recorded) -> None:
+        before = self._errand(account_id, message_id, cause)
+        if before is None or before.message.state is MessageState.UNCERTAIN:
+            return
+        if before.message.state is MessageState.DISPATCHED:
+            self._clear_up(before)
+            return
+        self._pace.take(before.office, self._arrears.clock.now())
+        self._issue("dispatch", before, DispatchMessage(account_id=account_id, message_id=message_id))
+        claimed = self._errand(account_id, message_id, cause)
+        if claimed is not None and claimed.message.state is MessageState.DISPATCHED:
+            self._send(claimed)
+
+    def _clear_up(self, errand: Errand) -> None:
+        """A claim without a result: ask the carrier what became of it."""
+        taken = self._carrier.took(errand.message.id)
+        if isinstance(taken, Letter):
+            self._report_sent(errand, taken, reference=None)
+        elif taken is False:
+            self._send(errand)
+        else:
+            self._report_uncertain(errand)
+
+    def _send(self, errand: Errand) -> None:
+        try:
+            letter = self._render(errand)
+            reference = self._carrier.send(errand.message.id, letter)
+        except (RenderingProblem, CarrierRefused) as error:
+            self._issue(
+                "failed",
+                errand,
+                ReportFailed(
+                    account_id=errand.account.id, message_id=errand.message.id, code=error.code, detail=error.detail
+                ),
+            )
+        else:
+            self._report_sent(errand, letter, reference)
+
+    def _render(self, errand: Errand) -> Letter:
+        campaign = self._arrears.load(Campaign, errand.message.campaign_id)
+        today = local_date(self._arrears.clock.now(), errand.office.zone)
+        return render(errand.account, errand.office, campaign, errand.message, today)
+
+    def _report_sent(self, errand: Errand, letter: Letter, reference: str | None) -> None:
+        self._issue(
+            "sent",
+            errand,
+            ReportSent(
+                account_id=errand.account.id,
+                message_id=errand.message.id,
+                subject=letter.subject,
+                body=letter.body,
+                body_sha256=letter.body_sha256,
+                carrier_reference=reference,
+                sent_at=self._arrears.clock.now(),
+            ),
+        )
+
+    def _report_uncertain(self, errand: Errand) -> None:
+        self._issue("uncertain", errand, ReportUncertain(account_id=errand.account.id, message_id=errand.message.id))
+
+    def _issue(self, act: str, errand: Errand, command: Command) -> None:
+        self._arrears.handle(
+            [
+                Issued(
+                    command=command,
+                    command_id=identifier("delivery", act, errand.message.id),
+                    actor=ACTOR,
+                    causation_id=errand.cause.event_id,
+                    correlation_id=errand.cause.meta.correlation_id,
+                )
+            ]
+        )
+
+    def _errand(self, account_id: UUID, message_id: UUID, cause: Recorded) -> Errand | None:
+        account = self._arrears.load(Account, account_id)
+        message = account.chase.messages.get(message_id)
+        if message is None or account.office_id is None:
+            return None
+        return Errand(account, self._arrears.load(Office, account.office_id), message, cause)

@@ -1,0 +1,98 @@
+"""The reader that applies policies: events in, commands out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, ClassVar
+from uuid import UUID
+
+from psycopg import Connection
+
+from adapters.eventstore.application import Arrears
+from aggregates.command import Issued
+from aggregates.event import Event, Recorded
+from policies.policy import EveryAccount, Policy
+
+_CHUNK = 1_000
+
+
+class Reactor:
+    """Runs the table of policies over batches of events.
+
+    Its commands are stored in transactions of their own, before the checkpoint is: after a crash some events are
+    met again, and the commands' ids make the repeat harmless.
+    """
+
+    name: ClassVar[str] = "policies"
+
+    def __init__(self, arrears: Arrears, policies: Sequence[Policy]) -> None:
+        self._arrears = arrears
+        self._by_event: dict[type[Event], list[Policy]] = {}
+        for policy in policies:
+            for event_class in policy.listens:
+                self._by_event.setdefault(event_class, []).append(policy)
+
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        issued: dict[object, Issued] = {}
+        for recorded in batch:
+            for policy in self._by_event.get(type(recorded.event), ()):
+                for ordinal, reaction in enumerate(policy.react(recorded)):
+                    if isinstance(reaction, EveryAccount):
+                        self._handle(issued.values())
+                        issued.clear()
+                        self._for_every_account(recorded, policy, reaction, connection)
+                        continue
+                    command_id = policy.command_id(recorded.event_id, ordinal)
+                    # A settling command looks at the account as it is: the last one of a batch answers for all.
+                    key = (policy.id, reaction) if policy.settles else command_id
+                    issued.pop(key, None)
+                    issued[key] = _issued(reaction, command_id, policy, recorded)
+        self._handle(issued.values())
+
+    def _for_every_account(
+        self, recorded: Recorded, policy: Policy, wish: EveryAccount, connection: Connection[Any]
+    ) -> None:
+        for chunk in chunks(account_ids(connection, wish.office_id), _CHUNK):
+            self._arrears.handle(
+                [
+                    _issued(wish.command(account), policy.command_id(recorded.event_id, account), policy, recorded)
+                    for account in chunk
+                ]
+            )
+
+    def _handle(self, issued: Iterable[Issued]) -> None:
+        for chunk in chunks(issued, _CHUNK):
+            self._arrears.handle(chunk)
+
+
+def _issued(command: Any, command_id: UUID, policy: Policy, cause: Recorded) -> Issued:
+    return Issued(
+        command=command,
+        command_id=command_id,
+        actor=policy.actor,
+        causation_id=cause.event_id,
+        correlation_id=cause.meta.correlation_id,
+    )
+
+
+def account_ids(connection: Connection[Any], office_id: UUID) -> Iterator[UUID]:
+    """Every account of an office, page by page."""
+    last = UUID(int=0)
+    while True:
+        rows = connection.execute(
+            """
+            SELECT account_id FROM read_model.collections_report
+            WHERE office_id = %s AND account_id > %s ORDER BY account_id LIMIT %s
+            """,
+            [office_id, last, _CHUNK],
+        ).fetchall()
+        if not rows:
+            return
+        for (last,) in rows:
+            yield last
+
+
+def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """The items in lists of at most `size`."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

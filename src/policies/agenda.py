@@ -1,0 +1,47 @@
+"""What is asked for when an item of the agenda falls due."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from aggregates.command import COMMANDS, Command, identifier
+
+
+@dataclass(frozen=True, slots=True)
+class DueItem:
+    """A row of the agenda whose time has come. `position` is the log position that put it there."""
+
+    owner_id: UUID
+    """The account, or the campaign or office whose pause ends."""
+    kind: str
+    ref: str
+    command_name: str
+    payload: dict[str, Any]
+    position: int
+
+
+AGENDA_POLICIES = {
+    "aging": ("aging", 1),
+    "step": ("auto-collection", 1),
+    "review": ("auto-collection", 1),
+    "fact": ("billing", 1),
+    "promise": ("promise-monitoring", 1),
+    "hold": ("auto-collection", 1),
+    "follow-up": ("follow-ups", 1),
+    "pause-end": ("auto-collection", 1),
+}
+"""Which policy, in which version, answers for each kind of agenda item."""
+
+
+def actor_for(item: DueItem) -> str:
+    policy_id, version = AGENDA_POLICIES[item.kind]
+    return f"policy:{policy_id}@{version}"
+
+
+def command_for(item: DueItem) -> Command:
+    return COMMANDS[item.command_name].model_validate(item.payload)
+
+
+def command_id_for(item: DueItem) -> UUID:
+    """The same item met by two ticks is one command; an item put there anew is another."""
+    return identifier("tick", item.kind, item.owner_id, item.ref, item.position)
