@@ -1,0 +1,295 @@
+"""From what happened about an account to its activity history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from aggregates.account.events import (
+    AccountOpened,
+    ActivityRecorded,
+    ConsentRecorded,
+    ContactDetailsChanged,
+    ContactRefused,
+    CreditNoted,
+    CreditWithdrawn,
+    DisputeOpened,
+    DisputeResolved,
+    Excluded,
+    ExclusionLifted,
+    FlagCleared,
+    FlagSet,
+    FollowUpCompleted,
+    FollowUpFellDue,
+    HoldPlaced,
+    HoldReleased,
+    MessageFailed,
+    MessageQueued,
+    MessageSent,
+    MessageUncertain,
+    MessageWithdrawn,
+    OptedIn,
+    OptedOut,
+    PaymentReceived,
+    PaymentReversed,
+    StageChanged,
+)
+from aggregates.account.values import ActivityKind, Direction
+from aggregates.contact import Channel
+from aggregates.event import Event, Recorded
+from aggregates.promise import (
+    PromiseBroken,
+    PromiseKept,
+    PromiseMade,
+    PromisePartiallyKept,
+    PromiseReopened,
+    PromiseRescheduled,
+    PromiseWithdrawn,
+)
+from projections.batch import EventProjection, Table, on
+from projections.sentences import sentence
+
+_ACTIVITY_HISTORY = Table(
+    "activity_history",
+    key="position",
+    columns=[
+        "position bigint", "event_id uuid", "account_id uuid", "occurred_at timestamptz", "recorded_at timestamptz",
+        "effective_on date", "kind text", "channel text", "direction text", "disposition text", "summary text",
+        "notes text", "assignee text", "follow_up_on date", "actor text", "campaign_id uuid", "plan_version integer",
+        "ref_id uuid",
+    ],
+)  # fmt: skip
+
+_QUEUED = """
+    SELECT ref_id, channel, campaign_id, plan_version
+    FROM activity_history
+    WHERE kind = 'message-queued' AND ref_id = ANY (%s)
+"""
+
+CHANNEL_OF = {
+    ActivityKind.CALL: Channel.VOICE,
+    ActivityKind.SMS: Channel.SMS,
+    ActivityKind.EMAIL: Channel.EMAIL,
+    ActivityKind.LETTER: Channel.LETTER,
+    ActivityKind.PORTAL_VISIT: Channel.PORTAL,
+}
+
+PLAIN: dict[type[Event], str] = {
+    AccountOpened: "account-opened",
+    ContactDetailsChanged: "contact-details-changed",
+    Excluded: "excluded",
+    ExclusionLifted: "exclusion-lifted",
+    FlagSet: "flag-set",
+    FlagCleared: "flag-cleared",
+}
+"""Events about which there is nothing to say but that they happened."""
+
+PROMISE_KINDS: dict[type[Event], str] = {
+    PromiseRescheduled: "promise-rescheduled",
+    PromiseKept: "promise-kept",
+    PromisePartiallyKept: "promise-partially-kept",
+    PromiseBroken: "promise-broken",
+    PromiseWithdrawn: "promise-withdrawn",
+    PromiseReopened: "promise-reopened",
+}
+
+
+@dataclass(slots=True)
+class Entry:
+    """A row of the history; what is None does not apply."""
+
+    recorded: Recorded
+    kind: str
+    occurred_at: datetime | None = None
+    channel: str | None = None
+    direction: str | None = None
+    disposition: str | None = None
+    notes: str | None = None
+    assignee: str | None = None
+    follow_up_on: date | None = None
+    campaign_id: UUID | None = None
+    plan_version: int | None = None
+    ref_id: UUID | None = None
+
+    def row(self) -> tuple[object, ...]:
+        recorded = self.recorded
+        return (
+            recorded.position, recorded.event_id, recorded.account_id, self.occurred_at or recorded.recorded_at,
+            recorded.recorded_at, recorded.effective_on, self.kind, self.channel, self.direction, self.disposition,
+            sentence(recorded.event), self.notes, self.assignee, self.follow_up_on, recorded.meta.actor,
+            self.campaign_id, self.plan_version, self.ref_id,
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class HistoryRows:
+    """What a batch adds to the history."""
+
+    entries: list[Entry] = field(default_factory=list)
+    about_messages: list[Entry] = field(default_factory=list)
+    """Entries about a message whose queuing says the campaign and channel."""
+    queued: dict[UUID, tuple[str, UUID, int]] = field(default_factory=dict)
+
+    def add(self, recorded: Recorded, kind: str, **says: Any) -> Entry:
+        entry = Entry(recorded, kind, **says)
+        self.entries.append(entry)
+        return entry
+
+    def about_message(self, recorded: Recorded, kind: str, message_id: UUID, **says: Any) -> None:
+        entry = self.add(recorded, kind, direction=Direction.OUTBOUND, ref_id=message_id, **says)
+        self.about_messages.append(entry)
+
+    def write(self, connection: Connection[Any]) -> None:
+        self._find_campaigns(connection)
+        _ACTIVITY_HISTORY.add(connection, [entry.row() for entry in self.entries])
+
+    def _find_campaigns(self, connection: Connection[Any]) -> None:
+        earlier = [e.ref_id for e in self.about_messages if e.ref_id not in self.queued]
+        if earlier:
+            with connection.cursor(row_factory=tuple_row) as cursor:
+                for message_id, *queued in cursor.execute(_QUEUED, [earlier], prepare=True):
+                    self.queued[message_id] = (queued[0], queued[1], queued[2])
+        for entry in self.about_messages:
+            if entry.ref_id in self.queued:
+                entry.channel, entry.campaign_id, entry.plan_version = self.queued[entry.ref_id]
+
+
+class ActivityHistoryProjection(EventProjection):
+    """One row per thing done about an account."""
+
+    name: ClassVar[str] = "activity_history"
+    version: ClassVar[int] = 1
+    public: ClassVar[tuple[str, ...]] = ("activity_history",)
+
+    def create(self, connection: Connection[Any]) -> None:
+        connection.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        rows = HistoryRows()
+        self.tell(batch, rows)
+        rows.write(connection)
+
+    # --- the customer ---
+
+    @on(*PLAIN)
+    def _plain(self, recorded: Recorded, event: Event, rows: HistoryRows) -> None:
+        rows.add(recorded, PLAIN[type(event)], notes=recorded.meta.reason)
+
+    @on(ConsentRecorded)
+    def _consent(self, recorded: Recorded, event: ConsentRecorded, rows: HistoryRows) -> None:
+        rows.add(recorded, "consent", channel=event.channel)
+
+    @on(OptedOut)
+    def _opted_out(self, recorded: Recorded, event: OptedOut, rows: HistoryRows) -> None:
+        rows.add(recorded, "opted-out", channel=event.channel)
+
+    @on(OptedIn)
+    def _opted_in(self, recorded: Recorded, event: OptedIn, rows: HistoryRows) -> None:
+        rows.add(recorded, "opted-in", channel=event.channel)
+
+    # --- money ---
+
+    @on(PaymentReceived)
+    def _payment(self, recorded: Recorded, event: PaymentReceived, rows: HistoryRows) -> None:
+        rows.add(recorded, "payment", ref_id=event.receipt.id)
+
+    @on(PaymentReversed)
+    def _reversed(self, recorded: Recorded, event: PaymentReversed, rows: HistoryRows) -> None:
+        rows.add(recorded, "payment-reversed", ref_id=event.receipt.id)
+
+    @on(CreditNoted)
+    def _credit(self, recorded: Recorded, event: CreditNoted, rows: HistoryRows) -> None:
+        rows.add(recorded, "credit", ref_id=event.receipt.id)
+
+    @on(CreditWithdrawn)
+    def _credit_withdrawn(self, recorded: Recorded, event: CreditWithdrawn, rows: HistoryRows) -> None:
+        rows.add(recorded, "credit-withdrawn", ref_id=event.receipt.id)
+
+    # --- auto-collection ---
+
+    @on(StageChanged)
+    def _stage(self, recorded: Recorded, event: StageChanged, rows: HistoryRows) -> None:
+        rows.add(recorded, "stage-changed", campaign_id=event.campaign_id, plan_version=event.plan_version)
+
+    @on(MessageQueued)
+    def _queued(self, recorded: Recorded, event: MessageQueued, rows: HistoryRows) -> None:
+        rows.queued[event.message_id] = (event.channel, event.campaign_id, event.plan_version)
+        rows.about_message(recorded, "message-queued", event.message_id, occurred_at=event.queued_at)
+
+    @on(MessageSent)
+    def _sent(self, recorded: Recorded, event: MessageSent, rows: HistoryRows) -> None:
+        said = "\n\n".join(part for part in (event.subject, event.body) if part)
+        rows.about_message(
+            recorded, "message-sent", event.message_id, occurred_at=event.sent_at, channel=event.channel, notes=said
+        )
+
+    @on(MessageWithdrawn)
+    def _message_withdrawn(self, recorded: Recorded, event: MessageWithdrawn, rows: HistoryRows) -> None:
+        rows.about_message(recorded, "message-withdrawn", event.message_id)
+
+    @on(MessageFailed)
+    def _failed(self, recorded: Recorded, event: MessageFailed, rows: HistoryRows) -> None:
+        rows.about_message(recorded, "message-failed", event.message_id, channel=event.channel)
+
+    @on(MessageUncertain)
+    def _uncertain(self, recorded: Recorded, event: MessageUncertain, rows: HistoryRows) -> None:
+        rows.about_message(recorded, "message-uncertain", event.message_id, channel=event.channel)
+
+    @on(ContactRefused)
+    def _refused(self, recorded: Recorded, event: ContactRefused, rows: HistoryRows) -> None:
+        rows.add(recorded, "contact-refused", channel=event.channel, campaign_id=event.campaign_id)
+
+    # --- casework ---
+
+    @on(ActivityRecorded)
+    def _activity(self, recorded: Recorded, event: ActivityRecorded, rows: HistoryRows) -> None:
+        rows.add(
+            recorded,
+            event.kind.value,
+            channel=CHANNEL_OF.get(event.kind),
+            direction=event.direction,
+            disposition=event.disposition,
+            notes=event.notes,
+            assignee=event.assignee,
+            follow_up_on=event.follow_up_on,
+            ref_id=event.activity_id,
+        )
+
+    @on(FollowUpCompleted)
+    def _follow_up_completed(self, recorded: Recorded, event: FollowUpCompleted, rows: HistoryRows) -> None:
+        rows.add(recorded, "follow-up-completed", ref_id=event.activity_id)
+
+    @on(FollowUpFellDue)
+    def _follow_up_fell_due(self, recorded: Recorded, event: FollowUpFellDue, rows: HistoryRows) -> None:
+        rows.add(recorded, "follow-up-fell-due", ref_id=event.activity_id, assignee=event.assignee)
+
+    @on(DisputeOpened)
+    def _dispute_opened(self, recorded: Recorded, event: DisputeOpened, rows: HistoryRows) -> None:
+        rows.add(recorded, "dispute-opened", ref_id=event.dispute_id, notes=event.notes)
+
+    @on(DisputeResolved)
+    def _dispute_resolved(self, recorded: Recorded, event: DisputeResolved, rows: HistoryRows) -> None:
+        rows.add(recorded, "dispute-resolved", ref_id=event.dispute_id)
+
+    @on(HoldPlaced)
+    def _hold_placed(self, recorded: Recorded, event: HoldPlaced, rows: HistoryRows) -> None:
+        rows.add(recorded, "hold-placed", ref_id=event.hold_id, notes=recorded.meta.reason)
+
+    @on(HoldReleased)
+    def _hold_released(self, recorded: Recorded, event: HoldReleased, rows: HistoryRows) -> None:
+        rows.add(recorded, "hold-released", ref_id=event.hold_id)
+
+    # --- promises ---
+
+    @on(PromiseMade)
+    def _promise_made(self, recorded: Recorded, event: PromiseMade, rows: HistoryRows) -> None:
+        rows.add(recorded, "promise-made", ref_id=recorded.aggregate_id, assignee=event.assignee, notes=event.notes)
+
+    @on(*PROMISE_KINDS)
+    def _promise(self, recorded: Recorded, event: Event, rows: HistoryRows) -> None:
+        rows.add(recorded, PROMISE_KINDS[type(event)], ref_id=recorded.aggregate_id, notes=recorded.meta.reason)

@@ -1,0 +1,86 @@
+"""From every event to a row that a person can read."""
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import orjson
+from psycopg import Connection
+
+from aggregates.auto_collection import Why
+from aggregates.event import Event, Recorded
+from aggregates.personal import EACH, personal_paths
+from projections.base import Projection
+from projections.batch import Row, Table
+from projections.sentences import sentence
+
+_AUDIT_TRAIL = Table(
+    "audit_trail",
+    key="position",
+    columns=[
+        "position bigint", "event_id uuid", "recorded_at timestamptz", "effective_on date", "aggregate_kind text",
+        "aggregate_id uuid", "aggregate_version integer", "account_id uuid", "event_name text",
+        "event_version smallint", "summary text", "actor_kind text", "actor_id text", "actor_version text",
+        "reason text", "command_id uuid", "causation_id uuid", "correlation_id uuid", "data jsonb",
+    ],
+)  # fmt: skip
+
+
+class AuditTrailProjection(Projection):
+    """Who did what, when, why, and under which policy version."""
+
+    name: ClassVar[str] = "audit_trail"
+    version: ClassVar[int] = 1
+    public: ClassVar[tuple[str, ...]] = ("audit_trail",)
+
+    def create(self, connection: Connection[Any]) -> None:
+        connection.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        _AUDIT_TRAIL.add(connection, [_row(recorded) for recorded in batch])
+
+
+def _row(recorded: Recorded) -> Row:
+    event, meta = recorded.event, recorded.meta
+    event_class = type(event)
+    data = event.__pydantic_serializer__.to_json(event, exclude=_personal_fields(event_class))
+    return (
+        recorded.position, recorded.event_id, recorded.recorded_at, recorded.effective_on, _kind(event.event_name),
+        recorded.aggregate_id, recorded.version, recorded.account_id, event.event_name, event.event_version,
+        sentence(event), *actor_parts(meta.actor), meta.reason or _why(event), meta.command_id, meta.causation_id,
+        meta.correlation_id, orjson.Fragment(data),
+    )  # fmt: skip
+
+
+@lru_cache(1000)
+def _kind(event_name: str) -> str:
+    return event_name.partition(".")[0]
+
+
+@lru_cache(10_000)
+def actor_parts(actor: str) -> tuple[str, str, str | None]:
+    """Kind, id and version: `policy:aging@3` is a policy named aging in its version 3."""
+    kind, _, name = actor.partition(":")
+    if kind == "policy":
+        name, _, version = name.rpartition("@") if "@" in name else (name, "", "")
+        return kind, name, version or None
+    return kind, name, None
+
+
+def _why(event: Event) -> str | None:
+    why = getattr(event, "why", None)
+    return why.detail if isinstance(why, Why) else None
+
+
+@cache
+def _personal_fields(event_class: type[Event]) -> dict[str, Any] | None:
+    """The event's personal fields as pydantic's `exclude` wants them."""
+    fields: dict[str, Any] = {}
+    for path in personal_paths(event_class):
+        *parents, last = path[:-1] if path[-1] == EACH else path
+        node = fields
+        for parent in parents:
+            node = node.setdefault("__all__" if parent == EACH else parent, {})
+        node[last] = True
+    return fields or None

@@ -1,0 +1,164 @@
+"""Every event in a sentence for people. No sentence names or quotes the customer: those stay in personal fields."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from aggregates import campaign, office, promise
+from aggregates.account import events as account
+from aggregates.account.values import ReversalKind
+from aggregates.event import Event
+from aggregates.money import Money
+
+Sentence = str | Callable[[Any], str]
+
+
+def sentence(event: Event) -> str:
+    """What happened, in a short sentence without personal data."""
+    said = SENTENCES[type(event)]
+    return said.format(e=event) if isinstance(said, str) else said(event)
+
+
+def _parts(event: account.FundsAllocated | account.AllocationReleased) -> str:
+    return f"{_total(part.amount for part in event.parts)}, {_count(len(event.parts), 'item')}"
+
+
+def _total(amounts: Iterable[Money]) -> Money:
+    first, *rest = amounts
+    return sum(rest, first)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _over(channel: str, point_id: str | None) -> str:
+    return f"{channel} at {point_id}" if point_id else f"any {channel}"
+
+
+def _corrected(event: account.InvoiceCorrected) -> str:
+    """Says what of the invoice was wrong."""
+    was, now = event.previous, event.item
+    told = [
+        f"{what} {before} is {after}"
+        for what, before, after in (
+            ("amount", was.amount, now.amount),
+            ("issued on", was.issued_on, now.issued_on),
+            ("due on", was.due_on, now.due_on),
+        )
+        if before != after
+    ]
+    return f"Invoice {now.number} corrected: {'; '.join(told) or 'its description changed'}"
+
+
+def _stage(event: account.StageChanged) -> str:
+    return f"Auto-collection stage is {event.stage or 'none'}: {event.why.detail}"
+
+
+def _refused(event: account.ContactRefused) -> str:
+    until = f"; not before {event.until:%Y-%m-%d %H:%M} UTC" if event.until else ""
+    return f"Step {event.step_id} by {event.channel} refused by rule {event.rule_id}: {event.detail}{until}"
+
+
+def _activity(event: account.ActivityRecorded) -> str:
+    name = event.kind.replace("-", " ").capitalize()
+    told = [event.direction.value, *([event.disposition.replace("-", " ")] if event.disposition else [])]
+    follow_up = f"; follow up on {event.follow_up_on}" if event.follow_up_on else ""
+    return f"{name} ({', '.join(told)}){follow_up}"
+
+
+def _promised(event: promise.PromiseMade) -> str:
+    return f"{_total(i.amount for i in event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
+
+
+REVERSALS = {
+    ReversalKind.NSF: "returned unpaid",
+    ReversalKind.CHARGEBACK: "charged back",
+    ReversalKind.REFUND: "refunded",
+    ReversalKind.ERROR: "taken out: recorded in error",
+}
+
+SENTENCES: dict[type[Event], Sentence] = {
+    # the customer
+    account.AccountOpened: "Account {e.number} opened in {e.currency}",
+    account.CustomerRenamed: "Customer's name or classification changed",
+    account.ContactDetailsChanged: "Contact details changed",
+    account.ConsentRecorded: "Consent for {e.channel} at {e.point_id} is {e.consent}",
+    account.OptedOut: lambda e: f"Customer opted out of {_over(e.channel, e.point_id)}",
+    account.OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
+    account.SubscriptionRecorded: "Subscription {e.subscription.number} recorded",
+    # receivables
+    account.InvoiceBilled: "Invoice {e.item.number} of {e.item.amount}, due on {e.item.due_on}",
+    account.InvoiceCorrected: _corrected,
+    account.CreditNoted: "Credit {e.receipt.number} of {e.receipt.amount} given",
+    account.PaymentReceived: "Payment {e.receipt.number} of {e.receipt.amount} received",
+    account.FundsAllocated: lambda e: f"Funds allocated: {_parts(e)}",
+    account.AllocationReleased: lambda e: f"Allocation of {e.receipt.number} taken back: {_parts(e)}",
+    account.PaymentReversed: lambda e: f"Payment {e.receipt.number} of {e.receipt.amount} {REVERSALS[e.reversal]}",
+    account.CreditWithdrawn: "Credit {e.receipt.number} of {e.receipt.amount} taken out: given in error",
+    account.FactDeferred: "A {e.command_name} waits for {e.arrives_on}",
+    account.FactArrived: "The day of a deferred fact has come",
+    account.Aged: "Aged from {e.previous_bucket} to {e.bucket}, {e.days_past_due} days past due",
+    # auto-collection
+    account.StageChanged: _stage,
+    account.StepScheduled: "Step {e.step.step_id} ({e.step.title}) planned for {e.step.due_at:%Y-%m-%d %H:%M} UTC",
+    account.StepUnscheduled: "Step {e.step_id} is not planned any more: {e.why.detail}",
+    account.ReviewScheduled: lambda e: (
+        f"To be judged again at {e.review_at:%Y-%m-%d %H:%M} UTC" if e.review_at else "No review is planned any more"
+    ),
+    account.StepsPassedOver: lambda e: "Passed over: " + ", ".join(f"{step} ({why})" for step, why in e.steps.items()),
+    account.MessageQueued: "Message {e.step_id} ({e.step_title}) queued by {e.channel} about {e.amount}",
+    account.ContactRefused: _refused,
+    account.MessageDispatched: "Message claimed for sending",
+    account.MessageWithdrawn: "Message {e.step_id} withdrawn: {e.why.detail}",
+    account.MessageSent: "Message {e.step_id} ({e.step_title}) sent by {e.channel}",
+    account.MessageFailed: "Message {e.step_id} by {e.channel} failed: {e.why.code}",
+    account.MessageUncertain: "Message {e.step_id} by {e.channel} is uncertain: it may have left",
+    account.Excluded: "Taken out of auto-collection",
+    account.ExclusionLifted: "May be chased again",
+    # casework
+    account.FlagSet: "Flag {e.flag} set",
+    account.FlagCleared: "Flag {e.flag} cleared",
+    account.ActivityRecorded: _activity,
+    account.FollowUpCompleted: "Follow-up done",
+    account.FollowUpFellDue: "Follow-up fell due",
+    account.DisputeOpened: lambda e: f"Dispute opened over {_count(len(e.item_ids), 'item')}: {e.reason_code}",
+    account.DisputeResolved: "Dispute resolved: {e.resolution}",
+    account.HoldPlaced: lambda e: f"Hold placed: {e.code}" + (f", until {e.until}" if e.until else ""),
+    account.HoldReleased: "Hold released",
+    account.PromiseRegistered: "Chase held back for a promise of {e.amount} due on {e.due_on}",
+    account.PromiseClosed: "Promise holds nothing back any more: {e.outcome}",
+    # promises
+    promise.PromiseMade: _promised,
+    promise.PromiseRescheduled: lambda e: f"Promise moved to {max(i.due_on for i in e.instalments)}",
+    promise.PromisePaymentCounted: "{e.amount} counted towards the promise, {e.received_after} in all",
+    promise.PromisePaymentTakenBack: "{e.amount} was taken back from the promise, {e.received_after} is left",
+    promise.PromiseKept: "Promise kept: {e.received} received",
+    promise.PromisePartiallyKept: "Promise partially kept: {e.received} of {e.promised} received",
+    promise.PromiseBroken: "Promise of {e.promised} broken",
+    promise.PromiseWithdrawn: "Promise withdrawn",
+    promise.PromiseReopened: "Promise open again: a payment was taken back",
+    # campaigns
+    campaign.CampaignLaunched: lambda e: f"Campaign {e.title} launched with {_count(len(e.plan.steps), 'step')}",
+    campaign.CampaignRevised: "Campaign revised to version {e.plan_version}",
+    campaign.CampaignPaused: lambda e: f"Campaign paused {_pause(e)}",
+    campaign.CampaignResumed: "Campaign resumed",
+    campaign.CampaignRetired: "Campaign ended for good",
+    # the office
+    office.OfficeOpened: "Office {e.code} ({e.title}) opened: {e.currency}, {e.time_zone}",
+    office.AgingBucketsSet: lambda e: f"Aging buckets are {', '.join(e.scheme.names)}",
+    office.FlagsDefined: lambda e: f"Flags are {', '.join(sorted(e.flags)) or 'none'}",
+    office.DeliveryLimitsSet: "Delivery limits: {e.limits.max_per_minute} a minute, "
+    "{e.limits.max_per_account_and_day} a day for an account",
+    office.CalendarSet: "Calendar changed; messages leave from {e.window.opens:%H:%M} to {e.window.closes:%H:%M}",
+    office.PromiseRulesSet: "Promises are judged after {e.grace_days} days of grace",
+    office.FeeServiceTypesSet: lambda e: f"Fee service types are {', '.join(sorted(e.service_types)) or 'none'}",
+    office.TimeZoneChanged: "Time zone is {e.time_zone}",
+    office.CampaignRegistered: "A campaign was added to the office",
+    office.AutomationPaused: lambda e: f"Automation paused {_pause(e)}",
+    office.AutomationResumed: "Automation resumed",
+}
+
+
+def _pause(event: campaign.CampaignPaused | office.AutomationPaused) -> str:
+    until = f"{event.paused_until:%Y-%m-%d %H:%M} UTC" if event.paused_until else "it is resumed"
+    return f"from {event.paused_from:%Y-%m-%d %H:%M} UTC until {until}"
