@@ -1,0 +1,209 @@
+"""Generations of a projection: each in a schema of its own, rebuilt beside the live one, shown through views."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import psycopg
+from psycopg import Connection, sql
+from psycopg.rows import class_row
+
+from adapters.postgres.database import Database
+from adapters.readers import dashboard
+from aggregates.event import Recorded
+from projections.base import Projection
+
+State = Literal["building", "live", "retired"]
+
+_SWITCH_PATIENCE = "2s"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One set of tables of a projection, and the reader that keeps them."""
+
+    name: str
+    generation: int
+    version: int
+    reader: str
+    schema: str
+    public: list[str]
+    state: State
+
+    @property
+    def search_path(self) -> str:
+        return f"{self.schema}, pg_temp"
+
+
+class GenerationReader:
+    """A projection as the reader of one generation."""
+
+    def __init__(self, projection: Projection, generation: Generation) -> None:
+        self._projection = projection
+        self.name = generation.reader
+
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        self._projection.handle(batch, connection)
+
+    def forget(self) -> None:
+        self._projection.forget()
+
+
+_SELECT = "SELECT name, generation, version, reader, schema, public, state FROM read_model.projections"
+
+
+def generations(connection: Connection[Any], name: str | None = None) -> list[Generation]:
+    with connection.cursor(row_factory=class_row(Generation)) as cursor:
+        return cursor.execute(
+            f"{_SELECT} WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY name, generation", {"name": name}
+        ).fetchall()
+
+
+def generation_in(connection: Connection[Any], name: str, state: State) -> Generation | None:
+    """The live one, or the one that is being built."""
+    return next((g for g in generations(connection, name) if g.state == state), None)
+
+
+@contextmanager
+def building(database: Database, name: str) -> Iterator[Connection[Any] | None]:
+    """A connection that alone may build generations of this projection, or None where another process does."""
+    with database.connect("arrears_app", autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"arrears.projection:{name}"]
+        ).fetchone()
+        yield connection if row is not None and row[0] else None
+
+
+def start_building(connection: Connection[Any], projection: Projection, *, afresh: bool = False) -> Generation:
+    """The generation that is being built: the unfinished one of the same version, else a new one.
+
+    `afresh` throws an unfinished one away.
+    """
+    unfinished = generation_in(connection, projection.name, "building")
+    if unfinished is not None:
+        if unfinished.version == projection.version and not afresh:
+            return unfinished
+        drop(connection, unfinished)
+    return _create(connection, projection)
+
+
+def _create(connection: Connection[Any], projection: Projection) -> Generation:
+    with connection.transaction():
+        row = connection.execute(
+            "SELECT coalesce(max(generation), 0) + 1 FROM read_model.projections WHERE name = %s", [projection.name]
+        ).fetchone()
+        number = int(row[0]) if row else 1
+        schema = f"read_{projection.name}_{number}"
+        connection.execute("SELECT read_model.make_generation(%s)", [schema])
+        connection.execute(
+            "INSERT INTO read_model.projections (name, generation, version, schema, public, state) "
+            "VALUES (%s, %s, %s, %s, %s, 'building')",
+            [projection.name, number, projection.version, schema, list(projection.public)],
+        )
+        connection.execute(
+            "INSERT INTO read_model.checkpoints (reader, position) VALUES (%s, 0)", [f"{projection.name}@{number}"]
+        )
+        with _inside(connection, schema):
+            projection.create(connection)
+    (made,) = (g for g in generations(connection, projection.name) if g.generation == number)
+    return made
+
+
+def complete(connection: Connection[Any], projection: Projection, generation: Generation) -> None:
+    """Lets the projection add what it builds faster without."""
+    with connection.transaction(), _inside(connection, generation.schema):
+        projection.complete(connection)
+
+
+@contextmanager
+def _inside(connection: Connection[Any], schema: str) -> Iterator[None]:
+    connection.execute("SELECT set_config('search_path', %s, true)", [f"{schema}, pg_temp"])
+    yield
+    connection.execute("SELECT set_config('search_path', 'read_model', true)")
+
+
+def switch(connection: Connection[Any], generation: Generation) -> None:
+    """Shows a generation instead of the live one. Inside the caller's transaction: readers see the one or the other.
+
+    Raises psycopg.errors.LockNotAvailable where a long query keeps the views in use; nothing is changed then.
+    """
+    connection.execute("SELECT set_config('lock_timeout', %s, true)", [_SWITCH_PATIENCE])
+    live = generation_in(connection, generation.name, "live")
+    connection.execute(
+        "UPDATE read_model.projections SET state = 'retired', retired_at = clock_timestamp() "
+        "WHERE name = %s AND state = 'live'",
+        [generation.name],
+    )
+    connection.execute(
+        "UPDATE read_model.projections SET state = 'live', live_at = clock_timestamp() WHERE reader = %s",
+        [generation.reader],
+    )
+    if live is not None:
+        connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [live.reader])
+    gone = set(live.public) - set(generation.public) if live is not None else set()
+    _show(connection, generation, gone)
+    dashboard.install(connection)
+
+
+def hold_live(connection: Connection[Any], name: str) -> int:
+    """Keeps the live generation where it is until the caller's transaction ends, and returns its checkpoint."""
+    row = connection.execute(
+        "SELECT c.position FROM read_model.checkpoints c JOIN read_model.projections p USING (reader) "
+        "WHERE p.name = %s AND p.state = 'live' FOR UPDATE OF c",
+        [name],
+    ).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+def refresh_dashboard(connection: Connection[Any]) -> None:
+    """Makes the dashboard's views as this release has them; where their columns changed, anew."""
+    try:
+        with connection.transaction():
+            dashboard.install(connection)
+    except psycopg.errors.InvalidTableDefinition:
+        with connection.transaction():
+            dashboard.remove(connection)
+            dashboard.install(connection)
+
+
+def _show(connection: Connection[Any], generation: Generation, gone: set[str]) -> None:
+    """Points the views to the generation's tables. Where the columns changed, views are made anew with all on them."""
+    pointing = [
+        sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(
+            sql.Identifier("read_model", table), sql.Identifier(generation.schema, table)
+        )
+        for table in generation.public
+    ]
+    try:
+        if gone:
+            raise psycopg.errors.InvalidTableDefinition
+        with connection.transaction():
+            for view in pointing:
+                connection.execute(view)
+    except psycopg.errors.InvalidTableDefinition:
+        dashboard.remove(connection)
+        for table in (*generation.public, *gone):
+            connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(sql.Identifier("read_model", table)))
+        for view in pointing:
+            connection.execute(view)
+
+
+def drop(connection: Connection[Any], generation: Generation) -> None:
+    """Removes a generation that nobody sees, with its checkpoint and its dead letters."""
+    with connection.transaction():
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", [_SWITCH_PATIENCE])
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(generation.schema)))
+        connection.execute("DELETE FROM read_model.dead_letters WHERE reader = %s", [generation.reader])
+        connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [generation.reader])
+        connection.execute("DELETE FROM read_model.projections WHERE reader = %s", [generation.reader])
+
+
+def drop_retired(connection: Connection[Any], name: str) -> None:
+    """Removes retired generations; one that a long query still reads is left for the next time."""
+    for generation in generations(connection, name):
+        if generation.state == "retired":
+            try:
+                drop(connection, generation)
+            except psycopg.errors.LockNotAvailable:
+                continue

@@ -1,0 +1,208 @@
+"""Poison: an event that a reader cannot handle parks its account's sequence; everybody else's goes on."""
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from adapters.postgres.errors import DatabaseProblem
+from aggregates.event import Recorded
+
+MOST_PER_BATCH = 20
+"""More sequences failing in one batch means that the reader is broken, not the events: it stops instead."""
+
+_LONGEST_TEXT = 500
+
+
+class Handler(Protocol):
+    """What is done with a batch."""
+
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None: ...
+
+
+class ReaderBroken(Exception):
+    """A reader fails on the events of many accounts. Nothing was parked, and its checkpoint stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that was put aside. `error_class` None: it only waits behind one that failed."""
+
+    reader: str
+    position: int
+    sequence_id: UUID
+    account_id: UUID | None
+    event_id: UUID
+    event_name: str
+    error_class: str | None
+    error_text: str | None
+    attempts: int
+    state: str
+    """`parked`, `handled` (a retry worked) or `discarded`."""
+    parked_at: datetime
+    settled_at: datetime | None
+
+
+def sequence_of(recorded: Recorded) -> UUID:
+    """Whose events keep their order: the account's, or the aggregate's where there is no account."""
+    return recorded.account_id or recorded.aggregate_id
+
+
+def is_poison(error: Exception) -> bool:
+    """Whether the event is to blame. Lost connections, a full disk, deadlocks and the like are not its fault."""
+    return not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, DatabaseProblem, MemoryError))
+
+
+# --- while reading -------------------------------------------------------------------------------------
+
+
+class Sieve:
+    """Handles a batch in halves and quarters until the events that fail stand alone, and parks their sequences.
+
+    Used only after the whole batch failed in one go: a batch without poison costs nothing extra.
+    """
+
+    def __init__(self, reader: str, handler: Handler, connection: Connection[Any], parked: Collection[UUID]) -> None:
+        self._reader = reader
+        self._handler = handler
+        self._connection = connection
+        self._was_parked = frozenset(parked)
+        self.parked = set(parked)
+
+    def handle(self, batch: Sequence[Recorded]) -> None:
+        """Raises ReaderBroken where too many sequences fail."""
+        healthy = self._without_parked(batch)
+        if not healthy:
+            return
+        try:
+            with self._connection.transaction():
+                self._handler.handle(healthy, self._connection)
+        except Exception as error:
+            if not is_poison(error):
+                raise
+            if len(healthy) == 1:
+                self._park(healthy[0], error)
+                return
+            middle = len(healthy) // 2
+            self.handle(healthy[:middle])
+            self.handle(healthy[middle:])
+
+    def _without_parked(self, batch: Sequence[Recorded]) -> list[Recorded]:
+        park_behind(self._connection, self._reader, [e for e in batch if sequence_of(e) in self.parked])
+        return [e for e in batch if sequence_of(e) not in self.parked]
+
+    def _park(self, recorded: Recorded, error: Exception) -> None:
+        self.parked.add(sequence_of(recorded))
+        if len(self.parked - self._was_parked) > MOST_PER_BATCH:
+            raise ReaderBroken(
+                f"{self._reader} fails on more than {MOST_PER_BATCH} accounts at once, the last time on "
+                f"{recorded.name} at position {recorded.position}: {said(error)}"
+            ) from error
+        _put_aside(self._connection, self._reader, [recorded], error)
+
+
+def parked_sequences(connection: Connection[Any], reader: str) -> set[UUID]:
+    rows = connection.execute(
+        "SELECT DISTINCT sequence_id FROM read_model.dead_letters WHERE reader = %s AND state = 'parked'",
+        [reader],
+        prepare=True,
+    )
+    return {row[0] for row in rows}
+
+
+def park_behind(connection: Connection[Any], reader: str, events: Iterable[Recorded]) -> None:
+    """Puts aside events whose sequence is parked already."""
+    _put_aside(connection, reader, list(events), None)
+
+
+def _put_aside(connection: Connection[Any], reader: str, events: list[Recorded], error: Exception | None) -> None:
+    if not events:
+        return
+    connection.execute(
+        """
+        INSERT INTO read_model.dead_letters (reader, position, sequence_id, account_id, event_id, event_name,
+                                             error_class, error_text)
+        SELECT %s, position, sequence_id, account_id, event_id, event_name, %s, %s
+        FROM unnest(%s::bigint[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[])
+             AS e (position, sequence_id, account_id, event_id, event_name)
+        ON CONFLICT (reader, position) DO NOTHING
+        """,
+        [
+            reader,
+            type(error).__name__ if error else None,
+            said(error) if error else None,
+            [e.position for e in events],
+            [sequence_of(e) for e in events],
+            [e.account_id for e in events],
+            [e.event_id for e in events],
+            [e.name for e in events],
+        ],
+    )
+
+
+def said(error: Exception) -> str:
+    """An error's first line, without the row that the server would quote: rows hold personal data."""
+    text = (error.diag.message_primary if isinstance(error, psycopg.Error) else None) or str(error)
+    return next(iter(text.strip().splitlines()), type(error).__name__)[:_LONGEST_TEXT]
+
+
+# --- for people ----------------------------------------------------------------------------------------
+
+
+def dead_letters(
+    connection: Connection[Any], *, reader: str | None = None, sequence_id: UUID | None = None, state: str = "parked"
+) -> list[DeadLetter]:
+    """What was put aside, in order; of one reader or account, or of all."""
+    with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
+        return cursor.execute(
+            """
+            SELECT reader, position, sequence_id, account_id, event_id, event_name, error_class, error_text, attempts,
+                   state, parked_at, settled_at
+            FROM read_model.dead_letters
+            WHERE state = %(state)s AND (%(reader)s::text IS NULL OR reader = %(reader)s)
+              AND (%(sequence)s::uuid IS NULL OR sequence_id = %(sequence)s)
+            ORDER BY reader, position
+            """,
+            {"state": state, "reader": reader, "sequence": sequence_id},
+        ).fetchall()
+
+
+def dead_letter(connection: Connection[Any], reader: str, position: int) -> DeadLetter | None:
+    with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
+        return cursor.execute(
+            """
+            SELECT reader, position, sequence_id, account_id, event_id, event_name, error_class, error_text, attempts,
+                   state, parked_at, settled_at
+            FROM read_model.dead_letters WHERE reader = %s AND position = %s
+            """,
+            [reader, position],
+        ).fetchone()
+
+
+def settle(connection: Connection[Any], reader: str, position: int, state: str) -> None:
+    """Notes what became of a dead letter: `handled` or `discarded`."""
+    connection.execute(
+        "UPDATE read_model.dead_letters SET state = %s, settled_at = clock_timestamp() "
+        "WHERE reader = %s AND position = %s",
+        [state, reader, position],
+    )
+
+
+def failed_again(connection: Connection[Any], reader: str, position: int, error: Exception) -> None:
+    connection.execute(
+        "UPDATE read_model.dead_letters SET attempts = attempts + 1, error_class = %s, error_text = %s "
+        "WHERE reader = %s AND position = %s",
+        [type(error).__name__, said(error), reader, position],
+    )
+
+
+def forget_reader(connection: Connection[Any], reader: str) -> None:
+    """A generation is dropped: its dead letters go with it."""
+    with suppress(psycopg.errors.UndefinedTable):
+        connection.execute("DELETE FROM read_model.dead_letters WHERE reader = %s", [reader])

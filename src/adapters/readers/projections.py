@@ -1,0 +1,369 @@
+"""All projections of an installation: built, kept up to date, rebuilt beside the live ones, waited for."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+from psycopg import Connection
+
+from adapters.eventstore.seals import Checkpoint
+from adapters.postgres.database import Database
+from adapters.postgres.errors import DatabaseProblem, explained
+from adapters.readers import generations
+from adapters.readers.generations import Generation, GenerationReader, State
+from adapters.readers.poison import DeadLetter, dead_letters
+from adapters.readers.read_ahead import ReadAhead
+from adapters.readers.runner import (
+    LIVE_BATCH,
+    REBUILD_BATCH,
+    NotReached,
+    ReaderRetired,
+    Retried,
+    Runner,
+    Source,
+    lag_of,
+)
+from adapters.readers.watermark import Watermark
+from projections.base import Projection
+
+_SWITCH_ATTEMPTS = 30
+_STANDBY_SECONDS = 0.5
+
+Progress = Callable[[str, int, int], None]
+"""Told the projection's name, the position reached, and the position aimed at."""
+
+
+def silent(name: str, position: int, target: int) -> None:
+    """No progress is shown."""
+
+
+class UnknownProjection(LookupError):
+    """There is no projection of this name."""
+
+
+class BeingBuilt(Exception):
+    """Another process builds this projection right now."""
+
+
+class SwitchDelayed(Exception):
+    """A new generation is complete and could not be shown yet; building again goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a generation of a projection stands. `parked` counts sequences (accounts) that are put aside."""
+
+    name: str
+    generation: int
+    version: int
+    wanted_version: int
+    """The version of this release's code."""
+    state: State
+    checkpoint: int
+    head: int
+    lag_events: int
+    lag_seconds: float
+    parked: int
+    trouble: str | None
+
+
+class Projections:
+    """Runs the given projections. Each generation gets an instance of its own from the factory (a class will do).
+
+    `replay` is a second source for rebuilds, so that live readers of this process need not wait for its batches.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        source: Source,
+        factories: Sequence[Callable[[], Projection]],
+        *,
+        replay: Source | None = None,
+        batch: int = LIVE_BATCH,
+        rebuild_batch: int = REBUILD_BATCH,
+    ) -> None:
+        self._database = database
+        self._source = source
+        self._replay = ReadAhead(replay or source)
+        self._batch = batch
+        self._rebuild_batch = rebuild_batch
+        self._factories = {factory().name: factory for factory in factories}
+        self._runners: dict[str, Runner] = {}
+        self._lock = threading.Lock()
+        self.watermark = Watermark(database)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._factories)
+
+    # --- start-up ---
+
+    @explained()
+    def start(self, progress: Progress = silent) -> list[str]:
+        """Builds what is missing or of an older version, all together in one pass, and returns their names.
+
+        What another process is building already is waited for. A live generation of a newer release is left alone.
+        """
+        built: list[str] = []
+        waiting = self._outdated()
+        while waiting:
+            built += self._build(waiting, progress, afresh=False)
+            waiting = [name for name in self._outdated() if name in waiting]
+            if waiting:
+                time.sleep(_STANDBY_SECONDS)
+        self._refresh_dashboard()
+        return built
+
+    def _refresh_dashboard(self) -> None:
+        """The views of this release, also where no projection was built."""
+        with self._database.connect("arrears_app", autocommit=True) as connection:
+            generations.refresh_dashboard(connection)
+
+    def _outdated(self) -> list[str]:
+        with self._connect() as connection:
+            live = {g.name: g.version for g in generations.generations(connection) if g.state == "live"}
+        return [name for name, make in self._factories.items() if live.get(name, 0) < make().version]
+
+    # --- live ---
+
+    def run(self, stop: threading.Event) -> None:
+        """Keeps all live generations up to date until `stop` is set; follows when a rebuild elsewhere takes over."""
+        threads = [
+            threading.Thread(target=self._follow, args=(name, stop), name=f"projection {name}", daemon=True)
+            for name in self._factories
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _follow(self, name: str, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self._live_runner(name).run(stop)
+            except (ReaderRetired, psycopg.Error, DatabaseProblem):
+                stop.wait(_STANDBY_SECONDS / 10)
+
+    @explained()
+    def catch_up(self, to: int | None = None, *, names: Sequence[str] | None = None, timeout: float = 600.0) -> int:
+        """Brings the live generations up to a position (None: the log's end now), in turns, and returns it.
+
+        Raises NotReached.
+        """
+        target = self._source.head() if to is None else to
+        for name in names or self._factories:
+            self._catch_up(name, target, timeout)
+        return target
+
+    def _catch_up(self, name: str, target: int, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self._live_runner(name).catch_up(target, timeout=timeout)
+            except ReaderRetired:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    def _live_runner(self, name: str) -> Runner:
+        """The runner of the live generation; always the same one while that stays live."""
+        with self._connect() as connection:
+            live = generations.generation_in(connection, name, "live")
+        projection = self._make(name)
+        if live is None or live.version != projection.version:
+            raise ReaderRetired(f"{name} has no live generation of version {projection.version}")
+        with self._lock:
+            runner = self._runners.get(name)
+            if runner is None or runner.name != live.reader:
+                runner = self._runners[name] = self._runner(projection, live)
+        return runner
+
+    def _runner(self, projection: Projection, generation: Generation, *, replay: bool = False) -> Runner:
+        def announce(position: int) -> None:
+            if not replay:
+                self.watermark.announce(generation.name, position)
+
+        return Runner(
+            self._database,
+            self._replay if replay else self._source,
+            GenerationReader(projection, generation),
+            batch=self._rebuild_batch if replay else self._batch,
+            search_path=generation.search_path,
+            on_progress=announce,
+        )
+
+    def close(self) -> None:
+        """Lets go of the locks and connections."""
+        with self._lock:
+            runners, self._runners = list(self._runners.values()), {}
+        for runner in runners:
+            runner.release()
+        self.watermark.close()
+
+    # --- rebuild ---
+
+    @explained()
+    def rebuild(self, name: str, progress: Progress = silent, *, afresh: bool = False) -> Generation:
+        """Builds a new generation from the whole log beside the live one, and shows it instead when it has caught up.
+
+        Interrupted at any moment, the next call goes on where it stopped (`afresh`: from the beginning). Raises
+        UnknownProjection, and BeingBuilt where another process is at it.
+        """
+        self._make(name)
+        if not self._build([name], progress, afresh=afresh):
+            raise BeingBuilt(f"{name} is being built by another process")
+        with self._connect() as connection:
+            return next(g for g in generations.generations(connection, name) if g.state == "live")
+
+    @explained()
+    def rebuild_all(self, progress: Progress = silent, *, afresh: bool = False) -> list[str]:
+        """Rebuilds every projection in one pass over the log; returns those that were (others are being built)."""
+        return self._build(self.names, progress, afresh=afresh)
+
+    def _build(self, names: Sequence[str], progress: Progress, *, afresh: bool) -> list[str]:
+        """In one pass: they read the same batches, which are decoded once. Leaves out what others are building."""
+        with ExitStack() as stack:
+            builds: list[_Build] = []
+            for name in names:
+                connection = stack.enter_context(generations.building(self._database, name))
+                if connection is None:
+                    continue
+                projection = self._make(name)
+                generation = generations.start_building(connection, projection, afresh=afresh)
+                runner = self._runner(projection, generation, replay=True)
+                stack.callback(runner.release)
+                builds.append(_Build(projection, generation, runner, connection))
+            self._read_all(builds, progress)
+            for build in builds:
+                self._go_live(build, progress)
+            self._replay.forget()
+            return [build.generation.name for build in builds]
+
+    def _read_all(self, builds: Sequence["_Build"], progress: Progress) -> None:
+        """Up to the log's end, those that are behind first."""
+        head = self._replay.head()
+        positions = {build.generation.name: 0 for build in builds}
+        while builds:
+            for build in builds:
+                name = build.generation.name
+                aim = min(head, min(positions.values()) + self._rebuild_batch)
+                positions[name] = max(build.runner.catch_up(aim), aim)
+                progress(name, positions[name], head)
+            if min(positions.values()) >= head:
+                grown = self._replay.head()
+                if grown - head < self._rebuild_batch:
+                    return
+                head = grown
+
+    def _go_live(self, build: "_Build", progress: Progress) -> None:
+        """Joins the live generation and takes its place: held still, caught up with, replaced in one transaction."""
+        name = build.generation.name
+        build.runner.catch_up()
+        generations.complete(build.connection, build.projection, build.generation)
+        position = self._take_its_place(build)
+        build.runner.release()
+        self.watermark.announce(name, position)
+        generations.drop_retired(build.connection, name)
+        progress(name, position, position)
+
+    def _take_its_place(self, build: "_Build") -> int:
+        """The switch; a long query on the views delays it, and is not waited for while the live one is held."""
+        for attempt in range(1, _SWITCH_ATTEMPTS + 1):
+            build.runner.catch_up()
+            try:
+                with build.connection.transaction():
+                    live = generations.hold_live(build.connection, build.generation.name)
+                    position = build.runner.catch_up(live)
+                    generations.switch(build.connection, build.generation)
+                    return position
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                time.sleep(0.1 * attempt)
+        raise SwitchDelayed(
+            f"{build.generation.name} is built; long queries on the old tables keep it from being shown"
+        )
+
+    # --- looking ---
+
+    @explained()
+    def status(self, name: str | None = None) -> list[Status]:
+        """How every generation stands, of one projection or of all."""
+        if name is not None:
+            self._make(name)
+        with self._connect() as connection:
+            found = [g for g in generations.generations(connection, name) if g.name in self._factories]
+            return [self._status(connection, g) for g in found if g.state != "retired"]
+
+    def _status(self, connection: Connection, generation: Generation) -> Status:
+        lag = lag_of(connection, generation.reader)
+        row = connection.execute(
+            "SELECT trouble, (SELECT count(DISTINCT sequence_id) FROM read_model.dead_letters d "
+            "WHERE d.reader = c.reader AND d.state = 'parked') FROM read_model.checkpoints c WHERE reader = %s",
+            [generation.reader],
+        ).fetchone()
+        trouble, parked = row if row is not None else (None, 0)
+        return Status(
+            name=generation.name,
+            generation=generation.generation,
+            version=generation.version,
+            wanted_version=self._make(generation.name).version,
+            state=generation.state,
+            checkpoint=lag.position,
+            head=lag.head,
+            lag_events=lag.events,
+            lag_seconds=lag.seconds,
+            parked=parked,
+            trouble=trouble,
+        )
+
+    def wait_for(self, position: int, *, names: Sequence[str] | None = None, timeout: float = 5.0) -> None:
+        """Returns once the live generations show everything up to a position. Raises NotReached."""
+        deadline = time.monotonic() + timeout
+        for name in names or self._factories:
+            if not self.watermark.wait(name, position, timeout=max(0.0, deadline - time.monotonic())):
+                raise NotReached(f"{name} does not show position {position} yet")
+
+    # --- dead letters of the live generations ---
+
+    def dead_letters(self, name: str | None = None, *, state: str = "parked") -> list[DeadLetter]:
+        with self._connect() as connection:
+            reader = None if name is None else self._live_runner(name).name
+            return dead_letters(connection, reader=reader, state=state)
+
+    def retry(self, name: str, sequence_id: UUID) -> Retried:
+        """Handles an account's parked events again; see `Runner.retry`."""
+        return self._live_runner(name).retry(sequence_id)
+
+    def discard(self, name: str, position: int, *, on_discard: Callable[[DeadLetter], None]) -> Retried:
+        """Gives up a parked event; see `Runner.discard`."""
+        return self._live_runner(name).discard(position, on_discard=on_discard)
+
+    # --- inside ---
+
+    def _make(self, name: str) -> Projection:
+        if name not in self._factories:
+            raise UnknownProjection(f"there is no projection {name!r}; there are {', '.join(self._factories)}")
+        return self._factories[name]()
+
+    def _connect(self) -> Connection:
+        return self._database.connect("arrears_app", autocommit=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    projection: Projection
+    generation: Generation
+    runner: Runner
+    connection: Connection
+
+
+def checkpoints(connection: Connection) -> list[Checkpoint]:
+    """How far every reader has read, to be compared with the log at start-up."""
+    rows = connection.execute("SELECT reader, position, seal_hash FROM read_model.checkpoints ORDER BY reader")
+    return [Checkpoint(reader, position, None if seal is None else bytes(seal)) for reader, position, seal in rows]

@@ -1,0 +1,416 @@
+"""The runner: gives a reader batches of events, and keeps its checkpoint in the transaction of what it wrote."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg import Connection
+
+from adapters.postgres.database import Database
+from adapters.postgres.errors import DatabaseProblem, explained
+from adapters.readers import poison
+from adapters.readers.poison import DeadLetter, Sieve, is_poison, sequence_of
+from aggregates.event import Recorded
+
+LIVE_BATCH = 1_000
+REBUILD_BATCH = 10_000
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_STANDBY_SECONDS = 0.25
+_POLL_SECONDS = 1.0
+_FIRST_RETRY_SECONDS = 0.1
+_LONGEST_RETRY_SECONDS = 10.0
+
+
+class Reader(Protocol):
+    """Somebody who is given the log. `name` is what its checkpoint is kept under."""
+
+    @property
+    def name(self) -> str: ...
+
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        """Works on a batch in order of position, inside the transaction that moves the checkpoint.
+
+        What is written through `connection` is stored once; other effects may happen again after a crash.
+        """
+        ...
+
+
+class Source(Protocol):
+    """Where events come from: the store's feed."""
+
+    def read(self, after: int, limit: int = ...) -> list[Recorded]: ...
+
+    def wait(self, after: int, timeout: float = ...) -> bool: ...
+
+    def head(self) -> int: ...
+
+
+class ReaderRetired(Exception):
+    """The reader's checkpoint is gone: another generation took over."""
+
+
+class CheckpointMoved(DatabaseProblem):
+    """Somebody else moved the checkpoint under an active reader; it starts again from what is stored."""
+
+
+class NotReached(Exception):
+    """The reader did not get to a position in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What a retry did: events handled, and events of the sequence that stay parked."""
+
+    handled: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far behind a reader is. `seconds` is how long its next event has been waiting; 0.0 at the head."""
+
+    position: int
+    head: int
+    seconds: float
+
+    @property
+    def events(self) -> int:
+        return max(0, self.head - self.position)
+
+
+class Runner:
+    """Runs one reader. Any number of runners may exist for it; the one that holds the lock is active.
+
+    The lock belongs to the connection that writes, so whoever lost it cannot write any more. `search_path` is set on
+    that connection; `on_progress` is told each checkpoint once it is committed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        source: Source,
+        reader: Reader,
+        *,
+        batch: int = LIVE_BATCH,
+        search_path: str | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._source = source
+        self._reader = reader
+        self._batch = batch
+        self._search_path = search_path
+        self._on_progress = on_progress
+        self._connection: Connection[Any] | None = None
+        self._position: int | None = None
+        self._parked: set[UUID] = set()
+        self._turn = threading.RLock()
+
+    @property
+    def name(self) -> str:
+        return self._reader.name
+
+    @property
+    def is_active(self) -> bool:
+        return self._connection is not None and self._position is not None
+
+    # --- reading ---
+
+    @explained()
+    def catch_up(
+        self,
+        to: int | None = None,
+        *,
+        timeout: float = 600.0,
+        batch: int | None = None,
+    ) -> int:
+        """Reads up to a position (None: the log's end as it is now) and returns the checkpoint.
+
+        Where another runner is active, waits for that one. Raises NotReached after `timeout` seconds without
+        reaching it, ReaderRetired, and ReaderBroken.
+        """
+        target = self._source.head() if to is None else to
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._turn:
+                position = self._take_turns(target, batch or self._batch)
+            if position >= target:
+                return position
+            if time.monotonic() > deadline:
+                raise NotReached(f"{self.name} is at position {position}, not at {target} yet")
+            time.sleep(0.02)
+
+    def _take_turns(self, target: int, batch: int) -> int:
+        if not self._take_lock():
+            with self._database.connect("arrears_app", autocommit=True) as connection:
+                return _position(connection, self.name)
+        while (position := self._at()) < target and self._one_batch(min(batch, target - position)):
+            pass
+        return self._at()
+
+    def run(self, stop: threading.Event) -> None:
+        """Reads until `stop` is set. Whatever goes wrong is logged, shown in the status, and tried again.
+
+        Raises ReaderRetired when another generation took over.
+        """
+        pause = _FIRST_RETRY_SECONDS
+        try:
+            while not stop.is_set():
+                try:
+                    moved = self._one_turn()
+                except ReaderRetired:
+                    raise
+                except Exception as error:  # the other readers and the doors go on
+                    self._note(error)
+                    stop.wait(pause)
+                    pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+                    continue
+                if pause > _FIRST_RETRY_SECONDS and moved is not None:
+                    self._note(None)
+                    pause = _FIRST_RETRY_SECONDS
+                if moved is None:
+                    stop.wait(_STANDBY_SECONDS)
+                elif not moved and not stop.is_set():
+                    self._source.wait(self._at(), _POLL_SECONDS)
+        finally:
+            self.release()
+
+    def _note(self, error: Exception | None) -> None:
+        """Keeps what is wrong where `status` finds it, if the database is there to keep it."""
+        if error is not None:
+            _log.error("reader stands still", reader=self.name, error=type(error).__name__, said=poison.said(error))
+            self.release()
+        trouble = None if error is None else f"{type(error).__name__}: {poison.said(error)}"
+        with suppress(psycopg.Error, DatabaseProblem), self._database.connect("arrears_app") as connection:
+            connection.execute("UPDATE read_model.checkpoints SET trouble = %s WHERE reader = %s", [trouble, self.name])
+
+    def _one_turn(self) -> int | None:
+        """Events passed, or None where another runner is active."""
+        with self._turn:
+            return self._one_batch(self._batch) if self._take_lock() else None
+
+    def _one_batch(self, limit: int) -> int:
+        """Reads and handles one batch, and returns how many events the checkpoint moved."""
+        connection = self._active()
+        batch = self._source.read(self._at(), limit)
+        if not batch:
+            return 0
+        try:
+            with connection.transaction():
+                self._begin(connection)
+                healthy = self._without_parked(batch, connection)
+                if healthy:
+                    self._reader.handle(healthy, connection)
+                self._save(connection, batch)
+        except ReaderRetired:
+            raise
+        except Exception as error:
+            self._forget()
+            if not is_poison(error):
+                raise
+            self._sift(batch, connection)
+        self._position = batch[-1].position
+        if self._on_progress is not None:
+            self._on_progress(self._at())
+        return len(batch)
+
+    def _sift(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        """The batch once more, with what fails put aside."""
+        try:
+            with connection.transaction():
+                self._begin(connection)
+                sieve = Sieve(self.name, self._reader, connection, self._parked)
+                sieve.handle(batch)
+                self._save(connection, batch)
+                self._parked = sieve.parked
+        finally:
+            self._forget()
+
+    def _begin(self, connection: Connection[Any]) -> None:
+        """The row lock keeps retries and the switch of generations out until this batch is committed."""
+        stored = _position(connection, self.name, lock=True)
+        parked = poison.parked_sequences(connection, self.name)
+        if stored != self._position or parked != self._parked:
+            self._forget()
+            self._parked = parked
+        if stored != self._position:
+            raise CheckpointMoved(f"{self.name} was at {self._position} and is at {stored}")
+
+    def _without_parked(self, batch: Sequence[Recorded], connection: Connection[Any]) -> Sequence[Recorded]:
+        if not self._parked:
+            return batch
+        poison.park_behind(connection, self.name, (e for e in batch if sequence_of(e) in self._parked))
+        return [e for e in batch if sequence_of(e) not in self._parked]
+
+    def _save(self, connection: Connection[Any], batch: Sequence[Recorded]) -> None:
+        last = batch[-1].position
+        connection.execute(
+            """
+            UPDATE read_model.checkpoints
+            SET position = %s, updated_at = clock_timestamp(),
+                seal_hash = (SELECT hash FROM arrears.seals WHERE last <= %s ORDER BY last DESC LIMIT 1)
+            WHERE reader = %s
+            """,
+            [last, last, self.name],
+            prepare=True,
+        )
+
+    def _forget(self) -> None:
+        """What the reader remembers may not be what is stored."""
+        forget = getattr(self._reader, "forget", None)
+        if forget is not None:
+            forget()
+
+    # --- one at a time ---
+
+    def _active(self) -> Connection[Any]:
+        if self._connection is None:
+            raise CheckpointMoved(f"{self.name} is not active here any more")
+        return self._connection
+
+    def _at(self) -> int:
+        return self._position or 0
+
+    def _take_lock(self) -> bool:
+        """Asks without waiting. Whoever gets it starts from the stored checkpoint."""
+        if self._connection is not None and not self._connection.closed:
+            return True
+        self.release()
+        connection = self._connect()
+        try:
+            row = connection.execute(
+                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"arrears.reader:{self.name}"]
+            ).fetchone()
+            if row is None or not row[0]:
+                connection.close()
+                return False
+            self._position = register(connection, self.name)
+            self._parked = poison.parked_sequences(connection, self.name)
+        except BaseException:
+            connection.close()
+            raise
+        self._forget()
+        self._connection = connection
+        return True
+
+    def _connect(self) -> Connection[Any]:
+        connection = self._database.connect("arrears_app", autocommit=True)
+        connection.execute("SET timezone TO 'UTC'")
+        # A crash may take the last transactions back, checkpoint and rows together: they are read again.
+        connection.execute("SET synchronous_commit TO off")
+        if self._search_path is not None:
+            connection.execute("SELECT set_config('search_path', %s, false)", [self._search_path])
+        return connection
+
+    def release(self) -> None:
+        """Lets another runner take over. The next call of this one takes the lock again, if it can."""
+        with self._turn:
+            connection, self._connection, self._position = self._connection, None, None
+            if connection is not None:
+                with suppress(psycopg.Error):
+                    connection.close()
+
+    # --- dead letters ---
+
+    @explained()
+    def retry(self, sequence_id: UUID) -> Retried:
+        """Handles the parked events of a sequence again, in order, up to the first that fails again.
+
+        When all worked, the sequence goes on as before. Works beside an active runner.
+        """
+        handled = 0
+        with self._connect() as connection, connection.transaction():
+            _position(connection, self.name, lock=True)
+            letters = poison.dead_letters(connection, reader=self.name, sequence_id=sequence_id)
+            for letter in letters:
+                error = self._handle_again(letter, connection)
+                if error is not None:
+                    poison.failed_again(connection, self.name, letter.position, error)
+                    break
+                poison.settle(connection, self.name, letter.position, "handled")
+                handled += 1
+        self._forget()
+        return Retried(handled, len(letters) - handled)
+
+    def _handle_again(self, letter: DeadLetter, connection: Connection[Any]) -> Exception | None:
+        events = self._source.read(letter.position - 1, 1)
+        self._forget()
+        try:
+            with connection.transaction():
+                self._reader.handle(events, connection)
+        except Exception as error:
+            if not is_poison(error):
+                raise
+            return error
+        return None
+
+    @explained()
+    def discard(self, position: int, *, on_discard: Callable[[DeadLetter], None]) -> Retried:
+        """Gives up a parked event for this reader, and handles those that waited behind it.
+
+        A discard is a decision that has to be in the log: `on_discard` sends the command whose event says so. It is
+        called before anything is written here, and again if this fails later, so its command id must follow from the
+        letter (reader and position). Raises LookupError unless the event is its sequence's first parked one.
+        """
+        with self._connect() as connection, connection.transaction():
+            _position(connection, self.name, lock=True)
+            letter = poison.dead_letter(connection, self.name, position)
+            if letter is None or letter.state != "parked":
+                raise LookupError(f"{self.name} has no parked event at position {position}")
+            first = poison.dead_letters(connection, reader=self.name, sequence_id=letter.sequence_id)[0]
+            if first.position != position:
+                raise LookupError(f"the event at position {position} waits behind the one at {first.position}")
+            on_discard(letter)
+            poison.settle(connection, self.name, position, "discarded")
+        return self.retry(letter.sequence_id)
+
+
+# --- checkpoints ---------------------------------------------------------------------------------------
+
+
+def register(connection: Connection[Any], reader: str, *, at: int = 0) -> int:
+    """The reader's checkpoint; one that nobody has heard of starts at `at`.
+
+    A projection's generation is registered when it is made, so a dropped one is not made again by mistake.
+    """
+    if "@" not in reader:
+        connection.execute(
+            "INSERT INTO read_model.checkpoints (reader, position) VALUES (%s, %s) ON CONFLICT DO NOTHING", [reader, at]
+        )
+    return _position(connection, reader)
+
+
+_GET_POSITION = "SELECT position FROM read_model.checkpoints WHERE reader = %s"
+_LOCK_POSITION = "SELECT position FROM read_model.checkpoints WHERE reader = %s FOR UPDATE"
+
+
+def _position(connection: Connection[Any], reader: str, *, lock: bool = False) -> int:
+    row = connection.execute(_LOCK_POSITION if lock else _GET_POSITION, [reader], prepare=True).fetchone()
+    if row is None:
+        raise ReaderRetired(f"{reader} has no checkpoint any more")
+    return int(row[0])
+
+
+def lag_of(connection: Connection[Any], reader: str) -> Lag:
+    """How far a reader is behind the log. Raises ReaderRetired for one without a checkpoint."""
+    row = connection.execute(
+        """
+        SELECT c.position,
+               coalesce((SELECT last FROM arrears.seals ORDER BY last DESC LIMIT 1), 0),
+               coalesce((SELECT extract(epoch FROM clock_timestamp() - sealed_at)
+                         FROM arrears.seals WHERE last > c.position ORDER BY last LIMIT 1), 0)
+        FROM read_model.checkpoints c WHERE c.reader = %s
+        """,
+        [reader],
+    ).fetchone()
+    if row is None:
+        raise ReaderRetired(f"{reader} has no checkpoint")
+    return Lag(position=row[0], head=row[1], seconds=max(0.0, float(row[2])))
