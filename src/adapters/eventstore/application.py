@@ -20,6 +20,7 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment, EnvType
 
 from adapters.clock import Clock, SystemClock
+from adapters.eventstore.attributes import attribute
 from adapters.eventstore.decider import Decided, Decider, Rules, account_of
 from adapters.eventstore.feed import Feed
 from adapters.eventstore.group import GroupCommit
@@ -136,7 +137,7 @@ class Arrears(Application[UUID]):
         workspace = Workspace(self._log, self._event_mapper, self._cache)
         targets = {i: kind for each in batch for kind, i in each.targets.items()}
         ids = _command_ids(batch)
-        offices = {i for each in batch if (i := getattr(each.issued.command, "office_id", None)) is not None}
+        offices = {i for each in batch if (i := attribute(each.issued.command, "office_id")) is not None}
         stored = workspace.load(targets, ids, offices)
         to_decide = batch
         for attempt in range(1, _ATTEMPTS + 1):
@@ -261,7 +262,7 @@ def _with_targets(issued: Issued) -> Decided:
     try:
         targets = issued.command.targets()
         if unknown := targets.keys() - KINDS.keys():
-            raise LookupError(f"no aggregate is of kind {', '.join(sorted(unknown))}")  # noqa: TRY301
+            raise LookupError(f"no aggregate is of kind {', '.join(sorted(unknown))}")
         return Decided(issued, targets)
     except Exception as error:
         return Decided(issued, {}, error=error)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 from uuid import UUID, uuid5
 
+from adapters.eventstore.attributes import attribute
 from adapters.eventstore.workspace import Workspace
 from aggregates.aggregate import Aggregate
 from aggregates.command import (
@@ -46,7 +47,7 @@ class Decided:
 
 def account_of(aggregate: Aggregate) -> UUID | None:
     """The account that an aggregate's events are about."""
-    found: UUID | None = getattr(aggregate, "account_id", None)
+    found: UUID | None = attribute(aggregate, "account_id")
     return found
 
 
@@ -125,9 +126,9 @@ class Decider:
         )
 
     def _office(self, issued: Issued, targets: list[Aggregate]) -> "Office | None":
-        office_id = getattr(issued.command, "office_id", None)
+        office_id = attribute(issued.command, "office_id")
         for target in targets:
-            office_id = office_id or (target.id if target.kind == "office" else getattr(target, "office_id", None))
+            office_id = office_id or (target.id if target.kind == "office" else attribute(target, "office_id"))
         office = self._workspace.get(office_id) if office_id is not None else None
         return cast("Office", office) if office is not None and office.exists else None
 

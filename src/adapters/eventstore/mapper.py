@@ -21,7 +21,7 @@ from aggregates.personal import personal_paths
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
 LogRow = tuple[int | None, UUID, int, UUID, UUID | None, str, int, date, datetime, bytes, bytes]
-"""Position, aggregate id, version, event id, account id, name and its version, effective on, recorded at, state, meta."""
+"""Position, aggregate id, version, event id, account id, name, its version, effective on, recorded at, state, meta."""
 
 
 class UnreadableEvent(MapperDeserialisationError):

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
+from adapters.eventstore.attributes import attribute
 from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import EventRow, Loaded, LogRecorder, Wanted
 from aggregates.aggregate import KINDS, Aggregate
@@ -177,7 +178,8 @@ def _context_of(aggregates: Iterable[Aggregate]) -> dict[UUID, str]:
     """What decisions about these may ask: an account's office, an office's campaigns."""
     context: dict[UUID, str] = {}
     for aggregate in aggregates:
-        if (office_id := getattr(aggregate, "office_id", None)) is not None:
+        if (office_id := attribute(aggregate, "office_id")) is not None:
             context[office_id] = "office"
-        context.update(dict.fromkeys(getattr(aggregate, "campaign_ids", ()), "campaign"))
+        if campaign_ids := attribute(aggregate, "campaign_ids"):
+            context.update(dict.fromkeys(campaign_ids, "campaign"))
     return {i: kind for i, kind in context.items() if kind in KINDS}

@@ -22,7 +22,8 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 def issue(command: Command, **more: Any) -> Issued:
     """The command as a person of the tests gives it."""
-    return Issued(**{"command": command, "command_id": uuid4(), "actor": "person:tester"} | more)
+    given: dict[str, Any] = {"command": command, "command_id": uuid4(), "actor": "person:tester", **more}
+    return Issued(**given)
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ def new_app(database: Database, clock: ManualClock) -> Iterator[Callable[..., Ar
     with ExitStack() as stack:
 
         def make(**more: Any) -> Arrears:
-            return stack.enter_context(Arrears(database, **{"master_key": MASTER_KEY, "clock": clock} | more))
+            given: dict[str, Any] = {"master_key": MASTER_KEY, "clock": clock, **more}
+            return stack.enter_context(Arrears(database, **given))
 
         yield make
 

@@ -1,7 +1,7 @@
 """A tiny domain for tests of the store: cases with notes, and a shelf that two commands share."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,12 +27,12 @@ class CaseOpened(Event, name="test.case-opened", version=3):
 
 
 @REGISTRY.upcasts("test.case-opened", from_version=1)
-def _title_is_called_label(data: dict) -> dict:
+def _title_is_called_label(data: dict[str, Any]) -> dict[str, Any]:
     return {"label": data["title"], "who": data.get("who")}
 
 
 @REGISTRY.upcasts("test.case-opened", from_version=2)
-def _with_contact(data: dict) -> dict:
+def _with_contact(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "contact": {"phones": []}}
 
 
