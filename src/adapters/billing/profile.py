@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from adapters.billing.currencies import CURRENCIES
 from adapters.billing.values import Numbers, checked_date_format
 
 SHIPPED = files("adapters.billing") / "profiles"
@@ -170,6 +171,9 @@ class Profile(_Part):
         for name in self.defaults:
             if name in _COLUMN_ONLY:
                 raise _KeyProblem(f"defaults.{name}", "cannot have a default: it differs from row to row")
+        currency = self.defaults.get("currency", "USD").upper()
+        if currency not in CURRENCIES:
+            raise _KeyProblem("defaults.currency", f"{currency!r} is no ISO 4217 currency; expected such as 'USD'")
         if self.decimal == self.thousands:
             raise _KeyProblem("thousands", f"expected another mark than decimal = {self.decimal!r}")
         if not self.carries_customer and (self.phones or self.emails or self.subscriptions):

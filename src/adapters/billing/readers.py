@@ -258,7 +258,11 @@ class _Lines:
 
 
 def _split(line: str, delimiter: str) -> list[str]:
-    return next(csv.reader([line.rstrip("\r\n")] if line.count('"') % 2 else [line], delimiter=delimiter), [])
+    """The cells of one record, read as well as can be where its quoting is broken."""
+    try:
+        return next(csv.reader(io.StringIO(line.rstrip("\r\n"), newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        return [line]
 
 
 def _hits(cells: Sequence[str], wanted: set[str]) -> int:

@@ -129,6 +129,7 @@ class RowParser:
         self._decimal = profile.decimal
         sources = {name: self._source(name) for name in profile.columns.keys() | profile.defaults.keys()}
         self._sources = {name: source for name, source in sources.items() if source.index >= 0 or source.default}
+        self._currency_column = profile.columns.get("currency", "currency")
         self._phones = [
             (
                 self._at(group.number),
@@ -541,7 +542,7 @@ class RowParser:
             self._wrong(source, cell, self._numbers.expected)
         elif currency is not None:
             return Money.rounded(number, currency)
-        elif "currency" not in self._sources or self._cell(self._sources["currency"]) is None:
+        elif not any(problem.column == self._currency_column for problem in self._problems):
             self._wrong(source, cell, "a currency for this amount, in a column or in the profile's defaults")
         return None
 

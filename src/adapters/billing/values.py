@@ -37,7 +37,9 @@ def cell_text(cell: Cell, decimal: str = ".") -> str:
     if isinstance(cell, date | time):
         return cell.isoformat()
     if isinstance(cell, float):
-        text = f"{cell:.0f}" if cell.is_integer() and abs(cell) < 1e15 else f"{Decimal(repr(cell)):f}"
+        if not math.isfinite(cell):
+            return str(cell)
+        text = f"{Decimal(repr(cell)):.20f}".rstrip("0").rstrip(".")
         return text.replace(".", decimal)
     return str(cell)
 
@@ -165,9 +167,9 @@ class Numbers:
         if self._plain.fullmatch(text):
             return Decimal(text if self.decimal == "." else text.replace(self.decimal, "."))
         negative = False
-        if text.startswith("(") and text.endswith(")"):
-            negative, text = True, text[1:-1].strip()
         text = self._without_sign(text)
+        if text.startswith("(") and text.endswith(")"):
+            negative, text = True, self._without_sign(text[1:-1].strip())
         if text[:1] in _MINUS or text[-1:] in _MINUS:
             if negative or not text:
                 return None

@@ -1,0 +1,225 @@
+"""What a row says, and every problem it has."""
+
+from datetime import date
+
+import pytest
+
+from adapters.billing.facts import CreditFact, CustomerFact, InvoiceFact, PaymentFact, SubscriptionFact, fact_from
+from adapters.billing.profile import load_profile, parse_profile
+from adapters.billing.source import read_facts
+from aggregates.contact import Channel, Consent, PhoneKind
+from aggregates.money import Money
+from tests.adapters.billing.files import facts_of, invoices, problems_of, written
+
+PAYMENTS = "account_number,payment_number,received_on,amount,currency,invoice_number\n"
+
+
+def test_all_problems_of_a_row_are_named_with_line_column_value_and_expectation(tmp_path):
+    read = invoices(tmp_path, "A1,I1,1/2/2024,,10", ",I2,2/30/2024,soon,ten euros")
+    a_date = "a date that exists, such as 03/31/2020 (%m/%d/%Y), from 1900 to 2199"
+    assert [str(problem) for problem in problems_of(read)] == [
+        "line 3, column Account: ''; expected a value: an account number",
+        f"line 3, column Issued: '2/30/2024'; expected {a_date}",
+        f"line 3, column Due: 'soon'; expected {a_date}",
+        "line 3, column Amount: 'ten euros'; expected an amount such as 1,234.56, of at most 14 digits before the mark",
+    ]
+    assert len(facts_of(read)) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "expected"),
+    [
+        ("A1,I1,1/31/2024,1/30/2024,10", "Due", "on or after the issue date 2024-01-31"),
+        ("A1,I1,1/2/2024,,0.00", "Amount", "other than zero"),
+        ("A1,I1,1/2/2024,,0.004", "Amount", "other than zero"),
+        ("A1,I1,1/2/2024,,", "Amount", "an amount such as"),
+        ('A1,I1,1/2/2024,,"1.234,56"', "Amount", "an amount such as 1,234.56"),
+        ("A1,,1/2/2024,,10", "Invoice", "an invoice number"),
+        ("A1," + "I" * 101 + ",1/2/2024,,10", "Invoice", "at most 100 characters, not 101"),
+        ("A\x071,I1,1/2/2024,,10", "Account", "without control or invisible"),
+        ("A\u200b1,I1,1/2/2024,,10", "Account", "without control or invisible"),
+        ('"A1\nB",I1,1/2/2024,,10', "Account", "one line"),
+    ],
+)
+def test_a_bad_cell_is_refused(tmp_path, row, column, expected):
+    (problem,) = problems_of(invoices(tmp_path, row))
+    assert (problem.line, problem.column) == (2, column)
+    assert expected in problem.expected
+
+
+def test_a_row_without_any_value_is_no_row(tmp_path):
+    assert invoices(tmp_path, ",,,,", "", "A1,I1,1/2/2024,,10")[0].row.line == 4
+
+
+def test_an_invoice_may_have_no_due_date(tmp_path):
+    (fact,) = facts_of(invoices(tmp_path, "A1,I1,1/2/2024,,$10.00"))
+    assert fact == InvoiceFact(
+        account_number="A1", invoice_number="I1", issued_on=date(2024, 1, 2), amount=Money(1000, "USD")
+    )
+
+
+def test_a_negative_invoice_is_a_credit_note(tmp_path):
+    (fact,) = facts_of(invoices(tmp_path, "A1,I1,1/2/2024,,(10.00)"))
+    assert fact == CreditFact(
+        account_number="A1", credit_number="I1", issued_on=date(2024, 1, 2), amount=Money(1000, "USD")
+    )
+    assert fact.natural_key == "credit:I1"
+
+
+def test_the_european_way_is_read_where_the_profile_says_so(tmp_path):
+    (fact,) = facts_of(invoices(tmp_path, 'A1,I1,31.1.2024,,"1.234,56"', more='decimal = ","\ndates = ["%d.%m.%Y"]'))
+    assert fact.amount == Money(123456, "USD")
+    assert fact.effective_on == date(2024, 1, 31)
+
+
+SETTLED = """
+kind = "invoices-with-settlement"
+dates = ["%Y%m%d", "%Y-%m-%d %H:%M:%S"]
+numbers = "strip-decimal"
+[columns]
+account_number = "cust_number"
+name = "name_customer"
+office = "business_code"
+currency = "invoice_currency"
+invoice_number = "invoice_id"
+issued_on = "posting_date"
+due_on = "due_in_date"
+amount = "total_open_amount"
+settled_on = "clear_date"
+"""
+SETTLED_HEADER = (
+    "business_code,cust_number,name_customer,clear_date,doc,doc,posting_date,due_in_date,invoice_currency,"
+    "total_open_amount,invoice_id\n"
+)
+
+
+def test_another_billing_export_with_the_settlement_of_each_invoice(tmp_path):
+    path = written(
+        tmp_path,
+        SETTLED_HEADER
+        + "U001,0200769623,WAL-MAR,2020-02-11 00:00:00,1,1,2020-01-26,20200210.0,USD,2309.7899999999995,2960623488.0\n"
+        + "CA02,0140106181,THE corpor,,1,1,2020-03-30,20200410.0,CAD,3299.7,2960636923.0\n",
+    )
+    customer, invoice, payment, _, still_open = facts_of(list(read_facts(path, parse_profile(SETTLED))))
+    assert (customer.name, customer.seen_on) == ("WAL-MAR", date(2020, 1, 26))
+    assert (invoice.office, invoice.invoice_number, invoice.due_on) == ("U001", "2960623488", date(2020, 2, 10))
+    assert invoice.amount == payment.amount == Money(230979, "USD")
+    assert (payment.natural_key, payment.received_on) == ("settlement:2960623488", date(2020, 2, 11))
+    assert still_open.natural_key == "invoice:2960636923"
+
+
+def test_settled_before_it_was_issued_is_refused(tmp_path):
+    path = written(tmp_path, SETTLED_HEADER + "U,1,N,2020-01-25,1,1,2020-01-26,20200210,USD,5,7\n")
+    (problem,) = problems_of(list(read_facts(path, parse_profile(SETTLED))))
+    assert (problem.column, problem.value) == ("clear_date", "2020-01-25")
+    assert "on or after the issue date 2020-01-26" in problem.expected
+
+
+def test_an_unknown_currency_is_refused(tmp_path):
+    path = written(tmp_path, PAYMENTS + "A1,P1,2024-01-02,10,USX,\nA1,P2,2024-01-02,10,,\nA1,P3,2024-01-02,10,usd,\n")
+    read = list(read_facts(path, load_profile("payments")))
+    assert [(problem.line, problem.column, problem.value) for problem in problems_of(read)] == [
+        (2, "currency", "USX"),
+        (3, "currency", ""),
+    ]
+
+
+def test_a_payment_of_nothing_or_less_is_refused(tmp_path):
+    path = written(tmp_path, PAYMENTS + "A1,P1,2024-01-02,0,USD,\nA1,P2,2024-01-02,-1,USD,\n")
+    assert [problem.column for problem in problems_of(list(read_facts(path, load_profile("payments"))))] == [
+        "amount"
+    ] * 2
+
+
+def test_payments_without_a_number_have_a_key_from_what_they_say(tmp_path):
+    path = written(
+        tmp_path, PAYMENTS + "A1,,2024-01-02,10,USD,I1\nA1,,2024-01-02,10.00,USD,I1\nA1,,2024-01-03,10,USD,I1\n"
+    )
+    first, second, third = facts_of(list(read_facts(path, load_profile("payments"))))
+    assert first.natural_key == second.natural_key != third.natural_key
+    assert first.invoice_number == "I1"
+
+
+def test_a_credit_is_above_zero_whatever_its_sign(tmp_path):
+    path = written(
+        tmp_path,
+        "account_number,credit_number,issued_on,amount,currency\nA1,C1,2024-01-02,-10,USD\nA1,C2,2024-01-02,10,USD\n",
+    )
+    assert [fact.amount.minor for fact in facts_of(list(read_facts(path, load_profile("credits"))))] == [1000, 1000]
+
+
+def test_charges_before_discount_are_at_least_the_amount(tmp_path):
+    header = "account_number,invoice_number,issued_on,due_on,amount,currency,original_charges,service_type,disputed\n"
+    path = written(tmp_path, header + "A,1,2024-01-02,,10,USD,9,,\nA,2,2024-01-02,,10,USD,12,Fixed Line,yes\n")
+    read = list(read_facts(path, load_profile("invoices")))
+    assert [problem.column for problem in problems_of(read)] == ["original_charges"]
+    (fact,) = facts_of(read)
+    assert (fact.original_charges, fact.service_type, fact.disputed) == (Money(1200, "USD"), "fixed-line", True)
+
+
+CUSTOMERS = (
+    "account_number,name,customer_kind,language,country,address_1,address_2,city,preferred_channel,time_zone,currency,"
+    "phone_1,phone_1_type,phone_1_sms_consent,phone_1_voice_consent,email_1,email_1_consent,"
+    "subscription_1,subscription_1_service_type,subscription_1_started_on,subscription_1_initial_discount\n"
+)
+
+
+def test_a_customer_with_contact_data_and_a_subscription(tmp_path):
+    path = written(
+        tmp_path,
+        CUSTOMERS + 'A1,"Acme\nCorp",commercial,en-US,US,1 Main St,Suite 2,Albany,email,America/New_York,USD,'
+        "+1 518 555 0100,mobile,yes,no,pay@example.com,given,S1,Internet,2023-05-01,20.00\n",
+    )
+    customer, subscription = facts_of(list(read_facts(path, load_profile("customers"))))
+    assert isinstance(customer, CustomerFact)
+    assert (customer.name, customer.address_lines) == ("Acme Corp", ("1 Main St", "Suite 2"))
+    assert customer.preferred_channel is Channel.EMAIL
+    (phone,) = customer.phones
+    assert (phone.kind, phone.sms_consent, phone.voice_consent) == (PhoneKind.MOBILE, Consent.GIVEN, Consent.REFUSED)
+    assert customer.emails[0].consent is Consent.GIVEN
+    assert customer.effective_on is None
+    assert subscription == SubscriptionFact(
+        account_number="A1",
+        subscription_number="S1",
+        service_type="internet",
+        started_on=date(2023, 5, 1),
+        initial_discount=Money(2000, "USD"),
+    )
+
+
+def test_contact_data_that_cannot_be_is_refused(tmp_path):
+    path = written(
+        tmp_path, CUSTOMERS + "A1,N,robot,english,USA,,,,pigeon,Mars/Base,USD,call me,fax,perhaps,,at home,,S1,,,five\n"
+    )
+    assert [problem.column for problem in problems_of(list(read_facts(path, load_profile("customers"))))] == [
+        "customer_kind", "language", "country", "preferred_channel", "time_zone", "phone_1", "phone_1_type",
+        "phone_1_sms_consent", "email_1", "subscription_1_initial_discount",
+    ]  # fmt: skip
+
+
+def test_a_customer_on_many_documents_is_a_fact_again_only_where_the_days_widen(tmp_path):
+    rows = "".join(f"U,1,N,,1,1,2020-01-{day:02},,USD,5,{day}\n" for day in (10, 12, 11, 9, 10))
+    facts = facts_of(list(read_facts(written(tmp_path, SETTLED_HEADER + rows), parse_profile(SETTLED))))
+    days = [fact.seen_on for fact in facts if isinstance(fact, CustomerFact)]
+    assert days == [date(2020, 1, day) for day in (10, 12, 9)]
+
+
+def test_a_fact_comes_back_from_its_payload_and_its_digest_is_its_content(tmp_path):
+    path = written(tmp_path, CUSTOMERS + "A1,N,consumer,,,,,,,,USD,5551234,,,,a@b.c,,S1,x,2023-05-01,1\n")
+    facts = facts_of(list(read_facts(path, load_profile("customers"))))
+    facts += facts_of(invoices(tmp_path, "A1,I1,1/2/2024,2/1/2024,10", "A1,I2,1/2/2024,,-10"))
+    facts.append(PaymentFact(account_number="A", received_on=date(2024, 1, 2), amount=Money(1, "USD"), settlement=True))
+    for fact in facts:
+        again = fact_from(fact.kind, fact.payload())
+        assert again == fact
+        assert again.digest == fact.digest
+        assert fact.sealed() == (fact.payload(), fact.digest)
+    assert len({fact.digest for fact in facts}) == len(facts)
+
+
+def test_a_digest_is_the_same_for_ever():
+    fact = InvoiceFact(account_number="A1", invoice_number="I1", issued_on=date(2024, 1, 2), amount=Money(1000, "USD"))
+    assert fact.payload() == (
+        b'{"account_number":"A1","invoice_number":"I1","issued_on":"2024-01-02","amount":{"minor":1000,"currency":"USD"}}'
+    )
+    assert fact.digest.hex() == "e283f427d991d92f727af9bb2361e9a9a9bf015475f8ba15b6d93c34c2da2cbe"
