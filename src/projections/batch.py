@@ -1,6 +1,7 @@
 """How projections write: one small method per event, rows gathered from a batch, one statement per table."""
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
@@ -26,7 +27,19 @@ def on(*event_classes: type[Event]) -> Callable[[Method], Method]:
     return mark
 
 
-class EventProjection(Projection):
+class TableProjection(Projection):
+    """A projection whose tables are in `schema.sql` in its folder, and what readers alone need in `indexes.sql`."""
+
+    folder: ClassVar[Path]
+
+    def create(self, connection: Connection[Any]) -> None:
+        connection.execute((self.folder / "schema.sql").read_text(encoding="utf-8"))
+
+    def complete(self, connection: Connection[Any]) -> None:
+        connection.execute((self.folder / "indexes.sql").read_text(encoding="utf-8"))
+
+
+class EventProjection(TableProjection):
     """A projection whose batches go event by event to the methods marked with `on`, into rows written at the end."""
 
     _methods: ClassVar[dict[type[Event], Callable[[Any, Recorded, Any, Any], None]]] = {}

@@ -14,7 +14,7 @@ Sentence = str | Callable[[Any], str]
 
 def sentence(event: Event) -> str:
     """What happened, in a short sentence without personal data."""
-    said = SENTENCES[type(event)]
+    said = SENTENCES.get(type(event), event.event_name)
     return said.format(e=event) if isinstance(said, str) else said(event)
 
 

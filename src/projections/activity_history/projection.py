@@ -162,12 +162,10 @@ class HistoryRows:
 class ActivityHistoryProjection(EventProjection):
     """One row per thing done about an account."""
 
+    folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "activity_history"
     version: ClassVar[int] = 1
     public: ClassVar[tuple[str, ...]] = ("activity_history",)
-
-    def create(self, connection: Connection[Any]) -> None:
-        connection.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         rows = HistoryRows()

@@ -21,9 +21,7 @@ CREATE TABLE activity_history (
     ref_id       uuid
 );
 
-CREATE INDEX activity_history_account ON activity_history (account_id, position);
-CREATE INDEX activity_history_queued  ON activity_history (ref_id)                   WHERE kind = 'message-queued';
-CREATE INDEX activity_history_contact ON activity_history (account_id, effective_on) WHERE direction = 'outbound';
+CREATE INDEX activity_history_queued ON activity_history (ref_id) WHERE kind = 'message-queued';
 
 COMMENT ON TABLE  activity_history              IS 'Everything done about an account, one row each; never changed once written.';
 COMMENT ON COLUMN activity_history.position     IS 'Place in the log of the event; the row''s id.';

@@ -11,8 +11,7 @@ from psycopg import Connection
 from aggregates.auto_collection import Why
 from aggregates.event import Event, Recorded
 from aggregates.personal import EACH, personal_paths
-from projections.base import Projection
-from projections.batch import Row, Table
+from projections.batch import Row, Table, TableProjection
 from projections.sentences import sentence
 
 _AUDIT_TRAIL = Table(
@@ -27,15 +26,13 @@ _AUDIT_TRAIL = Table(
 )  # fmt: skip
 
 
-class AuditTrailProjection(Projection):
+class AuditTrailProjection(TableProjection):
     """Who did what, when, why, and under which policy version."""
 
+    folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "audit_trail"
     version: ClassVar[int] = 1
     public: ClassVar[tuple[str, ...]] = ("audit_trail",)
-
-    def create(self, connection: Connection[Any]) -> None:
-        connection.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         _AUDIT_TRAIL.add(connection, [_row(recorded) for recorded in batch])

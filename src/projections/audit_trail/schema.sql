@@ -22,9 +22,6 @@ CREATE TABLE audit_trail (
     data              jsonb       NOT NULL
 );
 
-CREATE INDEX audit_trail_aggregate ON audit_trail (aggregate_id, position);
-CREATE INDEX audit_trail_account   ON audit_trail (account_id, position) WHERE account_id <> aggregate_id;
-
 COMMENT ON TABLE  audit_trail                   IS 'Every fact of the log, for people who ask who did what, when and why.';
 COMMENT ON COLUMN audit_trail.position          IS 'Place in the log; the row''s id.';
 COMMENT ON COLUMN audit_trail.recorded_at       IS 'When we learned it.';

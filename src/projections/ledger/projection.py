@@ -162,12 +162,10 @@ class LedgerRows:
 class LedgerProjection(EventProjection):
     """Item versions and signed entries, from which every report of a past day is computed."""
 
+    folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "ledger"
     version: ClassVar[int] = 1
     public: ClassVar[tuple[str, ...]] = ("ledger_offices", "ledger_accounts", "ledger_items", "ledger_entries")
-
-    def create(self, connection: Connection[Any]) -> None:
-        connection.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         rows = LedgerRows()

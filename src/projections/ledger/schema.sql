@@ -26,8 +26,6 @@ CREATE TABLE ledger_accounts (
     position      bigint NOT NULL
 );
 
-CREATE INDEX ledger_accounts_number ON ledger_accounts (number);
-
 COMMENT ON TABLE  ledger_accounts               IS 'Accounts: whose receivables the ledger''s items and entries are.';
 COMMENT ON COLUMN ledger_accounts.customer_name IS 'Personal; reads erased once the account''s key is destroyed.';
 COMMENT ON COLUMN ledger_accounts.customer_kind IS 'consumer or commercial.';
@@ -51,8 +49,6 @@ CREATE TABLE ledger_items (
     recorded_until timestamptz NOT NULL DEFAULT 'infinity',
     PRIMARY KEY (item_id, position)
 );
-
-CREATE INDEX ledger_items_account ON ledger_items (account_id);
 
 COMMENT ON TABLE  ledger_items                IS 'Invoices and fee invoices: a version for each time that what we knew of one changed.';
 COMMENT ON COLUMN ledger_items.position       IS 'Place in the log of the event that brought this version.';
@@ -78,8 +74,6 @@ CREATE TABLE ledger_entries (
     currency        text        NOT NULL,
     PRIMARY KEY (position, ordinal)
 );
-
-CREATE INDEX ledger_entries_account ON ledger_entries (account_id, effective_on);
 
 COMMENT ON TABLE  ledger_entries                 IS 'Every movement of an open amount or of unapplied funds; never changed once written.';
 COMMENT ON COLUMN ledger_entries.position        IS 'Place in the log of the event that the entry is from; with ordinal, the entry''s id.';

@@ -26,7 +26,6 @@ from aggregates.promise import (
 from projections.batch import EventProjection, Row, Table, on
 
 _SAID = {
-    "account_id": "uuid",
     "made_on": "date",
     "due_on": "date",
     "instalments": "jsonb",
@@ -46,7 +45,8 @@ _HISTORY = Table(
     "promise_history",
     key="promise_id, position",
     columns=[
-        "promise_id uuid", "position bigint", "event_id uuid", "effective_on date", "recorded_at timestamptz",
+        "promise_id uuid", "position bigint", "event_id uuid", "account_id uuid", "effective_on date",
+        "recorded_at timestamptz",
         *(f"{name} {kind}" for name, kind in _SAID.items()),
     ],
 )  # fmt: skip
@@ -65,17 +65,17 @@ STATE = ", ".join(
         "max(position) AS position",
     ]
 )
-"""Select list that folds rows of `promise_history`, grouped by `promise_id`, into one promise."""
+"""Select list that folds rows of `promise_history`, grouped by promise and account, into one promise."""
 
-_COLUMNS = ["promise_id", *_SAID, "position"]
+_COLUMNS = ["promise_id", "account_id", *_SAID, "position"]
 _REFRESH = f"""
     INSERT INTO promises ({", ".join(_COLUMNS)})
     SELECT {", ".join(_COLUMNS)}
     FROM (
-        SELECT {STATE}
+        SELECT account_id, {STATE}
         FROM promise_history
         WHERE promise_id = ANY (%s)
-        GROUP BY promise_id
+        GROUP BY promise_id, account_id
     ) AS state
     WHERE made_on IS NOT NULL
     ON CONFLICT (promise_id) DO UPDATE
@@ -95,7 +95,7 @@ class PromiseRows:
         self.touched.add(recorded.aggregate_id)
         self.history.append(
             (
-                recorded.aggregate_id, recorded.position, recorded.event_id, recorded.effective_on,
+                recorded.aggregate_id, recorded.position, recorded.event_id, recorded.account_id, recorded.effective_on,
                 recorded.recorded_at, *(said.get(name) for name in _SAID),
             )
         )  # fmt: skip
@@ -109,12 +109,10 @@ class PromiseRows:
 class PromisesProjection(EventProjection):
     """One row per promise to pay."""
 
+    folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "promises"
     version: ClassVar[int] = 1
     public: ClassVar[tuple[str, ...]] = ("promises", "promise_history")
-
-    def create(self, connection: Connection[Any]) -> None:
-        connection.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         rows = PromiseRows()
@@ -125,7 +123,6 @@ class PromisesProjection(EventProjection):
     def _made(self, recorded: Recorded, event: PromiseMade, rows: PromiseRows) -> None:
         rows.say(
             recorded,
-            account_id=event.account_id,
             made_on=event.made_on,
             received_minor=0,
             status=PromiseStatus.OPEN,

@@ -19,9 +19,6 @@ CREATE TABLE promises (
     position       bigint  NOT NULL
 );
 
-CREATE INDEX promises_account ON promises (account_id);
-CREATE INDEX promises_due     ON promises (due_on);
-
 COMMENT ON TABLE  promises                IS 'Every promise to pay, as it stands now.';
 COMMENT ON COLUMN promises.due_on         IS 'The day of the last instalment.';
 COMMENT ON COLUMN promises.instalments    IS 'Array of {due_on, amount_minor}.';
@@ -37,7 +34,7 @@ CREATE TABLE promise_history (
     promise_id     uuid        NOT NULL,
     position       bigint      NOT NULL,
     event_id       uuid        NOT NULL,
-    account_id     uuid,
+    account_id     uuid        NOT NULL,
     effective_on   date        NOT NULL,
     recorded_at    timestamptz NOT NULL,
     made_on        date,
