@@ -1,0 +1,72 @@
+"""A tick: what the agenda has due is turned into commands, in order, in batches."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+
+from adapters.eventstore.application import Arrears
+from adapters.postgres.database import Database
+from adapters.reactor import chunks
+from aggregates.account.commands import AgeAccount
+from aggregates.business_time import local_date
+from aggregates.command import Accepted, Issued
+from policies.agenda import DueItem, actor_for, command_for, command_id_for
+from projections.agenda.queries import due, latest_zones, next_due_at, set_clock
+
+_CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What a tick did. A second tick at the same moment has nothing to do."""
+
+    at: datetime
+    due: int
+    """Agenda items that were due."""
+    commands: int
+    events: int
+    refused: int
+
+
+class Ticker:
+    """Works the agenda. The agenda has to be up to date: the caller lets readers catch up first."""
+
+    def __init__(self, arrears: Arrears, database: Database) -> None:
+        self._arrears = arrears
+        self._database = database
+
+    def tick(self, now: datetime) -> TickReport:
+        """Everything due at `now`, once. What that makes due again is for the next tick."""
+        found = commands = events = refused = 0
+        with self._database.connect("arrears_app", autocommit=True) as connection:
+            set_clock(connection, now)
+            today = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
+            pages = due(connection, now=now, latest_local_date=today, page=_CHUNK)
+            for items in pages:
+                found += len(items)
+                issued = list(_issued(items))
+                commands += len(issued)
+                for outcome in chain.from_iterable(map(self._arrears.handle, chunks(issued, _CHUNK))):
+                    if isinstance(outcome, Accepted):
+                        events += len(outcome.event_ids)
+                    else:
+                        refused += 1
+        return TickReport(now, found, commands, events, refused)
+
+    def next_due(self, *, after: datetime) -> datetime | None:
+        """The earliest later moment at which something is due, by the agenda as it stands."""
+        with self._database.connect("arrears_app", autocommit=True) as connection:
+            return next_due_at(connection, after=after)
+
+
+def _issued(items: Iterable[DueItem]) -> Iterator[Issued]:
+    """One command an item; one alone ages all items of an account."""
+    aged = set()
+    for item in items:
+        command = command_for(item)
+        if isinstance(command, AgeAccount):
+            if command.account_id in aged:
+                continue
+            aged.add(command.account_id)
+        yield Issued(command=command, command_id=command_id_for(item), actor=actor_for(item))

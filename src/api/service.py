@@ -1,0 +1,285 @@
+"""The one place where everything is wired: database, event store, readers, policies, ticks and delivery.
+
+A `Service` is Arrears in one process. The doors (HTTP, CLI) are handed one.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from adapters.billing.importer import Done, ImportReport, OfficeDefaults, dry_run, run_import, stage
+from adapters.billing.profile import load_profile
+from adapters.billing.readers import Progress
+from adapters.billing.source import ImportSource
+from adapters.clock import Clock, ManualClock, SystemClock
+from adapters.delivery.deliverer import Deliverer
+from adapters.delivery.outbox import Outbox
+from adapters.eventstore.application import Arrears
+from adapters.eventstore.feed import Feed
+from adapters.eventstore.keys import master_key
+from adapters.eventstore.sealer import Sealer
+from adapters.eventstore.seals import Checkpoint, read_anchor
+from adapters.eventstore.verify import Finding, check_not_behind, verify
+from adapters.postgres.database import Database, open_database
+from adapters.postgres.migrations import migrate, pending, require_current, shipped
+from adapters.reactor import Reactor
+from adapters.readers.projections import Progress as BuildProgress
+from adapters.readers.projections import Projections, Status, checkpoints, silent
+from adapters.readers.runner import NotReached, Runner
+from adapters.ticker import Ticker, TickReport
+from aggregates.account import Account  # noqa: F401  every aggregate has to be known before the log is read
+from aggregates.promise import PromiseToPay  # noqa: F401
+from policies.auto_collection import judge
+from policies.contact_rules import contact_rules
+from policies.table import POLICIES
+from projections.activity_history.projection import ActivityHistoryProjection
+from projections.agenda.projection import AgendaProjection
+from projections.audit_trail.projection import AuditTrailProjection
+from projections.collections_report.projection import CollectionsReportProjection
+from projections.ledger.projection import LedgerProjection
+from projections.promises.projection import PromisesProjection
+
+PROJECTIONS = (
+    CollectionsReportProjection,
+    AgendaProjection,
+    LedgerProjection,
+    ActivityHistoryProjection,
+    AuditTrailProjection,
+    PromisesProjection,
+)
+
+_TICK_SECONDS = 2.0
+_RESTART_SECONDS = 1.0
+
+log = structlog.get_logger("arrears.service")
+
+
+def _silent(done: int, total: int) -> None:
+    """No progress is shown."""
+
+
+class Service:
+    """Everything that runs, by name. A context manager; `start` runs it live, `drain` step by step."""
+
+    def __init__(
+        self, database: Database, *, data_dir: Path | None, env: Mapping[str, str], clock: Clock | None = None
+    ) -> None:
+        """Takes over the database; use `Service.open`."""
+        self.database = database
+        self.data_dir = data_dir
+        self.clock: Clock = clock or SystemClock()
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._closing = ExitStack()
+        self._closing.callback(database.close)
+        anchor = data_dir / "last-seal.json" if data_dir else None
+        with database.connect("arrears_app") as connection:
+            require_current(connection)
+            remembered = [*checkpoints(connection), *_anchored(anchor)]
+            check_not_behind(connection, remembered)
+        self.arrears = Arrears(
+            database,
+            master_key=master_key(env, data_dir=data_dir),
+            clock=self.clock,
+            judge=judge,
+            contact_rules=contact_rules,
+            on_stored=self._poke,
+        )
+        self._closing.callback(self.arrears.close)
+        self.feed: Feed = self.arrears.feed
+        self.sealer = Sealer(database, anchor=anchor, on_sealed=self.feed.announce)
+        self._closing.callback(self.sealer.close)
+        self.projections = Projections(database, self.feed, PROJECTIONS)
+        self._closing.callback(self.projections.watermark.close)
+        outbox = Outbox(Path(env.get("ARREARS_OUTBOX") or (data_dir or Path.cwd()) / "outbox"))
+        self._reactor = Runner(database, self.feed, Reactor(self.arrears, POLICIES))
+        self._deliverer = Runner(database, self.feed, Deliverer(self.arrears, outbox, self._wait_until))
+        self._closing.callback(self._reactor.release)
+        self._closing.callback(self._deliverer.release)
+        self.ticker = Ticker(self.arrears, database)
+
+    @classmethod
+    def open(
+        cls,
+        data_dir: Path | None,
+        *,
+        env: Mapping[str, str] = os.environ,
+        clock: Clock | None = None,
+        reading: bool = False,
+    ) -> Self:
+        """Opens the data folder, or the server that ARREARS_DATABASE_URL names.
+
+        `reading` joins a folder that another process serves. A new folder is migrated at once; everything else only
+        by `arrears migrate`. Raises DatabaseProblem, MasterKeyError, LogBehind.
+        """
+        database = open_database(data_dir, env, reading=reading)
+        try:
+            if database.is_embedded and len(pending(database)) == len(shipped()):
+                migrate(database)
+            service = cls(database, data_dir=data_dir if database.is_embedded else None, env=env, clock=clock)
+        except BaseException:
+            database.close()
+            raise
+        return service
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops what runs, seals what is stored, and lets the database go."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+        self._closing.close()
+
+    def _poke(self) -> None:
+        self.sealer.poke()
+
+    # --- live ---
+
+    def start(self) -> None:
+        """Runs everything in threads of this process until `close`."""
+        self.projections.start()
+        for name, run in (
+            ("sealer", self.sealer.run),
+            ("projections", self.projections.run),
+            ("policies", self._reactor.run),
+            ("delivery", self._deliverer.run),
+            ("ticks", self._tick_until),
+        ):
+            thread = threading.Thread(target=self._supervise, args=(name, run), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _supervise(self, name: str, run: Callable[[threading.Event], None]) -> None:
+        """Whatever fails is said aloud and begins again; nothing is skipped by it."""
+        while not self._stop.is_set():
+            try:
+                run(self._stop)
+            except Exception:
+                log.exception("part failed and is started again", part=name)
+                self._stop.wait(_RESTART_SECONDS)
+
+    def _tick_until(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self.projections.wait_for(self.feed.head(), names=["agenda"], timeout=60.0)
+            self.ticker.tick(self.clock.now())
+            stop.wait(_TICK_SECONDS)
+
+    def _wait_until(self, moment: datetime) -> None:
+        """Time passes by itself in service; where history is lived through it is set."""
+        if isinstance(self.clock, ManualClock):
+            self.clock.set(max(moment, self.clock.now()))
+        else:
+            self._stop.wait((moment - self.clock.now()).total_seconds())
+
+    def settle(self, timeout: float = 5.0) -> None:
+        """Returns once the projections show everything stored before this call. Raises NotReached."""
+        deadline = time.monotonic() + timeout
+        if not self._threads:
+            self.drain()
+            return
+        self.sealer.poke()
+        while self._unsealed():
+            if time.monotonic() > deadline:
+                raise NotReached("stored events are not sealed yet")
+            time.sleep(0.002)
+        self.projections.wait_for(self.feed.head(), timeout=max(0.0, deadline - time.monotonic()))
+
+    def _unsealed(self) -> bool:
+        with self.database.connect("arrears_app") as connection:
+            row = connection.execute("SELECT EXISTS (SELECT FROM arrears.events WHERE position IS NULL)").fetchone()
+        return row is not None and bool(row[0])
+
+    # --- step by step ---
+
+    def drain(self) -> None:
+        """Seals, projects, reacts and delivers until nothing is left to do at this moment."""
+        while True:
+            while self.sealer.seal_once():
+                pass
+            head = self.feed.head()
+            self.projections.catch_up(head)
+            self._reactor.catch_up(head)
+            self._deliverer.catch_up(head)
+            if not self._unsealed():
+                return
+
+    def tick(self, now: datetime | None = None) -> TickReport:
+        """Lets one tick happen and everything it leads to. `now` None is the clock's."""
+        self.prepare()
+        if now is not None and isinstance(self.clock, ManualClock):
+            self.clock.set(now)
+        self.drain()
+        report = self.ticker.tick(now or self.clock.now())
+        self.drain()
+        return report
+
+    def prepare(self, progress: BuildProgress = silent) -> None:
+        """Builds projections that are missing or outdated."""
+        self.projections.start(progress)
+
+    # --- billing files ---
+
+    def import_file(
+        self,
+        path: Path,
+        profile: str,
+        *,
+        defaults: OfficeDefaults,
+        strict: bool = False,
+        check_only: bool = False,
+        reading: Progress | None = None,
+        done: Done | None = None,
+    ) -> ImportReport:
+        """Brings a billing file in and judges the accounts for today. `check_only` says what it would do.
+
+        Raises ProfileError, FileProblem, ImportRefused.
+        """
+        source = ImportSource(path, load_profile(profile))
+        self.prepare()
+        with self.database.connect("arrears_app") as connection:
+            if check_only:
+                return dry_run(*stage(connection, source, defaults, reading))
+            report = run_import(
+                self.arrears, connection, source, defaults=defaults, strict=strict, reading=reading, done=done
+            )
+        self.tick()
+        return report
+
+    # --- looking after it ---
+
+    def status(self) -> list[Status]:
+        return self.projections.status()
+
+    def rebuild(self, name: str, progress: BuildProgress = silent) -> None:
+        """Builds a projection anew beside the live one and switches. Raises UnknownProjection, BeingBuilt."""
+        self.projections.rebuild(name, progress)
+
+    def verify(self, progress: Callable[[int, int], None] = _silent) -> Iterator[Finding]:
+        """Proves the log against itself and against what readers remember of it."""
+        with self.database.connect("arrears_app") as connection:
+            remembered = [*checkpoints(connection), *_anchored(self._anchor)]
+        with self.database.connect("arrears_app", autocommit=True) as connection:
+            yield from verify(connection, checkpoints=remembered, progress=progress)
+
+    @property
+    def _anchor(self) -> Path | None:
+        return self.data_dir / "last-seal.json" if self.data_dir else None
+
+
+def _anchored(anchor: Path | None) -> list[Checkpoint]:
+    found = read_anchor(anchor) if anchor is not None else None
+    return [] if found is None else [found]
