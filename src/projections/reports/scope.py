@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, LiteralString, cast
+from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
@@ -81,7 +81,7 @@ def _only_currency(connection: Connection[Any], offices: Sequence[DictRow]) -> s
 def rows(connection: Connection[Any], parameters: Mapping[str, object], *query: str) -> list[DictRow]:
     """What a query gives; its parts (`LEDGER`, say, and a SELECT over it) are put together."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(cast(LiteralString, "".join(query)), parameters).fetchall()
+        return cursor.execute("".join(query), parameters).fetchall()
 
 
 def row(connection: Connection[Any], parameters: Mapping[str, object], *query: str) -> DictRow:
