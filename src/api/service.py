@@ -261,6 +261,11 @@ class Service:
 
     # --- looking after it ---
 
+    @property
+    def runners(self) -> tuple[Runner, ...]:
+        """The readers that do something, rather than show something: policies and delivery."""
+        return self._reactor, self._deliverer
+
     def status(self) -> list[Status]:
         return self.projections.status()
 

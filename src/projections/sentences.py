@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from aggregates import campaign, office, promise
+from aggregates import campaign, office, promise, reader
 from aggregates.account import events as account
 from aggregates.account.values import ReversalKind
 from aggregates.event import Event
@@ -156,6 +156,8 @@ SENTENCES: dict[type[Event], Sentence] = {
     office.CampaignRegistered: "A campaign was added to the office",
     office.AutomationPaused: lambda e: f"Automation paused {_pause(e)}",
     office.AutomationResumed: "Automation resumed",
+    # readers of the log
+    reader.EventDiscarded: "{e.discarded_event_name} at position {e.position} given up for {e.reader}",
 }
 
 
