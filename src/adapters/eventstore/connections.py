@@ -6,6 +6,23 @@ from contextlib import contextmanager
 
 import psycopg
 
+_PLANS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+
+def always_by_index(connection: psycopg.Connection) -> None:
+    """One plan for each statement, and by index: all of the store's statements are for a few rows of a large table.
+
+    A plan made while the table was small would go on reading all of it while it grows, until somebody analyses it.
+    """
+    for name, value in _PLANS.items():
+        connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+
+
 Connect = Callable[[], psycopg.Connection]
 
 

@@ -14,7 +14,7 @@ from psycopg import errors as pg
 
 from adapters.eventstore import arrays
 from adapters.eventstore.arrays import Blobs, Dates, Integers, Jsons, Moments, Smallints, Texts, Uuids
-from adapters.eventstore.connections import Connections
+from adapters.eventstore.connections import Connections, always_by_index
 from adapters.eventstore.stored import StoredFact
 from adapters.postgres.database import Database, Role
 from adapters.postgres.errors import ConnectionFailed, ConnectionLost, DatabaseProblem, explained
@@ -80,6 +80,7 @@ def app_connections(database: Database, role: Role = "arrears_app") -> Connectio
         connection.prepare_threshold = 0
         connection.execute("SET timezone TO 'UTC'")
         connection.execute("SET max_parallel_workers_per_gather TO 0")  # results come in the order asked for
+        always_by_index(connection)
         arrays.register(connection)
         return connection
 

@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 
+from adapters.eventstore.connections import always_by_index
 from adapters.eventstore.seals import Seal, write_anchor
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem
@@ -89,8 +91,9 @@ class Sealer:
                 elif sealed < _BATCH:
                     idle = 0 if sealed else idle + 1
                     self._rest(idle, stop)
-            while self._holds_lock and self.seal_once():
-                pass
+            with suppress(psycopg.OperationalError, psycopg.InterfaceError):  # whoever seals next does the rest
+                while self._holds_lock and self.seal_once():
+                    pass
         finally:
             self.close()
 
@@ -133,9 +136,7 @@ class Sealer:
         if self._connection is None or self._connection.closed:
             self._disconnect()
             self._connection = self._database.connect("arrears_sealer", autocommit=True)
-            # Fresh or outgrown statistics must not make it read the whole table for a handful of rows.
-            for way in ("seqscan", "hashjoin", "mergejoin"):
-                self._connection.execute(f"SET enable_{way} = off")
+            always_by_index(self._connection)
         return self._connection
 
     def _disconnect(self) -> None:

@@ -197,7 +197,7 @@ def test_the_same_command_from_two_processes_at_once_happens_once(new_app: NewAp
         for _ in range(40):
             case_id = uuid4()
             opening, counting = issue(OpenCase(case_id=case_id)), issue(Count(case_id=case_id))
-            results = list(threads.map(lambda app, c=[opening, counting]: app.handle(c), apps))  # type: ignore[misc]
+            results = list(threads.map(lambda app, c=[opening, counting]: app.handle(c), apps))
             assert results[0] == results[1]
             assert names(apps[0], case_id) == ["test.case-opened", "test.counted"]
 
@@ -233,8 +233,11 @@ def test_what_a_moved_aggregate_touched_is_decided_again_too(
     decided = decisions_of(Shelve)
     with before_the_append_of(mine, lambda: theirs.handle([issue(Count(case_id=one))])):
         mine.handle(
-            [issue(Shelve(case_id=one, shelf_id=shelf)), issue(Shelve(case_id=two, shelf_id=shelf))]
-            + [issue(Shelve(case_id=three, shelf_id=uuid4()))]
+            [
+                issue(Shelve(case_id=one, shelf_id=shelf)),
+                issue(Shelve(case_id=two, shelf_id=shelf)),
+                issue(Shelve(case_id=three, shelf_id=uuid4())),
+            ]
         )
     assert [c.case_id for c in decided if isinstance(c, Shelve)] == [one, two, three, one, two]
     assert mine.load(Shelf, shelf).cases == [one, two]

@@ -1,0 +1,67 @@
+"""Reading the log: in order, without holes, decoded once for several readers."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from adapters.eventstore.application import Arrears
+from adapters.eventstore.feed import LogHole
+from adapters.eventstore.sealer import Sealer
+from adapters.eventstore.seals import NO_SEAL
+from tests.adapters.eventstore.conftest import issue
+from tests.adapters.eventstore.ledger import Count, OpenCase
+
+
+@pytest.fixture
+def ten(app: Arrears, sealer: Sealer) -> Arrears:
+    case_id = uuid4()
+    app.handle([issue(OpenCase(case_id=case_id)), *(issue(Count(case_id=case_id)) for _ in range(9))])
+    sealer.seal_once()
+    return app
+
+
+def positions(app: Arrears, after: int, limit: int = 1_000) -> list[int | None]:
+    return [e.position for e in app.feed.read(after, limit)]
+
+
+def test_a_reader_goes_on_where_it_stopped(ten: Arrears):
+    assert positions(ten, 0, 4) == [1, 2, 3, 4]
+    assert positions(ten, 4, 4) == [5, 6, 7, 8]
+    assert positions(ten, 8, 4) == [9, 10]
+    assert positions(ten, 10) == []
+
+
+def test_a_hole_is_an_alarm(ten: Arrears, new_app: Callable[..., Arrears], admin: psycopg.Connection):
+    admin.execute("DELETE FROM arrears.events WHERE position = 5")
+    fresh = new_app()
+    with pytest.raises(LogHole, match="no position 5; the next one is 6"):
+        fresh.feed.read(0)
+    with pytest.raises(LogHole):
+        fresh.feed.read(4)
+
+
+def test_readers_at_the_same_place_share_one_decoding(ten: Arrears):
+    first = ten.feed.read(0)
+    assert ten.feed.read(0)[0] is first[0]
+    assert ten.feed.read(3)[0] is first[3]
+
+
+def test_what_is_not_sealed_is_not_read(ten: Arrears):
+    ten.handle([issue(OpenCase(case_id=uuid4()))])
+    assert ten.feed.head() == 10
+    assert len(ten.feed.read(0)) == 10
+
+
+def test_the_seal_before_a_position_goes_with_a_checkpoint(ten: Arrears, sealer: Sealer):
+    ten.handle([issue(OpenCase(case_id=uuid4()))])
+    sealer.seal_once()
+    assert ten.feed.seal_at(11).position == 11
+    assert ten.feed.seal_at(10).position == 10
+    assert (ten.feed.seal_at(9).position, ten.feed.seal_at(9).hash) == (0, NO_SEAL)
+
+
+def test_waiting_ends_when_the_feed_closes(app: Arrears):
+    app.feed.close()
+    assert not app.feed.wait(0, timeout=10)
