@@ -1,6 +1,7 @@
 """Receivables: billing, payments and credits, their allocation, reversal and correction, and aging."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from itertools import groupby
 from uuid import UUID
@@ -33,7 +34,6 @@ from aggregates.account.events import (
 from aggregates.account.state import AccountState
 from aggregates.account.values import (
     AllocatedPart,
-    Allocation,
     BucketMove,
     DeferredFact,
     Funds,
@@ -281,7 +281,7 @@ class Ledger(AccountState):
         if command.issued_on > context.today:
             raise Refusal("future-correction", "issued_on: expected today or earlier for a credit that was given")
         funds = self._funds_with_history("credit", command.number)
-        self._release_everything(funds, never_was=True, on=funds.receipt.received_on)
+        self._release_everything(funds, funds.receipt.received_on)
         self.emit(CreditWithdrawn(receipt=funds.receipt), effective_on=funds.receipt.received_on)
         self._credit(command)
         self._allocate_everything()
@@ -299,56 +299,62 @@ class Ledger(AccountState):
         return funds
 
     def _reverse(self, funds: Funds, reversal: ReversalKind, reversed_on: date) -> None:
-        """Take a payment back. One recorded in error never was, so its allocations go from their own days on."""
-        never_was = reversal is ReversalKind.ERROR
-        latest = max((a.allocated_on for a in funds.allocated.values()), default=funds.receipt.received_on)
-        on = funds.receipt.received_on if never_was else max(reversed_on, latest)
-        self._release_everything(funds, never_was=never_was, on=on)
+        """Take a payment back. One recorded in error never was."""
+        on = funds.receipt.received_on if reversal is ReversalKind.ERROR else reversed_on
+        self._release_everything(funds, on)
         self.emit(PaymentReversed(receipt=funds.receipt, reversal=reversal, reversed_on=on), effective_on=on)
 
-    def _release_everything(self, funds: Funds, *, never_was: bool, on: date) -> None:
-        parts = [
-            (a.allocated_on if never_was else on, self._released(item_id, a.amount, None if never_was else on))
-            for item_id, a in funds.allocated.items()
-            if a.amount
-        ]
-        self._release(funds, parts)
+    def _release_everything(self, funds: Funds, gone_on: date) -> None:
+        """Money that is gone from a day on releases then what it had settled; what it settled later, it never did."""
+        amounts: dict[date, dict[UUID, Money]] = {}
+        for item_id, parts in funds.allocated.items():
+            for part in parts:
+                day = amounts.setdefault(max(gone_on, part.allocated_on), {})
+                day[item_id] = day.get(item_id, self.zero) + part.amount
+        reopened = {i for i, parts in funds.allocated.items() if any(part.allocated_on < gone_on for part in parts)}
+        for released_on, of_items in sorted(amounts.items()):
+            self._release(funds, of_items, released_on, reopened if released_on == gone_on else frozenset())
 
     def _release_from_item(self, was: OpenItem, *, down_to: Money) -> None:
         """Take allocations back from an item, the newest first, until no more than `down_to` is allocated."""
         if not self.remembers:
             raise NeedsHistory
         excess = was.item.amount - was.open - down_to
-        givers = [f for f in (*self.funds.values(), *self.spent.values()) if was.id in f.allocated and not f.reversed]
-        for funds in sorted(givers, key=lambda f: f.allocated[was.id].allocated_on, reverse=True):
-            allocation = funds.allocated[was.id]
-            amount = min(excess, allocation.amount)
+        given = [
+            (part, funds)
+            for funds in (*self.funds.values(), *self.spent.values())
+            for part in funds.allocated.get(was.id, ())
+        ]
+        for part, funds in sorted(given, key=lambda given: given[0].allocated_on, reverse=True):
+            amount = min(excess, part.amount)
             if amount:
                 excess -= amount
-                self._release(funds, [(allocation.allocated_on, self._released(was.id, amount, None))])
+                self._release(funds, {was.id: amount}, part.allocated_on, frozenset())
 
-    def _released(self, item_id: UUID, amount: Money, reopened_on: date | None) -> ReleasedPart:
-        was = self.items.get(item_id) or self.settled[item_id]
-        return ReleasedPart(
-            item=was.item,
-            amount=amount,
-            open_after=was.open + amount,
-            open_since=max(was.open_since, reopened_on) if reopened_on else was.item.issued_on,
-            known_on=was.known_on,
-        )
-
-    def _release(self, funds: Funds, parts: Iterable[tuple[date, ReleasedPart]]) -> None:
-        for released_on, group in groupby(sorted(parts, key=lambda part: part[0]), key=lambda part: part[0]):
-            same_day = tuple(part for _, part in group)
-            self.emit(
-                AllocationReleased(
-                    receipt=funds.receipt,
-                    released_on=released_on,
-                    parts=same_day,
-                    unapplied_after=funds.unapplied + sum((p.amount for p in same_day), self.zero),
-                ),
-                effective_on=released_on,
+    def _release(
+        self, funds: Funds, amounts: Mapping[UUID, Money], released_on: date, reopened: AbstractSet[UUID]
+    ) -> None:
+        """`reopened` are the items that were settled up to that day; on the others the money never was."""
+        parts = tuple(
+            ReleasedPart(
+                item=was.item,
+                amount=amount,
+                open_after=was.open + amount,
+                open_since=max(was.open_since, released_on) if was.id in reopened else was.open_since,
+                known_on=was.known_on,
             )
+            for item_id, amount in amounts.items()
+            for was in (self.items.get(item_id) or self.settled[item_id],)
+        )
+        self.emit(
+            AllocationReleased(
+                receipt=funds.receipt,
+                released_on=released_on,
+                parts=parts,
+                unapplied_after=funds.unapplied + sum(amounts.values(), self.zero),
+            ),
+            effective_on=released_on,
+        )
 
     # --- facts of the future ---
 
@@ -430,9 +436,7 @@ class Ledger(AccountState):
     def _allocated(self, event: FundsAllocated) -> None:
         funds = self.funds[event.funds_id]
         for part in event.parts:
-            before = funds.allocated.get(part.item_id)
-            amount = part.amount + before.amount if before else part.amount
-            funds.allocated[part.item_id] = Allocation(amount=amount, allocated_on=event.allocated_on)
+            funds.allocate(part.item_id, part.amount, event.allocated_on)
             item = self.items.pop(part.item_id)
             item.open = part.open_after
             self._keep_item(item)
@@ -454,8 +458,7 @@ class Ledger(AccountState):
                 dispute_id=was.dispute_id if was else None,
                 steps=was.steps if was else [],
             )
-            if part.item.id in funds.allocated:
-                funds.allocated[part.item.id].amount -= part.amount
+            funds.release(part.item.id, part.amount, event.released_on)
         funds.unapplied = event.unapplied_after
         self.funds[funds.id] = funds
 

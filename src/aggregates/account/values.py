@@ -97,10 +97,8 @@ class Receipt(_Value):
     promises: tuple[PromiseShare, ...] = ()
 
 
-class Allocation(BaseModel):
-    """What one payment or credit put against one item, and the latest day it did."""
-
-    model_config = ConfigDict(extra="forbid")
+class Allocation(_Value):
+    """What one payment or credit put against one item on one day."""
 
     amount: Money
     allocated_on: date
@@ -113,12 +111,27 @@ class Funds(BaseModel):
 
     receipt: Receipt
     unapplied: Money
-    allocated: dict[UUID, Allocation] = Field(default_factory=dict)
+    allocated: dict[UUID, tuple[Allocation, ...]] = Field(default_factory=dict)
+    """What it put against each item, oldest day first."""
     reversed: bool = False
 
     @property
     def id(self) -> UUID:
         return self.receipt.id
+
+    def allocate(self, item_id: UUID, amount: Money, allocated_on: date) -> None:
+        parts = (*self.allocated.get(item_id, ()), Allocation(amount=amount, allocated_on=allocated_on))
+        self.allocated[item_id] = tuple(sorted(parts, key=lambda part: part.allocated_on))
+
+    def release(self, item_id: UUID, amount: Money, released_on: date) -> None:
+        """Takes back what was put against the item by that day, the newest first."""
+        kept = []
+        for part in reversed(self.allocated.get(item_id, ())):
+            taken = min(amount, part.amount) if part.allocated_on <= released_on else amount - amount
+            amount -= taken
+            if taken < part.amount:
+                kept.append(part.model_copy(update={"amount": part.amount - taken}))
+        self.allocated[item_id] = tuple(reversed(kept))
 
 
 class AllocatedPart(_Value):
