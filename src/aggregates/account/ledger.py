@@ -60,8 +60,8 @@ def allocation_order(item: OpenItem) -> tuple[bool, date, date, str]:
 
 
 def _funds_order(funds: Funds) -> tuple[bool, date, str]:
-    """Money that waits for an invoice comes first, then the oldest."""
-    return funds.receipt.waits_for is None, funds.receipt.received_on, str(funds.id)
+    """Money that was meant for an invoice comes first, then the oldest."""
+    return funds.receipt.invoice_number is None, funds.receipt.received_on, str(funds.id)
 
 
 class Ledger(AccountState):
@@ -148,6 +148,7 @@ class Ledger(AccountState):
             number=command.number,
             amount=command.amount,
             received_on=command.received_on,
+            invoice_number=command.invoice_number,
             waits_for=self._still_unknown(command.invoice_number),
             promises=self._promise_shares(command.amount, command.received_on),
         )
@@ -155,7 +156,7 @@ class Ledger(AccountState):
             PaymentReceived(receipt=receipt, method=command.method, invoice_number=command.invoice_number),
             effective_on=command.received_on,
         )
-        self._allocate(self.funds[receipt.id], first=command.invoice_number)
+        self._allocate(self.funds[receipt.id])
 
     @decides(NoteCredit)
     def note_credit(self, command: NoteCredit, context: Context) -> None:
@@ -176,10 +177,11 @@ class Ledger(AccountState):
             number=command.number,
             amount=command.amount,
             received_on=command.issued_on,
+            invoice_number=command.invoice_number,
             waits_for=self._still_unknown(command.invoice_number),
         )
         self.emit(CreditNoted(receipt=receipt, invoice_number=command.invoice_number), effective_on=command.issued_on)
-        self._allocate(self.funds[receipt.id], first=command.invoice_number)
+        self._allocate(self.funds[receipt.id])
 
     def _still_unknown(self, invoice_number: str | None) -> str | None:
         """The invoice number where no such invoice was ever billed, so that the money waits for it."""
@@ -207,19 +209,18 @@ class Ledger(AccountState):
     def _allocate_everything(self) -> None:
         if not self.items or not any(funds.unapplied for funds in self.funds.values()):
             return
-        waiting_first = sorted(self.funds.values(), key=_funds_order)
-        for funds in waiting_first:
+        meant_first = sorted(self.funds.values(), key=_funds_order)
+        for funds in meant_first:
             if funds.unapplied:
-                self._allocate(funds, first=funds.receipt.waits_for)
+                self._allocate(funds)
 
-    def _allocate(self, funds: Funds, *, first: str | None) -> None:
+    def _allocate(self, funds: Funds) -> None:
         """As instructed, else oldest due first; never to a disputed item unless the customer named it."""
-        named = self.items.get(document_id(self.id, "invoice", first)) if first else None
-        others = sorted((i for i in self.items.values() if not i.dispute_id and i is not named), key=allocation_order)
-        awaited = funds.receipt.waits_for
-        kept_for = document_id(self.id, "invoice", awaited) if awaited else None
-        if kept_for and named is None and kept_for not in funds.allocated:
+        if funds.waits:
             return
+        number = funds.receipt.invoice_number
+        named = self.items.get(document_id(self.id, "invoice", number)) if number else None
+        others = sorted((i for i in self.items.values() if not i.dispute_id and i is not named), key=allocation_order)
         left = funds.unapplied
         parts: list[tuple[date, AllocatedPart]] = []
         for item in ([named] if named else []) + others:
@@ -409,6 +410,8 @@ class Ledger(AccountState):
             item=item, open=item.amount, open_since=item.issued_on, known_on=event.known_on,
             bucket=CURRENT, next_on=item.due_on + ONE_DAY, dispute_id=None, steps=[],
         )  # fmt: skip
+        for funds in self.funds.values():
+            funds.waits = funds.waits and funds.receipt.waits_for != item.number
 
     @applies(InvoiceCorrected)
     def _corrected(self, event: InvoiceCorrected) -> None:
@@ -428,7 +431,7 @@ class Ledger(AccountState):
     def _received(self, event: CreditNoted | PaymentReceived) -> None:
         receipt = event.receipt
         self.spent.pop(receipt.id, None)
-        self.funds[receipt.id] = Funds(receipt=receipt, unapplied=receipt.amount)
+        self.funds[receipt.id] = Funds(receipt=receipt, unapplied=receipt.amount, waits=receipt.waits_for is not None)
         for share in receipt.promises:
             self.promises[share.promise_id].remaining -= share.amount
 

@@ -92,8 +92,10 @@ class Receipt(_Value):
     number: Number
     amount: Money
     received_on: date
+    invoice_number: Number | None = None
+    """The invoice that the payer named."""
     waits_for: Number | None = None
-    """The invoice it is for, where that was not known when it came in."""
+    """The same where no such invoice was known when the money came in."""
     promises: tuple[PromiseShare, ...] = ()
 
 
@@ -111,6 +113,8 @@ class Funds(BaseModel):
 
     receipt: Receipt
     unapplied: Money
+    waits: bool = False
+    """Kept for an invoice that is not known yet."""
     allocated: dict[UUID, tuple[Allocation, ...]] = Field(default_factory=dict)
     """What it put against each item, oldest day first."""
     reversed: bool = False
