@@ -21,9 +21,11 @@ _LONGEST_TEXT = 500
 
 
 class Handler(Protocol):
-    """What is done with a batch."""
+    """What is done with a batch, and what forgets everything that was learned from a batch that failed."""
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None: ...
+
+    def forget(self) -> None: ...
 
 
 class ReaderBroken(Exception):
@@ -84,6 +86,7 @@ class Sieve:
             with self._connection.transaction():
                 self._handler.handle(healthy, self._connection)
         except Exception as error:
+            self._handler.forget()
             if not is_poison(error):
                 raise
             if len(healthy) == 1:

@@ -213,7 +213,7 @@ class Runner:
         except ReaderRetired:
             raise
         except Exception as error:
-            self._forget()
+            self.forget()
             if not is_poison(error):
                 raise
             self._sift(batch, connection)
@@ -227,19 +227,19 @@ class Runner:
         try:
             with connection.transaction():
                 self._begin(connection)
-                sieve = Sieve(self.name, self._reader, connection, self._parked)
+                sieve = Sieve(self.name, self, connection, self._parked)
                 sieve.handle(batch)
                 self._save(connection, batch)
                 self._parked = sieve.parked
         finally:
-            self._forget()
+            self.forget()
 
     def _begin(self, connection: Connection[Any]) -> None:
         """The row lock keeps retries and the switch of generations out until this batch is committed."""
         stored = _position(connection, self.name, lock=True)
         parked = poison.parked_sequences(connection, self.name)
         if stored != self._position or parked != self._parked:
-            self._forget()
+            self.forget()
             self._parked = parked
         if stored != self._position:
             raise CheckpointMoved(f"{self.name} was at {self._position} and is at {stored}")
@@ -263,8 +263,11 @@ class Runner:
             prepare=True,
         )
 
-    def _forget(self) -> None:
-        """What the reader remembers may not be what is stored."""
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        self._reader.handle(batch, connection)
+
+    def forget(self) -> None:
+        """Lets the reader drop what it remembers, if it does: that may not be what is stored."""
         forget = getattr(self._reader, "forget", None)
         if forget is not None:
             forget()
@@ -297,7 +300,7 @@ class Runner:
         except BaseException:
             connection.close()
             raise
-        self._forget()
+        self.forget()
         self._connection = connection
         return True
 
@@ -306,6 +309,8 @@ class Runner:
         connection.execute("SET timezone TO 'UTC'")
         # A crash may take the last transactions back, checkpoint and rows together: they are read again.
         connection.execute("SET synchronous_commit TO off")
+        # A plan made while a table was empty must not read all of it once it is large.
+        connection.execute("SET enable_seqscan TO off")
         if self._search_path is not None:
             connection.execute("SELECT set_config('search_path', %s, false)", [self._search_path])
         return connection
@@ -337,12 +342,12 @@ class Runner:
                     break
                 poison.settle(connection, self.name, letter.position, "handled")
                 handled += 1
-        self._forget()
+        self.forget()
         return Retried(handled, len(letters) - handled)
 
     def _handle_again(self, letter: DeadLetter, connection: Connection[Any]) -> Exception | None:
         events = self._source.read(letter.position - 1, 1)
-        self._forget()
+        self.forget()
         try:
             with connection.transaction():
                 self._reader.handle(events, connection)

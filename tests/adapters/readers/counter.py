@@ -10,13 +10,13 @@ from aggregates.event import Event, Recorded
 from projections.base import Projection
 
 
-class Counted(Event, name="counted.up"):
+class Counted(Event, name="test.counted-up"):
     """Something was counted."""
 
     by: int = 1
 
 
-class Odd(Event, name="counted.odd"):
+class Odd(Event, name="test.odd"):
     """An event that a reader may choke on."""
 
 

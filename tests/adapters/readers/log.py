@@ -47,8 +47,8 @@ class Log:
     def recorded(
         self, aggregate_id: UUID, event: Event, account_id: UUID | None = None, effective_on: date = DAY_ONE
     ) -> Recorded:
-        """The next event of an aggregate. Those named account.* are about the aggregate's own account."""
-        if account_id is None and event.event_name.split(".")[0] in {"account", "counted"}:
+        """The next event of an aggregate, which is an account where the event's name says so."""
+        if account_id is None and event.event_name.split(".")[0] in {"account", "test"}:
             account_id = aggregate_id
         version = self._versions[aggregate_id] = self._versions.get(aggregate_id, 0) + 1
         self._count += 1

@@ -234,7 +234,7 @@ def test_a_discard_is_told_to_the_log_before_the_account_goes_on(make: Make, dat
     projections.catch_up()
     told: list[DeadLetter] = []
     assert projections.discard("counter", 1, on_discard=told.append) == Retried(handled=1, left=0)
-    assert [(each.event_name, each.sequence_id) for each in told] == [("counted.odd", BOB)]
+    assert [(each.event_name, each.sequence_id) for each in told] == [("test.odd", BOB)]
     assert totals(database) == {BOB: 1}
     assert [each.position for each in projections.dead_letters(state="discarded")] == [1]
 
@@ -262,7 +262,7 @@ def test_only_the_first_parked_event_of_an_account_can_be_discarded(make: Make, 
 
 
 def test_events_without_an_account_are_parked_by_their_aggregate(make: Make, database: Database, log: Log):
-    class Shop(Odd, name="shop.odd"):
+    class Shop(Odd, name="test-shop.odd"):
         """Not about any account."""
 
     projections = make()

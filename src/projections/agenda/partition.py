@@ -1,0 +1,29 @@
+"""Which partition works an account: the one that Kafka's default partitioner gives its key to."""
+
+from uuid import UUID
+
+_MASK = 0xFFFFFFFF
+_SEED = 0x9747B28C
+_MULTIPLIER = 0x5BD1E995
+
+
+def partition_of(key: UUID, partitions: int) -> int:
+    """0 to partitions - 1; always 0 where there is only one, as in the embedded form."""
+    if partitions == 1:
+        return 0
+    return (murmur2(str(key).encode("ascii")) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """MurmurHash2 as Kafka's Java client computes it, unsigned."""
+    length = len(data)
+    h = _SEED ^ length
+    whole = length - length % 4
+    for start in range(0, whole, 4):
+        k = int.from_bytes(data[start : start + 4], "little") * _MULTIPLIER & _MASK
+        k = (k ^ k >> 24) * _MULTIPLIER & _MASK
+        h = h * _MULTIPLIER & _MASK ^ k
+    if whole < length:
+        h = (h ^ int.from_bytes(data[whole:], "little")) * _MULTIPLIER & _MASK
+    h = (h ^ h >> 13) * _MULTIPLIER & _MASK
+    return h ^ h >> 15

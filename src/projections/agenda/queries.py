@@ -1,0 +1,165 @@
+"""Asking the agenda: what is due, what is next, and what time it is for those who look."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from psycopg import Connection
+
+KINDS = ("fact", "aging", "hold", "promise", "pause-end", "follow-up", "review", "step")
+"""In the order in which they are worked: what can change a judgement comes before what acts on one."""
+
+Key = tuple[int, datetime, UUID]
+"""Rank of the kind, due from, ref: where a page ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgendaItem:
+    """A row of the agenda whose time has come. `position` is the log position that put it there."""
+
+    owner_id: UUID
+    """The account, or the campaign or office whose pause ends."""
+    kind: str
+    ref: str
+    command_name: str
+    payload: dict[str, Any]
+    position: int
+    key: Key
+
+
+_DUE = """
+    SELECT found.owner_id, wanted.kind, found.ref, found.command_name, found.payload, found.last_position,
+           wanted.rank, found.due_from
+    FROM unnest(%(kinds)s::text[]) WITH ORDINALITY AS wanted (kind, rank)
+    CROSS JOIN LATERAL (
+        SELECT agenda.*
+        FROM read_model.agenda LEFT JOIN read_model.offices USING (office_id)
+        WHERE agenda.kind = wanted.kind
+          AND agenda.due_from <= greatest(%(now)s::timestamptz AT TIME ZONE 'UTC', %(latest)s::date::timestamp)
+          AND (agenda.due_at <= %(now)s
+               OR agenda.due_on <= least(%(latest)s, (%(now)s AT TIME ZONE coalesce(time_zone, 'UTC'))::date))
+          AND (%(partition)s::smallint IS NULL OR partition = %(partition)s)
+          AND (wanted.rank > %(rank)s OR (agenda.due_from, agenda.ref) > (%(from)s::timestamp, %(ref)s::uuid))
+        ORDER BY agenda.due_from, agenda.ref
+        LIMIT %(limit)s
+    ) AS found
+    WHERE wanted.rank >= %(rank)s
+    ORDER BY wanted.rank, found.due_from, found.ref
+    LIMIT %(limit)s
+"""
+
+_BEFORE_ALL: Key = (0, datetime.min, UUID(int=0))  # noqa: DTZ901 - a bound for a column without a zone
+
+
+def due_page(
+    connection: Connection[Any],
+    *,
+    now: datetime,
+    latest_local_date: date,
+    after: Key | None = None,
+    limit: int = 1_000,
+    partition: int | None = None,
+    kinds: Sequence[str] = KINDS,
+) -> list[AgendaItem]:
+    """What is due at `now`, by kind and then by time; a page from behind the key of the last item seen.
+
+    A row with a day is due once that day has begun in its office's zone, and not later than `latest_local_date`.
+    """
+    rank, due_from, ref = after or _BEFORE_ALL
+    found = connection.execute(
+        _DUE,
+        {
+            "kinds": list(kinds),
+            "now": now,
+            "latest": latest_local_date,
+            "partition": partition,
+            "rank": rank,
+            "from": due_from,
+            "ref": ref,
+            "limit": limit,
+        },
+    )
+    return [
+        AgendaItem(owner_id, kind, str(ref), command_name, payload, position, (rank, due_from, ref))
+        for owner_id, kind, ref, command_name, payload, position, rank, due_from in found
+    ]
+
+
+def due(
+    connection: Connection[Any],
+    *,
+    now: datetime,
+    latest_local_date: date,
+    page: int = 1_000,
+    partition: int | None = None,
+    kinds: Sequence[str] = KINDS,
+) -> Iterator[list[AgendaItem]]:
+    """Everything due at `now`, page by page; what is planned anew meanwhile may or may not be among it."""
+    after: Key | None = None
+    while items := due_page(
+        connection,
+        now=now,
+        latest_local_date=latest_local_date,
+        after=after,
+        limit=page,
+        partition=partition,
+        kinds=kinds,
+    ):
+        yield items
+        after = items[-1].key
+
+
+_NEXT = """
+    WITH planned AS NOT MATERIALIZED (
+        SELECT agenda.kind, agenda.due_from,
+               coalesce(agenda.due_at, agenda.due_on::timestamp AT TIME ZONE coalesce(time_zone, 'UTC')) AS due_at
+        FROM read_model.agenda LEFT JOIN read_model.offices USING (office_id)
+    )
+    SELECT min(nearest.due_at)
+    FROM unnest(%(kinds)s::text[]) AS wanted (kind)
+    CROSS JOIN LATERAL (
+        SELECT due_from FROM planned
+        WHERE planned.kind = wanted.kind AND due_from > %(from)s::timestamp - interval '15 hours' AND due_at > %(after)s
+        ORDER BY due_from LIMIT 1
+    ) AS first
+    CROSS JOIN LATERAL (
+        SELECT min(due_at) AS due_at FROM planned
+        WHERE planned.kind = wanted.kind AND due_at > %(after)s
+          AND due_from BETWEEN first.due_from AND first.due_from + interval '27 hours'
+    ) AS nearest
+"""
+
+
+def next_due_at(
+    connection: Connection[Any], *, after: datetime | None = None, kinds: Sequence[str] = KINDS
+) -> datetime | None:
+    """The earliest moment later than `after` (None: of all) at which something is due; a day counts from its beginning.
+
+    Zones differ by at most 26 hours, so what is due first is found near what comes first in the order of days.
+    """
+    given = {
+        "kinds": list(kinds),
+        "after": after if after is not None else "-infinity",
+        "from": after.astimezone(_UTC).replace(tzinfo=None) if after is not None else "-infinity",
+    }
+    row = connection.execute(_NEXT, given).fetchone()
+    return row[0] if row else None
+
+
+_UTC = ZoneInfo("UTC")
+
+
+def latest_zones(connection: Connection[Any]) -> list[ZoneInfo]:
+    """The time zones of all offices: the latest local date is in one of them."""
+    rows = connection.execute("SELECT DISTINCT time_zone FROM read_model.offices ORDER BY time_zone")
+    return [ZoneInfo(row[0]) for row in rows]
+
+
+def set_clock(connection: Connection[Any], now: datetime) -> None:
+    """Says what time it is for those who look at dashboards; ticks do."""
+    connection.execute(
+        "INSERT INTO read_model.clock (now) VALUES (%s) ON CONFLICT (only_one) DO UPDATE SET now = excluded.now", [now]
+    )

@@ -1,0 +1,371 @@
+"""From events to the collections report."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+import orjson
+from psycopg import Connection
+
+from aggregates.account.events import (
+    AccountOpened,
+    ActivityRecorded,
+    Aged,
+    AllocationReleased,
+    CreditNoted,
+    CreditWithdrawn,
+    CustomerRenamed,
+    DisputeOpened,
+    DisputeResolved,
+    Excluded,
+    ExclusionLifted,
+    FlagCleared,
+    FlagSet,
+    FundsAllocated,
+    HoldPlaced,
+    HoldReleased,
+    InvoiceBilled,
+    InvoiceCorrected,
+    MessageQueued,
+    MessageSent,
+    PaymentReceived,
+    PaymentReversed,
+    PromiseClosed,
+    PromiseRegistered,
+    ReviewScheduled,
+    StageChanged,
+    StepScheduled,
+    StepUnscheduled,
+)
+from aggregates.account.values import ActivityKind
+from aggregates.campaign import (
+    CampaignLaunched,
+    CampaignPaused,
+    CampaignResumed,
+    CampaignRetired,
+    CampaignRevised,
+    CampaignStatus,
+)
+from aggregates.event import Event, Recorded
+from projections.batch import EventProjection, as_json, on
+from projections.collections_report.state import (
+    ACCOUNT_COLUMNS,
+    CAMPAIGN_COLUMNS,
+    ITEM_COLUMNS,
+    Account,
+    AccountRow,
+    Campaign,
+    OpenItem,
+)
+
+_CONTACTS = (ActivityKind.CALL, ActivityKind.SMS, ActivityKind.EMAIL, ActivityKind.LETTER)
+_CACHED_ACCOUNTS = 10_000
+
+
+def _upsert(table: str, key: str, columns: Sequence[str]) -> str:
+    """One statement for any number of rows as JSON; a row that is not newer than what is there changes nothing."""
+    names = ", ".join(columns)
+    excluded = ", ".join(f"excluded.{name}" for name in columns)
+    return f"""
+        INSERT INTO {table} ({names})
+        SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)
+        ON CONFLICT ({key}) DO UPDATE SET ({names}) = ROW ({excluded})
+        WHERE {table}.last_position < excluded.last_position
+    """  # noqa: S608
+
+
+_PUT_ACCOUNTS = _upsert("collections_report", "account_id", ACCOUNT_COLUMNS)
+_PUT_ITEMS = _upsert("open_items", "item_id", ITEM_COLUMNS)
+_PUT_CAMPAIGNS = _upsert("campaigns", "campaign_id", CAMPAIGN_COLUMNS)
+
+_GET_ACCOUNTS = f"""
+    SELECT row_to_json(account)::text,
+           (SELECT json_agg(item)::text FROM open_items AS item WHERE item.account_id = account.account_id)
+    FROM (SELECT {", ".join(ACCOUNT_COLUMNS)} FROM collections_report WHERE account_id = ANY (%s)) AS account
+"""  # noqa: S608
+
+
+_Methods = dict[type[Event], Callable[[Any, Event, Any], None]]
+
+
+class UnknownSubject(LookupError):
+    """An event about an account or campaign whose beginning this projection has not seen."""
+
+
+class CollectionsReportProjection(EventProjection):
+    """One row per account, and one per open item.
+
+    A batch loads the accounts that it touches in one query, changes them event by event, and writes them in one
+    statement per table. An event at or below the account's last position was seen before and is passed over.
+    """
+
+    folder: ClassVar[Path] = Path(__file__).parent
+    name: ClassVar[str] = "collections_report"
+    version: ClassVar[int] = 1
+    public: ClassVar[tuple[str, ...]] = ("collections_report", "open_items", "campaigns")
+
+    def __init__(self) -> None:
+        self._accounts: OrderedDict[UUID, Account] = OrderedDict()
+        self._campaigns: dict[UUID, Campaign] = {}
+        self._knows_campaigns = False
+
+    def forget(self) -> None:
+        self._accounts.clear()
+        self._campaigns.clear()
+        self._knows_campaigns = False
+
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        methods = cast(_Methods, self._methods)
+        mine = [recorded for recorded in batch if type(recorded.event) in methods]
+        self._load({recorded.account_id for recorded in mine if recorded.account_id is not None}, connection)
+        touched: dict[UUID, Account | Campaign] = {}
+        for recorded in mine:
+            subject = self._subject_of(recorded)
+            if subject.begin(recorded):
+                methods[type(recorded.event)](self, recorded.event, subject)
+                touched[recorded.aggregate_id] = subject
+        self._write(touched.values(), connection)
+        self._make_room()
+
+    # --- accounts in and out ---
+
+    def _subject_of(self, recorded: Recorded) -> Account | Campaign:
+        """The account, or the campaign, that an event changes."""
+        known = (self._accounts if recorded.account_id is not None else self._campaigns).get(recorded.aggregate_id)
+        if known is not None:
+            return known
+        if isinstance(recorded.event, AccountOpened):
+            account = self._accounts[recorded.aggregate_id] = Account(_opened(recorded, recorded.event))
+            return account
+        if isinstance(recorded.event, CampaignLaunched):
+            campaign = self._campaigns[recorded.aggregate_id] = _launched(recorded, recorded.event)
+            return campaign
+        raise UnknownSubject(f"{recorded.name} at position {recorded.position}: nothing was heard of it before")
+
+    def _load(self, account_ids: set[UUID], connection: Connection[Any]) -> None:
+        """Brings in what is not at hand. Those at hand move to the end, away from being dropped."""
+        missing = []
+        for account_id in account_ids:
+            if account_id in self._accounts:
+                self._accounts.move_to_end(account_id)
+            else:
+                missing.append(account_id)
+        if missing:
+            for row, items in connection.execute(_GET_ACCOUNTS, [missing], prepare=True):
+                account = Account(AccountRow(**orjson.loads(row)))
+                if items is not None:
+                    account.items = {item["item_id"]: OpenItem(**item) for item in orjson.loads(items)}
+                self._accounts[UUID(account.row.account_id)] = account
+        if not self._knows_campaigns:
+            for (row,) in connection.execute("SELECT row_to_json(c)::text FROM campaigns AS c", prepare=True):
+                campaign = Campaign(**orjson.loads(row))
+                self._campaigns[UUID(campaign.campaign_id)] = campaign
+            self._knows_campaigns = True
+
+    def _make_room(self) -> None:
+        while len(self._accounts) > _CACHED_ACCOUNTS:
+            self._accounts.popitem(last=False)
+
+    def _write(self, touched: Iterable[Account | Campaign], connection: Connection[Any]) -> None:
+        rows: list[AccountRow] = []
+        items: list[OpenItem] = []
+        settled: list[UUID] = []
+        campaigns: list[Campaign] = []
+        for subject in touched:
+            if isinstance(subject, Campaign):
+                campaigns.append(subject)
+                continue
+            subject.settle()
+            rows.append(subject.row)
+            for item_id in subject.changed_items:
+                item = subject.items.get(item_id)
+                if item is None:
+                    settled.append(UUID(item_id))
+                else:
+                    items.append(item)
+            subject.changed_items.clear()
+        for statement, changed in ((_PUT_ACCOUNTS, rows), (_PUT_ITEMS, items), (_PUT_CAMPAIGNS, campaigns)):
+            if changed:
+                connection.execute(statement, [as_json(cast(Any, changed))], prepare=True)
+        if settled:
+            connection.execute("DELETE FROM open_items WHERE item_id = ANY (%s)", [settled], prepare=True)
+
+    # --- the customer ---
+
+    @on(AccountOpened)
+    def _account_opened(self, event: AccountOpened, account: Account) -> None:
+        account.row.number = event.number
+
+    @on(CustomerRenamed)
+    def _renamed(self, event: CustomerRenamed, account: Account) -> None:
+        row = account.row
+        row.customer_name, row.customer_kind = event.customer_name, event.customer_kind.value
+        row.segment, row.country = event.segment, event.country
+
+    # --- receivables ---
+
+    @on(InvoiceBilled)
+    def _billed(self, event: InvoiceBilled, account: Account) -> None:
+        account.open_item(event.item, event.item.amount.minor)
+
+    @on(InvoiceCorrected)
+    def _corrected(self, event: InvoiceCorrected, account: Account) -> None:
+        if event.open_after:
+            account.open_item(event.item, event.open_after.minor)
+        else:
+            account.settle_item(str(event.item.id))
+
+    @on(FundsAllocated)
+    def _allocated(self, event: FundsAllocated, account: Account) -> None:
+        for part in event.parts:
+            account.row.unapplied -= part.amount.minor
+            if part.open_after:
+                account.change_item(str(part.item_id)).open = part.open_after.minor
+            else:
+                account.settle_item(str(part.item_id))
+
+    @on(AllocationReleased)
+    def _released(self, event: AllocationReleased, account: Account) -> None:
+        for part in event.parts:
+            account.row.unapplied += part.amount.minor
+            account.open_item(part.item, part.open_after.minor)
+
+    @on(CreditNoted)
+    def _credited(self, event: CreditNoted, account: Account) -> None:
+        account.row.unapplied += event.receipt.amount.minor
+
+    @on(PaymentReceived)
+    def _paid(self, event: PaymentReceived, account: Account) -> None:
+        receipt = event.receipt
+        account.row.unapplied += receipt.amount.minor
+        account.row.paid(str(receipt.id), receipt.received_on.isoformat(), receipt.amount.minor)
+
+    @on(PaymentReversed)
+    def _reversed(self, event: PaymentReversed, account: Account) -> None:
+        """All its allocations were released before, so all of it is unapplied now."""
+        account.row.unapplied -= event.receipt.amount.minor
+        account.row.payment_gone(str(event.receipt.id))
+
+    @on(CreditWithdrawn)
+    def _withdrawn(self, event: CreditWithdrawn, account: Account) -> None:
+        account.row.unapplied -= event.receipt.amount.minor
+
+    @on(Aged)
+    def _aged(self, event: Aged, account: Account) -> None:
+        for move in event.moves:
+            account.change_item(str(move.item_id)).bucket = move.bucket
+
+    # --- auto-collection ---
+
+    @on(StageChanged)
+    def _stage_changed(self, event: StageChanged, account: Account) -> None:
+        row = account.row
+        row.stage, row.why_code, row.why_detail = event.stage, event.why.code, event.why.detail
+        row.campaign_id, row.plan_version = event.campaign_id, event.plan_version
+        campaign = self._campaigns.get(event.campaign_id) if event.campaign_id else None
+        row.campaign_title = campaign.title if campaign else None
+
+    @on(StepScheduled)
+    def _step_scheduled(self, event: StepScheduled, account: Account) -> None:
+        account.row.plan(event.step.title, event.step.step_id, event.step.due_at)
+
+    @on(StepUnscheduled, MessageQueued)
+    def _step_gone(self, _: StepUnscheduled | MessageQueued, account: Account) -> None:
+        account.row.plan(None, None, None)
+
+    @on(ReviewScheduled)
+    def _review_scheduled(self, event: ReviewScheduled, account: Account) -> None:
+        account.row.review_at = event.review_at
+        if account.row.next_step is None:
+            account.row.plan(None, None, None)
+
+    @on(MessageSent)
+    def _message_sent(self, event: MessageSent, account: Account) -> None:
+        account.row.contacted(event.sent_on.isoformat())
+
+    @on(Excluded, ExclusionLifted)
+    def _excluded(self, event: Excluded | ExclusionLifted, account: Account) -> None:
+        account.row.excluded = isinstance(event, Excluded)
+
+    # --- casework ---
+
+    @on(FlagSet, FlagCleared)
+    def _flagged(self, event: FlagSet | FlagCleared, account: Account) -> None:
+        account.row.flag(event.flag, on=isinstance(event, FlagSet))
+
+    @on(ActivityRecorded)
+    def _activity(self, event: ActivityRecorded, account: Account) -> None:
+        if event.kind in _CONTACTS:
+            account.row.contacted(account.effective_on.isoformat())
+
+    @on(DisputeOpened, DisputeResolved)
+    def _disputed(self, event: DisputeOpened | DisputeResolved, account: Account) -> None:
+        dispute_id = str(event.dispute_id) if isinstance(event, DisputeOpened) else None
+        for item_id in map(str, event.item_ids):
+            if item_id in account.items:
+                account.change_item(item_id).dispute_id = dispute_id
+
+    @on(HoldPlaced, HoldReleased)
+    def _held(self, event: HoldPlaced | HoldReleased, account: Account) -> None:
+        account.row.hold(str(event.hold_id), on=isinstance(event, HoldPlaced))
+
+    @on(PromiseRegistered)
+    def _promised(self, event: PromiseRegistered, account: Account) -> None:
+        account.row.promise(str(event.promise_id), on=True)
+
+    @on(PromiseClosed)
+    def _promise_closed(self, event: PromiseClosed, account: Account) -> None:
+        account.row.promise(str(event.promise_id), on=False)
+        account.row.broken_promises = event.broken_promises
+
+    # --- campaigns ---
+
+    @on(CampaignLaunched)
+    def _campaign_launched(self, event: CampaignLaunched, campaign: Campaign) -> None:
+        campaign.title = event.title
+
+    @on(CampaignRevised)
+    def _campaign_revised(self, event: CampaignRevised, campaign: Campaign) -> None:
+        campaign.plan_version = event.plan_version
+
+    @on(CampaignPaused)
+    def _campaign_paused(self, event: CampaignPaused, campaign: Campaign) -> None:
+        campaign.paused_from, campaign.paused_until = event.paused_from, event.paused_until
+
+    @on(CampaignResumed)
+    def _campaign_resumed(self, _: CampaignResumed, campaign: Campaign) -> None:
+        campaign.paused_from = campaign.paused_until = None
+
+    @on(CampaignRetired)
+    def _campaign_retired(self, _: CampaignRetired, campaign: Campaign) -> None:
+        campaign.status = CampaignStatus.RETIRED.value
+
+
+def _opened(recorded: Recorded, event: AccountOpened) -> AccountRow:
+    return AccountRow(
+        account_id=str(recorded.account_id),
+        office_id=str(event.office_id),
+        number=event.number,
+        customer_name=event.customer_name,
+        currency=event.currency,
+        customer_kind=event.customer_kind.value,
+        last_position=0,
+        updated_at=recorded.recorded_at,
+        segment=event.segment,
+        country=event.country,
+    )
+
+
+def _launched(recorded: Recorded, event: CampaignLaunched) -> Campaign:
+    return Campaign(
+        campaign_id=str(recorded.aggregate_id),
+        office_id=str(event.office_id),
+        title=event.title,
+        plan_version=1,
+        status=CampaignStatus.RUNNING.value,
+        paused_from=None,
+        paused_until=None,
+        last_position=0,
+    )

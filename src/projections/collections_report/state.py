@@ -1,0 +1,227 @@
+"""Rows of the report as they are while a batch is worked on. Field by field they are the tables' columns."""
+
+from dataclasses import dataclass, field, fields
+from datetime import date
+from typing import Any, cast
+from uuid import UUID
+
+from aggregates.account.values import Item
+from aggregates.aging import CURRENT
+from aggregates.auto_collection import Stage
+from aggregates.event import Recorded
+
+REVIEW = "Review"
+_KEPT_PAYMENTS = 5
+
+
+@dataclass(slots=True)
+class OpenItem:
+    """A row of `open_items`. Days are ISO text: they come from JSON, go into JSON, and sort as days do."""
+
+    item_id: str
+    account_id: str
+    number: str
+    kind: str
+    issued_on: str
+    due_on: str
+    amount: int
+    open: int
+    bucket: str
+    dispute_id: str | None
+    service_type: str | None
+    subscription: str | None
+    last_position: int
+
+    @classmethod
+    def of(cls, item: Item, account_id: str, *, open_minor: int, position: int) -> "OpenItem":
+        return cls(
+            str(item.id),
+            account_id,
+            item.number,
+            item.kind.value,
+            item.issued_on.isoformat(),
+            item.due_on.isoformat(),
+            item.amount.minor,
+            open_minor,
+            CURRENT,
+            None,
+            item.service_type,
+            item.subscription,
+            position,
+        )
+
+
+@dataclass(slots=True)
+class AccountRow:
+    """A row of `collections_report`. What is derived from the items is filled in by `settle`, once a batch."""
+
+    account_id: str
+    office_id: str
+    number: str
+    customer_name: str
+    currency: str
+    customer_kind: str
+    last_position: int
+    updated_at: Any
+    segment: str | None = None
+    country: str | None = None
+    balance: int = 0
+    outstanding: int = 0
+    unapplied: int = 0
+    past_due: int = 0
+    buckets: dict[str, int] = field(default_factory=dict)
+    bucket: str = CURRENT
+    oldest_due_on: str | None = None
+    open_items: int = 0
+    disputed: int = 0
+    stage: Stage | None = None
+    why_code: str | None = None
+    why_detail: str | None = None
+    campaign_id: UUID | str | None = None
+    campaign_title: str | None = None
+    plan_version: int | None = None
+    flags: list[str] = field(default_factory=list)
+    next_action: str | None = None
+    next_action_at: Any = None
+    next_step: str | None = None
+    review_at: Any = None
+    last_payment_on: str | None = None
+    last_payment_minor: int | None = None
+    last_contact_on: str | None = None
+    broken_promises: int = 0
+    open_promises: int = 0
+    excluded: bool = False
+    held: bool = False
+    collections_stage: str = "not set"
+    memory: dict[str, Any] = field(default_factory=lambda: {"holds": [], "promises": [], "payments": []})
+
+    # --- small facts that need remembering ---
+
+    def plan(self, title: str | None, step_id: str | None, at: Any) -> None:
+        """The next step, or none: then a planned review is what comes next."""
+        self.next_step = step_id
+        if step_id is not None:
+            self.next_action, self.next_action_at = title, at
+        else:
+            self.next_action, self.next_action_at = (REVIEW if self.review_at else None), self.review_at
+
+    def contacted(self, day: str) -> None:
+        if self.last_contact_on is None or day > self.last_contact_on:
+            self.last_contact_on = day
+
+    def paid(self, payment_id: str, day: str, minor: int) -> None:
+        kept = [*self.memory["payments"], [payment_id, day, minor]]
+        self._keep_payments(sorted(kept, key=lambda payment: payment[1])[-_KEPT_PAYMENTS:])
+
+    def payment_gone(self, payment_id: str) -> None:
+        self._keep_payments([payment for payment in self.memory["payments"] if payment[0] != payment_id])
+
+    def _keep_payments(self, kept: list[list[Any]]) -> None:
+        self.memory["payments"] = kept
+        _, self.last_payment_on, self.last_payment_minor = kept[-1] if kept else (None, None, None)
+
+    def hold(self, hold_id: str, *, on: bool) -> None:
+        self.held = bool(self._change("holds", hold_id, on=on))
+
+    def promise(self, promise_id: str, *, on: bool) -> None:
+        self.open_promises = len(self._change("promises", promise_id, on=on))
+
+    def flag(self, name: str, *, on: bool) -> None:
+        others = [flag for flag in self.flags if flag != name]
+        self.flags = sorted([*others, name]) if on else others
+
+    def _change(self, what: str, entry: str, *, on: bool) -> list[str]:
+        others = [each for each in self.memory[what] if each != entry]
+        self.memory[what] = [*others, entry] if on else others
+        return list(self.memory[what])
+
+
+@dataclass(slots=True)
+class Campaign:
+    """A row of `campaigns`."""
+
+    campaign_id: str
+    office_id: str
+    title: str
+    plan_version: int
+    status: str
+    paused_from: Any
+    paused_until: Any
+    last_position: int
+
+    def begin(self, recorded: Recorded) -> bool:
+        """Whether the event is news to this campaign; then its method says what it changes."""
+        position = cast(int, recorded.position)
+        if position <= self.last_position:
+            return False
+        self.last_position = position
+        return True
+
+
+ACCOUNT_COLUMNS = tuple(column.name for column in fields(AccountRow))
+ITEM_COLUMNS = tuple(column.name for column in fields(OpenItem))
+CAMPAIGN_COLUMNS = tuple(column.name for column in fields(Campaign))
+
+
+@dataclass(slots=True)
+class Account:
+    """An account at work: its row, its open items, and which of them changed in this batch."""
+
+    row: AccountRow
+    items: dict[str, OpenItem] = field(default_factory=dict)
+    changed_items: set[str] = field(default_factory=set)
+    effective_on: date = date.min
+    """Of the event at work."""
+
+    def begin(self, recorded: Recorded) -> bool:
+        """Whether the event is news to this account; then its method says what it changes."""
+        position = cast(int, recorded.position)
+        if position <= self.row.last_position:
+            return False
+        self.row.last_position, self.row.updated_at = position, recorded.recorded_at
+        self.effective_on = recorded.effective_on
+        return True
+
+    def open_item(self, item: Item, open_minor: int) -> None:
+        """The item is open with its original dates, and current until it is aged; a dispute about it goes on."""
+        opened = OpenItem.of(item, self.row.account_id, open_minor=open_minor, position=self.row.last_position)
+        known = self.items.get(opened.item_id)
+        opened.dispute_id = known.dispute_id if known else None
+        self.items[opened.item_id] = opened
+        self.changed_items.add(opened.item_id)
+
+    def change_item(self, item_id: str) -> OpenItem:
+        """The item, to be changed. Raises KeyError for one that is not open."""
+        item = self.items[item_id]
+        item.last_position = self.row.last_position
+        self.changed_items.add(item_id)
+        return item
+
+    def settle_item(self, item_id: str) -> None:
+        self.items.pop(item_id, None)
+        self.changed_items.add(item_id)
+
+    def settle(self) -> None:
+        """Brings the sums up to date."""
+        row = self.row
+        if self.changed_items:
+            self._add_up(row)
+        row.balance = row.outstanding - row.unapplied
+
+    def _add_up(self, row: AccountRow) -> None:
+        buckets: dict[str, int] = {}
+        outstanding = disputed = 0
+        oldest = oldest_past_due = None
+        row.bucket = CURRENT
+        for item in self.items.values():
+            outstanding += item.open
+            buckets[item.bucket] = buckets.get(item.bucket, 0) + item.open
+            if item.dispute_id is not None:
+                disputed += item.open
+            if oldest is None or item.due_on < oldest:
+                oldest = item.due_on
+            if item.bucket != CURRENT and (oldest_past_due is None or item.due_on < oldest_past_due):
+                oldest_past_due, row.bucket = item.due_on, item.bucket
+        row.outstanding, row.disputed, row.buckets = outstanding, disputed, buckets
+        row.past_due = outstanding - buckets.get(CURRENT, 0)
+        row.oldest_due_on, row.open_items = oldest, len(self.items)

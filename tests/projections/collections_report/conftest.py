@@ -1,0 +1,3 @@
+from tests.adapters.readers.conftest import log
+
+__all__ = ["log"]
