@@ -1,23 +1,35 @@
 """What is asked for when an item of the agenda falls due."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from aggregates.command import COMMANDS, Command, identifier
 
 
-@dataclass(frozen=True, slots=True)
-class DueItem:
-    """A row of the agenda whose time has come. `position` is the log position that put it there."""
+class DueItem(Protocol):
+    """A row of the agenda whose time has come."""
 
-    owner_id: UUID
-    """The account, or the campaign or office whose pause ends."""
-    kind: str
-    ref: str
-    command_name: str
-    payload: dict[str, Any]
-    position: int
+    @property
+    def owner_id(self) -> UUID:
+        """The account, or the campaign or office whose pause ends."""
+        ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def ref(self) -> str: ...
+
+    @property
+    def command_name(self) -> str: ...
+
+    @property
+    def payload(self) -> dict[str, Any]: ...
+
+    @property
+    def position(self) -> int:
+        """The log position that put it there."""
+        ...
 
 
 AGENDA_POLICIES = {

@@ -1,0 +1,34 @@
+"""A whole Arrears for a test, on a database of its own, driven step by step."""
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from adapters.clock import Clock
+from api.service import Service
+from tests.conftest import TestServer
+
+AService = Callable[[Clock], Service]
+
+
+@pytest.fixture
+def a_service(postgres: TestServer, migrated_template: str, tmp_path: Path) -> Iterator[AService]:
+    """Makes services; each has a fresh database and an outbox, and is closed after the test."""
+    with ExitStack() as closing:
+
+        def make(clock: Clock) -> Service:
+            name = postgres.create(template=migrated_template)
+            closing.callback(postgres.drop, name)
+            env = {
+                "ARREARS_DATABASE_URL": postgres.dsn_of(name),
+                "ARREARS_MASTER_KEY": base64.b64encode(bytes(32)).decode(),
+                "ARREARS_OUTBOX": str(tmp_path / f"outbox-{name}"),
+            }
+            service = closing.enter_context(Service.open(None, env=env, clock=clock))
+            service.prepare()
+            return service
+
+        yield make
