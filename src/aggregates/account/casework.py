@@ -194,9 +194,9 @@ class Casework(AccountState):
     @applies(DisputeResolved)
     def _dispute_resolved(self, event: DisputeResolved) -> None:
         self.disputes.pop(event.dispute_id)
-        for item_id in event.item_ids:
-            if item_id in self.items:
-                self.items[item_id].dispute_id = None
+        for item in (*self.items.values(), *self.settled.values()):
+            if item.dispute_id == event.dispute_id:
+                item.dispute_id = None
 
     @applies(HoldPlaced)
     def _hold_placed(self, event: HoldPlaced) -> None:

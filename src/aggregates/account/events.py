@@ -101,7 +101,12 @@ class InvoiceCorrected(Event, name="account.invoice-corrected"):
     item: Item
     previous: Item
     open_after: Money
+    open_since: date | None = None
+    """None: since it was issued."""
     known_on: date
+    dispute_id: UUID | None = None
+    steps: tuple[str, ...] = ()
+    """The item's place in the sequence, which a settled item took with it."""
 
 
 class CreditNoted(Event, name="account.credit-noted"):

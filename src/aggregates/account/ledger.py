@@ -102,7 +102,15 @@ class Ledger(AccountState):
             was = self.items[item.id]
             allocated = was.item.amount - was.open
         self.emit(
-            InvoiceCorrected(item=item, previous=was.item, open_after=item.amount - allocated, known_on=was.known_on),
+            InvoiceCorrected(
+                item=item,
+                previous=was.item,
+                open_after=item.amount - allocated,
+                open_since=max(was.open_since, item.issued_on),
+                known_on=was.known_on,
+                dispute_id=was.dispute_id,
+                steps=tuple(was.steps),
+            ),
             effective_on=item.issued_on,
         )
         self._allocate_everything()
@@ -343,6 +351,8 @@ class Ledger(AccountState):
                 open_after=was.open + amount,
                 open_since=max(was.open_since, released_on) if was.id in reopened else was.open_since,
                 known_on=was.known_on,
+                dispute_id=was.dispute_id,
+                steps=tuple(was.steps),
             )
             for item_id, amount in amounts.items()
             for was in (self.items.get(item_id) or self.settled[item_id],)
@@ -415,15 +425,15 @@ class Ledger(AccountState):
 
     @applies(InvoiceCorrected)
     def _corrected(self, event: InvoiceCorrected) -> None:
-        was = self.items.pop(event.item.id, None) or self.settled.pop(event.item.id, None)
+        self._forget_item(event.item.id)
         corrected = OpenItem(
             item=event.item,
             open=event.open_after,
-            open_since=max(was.open_since, event.item.issued_on) if was else event.item.issued_on,
+            open_since=event.open_since or event.item.issued_on,
             known_on=event.known_on,
             next_on=event.item.due_on + ONE_DAY,
-            dispute_id=was.dispute_id if was else None,
-            steps=was.steps if was else [],
+            dispute_id=event.dispute_id,
+            steps=list(event.steps),
         )
         self._keep_item(corrected)
 
@@ -451,15 +461,15 @@ class Ledger(AccountState):
         known = self.funds.get(event.receipt.id) or self.spent.pop(event.receipt.id, None)
         funds = known or Funds(receipt=event.receipt, unapplied=self.zero)
         for part in event.parts:
-            was = self.items.pop(part.item.id, None) or self.settled.pop(part.item.id, None)
+            self._forget_item(part.item.id)
             self.items[part.item.id] = OpenItem(
                 item=part.item,
                 open=part.open_after,
                 open_since=part.open_since,
                 known_on=part.known_on,
                 next_on=part.item.due_on + ONE_DAY,
-                dispute_id=was.dispute_id if was else None,
-                steps=was.steps if was else [],
+                dispute_id=part.dispute_id,
+                steps=list(part.steps),
             )
             funds.release(part.item.id, part.amount, event.released_on)
         funds.unapplied = event.unapplied_after
@@ -492,6 +502,10 @@ class Ledger(AccountState):
         for move in event.moves:
             item = self.items[move.item_id]
             item.bucket, item.next_on = move.bucket, move.next_on
+
+    def _forget_item(self, item_id: UUID) -> None:
+        self.items.pop(item_id, None)
+        self.settled.pop(item_id, None)
 
     def _keep_item(self, item: OpenItem) -> None:
         if item.open:

@@ -154,6 +154,9 @@ class ReleasedPart(_Value):
     open_after: Money
     open_since: date
     known_on: date
+    dispute_id: UUID | None = None
+    steps: tuple[str, ...] = ()
+    """The item's place in the sequence, which a settled item took with it."""
 
 
 class BucketMove(_Value):
