@@ -362,9 +362,9 @@ class Chased(Customer):
     def _message_withdrawn(self, event: MessageWithdrawn) -> None:
         message = self.chase.messages.pop(event.message_id)
         for covered in message.items:
-            item = self.items.get(covered.item_id)
+            item = self.items.get(covered.item_id) or self.settled.get(covered.item_id)
             if item is not None and covered.step_id in item.steps:
-                item.steps = [step for step in item.steps if step != covered.step_id]
+                item.steps = _without_last(covered.step_id, item.steps)
 
     @applies(MessageSent)
     def _message_sent(self, event: MessageSent) -> None:
@@ -386,6 +386,12 @@ class Chased(Customer):
     @applies(ExclusionLifted)
     def _exclusion_lifted(self, event: ExclusionLifted) -> None:
         self.exclusion = None
+
+
+def _without_last(step_id: str, steps: list[str]) -> list[str]:
+    """An earlier message that covered the item by the same step still counts."""
+    last = len(steps) - 1 - steps[::-1].index(step_id)
+    return steps[:last] + steps[last + 1 :]
 
 
 def _as_moment(denied: Denied, context: Context) -> datetime | None:
