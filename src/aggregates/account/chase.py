@@ -223,11 +223,19 @@ class Chased(Customer):
             return Why(code="campaign-ended", detail="the campaign is not running any more")
         if campaign.is_paused(context.now):
             return Why(code="campaign-paused", detail="the campaign is paused")
-        if not any(item.item_id in self.items for item in message.items):
-            return Why(code="paid", detail="everything the message is about has been settled")
+        if local_date(message.queued_at, context.zone) != context.today:
+            return Why(code="stale", detail="it did not leave on its day, and an account gets one message a day")
+        if message.items[0].item_id not in self.items:
+            return Why(code="paid", detail="the oldest invoice that the message is about has been settled")
+        if any(item.item_id in self.items and self.items[item.item_id].dispute_id for item in message.items):
+            return Why(code="dispute", detail="an invoice that the message is about is disputed")
         judgement = self._judgement(context)
         if judgement.stage not in CHASED:
             return judgement.why
+        if (judgement.campaign_id, judgement.plan_version) != (message.campaign_id, message.plan_version):
+            return Why(code="campaign-changed", detail="the account is chased by another campaign or version now")
+        if judgement.anchor_item_id != message.items[0].item_id:
+            return Why(code="other-item", detail="another invoice is the oldest one to be chased now")
         if self.has_opted_out(message.channel, message.point_id):
             return Why(code="opted-out", detail=f"the customer does not want {message.channel} any more")
         if self.contact.consent(message.channel, message.point_id) is Consent.REFUSED:
@@ -284,6 +292,7 @@ class Chased(Customer):
         message = self._message(command.message_id)
         if message.state is MessageState.DISPATCHED:
             self.emit(MessageUncertain(message_id=message.id, step_id=message.step_id, channel=message.channel))
+            self._settle(self._judgement(context))
 
     # --- exclusion by hand ---
 
