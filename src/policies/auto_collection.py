@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from aggregates.account.chase import Chased
+from aggregates.account.ledger import allocation_order
 from aggregates.account.values import MessageState, OpenItem
 from aggregates.auto_collection import CoveredItem, Judgement, ScheduledStep, Stage, Why
 from aggregates.business_time import BusinessCalendar, day_starts, local_date, next_sending
@@ -37,10 +38,10 @@ def judge(account: Chased, context: Context) -> Judgement:
         return Judgement(stage=None, why=Why(code="nothing-owed", detail="nothing is owed"))
     blocked = next(_blocks(account, context), None)
     if blocked is not None:
-        return Judgement(stage=Stage.BLOCKED, why=blocked)
+        return _blocked(account, blocked)
     chaseable = chaseable_items(account)
     if not chaseable:
-        return Judgement(stage=Stage.BLOCKED, why=_shielded(account))
+        return _blocked(account, _shielded(account))
     campaign, failed = _campaign_for(account, chaseable, context)
     if campaign is None:
         return Judgement(stage=Stage.OUTSTANDING, why=failed, reconsider_at=_rules_change_at(chaseable, context))
@@ -48,6 +49,12 @@ def judge(account: Chased, context: Context) -> Judgement:
 
 
 # --- what blocks -------------------------------------------------------------------------------------
+
+
+def _blocked(account: Chased, why: Why) -> Judgement:
+    """The account keeps its campaign, and with it the place in the sequence, until it is judged anew."""
+    chase = account.chase
+    return Judgement(stage=Stage.BLOCKED, why=why, campaign_id=chase.campaign_id, plan_version=chase.plan_version)
 
 
 def _blocks(account: Chased, context: Context) -> Iterator[Why]:
@@ -66,18 +73,18 @@ def _blocks(account: Chased, context: Context) -> Iterator[Why]:
 def chaseable_items(account: Chased) -> list[Chaseable]:
     """Open items, oldest due first, less what disputes, promises and money not yet allocated cover.
 
-    Covering money counts against the oldest items first, as its allocation would.
+    Covering money counts against items in the order in which its allocation would.
     """
     promised = sum((promise.remaining for promise in account.promises.values()), account.zero)
     cover = account.unapplied + promised
     chaseable = []
     undisputed = (item for item in account.items.values() if item.dispute_id is None)
-    for item in sorted(undisputed, key=lambda i: (i.due_on, i.item.issued_on, i.item.number)):
+    for item in sorted(undisputed, key=allocation_order):
         covered = min(cover, item.open)
         cover -= covered
         if covered < item.open:
             chaseable.append(Chaseable(item, item.open - covered))
-    return chaseable
+    return sorted(chaseable, key=lambda part: (part.item.due_on, part.item.item.issued_on, part.item.item.number))
 
 
 def _shielded(account: Chased) -> Why:
@@ -119,8 +126,9 @@ def _failing_rules(
         yield Why(code="min-amount", detail=f"{amount} is below the tolerated {rules.min_amount}")
     if rules.max_amount is not None and amount > rules.max_amount:
         yield Why(code="max-amount", detail=f"{amount} is above {rules.max_amount}")
-    if rules.buckets is not None and account.bucket not in rules.buckets:
-        yield Why(code="bucket", detail=f"bucket {account.bucket} is not engaged")
+    bucket = context.settings.scheme.bucket_of(account.days_past_due(context))
+    if rules.buckets is not None and bucket not in rules.buckets:
+        yield Why(code="bucket", detail=f"bucket {bucket} is not engaged")
     if rules.flags_any and not rules.flags_any & account.flags:
         yield Why(code="flags-any", detail=f"needs a flag of {', '.join(sorted(rules.flags_any))}")
     if rules.flags_none & account.flags:
