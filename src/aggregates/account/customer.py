@@ -48,14 +48,26 @@ class Customer(AccountState):
         self._change_contact(command.contact)
 
     def _change_contact(self, contact: ContactDetails) -> None:
-        if contact != self.contact:
-            self.emit(ContactDetailsChanged(contact=contact))
+        """New details of a number or address change nothing about what the customer said of it."""
+        known = self.contact
+        contact = keeping_wishes(contact, known)
+        if contact == known:
+            return
+        self.emit(ContactDetailsChanged(contact=contact))
+        for opt_out in self.opt_outs:
+            for point_id in moved_points(opt_out, known, contact):
+                if not self.has_opted_out(opt_out.channel, point_id):
+                    self.emit(OptedOut(channel=opt_out.channel, point_id=point_id))
 
     @decides(RecordConsent)
     def record_consent(self, command: RecordConsent, context: Context) -> None:
         self.require_open()
         if command.point_id not in self.contact.points(command.channel):
             raise Refusal("unknown-contact-point", f"{command.channel} cannot use {command.point_id!r}")
+        if command.channel in (Channel.LETTER, Channel.PORTAL):
+            raise Refusal(
+                "no-consent-kept", f"consent is about numbers and e-mail addresses; opt out of {command.channel}"
+            )
         if self.contact.consent(command.channel, command.point_id) is not command.consent:
             self.emit(ConsentRecorded(**command.model_dump(exclude={"account_id"})))
 
@@ -114,6 +126,49 @@ class Customer(AccountState):
     @applies(SubscriptionRecorded)
     def _subscription_recorded(self, event: SubscriptionRecorded) -> None:
         self.subscriptions = {**self.subscriptions, event.subscription.number: event.subscription}
+
+
+def keeping_wishes(contact: ContactDetails, known: ContactDetails) -> ContactDetails:
+    """The new details, with the consent known of the same numbers and addresses where they say nothing about it.
+
+    A refusal is only taken back by `record-consent`, whatever a billing file says later.
+    """
+    phones = {phone.number: phone for phone in known.phones}
+    emails = {email.address: email for email in known.emails}
+    return contact.model_copy(
+        update={
+            "phones": tuple(
+                phone.model_copy(
+                    update={
+                        "sms_consent": _kept(phone.sms_consent, phones[phone.number].sms_consent),
+                        "voice_consent": _kept(phone.voice_consent, phones[phone.number].voice_consent),
+                    }
+                )
+                if phone.number in phones
+                else phone
+                for phone in contact.phones
+            ),
+            "emails": tuple(
+                email.model_copy(update={"consent": _kept(email.consent, emails[email.address].consent)})
+                if email.address in emails
+                else email
+                for email in contact.emails
+            ),
+        }
+    )
+
+
+def _kept(new: Consent, known: Consent) -> Consent:
+    return known if new is Consent.UNKNOWN or known is Consent.REFUSED else new
+
+
+def moved_points(opt_out: OptOut, known: ContactDetails, contact: ContactDetails) -> list[str]:
+    """Where the number or address that was opted out of is now found, if under another id."""
+    if opt_out.point_id is None:
+        return []
+    address = known.address_of(opt_out.point_id)
+    points = contact.points(opt_out.channel)
+    return [p for p in points if p != opt_out.point_id and contact.address_of(p) == address]
 
 
 def with_consent(contact: ContactDetails, channel: Channel, point_id: str, consent: Consent) -> ContactDetails:
