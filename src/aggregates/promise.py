@@ -253,8 +253,10 @@ class PromiseToPay(Aggregate):
                 payment_id=command.payment_id, amount=command.amount, received_after=self.received + command.amount
             )
         )
-        if self.is_open and self.received >= self.promised:
-            self._settle(account, context.today)
+        if self.is_open:
+            if self._remaining_on(account) > self.promised - self.received:
+                account.set_promise_remaining(self.id, self.promised - self.received)
+            self._judge(account, context.today)
 
     @decides(TakePaymentBack)
     def take_back(self, account: Account, command: TakePaymentBack, context: Context) -> None:
@@ -267,6 +269,9 @@ class PromiseToPay(Aggregate):
         if self.status in (PromiseStatus.KEPT, PromiseStatus.PARTIALLY_KEPT):
             self.emit(PromiseReopened(reopened_on=context.today))
             self._reopen_on(account)
+        if self.is_open:
+            if self._remaining_on(account) < self.promised - self.received:
+                account.set_promise_remaining(self.id, self.promised - self.received)
             self._judge(account, context.today)
 
     @decides(JudgePromise)
@@ -278,7 +283,14 @@ class PromiseToPay(Aggregate):
         if self.exists and self.is_open:
             self._judge(account, context.today)
 
+    def _remaining_on(self, account: Account) -> Money:
+        """What the account says is left: less than what is counted here while a payment is on its way to be counted."""
+        registered = account.promises.get(self.id)
+        return registered.remaining if registered else self.promised - self.received
+
     def _judge(self, account: Account, today: date) -> None:
+        if self._remaining_on(account) < self.promised - self.received:
+            return  # judged when that payment is counted
         due = [i for i in self.instalments if today > self.judged_after(i)]
         missed = bool(due) and self.received < _total(tuple(due))
         if self.received >= self.promised or missed:

@@ -143,11 +143,33 @@ class Casework(AccountState):
         )
 
     def reopen_promise(self, promise_id: UUID, *, made_on: date, due_on: date, amount: Money, remaining: Money) -> None:
-        """Part of moving a promise, or of judging one anew after a payment was taken back."""
-        if promise_id not in self.promises or self.promises[promise_id].due_on != due_on:
+        """Part of moving a promise, or of judging one anew after a payment was taken back.
+
+        An open promise keeps what remains of it here: the account knows of payments that are not counted yet.
+        """
+        known = self.promises.get(promise_id)
+        if known is None or known.due_on != due_on:
             self.emit(
                 PromiseRegistered(
-                    promise_id=promise_id, made_on=made_on, due_on=due_on, amount=amount, remaining=remaining
+                    promise_id=promise_id,
+                    made_on=made_on,
+                    due_on=due_on,
+                    amount=amount,
+                    remaining=known.remaining if known else remaining,
+                )
+            )
+
+    def set_promise_remaining(self, promise_id: UUID, remaining: Money) -> None:
+        """Part of counting payments: what is left of an open promise."""
+        known = self.promises.get(promise_id)
+        if known is not None and known.remaining != remaining:
+            self.emit(
+                PromiseRegistered(
+                    promise_id=promise_id,
+                    made_on=known.made_on,
+                    due_on=known.due_on,
+                    amount=known.amount,
+                    remaining=remaining,
                 )
             )
 

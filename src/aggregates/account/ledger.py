@@ -1,6 +1,6 @@
 """Receivables: billing, payments and credits, their allocation, reversal and correction, and aging."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from itertools import groupby
@@ -149,7 +149,8 @@ class Ledger(AccountState):
             return
         self._receive(command)
 
-    def _receive(self, command: ReceivePayment) -> None:
+    def _receive(self, command: ReceivePayment, settled: tuple[PromiseShare, ...] = ()) -> None:
+        left = command.amount - sum((share.amount for share in settled), self.zero)
         receipt = Receipt(
             id=document_id(self.id, "payment", command.number),
             kind=FundsKind.PAYMENT,
@@ -158,7 +159,7 @@ class Ledger(AccountState):
             received_on=command.received_on,
             invoice_number=command.invoice_number,
             waits_for=self._still_unknown(command.invoice_number),
-            promises=self._promise_shares(command.amount, command.received_on),
+            promises=settled + self._promise_shares(left, command.received_on),
         )
         self.emit(
             PaymentReceived(receipt=receipt, method=command.method, invoice_number=command.invoice_number),
@@ -275,9 +276,19 @@ class Ledger(AccountState):
         if command.received_on > context.today:
             raise Refusal("future-correction", "received_on: expected today or earlier for a payment that came in")
         funds = self._funds_with_history("payment", command.number)
-        self._reverse(funds, ReversalKind.ERROR, funds.receipt.received_on)
-        self._receive(command)
+        settled = self._shares_of_settled_promises(funds.receipt, command.amount)
+        self._reverse(funds, ReversalKind.ERROR, funds.receipt.received_on, still_counts=settled)
+        self._receive(command, settled)
         self._allocate_everything()
+
+    def _shares_of_settled_promises(self, receipt: Receipt, amount: Money) -> tuple[PromiseShare, ...]:
+        """What a corrected payment goes on counting for: promises that it had settled, up to its new amount."""
+        shares = []
+        for share in receipt.promises:
+            if share.promise_id not in self.promises and amount:
+                shares.append(share.model_copy(update={"amount": min(amount, share.amount)}))
+                amount -= shares[-1].amount
+        return tuple(shares)
 
     @decides(CorrectCredit)
     def correct_credit(self, command: CorrectCredit, context: Context) -> None:
@@ -307,11 +318,15 @@ class Ledger(AccountState):
             raise Refusal(f"{kind}-reversed", f"{kind} {number} was taken back already")
         return funds
 
-    def _reverse(self, funds: Funds, reversal: ReversalKind, reversed_on: date) -> None:
+    def _reverse(
+        self, funds: Funds, reversal: ReversalKind, reversed_on: date, *, still_counts: Sequence[PromiseShare] = ()
+    ) -> None:
         """Take a payment back. One recorded in error never was."""
         on = funds.receipt.received_on if reversal is ReversalKind.ERROR else reversed_on
         self._release_everything(funds, on)
-        self.emit(PaymentReversed(receipt=funds.receipt, reversal=reversal, reversed_on=on), effective_on=on)
+        gone = tuple(share for share in funds.receipt.promises if share not in still_counts)
+        receipt = funds.receipt.model_copy(update={"promises": gone})
+        self.emit(PaymentReversed(receipt=receipt, reversal=reversal, reversed_on=on), effective_on=on)
 
     def _release_everything(self, funds: Funds, gone_on: date) -> None:
         """Money that is gone from a day on releases then what it had settled; what it settled later, it never did."""
@@ -443,7 +458,8 @@ class Ledger(AccountState):
         self.spent.pop(receipt.id, None)
         self.funds[receipt.id] = Funds(receipt=receipt, unapplied=receipt.amount, waits=receipt.waits_for is not None)
         for share in receipt.promises:
-            self.promises[share.promise_id].remaining -= share.amount
+            if share.promise_id in self.promises:
+                self.promises[share.promise_id].remaining -= share.amount
 
     @applies(FundsAllocated)
     def _allocated(self, event: FundsAllocated) -> None:
