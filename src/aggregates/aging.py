@@ -22,7 +22,7 @@ class Bucket(BaseModel):
 
 
 class BucketScheme(BaseModel):
-    """An office's buckets, youngest first: without overlap or gap, the first up to 0 days, the last open."""
+    """An office's buckets, youngest first: without overlap or gap, `current` up to 0 days, the last open."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +33,8 @@ class BucketScheme(BaseModel):
         first = self.buckets[0]
         if first.from_dpd is not None or first.to_dpd != 0:
             raise ValueError("the first bucket holds what is not past due: from_dpd null, to_dpd 0")
+        if first.name != CURRENT:
+            raise ValueError(f"the first bucket is named {CURRENT!r}, as it is in every report")
         if self.buckets[-1].to_dpd is not None:
             raise ValueError("the last bucket is open: to_dpd null")
         for younger, older in pairwise(self.buckets):
