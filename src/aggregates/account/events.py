@@ -163,6 +163,8 @@ class FactDeferred(Event, name="account.fact-deferred"):
     arrives_on: date
     command_name: str
     command: dict[str, object]
+    information: dict[str, Personal] = Field(default_factory=dict)
+    """What the document says besides."""
 
 
 class FactArrived(Event, name="account.fact-arrived"):

@@ -386,7 +386,10 @@ class Ledger(AccountState):
 
     def _defer(self, command: Command, arrives_on: date, fact_id: UUID) -> None:
         deferred = DeferredFact(
-            arrives_on=arrives_on, command_name=command.command_name, command=command.model_dump(mode="json")
+            arrives_on=arrives_on,
+            command_name=command.command_name,
+            command=command.model_dump(mode="json", exclude={"information"}),
+            information=getattr(command, "information", {}),
         )
         if self.deferred.get(fact_id) != deferred:
             self.emit(FactDeferred(fact_id=fact_id, **deferred.model_dump()))
@@ -397,7 +400,8 @@ class Ledger(AccountState):
         fact = self.deferred.get(command.fact_id)
         if fact is None or fact.arrives_on > context.today:
             return
-        deferred = COMMANDS[fact.command_name].model_validate(fact.command)
+        besides = {"information": fact.information} if fact.information else {}
+        deferred = COMMANDS[fact.command_name].model_validate({**fact.command, **besides})
         self.emit(FactArrived(fact_id=command.fact_id), effective_on=fact.arrives_on)
         DECISIONS[type(deferred)](self, deferred, context)
 
@@ -505,7 +509,10 @@ class Ledger(AccountState):
     @applies(FactDeferred)
     def _deferred(self, event: FactDeferred) -> None:
         self.deferred[event.fact_id] = DeferredFact(
-            arrives_on=event.arrives_on, command_name=event.command_name, command=event.command
+            arrives_on=event.arrives_on,
+            command_name=event.command_name,
+            command=event.command,
+            information=event.information,
         )
 
     @applies(FactArrived)

@@ -250,11 +250,12 @@ class FollowUp(_Value):
 
 
 class DeferredFact(_Value):
-    """A command about the future, kept until its day."""
+    """A command about the future, kept until its day. What its document says besides is apart: it is personal."""
 
     arrives_on: date
     command_name: str
     command: dict[str, object]
+    information: dict[str, Personal] = Field(default_factory=dict)
 
 
 class ActivityKind(StrEnum):
