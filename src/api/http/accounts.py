@@ -1,0 +1,129 @@
+"""Accounts: opening one, what is known of it, and how its customer is reached."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from aggregates.account.commands import (
+    ChangeContactDetails,
+    OpenAccount,
+    OptInToContact,
+    OptOutOfContact,
+    RecordSubscription,
+)
+from aggregates.account.values import CustomerKind, Number, Subscription
+from aggregates.contact import Channel, ContactDetails, Country
+from aggregates.money import Currency
+from aggregates.office import Code, office_id
+from api.http.account_view import AccountView, FundsView, account_view, all_funds, read_account
+from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, ServiceOf, created
+from api.http.etags import IfNoneMatch, names, not_modified, tagged
+from api.http.problems import documented
+from api.http.reading import AsOf
+from api.http.shapes import Amount, Body, Day, Done, JsonBody
+
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+
+
+class NewAccount(Body):
+    """A customer's receivables with one office."""
+
+    office: Code
+    number: Number
+    customer_name: str = Field(min_length=1, max_length=300)
+    currency: Currency
+    customer_kind: CustomerKind = CustomerKind.CONSUMER
+    segment: str | None = Field(None, max_length=100)
+    country: Country | None = None
+    contact: ContactDetails | None = None
+    reason: str | None = Field(None, max_length=1_000)
+
+
+class SubscriptionBody(Body):
+    """A service the customer subscribes to."""
+
+    number: Number
+    service_type: str | None = Field(None, max_length=100)
+    started_on: Day | None = None
+    initial_discount: Amount | None = None
+
+
+class OptOutBody(Body):
+    """A medium, or one address or number of it (`point_id`), that the customer does not want to be reached by."""
+
+    channel: Channel
+    point_id: str | None = Field(None, min_length=1, max_length=100)
+    reason: str | None = Field(None, max_length=1_000)
+
+
+@router.post("", status_code=201, responses=MAY_BE_REFUSED)
+def open_account(*, body: JsonBody[NewAccount], desk: Desk, caller: CallerOf, response: Response) -> Done:
+    """Open an account. Again with the same data changes nothing; with other data it updates the customer."""
+    command = OpenAccount(
+        office_id=office_id(body.office),
+        number=body.number,
+        customer_name=body.customer_name,
+        currency=body.currency,
+        customer_kind=body.customer_kind,
+        segment=body.segment,
+        country=body.country,
+        contact=body.contact,
+    )
+    done = desk.issue(command, caller, reason=body.reason)
+    created(response, f"/v1/accounts/{done.id}")
+    return done
+
+
+@router.get(
+    "/{account_id}", response_model=AccountView, responses={304: {"description": "Still the same"}, **documented(404)}
+)
+def get_account(
+    *, account_id: UUID, service: ServiceOf, response: Response, as_of: AsOf = None, if_none_match: IfNoneMatch = None
+) -> AccountView | Response:
+    """Everything that is known of an account, with personal data: today, or as of a day."""
+    read = read_account(service, account_id, as_of)
+    if names(if_none_match, read.etag):
+        return not_modified(read.etag)
+    tagged(response, read.etag)
+    return account_view(read)
+
+
+@router.get("/{account_id}/payments", responses=documented(404))
+def list_payments(*, account_id: UUID, service: ServiceOf, as_of: AsOf = None) -> list[FundsView]:
+    """Every payment and credit of the account, the latest first."""
+    return all_funds(read_account(service, account_id, as_of).account)
+
+
+@router.put("/{account_id}/contact", responses=MAY_BE_REFUSED)
+def put_contact(*, account_id: UUID, body: JsonBody[ContactDetails], desk: Desk, caller: CallerOf) -> Done:
+    """Replace the ways of reaching the customer."""
+    return desk.issue(ChangeContactDetails(account_id=account_id, contact=body), caller)
+
+
+@router.post("/{account_id}/subscriptions", responses=MAY_BE_REFUSED)
+def record_subscription(*, account_id: UUID, body: JsonBody[SubscriptionBody], desk: Desk, caller: CallerOf) -> Done:
+    """Record a service the customer subscribes to, or what changed of it."""
+    subscription = Subscription(**dict(body))
+    return desk.issue(RecordSubscription(account_id=account_id, subscription=subscription), caller)
+
+
+@router.post("/{account_id}/opt-outs", responses=MAY_BE_REFUSED)
+def opt_out(*, account_id: UUID, body: JsonBody[OptOutBody], desk: Desk, caller: CallerOf) -> Done:
+    """Honour at once that the customer does not want to be contacted this way."""
+    command = OptOutOfContact(account_id=account_id, channel=body.channel, point_id=body.point_id)
+    return desk.issue(command, caller, reason=body.reason)
+
+
+@router.delete("/{account_id}/opt-outs/{channel}", responses=MAY_BE_REFUSED)
+def opt_in(
+    *,
+    account_id: UUID,
+    channel: Channel,
+    desk: Desk,
+    caller: CallerOf,
+    point_id: Annotated[str | None, Query(max_length=100, description="The address or number; all where none.")] = None,
+) -> Done:
+    """The customer takes an opt-out back."""
+    return desk.issue(OptInToContact(account_id=account_id, channel=channel, point_id=point_id), caller)

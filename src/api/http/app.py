@@ -1,0 +1,68 @@
+"""The app: every router, the gate, and one error shape around them."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api.http import (
+    accounts,
+    any_command,
+    campaigns,
+    casework,
+    history,
+    offices,
+    operations,
+    problems,
+    promises,
+    receivables,
+    report,
+)
+from api.http.auth import Gate
+from api.http.commands import CommandDesk
+from api.http.middleware import Surroundings
+from api.http.openapi import document
+from api.http.reading import Reader
+from api.http.web import pages
+from api.service import Service
+
+_CONNECTIONS = 12
+
+ROUTERS = (
+    accounts.router,
+    receivables.router,
+    casework.router,
+    promises.router,
+    history.router,
+    report.router,
+    campaigns.router,
+    offices.router,
+    any_command.router,
+    operations.router,
+)
+
+
+def create_app(service: Service, token: str | None) -> FastAPI:
+    """The HTTP door of a service. Without a token only this machine's own addresses are answered."""
+    app = FastAPI(
+        title="Arrears",
+        version=version("arrears"),
+        description="Recovers past-due receivables, and proves that each step was allowed.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    pool = service.database.pool("arrears_app", min_size=1, max_size=_CONNECTIONS)
+    app.state.service = service
+    app.state.gate = Gate(token)
+    app.state.desk = CommandDesk(service, pool)
+    app.state.reader = Reader(service, pool)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
+    problems.install(app)
+    document(app, has_token=token is not None)
+    app.add_middleware(Surroundings, gate=app.state.gate)
+    return app

@@ -1,0 +1,93 @@
+"""Who may come in: a bearer token for programs, a signed session for people's browsers, and nobody from elsewhere."""
+
+import hashlib
+import hmac
+import ipaddress
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from api.http.problems import Problem
+
+COOKIE = "arrears_session"
+SESSION_SECONDS = 12 * 3600
+SIGN_IN = "/sign-in"
+OPEN_PATHS = ("/health/live", "/health/ready", "/openapi.json", SIGN_IN)
+OPEN_FOLDERS = ("/static/",)
+_READING = {"GET", "HEAD", "OPTIONS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Lets requests in. Without a token only those made on this machine are."""
+
+    token: str | None
+
+    def check(self, request: Request) -> None:
+        """Raises a Problem where the request may not come in."""
+        if self.token is None:
+            self._only_here(request)
+        if request.method not in _READING:
+            self._own_origin(request)
+        if self.token is None or self._is_open(request.url.path) or self._knows_token(request):
+            return
+        if not request.url.path.startswith("/v1") and self._has_session(request):
+            return
+        raise Problem(
+            401, "unauthorized", "send Authorization: Bearer and the API token", headers={"WWW-Authenticate": "Bearer"}
+        )
+
+    def is_token(self, given: str) -> bool:
+        """Constant in time, so that nobody can feel their way to it."""
+        return self.token is not None and hmac.compare_digest(given.encode(), self.token.encode())
+
+    # --- sessions: an end and a signature, no state to keep ---
+
+    def new_session(self) -> str:
+        ends = str(int(time.time()) + SESSION_SECONDS)
+        return f"{ends}.{self._signature(ends)}"
+
+    def _has_session(self, request: Request) -> bool:
+        ends, _, signature = request.cookies.get(COOKIE, "").partition(".")
+        if not ends.isascii() or not ends.isdigit() or int(ends) < time.time():
+            return False
+        return hmac.compare_digest(signature.encode(), self._signature(ends).encode())
+
+    def _signature(self, ends: str) -> str:
+        return hmac.new((self.token or "").encode(), f"session {ends}".encode(), hashlib.sha256).hexdigest()
+
+    # --- inside ---
+
+    def _knows_token(self, request: Request) -> bool:
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        return kind.lower() == "bearer" and self.is_token(given.strip())
+
+    @staticmethod
+    def _is_open(path: str) -> bool:
+        return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+
+    @staticmethod
+    def _only_here(request: Request) -> None:
+        """A page of another site can make its own name point to this machine; the Host header tells."""
+        if not is_loopback(request.url.hostname or ""):
+            raise Problem(421, "host", "without an API token this service answers on this machine's own address only")
+
+    @staticmethod
+    def _own_origin(request: Request) -> None:
+        """A browser says where a request comes from; changes come from our own pages or from programs."""
+        origin = request.headers.get("origin")
+        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+        if foreign or request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            raise Problem(403, "origin", "changes are taken from this service's own pages and from programs only")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

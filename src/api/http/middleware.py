@@ -1,0 +1,116 @@
+"""Around every request: a correlation id, the gate, headers that browsers heed, a log line, and no raw errors."""
+
+import time
+from uuid import UUID, uuid4
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.auth import SIGN_IN, Gate
+from api.http.problems import Problem, of_the_framework, unexpected
+
+CORRELATION = "X-Correlation-Id"
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+_MAX_BODY = 1_000_000
+
+
+class Surroundings:
+    """The outermost middleware; everything inside may raise."""
+
+    def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        correlation_id = _correlation_of(request)
+        request.state.correlation_id = correlation_id
+        started, status = time.perf_counter(), 0
+
+        async def with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")  # balances and names are nobody's cache's business
+                headers[CORRELATION] = str(correlation_id)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(correlation_id=str(correlation_id)):
+            try:
+                self._gate.check(request)
+                await self._app(scope, _limited(request, receive), with_headers)
+            except Exception as error:
+                if status:  # too late for another answer
+                    raise
+                await _answer_to(request, error)(scope, receive, with_headers)
+            finally:
+                _log.info(
+                    "request",
+                    method=request.method,
+                    path=request.url.path,
+                    status=status,
+                    ms=round((time.perf_counter() - started) * 1000, 1),
+                )
+
+
+def _limited(request: Request, receive: Receive) -> Receive:
+    """Refuses a body that is too large: by what it says of itself, else as soon as it is seen."""
+    said = request.headers.get("content-length", "")
+    if said.isascii() and said.isdigit() and int(said) > _MAX_BODY:
+        raise _too_large()
+    seen = 0
+
+    async def counting() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > _MAX_BODY:
+            raise _too_large()
+        return message
+
+    return counting
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413)
+
+
+def _answer_to(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return of_the_framework(request, error)
+    if not isinstance(error, Problem):
+        return unexpected(request, error)
+    wants_page = "text/html" in request.headers.get("accept", "")
+    if error.status == 401 and wants_page and request.method == "GET" and not request.url.path.startswith("/v1"):
+        return RedirectResponse(SIGN_IN, 303)
+    return error.response(request)
+
+
+def _correlation_of(request: Request) -> UUID:
+    try:
+        return UUID(request.headers.get(CORRELATION, ""))
+    except ValueError:
+        return uuid4()

@@ -1,0 +1,68 @@
+"""Whether it runs, whether it can be used, and how far the projections are."""
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from api.http.commands import ServiceOf
+from api.http.problems import Problem, documented
+from api.http.reading import Readings
+
+router = APIRouter(tags=["operations"])
+
+
+class Live(BaseModel):
+    status: Literal["live"] = "live"
+
+
+class Ready(BaseModel):
+    status: Literal["ready"] = "ready"
+
+
+class ProjectionStatus(BaseModel):
+    """How a projection stands. `parked` counts the accounts that are put aside."""
+
+    name: str
+    generation: int
+    version: int
+    wanted_version: int
+    state: str
+    checkpoint: int
+    head: int
+    lag_events: int
+    lag_seconds: float
+    parked: int
+    trouble: str | None
+
+
+@router.get("/health/live")
+def live() -> Live:
+    """The process answers."""
+    return Live()
+
+
+@router.get("/health/ready", responses=documented(503))
+def ready(readings: Readings, service: ServiceOf) -> Ready:
+    """The database answers and every projection is built."""
+    with readings.connection() as connection:
+        connection.execute("SELECT FROM read_model.checkpoints LIMIT 1")
+    states: dict[str, set[str]] = {}
+    for each in service.status():
+        states.setdefault(each.name, set()).add(each.state)
+    building = sorted(name for name, seen in states.items() if "live" not in seen)
+    if building or not states:
+        waits_for = ", ".join(building) or "every projection"
+        raise Problem(503, "not-ready", f"not built yet: {waits_for}", headers={"Retry-After": "2"})
+    return Ready()
+
+
+@router.get("/v1/projections")
+def projections(service: ServiceOf) -> list[ProjectionStatus]:
+    """How far every projection has read, in events and seconds."""
+    return [ProjectionStatus(**_known(asdict(each))) for each in service.status()]
+
+
+def _known(status: dict[str, Any]) -> dict[str, Any]:
+    return {name: status[name] for name in ProjectionStatus.model_fields}

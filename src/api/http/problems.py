@@ -1,0 +1,224 @@
+"""The one error shape: RFC 9457 problem details, for everything that can go wrong at this door."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import psycopg
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from adapters.eventstore.application import AggregateNotFoundError
+from adapters.postgres.errors import DatabaseProblem, in_plain_words
+from aggregates.command import Rejected
+
+MEDIA_TYPE = "application/problem+json"
+PROBLEM = "Problem"
+"""The name of its schema in OpenAPI."""
+
+TITLES = {
+    400: "The request cannot be read",
+    401: "Sign in first",
+    403: "Not from there",
+    404: "Not found",
+    405: "Not a method of this resource",
+    409: "Refused",
+    412: "Changed meanwhile",
+    413: "Too large",
+    421: "Not this host",
+    422: "Not as expected",
+    500: "A defect on our side",
+    503: "Not available now",
+}
+"""What each status means here; the same in every answer and in OpenAPI."""
+
+SCHEMA: dict[str, Any] = {
+    "title": PROBLEM,
+    "description": "What went wrong (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "urn:arrears:problem: and a stable code."},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string", "description": "What is wrong with this request, for people."},
+        "reason_code": {"type": "string", "description": "Why a command was refused, for programs."},
+        "correlation_id": {"type": "string", "format": "uuid"},
+        "errors": {
+            "type": "array",
+            "description": "Each field that is not as expected.",
+            "items": {
+                "type": "object",
+                "required": ["field", "expected"],
+                "properties": {"field": {"type": "string"}, "expected": {"type": "string"}},
+            },
+        },
+    },
+}
+
+_MOST_ERRORS = 50
+
+_log = structlog.get_logger(__name__)
+
+
+class Problem(Exception):
+    """An answer other than success. `code` is stable and names the kind of problem."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+        self.headers = dict(headers or {})
+        self.more = more
+
+    def response(self, request: Request) -> JSONResponse:
+        correlation_id = getattr(request.state, "correlation_id", None)
+        content = {
+            "type": f"urn:arrears:problem:{self.code}",
+            "title": TITLES.get(self.status, "It did not work"),
+            "status": self.status,
+            "detail": self.detail,
+            **self.more,
+            **({"correlation_id": str(correlation_id)} if correlation_id else {}),
+        }
+        return JSONResponse(content, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+class FieldProblem(Problem):
+    """A field that is not as expected; `field` as the caller wrote it (`instalments.0.amount`)."""
+
+    def __init__(self, field: str, expected: str) -> None:
+        errors = [{"field": field, "expected": expected}]
+        super().__init__(422, "validation", f"{field}: {expected}", errors=errors)
+
+
+def refused(rejected: Rejected) -> Problem:
+    """A refusal: 404 where something named is unknown, else 409."""
+    status = 404 if rejected.reason_code.startswith("unknown-") else 409
+    return Problem(status, "refused", rejected.detail, reason_code=rejected.reason_code)
+
+
+def unknown(kind: str) -> Problem:
+    return refused(Rejected(f"unknown-{kind}", f"there is no such {kind}"))
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For `responses=` of a route: these statuses answer with a problem."""
+    return {
+        status: {
+            "description": TITLES[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}},
+        }
+        for status in statuses
+    }
+
+
+# --- what is caught -----------------------------------------------------------------------------------
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the app a problem. What nobody expected is caught further out, see `unexpected`."""
+    app.add_exception_handler(Problem, _own)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, of_the_framework)
+    app.add_exception_handler(AggregateNotFoundError, _not_found)
+    for kind in (DatabaseProblem, PoolTimeout):
+        app.add_exception_handler(kind, _no_database)
+
+
+def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """A defect, or the database: says nothing of what is inside; the log has it under the correlation id."""
+    known = in_plain_words(error) if isinstance(error, psycopg.Error | OSError) else None
+    if known is not None:
+        return _no_database(request, known)
+    _log.error("unexpected", path=request.url.path, exc_info=error)
+    return Problem(500, "unexpected", "something went wrong; the log has more under this correlation id").response(
+        request
+    )
+
+
+def _own(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)  # noqa: S101
+    return error.response(request)
+
+
+def _not_found(request: Request, _: Exception) -> JSONResponse:
+    return Problem(404, "not-found", "there is no such thing at that time").response(request)
+
+
+def _no_database(request: Request, error: Exception) -> JSONResponse:
+    _log.warning("database unavailable", path=request.url.path, error=str(error))
+    detail = error.message if isinstance(error, DatabaseProblem) else "every connection to the database is in use"
+    return Problem(503, "unavailable", detail, headers={"Retry-After": "2"}).response(request)
+
+
+def of_the_framework(request: Request, error: Exception) -> JSONResponse:
+    """What the framework answers by itself, in the one error shape."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 404:
+            problem = Problem(404, "not-found", f"nothing is at {request.url.path}")
+        case 405:
+            headers["Allow"] = ", ".join(_methods_of(request))
+            problem = Problem(405, "method", f"{request.method} is not a method of {request.url.path}", headers=headers)
+        case 413:
+            problem = Problem(413, "too-large", "the body is larger than this service takes")
+        case status:
+            problem = Problem(status, "request", str(error.detail), headers=headers)
+    return problem.response(request)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Every method that some route takes at this path; the framework names those of one route only."""
+    methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    routes = request.app.router.routes
+    scope = dict(request.scope)
+    return [m for m in methods if any(r.matches({**scope, "method": m})[0] is Match.FULL for r in routes)]
+
+
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    return from_errors(error.errors()).response(request)
+
+
+def from_errors(errors: Iterable[Mapping[str, Any]]) -> Problem:
+    """What pydantic found, without what was sent: that may be personal."""
+    found = list(errors)
+    if any(e["type"] == "json_invalid" for e in found):
+        return Problem(400, "json", f"the body is not JSON: {found[0].get('ctx', {}).get('error', 'unreadable')}")
+    said = [_said(e) for e in found[:_MOST_ERRORS]]
+    return Problem(422, "validation", "; ".join(f"{e['field']}: {e['expected']}" for e in said), errors=said)
+
+
+def _said(error: Mapping[str, Any]) -> dict[str, str]:
+    field = [str(part) for part in error["loc"] if not _is_inside_a_union(part)]
+    if field and field[0] in {"body", "query", "path", "header"} and len(field) > 1:
+        field = field[1:]
+    name = ".".join(field) or "body"
+    match error["type"]:
+        case "missing":
+            expected = "expected, but missing"
+        case "extra_forbidden":
+            expected = "is not a field here"
+        case "value_error":
+            expected = str(error.get("ctx", {}).get("error") or error["msg"]).removeprefix("Value error, ")
+            own, colon, rest = expected.partition(": ")
+            if colon and own.replace("_", "").replace(".", "").isalnum() and own.islower():
+                name, expected = (own if name == "body" else f"{name}.{own}"), rest
+        case "model_type" | "dict_type" | "model_attributes_type" | "dataclass_type":
+            expected = "expected a JSON object"
+        case _:
+            expected = str(error["msg"]).replace("Input should be", "expected").replace("should", "has to")
+            expected = expected[0].lower() + expected[1:]
+    return {"field": name, "expected": expected}
+
+
+def _is_inside_a_union(part: object) -> bool:
+    """Pydantic names the branch of a union or the validator in the path; callers never wrote that."""
+    return isinstance(part, str) and ("[" in part or "(" in part)

@@ -1,0 +1,151 @@
+"""Promises to pay: made, moved, taken back, and what became of them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from aggregates.promise import Instalment, MakePromise, PromiseStatus, PromiseToPay, ReschedulePromise, WithdrawPromise
+from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, ServiceOf, created
+from api.http.paging import Cursor, Limit, Page
+from api.http.problems import unknown
+from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Readings
+from api.http.shapes import Amount, Body, Day, Done, JsonBody
+from projections.reports.promises import PromiseRow, promises
+
+router = APIRouter(prefix="/v1", tags=["promises"])
+
+Reason = Annotated[str | None, Field(max_length=1_000)]
+
+
+class InstalmentBody(Body):
+    """A part of the promised amount and the day it is due."""
+
+    due_on: Day
+    amount: Amount
+
+
+Instalments = Annotated[tuple[InstalmentBody, ...], Field(min_length=1, max_length=60)]
+
+
+class NewPromise(Body):
+    """What the customer promised to pay, in one amount or several."""
+
+    instalments: Instalments
+    assignee: str | None = Field(None, max_length=100)
+    notes: str | None = Field(None, max_length=10_000)
+    reason: Reason = None
+
+
+class OtherDays(Body):
+    """The same amount in total, on other days."""
+
+    instalments: Instalments
+    reason: Reason = None
+
+
+@router.get("/promises", responses=AS_ASKED)
+def list_promises(
+    *,
+    readings: Readings,
+    of: OfReport,
+    status: Annotated[PromiseStatus | None, Query(description="How they stood on that day.")] = None,
+    as_of: AsOf = None,
+    known_on: KnownOn = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[PromiseRow]:
+    """Promises of an office, the earliest due first."""
+    day = as_of or readings.today(of.office)
+    return readings.page(
+        Question("promises", of, as_of, known_on, status),
+        lambda connection, inner: promises(
+            connection,
+            as_of=day,
+            known_on=known_on,
+            office=of.office,
+            currency=of.currency,
+            status=status,
+            limit=limit,
+            cursor=inner,
+        ),
+        cursor,
+    )
+
+
+@router.get("/accounts/{account_id}/promises", responses=AS_ASKED)
+def list_promises_of_account(
+    *,
+    account_id: UUID,
+    readings: Readings,
+    as_of: AsOf = None,
+    known_on: KnownOn = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[PromiseRow]:
+    """Every promise of the account, open or past, the earliest due first."""
+    office, currency = readings.office_and_currency_of(account_id)
+    day = as_of or readings.today(office)
+    return readings.page(
+        Question("promises of", account_id, as_of, known_on),
+        lambda connection, inner: promises(
+            connection,
+            as_of=day,
+            known_on=known_on,
+            office=office,
+            currency=currency,
+            account_id=account_id,
+            limit=limit,
+            cursor=inner,
+        ),
+        cursor,
+    )
+
+
+@router.post("/accounts/{account_id}/promises", status_code=201, responses=MAY_BE_REFUSED)
+def make_promise(
+    *, account_id: UUID, body: JsonBody[NewPromise], desk: Desk, caller: CallerOf, response: Response
+) -> Done:
+    """Record a promise. The chase rests for what it covers."""
+    command = MakePromise(
+        promise_id=caller.new_id("promise"),
+        account_id=account_id,
+        instalments=_instalments(body.instalments),
+        assignee=body.assignee,
+        notes=body.notes,
+    )
+    created(response, f"/v1/accounts/{account_id}/promises")
+    return desk.issue(command, caller, reason=body.reason)
+
+
+@router.patch("/accounts/{account_id}/promises/{promise_id}", responses=MAY_BE_REFUSED)
+def reschedule_promise(
+    *, account_id: UUID, promise_id: UUID, body: JsonBody[OtherDays], desk: Desk, caller: CallerOf, service: ServiceOf
+) -> Done:
+    """Move an open promise to other days; it stays the same promise."""
+    _require_its(service, promise_id, account_id)
+    command = ReschedulePromise(
+        promise_id=promise_id, account_id=account_id, instalments=_instalments(body.instalments)
+    )
+    return desk.issue(command, caller, reason=body.reason)
+
+
+@router.delete("/accounts/{account_id}/promises/{promise_id}", responses=MAY_BE_REFUSED)
+def withdraw_promise(*, account_id: UUID, promise_id: UUID, desk: Desk, caller: CallerOf, service: ServiceOf) -> Done:
+    """Take an open promise back. Say why (X-Reason)."""
+    _require_its(service, promise_id, account_id)
+    return desk.issue(WithdrawPromise(promise_id=promise_id, account_id=account_id), caller)
+
+
+def _instalments(bodies: tuple[InstalmentBody, ...]) -> tuple[Instalment, ...]:
+    return tuple(Instalment(due_on=each.due_on, amount=each.amount) for each in bodies)
+
+
+def _require_its(service: ServiceOf, promise_id: UUID, account_id: UUID) -> None:
+    """A promise under another account's address is none of it."""
+    history = service.arrears.history(promise_id)
+    if not history or history[0].account_id != account_id or history[0].aggregate_id != promise_id:
+        raise unknown("promise")
+    if not history[0].name.startswith(f"{PromiseToPay.kind}."):
+        raise unknown("promise")

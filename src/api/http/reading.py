@@ -1,0 +1,163 @@
+"""How reports are asked: over read tables, with the scheme of the office, for today where no day is named."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Protocol, TypeVar
+from uuid import UUID
+
+import psycopg
+from fastapi import Depends, Query, Request
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from adapters.eventstore.application import AggregateNotFoundError
+from aggregates.aging import STANDARD_BUCKETS, BucketScheme
+from aggregates.business_time import local_date
+from aggregates.office import Code, Office, office_id
+from api.http.paging import Page, unwrap_cursor, wrap_cursor
+from api.http.problems import FieldProblem, Problem, documented, unknown
+from api.http.shapes import Day
+from api.service import Service
+from projections.reports import NoOffice, ReportRefused
+
+AS_ASKED = documented(404, 409)
+
+AsOf = Annotated[Day | None, Query(description="The end of this day, by effective date; today where not given.")]
+KnownOn = Annotated[Day | None, Query(description="Only what was recorded by the end of this day.")]
+Currency = Annotated[str | None, Query(pattern="^[A-Z]{3}$", description="Needed where accounts have several.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose accounts a report is about."""
+
+    office: str | None
+    currency: str | None
+
+
+def of_report(
+    office: Annotated[Code | None, Query(description="An office's code; all offices where not given.")] = None,
+    currency: Currency = None,
+) -> Scope:
+    """Office and currency of a report."""
+    return Scope(office, currency)
+
+
+OfReport = Annotated[Scope, Depends(of_report)]
+
+
+class Question(tuple[object, ...]):
+    """What was asked; a cursor belongs to it."""
+
+    __slots__ = ()
+
+    def __new__(cls, *parts: object) -> "Question":
+        return super().__new__(cls, parts)
+
+
+Row_co = TypeVar("Row_co", covariant=True)
+
+
+class Report(Protocol[Row_co]):
+    """What the reports answer with."""
+
+    @property
+    def rows(self) -> Sequence[Row_co]: ...
+
+    @property
+    def next_cursor(self) -> str | None: ...
+
+
+ReportRow = TypeVar("ReportRow")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Asks reports; turns what they refuse into problems."""
+
+    service: Service
+    pool: ConnectionPool[Any]
+
+    @contextmanager
+    def connection(self, *, with_cursor: bool = False) -> Iterator[Connection[Any]]:
+        """A connection for reading. Raises a Problem for what a report refuses."""
+        try:
+            with self.pool.connection() as connection:
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                yield connection
+        except NoOffice as refusal:
+            raise Problem(409, "refused", str(refusal), reason_code="no-office") from None
+        except ReportRefused as refusal:
+            field, colon, expected = str(refusal).partition(": ")
+            if not colon:
+                raise Problem(422, "validation", str(refusal)) from None
+            raise FieldProblem(field, expected) from None
+        except psycopg.DataError:
+            if not with_cursor:
+                raise
+            raise FieldProblem("cursor", "expected what `next` of the page before said") from None
+
+    def page(
+        self,
+        question: Question,
+        ask: Callable[[Connection[Any], str | None], Report[ReportRow]],
+        cursor: str | None,
+    ) -> Page[ReportRow]:
+        inner = unwrap_cursor(question, cursor)
+        with self.connection(with_cursor=cursor is not None) as connection:
+            report = ask(connection, inner)
+        return Page(items=list(report.rows), next=wrap_cursor(question, report.next_cursor))
+
+    # --- offices ---
+
+    def offices(self) -> list[Office]:
+        """Every office with its settings, by code."""
+        with self.connection() as connection:
+            found = connection.execute("SELECT office_id FROM read_model.ledger_offices ORDER BY code").fetchall()
+        return [self.service.arrears.load(Office, office) for (office,) in found]
+
+    def office(self, code: str) -> Office:
+        """Raises a Problem where there is none."""
+        try:
+            return self.service.arrears.load(Office, office_id(code))
+        except AggregateNotFoundError:
+            raise unknown("office") from None
+
+    def offices_named(self, code: str | None) -> list[Office]:
+        """The one with this code, or all."""
+        return self.offices() if code is None else [self.office(code)]
+
+    def scheme(self, code: str | None) -> BucketScheme:
+        """The office's buckets; those that all offices share, else the standard ones, where none is named."""
+        if code is not None:
+            return self.office(code).scheme
+        schemes = {office.scheme for office in self.offices()}
+        return schemes.pop() if len(schemes) == 1 else STANDARD_BUCKETS
+
+    def today(self, code: str | None) -> date:
+        """The local day in the office; where none is named, the latest day it is in any of them."""
+        now = self.service.clock.now()
+        return max((local_date(now, office.zone) for office in self.offices_named(code)), default=now.date())
+
+    def office_and_currency_of(self, account_id: UUID) -> tuple[str, str]:
+        """Raises a Problem where the account is not known, or not read yet."""
+        with self.connection() as connection:
+            row = connection.execute(
+                "SELECT office.code, account.currency FROM read_model.ledger_accounts AS account"
+                " JOIN read_model.ledger_offices AS office USING (office_id) WHERE account_id = %s",
+                [account_id],
+            ).fetchone()
+        if row is None:
+            raise unknown("account")
+        return row[0], row[1]
+
+
+def reader(request: Request) -> Reader:
+    """The app's reader."""
+    found: Reader = request.app.state.reader
+    return found
+
+
+Readings = Annotated[Reader, Depends(reader)]

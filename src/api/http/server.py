@@ -1,0 +1,59 @@
+"""Running the HTTP door: on this machine's own address, or elsewhere behind an API token."""
+
+import structlog
+import uvicorn
+
+from api.http.app import create_app
+from api.http.auth import is_loopback
+from api.http.problems import Problem
+from api.service import Service
+
+_SHUTDOWN_SECONDS = 10
+
+_log = structlog.get_logger(__name__)
+
+
+class BindRefused(Problem):
+    """The address would let others in and no API token is configured."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(403, "bind-refused", detail)
+
+
+def check_bind(host: str, token: str | None) -> None:
+    """Raises BindRefused."""
+    if token is not None and not token.strip():
+        raise BindRefused("The API token is empty. Give one, or none and bind 127.0.0.1.")
+    if token is None and not is_loopback(host):
+        raise BindRefused(
+            f"Binding {host} would let anybody on the network in, and no API token is configured."
+            " Set ARREARS_API_TOKEN, or bind 127.0.0.1."
+        )
+
+
+def serve(service: Service, host: str = "127.0.0.1", port: int = 8000, token: str | None = None) -> None:
+    """Starts the service and serves until SIGINT or SIGTERM; requests under way are finished first.
+
+    Raises BindRefused before anything is started.
+    """
+    check_bind(host, token)
+    service.start()
+    _log.info("serving", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/", token=token is not None)
+    server_of(service, host, port, token).run()
+
+
+def server_of(service: Service, host: str, port: int, token: str | None) -> uvicorn.Server:
+    """The server, not yet running. Raises BindRefused."""
+    check_bind(host, token)
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(service, token),
+            host=host,
+            port=port,
+            log_config=None,  # the app logs its requests itself
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+    )

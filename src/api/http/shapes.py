@@ -1,0 +1,254 @@
+"""How values look in JSON at this door: amounts as decimal strings, dates as ISO days, bodies read strictly."""
+
+import json
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
+
+from adapters.billing.currencies import CURRENCIES
+from aggregates.money import Money, exponent
+from api.http.problems import FieldProblem
+
+EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+MOST_MINOR = 10**15
+"""Beyond this an amount is a mistake; sums over a portfolio still fit the database's integers."""
+
+MOST_COUNT = 10**6
+"""Of days or messages; a day that many days away from another is still a day."""
+
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{5,8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:?[0-9]{2})")
+
+# --- money -------------------------------------------------------------------------------------------
+
+
+def read_amount(given: object) -> Money:
+    """Raises ValueError that says what was expected."""
+    if isinstance(given, Money):
+        return given
+    if not isinstance(given, dict) or given.keys() != {"amount", "currency"}:
+        raise ValueError('expected an object with amount and currency: {"amount": "12.50", "currency": "USD"}')
+    amount, currency = given["amount"], given["currency"]
+    if not isinstance(currency, str) or currency not in CURRENCIES:
+        raise ValueError("currency: expected an ISO 4217 code such as USD")
+    if not isinstance(amount, str) or not _DECIMAL.fullmatch(amount):
+        raise ValueError('amount: expected a decimal string such as "12.50" (in quotes)')
+    places = exponent(currency)
+    if len(amount.partition(".")[2]) > places:
+        raise ValueError(f"amount: expected at most {places} decimal places for {currency}")
+    minor = int(Decimal(amount).scaleb(places))
+    if abs(minor) > MOST_MINOR:
+        raise ValueError(f"amount: expected at most {decimal_text(MOST_MINOR, currency)}")
+    return Money(minor, currency)
+
+
+def decimal_text(minor: int, currency: str) -> str:
+    return f"{Money(minor, currency).decimal():f}"
+
+
+def write_amount(money: Money) -> dict[str, str]:
+    return {"amount": decimal_text(money.minor, money.currency), "currency": money.currency}
+
+
+AMOUNT_SCHEMA: dict[str, Any] = {
+    "title": "Amount",
+    "type": "object",
+    "required": ["amount", "currency"],
+    "additionalProperties": False,
+    "properties": {
+        "amount": {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$", "examples": ["12.50"]},
+        "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"]},
+    },
+}
+
+Amount = Annotated[Money, BeforeValidator(read_amount), PlainSerializer(write_amount), WithJsonSchema(AMOUNT_SCHEMA)]
+"""An amount with its currency. Never a JSON number: those are floats to many readers."""
+
+
+def minor_amounts(given: Any, path: str = "body") -> Any:
+    """JSON with every amount turned into the minor units that commands have. Raises a Problem naming the field."""
+    match given:
+        case dict() if "minor" in given or given.keys() == {"amount", "currency"}:
+            try:
+                money = read_amount(given)
+            except ValueError as error:
+                raise FieldProblem(path, str(error)) from None
+            return {"minor": money.minor, "currency": money.currency}
+        case dict():
+            return {key: minor_amounts(each, f"{path}.{key}") for key, each in given.items()}
+        case list():
+            return [minor_amounts(each, f"{path}.{index}") for index, each in enumerate(given)]
+        case _:
+            return given
+
+
+DecimalText = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["12.50"])]
+"""An amount in the row's or report's own currency."""
+
+# --- days --------------------------------------------------------------------------------------------
+
+
+def read_day(given: object) -> date:
+    """Raises ValueError; a number of seconds is no day here."""
+    if type(given) is date:
+        return given
+    if not isinstance(given, str) or not _ISO_DAY.fullmatch(given):
+        raise ValueError("expected a day such as 2026-03-31")
+    try:
+        day = date.fromisoformat(given)
+    except ValueError:
+        raise ValueError(f"expected a day that exists, not {given}") from None
+    if not EARLIEST <= day <= LATEST:
+        raise ValueError(f"expected a day from {EARLIEST} to {LATEST}")
+    return day
+
+
+def read_moment(given: object) -> datetime:
+    """Raises ValueError; a moment says its offset."""
+    if isinstance(given, datetime):
+        return given
+    if not isinstance(given, str) or not _ISO_MOMENT.fullmatch(given):
+        raise ValueError("expected a moment with its offset such as 2026-03-31T09:00:00Z")
+    try:
+        moment = datetime.fromisoformat(given)
+        read_day(moment.date())
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"expected a moment that exists, not {given}") from None
+
+
+Day = Annotated[date, BeforeValidator(read_day)]
+Moment = Annotated[datetime, BeforeValidator(read_moment)]
+
+# --- text --------------------------------------------------------------------------------------------
+
+
+def _plain_text(given: object) -> object:
+    if isinstance(given, str) and "\x00" in given:
+        raise ValueError("expected text without NUL characters")
+    return given
+
+
+PlainText = Annotated[str, BeforeValidator(_plain_text)]
+"""Text in an address, which the database can hold; bodies are looked at as a whole."""
+
+# --- bodies ------------------------------------------------------------------------------------------
+
+
+class Body(BaseModel):
+    """Base of request bodies: unknown fields are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FromJson:
+    """Marks a body that is read strictly, so that what its schema says is what is taken: "5" is no integer."""
+
+    def __get_pydantic_core_schema__(
+        self, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        def read(given: object) -> object:
+            return given if isinstance(given, source) else read_strictly(source, given)
+
+        return core_schema.no_info_before_validator_function(read, handler(source))
+
+
+AnyBody = TypeVar("AnyBody", bound=BaseModel)
+JsonBody = Annotated[AnyBody, FromJson()]
+
+
+def read_strictly(model: type[AnyBody], given: object) -> AnyBody:
+    """Raises ValidationError. Text that the database cannot hold is refused here, for every field at once."""
+    text = json.dumps(given)
+    if "\\u0000" in text and (path := _path_of_nul(given)) is not None:
+        error = InitErrorDetails(
+            type=PydanticCustomError("nul", "expected text without NUL characters"), loc=path, input=None
+        )
+        raise ValidationError.from_exception_data(model.__name__, [error])
+    return model.model_validate_json(text, strict=True)
+
+
+def _path_of_nul(given: object, path: tuple[str | int, ...] = ()) -> tuple[str | int, ...] | None:
+    match given:
+        case str():
+            return path if "\x00" in given else None
+        case dict():
+            entries: list[tuple[str | int, object]] = [(str(key), value) for key, value in given.items()]
+            if any("\x00" in str(key) for key in given):
+                return path
+        case list():
+            entries = list(enumerate(given))
+        case _:
+            return None
+    return next((found for key, value in entries if (found := _path_of_nul(value, (*path, key))) is not None), None)
+
+
+def implausible(value: object, path: str = "") -> tuple[str, str] | None:
+    """The first date or amount in a command that no calculation should meet: its field, and what was expected."""
+    match value:
+        case bool():
+            return None
+        case int():
+            return None if abs(value) <= MOST_COUNT else (path, f"expected a number up to {MOST_COUNT}")
+        case date():
+            day = date(value.year, value.month, value.day)
+            return None if EARLIEST <= day <= LATEST else (path, f"expected a day from {EARLIEST} to {LATEST}")
+        case Money():
+            return None if abs(value.minor) <= MOST_MINOR else (path, "expected a smaller amount")
+        case BaseModel():
+            entries = [(name, getattr(value, name)) for name in type(value).model_fields]
+        case dict():
+            entries = [(str(key), each) for key, each in value.items()]
+        case tuple() | list() | frozenset():
+            entries = [(str(index), each) for index, each in enumerate(value)]
+        case _:
+            return None
+    prefix = f"{path}." if path else ""
+    return next((found for name, each in entries if (found := implausible(each, prefix + name)) is not None), None)
+
+
+# --- answers -----------------------------------------------------------------------------------------
+
+
+class Done(BaseModel):
+    """A command was carried out. A repeat under the same Idempotency-Key gets the same answer."""
+
+    id: UUID
+    """What the command was about, or made."""
+    command_id: UUID
+    event_ids: list[UUID]
+    """The facts that were recorded; none where everything was so already."""
+    version: int
+    """The version of what was changed, afterwards."""
+
+
+def plain(value: Any) -> Any:
+    """A value for JSON: money as decimal text with its currency, sets as sorted lists."""
+    match value:
+        case Money():
+            return write_amount(value)
+        case BaseModel():
+            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+        case dict():
+            return {str(key): plain(each) for key, each in value.items()}
+        case set() | frozenset():
+            return sorted((plain(each) for each in value), key=str)
+        case list() | tuple():
+            return [plain(each) for each in value]
+        case _:
+            return value
