@@ -79,6 +79,7 @@ class Ledger(AccountState):
         if command.issued_on > context.today:
             self._defer(command, command.issued_on, document_id(self.id, "deferred-invoice", command.number))
             return
+        self._refuse_if_waiting("invoice", command.number)
         self.emit(InvoiceBilled(item=item, known_on=context.today), effective_on=item.issued_on)
         self._allocate_everything()
 
@@ -147,6 +148,7 @@ class Ledger(AccountState):
         if command.received_on > context.today:
             self._defer(command, command.received_on, document_id(self.id, "deferred-payment", command.number))
             return
+        self._refuse_if_waiting("payment", command.number)
         self._receive(command)
 
     def _receive(self, command: ReceivePayment, settled: tuple[PromiseShare, ...] = ()) -> None:
@@ -177,6 +179,7 @@ class Ledger(AccountState):
         if command.issued_on > context.today:
             self._defer(command, command.issued_on, document_id(self.id, "deferred-credit", command.number))
             return
+        self._refuse_if_waiting("credit", command.number)
         self._credit(command)
 
     def _credit(self, command: NoteCredit) -> None:
@@ -383,6 +386,10 @@ class Ledger(AccountState):
         )
 
     # --- facts of the future ---
+
+    def _refuse_if_waiting(self, kind: str, number: str) -> None:
+        if document_id(self.id, f"deferred-{kind}", number) in self.deferred:
+            raise Refusal(f"duplicate-{kind}", f"{kind} {number} waits for its day already; correct it")
 
     def _defer(self, command: Command, arrives_on: date, fact_id: UUID) -> None:
         deferred = DeferredFact(
