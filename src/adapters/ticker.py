@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import chain
 
 from adapters.eventstore.application import Arrears
+from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
 from adapters.reactor import chunks
 from aggregates.account.commands import AgeAccount
@@ -34,12 +35,12 @@ class Ticker:
 
     def __init__(self, arrears: Arrears, database: Database) -> None:
         self._arrears = arrears
-        self._database = database
+        self._connections = Connections(lambda: database.connect("arrears_app", autocommit=True))
 
     def tick(self, now: datetime) -> TickReport:
         """Everything due at `now`, once. What that makes due again is for the next tick."""
         found = commands = events = refused = 0
-        with self._database.connect("arrears_app", autocommit=True) as connection:
+        with self._connections.use() as connection:
             set_clock(connection, now)
             today = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
             pages = due(connection, now=now, latest_local_date=today, page=_CHUNK)
@@ -54,9 +55,12 @@ class Ticker:
                         refused += 1
         return TickReport(now, found, commands, events, refused)
 
+    def close(self) -> None:
+        self._connections.close()
+
     def next_due(self, *, after: datetime) -> datetime | None:
         """The earliest later moment at which something is due, by the agenda as it stands."""
-        with self._database.connect("arrears_app", autocommit=True) as connection:
+        with self._connections.use() as connection:
             return next_due_at(connection, after=after)
 
 

@@ -78,6 +78,7 @@ class Service:
         self.clock: Clock = clock or SystemClock()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._drained = -1
         self._closing = ExitStack()
         self._closing.callback(database.close)
         anchor = data_dir / "last-seal.json" if data_dir else None
@@ -98,13 +99,14 @@ class Service:
         self.sealer = Sealer(database, anchor=anchor, on_sealed=self.feed.announce)
         self._closing.callback(self.sealer.close)
         self.projections = Projections(database, self.feed, PROJECTIONS)
-        self._closing.callback(self.projections.watermark.close)
+        self._closing.callback(self.projections.close)
         outbox = Outbox(Path(env.get("ARREARS_OUTBOX") or (data_dir or Path.cwd()) / "outbox"))
         self._reactor = Runner(database, self.feed, Reactor(self.arrears, POLICIES))
         self._deliverer = Runner(database, self.feed, Deliverer(self.arrears, outbox, self._wait_until))
         self._closing.callback(self._reactor.release)
         self._closing.callback(self._deliverer.release)
         self.ticker = Ticker(self.arrears, database)
+        self._closing.callback(self.ticker.close)
 
     @classmethod
     def open(
@@ -211,11 +213,12 @@ class Service:
             while self.sealer.seal_once():
                 pass
             head = self.feed.head()
+            if head == self._drained and (self.sealer.is_active or not self._unsealed()):
+                return
             self.projections.catch_up(head)
             self._reactor.catch_up(head)
             self._deliverer.catch_up(head)
-            if not self._unsealed():
-                return
+            self._drained = head
 
     def tick(self, now: datetime | None = None) -> TickReport:
         """Lets one tick happen and everything it leads to. `now` None is the clock's."""

@@ -166,6 +166,7 @@ class Projections:
             try:
                 self._live_runner(name).catch_up(target, timeout=timeout)
             except ReaderRetired:
+                self._retired(name)
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
@@ -173,17 +174,24 @@ class Projections:
                 return
 
     def _live_runner(self, name: str) -> Runner:
-        """The runner of the live generation; always the same one while that stays live."""
+        """The runner of the live generation; always the same one until that turns out to be retired."""
+        with self._lock:
+            if name in self._runners:
+                return self._runners[name]
         with self._connect() as connection:
             live = generations.generation_in(connection, name, "live")
         projection = self._make(name)
         if live is None or live.version != projection.version:
             raise ReaderRetired(f"{name} has no live generation of version {projection.version}")
         with self._lock:
-            runner = self._runners.get(name)
-            if runner is None or runner.name != live.reader:
-                runner = self._runners[name] = self._runner(projection, live)
-        return runner
+            return self._runners.setdefault(name, self._runner(projection, live))
+
+    def _retired(self, name: str) -> None:
+        """Another generation took over: the next look finds it."""
+        with self._lock:
+            runner = self._runners.pop(name, None)
+        if runner is not None:
+            runner.release()
 
     def _runner(self, projection: Projection, generation: Generation, *, replay: bool = False) -> Runner:
         def announce(position: int) -> None:
