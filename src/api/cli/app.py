@@ -1,0 +1,82 @@
+"""The commands, put together."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from api.cli import (
+    accounts,
+    billing,
+    campaigns,
+    contract,
+    deadletters,
+    log,
+    offices,
+    projections,
+    reports,
+    running,
+)
+from api.cli.problems import show, told
+
+
+class CommandLine(TyperGroup):
+    """Known problems and wrong usage are said in a line or two, never with a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with told():
+            return super().invoke(ctx)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        try:
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+        except TyperException as error:
+            if not standalone_mode:
+                raise
+            context = getattr(error, "ctx", None)
+            show(error.format_message(), f"{context.command_path} --help" if context else "")
+            sys.exit(error.exit_code)
+        except typer.Abort:
+            show("stopped; nothing was changed")
+            sys.exit(1)
+        if standalone_mode:
+            sys.exit(code if isinstance(code, int) else 0)
+        return code
+
+
+app = typer.Typer(
+    name="arrears",
+    cls=CommandLine,
+    help="Recovers past-due receivables, and proves that each step was allowed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for commands in (running, billing, reports, accounts):
+    commands.add_to(app)
+for name, group in (
+    ("office", offices),
+    ("campaign", campaigns),
+    ("projections", projections),
+    ("deadletters", deadletters),
+    ("log", log),
+    ("schemas", contract),
+):
+    app.add_typer(group.app, name=name)
+
+
+def main() -> None:
+    """The command `arrears`."""
+    app(prog_name="arrears")

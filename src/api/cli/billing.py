@@ -1,0 +1,178 @@
+"""`arrears import` and `arrears play`: billing files, brought in at once or lived through day by day."""
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.opening import owning
+from api.cli.options import AsJson, DataDir, read_day
+from api.cli.output import note, print_json, say
+from api.cli.progress import Bars
+
+if TYPE_CHECKING:
+    from adapters.billing.importer import ImportReport, OfficeDefaults
+
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="A CSV or an .xlsx workbook.")
+]
+ProfileName = Annotated[
+    str, typer.Option("--profile", metavar="P", help="A shipped profile (ibm, invoices, payments, …) or a TOML file.")
+]
+DefaultOffice = Annotated[
+    str,
+    typer.Option("--office", metavar="CODE", help="The office of rows that name none; opened if there is none yet."),
+]
+DefaultCurrency = Annotated[
+    str | None,
+    typer.Option("--currency", metavar="ISO", help="Of an office that has to be opened. Default: the file's first."),
+]
+DefaultZone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Of an office that has to be opened.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Bring in everything, or nothing if a row has a problem.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("import")(import_file)
+    app.command("play")(play)
+
+
+def import_file(
+    *,
+    file: File,
+    profile: ProfileName,
+    data: DataDir = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")] = False,
+    strict: Strict = False,
+    office: DefaultOffice = "main",
+    currency: DefaultCurrency = None,
+    time_zone: DefaultZone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Bring a billing file in: customers, invoices, payments, credits.
+
+    Everything comes in under its own dates, so reports of any past day are right at once. Nothing is sent for the
+    past. The same file again changes nothing; a corrected file changes only what differs.
+    """
+    with owning(data) as service, Bars() as bars:
+        report = service.import_file(
+            file,
+            profile,
+            defaults=_defaults(office, currency, time_zone),
+            strict=strict,
+            check_only=dry_run,
+            reading=bars.bar("Reading"),
+            done=bars.bar("Bringing in"),
+        )
+    if as_json:
+        print_json(_as_dict(report, dry_run=dry_run))
+    else:
+        _tell(report, file, dry_run=dry_run)
+
+
+def play(
+    *,
+    file: File,
+    profile: ProfileName,
+    first: Annotated[
+        date, typer.Option("--from", parser=read_day, metavar="DAY", help="The first day to live through.")
+    ],
+    last: Annotated[date, typer.Option("--to", parser=read_day, metavar="DAY", help="The last one.")],
+    data: DataDir = None,
+    office: DefaultOffice = "main",
+    currency: DefaultCurrency = None,
+    time_zone: DefaultZone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Live through history: every day its facts arrive, then that day's ticks run.
+
+    Needs a data folder without accounts; offices and campaigns may be there, and are what the days are lived by.
+    """
+    from datetime import datetime, time
+    from zoneinfo import ZoneInfo
+
+    from adapters.clock import ManualClock
+    from api.play import play as live_through
+
+    defaults = _defaults(office, currency, time_zone)
+    clock = ManualClock(datetime.combine(first, time.min, ZoneInfo(defaults.time_zone)))
+    days = max(1, (last - first).days + 1)
+    with owning(data, clock=clock) as service, Bars() as bars:
+        report = live_through(
+            service,
+            file,
+            profile,
+            first=first,
+            last=last,
+            defaults=defaults,
+            progress=lambda day, _: bars.show(f"Living through {day:%Y}", (day - first).days + 1, days),
+        )
+    if as_json:
+        print_json({"days": report.days, "ticks": report.ticks, **_as_dict(report.facts, dry_run=False)})
+    else:
+        say(f"Lived through {report.days:,} days with {report.ticks:,} ticks, from {first} to {last}.")
+        _tell(report.facts, file, dry_run=False)
+
+
+def _defaults(office: str, currency: str | None, time_zone: str) -> "OfficeDefaults":
+    from pydantic import TypeAdapter, ValidationError
+
+    from adapters.billing.currencies import CURRENCIES
+    from adapters.billing.importer import OfficeDefaults
+    from aggregates.business_time import TimeZone
+    from aggregates.office import Code
+
+    for option, kind, value in (("--office", Code, office), ("--time-zone", TimeZone, time_zone)):
+        try:
+            TypeAdapter(kind).validate_python(value)
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise typer.BadParameter(f"{option} {value!r}: {said[:1].lower()}{said[1:]}") from None
+    if currency is not None and currency not in CURRENCIES:
+        raise typer.BadParameter(f"--currency {currency!r}: expected an ISO 4217 code such as USD")
+    return OfficeDefaults(code=office, currency=currency, time_zone=time_zone)
+
+
+def _as_dict(report: "ImportReport", *, dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "rows": report.rows,
+        "facts": report.facts,
+        "brought_in": report.brought_in,
+        "corrected": report.corrected,
+        "unchanged": report.unchanged,
+        "deferred": report.deferred,
+        "repeats": report.repeats,
+        "left_out": report.left_out,
+        "refused": report.refused,
+        "problems": [str(problem) for problem in report.problems],
+        "rejects": report.rejects,
+    }
+
+
+def _tell(report: "ImportReport", file: Path, *, dry_run: bool) -> None:
+    facts = ", ".join(f"{count:,} {_plural(kind, count)}" for kind, count in report.facts.items() if count)
+    say(f"{file.name}: {report.rows:,} rows, {facts or 'nothing in them'}")
+    for count, what in (
+        (report.brought_in, "would be brought in" if dry_run else "brought in"),
+        (report.corrected, "would be corrected" if dry_run else "corrected"),
+        (report.unchanged, "as they were"),
+        (report.deferred, "in the future, waiting for their day"),
+        (report.repeats, "repeated in the file, taken once"),
+        (report.left_out, "after the last day, left out"),
+    ):
+        if count:
+            say(f"  {count:>9,} {what}")
+    if not report.refused:
+        return
+    note(f"  {report.refused:>9,} {_plural('row', report.refused)} refused:")
+    for problem in report.problems:
+        note(f"    {problem}")
+    if report.refused > len(report.problems):
+        note("    …")
+    if report.rejects is not None:
+        note(f"  They are in {report.rejects}: correct them there, and import that file with the same profile.")
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"

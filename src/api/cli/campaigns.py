@@ -1,0 +1,226 @@
+"""`arrears campaign`: whom auto-collection engages, with which messages, and when."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.offices import Since, Until, find_office, office_ids, told
+from api.cli.opening import commanding, guest, issue
+from api.cli.options import AsJson, DataDir, OfficeCode, Reason
+from api.cli.output import print_json, print_table, say, shown
+from api.cli.problems import Problem
+
+if TYPE_CHECKING:
+    from aggregates.campaign import Campaign, CampaignPlan
+    from aggregates.office import Office
+    from api.service import Service
+
+app = typer.Typer(no_args_is_help=True, help="Campaigns: whom auto-collection engages, and with which messages.")
+
+Name = Annotated[str, typer.Argument(metavar="TITLE|ID", help="The campaign's title, or its id.")]
+PlanFile = Annotated[
+    Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A campaign as TOML: docs/campaigns.md.")
+]
+
+
+@app.command("list")
+def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
+    """Every campaign, in the order in which accounts are matched with them."""
+    from api.http.campaigns import view_of
+
+    with guest(data) as service:
+        codes = {each.id: each.code for each in _offices(service, office)}
+        views = [view_of(each, service) for each in _campaigns(service, office)]
+    if as_json:
+        print_json([{**view.model_dump(mode="json"), "office": codes[view.office_id]} for view in views])
+        return
+    if not views:
+        say("There is no campaign yet: arrears campaign launch FILE.toml")
+        return
+    print_table(
+        ("campaign", "office", "status", "version", "steps", "id"),
+        (
+            (
+                v.title,
+                codes[v.office_id],
+                "paused" if v.pause and v.pause.in_force else v.status,
+                v.plan_version,
+                v.steps,
+                v.id,
+            )
+            for v in views
+        ),
+        right=("version", "steps"),
+    )
+
+
+@app.command("show")
+def show(name: Name, data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
+    """A campaign's rules and steps, and every version of them."""
+    from api.http.campaigns import CampaignInFull, view_of
+    from api.http.campaigns import _versions as versions_of
+
+    with guest(data) as service:
+        campaign = _named(service, name, office)
+        versions = versions_of(service, campaign.id)
+        view = CampaignInFull(**dict(view_of(campaign, service)), plan=versions[0].plan, versions=versions)
+    if as_json:
+        print_json(view.model_dump(mode="json"))
+        return
+    paused = " (paused)" if view.pause and view.pause.in_force else ""
+    say(f"{view.title}: {view.status}{paused}, version {view.plan_version}, {view.id}")
+    for rule, value in dict(view.plan.rules).items():
+        if value not in (None, frozenset()):
+            say(f"  {rule.replace('_', ' ')}: {_rule(value)}")
+    print_table(
+        ("step", "title", "days", "after", "by", "required", "languages"),
+        (
+            (
+                s.id,
+                s.title,
+                s.days,
+                "due date" if s.anchor == "past-due" else "engagement",
+                s.channel.value,
+                s.required or None,
+                sorted(s.templates),
+            )
+            for s in view.plan.steps
+        ),
+        right=("days",),
+    )
+    for version in view.versions:
+        why = f": {version.reason}" if version.reason else ""
+        say(f"version {version.plan_version} on {version.recorded_at:%Y-%m-%d %H:%M} UTC by {version.actor}{why}")
+
+
+def _rule(value: Any) -> str:
+    return ", ".join(sorted(map(str, value))) if isinstance(value, frozenset) else shown(value)
+
+
+@app.command("launch")
+def launch(
+    file: PlanFile,
+    data: DataDir = None,
+    office: Annotated[
+        str | None, typer.Option("--office", metavar="CODE", help="Default: what the file says, else main.")
+    ] = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a campaign in an office; its accounts are matched and judged at once."""
+    from aggregates.campaign import LaunchCampaign
+    from api.campaign_file import read_campaign
+
+    said = read_campaign(file)
+    with commanding(data) as service:
+        to = find_office(service, office or said.office)
+        command = LaunchCampaign(office_id=to.id, title=said.title, plan=said.plan(to.currency))
+        outcome = issue(service, command, reason=reason)
+    told(outcome.event_ids, f"{said.title} runs, with {len(said.steps)} steps.", "It runs already.", as_json=as_json)
+
+
+@app.command("revise")
+def revise(
+    *,
+    file: PlanFile,
+    name: Annotated[
+        str | None, typer.Option("--campaign", metavar="TITLE|ID", help="Default: the title that the file says.")
+    ] = None,
+    data: DataDir = None,
+    office: OfficeCode = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a campaign a new version; accounts continue by it from the step they are at, and repeat none."""
+    from aggregates.campaign import ReviseCampaign
+    from api.campaign_file import read_campaign
+
+    said = read_campaign(file)
+    with commanding(data) as service:
+        campaign = _named(service, name or said.title, office)
+        plan: CampaignPlan = said.plan(_currency(service, campaign))
+        outcome = issue(service, ReviseCampaign(campaign_id=campaign.id, plan=plan), reason=reason)
+    told(outcome.event_ids, f"{campaign.title} has a new version.", "The file says what runs already.", as_json=as_json)
+
+
+@app.command("pause")
+def pause(
+    *,
+    name: Name,
+    since: Since = None,
+    until: Until = None,
+    data: DataDir = None,
+    office: OfficeCode = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop the campaign's messages at once: from now, or backdated, or for a time."""
+    from aggregates.campaign import PauseCampaign
+
+    with commanding(data) as service:
+        campaign = _named(service, name, office)
+        command = PauseCampaign(campaign_id=campaign.id, paused_from=since, paused_until=until)
+        outcome = issue(service, command, reason=reason)
+    told(outcome.event_ids, f"{campaign.title} is paused.", "It was paused so already.", as_json=as_json)
+
+
+@app.command("resume")
+def resume(
+    name: Name, data: DataDir = None, office: OfficeCode = None, reason: Reason = None, as_json: AsJson = False
+) -> None:
+    """Let the campaign send again, by its current rules; what was missed is not sent in a burst."""
+    from aggregates.campaign import ResumeCampaign
+
+    with commanding(data) as service:
+        campaign = _named(service, name, office)
+        outcome = issue(service, ResumeCampaign(campaign_id=campaign.id), reason=reason)
+    told(outcome.event_ids, f"{campaign.title} sends again.", "It was not paused.", as_json=as_json)
+
+
+@app.command("retire")
+def retire(
+    name: Name, data: DataDir = None, office: OfficeCode = None, reason: Reason = None, as_json: AsJson = False
+) -> None:
+    """End the campaign for good; its accounts are matched with other campaigns."""
+    from aggregates.campaign import RetireCampaign
+
+    with commanding(data) as service:
+        campaign = _named(service, name, office)
+        outcome = issue(service, RetireCampaign(campaign_id=campaign.id), reason=reason)
+    told(outcome.event_ids, f"{campaign.title} has ended.", "", as_json=as_json)
+
+
+# --- inside ------------------------------------------------------------------------------------------
+
+
+def _offices(service: "Service", code: str | None) -> "list[Office]":
+    from aggregates.office import Office
+
+    if code is not None:
+        return [find_office(service, code)]
+    return [service.arrears.load(Office, office) for office in office_ids(service)]
+
+
+def _campaigns(service: "Service", office: str | None) -> "list[Campaign]":
+    from api.http.campaigns import campaigns_of
+
+    return campaigns_of(service, _offices(service, office))
+
+
+def _named(service: "Service", name: str, office: str | None) -> "Campaign":
+    """Raises Problem where there is none of this title or id, or several."""
+    known = _campaigns(service, office)
+    found = [each for each in known if name.casefold() in (each.title.casefold(), str(each.id))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Problem(f"several offices have a campaign {name!r}", hint="Name one: --office CODE")
+    titles = ", ".join(repr(each.title) for each in known) or "none yet"
+    raise Problem(f"there is no campaign {name!r}", hint=f"Campaigns: {titles}")
+
+
+def _currency(service: "Service", campaign: "Campaign") -> str:
+    from aggregates.office import Office
+
+    return service.arrears.load(Office, campaign.office_id).currency

@@ -1,0 +1,280 @@
+"""`arrears office`: settings, and pausing all of an office's automation."""
+
+import re
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from api.cli.opening import commanding, guest, issue
+from api.cli.options import AsJson, DataDir, Reason, read_day, read_moment
+from api.cli.output import print_json, print_table, say
+from api.cli.problems import Problem
+from api.settings import model_from, read_toml
+
+if TYPE_CHECKING:
+    from aggregates.office import ChangeOfficeSettings, Office
+    from api.http.offices import OfficeView
+    from api.service import Service
+
+app = typer.Typer(no_args_is_help=True, help="Offices: settings, opening, pausing their automation.")
+
+Code = Annotated[str, typer.Argument(metavar="CODE", help="The office's code.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option("--from", parser=read_moment, metavar="MOMENT", help="It may lie in the past. Default: now."),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option("--until", parser=read_moment, metavar="MOMENT", help="Default: until it is resumed."),
+]
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def read_window(text: str) -> tuple[time, time]:
+    match = re.fullmatch(r"(\d{1,2}:\d{2})-(\d{1,2}:\d{2})", text)
+    try:
+        return time.fromisoformat(match[1].zfill(5)), time.fromisoformat(match[2].zfill(5))  # type: ignore[index]
+    except (ValueError, TypeError):
+        raise typer.BadParameter(f"{text!r}: expected hours such as 09:00-18:00") from None
+
+
+def read_weekdays(text: str) -> frozenset[int]:
+    days: set[int] = set()
+    try:
+        for part in text.lower().split(","):
+            first, _, last = part.strip().partition("-")
+            days.update(range(_WEEKDAYS.index(first), _WEEKDAYS.index(last or first) + 1))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: expected days such as mon-fri or mon,tue,sat") from None
+    return frozenset(days)
+
+
+def read_bounds(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: expected the last day of each bucket, such as 30,60,90,120") from None
+
+
+@app.command("show")
+def show(
+    code: Annotated[str | None, typer.Argument(metavar="CODE", help="Which office. Default: all.")] = None,
+    data: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show an office and its settings, or all offices."""
+    from api.http.offices import office_view
+
+    with guest(data) as service:
+        if code is not None:
+            views = [office_view(find_office(service, code), service)]
+        else:
+            views = [office_view(_by_id(service, office), service) for office in office_ids(service)]
+    if as_json:
+        said = [view.model_dump(mode="json") for view in views]
+        print_json(said[0] if code is not None else said)
+        return
+    if not views:
+        say("There is no office yet: arrears office open CODE --title … or arrears import FILE")
+    for view in views:
+        _tell(view)
+
+
+def _tell(view: "OfficeView") -> None:
+    say(f"{view.code}: {view.title}")
+    calendar = ", ".join(_WEEKDAYS[day] for day in sorted(view.calendar.weekdays))
+    rows = [
+        ("currency", view.currency),
+        ("time zone", view.time_zone),
+        ("aging buckets", ", ".join(view.scheme.names)),
+        ("flags", ", ".join(f"{c}{' (blocks)' if f.blocks else ''}" for c, f in sorted(view.flags.items()))),
+        ("messages leave", f"{view.window.opens:%H:%M} to {view.window.closes:%H:%M}, {calendar}"),
+        ("holidays", ", ".join(map(str, sorted(view.calendar.holidays))) or "none"),
+        ("at most", f"{view.limits.max_per_minute} messages a minute"),
+        ("promises", f"{view.grace_days} days of grace"),
+        ("fee service types", ", ".join(view.fee_service_types) or "none"),
+        ("campaigns", len(view.campaign_ids)),
+    ]
+    if view.pause:
+        until = f"{view.pause.paused_until:%Y-%m-%d %H:%M}" if view.pause.paused_until else "it is resumed"
+        rows.append(("PAUSED", f"from {view.pause.paused_from:%Y-%m-%d %H:%M} UTC until {until}"))
+    print_table(("", ""), rows)
+
+
+@app.command("open")
+def open_office(
+    *,
+    code: Code,
+    title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Default: the code.")] = None,
+    currency: Annotated[str, typer.Option("--currency", metavar="ISO")] = "USD",
+    time_zone: Annotated[str, typer.Option("--time-zone", metavar="ZONE")] = "UTC",
+    data: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open an office, with one currency and one time zone. Again with the same settings changes nothing."""
+    from adapters.billing.currencies import CURRENCIES
+    from aggregates.office import OpenOffice
+
+    if currency not in CURRENCIES:
+        raise typer.BadParameter(f"--currency {currency!r}: expected an ISO 4217 code such as USD")
+    said = {"code": code, "title": title or code, "currency": currency, "time_zone": time_zone}
+    command = model_from(OpenOffice, said)
+    with commanding(data) as service:
+        outcome = issue(service, command)
+    told(outcome.event_ids, f"Office {code} is open.", f"Office {code} was open already.", as_json=as_json)
+
+
+@app.command("set")
+def change(
+    *,
+    code: Code,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", exists=True, dir_okay=False, metavar="FILE", help="Sections as TOML: docs/cli.md."),
+    ] = None,
+    buckets: Annotated[
+        list[int] | None, typer.Option("--buckets", parser=read_bounds, metavar="30,60,…", help="Last day of each.")
+    ] = None,
+    flag: Annotated[
+        list[str] | None,
+        typer.Option("--flag", metavar="CODE=TITLE", help="Add a flag, or change one; CODE=TITLE:blocks blocks."),
+    ] = None,
+    remove_flag: Annotated[list[str] | None, typer.Option("--remove-flag", metavar="CODE")] = None,
+    window: Annotated[
+        Any, typer.Option("--window", parser=read_window, metavar="09:00-18:00", help="When messages leave.")
+    ] = None,
+    weekdays: Annotated[
+        Any, typer.Option("--weekdays", parser=read_weekdays, metavar="mon-fri", help="Business days.")
+    ] = None,
+    holiday: Annotated[
+        list[date] | None, typer.Option("--holiday", parser=read_day, metavar="DAY", help="Add one; repeatable.")
+    ] = None,
+    max_per_minute: Annotated[int | None, typer.Option("--max-per-minute", min=1, metavar="N")] = None,
+    grace_days: Annotated[
+        int | None, typer.Option("--grace-days", min=0, max=60, metavar="N", help="How late a promise may be.")
+    ] = None,
+    fee_service_types: Annotated[str | None, typer.Option("--fee-service-types", metavar="A,B")] = None,
+    time_zone: Annotated[str | None, typer.Option("--time-zone", metavar="ZONE")] = None,
+    data: DataDir = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the settings that are given; the others stay. Every account is judged anew where that matters."""
+    sections: dict[str, Any] = read_toml(file) if file else {}
+    with commanding(data) as service:
+        office = find_office(service, code)
+        if buckets is not None:
+            sections["scheme"] = _scheme(buckets)
+        if flag or remove_flag:
+            sections["flags"] = _flags(office, flag or [], remove_flag or [])
+        if window is not None:
+            sections["window"] = {"opens": window[0], "closes": window[1]}
+        if weekdays is not None or holiday:
+            sections["calendar"] = {
+                "weekdays": weekdays if weekdays is not None else office.calendar.weekdays,
+                "holidays": office.calendar.holidays | set(holiday or []),
+            }
+        if max_per_minute is not None:
+            sections["limits"] = {"max_per_minute": max_per_minute}
+        if fee_service_types is not None:
+            sections["fee_service_types"] = [part.strip() for part in fee_service_types.split(",") if part.strip()]
+        given = {"grace_days": grace_days, "time_zone": time_zone}
+        sections |= {name: value for name, value in given.items() if value is not None}
+        if not sections:
+            raise typer.BadParameter("nothing to change: give a setting, or --file")
+        outcome = issue(service, _settings(office, sections, file), reason=reason)
+    told(outcome.event_ids, f"Office {code} is changed.", f"Office {code} was so already.", as_json=as_json)
+
+
+def _settings(office: "Office", sections: dict[str, Any], file: Path | None) -> "ChangeOfficeSettings":
+    from aggregates.office import ChangeOfficeSettings
+
+    return model_from(ChangeOfficeSettings, {**sections, "office_id": office.id}, source=file)
+
+
+def _scheme(bounds: list[int]) -> Any:
+    from aggregates.aging import BucketScheme
+
+    try:
+        return BucketScheme.of(bounds)
+    except ValueError:
+        raise typer.BadParameter(f"--buckets {','.join(map(str, bounds))}: expected growing days from 1 on") from None
+
+
+def _flags(office: "Office", changed: list[str], removed: list[str]) -> dict[str, Any]:
+    flags: dict[str, Any] = dict(office.flags)
+    for code in removed:
+        if flags.pop(code, None) is None:
+            raise typer.BadParameter(f"--remove-flag {code!r}: expected one of {', '.join(sorted(flags))}")
+    for text in changed:
+        code, equals, title = text.partition("=")
+        if not equals or not title:
+            raise typer.BadParameter(f"--flag {text!r}: expected CODE=TITLE, or CODE=TITLE:blocks")
+        flags[code] = {"title": title.removesuffix(":blocks"), "blocks": title.endswith(":blocks")}
+    return flags
+
+
+@app.command("pause")
+def pause(
+    *,
+    code: Code,
+    since: Since = None,
+    until: Until = None,
+    data: DataDir = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop all automatic messages of the office: from now, or backdated, or for a time."""
+    from aggregates.office import PauseOfficeAutomation, office_id
+
+    with commanding(data) as service:
+        command = PauseOfficeAutomation(office_id=office_id(code), paused_from=since, paused_until=until)
+        outcome = issue(service, command, reason=reason)
+    told(outcome.event_ids, f"Office {code} sends nothing by itself.", "It was paused so already.", as_json=as_json)
+
+
+@app.command("resume")
+def resume(code: Code, data: DataDir = None, reason: Reason = None, as_json: AsJson = False) -> None:
+    """Let automatic messages leave again, under the rules of now; what was missed is not sent in a burst."""
+    from aggregates.office import ResumeOfficeAutomation, office_id
+
+    with commanding(data) as service:
+        outcome = issue(service, ResumeOfficeAutomation(office_id=office_id(code)), reason=reason)
+    told(outcome.event_ids, f"Office {code} sends again.", "It was not paused.", as_json=as_json)
+
+
+# --- inside ------------------------------------------------------------------------------------------
+
+
+def office_ids(service: "Service") -> list[UUID]:
+    """Every office, by code."""
+    with service.database.connect("arrears_app") as connection:
+        rows = connection.execute("SELECT office_id FROM read_model.ledger_offices ORDER BY code").fetchall()
+    return [row[0] for row in rows]
+
+
+def find_office(service: "Service", code: str) -> "Office":
+    """Raises Problem where there is none."""
+    from adapters.eventstore.application import AggregateNotFoundError
+    from aggregates.office import office_id
+
+    try:
+        return _by_id(service, office_id(code))
+    except AggregateNotFoundError:
+        raise Problem(f"there is no office {code!r}", hint="arrears office show") from None
+
+
+def _by_id(service: "Service", office: UUID) -> "Office":
+    from aggregates.office import Office
+
+    return service.arrears.load(Office, office)
+
+
+def told(event_ids: tuple[UUID, ...], changed: str, same: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"changed": bool(event_ids), "event_ids": event_ids})
+    else:
+        say(changed if event_ids else same)

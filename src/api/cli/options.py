@@ -1,0 +1,52 @@
+"""Options that many commands share, and how their values are read."""
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def read_day(text: str) -> date:
+    """A day such as 2026-03-31."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        raise typer.BadParameter(f"{text!r}: expected a day such as 2026-03-31")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: there is no such day") from None
+
+
+def read_moment(text: str) -> datetime:
+    """A moment such as 2026-03-31T09:00Z; without a zone it is UTC, without a time the day's beginning."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: expected a moment such as 2026-03-31T09:00Z") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        envvar="ARREARS_DATA",
+        metavar="DIR",
+        file_okay=False,
+        help="The data folder. ARREARS_DATABASE_URL names a server instead, and wins.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+AsOf = Annotated[
+    date | None,
+    typer.Option(
+        "--as-of", parser=read_day, metavar="DAY", help="As it was true at the end of this day. Default: today."
+    ),
+]
+KnownOn = Annotated[
+    date | None,
+    typer.Option("--known-on", parser=read_day, metavar="DAY", help="Only what was recorded by the end of this day."),
+]
+OfficeCode = Annotated[str | None, typer.Option("--office", metavar="CODE", help="Only this office.")]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the audit trail.")]

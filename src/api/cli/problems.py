@@ -1,0 +1,84 @@
+"""What can go wrong, said to people at the command line: a problem, a hint, and exit code 1."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+
+class Problem(Exception):
+    """Something that the person at the command line has to know."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def show(message: str, hint: str = "") -> None:
+    """The problem and its hint, on stderr."""
+    typer.echo(f"Error: {message}", err=True)
+    if hint:
+        typer.echo(f"Hint: {hint}", err=True)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Known problems become their message and exit code 1; what nobody expected keeps its traceback."""
+    try:
+        yield
+    except Exception as error:
+        problem = known(error)
+        if problem is None:
+            raise
+        show(problem.message, problem.hint)
+        raise typer.Exit(1) from None
+
+
+def known(error: BaseException) -> Problem | None:
+    """The problem behind an error, or None for a defect.
+
+    Modules are looked up, not imported: an error whose module was never loaded cannot have been raised.
+    """
+    if isinstance(error, Problem):
+        return error
+    for module, name, hint in _KNOWN:
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None and isinstance(error, kind):
+            return Problem(getattr(error, "message", "") or str(error), hint=getattr(error, "hint", "") or hint)
+    if "psycopg" in sys.modules or isinstance(error, OSError):
+        from adapters.postgres.errors import in_plain_words
+
+        psycopg_error = getattr(sys.modules.get("psycopg"), "Error", OSError)
+        plain = in_plain_words(error) if isinstance(error, (psycopg_error, OSError)) else None
+        if plain is not None:
+            return Problem(plain.message, hint=plain.hint)
+    return None
+
+
+_OLDER_COPY = "If an older copy was restored on purpose: docs/operations.md, section Restore."
+_WAIT = "Wait for it: arrears projections status"
+
+_KNOWN = (
+    ("adapters.postgres.errors", "DatabaseProblem", ""),
+    ("adapters.billing.readers", "FileProblem", "Nothing was brought in."),
+    ("adapters.billing.profile", "ProfileError", "docs/import.md describes every key of a profile."),
+    ("adapters.billing.importer", "ImportRefused", "Nothing was brought in."),
+    ("adapters.eventstore.keys", "MasterKeyError", "docs/operations.md, section Keys."),
+    ("adapters.eventstore.verify", "LogBehind", _OLDER_COPY),
+    ("adapters.eventstore.feed", "LogHole", "Run: arrears log verify"),
+    ("adapters.eventstore.mapper", "UnreadableEvent", "Run: arrears log verify"),
+    ("aggregates.event", "UnknownEvent", "Run the release that wrote it, or a newer one."),
+    ("adapters.readers.projections", "UnknownProjection", ""),
+    ("adapters.readers.projections", "BeingBuilt", _WAIT),
+    ("adapters.readers.projections", "SwitchDelayed", "Run the rebuild again; it goes on from there."),
+    ("adapters.readers.runner", "NotReached", _WAIT),
+    ("adapters.readers.runner", "ReaderBroken", "Nothing was skipped. This release does not fit the log: see the log."),
+    ("api.play", "PlayRefused", ""),
+    ("api.settings", "SettingsError", "Nothing was changed."),
+    ("api.http.problems", "Problem", ""),
+    ("projections.reports.scope", "ReportRefused", ""),
+    ("api.contract.folder", "ContractProblem", ""),
+)
+"""Module, error, and a hint where the error has none of its own."""

@@ -1,0 +1,140 @@
+"""`arrears run`, `serve`, `tick`, `migrate`, `version`: what keeps Arrears going."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.opening import owning
+from api.cli.options import AsJson, DataDir, read_moment
+from api.cli.output import note, print_json, say
+from api.cli.problems import Problem
+from api.cli.progress import Bars
+
+TOKEN_VARIABLE = "ARREARS_API_TOKEN"  # noqa: S105
+
+Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Elsewhere than this machine needs an API token.")]
+Port = Annotated[int, typer.Option("--port", min=1, max=65535)]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help=f"Holds the API token; {TOKEN_VARIABLE} is the other way to give it.",
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    for name, command in (
+        ("run", run),
+        ("serve", serve),
+        ("tick", tick),
+        ("migrate", migrate),
+        ("version", version),
+    ):
+        app.command(name)(command)
+
+
+def run(
+    data: DataDir = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Fill an empty data folder with a generated portfolio first.")
+    ] = False,
+    token_file: TokenFile = None,
+) -> None:
+    """Serve on this machine and say where to look; with --sample on a portfolio to try things on."""
+    if sample:
+        _seed(data)
+    serve(data=data, host=host, port=port, token_file=token_file)
+
+
+def _seed(data: Path | None) -> None:
+    from api.sample import seed, wants_sample
+
+    if not wants_sample(data):
+        note("The data folder holds accounts already; they stay as they are.")
+        return
+    with Bars() as bars:
+        seeded = seed(data, progress=bars.bar("Living through 200 days"))
+    say(f"A sample portfolio: {seeded.accounts} accounts, {seeded.events:,} events, {seeded.messages} messages sent.")
+
+
+def serve(
+    data: DataDir = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    token_file: TokenFile = None,
+) -> None:
+    """Run everything in one process: HTTP, web pages, policies, ticks, delivery, projections."""
+    from api import logs
+    from api.http.server import serve as serve_http
+
+    token = _token(token_file)
+    logs.configure(level=os.environ.get(logs.LEVEL_VARIABLE) or "info")
+    with owning(data) as service:
+        with Bars() as bars:
+            service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
+        serve_http(service, host=host, port=port, token=token)
+
+
+def _token(file: Path | None) -> str | None:
+    token = file.read_text(encoding="utf-8").strip() if file is not None else os.environ.get(TOKEN_VARIABLE, "").strip()
+    if file is not None and not token:
+        raise Problem(f"{file} is empty; expected the API token in it")
+    return token or None
+
+
+def tick(
+    data: DataDir = None,
+    now: Annotated[
+        datetime | None,
+        typer.Option(
+            "--now", parser=read_moment, metavar="MOMENT", help="Such as 2026-03-31T09:00Z. Default: the clock's time."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let one tick happen: what is due by now is done, with all that follows. The same tick again does nothing."""
+    from adapters.clock import ManualClock
+
+    with owning(data, clock=None if now is None else ManualClock(now)) as service:
+        report = service.tick(now)
+    if as_json:
+        print_json(report)
+    else:
+        refused = f", {report.refused:,} refused" if report.refused else ""
+        done = f"{report.due:,} due, {report.commands:,} commands, {report.events:,} events{refused}"
+        say(f"{report.at:%Y-%m-%d %H:%M} UTC: {done}")
+
+
+def migrate(data: DataDir = None) -> None:
+    """Bring the database's schema to this release. Services never do it by themselves, except in a new folder."""
+    from adapters.postgres.database import open_database
+    from adapters.postgres.migrations import migrate as apply
+    from api import logs
+
+    logs.configure()
+    with open_database(data) as database:
+        applied = apply(database)
+    for migration in applied:
+        say(f"applied {migration}")
+    if not applied:
+        say("The schema is that of this release; nothing to do.")
+
+
+def version(as_json: AsJson = False) -> None:
+    """Print the version."""
+    from importlib.metadata import version as version_of
+
+    number = version_of("arrears")
+    if as_json:
+        print_json({"arrears": number})
+    else:
+        say(f"arrears {number}")

@@ -1,0 +1,1 @@
+"""The public contract: a JSON Schema for every event version, OpenAPI, and the glossary; built and checked."""

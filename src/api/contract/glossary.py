@@ -1,0 +1,47 @@
+"""The glossary of events: what each means, in its own words, and what it carries."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from aggregates.event import Event
+from api.contract.events import Schema, is_personal, schema_of
+
+_KINDS = {
+    "account": "What is true of a customer's receivables with one office.",
+    "campaign": "Whom auto-collection engages, with which messages, and every version of that.",
+    "office": "The settings under which accounts are worked.",
+    "promise": "A customer's commitment to pay.",
+    "reader": "What people decided about readers of the log.",
+}
+
+_HEAD = """# Events
+
+<!-- Written by `arrears schemas build` from the events' own docstrings; change those. -->
+
+Every fact in the log is one of these. The name and the version are the contract; the schemas are in `schemas/events/`,
+what stands around every event in `schemas/envelope.json`. Fields in *italics* are personal: they are encrypted under
+the account's own key, and are no part of the public contract.
+"""
+
+
+def glossary(events: Iterable[type[Event]]) -> str:
+    """The page, in Markdown."""
+    parts = [_HEAD]
+    ordered = sorted(events, key=lambda event: event.event_name)
+    for kind, group in groupby(ordered, key=lambda event: event.event_name.partition(".")[0]):
+        parts.append(f"\n## {kind}\n\n{_KINDS.get(kind, '')}\n\n| event | means | says |\n|---|---|---|\n")
+        parts.extend(_row(event) for event in group)
+    return "".join(parts)
+
+
+def _row(event: type[Event]) -> str:
+    said = " ".join((event.__doc__ or "").split()).replace("|", "\\|")
+    fields = ", ".join(_fields(event)) or "nothing more"
+    return f"| `{event.event_name}` v{event.event_version} | {said} | {fields} |\n"
+
+
+def _fields(event: type[Event]) -> Iterable[str]:
+    public = schema_of(event)["properties"]
+    full: Schema = event.model_json_schema(mode="validation").get("properties", {})
+    for name, field in full.items():
+        yield f"`{name}`" if name in public and not is_personal(field) else f"*{name}*"

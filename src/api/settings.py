@@ -1,0 +1,48 @@
+"""Settings that people write: TOML files and options, checked into models with errors that name the field."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+AnyModel = TypeVar("AnyModel", bound="BaseModel")
+
+
+class SettingsError(ValueError):
+    """What a person wrote cannot be used; the message names each field and what was expected."""
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Raises SettingsError where the file is not TOML."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file.name} is not a TOML file: {error}") from None
+
+
+def model_from(model: type[AnyModel], said: Mapping[str, Any], *, source: Path | None = None) -> AnyModel:
+    """The model of what was said. Raises SettingsError with every field that is not as expected."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(said)
+    except ValidationError as error:
+        where = f"{source.name}: " if source is not None else ""
+        found = "\n       ".join(f"{where}{_told(each)}" for each in error.errors())
+        raise SettingsError(found) from None
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    field = ".".join(str(part) for part in error["loc"])
+    said = str(error["msg"]).removeprefix("Value error, ")
+    match error["type"]:
+        case "missing":
+            return f"{field}: missing"
+        case "extra_forbidden":
+            return f"{field}: unknown key"
+        case _:
+            told = said[:1].lower() + said[1:]
+            return f"{field}: {told}" if field else told
