@@ -76,7 +76,6 @@ class Workspace:
     def reload(self, targets: Kinds) -> None:
         """Forgets what this batch did to these, and takes them from the log as it is now."""
         for aggregate_id in targets:
-            self._instances.pop(aggregate_id, None)
             self._remembering.pop(aggregate_id, None)
             self.emitted.pop(aggregate_id, None)
         self._bring_in(targets, {}, ())
@@ -86,7 +85,7 @@ class Workspace:
         versions = self.stored_version
         loaded = self._recorder.load([Wanted(i, versions[i]) for i in aggregate_ids], command_ids)
         self._mapper.keys.admit(loaded.keys)
-        self.without_key.difference_update(account_id for account_id, _ in loaded.keys)
+        self.without_key.clear()  # somebody may have made keys meanwhile: ask again
         return set(loaded.events), loaded.outcomes
 
     def keep(self) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -77,3 +77,19 @@ def admin(database: Database) -> Iterator[psycopg.Connection]:
 
 def names(app: Arrears, aggregate_id: UUID) -> list[str]:
     return [recorded.name for recorded in app.history(aggregate_id)]
+
+
+@contextmanager
+def before_the_append_of(app: Arrears, meanwhile: Callable[[], object]) -> Iterator[None]:
+    """Something happens between an application's load and its next append."""
+    append = app._log.append
+    todo = [meanwhile]
+
+    def late(*arguments: Any, **more: Any) -> None:
+        if todo:
+            todo.pop()()
+        append(*arguments, **more)
+
+    app._log.append = late  # type: ignore[method-assign]
+    yield
+    app._log.append = append  # type: ignore[method-assign]

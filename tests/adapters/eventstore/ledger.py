@@ -48,6 +48,11 @@ class Shelved(Event, name="test.shelved"):
     case_id: UUID
 
 
+class Remarked(Event, name="test.remarked"):
+    account_id: UUID
+    text: Personal
+
+
 class Case(Aggregate):
     """Stands for an account: its events have an account id."""
 
@@ -92,6 +97,18 @@ class Shelf(Aggregate):
         self.cases.append(event.case_id)
 
 
+class Remark(Aggregate):
+    """Is about an account without being one."""
+
+    kind: ClassVar[str] = "test-remark"
+
+    account_id: UUID | None = None
+
+    @applies(Remarked)
+    def _remarked(self, event: Remarked) -> None:
+        self.account_id = event.account_id
+
+
 class CaseCommand(Command):
     case_id: UUID
 
@@ -134,6 +151,20 @@ class Shelve(Command, name="test-shelve"):
 
     def targets(self) -> Mapping[str, UUID]:
         return {"test-case": self.case_id, "test-shelf": self.shelf_id}
+
+
+class MakeRemark(Command, name="test-make-remark"):
+    remark_id: UUID
+    account_id: UUID
+    text: str
+
+    def targets(self) -> Mapping[str, UUID]:
+        return {"test-remark": self.remark_id}
+
+
+@decides(MakeRemark)
+def _remark(remark: Remark, command: MakeRemark, context: Context) -> None:
+    remark.emit(Remarked(account_id=command.account_id, text=command.text))
 
 
 @decides(OpenCase)

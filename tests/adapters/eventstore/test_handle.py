@@ -1,9 +1,8 @@
 """The one write path: decisions, refusals, repeats, conflicts, and what concurrent callers share."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +13,7 @@ from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.recorder import LogRecorder
 from adapters.eventstore.sealer import Sealer
 from aggregates.command import DECISIONS, Accepted, Command, Rejected
-from tests.adapters.eventstore.conftest import issue, names
+from tests.adapters.eventstore.conftest import before_the_append_of, issue, names
 from tests.adapters.eventstore.ledger import (
     Break,
     Case,
@@ -45,22 +44,6 @@ def decisions_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[Command]], l
         return seen
 
     return watch
-
-
-@contextmanager
-def before_the_append_of(app: Arrears, meanwhile: Callable[[], object]) -> Iterator[None]:
-    """Something happens between an application's load and its next append."""
-    append = app._log.append
-    todo = [meanwhile]
-
-    def late(*arguments: Any, **more: Any) -> None:
-        if todo:
-            todo.pop()()
-        append(*arguments, **more)
-
-    app._log.append = late  # type: ignore[method-assign]
-    yield
-    app._log.append = append  # type: ignore[method-assign]
 
 
 def test_a_command_is_decided_stored_and_read_back(app: Arrears, sealer: Sealer):
@@ -128,8 +111,10 @@ def test_a_refusal_after_emitting_leaves_no_trace(app: Arrears):
         [issue(Count(case_id=case_id)), issue(CountTwiceThenRefuse(case_id=case_id)), issue(Count(case_id=case_id))]
     )
     assert [type(o) for o in outcomes] == [Accepted, Rejected, Accepted]
-    app.handle([issue(Count(case_id=case_id))])
-    assert app.load(Case, case_id).total == 4
+    accepted, refused = app.handle([issue(Count(case_id=case_id, limit=4)), issue(Count(case_id=case_id, limit=4))])
+    assert isinstance(accepted, Accepted)
+    assert refused == Rejected("limit-reached", "4 were counted already")
+    assert [e.version for e in app.history(case_id)] == [1, 2, 3, 4, 5]
 
 
 def test_a_defect_in_one_decision_is_raised_and_the_rest_is_stored(app: Arrears):

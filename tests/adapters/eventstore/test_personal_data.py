@@ -14,8 +14,8 @@ from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.verify import verify
 from adapters.postgres.database import Database
 from aggregates.personal import ERASED
-from tests.adapters.eventstore.conftest import issue
-from tests.adapters.eventstore.ledger import Case, CaseOpened, Count, Note, Noted, OpenCase
+from tests.adapters.eventstore.conftest import before_the_append_of, issue
+from tests.adapters.eventstore.ledger import Case, CaseOpened, Count, MakeRemark, Note, Noted, OpenCase, Remarked
 
 NewApp = Callable[..., Arrears]
 
@@ -74,20 +74,16 @@ def test_an_erased_person_reads_as_erased_and_stays_so(new_app: NewApp, sealer: 
 
 
 def test_a_key_made_by_two_processes_at_once_is_one_key(new_app: NewApp):
-    one, two, case_id = new_app(), new_app(), uuid4()
-    one.handle([issue(Count(case_id=case_id))])  # no personal text yet, so no key
-    two.handle([issue(Count(case_id=case_id))])
-    append = one._log.append
+    one, two, account_id, remarks = new_app(), new_app(), uuid4(), [uuid4(), uuid4()]
 
-    def late(*arguments: object, **more: object) -> None:
-        one._log.append = append  # type: ignore[method-assign]
-        two.handle([issue(Note(case_id=case_id, text="two"))])
-        append(*arguments, **more)  # type: ignore[arg-type]
+    def remark(app: Arrears, which: int) -> None:
+        app.handle([issue(MakeRemark(remark_id=remarks[which], account_id=account_id, text=f"remark {which}"))])
 
-    one._log.append = late  # type: ignore[method-assign]
-    one.handle([issue(Note(case_id=case_id, text="one"))])
-    texts = [e.event.text for e in new_app().history(case_id) if isinstance(e.event, Noted)]
-    assert texts == ["two", "one"]
+    with before_the_append_of(one, lambda: remark(two, 1)):
+        remark(one, 0)
+    reader = new_app()
+    texts = [e.event.text for i in remarks for e in reader.history(i) if isinstance(e.event, Remarked)]
+    assert texts == ["remark 0", "remark 1"]
 
 
 def test_text_that_looks_encrypted_is_still_text(app: Arrears):

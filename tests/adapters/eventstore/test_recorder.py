@@ -113,6 +113,13 @@ def test_thousands_are_loaded_in_one_round_trip(app: Arrears, facts: MakeFacts):
     }
 
 
+def test_an_append_whose_answer_was_lost_has_worked(app: Arrears, facts: MakeFacts):
+    mine = facts(uuid4(), 1, 2)
+    with one_lost_answer(app._log, after_commit=True, meanwhile=nothing):
+        app._log.append(mine, outcomes={uuid4(): b"{}"})
+    assert [s.event_id for s in app._log.select_events(mine[0].originator_id)] == [fact.event_id for fact in mine]
+
+
 def test_a_connection_lost_after_the_commit_is_not_stored_twice(app: Arrears):
     case_id = uuid4()
     app.handle([issue(OpenCase(case_id=case_id))])
