@@ -4,10 +4,9 @@ from typing import ClassVar
 
 from aggregates.account.casework import Casework
 from aggregates.account.chase import Chased
-from aggregates.account.ledger import Ledger
 
 
-class Account(Ledger, Chased, Casework):
+class Account(Chased, Casework):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"

@@ -28,14 +28,14 @@ from aggregates.account.events import (
     PromiseClosed,
     PromiseRegistered,
 )
-from aggregates.account.state import AccountState
+from aggregates.account.ledger import Ledger
 from aggregates.account.values import Dispute, FollowUp, Hold, OpenPromise
 from aggregates.aggregate import applies
 from aggregates.command import Context, Refusal, decides, identifier
 from aggregates.money import Money
 
 
-class Casework(AccountState):
+class Casework(Ledger):
     """Decisions that people take about the account."""
 
     # --- flags ---
@@ -109,6 +109,7 @@ class Casework(AccountState):
         if dispute is None:
             raise Refusal("unknown-dispute", "no such dispute is open")
         self.emit(DisputeResolved(dispute_id=dispute.id, item_ids=dispute.item_ids, resolution=command.resolution))
+        self.allocate_everything()
 
     # --- holds ---
 

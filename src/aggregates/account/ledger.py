@@ -81,7 +81,7 @@ class Ledger(AccountState):
             return
         self._refuse_if_waiting("invoice", command.number)
         self.emit(InvoiceBilled(item=item, known_on=context.today), effective_on=item.issued_on)
-        self._allocate_everything()
+        self.allocate_everything()
 
     @decides(CorrectInvoice)
     def correct(self, command: CorrectInvoice, context: Context) -> None:
@@ -114,7 +114,7 @@ class Ledger(AccountState):
             ),
             effective_on=item.issued_on,
         )
-        self._allocate_everything()
+        self.allocate_everything()
 
     def _item(self, command: BillInvoice | CorrectInvoice) -> Item:
         return Item(
@@ -218,7 +218,8 @@ class Ledger(AccountState):
 
     # --- allocation ---
 
-    def _allocate_everything(self) -> None:
+    def allocate_everything(self) -> None:
+        """Puts what is unapplied against what is open, wherever it may."""
         if not self.items or not any(funds.unapplied for funds in self.funds.values()):
             return
         meant_first = sorted(self.funds.values(), key=_funds_order)
@@ -266,7 +267,7 @@ class Ledger(AccountState):
         if command.reversed_on < funds.receipt.received_on:
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
         self._reverse(funds, command.reversal, command.reversed_on)
-        self._allocate_everything()
+        self.allocate_everything()
 
     @decides(CorrectPayment)
     def correct_payment(self, command: CorrectPayment, context: Context) -> None:
@@ -282,7 +283,7 @@ class Ledger(AccountState):
         settled = self._shares_of_settled_promises(funds.receipt, command.amount)
         self._reverse(funds, ReversalKind.ERROR, funds.receipt.received_on, still_counts=settled)
         self._receive(command, settled)
-        self._allocate_everything()
+        self.allocate_everything()
 
     def _shares_of_settled_promises(self, receipt: Receipt, amount: Money) -> tuple[PromiseShare, ...]:
         """What a corrected payment goes on counting for: promises that it had settled, up to its new amount."""
@@ -307,7 +308,7 @@ class Ledger(AccountState):
         self._release_everything(funds, funds.receipt.received_on)
         self.emit(CreditWithdrawn(receipt=funds.receipt), effective_on=funds.receipt.received_on)
         self._credit(command)
-        self._allocate_everything()
+        self.allocate_everything()
 
     def _funds_with_history(self, kind: str, number: str) -> Funds:
         """The payment or credit with everything it settled, which only a remembering account knows."""
