@@ -20,6 +20,7 @@ from adapters.billing.profile import load_profile
 from adapters.billing.readers import Progress
 from adapters.billing.source import ImportSource
 from adapters.clock import Clock, ManualClock, SystemClock
+from adapters.delivery.carrier import Carrier
 from adapters.delivery.deliverer import Deliverer
 from adapters.delivery.outbox import Outbox
 from adapters.eventstore.application import Arrears
@@ -100,11 +101,11 @@ class Service:
         self._closing.callback(self.sealer.close)
         self.projections = Projections(database, self.feed, PROJECTIONS)
         self._closing.callback(self.projections.close)
-        outbox = Outbox(Path(env.get("ARREARS_OUTBOX") or (data_dir or Path.cwd()) / "outbox"))
         self._reactor = Runner(database, self.feed, Reactor(self.arrears, POLICIES))
-        self._deliverer = Runner(database, self.feed, Deliverer(self.arrears, outbox, self._wait_until))
         self._closing.callback(self._reactor.release)
-        self._closing.callback(self._deliverer.release)
+        outbox = Outbox(Path(env.get("ARREARS_OUTBOX") or (data_dir or Path.cwd()) / "outbox"))
+        self._deliverer = self._delivery(outbox)
+        self._closing.callback(self._stop_delivering)
         self.ticker = Ticker(self.arrears, database)
         self._closing.callback(self.ticker.close)
 
@@ -145,6 +146,17 @@ class Service:
             thread.join()
         self._threads.clear()
         self._closing.close()
+
+    def deliver_through(self, carrier: Carrier) -> None:
+        """Sends messages through another carrier than the local outbox; before `start`."""
+        self._stop_delivering()
+        self._deliverer = self._delivery(carrier)
+
+    def _stop_delivering(self) -> None:
+        self._deliverer.release()
+
+    def _delivery(self, carrier: Carrier) -> Runner:
+        return Runner(self.database, self.feed, Deliverer(self.arrears, carrier, self._wait_until), batch=20)
 
     def _poke(self) -> None:
         self.sealer.poke()
