@@ -1,6 +1,5 @@
 """Aging and KPIs of a real late-payment history, to the cent, beside a computation straight from the file."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -75,10 +74,10 @@ def _tell(history: History, kind: int, invoice: oracle.Invoice) -> None:
 
 
 @pytest.fixture(params=[SAMPLE, REAL], ids=["sample", "real"])
-def invoices(request: pytest.FixtureRequest) -> Iterator[list[oracle.Invoice]]:
+def invoices(request: pytest.FixtureRequest) -> list[oracle.Invoice]:
     if not request.param.exists():
         pytest.skip(f"{request.param.name} is not here")
-    yield oracle.read(request.param)
+    return oracle.read(request.param)
 
 
 @pytest.mark.parametrize("tell", [lived, imported])

@@ -122,7 +122,7 @@ wanted AS (
       AND (%(search)s::text        IS NULL OR strpos(lower(number), lower(%(search)s)) > 0
                                            OR strpos(lower(customer_name), lower(%(search)s)) > 0)
 ),
-sums AS (
+totals AS (
     SELECT count(*) AS accounts, coalesce(sum(outstanding), 0)::bigint AS sum_outstanding,
            coalesce(sum(unapplied), 0)::bigint AS sum_unapplied
     FROM wanted
@@ -135,10 +135,10 @@ page AS (
     ORDER BY {sort} {direction}, account_id {direction}
     LIMIT %(limit)s
 )
-SELECT sums.*, page.account_id, page.number, page.customer_name, page.office, page.outstanding, page.unapplied,
+SELECT totals.*, page.account_id, page.number, page.customer_name, page.office, page.outstanding, page.unapplied,
        page.balance, page.buckets, page.items, page.bucket, page.days_past_due,
        page.{sort}::text AS sorted_by, nullif(page.oldest_due_on, 'infinity') AS oldest_due_on
-FROM sums
+FROM totals
 LEFT JOIN page ON true
 ORDER BY page.{sort} {direction}, page.account_id {direction}
 """

@@ -57,11 +57,18 @@ class Kpi(Answer):
 
 
 _RECEIVABLES = """
-SELECT coalesce(sum(item_minor) FILTER (WHERE effective_on < %(from)s), 0)::bigint        AS begin,
-       coalesce(sum(item_minor), 0)::bigint                                              AS "end",
-       coalesce(sum(sale_minor) FILTER (WHERE effective_on >= %(from)s), 0)::bigint       AS sales,
-       (SELECT coalesce(sum(open_minor), 0)::bigint FROM open_items WHERE dpd <= 0)       AS end_current
-FROM entries
+SELECT coalesce(sum(greatest(begin, 0)), 0)::bigint                                 AS begin,
+       coalesce(sum(greatest("end", 0)), 0)::bigint                                 AS "end",
+       coalesce(sum(sales), 0)::bigint                                              AS sales,
+       (SELECT coalesce(sum(open_minor), 0)::bigint FROM open_items WHERE dpd <= 0) AS end_current
+FROM (
+    SELECT sum(item_minor) FILTER (WHERE effective_on < %(from)s)  AS begin,
+           sum(item_minor)                                         AS "end",
+           sum(sale_minor) FILTER (WHERE effective_on >= %(from)s) AS sales
+    FROM entries
+    WHERE item_id IS NOT NULL
+    GROUP BY item_id
+) AS item
 """
 
 _SALES = """

@@ -116,7 +116,7 @@ WITH accounts AS (
       AND (%(office_id)s::uuid IS NULL OR account.office_id = %(office_id)s)
       AND (%(account_id)s::uuid IS NULL OR account.account_id = %(account_id)s)
 ),
-entries AS (
+entries AS NOT MATERIALIZED (
     SELECT entry.*, account.known_before
     FROM read_model.ledger_entries AS entry
     JOIN accounts AS account USING (account_id)
@@ -124,29 +124,33 @@ entries AS (
       AND entry.recorded_at < account.known_before
       AND (%(account_id)s::uuid IS NULL OR entry.account_id = %(account_id)s)
 ),
+sums AS (
+    SELECT account_id, item_id, min(known_before) AS known_before,
+           sum(item_minor)::bigint AS open_minor, sum(unapplied_minor)::bigint AS unapplied_minor
+    FROM entries
+    GROUP BY account_id, item_id
+),
 open_items AS (
     SELECT item.account_id, item.item_id, item.number, item.kind, item.issued_on, item.due_on, item.amount_minor,
-           item.service_type, open.minor AS open_minor, %(as_of)s::date - item.due_on AS dpd,
+           item.service_type, sums.open_minor, %(as_of)s::date - item.due_on AS dpd,
            width_bucket(%(as_of)s::date - item.due_on, %(from_dpd)s::integer[]) AS bucket
-    FROM (
-        SELECT item_id, known_before, sum(item_minor)::bigint AS minor
-        FROM entries
-        WHERE item_id IS NOT NULL
-        GROUP BY item_id, known_before
-        HAVING sum(item_minor) <> 0
-    ) AS open
+    FROM sums
     JOIN read_model.ledger_items AS item USING (item_id)
-    WHERE item.recorded_from < open.known_before
-      AND item.recorded_until >= open.known_before
+    WHERE sums.open_minor > 0
+      AND item.recorded_from < sums.known_before
+      AND item.recorded_until >= sums.known_before
 ),
 unapplied AS (
-    SELECT account_id, sum(unapplied_minor)::bigint AS minor
-    FROM entries
+    SELECT account_id, sum(unapplied_minor - least(open_minor, 0))::bigint AS minor
+    FROM sums
     GROUP BY account_id
-    HAVING sum(unapplied_minor) <> 0
+    HAVING sum(unapplied_minor - least(open_minor, 0)) <> 0
 )
 """
 """What every as-of report starts from: open items and unapplied funds at the end of a day.
+
+Where a payment that was reversed since had settled more of an invoice than the invoice, as corrected later, ever
+was, the surplus was unapplied in the days between.
 
 `known_on` leaves out what was recorded after that day's end in the office's time zone, and ages items by the due
 dates known then. `bucket` is the place of the item's bucket in the scheme.
