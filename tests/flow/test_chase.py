@@ -20,6 +20,7 @@ from aggregates.account.commands import (
     ReversePayment,
     account_id,
 )
+from aggregates.account.events import MessageSent
 from aggregates.account.values import ReversalKind
 from aggregates.campaign import CampaignPlan, LaunchCampaign, PauseCampaign, Step, Template, campaign_id
 from aggregates.command import Accepted, Command, Issued, Outcome, Rejected
@@ -109,11 +110,7 @@ class World:
     @property
     def sent(self) -> list[tuple[date, str]]:
         """The local day and step of every message that left, by the log."""
-        return [
-            (e.event.sent_on, e.event.step_id)
-            for e in self.history
-            if e.name == "account.message-sent" and hasattr(e.event, "sent_on")
-        ]
+        return [(e.event.sent_on, e.event.step_id) for e in self.history if isinstance(e.event, MessageSent)]
 
     @property
     def history(self) -> list[Recorded]:
