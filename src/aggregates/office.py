@@ -135,15 +135,6 @@ class AutomationResumed(Event, name="office.automation-resumed"):
     resumed_at: AwareDatetime
 
 
-class DeadLetterDiscarded(Event, name="office.dead-letter-discarded"):
-    """A person gave up an event that a reader could not handle; that reader goes on without it."""
-
-    reader: str
-    position: int
-    event_id: UUID
-    account_id: UUID | None = None
-
-
 # --- commands ----------------------------------------------------------------------------------------
 
 
@@ -190,15 +181,6 @@ class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):
 
 class ResumeOfficeAutomation(OfficeCommand, name="resume-office-automation"):
     """Let automatic messages leave again."""
-
-
-class DiscardDeadLetter(OfficeCommand, name="discard-dead-letter"):
-    """Give up an event that a reader cannot handle, with a reason."""
-
-    reader: str = Field(min_length=1, max_length=200)
-    position: int = Field(ge=1)
-    event_id: UUID
-    account_id: UUID | None = None
 
 
 # --- state -------------------------------------------------------------------------------------------
@@ -283,12 +265,6 @@ class Office(Aggregate):
         if self.pause is not None:
             self.emit(AutomationResumed(resumed_at=context.now))
 
-    @decides(DiscardDeadLetter)
-    def discard_dead_letter(self, command: DiscardDeadLetter, context: Context) -> None:
-        self._require_open()
-        context.require_reason()
-        self.emit(DeadLetterDiscarded(**command.model_dump(exclude={"office_id"})))
-
     def register_campaign(self, campaign_id: UUID) -> None:
         """Part of launching a campaign: the office lists it, last in the order of matching."""
         self._require_open()
@@ -333,10 +309,6 @@ class Office(Aggregate):
     @applies(CampaignRegistered)
     def _campaign_registered(self, event: CampaignRegistered) -> None:
         self.campaign_ids = [*self.campaign_ids, event.campaign_id]
-
-    @applies(DeadLetterDiscarded)
-    def _dead_letter_discarded(self, event: DeadLetterDiscarded) -> None:
-        """Known to the audit trail; no later decision depends on it."""
 
     @applies(AutomationPaused)
     def _paused(self, event: AutomationPaused) -> None:
