@@ -1,14 +1,21 @@
 """When an office works and may send: business days, holidays and a daily send window in its own time zone."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Looked up once: it walks through a whole folder."""
+    return frozenset(available_timezones())
+
+
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValueError("expected an IANA time zone such as America/New_York")
     return name
 
