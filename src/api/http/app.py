@@ -56,12 +56,13 @@ def create_app(service: Service, token: str | None) -> FastAPI:
     pool = service.database.pool("arrears_app", min_size=1, max_size=_CONNECTIONS)
     app.state.service = service
     app.state.gate = Gate(token)
+    app.state.problem_page = pages.problem_page
     app.state.desk = CommandDesk(service, pool)
     app.state.reader = Reader(service, pool)
     for router in ROUTERS:
         app.include_router(router)
     app.include_router(pages.router)
-    app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
+    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     problems.install(app)
     document(app, has_token=token is not None)
     app.add_middleware(Surroundings, gate=app.state.gate)

@@ -33,7 +33,7 @@ class Gate:
             self._own_origin(request)
         if self.token is None or self._is_open(request.url.path) or self._knows_token(request):
             return
-        if not request.url.path.startswith("/v1") and self._has_session(request):
+        if not request.url.path.startswith("/v1") and self.has_session(request):
             return
         raise Problem(
             401, "unauthorized", "send Authorization: Bearer and the API token", headers={"WWW-Authenticate": "Bearer"}
@@ -49,7 +49,8 @@ class Gate:
         ends = str(int(time.time()) + SESSION_SECONDS)
         return f"{ends}.{self._signature(ends)}"
 
-    def _has_session(self, request: Request) -> bool:
+    def has_session(self, request: Request) -> bool:
+        """Whether somebody signed in with the token, not too long ago."""
         ends, _, signature = request.cookies.get(COOKIE, "").partition(".")
         if not ends.isascii() or not ends.isdigit() or int(ends) < time.time():
             return False

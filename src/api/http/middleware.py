@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.auth import SIGN_IN, Gate
-from api.http.problems import Problem, of_the_framework, unexpected
+from api.http.problems import Problem, of_the_framework, unexpected, wants_page
 
 CORRELATION = "X-Correlation-Id"
 _HEADERS = {
@@ -103,8 +103,7 @@ def _answer_to(request: Request, error: Exception) -> Response:
         return of_the_framework(request, error)
     if not isinstance(error, Problem):
         return unexpected(request, error)
-    wants_page = "text/html" in request.headers.get("accept", "")
-    if error.status == 401 and wants_page and request.method == "GET" and not request.url.path.startswith("/v1"):
+    if error.status == 401 and request.method == "GET" and wants_page(request):
         return RedirectResponse(SIGN_IN, 303)
     return error.response(request)
 

@@ -7,7 +7,7 @@ import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -76,7 +76,8 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.more = more
 
-    def response(self, request: Request) -> JSONResponse:
+    def response(self, request: Request) -> Response:
+        """As problem+json; as a page where a person looks at pages."""
         correlation_id = getattr(request.state, "correlation_id", None)
         content = {
             "type": f"urn:arrears:problem:{self.code}",
@@ -86,6 +87,10 @@ class Problem(Exception):
             **self.more,
             **({"correlation_id": str(correlation_id)} if correlation_id else {}),
         }
+        if wants_page(request):
+            page: Response = request.app.state.problem_page(request, content)
+            page.headers.update(self.headers)
+            return page
         return JSONResponse(content, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
@@ -95,6 +100,12 @@ class FieldProblem(Problem):
     def __init__(self, field: str, expected: str) -> None:
         errors = [{"field": field, "expected": expected}]
         super().__init__(422, "validation", f"{field}: {expected}", errors=errors)
+
+
+def wants_page(request: Request) -> bool:
+    """A browser that looks at pages, not a program that asks a resource."""
+    path = request.url.path
+    return "text/html" in request.headers.get("accept", "") and not path.startswith(("/v1", "/health", "/openapi"))
 
 
 def refused(rejected: Rejected) -> Problem:
@@ -131,7 +142,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _no_database)
 
 
-def unexpected(request: Request, error: Exception) -> JSONResponse:
+def unexpected(request: Request, error: Exception) -> Response:
     """A defect, or the database: says nothing of what is inside; the log has it under the correlation id."""
     known = in_plain_words(error) if isinstance(error, psycopg.Error | OSError) else None
     if known is not None:
@@ -142,22 +153,22 @@ def unexpected(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _own(request: Request, error: Exception) -> JSONResponse:
+def _own(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101
     return error.response(request)
 
 
-def _not_found(request: Request, _: Exception) -> JSONResponse:
+def _not_found(request: Request, _: Exception) -> Response:
     return Problem(404, "not-found", "there is no such thing at that time").response(request)
 
 
-def _no_database(request: Request, error: Exception) -> JSONResponse:
+def _no_database(request: Request, error: Exception) -> Response:
     _log.warning("database unavailable", path=request.url.path, error=str(error))
     detail = error.message if isinstance(error, DatabaseProblem) else "every connection to the database is in use"
     return Problem(503, "unavailable", detail, headers={"Retry-After": "2"}).response(request)
 
 
-def of_the_framework(request: Request, error: Exception) -> JSONResponse:
+def of_the_framework(request: Request, error: Exception) -> Response:
     """What the framework answers by itself, in the one error shape."""
     assert isinstance(error, HTTPException)  # noqa: S101
     headers = dict(error.headers or {})
@@ -182,7 +193,7 @@ def _methods_of(request: Request) -> list[str]:
     return [m for m in methods if any(r.matches({**scope, "method": m})[0] is Match.FULL for r in routes)]
 
 
-def _invalid(request: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     return from_errors(error.errors()).response(request)
 

@@ -1,6 +1,21 @@
-from pathlib import Path
+"""All pages, and problems as pages where a person looks."""
+
+from typing import Any
 
 from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
 
-FOLDER = Path(__file__).parent
+from api.http.web import account_page, campaigns_page, collections_page, sessions
+from api.http.web.rendering import FOLDER, render
+
+STATIC = FOLDER / "static"
+
 router = APIRouter()
+for page in (collections_page, account_page, campaigns_page, sessions):
+    router.include_router(page.router)
+
+
+def problem_page(request: Request, problem: dict[str, Any]) -> Response:
+    """A problem said to a person."""
+    return render(request, "problem.html", status=problem["status"], problem={"correlation_id": "", **problem})
