@@ -3,6 +3,7 @@
 A `Service` is Arrears in one process. The doors (HTTP, CLI) are handed one.
 """
 
+import gc
 import os
 import threading
 import time
@@ -57,6 +58,9 @@ PROJECTIONS = (
     PromisesProjection,
 )
 
+_COLLECT_AFTER = (100_000, 50, 100)
+"""Thousands of cached aggregates make a full garbage collection long; with the usual thresholds half of all time
+goes into looking through them again and again."""
 _TICK_SECONDS = 2.0
 _RESTART_SECONDS = 1.0
 
@@ -74,6 +78,7 @@ class Service:
         self, database: Database, *, data_dir: Path | None, env: Mapping[str, str], clock: Clock | None = None
     ) -> None:
         """Takes over the database; use `Service.open`."""
+        gc.set_threshold(*_COLLECT_AFTER)
         self.database = database
         self.data_dir = data_dir
         self.clock: Clock = clock or SystemClock()

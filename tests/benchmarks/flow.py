@@ -124,7 +124,9 @@ class _Watch:
 @benchmark("business-day")
 def business_day() -> list[Row]:
     """A tick with 5,000 due transitions, with everything it leads to, on 100,000 accounts and on 10,000."""
-    small, large = _day_on(10_000), _day_on(100_000)
+    (small, events), (large, events_of_large) = _day_on(10_000), _day_on(100_000)
+    if events != events_of_large or events < _DUE:
+        raise RuntimeError(f"the days differ: {events} and {events_of_large} events")
     return [
         Row(
             "business day, 5,000 due of 100,000 accounts",
@@ -138,7 +140,8 @@ def business_day() -> list[Row]:
     ]
 
 
-def _day_on(accounts: int) -> float:
+def _day_on(accounts: int) -> tuple[float, int]:
+    """Seconds and events of the day on which 5,000 accounts become past due."""
     clock = ManualClock(datetime(2026, 3, 2, 6, tzinfo=UTC))
     with _service(clock) as service:
         send(service.arrears, portfolio(accounts, issued_on=_TODAY, due_on=due_tomorrow(_DUE, _TODAY)))
@@ -149,6 +152,4 @@ def _day_on(accounts: int) -> float:
         started = time.perf_counter()
         report = service.tick()
         seconds = time.perf_counter() - started
-        if report.events != _DUE:
-            raise RuntimeError(f"{report.events} events, expected {_DUE}")
-        return seconds
+        return seconds, report.events
