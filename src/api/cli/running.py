@@ -56,14 +56,17 @@ def run(
 
 
 def _seed(data: Path | None) -> None:
-    from api.sample import seed, wants_sample
+    from api import logs
+    from api.sample import seed
 
-    if not wants_sample(data):
-        note("The data folder holds accounts already; they stay as they are.")
-        return
+    logs.configure()
+    note("Making a sample portfolio: 180 accounts, lived through for 200 days. This takes a moment.")
     with Bars() as bars:
         seeded = seed(data, progress=bars.bar("Living through 200 days"))
-    say(f"A sample portfolio: {seeded.accounts} accounts, {seeded.events:,} events, {seeded.messages} messages sent.")
+    if seeded is None:
+        note("The data folder holds accounts already; they stay as they are.")
+    else:
+        note(f"{seeded.accounts} accounts, {seeded.events:,} events, {seeded.messages:,} messages in the outbox.")
 
 
 def serve(

@@ -1,0 +1,111 @@
+"""Living through the sample portfolio: its commands on their days, ticks in between, up to this moment."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from importlib.resources import as_file, files
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from adapters.clock import ManualClock
+from aggregates.business_time import local_date
+from aggregates.campaign import LaunchCampaign
+from aggregates.command import Command, Issued, Rejected, identifier
+from aggregates.office import ChangeOfficeSettings, DeliveryLimits, OpenOffice
+from api.campaign_file import read_campaign
+from api.play import live_through
+from api.sample.stories import ACCOUNTS, CURRENCY, DAYS, OFFICE, days_of
+from api.service import Service
+
+ZONE = ZoneInfo("America/New_York")
+MORNING = time(9, 0)
+"""When each day's commands arrive: with the send window, so that one tick a day does."""
+
+_UNTIL = time(9, 30)
+_CHUNK = 500
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What the portfolio came to."""
+
+    accounts: int
+    events: int
+    messages: int
+
+
+def seed(data: Path | None, *, now: datetime | None = None, progress: Progress | None = None) -> Seeded | None:
+    """Fills a data folder with the sample portfolio, ending at `now`; None where accounts are there already."""
+    now = now or datetime.now(UTC)
+    today = local_date(now, ZONE)
+    clock = ManualClock(datetime.combine(today, MORNING, ZONE))
+    with Service.open(data, clock=clock) as service:
+        service.prepare()
+        service.drain()
+        if _has_accounts(service):
+            return None
+        for done, (day, commands) in enumerate(days_of(today), 1):
+            clock.set(_no_later(datetime.combine(day, MORNING, ZONE), now))
+            if done == 1:
+                _open_office(service)
+            for start in range(0, len(commands), _CHUNK):
+                _handle(service, commands[start : start + _CHUNK])
+            service.drain()
+            live_through(service, clock, until=_no_later(datetime.combine(day, _UNTIL, ZONE), now))
+            if progress is not None:
+                progress(done, DAYS)
+        return _counted(service)
+
+
+def _no_later(moment: datetime, now: datetime) -> datetime:
+    return min(moment, now)
+
+
+def _open_office(service: Service) -> None:
+    resource = files("api.sample") / "reminders.toml"
+    with as_file(resource) as file:
+        campaign = read_campaign(file)
+    _handle(
+        service,
+        [
+            _setting(OpenOffice(code="main", title="Tidewater Utilities", currency=CURRENCY, time_zone=ZONE.key)),
+            _setting(ChangeOfficeSettings(office_id=OFFICE, limits=DeliveryLimits(max_per_minute=600))),
+            _setting(LaunchCampaign(office_id=OFFICE, title=campaign.title, plan=campaign.plan(CURRENCY))),
+        ],
+    )
+
+
+def _setting(command: Command) -> Issued:
+    return Issued(
+        command=command,
+        command_id=identifier("sample", command.command_name),
+        actor="person:dana.whitfield",
+        reason="Sample portfolio",
+    )
+
+
+def _handle(service: Service, commands: list[Issued]) -> None:
+    for issued, outcome in zip(commands, service.arrears.handle(commands), strict=True):
+        match outcome:
+            case Rejected(reason_code=code, detail=detail):
+                raise RuntimeError(
+                    f"the sample portfolio breaks a rule: {issued.command.command_name}: {code}: {detail}"
+                )
+            case _:
+                pass
+
+
+def _has_accounts(service: Service) -> bool:
+    with service.database.connect("arrears_app") as connection:
+        row = connection.execute("SELECT EXISTS (SELECT FROM read_model.collections_report)").fetchone()
+    return row is not None and bool(row[0])
+
+
+def _counted(service: Service) -> Seeded:
+    with service.database.connect("arrears_app") as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM read_model.activity_history WHERE kind = 'message-sent'"
+        ).fetchone()
+    return Seeded(accounts=ACCOUNTS, events=service.feed.head(), messages=row[0] if row else 0)
