@@ -6,7 +6,10 @@ from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 import orjson
-from psycopg import Connection
+from psycopg import Connection, DataError
+from psycopg.adapt import Dumper
+from psycopg.errors import UniqueViolation
+from psycopg.pq import Format
 
 from aggregates.event import Event, Recorded
 from projections.base import Projection
@@ -15,6 +18,9 @@ _ON = "__on__"
 
 Method = TypeVar("Method", bound=Callable[..., None])
 Row = tuple[object, ...]
+
+_WORTH_COPYING = 50
+"""Rows; for fewer, one INSERT is quicker than the round trips of a COPY."""
 
 
 def on(*event_classes: type[Event]) -> Callable[[Method], Method]:
@@ -67,14 +73,55 @@ class Table:
     """A table whose rows never change once written: each row's key comes from the event that it is about."""
 
     def __init__(self, name: str, *, key: str, columns: Sequence[str]) -> None:
-        """`columns` are names with their types (`account_id uuid`), in the order of the rows' values."""
-        names = ", ".join(column.split(" ", 1)[0] for column in columns)
-        self._insert = f"INSERT INTO {name} ({names}) {rows_from(*columns)} ON CONFLICT ({key}) DO NOTHING"
+        """`columns` are names with their types (`account_id uuid`), in the order of the rows' values.
+
+        The value of a `jsonb` column is JSON in UTF-8.
+        """
+        names, kinds = zip(*(column.split(" ", 1) for column in columns), strict=True)
+        into = f"{name} ({', '.join(names)})"
+        self._kinds = kinds
+        self._json = [index for index, kind in enumerate(kinds) if kind == "jsonb"]
+        self._insert = f"INSERT INTO {into} {rows_from(*columns)} ON CONFLICT ({key}) DO NOTHING"
+        self._copy = f"COPY {into} FROM STDIN (FORMAT BINARY)"
 
     def add(self, connection: Connection[Any], rows: Sequence[Row]) -> None:
         """Writes the rows that are not there yet; a repeat of a row changes nothing."""
-        if rows:
-            connection.execute(self._insert, [as_json(rows)], prepare=True)
+        if len(rows) >= _WORTH_COPYING:
+            try:
+                with connection.transaction():
+                    self._copy_in(connection, rows)
+            except (UniqueViolation, DataError):
+                self._insert_new(connection, rows)  # some are there already, or a text holds a NUL
+        elif rows:
+            self._insert_new(connection, rows)
+
+    def _copy_in(self, connection: Connection[Any], rows: Sequence[Row]) -> None:
+        """COPY takes twice as many rows a second as any INSERT, and knows no ON CONFLICT."""
+        with connection.cursor() as cursor:
+            cursor.adapters.register_dumper(bytes, _JsonDumper)
+            with cursor.copy(self._copy) as copy:
+                copy.set_types(self._kinds)
+                for row in rows:
+                    copy.write_row(row)
+
+    def _insert_new(self, connection: Connection[Any], rows: Sequence[Row]) -> None:
+        for index in self._json:
+            rows = [(*row[:index], _fragment(row[index]), *row[index + 1 :]) for row in rows]
+        connection.execute(self._insert, [as_json(rows)], prepare=True)
+
+
+class _JsonDumper(Dumper):
+    """JSON that is encoded already, as jsonb in binary."""
+
+    format = Format.BINARY
+    oid = 3802
+
+    def dump(self, obj: bytes) -> bytes:
+        return b"\x01" + obj
+
+
+def _fragment(value: object) -> orjson.Fragment | None:
+    return orjson.Fragment(value) if isinstance(value, bytes) else None
 
 
 def rows_from(*columns: str) -> str:
@@ -82,7 +129,9 @@ def rows_from(*columns: str) -> str:
     values = []
     for index, column in enumerate(columns):
         name, kind = column.split(" ", 1)
-        values.append(f"r -> {index} AS {name}" if kind == "jsonb" else f"(r ->> {index})::{kind} AS {name}")
+        values.append(
+            f"nullif(r -> {index}, 'null') AS {name}" if kind == "jsonb" else f"(r ->> {index})::{kind} AS {name}"
+        )
     return f"SELECT {', '.join(values)} FROM jsonb_array_elements(%s::jsonb) AS r"  # noqa: S608
 
 

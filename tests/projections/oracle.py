@@ -2,12 +2,14 @@
 
 import csv
 from calendar import monthrange
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
-BUCKETS = [("current", None, 0), ("1-30", 1, 30), ("31-60", 31, 60), ("61-90", 61, 90), ("91-120", 91, 120)]
+BUCKETS = [("current", 0), ("1-30", 30), ("31-60", 60), ("61-90", 90), ("91-120", 120)]
+NAMES = [*(name for name, _ in BUCKETS), "121+"]
 
 
 @dataclass(frozen=True)
@@ -44,21 +46,22 @@ def _day(text: str) -> date:
 
 def aging(invoices: list[Invoice], on: date) -> dict[str, object]:
     """In the public shape of the aging report."""
-    found = {name: [Decimal("0.00"), 0] for name, _, _ in BUCKETS} | {"121+": [Decimal("0.00"), 0]}
+    amounts = {name: Decimal("0.00") for name in NAMES}
+    items = dict.fromkeys(NAMES, 0)
     customers = set()
     for invoice in invoices:
         if invoice.is_open(on):
             days = (on - invoice.due_on).days
-            name = next((n for n, _, high in BUCKETS if high is not None and days <= high), "121+")
-            found[name][0] += invoice.amount
-            found[name][1] += 1
+            name = next((name for name, last in BUCKETS if days <= last), NAMES[-1])
+            amounts[name] += invoice.amount
+            items[name] += 1
             customers.add(invoice.customer)
     return {
         "as_of": on.isoformat(),
         "currency": "USD",
-        "buckets": [{"bucket": n, "amount": str(a), "items": i} for n, (a, i) in found.items()],
+        "buckets": [{"bucket": name, "amount": str(amounts[name]), "items": items[name]} for name in NAMES],
         "unapplied": "0.00",
-        "total": str(sum((a for a, _ in found.values()), Decimal("0.00"))),
+        "total": str(sum(amounts.values(), Decimal("0.00"))),
         "accounts": len(customers),
     }
 
@@ -106,8 +109,8 @@ def _count_back(invoices: list[Invoice], rest: Decimal, end: date) -> Decimal | 
     return days
 
 
-def _sum(invoices: object) -> Decimal:
-    return sum((i.amount for i in invoices), Decimal("0.00"))  # type: ignore[attr-defined]
+def _sum(invoices: Iterable[Invoice]) -> Decimal:
+    return sum((invoice.amount for invoice in invoices), Decimal("0.00"))
 
 
 def _over(numerator: Decimal, denominator: Decimal) -> Decimal | None:

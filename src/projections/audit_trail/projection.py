@@ -5,7 +5,6 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-import orjson
 from psycopg import Connection
 
 from aggregates.auto_collection import Why
@@ -46,7 +45,7 @@ def _row(recorded: Recorded) -> Row:
         recorded.position, recorded.event_id, recorded.recorded_at, recorded.effective_on, _kind(event.event_name),
         recorded.aggregate_id, recorded.version, recorded.account_id, event.event_name, event.event_version,
         sentence(event), *actor_parts(meta.actor), meta.reason or _why(event), meta.command_id, meta.causation_id,
-        meta.correlation_id, orjson.Fragment(data),
+        meta.correlation_id, data,
     )  # fmt: skip
 
 
@@ -66,8 +65,14 @@ def actor_parts(actor: str) -> tuple[str, str, str | None]:
 
 
 def _why(event: Event) -> str | None:
-    why = getattr(event, "why", None)
-    return why.detail if isinstance(why, Why) else None
+    why: Why | None = event.why if _says_why(type(event)) else None  # type: ignore[attr-defined]
+    return why.detail if why else None
+
+
+@cache
+def _says_why(event_class: type[Event]) -> bool:
+    why = event_class.model_fields.get("why")
+    return why is not None and why.annotation is Why
 
 
 @cache

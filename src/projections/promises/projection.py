@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
+import orjson
 from psycopg import Connection
 
 from aggregates.event import Recorded
@@ -170,7 +171,9 @@ def _promised(instalments: tuple[Instalment, ...]) -> dict[str, object]:
     promised: Money = sum(rest, first)
     return {
         "due_on": max(instalment.due_on for instalment in instalments),
-        "instalments": [{"due_on": each.due_on, "amount_minor": each.amount.minor} for each in instalments],
+        "instalments": orjson.dumps(
+            [{"due_on": each.due_on, "amount_minor": each.amount.minor} for each in instalments]
+        ),
         "promised_minor": promised.minor,
         "currency": promised.currency,
     }

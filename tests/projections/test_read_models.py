@@ -1,0 +1,346 @@
+"""Promises, activity history and audit trail: what each event becomes, and that repeats and rebuilds change nothing."""
+
+import random
+from datetime import date, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from aggregates.account.commands import (
+    BillInvoice,
+    ClearFlag,
+    ExcludeAccount,
+    OpenAccount,
+    OpenDispute,
+    OptOutOfContact,
+    PlaceHold,
+    ReceivePayment,
+    RecordActivity,
+    ReversePayment,
+    SetFlag,
+)
+from aggregates.account.events import MessageQueued, MessageSent, MessageWithdrawn
+from aggregates.account.values import ActivityKind, Direction, Disposition, ReversalKind
+from aggregates.auto_collection import CoveredItem, Judgement, Why
+from aggregates.contact import Channel
+from aggregates.event import REGISTRY, Event, Recorded
+from aggregates.office import ChangeOfficeSettings
+from aggregates.promise import CountPayment, Instalment, MakePromise, TakePaymentBack, WithdrawPromise
+from projections.activity_history import ActivityHistoryProjection
+from projections.audit_trail import AuditTrailProjection
+from projections.batch import Table
+from projections.reports import Activity, activity, audit, promises
+from projections.sentences import SENTENCES, sentence
+from tests.projections.conftest import PROJECTIONS, ReadModels
+from tests.projections.history import MAIN, History, usd
+
+JAN_1 = date(2026, 1, 1)
+SECRET = "Grace Hopper"
+RULES = {"judge": lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed"))}
+
+
+def day(number: int) -> date:
+    return JAN_1 + timedelta(days=number)
+
+
+@pytest.fixture
+def history() -> History:
+    return History(JAN_1, rules=RULES).opened()
+
+
+@pytest.fixture
+def account(history: History) -> UUID:
+    account = history.account(name=SECRET)
+    history.give(BillInvoice(account_id=account, number="I-1", issued_on=JAN_1, due_on=day(3), amount=usd(10_000)))
+    return account
+
+
+def pay(history: History, account: UUID, number: str, amount: int) -> UUID:
+    (received, *_) = history.give(
+        ReceivePayment(account_id=account, number=number, received_on=history.today, amount=usd(amount))
+    )
+    return received.event.receipt.id  # type: ignore[attr-defined,no-any-return]
+
+
+def promise(history: History, account: UUID, amount: int, *due: int) -> UUID:
+    promise_id = uuid4()
+    parts = tuple(Instalment(due_on=day(number), amount=usd(amount // len(due))) for number in due)
+    history.give(MakePromise(promise_id=promise_id, account_id=account, instalments=parts, notes=f"{SECRET} called"))
+    return promise_id
+
+
+# --- promises ---
+
+
+def test_a_promise_is_shown_as_it_stood_on_any_day(history: History, account: UUID, read_models: ReadModels):
+    history.today = day(5)
+    promised = promise(history, account, 6_000, 10, 20)
+    history.today = day(8)
+    paid = pay(history, account, "P-1", 6_000)
+    about = {"promise_id": promised, "account_id": account, "payment_id": paid}
+    history.give(CountPayment(**about, amount=usd(6_000)))
+    history.today = day(15)
+    history.give(ReversePayment(account_id=account, number="P-1", reversal=ReversalKind.NSF, reversed_on=day(15)))
+    history.give(TakePaymentBack(**about))
+    read_models.build(history.log)
+
+    def stood(number: int) -> tuple[str, str, date | None]:
+        (row,) = promises(read_models.connection, as_of=day(number)).rows
+        return row.status.value, str(row.received), row.judged_on
+
+    assert promises(read_models.connection, as_of=day(4)).rows == ()
+    assert stood(5) == ("open", "0.00", None)
+    assert stood(8) == ("kept", "60.00", day(8))
+    assert stood(15)[:2] == ("broken", "0.00")
+    (now,) = read_models.connection.execute(
+        "SELECT status, received_minor, promised_minor, due_on, notes, position FROM read_model.promises"
+    ).fetchall()
+    assert now[:5] == ("broken", 0, 6_000, day(20), f"{SECRET} called")
+    assert now[5] == max(r.position or 0 for r in history.of(promised))
+
+
+def test_promises_come_in_pages_by_due_date_and_can_be_filtered(
+    history: History, account: UUID, read_models: ReadModels
+):
+    made = [promise(history, account, 1_000, number) for number in (9, 7, 8)]
+    history.give(WithdrawPromise(promise_id=made[0], account_id=account), reason="paid otherwise")
+    read_models.build(history.log)
+    first = promises(read_models.connection, as_of=day(0), limit=2)
+    second = promises(read_models.connection, as_of=day(0), limit=2, cursor=first.next_cursor)
+    assert [row.promise_id for row in (*first.rows, *second.rows)] == [made[1], made[2], made[0]]
+    assert second.next_cursor is None
+    withdrawn = promises(read_models.connection, as_of=day(0), status=second.rows[0].status)
+    assert [row.promise_id for row in withdrawn.rows] == [made[0]]
+    assert withdrawn.rows[0].judged_on == day(0)
+
+
+# --- activity history ---
+
+
+def test_what_was_done_about_an_account_newest_first(history: History, account: UUID, read_models: ReadModels):
+    history.today = day(4)
+    history.give(
+        RecordActivity(
+            account_id=account,
+            kind=ActivityKind.CALL,
+            direction=Direction.OUTBOUND,
+            disposition=Disposition.LEFT_MESSAGE,
+            notes=f"left a message for {SECRET}",
+            assignee="ann",
+            follow_up_on=day(6),
+        )
+    )
+    history.give(SetFlag(account_id=account, flag="bankruptcy"), reason="letter of the court")
+    history.today = day(5)
+    pay(history, account, "P-1", 2_500)
+    read_models.build(history.log)
+    shown = activity(read_models.connection, account)
+    assert [(row.kind, row.summary) for row in shown.rows] == [
+        ("payment", "Payment P-1 of 25.00 USD received"),
+        ("flag-set", "Flag bankruptcy set"),
+        ("call", "Call (outbound, left message); follow up on 2026-01-07"),
+        ("account-opened", "Account A-1 opened in USD"),
+    ]
+    call = shown.rows[2]
+    assert (call.channel, call.direction, call.disposition) == ("voice", "outbound", "left-message")
+    assert (call.notes, call.assignee, call.actor) == (f"left a message for {SECRET}", "ann", "person:tester")
+    assert activity(read_models.connection, account, as_of=day(4)).rows[0].kind == "flag-set"
+    assert [row.kind for row in activity(read_models.connection, account, kinds=["call"]).rows] == ["call"]
+
+
+def test_history_comes_in_pages(history: History, account: UUID, read_models: ReadModels):
+    for number in range(1, 8):
+        history.today = day(number % 3)
+        pay(history, account, f"P-{number}", 100)
+    read_models.build(history.log)
+    whole = activity(read_models.connection, account).rows
+    paged: list[Activity] = []
+    cursor = None
+    while True:
+        page = activity(read_models.connection, account, limit=3, cursor=cursor)
+        paged += page.rows
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert tuple(paged) == whole
+    assert len(whole) == 8
+
+
+def message_events(history: History, account: UUID) -> list[Recorded]:
+    """A message queued, then sent; another one queued, then withdrawn."""
+    campaign, first, second = uuid4(), uuid4(), uuid4()
+    covered = CoveredItem(item_id=uuid4(), open=usd(100), step_id="first")
+    pattern = history.log[-1]
+    now = pattern.recorded_at
+
+    def queued(message_id: UUID) -> Event:
+        return MessageQueued(
+            message_id=message_id, campaign_id=campaign, plan_version=3, step_id="first", step_title="First reminder",
+            channel=Channel.EMAIL, point_id="email-1", language="en", items=(covered,), amount=usd(100), queued_at=now,
+            queued_on=JAN_1,
+        )  # fmt: skip
+
+    sent = MessageSent(
+        message_id=first, step_id="first", step_title="First reminder", channel=Channel.EMAIL, subject="Your account",
+        body=f"Dear {SECRET}", body_sha256="0" * 64, carrier_reference=None, sent_at=now, sent_on=JAN_1,
+    )  # fmt: skip
+    withdrawn = MessageWithdrawn(message_id=second, step_id="first", why=Why(code="paid", detail="it was paid"))
+    return [
+        Recorded(account, 50 + n, uuid4(), account, JAN_1, now, event, pattern.meta, len(history.log) + 1 + n)
+        for n, event in enumerate([queued(first), sent, queued(second), withdrawn])
+    ]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 100])
+def test_each_word_about_a_message_names_the_campaign_version_that_sent_it(
+    history: History, account: UUID, read_models: ReadModels, batch: int
+):
+    read_models.build([*history.log, *message_events(history, account)], batch=batch)
+    rows = read_models.connection.execute(
+        "SELECT kind, channel, direction, plan_version, campaign_id IS NOT NULL, summary, notes "
+        "FROM read_model.activity_history WHERE kind LIKE 'message-%' ORDER BY position"
+    ).fetchall()
+    assert [(row[0], *row[1:5]) for row in rows] == [
+        (kind, "email", "outbound", 3, True)
+        for kind in ("message-queued", "message-sent", "message-queued", "message-withdrawn")
+    ]
+    assert rows[1][5:] == ("Message first (First reminder) sent by email", f"Your account\n\nDear {SECRET}")
+    assert rows[3][5] == "Message first withdrawn: it was paid"
+
+
+# --- audit trail ---
+
+
+def test_the_audit_trail_says_what_who_under_which_version_and_why(
+    history: History, account: UUID, read_models: ReadModels
+):
+    history.give(PlaceHold(account_id=account, code="vacation"), reason="back in June")
+    cause = uuid4()
+    history.give(SetFlag(account_id=account, flag="bankruptcy"), actor="policy:scrub@7", causation_id=cause)
+    promised = promise(history, account, 1_000, 5)
+    read_models.build(history.log)
+    trail = audit(read_models.connection, account).rows
+    assert [row.event_name for row in trail] == [r.name for r in history.log if r.account_id == account]
+    hold = next(row for row in trail if row.event_name == "account.hold-placed")
+    assert (hold.summary, hold.reason) == ("Hold placed: vacation", "back in June")
+    assert (hold.actor_kind, hold.actor_id, hold.actor_version) == ("person", "tester", None)
+    flag = next(row for row in trail if row.event_name == "account.flag-set")
+    assert (flag.actor_kind, flag.actor_id, flag.actor_version) == ("policy", "scrub", "7")
+    assert flag.causation_id == cause
+    assert {row.aggregate_kind for row in trail} == {"account", "promise"}
+    assert [row.event_name for row in audit(read_models.connection, promised).rows] == ["promise.made"]
+    assert [row.summary for row in audit(read_models.connection, MAIN).rows] == ["Office main (Main) opened: USD, UTC"]
+
+
+def test_personal_text_is_in_no_summary_and_in_no_data(history: History, account: UUID, read_models: ReadModels):
+    history.give(OpenAccount(office_id=MAIN, number="A-1", customer_name=f"Dr. {SECRET}", currency="USD"))
+    history.give(OpenDispute(account_id=account, reason_code="quality", notes=f"{SECRET} is unhappy"))
+    promise(history, account, 1_000, 5)
+    read_models.build([*history.log, *message_events(history, account)])
+    assert read_models.column("SELECT count(*) FROM read_model.audit_trail")[0] > 6
+    assert read_models.column("SELECT summary || data FROM read_model.audit_trail WHERE data::text ~ 'Hopper'") == []
+    assert read_models.column("SELECT summary FROM read_model.audit_trail WHERE summary ~ 'Hopper'") == []
+    assert read_models.column("SELECT summary FROM read_model.activity_history WHERE summary ~ 'Hopper'") == []
+
+
+def test_the_trail_of_an_account_comes_in_pages(history: History, account: UUID, read_models: ReadModels):
+    for number in range(1, 6):
+        pay(history, account, f"P-{number}", 100)
+    read_models.build(history.log)
+    first = audit(read_models.connection, account, limit=4)
+    rest = audit(read_models.connection, account, cursor=first.next_cursor)
+    assert [r.position for r in (*first.rows, *rest.rows)] == [
+        r.position for r in history.log if r.account_id == account
+    ]
+
+
+def test_every_event_of_the_product_has_a_sentence():
+    ours = {name for name in REGISTRY.names() if not name.startswith("test.")}
+    assert {event_class.event_name for event_class in SENTENCES} >= ours
+
+
+def test_an_event_without_a_sentence_is_called_by_its_name():
+    class Unheard(Event):
+        pass
+
+    Unheard.event_name = "account.unheard"
+    assert sentence(Unheard()) == "account.unheard"
+
+
+# --- whatever they are told twice ---
+
+
+def eventful() -> History:
+    """A history with something for every table."""
+    history = History(JAN_1, rules=RULES).opened()
+    for number in range(1, 6):
+        account = history.account(f"A-{number}")
+        for invoice in range(1, 4):
+            history.today = max(history.today, day(invoice))
+            history.give(
+                BillInvoice(
+                    account_id=account, number=f"I-{invoice}", issued_on=day(invoice), due_on=day(invoice + 3),
+                    amount=usd(1_000 * invoice),
+                )
+            )  # fmt: skip
+        promised = promise(history, account, 3_000, 20)
+        pay(history, account, "P-1", 1_500)
+        history.give(RecordActivity(account_id=account, kind=ActivityKind.NOTE, notes="a \x00 in a note"))
+        history.give(SetFlag(account_id=account, flag="bankruptcy"))
+        history.give(ClearFlag(account_id=account, flag="bankruptcy"))
+        history.give(OptOutOfContact(account_id=account, channel=Channel.SMS))
+        history.give(ExcludeAccount(account_id=account), reason="asked for a pause")
+        history.today = day(12 + number)
+        history.give(
+            ReversePayment(account_id=account, number="P-1", reversal=ReversalKind.NSF, reversed_on=history.today)
+        )
+        history.give(WithdrawPromise(promise_id=promised, account_id=account), reason="moved away")
+        history.give(OpenAccount(office_id=MAIN, number=f"A-{number}", customer_name=f"New {number}", currency="USD"))
+        history.give(OpenAccount(office_id=MAIN, number=f"A-{number}", customer_name=f"Newer {number}", currency="USD"))
+    history.give(ChangeOfficeSettings(office_id=MAIN, time_zone="Europe/Berlin"))
+    return history
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_replay_equals_live_however_often_an_event_is_delivered(read_models: ReadModels, seed: int):
+    log = eventful().log
+    read_models.build(log)
+    once = read_models.contents()
+    assert all(once.values())
+    chance = random.Random(seed)
+    read_models.build([])
+    for make in PROJECTIONS:
+        projection = make()
+        at = 0
+        while at < len(log):
+            step = chance.choice([1, 3, 20, 90])
+            chunk = [recorded for recorded in log[at : at + step] for _ in range(chance.randint(1, 3))]
+            for _ in range(chance.randint(1, 2)):
+                read_models.write(projection, chunk)
+            if chance.random() < 0.5:
+                back = max(0, at - chance.randint(1, 120))
+                read_models.write(projection, log[back : at + step])
+            at += step
+    assert read_models.contents() == once
+
+
+def test_a_nul_in_a_note_is_left_out_of_few_rows_and_of_many(history: History, account: UUID, read_models: ReadModels):
+    for _ in range(60):
+        history.give(RecordActivity(account_id=account, kind=ActivityKind.NOTE, notes="a \x00 in a note"))
+    for batch in (7, 1_000):
+        read_models.build(history.log, batch=batch, projections=[ActivityHistoryProjection])
+        notes = read_models.column("SELECT notes FROM read_model.activity_history WHERE kind = 'note'")
+        assert notes == ["a  in a note"] * 60
+
+
+def test_rows_that_are_copied_and_rows_that_are_inserted_are_the_same(history: History, read_models: ReadModels):
+    log = eventful().log
+    read_models.build(log, batch=1_000)
+    copied = read_models.contents()
+    read_models.build(log, batch=1)
+    assert read_models.contents() == copied
+
+
+def test_a_table_takes_no_rows_without_a_word(read_models: ReadModels):
+    Table("nowhere", key="id", columns=["id bigint"]).add(read_models.connection, [])
+    AuditTrailProjection().handle([], read_models.connection)
