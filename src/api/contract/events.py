@@ -22,7 +22,8 @@ def load_every_event() -> list[type[Event]]:
     import aggregates.reader
 
     del aggregates
-    return [REGISTRY.current(name) for name in REGISTRY.names()]
+    known = (REGISTRY.current(name) for name in REGISTRY.names())
+    return [event for event in known if event.__module__.startswith("aggregates.")]
 
 
 def file_name(event_class: type[Event]) -> str:
@@ -53,6 +54,11 @@ class _Plain(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         del schema
         return False
+
+    def time_schema(self, schema: Any) -> Schema:
+        """A local wall-clock time; the format `time` of JSON Schema wants an offset."""
+        del schema
+        return {"type": "string", "pattern": r"^[0-2][0-9]:[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?$"}
 
     def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> Schema:
         made = super().generate(schema, mode)

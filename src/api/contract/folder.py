@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -62,9 +63,9 @@ def text_of(schema: Schema) -> str:
 
 
 def build(root: Path, *, unreleased: bool = False) -> list[Path]:
-    """Writes what differs and removes nothing. Raises ContractProblem where a released version would break.
+    """Writes what differs. Raises ContractProblem where a released version would break.
 
-    `unreleased`: nobody has seen the committed versions yet, so they may still change.
+    `unreleased`: nobody has seen the committed versions yet, so they may still change, and go.
     """
     _require_checkout(root)
     files = wanted(root)
@@ -81,6 +82,9 @@ def build(root: Path, *, unreleased: bool = False) -> list[Path]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
             written.append(file)
+    for path in _committed(root / EVENTS) if unreleased else ():
+        if f"{EVENTS}/{path}" not in files:
+            (root / EVENTS / path).unlink()
     return written
 
 
@@ -147,6 +151,7 @@ def _require_checkout(root: Path) -> None:
         raise ContractProblem(f"{root} is not a checkout of Arrears", hint="Name it: --root DIR")
 
 
+@cache
 def _openapi() -> Schema:
     """What the HTTP door says of itself, as it is with an API token."""
     from api.http.app import create_app

@@ -36,7 +36,9 @@ class Seeded:
     messages: int
 
 
-def seed(data: Path | None, *, now: datetime | None = None, progress: Progress | None = None) -> Seeded | None:
+def seed(
+    data: Path | None, *, now: datetime | None = None, accounts: int = ACCOUNTS, progress: Progress | None = None
+) -> Seeded | None:
     """Fills a data folder with the sample portfolio, ending at `now`; None where accounts are there already."""
     now = now or datetime.now(UTC)
     today = local_date(now, ZONE)
@@ -46,7 +48,7 @@ def seed(data: Path | None, *, now: datetime | None = None, progress: Progress |
         service.drain()
         if _has_accounts(service):
             return None
-        for done, (day, commands) in enumerate(days_of(today), 1):
+        for done, (day, commands) in enumerate(days_of(today, accounts), 1):
             clock.set(_no_later(datetime.combine(day, MORNING, ZONE), now))
             if done == 1:
                 _open_office(service)
@@ -56,7 +58,7 @@ def seed(data: Path | None, *, now: datetime | None = None, progress: Progress |
             live_through(service, clock, until=_no_later(datetime.combine(day, _UNTIL, ZONE), now))
             if progress is not None:
                 progress(done, DAYS)
-        return _counted(service)
+        return _counted(service, accounts)
 
 
 def _no_later(moment: datetime, now: datetime) -> datetime:
@@ -103,9 +105,9 @@ def _has_accounts(service: Service) -> bool:
     return row is not None and bool(row[0])
 
 
-def _counted(service: Service) -> Seeded:
+def _counted(service: Service, accounts: int) -> Seeded:
     with service.database.connect("arrears_app") as connection:
         row = connection.execute(
             "SELECT count(*) FROM read_model.activity_history WHERE kind = 'message-sent'"
         ).fetchone()
-    return Seeded(accounts=ACCOUNTS, events=service.feed.head(), messages=row[0] if row else 0)
+    return Seeded(accounts=accounts, events=service.feed.head(), messages=row[0] if row else 0)

@@ -370,10 +370,10 @@ def story_of(place: int, today: date) -> Story:
     return story
 
 
-def days_of(today: date) -> Iterator[tuple[date, list[Issued]]]:
+def days_of(today: date, accounts: int = ACCOUNTS) -> Iterator[tuple[date, list[Issued]]]:
     """Every day that is lived through, with its commands in order."""
     by_day: dict[date, list[Issued]] = {}
-    for place in range(ACCOUNTS):
+    for place in range(accounts):
         for day, issued in story_of(place, today).told:
             by_day.setdefault(day, []).append(issued)
     for ago in reversed(range(DAYS)):
