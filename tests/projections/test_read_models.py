@@ -29,6 +29,7 @@ from aggregates.promise import CountPayment, Instalment, MakePromise, TakePaymen
 from projections.activity_history import ActivityHistoryProjection
 from projections.audit_trail import AuditTrailProjection
 from projections.batch import Table
+from projections.ledger import LedgerProjection
 from projections.reports import Activity, activity, audit, promises
 from projections.sentences import SENTENCES, sentence
 from tests.projections.conftest import PROJECTIONS, ReadModels
@@ -322,6 +323,18 @@ def test_replay_equals_live_however_often_an_event_is_delivered(read_models: Rea
                 read_models.write(projection, log[back : at + step])
             at += step
     assert read_models.contents() == once
+
+
+def test_an_earlier_change_told_again_alone_does_not_come_back(history: History, read_models: ReadModels):
+    for name in ("Ada", "Ada Lovelace", "Ada King"):
+        history.account(name=name)
+    for zone in ("Europe/Berlin", "Europe/London"):
+        history.give(ChangeOfficeSettings(office_id=MAIN, time_zone=zone))
+    read_models.build(history.log)
+    for recorded in history.log:
+        read_models.write(LedgerProjection(), [recorded])
+    assert read_models.column("SELECT customer_name FROM read_model.ledger_accounts") == ["Ada King"]
+    assert read_models.column("SELECT time_zone FROM read_model.ledger_offices") == ["Europe/London"]
 
 
 def test_a_nul_in_a_note_is_left_out_of_few_rows_and_of_many(history: History, account: UUID, read_models: ReadModels):
