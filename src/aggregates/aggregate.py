@@ -70,6 +70,11 @@ class Aggregate(BaseModel):
     def exists(self) -> bool:
         return self.version > 0
 
+    @property
+    def weight(self) -> int:
+        """How much memory the state takes, in parts of a few kilobytes: what bounds a cache."""
+        return 1
+
     def emit(self, event: Event, *, effective_on: date | None = None) -> None:
         """Adds a decided event and applies it. Decisions check first and emit last."""
         self._pending.append(Pending(event, effective_on))

@@ -72,10 +72,12 @@ class Arrears(Application[UUID]):
         clock: Clock | None = None,
         judge: Judge | None = None,
         contact_rules: ContactRules | None = None,
-        cache_size: int = 10_000,
+        cache_size: int = 20_000,
         on_stored: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_stored` is called after each append: hand it the `poke` of a sealer in this process."""
+        """`cache_size` is the weight of the aggregates kept at hand; an account weighs one, and one more per open item.
+
+        `on_stored` is called after each append: hand it the `poke` of a sealer in this process."""
         REGISTRY.check()
         self.clock = clock or SystemClock()
         self._on_stored = on_stored

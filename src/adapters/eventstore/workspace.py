@@ -19,20 +19,30 @@ class LogGap(Exception):
 
 
 class AggregateCache:
-    """The aggregates used last, at the version they were stored with. Only one batch at a time touches it."""
+    """The aggregates used last, at the version they were stored with. Only one batch at a time touches it.
+
+    `size` bounds their weight together, so that memory is bounded whether accounts hold one item or hundreds.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._aggregates: OrderedDict[UUID, Aggregate] = OrderedDict()
+        self._held = 0
+        self._aggregates: OrderedDict[UUID, tuple[Aggregate, int]] = OrderedDict()
 
     def take(self, aggregate_id: UUID) -> Aggregate | None:
         """Out of the cache: whoever changes it puts it back once that is stored."""
-        return self._aggregates.pop(aggregate_id, None)
+        aggregate, weight = self._aggregates.pop(aggregate_id, (None, 0))
+        self._held -= weight
+        return aggregate
 
     def put(self, aggregate: Aggregate) -> None:
-        self._aggregates[aggregate.id] = aggregate
-        while len(self._aggregates) > self._size:
-            self._aggregates.popitem(last=False)
+        self.take(aggregate.id)
+        weight = aggregate.weight
+        self._aggregates[aggregate.id] = (aggregate, weight)
+        self._held += weight
+        while self._held > self._size and len(self._aggregates) > 1:
+            _, (_, dropped) = self._aggregates.popitem(last=False)
+            self._held -= dropped
 
 
 class Workspace:

@@ -84,6 +84,10 @@ class AccountState(Aggregate):
         return self.id
 
     @property
+    def weight(self) -> int:
+        return 1 + len(self.items) + len(self.funds)
+
+    @property
     def zero(self) -> Money:
         return Money.zero(self.currency)
 

@@ -62,6 +62,7 @@ from projections.collections_report.state import (
 
 _CONTACTS = (ActivityKind.CALL, ActivityKind.SMS, ActivityKind.EMAIL, ActivityKind.LETTER)
 _CACHED_ACCOUNTS = 10_000
+_CACHED_ITEMS = 40_000
 
 
 def _upsert(table: str, key: str, columns: Sequence[str]) -> str:
@@ -165,8 +166,10 @@ class CollectionsReportProjection(EventProjection):
             self._knows_campaigns = True
 
     def _make_room(self) -> None:
-        while len(self._accounts) > _CACHED_ACCOUNTS:
-            self._accounts.popitem(last=False)
+        items = sum(len(account.items) for account in self._accounts.values())
+        while len(self._accounts) > _CACHED_ACCOUNTS or items > _CACHED_ITEMS:
+            _, dropped = self._accounts.popitem(last=False)
+            items -= len(dropped.items)
 
     def _write(self, touched: Iterable[Account | Campaign], connection: Connection[Any]) -> None:
         rows: list[AccountRow] = []
