@@ -1,0 +1,233 @@
+"""The account's ledger beside a second one in plain dictionaries, over random histories."""
+
+from datetime import date
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from aggregates.account import Account
+from aggregates.account.commands import AgeAccount, CorrectCredit, ResolveDispute
+from aggregates.account.events import AllocationReleased, InvoiceCorrected
+from aggregates.account.values import ItemKind, ReversalKind
+from aggregates.command import Accepted, Command
+from aggregates.event import Recorded
+from tests.aggregates.oracle import PlainLedger, Row, as_of
+from tests.builders import (
+    ACCOUNT,
+    DAY,
+    JAN,
+    a_corrected_invoice,
+    a_corrected_payment,
+    a_credit,
+    a_dispute,
+    a_payment,
+    a_reversal,
+    an_account,
+    an_invoice,
+    an_office,
+    cents,
+    payment_id,
+)
+from tests.given import World
+
+AMOUNTS = st.integers(1, 60).map(lambda n: cents(n * 10))
+AGES = st.integers(-5, 70)
+"""How many days ago something happened; negative is in the future."""
+PICK = st.integers(0, 1_000)
+NAMED = st.none() | st.integers(0, 9)
+
+
+class LedgerAgainstAnOracle(RuleBasedStateMachine):
+    """Billing, money in, reversals, corrections and disputes in any order, dated in the past, today or ahead."""
+
+    @initialize()
+    def open(self) -> None:
+        self.world = World()
+        self.oracle = PlainLedger()
+        self.seen = 0
+        self.world.move_to(JAN(15))
+        self.world.do(an_office())
+        self.world.do(an_account())
+        self.invoices: list[str] = []
+        self.payments: dict[str, date] = {}
+        self.credits: dict[str, date] = {}
+        self.reversed: set[str] = set()
+
+    # --- steps ---
+
+    def do(self, command: Command) -> bool:
+        outcome = self.world.do(command)
+        self.tell()
+        return isinstance(outcome, Accepted)
+
+    def tell(self) -> None:
+        """The oracle hears of each command's facts at a time."""
+        while self.seen < len(self.world.log):
+            command_id = self.world.log[self.seen].meta.command_id
+            facts: list[Recorded] = []
+            while self.seen < len(self.world.log) and self.world.log[self.seen].meta.command_id == command_id:
+                facts.append(self.world.log[self.seen])
+                self.seen += 1
+            corrected = any(isinstance(recorded.event, InvoiceCorrected) for recorded in facts)
+            self.oracle.take(facts, self.live_rows() if corrected else [])
+
+    def live_rows(self) -> list[Row]:
+        account = self.world.replayed(Account, ACCOUNT, remembers=True)
+        return [
+            {"money": funds.id, "item": item_id, "amount": part.amount.minor}
+            for funds in (*account.funds.values(), *account.spent.values())
+            for item_id, parts in funds.allocated.items()
+            for part in parts
+        ]
+
+    def number(self, named: int | None) -> str | None:
+        """An invoice that is on the account, or one that may come."""
+        return None if named is None else f"INV-{named}"
+
+    @rule(amount=AMOUNTS, age=AGES, terms=st.integers(0, 40), fee=st.booleans())
+    def bill(self, amount, age, terms, fee) -> None:
+        number = f"INV-{len(self.invoices)}"
+        issued_on = self.world.today - age * DAY
+        kind = ItemKind.FEE if fee else ItemKind.INVOICE
+        assert self.do(
+            an_invoice(number, issued_on=issued_on, due_on=issued_on + terms * DAY, amount=amount, kind=kind)
+        )
+        self.invoices.append(number)
+
+    @rule(amount=AMOUNTS, age=AGES, named=NAMED)
+    def pay(self, amount, age, named) -> None:
+        number = f"PAY-{len(self.payments)}"
+        received_on = self.world.today - age * DAY
+        assert self.do(a_payment(amount, on=received_on, number=number, invoice=self.number(named)))
+        self.payments[number] = received_on
+
+    @rule(amount=AMOUNTS, age=AGES, named=NAMED)
+    def credit(self, amount, age, named) -> None:
+        number = f"CR-{len(self.credits)}"
+        issued_on = self.world.today - age * DAY
+        assert self.do(a_credit(amount, on=issued_on, number=number, invoice=self.number(named)))
+        self.credits[number] = issued_on
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK, age=st.integers(0, 70), kind=st.sampled_from(ReversalKind))
+    def reverse(self, pick, age, kind) -> None:
+        number = sorted(self.payments)[pick % len(self.payments)]
+        day = max(self.payments[number], self.world.today - age * DAY)
+        possible = payment_id(number) in self.oracle.money and number not in self.reversed
+        assert self.do(a_reversal(number, on=day, kind=kind)) == possible
+        if possible:
+            self.reversed.add(number)
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), named=NAMED)
+    def correct_payment(self, pick, amount, age, named) -> None:
+        number = sorted(self.payments)[pick % len(self.payments)]
+        day = self.world.today - age * DAY
+        assert self.do(a_corrected_payment(amount, on=day, number=number, invoice=self.number(named))) == (
+            number not in self.reversed
+        )
+        if number not in self.reversed:
+            self.payments[number] = day
+
+    @precondition(lambda self: self.credits)
+    @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), named=NAMED)
+    def correct_credit(self, pick, amount, age, named) -> None:
+        number = sorted(self.credits)[pick % len(self.credits)]
+        day = self.world.today - age * DAY
+        assert self.do(
+            CorrectCredit(
+                account_id=ACCOUNT, number=number, amount=amount, issued_on=day, invoice_number=self.number(named)
+            )
+        )
+        self.credits[number] = day
+
+    @precondition(lambda self: self.invoices)
+    @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), terms=st.integers(0, 40))
+    def correct_invoice(self, pick, amount, age, terms) -> None:
+        number = self.invoices[pick % len(self.invoices)]
+        issued_on = self.world.today - age * DAY
+        assert self.do(a_corrected_invoice(number, issued_on=issued_on, due_on=issued_on + terms * DAY, amount=amount))
+
+    @precondition(lambda self: self.world.account.items)
+    @rule(pick=PICK, everything=st.booleans())
+    def dispute(self, pick, everything) -> None:
+        items = sorted(item.item.number for item in self.world.account.items.values())
+        self.do(a_dispute(*([] if everything else [items[pick % len(items)]])))
+
+    @precondition(lambda self: self.world.account.disputes)
+    @rule(pick=PICK)
+    def resolve(self, pick) -> None:
+        disputes = sorted(self.world.account.disputes, key=str)
+        dispute_id = disputes[pick % len(disputes)]
+        assert self.do(ResolveDispute(account_id=ACCOUNT, dispute_id=dispute_id, resolution="settled"))
+
+    @rule(days=st.integers(1, 40))
+    def days_pass(self, days) -> None:
+        self.world.move_to(self.world.today + days * DAY)
+        self.world.tick()
+        self.tell()
+
+    # --- what holds ---
+
+    @invariant()
+    def balances_are_the_oracle_s(self) -> None:
+        account = self.world.account
+        assert {i: item.open.minor for i, item in account.items.items()} == self.oracle.open_items()
+        assert {f.id: f.unapplied.minor for f in account.funds.values()} == self.oracle.left_over()
+        assert account.balance.minor == self.oracle.balance()
+        assert account.outstanding.minor == sum(self.oracle.open_items().values())
+        assert all(0 < item.open.minor <= item.item.amount.minor for item in account.items.values())
+
+    @invariant()
+    def buckets_add_up(self) -> None:
+        self.world.do(AgeAccount(account_id=ACCOUNT))
+        self.tell()
+        account = self.world.account
+        sums = dict.fromkeys(self.world.office.scheme.names, 0)
+        for item in account.items.values():
+            sums[item.bucket] += item.open.minor
+        assert sums == self.oracle.buckets(self.world.today)
+        assert sum(sums.values()) == account.outstanding.minor
+
+    @invariant()
+    def a_replay_gives_the_same(self) -> None:
+        live = self.world.account
+        assert self.world.replayed(Account, ACCOUNT) == live
+        remembering = self.world.replayed(Account, ACCOUNT, remembers=True)
+        apart = {"remembers", "settled", "spent", "funds"}
+        assert remembering.model_dump(exclude=apart) == live.model_dump(exclude=apart)
+        money = {"receipt", "unapplied", "waits"}
+        assert {f.id: f.model_dump(include=money) for f in remembering.funds.values()} == {
+            f.id: f.model_dump(include=money) for f in live.funds.values()
+        }
+        assert remembering.balance == live.balance
+
+    @invariant()
+    def a_snapshot_gives_the_same(self) -> None:
+        live = self.world.account
+        assert Account.model_validate_json(live.model_dump_json()) == live
+
+    @invariant()
+    def no_day_of_the_past_is_negative(self) -> None:
+        """What a reversed payment had settled beyond an invoice as corrected later was unapplied in those days."""
+        reversed_on = {
+            part.item.id
+            for recorded in self.world.log
+            if isinstance(recorded.event, AllocationReleased)
+            for part in recorded.event.parts
+        }
+        for day, (items, unapplied) in as_of(self.world.log).items():
+            surplus = sum(-amount for i, amount in items.items() if amount < 0 and i in reversed_on)
+            assert unapplied + surplus >= 0, day
+            assert all(amount >= 0 for i, amount in items.items() if i not in reversed_on), day
+
+
+TestLedgerAgainstAnOracle = LedgerAgainstAnOracle.TestCase
+TestLedgerAgainstAnOracle.settings = settings(
+    max_examples=80,
+    stateful_step_count=30,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)

@@ -1,0 +1,450 @@
+"""given / when / then over the real decisions and policies, in memory.
+
+`World` is the write path in miniature: it loads, decides and records as the application does, with a dictionary
+for a database. A `Scenario` wraps one for tests that read as a sentence.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal, Self, TypeVar, cast
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
+
+from aggregates.account import Account
+from aggregates.account.commands import DispatchMessage, ReportFailed, ReportSent, ReportUncertain
+from aggregates.account.events import MessageSent
+from aggregates.account.values import MessageState
+from aggregates.aggregate import KINDS, Aggregate
+from aggregates.campaign import Campaign
+from aggregates.command import (
+    DECISIONS,
+    Accepted,
+    Command,
+    Context,
+    Issued,
+    NeedsHistory,
+    Outcome,
+    Refusal,
+    Rejected,
+    identifier,
+)
+from aggregates.event import Event, Meta, Recorded
+from aggregates.office import Office
+from aggregates.promise import PromiseToPay
+from policies.auto_collection import judge
+from policies.contact_rules import contact_rules
+from policies.policy import EveryAccount
+from policies.table import POLICIES
+from tests.agenda import Agenda
+from tests.builders import ACCOUNT, CAMPAIGN, OFFICE, PROMISE, an_account, an_office
+
+AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
+AnyEvent = TypeVar("AnyEvent", bound=Event)
+
+Carrier = Literal["takes", "refuses", "dies"]
+_AboutMessage = DispatchMessage | ReportSent | ReportFailed | ReportUncertain
+
+BEGINNING = datetime(2025, 12, 1, 17, tzinfo=UTC)
+"""Noon in New York; tests move on from here."""
+
+
+@dataclass
+class World:
+    """Offices, campaigns, accounts and promises as they are, and every event that led there."""
+
+    now: datetime = BEGINNING
+    log: list[Recorded] = field(default_factory=list)
+    aggregates: dict[UUID, Aggregate] = field(default_factory=dict)
+    outcomes: dict[UUID, Outcome] = field(default_factory=dict)
+    agenda: Agenda = field(default_factory=Agenda)
+    reacted: int = 0
+    """How much of the log the policies have seen."""
+    reacts: bool = False
+    issued: int = 0
+
+    # --- looking ---
+
+    def get(self, kind: type[AnyAggregate], aggregate_id: UUID) -> AnyAggregate:
+        return cast(AnyAggregate, self.aggregates[aggregate_id])
+
+    @property
+    def office(self) -> Office:
+        return self.get(Office, OFFICE)
+
+    @property
+    def account(self) -> Account:
+        return self.get(Account, ACCOUNT)
+
+    @property
+    def promise(self) -> PromiseToPay:
+        return self.get(PromiseToPay, PROMISE)
+
+    @property
+    def campaign(self) -> Campaign:
+        return self.get(Campaign, CAMPAIGN)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        office = self.aggregates.get(OFFICE)
+        return office.zone if isinstance(office, Office) else ZoneInfo("America/New_York")
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(self.zone).date()
+
+    def events(self, kind: type[AnyEvent]) -> list[AnyEvent]:
+        return [recorded.event for recorded in self.log if isinstance(recorded.event, kind)]
+
+    def history(self, aggregate_id: UUID) -> list[Event]:
+        return [recorded.event for recorded in self.log if recorded.aggregate_id == aggregate_id]
+
+    def sent(self) -> list[tuple[date, str]]:
+        """What left, and on which local day."""
+        return [(event.sent_on, event.step_id) for event in self.events(MessageSent)]
+
+    # --- time ---
+
+    def move_to(self, moment: date | datetime) -> None:
+        """A day means its noon."""
+        self.now = moment.astimezone(UTC) if isinstance(moment, datetime) else self.at(moment)
+
+    def at(self, day: date, hour: int = 12, minute: int = 0) -> datetime:
+        """The moment of a local wall-clock time in the office."""
+        return datetime.combine(day, time(hour, minute), self.zone).astimezone(UTC)
+
+    def learn_by(self, command: Command) -> None:
+        """A fact of a later day is learned that day."""
+        for name in ("issued_on", "received_on", "reversed_on"):
+            day = getattr(command, name, None)
+            if day is not None and day > self.today:
+                self.move_to(day)
+
+    # --- the write path ---
+
+    def do(self, command: Command, **more: Any) -> Outcome:
+        """As a person says it, with a reason; what it leads to follows where the world reacts."""
+        self.issued += 1
+        given = {"command_id": identifier("test", self.issued), "actor": "person:tester", "reason": "a test", **more}
+        outcome = self.issue(Issued(command=command, **given))
+        if self.reacts:
+            self.react()
+        return outcome
+
+    def issue(self, issued: Issued) -> Outcome:
+        if issued.command_id not in self.outcomes:
+            self.outcomes[issued.command_id] = self._decided(issued)
+        return self.outcomes[issued.command_id]
+
+    def _decided(self, issued: Issued) -> Outcome:
+        targets = {i: self._loaded(kind, i) for kind, i in issued.command.targets().items()}
+        try:
+            try:
+                context = self._decide(issued, list(targets.values()))
+            except NeedsHistory:
+                targets = {i: self.replayed(type(a), i, remembers=True) for i, a in targets.items()}
+                context = self._decide(issued, list(targets.values()))
+        except Refusal as refusal:
+            for i in targets:
+                self._forget(i)
+            return Rejected(refusal.reason_code, refusal.detail)
+        events = [e for target in targets.values() for e in self._recorded(issued, target, context)]
+        return Accepted(tuple(e.event_id for e in events), next(iter(targets.values())).version)
+
+    def _decide(self, issued: Issued, targets: list[Aggregate]) -> Context:
+        context = self.context(issued, targets)
+        try:
+            DECISIONS[type(issued.command)](*targets, issued.command, context)
+        except (Refusal, NeedsHistory):
+            for target in targets:
+                self._forget(target.id)
+            raise
+        return context
+
+    def context(self, issued: Issued, targets: Iterable[Aggregate]) -> Context:
+        office_id = getattr(issued.command, "office_id", None)
+        for target in targets:
+            office_id = office_id or (target.id if isinstance(target, Office) else getattr(target, "office_id", None))
+        office = self.aggregates.get(office_id) if office_id else None
+        today = self.now.astimezone(office.zone if isinstance(office, Office) else UTC).date()
+        campaigns = {i: self.get(Campaign, i) for i in office.campaign_ids} if isinstance(office, Office) else {}
+        return Context(
+            now=self.now,
+            today=today,
+            actor=issued.actor,
+            effective_on=issued.effective_on or today,
+            command_id=issued.command_id,
+            reason=issued.reason,
+            office=office if isinstance(office, Office) and office.exists else None,
+            campaigns=campaigns,
+            judge=judge,
+            contact_rules=contact_rules,
+        )
+
+    def _loaded(self, kind: str, aggregate_id: UUID) -> Aggregate:
+        return self.aggregates.get(aggregate_id) or KINDS[kind].model_validate({"id": aggregate_id})
+
+    def replayed(self, kind: type[AnyAggregate], aggregate_id: UUID, *, remembers: bool = False) -> AnyAggregate:
+        """A fresh instance with the whole history."""
+        can_remember = remembers and "remembers" in kind.model_fields
+        blank = kind.model_validate({"id": aggregate_id, **({"remembers": True} if can_remember else {})})
+        blank.fold(self.history(aggregate_id))
+        return blank
+
+    def _forget(self, aggregate_id: UUID) -> None:
+        """Back to what was recorded."""
+        known = self.aggregates.pop(aggregate_id, None)
+        if known is not None:
+            self.aggregates[aggregate_id] = self.replayed(type(known), aggregate_id)
+
+    def _recorded(self, issued: Issued, target: Aggregate, context: Context) -> list[Recorded]:
+        pending = target.collect()
+        live = self.aggregates.setdefault(target.id, target) if pending else target
+        if live is not target:
+            live.fold(each.event for each in pending)
+        meta = Meta(
+            actor=issued.actor,
+            command_id=issued.command_id,
+            correlation_id=issued.correlation_id or issued.command_id,
+            causation_id=issued.causation_id,
+            reason=issued.reason,
+        )
+        added = []
+        for version, each in enumerate(pending, target.version - len(pending) + 1):
+            recorded = Recorded(
+                aggregate_id=target.id,
+                version=version,
+                event_id=uuid5(issued.command_id, f"{target.kind} {version}"),
+                account_id=getattr(target, "account_id", None),
+                effective_on=each.effective_on or context.effective_on,
+                recorded_at=self.now,
+                event=each.event,
+                meta=meta,
+                position=len(self.log) + 1,
+            )
+            self.log.append(recorded)
+            self.agenda.note(recorded)
+            added.append(recorded)
+        return added
+
+    # --- what follows by itself ---
+
+    def react(self) -> None:
+        """Policies see what is new, and what they cause, until nothing follows."""
+        while self.reacted < len(self.log):
+            recorded = self.log[self.reacted]
+            self.reacted += 1
+            for policy in POLICIES:
+                if type(recorded.event) in policy.listens:
+                    for ordinal, reaction in enumerate(policy.react(recorded)):
+                        for key, command in self._commands(reaction, ordinal):
+                            self.issue(
+                                Issued(
+                                    command=command,
+                                    command_id=policy.command_id(recorded.event_id, key),
+                                    actor=policy.actor,
+                                    causation_id=recorded.event_id,
+                                )
+                            )
+
+    def _commands(self, reaction: Command | EveryAccount, ordinal: int) -> list[tuple[object, Command]]:
+        if isinstance(reaction, Command):
+            return [(ordinal, reaction)]
+        return [(i, reaction.command(i)) for i, a in self.aggregates.items() if isinstance(a, Account)]
+
+    def tick(self) -> None:
+        """Takes what is due on the agenda, in order, then what follows, until nothing more is due."""
+        self.react()
+        while due := self.agenda.due(self.now, self):
+            for each in due:
+                self.issue(Issued(command=each.command, command_id=each.command_id, actor=f"policy:{each.kind}@1"))
+            self.react()
+
+    def deliver(self, *, carrier: Carrier = "takes") -> None:
+        """What the deliverer does about every message under way: claim, send, report.
+
+        A carrier that `takes` messages, `refuses` them, or with whom the process `dies` before there is an answer;
+        what was claimed before and has no answer is reported as uncertain.
+        """
+        for account in [a for a in self.aggregates.values() if isinstance(a, Account)]:
+            for message in tuple(account.chase.messages.values()):
+                if message.state is MessageState.DISPATCHED:
+                    self._as_delivery("uncertain", ReportUncertain(account_id=account.id, message_id=message.id))
+                elif message.state is MessageState.QUEUED:
+                    self._as_delivery("dispatch", DispatchMessage(account_id=account.id, message_id=message.id))
+                    if _is_claimed(account, message.id):
+                        self._hand_over(account, message.id, carrier)
+        self.react()
+
+    def _hand_over(self, account: Account, message_id: UUID, carrier: Carrier) -> None:
+        about: dict[str, Any] = {"account_id": account.id, "message_id": message_id}
+        if carrier == "takes":
+            self._as_delivery("sent", ReportSent(**about, body="text", body_sha256="0" * 64, sent_at=self.now))
+        elif carrier == "refuses":
+            self._as_delivery("failed", ReportFailed(**about, code="no-such-address", detail="the carrier refused"))
+
+    def _as_delivery(self, act: str, command: _AboutMessage) -> None:
+        self.issue(Issued(command, identifier(act, command.message_id), actor="service:delivery"))
+
+    def live(self, until: date | datetime, *, delivering: bool = True) -> None:
+        """Lets time pass as a service that is always up: every agenda item is taken the moment it is due."""
+        end = until.astimezone(UTC) if isinstance(until, datetime) else self.at(until)
+        self.react()
+        for _ in range(10_000):
+            moment = self.agenda.next_moment(self)
+            if moment is None or moment > end:
+                break
+            self.now = max(self.now, moment)
+            self.tick()
+            if delivering:
+                self.deliver()
+        else:
+            raise AssertionError(f"the agenda never empties: {self.agenda.due(self.now, self)}")
+        self.now = max(self.now, end)
+
+
+def _is_claimed(account: Account, message_id: UUID) -> bool:
+    message = account.chase.messages.get(message_id)
+    return message is not None and message.state is MessageState.DISPATCHED
+
+
+# --- given / when / then -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Like:
+    """An event of which only some fields matter."""
+
+    event_class: type[Event]
+    fields: dict[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, self.event_class) and all(
+            getattr(other, name) == value for name, value in self.fields.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{self.event_class.__name__}({', '.join(f'{k}={v!r}' for k, v in self.fields.items())})"
+
+
+def like(event_class: type[Event], **fields: Any) -> Like:
+    return Like(event_class, fields)
+
+
+Expected = Event | Like | type[Event]
+Given = Command | date | datetime | Callable[[World], object]
+
+
+class Scenario:
+    """A world with a history, and what the last command did to it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.outcome: Outcome | None = None
+        self._before = len(world.log)
+
+    @property
+    def account(self) -> Account:
+        return self.world.account
+
+    @property
+    def new(self) -> list[Event]:
+        """The events of the last command."""
+        return [recorded.event for recorded in self.world.log[self._before :]]
+
+    def when(self, command: Command, *, at: date | datetime | None = None, **issued: Any) -> Self:
+        if at is not None:
+            self.world.move_to(at)
+        else:
+            self.world.learn_by(command)
+        self._before = len(self.world.log)
+        self.outcome = self.world.do(command, **issued)
+        return self
+
+    def then(self, *expected: Expected) -> Self:
+        """Exactly these events, in this order; a class stands for any event of it."""
+        assert isinstance(self.outcome, Accepted), self.outcome
+        actual = [type(e) if isinstance(x, type) else e for e, x in _padded(self.new, expected)]
+        assert actual == list(expected)
+        return self
+
+    def then_among_others(self, *expected: Expected) -> Self:
+        """These events in this order, others between them."""
+        assert isinstance(self.outcome, Accepted), self.outcome
+        left = deque(expected)
+        for event in self.new:
+            if left and left[0] == (type(event) if isinstance(left[0], type) else event):
+                left.popleft()
+        assert not left, f"missing {left[0]} in {self.new}"
+        return self
+
+    def then_no(self, *event_classes: type[Event]) -> Self:
+        assert not [event for event in self.new if isinstance(event, event_classes)]
+        return self
+
+    def then_nothing_happened(self) -> Self:
+        return self.then()
+
+    def then_refused(self, reason_code: str) -> Self:
+        assert isinstance(self.outcome, Rejected), f"accepted: {self.new}"
+        assert self.outcome.reason_code == reason_code, self.outcome
+        assert self.new == []
+        return self
+
+
+def _padded(events: list[Event], expected: tuple[Expected, ...]) -> list[tuple[Event, Expected | None]]:
+    more: tuple[Expected | None, ...] = (*expected, *[None] * len(events))
+    return list(zip(events, more, strict=False))
+
+
+def given(*history: Given, reacts: bool = False) -> Scenario:
+    """An office and an account with this history.
+
+    A day or moment in it sets the clock; a command dated later than the clock is learned on its own day.
+    """
+    return _scenario((an_office(), an_account(), *history), reacts=reacts)
+
+
+def given_only(*history: Given) -> Scenario:
+    """This history and nothing else."""
+    return _scenario(history, reacts=False)
+
+
+def given_auto_collection(*history: Given) -> Scenario:
+    """As `given`, with policies that react to every event."""
+    return given(*history, reacts=True)
+
+
+def _scenario(history: Iterable[Given], *, reacts: bool) -> Scenario:
+    world = World(reacts=reacts)
+    for each in history:
+        if isinstance(each, date):
+            world.move_to(each)
+        elif isinstance(each, Command):
+            world.learn_by(each)
+            outcome = world.do(each)
+            assert isinstance(outcome, Accepted), f"{each!r}: {outcome}"
+        else:
+            each(world)
+    return Scenario(world)
+
+
+def later(**more: float) -> Callable[[World], object]:
+    """Time passes, and nothing else happens."""
+
+    def pass_time(world: World) -> None:
+        world.now += timedelta(**more)
+
+    return pass_time
+
+
+def live(until: date | datetime) -> Callable[[World], object]:
+    """Time passes and the service runs."""
+
+    def run(world: World) -> None:
+        world.live(until)
+
+    return run

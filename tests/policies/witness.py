@@ -1,0 +1,146 @@
+"""Who may not be chased at a moment, told from the events alone: nothing here asks the rules that are tested."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from aggregates.account import events as e
+from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRevised
+from aggregates.event import Recorded
+from aggregates.office import AutomationPaused, AutomationResumed
+
+Span = tuple[datetime, datetime | None]
+
+
+@dataclass
+class Witness:
+    """What the log says up to a point about one account in one office."""
+
+    zone: ZoneInfo
+    open: dict[UUID, int] = field(default_factory=dict)
+    due: dict[UUID, date] = field(default_factory=dict)
+    known: dict[UUID, date] = field(default_factory=dict)
+    disputes: dict[UUID, tuple[UUID, ...]] = field(default_factory=dict)
+    unapplied: int = 0
+    promised: dict[UUID, int] = field(default_factory=dict)
+    excluded: bool = False
+    flags: set[str] = field(default_factory=set)
+    holds: set[UUID] = field(default_factory=set)
+    opt_outs: set[tuple[str, str | None]] = field(default_factory=set)
+    pauses: dict[str, Span] = field(default_factory=dict)
+    days: dict[str, int] = field(default_factory=dict)
+    """Of every step that any version of the campaign had."""
+    queued: dict[UUID, e.MessageQueued] = field(default_factory=dict)
+    left: Counter[date] = field(default_factory=Counter)
+    taken: set[tuple[UUID, str]] = field(default_factory=set)
+
+    def complaints(self, log: list[Recorded]) -> Iterator[str]:
+        """What should not have happened, in order."""
+        for recorded in log:
+            if isinstance(recorded.event, e.MessageQueued):
+                yield from self._about_queueing(recorded, recorded.event)
+            if isinstance(recorded.event, e.MessageDispatched):
+                yield from self._about_leaving(recorded, self.queued[recorded.event.message_id])
+            self._note(recorded)
+
+    def _about_queueing(self, recorded: Recorded, message: e.MessageQueued) -> Iterator[str]:
+        local = recorded.recorded_at.astimezone(self.zone)
+        if local.weekday() > 4 or not time(9) <= local.time() < time(18):
+            yield f"{local} is not in the send window"
+        anchor = message.items[0].item_id
+        due = (self.known[anchor] - self.due[anchor]).days
+        if self.days[message.step_id] < due:
+            yield f"{message.step_id} was due before the invoice was known"
+
+    def _about_leaving(self, recorded: Recorded, message: e.MessageQueued) -> Iterator[str]:
+        moment = recorded.recorded_at
+        day = moment.astimezone(self.zone).date()
+        anchor = message.items[0].item_id
+        disputed = {item_id for items in self.disputes.values() for item_id in items}
+        chaseable = sum(amount for item_id, amount in self.open.items() if item_id not in disputed)
+        shielded = sum(self.promised.values()) + self.unapplied
+        if not self.open.get(anchor):
+            yield f"{day}: the oldest invoice is paid"
+        if sum(self.open.values()) <= self.unapplied:
+            yield f"{day}: nothing is owed"
+        if chaseable <= shielded:
+            yield f"{day}: {chaseable} is covered by {shielded}"
+        if any(covered.item_id in disputed for covered in message.items):
+            yield f"{day}: a disputed invoice is chased"
+        if self.excluded or self.holds or self.flags & {"bankruptcy", "cease-contact"}:
+            yield f"{day}: excluded, on hold or flagged"
+        if {(message.channel, None), (message.channel, message.point_id)} & self.opt_outs:
+            yield f"{day}: opted out"
+        if any(start <= moment and (end is None or moment < end) for start, end in self.pauses.values()):
+            yield f"{day}: paused"
+        self.left[day] += 1
+        if self.left[day] > 1:
+            yield f"{day}: {self.left[day]} messages"
+        if (anchor, message.step_id) in self.taken:
+            yield f"{day}: {message.step_id} again"
+        self.taken.add((anchor, message.step_id))
+
+    def _note(self, recorded: Recorded) -> None:
+        match recorded.event:
+            case e.InvoiceBilled(item=item, known_on=known_on):
+                self.open[item.id], self.due[item.id] = item.amount.minor, item.due_on
+                self.known[item.id] = known_on
+            case e.InvoiceCorrected(item=item, open_after=open_after):
+                self.open[item.id], self.due[item.id] = open_after.minor, item.due_on
+            case e.PaymentReceived(receipt=receipt) | e.CreditNoted(receipt=receipt):
+                self.unapplied += receipt.amount.minor
+                for share in receipt.promises:
+                    if share.promise_id in self.promised:
+                        self.promised[share.promise_id] -= share.amount.minor
+            case e.PaymentReversed(receipt=receipt) | e.CreditWithdrawn(receipt=receipt):
+                self.unapplied -= receipt.amount.minor
+                for share in receipt.promises:
+                    if share.promise_id in self.promised:
+                        self.promised[share.promise_id] += share.amount.minor
+            case e.FundsAllocated(parts=allocated):
+                for part in allocated:
+                    self.open[part.item_id] -= part.amount.minor
+                    self.unapplied -= part.amount.minor
+            case e.AllocationReleased(parts=released):
+                for back in released:
+                    self.open[back.item.id] += back.amount.minor
+                    self.unapplied += back.amount.minor
+            case e.DisputeOpened(dispute_id=dispute_id, item_ids=item_ids):
+                self.disputes[dispute_id] = item_ids
+            case e.DisputeResolved(dispute_id=dispute_id):
+                del self.disputes[dispute_id]
+            case e.PromiseRegistered(promise_id=promise_id, remaining=remaining):
+                self.promised[promise_id] = remaining.minor
+            case e.PromiseClosed(promise_id=promise_id):
+                del self.promised[promise_id]
+            case e.Excluded() | e.ExclusionLifted():
+                self.excluded = isinstance(recorded.event, e.Excluded)
+            case e.FlagSet(flag=flag):
+                self.flags.add(flag)
+            case e.FlagCleared(flag=flag):
+                self.flags.discard(flag)
+            case e.HoldPlaced(hold_id=hold_id):
+                self.holds.add(hold_id)
+            case e.HoldReleased(hold_id=hold_id):
+                self.holds.discard(hold_id)
+            case e.OptedOut(channel=channel, point_id=point_id):
+                self.opt_outs.add((channel, point_id))
+            case e.OptedIn(channel=channel, point_id=point_id):
+                self.opt_outs.discard((channel, point_id))
+            case CampaignPaused(paused_from=start, paused_until=end):
+                self.pauses["campaign"] = (start, end)
+            case AutomationPaused(paused_from=start, paused_until=end):
+                self.pauses["office"] = (start, end)
+            case CampaignResumed():
+                self.pauses.pop("campaign", None)
+            case AutomationResumed():
+                self.pauses.pop("office", None)
+            case CampaignLaunched(plan=plan) | CampaignRevised(plan=plan):
+                self.days.update({step.id: step.days for step in plan.steps})
+            case e.MessageQueued() as message:
+                self.queued[message.message_id] = message
+            case _:
+                pass
