@@ -11,9 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.eventstore.personal_text import decrypt
-from aggregates.event import REGISTRY
+from aggregates.event import REGISTRY, Event
 from api.contract.events import file_name, load_every_event, public_data
-from tests.corpus.make import ENCRYPTED, FOLDER, make
+from projections.sentences import sentence
+from tests.corpus.make import ENCRYPTED, FOLDER, filled, make
 
 ROOT = Path(__file__).parents[2]
 EVENTS = load_every_event()
@@ -37,6 +38,14 @@ def test_what_is_public_of_an_example_fits_its_schema(name: str, version: str, k
     event = REGISTRY.current(name).model_validate_json(orjson.dumps(REGISTRY.lift(name, int(version), data)))
     schema = json.loads((ROOT / "schemas" / "events" / file_name(type(event))).read_text(encoding="utf-8"))
     jsonschema_rs.validator_for(schema, validate_formats=True).validate(public_data(event))
+
+
+@pytest.mark.parametrize("event_class", EVENTS, ids=lambda event: event.event_name)
+@pytest.mark.parametrize("full", [True, False])
+def test_every_event_can_be_told_in_a_sentence(event_class: type[Event], full: bool):
+    event = filled(event_class, full=full)
+    assert isinstance(event, Event)
+    assert sentence(event)
 
 
 def test_every_event_version_has_an_example(tmp_path: Path):
