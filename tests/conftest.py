@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
+from tests.adapters.kafka.fixture import kafka  # noqa: F401
 
 # Nothing a test stores has to survive a power cut.
 QUICK_AND_FORGETFUL = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
