@@ -9,7 +9,7 @@ from psycopg import Connection, sql
 
 FOLDER = Path(__file__).parent / "dashboard_views"
 
-_OVER = re.compile(r"^-- over: *(?P<names>.*)$", re.MULTILINE)
+_OVER = re.compile(r"^-- over:(?P<names>.*)$", re.MULTILINE)
 
 
 class DashboardView(NamedTuple):
@@ -33,7 +33,8 @@ def shipped() -> tuple[DashboardView, ...]:
 
 
 def install(connection: Connection[Any]) -> None:
-    """Makes, or makes again, every view whose tables are there. Inside the caller's transaction."""
+    """Makes, or makes again, every view whose tables are there; one process at a time. In the caller's transaction."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('arrears.dashboard', 0))")
     rows = connection.execute("SELECT relname FROM pg_class WHERE relnamespace = 'read_model'::regnamespace")
     there = {row[0] for row in rows}
     for view in shipped():

@@ -1,7 +1,7 @@
 """Generations of a projection: each in a schema of its own, rebuilt beside the live one, shown through views."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -143,7 +143,7 @@ def switch(connection: Connection[Any], generation: Generation) -> None:
         connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [live.reader])
     gone = set(live.public) - set(generation.public) if live is not None else set()
     _show(connection, generation, gone)
-    dashboard.install(connection)
+    _install_dashboard(connection)
 
 
 def hold_live(connection: Connection[Any], name: str) -> int:
@@ -157,14 +157,20 @@ def hold_live(connection: Connection[Any], name: str) -> int:
 
 
 def refresh_dashboard(connection: Connection[Any]) -> None:
-    """Makes the dashboard's views as this release has them; where their columns changed, anew."""
+    """Makes the dashboard's views as this release has them. Where long queries use them, the next start does."""
+    with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", [_SWITCH_PATIENCE])
+        _install_dashboard(connection)
+
+
+def _install_dashboard(connection: Connection[Any]) -> None:
+    """Replaces the views; where their columns changed, makes them anew."""
     try:
         with connection.transaction():
             dashboard.install(connection)
     except psycopg.errors.InvalidTableDefinition:
-        with connection.transaction():
-            dashboard.remove(connection)
-            dashboard.install(connection)
+        dashboard.remove(connection)
+        dashboard.install(connection)
 
 
 def _show(connection: Connection[Any], generation: Generation, gone: set[str]) -> None:

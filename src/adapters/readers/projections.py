@@ -146,8 +146,11 @@ class Projections:
         while not stop.is_set():
             try:
                 self._live_runner(name).run(stop)
-            except (ReaderRetired, psycopg.Error, DatabaseProblem):
+            except ReaderRetired:
+                self._retired(name)
                 stop.wait(_STANDBY_SECONDS / 10)
+            except (psycopg.Error, DatabaseProblem):
+                stop.wait(_STANDBY_SECONDS)
 
     @explained()
     def catch_up(self, to: int | None = None, *, names: Sequence[str] | None = None, timeout: float = 600.0) -> int:
@@ -340,17 +343,26 @@ class Projections:
     # --- dead letters of the live generations ---
 
     def dead_letters(self, name: str | None = None, *, state: str = "parked") -> list[DeadLetter]:
+        reader = None if name is None else self._sure_runner(name).name
         with self._connect() as connection:
-            reader = None if name is None else self._live_runner(name).name
             return dead_letters(connection, reader=reader, state=state)
 
     def retry(self, name: str, sequence_id: UUID) -> Retried:
         """Handles an account's parked events again; see `Runner.retry`."""
-        return self._live_runner(name).retry(sequence_id)
+        return self._sure_runner(name).retry(sequence_id)
 
     def discard(self, name: str, position: int, *, on_discard: Callable[[DeadLetter], None]) -> Retried:
         """Gives up a parked event; see `Runner.discard`."""
-        return self._live_runner(name).discard(position, on_discard=on_discard)
+        return self._sure_runner(name).discard(position, on_discard=on_discard)
+
+    def _sure_runner(self, name: str) -> Runner:
+        """The runner of the generation that is live at this moment."""
+        self._make(name)
+        with self._connect() as connection:
+            live = generations.generation_in(connection, name, "live")
+        if live is None or self._live_runner(name).name != live.reader:
+            self._retired(name)
+        return self._live_runner(name)
 
     # --- inside ---
 
