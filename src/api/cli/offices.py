@@ -136,7 +136,7 @@ def change(
         typer.Option("--file", exists=True, dir_okay=False, metavar="FILE", help="Sections as TOML: docs/cli.md."),
     ] = None,
     buckets: Annotated[
-        list[int] | None, typer.Option("--buckets", parser=read_bounds, metavar="30,60,…", help="Last day of each.")
+        Any, typer.Option("--buckets", parser=read_bounds, metavar="30,60,…", help="Last day of each.")
     ] = None,
     flag: Annotated[
         list[str] | None,

@@ -21,6 +21,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "events.md", tmp_path / "docs")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    build(tmp_path, unreleased=True)
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "released")

@@ -1,0 +1,90 @@
+"""Importing at the command line: what it says of what it did, and of what it refused."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.api.cli.conftest import INVOICES, Arrears
+
+
+@pytest.fixture(scope="module")
+def office(arrears: Arrears) -> Arrears:
+    arrears("office", "open", "main", "--title", "Main office")
+    return arrears
+
+
+def test_a_dry_run_says_what_would_be_done_and_changes_nothing(office: Arrears, folder: Path):
+    said = office("import", folder / "invoices.csv", "--profile", "invoices", "--dry-run")
+    assert said.lines[0] == "invoices.csv: 3 rows, 3 invoices"
+    assert "3 would be brought in" in said.out
+    assert office("report", "aging", "--json").json["accounts"] == 0
+
+
+def test_a_file_is_brought_in_once(arrears: Arrears, office: Arrears, folder: Path):
+    office("import", folder / "customers.csv", "--profile", "customers")
+    first = office("import", folder / "invoices.csv", "--profile", "invoices", "--json").json
+    again = office("import", folder / "invoices.csv", "--profile", "invoices", "--json").json
+    assert (first["brought_in"], first["unchanged"]) == (3, 0)
+    assert (again["brought_in"], again["unchanged"]) == (0, 3)
+
+
+def test_a_bad_row_is_told_and_goes_to_the_reject_file(office: Arrears, tmp_path: Path):
+    file = tmp_path / "bad.csv"
+    file.write_text(INVOICES.replace("INV-", "B-").replace("2026-02-02", "2026-02-30"))
+    said = office("import", file, "--profile", "invoices")
+    assert "2 brought in" in said.out
+    assert "1 row refused" in said.err
+    assert "line 3" in said.err
+    assert "2026-02-30" in said.err
+    assert (tmp_path / "bad.rejects.csv").exists()
+
+
+def test_strict_refuses_everything(office: Arrears, tmp_path: Path):
+    file = tmp_path / "bad.csv"
+    file.write_text(INVOICES.replace("INV-", "S-").replace("2026-02-02", "2026-02-30"))
+    said = office("import", file, "--profile", "invoices", "--strict", code=1)
+    assert said.err.startswith("Error: 1 of 3 rows have problems")
+    assert "Hint: Nothing was brought in." in said.err
+    assert not (tmp_path / "bad.rejects.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "problem"),
+    [
+        ("a,b\n1,2\n", ["--profile", "invoices"], "missing column"),
+        ("", ["--profile", "invoices"], "the file is empty"),
+        (INVOICES, ["--profile", "nope"], "nope"),
+    ],
+)
+def test_a_file_or_profile_that_cannot_be_used_is_told_in_a_line(
+    office: Arrears, tmp_path: Path, text: str, arguments: list[str], problem: str
+):
+    file = tmp_path / "file.csv"
+    file.write_text(text)
+    said = office("import", file, *arguments, code=1)
+    assert said.err.startswith("Error: ")
+    assert problem in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--profile", "invoices", "--currency", "EURO"], "expected an ISO 4217 code"),
+        (["--profile", "invoices", "--time-zone", "Mars"], "expected an IANA time zone"),
+        (["--profile", "invoices", "--office", "Main Office"], "--office"),
+        ([], "--profile"),
+    ],
+)
+def test_wrong_usage_of_import(office: Arrears, folder: Path, arguments: list[str], problem: str):
+    assert problem in office("import", folder / "invoices.csv", *arguments, code=2).err
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(office: Arrears, tmp_path: Path):
+    assert "does not exist" in office("import", tmp_path / "no.csv", "--profile", "invoices", code=2).err
+
+
+def test_play_wants_a_folder_without_accounts(office: Arrears, folder: Path):
+    office("import", folder / "invoices.csv", "--profile", "invoices")
+    arguments = ("--profile", "invoices", "--from", "2026-01-01", "--to", "2026-01-02")
+    said = office("play", folder / "invoices.csv", *arguments, code=1)
+    assert "holds accounts already" in said.err
