@@ -126,6 +126,7 @@ def shown(value: Any) -> str:
 def say(text: str) -> None:
     """A line for people, on stdout."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def note(text: str) -> None:

@@ -77,14 +77,31 @@ def serve(
 ) -> None:
     """Run everything in one process: HTTP, web pages, policies, ticks, delivery, projections."""
     from api import logs
+    from api.http.server import check_bind
     from api.http.server import serve as serve_http
 
     token = _token(token_file)
+    check_bind(host, token)
     logs.configure(level=os.environ.get(logs.LEVEL_VARIABLE) or "info")
     with owning(data) as service:
         with Bars() as bars:
             service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
+        _require_free(host, port)
+        say(f"Arrears is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)")
         serve_http(service, host=host, port=port, token=token)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Said before anything is started."""
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Problem(f"{host}:{port} cannot be used: {error.strerror}", hint="Take another: --port N") from None
 
 
 def _token(file: Path | None) -> str | None:
