@@ -112,7 +112,7 @@ def _invoice(number: str, due_on: date, amount: Money | None, more: Mapping[str,
         "number": number,
         "due_on": due_on,
         "issued_on": due_on - 30 * DAY,
-        "amount": amount or usd(100),
+        "amount": usd(100) if amount is None else amount,
     }
     return {**given, **more}
 

@@ -355,6 +355,11 @@ class Scenario:
         """The events of the last command."""
         return [recorded.event for recorded in self.world.log[self._before :]]
 
+    def having(self, *history: Given) -> Self:
+        """More of it, before the next command."""
+        _live_through(self.world, history)
+        return self
+
     def when(self, command: Command, *, at: date | datetime | None = None, **issued: Any) -> Self:
         if at is not None:
             self.world.move_to(at)
@@ -420,6 +425,11 @@ def given_auto_collection(*history: Given) -> Scenario:
 
 def _scenario(history: Iterable[Given], *, reacts: bool) -> Scenario:
     world = World(reacts=reacts)
+    _live_through(world, history)
+    return Scenario(world)
+
+
+def _live_through(world: World, history: Iterable[Given]) -> None:
     for each in history:
         if isinstance(each, date):
             world.move_to(each)
@@ -429,7 +439,6 @@ def _scenario(history: Iterable[Given], *, reacts: bool) -> Scenario:
             assert isinstance(outcome, Accepted), f"{each!r}: {outcome}"
         else:
             each(world)
-    return Scenario(world)
 
 
 def later(**more: float) -> Callable[[World], object]:

@@ -1,0 +1,200 @@
+"""Who the customer is, how they can be reached, and what they said of it."""
+
+import pytest
+
+from aggregates.account.commands import (
+    ChangeContactDetails,
+    OptInToContact,
+    OptOutOfContact,
+    RecordConsent,
+    RecordSubscription,
+)
+from aggregates.account.events import (
+    AccountOpened,
+    ConsentRecorded,
+    ContactDetailsChanged,
+    CustomerRenamed,
+    OptedIn,
+    OptedOut,
+    SubscriptionRecorded,
+)
+from aggregates.account.values import CustomerKind, Subscription
+from aggregates.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneKind, PostalAddress
+from aggregates.money import Money
+from tests.builders import ACCOUNT, a_phone, an_account, an_office, contact, usd
+from tests.given import given, given_only, like
+
+
+def a_change(**more: object) -> ChangeContactDetails:
+    return ChangeContactDetails(account_id=ACCOUNT, contact=contact(**more))
+
+
+def consent(channel: Channel, point_id: str, answer: Consent) -> RecordConsent:
+    return RecordConsent(account_id=ACCOUNT, channel=channel, point_id=point_id, consent=answer)
+
+
+def an_opt_out(channel: Channel = Channel.SMS, point_id: str | None = None) -> OptOutOfContact:
+    return OptOutOfContact(account_id=ACCOUNT, channel=channel, point_id=point_id)
+
+
+# --- opening ---
+
+
+def test_an_account_is_opened_with_its_contact_details():
+    given_only(an_office()).when(an_account()).then(like(AccountOpened, number="A-1"), ContactDetailsChanged)
+
+
+def test_opening_it_again_with_the_same_data_changes_nothing():
+    given().when(an_account()).then_nothing_happened()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"customer_name": "Ada King"},
+        {"customer_kind": CustomerKind.COMMERCIAL},
+        {"segment": "gold"},
+        {"country": "US"},
+        {"information": {"Region": "North"}},
+    ],
+)
+def test_opening_it_again_with_other_data_updates_it(change: dict[str, object]):
+    given().when(an_account(**change)).then(like(CustomerRenamed, **change))
+
+
+def test_opening_it_again_without_contact_details_keeps_them():
+    given().when(an_account(contact=None)).then_nothing_happened()
+
+
+def test_an_account_has_its_office_s_currency():
+    given_only(an_office(currency="EUR")).when(an_account()).then_refused("wrong-currency")
+    given().when(an_account(currency="EUR")).then_refused("wrong-currency")
+
+
+def test_an_account_needs_an_office():
+    given_only().when(an_account()).then_refused("unknown-office")
+
+
+# --- contact details ---
+
+
+def test_the_same_contact_details_change_nothing():
+    given().when(a_change()).then_nothing_happened()
+
+
+def test_contact_details_are_replaced_as_a_whole():
+    scenario = given().when(a_change(emails=())).then(ContactDetailsChanged)
+    assert scenario.account.contact.points(Channel.EMAIL) == ()
+
+
+@pytest.mark.parametrize("said", [Consent.UNKNOWN, Consent.GIVEN])
+def test_a_refusal_stays_whatever_a_billing_file_says_later(said: Consent):
+    scenario = given(
+        consent(Channel.SMS, "phone-1", Consent.REFUSED), consent(Channel.EMAIL, "email-1", Consent.REFUSED)
+    )
+    emails = (EmailAddress(id="email-1", address="ada@example.org", consent=said),)
+    scenario.when(a_change(phones=(a_phone(sms_consent=said),), emails=emails, language="de"))
+    assert scenario.account.contact.language == "de"
+    assert scenario.account.contact.consent(Channel.SMS, "phone-1") is Consent.REFUSED
+    assert scenario.account.contact.consent(Channel.EMAIL, "email-1") is Consent.REFUSED
+
+
+def test_a_consent_stays_where_the_new_details_say_nothing_of_it():
+    scenario = given().when(a_change(phones=(a_phone(sms_consent=Consent.UNKNOWN),)))
+    scenario.then_nothing_happened()
+
+
+def test_a_consent_belongs_to_its_number_not_to_its_place():
+    scenario = given(consent(Channel.SMS, "phone-1", Consent.REFUSED))
+    other = a_phone(number="+12125550199", sms_consent=Consent.UNKNOWN)
+    scenario.when(a_change(phones=(other, a_phone(id="phone-2"))))
+    assert scenario.account.contact.consent(Channel.SMS, "phone-1") is Consent.UNKNOWN
+    assert scenario.account.contact.consent(Channel.SMS, "phone-2") is Consent.REFUSED
+
+
+def test_an_opt_out_follows_its_number_to_another_place():
+    scenario = given(an_opt_out(point_id="phone-1"))
+    scenario.when(a_change(phones=(a_phone(number="+12125550199"), a_phone(id="phone-2"))))
+    scenario.then(ContactDetailsChanged, OptedOut(channel=Channel.SMS, point_id="phone-2"))
+
+
+# --- consent and opt-outs ---
+
+
+def test_consent_is_recorded_once():
+    scenario = given().when(consent(Channel.SMS, "phone-1", Consent.REFUSED)).then(ConsentRecorded)
+    scenario.when(consent(Channel.SMS, "phone-1", Consent.REFUSED)).then_nothing_happened()
+
+
+def test_consent_to_texts_is_not_consent_to_calls():
+    scenario = given(consent(Channel.VOICE, "phone-1", Consent.REFUSED))
+    assert scenario.account.contact.consent(Channel.SMS, "phone-1") is Consent.GIVEN
+    assert scenario.account.contact.consent(Channel.VOICE, "phone-1") is Consent.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("channel", "point_id", "code"),
+    [
+        (Channel.SMS, "phone-9", "unknown-contact-point"),
+        (Channel.SMS, "email-1", "unknown-contact-point"),
+        (Channel.LETTER, "address-1", "no-consent-kept"),
+        (Channel.PORTAL, "portal", "no-consent-kept"),
+    ],
+)
+def test_consent_is_about_a_number_or_address_that_the_channel_can_use(channel: Channel, point_id: str, code: str):
+    given().when(consent(channel, point_id, Consent.REFUSED)).then_refused(code)
+
+
+def test_a_text_cannot_go_to_a_landline():
+    scenario = given(a_change(phones=(a_phone(kind=PhoneKind.HOME),)))
+    assert scenario.account.contact.points(Channel.SMS) == ()
+    assert scenario.account.contact.points(Channel.VOICE) == ("phone-1",)
+
+
+def test_an_opt_out_is_recorded_once_and_taken_back_once():
+    scenario = given().when(an_opt_out()).then(OptedOut(channel=Channel.SMS))
+    scenario.when(an_opt_out()).then_nothing_happened()
+    back = OptInToContact(account_id=ACCOUNT, channel=Channel.SMS)
+    scenario.when(back).then(OptedIn(channel=Channel.SMS)).when(back).then_nothing_happened()
+
+
+def test_an_opt_out_of_a_medium_covers_every_number():
+    account = given(an_opt_out()).account
+    assert account.has_opted_out(Channel.SMS, "phone-1")
+    assert account.has_opted_out(Channel.SMS, "phone-2")
+    assert not account.has_opted_out(Channel.VOICE, "phone-1")
+
+
+def test_an_opt_out_of_a_number_covers_only_it():
+    account = given(an_opt_out(point_id="phone-1")).account
+    assert account.has_opted_out(Channel.SMS, "phone-1")
+    assert not account.has_opted_out(Channel.SMS, "phone-2")
+
+
+def test_every_point_has_an_address_to_send_to():
+    details = contact(
+        addresses=(PostalAddress(id="a", lines=("1 Main St",), city="New York", region="NY", postal_code="10001"),)
+    )
+    assert details.address_of("a") == "1 Main St\n10001 New York NY"
+    assert details.address_of("phone-1") == "+12125550100"
+    assert details.address_of("email-1") == "ada@example.org"
+    assert details.address_of("portal") == "portal"
+    assert details.address_of("gone") is None
+    assert ContactDetails().points(Channel.PORTAL) == ("portal",)
+
+
+# --- subscriptions ---
+
+
+def test_a_subscription_is_recorded_and_updated():
+    first = Subscription(number="S-1", service_type="fibre")
+    scenario = given().when(RecordSubscription(account_id=ACCOUNT, subscription=first)).then(SubscriptionRecorded)
+    scenario.when(RecordSubscription(account_id=ACCOUNT, subscription=first)).then_nothing_happened()
+    more = first.model_copy(update={"initial_discount": usd(10)})
+    scenario.when(RecordSubscription(account_id=ACCOUNT, subscription=more)).then(SubscriptionRecorded)
+    assert scenario.account.subscriptions == {"S-1": more}
+
+
+def test_a_discount_is_in_the_account_s_currency():
+    subscription = Subscription(number="S-1", initial_discount=Money(1, "EUR"))
+    given().when(RecordSubscription(account_id=ACCOUNT, subscription=subscription)).then_refused("wrong-currency")
