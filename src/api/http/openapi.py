@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
 from api.http.problems import PROBLEM, SCHEMA, documented
+from api.http.shapes import LOCAL_TIME
 
 PATH = "/openapi.json"
 
@@ -36,6 +37,7 @@ def _document(app: FastAPI, *, has_token: bool) -> dict[str, Any]:
     schemas[PROBLEM] = SCHEMA
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    _local_times(schemas)
     for path, method, operation in _operations(made):
         responses = operation["responses"]
         responses.pop("422", None)
@@ -51,6 +53,18 @@ def _document(app: FastAPI, *, has_token: bool) -> dict[str, Any]:
     if has_token:
         made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     return made
+
+
+def _local_times(node: Any) -> None:
+    """The format `time` has an offset; times of day in an office have none."""
+    if isinstance(node, dict):
+        if node.get("format") == "time":
+            del node["format"]
+            node["pattern"] = LOCAL_TIME
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            _local_times(each)
 
 
 def _operations(made: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

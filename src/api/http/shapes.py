@@ -4,7 +4,7 @@ import json
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, LiteralString, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -27,11 +27,13 @@ EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 MOST_MINOR = 10**15
 """Beyond this an amount is a mistake; sums over a portfolio still fit the database's integers."""
 
+LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 MOST_COUNT = 10**6
 """Of days or messages; a day that many days away from another is still a day."""
 
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LOCAL_TIME = re.compile(LOCAL_TIME)
 _ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{5,8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:?[0-9]{2})")
 
 # --- money -------------------------------------------------------------------------------------------
@@ -173,29 +175,36 @@ JsonBody = Annotated[AnyBody, FromJson()]
 
 
 def read_strictly(model: type[AnyBody], given: object) -> AnyBody:
-    """Raises ValidationError. Text that the database cannot hold is refused here, for every field at once."""
+    """Raises ValidationError. What neither the database nor a calculation can hold is refused for all bodies alike."""
     text = json.dumps(given)
-    if "\\u0000" in text and (path := _path_of_nul(given)) is not None:
-        error = InitErrorDetails(
-            type=PydanticCustomError("nul", "expected text without NUL characters"), loc=path, input=None
-        )
-        raise ValidationError.from_exception_data(model.__name__, [error])
+    if "\\u0000" in text or "opens" in text or "closes" in text:
+        found = _unusable(given)
+        if found is not None:
+            path, expected = found
+            error = InitErrorDetails(type=PydanticCustomError("unusable", expected), loc=path, input=None)
+            raise ValidationError.from_exception_data(model.__name__, [error])
     return model.model_validate_json(text, strict=True)
 
 
-def _path_of_nul(given: object, path: tuple[str | int, ...] = ()) -> tuple[str | int, ...] | None:
+Path = tuple[str | int, ...]
+
+
+def _unusable(given: object, path: Path = ()) -> tuple[Path, LiteralString] | None:
+    """Where text holds a NUL, or a local time of day an offset; and what was expected."""
     match given:
-        case str():
-            return path if "\x00" in given else None
+        case str() if "\x00" in given:
+            return path, "expected text without NUL characters"
+        case str() if path and path[-1] in {"opens", "closes"} and not _LOCAL_TIME.fullmatch(given):
+            return path, "expected a local time of day such as 09:00, without an offset"
         case dict():
             entries: list[tuple[str | int, object]] = [(str(key), value) for key, value in given.items()]
             if any("\x00" in str(key) for key in given):
-                return path
+                return path, "expected names without NUL characters"
         case list():
             entries = list(enumerate(given))
         case _:
             return None
-    return next((found for key, value in entries if (found := _path_of_nul(value, (*path, key))) is not None), None)
+    return next((found for key, value in entries if (found := _unusable(value, (*path, key))) is not None), None)
 
 
 def implausible(value: object, path: str = "") -> tuple[str, str] | None:

@@ -1,0 +1,142 @@
+"""A real browser: Chromium, headless, spoken to over its debugging pipe."""
+
+import fcntl
+import itertools
+import json
+import os
+import select
+import shutil
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class NoBrowser(Exception):
+    """There is no Chromium here."""
+
+
+def chromium() -> str:
+    """Its path: CHROMIUM, or the first of the usual names. Raises NoBrowser."""
+    found = next(filter(None, map(shutil.which, [os.environ.get("CHROMIUM") or "chromium", *NAMES])), None)
+    if found is None:
+        raise NoBrowser(
+            "no Chromium was found. Install it (Debian: apt-get install chromium), name it in CHROMIUM,"
+            " or leave these tests out: ./dev test -m 'not browser'"
+        )
+    return found
+
+
+class Browser:
+    """One page of one browser; `heard` are the events it told of (requests, console messages)."""
+
+    def __init__(self, profile: Path) -> None:
+        to_browser, self._out = os.pipe()
+        self._in, from_browser = os.pipe()
+        log = os.open(profile / "browser.log", os.O_WRONLY | os.O_CREAT, 0o600)
+        ours = [
+            fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 20) for descriptor in (log, log, to_browser, from_browser)
+        ]
+        command = [
+            chromium(),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--hide-scrollbars",
+            "--remote-debugging-pipe",
+            f"--user-data-dir={profile}",
+            "about:blank",
+        ]
+        # The browser reads descriptor 3 and writes descriptor 4.
+        actions = [(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate(ours, 1)]
+        self._pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+        for descriptor in (to_browser, from_browser, log, *ours):
+            os.close(descriptor)
+        self._numbers = itertools.count(1)
+        self._read = b""
+        self._session: str | None = None
+        self.heard: list[dict[str, Any]] = []
+        target = self.command("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Network", "Log", "Runtime"):
+            self.command(f"{domain}.enable")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.command("Browser.close")
+        os.waitpid(self._pid, 0)
+        os.close(self._out)
+        os.close(self._in)
+
+    def command(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Sends a command of the DevTools protocol and waits for its answer."""
+        number = next(self._numbers)
+        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
+        if self._session is not None:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        deadline = time.monotonic() + 30
+        while True:
+            heard = self._next(deadline)
+            if heard.get("id") == number:
+                assert "error" not in heard, heard
+                result: dict[str, Any] = heard["result"]
+                return result
+            self.heard.append(heard)
+
+    def _next(self, deadline: float) -> dict[str, Any]:
+        while b"\0" not in self._read:
+            ready, _, _ = select.select([self._in], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, "the browser does not answer"
+            self._read += os.read(self._in, 1 << 20)
+        line, _, self._read = self._read.partition(b"\0")
+        heard: dict[str, Any] = json.loads(line)
+        return heard
+
+    # --- what tests do ---
+
+    def look(self, *, width: int, height: int = 900, scheme: str = "light") -> None:
+        """A window of this size, for somebody who likes light or dark."""
+        self.command(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def open(self, url: str) -> None:
+        self.command("Page.navigate", url=url)
+        self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def evaluate(self, expression: str) -> Any:
+        answer = self.command("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def wait_for(self, expression: str) -> None:
+        deadline = time.monotonic() + 15
+        while not self.evaluate(expression):
+            assert time.monotonic() < deadline, f"never came true: {expression}"
+            time.sleep(0.02)
+
+    def press(self, key: str) -> None:
+        for kind in ("keyDown", "keyUp"):
+            self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=9)
+
+    def follow(self, selector: str) -> None:
+        """Clicks and waits for the page that comes of it."""
+        self.evaluate("document.documentElement.dataset.before = 'yes'")
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).click()")
+        self.wait_for("document.readyState === 'complete' && !document.documentElement.dataset.before")
+
+    def complaints(self) -> list[str]:
+        """What the console said: refused by the content security policy, not found, failed."""
+        entries = [h["params"]["entry"] for h in self.heard if h.get("method") == "Log.entryAdded"]
+        return [entry["text"] for entry in entries if entry["level"] in {"error", "warning"}]
+
+    def requested(self) -> list[str]:
+        return [h["params"]["request"]["url"] for h in self.heard if h.get("method") == "Network.requestWillBeSent"]

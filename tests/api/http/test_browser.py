@@ -1,0 +1,152 @@
+"""The pages in a real browser: they fit, they can be read, and they need nothing from elsewhere."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from api.http.server import server_of
+from api.service import Service
+from tests.api.http.browser import Browser, NoBrowser
+from tests.api.http.client import Client, usd
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+# Contrast of every text against what is painted behind it (WCAG 2.2, 1.4.3): those below 4.5, or 3 where large.
+FAINT = """
+(() => {
+  const channels = text => {
+    const numbers = text.match(/[0-9.]+/g).map(Number);
+    const scale = text.startsWith('color(') ? 255 : 1;
+    return [numbers[0] * scale, numbers[1] * scale, numbers[2] * scale, numbers.length > 3 ? numbers[3] : 1];
+  };
+  const luminance = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map(c => c / 255).map(c => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+    return .2126 * x + .7152 * y + .0722 * z;
+  };
+  const behind = element => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = channels(getComputedStyle(at).backgroundColor);
+      if (colour[3] > .95) return colour;
+    }
+    return [255, 255, 255, 1];
+  };
+  const faint = new Set();
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const element = texts.currentNode.parentElement;
+    const isSeen = element.checkVisibility() && !element.closest('.hidden, [disabled], svg');
+    if (!isSeen || !texts.currentNode.data.trim()) continue;
+    const style = getComputedStyle(element);
+    const [one, other] = [luminance(channels(style.color)), luminance(behind(element))].sort((a, b) => b - a);
+    const size = parseFloat(style.fontSize);
+    const wanted = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
+    if ((one + .05) / (other + .05) < wanted) faint.add(texts.currentNode.data.trim().slice(0, 30) + ' ' + style.color);
+  }
+  return [...faint];
+})()
+"""
+
+
+@pytest.fixture(scope="module")
+def site(service: Service, client: Client, office: str) -> Iterator[str]:
+    """The address of a server of the pages, with some accounts."""
+    for n in range(1, 61):
+        customer = {
+            "office": office,
+            "number": f"B-{n:02}",
+            "customer_name": f"Customer {n:02} & Sons",
+            "currency": "USD",
+        }
+        address = f"/v1/accounts/{client.done('POST', '/v1/accounts', customer)['id']}"
+        for month in range(1, 1 + n % 3 + 1):
+            invoice = {
+                "number": f"{n}-{month}",
+                "issued_on": f"2026-0{month}-01",
+                "due_on": f"2026-0{month}-15",
+                "amount": usd(f"{n}.50"),
+            }
+            client.done("POST", f"{address}/invoices", invoice)
+        if n % 4 == 0:
+            client.done("PUT", f"{address}/flags/{'vip' if n % 8 else 'legal'}")
+        if n % 5 == 0:
+            note = {"kind": "call", "disposition": "spoke-to-customer", "notes": "Will pay " + "soon " * 60}
+            client.done("POST", f"{address}/activities", note)
+            promise = {"instalments": [{"due_on": "2026-03-20", "amount": usd("0.50")}]}
+            client.done("POST", f"{address}/promises", promise)
+    service.settle()
+    server = server_of(service, "127.0.0.1", 0, None)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    try:
+        opened = Browser(tmp_path_factory.mktemp("browser"))
+    except NoBrowser as absent:
+        pytest.fail(str(absent))
+    with opened:
+        yield opened
+
+
+def paths(browser: Browser, site: str) -> list[str]:
+    browser.look(width=1440)
+    browser.open(f"{site}/?q=B-15")
+    account = browser.evaluate("document.querySelector('.who a').pathname")
+    tabs = ("overview", "payments", "activity", "audit", "contact")
+    return ["/", "/?as_of=2026-02-20", "/campaigns", "/?stage=zzz", *(f"{account}?tab={tab}" for tab in tabs)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_every_page_fits_and_can_be_read(browser: Browser, site: str, width: int, scheme: str):
+    pages = paths(browser, site)
+    browser.look(width=width, scheme=scheme)
+    for path in pages:
+        browser.open(f"{site}{path}")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert browser.evaluate(FAINT) == [], path
+
+
+def test_nothing_comes_from_elsewhere_and_nothing_is_refused(browser: Browser, site: str):
+    pages = paths(browser, site)
+    browser.heard.clear()
+    for path in pages:
+        browser.open(f"{site}{path}")
+    asked = {url for url in browser.requested() if url.startswith("http")}
+    assert {url.split("/")[2] for url in asked} == {site.removeprefix("http://")}, asked
+    assert [said for said in browser.complaints() if "422" not in said] == []
+
+
+def test_a_person_sorts_searches_and_pages(browser: Browser, site: str):
+    browser.look(width=1440)
+    browser.open(f"{site}/")
+    first_row = "document.querySelector('.who .number').textContent"
+    assert browser.evaluate("document.querySelectorAll('.list tbody tr').length") == 50
+    browser.follow("th a[href*='sort=customer_name']")
+    assert browser.evaluate("document.querySelector('[aria-sort]').getAttribute('aria-sort')") == "ascending"
+    assert browser.evaluate(first_row) == "B-01"
+    browser.follow("a[rel=next]")
+    assert browser.evaluate(first_row) == "B-51"
+    browser.evaluate("document.querySelector('input[name=q]').value = 'B-4'")
+    browser.follow(".filters button")
+    assert browser.evaluate("document.querySelectorAll('.list tbody tr').length") == 10
+    browser.follow(".who a")
+    assert browser.evaluate("document.querySelector('h1').textContent") == "Customer 40 & Sons"
+    assert browser.evaluate("document.querySelector('.standing .flag').textContent") == "legal"
+
+
+def test_the_keyboard_reaches_the_content_first(browser: Browser, site: str):
+    browser.look(width=1440)
+    browser.open(f"{site}/")
+    browser.press("Tab")
+    assert browser.evaluate("document.activeElement.textContent") == "Skip to content"
+    assert browser.evaluate("document.activeElement.getBoundingClientRect().top >= 0")
+    assert browser.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"

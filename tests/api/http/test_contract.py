@@ -1,0 +1,103 @@
+"""OpenAPI says what happens: a fuzzer finds no answer that it does not describe, and no defect."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    allow_header_conformance,
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from api.http.app import create_app
+from api.service import Service
+from tests.api.http.client import Client
+
+EXAMPLES = 10
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+    negative_data_rejection,
+    unsupported_method,
+    allow_header_conformance,
+]
+
+
+def test_the_document_is_whole(client: Client):
+    document = client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    used = {ref.rpartition("/")[2] for ref in _refs(document)}
+    assert used <= document["components"]["schemas"].keys()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["summary"], (method, path)
+            assert operation["description"], (method, path)
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    assert list(response["content"]) == ["application/problem+json"], (method, path, status)
+
+
+def _refs(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [ref for each in node.values() for ref in _refs(each)]
+    return [ref for each in node for ref in _refs(each)] if isinstance(node, list) else []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_a_fuzzer_agrees_with_it(service: Service, account: str, mode: GenerationMode):
+    """Every operation, with data that fits its schema and data that does not, about an account that is there."""
+    service.settle()
+    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(service, None), headers={"Host": "localhost"})
+    schema.config.headers = {"Host": "localhost"}
+    disagreements = []
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok), result
+        operation = result.ok()
+        try:
+            exercise(operation, mode, account.rpartition("/")[2])
+        except BaseExceptionGroup as group:
+            disagreements += [f"{operation.label}\n{each}" for each in group.exceptions]
+        except Unsatisfiable:
+            assert mode is GenerationMode.NEGATIVE, operation.label  # nothing can be wrong where nothing is asked
+    assert not disagreements, "\n\n".join(disagreements)
+
+
+def exercise(operation: Any, mode: GenerationMode, account_id: str) -> None:
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operation.as_strategy(generation_mode=mode))
+    def agree(case: Any) -> None:
+        if _is_uuid(case.path_parameters.get("account_id")):
+            case.path_parameters["account_id"] = account_id
+        case.call_and_validate(checks=CHECKS)
+
+    agree()
+
+
+def _is_uuid(text: object) -> bool:
+    try:
+        return bool(UUID(str(text)))
+    except ValueError:
+        return False

@@ -1,0 +1,178 @@
+"""Reports over HTTP: of today, of a past day, filtered, sorted, and paged without skipping or repeating."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from api.service import Service
+from tests.api.http.client import Client, usd
+
+ACCOUNTS = 23
+
+
+@pytest.fixture(scope="module")
+def portfolio(client: Client, service: Service, office: str) -> dict[str, str]:
+    """Accounts by number. Number n owes n × 10.00, due on 31 January; the even ones paid 5.00 in March."""
+    accounts = {}
+    for n in range(1, ACCOUNTS + 1):
+        number = f"P-{n:02}"
+        body = {"office": office, "number": number, "customer_name": f"Customer {n % 3}", "currency": "USD"}
+        accounts[number] = client.done("POST", "/v1/accounts", body)["id"]
+        address = f"/v1/accounts/{accounts[number]}"
+        invoice = {"number": number, "issued_on": "2026-01-05", "due_on": "2026-01-31", "amount": usd(f"{n}0.00")}
+        client.done("POST", f"{address}/invoices", invoice)
+        if n % 2 == 0:
+            payment = {"number": number, "amount": usd("5.00"), "received_on": "2026-03-02"}
+            client.done("POST", f"{address}/payments", payment)
+    service.settle()
+    return accounts
+
+
+def every_page(client: Client, path: str, **asked: Any) -> list[dict[str, Any]]:
+    rows, cursor = [], None
+    while True:
+        page = client.get(path, params={**asked, "limit": 5, **({"cursor": cursor} if cursor else {})}).json()
+        assert len(page["items"]) <= 5
+        rows += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return rows
+
+
+@pytest.mark.parametrize(
+    "sort",
+    [
+        "balance",
+        "outstanding",
+        "past_due",
+        "days_past_due",
+        "number",
+        "customer_name",
+        "stage",
+        "next_action",
+        "last_payment",
+    ],
+)
+@pytest.mark.parametrize("descending", [True, False])
+def test_pages_neither_skip_nor_repeat(client: Client, portfolio: dict[str, str], sort: str, descending: bool):
+    rows = every_page(client, "/v1/report/collections", sort=sort, descending=descending)
+    assert sorted(row["number"] for row in rows) == sorted(portfolio)
+
+
+@pytest.mark.parametrize("sort", ["balance", "days_past_due", "number", "customer_name"])
+def test_pages_of_a_past_day_neither_skip_nor_repeat(client: Client, portfolio: dict[str, str], sort: str):
+    rows = every_page(client, "/v1/report/collections", sort=sort, as_of="2026-02-15")
+    assert sorted(row["number"] for row in rows) == sorted(portfolio)
+
+
+def test_rows_are_in_the_order_that_was_asked(client: Client, portfolio: dict[str, str]):
+    balances = [Decimal(row["balance"]) for row in every_page(client, "/v1/report/collections", sort="balance")]
+    assert balances == sorted(balances, reverse=True)
+
+
+def test_a_cursor_stays_good_while_accounts_change(client: Client, service: Service, portfolio: dict[str, str]):
+    asked = {"sort": "number", "descending": False, "limit": 5}
+    first = client.get("/v1/report/collections", params=asked).json()
+    client.done("POST", f"/v1/accounts/{portfolio['P-01']}/activities", {"kind": "note", "notes": "called"})
+    service.settle()
+    second = client.get("/v1/report/collections", params={**asked, "cursor": first["next"]}).json()
+    assert [row["number"] for row in second["items"]] == [f"P-{n:02}" for n in range(6, 11)]
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "W10", "WyJhIiwiYiJd", "é", "W251bGwsIngiXQ"])
+def test_a_cursor_that_nobody_gave_out_is_refused(client: Client, portfolio: dict[str, str], cursor: str):
+    for path in ("/v1/report/collections", "/v1/accounts", "/v1/promises"):
+        assert client.refused(422, "GET", path, params={"cursor": cursor})["errors"][0]["field"] == "cursor"
+
+
+def test_a_cursor_of_another_question_is_refused(client: Client, portfolio: dict[str, str]):
+    cursor = client.get("/v1/report/collections", params={"limit": 5}).json()["next"]
+    problem = client.refused(422, "GET", "/v1/report/collections", params={"limit": 5, "cursor": cursor, "q": "P"})
+    assert "another question" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "numbers"),
+    [
+        ({"q": "p-0"}, [f"P-{n:02}" for n in range(1, 10)]),
+        ({"q": "P-21"}, ["P-21"]),
+        ({"min_balance": "220.00"}, ["P-23"]),
+        ({"max_balance": "15"}, ["P-01", "P-02"]),
+        ({"bucket": "1-30"}, []),
+        ({"flag": "vip"}, []),
+    ],
+)
+def test_filters_say_which_accounts(
+    client: Client, portfolio: dict[str, str], asked: dict[str, str], numbers: list[str]
+):
+    report = client.get("/v1/report/collections", params={**asked, "sort": "number", "descending": False}).json()
+    assert [row["number"] for row in report["items"]] == numbers
+    assert report["accounts"] == len(numbers)
+
+
+def test_sums_are_over_all_pages(client: Client, portfolio: dict[str, str]):
+    report = client.get("/v1/report/collections", params={"limit": 1}).json()
+    expected = sum(n * 10 for n in range(1, ACCOUNTS + 1)) - 5 * (ACCOUNTS // 2)
+    assert report["accounts"] == ACCOUNTS
+    assert Decimal(report["balance"]) == expected
+    assert Decimal(client.get("/v1/report/summary").json()["balance"]) == expected
+
+
+def test_a_past_day_is_not_lessened_by_what_came_later(client: Client, portfolio: dict[str, str]):
+    of_february = client.get("/v1/report/aging", params={"as_of": "2026-02-28"}).json()
+    assert of_february["total"] == f"{sum(n * 10 for n in range(1, ACCOUNTS + 1))}.00"
+    assert [bucket["bucket"] for bucket in of_february["buckets"]] == [
+        "current",
+        "1-30",
+        "31-60",
+        "61-90",
+        "91-120",
+        "121+",
+    ]
+    assert of_february["buckets"][1]["items"] == ACCOUNTS
+    account = client.get(f"/v1/accounts/{portfolio['P-02']}", params={"as_of": "2026-02-28"}).json()
+    assert (account["balance"]["amount"], account["days_past_due"], account["bucket"]) == ("20.00", 28, "1-30")
+    assert client.get(f"/v1/accounts/{portfolio['P-02']}").json()["balance"]["amount"] == "15.00"
+
+
+def test_before_it_was_opened_an_account_is_not_found(client: Client, portfolio: dict[str, str]):
+    address = f"/v1/accounts/{portfolio['P-02']}"
+    assert client.refused(404, "GET", address, params={"as_of": "2025-12-31"})["reason_code"] == "unknown-account"
+    assert (
+        "expected 2026-03-16 or earlier"
+        in client.refused(422, "GET", address, params={"as_of": "2026-03-17"})["detail"]
+    )
+
+
+def test_a_past_day_knows_no_stages(client: Client, portfolio: dict[str, str]):
+    asked = {"as_of": "2026-02-28", "stage": "blocked"}
+    assert client.refused(422, "GET", "/v1/report/collections", params=asked)["errors"][0]["field"] == "stage"
+
+
+def test_an_account_is_found_by_its_number(client: Client, portfolio: dict[str, str]):
+    found = client.get("/v1/accounts", params={"number": "P-07"}).json()["items"]
+    assert [row["account_id"] for row in found] == [portfolio["P-07"]]
+    assert sorted(r["number"] for r in every_page(client, "/v1/accounts")) == sorted(portfolio)
+
+
+def test_the_kpis_of_a_period(client: Client, portfolio: dict[str, str]):
+    kpi = client.get("/v1/kpi", params={"from": "2026-01-01", "to": "2026-03-15"}).json()
+    assert (kpi["from"], kpi["to"], kpi["days"], kpi["begin"]) == ("2026-01-01", "2026-03-15", 74, "0.00")
+    assert kpi["sales"] == "2760.00"
+    problem = client.refused(422, "GET", "/v1/kpi", params={"from": "2026-03-15", "to": "2026-01-01"})
+    assert problem["errors"][0]["field"] == "to"
+
+
+def test_an_office_that_is_not_there_is_said(client: Client, portfolio: dict[str, str]):
+    for path in ("/v1/report/collections", "/v1/report/aging", "/v1/accounts"):
+        assert client.refused(404, "GET", path, params={"office": "nowhere"})["reason_code"] == "unknown-office"
+
+
+def test_activity_and_audit_are_paged(client: Client, portfolio: dict[str, str]):
+    address = f"/v1/accounts/{portfolio['P-02']}"
+    trail = every_page(client, f"{address}/audit")
+    assert trail[0]["event_name"] == "account.opened"
+    assert [row["position"] for row in trail] == sorted({row["position"] for row in trail})
+    assert "payment" in {row["kind"] for row in every_page(client, f"{address}/activity")}
+    assert client.get(f"{address}/activity", params={"kind": "payment"}).json()["items"][0]["kind"] == "payment"
