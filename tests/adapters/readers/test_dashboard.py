@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -170,3 +171,12 @@ def test_days_past_due_are_counted_to_the_office_s_date(
     assert reader.execute("SELECT promised, is_late FROM dashboard.promises").fetchall() == [(Decimal("5.00"), False)]
     assert reader.execute("SELECT count(*) FROM dashboard.audit").fetchone() == (9,)
     assert reader.execute("SELECT DISTINCT lag_events, parked FROM dashboard.readers").fetchall() == [(0, 0)]
+
+
+def test_the_examples_in_the_docs_work(reader: psycopg.Connection[Any]):
+    text = (Path(__file__).parents[3] / "docs" / "dashboards.md").read_text(encoding="utf-8")
+    examples = [block for block in re.findall(r"```sql\n(.*?)```", text, re.DOTALL) if block.startswith("SELECT")]
+    assert len(examples) == 3
+    reader.execute("SET search_path TO dashboard")
+    for example in examples:
+        reader.execute(example)
