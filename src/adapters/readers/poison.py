@@ -1,7 +1,6 @@
 """Poison: an event that a reader cannot handle parks its account's sequence; everybody else's goes on."""
 
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -26,6 +25,10 @@ class Handler(Protocol):
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None: ...
 
     def forget(self) -> None: ...
+
+
+class OutOfReach(Exception):
+    """What a reader works with, such as a broker, is not there just now. No event is to blame: it tries again."""
 
 
 class ReaderBroken(Exception):
@@ -58,7 +61,9 @@ def sequence_of(recorded: Recorded) -> UUID:
 
 def is_poison(error: Exception) -> bool:
     """Whether the event is to blame. Lost connections, a full disk, deadlocks and the like are not its fault."""
-    return not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, DatabaseProblem, MemoryError))
+    return not isinstance(
+        error, (psycopg.OperationalError, psycopg.InterfaceError, DatabaseProblem, OutOfReach, MemoryError)
+    )
 
 
 # --- while reading -------------------------------------------------------------------------------------
@@ -203,9 +208,3 @@ def failed_again(connection: Connection[Any], reader: str, position: int, error:
         "WHERE reader = %s AND position = %s",
         [type(error).__name__, said(error), reader, position],
     )
-
-
-def forget_reader(connection: Connection[Any], reader: str) -> None:
-    """A generation is dropped: its dead letters go with it."""
-    with suppress(psycopg.errors.UndefinedTable):
-        connection.execute("DELETE FROM read_model.dead_letters WHERE reader = %s", [reader])
