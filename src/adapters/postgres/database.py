@@ -32,12 +32,12 @@ class Database:
         self._embedded = embedded
         self._pools: list[ConnectionPool] = []
 
-    @explained()
     @property
     def is_embedded(self) -> bool:
         """Whether it lives in a data folder of its own."""
         return self._embedded is not None
 
+    @explained()
     def connect(self, role: Role | None = None, *, autocommit: bool = False) -> psycopg.Connection:
         """A new connection. Raises a `DatabaseProblem` when the server cannot be reached or the role is missing."""
         return psycopg.connect(self.conninfo(role), autocommit=autocommit)
