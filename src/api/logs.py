@@ -24,14 +24,14 @@ _NEVER = frozenset({
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@/\s]*@")
 
 
-def configure(*, level: str | None = None, stream: TextIO | None = None) -> None:
+def configure(*, default: str = "warning", stream: TextIO | None = None) -> None:
     """Sets logging up for the whole process, our own and that of libraries. Call it once, at the door.
 
-    `level` None takes ARREARS_LOG_LEVEL, else warnings and worse. The correlation id that is bound to the context of
+    ARREARS_LOG_LEVEL says how much is told, else `default`. The correlation id that is bound to the context of
     a request stands in every line of it.
     """
     stream = stream or sys.stderr
-    wanted = logging.getLevelNamesMapping().get((level or os.environ.get(LEVEL_VARIABLE) or "warning").upper())
+    wanted = logging.getLevelNamesMapping().get((os.environ.get(LEVEL_VARIABLE) or default).upper())
     threshold = logging.WARNING if wanted is None else wanted
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def owning(data: Path | None, *, clock: "Clock | None" = None) -> Iterator["Service"]:
-    """Nobody else works in the data folder meanwhile; a new one is made."""
-    with _open(data, clock=clock, reading=False) as service:
+def owning(data: Path | None, *, clock: "Clock | None" = None, told: str = "warning") -> Iterator["Service"]:
+    """Nobody else works in the data folder meanwhile; a new one is made. `told` is from which level on is logged."""
+    with _open(data, clock=clock, reading=False, told=told) as service:
         yield service
 
 
@@ -80,11 +80,11 @@ def actor() -> str:
         return "person:cli"
 
 
-def _open(data: Path | None, *, clock: "Clock | None", reading: bool) -> "Service":
+def _open(data: Path | None, *, clock: "Clock | None", reading: bool, told: str = "warning") -> "Service":
     from api import logs
     from api.service import Service
 
-    logs.configure()
+    logs.configure(default=told)
     return Service.open(data, clock=clock, reading=reading)
 
 

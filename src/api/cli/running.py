@@ -76,14 +76,12 @@ def serve(
     token_file: TokenFile = None,
 ) -> None:
     """Run everything in one process: HTTP, web pages, policies, ticks, delivery, projections."""
-    from api import logs
     from api.http.server import check_bind
     from api.http.server import serve as serve_http
 
     token = _token(token_file)
     check_bind(host, token)
-    logs.configure(level=os.environ.get(logs.LEVEL_VARIABLE) or "info")
-    with owning(data) as service:
+    with owning(data, told="info") as service:
         with Bars() as bars:
             service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
         _require_free(host, port)
