@@ -33,6 +33,7 @@ from aggregates.command import (
 from aggregates.event import Event, Meta, Recorded
 from aggregates.office import Office
 from aggregates.promise import PromiseToPay
+from policies.agenda import AGENDA_POLICIES
 from policies.auto_collection import judge
 from policies.contact_rules import contact_rules
 from policies.policy import EveryAccount
@@ -258,7 +259,8 @@ class World:
         self.react()
         while due := self.agenda.due(self.now, self):
             for each in due:
-                self.issue(Issued(command=each.command, command_id=each.command_id, actor=f"policy:{each.kind}@1"))
+                policy_id, version = AGENDA_POLICIES[each.kind]
+                self.issue(Issued(each.command, each.command_id, actor=f"policy:{policy_id}@{version}"))
             self.react()
 
     def deliver(self, *, carrier: Carrier = "takes") -> None:
@@ -291,6 +293,8 @@ class World:
         """Lets time pass as a service that is always up: every agenda item is taken the moment it is due."""
         end = until.astimezone(UTC) if isinstance(until, datetime) else self.at(until)
         self.react()
+        if delivering:
+            self.deliver()
         for _ in range(10_000):
             moment = self.agenda.next_moment(self)
             if moment is None or moment > end:

@@ -1,0 +1,109 @@
+"""Campaigns: launched, revised, paused, resumed, retired; and the place in a sequence."""
+
+import pytest
+from pydantic import ValidationError
+
+from aggregates.campaign import (
+    CampaignLaunched,
+    CampaignPaused,
+    CampaignResumed,
+    CampaignRetired,
+    CampaignRevised,
+    EngagementRules,
+    PauseCampaign,
+    ResumeCampaign,
+    RetireCampaign,
+    Template,
+)
+from aggregates.command import Command
+from aggregates.money import Money
+from aggregates.office import CampaignRegistered
+from tests.builders import CAMPAIGN, a_campaign, a_plan, a_revised_campaign, a_step, an_office
+from tests.given import given, given_only, like
+
+ANOTHER = a_revised_campaign(a_step("other", 5))
+EUR_RULES = EngagementRules(min_amount=Money(1, "EUR"))
+PAUSE, RESUME, RETIRE = (command(campaign_id=CAMPAIGN) for command in (PauseCampaign, ResumeCampaign, RetireCampaign))
+
+
+def test_a_campaign_is_launched_in_its_office():
+    scenario = given().when(a_campaign()).then(like(CampaignLaunched, title="Reminders"), CampaignRegistered)
+    assert scenario.world.office.campaign_ids == [CAMPAIGN]
+    assert scenario.world.campaign.plan_version == 1
+
+
+def test_a_title_is_used_once_in_an_office_whatever_its_case():
+    given(a_campaign()).when(a_campaign(title="REMINDERS")).then_refused("campaign-exists")
+
+
+def test_a_campaign_needs_an_office():
+    given_only().when(a_campaign()).then_refused("unknown-office")
+
+
+def test_a_revision_is_a_new_version():
+    scenario = given(a_campaign()).when(ANOTHER).then(like(CampaignRevised, plan_version=2))
+    scenario.when(ANOTHER).then_nothing_happened()
+    assert scenario.world.campaign.plan == ANOTHER.plan
+
+
+def test_rules_are_in_the_office_s_currency():
+    given().when(a_campaign(rules=EUR_RULES)).then_refused("wrong-currency")
+    given(a_campaign()).when(a_revised_campaign(rules=EUR_RULES)).then_refused("wrong-currency")
+
+
+def test_a_campaign_is_paused_and_resumed():
+    scenario = given(a_campaign()).when(PAUSE).then(CampaignPaused)
+    scenario.when(PAUSE).then_nothing_happened()
+    assert scenario.world.campaign.is_paused(scenario.world.now)
+    scenario.when(RESUME).then(CampaignResumed).when(RESUME).then_nothing_happened()
+    assert not scenario.world.campaign.is_paused(scenario.world.now)
+
+
+def test_a_retired_campaign_has_ended_for_good():
+    scenario = given(a_campaign()).when(RETIRE).then(CampaignRetired)
+    assert not scenario.world.campaign.runs
+    for command in (ANOTHER, PAUSE, RESUME, RETIRE):
+        scenario.when(command).then_refused("campaign-retired")
+
+
+@pytest.mark.parametrize("command", [PAUSE, RESUME, RETIRE, ANOTHER], ids=lambda command: command.command_name)
+def test_nothing_is_decided_about_a_campaign_that_does_not_exist(command: Command):
+    given_only(an_office()).when(command).then_refused("unknown-campaign")
+
+
+# --- the place in a sequence ---
+
+PLAN = a_plan(a_step("a", 1), a_step("b", 5), a_step("c", 9))
+
+
+@pytest.mark.parametrize(
+    ("done", "place"),
+    [([], 0), (["a"], 1), (["b"], 2), (["b", "a"], 2), (["c"], 3), (["x"], 0), (["a", "x"], 1)],
+)
+def test_a_place_is_after_the_furthest_step_done_that_the_plan_knows(done: list[str], place: int):
+    assert PLAN.place(done) == place
+
+
+def test_two_steps_with_one_id_are_refused():
+    with pytest.raises(ValidationError, match="the same id"):
+        a_plan(a_step("a", 1), a_step("a", 5))
+
+
+def test_a_plan_has_steps_and_a_step_a_template():
+    with pytest.raises(ValidationError):
+        a_plan().model_validate({"steps": ()})
+    with pytest.raises(ValidationError):
+        a_step("a", 1, templates={})
+
+
+@pytest.mark.parametrize(
+    ("language", "used"), [("de", "de"), ("de-AT", "de"), ("pt-BR", "pt-BR"), ("pt", "en"), ("ja", "en")]
+)
+def test_the_template_is_in_the_customer_s_language_or_english(language: str, used: str):
+    step = a_step("a", 1, templates={name: Template(body=name) for name in ("de", "pt-BR", "en")})
+    assert step.template_for(language) == (used, Template(body=used))
+
+
+def test_without_english_the_first_template_is_used():
+    step = a_step("a", 1, templates={"de": Template(body="de"), "fr": Template(body="fr")})
+    assert step.template_for("ja") == ("de", Template(body="de"))

@@ -1,0 +1,132 @@
+"""The table of policies and the agenda: what is asked for, by whom, under which id."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from aggregates import promise
+from aggregates.account import events
+from aggregates.account.commands import AgeAccount, JudgeCollection, TakeStep
+from aggregates.command import COMMANDS, identifier
+from aggregates.event import Event
+from policies.agenda import AGENDA_POLICIES, actor_for, command_for, command_id_for
+from policies.policy import EveryAccount
+from policies.table import POLICIES
+from tests.builders import ACCOUNT, MAR, a_campaign, a_payment, a_promise, an_invoice, usd
+from tests.given import given_auto_collection, live
+
+CAUSE = identifier("cause")
+
+# Nothing that the rules look at: bookkeeping of auto-collection itself, or facts that are followed by others.
+NOT_JUDGED = {
+    events.AccountOpened,
+    events.ActivityRecorded,
+    events.ConsentRecorded,
+    events.ContactDetailsChanged,
+    events.ContactRefused,
+    events.FactArrived,
+    events.FactDeferred,
+    events.FollowUpCompleted,
+    events.FollowUpFellDue,
+    events.OptedIn,
+    events.OptedOut,
+    events.SubscriptionRecorded,
+}
+# Decided together with a judgement.
+JUDGED_AT_ONCE = {
+    events.Excluded,
+    events.ExclusionLifted,
+    events.MessageDispatched,
+    events.MessageFailed,
+    events.MessageQueued,
+    events.MessageSent,
+    events.MessageUncertain,
+    events.MessageWithdrawn,
+    events.ReviewScheduled,
+    events.StageChanged,
+    events.StepScheduled,
+    events.StepUnscheduled,
+    events.StepsPassedOver,
+}
+
+
+def test_every_event_of_an_account_is_judged_or_known_to_need_no_judgement():
+    """A new event has to be put into one of the three sets."""
+    of_account = {e for e in vars(events).values() if isinstance(e, type) and issubclass(e, Event) and e is not Event}
+    judged = {e for policy in POLICIES if policy.id == "auto-collection" for e in policy.listens} & of_account
+    assert not judged & NOT_JUDGED
+    assert of_account == judged | NOT_JUDGED | JUDGED_AT_ONCE
+
+
+def test_reactions_to_one_event_have_ids_of_their_own():
+    """Two policies, or two reactions of one, never share a command id: the second would be taken for a repeat."""
+    scenario = given_auto_collection(
+        a_campaign(), an_invoice(due_on=MAR(2)), live(MAR(6)),
+        a_promise(usd(40), due_on=MAR(9)), a_promise(usd(60), due_on=MAR(9), promise_id=identifier("two")),
+        a_payment(usd(100), on=MAR(7)),
+    )  # fmt: skip
+    ids: dict[UUID, object] = {}
+    for recorded in scenario.world.log:
+        for policy in POLICIES:
+            if type(recorded.event) in policy.listens:
+                for ordinal, reaction in enumerate(policy.react(recorded)):
+                    if not isinstance(reaction, EveryAccount):
+                        command_id = policy.command_id(recorded.event_id, ordinal)
+                        assert command_id not in ids, (reaction, ids[command_id])
+                        ids[command_id] = reaction
+
+
+def test_a_newer_version_of_a_policy_repeats_nothing():
+    [first, *_] = POLICIES
+    newer = type(first)(first.id, first.version + 1, first.listens, first.react)
+    assert newer.command_id(CAUSE, 0) == first.command_id(CAUSE, 0)
+    assert newer.actor != first.actor
+
+
+def test_what_a_policy_causes_names_it_and_its_version():
+    scenario = given_auto_collection(a_campaign(), an_invoice(due_on=MAR(2)), live(MAR(3)))
+    actors = {r.meta.actor for r in scenario.world.log if isinstance(r.event, events.StageChanged)}
+    assert actors == {"policy:auto-collection@1"}
+
+
+def test_settings_fan_out_to_every_account():
+    reactions = [
+        r for p in POLICIES for e in p.listens if e.event_name.startswith(("office.", "campaign.")) for r in [p]
+    ]
+    assert {p.id for p in reactions} == {"aging", "auto-collection"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of an agenda."""
+
+    owner_id: UUID = ACCOUNT
+    kind: str = "step"
+    ref: str = "x"
+    command_name: str = "take-step"
+    payload: dict[str, Any] = field(default_factory=lambda: {"account_id": str(ACCOUNT), "step_id": "firm"})
+    position: int = 7
+
+
+def test_a_due_item_is_a_command():
+    assert command_for(Row()) == TakeStep(account_id=ACCOUNT, step_id="firm")
+    assert actor_for(Row()) == "policy:auto-collection@1"
+
+
+def test_the_same_item_in_two_ticks_is_one_command_and_put_there_anew_another():
+    assert command_id_for(Row()) == command_id_for(Row())
+    others: list[dict[str, Any]] = [{"position": 8}, {"ref": "y"}, {"kind": "review"}, {"owner_id": CAUSE}]
+    for other in others:
+        assert command_id_for(Row()) != command_id_for(replace(Row(), **other))
+
+
+@pytest.mark.parametrize("kind", sorted(AGENDA_POLICIES))
+def test_every_kind_of_item_has_a_policy_that_answers_for_it(kind: str):
+    assert actor_for(Row(kind=kind)).startswith("policy:")
+
+
+def test_what_policies_ask_for_are_commands():
+    for command in (AgeAccount, JudgeCollection, promise.CountPayment, promise.TakePaymentBack):
+        assert COMMANDS[command.command_name] is command
