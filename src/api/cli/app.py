@@ -14,7 +14,6 @@ from api.cli import (
     campaigns,
     contract,
     deadletters,
-    kafka,
     log,
     offices,
     projections,
@@ -65,7 +64,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, billing, reports, accounts, kafka):
+for commands in (running, billing, reports, accounts):
     commands.add_to(app)
 for name, group in (
     ("office", offices),
