@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from adapters.eventstore.application import AggregateNotFoundError
+from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem, in_plain_words
 from aggregates.command import Rejected
 
@@ -138,7 +139,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, of_the_framework)
     app.add_exception_handler(AggregateNotFoundError, _not_found)
-    for kind in (DatabaseProblem, PoolTimeout):
+    for kind in (DatabaseProblem, PoolTimeout, Conflict):
         app.add_exception_handler(kind, _no_database)
 
 
@@ -164,7 +165,13 @@ def _not_found(request: Request, _: Exception) -> Response:
 
 def _no_database(request: Request, error: Exception) -> Response:
     _log.warning("database unavailable", path=request.url.path, error=str(error))
-    detail = error.message if isinstance(error, DatabaseProblem) else "every connection to the database is in use"
+    match error:
+        case DatabaseProblem():
+            detail = error.message
+        case Conflict():
+            detail = "others change the same all the time; nothing was done, try again"
+        case _:
+            detail = "every connection to the database is in use"
     return Problem(503, "unavailable", detail, headers={"Retry-After": "2"}).response(request)
 
 

@@ -25,7 +25,7 @@ def portfolio(client: Client, service: Service, office: str) -> dict[str, str]:
         if n % 2 == 0:
             payment = {"number": number, "amount": usd("5.00"), "received_on": "2026-03-02"}
             client.done("POST", f"{address}/payments", payment)
-    service.settle()
+    service.tick()  # buckets are of the day that it is
     return accounts
 
 
@@ -134,6 +134,21 @@ def test_a_past_day_is_not_lessened_by_what_came_later(client: Client, portfolio
     account = client.get(f"/v1/accounts/{portfolio['P-02']}", params={"as_of": "2026-02-28"}).json()
     assert (account["balance"]["amount"], account["days_past_due"], account["bucket"]) == ("20.00", 28, "1-30")
     assert client.get(f"/v1/accounts/{portfolio['P-02']}").json()["balance"]["amount"] == "15.00"
+
+
+@pytest.mark.parametrize("as_of", ["2026-01-05", "2026-01-31", "2026-02-01", "2026-03-01", "2026-03-02", "2026-03-16"])
+def test_an_account_says_of_any_day_what_the_report_says(client: Client, portfolio: dict[str, str], as_of: str):
+    rows = every_page(client, "/v1/report/collections", as_of=as_of)
+    assert len(rows) == ACCOUNTS
+    for row in rows:
+        account = client.get(f"/v1/accounts/{row['account_id']}", params={"as_of": as_of}).json()
+        said = (
+            account["balance"]["amount"],
+            account["unapplied"]["amount"],
+            account["days_past_due"],
+            account["bucket"],
+        )
+        assert said == (row["balance"], row["unapplied"], row["days_past_due"], row["bucket"])
 
 
 def test_before_it_was_opened_an_account_is_not_found(client: Client, portfolio: dict[str, str]):
