@@ -247,6 +247,7 @@ class Campaign(Aggregate):
     def pause_messages(self, command: PauseCampaign, context: Context) -> None:
         self._require_running()
         pause = Pause.from_command(command.paused_from, command.paused_until, context.now)
+        pause.refuse_to_end(self.pause, context.now)
         if pause != self.pause:
             self.emit(CampaignPaused(office_id=self.office_id, **pause.model_dump()))
 

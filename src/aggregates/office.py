@@ -57,6 +57,11 @@ class Pause(BaseModel):
             raise Refusal("pause-ends-first", "paused_until must be later than paused_from")
         return cls(paused_from=start, paused_until=paused_until)
 
+    def refuse_to_end(self, current: "Pause | None", now: datetime) -> None:
+        """A pause of another time does not take the place of one in force: messages would leave again."""
+        if current is not None and current.covers(now) and not self.covers(now):
+            raise Refusal("paused-now", "paused_from, paused_until: a pause is in force now; resume first")
+
     def covers(self, moment: datetime) -> bool:
         return self.paused_from <= moment and (self.paused_until is None or moment < self.paused_until)
 
@@ -256,6 +261,7 @@ class Office(Aggregate):
     def pause_automation(self, command: PauseOfficeAutomation, context: Context) -> None:
         self._require_open()
         pause = Pause.from_command(command.paused_from, command.paused_until, context.now)
+        pause.refuse_to_end(self.pause, context.now)
         if pause != self.pause:
             self.emit(AutomationPaused(paused_from=pause.paused_from, paused_until=pause.paused_until))
 

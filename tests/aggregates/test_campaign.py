@@ -18,7 +18,7 @@ from aggregates.campaign import (
 from aggregates.command import Command
 from aggregates.money import Money
 from aggregates.office import CampaignRegistered
-from tests.builders import CAMPAIGN, a_campaign, a_plan, a_revised_campaign, a_step, an_office
+from tests.builders import CAMPAIGN, DAY, a_campaign, a_plan, a_revised_campaign, a_step, an_office
 from tests.given import given, given_only, like
 
 ANOTHER = a_revised_campaign(a_step("other", 5))
@@ -57,6 +57,13 @@ def test_a_campaign_is_paused_and_resumed():
     assert scenario.world.campaign.is_paused(scenario.world.now)
     scenario.when(RESUME).then(CampaignResumed).when(RESUME).then_nothing_happened()
     assert not scenario.world.campaign.is_paused(scenario.world.now)
+
+
+def test_a_pause_that_is_over_does_not_end_the_one_in_force():
+    scenario = given(a_campaign(), PAUSE)
+    now = scenario.world.now
+    over = PauseCampaign(campaign_id=CAMPAIGN, paused_from=now - 9 * DAY, paused_until=now - DAY)
+    scenario.when(over).then_refused("paused-now")
 
 
 def test_a_retired_campaign_has_ended_for_good():

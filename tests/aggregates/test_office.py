@@ -89,6 +89,13 @@ def test_the_same_pause_again_changes_nothing():
     given(lambda world: world.do(a_pause())).when(a_pause()).then_nothing_happened()
 
 
+def test_a_pause_of_another_time_does_not_end_the_one_in_force():
+    scenario = given(a_pause())
+    scenario.when(a_pause(paused_from=BEGINNING - 9 * HOUR, paused_until=BEGINNING - HOUR)).then_refused("paused-now")
+    scenario.when(a_pause(paused_from=BEGINNING + HOUR)).then_refused("paused-now")
+    scenario.when(a_pause(paused_until=BEGINNING + HOUR)).then(AutomationPaused)
+
+
 def test_automation_is_resumed_once():
     scenario = given(a_pause()).when(RESUME).then(AutomationResumed(resumed_at=BEGINNING))
     assert not scenario.world.office.is_paused(BEGINNING)
