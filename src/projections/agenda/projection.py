@@ -46,34 +46,25 @@ from aggregates.promise import (
 )
 from projections.agenda.partition import partition_of
 from projections.batch import EventProjection, Row, as_json, on, rows_from
+from projections.upsert import upsert
 
 _ONE_DAY = timedelta(days=1)
-_CACHED_OWNERS = 20_000
+_CACHED_AT_LEAST, _CACHED_BATCHES = 10_000, 10
+"""How many owners are kept at hand: some, or as many as this number of batches has events."""
 _NOWHERE = UUID(int=0)
 
-
-def _put(table: str, key: str, *columns: str) -> str:
-    """One statement for any number of rows; a row that is not newer than what is there changes nothing."""
-    names = [column.split(" ", 1)[0] for column in columns]
-    news = ", ".join(f"{name} = excluded.{name}" for name in names)
-    return f"""
-        INSERT INTO {table} ({", ".join(names)}) {rows_from(*columns)}
-        ON CONFLICT ({key}) DO UPDATE SET {news} WHERE {table}.last_position < excluded.last_position
-    """
-
-
-_PUT_AGENDA = _put(
+_PUT_AGENDA = upsert(
     "agenda", "kind, ref",
     "kind text", "ref uuid", "owner_id uuid", "office_id uuid", "due_at timestamptz", "due_on date",
     "partition smallint", "command_name text", "payload jsonb", "last_position bigint",
 )  # fmt: skip
-_PUT_OWNERS = _put("agenda_owners", "owner_id", "owner_id uuid", "office_id uuid", "last_position bigint")
-_PUT_PROMISES = _put(
+_PUT_OWNERS = upsert("agenda_owners", "owner_id", "owner_id uuid", "office_id uuid", "last_position bigint")
+_PUT_PROMISES = upsert(
     "agenda_promises", "promise_id",
     "promise_id uuid", "instalments jsonb", "grace_days integer", "received bigint", "is_open boolean",
     "last_position bigint",
 )  # fmt: skip
-_PUT_OFFICES = _put(
+_PUT_OFFICES = upsert(
     "offices", "office_id",
     "office_id uuid", "code text", "title text", "currency text", "time_zone text", "last_position bigint",
 )  # fmt: skip
@@ -198,7 +189,7 @@ class AgendaProjection(EventProjection):
             if self._begin(recorded, planning):
                 methods[type(recorded.event)](self, recorded.event, planning)
         _write(planning, connection)
-        while len(self._owners) > _CACHED_OWNERS:
+        while len(self._owners) > max(_CACHED_AT_LEAST, _CACHED_BATCHES * len(batch)):
             self._owners.popitem(last=False)
 
     def _begin(self, recorded: Recorded, planning: Planning) -> bool:

@@ -49,42 +49,33 @@ from aggregates.campaign import (
     CampaignStatus,
 )
 from aggregates.event import Event, Recorded
-from projections.batch import EventProjection, as_json, on
+from projections.batch import EventProjection, Row, as_json, on
 from projections.collections_report.state import (
-    ACCOUNT_COLUMNS,
-    CAMPAIGN_COLUMNS,
-    ITEM_COLUMNS,
+    AS_TEXT,
     Account,
     AccountRow,
     Campaign,
     OpenItem,
+    columns_of,
+    typed,
+    values_of,
 )
+from projections.upsert import upsert
 
 _CONTACTS = (ActivityKind.CALL, ActivityKind.SMS, ActivityKind.EMAIL, ActivityKind.LETTER)
-_CACHED_ACCOUNTS = 10_000
-_CACHED_ITEMS = 40_000
+_CACHED_ACCOUNTS, _CACHED_ITEMS = 10_000, 40_000
+"""What is kept at hand between batches: so many accounts, with so many open items in all."""
+_PER_EVENT = 5, 10
+"""A rebuild keeps more: so many accounts and items for each event of its batches."""
 
-
-def _upsert(table: str, key: str, columns: Sequence[str]) -> str:
-    """One statement for any number of rows as JSON; a row that is not newer than what is there changes nothing."""
-    names = ", ".join(columns)
-    excluded = ", ".join(f"excluded.{name}" for name in columns)
-    return f"""
-        INSERT INTO {table} ({names})
-        SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)
-        ON CONFLICT ({key}) DO UPDATE SET ({names}) = ROW ({excluded})
-        WHERE {table}.last_position < excluded.last_position
-    """  # noqa: S608
-
-
-_PUT_ACCOUNTS = _upsert("collections_report", "account_id", ACCOUNT_COLUMNS)
-_PUT_ITEMS = _upsert("open_items", "item_id", ITEM_COLUMNS)
-_PUT_CAMPAIGNS = _upsert("campaigns", "campaign_id", CAMPAIGN_COLUMNS)
+_PUT_ACCOUNTS = upsert("collections_report", "account_id", *typed(AccountRow))
+_PUT_ITEMS = upsert("open_items", "item_id", *typed(OpenItem))
+_PUT_CAMPAIGNS = upsert("campaigns", "campaign_id", *typed(Campaign))
 
 _GET_ACCOUNTS = f"""
-    SELECT row_to_json(account)::text,
+    SELECT {", ".join(f"{name}::text" if name in AS_TEXT else name for name in columns_of(AccountRow))},
            (SELECT json_agg(item)::text FROM open_items AS item WHERE item.account_id = account.account_id)
-    FROM (SELECT {", ".join(ACCOUNT_COLUMNS)} FROM collections_report WHERE account_id = ANY (%s)) AS account
+    FROM collections_report AS account WHERE account_id = ANY (%s)
 """  # noqa: S608
 
 
@@ -109,11 +100,13 @@ class CollectionsReportProjection(EventProjection):
 
     def __init__(self) -> None:
         self._accounts: OrderedDict[UUID, Account] = OrderedDict()
+        self._items_at_most = 0
         self._campaigns: dict[UUID, Campaign] = {}
         self._knows_campaigns = False
 
     def forget(self) -> None:
         self._accounts.clear()
+        self._items_at_most = 0
         self._campaigns.clear()
         self._knows_campaigns = False
 
@@ -128,7 +121,7 @@ class CollectionsReportProjection(EventProjection):
                 methods[type(recorded.event)](self, recorded.event, subject)
                 touched[recorded.aggregate_id] = subject
         self._write(touched.values(), connection)
-        self._make_room()
+        self._make_room(len(batch))
 
     # --- accounts in and out ---
 
@@ -154,10 +147,11 @@ class CollectionsReportProjection(EventProjection):
             else:
                 missing.append(account_id)
         if missing:
-            for row, items in connection.execute(_GET_ACCOUNTS, [missing], prepare=True):
-                account = Account(AccountRow(**orjson.loads(row)))
+            for *columns, items in connection.execute(_GET_ACCOUNTS, [missing], prepare=True, binary=True):
+                account = Account(AccountRow.stored(columns))
                 if items is not None:
                     account.items = {item["item_id"]: OpenItem(**item) for item in orjson.loads(items)}
+                    self._items_at_most += len(account.items)
                 self._accounts[UUID(account.row.account_id)] = account
         if not self._knows_campaigns:
             for (row,) in connection.execute("SELECT row_to_json(c)::text FROM campaigns AS c", prepare=True):
@@ -165,33 +159,37 @@ class CollectionsReportProjection(EventProjection):
                 self._campaigns[UUID(campaign.campaign_id)] = campaign
             self._knows_campaigns = True
 
-    def _make_room(self) -> None:
-        items = sum(len(account.items) for account in self._accounts.values())
-        while len(self._accounts) > _CACHED_ACCOUNTS or items > _CACHED_ITEMS:
+    def _make_room(self, events: int) -> None:
+        """Lets go of the accounts that were touched longest ago. Items are counted only when there may be too many."""
+        accounts, items = max(_CACHED_ACCOUNTS, _PER_EVENT[0] * events), max(_CACHED_ITEMS, _PER_EVENT[1] * events)
+        if self._items_at_most > items:
+            self._items_at_most = sum(len(account.items) for account in self._accounts.values())
+        while len(self._accounts) > accounts or self._items_at_most > items:
             _, dropped = self._accounts.popitem(last=False)
-            items -= len(dropped.items)
+            self._items_at_most -= len(dropped.items)
 
     def _write(self, touched: Iterable[Account | Campaign], connection: Connection[Any]) -> None:
-        rows: list[AccountRow] = []
-        items: list[OpenItem] = []
+        rows: list[Row] = []
+        items: list[Row] = []
         settled: list[UUID] = []
-        campaigns: list[Campaign] = []
+        campaigns: list[Row] = []
         for subject in touched:
             if isinstance(subject, Campaign):
-                campaigns.append(subject)
+                campaigns.append(values_of(subject))
                 continue
             subject.settle()
-            rows.append(subject.row)
+            rows.append(subject.row.values())
             for item_id in subject.changed_items:
                 item = subject.items.get(item_id)
                 if item is None:
                     settled.append(UUID(item_id))
                 else:
-                    items.append(item)
+                    items.append(values_of(item))
             subject.changed_items.clear()
+        self._items_at_most += len(items)
         for statement, changed in ((_PUT_ACCOUNTS, rows), (_PUT_ITEMS, items), (_PUT_CAMPAIGNS, campaigns)):
             if changed:
-                connection.execute(statement, [as_json(cast(Any, changed))], prepare=True)
+                connection.execute(statement, [as_json(changed)], prepare=True)
         if settled:
             connection.execute("DELETE FROM open_items WHERE item_id = ANY (%s)", [settled], prepare=True)
 

@@ -1,14 +1,20 @@
 """Rows of the report as they are while a batch is worked on. Field by field they are the tables' columns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
-from typing import Any, cast
+from operator import attrgetter
+from typing import Any, TypeVar, cast
 from uuid import UUID
+
+import orjson
 
 from aggregates.account.values import Item
 from aggregates.aging import CURRENT
 from aggregates.auto_collection import Stage
 from aggregates.event import Recorded
+
+AnyRow = TypeVar("AnyRow", "AccountRow", "OpenItem", "Campaign")
 
 REVIEW = "Review"
 _KEPT_PAYMENTS = 5
@@ -95,6 +101,18 @@ class AccountRow:
     collections_stage: str = "not set"
     memory: dict[str, Any] = field(default_factory=lambda: {"holds": [], "promises": [], "payments": []})
 
+    @classmethod
+    def stored(cls, columns: Sequence[Any]) -> "AccountRow":
+        """From the table, where what is in `AS_TEXT` was asked for as text."""
+        row = cls(*columns)
+        row.buckets, row.memory = orjson.loads(cast(Any, row.buckets)), orjson.loads(cast(Any, row.memory))
+        return row
+
+    def values(self) -> tuple[object, ...]:
+        """In the order of the columns; flags as PostgreSQL writes an array (they are made of letters and dashes)."""
+        before, after = _AROUND_FLAGS
+        return *before(self), "{" + ",".join(self.flags) + "}", *after(self)
+
     # --- small facts that need remembering ---
 
     def plan(self, title: str | None, step_id: str | None, at: Any) -> None:
@@ -158,9 +176,40 @@ class Campaign:
         return True
 
 
-ACCOUNT_COLUMNS = tuple(column.name for column in fields(AccountRow))
-ITEM_COLUMNS = tuple(column.name for column in fields(OpenItem))
-CAMPAIGN_COLUMNS = tuple(column.name for column in fields(Campaign))
+_TYPES = {
+    **dict.fromkeys(("account_id", "office_id", "campaign_id", "item_id", "dispute_id"), "uuid"),
+    **dict.fromkeys(("oldest_due_on", "last_payment_on", "last_contact_on", "issued_on", "due_on"), "date"),
+    **dict.fromkeys(("updated_at", "next_action_at", "review_at", "paused_from", "paused_until"), "timestamptz"),
+    **dict.fromkeys(("balance", "outstanding", "unapplied", "past_due", "disputed", "last_payment_minor"), "bigint"),
+    **dict.fromkeys(("amount", "open", "last_position"), "bigint"),
+    **dict.fromkeys(("open_items", "plan_version", "broken_promises", "open_promises"), "integer"),
+    **dict.fromkeys(("excluded", "held"), "boolean"),
+    **dict.fromkeys(("buckets", "memory"), "jsonb"),
+    "flags": "text[]",
+}
+"""Columns that are not text."""
+
+AS_TEXT = {name for name, kind in _TYPES.items() if kind in {"uuid", "date", "timestamptz", "jsonb"}}
+"""Columns that are text while they are worked on: it is quicker to read, and goes back as it came."""
+
+
+def columns_of(row_class: type[AnyRow]) -> tuple[str, ...]:
+    return tuple(column.name for column in fields(row_class))
+
+
+def typed(row_class: type[AnyRow]) -> list[str]:
+    """The columns of a table, each `name type`."""
+    return [f"{name} {_TYPES.get(name, 'text')}" for name in columns_of(row_class)]
+
+
+_FLAGS = columns_of(AccountRow).index("flags")
+_AROUND_FLAGS = attrgetter(*columns_of(AccountRow)[:_FLAGS]), attrgetter(*columns_of(AccountRow)[_FLAGS + 1 :])
+_VALUES = {OpenItem: attrgetter(*columns_of(OpenItem)), Campaign: attrgetter(*columns_of(Campaign))}
+
+
+def values_of(row: OpenItem | Campaign) -> tuple[object, ...]:
+    """The row's values in the order of the columns."""
+    return cast(tuple[object, ...], _VALUES[type(row)](row))
 
 
 @dataclass(slots=True)
