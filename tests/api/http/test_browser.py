@@ -48,6 +48,22 @@ FAINT = """
 })()
 """
 
+# What stands out of the box it belongs to, or out of the window.
+SPILLED = """
+(() => {
+  const boxes = '.totals, .standing, .filters, .card, .message, .timeline, .list, .top';
+  const spilled = new Set();
+  for (const element of document.querySelectorAll('body *')) {
+    if (!element.checkVisibility() || element.closest('.hidden, .skip, svg')) continue;
+    const own = element.getBoundingClientRect();
+    const box = element.parentElement.closest(boxes)?.getBoundingClientRect();
+    const right = Math.min(box ? box.right : Infinity, element.closest('.scroll') ? Infinity : innerWidth);
+    if (own.width && own.right > right + 1) spilled.add(element.tagName + ' ' + element.textContent.trim().slice(0, 30));
+  }
+  return [...spilled];
+})()
+"""
+
 
 @pytest.fixture(scope="module")
 def site(service: Service, client: Client, office: str) -> Iterator[str]:
@@ -65,7 +81,7 @@ def site(service: Service, client: Client, office: str) -> Iterator[str]:
                 "number": f"{n}-{month}",
                 "issued_on": f"2026-0{month}-01",
                 "due_on": f"2026-0{month}-15",
-                "amount": usd(f"{n}.50"),
+                "amount": usd(f"{n}54321.50"),
             }
             client.done("POST", f"{address}/invoices", invoice)
         if n % 4 == 0:
@@ -112,6 +128,7 @@ def test_every_page_fits_and_can_be_read(browser: Browser, site: str, width: int
     for path in pages:
         browser.open(f"{site}{path}")
         assert browser.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert browser.evaluate(SPILLED) == [], path
         assert browser.evaluate(FAINT) == [], path
 
 

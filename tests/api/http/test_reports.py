@@ -191,3 +191,13 @@ def test_activity_and_audit_are_paged(client: Client, portfolio: dict[str, str])
     assert [row["position"] for row in trail] == sorted({row["position"] for row in trail})
     assert "payment" in {row["kind"] for row in every_page(client, f"{address}/activity")}
     assert client.get(f"{address}/activity", params={"kind": "payment"}).json()["items"][0]["kind"] == "payment"
+
+
+def test_a_promise_that_was_kept_is_listed_with_what_came_in(client: Client, service: Service, account: str):
+    promise = {"instalments": [{"due_on": "2026-03-20", "amount": usd("40.00")}], "notes": "by transfer"}
+    made = client.done("POST", f"{account}/promises", promise)["id"]
+    client.done("POST", f"{account}/payments", {"number": "K-1", "amount": usd("40.00"), "received_on": "2026-03-16"})
+    service.settle()
+    kept = client.get("/v1/promises", params={"status": "kept"}).json()["items"]
+    assert [(row["promise_id"], row["promised"], row["received"]) for row in kept] == [(made, "40.00", "40.00")]
+    assert client.get(f"{account}/promises").json()["items"] == kept
