@@ -58,7 +58,7 @@ SPILLED = """
     const own = element.getBoundingClientRect();
     const box = element.parentElement.closest(boxes)?.getBoundingClientRect();
     const right = Math.min(box ? box.right : Infinity, element.closest('.scroll') ? Infinity : innerWidth);
-    if (own.width && own.right > right + 1) spilled.add(element.tagName + ' ' + element.textContent.trim().slice(0, 30));
+    if (own.width && own.right > right + 1) spilled.add(element.tagName + ' ' + element.textContent.slice(0, 30));
   }
   return [...spilled];
 })()
