@@ -50,6 +50,7 @@ def run(
     token_file: TokenFile = None,
 ) -> None:
     """Serve on this machine and say where to look; with --sample on a portfolio to try things on."""
+    _check_door(host, port, _token(token_file))
     if sample:
         _seed(data)
     serve(data=data, host=host, port=port, token_file=token_file)
@@ -60,9 +61,14 @@ def _seed(data: Path | None) -> None:
     from api.sample import seed
 
     logs.configure()
-    note("Making a sample portfolio: 180 accounts, lived through for 200 days. This takes a moment.")
     with Bars() as bars:
-        seeded = seed(data, progress=bars.bar("Living through 200 days"))
+        seeded = seed(
+            data,
+            begins=lambda accounts, days: note(
+                f"Making a sample portfolio: {accounts} accounts, {days} days. Wait a bit."
+            ),
+            progress=bars.bar("Living through it"),
+        )
     if seeded is None:
         note("The data folder holds accounts already; they stay as they are.")
     else:
@@ -76,22 +82,24 @@ def serve(
     token_file: TokenFile = None,
 ) -> None:
     """Run everything in one process: HTTP, web pages, policies, ticks, delivery, projections."""
-    from api.http.server import check_bind
     from api.http.server import serve as serve_http
 
     token = _token(token_file)
-    check_bind(host, token)
+    _check_door(host, port, token)
     with owning(data, told="info") as service:
         with Bars() as bars:
             service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
-        _require_free(host, port)
         say(f"Arrears is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)")
         serve_http(service, host=host, port=port, token=token)
 
 
-def _require_free(host: str, port: int) -> None:
-    """Said before anything is started."""
+def _check_door(host: str, port: int, token: str | None) -> None:
+    """Raises Problem before anything is started, or made, where the address cannot be served."""
     import socket
+
+    from api.http.server import check_bind
+
+    check_bind(host, token)
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -37,9 +37,17 @@ class Seeded:
 
 
 def seed(
-    data: Path | None, *, now: datetime | None = None, accounts: int = ACCOUNTS, progress: Progress | None = None
+    data: Path | None,
+    *,
+    now: datetime | None = None,
+    accounts: int = ACCOUNTS,
+    begins: Progress | None = None,
+    progress: Progress | None = None,
 ) -> Seeded | None:
-    """Fills a data folder with the sample portfolio, ending at `now`; None where accounts are there already."""
+    """Fills a data folder with the sample portfolio, ending at `now`; None where accounts are there already.
+
+    `begins` is told accounts and days before it is made, `progress` the days that are done and all of them.
+    """
     now = now or datetime.now(UTC)
     today = local_date(now, ZONE)
     clock = ManualClock(datetime.combine(today, MORNING, ZONE))
@@ -48,6 +56,8 @@ def seed(
         service.drain()
         if _has_accounts(service):
             return None
+        if begins is not None:
+            begins(accounts, DAYS)
         for done, (day, commands) in enumerate(days_of(today, accounts), 1):
             clock.set(_no_later(datetime.combine(day, MORNING, ZONE), now))
             if done == 1:

@@ -96,6 +96,20 @@ def test_binding_elsewhere_without_a_token_is_refused(imported: Path):
     assert "no API token is configured" in said.err
 
 
+def test_nothing_is_made_where_the_sample_could_not_be_served(tmp_path: Path):
+    said = process("run", "--sample", "--host", "0.0.0.0", data=tmp_path / "new", code=1)
+    assert "no API token is configured" in said.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_address_that_is_taken_is_told(imported: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = process("serve", "--port", taken.getsockname()[1], data=imported, code=1)
+    assert "cannot be used: Address already in use" in said.err
+
+
 def test_another_master_key_is_refused(imported: Path):
     said = process("account", "show", "A-1", data=imported, code=1, ARREARS_MASTER_KEY="AAAA" * 10 + "AAA=")
     assert "this is not the master key that the log was written with" in said.err
