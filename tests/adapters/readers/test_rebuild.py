@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from adapters.postgres.database import Database
 from adapters.postgres.errors import ConnectionLost
+from adapters.readers import generations
 from adapters.readers.projections import BeingBuilt, Projections, UnknownProjection, checkpoints
 from adapters.readers.runner import NotReached
 from aggregates.event import Recorded
@@ -152,6 +153,25 @@ def test_events_that_come_during_a_rebuild_are_in_the_new_generation_and_no_read
     assert min(seen) >= 200
     (status,) = projections.status()
     assert (status.generation, status.state, status.checkpoint) == (4, "live", position)
+
+
+def test_what_the_live_generation_showed_last_is_in_the_new_one(
+    make: Make, database: Database, log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    projections = make()
+    projections.start()
+    log.append(account(1), Counted())
+    projections.catch_up()
+    hold_live = generations.hold_live
+
+    def at_the_last_moment(connection: Connection[Any], name: str) -> int:
+        log.append(account(1), Counted())
+        projections.catch_up()
+        return hold_live(connection, name)
+
+    monkeypatch.setattr(generations, "hold_live", at_the_last_moment)
+    projections.rebuild("counter")
+    assert total(database) == 2
 
 
 def test_retired_generations_are_removed_with_their_checkpoints(make: Make, database: Database, log: Log):

@@ -240,3 +240,18 @@ def test_what_was_remembered_is_read_again_by_the_next_process(database: Databas
             "SELECT outstanding, unapplied, flags, last_payment_minor FROM read_model.collections_report"
         )
         assert found.fetchall() == [(2_500, 0, ["legal", "vip"], 10_000)]
+
+
+def test_poison_on_one_account_leaves_the_others_rows_right(database: Database, log: Log, projections: Projections):
+    bob, cid = identifier("account", "bob"), identifier("account", "cid")
+    log.append(ADA, opened("A-1"), billed(OLD))
+    log.append(bob, opened("A-2"), allocated(a_receipt(minor=1), an_item("never billed"), 1, open_after=5))
+    log.append(cid, opened("A-3"), billed(NEW))
+    log.append(ADA, paid(a_receipt(minor=1_000)))
+    projections.catch_up()
+    assert [letter.sequence_id for letter in projections.dead_letters()] == [bob]
+    with database.connect("arrears_app") as connection:
+        found = connection.execute(
+            "SELECT number, balance FROM read_model.collections_report ORDER BY number"
+        ).fetchall()
+    assert found == [("A-1", 9_000), ("A-2", 0), ("A-3", 2_500)]
