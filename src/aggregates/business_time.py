@@ -33,6 +33,8 @@ class SendWindow(BaseModel):
 
     @model_validator(mode="after")
     def _opens_first(self) -> Self:
+        if self.opens.tzinfo is not None or self.closes.tzinfo is not None:
+            raise ValueError("opens and closes are local times: expected no offset from UTC")
         if self.opens >= self.closes:
             raise ValueError("the send window must open before it closes")
         return self

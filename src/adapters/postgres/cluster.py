@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.postgres.errors import DISK_HINT, DataFolderUnusable, DiskFull, ServerDidNotStart, WrongPostgresVersion
-from adapters.postgres.postmaster import Postmaster, processes_in, read_postmaster, wait_until
+from adapters.postgres.postmaster import SOCKET_NAME, Postmaster, processes_in, read_postmaster, wait_until
 from adapters.postgres.service_user import ServiceUser, let_in, let_run, service_user_for
 
 VERSION = 18
@@ -50,7 +50,6 @@ SETTINGS: Mapping[str, str] = {
     "log_checkpoints": "off",
 }
 
-_SOCKET_NAME = ".s.PGSQL.5432"
 _SOCKET_PATH_LIMIT = 103  # macOS; Linux takes four more
 _START_PATIENCE = 600  # seconds; a long crash recovery is still a start
 _LOG_LIMIT = 5_000_000  # bytes; then the log is put aside as log.1
@@ -89,13 +88,13 @@ class Cluster:
         unfinished.rename(self.folder)
 
     def running(self) -> Postmaster | None:
-        """The live server of this cluster once it takes connections; waits for one that is starting or stopping."""
+        """The live server of this cluster once it takes connections; waits for one that is starting or ending."""
         found: Postmaster | None = None
 
         def settled() -> bool:
             nonlocal found
             found = read_postmaster(self.folder)
-            return found is None or not found.is_alive or found.status == "ready"
+            return found is None or not found.is_alive or (found.status == "ready" and found.listens)
 
         if not wait_until(settled, seconds=_START_PATIENCE):
             raise ServerDidNotStart(f"The PostgreSQL server of {self.folder} does not get ready", hint=self._log_hint)
@@ -150,7 +149,7 @@ class Cluster:
             raise ServerDidNotStart(f"Processes of an earlier server still work in {self.folder}: {left}")
         if old := read_postmaster(self.folder):
             self._remove_socket_folder(old.socket_folder)
-        for name in ("postmaster.pid", _SOCKET_NAME, f"{_SOCKET_NAME}.lock"):
+        for name in ("postmaster.pid", SOCKET_NAME, f"{SOCKET_NAME}.lock"):
             (self.folder / name).unlink(missing_ok=True)
 
     def _prepare_user(self, folder: Path) -> None:
@@ -161,10 +160,10 @@ class Cluster:
 
     def _socket_folder(self) -> Path:
         """The cluster itself, or a private short-named folder where the path is too long for a socket."""
-        if len(os.fsencode(self.folder / _SOCKET_NAME)) <= _SOCKET_PATH_LIMIT:
+        if len(os.fsencode(self.folder / SOCKET_NAME)) <= _SOCKET_PATH_LIMIT:
             return self.folder
         short = Path(tempfile.mkdtemp(prefix="arrears-")).resolve()
-        if len(os.fsencode(short / _SOCKET_NAME)) > _SOCKET_PATH_LIMIT:
+        if len(os.fsencode(short / SOCKET_NAME)) > _SOCKET_PATH_LIMIT:
             short.rmdir()
             short = Path(tempfile.mkdtemp(prefix="arrears-", dir="/tmp")).resolve()
         if self._user:

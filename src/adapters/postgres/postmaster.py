@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import psutil
 from adapters.postgres.errors import ServerDidNotStart
 
 STEP = 0.01
+SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_LINE, STATUS_LINE = 4, 7
 FAST_STOP, IMMEDIATE_STOP = signal.SIGINT, signal.SIGQUIT
 
@@ -29,6 +31,16 @@ class Postmaster:
     def is_alive(self) -> bool:
         """True while the process lives *and* works in our cluster; a reused process id does not count."""
         return works_in(self.pid, self.cluster)
+
+    @property
+    def listens(self) -> bool:
+        """Whether somebody takes connections; a process that was just killed may look alive a moment longer."""
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(str(self.socket_folder / SOCKET_NAME))
+            except OSError:
+                return False
+        return True
 
     def stop(self, *, patience: float) -> None:
         """End it: politely first (open transactions roll back, a checkpoint is written), then without a checkpoint."""
