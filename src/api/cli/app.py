@@ -14,6 +14,7 @@ from api.cli import (
     campaigns,
     contract,
     deadletters,
+    kafka,
     log,
     offices,
     projections,
@@ -64,7 +65,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, billing, reports, accounts):
+for commands in (running, billing, reports, accounts, kafka):
     commands.add_to(app)
 for name, group in (
     ("office", offices),

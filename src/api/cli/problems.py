@@ -77,7 +77,7 @@ _KNOWN = (
     ("adapters.readers.runner", "ReaderBroken", "Nothing was skipped. This release does not fit the log: see the log."),
     ("adapters.readers.poison", "OutOfReach", "Nothing was skipped. Run it again."),
     ("adapters.kafka.jars", "KafkaUnavailable", ""),
-    ("adapters.kafka.topics", "TopicsProblem", "Nothing was changed."),
+    ("adapters.kafka.topics", "TopicsProblem", ""),
     ("api.play", "PlayRefused", ""),
     ("api.settings", "SettingsError", "Nothing was changed."),
     ("api.http.problems", "Problem", ""),

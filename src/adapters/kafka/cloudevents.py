@@ -1,0 +1,322 @@
+"""The contract on the wire: CloudEvents 1.0, Kafka binary mode. The body is what the event's schema says.
+
+Everything about an event stands in headers, everything that it says in the body. Personal text is on neither:
+the publisher has no key to read it with, and takes out even the ciphertext.
+
+| header | what it is |
+|---|---|
+| `ce_specversion` | `1.0` |
+| `ce_id` | the event's id; a repeat has the same |
+| `ce_source` | `/arrears`, unless ARREARS_EVENT_SOURCE says otherwise |
+| `ce_type` | `collections.<event name>.v<version>`, such as `collections.account.payment-received.v1` |
+| `ce_subject` | the aggregate's id: the account, promise, campaign or office that it is about |
+| `ce_time` | when we learned it, UTC |
+| `ce_dataschema` | `urn:arrears:event:<event name>:v<version>`, the `$id` of a file in `schemas/` |
+| `ce_partitionkey` | the message's key: the account's id, else the aggregate's |
+| `ce_sequence` | the aggregate's version, from 1 |
+| `ce_position` | place in the log, from 1 |
+| `ce_accountid` | the account that it concerns, where there is one |
+| `ce_effectiveon` | the day on which it is true |
+| `ce_actor` | `person:<id>`, `service:<name>` or `policy:<id>@<version>` |
+| `ce_commandid`, `ce_correlationid`, `ce_causationid` | what was decided, what it belongs to, what led to it |
+| `ce_withheld` | `true` where personal text was left out, of the body or of the reason that was given |
+| `ce_late` | `true` where the event was held back and comes after later ones of other accounts |
+| `ce_traceparent` | W3C trace context, where there is one |
+| `content-type` | `application/json` |
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from adapters.eventstore.personal_text import PREFIX
+from adapters.kafka.sealed_rows import SealedRow
+from aggregates.event import REGISTRY, Event, Meta, Recorded, UnknownEvent
+from aggregates.personal import EACH, Path, personal_paths
+
+SOURCE_VARIABLE = "ARREARS_EVENT_SOURCE"
+SOURCE = "/arrears"
+TYPE_PREFIX = "collections."
+WITHHELD = "withheld"
+"""What a typed event has in place of personal text."""
+
+LARGEST = 256 * 1024
+"""Bytes of a message: key, headers and body."""
+
+Headers = list[tuple[str, bytes]]
+
+_SPEC = ("ce_specversion", b"1.0")
+_JSON = ("content-type", b"application/json")
+_IS_WITHHELD = ("ce_withheld", b"true")
+_IS_LATE = ("ce_late", b"true")
+_TYPE = re.compile(r"collections\.(.+)\.v(\d+)")
+
+
+class NotOurs(ValueError):
+    """A message on the topic is no event of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event ready to be sent. `size` counts the bytes of key, headers and body."""
+
+    position: int
+    key: bytes
+    headers: Headers
+    value: bytes
+    timestamp_ms: int
+    size: int
+
+
+# --- to the wire ---------------------------------------------------------------------------------------
+
+
+def to_message(row: SealedRow, *, source: bytes = SOURCE.encode(), late: bool = False) -> Message:
+    """The message of a stored event, in the event's current version, without personal text.
+
+    Raises UnknownEvent where a newer release wrote it.
+    """
+    value, withheld = public_body(row.name, row.event_version, row.state)
+    meta = orjson.loads(row.meta_json)
+    position = row.position or 0
+    event_type, schema = _type_and_schema(row.name)
+    subject = str(row.aggregate_id).encode()
+    key = subject if row.account_id in (None, row.aggregate_id) else str(row.account_id).encode()
+    headers: Headers = [
+        _SPEC,
+        ("ce_id", str(row.event_id).encode()),
+        ("ce_source", source),
+        event_type,
+        ("ce_subject", subject),
+        ("ce_time", _utc(row.recorded_at)),
+        schema,
+        ("ce_partitionkey", key),
+        ("ce_sequence", b"%d" % row.version),
+        ("ce_position", b"%d" % position),
+        ("ce_effectiveon", row.effective_on.isoformat().encode()),
+        ("ce_actor", meta["actor"].encode()),
+        ("ce_commandid", meta["command_id"].encode()),
+        ("ce_correlationid", meta["correlation_id"].encode()),
+        _JSON,
+    ]
+    if row.account_id is not None:
+        headers.append(("ce_accountid", key))
+    if causation := meta.get("causation_id"):
+        headers.append(("ce_causationid", causation.encode()))
+    if traceparent := meta.get("traceparent"):
+        headers.append(("ce_traceparent", traceparent.encode()))
+    if withheld or meta.get("reason"):
+        headers.append(_IS_WITHHELD)
+    if late:
+        headers.append(_IS_LATE)
+    size = len(key) + len(value) + sum([len(name) + len(said) for name, said in headers])
+    return Message(position, key, headers, value, int(row.recorded_at.timestamp() * 1000), size)
+
+
+def public_body(name: str, version: int, state: bytes) -> tuple[bytes, bool]:
+    """What an event says without personal text, in its current version, and whether some was taken out."""
+    event_class = REGISTRY.current(name)
+    paths = personal_paths(event_class)
+    if version == event_class.event_version:
+        if not paths:
+            return state, False
+        data = orjson.loads(state)
+        withheld = False
+    else:
+        written = orjson.loads(state)
+        data = _readable(REGISTRY.lift(name, version, written))
+        withheld = PREFIX.encode() in state
+    for path in paths:
+        withheld |= _take_out(data, path)
+    return orjson.dumps(data), withheld
+
+
+@cache
+def _type_and_schema(name: str) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    version = REGISTRY.current(name).event_version
+    return (
+        ("ce_type", f"{TYPE_PREFIX}{name}.v{version}".encode()),
+        ("ce_dataschema", f"urn:arrears:event:{name}:v{version}".encode()),
+    )
+
+
+def _utc(moment: datetime) -> bytes:
+    return moment.isoformat().replace("+00:00", "Z").encode()
+
+
+def _take_out(data: Any, path: Path) -> bool:
+    """Removes the field at a path wherever it stands, and returns whether anything stood there."""
+    found = False
+    trail, field = _parent(path)
+    for parent in _nodes(data, trail):
+        found |= parent.pop(field, None) not in (None, [], {})
+    return found
+
+
+@cache
+def _parent(path: Path) -> tuple[Path, str]:
+    """The way to the object that holds a personal field, and the field: a list of personal texts is one field."""
+    while path[-1] == EACH:
+        path = path[:-1]
+    return path[:-1], path[-1]
+
+
+def _nodes(node: Any, trail: Path) -> list[dict[str, Any]]:
+    if not trail:
+        return [node] if isinstance(node, dict) else []
+    head, rest = trail[0], trail[1:]
+    match node:
+        case dict() if head == EACH:
+            inner = list(node.values())
+        case list() if head == EACH:
+            inner = node
+        case dict() if head in node:
+            inner = [node[head]]
+        case _:
+            return []
+    return [leaf for each in inner for leaf in _nodes(each, rest)]
+
+
+def _readable(node: Any) -> Any:
+    """Data of a lifted event without any ciphertext, which may stand where the current version has nothing personal."""
+    match node:
+        case dict():
+            return {key: _readable(value) for key, value in node.items() if not _is_ciphertext(value)}
+        case list():
+            return [_readable(each) for each in node if not _is_ciphertext(each)]
+        case _:
+            return node
+
+
+def _is_ciphertext(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(PREFIX)
+
+
+# --- from the wire -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An event as a reader of the topic has it. `data` is the body: without personal text, as it was sent.
+
+    `event_version` is that of the data; `position` is the place in the log, `offset` that in the partition.
+    """
+
+    position: int
+    event_id: UUID
+    name: str
+    event_version: int
+    aggregate_id: UUID
+    aggregate_version: int
+    account_id: UUID | None
+    effective_on: date
+    recorded_at: datetime
+    actor: str
+    command_id: UUID
+    correlation_id: UUID
+    causation_id: UUID | None
+    source: str
+    withheld: bool
+    late: bool
+    traceparent: str | None
+    body: bytes
+    partition: int
+    offset: int
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the event says, by the schema of its name and version."""
+        return orjson.loads(self.body)  # type: ignore[no-any-return]
+
+    @property
+    def event(self) -> Event:
+        """The typed event, lifted to this release's version; personal text reads `withheld`. Raises UnknownEvent."""
+        event_class = REGISTRY.current(self.name)
+        paths = personal_paths(event_class)
+        if self.event_version == event_class.event_version and not paths:
+            return event_class.model_validate_json(self.body)
+        data = REGISTRY.lift(self.name, self.event_version, self.data)
+        for path in paths:
+            _fill_in(data, path, WITHHELD if self.withheld else None)
+        return event_class.model_validate_json(orjson.dumps(data))
+
+    def recorded(self) -> Recorded:
+        """As the log has it, but for what was withheld."""
+        return Recorded(
+            self.aggregate_id,
+            self.aggregate_version,
+            self.event_id,
+            self.account_id,
+            self.effective_on,
+            self.recorded_at,
+            self.event,
+            Meta(
+                actor=self.actor,
+                command_id=self.command_id,
+                correlation_id=self.correlation_id,
+                causation_id=self.causation_id,
+            ),
+            self.position,
+        )
+
+
+def from_message(
+    headers: Iterable[tuple[str, bytes]], value: bytes, *, partition: int = 0, offset: int = 0
+) -> Envelope:
+    """The event in a message. Raises NotOurs for anything else, UnknownEvent never: the name is only looked at."""
+    said = dict(headers)
+    try:
+        named = _TYPE.fullmatch(said["ce_type"].decode())
+        if named is None or said["ce_specversion"] != b"1.0":
+            raise NotOurs(f"{said['ce_type']!r} is no event of the log")
+        account, cause, trace = said.get("ce_accountid"), said.get("ce_causationid"), said.get("ce_traceparent")
+        return Envelope(
+            position=int(said["ce_position"]),
+            event_id=_uuid(said["ce_id"]),
+            name=named[1],
+            event_version=int(named[2]),
+            aggregate_id=_uuid(said["ce_subject"]),
+            aggregate_version=int(said["ce_sequence"]),
+            account_id=None if account is None else _uuid(account),
+            effective_on=date.fromisoformat(said["ce_effectiveon"].decode()),
+            recorded_at=datetime.fromisoformat(said["ce_time"].decode()),
+            actor=said["ce_actor"].decode(),
+            command_id=_uuid(said["ce_commandid"]),
+            correlation_id=_uuid(said["ce_correlationid"]),
+            causation_id=None if cause is None else _uuid(cause),
+            source=said["ce_source"].decode(),
+            withheld="ce_withheld" in said,
+            late="ce_late" in said,
+            traceparent=None if trace is None else trace.decode(),
+            body=value,
+            partition=partition,
+            offset=offset,
+        )
+    except (KeyError, ValueError) as error:
+        raise NotOurs(f"message {partition}/{offset} is no event of the log: {error!r}") from error
+
+
+def is_known(envelope: Envelope) -> bool:
+    """Whether this release can make a typed event of it."""
+    try:
+        return envelope.event_version <= REGISTRY.current(envelope.name).event_version
+    except UnknownEvent:
+        return False
+
+
+def _uuid(text: bytes) -> UUID:
+    return UUID(text.decode())
+
+
+def _fill_in(data: Mapping[str, Any], path: Path, said: str | None) -> None:
+    """Puts a text in place of a personal field that is missing; lists and mappings of texts have a default."""
+    if path[-1] == EACH:
+        return
+    for parent in _nodes(data, path[:-1]):
+        parent.setdefault(path[-1], said)

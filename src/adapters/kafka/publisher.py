@@ -1,0 +1,225 @@
+"""The publisher: copies the sealed log to Kafka, in order of position, at least once.
+
+What must hold is that readers of a partition may drop whatever is not above the last position they saw. So no message
+may get through while an earlier one of its partition did not. kafka-python sends the batches of a partition one after
+the other, but it goes on with the next when one has failed for good: therefore a partition never has more than one
+unsent batch here. A round fills at most one batch for each partition, and ends with every message acknowledged.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, ClassVar
+from uuid import UUID
+
+import structlog
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+from psycopg import Connection
+
+from adapters.kafka.cloudevents import LARGEST, SOURCE, SOURCE_VARIABLE, Message, to_message
+from adapters.kafka.connection import client_options, events_topic
+from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.sealed_rows import SealedRow
+from adapters.kafka.topics import Topics
+from adapters.readers.poison import OutOfReach
+from aggregates.event import Recorded
+from projections.agenda.partition import partition_of
+
+BATCH_BYTES = 524_288
+ROUND = 5_000
+"""Events between two checkpoints when there is a backlog; with twelve partitions they fit into one batch for each."""
+
+_LINGER_MS = 5_000
+"""Nothing leaves before the round's end, which flushes; a lone event is flushed at once."""
+_FILL_SECONDS = _LINGER_MS / 1_000 / 2
+_REQUEST_MS = 10_000
+_DELIVERY_MS = 20_000
+_BLOCK_MS = 10_000
+_BATCH_OVERHEAD = 61
+_TOPIC_TAKES = BATCH_BYTES + 16_384
+_HEADERS_AT_MOST = 4_096
+_RECORD_OVERHEAD = 36
+_HEADER_OVERHEAD = 6
+
+PRODUCER_SETTINGS: Mapping[str, Any] = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "max_in_flight_requests_per_connection": 5,
+    "linger_ms": _LINGER_MS,
+    "batch_size": BATCH_BYTES,
+    "request_timeout_ms": _REQUEST_MS,
+    "delivery_timeout_ms": _DELIVERY_MS,
+    "max_block_ms": _BLOCK_MS,
+    "bootstrap_timeout_ms": _BLOCK_MS,
+    "reconnect_backoff_max_ms": 1_000,
+    "allow_auto_create_topics": False,
+}
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class NotPublished(OutOfReach):
+    """Kafka did not take every message of a round. Nothing is skipped: the round is sent again from its beginning."""
+
+
+class TopicUnfit(OutOfReach):
+    """The topic is missing, or takes smaller messages than the log may have."""
+
+
+class TooLarge(Exception):
+    """An event that is larger than the contract allows. It is parked, with what follows of its account."""
+
+
+class Publisher:
+    """A reader for the runner: returns from `handle` once Kafka has acknowledged everything.
+
+    The source has to be SealedRows. Settings come from the environment; `producer` makes the producer.
+    """
+
+    name: ClassVar[str] = "publisher"
+
+    def __init__(
+        self,
+        env: Mapping[str, str] = os.environ,
+        *,
+        topic: str | None = None,
+        producer: Callable[..., KafkaProducer] = KafkaProducer,
+    ) -> None:
+        self._env = env
+        self._options = client_options(env)
+        self._topic = topic or events_topic(env)
+        self._source = (env.get(SOURCE_VARIABLE) or SOURCE).encode()
+        self._make = producer
+        self._producer: KafkaProducer | None = None
+        self._partitions = 0
+
+    # --- the reader ---
+
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        """Raises TooLarge before anything was sent, NotPublished and TopicUnfit."""
+        rows = [row for row in batch if isinstance(row, SealedRow)]
+        published_to = _checkpoint(connection)
+        _check_sizes(rows, self._source)
+        self.send(to_message(row, source=self._source, late=(row.position or 0) <= published_to) for row in rows)
+
+    def send(self, messages: Iterable[Message]) -> None:
+        """Sends messages in order and waits for Kafka to have them all."""
+        try:
+            producer = self._connected()
+            _Round(producer, self._topic, self._partitions).send(messages)
+        except (KafkaError, KafkaUnavailable) as error:
+            self.close(at_once=True)
+            raise NotPublished(f"Kafka did not take a round of events: {_said(error)}") from error
+        except BaseException:
+            self.close(at_once=True)
+            raise
+
+    def close(self, *, at_once: bool = False) -> None:
+        """Lets the producer go. What it still has is not waited for where a round has failed."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError):
+                producer.close(timeout=0 if at_once else _DELIVERY_MS / 1_000)
+
+    # --- inside ---
+
+    def _connected(self) -> KafkaProducer:
+        if self._producer is None:
+            self._partitions = self._look_at_topic()
+            self._producer = self._make(**self._options, **PRODUCER_SETTINGS, client_id="arrears-publisher")
+        return self._producer
+
+    def _look_at_topic(self) -> int:
+        """The number of partitions, which never changes: a change would move accounts to other partitions."""
+        with Topics(self._env) as topics:
+            partitions = topics.partitions(self._topic)
+            if not partitions:
+                raise TopicUnfit(f"Kafka has no topic {self._topic}. Make it: arrears topics apply")
+            largest = int(topics.config(self._topic)["max.message.bytes"])
+        if largest < _TOPIC_TAKES:
+            raise TopicUnfit(
+                f"{self._topic} takes {largest:,} bytes at a time (max.message.bytes), and has to take "
+                f"{_TOPIC_TAKES:,}. Change it: arrears topics apply"
+            )
+        return partitions
+
+
+class _Round:
+    """Messages that are under way together: at most one batch for each partition."""
+
+    def __init__(self, producer: KafkaProducer, topic: str, partitions: int) -> None:
+        self._producer = producer
+        self._topic = topic
+        self._count = partitions
+        self._sent: list[Any] = []
+        self._room = [BATCH_BYTES - _BATCH_OVERHEAD] * partitions
+        self._full_at = 0.0
+
+    def send(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            partition = _partition(message.key, self._count)
+            needed = message.size + _RECORD_OVERHEAD + _HEADER_OVERHEAD * len(message.headers)
+            if self._sent and (self._room[partition] < needed or time.monotonic() > self._full_at):
+                self._finish()
+            if not self._sent:
+                self._full_at = time.monotonic() + _FILL_SECONDS
+            self._room[partition] -= needed
+            self._sent.append(
+                self._producer.send(
+                    self._topic,
+                    key=message.key,
+                    value=message.value,
+                    headers=message.headers,
+                    partition=partition,
+                    timestamp_ms=message.timestamp_ms,
+                )
+            )
+        self._finish()
+
+    def _finish(self) -> None:
+        """Waits for every message to be acknowledged. Raises the first error there is."""
+        self._producer.flush(timeout=(_LINGER_MS + _DELIVERY_MS) / 1_000)
+        for future in self._sent:
+            if not future.succeeded():
+                future.get(timeout=_DELIVERY_MS / 1_000)
+        self._sent = []
+        self._room = [BATCH_BYTES - _BATCH_OVERHEAD] * self._count
+
+
+@lru_cache(maxsize=100_000)
+def _partition(key: bytes, partitions: int) -> int:
+    return partition_of(UUID(key.decode()), partitions)
+
+
+def _checkpoint(connection: Connection[Any]) -> int:
+    """Where the publisher is; an event at or before that was held back and is sent late."""
+    row = connection.execute(
+        "SELECT position FROM read_model.checkpoints WHERE reader = %s", [Publisher.name], prepare=True
+    ).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+def _check_sizes(rows: Sequence[SealedRow], source: bytes) -> None:
+    """Raises TooLarge, with an alarm once the culprit stands alone: events are tried together first."""
+    for row in rows:
+        if len(row.state) + len(row.meta_json) < LARGEST - _HEADERS_AT_MOST:
+            continue
+        size = to_message(row, source=source).size
+        if size > LARGEST:
+            if len(rows) == 1:
+                _log.error(
+                    "event too large for Kafka, its account waits",
+                    position=row.position,
+                    name=row.name,
+                    account=str(row.account_id or row.aggregate_id),
+                    bytes=size,
+                    limit=LARGEST,
+                )
+            raise TooLarge(f"{size:,} bytes, more than the {LARGEST:,} that the contract allows")
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".strip().splitlines()[0]

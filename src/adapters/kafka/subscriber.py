@@ -1,0 +1,213 @@
+"""Reading the log from another service:
+
+    from adapters.kafka.subscriber import Subscriber
+
+    with Subscriber("billing-mirror", types=["account.payment-received"]) as events:
+        for event in events:
+            mirror(event.account_id, event.event.receipt)
+
+Everything about one account comes in order, and at least once. Repeats that the publisher or Kafka cause are dropped
+by position; what is handed out is committed once the next event is asked for. So after a crash the last events may
+come once more: what is done with an event has to stand a repeat, for which `event_id` is there.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.errors import CommitFailedError, KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from adapters.kafka.cloudevents import TYPE_PREFIX, Envelope, NotOurs, from_message
+from adapters.kafka.connection import client_options, events_topic
+
+_LOOK_SECONDS = 0.5
+_COMMIT_SECONDS = 1.0
+_POSITION = "position="
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Subscriber:
+    """Events of the log, for one group of processes that share the work. A context manager, and an iterable.
+
+    `types` are event names, with or without `collections.` before and `.v1` behind; none means all. A group that
+    nobody has heard of starts at the `start` of the topic. More options go to KafkaConsumer. Raises KafkaError.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        *,
+        types: Collection[str] = (),
+        start: Literal["beginning", "end"] = "beginning",
+        topic: str | None = None,
+        env: Mapping[str, str] = os.environ,
+        **options: Any,
+    ) -> None:
+        self._types = {plain_name(each) for each in types}
+        self._topic = topic or events_topic(env)
+        self._stopping = threading.Event()
+        self._last: dict[TopicPartition, int] = {}
+        """The last position that was handled or dropped, by partition."""
+        self._late: dict[TopicPartition, set[int]] = {}
+        self._handled: dict[TopicPartition, int] = {}
+        """The offset to go on from, where it is not committed yet."""
+        self._committed_at = time.monotonic()
+        self._consumer = KafkaConsumer(
+            **client_options(env),
+            **{
+                "group_id": group,
+                "enable_auto_commit": False,
+                "auto_offset_reset": "earliest" if start == "beginning" else "latest",
+                "client_id": f"arrears-subscriber-{group}",
+                **options,
+            },
+        )
+        self._consumer.subscribe([self._topic], listener=_Rebalanced(self))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def stop(self) -> None:
+        """Ends the iteration after the event at hand; may be called from a signal handler or another thread."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Commits what was handled and leaves the group."""
+        self.commit()
+        self._consumer.close()
+
+    # --- events ---
+
+    def __iter__(self) -> Iterator[Envelope]:
+        """One event at a time. It counts as handled when the next one is asked for, not before."""
+        for batch in self._polled():
+            for partition, offset, envelope in batch:
+                if self._stopping.is_set():
+                    return
+                if envelope is not None:
+                    yield envelope
+                self._note(partition, offset, envelope)
+                if time.monotonic() - self._committed_at > _COMMIT_SECONDS:
+                    self.commit()
+            self.commit()
+
+    def batches(self) -> Iterator[list[Envelope]]:
+        """Some events at a time, as they come; committed when the next ones are asked for."""
+        for batch in self._polled():
+            if wanted := [envelope for _, _, envelope in batch if envelope is not None]:
+                yield wanted
+            for partition, offset, envelope in batch:
+                self._note(partition, offset, envelope)
+            self.commit()
+
+    def commit(self) -> None:
+        """Tells Kafka how far this process is; happens by itself after each event or batch."""
+        handled, self._handled = self._handled, {}
+        self._committed_at = time.monotonic()
+        if not handled:
+            return
+        offsets = {
+            partition: OffsetAndMetadata(offset, f"{_POSITION}{self._last.get(partition, 0)}", -1)
+            for partition, offset in handled.items()
+        }
+        try:
+            self._consumer.commit(offsets)
+        except CommitFailedError:
+            _log.warning("partitions went to another process before they were committed; their events come again")
+
+    # --- inside ---
+
+    def _polled(self) -> Iterator[list[tuple[TopicPartition, int, Envelope | None]]]:
+        while not self._stopping.is_set():
+            polled = self._consumer.poll(timeout_ms=int(_LOOK_SECONDS * 1_000))
+            for partition, records in polled.items():
+                yield list(self._opened(partition, records))
+
+    def _opened(
+        self, partition: TopicPartition, records: list[Any]
+    ) -> Iterator[tuple[TopicPartition, int, Envelope | None]]:
+        """The next offset and the event of each message; None for what is to be passed over."""
+        seen = self._last.get(partition, 0)
+        for record in records:
+            envelope = self._open(partition, record)
+            if envelope is not None:
+                if self._is_repeat(partition, envelope, seen):
+                    envelope = None
+                elif not envelope.late:
+                    seen = envelope.position
+            if envelope is not None and self._types and envelope.name not in self._types:
+                envelope = None
+            yield partition, record.offset + 1, envelope
+
+    def _open(self, partition: TopicPartition, record: Any) -> Envelope | None:
+        try:
+            return from_message(record.headers, record.value, partition=partition.partition, offset=record.offset)
+        except NotOurs as error:
+            _log.warning("passed over a message that is no event of the log", problem=str(error))
+            return None
+
+    def _is_repeat(self, partition: TopicPartition, envelope: Envelope, seen: int) -> bool:
+        """What was held back comes with a lower position and is told apart by itself."""
+        if not envelope.late:
+            return envelope.position <= seen
+        late = self._late.setdefault(partition, set())
+        if envelope.position in late:
+            return True
+        late.add(envelope.position)
+        return False
+
+    def _note(self, partition: TopicPartition, offset: int, envelope: Envelope | None) -> None:
+        self._handled[partition] = offset
+        if envelope is not None and not envelope.late:
+            self._last[partition] = max(self._last.get(partition, 0), envelope.position)
+
+    def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        """The position up to which a partition was handled stands beside its committed offset."""
+        for partition in partitions:
+            committed = self._consumer.committed(partition, metadata=True)
+            self._late.pop(partition, None)
+            self._last[partition] = _remembered(committed)
+
+    def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        try:
+            self.commit()
+        except KafkaError as error:
+            _log.warning("could not commit before partitions went elsewhere", problem=type(error).__name__)
+        for partition in partitions:
+            self._last.pop(partition, None)
+            self._late.pop(partition, None)
+
+
+class _Rebalanced(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Partitions come and go with the processes of the group."""
+
+    def __init__(self, subscriber: Subscriber) -> None:
+        self._subscriber = subscriber
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self._subscriber.revoked(revoked)
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._subscriber.assigned(assigned)
+
+
+def plain_name(event_type: str) -> str:
+    """`account.payment-received` for `collections.account.payment-received.v1`, and for itself."""
+    name, _, version = event_type.removeprefix(TYPE_PREFIX).rpartition(".v")
+    return name if name and version.isdecimal() else event_type.removeprefix(TYPE_PREFIX)
+
+
+def _remembered(committed: Any) -> int:
+    text = str(committed.metadata) if committed is not None and committed.metadata else ""
+    number = text.removeprefix(_POSITION)
+    return int(number) if text.startswith(_POSITION) and number.isdecimal() else 0

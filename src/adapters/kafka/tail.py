@@ -1,0 +1,125 @@
+"""Looking at the topic from outside of any group: from its beginning, its end, or a position in the log."""
+
+import os
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from adapters.kafka.cloudevents import Envelope, NotOurs, from_message
+from adapters.kafka.connection import client_options, events_topic
+from adapters.kafka.jars import KafkaUnavailable
+from projections.agenda.partition import partition_of
+
+_ANSWER_MS = 10_000
+_LOOK_MS = 500
+
+
+class Tail:
+    """The events of a topic, or of one account's partition; a context manager.
+
+    Raises KafkaUnavailable where no broker answers or the topic is missing.
+    """
+
+    def __init__(
+        self, env: Mapping[str, str] = os.environ, *, topic: str | None = None, account_id: UUID | None = None
+    ) -> None:
+        options = client_options(env)
+        name = topic or events_topic(env)
+        try:
+            self._consumer = KafkaConsumer(
+                **options, client_id="arrears-tail", bootstrap_timeout_ms=_ANSWER_MS, enable_auto_commit=False
+            )
+        except KafkaError as error:
+            servers = ", ".join(options["bootstrap_servers"])
+            raise KafkaUnavailable(f"Kafka does not answer at {servers}: {type(error).__name__}") from error
+        known = self._consumer.partitions_for_topic(name)
+        if not known:
+            self.close()
+            raise KafkaUnavailable(f"Kafka has no topic {name}.", hint="arrears topics apply makes it.")
+        wanted = known if account_id is None else {partition_of(account_id, len(known))}
+        self._account_id = account_id
+        self._partitions = [TopicPartition(name, each) for each in sorted(wanted)]
+        self._consumer.assign(self._partitions)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    # --- where from ---
+
+    def from_beginning(self) -> None:
+        self._consumer.seek_to_beginning(*self._partitions)
+
+    def from_end(self) -> None:
+        """Only what comes from now on."""
+        self._consumer.seek_to_end(*self._partitions)
+        for partition in self._partitions:
+            self._consumer.position(partition)  # now, not when the first message is asked for
+
+    def from_position(self, position: int) -> None:
+        """From the first event at or above a position on; in each partition it is found in about 20 looks."""
+        first = self._consumer.beginning_offsets(self._partitions)
+        ends = self._consumer.end_offsets(self._partitions)
+        found = {each: self._find(each, position, first[each], ends[each]) for each in self._partitions}
+        self._consumer.assign(self._partitions)
+        for partition, offset in found.items():
+            self._consumer.seek(partition, offset)
+
+    def last(self) -> list[Envelope]:
+        """The last event of each partition that has any."""
+        first = self._consumer.beginning_offsets(self._partitions)
+        ends = self._consumer.end_offsets(self._partitions)
+        newest = (self._at(each, ends[each] - 1) for each in self._partitions if ends[each] > first[each])
+        found = [envelope for envelope in newest if envelope is not None]
+        self._consumer.assign(self._partitions)
+        return found
+
+    # --- reading ---
+
+    def events(self, *, follow: bool = True) -> Iterator[list[Envelope]]:
+        """Batches in order of position, empty ones while nothing comes; to the present end where it does not follow."""
+        ends = None if follow else self._consumer.end_offsets(self._partitions)
+        while ends is None or any(self._consumer.position(each) < ends[each] for each in self._partitions):
+            polled = self._consumer.poll(timeout_ms=_LOOK_MS)
+            opened = (_opened(record) for records in polled.values() for record in records)
+            wanted = [e for e in opened if e is not None and self._account_id in (None, e.account_id)]
+            yield sorted(wanted, key=lambda envelope: envelope.position)
+
+    # --- inside ---
+
+    def _find(self, partition: TopicPartition, position: int, low: int, high: int) -> int:
+        """The first offset whose position is at or above the one wanted: positions grow within a partition.
+
+        Where the publisher repeated a stretch, the search may end in the repeat, which has all that follows.
+        """
+        while low < high:
+            middle = (low + high) // 2
+            envelope = self._at(partition, middle)
+            if envelope is not None and envelope.position < position and not envelope.late:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _at(self, partition: TopicPartition, offset: int) -> Envelope | None:
+        self._consumer.assign([partition])
+        self._consumer.seek(partition, offset)
+        polled = self._consumer.poll(timeout_ms=_ANSWER_MS, max_records=1)
+        records = polled.get(partition, [])
+        return _opened(records[0]) if records else None
+
+
+def _opened(record: Any) -> Envelope | None:
+    try:
+        return from_message(record.headers, record.value, partition=record.partition, offset=record.offset)
+    except NotOurs:
+        return None

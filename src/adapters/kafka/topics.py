@@ -1,0 +1,197 @@
+"""Topics: what they should be stands in a file; what they are is brought in line with it, where that is safe."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
+from kafka.errors import KafkaError
+
+from adapters.kafka.connection import client_options
+from adapters.kafka.jars import KafkaUnavailable
+
+DEFINITIONS = Path(__file__).parents[3] / "deploy" / "kafka" / "topics.toml"
+
+_SECONDS = 10
+_KEYS = {"about", "partitions", "copies", "config"}
+_MIN_IN_SYNC = "min.insync.replicas"
+
+
+class TopicsProblem(Exception):
+    """Topics cannot be what the file says; the message names the topic and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a topic should be. `copies` is Kafka's replication factor."""
+
+    name: str
+    partitions: int
+    copies: int
+    config: Mapping[str, str] = field(default_factory=dict)
+    about: str = ""
+
+    def with_copies(self, copies: int) -> "Topic":
+        """The topic for a cluster with fewer brokers."""
+        config = dict(self.config)
+        if _MIN_IN_SYNC in config:
+            config[_MIN_IN_SYNC] = str(min(int(config[_MIN_IN_SYNC]), max(1, copies - 1)))
+        return Topic(self.name, self.partitions, copies, config, self.about)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something to be done to a topic. `what` is for people."""
+
+    topic: str
+    what: str
+    create: Topic | None = None
+    partitions: int | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_topics(file: Path = DEFINITIONS) -> list[Topic]:
+    """The topics of a file. Raises TopicsProblem where it is not as expected."""
+    try:
+        said = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TopicsProblem(f"there is no file {file}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TopicsProblem(f"{file.name} is not a TOML file: {error}") from None
+    if unknown := said.keys() - {"topics"}:
+        raise TopicsProblem(f"{file.name}: unknown key {min(unknown)!r}; expected tables [topics.NAME]")
+    return [_topic(file.name, name, table) for name, table in said.get("topics", {}).items()]
+
+
+def _topic(file: str, name: str, table: Any) -> Topic:
+    if not isinstance(table, dict) or table.keys() - _KEYS:
+        raise TopicsProblem(f"{file}: {name} may have {', '.join(sorted(_KEYS))} and nothing else")
+    for number in ("partitions", "copies"):
+        if not isinstance(table.get(number), int) or table[number] < 1:
+            raise TopicsProblem(f"{file}: {name}.{number} is missing or no whole number above 0")
+    config = table.get("config", {})
+    if not isinstance(config, dict) or not all(isinstance(value, str) for value in config.values()):
+        raise TopicsProblem(f'{file}: the values in {name}.config are texts, such as "604800000"')
+    return Topic(name, table["partitions"], table["copies"], config, str(table.get("about", "")))
+
+
+class Topics:
+    """The topics of a cluster; a context manager. Raises KafkaUnavailable where no broker answers."""
+
+    def __init__(self, env: Mapping[str, str] = os.environ) -> None:
+        options = client_options(env)
+        try:
+            self._admin = KafkaAdminClient(
+                **options,
+                client_id="arrears-topics",
+                bootstrap_timeout_ms=_SECONDS * 1_000,
+                request_timeout_ms=_SECONDS * 1_000,
+            )
+        except KafkaError as error:
+            servers = ", ".join(options["bootstrap_servers"])
+            raise KafkaUnavailable(f"Kafka does not answer at {servers}: {type(error).__name__}") from error
+
+    def __enter__(self) -> "Topics":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._admin.close()
+
+    def brokers(self) -> int:
+        return len(self._admin.describe_cluster()["brokers"])
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has; 0 where there is no such topic."""
+        (found,) = self._admin.describe_topics([topic])
+        return 0 if found["error_code"] else len(found["partitions"])
+
+    def config(self, topic: str, *, only_changed: bool = False) -> dict[str, str]:
+        """A topic's settings, with Kafka's defaults unless only what was set for the topic is wanted."""
+        described = self._admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="modified" if only_changed else "all"
+        )
+        return {name: each["value"] for name, each in described["topic"][topic].items()}
+
+    def plan(self, wanted: Sequence[Topic]) -> list[Change]:
+        """What has to be done. Raises TopicsProblem, before anything is done, for what must not be done."""
+        with _told():
+            return [change for topic in wanted for change in self._changes(topic)]
+
+    def apply(self, change: Change) -> None:
+        """Does one thing of the plan."""
+        with _told():
+            if change.create is not None:
+                topic = change.create
+                self._admin.create_topics(
+                    {
+                        topic.name: {
+                            "num_partitions": topic.partitions,
+                            "replication_factor": topic.copies,
+                            "configs": dict(topic.config),
+                        }
+                    },
+                    wait_for_metadata=True,
+                )
+            elif change.partitions is not None:
+                self._admin.create_partitions({change.topic: change.partitions})
+            else:
+                self._set(change.topic, change.config)
+
+    # --- inside ---
+
+    def _changes(self, topic: Topic) -> Iterator[Change]:
+        there = self.partitions(topic.name)
+        if not there:
+            brokers = self.brokers()
+            if topic.copies > brokers:
+                raise TopicsProblem(
+                    f"{topic.name} wants {topic.copies} copies of each partition, and the cluster has {brokers} "
+                    f"broker{'' if brokers == 1 else 's'}"
+                )
+            what = f"create with {topic.partitions} partitions, {topic.copies} copies"
+            yield Change(topic.name, what, create=topic)
+            return
+        if there != topic.partitions:
+            yield self._repartition(topic, there)
+        have = self.config(topic.name)
+        changed = {name: value for name, value in topic.config.items() if have.get(name) != value}
+        for name, value in changed.items():
+            yield Change(topic.name, f"{name}: {have.get(name)} → {value}", config={name: value})
+
+    def _repartition(self, topic: Topic, there: int) -> Change:
+        if there > topic.partitions:
+            raise TopicsProblem(f"{topic.name} has {there} partitions; Kafka cannot make them {topic.partitions}")
+        if self._holds_something(topic.name, there):
+            raise TopicsProblem(
+                f"{topic.name} has {there} partitions and holds events; with {topic.partitions} later events of an "
+                "account would stand in another partition than earlier ones and be read out of order"
+            )
+        return Change(topic.name, f"partitions: {there} → {topic.partitions}", partitions=topic.partitions)
+
+    def _holds_something(self, topic: str, partitions: int) -> bool:
+        ends = self._admin.list_partition_offsets(
+            {TopicPartition(topic, each): OffsetSpec.LATEST for each in range(partitions)}
+        )
+        return any(each.offset > 0 for each in ends.values())
+
+    def _set(self, topic: str, config: Mapping[str, str]) -> None:
+        done = self._admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict(config))])
+        said = done["topic"][topic]
+        if said != "OK":
+            raise TopicsProblem(f"{topic}: {said}")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        raise TopicsProblem(f"Kafka refused: {str(error).strip().splitlines()[0]}") from error

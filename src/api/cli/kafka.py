@@ -1,0 +1,196 @@
+"""`arrears publish`, `arrears tail`, `arrears topics`: the log on Kafka."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from api.cli.options import AsJson, DataDir
+from api.cli.output import note, print_json, say
+from api.cli.progress import Bars
+
+if TYPE_CHECKING:
+    from adapters.kafka.cloudevents import Envelope
+    from adapters.kafka.tail import Tail
+    from adapters.readers.runner import Runner
+
+topics_app = typer.Typer(no_args_is_help=True, help="Topics on Kafka, as deploy/kafka/topics.toml has them.")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("publish")(publish)
+    app.command("tail")(tail)
+    app.add_typer(topics_app, name="topics")
+
+
+# --- publish -------------------------------------------------------------------------------------------
+
+
+def publish(
+    data: DataDir = None,
+    once: Annotated[bool, typer.Option("--once", help="Publish what is sealed by now, and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the sealed log to Kafka. One process publishes, others stand by. Ends after SIGTERM, with the round at hand.
+
+    KAFKA_BOOTSTRAP_SERVERS says where Kafka is; `docs/subscribers.md` names the other variables.
+    """
+    from adapters.postgres.database import open_database
+    from api import logs
+    from api.publishing import check_same_log, head_of, publishing
+
+    logs.configure()
+    with open_database(data, reading=True) as database:
+        check_same_log(database)
+        if once:
+            head = head_of(database)
+            with (
+                Bars() as bars,
+                publishing(database, on_progress=lambda at: bars.show("Publishing", at, head)) as runner,
+            ):
+                _publish_once(runner, as_json=as_json)
+        else:
+            note("Publishing. SIGTERM or Ctrl-C ends it.")
+            with publishing(database) as runner, _until_told() as stop:
+                runner.run(stop)
+
+
+def _publish_once(runner: "Runner", *, as_json: bool) -> None:
+    before = runner.catch_up(0)
+    position = runner.catch_up()
+    if as_json:
+        print_json({"position": position, "published": position - before})
+    else:
+        say(f"{position - before:,} events published; Kafka has the log up to position {position:,}.")
+
+
+@contextmanager
+def _until_told() -> Iterator[threading.Event]:
+    """Set by SIGTERM and SIGINT."""
+    stop = threading.Event()
+    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+# --- tail ----------------------------------------------------------------------------------------------
+
+
+def read_start(text: str) -> str:
+    """`beginning`, `end`, or a position such as 1234 (`position 1234` is understood too)."""
+    said = text.strip().removeprefix("position").strip(" :=")
+    if text.strip() in {"beginning", "end"} or (said.isdecimal() and int(said) > 0):
+        return said or text.strip()
+    raise typer.BadParameter(f"{text!r}: expected beginning, end, or a position such as 1234")
+
+
+def tail(
+    account: Annotated[UUID | None, typer.Option("--account", metavar="ID", help="Only this account's events.")] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="NAME", help="Only these, such as account.payment-received. May be repeated."),
+    ] = None,
+    start: Annotated[
+        str,
+        typer.Option("--from", parser=read_start, metavar="WHERE", help="beginning, end, or a position in the log."),
+    ] = "end",
+    once: Annotated[bool, typer.Option("--once", help="Stop at the topic's end instead of waiting for more.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show events as other services get them: from Kafka, without personal text."""
+    from adapters.kafka.subscriber import plain_name
+    from adapters.kafka.tail import Tail
+    from api import logs
+
+    logs.configure()
+    names = {plain_name(each) for each in kinds or ()}
+    with Tail(account_id=account) as topic, _until_told() as stop:
+        at_least = _seek(topic, start)
+        for batch in topic.events(follow=not once):
+            for envelope in batch:
+                if envelope.position >= at_least and (not names or envelope.name in names):
+                    say(_as_json(envelope) if as_json else _as_line(envelope))
+            if stop.is_set():
+                return
+
+
+def _seek(topic: "Tail", start: str) -> int:
+    if start == "beginning":
+        topic.from_beginning()
+    elif start == "end":
+        topic.from_end()
+    else:
+        topic.from_position(int(start))
+        return int(start)
+    return 0
+
+
+def _as_line(envelope: "Envelope") -> str:
+    import json
+
+    said = json.dumps(envelope.data, ensure_ascii=False, separators=(", ", ": "))
+    at = f"{envelope.recorded_at:%Y-%m-%d %H:%M:%S}"
+    return f"{envelope.position:>9}  {at}  {envelope.account_id or envelope.aggregate_id}  {envelope.name}  {said}"
+
+
+def _as_json(envelope: "Envelope") -> str:
+    import dataclasses
+    import json
+
+    from api.cli.output import plain
+
+    fields = {f.name: getattr(envelope, f.name) for f in dataclasses.fields(envelope) if f.name != "body"}
+    return json.dumps({**plain(fields), "data": envelope.data}, ensure_ascii=False)
+
+
+# --- topics --------------------------------------------------------------------------------------------
+
+TopicsFile = Annotated[
+    Path | None, typer.Option("--file", metavar="FILE", dir_okay=False, help="Default: deploy/kafka/topics.toml.")
+]
+
+
+@topics_app.callback()
+def group() -> None:
+    """Topics on Kafka, as deploy/kafka/topics.toml has them."""
+
+
+@topics_app.command("apply")
+def apply(
+    file: TopicsFile = None,
+    copies: Annotated[
+        int | None,
+        typer.Option("--copies", min=1, metavar="N", help="Of each partition, for a cluster with fewer brokers."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make missing topics and bring settings in line. What would break the order of events is refused."""
+    from adapters.kafka.topics import DEFINITIONS, Topics, read_topics
+    from api import logs
+
+    logs.configure()
+    wanted = read_topics(file or DEFINITIONS)
+    if copies is not None:
+        wanted = [topic.with_copies(copies) for topic in wanted]
+    with Topics() as topics:
+        changes = topics.plan(wanted)
+        for change in changes:
+            if not dry_run:
+                topics.apply(change)
+            if not as_json:
+                say(f"{change.topic}: {change.what}")
+    if as_json:
+        print_json({"applied": not dry_run, "changes": [{"topic": c.topic, "change": c.what} for c in changes]})
+    elif not changes:
+        say("Every topic is as it should be.")
+    elif dry_run:
+        say("Nothing was changed.")

@@ -1,0 +1,117 @@
+"""The publisher beside a bare producer, and the wire format by itself."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+from kafka import KafkaAdminClient, KafkaProducer
+
+from adapters.eventstore.application import Arrears
+from adapters.eventstore.sealer import Sealer
+from adapters.kafka.cloudevents import Message, to_message
+from adapters.kafka.local import LocalKafka
+from adapters.kafka.publisher import PRODUCER_SETTINGS, Publisher
+from adapters.kafka.sealed_rows import SealedRow, SealedRows
+from adapters.postgres.database import Database
+from api.publishing import publishing
+from tests.benchmarks.harness import Row, benchmark, fresh_database
+from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
+
+_ACCOUNTS = 25_000
+_PARTITIONS = 12
+_TIMES = 3
+_TODAY = date(2026, 3, 2)
+_QUICK = {"linger_ms": 20}
+
+
+@benchmark("publisher")
+def publisher() -> list[Row]:
+    """Events from the sealed log to Kafka, beside a bare producer of the same keys, headers, bytes and settings."""
+    ours, bare, bare_quick = [], [], []
+    with _kafka() as servers, _log() as database:
+        messages = _messages(database)
+        for _ in range(_TIMES):  # in turns: whatever else the machine does, it does to all
+            bare.append(len(messages) / _bare(servers, messages, {}))
+            ours.append(len(messages) / _ours(servers, database))
+            bare_quick.append(len(messages) / _bare(servers, messages, _QUICK))
+    return [
+        Row("publisher", max(ours), "events/s", "bare producer, same settings", max(bare), 0.7),
+        Row("publisher", max(ours), "events/s", "bare producer, linger_ms=20", max(bare_quick), 0.7),
+    ]
+
+
+def _ours(servers: str, database: Database) -> float:
+    """Seconds from the first event to the last checkpoint; the log is published from its beginning."""
+    with database.connect() as connection:
+        connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [Publisher.name])
+    env = {"KAFKA_BOOTSTRAP_SERVERS": servers}
+    with publishing(database, env, topic=_topic(servers)) as runner:
+        runner.catch_up(1)  # connected, and the topic known
+        started = time.perf_counter()
+        runner.catch_up()
+        return time.perf_counter() - started
+
+
+def _bare(servers: str, messages: list[Message], changed: dict[str, int]) -> float:
+    producer = KafkaProducer(bootstrap_servers=servers, **{**PRODUCER_SETTINGS, **changed})
+    topic = _topic(servers)
+    try:
+        producer.partitions_for(topic)
+        started = time.perf_counter()
+        for message in messages:
+            producer.send(
+                topic,
+                key=message.key,
+                value=message.value,
+                headers=message.headers,
+                timestamp_ms=message.timestamp_ms,
+            )
+        producer.flush()
+        return time.perf_counter() - started
+    finally:
+        producer.close()
+
+
+def _messages(database: Database) -> list[Message]:
+    rows = SealedRows(database)
+    try:
+        return [to_message(row) for row in rows.read(0, 1_000_000) if isinstance(row, SealedRow)]
+    finally:
+        rows.close()
+
+
+def _topic(servers: str) -> str:
+    name = f"bench.{uuid4().hex[:8]}"
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    try:
+        admin.create_topics({name: {"num_partitions": _PARTITIONS, "replication_factor": 1}}, wait_for_metadata=True)
+    finally:
+        admin.close()
+    return name
+
+
+@contextmanager
+def _kafka() -> Iterator[str]:
+    folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
+    try:
+        with LocalKafka(folder) as kafka:
+            yield kafka.bootstrap_servers
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _log() -> Iterator[Database]:
+    """A sealed log of accounts and invoices."""
+    with fresh_database() as database, Arrears(database, master_key=bytes(32)) as arrears:
+        send(arrears, portfolio(_ACCOUNTS, issued_on=_TODAY, due_on=due_tomorrow(0, _TODAY)))
+        sealer = Sealer(database)
+        while sealer.seal_once():
+            pass
+        sealer.close()
+        yield database
