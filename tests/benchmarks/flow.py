@@ -67,13 +67,8 @@ def _pay_at_a_rate(service: Service, accounts: int) -> dict[UUID, float]:
     for n in range(_RATE * _SECONDS):
         time.sleep(max(0.0, started + n / _RATE - time.perf_counter()))
         at = time.perf_counter()
-        command = ReceivePayment(
-            account_id=account_id(OFFICE, f"A-{n % accounts:07}"),
-            number=f"P-{n}",
-            amount=Money(1, "USD"),
-            received_on=date.today(),  # noqa: DTZ011
-        )
-        outcome = service.arrears.handle([Issued(command=command, command_id=uuid4(), actor="service:bench")])[0]
+        payment = _payment(n % accounts, f"P-{n}", datetime.now(UTC).date())
+        outcome = service.arrears.handle([payment])[0]
         if not isinstance(outcome, Accepted) or not outcome.event_ids:
             raise RuntimeError(f"not accepted: {outcome}")
         sent[outcome.event_ids[0]] = at
@@ -116,6 +111,34 @@ class _Watch:
             ).fetchall()
         positions = [position for position, _ in self._seen]
         return [self._seen[bisect_left(positions, position)][1] - sent[event] for event, position in rows]
+
+
+# --- batches of account commands -----------------------------------------------------------------------------
+
+
+@benchmark("account-batch")
+def account_batch() -> list[Row]:
+    """Payments in batches of 1,000 through `handle`: loaded, decided with allocation (two events each), durable."""
+    accounts, rounds = 10_000, 4
+    today = datetime.now(UTC).date()
+    rates = []
+    with _service() as service:
+        send(service.arrears, portfolio(accounts, issued_on=today, due_on=due_tomorrow(0, today)))
+        for round_ in range(rounds):
+            commands = [_payment(n, f"P-{round_}-{n}", today) for n in range(accounts)]
+            started = time.perf_counter()
+            for first in range(0, accounts, 1_000):
+                service.arrears.handle(commands[first : first + 1_000])
+            rates.append(accounts / (time.perf_counter() - started))
+    rate = statistics.median(rates)
+    return [Row("account commands in batches of 1,000", rate, "commands/s", "limit", 5_000, 5_000, goal_is_value=True)]
+
+
+def _payment(account: int, number: str, day: date) -> Issued:
+    command = ReceivePayment(
+        account_id=account_id(OFFICE, f"A-{account:07}"), number=number, amount=Money(1, "USD"), received_on=day
+    )
+    return Issued(command=command, command_id=uuid4(), actor="service:bench")
 
 
 # --- a business day ------------------------------------------------------------------------------------------
