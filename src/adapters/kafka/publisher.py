@@ -111,18 +111,17 @@ class Publisher:
             producer = self._connected()
             _Round(producer, self._topic, self._partitions).send(messages)
         except (KafkaError, KafkaUnavailable) as error:
-            self.close(at_once=True)
+            self.close()
             raise NotPublished(f"Kafka did not take a round of events: {_said(error)}") from error
         except BaseException:
-            self.close(at_once=True)
+            self.close()
             raise
 
-    def close(self, *, at_once: bool = False) -> None:
-        """Lets the producer go. What it still has is not waited for where a round has failed."""
+    def close(self) -> None:
+        """Lets the producer go; between rounds it holds nothing."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(KafkaError):
-                producer.close(timeout=0 if at_once else _DELIVERY_MS / 1_000)
+            _end(producer)
 
     # --- inside ---
 
@@ -181,12 +180,27 @@ class _Round:
 
     def _finish(self) -> None:
         """Waits for every message to be acknowledged. Raises the first error there is."""
-        self._producer.flush(timeout=(_LINGER_MS + _DELIVERY_MS) / 1_000)
+        self._producer.flush(timeout=_DELIVERY_MS / 1_000 + 1.0)
         for future in self._sent:
             if not future.succeeded():
                 future.get(timeout=_DELIVERY_MS / 1_000)
         self._sent = []
         self._room = [BATCH_BYTES - _BATCH_OVERHEAD] * self._count
+
+
+def _end(producer: KafkaProducer) -> None:
+    """Ends a producer and what it still holds.
+
+    KafkaProducer.close waits for every batch first and gives up, with its thread still running, where one is stuck: a
+    producer that lost its id keeps what it holds until it gets another. Left alone they would pile up in an outage.
+    """
+    with suppress(KafkaError):
+        producer.close(timeout=0)
+    sender = producer._sender
+    sender.force_close()
+    sender.join(_BLOCK_MS / 1_000)
+    with suppress(KafkaError):
+        producer.close(timeout=0)
 
 
 @lru_cache(maxsize=100_000)

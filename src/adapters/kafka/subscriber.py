@@ -20,7 +20,7 @@ from typing import Any, Literal, Self
 
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError
+from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata
 
 from adapters.kafka.cloudevents import TYPE_PREFIX, Envelope, NotOurs, from_message
@@ -55,9 +55,12 @@ class Subscriber:
         self._stopping = threading.Event()
         self._last: dict[TopicPartition, int] = {}
         """The last position that was handled or dropped, by partition."""
+        self._new: set[TopicPartition] = set()
         self._late: dict[TopicPartition, set[int]] = {}
         self._handled: dict[TopicPartition, int] = {}
         """The offset to go on from, where it is not committed yet."""
+        self._at_hand: dict[TopicPartition, int] = {}
+        """The next offset of what was polled and is not handled yet."""
         self._committed_at = time.monotonic()
         self._consumer = KafkaConsumer(
             **client_options(env),
@@ -69,7 +72,7 @@ class Subscriber:
                 **options,
             },
         )
-        self._consumer.subscribe([self._topic], listener=_Rebalanced(self))
+        self._consumer.subscribe([self._topic], listener=_Assigned(self._new))
 
     def __enter__(self) -> Self:
         return self
@@ -128,16 +131,26 @@ class Subscriber:
     # --- inside ---
 
     def _polled(self) -> Iterator[list[tuple[TopicPartition, int, Envelope | None]]]:
+        self._go_back()
         while not self._stopping.is_set():
             polled = self._consumer.poll(timeout_ms=int(_LOOK_SECONDS * 1_000))
+            self._at_hand = {partition: records[0].offset for partition, records in polled.items()}
             for partition, records in polled.items():
                 yield list(self._opened(partition, records))
+                self._at_hand.pop(partition, None)
+
+    def _go_back(self) -> None:
+        """Whoever left an iteration in the middle, and iterates again, gets what was not handled once more."""
+        at_hand, self._at_hand = self._at_hand, {}
+        for partition, offset in at_hand.items():
+            if partition in self._consumer.assignment():
+                self._consumer.seek(partition, offset)
 
     def _opened(
         self, partition: TopicPartition, records: list[Any]
     ) -> Iterator[tuple[TopicPartition, int, Envelope | None]]:
         """The next offset and the event of each message; None for what is to be passed over."""
-        seen = self._last.get(partition, 0)
+        seen = self._seen(partition)
         for record in records:
             envelope = self._open(partition, record)
             if envelope is not None:
@@ -168,37 +181,30 @@ class Subscriber:
 
     def _note(self, partition: TopicPartition, offset: int, envelope: Envelope | None) -> None:
         self._handled[partition] = offset
+        self._at_hand[partition] = offset
         if envelope is not None and not envelope.late:
             self._last[partition] = max(self._last.get(partition, 0), envelope.position)
 
-    def assigned(self, partitions: Collection[TopicPartition]) -> None:
-        """The position up to which a partition was handled stands beside its committed offset."""
-        for partition in partitions:
-            committed = self._consumer.committed(partition, metadata=True)
+    def _seen(self, partition: TopicPartition) -> int:
+        """The last position that was handled; for a partition that is new here it stands beside its offset."""
+        if partition in self._new:
+            self._new.discard(partition)
             self._late.pop(partition, None)
-            self._last[partition] = _remembered(committed)
-
-    def revoked(self, partitions: Collection[TopicPartition]) -> None:
-        try:
-            self.commit()
-        except KafkaError as error:
-            _log.warning("could not commit before partitions went elsewhere", problem=type(error).__name__)
-        for partition in partitions:
-            self._last.pop(partition, None)
-            self._late.pop(partition, None)
+            self._last[partition] = _remembered(self._consumer.committed(partition, metadata=True))
+        return self._last.get(partition, 0)
 
 
-class _Rebalanced(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Partitions come and go with the processes of the group."""
+class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Notes which partitions are new to this process. Called on the client's own thread, where nothing may wait."""
 
-    def __init__(self, subscriber: Subscriber) -> None:
-        self._subscriber = subscriber
+    def __init__(self, new: set[TopicPartition]) -> None:
+        self._new = new
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        self._subscriber.revoked(revoked)
+        """What was handled is committed before every poll; what is at hand will be handled by two processes."""
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        self._subscriber.assigned(assigned)
+        self._new.update(assigned)
 
 
 def plain_name(event_type: str) -> str:

@@ -1,5 +1,7 @@
 """`arrears deadletters`: events that a reader could not handle, and what to do about them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Events that a reader could not handle: look, retry, discard.")
 
 ReaderName = Annotated[
-    str, typer.Argument(metavar="READER", help="As list shows it: a projection, policies or delivery.")
+    str, typer.Argument(metavar="READER", help="As list shows it: a projection, policies, delivery or publisher.")
 ]
 Position = Annotated[int, typer.Argument(metavar="POSITION", min=1, help="The event's place in the log.")]
 
@@ -83,7 +85,8 @@ def retry(reader: ReaderName, position: Position, data: DataDir = None, as_json:
         if is_projection(letter.reader):
             outcome = service.projections.retry(plain_name(letter.reader), letter.sequence_id)
         else:
-            outcome = _runner(service, letter.reader).retry(letter.sequence_id)
+            with _runner(service, letter.reader) as runner:
+                outcome = runner.retry(letter.sequence_id)
     _tell(outcome, as_json=as_json)
     if outcome.left:
         raise typer.Exit(1)
@@ -106,7 +109,8 @@ def discard(
             if is_projection(letter.reader):
                 outcome = service.projections.discard(plain_name(letter.reader), position, on_discard=record)
             else:
-                outcome = _runner(service, letter.reader).discard(position, on_discard=record)
+                with _runner(service, letter.reader) as runner:
+                    outcome = runner.discard(position, on_discard=record)
         except LookupError as error:
             raise Problem(str(error), hint="arrears deadletters list") from None
     _tell(outcome, as_json=as_json)
@@ -124,12 +128,19 @@ def is_projection(reader: str) -> bool:
     return "@" in reader
 
 
-def _runner(service: "Service", reader: str) -> "Runner":
-    """The reader that applies policies, or the one that delivers."""
+@contextmanager
+def _runner(service: "Service", reader: str) -> "Iterator[Runner]":
+    """The reader that applies policies, the one that delivers, or the publisher."""
     for runner in service.runners:
         if runner.name == reader:
-            return runner
-    raise Problem(f"there is no reader {reader!r} any more")
+            yield runner
+            return
+    if reader != "publisher":
+        raise Problem(f"there is no reader {reader!r} any more")
+    from api.publishing import publishing
+
+    with publishing(service.database) as publisher:
+        yield publisher
 
 
 def _record(service: "Service", letter: "DeadLetter", reason: str | None) -> None:

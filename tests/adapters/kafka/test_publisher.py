@@ -1,5 +1,6 @@
 """The publisher on a real Kafka: everything arrives, in order, and nothing personal with it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import structlog
 from kafka import KafkaProducer
 
 from adapters.eventstore.verify import LogBehind
+from adapters.kafka import publisher as publisher_module
 from adapters.kafka.cloudevents import LARGEST
 from adapters.kafka.publisher import BATCH_BYTES, NotPublished, Publisher, TopicUnfit
 from adapters.kafka.sealed_rows import SealedRows
@@ -194,6 +196,45 @@ def test_without_kafka_nothing_moves(log: Log, database: Database):
     assert checkpoint(database) == 0
 
 
+class Impatient(KafkaProducer):  # type: ignore[misc]
+    """Gives a batch up after a second."""
+
+    def __init__(self, **options):
+        super().__init__(**{**options, "linger_ms": 100, "request_timeout_ms": 500, "delivery_timeout_ms": 1_000})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("partitions", [1, 2])
+def test_the_checkpoint_waits_until_kafka_has_taken_everything(
+    partitions: int, log: Log, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(publisher_module, "_DELIVERY_MS", 2_000)
+    with local_kafka() as broker:
+        own = TestKafka(broker.bootstrap_servers)
+        topic = own.topic(partitions=partitions)
+        before = some_accounts(log, 5)
+        source, publisher = SealedRows(database), Publisher(own.env, topic=topic, producer=Impatient)
+        runner = Runner(database, source, publisher)
+        assert runner.catch_up() == before
+
+        head = some_accounts(log, 5, start=5)
+        os.kill(broker.pid(1) or 0, signal.SIGSTOP)
+        try:
+            with pytest.raises(NotPublished, match="did not take"):
+                runner.catch_up()
+        finally:
+            os.kill(broker.pid(1) or 0, signal.SIGCONT)
+        assert not [each for each in threading.enumerate() if each.name.startswith("arrears-publisher")]
+        assert checkpoint(database) == before
+        assert rows(database, "SELECT count(*) FROM read_model.dead_letters") == [(0,)]
+
+        assert runner.catch_up() == head
+        runner.release()
+        publisher.close()
+        source.close()
+        assert_is_the_log(envelopes(own.bootstrap_servers, topic), log.read_all())
+
+
 # --- what goes wrong -----------------------------------------------------------------------------------
 
 KILLED_AFTER_SENDING = """
@@ -231,12 +272,7 @@ def test_killed_between_sending_and_the_checkpoint_nothing_is_lost(kafka: TestKa
     assert publish(database, kafka.env, topic) == head
     found = envelopes(kafka.bootstrap_servers, topic)
     assert_is_the_log(found, log.read_all())
-    assert Counter(Counter(e.position for e in found).values()) == {1: head - 170 + checkpoint_at_most(100), 2: 70}
-
-
-def checkpoint_at_most(position: int) -> int:
-    """Checkpoints are not flushed one by one, but kill -9 of a client loses none that was committed."""
-    return position
+    assert Counter(Counter(e.position for e in found).values()) == {1: head - 70, 2: 70}
 
 
 def test_a_standby_takes_over(kafka: TestKafka, log: Log, database: Database):

@@ -1,0 +1,149 @@
+"""`arrears publish`, `arrears tail` and `arrears topics`, as processes and in this one."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from adapters.kafka.cloudevents import LARGEST
+from adapters.kafka.tail import Tail
+from adapters.postgres.database import Database
+from aggregates.command import identifier
+from tests.adapters.kafka.fixture import TestKafka
+from tests.adapters.kafka.wire import envelopes, some_accounts
+from tests.adapters.readers.builders import an_item, billed, staged
+from tests.adapters.readers.log import MASTER_KEY, Log, rows
+
+pytestmark = pytest.mark.kafka
+
+ARREARS = Path(sys.executable).with_name("arrears")
+
+
+@pytest.fixture
+def topic(kafka: TestKafka) -> str:
+    return kafka.topic(partitions=3)
+
+
+@pytest.fixture
+def env(kafka: TestKafka, topic: str, database: Database) -> dict[str, str]:
+    return {
+        **os.environ,
+        **kafka.env,
+        "ARREARS_EVENTS_TOPIC": topic,
+        "ARREARS_DATABASE_URL": database.dsn,
+        "ARREARS_MASTER_KEY": base64.b64encode(MASTER_KEY).decode(),
+    }
+
+
+def arrears(env: Mapping[str, str], *arguments: str, code: int = 0) -> str:
+    done = subprocess.run([ARREARS, *arguments], env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_publish_once_drains_and_ends(kafka: TestKafka, topic: str, env: dict[str, str], log: Log):
+    head = some_accounts(log, 5)
+    assert json.loads(arrears(env, "publish", "--once", "--json")) == {"position": head, "published": head}
+    assert arrears(env, "publish", "--once").startswith("0 events published")
+    assert len(envelopes(kafka.bootstrap_servers, topic)) == head
+
+
+def test_publish_ends_politely_when_told(env: dict[str, str], log: Log, database: Database):
+    head = some_accounts(log, 5)
+    process = subprocess.Popen([ARREARS, "publish"], env=env, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while rows(database, "SELECT position FROM read_model.checkpoints WHERE reader = 'publisher'") != [(head,)]:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert "Publishing." in said
+    assert "Traceback" not in said
+
+
+def test_tail_shows_what_is_on_the_topic(env: dict[str, str], log: Log):
+    head = some_accounts(log, 5)
+    arrears(env, "publish", "--once")
+    lines = [json.loads(line) for line in arrears(env, "tail", "--from", "beginning", "--once", "--json").splitlines()]
+    assert sorted(line["position"] for line in lines) == list(range(1, head + 1))
+    assert {line["name"] for line in lines} == {"account.opened", "account.invoice-billed"}
+
+    account = lines[0]["account_id"]
+    of_one = arrears(env, "tail", "--account", account, "--from", "beginning", "--once").splitlines()
+    assert len(of_one) == 4
+    assert all(account in line for line in of_one)
+
+    billed = arrears(env, "tail", "--type", "account.invoice-billed", "--from", "beginning", "--once")
+    assert len(billed.splitlines()) == 15
+
+    later = arrears(env, "tail", "--from", "position 15", "--once", "--json").splitlines()
+    assert sorted(json.loads(line)["position"] for line in later) == list(range(15, head + 1))
+
+    assert arrears(env, "tail", "--from", "end", "--once") == ""
+
+
+def test_tail_follows(kafka: TestKafka, topic: str, env: dict[str, str], log: Log):
+    some_accounts(log, 3)
+    arrears(env, "publish", "--once")
+    with Tail(kafka.env, topic=topic) as tail:
+        tail.from_end()
+        batches = tail.events()
+        head = some_accounts(log, 1, start=7)
+        arrears(env, "publish", "--once")
+        seen: list[int] = []
+        while len(seen) < 4:
+            seen += [envelope.position for envelope in next(batches)]
+    assert sorted(seen) == list(range(head - 3, head + 1))
+
+
+def test_wrong_options_are_said(env: dict[str, str]):
+    assert "expected beginning, end, or a position" in arrears(env, "tail", "--from", "yesterday", code=2)
+    without = {name: value for name, value in env.items() if name != "KAFKA_BOOTSTRAP_SERVERS"}
+    assert "KAFKA_BOOTSTRAP_SERVERS" in arrears(without, "tail", code=1)
+    assert "arrears topics apply" in arrears({**env, "ARREARS_EVENTS_TOPIC": "nowhere"}, "publish", "--once", code=1)
+
+
+def test_topics_are_applied_once(env: dict[str, str], tmp_path: Path, topic: str):
+    file = tmp_path / "topics.toml"
+    file.write_text(
+        f'[topics."{topic}.more"]\npartitions = 2\ncopies = 3\n'
+        f'[topics."{topic}.more".config]\n"min.insync.replicas" = "2"\n',
+        encoding="utf-8",
+    )
+    apply = ("topics", "apply", "--file", str(file))
+    assert "wants 3 copies" in arrears(env, *apply, code=1)
+    assert "Nothing was changed." in arrears(env, *apply, "--copies", "1", "--dry-run")
+    assert "create with 2 partitions" in arrears(env, *apply, "--copies", "1")
+    assert arrears(env, *apply, "--copies", "1") == "Every topic is as it should be.\n"
+
+
+def test_a_parked_event_is_given_up_and_what_waited_behind_it_is_published(
+    kafka: TestKafka, topic: str, env: dict[str, str], log: Log
+):
+    account = identifier("account", 1)
+    too_large = log.append(account, staged(None, code="x" * LARGEST))
+    waiting = log.append(account, billed(an_item("I-2")))
+    log._sealer.close()  # the commands seal from here on
+    arrears(env, "publish", "--once")
+    assert envelopes(kafka.bootstrap_servers, topic) == []
+    listed = json.loads(arrears(env, "deadletters", "list", "--reader", "publisher", "--json"))
+    assert [(each["position"], each["error_class"]) for each in listed] == [(too_large, "TooLarge"), (waiting, None)]
+
+    arrears(env, "deadletters", "retry", "publisher", str(too_large), code=1)
+    arrears(env, "deadletters", "discard", "publisher", str(too_large), "--reason", "nobody needs it")
+    assert [(e.position, e.late) for e in envelopes(kafka.bootstrap_servers, topic)] == [(waiting, True)]
+    arrears(env, "publish", "--once")
+    assert envelopes(kafka.bootstrap_servers, topic)[-1].name == "reader.event-discarded"
