@@ -129,3 +129,28 @@ def test_history_is_lived_through_in_a_new_folder_only(a_service: AService, bill
         service.import_file(billing, "ibm", defaults=OfficeDefaults())
         with pytest.raises(PlayRefused, match="holds accounts already"):
             play(service, billing, "ibm", first=FIRST, last=LAST, defaults=OfficeDefaults())
+
+
+def test_invoices_open_the_accounts_that_no_file_describes(a_service: AService, tmp_path: Path) -> None:
+    path = tmp_path / "invoices.csv"
+    path.write_text(
+        "account_number,invoice_number,issued_on,due_on,amount,currency\n"
+        "C-1,I-1,2024-01-02,2024-02-01,10.00,USD\n"
+        "C-1,I-2,2024-01-03,2024-02-01,20.00,USD\n",
+        encoding="utf-8",
+    )
+    with a_service(at(LAST)) as service:
+        report = service.import_file(path, "invoices", defaults=OfficeDefaults())
+        assert (report.brought_in, report.refused) == (2, 0)
+        with service.database.connect("arrears_app") as connection:
+            rows = connection.execute("SELECT number, customer_name, outstanding FROM read_model.collections_report")
+            assert rows.fetchall() == [("C-1", "C-1", 3_000)]
+
+
+def test_money_for_an_account_that_nobody_knows_is_refused(a_service: AService, tmp_path: Path) -> None:
+    path = tmp_path / "payments.csv"
+    path.write_text("account_number,received_on,amount,currency\nC-9,2024-01-02,10.00,USD\n", encoding="utf-8")
+    with a_service(at(LAST)) as service:
+        report = service.import_file(path, "payments", defaults=OfficeDefaults())
+        assert (report.brought_in, report.refused) == (0, 1)
+        assert "an account that is open" in str(report.problems[0])

@@ -23,6 +23,7 @@ from aggregates.account.commands import (
     CorrectCredit,
     CorrectInvoice,
     CorrectPayment,
+    EnsureAccount,
     NoteCredit,
     OpenAccount,
     ReceivePayment,
@@ -31,6 +32,7 @@ from aggregates.account.commands import (
     document_id,
 )
 from aggregates.account.values import CustomerKind, Subscription
+from aggregates.business_time import local_date
 from aggregates.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
 from aggregates.office import Office, OpenOffice, office_id
@@ -93,21 +95,28 @@ class Importer:
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
         classified = classify(self._connection, chunk)
-        todo: list[tuple[Classified, Issued]] = []
+        todo: list[tuple[Classified | None, Issued]] = []
         problems: list[RowProblem] = []
+        known: set[tuple[str, str]] = set()
         for each in classified:
             if each.change is Change.UNCHANGED:
                 report.unchanged += 1
                 continue
             try:
-                todo.append((each, self._issued(each)))
+                issued = self._issued(each)
+                if (opening := self._opening(each.staged, known)) is not None:
+                    todo.append((None, opening))
+                todo.append((each, issued))
             except (ImportRefused, ValidationError) as error:
                 problems.append(_problem(each.staged, _plain(error)))
         outcomes = self._arrears.handle([issued for _, issued in todo])
         accepted = []
-        for (each, _), outcome in zip(todo, outcomes, strict=True):
+        for (each_or_opening, _), outcome in zip(todo, outcomes, strict=True):
+            if each_or_opening is None:
+                continue  # an account that could not be opened shows in what was to be booked on it
+            each = each_or_opening
             if isinstance(outcome, Rejected):
-                problems.append(_problem(each.staged, outcome.detail))
+                problems.append(_problem(each.staged, _expected(outcome)))
             else:
                 accepted.append(each)
                 self._count(each, outcome, report)
@@ -125,6 +134,24 @@ class Importer:
             report.brought_in += 1
 
     # --- fact to command ---
+
+    def _opening(self, staged: Staged, known: set[tuple[str, str]]) -> Issued | None:
+        """An invoice opens the account that no file describes; money for an account that nobody knows is refused."""
+        fact = staged.fact
+        whose = (staged.office, fact.account_number)
+        if isinstance(fact, CustomerFact):
+            known.add(whose)
+        if not isinstance(fact, InvoiceFact) or whose in known:
+            return None
+        known.add(whose)
+        office = self._office(staged)
+        today = local_date(self._arrears.clock.now(), self._arrears.load(Office, office).zone)
+        return Issued(
+            command=EnsureAccount(office_id=office, number=fact.account_number, currency=fact.amount.currency),
+            command_id=identifier("import", "account", staged.office, fact.account_number),
+            actor=ACTOR,
+            effective_on=min(fact.issued_on, today),
+        )
 
     def _issued(self, each: Classified) -> Issued:
         staged = each.staged
@@ -290,6 +317,12 @@ def _currency(fact: Fact) -> str | None:
 def _problem(staged: Staged, expected: str) -> RowProblem:
     number = staged.natural_key.partition(":")[2]
     return RowProblem(staged.line, f"{staged.fact.kind} number", number, expected)
+
+
+def _expected(refusal: Rejected) -> str:
+    if refusal.reason_code == "unknown-account":
+        return "an account that is open; import its customer or an invoice of it first"
+    return f"something that can be booked: {refusal.detail}"
 
 
 def _plain(error: ImportRefused | ValidationError) -> str:

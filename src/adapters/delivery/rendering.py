@@ -70,15 +70,17 @@ def render(account: Account, office: Office, campaign: Campaign, message: Messag
 
 
 def placeholders(account: Account, office: Office, message: MessageUnderWay, today: date) -> dict[str, Any]:
-    """What a template can name; amounts are of now, so a part payment since the queue is counted."""
-    items = [account.items[covered.item_id] for covered in message.items if covered.item_id in account.items]
+    """What a template can name. A part payment since the queue counts, and so does what a promise covers."""
+    still_open = [covered for covered in message.items if covered.item_id in account.items]
+    items = [account.items[covered.item_id] for covered in still_open]
+    due = sum((min(c.open, account.items[c.item_id].open) for c in still_open), account.zero)
     oldest = min((item.due_on for item in items), default=today)
     return {
         "customer_name": account.customer_name,
         "account_number": account.number,
         "office": office.title,
         "currency": account.currency,
-        "amount_due": str(sum((item.open for item in items), account.zero).decimal()),
+        "amount_due": str(due.decimal()),
         "oldest_due_on": oldest.isoformat(),
         "days_past_due": max(0, (today - oldest).days),
         "invoices": [

@@ -65,6 +65,17 @@ class OpenAccount(Command, name="open-account"):
         return {"account": account_id(self.office_id, self.number)}
 
 
+class EnsureAccount(Command, name="ensure-account"):
+    """Open the account if nobody did yet, known by its number only; one that is open stays as it is."""
+
+    office_id: UUID
+    number: Number
+    currency: Currency
+
+    def targets(self) -> Mapping[str, UUID]:
+        return {"account": account_id(self.office_id, self.number)}
+
+
 class ChangeContactDetails(AccountCommand, name="change-contact-details"):
     """Replace the ways of reaching the customer."""
 

@@ -2,6 +2,7 @@
 
 from aggregates.account.commands import (
     ChangeContactDetails,
+    EnsureAccount,
     OpenAccount,
     OptInToContact,
     OptOutOfContact,
@@ -18,6 +19,7 @@ from aggregates.account.events import (
     SubscriptionRecorded,
 )
 from aggregates.account.state import AccountState
+from aggregates.account.values import CustomerKind
 from aggregates.aggregate import applies
 from aggregates.command import Context, Refusal, decides
 from aggregates.contact import Channel, Consent, ContactDetails, OptOut
@@ -32,8 +34,7 @@ class Customer(AccountState):
     @decides(OpenAccount)
     def open_account(self, command: OpenAccount, context: Context) -> None:
         if not self.exists:
-            if command.currency != context.settings.currency:
-                raise Refusal("wrong-currency", f"the office works in {context.settings.currency}")
+            _require_currency_of_office(command, context)
             self.emit(AccountOpened(**command.model_dump(exclude={"contact"})))
         elif command.currency != self.currency:
             raise Refusal("wrong-currency", f"the account is in {self.currency} already")
@@ -41,6 +42,20 @@ class Customer(AccountState):
             self.emit(CustomerRenamed(**command.model_dump(include=DESCRIPTION)))
         if command.contact is not None:
             self._change_contact(command.contact)
+
+    @decides(EnsureAccount)
+    def ensure(self, command: EnsureAccount, context: Context) -> None:
+        if not self.exists:
+            _require_currency_of_office(command, context)
+            self.emit(
+                AccountOpened(
+                    office_id=command.office_id,
+                    number=command.number,
+                    customer_name=command.number,
+                    currency=command.currency,
+                    customer_kind=CustomerKind.CONSUMER,
+                )
+            )
 
     @decides(ChangeContactDetails)
     def change_contact_details(self, command: ChangeContactDetails, context: Context) -> None:
@@ -126,6 +141,11 @@ class Customer(AccountState):
     @applies(SubscriptionRecorded)
     def _subscription_recorded(self, event: SubscriptionRecorded) -> None:
         self.subscriptions = {**self.subscriptions, event.subscription.number: event.subscription}
+
+
+def _require_currency_of_office(command: OpenAccount | EnsureAccount, context: Context) -> None:
+    if command.currency != context.settings.currency:
+        raise Refusal("wrong-currency", f"the office works in {context.settings.currency}")
 
 
 def keeping_wishes(contact: ContactDetails, known: ContactDetails) -> ContactDetails:
