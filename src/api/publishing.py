@@ -13,6 +13,7 @@ from adapters.kafka.sealed_rows import SealedRows
 from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
 from adapters.postgres.migrations import require_current
+from adapters.readers.read_ahead import ReadAhead
 from adapters.readers.runner import Runner
 from aggregates.account import Account  # noqa: F401  every aggregate has to be known before the log is read
 from aggregates.campaign import Campaign  # noqa: F401
@@ -33,18 +34,23 @@ def publishing(
     topic: str | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Iterator[Runner]:
-    """A runner for the reader `publisher`. Raises KafkaUnavailable, SchemaNotCurrent and LogBehind."""
+    """A runner for the reader `publisher`, of this topic or the one that the environment names.
+
+    Raises KafkaNotNamed and SchemaNotCurrent.
+    """
     gc.set_threshold(*_COLLECT_AFTER)
     REGISTRY.check()
     with database.connect("arrears_app") as connection:
         require_current(connection)
     rows, publisher = SealedRows(database), Publisher(env, topic=topic)
-    runner = Runner(database, rows, publisher, batch=ROUND, on_progress=on_progress)
+    ahead = ReadAhead(rows)
+    runner = Runner(database, ahead, publisher, batch=ROUND, on_progress=on_progress)
     try:
         yield runner
     finally:
         runner.release()
         publisher.close()
+        ahead.forget()
         rows.close()
 
 

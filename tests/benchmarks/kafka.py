@@ -15,7 +15,7 @@ from adapters.eventstore.application import Arrears
 from adapters.eventstore.sealer import Sealer
 from adapters.kafka.cloudevents import Message, to_message
 from adapters.kafka.local import LocalKafka
-from adapters.kafka.publisher import PRODUCER_SETTINGS, Publisher
+from adapters.kafka.publisher import PRODUCER_SETTINGS
 from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.postgres.database import Database
 from api.publishing import publishing
@@ -24,31 +24,43 @@ from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
 
 _ACCOUNTS = 25_000
 _PARTITIONS = 12
-_TIMES = 3
+_TIMES = 5
 _TODAY = date(2026, 3, 2)
 _QUICK = {"linger_ms": 20}
+
+_Rates = tuple[float, float, float]
+"""Messages a second: bare, ours, bare with a short linger."""
 
 
 @benchmark("publisher")
 def publisher() -> list[Row]:
     """Events from the sealed log to Kafka, beside a bare producer of the same keys, headers, bytes and settings."""
-    ours, bare, bare_quick = [], [], []
     with _kafka() as servers, _log() as database:
         messages = _messages(database)
-        for _ in range(_TIMES):  # in turns: whatever else the machine does, it does to all
-            bare.append(len(messages) / _bare(servers, messages, {}))
-            ours.append(len(messages) / _ours(servers, database))
-            bare_quick.append(len(messages) / _bare(servers, messages, _QUICK))
+        count = len(messages)
+        rounds = [  # in turns: whatever else the machine does, it does to all
+            (
+                count / _bare(servers, messages, {}),
+                count / _ours(servers, database),
+                count / _bare(servers, messages, _QUICK),
+            )
+            for _ in range(_TIMES)
+        ]
+    bare, ours, _ = _median(rounds, peer=0)
+    _, ours_again, bare_quick = _median(rounds, peer=2)
     return [
-        Row("publisher", max(ours), "events/s", "bare producer, same settings", max(bare), 0.7),
-        Row("publisher", max(ours), "events/s", "bare producer, linger_ms=20", max(bare_quick), 0.7),
+        Row("publisher", ours, "events/s", "bare producer, same settings", bare, 0.7),
+        Row("publisher", ours_again, "events/s", "bare producer, linger_ms=20", bare_quick, 0.7),
     ]
+
+
+def _median(rounds: list[_Rates], *, peer: int) -> _Rates:
+    """The round whose ratio to the peer is in the middle."""
+    return sorted(rounds, key=lambda rates: rates[1] / rates[peer])[len(rounds) // 2]
 
 
 def _ours(servers: str, database: Database) -> float:
     """Seconds from the first event to the last checkpoint; the log is published from its beginning."""
-    with database.connect() as connection:
-        connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [Publisher.name])
     env = {"KAFKA_BOOTSTRAP_SERVERS": servers}
     with publishing(database, env, topic=_topic(servers)) as runner:
         runner.catch_up(1)  # connected, and the topic known

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 from psycopg import Connection
 
 from adapters.kafka.cloudevents import LARGEST, SOURCE, SOURCE_VARIABLE, Message, to_message
-from adapters.kafka.connection import client_options, events_topic
+from adapters.kafka.connection import EVENTS_TOPIC, client_options, events_topic
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.sealed_rows import SealedRow
 from adapters.kafka.topics import Topics
@@ -28,6 +28,7 @@ from adapters.readers.poison import OutOfReach
 from aggregates.event import Recorded
 from projections.agenda.partition import partition_of
 
+READER = "publisher"
 BATCH_BYTES = 524_288
 ROUND = 5_000
 """Events between two checkpoints when there is a backlog; with twelve partitions they fit into one batch for each."""
@@ -73,13 +74,16 @@ class TooLarge(Exception):
     """An event that is larger than the contract allows. It is parked, with what follows of its account."""
 
 
+def reader_name(topic: str) -> str:
+    """A topic has a checkpoint of its own: another one is published from the log's beginning."""
+    return READER if topic == EVENTS_TOPIC else f"{READER}:{topic}"
+
+
 class Publisher:
     """A reader for the runner: returns from `handle` once Kafka has acknowledged everything.
 
     The source has to be SealedRows. Settings come from the environment; `producer` makes the producer.
     """
-
-    name: ClassVar[str] = "publisher"
 
     def __init__(
         self,
@@ -98,10 +102,14 @@ class Publisher:
 
     # --- the reader ---
 
+    @property
+    def name(self) -> str:
+        return reader_name(self._topic)
+
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         """Raises TooLarge before anything was sent, NotPublished and TopicUnfit."""
         rows = [row for row in batch if isinstance(row, SealedRow)]
-        published_to = _checkpoint(connection)
+        published_to = _checkpoint(connection, self.name)
         _check_sizes(rows, self._source)
         self.send(to_message(row, source=self._source, late=(row.position or 0) <= published_to) for row in rows)
 
@@ -208,10 +216,10 @@ def _partition(key: bytes, partitions: int) -> int:
     return partition_of(UUID(key.decode()), partitions)
 
 
-def _checkpoint(connection: Connection[Any]) -> int:
-    """Where the publisher is; an event at or before that was held back and is sent late."""
+def _checkpoint(connection: Connection[Any], reader: str) -> int:
+    """Where a publisher is; an event at or before that was held back and is sent late."""
     row = connection.execute(
-        "SELECT position FROM read_model.checkpoints WHERE reader = %s", [Publisher.name], prepare=True
+        "SELECT position FROM read_model.checkpoints WHERE reader = %s", [reader], prepare=True
     ).fetchone()
     return int(row[0]) if row is not None else 0
 

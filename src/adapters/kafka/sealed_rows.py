@@ -22,32 +22,35 @@ class StillClosed(TypeError):
 
 
 class SealedRow(Recorded):
-    """A recorded event as JSON in UTF-8, in the version in which it was written; personal text is ciphertext."""
+    """A recorded event as it lies in the store: JSON in UTF-8, in the version in which it was written.
 
-    __slots__ = ("event_version", "meta_json", "named", "state")
+    Ids and days are kept as texts, which is what the wire wants; ids are there as such for the runner.
+    """
+
+    __slots__ = ("about", "account", "day", "event_version", "id", "meta_json", "named", "state")
 
     def __init__(  # noqa: PLR0917  the columns, as they come
         self,
         position: int,
-        aggregate_id: UUID,
+        about: str,
         version: int,
-        event_id: UUID,
-        account_id: UUID | None,
-        name: str,
+        id: str,  # noqa: A002
+        account: str | None,
+        named: str,
         event_version: int,
-        effective_on: date,
+        day: str,
         recorded_at: datetime,
         state: bytes,
         meta_json: bytes,
     ) -> None:
         self.position = position
-        self.aggregate_id = aggregate_id
+        self.about = about
         self.version = version
-        self.event_id = event_id
-        self.account_id = account_id
-        self.named = name
+        self.id = id
+        self.account = account
+        self.named = named
         self.event_version = event_version
-        self.effective_on = effective_on
+        self.day = day
         self.recorded_at = recorded_at
         self.state = state
         self.meta_json = meta_json
@@ -58,6 +61,22 @@ class SealedRow(Recorded):
     @property
     def name(self) -> str:
         return self.named
+
+    @property
+    def aggregate_id(self) -> UUID:  # type: ignore[override]
+        return UUID(self.about)
+
+    @property
+    def account_id(self) -> UUID | None:  # type: ignore[override]
+        return None if self.account is None else UUID(self.account)
+
+    @property
+    def event_id(self) -> UUID:  # type: ignore[override]
+        return UUID(self.id)
+
+    @property
+    def effective_on(self) -> date:  # type: ignore[override]
+        return date.fromisoformat(self.day)
 
     @property
     def event(self) -> Event:  # type: ignore[override]
@@ -80,8 +99,8 @@ class SealedRows:
         """The events from position after+1 on, at most `limit`. Raises LogHole where a position is missing."""
         rows = self._execute(
             """
-            SELECT position, aggregate_id, version, event_id, account_id, name, event_version,
-                   effective_on, recorded_at, state, meta
+            SELECT position, aggregate_id::text, version, event_id::text, account_id::text, name, event_version,
+                   effective_on::text, recorded_at, state, meta
             FROM arrears.events WHERE position > %b ORDER BY position LIMIT %b
             """,
             after,

@@ -14,7 +14,7 @@ from adapters.kafka.connection import client_options, events_topic
 from adapters.kafka.jars import KafkaUnavailable
 from projections.agenda.partition import partition_of
 
-_ANSWER_MS = 10_000
+_ANSWER_MS = 5_000
 _LOOK_MS = 500
 
 

@@ -17,7 +17,8 @@ from adapters.kafka.jars import KafkaUnavailable
 
 DEFINITIONS = Path(__file__).parents[3] / "deploy" / "kafka" / "topics.toml"
 
-_SECONDS = 10
+_ANSWER_MS = 5_000
+_REQUEST_MS = 10_000
 _KEYS = {"about", "partitions", "copies", "config"}
 _MIN_IN_SYNC = "min.insync.replicas"
 
@@ -89,8 +90,8 @@ class Topics:
             self._admin = KafkaAdminClient(
                 **options,
                 client_id="arrears-topics",
-                bootstrap_timeout_ms=_SECONDS * 1_000,
-                request_timeout_ms=_SECONDS * 1_000,
+                bootstrap_timeout_ms=_ANSWER_MS,
+                request_timeout_ms=_REQUEST_MS,
             )
         except KafkaError as error:
             servers = ", ".join(options["bootstrap_servers"])
@@ -154,9 +155,9 @@ class Topics:
             if topic.copies > brokers:
                 raise TopicsProblem(
                     f"{topic.name} wants {topic.copies} copies of each partition, and the cluster has {brokers} "
-                    f"broker{'' if brokers == 1 else 's'}"
+                    f"broker{'' if brokers == 1 else 's'}; --copies {brokers} asks for what there is"
                 )
-            what = f"create with {topic.partitions} partitions, {topic.copies} copies"
+            what = f"create with partitions: {topic.partitions}, copies: {topic.copies}"
             yield Change(topic.name, what, create=topic)
             return
         if there != topic.partitions:

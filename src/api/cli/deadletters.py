@@ -135,11 +135,13 @@ def _runner(service: "Service", reader: str) -> "Iterator[Runner]":
         if runner.name == reader:
             yield runner
             return
-    if reader != "publisher":
+    kind, _, topic = reader.partition(":")
+    if kind != "publisher":
         raise Problem(f"there is no reader {reader!r} any more")
+    from adapters.kafka.connection import EVENTS_TOPIC
     from api.publishing import publishing
 
-    with publishing(service.database) as publisher:
+    with publishing(service.database, topic=topic or EVENTS_TOPIC) as publisher:
         yield publisher
 
 

@@ -60,7 +60,9 @@ def test_publish_ends_politely_when_told(env: dict[str, str], log: Log, database
     process = subprocess.Popen([ARREARS, "publish"], env=env, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 60
-        while rows(database, "SELECT position FROM read_model.checkpoints WHERE reader = 'publisher'") != [(head,)]:
+        while rows(database, "SELECT position FROM read_model.checkpoints WHERE reader LIKE 'publisher:%%'") != [
+            (head,)
+        ]:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -126,7 +128,7 @@ def test_topics_are_applied_once(env: dict[str, str], tmp_path: Path, topic: str
     apply = ("topics", "apply", "--file", str(file))
     assert "wants 3 copies" in arrears(env, *apply, code=1)
     assert "Nothing was changed." in arrears(env, *apply, "--copies", "1", "--dry-run")
-    assert "create with 2 partitions" in arrears(env, *apply, "--copies", "1")
+    assert "create with partitions: 2" in arrears(env, *apply, "--copies", "1")
     assert arrears(env, *apply, "--copies", "1") == "Every topic is as it should be.\n"
 
 
@@ -139,11 +141,11 @@ def test_a_parked_event_is_given_up_and_what_waited_behind_it_is_published(
     log._sealer.close()  # the commands seal from here on
     arrears(env, "publish", "--once")
     assert envelopes(kafka.bootstrap_servers, topic) == []
-    listed = json.loads(arrears(env, "deadletters", "list", "--reader", "publisher", "--json"))
+    listed = json.loads(arrears(env, "deadletters", "list", "--reader", f"publisher:{topic}", "--json"))
     assert [(each["position"], each["error_class"]) for each in listed] == [(too_large, "TooLarge"), (waiting, None)]
 
-    arrears(env, "deadletters", "retry", "publisher", str(too_large), code=1)
-    arrears(env, "deadletters", "discard", "publisher", str(too_large), "--reason", "nobody needs it")
+    arrears(env, "deadletters", "retry", f"publisher:{topic}", str(too_large), code=1)
+    arrears(env, "deadletters", "discard", f"publisher:{topic}", str(too_large), "--reason", "nobody needs it")
     assert [(e.position, e.late) for e in envelopes(kafka.bootstrap_servers, topic)] == [(waiting, True)]
     arrears(env, "publish", "--once")
     assert envelopes(kafka.bootstrap_servers, topic)[-1].name == "reader.event-discarded"

@@ -68,7 +68,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def checkpoint(database: Database) -> int:
-    found = rows(database, "SELECT position FROM read_model.checkpoints WHERE reader = 'publisher'")
+    found = rows(database, "SELECT position FROM read_model.checkpoints WHERE reader LIKE 'publisher:%%'")
     return found[0][0] if found else 0
 
 
@@ -157,7 +157,7 @@ def test_an_event_that_is_too_large_parks_its_account_only(kafka: TestKafka, log
     found = {e.position for e in envelopes(kafka.bootstrap_servers, topic)}
     assert found == {r.position for r in log.read_all()} - {too_large, behind}
     with database.connect("arrears_app") as connection:
-        letters = dead_letters(connection, reader="publisher")
+        letters = dead_letters(connection, reader=f"publisher:{topic}")
     assert [(each.position, each.error_class) for each in letters] == [(too_large, "TooLarge"), (behind, None)]
     assert [each["position"] for each in alarms if each["log_level"] == "error"] == [too_large]
 

@@ -122,7 +122,7 @@ def test_repeats_of_the_publisher_are_dropped_even_by_another_process(
     with subscriber(kafka, topic) as events:
         take(events, published)
     with database.connect() as connection:  # as if the checkpoint had not been stored
-        connection.execute("UPDATE read_model.checkpoints SET position = 5 WHERE reader = 'publisher'")
+        connection.execute("UPDATE read_model.checkpoints SET position = 5 WHERE reader LIKE 'publisher:%'")
     some_accounts(log, 1, start=99)
     publish(kafka, topic, database)
     with subscriber(kafka, topic) as events:
