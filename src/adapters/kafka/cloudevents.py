@@ -37,7 +37,7 @@ import orjson
 
 from adapters.eventstore.personal_text import PREFIX
 from adapters.kafka.sealed_rows import SealedRow
-from aggregates.event import REGISTRY, Event, Meta, Recorded, UnknownEvent
+from aggregates.event import REGISTRY, Event, Meta, Recorded
 from aggregates.personal import EACH, Path, personal_paths
 
 SOURCE_VARIABLE = "ARREARS_EVENT_SOURCE"
@@ -301,14 +301,6 @@ def from_message(
         )
     except (KeyError, ValueError) as error:
         raise NotOurs(f"message {partition}/{offset} is no event of the log: {error!r}") from error
-
-
-def is_known(envelope: Envelope) -> bool:
-    """Whether this release can make a typed event of it."""
-    try:
-        return envelope.event_version <= REGISTRY.current(envelope.name).event_version
-    except UnknownEvent:
-        return False
 
 
 def _uuid(text: bytes) -> UUID:

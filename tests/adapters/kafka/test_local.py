@@ -1,8 +1,12 @@
 """The Kafka that tests and developers run on their machine."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
@@ -36,6 +40,30 @@ def test_a_broker_that_was_killed_comes_back_with_its_topics():
         admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
         assert topic in admin.list_topics()
         admin.close()
+
+
+ABANDONED = """
+import os, signal, sys
+from pathlib import Path
+from adapters.kafka.local import QUICK_START, LocalKafka
+
+kafka = LocalKafka(Path(sys.argv[1]), jvm=QUICK_START).start()
+print(kafka.pid(1), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_a_broker_does_not_outlive_whoever_started_it(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", ABANDONED, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    broker = int(done.stdout)
+    try:
+        psutil.Process(broker).wait(timeout=30)
+    except psutil.NoSuchProcess:
+        pass
 
 
 def test_without_maven_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
