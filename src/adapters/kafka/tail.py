@@ -57,7 +57,9 @@ class Tail:
     # --- where from ---
 
     def from_beginning(self) -> None:
-        self._consumer.seek_to_beginning(*self._partitions)
+        """Sought as offsets: a reset "to the beginning" can lose against the one to the end that assigning began."""
+        for partition, offset in self._consumer.beginning_offsets(self._partitions).items():
+            self._consumer.seek(partition, offset)
 
     def from_end(self) -> None:
         """Only what comes from now on."""

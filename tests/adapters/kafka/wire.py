@@ -21,7 +21,8 @@ def records(servers: str, topic: str) -> list[Any]:
     try:
         partitions = [TopicPartition(topic, each) for each in sorted(consumer.partitions_for_topic(topic) or ())]
         consumer.assign(partitions)
-        consumer.seek_to_beginning(*partitions)
+        for partition, offset in consumer.beginning_offsets(partitions).items():
+            consumer.seek(partition, offset)
         ends = consumer.end_offsets(partitions)
         found: dict[TopicPartition, list[Any]] = {each: [] for each in partitions}
         while any(consumer.position(each) < ends[each] for each in partitions):
