@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -60,10 +61,8 @@ def test_a_broker_does_not_outlive_whoever_started_it(tmp_path: Path):
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     broker = int(done.stdout)
-    try:
+    with suppress(psutil.NoSuchProcess):
         psutil.Process(broker).wait(timeout=30)
-    except psutil.NoSuchProcess:
-        pass
 
 
 def test_without_maven_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
