@@ -58,12 +58,11 @@ def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = 
 @app.command("show")
 def show(name: Name, data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
     """A campaign's rules and steps, and every version of them."""
-    from api.http.campaigns import CampaignInFull, view_of
-    from api.http.campaigns import _versions as versions_of
+    from api.http.campaigns import CampaignInFull, plan_versions, view_of
 
     with guest(data) as service:
         campaign = _named(service, name, office)
-        versions = versions_of(service, campaign.id)
+        versions = plan_versions(service, campaign.id)
         view = CampaignInFull(**dict(view_of(campaign, service)), plan=versions[0].plan, versions=versions)
     if as_json:
         print_json(view.model_dump(mode="json"))

@@ -128,7 +128,7 @@ def get_campaign(
     if names(if_none_match, etag):
         return not_modified(etag)
     tagged(response, etag)
-    versions = _versions(service, campaign_id)
+    versions = plan_versions(service, campaign_id)
     return CampaignInFull(**dict(seen), plan=versions[0].plan, versions=versions)
 
 
@@ -160,7 +160,7 @@ def _campaign(service: Service, campaign_id: UUID) -> Campaign:
         raise unknown("campaign") from None
 
 
-def _versions(service: Service, campaign_id: UUID) -> list[PlanVersion]:
+def plan_versions(service: Service, campaign_id: UUID) -> list[PlanVersion]:
     versions = []
     for recorded in service.arrears.history(campaign_id):
         event = recorded.event
