@@ -1,6 +1,6 @@
 """The reader that applies policies: events in, commands out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar
 from uuid import UUID
@@ -24,12 +24,19 @@ class Reactor:
 
     name: ClassVar[str] = "policies"
 
-    def __init__(self, arrears: Arrears, policies: Sequence[Policy]) -> None:
+    def __init__(self, arrears: Arrears, policies: Sequence[Policy], shown: Callable[[int], None]) -> None:
+        """`shown` returns once the collections report has everything up to a position, or raises OutOfReach."""
         self._arrears = arrears
+        self._shown = shown
         self._by_event: dict[type[Event], list[Policy]] = {}
         for policy in policies:
             for event_class in policy.listens:
                 self._by_event.setdefault(event_class, []).append(policy)
+
+    @property
+    def interest(self) -> frozenset[str]:
+        """Names of the events that some policy listens to."""
+        return frozenset(event_class.event_name for event_class in self._by_event)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         issued: dict[object, Issued] = {}
@@ -51,6 +58,7 @@ class Reactor:
     def _for_every_account(
         self, recorded: Recorded, policy: Policy, wish: EveryAccount, connection: Connection[Any]
     ) -> None:
+        self._shown(recorded.position or 0)  # accounts opened before must be among those that are found
         for chunk in chunks(account_ids(connection, wish.office_id), _CHUNK):
             self._arrears.handle(
                 [
@@ -71,6 +79,7 @@ def _issued(command: Any, command_id: UUID, policy: Policy, cause: Recorded) -> 
         actor=policy.actor,
         causation_id=cause.event_id,
         correlation_id=cause.meta.correlation_id,
+        traceparent=cause.meta.traceparent,
     )
 
 

@@ -9,11 +9,12 @@ from adapters.eventstore.application import Arrears
 from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
 from adapters.reactor import chunks
+from adapters.telemetry.metrics import count_tick
 from aggregates.account.commands import AgeAccount
 from aggregates.business_time import local_date
 from aggregates.command import Accepted, Issued
 from policies.agenda import DueItem, actor_for, command_for, command_id_for
-from projections.agenda.queries import due, latest_zones, next_due_at, set_clock
+from projections.agenda.queries import Share, due, latest_zones, next_due_at, set_clock
 
 _CHUNK = 1_000
 
@@ -37,13 +38,14 @@ class Ticker:
         self._arrears = arrears
         self._connections = Connections(lambda: database.connect("arrears_app", autocommit=True))
 
-    def tick(self, now: datetime) -> TickReport:
-        """Everything due at `now`, once. What that makes due again is for the next tick."""
+    def tick(self, now: datetime, share: Share | None = None) -> TickReport:
+        """Everything due at `now`, or one partition's share of it, once. What that makes due again is for the next."""
         found = commands = events = refused = 0
         with self._connections.use() as connection:
-            set_clock(connection, now)
+            if share is None:
+                set_clock(connection, now)
             today = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
-            pages = due(connection, now=now, latest_local_date=today, page=_CHUNK)
+            pages = due(connection, now=now, latest_local_date=today, page=_CHUNK, share=share)
             for items in pages:
                 found += len(items)
                 issued = list(_issued(items))
@@ -53,6 +55,7 @@ class Ticker:
                         events += len(outcome.event_ids)
                     else:
                         refused += 1
+        count_tick(due=found, commands=commands)
         return TickReport(now, found, commands, events, refused)
 
     def close(self) -> None:

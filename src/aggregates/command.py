@@ -68,7 +68,8 @@ class Issued:
     """A command with who issued it and why. The same `command_id` twice has the same outcome and no second event.
 
     `effective_on` None means today in the office's time zone. `key` is a natural key (an invoice number, say):
-    a second command with it but another id is refused as a duplicate.
+    a second command with it but another id is refused as a duplicate. `traceparent` is the W3C trace context that it
+    comes from, where there is one.
     """
 
     command: Command
@@ -79,6 +80,7 @@ class Issued:
     causation_id: UUID | None = None
     correlation_id: UUID | None = None
     key: UUID | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

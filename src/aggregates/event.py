@@ -72,6 +72,9 @@ class EventRegistry:
         except KeyError:
             raise UnknownEvent(f"no event is named {name!r} in this release") from None
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._classes
+
     def names(self) -> list[str]:
         return sorted(self._classes)
 
@@ -102,7 +105,8 @@ class Meta(BaseModel):
     """Who caused an event and why.
 
     `actor` is `person:<id>`, `service:<name>` or `policy:<id>@<version>`. `causation_id` is the event (or
-    message) that led to it, `correlation_id` joins everything that one request set going.
+    message) that led to it, `correlation_id` joins everything that one request set going, and `traceparent` is the
+    W3C trace context in which the command came, where requests are traced.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -113,6 +117,7 @@ class Meta(BaseModel):
     causation_id: UUID | None = None
     reason: Personal | None = None
     """Free text that a person gave; required of people where a decision says so."""
+    traceparent: str | None = None
 
 
 @dataclass(slots=True)
@@ -144,3 +149,7 @@ class Recorded:
     @property
     def name(self) -> str:
         return self.event.event_name
+
+    @property
+    def traceparent(self) -> str | None:
+        return self.meta.traceparent

@@ -110,7 +110,7 @@ class PromiseRulesSet(Event, name="office.promise-rules-set"):
 
 
 class FeeServiceTypesSet(Event, name="office.fee-service-types-set"):
-    """The office said which service types are fees: allocated last, and never charged a fee themselves."""
+    """The office said which service types are fees. What is allocated last goes by an item's kind, not by these."""
 
     service_types: frozenset[Code]
 

@@ -21,6 +21,9 @@ _NEVER = frozenset({
 })  # fmt: skip
 """Keys whose values never reach a log, wherever in a record they stand."""
 
+_TALKATIVE = ("aiokafka", "faust", "kafka", "mode")
+"""Libraries that tell of each connection; only what they warn of is kept."""
+
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@/\s]*@")
 
 
@@ -67,6 +70,8 @@ def configure(*, default: str = "warning", stream: TextIO | None = None) -> None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(max(threshold, logging.WARNING))
 
 
 def without_secrets(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -3,16 +3,11 @@
 A `Service` is Arrears in one process. The doors (HTTP, CLI) are handed one.
 """
 
-import gc
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import structlog
 
@@ -20,47 +15,22 @@ from adapters.billing.importer import Done, ImportReport, OfficeDefaults, dry_ru
 from adapters.billing.profile import load_profile
 from adapters.billing.readers import Progress
 from adapters.billing.source import ImportSource
-from adapters.clock import Clock, ManualClock, SystemClock
+from adapters.clock import Clock, ManualClock
 from adapters.delivery.carrier import Carrier
 from adapters.delivery.deliverer import Deliverer
 from adapters.delivery.outbox import Outbox
-from adapters.eventstore.application import Arrears
-from adapters.eventstore.feed import Feed
-from adapters.eventstore.keys import master_key
 from adapters.eventstore.sealer import Sealer
-from adapters.eventstore.seals import Checkpoint, read_anchor
-from adapters.eventstore.verify import Finding, check_not_behind, verify
-from adapters.postgres.database import Database, open_database
-from adapters.postgres.migrations import migrate, pending, require_current, shipped
+from adapters.eventstore.verify import Finding, verify
+from adapters.postgres.database import Database
 from adapters.reactor import Reactor
 from adapters.readers.projections import Progress as BuildProgress
-from adapters.readers.projections import Projections, Status, checkpoints, silent
+from adapters.readers.projections import Status, checkpoints, silent
 from adapters.readers.runner import NotReached, Runner
+from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker, TickReport
-from aggregates.account import Account  # noqa: F401  every aggregate has to be known before the log is read
-from aggregates.promise import PromiseToPay  # noqa: F401
-from policies.auto_collection import judge
-from policies.contact_rules import contact_rules
+from api.core import Core, anchored
 from policies.table import POLICIES
-from projections.activity_history.projection import ActivityHistoryProjection
-from projections.agenda.projection import AgendaProjection
-from projections.audit_trail.projection import AuditTrailProjection
-from projections.collections_report.projection import CollectionsReportProjection
-from projections.ledger.projection import LedgerProjection
-from projections.promises.projection import PromisesProjection
 
-PROJECTIONS = (
-    CollectionsReportProjection,
-    AgendaProjection,
-    LedgerProjection,
-    ActivityHistoryProjection,
-    AuditTrailProjection,
-    PromisesProjection,
-)
-
-_COLLECT_AFTER = (100_000, 50, 100)
-"""Thousands of cached aggregates make a full garbage collection long; with the usual thresholds half of all time
-goes into looking through them again and again."""
 _TICK_SECONDS = 2.0
 _RESTART_SECONDS = 1.0
 
@@ -71,78 +41,29 @@ def _silent(done: int, total: int) -> None:
     """No progress is shown."""
 
 
-class Service:
-    """Everything that runs, by name. A context manager; `start` runs it live, `drain` step by step."""
+class Service(Core):
+    """Everything that runs, by name. A context manager; `start` runs it live, `drain` step by step.
+
+    Where others run everything, in processes of their own, it is a door to them: see `be_a_door`.
+    """
 
     def __init__(
         self, database: Database, *, data_dir: Path | None, env: Mapping[str, str], clock: Clock | None = None
     ) -> None:
-        """Takes over the database; use `Service.open`."""
-        gc.set_threshold(*_COLLECT_AFTER)
-        self.database = database
-        self.data_dir = data_dir
-        self.clock: Clock = clock or SystemClock()
+        super().__init__(database, data_dir=data_dir, env=env, clock=clock)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._is_door = False
         self._drained = -1
-        self._closing = ExitStack()
-        self._closing.callback(database.close)
-        anchor = data_dir / "last-seal.json" if data_dir else None
-        with database.connect("arrears_app") as connection:
-            require_current(connection)
-            remembered = [*checkpoints(connection), *_anchored(anchor)]
-            check_not_behind(connection, remembered)
-        self.arrears = Arrears(
-            database,
-            master_key=master_key(env, data_dir=data_dir),
-            clock=self.clock,
-            judge=judge,
-            contact_rules=contact_rules,
-            on_stored=self._poke,
-        )
-        self._closing.callback(self.arrears.close)
-        self.feed: Feed = self.arrears.feed
-        self.sealer = Sealer(database, anchor=anchor, on_sealed=self.feed.announce)
+        self.sealer = Sealer(database, anchor=self.anchor, on_sealed=self.feed.announce)
         self._closing.callback(self.sealer.close)
-        self.projections = Projections(database, self.feed, PROJECTIONS)
-        self._closing.callback(self.projections.close)
-        self._reactor = Runner(database, self.feed, Reactor(self.arrears, POLICIES))
+        self._reactor = Runner(database, self.feed, Reactor(self.arrears, POLICIES, self._shown))
         self._closing.callback(self._reactor.release)
-        outbox = Outbox(Path(env.get("ARREARS_OUTBOX") or (data_dir or Path.cwd()) / "outbox"))
+        outbox = Outbox(outbox_folder(env, data_dir))
         self._deliverer = self._delivery(outbox)
         self._closing.callback(self._stop_delivering)
         self.ticker = Ticker(self.arrears, database)
         self._closing.callback(self.ticker.close)
-
-    @classmethod
-    def open(
-        cls,
-        data_dir: Path | None,
-        *,
-        env: Mapping[str, str] = os.environ,
-        clock: Clock | None = None,
-        reading: bool = False,
-    ) -> Self:
-        """Opens the data folder, or the server that ARREARS_DATABASE_URL names.
-
-        `reading` joins a folder that another process serves. A new folder is migrated at once; everything else only
-        by `arrears migrate`. Raises DatabaseProblem, MasterKeyError, LogBehind.
-        """
-        database = open_database(data_dir, env, reading=reading)
-        try:
-            if database.is_embedded and len(pending(database)) == len(shipped()):
-                migrate(database)
-            service = cls(database, data_dir=data_dir if database.is_embedded else None, env=env, clock=clock)
-        except BaseException:
-            database.close()
-            raise
-        return service
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stops what runs, seals what is stored, and lets the database go."""
@@ -167,6 +88,10 @@ class Service:
         self.sealer.poke()
 
     # --- live ---
+
+    def be_a_door(self) -> None:
+        """Nothing runs here: what was written is waited for until others have sealed and projected it."""
+        self._is_door = True
 
     def start(self) -> None:
         """Runs everything in threads of this process until `close`."""
@@ -204,10 +129,14 @@ class Service:
         else:
             self._stop.wait((moment - self.clock.now()).total_seconds())
 
+    def _shown(self, position: int) -> None:
+        if self._threads:  # step by step, projections come first anyway
+            report_shown(self.projections, position)
+
     def settle(self, timeout: float = 5.0) -> None:
         """Returns once the projections show everything stored before this call. Raises NotReached."""
         deadline = time.monotonic() + timeout
-        if not self._threads:
+        if not self._threads and not self._is_door:
             self.drain()
             return
         self.sealer.poke()
@@ -296,15 +225,11 @@ class Service:
     def verify(self, progress: Callable[[int, int], None] = _silent) -> Iterator[Finding]:
         """Proves the log against itself and against what readers remember of it."""
         with self.database.connect("arrears_app") as connection:
-            remembered = [*checkpoints(connection), *_anchored(self._anchor)]
+            remembered = [*checkpoints(connection), *anchored(self.anchor)]
         with self.database.connect("arrears_app", autocommit=True) as connection:
             yield from verify(connection, checkpoints=remembered, progress=progress)
 
-    @property
-    def _anchor(self) -> Path | None:
-        return self.data_dir / "last-seal.json" if self.data_dir else None
 
-
-def _anchored(anchor: Path | None) -> list[Checkpoint]:
-    found = read_anchor(anchor) if anchor is not None else None
-    return [] if found is None else [found]
+def outbox_folder(env: Mapping[str, str], data_dir: Path | None) -> Path:
+    """Where messages are put that would be sent: ARREARS_OUTBOX, or beside the data."""
+    return Path(env.get("ARREARS_OUTBOX") or (data_dir or Path.cwd()) / "outbox")

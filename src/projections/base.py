@@ -26,6 +26,11 @@ class Projection(ABC):
     """Raised when the tables or their meaning change; the next start builds a new generation beside the live one."""
     public: ClassVar[tuple[str, ...]]
 
+    @property
+    def interest(self) -> frozenset[str] | None:
+        """Names of the events that mean something to it, so that others need not be opened; None: all."""
+        return None
+
     @abstractmethod
     def create(self, connection: Connection[Any]) -> None:
         """Creates the tables of a new generation."""

@@ -59,6 +59,10 @@ class EventProjection(TableProjection):
             for event_class in getattr(method, _ON, ())
         }
 
+    @property
+    def interest(self) -> frozenset[str] | None:
+        return frozenset(event_class.event_name for event_class in self._methods)
+
     def tell(self, batch: Iterable[Recorded], rows: Any) -> None:
         """Calls the method of each event; events that no method is marked with are passed over."""
         methods = self._methods

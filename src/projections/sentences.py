@@ -111,7 +111,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     account.MessageDispatched: "Message claimed for sending",
     account.MessageWithdrawn: "Message {e.step_id} withdrawn: {e.why.detail}",
     account.MessageSent: "Message {e.step_id} ({e.step_title}) sent by {e.channel}",
-    account.MessageFailed: "Message {e.step_id} by {e.channel} failed: {e.why.code}",
+    account.MessageFailed: "Message {e.step_id} by {e.channel} failed: {e.code}",
     account.MessageUncertain: "Message {e.step_id} by {e.channel} is uncertain: it may have left",
     account.Excluded: "Taken out of auto-collection",
     account.ExclusionLifted: "May be chased again",

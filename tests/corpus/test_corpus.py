@@ -53,6 +53,14 @@ def test_every_event_version_has_an_example(tmp_path: Path):
     assert not missing, "python -m tests.corpus.make"
 
 
+def test_every_version_that_ever_had_a_schema_has_an_example_and_a_way_to_the_current_one():
+    REGISTRY.check()
+    current = {event.event_name: event.event_version for event in EVENTS}
+    schemas = {file.name for file in (ROOT / "schemas" / "events").glob("*.json")}
+    assert schemas == {file.name for file in FOLDER.glob("*.json")}
+    assert schemas == {f"{name}.v{v}.json" for name, version in current.items() for v in range(1, version + 1)}
+
+
 def test_making_examples_again_gives_the_same(tmp_path: Path):
     """Else an example would say something else than what was stored when it was made."""
     make(tmp_path)

@@ -1,6 +1,7 @@
 """Promises, activity history and audit trail: what each event becomes, and that repeats and rebuilds change nothing."""
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
@@ -19,7 +20,7 @@ from aggregates.account.commands import (
     ReversePayment,
     SetFlag,
 )
-from aggregates.account.events import MessageQueued, MessageSent, MessageWithdrawn
+from aggregates.account.events import MessageFailed, MessageQueued, MessageSent, MessageWithdrawn
 from aggregates.account.values import ActivityKind, Direction, Disposition, ReversalKind
 from aggregates.auto_collection import CoveredItem, Judgement, Why
 from aggregates.contact import Channel
@@ -207,6 +208,25 @@ def test_each_word_about_a_message_names_the_campaign_version_that_sent_it(
     ]
     assert rows[1][5:] == ("Message first (First reminder) sent by email", f"Your account\n\nDear {SECRET}")
     assert rows[3][5] == "Message first withdrawn: it was paid"
+
+
+def test_the_carrier_s_words_about_a_failed_message_are_notes_of_the_history_and_nowhere_else(
+    history: History, account: UUID, read_models: ReadModels
+):
+    queued, *_ = message_events(history, account)
+    assert isinstance(queued.event, MessageQueued)
+    failed = MessageFailed(
+        message_id=queued.event.message_id, step_id="first", channel=Channel.EMAIL, code="bounced",
+        detail=f"{SECRET} does not live here",
+    )  # fmt: skip
+    told = replace(queued, event=failed, version=queued.version + 1, event_id=uuid4(), position=len(history.log) + 2)
+    read_models.build([*history.log, queued, told])
+    (row,) = read_models.connection.execute(
+        "SELECT summary, notes FROM read_model.activity_history WHERE kind = 'message-failed'"
+    ).fetchall()
+    assert row == ("Message first by email failed: bounced", f"{SECRET} does not live here")
+    assert read_models.column("SELECT reason FROM read_model.audit_trail WHERE event_id = %s", told.event_id) == [None]
+    assert read_models.column("SELECT data FROM read_model.audit_trail WHERE data::text ~ 'does not live here'") == []
 
 
 # --- audit trail ---

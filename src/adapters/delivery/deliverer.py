@@ -11,6 +11,7 @@ from psycopg import Connection
 from adapters.delivery.carrier import Carrier, CarrierRefused
 from adapters.delivery.rendering import Letter, RenderingProblem, render
 from adapters.eventstore.application import Arrears
+from adapters.telemetry.metrics import count_delivery
 from aggregates.account import Account
 from aggregates.account.commands import DispatchMessage, ReportFailed, ReportSent, ReportUncertain
 from aggregates.account.events import MessageQueued
@@ -61,6 +62,7 @@ class Deliverer:
     """
 
     name: ClassVar[str] = "delivery"
+    interest: ClassVar[frozenset[str]] = frozenset({MessageQueued.event_name})
 
     def __init__(self, arrears: Arrears, carrier: Carrier, wait_until: WaitUntil) -> None:
         self._arrears = arrears
@@ -143,9 +145,12 @@ class Deliverer:
                     actor=ACTOR,
                     causation_id=errand.cause.event_id,
                     correlation_id=errand.cause.meta.correlation_id,
+                    traceparent=errand.cause.meta.traceparent,
                 )
             ]
         )
+        if act != "dispatch":
+            count_delivery(errand.message.channel, act)
 
     def _errand(self, account_id: UUID, message_id: UUID, cause: Recorded) -> Errand | None:
         account = self._arrears.load(Account, account_id)

@@ -30,6 +30,8 @@ from adapters.eventstore.outcomes import dump_key_owner, dump_outcome, load_key_
 from adapters.eventstore.recorder import Conflict, LogRecorder, SnapshotRow, app_connections
 from adapters.eventstore.workspace import AggregateCache, Workspace
 from adapters.postgres.database import Database
+from adapters.telemetry.log_context import logged_about
+from adapters.telemetry.metrics import WhatCame, count_commands
 from aggregates.aggregate import KINDS, Aggregate
 from aggregates.command import ContactRules, Issued, Judge, Outcome, Rejected
 from aggregates.event import REGISTRY, Recorded
@@ -84,9 +86,9 @@ class Arrears(Application[UUID]):
         self._rules = Rules(judge, contact_rules)
         self._connections = app_connections(database)
         self.keys = KeyRing(self._connections, master_key)
-        self._event_mapper = EventMapper(self.keys)
+        self.event_mapper = EventMapper(self.keys)
         self._log = LogRecorder(self._connections)
-        self.feed = Feed(database, self._connections, self._event_mapper)
+        self.feed = Feed(database, self._connections, self.event_mapper)
         self._cache = AggregateCache(cache_size)
         self._group: GroupCommit[Issued, Outcome | Exception] = GroupCommit(self._work, size=_BATCH)
         super().__init__()
@@ -100,7 +102,7 @@ class Arrears(Application[UUID]):
         return EventStoreFactory(env, self._log)
 
     def construct_mapper(self) -> Mapper[UUID]:
-        return self._event_mapper
+        return self.event_mapper
 
     def close(self) -> None:
         """Closes the feed and the connections; the database stays open."""
@@ -126,17 +128,24 @@ class Arrears(Application[UUID]):
 
     def _work(self, commands: Sequence[Issued]) -> list[Outcome | Exception]:
         """One batch: load, decide, append. The answers are in the order of the commands."""
+        started, is_stored = time.perf_counter(), False
         batch: dict[UUID, Decided] = {}
-        for issued in commands:
-            if issued.command_id not in batch:
-                batch[issued.command_id] = _with_targets(issued)
-        decided = [each for each in batch.values() if each.error is None]
-        if decided:
-            self._decide_and_store(decided)
+        try:
+            for issued in commands:
+                if issued.command_id not in batch:
+                    batch[issued.command_id] = _with_targets(issued)
+            decided = [each for each in batch.values() if each.error is None]
+            if decided:
+                with logged_about(commands):
+                    self._decide_and_store(decided)
+            is_stored = True
+        finally:
+            what_came = [_what_came(each, is_stored=is_stored) for each in batch.values()]
+            count_commands(what_came, seconds=time.perf_counter() - started)
         return [_answer(batch[issued.command_id]) for issued in commands]
 
     def _decide_and_store(self, batch: list[Decided]) -> None:
-        workspace = Workspace(self._log, self._event_mapper, self._cache)
+        workspace = Workspace(self._log, self.event_mapper, self._cache)
         targets = {i: kind for each in batch for kind, i in each.targets.items()}
         ids = _command_ids(batch)
         offices = {i for each in batch if (i := attribute(each.issued.command, "office_id")) is not None}
@@ -193,7 +202,7 @@ class Arrears(Application[UUID]):
                 outcomes.setdefault(issued.key, dump_key_owner(issued.command_id))
         if not events and not outcomes:
             return
-        facts, new_keys = self._event_mapper.encode(events, without_key=workspace.without_key)
+        facts, new_keys = self.event_mapper.encode(events, without_key=workspace.without_key)
         try:
             self._log.append(
                 facts,
@@ -216,7 +225,7 @@ class Arrears(Application[UUID]):
             if aggregate is None or aggregate.version // _SNAPSHOT_EVERY == stored // _SNAPSHOT_EVERY:
                 continue
             account_id = account_of(aggregate)
-            state = self._event_mapper.encode_snapshot(aggregate, account_id)
+            state = self.event_mapper.encode_snapshot(aggregate, account_id)
             rows.append(
                 SnapshotRow(aggregate.id, aggregate.version, aggregate.kind, aggregate.state_version, account_id, state)
             )
@@ -274,6 +283,17 @@ def _answer(decided: Decided) -> Outcome | Exception:
     if decided.error is not None:
         return decided.error
     return cast(Outcome, decided.outcome)
+
+
+def _what_came(decided: Decided, *, is_stored: bool) -> WhatCame:
+    name = decided.issued.command.command_name
+    if not is_stored or decided.error is not None:
+        return name, "failed", ""
+    if decided.is_repeat:
+        return name, "repeated", ""
+    if isinstance(decided.outcome, Rejected):
+        return name, "rejected", decided.outcome.reason_code
+    return name, "accepted", ""
 
 
 def _command_ids(batch: Iterable[Decided]) -> list[UUID]:

@@ -146,6 +146,7 @@ class Decider:
                 correlation_id=issued.correlation_id or issued.command_id,
                 causation_id=issued.causation_id,
                 reason=issued.reason,
+                traceparent=issued.traceparent,
             )
             account_id = account_of(target)
             mine = [

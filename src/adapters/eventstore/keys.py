@@ -152,6 +152,10 @@ class KeyRing:
             )
         self.admit([(account_id, None)])
 
+    def is_destroyed(self, account_id: UUID) -> bool:
+        """Whether the person was erased; an account that never had a key is not."""
+        return self.fetch([account_id]).get(account_id, self._master) is None
+
     def forget(self, account_ids: Iterable[UUID]) -> None:
         with self._lock:
             for account_id in account_ids:

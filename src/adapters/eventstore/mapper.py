@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import orjson
@@ -12,7 +12,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisat
 from pydantic import ValidationError
 
 from adapters.eventstore.keys import KeyRing
-from adapters.eventstore.personal_text import MARK, decrypt, encrypt
+from adapters.eventstore.personal_text import MARK, decrypt, encrypt, erase
 from adapters.eventstore.stored import StoredFact, leaf_hash
 from aggregates.aggregate import Aggregate
 from aggregates.event import REGISTRY, Event, Meta, Recorded
@@ -108,9 +108,21 @@ class EventMapper(Mapper[UUID]):
             data = orjson.loads(state)
             if account_id is not None and MARK in state:
                 data = decrypt(data, self.keys.get(account_id), event_id.bytes)
-            return event_class.model_validate_json(orjson.dumps(REGISTRY.lift(name, event_version, data)))
-        except (ValidationError, orjson.JSONDecodeError) as error:
+            if event_version != event_class.event_version:
+                data = self._lifted(event_class, event_version, account_id, data)
+            return event_class.model_validate_json(orjson.dumps(data))
+        except (ValidationError, orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise UnreadableEvent(f"{name} version {event_version}, event {event_id}: {error}") from error
+
+    def _lifted(
+        self, event_class: type[Event], event_version: int, account_id: UUID | None, data: dict[str, Any]
+    ) -> dict[str, Any]:
+        """In the current version; of an erased person without what was in the open then and is personal now."""
+        data = REGISTRY.lift(event_class.event_name, event_version, data)
+        paths = personal_paths(event_class)
+        if paths and account_id is not None and self.keys.is_destroyed(account_id):
+            data = erase(data, paths)
+        return data
 
     def decode(self, row: LogRow) -> Recorded:
         position, aggregate_id, version, event_id, account_id, name, event_version, effective_on, at, state, said = row
@@ -126,7 +138,7 @@ class EventMapper(Mapper[UUID]):
     def decode_all(self, rows: Iterable[LogRow]) -> list[Recorded]:
         """Many rows; the keys that they need come in one query."""
         rows = list(rows)
-        self.keys.fetch({row[4] for row in rows if row[4] is not None and (MARK in row[9] or MARK in row[10])})
+        self.keys.fetch({row[4] for row in rows if row[4] is not None and _wants_key(row)})
         return [self.decode(row) for row in rows]
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
@@ -170,6 +182,11 @@ class EventMapper(Mapper[UUID]):
             data = decrypt(orjson.loads(state), self.keys.get(account_id), _context(aggregate_id, version))
             state = orjson.dumps(data)
         return aggregate_class.model_validate_json(state)
+
+
+def _wants_key(row: LogRow) -> bool:
+    name, event_version, state, said = row[5], row[6], row[9], row[10]
+    return MARK in state or MARK in said or (name in REGISTRY and event_version != REGISTRY.current(name).event_version)
 
 
 def _is_personal(recorded: Recorded) -> bool:

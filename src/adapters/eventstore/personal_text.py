@@ -38,6 +38,11 @@ def encrypt(data: Any, paths: Iterable[Path], cipher: AESGCM | None, context: by
     return data
 
 
+def erase(data: Any, paths: Iterable[Path]) -> Any:
+    """JSON data that reads `erased` at `paths`."""
+    return encrypt(data, paths, None, b"")
+
+
 def decrypt(data: Any, cipher: AESGCM | None, context: bytes) -> Any:
     """JSON data with every encrypted text readable again, wherever an older version of the event had it."""
 

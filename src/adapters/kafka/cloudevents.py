@@ -3,26 +3,7 @@
 Everything about an event stands in headers, everything that it says in the body. Personal text is on neither:
 the publisher has no key to read it with, and takes out even the ciphertext.
 
-| header | what it is |
-|---|---|
-| `ce_specversion` | `1.0` |
-| `ce_id` | the event's id; a repeat has the same |
-| `ce_source` | `/arrears`, unless ARREARS_EVENT_SOURCE says otherwise |
-| `ce_type` | `collections.<event name>.v<version>`, such as `collections.account.payment-received.v1` |
-| `ce_subject` | the aggregate's id: the account, promise, campaign or office that it is about |
-| `ce_time` | when we learned it, UTC |
-| `ce_dataschema` | `urn:arrears:event:<event name>:v<version>`, the `$id` of a file in `schemas/` |
-| `ce_partitionkey` | the message's key: the account's id, else the aggregate's |
-| `ce_sequence` | the aggregate's version, from 1 |
-| `ce_position` | place in the log, from 1 |
-| `ce_accountid` | the account that it concerns, where there is one |
-| `ce_effectiveon` | the day on which it is true |
-| `ce_actor` | `person:<id>`, `service:<name>` or `policy:<id>@<version>` |
-| `ce_commandid`, `ce_correlationid`, `ce_causationid` | what was decided, what it belongs to, what led to it |
-| `ce_withheld` | `true` where personal text was left out, of the body or of the reason that was given |
-| `ce_late` | `true` where the event was held back and comes after later ones of other accounts |
-| `ce_traceparent` | W3C trace context, where there is one |
-| `content-type` | `application/json` |
+The headers, and which of them are always there, are the table in `adapters.kafka.headers`.
 """
 
 import re
@@ -207,6 +188,7 @@ class Envelope:
     """An event as a reader of the topic has it. `data` is the body: without personal text, as it was sent.
 
     `event_version` is that of the data; `position` is the place in the log, `offset` that in the partition.
+    `withheld`: the typed event lacks personal text, because the wire does, or because it is personal by now.
     """
 
     position: int
@@ -244,6 +226,7 @@ class Envelope:
             return event_class.model_validate_json(self.body)
         data = REGISTRY.lift(self.name, self.event_version, self.data)
         for path in paths:
+            _take_out(data, path)  # an earlier version may have had in the open what is personal by now
             _fill_in(data, path, WITHHELD if self.withheld else None)
         return event_class.model_validate_json(orjson.dumps(data))
 
@@ -262,6 +245,7 @@ class Envelope:
                 command_id=self.command_id,
                 correlation_id=self.correlation_id,
                 causation_id=self.causation_id,
+                traceparent=self.traceparent,
             ),
             self.position,
         )
@@ -292,7 +276,7 @@ def from_message(
             correlation_id=_uuid(said["ce_correlationid"]),
             causation_id=None if cause is None else _uuid(cause),
             source=said["ce_source"].decode(),
-            withheld="ce_withheld" in said,
+            withheld="ce_withheld" in said or _is_personal_by_now(named[1], int(named[2])),
             late="ce_late" in said,
             traceparent=None if trace is None else trace.decode(),
             body=value,
@@ -305,6 +289,14 @@ def from_message(
 
 def _uuid(text: bytes) -> UUID:
     return UUID(text.decode())
+
+
+def _is_personal_by_now(name: str, version: int) -> bool:
+    """Whether this release keeps text personal that a message of an earlier version may have had in the open."""
+    if name not in REGISTRY:
+        return False
+    event_class = REGISTRY.current(name)
+    return version < event_class.event_version and bool(personal_paths(event_class))
 
 
 def _fill_in(data: Mapping[str, Any], path: Path, said: str | None) -> None:

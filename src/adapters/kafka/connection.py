@@ -9,6 +9,8 @@ from adapters.kafka.jars import KafkaUnavailable
 SERVERS_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 TOPIC_VARIABLE = "ARREARS_EVENTS_TOPIC"
 EVENTS_TOPIC = "collections.events"
+TICKS_VARIABLE = "ARREARS_TICKS_TOPIC"
+TICKS_TOPIC = "collections.ticks"
 
 _OPTIONS = {
     "KAFKA_SECURITY_PROTOCOL": "security_protocol",
@@ -38,3 +40,8 @@ def client_options(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
 def events_topic(env: Mapping[str, str] = os.environ) -> str:
     """The topic of the log: `collections.events`, unless ARREARS_EVENTS_TOPIC names another."""
     return env.get(TOPIC_VARIABLE) or EVENTS_TOPIC
+
+
+def ticks_topic(env: Mapping[str, str] = os.environ) -> str:
+    """The topic of ticks: `collections.ticks`, unless ARREARS_TICKS_TOPIC names another."""
+    return env.get(TICKS_VARIABLE) or TICKS_TOPIC

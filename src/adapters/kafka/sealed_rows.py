@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 import psycopg
 
 from adapters.eventstore.feed import LogHole
@@ -73,6 +74,10 @@ class SealedRow(Recorded):
     @property
     def event_id(self) -> UUID:  # type: ignore[override]
         return UUID(self.id)
+
+    @property
+    def traceparent(self) -> str | None:
+        return orjson.loads(self.meta_json).get("traceparent") if b'"traceparent"' in self.meta_json else None
 
     @property
     def effective_on(self) -> date:  # type: ignore[override]

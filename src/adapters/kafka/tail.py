@@ -12,10 +12,15 @@ from kafka.errors import KafkaError
 from adapters.kafka.cloudevents import Envelope, NotOurs, from_message
 from adapters.kafka.connection import client_options, events_topic
 from adapters.kafka.jars import KafkaUnavailable
+from adapters.readers.poison import OutOfReach
 from projections.agenda.partition import partition_of
 
 _ANSWER_MS = 5_000
 _LOOK_MS = 500
+
+
+class TopicCut(OutOfReach):
+    """The topic does not hold events any more that a reader has not seen."""
 
 
 class Tail:
@@ -75,6 +80,31 @@ class Tail:
         self._consumer.assign(self._partitions)
         for partition, offset in found.items():
             self._consumer.seek(partition, offset)
+
+    def offset_behind(self, partition: int, position: int) -> int:
+        """The offset of the partition's first event behind a position; its end where there is none.
+
+        Raises TopicCut where the topic does not reach back that far.
+        """
+        (wanted,) = (each for each in self._partitions if each.partition == partition)
+        first = self._consumer.beginning_offsets([wanted])[wanted]
+        end = self._consumer.end_offsets([wanted])[wanted]
+        if first == end or (position == 0 and first == 0):
+            return int(first)
+        newest = self._at(wanted, end - 1)
+        if newest is not None and not newest.late and newest.position <= position:
+            return int(end)
+        oldest = self._at(wanted, first)
+        if first > 0 and oldest is not None and oldest.position > position:
+            raise TopicCut(
+                f"partition {partition} of {wanted.topic} begins at position {oldest.position:,}, and what comes after "
+                f"position {position:,} is wanted: older events were deleted from it"
+            )
+        return self._find(wanted, position + 1, first, end)
+
+    def ends(self) -> dict[int, int]:
+        """The offset behind the last event, by partition."""
+        return {each.partition: end for each, end in self._consumer.end_offsets(self._partitions).items()}
 
     def last(self) -> list[Envelope]:
         """The last event of each partition that has any."""

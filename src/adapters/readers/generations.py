@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 from psycopg.rows import class_row
 
 from adapters.postgres.database import Database
-from adapters.readers import dashboard
+from adapters.readers import dashboard, partitions
 from aggregates.event import Recorded
 from projections.base import Projection
 
@@ -42,6 +42,11 @@ class GenerationReader:
     def __init__(self, projection: Projection, generation: Generation) -> None:
         self._projection = projection
         self.name = generation.reader
+
+    @property
+    def interest(self) -> frozenset[str] | None:
+        """The events that mean something to the projection; None: all."""
+        return self._projection.interest
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         self._projection.handle(batch, connection)
@@ -140,6 +145,7 @@ def switch(connection: Connection[Any], generation: Generation) -> None:
         [generation.reader],
     )
     if live is not None:
+        partitions.hand_over(connection, live.reader, generation.reader)
         connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [live.reader])
     gone = set(live.public) - set(generation.public) if live is not None else set()
     _show(connection, generation, gone)
@@ -147,13 +153,16 @@ def switch(connection: Connection[Any], generation: Generation) -> None:
 
 
 def hold_live(connection: Connection[Any], name: str) -> int:
-    """Keeps the live generation where it is until the caller's transaction ends, and returns its checkpoint."""
+    """Keeps the live generation where it is until the caller's transaction ends, and returns how far it is.
+
+    Where its work is divided that is the partition which is furthest.
+    """
     row = connection.execute(
-        "SELECT c.position FROM read_model.checkpoints c JOIN read_model.projections p USING (reader) "
+        "SELECT reader, c.position FROM read_model.checkpoints c JOIN read_model.projections p USING (reader) "
         "WHERE p.name = %s AND p.state = 'live' FOR UPDATE OF c",
         [name],
     ).fetchone()
-    return int(row[0]) if row is not None else 0
+    return max(int(row[1]), partitions.furthest(connection, row[0])) if row is not None else 0
 
 
 def refresh_dashboard(connection: Connection[Any]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -11,7 +11,6 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from adapters.postgres.errors import DatabaseProblem
-from aggregates.event import Recorded
 
 MOST_PER_BATCH = 20
 """More sequences failing in one batch means that the reader is broken, not the events: it stops instead."""
@@ -19,10 +18,33 @@ MOST_PER_BATCH = 20
 _LONGEST_TEXT = 500
 
 
-class Handler(Protocol):
+class Item(Protocol):
+    """An event, opened or not, as far as it has to be known to be put aside."""
+
+    @property
+    def position(self) -> int | None: ...
+
+    @property
+    def account_id(self) -> UUID | None: ...
+
+    @property
+    def aggregate_id(self) -> UUID: ...
+
+    @property
+    def event_id(self) -> UUID: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+AnyItem = TypeVar("AnyItem", bound=Item)
+AnyItem_contra = TypeVar("AnyItem_contra", bound=Item, contravariant=True)
+
+
+class Handler(Protocol[AnyItem_contra]):
     """What is done with a batch, and what forgets everything that was learned from a batch that failed."""
 
-    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None: ...
+    def handle(self, batch: Sequence[AnyItem_contra], connection: Connection[Any]) -> None: ...
 
     def forget(self) -> None: ...
 
@@ -54,7 +76,7 @@ class DeadLetter:
     settled_at: datetime | None
 
 
-def sequence_of(recorded: Recorded) -> UUID:
+def sequence_of(recorded: Item) -> UUID:
     """Whose events keep their order: the account's, or the aggregate's where there is no account."""
     return recorded.account_id or recorded.aggregate_id
 
@@ -69,20 +91,22 @@ def is_poison(error: Exception) -> bool:
 # --- while reading -------------------------------------------------------------------------------------
 
 
-class Sieve:
+class Sieve(Generic[AnyItem]):
     """Handles a batch in halves and quarters until the events that fail stand alone, and parks their sequences.
 
     Used only after the whole batch failed in one go: a batch without poison costs nothing extra.
     """
 
-    def __init__(self, reader: str, handler: Handler, connection: Connection[Any], parked: Collection[UUID]) -> None:
+    def __init__(
+        self, reader: str, handler: Handler[AnyItem], connection: Connection[Any], parked: Collection[UUID]
+    ) -> None:
         self._reader = reader
         self._handler = handler
         self._connection = connection
         self._was_parked = frozenset(parked)
         self.parked = set(parked)
 
-    def handle(self, batch: Sequence[Recorded]) -> None:
+    def handle(self, batch: Sequence[AnyItem]) -> None:
         """Raises ReaderBroken where too many sequences fail."""
         healthy = self._without_parked(batch)
         if not healthy:
@@ -101,11 +125,11 @@ class Sieve:
             self.handle(healthy[:middle])
             self.handle(healthy[middle:])
 
-    def _without_parked(self, batch: Sequence[Recorded]) -> list[Recorded]:
+    def _without_parked(self, batch: Sequence[AnyItem]) -> list[AnyItem]:
         park_behind(self._connection, self._reader, [e for e in batch if sequence_of(e) in self.parked])
         return [e for e in batch if sequence_of(e) not in self.parked]
 
-    def _park(self, recorded: Recorded, error: Exception) -> None:
+    def _park(self, recorded: AnyItem, error: Exception) -> None:
         self.parked.add(sequence_of(recorded))
         if len(self.parked - self._was_parked) > MOST_PER_BATCH:
             raise ReaderBroken(
@@ -124,12 +148,12 @@ def parked_sequences(connection: Connection[Any], reader: str) -> set[UUID]:
     return {row[0] for row in rows}
 
 
-def park_behind(connection: Connection[Any], reader: str, events: Iterable[Recorded]) -> None:
+def park_behind(connection: Connection[Any], reader: str, events: Iterable[Item]) -> None:
     """Puts aside events whose sequence is parked already."""
     _put_aside(connection, reader, list(events), None)
 
 
-def _put_aside(connection: Connection[Any], reader: str, events: list[Recorded], error: Exception | None) -> None:
+def _put_aside(connection: Connection[Any], reader: str, events: Sequence[Item], error: Exception | None) -> None:
     if not events:
         return
     connection.execute(

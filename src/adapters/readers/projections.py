@@ -3,7 +3,7 @@
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,13 +16,13 @@ from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem, explained
 from adapters.readers import generations
 from adapters.readers.generations import Generation, GenerationReader, State
+from adapters.readers.handling import ReaderRetired
 from adapters.readers.poison import DeadLetter, dead_letters
 from adapters.readers.read_ahead import ReadAhead
 from adapters.readers.runner import (
     LIVE_BATCH,
     REBUILD_BATCH,
     NotReached,
-    ReaderRetired,
     Retried,
     Runner,
     Source,
@@ -182,13 +182,19 @@ class Projections:
         with self._lock:
             if name in self._runners:
                 return self._runners[name]
-        with self._connect() as connection:
-            live = generations.generation_in(connection, name, "live")
-        projection = self._make(name)
-        if live is None or live.version != projection.version:
-            raise ReaderRetired(f"{name} has no live generation of version {projection.version}")
+        projection, live = self.live(name)
         with self._lock:
             return self._runners.setdefault(name, self._runner(projection, live))
+
+    def live(self, name: str) -> tuple[Projection, Generation]:
+        """An instance for the live generation, for whoever keeps it up to date. Raises ReaderRetired where there is
+        none of this release's version."""
+        projection = self._make(name)
+        with self._connect() as connection:
+            live = generations.generation_in(connection, name, "live")
+        if live is None or live.version != projection.version:
+            raise ReaderRetired(f"{name} has no live generation of version {projection.version}")
+        return projection, live
 
     def _retired(self, name: str) -> None:
         """Another generation took over: the next look finds it."""
@@ -367,6 +373,11 @@ class Projections:
         return self._live_runner(name)
 
     # --- inside ---
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raises UnknownProjection."""
+        for name in names:
+            self._make(name)
 
     def _make(self, name: str) -> Projection:
         if name not in self._factories:

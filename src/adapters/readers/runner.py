@@ -15,7 +15,10 @@ from psycopg import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem, explained
 from adapters.readers import poison
-from adapters.readers.poison import DeadLetter, Sieve, is_poison, sequence_of
+from adapters.readers.handling import Handling, ReaderRetired
+from adapters.readers.poison import DeadLetter, is_poison
+from adapters.telemetry import tracing
+from adapters.telemetry.metrics import count_events
 from aggregates.event import Recorded
 
 LIVE_BATCH = 1_000
@@ -51,10 +54,6 @@ class Source(Protocol):
     def wait(self, after: int, timeout: float = ...) -> bool: ...
 
     def head(self) -> int: ...
-
-
-class ReaderRetired(Exception):
-    """The reader's checkpoint is gone: another generation took over."""
 
 
 class CheckpointMoved(DatabaseProblem):
@@ -111,7 +110,7 @@ class Runner:
         self._on_progress = on_progress
         self._connection: Connection[Any] | None = None
         self._position: int | None = None
-        self._parked: set[UUID] = set()
+        self._handling: Handling[Recorded] = Handling(reader.name, self)
         self._turn = threading.RLock()
 
     @property
@@ -156,8 +155,10 @@ class Runner:
             pass
         return self._at()
 
-    def run(self, stop: threading.Event) -> None:
-        """Reads until `stop` is set. Whatever goes wrong is logged, shown in the status, and tried again.
+    def run(self, stop: threading.Event, on_turn: Callable[[], None] = lambda: None) -> None:
+        """Reads until `stop` is set, and calls `on_turn` after each look.
+
+        Whatever goes wrong is logged, shown in the status, and tried again.
 
         Raises ReaderRetired when another generation took over.
         """
@@ -166,6 +167,7 @@ class Runner:
             while not stop.is_set():
                 try:
                     moved = self._one_turn()
+                    on_turn()
                 except ReaderRetired:
                     raise
                 except Exception as error:  # the other readers and the doors go on
@@ -186,11 +188,8 @@ class Runner:
     def _note(self, error: Exception | None) -> None:
         """Keeps what is wrong where `status` finds it, if the database is there to keep it."""
         if error is not None:
-            _log.error("reader stands still", reader=self.name, error=type(error).__name__, said=poison.said(error))
             self.release()
-        trouble = None if error is None else f"{type(error).__name__}: {poison.said(error)}"
-        with suppress(psycopg.Error, DatabaseProblem), self._database.connect("arrears_app") as connection:
-            connection.execute("UPDATE read_model.checkpoints SET trouble = %s WHERE reader = %s", [trouble, self.name])
+        note_trouble(self._database, self.name, error)
 
     def _one_turn(self) -> int | None:
         """Events passed, or None where another runner is active."""
@@ -203,52 +202,21 @@ class Runner:
         batch = self._source.read(self._at(), limit)
         if not batch:
             return 0
-        try:
-            with connection.transaction():
-                self._begin(connection)
-                healthy = self._without_parked(batch, connection)
-                if healthy:
-                    self._reader.handle(healthy, connection)
-                self._save(connection, batch)
-        except ReaderRetired:
-            raise
-        except Exception as error:
-            self.forget()
-            if not is_poison(error):
-                raise
-            self._sift(batch, connection)
+        self._handling.work(
+            batch, connection, begin=lambda: self._begin(connection), save=lambda: self._save(connection, batch)
+        )
         self._position = batch[-1].position
+        count_events(self.name, len(batch))
         if self._on_progress is not None:
             self._on_progress(self._at())
         return len(batch)
 
-    def _sift(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
-        """The batch once more, with what fails put aside."""
-        try:
-            with connection.transaction():
-                self._begin(connection)
-                sieve = Sieve(self.name, self, connection, self._parked)
-                sieve.handle(batch)
-                self._save(connection, batch)
-                self._parked = sieve.parked
-        finally:
-            self.forget()
-
     def _begin(self, connection: Connection[Any]) -> None:
         """The row lock keeps retries and the switch of generations out until this batch is committed."""
         stored = _position(connection, self.name, lock=True)
-        parked = poison.parked_sequences(connection, self.name)
-        if stored != self._position or parked != self._parked:
-            self.forget()
-            self._parked = parked
         if stored != self._position:
+            self.forget()
             raise CheckpointMoved(f"{self.name} was at {self._position} and is at {stored}")
-
-    def _without_parked(self, batch: Sequence[Recorded], connection: Connection[Any]) -> Sequence[Recorded]:
-        if not self._parked:
-            return batch
-        poison.park_behind(connection, self.name, (e for e in batch if sequence_of(e) in self._parked))
-        return [e for e in batch if sequence_of(e) not in self._parked]
 
     def _save(self, connection: Connection[Any], batch: Sequence[Recorded]) -> None:
         last = batch[-1].position
@@ -264,7 +232,8 @@ class Runner:
         )
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
-        self._reader.handle(batch, connection)
+        with tracing.batch(self.name, batch):
+            self._reader.handle(batch, connection)
 
     def forget(self) -> None:
         """Lets the reader drop what it remembers, if it does: that may not be what is stored."""
@@ -287,33 +256,21 @@ class Runner:
         if self._connection is not None and not self._connection.closed:
             return True
         self.release()
-        connection = self._connect()
+        connection = connect(self._database, self._search_path)
         try:
             row = connection.execute(
-                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"arrears.reader:{self.name}"]
+                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [lock_name(self.name)]
             ).fetchone()
             if row is None or not row[0]:
                 connection.close()
                 return False
             self._position = register(connection, self.name)
-            self._parked = poison.parked_sequences(connection, self.name)
         except BaseException:
             connection.close()
             raise
         self.forget()
         self._connection = connection
         return True
-
-    def _connect(self) -> Connection[Any]:
-        connection = self._database.connect("arrears_app", autocommit=True)
-        connection.execute("SET timezone TO 'UTC'")
-        # A crash may take the last transactions back, checkpoint and rows together: they are read again.
-        connection.execute("SET synchronous_commit TO off")
-        # A plan made while a table was empty must not read all of it once it is large.
-        connection.execute("SET enable_seqscan TO off")
-        if self._search_path is not None:
-            connection.execute("SELECT set_config('search_path', %s, false)", [self._search_path])
-        return connection
 
     def release(self) -> None:
         """Lets another runner take over. The next call of this one takes the lock again, if it can."""
@@ -332,7 +289,7 @@ class Runner:
         When all worked, the sequence goes on as before. Works beside an active runner.
         """
         handled = 0
-        with self._connect() as connection, connection.transaction():
+        with connect(self._database, self._search_path) as connection, connection.transaction():
             _position(connection, self.name, lock=True)
             letters = poison.dead_letters(connection, reader=self.name, sequence_id=sequence_id)
             for letter in letters:
@@ -365,7 +322,7 @@ class Runner:
         called before anything is written here, and again if this fails later, so its command id must follow from the
         letter (reader and position). Raises LookupError unless the event is its sequence's first parked one.
         """
-        with self._connect() as connection, connection.transaction():
+        with connect(self._database, self._search_path) as connection, connection.transaction():
             _position(connection, self.name, lock=True)
             letter = poison.dead_letter(connection, self.name, position)
             if letter is None or letter.state != "parked":
@@ -376,6 +333,34 @@ class Runner:
             on_discard(letter)
             poison.settle(connection, self.name, position, "discarded")
         return self.retry(letter.sequence_id)
+
+
+def connect(database: Database, search_path: str | None = None) -> Connection[Any]:
+    """A connection for a reader to write on."""
+    connection = database.connect("arrears_app", autocommit=True)
+    connection.execute("SET timezone TO 'UTC'")
+    # A crash may take the last transactions back, checkpoint and rows together: they are read again.
+    connection.execute("SET synchronous_commit TO off")
+    # A plan made while a table was empty must not read all of it once it is large.
+    connection.execute("SET enable_seqscan TO off")
+    if search_path is not None:
+        connection.execute("SELECT set_config('search_path', %s, false)", [search_path])
+    return connection
+
+
+def note_trouble(database: Database, reader: str, error: Exception | None) -> None:
+    """Says why a reader stands still, and that it does not any more, where `status` finds it, if the database is there
+    to keep it."""
+    if error is not None:
+        _log.error("reader stands still", reader=reader, error=type(error).__name__, said=poison.said(error))
+    trouble = None if error is None else f"{type(error).__name__}: {poison.said(error)}"
+    with suppress(psycopg.Error, DatabaseProblem), database.connect("arrears_app") as connection:
+        connection.execute("UPDATE read_model.checkpoints SET trouble = %s WHERE reader = %s", [trouble, reader])
+
+
+def lock_name(reader: str) -> str:
+    """The advisory lock of a reader: held alone by a runner, shared by those who divide its partitions."""
+    return f"arrears.reader:{reader}"
 
 
 # --- checkpoints ---------------------------------------------------------------------------------------

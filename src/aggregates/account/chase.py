@@ -281,7 +281,8 @@ class Chased(Customer):
                 message_id=message.id,
                 step_id=message.step_id,
                 channel=message.channel,
-                why=Why(code=command.code, detail=command.detail),
+                code=command.code,
+                detail=command.detail,
             )
         )
         self._settle(self._judgement(context))

@@ -239,11 +239,11 @@ class ReportSent(AccountCommand, name="report-sent"):
 
 
 class ReportFailed(AccountCommand, name="report-failed"):
-    """The message certainly did not leave."""
+    """The message certainly did not leave. `detail` is in the carrier's words."""
 
     message_id: UUID
     code: str
-    detail: str
+    detail: Personal
 
 
 class ReportUncertain(AccountCommand, name="report-uncertain"):

@@ -286,13 +286,14 @@ class MessageSent(Event, name="account.message-sent"):
     """The office's local date."""
 
 
-class MessageFailed(Event, name="account.message-failed"):
-    """The message could not be sent, for certain."""
+class MessageFailed(Event, name="account.message-failed", version=2):
+    """The message could not be sent, for certain. `detail` is in the carrier's words, which may quote an address."""
 
     message_id: UUID
     step_id: str
     channel: Channel
-    why: Why
+    code: str
+    detail: Personal
 
 
 class MessageUncertain(Event, name="account.message-uncertain"):

@@ -19,6 +19,7 @@ from api.cli import (
     offices,
     projections,
     reports,
+    roles,
     running,
 )
 from api.cli.problems import show, told
@@ -65,7 +66,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, billing, reports, accounts, kafka):
+for commands in (running, roles, billing, reports, accounts, kafka):
     commands.add_to(app)
 for name, group in (
     ("office", offices),

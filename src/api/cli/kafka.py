@@ -1,9 +1,5 @@
 """`arrears publish`, `arrears tail`, `arrears topics`: the log on Kafka."""
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -13,6 +9,7 @@ import typer
 from api.cli.options import AsJson, DataDir
 from api.cli.output import note, print_json, say
 from api.cli.progress import Bars
+from api.cli.signals import until_told
 
 if TYPE_CHECKING:
     from adapters.kafka.cloudevents import Envelope
@@ -56,7 +53,7 @@ def publish(
                 _publish_once(runner, as_json=as_json)
         else:
             note("Publishing. SIGTERM or Ctrl-C ends it.")
-            with publishing(database) as runner, _until_told() as stop:
+            with publishing(database) as runner, until_told() as stop:
                 runner.run(stop)
 
 
@@ -67,18 +64,6 @@ def _publish_once(runner: "Runner", *, as_json: bool) -> None:
         print_json({"position": position, "published": position - before})
     else:
         say(f"{position - before:,} events published; Kafka has the log up to position {position:,}.")
-
-
-@contextmanager
-def _until_told() -> Iterator[threading.Event]:
-    """Set by SIGTERM and SIGINT."""
-    stop = threading.Event()
-    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 # --- tail ----------------------------------------------------------------------------------------------
@@ -112,7 +97,7 @@ def tail(
 
     logs.configure()
     names = {plain_name(each) for each in kinds or ()}
-    with Tail(account_id=account) as topic, _until_told() as stop:
+    with Tail(account_id=account) as topic, until_told() as stop:
         at_least = _seek(topic, start)
         for batch in topic.events(follow=not once):
             for envelope in batch:

@@ -50,7 +50,7 @@ def run(
     token_file: TokenFile = None,
 ) -> None:
     """Serve on this machine and say where to look; with --sample on a portfolio to try things on."""
-    _check_door(host, port, _token(token_file))
+    check_door(host, port, token_of(token_file))
     if sample:
         _seed(data)
     serve(data=data, host=host, port=port, token_file=token_file)
@@ -82,18 +82,20 @@ def serve(
     token_file: TokenFile = None,
 ) -> None:
     """Run everything in one process: HTTP, web pages, policies, ticks, delivery, projections."""
+    from adapters.telemetry.tracing import traced
     from api.http.server import serve as serve_http
 
-    token = _token(token_file)
-    _check_door(host, port, token)
-    with owning(data, told="info") as service:
+    token = token_of(token_file)
+    check_door(host, port, token)
+    with traced("serve"), owning(data, told="info") as service:
         with Bars() as bars:
             service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
         say(f"Arrears is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)")
+        service.start()
         serve_http(service, host=host, port=port, token=token)
 
 
-def _check_door(host: str, port: int, token: str | None) -> None:
+def check_door(host: str, port: int, token: str | None) -> None:
     """Raises Problem before anything is started, or made, where the address cannot be served."""
     import socket
 
@@ -110,7 +112,7 @@ def _check_door(host: str, port: int, token: str | None) -> None:
             raise Problem(f"{host}:{port} cannot be used: {error.strerror}", hint="Take another: --port N") from None
 
 
-def _token(file: Path | None) -> str | None:
+def token_of(file: Path | None) -> str | None:
     token = file.read_text(encoding="utf-8").strip() if file is not None else os.environ.get(TOKEN_VARIABLE, "").strip()
     if file is not None and not token:
         raise Problem(f"{file} is empty; expected the API token in it")

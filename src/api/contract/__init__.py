@@ -1,1 +1,1 @@
-"""The public contract: a JSON Schema for every event version, OpenAPI, and the glossary; built and checked."""
+"""The public contract, built and checked: a JSON Schema for every event version, AsyncAPI, OpenAPI, the glossary."""

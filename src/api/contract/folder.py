@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from api.contract.asyncapi import asyncapi
 from api.contract.compatibility import Break, breaks
 from api.contract.envelope import envelope
 from api.contract.events import Schema, file_name, load_every_event, schema_of
@@ -47,6 +48,7 @@ def wanted(root: Path) -> dict[str, str]:
     events = load_every_event()
     files = {f"{EVENTS}/{file_name(event)}": text_of(schema_of(event)) for event in events}
     files["schemas/envelope.json"] = text_of(envelope())
+    files["schemas/asyncapi.json"] = text_of(asyncapi(events))
     files["docs/events.md"] = glossary(events)
     current = {event.event_name: event.event_version for event in events}
     for path, schema in _committed(root / EVENTS).items():

@@ -1,18 +1,20 @@
-"""The glossary of events: what each means, in its own words, and what it carries."""
+"""The glossary of events: what each means, in its own words, what it carries, and what is around it on the topic."""
 
 from collections.abc import Iterable
 from itertools import groupby
 
+from adapters.kafka.headers import headers_page
 from aggregates.event import Event
 from api.contract.events import Schema, is_personal, schema_of
 
-_KINDS = {
+KINDS = {
     "account": "What is true of a customer's receivables with one office.",
     "campaign": "Whom auto-collection engages, with which messages, and every version of that.",
     "office": "The settings under which accounts are worked.",
     "promise": "A customer's commitment to pay.",
     "reader": "What people decided about readers of the log.",
 }
+"""What the events of each kind of aggregate are about."""
 
 _HEAD = """# Events
 
@@ -23,14 +25,23 @@ what stands around every event in `schemas/envelope.json`. Fields in *italics* a
 the account's own key, and are no part of the public contract.
 """
 
+_TOPIC = """
+## On the topic
+
+What an event says is a message's body, in JSON. What surrounds it is in the message's headers, texts in UTF-8, as
+CloudEvents 1.0 has them in Kafka's binary mode. `schemas/asyncapi.json` says the same for programs.
+
+"""
+
 
 def glossary(events: Iterable[type[Event]]) -> str:
     """The page, in Markdown."""
     parts = [_HEAD]
     ordered = sorted(events, key=lambda event: event.event_name)
     for kind, group in groupby(ordered, key=lambda event: event.event_name.partition(".")[0]):
-        parts.append(f"\n## {kind}\n\n{_KINDS.get(kind, '')}\n\n| event | means | says |\n|---|---|---|\n")
+        parts.append(f"\n## {kind}\n\n{KINDS.get(kind, '')}\n\n| event | means | says |\n|---|---|---|\n")
         parts.extend(_row(event) for event in group)
+    parts.append(_TOPIC + headers_page())
     return "".join(parts)
 
 

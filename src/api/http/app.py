@@ -4,7 +4,10 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
 
+from adapters.telemetry.metrics import registry_of
+from adapters.telemetry.store_collector import StoreCollector
 from api.http import (
     accounts,
     any_command,
@@ -23,10 +26,13 @@ from api.http.commands import CommandDesk
 from api.http.middleware import Surroundings
 from api.http.openapi import document
 from api.http.reading import Reader
+from api.http.tracing import Traced
 from api.http.web import pages
 from api.service import Service
 
 _CONNECTIONS = 12
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""The framework's own would send paths, queries and error texts, which have ids and names in them."""
 
 ROUTERS = (
     accounts.router,
@@ -52,6 +58,7 @@ def create_app(service: Service, token: str | None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
     )
     pool = service.database.pool("arrears_app", min_size=1, max_size=_CONNECTIONS)
     app.state.service = service
@@ -59,6 +66,7 @@ def create_app(service: Service, token: str | None) -> FastAPI:
     app.state.problem_page = pages.problem_page
     app.state.desk = CommandDesk(service, pool)
     app.state.reader = Reader(service, pool)
+    app.state.metrics = registry_of([StoreCollector(service.database, service.clock)])
     for router in ROUTERS:
         app.include_router(router)
     app.include_router(pages.router)
@@ -66,4 +74,5 @@ def create_app(service: Service, token: str | None) -> FastAPI:
     problems.install(app)
     document(app, has_token=token is not None)
     app.add_middleware(Surroundings, gate=app.state.gate)
+    app.add_middleware(Traced)
     return app

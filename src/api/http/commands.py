@@ -13,6 +13,7 @@ from fastapi import Depends, Header, Request, Response
 from psycopg_pool import ConnectionPool
 
 from adapters.readers.runner import NotReached
+from adapters.telemetry.tracing import current_traceparent
 from aggregates.account.commands import (
     BillInvoice,
     CorrectCredit,
@@ -176,6 +177,7 @@ class CommandDesk:
             effective_on=effective_on,
             correlation_id=caller.correlation_id,
             key=key,
+            traceparent=current_traceparent(),
         )
         [outcome] = self.service.arrears.handle([issued])
         if isinstance(outcome, Rejected):

@@ -10,6 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.telemetry.log_context import CORRELATION as CORRELATION_KEY
+from adapters.telemetry.log_context import TRACE as TRACE_KEY
+from adapters.telemetry.tracing import current_traceparent, trace_id_of
 from api.http.auth import SIGN_IN, Gate
 from api.http.problems import Problem, of_the_framework, unexpected, wants_page
 
@@ -58,7 +61,7 @@ class Surroundings:
                 headers[CORRELATION] = str(correlation_id)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(correlation_id=str(correlation_id)):
+        with structlog.contextvars.bound_contextvars(**_told_of(correlation_id)):
             try:
                 self._gate.check(request)
                 await self._app(scope, _limited(request, receive), with_headers)
@@ -74,6 +77,12 @@ class Surroundings:
                     status=status,
                     ms=round((time.perf_counter() - started) * 1000, 1),
                 )
+
+
+def _told_of(correlation_id: UUID) -> dict[str, str]:
+    """What stands in every line that is logged about the request."""
+    trace_id = trace_id_of(current_traceparent())
+    return {CORRELATION_KEY: str(correlation_id)} | ({TRACE_KEY: trace_id} if trace_id else {})
 
 
 def _limited(request: Request, receive: Receive) -> Receive:

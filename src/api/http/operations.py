@@ -5,7 +5,11 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
 
+from adapters.telemetry.checks import projections_built
+from adapters.telemetry.metrics import exposition
 from api.http.commands import ServiceOf
 from api.http.problems import Problem, documented
 from api.http.reading import Readings
@@ -48,14 +52,16 @@ def ready(readings: Readings, service: ServiceOf) -> Ready:
     """The database answers and every projection is built."""
     with readings.connection() as connection:
         connection.execute("SELECT FROM read_model.checkpoints LIMIT 1")
-    states: dict[str, set[str]] = {}
-    for each in service.status():
-        states.setdefault(each.name, set()).add(each.state)
-    building = sorted(name for name, seen in states.items() if "live" not in seen)
-    if building or not states:
-        waits_for = ", ".join(building) or "every projection"
-        raise Problem(503, "not-ready", f"not built yet: {waits_for}", headers={"Retry-After": "2"})
+    if (problem := projections_built(service.status)()) is not None:
+        raise Problem(503, "not-ready", problem, headers={"Retry-After": "2"})
     return Ready()
+
+
+@router.get("/metrics", include_in_schema=False)
+def metrics(request: Request) -> Response:
+    """What the process counts, and how far readers are, in the format that Prometheus asks for."""
+    media_type, text = exposition(request.app.state.metrics, request.headers.get("accept"))
+    return Response(text, headers={"Content-Type": media_type})
 
 
 @router.get("/v1/projections")

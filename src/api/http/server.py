@@ -32,12 +32,7 @@ def check_bind(host: str, token: str | None) -> None:
 
 
 def serve(service: Service, host: str = "127.0.0.1", port: int = 8000, token: str | None = None) -> None:
-    """Starts the service and serves until SIGINT or SIGTERM; requests under way are finished first.
-
-    Raises BindRefused before anything is started.
-    """
-    check_bind(host, token)
-    service.start()
+    """Serves until SIGINT or SIGTERM; requests under way are finished first. Raises BindRefused."""
     _log.info("serving", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/", token=token is not None)
     server_of(service, host, port, token).run()
 

@@ -164,7 +164,8 @@ WHERE (%(office_id)s::uuid     IS NULL OR office_id = %(office_id)s)
 
 _PAGE = """
 SELECT account.*, ({key})::text AS sorted_by,
-       (SELECT code FROM read_model.ledger_offices AS office WHERE office.office_id = account.office_id) AS office
+       (SELECT code FROM read_model.ledger_offices AS office WHERE office.office_id = account.office_id) AS office,
+       (SELECT title FROM read_model.campaigns AS c WHERE c.campaign_id = account.campaign_id) AS campaign
 {wanted}
   AND (%(after_id)s::uuid IS NULL OR ({key}, account_id) {beyond} (%(after)s::{type}, %(after_id)s::uuid))
 ORDER BY {key} {direction}, account_id {direction}
@@ -301,7 +302,7 @@ def _row(found: DictRow, today: date) -> WorkRow:
         disputed=amount(found["disputed"]),
         stage=found["stage"],
         why=Why(code=found["why_code"], detail=found["why_detail"] or "") if found["why_code"] else None,
-        campaign=found["campaign_title"],
+        campaign=found["campaign"],
         flags=sorted(found["flags"]),
         next_action=found["next_action"],
         next_action_at=found["next_action_at"],

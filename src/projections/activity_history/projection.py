@@ -164,7 +164,7 @@ class ActivityHistoryProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "activity_history"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     public: ClassVar[tuple[str, ...]] = ("activity_history",)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -232,7 +232,7 @@ class ActivityHistoryProjection(EventProjection):
 
     @on(MessageFailed)
     def _failed(self, recorded: Recorded, event: MessageFailed, rows: HistoryRows) -> None:
-        rows.about_message(recorded, "message-failed", event.message_id, channel=event.channel)
+        rows.about_message(recorded, "message-failed", event.message_id, channel=event.channel, notes=event.detail)
 
     @on(MessageUncertain)
     def _uncertain(self, recorded: Recorded, event: MessageUncertain, rows: HistoryRows) -> None:

@@ -8,10 +8,13 @@ _MULTIPLIER = 0x5BD1E995
 
 
 def partition_of(key: UUID, partitions: int) -> int:
-    """0 to partitions - 1; always 0 where there is only one, as in the embedded form."""
-    if partitions == 1:
-        return 0
-    return (murmur2(str(key).encode("ascii")) & 0x7FFFFFFF) % partitions
+    """0 to partitions - 1."""
+    return place_of(key) % partitions
+
+
+def place_of(key: UUID) -> int:
+    """The key's hash, from 0 to 2^31 - 1: what partitions are chosen by, however many there are."""
+    return murmur2(str(key).encode("ascii")) & 0x7FFFFFFF
 
 
 def murmur2(data: bytes) -> int:

@@ -44,7 +44,7 @@ from aggregates.promise import (
     PromiseRescheduled,
     PromiseWithdrawn,
 )
-from projections.agenda.partition import partition_of
+from projections.agenda.partition import place_of
 from projections.batch import EventProjection, Row, as_json, on, rows_from
 from projections.upsert import upsert
 
@@ -56,7 +56,7 @@ _NOWHERE = UUID(int=0)
 _PUT_AGENDA = upsert(
     "agenda", "kind, ref",
     "kind text", "ref uuid", "owner_id uuid", "office_id uuid", "due_at timestamptz", "due_on date",
-    "partition smallint", "command_name text", "payload jsonb", "last_position bigint",
+    "place integer", "command_name text", "payload jsonb", "last_position bigint",
 )  # fmt: skip
 _PUT_OWNERS = upsert("agenda_owners", "owner_id", "owner_id uuid", "office_id uuid", "last_position bigint")
 _PUT_PROMISES = upsert(
@@ -89,6 +89,7 @@ class Owner:
 
     office_id: UUID
     last_position: int
+    place: int
 
 
 @dataclass(slots=True)
@@ -118,7 +119,6 @@ class Promise:
 class Planning:
     """What a batch plans and cancels, and the event at work."""
 
-    partitions: int
     rows: dict[tuple[str, UUID], Row | None] = field(default_factory=dict)
     owners: dict[UUID, Owner] = field(default_factory=dict)
     promises: dict[UUID, Promise] = field(default_factory=dict)
@@ -128,6 +128,7 @@ class Planning:
     aggregate_id: UUID = _NOWHERE
     owner_id: UUID = _NOWHERE
     office_id: UUID = _NOWHERE
+    place: int = 0
     position: int = 0
 
     def plan(
@@ -144,9 +145,8 @@ class Planning:
         if at is None and on is None:
             self.cancel(kind, ref)
             return
-        partition = partition_of(self.owner_id, self.partitions)
         self.rows[kind, ref] = (
-            kind, ref, self.owner_id, self.office_id, at, on, partition, command_name, payload, self.position,
+            kind, ref, self.owner_id, self.office_id, at, on, self.place, command_name, payload, self.position,
         )  # fmt: skip
 
     def cancel(self, kind: str, ref: UUID) -> None:
@@ -167,11 +167,10 @@ class AgendaProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "agenda"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     public: ClassVar[tuple[str, ...]] = ("agenda", "offices")
 
-    def __init__(self, partitions: int = 1) -> None:
-        self._partitions = partitions
+    def __init__(self) -> None:
         self._owners: OrderedDict[UUID, Owner] = OrderedDict()
 
     def forget(self) -> None:
@@ -181,7 +180,7 @@ class AgendaProjection(EventProjection):
         methods = cast(_Methods, self._methods)
         mine = [recorded for recorded in batch if type(recorded.event) in methods]
         self._load_owners({recorded.account_id or recorded.aggregate_id for recorded in mine}, connection)
-        planning = Planning(self._partitions)
+        planning = Planning()
         planning.promises = _load_promises(
             {r.aggregate_id for r in mine if isinstance(r.event, _OF_PROMISE)}, connection
         )
@@ -200,13 +199,13 @@ class AgendaProjection(EventProjection):
             if not isinstance(recorded.event, _BEGINNINGS):
                 raise UnknownSubject(f"{recorded.name} at position {position}: nothing was heard of it before")
             office_id = recorded.aggregate_id if isinstance(recorded.event, OfficeOpened) else recorded.event.office_id
-            owner = self._owners[owner_id] = Owner(office_id, 0)
+            owner = self._owners[owner_id] = Owner(office_id, 0, place_of(owner_id))
         if position <= owner.last_position:
             return False
         owner.last_position = position
         planning.owners[owner_id] = owner
         planning.aggregate_id, planning.position = recorded.aggregate_id, position
-        planning.owner_id, planning.office_id = owner_id, owner.office_id
+        planning.owner_id, planning.office_id, planning.place = owner_id, owner.office_id, owner.place
         return True
 
     def _load_owners(self, owner_ids: set[UUID], connection: Connection[Any]) -> None:
@@ -223,7 +222,7 @@ class AgendaProjection(EventProjection):
                 prepare=True,
                 binary=True,
             ):
-                self._owners[owner_id] = Owner(office_id, position)
+                self._owners[owner_id] = Owner(office_id, position, place_of(owner_id))
 
     # --- aging ---
 

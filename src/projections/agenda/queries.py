@@ -15,6 +15,9 @@ KINDS = ("fact", "aging", "hold", "promise", "pause-end", "follow-up", "review",
 Key = tuple[int, datetime, UUID]
 """Rank of the kind, due from, ref: where a page ended."""
 
+Share = tuple[int, int]
+"""A partition, and how many there are: whose items are asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class AgendaItem:
@@ -41,7 +44,7 @@ _DUE = """
           AND agenda.due_from <= greatest(%(now)s::timestamptz AT TIME ZONE 'UTC', %(latest)s::date::timestamp)
           AND (agenda.due_at <= %(now)s
                OR agenda.due_on <= least(%(latest)s, (%(now)s AT TIME ZONE coalesce(time_zone, 'UTC'))::date))
-          AND (%(partition)s::smallint IS NULL OR partition = %(partition)s)
+          AND (%(share)s::integer IS NULL OR place %% %(shares)s = %(share)s)
           AND (wanted.rank > %(rank)s OR (agenda.due_from, agenda.ref) > (%(from)s::timestamp, %(ref)s::uuid))
         ORDER BY agenda.due_from, agenda.ref
         LIMIT %(limit)s
@@ -61,7 +64,7 @@ def due_page(
     latest_local_date: date,
     after: Key | None = None,
     limit: int = 1_000,
-    partition: int | None = None,
+    share: Share | None = None,
     kinds: Sequence[str] = KINDS,
 ) -> list[AgendaItem]:
     """What is due at `now`, by kind and then by time; a page from behind the key of the last item seen.
@@ -75,7 +78,8 @@ def due_page(
             "kinds": list(kinds),
             "now": now,
             "latest": latest_local_date,
-            "partition": partition,
+            "share": share[0] if share else None,
+            "shares": share[1] if share else 1,
             "rank": rank,
             "from": due_from,
             "ref": ref,
@@ -94,7 +98,7 @@ def due(
     now: datetime,
     latest_local_date: date,
     page: int = 1_000,
-    partition: int | None = None,
+    share: Share | None = None,
     kinds: Sequence[str] = KINDS,
 ) -> Iterator[list[AgendaItem]]:
     """Everything due at `now`, page by page; what is planned anew meanwhile may or may not be among it."""
@@ -105,11 +109,33 @@ def due(
         latest_local_date=latest_local_date,
         after=after,
         limit=page,
-        partition=partition,
+        share=share,
         kinds=kinds,
     ):
         yield items
         after = items[-1].key
+
+
+def count_due(
+    connection: Connection[Any], *, now: datetime, latest_local_date: date, most: int = 10_000
+) -> dict[str, int]:
+    """How many items of each kind are due at `now`; counts no more than `most`, in the order of KINDS."""
+    rank, due_from, ref = _BEFORE_ALL
+    found = connection.execute(
+        "SELECT kind, count(*) FROM (" + _DUE + ") AS due GROUP BY kind",  # noqa: S608 - constants
+        {
+            "kinds": list(KINDS),
+            "now": now,
+            "latest": latest_local_date,
+            "share": None,
+            "shares": 1,
+            "rank": rank,
+            "from": due_from,
+            "ref": ref,
+            "limit": most,
+        },
+    )
+    return dict(found.fetchall())
 
 
 _NEXT = """

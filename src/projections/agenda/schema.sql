@@ -8,7 +8,7 @@ CREATE TABLE agenda (
     due_at        timestamptz,
     due_on        date,
     due_from      timestamp NOT NULL GENERATED ALWAYS AS (coalesce(due_at AT TIME ZONE 'UTC', due_on::timestamp)) STORED,
-    partition     smallint  NOT NULL,
+    place         integer   NOT NULL,
     command_name  text      NOT NULL,
     payload       jsonb     NOT NULL,
     last_position bigint    NOT NULL,
@@ -23,7 +23,7 @@ COMMENT ON COLUMN agenda.owner_id      IS 'The account, or the campaign or offic
 COMMENT ON COLUMN agenda.due_at        IS 'The moment it is due; null where it is due on a local day.';
 COMMENT ON COLUMN agenda.due_on        IS 'The local day of the office on which it is due; null where it is due at a moment.';
 COMMENT ON COLUMN agenda.due_from      IS 'What rows of a kind are ordered by: the moment in UTC, or the day''s midnight in any zone.';
-COMMENT ON COLUMN agenda.partition     IS 'Who works it, where the work is divided.';
+COMMENT ON COLUMN agenda.place         IS 'Hash of the owner, as Kafka has it: modulo the number of partitions it says whose work it is.';
 COMMENT ON COLUMN agenda.command_name  IS 'The command to issue when it is due.';
 COMMENT ON COLUMN agenda.payload       IS 'The command''s body.';
 COMMENT ON COLUMN agenda.last_position IS 'Place in the log of the event that planned it so.';

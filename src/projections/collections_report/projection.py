@@ -95,7 +95,7 @@ class CollectionsReportProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "collections_report"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     public: ClassVar[tuple[str, ...]] = ("collections_report", "open_items", "campaigns")
 
     def __init__(self) -> None:
@@ -265,8 +265,6 @@ class CollectionsReportProjection(EventProjection):
         row = account.row
         row.stage, row.why_code, row.why_detail = event.stage, event.why.code, event.why.detail
         row.campaign_id, row.plan_version = event.campaign_id, event.plan_version
-        campaign = self._campaigns.get(event.campaign_id) if event.campaign_id else None
-        row.campaign_title = campaign.title if campaign else None
 
     @on(StepScheduled)
     def _step_scheduled(self, event: StepScheduled, account: Account) -> None:

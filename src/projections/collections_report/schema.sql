@@ -22,7 +22,6 @@ CREATE TABLE collections_report (
     why_code           text,
     why_detail         text,
     campaign_id        uuid,
-    campaign_title     text,
     plan_version       integer,
     flags              text[]      NOT NULL,
     next_action        text,

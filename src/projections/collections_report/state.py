@@ -84,7 +84,6 @@ class AccountRow:
     why_code: str | None = None
     why_detail: str | None = None
     campaign_id: UUID | str | None = None
-    campaign_title: str | None = None
     plan_version: int | None = None
     flags: list[str] = field(default_factory=list)
     next_action: str | None = None

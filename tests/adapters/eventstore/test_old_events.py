@@ -29,7 +29,7 @@ CORPUS: list[tuple[str, int, bytes, Event]] = [
 
 @pytest.mark.parametrize(("name", "version", "stored", "event"), CORPUS)
 def test_every_stored_version_is_readable(app: Arrears, name: str, version: int, stored: bytes, event: Event):
-    assert app._event_mapper.decode_event(name, version, EVENT, None, stored) == event
+    assert app.event_mapper.decode_event(name, version, EVENT, None, stored) == event
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_every_stored_version_is_readable(app: Arrears, name: str, version: int,
 )
 def test_what_cannot_be_read_is_an_error(app: Arrears, name: str, version: int, stored: bytes, error: type[Exception]):
     with pytest.raises(error, match=name):
-        app._event_mapper.decode_event(name, version, EVENT, None, stored)
+        app.event_mapper.decode_event(name, version, EVENT, None, stored)
 
 
 def test_a_missing_upcaster_is_found_at_start_up():

@@ -32,7 +32,7 @@ def facts(app: Arrears) -> MakeFacts:
             Recorded(aggregate_id, version, uuid4(), aggregate_id, NOON.date(), NOON, Counted(by=version), meta)
             for version in versions
         ]
-        return app._event_mapper.encode(events)[0]
+        return app.event_mapper.encode(events)[0]
 
     return make
 

@@ -34,7 +34,7 @@ class OpenAppend:
         self._connection = database.connect("arrears_app")
         arrays.register(self._connection)
         self._recorder = LogRecorder(Connections(lambda: self._connection))
-        self._mapper = app._event_mapper
+        self._mapper = app.event_mapper
 
     def append(self, aggregate_id: UUID, version: int) -> UUID:
         meta = Meta(actor="service:test", command_id=uuid4(), correlation_id=uuid4())

@@ -1,18 +1,22 @@
 """A log to read: events appended as given and sealed at once, on the real tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from adapters.eventstore.feed import Feed
 from adapters.eventstore.keys import KeyRing
 from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import LogRecorder, app_connections
 from adapters.eventstore.sealer import Sealer
+from adapters.eventstore.stored import leaf_hash
 from adapters.postgres.database import Database
 from aggregates.command import identifier
-from aggregates.event import Event, Meta, Recorded
+from aggregates.event import REGISTRY, Event, Meta, Recorded
 
 MASTER_KEY = bytes(range(32))
 DAY_ONE = date(2026, 3, 2)
@@ -40,6 +44,30 @@ class Log:
     def append_all(self, events: Iterable[Recorded]) -> int:
         facts, keys = self._mapper.encode(list(events))
         self._recorder.append(facts, new_keys=keys)
+        return self._sealed()
+
+    def append_earlier(self, aggregate_id: UUID, name: str, version: int, data: Mapping[str, Any]) -> int:
+        """Stores and seals an event as a release stored it whose current version that was; the last position."""
+        current = REGISTRY.current(name).model_validate(REGISTRY.lift(name, version, dict(data)))
+        recorded = self.recorded(aggregate_id, current)
+        (fact,), keys = self._mapper.encode([recorded])
+        state = orjson.dumps(data)
+        leaf = leaf_hash(
+            aggregate_id,
+            recorded.version,
+            recorded.event_id,
+            recorded.account_id,
+            name,
+            version,
+            recorded.effective_on,
+            recorded.recorded_at,
+            state,
+            fact.meta,
+        )
+        self._recorder.append([replace(fact, event_version=version, state=state, leaf=leaf)], new_keys=keys)
+        return self._sealed()
+
+    def _sealed(self) -> int:
         while self._sealer.seal_once():
             pass
         return self.feed.head()

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
+from api.core import PROJECTIONS
 from api.sample import Seeded, seed
 from api.sample.stories import ACCOUNTS, SLOTS, days_of
-from api.service import PROJECTIONS, Service
+from api.service import Service
 from projections.reports import aging, collections, promises
 
 NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)

@@ -1,4 +1,4 @@
--- over: collections_report, offices, clock
+-- over: collections_report, campaigns, offices, clock
 CREATE OR REPLACE VIEW dashboard.accounts AS
 SELECT r.account_id,
        d.office,
@@ -20,7 +20,8 @@ SELECT r.account_id,
        r.stage,
        r.why_code,
        r.why_detail,
-       r.campaign_title                                             AS campaign,
+       (SELECT c.title FROM read_model.campaigns c
+        WHERE c.campaign_id = r.campaign_id)                        AS campaign,
        r.plan_version                                               AS campaign_version,
        r.flags,
        r.next_action,

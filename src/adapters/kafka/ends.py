@@ -1,0 +1,53 @@
+"""Where the topic ends now, and what that says about the log: up to where it is complete."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from adapters.kafka.connection import events_topic
+from adapters.kafka.publisher import reader_name
+from adapters.kafka.tail import Tail
+from adapters.postgres.database import Database
+
+
+class Ends:
+    """Looks at the topic beside whoever consumes it. Used by one thread."""
+
+    def __init__(self, database: Database, env: Mapping[str, str] = os.environ) -> None:
+        self._database = database
+        self._env = env
+        self._publisher = reader_name(events_topic(env))
+        self._connection: Connection[Any] | None = None
+        self._tail: Tail | None = None
+
+    def published(self) -> int:
+        """The log position up to which Kafka has everything, but for accounts that the publisher parked."""
+        if self._connection is None or self._connection.closed:
+            self._connection = self._database.connect("arrears_app", autocommit=True)
+        row = self._connection.execute(
+            "SELECT position FROM read_model.checkpoints WHERE reader = %s", [self._publisher], prepare=True
+        ).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    def look(self) -> tuple[int, dict[int, int]]:
+        """That position, and by partition the end offset seen afterwards: whoever reached it has read all up to there.
+
+        Raises KafkaUnavailable and KafkaError.
+        """
+        published = self.published()
+        if self._tail is None:
+            self._tail = Tail(self._env)
+        return published, self._tail.ends()
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        tail, self._tail = self._tail, None
+        if tail is not None:
+            tail.close()
+        if connection is not None:
+            with suppress(psycopg.Error):
+                connection.close()

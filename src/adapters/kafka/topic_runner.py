@@ -1,0 +1,281 @@
+"""Readers of the topic in this process: a consumer of a group reads once, and each reader handles what is new to it.
+
+Kafka's group says who has which partition. How far a reader is stands in Postgres, in the transaction of what it
+wrote, so that each event has its effect once, whatever ends when. The group's own offsets are not used.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import psycopg
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from psycopg import Connection
+
+from adapters.eventstore.mapper import EventMapper
+from adapters.kafka.arrivals import arrivals, fetch_withheld
+from adapters.kafka.connection import client_options, events_topic
+from adapters.kafka.ends import Ends
+from adapters.kafka.seats import Batch, Polled, Seat
+from adapters.kafka.tail import Tail
+from adapters.postgres.database import Database
+from adapters.postgres.errors import DatabaseProblem
+from adapters.readers.handling import ReaderRetired
+from adapters.readers.partitions import PartitionMoved
+from adapters.readers.runner import note_trouble
+
+BATCH = 2_000
+_LOOK_SECONDS = 0.1
+_FIRST_RETRY_SECONDS = 0.1
+_LONGEST_RETRY_SECONDS = 10.0
+_SESSION_MS = 10_000
+
+WORKER_VARIABLE = "ARREARS_WORKER_ID"
+"""A name that stays with a process over restarts, such as a pod's: then a restart moves no partitions."""
+
+OpenSeat = Callable[[], Seat]
+"""Makes the seat of a reader, or of a projection's live generation. Raises ReaderRetired where there is none."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class _Chair:
+    """A seat, or the want of one, and when it may be tried again after something went wrong."""
+
+    def __init__(self, name: str, make: OpenSeat) -> None:
+        self.name = name
+        self.make = make
+        self.seat: Seat | None = None
+        self.again_at = 0.0
+        self.pause = _FIRST_RETRY_SECONDS
+        self.told: str | None = None
+        """The reader whose trouble is shown in the status."""
+
+
+class TopicRunner:
+    """Runs some readers on the partitions that the group gives to this process. `run` is for one thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        mapper: EventMapper,
+        readers: Mapping[str, OpenSeat],
+        *,
+        group: str,
+        env: Mapping[str, str] = os.environ,
+        batch: int = BATCH,
+        **options: Any,
+    ) -> None:
+        """`readers` by name; more `options` go to KafkaConsumer."""
+        self._database = database
+        self._mapper = mapper
+        self._group = group
+        self._env = env
+        self._topic = events_topic(env)
+        self._batch = batch
+        self._options = options
+        self._chairs = [_Chair(name, make) for name, make in readers.items()]
+        self._assigned = _Assigned()
+        self._owned: frozenset[int] = frozenset()
+        self._partitions = 0
+        self._ends = Ends(database, env)
+        self._connection: Connection[Any] | None = None
+        self._behind: set[int] = set()
+
+    @property
+    def owned(self) -> frozenset[int]:
+        """The partitions that this process has now."""
+        return self._owned
+
+    def run(self, stop: threading.Event, on_turn: Callable[[], None] = lambda: None) -> None:
+        """Reads until `stop` is set; what goes wrong is logged, shown in the status, and tried again."""
+        pause = _FIRST_RETRY_SECONDS
+        while not stop.is_set():
+            try:
+                with ExitStack() as stack:
+                    stack.callback(self._leave)
+                    consumer = self._join()
+                    stack.callback(_close, consumer)
+                    while not stop.is_set():
+                        self._turn(consumer)
+                        on_turn()
+                        pause = _FIRST_RETRY_SECONDS
+            except Exception as error:
+                _log.error("reading the topic stopped", group=self._group, error=type(error).__name__, said=str(error))
+                stop.wait(pause)
+                pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+
+    # --- the group ---
+
+    def _join(self) -> KafkaConsumer:
+        static = {"group_instance_id": self._env[WORKER_VARIABLE]} if self._env.get(WORKER_VARIABLE) else {}
+        consumer = KafkaConsumer(
+            **client_options(self._env),
+            **static,
+            **{
+                "group_id": self._group,
+                "client_id": self._group,
+                "enable_auto_commit": False,
+                "auto_offset_reset": "earliest",
+                "session_timeout_ms": _SESSION_MS,
+                "reconnect_backoff_max_ms": 1_000,
+                "allow_auto_create_topics": False,
+                **self._options,
+            },
+        )
+        self._assigned = _Assigned()
+        consumer.subscribe([self._topic], listener=self._assigned)
+        return consumer
+
+    def _leave(self) -> None:
+        self._owned = frozenset()
+        for chair in self._chairs:
+            if chair.seat is not None:
+                chair.seat.release()
+            chair.seat = None
+        self._ends.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                connection.close()
+
+    # --- a turn ---
+
+    def _turn(self, consumer: KafkaConsumer) -> None:
+        polled = consumer.poll(timeout_ms=int(_LOOK_SECONDS * 1_000), max_records=self._batch)
+        if self._assigned.changed.is_set():
+            self._take_partitions(consumer)
+            return
+        self._open_chairs(consumer)
+        if polled:
+            self._take({each.partition: self._opened(records) for each, records in polled.items()}, consumer)
+        else:
+            self._confirm()
+
+    def _take_partitions(self, consumer: KafkaConsumer) -> None:
+        """What was polled by now may be of partitions that went, or from an offset that is not ours: it comes again."""
+        self._assigned.changed.clear()
+        self._partitions = len(consumer.partitions_for_topic(self._topic) or ())
+        self._owned = frozenset(each.partition for each in consumer.assignment())
+        for chair in self._chairs:
+            if chair.seat is not None:
+                self._with(chair, lambda seat: seat.enter(self._owned, self._find))
+        self._seek(consumer, self._owned)
+
+    def _open_chairs(self, consumer: KafkaConsumer) -> None:
+        now = time.monotonic()
+        for chair in self._chairs:
+            if chair.seat is None and now >= chair.again_at:
+                self._open(chair, consumer)
+
+    def _open(self, chair: _Chair, consumer: KafkaConsumer) -> None:
+        try:
+            chair.seat = chair.make()
+        except (ReaderRetired, psycopg.Error, DatabaseProblem) as error:
+            self._put_off(chair, error)
+        else:
+            self._with(chair, lambda seat: seat.enter(self._owned, self._find))
+            self._seek(consumer, self._owned)
+
+    def _seek(self, consumer: KafkaConsumer, partitions: Collection[int]) -> None:
+        """Goes to where the reader that is furthest behind goes on."""
+        seats = [chair.seat for chair in self._chairs if chair.seat is not None]
+        for partition in partitions:
+            offsets = [seat.places[partition].next_offset for seat in seats if partition in seat.places]
+            if offsets:
+                consumer.seek(TopicPartition(self._topic, partition), min(offsets))
+
+    def _opened(self, records: Sequence[Any]) -> Polled:
+        return Polled(records[0].offset, records[-1].offset + 1, arrivals(records, self._mapper))
+
+    def _take(self, batch: Batch, consumer: KafkaConsumer) -> None:
+        everything = [each for given in batch.values() for each in given.events]
+        interests = [chair.seat.interest for chair in self._chairs if chair.seat is not None]
+        wanted = None if None in interests else frozenset[str]().union(*(each for each in interests if each))
+        if not interests:
+            return
+        fetch_withheld(everything, wanted, self._connected(), self._mapper)
+        self._behind = set()
+        for chair in self._chairs:
+            self._with(chair, lambda seat: self._behind.update(seat.take(batch, self._partitions)))
+        if self._behind:
+            self._seek(consumer, self._behind & self._owned)
+
+    def _confirm(self) -> None:
+        """Partitions that have nothing more count as read up to where the publisher was before they were looked at."""
+        published = self._ends.published()
+        seats = [chair.seat for chair in self._chairs if chair.seat is not None]
+        if all(place.position >= published for seat in seats for place in seat.places.values()):
+            return
+        published, ends = self._ends.look()
+        for chair in self._chairs:
+            self._with(chair, lambda seat: seat.confirm(ends, published, self._partitions))
+
+    # --- one reader's trouble is not the others' ---
+
+    def _with(self, chair: _Chair, do: Callable[[Seat], object]) -> None:
+        """Lets a reader do something; where that fails it is left out for a while, and then goes on where it was."""
+        if chair.seat is None:
+            return
+        try:
+            do(chair.seat)
+        except Exception as error:  # the other readers go on
+            self._put_off(chair, error)
+        else:
+            chair.pause = _FIRST_RETRY_SECONDS
+            if chair.told is not None:
+                note_trouble(self._database, chair.told, None)
+                chair.told = None
+
+    def _put_off(self, chair: _Chair, error: Exception) -> None:
+        seat, chair.seat = chair.seat, None
+        name = seat.name if seat is not None else chair.name
+        if seat is not None:
+            seat.release()
+        chair.again_at = time.monotonic() + chair.pause
+        chair.pause = min(2 * chair.pause, _LONGEST_RETRY_SECONDS)
+        if not isinstance(error, PartitionMoved | ReaderRetired):
+            chair.told = name
+            note_trouble(self._database, name, error)
+
+    def _find(self, positions: Mapping[int, int]) -> Mapping[int, int]:
+        with Tail(self._env, topic=self._topic) as tail:
+            return {each: tail.offset_behind(each, position) for each, position in positions.items()}
+
+    def _connected(self) -> Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._database.connect("arrears_app", autocommit=True)
+            self._connection.execute("SET timezone TO 'UTC'")
+        return self._connection
+
+
+class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Notes that partitions came or went. Called on the client's own thread, where nothing may wait."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Event()
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        if revoked:
+            self.changed.set()
+
+    def on_partitions_lost(self, _: Collection[TopicPartition]) -> None:
+        self.changed.set()
+
+    def on_partitions_assigned(self, _: Collection[TopicPartition]) -> None:
+        self.changed.set()
+
+
+def _close(consumer: KafkaConsumer) -> None:
+    with suppress(KafkaError):
+        consumer.close()
+
+
+def group_of(role: str, names: Sequence[str] = ()) -> str:
+    """The consumer group of those that share some readers' work."""
+    return f"arrears.{role}" + (f".{'+'.join(sorted(names))}" if names else "")

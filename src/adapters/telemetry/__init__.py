@@ -1,0 +1,1 @@
+"""What can be seen of the running process from outside: metrics, health, traces."""

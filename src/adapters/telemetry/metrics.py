@@ -1,0 +1,101 @@
+"""What this process counts, and how it is shown to Prometheus.
+
+A batch costs one increment for each distinct set of labels in it, never one for each event. Labels are names of
+commands, reasons, channels and readers, of which there are as many as the code has; nothing in them says whom a
+number is about. `docs/telemetry.md` lists every metric.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Iterable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+OURS = CollectorRegistry()
+"""The metrics of this module."""
+
+_PYTHON = CollectorRegistry()
+"""Memory, processor time, open files and garbage collections of the process, under the names that all clients use."""
+ProcessCollector(registry=_PYTHON)
+PlatformCollector(registry=_PYTHON)
+GCCollector(registry=_PYTHON)
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+COMMANDS = Counter(
+    "arrears_commands",
+    "Commands by what came of them: accepted, rejected (the reason says why), repeated (known already) or failed.",
+    ["command", "outcome", "reason"],
+    registry=OURS,
+)
+HANDLE_SECONDS = Histogram(
+    "arrears_handle_seconds",
+    "Time to load, decide and store one batch of commands.",
+    buckets=_SECONDS,
+    registry=OURS,
+)
+DELIVERIES = Counter(
+    "arrears_deliveries",
+    "Messages by what became of them: sent, failed, or uncertain (may have left, and is not sent again).",
+    ["channel", "result"],
+    registry=OURS,
+)
+READER_EVENTS = Counter(
+    "arrears_reader_events",
+    "Events that a reader of this process has read and handled, or found to be of no interest.",
+    ["reader"],
+    registry=OURS,
+)
+TICKS = Counter("arrears_ticks", "Ticks of the clock that were worked.", registry=OURS)
+TICK_DUE = Counter("arrears_tick_due_items", "Agenda items that ticks found due.", registry=OURS)
+TICK_COMMANDS = Counter("arrears_tick_commands", "Commands that ticks issued.", registry=OURS)
+
+WhatCame = tuple[str, str, str]
+"""Of a command: its name, the outcome, and the reason of a rejection (else empty)."""
+
+
+def count_commands(what_came: Iterable[WhatCame], *, seconds: float) -> None:
+    """A batch of commands was handled; `seconds` is the time that all of it took."""
+    for labels, count in Tally(what_came).items():
+        COMMANDS.labels(*labels).inc(count)
+    HANDLE_SECONDS.observe(seconds)
+
+
+def count_delivery(channel: str, result: str) -> None:
+    """A message was sent, failed, or is uncertain."""
+    DELIVERIES.labels(channel, result).inc()
+
+
+def count_events(reader: str, count: int) -> None:
+    """A reader has handled a batch of events. Generations of a projection count as one reader."""
+    if count:
+        READER_EVENTS.labels(reader.partition("@")[0]).inc(count)
+
+
+def count_tick(*, due: int, commands: int) -> None:
+    """A tick was worked."""
+    TICKS.inc()
+    TICK_DUE.inc(due)
+    TICK_COMMANDS.inc(commands)
+
+
+def registry_of(collectors: Iterable[Collector] = ()) -> CollectorRegistry:
+    """Everything this process counts, and what `collectors` find when they are asked."""
+    registry = CollectorRegistry(support_collectors_without_names=True)
+    for each in (OURS, _PYTHON, *collectors):
+        registry.register(each)
+    return registry
+
+
+def exposition(registry: CollectorRegistry, accept: str | None) -> tuple[str, bytes]:
+    """Media type and text of all metrics, in the version of the format that an Accept header asks for."""
+    encode, media_type = choose_encoder(accept or "")
+    return media_type, encode(registry)

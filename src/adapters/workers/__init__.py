@@ -1,0 +1,1 @@
+"""Faust workers: policies and ticks, by partition."""

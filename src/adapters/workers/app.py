@@ -1,0 +1,145 @@
+"""The Faust app: partitions, streams and ticks. Everything that must not be lost is kept elsewhere.
+
+At least once, one batch at a time, no tables, no leader topic. Faust takes an event that failed for done, so nothing
+that fails leaves an agent.
+"""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import faust
+import structlog
+
+from adapters.kafka.connection import client_options, events_topic, ticks_topic
+from adapters.kafka.topic_runner import WORKER_VARIABLE
+from adapters.workers.policies import PolicyWorker
+from adapters.workers.ticks import TickWorker
+
+BATCH = 1_000
+_FILL_SECONDS = 0.02
+_TICK_FILL_SECONDS = 0.1
+_CONFIRM_SECONDS = 0.2
+_LOOK_SECONDS = 0.1
+_SESSION_SECONDS = 10.0
+_HEARTBEAT_SECONDS = 3.0
+_REQUEST_SECONDS = 40.0
+
+GROUP = "arrears.react"
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class WorkerEnded(RuntimeError):
+    """Faust gave up. The process ends, and whoever looks after it starts another."""
+
+
+async def run_workers(
+    policies: PolicyWorker,
+    ticks: TickWorker,
+    *,
+    env: Mapping[str, str],
+    stop: threading.Event,
+    on_turn: Callable[[], None] = lambda: None,
+) -> None:
+    """Works on the partitions that the group gives to this process until `stop` is set.
+
+    `on_turn` is called several times a second while all is well. Raises WorkerEnded.
+    """
+    app = make_app(env)
+    with (
+        ThreadPoolExecutor(1, thread_name_prefix="policies") as policy_thread,
+        ThreadPoolExecutor(1, thread_name_prefix="ticks") as tick_thread,
+    ):
+        loop = asyncio.get_running_loop()
+
+        async def handle_policies(messages: Sequence[Any]) -> None:
+            await loop.run_in_executor(policy_thread, policies.take, messages)
+
+        async def handle_ticks(messages: Sequence[Any]) -> None:
+            await loop.run_in_executor(tick_thread, ticks.take, messages)
+
+        add_agent(app, "policies", events_topic(env), handle_policies, within=_FILL_SECONDS)
+        add_agent(app, "ticks", ticks_topic(env), handle_ticks, within=_TICK_FILL_SECONDS)
+        await app.start()
+        try:
+            while not stop.is_set():
+                if app.should_stop or app.crashed:
+                    raise WorkerEnded(f"Faust ended: {app.crash_reason!r}")
+                owned = frozenset(
+                    each.partition for each in app.consumer.assignment() if each.topic == events_topic(env)
+                )
+                if owned and not app.rebalancing:
+                    await loop.run_in_executor(policy_thread, policies.confirm, owned)
+                on_turn()
+                await asyncio.sleep(_CONFIRM_SECONDS)
+        finally:
+            stop.set()
+            await app.stop()
+    policies.close()
+    ticks.close()
+
+
+def add_agent(
+    app: faust.App, name: str, topic: str, handle: Callable[[Sequence[Any]], Any], *, within: float, batch: int = BATCH
+) -> None:
+    """An agent that hands over batches of messages, one after the other."""
+    source = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+    async def agent(stream: Any) -> None:
+        async for events in stream.take_events(batch, within=within):
+            await handle([event.message for event in events])
+
+    app.agent(source, name=name, concurrency=1)(agent)
+
+
+def make_app(env: Mapping[str, str], *, group: str = GROUP, **settings: Any) -> faust.App:
+    """An app without web server, tables and topics of its own."""
+    options = client_options(env)
+    worker_id = env.get(WORKER_VARIABLE)
+    return faust.App(
+        group,
+        **{
+            "broker": ";".join(f"kafka://{each}" for each in options["bootstrap_servers"]),
+            "broker_credentials": _credentials(options),
+            "broker_session_timeout": _SESSION_SECONDS,
+            "broker_heartbeat_interval": _HEARTBEAT_SECONDS,
+            "broker_request_timeout": _REQUEST_SECONDS,
+            "broker_commit_interval": 1.0,
+            "broker_max_poll_records": BATCH,
+            "consumer_auto_offset_reset": "earliest",
+            "consumer_group_instance_id": worker_id,
+            "key_serializer": "raw",
+            "value_serializer": "raw",
+            "processing_guarantee": "at_least_once",
+            "stream_ack_cancelled_tasks": False,
+            "stream_wait_empty": False,
+            "topic_allow_declare": False,
+            "topic_disable_leader": True,
+            "web_enabled": False,
+            "web_in_thread": False,
+            "worker_redirect_stdouts": False,
+            **settings,
+        },
+    )
+
+
+def _credentials(options: Mapping[str, Any]) -> Any:
+    """The same words as for the other clients, as Faust wants them."""
+    protocol = options.get("security_protocol", "PLAINTEXT")
+    context = None
+    if protocol in {"SSL", "SASL_SSL"}:
+        context = ssl.create_default_context(cafile=options.get("ssl_cafile"))
+        if options.get("ssl_certfile"):
+            context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"), options.get("ssl_password"))
+    if protocol in {"SASL_PLAINTEXT", "SASL_SSL"}:
+        return faust.SASLCredentials(
+            mechanism=options.get("sasl_mechanism", "PLAIN"),
+            username=options.get("sasl_plain_username"),
+            password=options.get("sasl_plain_password"),
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None

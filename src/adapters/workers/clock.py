@@ -1,0 +1,109 @@
+"""The clock of the cluster: says what time it is to every partition. One process says it, others stand by."""
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import structlog
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+from psycopg import Connection
+
+from adapters.clock import Clock
+from adapters.eventstore.seals import head_seal
+from adapters.kafka.connection import client_options, ticks_topic
+from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.topics import Topics
+from adapters.postgres.database import Database
+from adapters.postgres.errors import DatabaseProblem
+from adapters.workers.ticks import Tick
+from projections.agenda.queries import set_clock
+
+_LOCK = "arrears.clock"
+_SEND_SECONDS = 10.0
+_RETRY_SECONDS = 1.0
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class ClockWork:
+    """Sends a tick to each partition. The lock belongs to its connection: whoever loses that, stops saying the time."""
+
+    def __init__(self, database: Database, clock: Clock, *, env: Mapping[str, str]) -> None:
+        self._database = database
+        self._clock = clock
+        self._env = env
+        self._topic = ticks_topic(env)
+        self._connection: Connection[Any] | None = None
+        self._producer: KafkaProducer | None = None
+        self._partitions = 0
+
+    def run(self, stop: threading.Event, *, every: float, on_turn: Callable[[], None] = lambda: None) -> None:
+        """A tick every so many seconds, where no other process says the time, until `stop` is set."""
+        while not stop.is_set():
+            try:
+                self.tick()
+                on_turn()
+            except (psycopg.Error, DatabaseProblem, KafkaError, KafkaUnavailable) as error:
+                _log.error("no tick was sent", error=type(error).__name__, said=str(error))
+                self.close()
+                stop.wait(_RETRY_SECONDS)
+                continue
+            stop.wait(every)
+
+    def tick(self) -> bool:
+        """Whether it was this process that said the time. Raises KafkaError, KafkaUnavailable, DatabaseProblem."""
+        connection = self._leading()
+        if connection is None:
+            return False
+        tick = Tick(self._clock.now(), head_seal(connection).position)
+        set_clock(connection, tick.now)
+        producer = self._connected()
+        sent = [producer.send(self._topic, value=tick.to_json(), partition=each) for each in range(self._partitions)]
+        producer.flush(timeout=_SEND_SECONDS)
+        for each in sent:
+            each.get(timeout=_SEND_SECONDS)
+        return True
+
+    def close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError):
+                producer.close(timeout=1.0)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                connection.close()
+
+    # --- inside ---
+
+    def _leading(self) -> Connection[Any] | None:
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
+        connection = self._database.connect("arrears_app", autocommit=True)
+        row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [_LOCK]).fetchone()
+        if row is None or not row[0]:
+            connection.close()
+            return None
+        self._connection = connection
+        return connection
+
+    def _connected(self) -> KafkaProducer:
+        if self._producer is None:
+            with Topics(self._env) as topics:
+                self._partitions = topics.partitions(self._topic)
+            if not self._partitions:
+                raise KafkaUnavailable(f"Kafka has no topic {self._topic}.", hint="arrears topics apply makes it.")
+            self._producer = KafkaProducer(
+                **client_options(self._env),
+                client_id="arrears-clock",
+                acks="all",
+                request_timeout_ms=int(_SEND_SECONDS * 1_000),
+                delivery_timeout_ms=int(_SEND_SECONDS * 1_000) + 1_000,
+                max_block_ms=int(_SEND_SECONDS * 1_000),
+                bootstrap_timeout_ms=int(_SEND_SECONDS * 1_000),
+                allow_auto_create_topics=False,
+            )
+        return self._producer

@@ -1,0 +1,148 @@
+"""Policies over what a Faust worker is given: batches of messages in, commands out.
+
+Where the work goes on stands in Postgres, like that of every reader. Faust acknowledges a batch that is under way when
+it stops, so what it believes to be done is not trusted: what the topic did not bring is taken from the store.
+"""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from adapters.eventstore.application import Arrears
+from adapters.kafka.arrivals import arrivals, fetch_withheld
+from adapters.kafka.ends import Ends
+from adapters.kafka.seats import Polled, Seat
+from adapters.kafka.tail import Tail
+from adapters.postgres.database import Database
+from adapters.reactor import Reactor
+from adapters.readers.partitions import PartitionMoved, Place
+from adapters.readers.poison import sequence_of
+from adapters.readers.runner import note_trouble
+from projections.agenda.partition import partition_of
+
+_FIRST_RETRY_SECONDS = 0.1
+_LONGEST_RETRY_SECONDS = 10.0
+_STUCK_SECONDS = 5.0
+_CHUNK = 1_000
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class PolicyWorker:
+    """Handles batches for one reader, in one thread. What fails for an event parks its account; what fails for another
+    reason is tried again until it works or `stop` is set."""
+
+    def __init__(
+        self,
+        database: Database,
+        arrears: Arrears,
+        reactor: Reactor,
+        *,
+        env: Mapping[str, str],
+        partitions: int,
+        stop: threading.Event,
+    ) -> None:
+        self._database = database
+        self._arrears = arrears
+        self._env = env
+        self._partitions = partitions
+        self._stop = stop
+        self._seat = Seat(database, reactor)
+        self._ends = Ends(database, env)
+        self._last_given = time.monotonic()
+        self._told = False
+
+    def take(self, messages: Sequence[Any]) -> None:
+        """Messages with topic coordinates, headers and value, in order within each partition."""
+        by_partition: dict[int, list[Any]] = {}
+        for each in messages:
+            by_partition.setdefault(each.partition, []).append(each)
+        mapper = self._arrears.event_mapper
+        batch = {
+            partition: Polled(given[0].offset, given[-1].offset + 1, arrivals(given, mapper))
+            for partition, given in by_partition.items()
+        }
+        self._until_done(batch)
+        self._last_given = time.monotonic()
+
+    def confirm(self, owned: frozenset[int]) -> None:
+        """Notes which partitions have nothing more; what is there and does not come is taken from the store."""
+        try:
+            self._enter(owned)
+            if all(place.position >= self._ends.published() for place in self._seat.places.values()):
+                return
+            published, ends = self._ends.look()
+            self._seat.confirm(ends, published, self._partitions)
+            if time.monotonic() - self._last_given > _STUCK_SECONDS:
+                for partition in owned:
+                    place = self._seat.places[partition]
+                    if place.next_offset < ends[partition]:
+                        self._fill(partition, Place(ends[partition], max(published, place.position)))
+        except Exception as error:
+            self._recover(error)
+
+    def close(self) -> None:
+        self._seat.release()
+        self._ends.close()
+
+    # --- inside ---
+
+    def _until_done(self, batch: Mapping[int, Polled]) -> None:
+        pause = _FIRST_RETRY_SECONDS
+        while not self._stop.is_set():
+            try:
+                self._take(batch)
+            except Exception as error:  # nothing is skipped: the batch is tried again as a whole
+                self._recover(error)
+                self._stop.wait(pause)
+                pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+            else:
+                if self._told:
+                    note_trouble(self._database, self._seat.name, None)
+                    self._told = False
+                return
+
+    def _recover(self, error: Exception) -> None:
+        """The next attempt starts from what is stored."""
+        self._seat.release()
+        self._ends.close()
+        if not isinstance(error, PartitionMoved):
+            note_trouble(self._database, self._seat.name, error)
+            self._told = True
+
+    def _take(self, batch: Mapping[int, Polled]) -> None:
+        self._enter(frozenset(batch))
+        with self._database.connect("arrears_app", autocommit=True) as connection:
+            everything = [each for given in batch.values() for each in given.events]
+            fetch_withheld(everything, self._seat.interest, connection, self._arrears.event_mapper)
+        behind = self._seat.take(batch, self._partitions)
+        if behind:
+            for partition in behind:
+                given, place = batch[partition], self._seat.places[partition]
+                first = min((each.position for each in given.events if not each.late), default=place.position + 1)
+                self._fill(partition, Place(given.first, max(first - 1, place.position)))
+            self._seat.take({each: batch[each] for each in behind}, self._partitions)
+
+    def _enter(self, partitions: frozenset[int]) -> None:
+        if not partitions <= self._seat.places.keys():
+            self._seat.enter(partitions | self._seat.places.keys(), self._find)
+
+    def _fill(self, partition: int, place: Place) -> None:
+        """What the topic should have brought before an offset, from the store."""
+        at = self._seat.places[partition].position
+        _log.warning("taken from the store", partition=partition, after=at, up_to=place.position)
+        while at < place.position:
+            events = self._arrears.feed.read(at, min(_CHUNK, place.position - at))
+            if not events:
+                break
+            mine = [each for each in events if partition_of(sequence_of(each), self._partitions) == partition]
+            at = events[-1].position or place.position
+            self._seat.fill(partition, mine, Place(self._seat.places[partition].next_offset, at), self._partitions)
+        self._seat.fill(partition, [], place, self._partitions)
+
+    def _find(self, positions: Mapping[int, int]) -> Mapping[int, int]:
+        with Tail(self._env) as tail:
+            return {each: tail.offset_behind(each, position) for each, position in positions.items()}

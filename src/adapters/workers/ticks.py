@@ -1,0 +1,79 @@
+"""Ticks: a message says what time it is to a partition, and whoever has that works its share of the agenda."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import orjson
+import structlog
+
+from adapters.eventstore.connections import Connections
+from adapters.postgres.database import Database
+from adapters.readers.partitions import position_of
+from adapters.ticker import Ticker
+
+_PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 0.02
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What time it is, and the log's end then: the agenda has to show all up to there before it is worked."""
+
+    now: datetime
+    position: int
+
+    def to_json(self) -> bytes:
+        return orjson.dumps({"now": self.now, "position": self.position})
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        said = orjson.loads(text)
+        return cls(datetime.fromisoformat(said["now"]), int(said["position"]))
+
+
+class TickWorker:
+    """Works ticks, in one thread. The latest tick of a partition says all that earlier ones said."""
+
+    def __init__(self, database: Database, ticker: Ticker, *, partitions: int, stop: threading.Event) -> None:
+        self._connections = Connections(lambda: database.connect("arrears_app", autocommit=True))
+        self._ticker = ticker
+        self._partitions = partitions
+        self._stop = stop
+        self.worked: dict[int, datetime] = {}
+        """The latest tick of each partition that was worked to its end."""
+
+    def take(self, messages: Sequence[Any]) -> None:
+        """A tick that cannot be worked is left to the next one."""
+        latest = {each.partition: each.value for each in messages}
+        for partition, value in sorted(latest.items()):
+            if self._stop.is_set():
+                return
+            try:
+                self._work(partition, Tick.from_json(value))
+            except Exception as error:
+                _log.error("tick not worked", partition=partition, error=type(error).__name__, said=str(error))
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def _work(self, partition: int, tick: Tick) -> None:
+        if not self._is_shown(partition, tick.position):
+            _log.warning("the agenda is too far behind for a tick", partition=partition, position=tick.position)
+            return
+        self._ticker.tick(tick.now, (partition, self._partitions))
+        self.worked[partition] = tick.now
+
+    def _is_shown(self, partition: int, position: int) -> bool:
+        """Whether the partition's agenda has passed a position; waits for it a while."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        with self._connections.use() as connection:
+            while position_of(connection, "agenda", partition) < position:
+                if time.monotonic() > deadline or self._stop.wait(_LOOK_SECONDS):
+                    return False
+        return True

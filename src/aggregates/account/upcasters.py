@@ -1,0 +1,16 @@
+"""How stored events of earlier versions become those of the next one. What is here stays: the log keeps its rows."""
+
+from typing import Any
+
+from aggregates.event import REGISTRY
+
+
+@REGISTRY.upcasts("account.message-failed", from_version=1)
+def _the_carriers_words_are_personal(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had the code and the carrier's words together, in the open, as the reason (ADR 0016)."""
+    why = data["why"]
+    return {
+        **{name: said for name, said in data.items() if name != "why"},
+        "code": why["code"],
+        "detail": why["detail"],
+    }

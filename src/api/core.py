@@ -1,0 +1,121 @@
+"""What every process of Arrears has, whatever it does: the database, the log, and its projections."""
+
+import gc
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from adapters.clock import Clock, SystemClock
+from adapters.eventstore.application import Arrears
+from adapters.eventstore.feed import Feed
+from adapters.eventstore.keys import master_key
+from adapters.eventstore.seals import Checkpoint, read_anchor
+from adapters.eventstore.verify import check_not_behind
+from adapters.postgres.database import Database, open_database
+from adapters.postgres.migrations import migrate, pending, require_current, shipped
+from adapters.readers.projections import Projections, checkpoints
+from aggregates.account import Account  # noqa: F401  every aggregate has to be known before the log is read
+from aggregates.promise import PromiseToPay  # noqa: F401
+from policies.auto_collection import judge
+from policies.contact_rules import contact_rules
+from projections.activity_history.projection import ActivityHistoryProjection
+from projections.agenda.projection import AgendaProjection
+from projections.audit_trail.projection import AuditTrailProjection
+from projections.collections_report.projection import CollectionsReportProjection
+from projections.ledger.projection import LedgerProjection
+from projections.promises.projection import PromisesProjection
+
+PROJECTIONS = (
+    CollectionsReportProjection,
+    AgendaProjection,
+    LedgerProjection,
+    ActivityHistoryProjection,
+    AuditTrailProjection,
+    PromisesProjection,
+)
+
+_COLLECT_AFTER = (100_000, 50, 100)
+"""Thousands of cached aggregates make a full garbage collection long; with the usual thresholds half of all time
+goes into looking through them again and again."""
+
+
+class Core:
+    """The write path and the read tables of a database. A context manager."""
+
+    def __init__(
+        self, database: Database, *, data_dir: Path | None, env: Mapping[str, str], clock: Clock | None = None
+    ) -> None:
+        """Takes over the database; use `open`. Raises SchemaNotCurrent, LogBehind, MasterKeyError."""
+        gc.set_threshold(*_COLLECT_AFTER)
+        self.database = database
+        self.data_dir = data_dir
+        self.env = env
+        self.clock: Clock = clock or SystemClock()
+        self._closing = ExitStack()
+        self._closing.callback(database.close)
+        with database.connect("arrears_app") as connection:
+            require_current(connection)
+            check_not_behind(connection, [*checkpoints(connection), *anchored(self.anchor)])
+        self.arrears = Arrears(
+            database,
+            master_key=master_key(env, data_dir=data_dir),
+            clock=self.clock,
+            judge=judge,
+            contact_rules=contact_rules,
+            on_stored=self._poke,
+        )
+        self._closing.callback(self.arrears.close)
+        self.feed: Feed = self.arrears.feed
+        self.projections = Projections(database, self.feed, PROJECTIONS)
+        self._closing.callback(self.projections.close)
+
+    @classmethod
+    def open(
+        cls,
+        data_dir: Path | None,
+        *,
+        env: Mapping[str, str] = os.environ,
+        clock: Clock | None = None,
+        reading: bool = False,
+    ) -> Self:
+        """Opens the data folder, or the server that ARREARS_DATABASE_URL names.
+
+        `reading` joins a folder that another process serves. A new folder is migrated at once; everything else only
+        by `arrears migrate`. Raises DatabaseProblem, MasterKeyError, LogBehind.
+        """
+        database = open_database(data_dir, env, reading=reading)
+        try:
+            if database.is_embedded and len(pending(database)) == len(shipped()):
+                migrate(database)
+            core = cls(database, data_dir=data_dir if database.is_embedded else None, env=env, clock=clock)
+        except BaseException:
+            database.close()
+            raise
+        return core
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets everything go, the database last."""
+        self._closing.close()
+
+    @property
+    def anchor(self) -> Path | None:
+        """Where the last seal is remembered outside the database; only beside a data folder."""
+        return self.data_dir / "last-seal.json" if self.data_dir else None
+
+    def _poke(self) -> None:
+        """Something was stored; the sealer of another process sees it by itself."""
+
+
+def anchored(anchor: Path | None) -> list[Checkpoint]:
+    """The seal that is remembered outside, if there is one."""
+    found = read_anchor(anchor) if anchor is not None else None
+    return [] if found is None else [found]

@@ -1,0 +1,204 @@
+"""The whole cluster on one machine: PostgreSQL, Kafka and a process for every role, for development and trials."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from adapters.eventstore.keys import FILE_VARIABLE, KEY_VARIABLE, master_key
+from adapters.kafka.connection import SERVERS_VARIABLE
+from adapters.kafka.local import LocalKafka
+from adapters.kafka.topics import Topics, read_topics
+from adapters.postgres.database import DATA_VARIABLE, URL_VARIABLE, Database
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.migrations import migrate
+
+ROLES = ("api", "seal", "publish", "react", "project", "clock", "deliver")
+
+_COMMAND = (sys.executable, "-c", "from api.cli import main; main()")
+_POSTGRES = {"max_connections": "200"}
+_PATIENCE_SECONDS = 30.0
+_RESTART_SECONDS = 1.0
+
+
+@dataclass
+class Member:
+    """A process of a role. It is started again when it ends without having been told to."""
+
+    role: str
+    number: int
+    arguments: Sequence[str] = ()
+    process: subprocess.Popen[bytes] | None = None
+    wanted: bool = True
+    starts: int = 0
+    log: IO[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self.role}-{self.number}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+class LocalCluster:
+    """Everything in one data folder, with `kafka`, `logs` and `outbox` in it. A context manager.
+
+    `count` says how many processes of a role there are (one each, unless said otherwise). Raises KafkaUnavailable,
+    DatabaseProblem.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        count: Mapping[str, int] | None = None,
+        brokers: int = 1,
+        api_port: int = 8000,
+        env: Mapping[str, str] = os.environ,
+        settings: Mapping[str, str] | None = None,
+        jvm: Sequence[str] = (),
+    ) -> None:
+        """`settings` are more ones for PostgreSQL, `jvm` more options for Kafka's."""
+        self.folder = folder
+        self.postgres = EmbeddedPostgres(folder, settings={**_POSTGRES, **(settings or {})})
+        self.kafka = LocalKafka(folder / "kafka", brokers=brokers, jvm=jvm)
+        self._given = dict(env)
+        self.env: dict[str, str] = {}
+        """What the processes are started with: where everything is."""
+        self.members = [
+            Member(role, number, ("--port", str(api_port + number - 1)) if role == "api" else ())
+            for role in ROLES
+            for number in range(1, (count or {}).get(role, 1) + 1)
+        ]
+        self._watching = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._turn = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self, says: Callable[[str], None] = lambda _: None) -> Self:
+        """Starts what the roles need, and then a process for each; `says` is told what is being started."""
+        try:
+            says("PostgreSQL")
+            self.postgres.start()
+            says(f"Kafka, {len(self.kafka.nodes)} broker{'s' if len(self.kafka.nodes) > 1 else ''}")
+            self.kafka.start()
+            self._prepare()
+            (self.folder / "logs").mkdir(exist_ok=True)
+            for member in self.members:
+                says(member.name)
+                self.launch(member)
+            self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
+            self._watcher.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Ends the processes as an orchestrator would, then Kafka, then PostgreSQL."""
+        self._watching.set()
+        if self._watcher is not None:
+            self._watcher.join()
+        for member in self.members:
+            self.end(member, wait=False)
+        for member in self.members:
+            self.end(member)
+        self.kafka.stop()
+        self.postgres.stop()
+
+    def member(self, role: str, number: int = 1) -> Member:
+        return next(each for each in self.members if (each.role, each.number) == (role, number))
+
+    def launch(self, member: Member) -> None:
+        """Starts a member's process, with its output in a file of the folder."""
+        with self._turn:
+            if member.is_running:
+                return
+            if member.log is not None:
+                member.log.close()
+            member.log = (self.folder / "logs" / f"{member.name}.log").open("ab")
+            member.wanted = True
+            member.starts += 1
+            member.process = subprocess.Popen(
+                [*_COMMAND, member.role, *member.arguments],
+                env=self.env,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=member.log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches us; we end the others
+            )
+
+    def end(self, member: Member, *, wait: bool = True) -> None:
+        """SIGTERM; kills it where that is not enough."""
+        with self._turn:
+            member.wanted = False
+            process = member.process
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        if not wait:
+            return
+        try:
+            process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if member.log is not None:
+            member.log.close()
+            member.log = None
+
+    # --- inside ---
+
+    def _prepare(self) -> None:
+        """The schema, the topics and the master key."""
+        self.env = {
+            **{name: text for name, text in self._given.items() if name not in {DATA_VARIABLE, KEY_VARIABLE}},
+            URL_VARIABLE: self.postgres.dsn,
+            SERVERS_VARIABLE: self.kafka.bootstrap_servers,
+            FILE_VARIABLE: str(self.folder / "master.key"),
+            "ARREARS_OUTBOX": str(self.folder / "outbox"),
+        }
+        master_key({}, data_dir=self.folder)
+        with Database(self.postgres.dsn) as database:
+            migrate(database)
+        copies = min(3, len(self.kafka.nodes))
+        with Topics(self.env) as topics:
+            for change in topics.plan([topic.with_copies(copies) for topic in read_topics()]):
+                topics.apply(change)
+
+    def _watch(self) -> None:
+        while not self._watching.wait(_RESTART_SECONDS):
+            with self._turn:
+                ended = [each for each in self.members if each.wanted and not each.is_running]
+            for member in ended:
+                self.launch(member)
+
+    def end_of_log(self, member: Member, lines: int = 15) -> str:
+        """The last lines that a member said."""
+        said = (self.folder / "logs" / f"{member.name}.log").read_text(encoding="utf-8", errors="replace")
+        return "\n".join(said.splitlines()[-lines:])
+
+
+def wait_for(is_so: Callable[[], bool], seconds: float, what: str) -> None:
+    """Returns once something is so. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not after {seconds:.0f} s")
+        time.sleep(0.05)

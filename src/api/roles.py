@@ -1,0 +1,123 @@
+"""The roles of a cluster, wired: each a function that works until `stop` is set.
+
+Every role is one process of several; how many of a kind there may be is up to whoever runs them. Some share the work by
+partition (`react`, `project`, `deliver`), of others one is active and the rest stand by (`seal`, `publish`, `clock`).
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from adapters.delivery.carrier import Carrier
+from adapters.delivery.deliverer import Deliverer
+from adapters.eventstore.sealer import Sealer
+from adapters.kafka.connection import events_topic, ticks_topic
+from adapters.kafka.publisher import TopicUnfit
+from adapters.kafka.seats import Seat
+from adapters.kafka.topic_runner import TopicRunner, group_of
+from adapters.kafka.topics import Topics
+from adapters.reactor import Reactor
+from adapters.readers.generations import GenerationReader
+from adapters.readers.shown import report_shown
+from adapters.ticker import Ticker
+from adapters.workers.app import run_workers
+from adapters.workers.clock import ClockWork
+from adapters.workers.policies import PolicyWorker
+from adapters.workers.ticks import TickWorker
+from api.core import Core
+from policies.table import POLICIES
+
+Beat = Callable[[], None]
+"""Called several times a second while a role is well."""
+
+TICK_SECONDS = 2.0
+_DELIVERY_BATCH = 20
+
+
+def no_beat() -> None:
+    """Nobody listens."""
+
+
+def seal(core: Core, stop: threading.Event, beat: Beat = no_beat) -> None:
+    """Gives events their place in the log; one process does, the others stand by."""
+    sealer = Sealer(core.database, anchor=core.anchor)
+    try:
+        sealer.run(stop, beat)
+    finally:
+        sealer.close()
+
+
+def project(core: Core, stop: threading.Event, beat: Beat = no_beat, *, names: Sequence[str] = ()) -> None:
+    """Keeps read tables up to date, those named or all; the processes share the partitions. Builds what is missing."""
+    core.projections.check(names)
+    core.projections.start()
+    chosen = names or core.projections.names
+    readers = {name: partial(_projection_seat, core, name) for name in chosen}
+    runner = TopicRunner(
+        core.database, core.arrears.event_mapper, readers, group=group_of("project", names), env=core.env
+    )
+    runner.run(stop, beat)
+
+
+def _projection_seat(core: Core, name: str) -> Seat:
+    projection, generation = core.projections.live(name)
+    return Seat(
+        core.database,
+        GenerationReader(projection, generation),
+        search_path=generation.search_path,
+        on_progress=partial(core.projections.watermark.announce, name),
+    )
+
+
+def react(core: Core, stop: threading.Event, beat: Beat = no_beat) -> None:
+    """Applies policies and works ticks; the processes share the partitions. Raises WorkerEnded."""
+    partitions = shared_partitions(core.env)
+    reactor = Reactor(core.arrears, POLICIES, partial(report_shown, core.projections))
+    ticker = Ticker(core.arrears, core.database)
+    policies = PolicyWorker(core.database, core.arrears, reactor, env=core.env, partitions=partitions, stop=stop)
+    ticks = TickWorker(core.database, ticker, partitions=partitions, stop=stop)
+    try:
+        asyncio.run(run_workers(policies, ticks, env=core.env, stop=stop, on_turn=beat))
+    finally:
+        ticker.close()
+
+
+def deliver(core: Core, stop: threading.Event, beat: Beat = no_beat, *, carrier: Carrier) -> None:
+    """Sends queued messages; the processes share the partitions."""
+
+    def wait_until(moment: datetime) -> None:
+        stop.wait(max(0.0, (moment - core.clock.now()).total_seconds()))
+
+    runner = TopicRunner(
+        core.database,
+        core.arrears.event_mapper,
+        {Deliverer.name: lambda: Seat(core.database, Deliverer(core.arrears, carrier, wait_until))},
+        group=group_of("deliver"),
+        env=core.env,
+        batch=_DELIVERY_BATCH,
+    )
+    runner.run(stop, beat)
+
+
+def clock(core: Core, stop: threading.Event, beat: Beat = no_beat, *, every: float = TICK_SECONDS) -> None:
+    """Says what time it is to each partition; one process does, the others stand by."""
+    clockwork = ClockWork(core.database, core.clock, env=core.env)
+    try:
+        clockwork.run(stop, every=every, on_turn=beat)
+    finally:
+        clockwork.close()
+
+
+def shared_partitions(env: Mapping[str, str]) -> int:
+    """How many partitions events and ticks have. Raises TopicUnfit where a topic is missing, or they differ."""
+    with Topics(env) as topics:
+        counts = {topic: topics.partitions(topic) for topic in (events_topic(env), ticks_topic(env))}
+    for topic, count in counts.items():
+        if not count:
+            raise TopicUnfit(f"Kafka has no topic {topic}. Make it: arrears topics apply")
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{topic} has {count} partitions" for topic, count in counts.items())
+        raise TopicUnfit(f"{said}; they have to have the same number")
+    return next(iter(counts.values()))
