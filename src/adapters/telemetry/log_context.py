@@ -18,15 +18,24 @@ def logged_about(commands: Sequence[Issued]) -> Iterator[None]:
 
     Calls share batches, so whose thread works on a batch says nothing about whose commands are in it.
     """
+    told = _told(commands)
     before = contextvars.get_contextvars()
-    contextvars.unbind_contextvars(CORRELATION, TRACE)
+    stale = {key: before[key] for key in (CORRELATION, TRACE) if key in before and key not in told}
+    if stale:
+        contextvars.unbind_contextvars(*stale)
+    bound = contextvars.bind_contextvars(**told)
     try:
-        if len(commands) == 1:
-            (issued,) = commands
-            contextvars.bind_contextvars(correlation_id=str(issued.correlation_id or issued.command_id))
-            if issued.traceparent is not None:
-                contextvars.bind_contextvars(trace_id=trace_id_of(issued.traceparent))
         yield
     finally:
-        contextvars.unbind_contextvars(CORRELATION, TRACE)
-        contextvars.bind_contextvars(**{key: before[key] for key in (CORRELATION, TRACE) if key in before})
+        contextvars.reset_contextvars(**bound)
+        contextvars.bind_contextvars(**stale)
+
+
+def _told(commands: Sequence[Issued]) -> dict[str, str]:
+    if len(commands) != 1:
+        return {}
+    (issued,) = commands
+    told = {CORRELATION: str(issued.correlation_id or issued.command_id)}
+    if (trace_id := trace_id_of(issued.traceparent)) is not None:
+        told[TRACE] = trace_id
+    return told

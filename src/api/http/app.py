@@ -4,7 +4,6 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from fastapi.telemetry import TelemetryConfig
 
 from adapters.telemetry.metrics import registry_of
 from adapters.telemetry.store_collector import StoreCollector
@@ -31,8 +30,6 @@ from api.http.web import pages
 from api.service import Service
 
 _CONNECTIONS = 12
-_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-"""The framework's own would send paths, queries and error texts, which have ids and names in them."""
 
 ROUTERS = (
     accounts.router,
@@ -58,7 +55,8 @@ def create_app(service: Service, token: str | None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        telemetry=_NO_TELEMETRY,
+        # The framework's own sends paths, queries and error texts, which have ids and names in them.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     pool = service.database.pool("arrears_app", min_size=1, max_size=_CONNECTIONS)
     app.state.service = service

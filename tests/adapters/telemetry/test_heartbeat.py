@@ -1,0 +1,70 @@
+"""Whether a loop lives, by a clock that the tests set."""
+
+import threading
+import time
+
+from adapters.telemetry.heartbeat import Heartbeat
+
+
+class Seconds:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_loop_that_beats_is_well_and_one_that_does_not_is_named_with_its_silence():
+    seconds = Seconds()
+    heartbeat = Heartbeat("main", within=30.0, now=seconds)
+    seconds.now += 30
+    assert heartbeat.problem() is None
+    seconds.now += 1
+    assert heartbeat.problem() == "no sign of life for 31 s; 30 s at most are expected"
+    heartbeat.beat()
+    assert heartbeat.problem() is None
+
+
+def test_each_look_at_the_end_is_a_beat():
+    seconds = Seconds()
+    heartbeat = Heartbeat("main", within=30.0, now=seconds)
+    stop = threading.Event()
+    watched = heartbeat.watching(stop)
+    seconds.now += 31
+    assert not watched.is_set()
+    assert heartbeat.problem() is None
+    stop.set()
+    assert watched.is_set()
+
+
+def test_setting_the_watched_end_sets_the_end():
+    stop = threading.Event()
+    watched = Heartbeat("main").watching(stop)
+    watched.set()
+    assert stop.is_set()
+    watched.clear()
+    assert not stop.is_set()
+
+
+def test_who_waits_for_long_lives():
+    heartbeat = Heartbeat("main", within=0.2)
+    stop, problems = threading.Event(), []
+    waiting = threading.Thread(target=heartbeat.watching(stop).wait, args=[60.0])
+    waiting.start()
+    ends = time.monotonic() + 0.5
+    while time.monotonic() < ends:
+        problems.append(heartbeat.problem())
+        time.sleep(0.02)
+    stop.set()
+    waiting.join(5.0)
+    assert not waiting.is_alive()
+    assert set(problems) == {None}
+
+
+def test_a_wait_ends_when_its_time_is_over_or_when_the_end_comes():
+    stop = threading.Event()
+    watched = Heartbeat("main").watching(stop)
+    assert watched.wait(0.01) is False
+    assert watched.wait(0) is False
+    stop.set()
+    assert watched.wait() is True
