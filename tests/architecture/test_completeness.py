@@ -10,6 +10,7 @@ import aggregates.account
 import aggregates.campaign
 import aggregates.office
 import aggregates.promise
+import aggregates.reader
 from aggregates.aggregate import KINDS, Aggregate
 from aggregates.command import COMMANDS, DECISIONS, Command
 from aggregates.event import REGISTRY, Event

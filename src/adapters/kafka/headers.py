@@ -105,4 +105,4 @@ def _rows() -> Iterator[str]:
 
 def _sentence(header: Header) -> str:
     said = header.means[0].upper() + header.means[1:]
-    return f"{said}. Always there." if header.always else f"{said}. There where {header.where}."
+    return f"{said}. Always there." if header.always else f"{said}. Only where {header.where}."

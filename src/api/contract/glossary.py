@@ -23,6 +23,8 @@ _HEAD = """# Events
 Every fact in the log is one of these. The name and the version are the contract; the schemas are in `schemas/events/`,
 what stands around every event in `schemas/envelope.json`. Fields in *italics* are personal: they are encrypted under
 the account's own key, and are no part of the public contract.
+
+[Changing an event](changing-an-event.md) says how one gets a new version.
 """
 
 _TOPIC = """

@@ -66,6 +66,39 @@ def test_a_missing_and_a_foreign_file_are_told(checkout: Path):
     ]
 
 
+@pytest.mark.parametrize(
+    "path", ["docs/events.md", "schemas/asyncapi.json", "schemas/envelope.json", "schemas/openapi.json"]
+)
+def test_a_generated_file_that_says_something_else_is_told_and_written_anew(checkout: Path, path: str):
+    good = (checkout / path).read_text()
+    (checkout / path).write_text(good.replace("event", "incident"))
+    assert [str(each) for each in differences(checkout)] == [f"{path}: is not what the models say"]
+    assert build(checkout) == [checkout / path]
+    assert (checkout / path).read_text() == good
+
+
+def test_a_new_version_is_added_beside_the_released_one_which_stays(checkout: Path):
+    events = checkout / "schemas/events"
+    (events / "account.message-failed.v2.json").unlink()
+    released = (events / "account.message-failed.v1.json").read_text()
+    git(checkout, "add", ".")
+    git(checkout, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "version 1 was released")
+    assert [path.name for path in build(checkout)] == ["account.message-failed.v2.json"]
+    assert incompatibilities(checkout) == []
+    assert (events / "account.message-failed.v1.json").read_text() == released
+
+
+def test_the_released_version_may_not_be_changed_once_there_is_a_new_one(checkout: Path):
+    file = checkout / "schemas/events/account.message-failed.v1.json"
+    schema = json.loads(file.read_text())
+    del schema["properties"]["why"]
+    schema["required"].remove("why")
+    file.write_text(json.dumps(schema, indent=2, sort_keys=True) + "\n")
+    assert [(each.file, each.rule) for each in incompatibilities(checkout)] == [
+        ("account.message-failed.v1.json", "field-removed")
+    ]
+
+
 def test_a_released_version_that_the_models_break_is_refused(checkout: Path):
     release_with_field(checkout, "ever_after")
     (found,) = incompatibilities(checkout)
