@@ -1,6 +1,5 @@
 """The whole cluster on one machine: PostgreSQL, Kafka and a process for every role, for development and trials."""
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -146,11 +145,11 @@ class LocalCluster:
     def end(self, member: Member, *, wait: bool = True) -> None:
         """SIGTERM; kills it where that is not enough."""
         with self._turn:
-            member.wanted = False
+            was_wanted, member.wanted = member.wanted, False
             process = member.process
         if process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
+        if was_wanted:
             process.terminate()
         if not wait:
             return

@@ -6,7 +6,7 @@ partition (`react`, `project`, `deliver`), of others one is active and the rest 
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -29,27 +29,20 @@ from adapters.workers.ticks import TickWorker
 from api.core import Core
 from policies.table import POLICIES
 
-Beat = Callable[[], None]
-"""Called several times a second while a role is well."""
-
 TICK_SECONDS = 2.0
 _DELIVERY_BATCH = 20
 
 
-def no_beat() -> None:
-    """Nobody listens."""
-
-
-def seal(core: Core, stop: threading.Event, beat: Beat = no_beat) -> None:
+def seal(core: Core, stop: threading.Event) -> None:
     """Gives events their place in the log; one process does, the others stand by."""
     sealer = Sealer(core.database, anchor=core.anchor)
     try:
-        sealer.run(stop, beat)
+        sealer.run(stop)
     finally:
         sealer.close()
 
 
-def project(core: Core, stop: threading.Event, beat: Beat = no_beat, *, names: Sequence[str] = ()) -> None:
+def project(core: Core, stop: threading.Event, *, names: Sequence[str] = ()) -> None:
     """Keeps read tables up to date, those named or all; the processes share the partitions. Builds what is missing."""
     core.projections.check(names)
     core.projections.start()
@@ -58,7 +51,7 @@ def project(core: Core, stop: threading.Event, beat: Beat = no_beat, *, names: S
     runner = TopicRunner(
         core.database, core.arrears.event_mapper, readers, group=group_of("project", names), env=core.env
     )
-    runner.run(stop, beat)
+    runner.run(stop)
 
 
 def _projection_seat(core: Core, name: str) -> Seat:
@@ -71,7 +64,7 @@ def _projection_seat(core: Core, name: str) -> Seat:
     )
 
 
-def react(core: Core, stop: threading.Event, beat: Beat = no_beat) -> None:
+def react(core: Core, stop: threading.Event) -> None:
     """Applies policies and works ticks; the processes share the partitions. Raises WorkerEnded."""
     partitions = shared_partitions(core.env)
     reactor = Reactor(core.arrears, POLICIES, partial(report_shown, core.projections))
@@ -79,12 +72,12 @@ def react(core: Core, stop: threading.Event, beat: Beat = no_beat) -> None:
     policies = PolicyWorker(core.database, core.arrears, reactor, env=core.env, partitions=partitions, stop=stop)
     ticks = TickWorker(core.database, ticker, partitions=partitions, stop=stop)
     try:
-        asyncio.run(run_workers(policies, ticks, env=core.env, stop=stop, on_turn=beat))
+        asyncio.run(run_workers(policies, ticks, env=core.env, stop=stop))
     finally:
         ticker.close()
 
 
-def deliver(core: Core, stop: threading.Event, beat: Beat = no_beat, *, carrier: Carrier) -> None:
+def deliver(core: Core, stop: threading.Event, *, carrier: Carrier) -> None:
     """Sends queued messages; the processes share the partitions."""
 
     def wait_until(moment: datetime) -> None:
@@ -98,14 +91,14 @@ def deliver(core: Core, stop: threading.Event, beat: Beat = no_beat, *, carrier:
         env=core.env,
         batch=_DELIVERY_BATCH,
     )
-    runner.run(stop, beat)
+    runner.run(stop)
 
 
-def clock(core: Core, stop: threading.Event, beat: Beat = no_beat, *, every: float = TICK_SECONDS) -> None:
+def clock(core: Core, stop: threading.Event, *, every: float = TICK_SECONDS) -> None:
     """Says what time it is to each partition; one process does, the others stand by."""
     clockwork = ClockWork(core.database, core.clock, env=core.env)
     try:
-        clockwork.run(stop, every=every, on_turn=beat)
+        clockwork.run(stop, every=every)
     finally:
         clockwork.close()
 

@@ -75,11 +75,8 @@ class Sealer:
     def poke(self) -> None:
         self._poked.set()
 
-    def run(self, stop: threading.Event, on_turn: Callable[[], None] = lambda: None) -> None:
-        """Seals until `stop` is set and nothing is left waiting. A lost connection is made anew.
-
-        `on_turn` is called after each look, also by one that stands by.
-        """
+    def run(self, stop: threading.Event) -> None:
+        """Seals until `stop` is set and nothing is left waiting. A lost connection is made anew."""
         idle = 0
         try:
             while not stop.is_set():
@@ -89,7 +86,6 @@ class Sealer:
                 except (psycopg.OperationalError, psycopg.InterfaceError, DatabaseProblem):
                     self._disconnect()
                     sealed = None
-                on_turn()
                 if sealed is None:
                     stop.wait(_STANDBY_SECONDS)
                 elif sealed < _BATCH:

@@ -9,27 +9,38 @@ from psycopg import Connection
 
 from adapters.eventstore.feed import LogHole
 from adapters.eventstore.mapper import EventMapper, LogRow
-from adapters.kafka.cloudevents import Envelope, NotOurs, from_message
+from adapters.kafka.cloudevents import Envelope, NotOurs, from_message, glance
 from aggregates.event import Recorded
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Arrival:
-    """A message of the topic. `offset` is its own; what it says is decoded once, for whoever asks."""
+    """A message of the topic. Its headers are read once, and what it says is decoded once, when somebody asks."""
 
-    __slots__ = ("_mapper", "_recorded", "_stored", "envelope", "offset")
+    __slots__ = ("_envelope", "_mapper", "_record", "_recorded", "_stored", "late", "name", "offset", "position")
 
-    def __init__(self, envelope: Envelope, mapper: EventMapper) -> None:
-        self.envelope = envelope
-        self.offset = envelope.offset
+    def __init__(self, record: Any, mapper: EventMapper) -> None:
+        """Takes a consumer's record. Raises NotOurs."""
+        seen = glance(record.headers)
+        self.position = seen.position
+        self.name = seen.name
+        self.late = seen.late
+        self.offset: int = record.offset
+        self._record = record
         self._mapper = mapper
+        self._envelope: Envelope | None = None
         self._stored: LogRow | None = None
         self._recorded: Recorded | None = None
 
     @property
-    def position(self) -> int:
-        return self.envelope.position
+    def envelope(self) -> Envelope:
+        if self._envelope is None:
+            record = self._record
+            self._envelope = from_message(
+                record.headers, record.value, partition=record.partition, offset=record.offset
+            )
+        return self._envelope
 
     @property
     def account_id(self) -> UUID | None:
@@ -42,14 +53,6 @@ class Arrival:
     @property
     def event_id(self) -> UUID:
         return self.envelope.event_id
-
-    @property
-    def name(self) -> str:
-        return self.envelope.name
-
-    @property
-    def late(self) -> bool:
-        return self.envelope.late
 
     def found(self, row: LogRow) -> None:
         """The stored row, for an event of which the wire leaves something out."""
@@ -75,11 +78,14 @@ def arrivals(records: Iterable[Any], mapper: EventMapper) -> list[Arrival]:
     found = []
     for record in records:
         try:
-            envelope = from_message(record.headers, record.value, partition=record.partition, offset=record.offset)
+            found.append(Arrival(record, mapper))
         except NotOurs as error:
-            _log.warning("passed over a message that is no event of the log", problem=str(error))
-        else:
-            found.append(Arrival(envelope, mapper))
+            _log.warning(
+                "passed over a message that is no event of the log",
+                partition=record.partition,
+                offset=record.offset,
+                problem=str(error),
+            )
     return found
 
 
@@ -87,9 +93,10 @@ def fetch_withheld(
     batch: Sequence[Arrival], wanted: Collection[str] | None, connection: Connection[Any], mapper: EventMapper
 ) -> None:
     """Reads, in one query, what the wire leaves out of the events that somebody wants to open."""
-    lacking = {
-        each.position: each for each in batch if each.envelope.withheld and (wanted is None or each.name in wanted)
-    }
+    lacking: dict[int, list[Arrival]] = {}
+    for each in batch:
+        if (wanted is None or each.name in wanted) and each.envelope.withheld:
+            lacking.setdefault(each.position, []).append(each)  # more than one where the publisher repeated itself
     if not lacking:
         return
     rows = connection.execute(
@@ -104,4 +111,5 @@ def fetch_withheld(
     ).fetchall()
     mapper.keys.fetch({row[4] for row in rows if row[4] is not None})
     for row in rows:
-        lacking[row[0]].found(row)
+        for each in lacking[row[0]]:
+            each.found(row)

@@ -251,21 +251,51 @@ class Envelope:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a reader has to know of a message to leave it aside."""
+
+    position: int
+    name: str
+    late: bool
+
+
+def glance(headers: Iterable[tuple[str, bytes]]) -> Glance:
+    """The least about the event in a message, at a tenth of the cost of the rest. Raises NotOurs."""
+    said = dict(headers)
+    try:
+        return Glance(int(said["ce_position"]), _name_and_version(said)[0], "ce_late" in said)
+    except (KeyError, ValueError) as error:
+        raise NotOurs(f"no event of the log: {error!r}") from error
+
+
+def _name_and_version(said: Mapping[str, bytes]) -> tuple[str, int]:
+    if said["ce_specversion"] != b"1.0":
+        raise NotOurs(f"CloudEvents {said['ce_specversion']!r}; expected 1.0")
+    return _taken_apart(said["ce_type"])
+
+
+@cache
+def _taken_apart(event_type: bytes) -> tuple[str, int]:
+    named = _TYPE.fullmatch(event_type.decode())
+    if named is None:
+        raise NotOurs(f"{event_type!r} is no event of the log")
+    return named[1], int(named[2])
+
+
 def from_message(
     headers: Iterable[tuple[str, bytes]], value: bytes, *, partition: int = 0, offset: int = 0
 ) -> Envelope:
     """The event in a message. Raises NotOurs for anything else, UnknownEvent never: the name is only looked at."""
     said = dict(headers)
     try:
-        named = _TYPE.fullmatch(said["ce_type"].decode())
-        if named is None or said["ce_specversion"] != b"1.0":
-            raise NotOurs(f"{said['ce_type']!r} is no event of the log")
+        name, version = _name_and_version(said)
         account, cause, trace = said.get("ce_accountid"), said.get("ce_causationid"), said.get("ce_traceparent")
         return Envelope(
             position=int(said["ce_position"]),
             event_id=_uuid(said["ce_id"]),
-            name=named[1],
-            event_version=int(named[2]),
+            name=name,
+            event_version=version,
             aggregate_id=_uuid(said["ce_subject"]),
             aggregate_version=int(said["ce_sequence"]),
             account_id=None if account is None else _uuid(account),
@@ -276,7 +306,7 @@ def from_message(
             correlation_id=_uuid(said["ce_correlationid"]),
             causation_id=None if cause is None else _uuid(cause),
             source=said["ce_source"].decode(),
-            withheld="ce_withheld" in said or _is_personal_by_now(named[1], int(named[2])),
+            withheld="ce_withheld" in said or _is_personal_by_now(name, version),
             late="ce_late" in said,
             traceparent=None if trace is None else trace.decode(),
             body=value,

@@ -14,6 +14,8 @@ from adapters.readers import partitions
 from adapters.readers.handling import Handling
 from adapters.readers.partitions import UNKNOWN, PartitionMoved, Place
 from adapters.readers.runner import Reader, connect, lock_name, register
+from adapters.telemetry import tracing
+from adapters.telemetry.metrics import count_events
 from aggregates.event import Recorded
 
 
@@ -29,8 +31,12 @@ class Polled:
 Batch = Mapping[int, Polled]
 """What was polled, by partition."""
 
-Find = Callable[[Mapping[int, int]], Mapping[int, int]]
-"""From positions to the offsets of the first events behind them, by partition."""
+Find = Callable[[Mapping[int, Place]], Mapping[int, int]]
+"""From what is remembered of partitions to the offsets where to go on in them: the same, unless the topic is another."""
+
+
+class TopicChanged(PartitionMoved):
+    """A partition holds what it did not hold when it was read: the topic was made anew. Its places are found again."""
 
 
 class Seat:
@@ -68,16 +74,21 @@ class Seat:
     # --- partitions ---
 
     def enter(self, owned: Collection[int], find: Find) -> None:
-        """Takes these partitions, and no others, from where they stand in the store. Raises ReaderRetired."""
+        """Takes these partitions, and no others, from where they stand in the store.
+
+        Raises ReaderRetired, and what `find` raises.
+        """
         connection = self._connected()
         self.forget()
         self.places = {}
         if owned:
             places = partitions.enter(connection, self.name, owned)
-            unknown = {each: place.position for each, place in places.items() if place.next_offset == UNKNOWN}
-            found: dict[int, Place] = {}
-            if unknown:
-                found = {each: Place(offset, unknown[each]) for each, offset in find(unknown).items()}
+            found = {
+                each: Place(offset, places[each].position)
+                for each, offset in find(places).items()
+                if offset != places[each].next_offset
+            }
+            if found:
                 with connection.transaction():
                     partitions.move(connection, self.name, places, found)
             self.places = {**places, **found}
@@ -87,15 +98,18 @@ class Seat:
     def take(self, batch: Batch, of: int) -> set[int]:
         """Handles what is new of a batch, and returns the partitions that have to be read again from further back.
 
-        `of` is how many partitions there are. Raises PartitionMoved, ReaderRetired, ReaderBroken, and what is no
-        event's fault.
+        `of` is how many partitions there are. Raises PartitionMoved, TopicChanged, ReaderRetired, ReaderBroken, and
+        what is no event's fault.
         """
         behind: set[int] = set()
         after: dict[int, Place] = {}
         news: list[Arrival] = []
         for partition, given in batch.items():
             place = self.places.get(partition)
-            if place is None or given.until <= place.next_offset:
+            if place is None:
+                continue
+            self._check_same_topic(partition, given, place)
+            if given.until <= place.next_offset:
                 continue
             if given.first > place.next_offset:
                 behind.add(partition)
@@ -112,14 +126,18 @@ class Seat:
             wanted = [each for each in news if interest is None or each.name in interest]
             wanted.sort(key=_by_position)
             self._store(wanted, after, of)
+            count_events(self.name, len(news))
         return behind
 
     def confirm(self, ends: Mapping[int, int], position: int, of: int) -> None:
         """Nothing more is in these partitions up to a position of the log: they have been read to their ends."""
+        for partition, place in self.places.items():
+            if place.next_offset > ends.get(partition, place.next_offset):
+                raise TopicChanged(f"{self.name} has read more of partition {partition} than there is")
         after = {
             partition: Place(place.next_offset, position)
             for partition, place in self.places.items()
-            if place.position < position and place.next_offset >= ends.get(partition, place.next_offset + 1)
+            if place.position < position and place.next_offset == ends.get(partition)
         }
         if after:
             self._store([], after, of)
@@ -128,10 +146,12 @@ class Seat:
         """Handles events that the store has and the topic did not bring, up to a place. Raises as `take` does."""
         interest = self.interest
         self._store([each for each in events if interest is None or each.name in interest], {partition: place}, of)
+        count_events(self.name, len(events))
 
     def handle(self, batch: Sequence[Arrival | Recorded], connection: Connection[Any]) -> None:
         opened = [each if isinstance(each, Recorded) else each.recorded() for each in batch]
-        self._reader.handle(opened, connection)
+        with tracing.batch(self.name, opened):
+            self._reader.handle(opened, connection)
 
     def forget(self) -> None:
         """Lets the reader drop what it remembers, if it does."""
@@ -146,6 +166,14 @@ class Seat:
                 connection.close()
 
     # --- inside ---
+
+    def _check_same_topic(self, partition: int, given: Polled, place: Place) -> None:
+        """The last message that was read is none that is new. (An earlier one may be: of a stretch that was repeated.)"""
+        last = place.next_offset - 1
+        if given.first <= last < given.until and any(
+            each.offset == last and each.position > place.position and not each.late for each in given.events
+        ):
+            raise TopicChanged(f"partition {partition} has an event at offset {last} that was not read from there")
 
     def _store(self, news: Sequence[Arrival | Recorded], after: Mapping[int, Place], of: int) -> None:
         connection = self._connected()

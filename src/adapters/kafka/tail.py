@@ -12,6 +12,7 @@ from kafka.errors import KafkaError
 from adapters.kafka.cloudevents import Envelope, NotOurs, from_message
 from adapters.kafka.connection import client_options, events_topic
 from adapters.kafka.jars import KafkaUnavailable
+from adapters.readers.partitions import Place
 from adapters.readers.poison import OutOfReach
 from projections.agenda.partition import partition_of
 
@@ -81,6 +82,27 @@ class Tail:
         for partition, offset in found.items():
             self._consumer.seek(partition, offset)
 
+    def going_on(self, places: Mapping[int, Place]) -> dict[int, int]:
+        """The offset at which a reader goes on in each partition, given what it remembers of it.
+
+        That is the offset it remembers, unless that is unknown, or the message before it says that the topic is not the
+        one that was read: it was made anew. Then the place is found by position. Raises TopicCut.
+        """
+        partitions = [each for each in self._partitions if each.partition in places]
+        first = self._consumer.beginning_offsets(partitions)
+        ends = self._consumer.end_offsets(partitions)
+        offsets = {each: places[each.partition].next_offset for each in partitions}
+        before = self._look({each: at - 1 for each, at in offsets.items() if first[each] < at <= ends[each]})
+        found = {}
+        for each, at in offsets.items():
+            position, seen = places[each.partition].position, before.get(each)
+            if seen is not None:
+                remembered = not seen.late and seen.position <= position
+            else:
+                remembered = at == first[each]
+            found[each.partition] = at if remembered else self.offset_behind(each.partition, position)
+        return found
+
     def offset_behind(self, partition: int, position: int) -> int:
         """The offset of the partition's first event behind a position; its end where there is none.
 
@@ -89,6 +111,11 @@ class Tail:
         (wanted,) = (each for each in self._partitions if each.partition == partition)
         first = self._consumer.beginning_offsets([wanted])[wanted]
         end = self._consumer.end_offsets([wanted])[wanted]
+        if first == end > 0:
+            raise TopicCut(
+                f"partition {partition} of {wanted.topic} is empty, and what comes after position {position:,} is "
+                "wanted: older events were deleted from it"
+            )
         if first == end or (position == 0 and first == 0):
             return int(first)
         newest = self._at(wanted, end - 1)
@@ -141,6 +168,22 @@ class Tail:
             else:
                 high = middle
         return low
+
+    def _look(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, Envelope | None]:
+        """The messages at one offset of each partition; None for what is no event of the log."""
+        self._consumer.assign(list(offsets))
+        for partition, offset in offsets.items():
+            self._consumer.seek(partition, offset)
+        found: dict[TopicPartition, Envelope | None] = {}
+        while len(found) < len(offsets):
+            polled = self._consumer.poll(timeout_ms=_ANSWER_MS)
+            if not polled:
+                raise KafkaUnavailable(f"Kafka did not give a message of {next(iter(offsets)).topic} in time")
+            for partition, records in polled.items():
+                found[partition] = _opened(records[0])
+            self._consumer.pause(*polled)
+        self._consumer.resume(*offsets)
+        return found
 
     def _at(self, partition: TopicPartition, offset: int) -> Envelope | None:
         self._consumer.assign([partition])

@@ -92,7 +92,7 @@ class TopicRunner:
         """The partitions that this process has now."""
         return self._owned
 
-    def run(self, stop: threading.Event, on_turn: Callable[[], None] = lambda: None) -> None:
+    def run(self, stop: threading.Event) -> None:
         """Reads until `stop` is set; what goes wrong is logged, shown in the status, and tried again."""
         pause = _FIRST_RETRY_SECONDS
         while not stop.is_set():
@@ -103,7 +103,6 @@ class TopicRunner:
                     stack.callback(_close, consumer)
                     while not stop.is_set():
                         self._turn(consumer)
-                        on_turn()
                         pause = _FIRST_RETRY_SECONDS
             except Exception as error:
                 _log.error("reading the topic stopped", group=self._group, error=type(error).__name__, said=str(error))

@@ -100,13 +100,16 @@ class Cluster:
             raise ServerDidNotStart(f"The PostgreSQL server of {self.folder} does not get ready", hint=self._log_hint)
         return found if found is not None and found.is_alive else None
 
-    def start(self) -> Postmaster:
-        """Start the server and wait until it takes connections (crash recovery included)."""
+    def start(self, socket_folder: Path | None = None) -> Postmaster:
+        """Start the server and wait until it takes connections (crash recovery included).
+
+        `socket_folder` is one that an earlier start made; else one is chosen.
+        """
         self._require_version()
         self._clear_leftovers()
         self._prepare_user(self.folder)
         self._put_log_aside()
-        socket_folder = self._socket_folder()
+        socket_folder = socket_folder or self._socket_folder()
         try:
             self._write_settings(socket_folder)
             patience = ["-w", "-t", str(_START_PATIENCE)]

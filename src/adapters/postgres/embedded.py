@@ -91,6 +91,15 @@ class EmbeddedPostgres:
         finally:
             self._let_go()
 
+    @explained()
+    def crash_and_recover(self) -> None:
+        """Ends the server as a crash would, under whoever uses it, and starts it again at the same address."""
+        if self._postmaster is None:
+            raise RuntimeError("the server is not started")
+        with self._turn():
+            self._postmaster.crash()
+            self._postmaster = self._cluster.start(self._postmaster.socket_folder)
+
     def __enter__(self) -> Self:
         return self.start()
 

@@ -52,6 +52,13 @@ class Postmaster:
                 return
         raise ServerDidNotStart(f"The PostgreSQL server of {self.cluster} (process {self.pid}) does not stop")
 
+    def crash(self) -> None:
+        """End it at once: nothing more is written, and the next start has to recover."""
+        if self.is_alive:
+            os.kill(self.pid, IMMEDIATE_STOP)
+        if not wait_until(lambda: not self.is_alive, seconds=10.0):
+            raise ServerDidNotStart(f"The PostgreSQL server of {self.cluster} (process {self.pid}) does not stop")
+
 
 def read_postmaster(cluster: Path) -> Postmaster | None:
     """What postmaster.pid says, alive or not; None where there is none. While starting, its last lines are missing."""

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from adapters.eventstore.feed import LogHole
 from adapters.postgres.errors import DatabaseProblem
 
 MOST_PER_BATCH = 20
@@ -82,9 +83,10 @@ def sequence_of(recorded: Item) -> UUID:
 
 
 def is_poison(error: Exception) -> bool:
-    """Whether the event is to blame. Lost connections, a full disk, deadlocks and the like are not its fault."""
+    """Whether the event is to blame. Lost connections, a full disk, deadlocks and the like are not its fault, and a log
+    that lacks an event is an alarm."""
     return not isinstance(
-        error, (psycopg.OperationalError, psycopg.InterfaceError, DatabaseProblem, OutOfReach, MemoryError)
+        error, (psycopg.OperationalError, psycopg.InterfaceError, DatabaseProblem, OutOfReach, LogHole, MemoryError)
     )
 
 

@@ -155,10 +155,8 @@ class Runner:
             pass
         return self._at()
 
-    def run(self, stop: threading.Event, on_turn: Callable[[], None] = lambda: None) -> None:
-        """Reads until `stop` is set, and calls `on_turn` after each look.
-
-        Whatever goes wrong is logged, shown in the status, and tried again.
+    def run(self, stop: threading.Event) -> None:
+        """Reads until `stop` is set. Whatever goes wrong is logged, shown in the status, and tried again.
 
         Raises ReaderRetired when another generation took over.
         """
@@ -167,7 +165,6 @@ class Runner:
             while not stop.is_set():
                 try:
                     moved = self._one_turn()
-                    on_turn()
                 except ReaderRetired:
                     raise
                 except Exception as error:  # the other readers and the doors go on

@@ -20,7 +20,8 @@ from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
 
 BATCH = 1_000
-_FILL_SECONDS = 0.02
+_FILL_SECONDS = 0.1
+"""Faust hands over what came in this time, or a full batch at once: less time, and a backlog goes in small ones."""
 _TICK_FILL_SECONDS = 0.1
 _CONFIRM_SECONDS = 0.2
 _LOOK_SECONDS = 0.1
@@ -43,12 +44,8 @@ async def run_workers(
     *,
     env: Mapping[str, str],
     stop: threading.Event,
-    on_turn: Callable[[], None] = lambda: None,
 ) -> None:
-    """Works on the partitions that the group gives to this process until `stop` is set.
-
-    `on_turn` is called several times a second while all is well. Raises WorkerEnded.
-    """
+    """Works on the partitions that the group gives to this process until `stop` is set. Raises WorkerEnded."""
     app = make_app(env)
     with (
         ThreadPoolExecutor(1, thread_name_prefix="policies") as policy_thread,
@@ -74,7 +71,6 @@ async def run_workers(
                 )
                 if owned and not app.rebalancing:
                     await loop.run_in_executor(policy_thread, policies.confirm, owned)
-                on_turn()
                 await asyncio.sleep(_CONFIRM_SECONDS)
         finally:
             stop.set()

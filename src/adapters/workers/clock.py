@@ -1,7 +1,7 @@
 """The clock of the cluster: says what time it is to every partition. One process says it, others stand by."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -40,12 +40,11 @@ class ClockWork:
         self._producer: KafkaProducer | None = None
         self._partitions = 0
 
-    def run(self, stop: threading.Event, *, every: float, on_turn: Callable[[], None] = lambda: None) -> None:
+    def run(self, stop: threading.Event, *, every: float) -> None:
         """A tick every so many seconds, where no other process says the time, until `stop` is set."""
         while not stop.is_set():
             try:
                 self.tick()
-                on_turn()
             except (psycopg.Error, DatabaseProblem, KafkaError, KafkaUnavailable) as error:
                 _log.error("no tick was sent", error=type(error).__name__, said=str(error))
                 self.close()

@@ -25,6 +25,7 @@ from projections.agenda.partition import partition_of
 
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 10.0
+_BUSY_SECONDS = 0.3
 _STUCK_SECONDS = 5.0
 _CHUNK = 1_000
 
@@ -53,6 +54,8 @@ class PolicyWorker:
         self._seat = Seat(database, reactor)
         self._ends = Ends(database, env)
         self._last_given = time.monotonic()
+        self._waiting: dict[int, tuple[int, float]] = {}
+        """Where partitions stand that have more, and since when."""
         self._told = False
 
     def take(self, messages: Sequence[Any]) -> None:
@@ -70,17 +73,17 @@ class PolicyWorker:
 
     def confirm(self, owned: frozenset[int]) -> None:
         """Notes which partitions have nothing more; what is there and does not come is taken from the store."""
+        if time.monotonic() - self._last_given < _BUSY_SECONDS:
+            return
         try:
             self._enter(owned)
             if all(place.position >= self._ends.published() for place in self._seat.places.values()):
                 return
             published, ends = self._ends.look()
             self._seat.confirm(ends, published, self._partitions)
-            if time.monotonic() - self._last_given > _STUCK_SECONDS:
-                for partition in owned:
-                    place = self._seat.places[partition]
-                    if place.next_offset < ends[partition]:
-                        self._fill(partition, Place(ends[partition], max(published, place.position)))
+            for partition in self._stuck(owned, ends):
+                place = self._seat.places[partition]
+                self._fill(partition, Place(ends[partition], max(published, place.position)))
         except Exception as error:
             self._recover(error)
 
@@ -89,6 +92,19 @@ class PolicyWorker:
         self._ends.close()
 
     # --- inside ---
+
+    def _stuck(self, owned: frozenset[int], ends: Mapping[int, int]) -> list[int]:
+        """Partitions that have more, of which nothing has come for a while."""
+        now = time.monotonic()
+        waiting = {
+            each: place.next_offset for each in owned if (place := self._seat.places[each]).next_offset < ends[each]
+        }
+        since = {
+            each: self._waiting[each] if each in self._waiting and self._waiting[each][0] == offset else (offset, now)
+            for each, offset in waiting.items()
+        }
+        self._waiting = since
+        return [each for each, (_, began) in since.items() if now - began > _STUCK_SECONDS]
 
     def _until_done(self, batch: Mapping[int, Polled]) -> None:
         pause = _FIRST_RETRY_SECONDS

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import typer
 
+from api.cli.health import watched
 from api.cli.options import AsJson, DataDir
 from api.cli.output import note, print_json, say
 from api.cli.progress import Bars
@@ -53,7 +54,7 @@ def publish(
                 _publish_once(runner, as_json=as_json)
         else:
             note("Publishing. SIGTERM or Ctrl-C ends it.")
-            with publishing(database) as runner, until_told() as stop:
+            with publishing(database) as runner, until_told() as told, watched("publish", database, told) as stop:
                 runner.run(stop)
 
 

@@ -1,11 +1,13 @@
 """`arrears api|seal|project|react|clock|deliver`: the processes of a cluster, one role each."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli.health import watched
 from api.cli.options import DataDir
 from api.cli.output import note
 from api.cli.progress import Bars
@@ -14,6 +16,9 @@ from api.cli.signals import until_told
 
 if TYPE_CHECKING:
     from api.core import Core
+
+_NEED_TABLES = frozenset({"react", "deliver"})
+"""Roles that look into read tables, and are not ready before those are built."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
 
 def serve_api(data: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000, token_file: TokenFile = None) -> None:
     """Serve HTTP and nothing else; other processes seal, react and project. Any number may run."""
+    from adapters.telemetry.tracing import traced
     from api import logs
     from api.http.server import serve as serve_http
     from api.service import Service
@@ -31,17 +37,18 @@ def serve_api(data: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000,
     token = token_of(token_file)
     check_door(host, port, token)
     logs.configure(default="info")
-    with Service.open(data, reading=True) as service:
+    with traced("api"), Service.open(data, reading=True) as service:
         service.be_a_door()
-        note(f"The API is at http://{f'[{host}]' if ':' in host else host}:{port}/")
-        serve_http(service, host=host, port=port, token=token)
+        with watched("api", service.database, status=service.status):
+            note(f"The API is at http://{f'[{host}]' if ':' in host else host}:{port}/")
+            serve_http(service, host=host, port=port, token=token)
 
 
 def seal(data: DataDir = None) -> None:
     """Give events their place in the log. One process seals, others stand by."""
     from api import roles
 
-    _work(data, "Sealing.", roles.seal)
+    _work(data, "seal", "Sealing.", roles.seal)
 
 
 def project(
@@ -53,20 +60,25 @@ def project(
 
     chosen = names or []
 
-    def run(core: "Core", stop: Any, beat: Any) -> None:
+    def run(core: "Core", stop: threading.Event) -> None:
         core.projections.check(chosen)
         with Bars() as bars:
-            core.projections.start(lambda name, position, target: bars.show(f"Building {name}", position, target))
-        roles.project(core, stop, beat, names=chosen)
 
-    _work(data, f"Projecting {', '.join(chosen) or 'everything'}.", run)
+            def progress(name: str, position: int, target: int) -> None:
+                stop.is_set()  # a sign of life
+                bars.show(f"Building {name}", position, target)
+
+            core.projections.start(progress)
+        roles.project(core, stop, names=chosen)
+
+    _work(data, "project", f"Projecting {', '.join(chosen) or 'everything'}.", run)
 
 
 def react(data: DataDir = None) -> None:
     """Apply policies and work ticks, in Faust workers that share the partitions."""
     from api import roles
 
-    _work(data, "Reacting.", roles.react)
+    _work(data, "react", "Reacting.", roles.react)
 
 
 def clock(
@@ -76,7 +88,10 @@ def clock(
     """Say what time it is to every partition. One process does, others stand by."""
     from api import roles
 
-    _work(data, f"A tick every {every:g} seconds.", lambda core, stop, beat: roles.clock(core, stop, beat, every=every))
+    def run(core: "Core", stop: threading.Event) -> None:
+        roles.clock(core, stop, every=every)
+
+    _work(data, "clock", f"A tick every {every:g} seconds.", run)
 
 
 def deliver(data: DataDir = None) -> None:
@@ -85,19 +100,21 @@ def deliver(data: DataDir = None) -> None:
     from api import roles
     from api.service import outbox_folder
 
-    def run(core: "Core", stop: Any, beat: Any) -> None:
-        roles.deliver(core, stop, beat, carrier=Outbox(outbox_folder(core.env, core.data_dir)))
+    def run(core: "Core", stop: threading.Event) -> None:
+        roles.deliver(core, stop, carrier=Outbox(outbox_folder(core.env, core.data_dir)))
 
-    _work(data, "Delivering.", run)
+    _work(data, "deliver", "Delivering.", run)
 
 
-def _work(data: Path | None, says: str, run: Callable[["Core", Any, Any], None]) -> None:
+def _work(data: Path | None, role: str, says: str, run: Callable[["Core", threading.Event], None]) -> None:
     """Until SIGTERM or Ctrl-C; what is at hand is finished first."""
+    from adapters.telemetry.tracing import traced
     from api import logs
     from api.core import Core
-    from api.roles import no_beat
 
     logs.configure(default="info")
-    with Core.open(data, reading=True) as core, until_told() as stop:
-        note(f"{says} SIGTERM or Ctrl-C ends it.")
-        run(core, stop, no_beat)
+    with traced(role), Core.open(data, reading=True) as core, until_told() as told:
+        status = core.projections.status if role in _NEED_TABLES else None
+        with watched(role, core.database, told, status=status) as stop:
+            note(f"{says} SIGTERM or Ctrl-C ends it.")
+            run(core, stop)

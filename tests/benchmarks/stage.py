@@ -1,0 +1,112 @@
+"""A cluster to measure on: Kafka, a database, and a log that is published already."""
+
+import csv
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from adapters.billing.importer import OfficeDefaults
+from adapters.kafka.local import LocalKafka
+from adapters.kafka.topics import Topics, read_topics
+from adapters.postgres.database import Database
+from api.publishing import publishing
+from api.service import Service
+from tests.benchmarks.harness import fresh_database
+
+REAL_INVOICES = Path(__file__).parents[3] / "shared" / "data" / "ibm-late-payments.csv"
+SAMPLE_INVOICES = Path(__file__).parents[1] / "projections" / "late-payments-sample.csv"
+_MASTER_KEY = "A" * 43 + "="
+
+Fill = Callable[[Service], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`env` says where everything is; `events` is the log's length, all of it published."""
+
+    database: Database
+    env: dict[str, str]
+    events: int
+
+    def service(self) -> Service:
+        """Another one on the same database; closing it leaves the database open."""
+        return Service(Database(self.database.dsn), data_dir=None, env=self.env)
+
+    def begin_anew(self, reader: str) -> None:
+        """Lets a reader begin at the log's beginning."""
+        with self.database.connect("arrears_app", autocommit=True) as connection:
+            connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [reader])
+
+
+@contextmanager
+def staged(fill: Fill) -> Iterator[Stage]:
+    """What `fill` puts into the log, sealed and published to a broker of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        kafka = stack.enter_context(LocalKafka(folder))
+        database = stack.enter_context(fresh_database())
+        env = {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+            "ARREARS_MASTER_KEY": _MASTER_KEY,
+            "ARREARS_OUTBOX": str(folder / "outbox"),
+        }
+        with Topics(env) as topics:
+            for change in topics.plan([topic.with_copies(1) for topic in read_topics()]):
+                topics.apply(change)
+        with Service(Database(database.dsn), data_dir=None, env=env) as service:
+            service.prepare()
+            fill(service)
+            while service.sealer.seal_once():
+                pass
+            events = service.feed.head()
+        with publishing(database, env) as runner:
+            runner.catch_up()
+        yield Stage(database, env, events)
+
+
+def real_mix(copies: int) -> Fill:
+    """The real invoices, each customer several times over: facts, and what aging and judging made of them."""
+
+    def fill(service: Service) -> None:
+        with _several_times(copies) as file:
+            service.import_file(file, "ibm", defaults=OfficeDefaults())
+
+    return fill
+
+
+@contextmanager
+def _several_times(copies: int) -> Iterator[Path]:
+    source = REAL_INVOICES if REAL_INVOICES.exists() else SAMPLE_INVOICES
+    with source.open(encoding="utf-8", newline="") as given:
+        rows = list(csv.DictReader(given))
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="utf-8", newline="", delete=False) as file:
+        out = csv.DictWriter(file, fieldnames=list(rows[0]))
+        out.writeheader()
+        for copy in range(copies):
+            for row in rows:
+                out.writerow(
+                    {
+                        **row,
+                        "customerID": f"{row['customerID']}-{copy}",
+                        "invoiceNumber": f"{row['invoiceNumber']}{copy}",
+                    }
+                )
+    try:
+        yield Path(file.name)
+    finally:
+        with suppress(OSError):
+            Path(file.name).unlink()
+
+
+def say(text: str) -> None:
+    """What is going on, for whoever waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+TODAY = date(2026, 3, 2)

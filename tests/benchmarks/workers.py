@@ -1,0 +1,137 @@
+"""Policies in Faust workers, beside Faust agents that do next to nothing on the same topic."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from adapters.kafka.connection import events_topic
+from adapters.reactor import Reactor
+from adapters.readers.shown import report_shown
+from adapters.ticker import Ticker
+from adapters.workers.app import add_agent, make_app, run_workers
+from adapters.workers.policies import PolicyWorker
+from adapters.workers.ticks import TickWorker
+from api.roles import shared_partitions
+from policies.table import POLICIES
+from tests.benchmarks.harness import Row, benchmark
+from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
+from tests.benchmarks.stage import TODAY, Stage, real_mix, staged
+
+_COPIES = 6
+_ACCOUNTS = 15_000
+_TABLE_EVENTS = 10_000
+
+
+@benchmark("faust")
+def policies() -> list[Row]:
+    """Policies through Faust: on the real mix of events, and where every event causes a command."""
+    with staged(real_mix(_COPIES)) as stage:
+        counting = asyncio.run(_counting(stage))
+        table = asyncio.run(_table(stage, min(_TABLE_EVENTS, stage.events)))
+        ours = _ours(stage, lambda: None)
+    with staged(lambda service: _billed(service, _ACCOUNTS)) as stage:
+        commands = _ours(stage, lambda: None) * _ACCOUNTS / stage.events
+    return [
+        Row("policies through Faust, real mix", ours, "events/s", "Faust agent that counts, take(1000)", counting, 0.5),
+        Row("policies through Faust, real mix", ours, "events/s", "Faust agent, table, per event", table, 1.0),
+        Row("policies through Faust, a command for every invoice", commands, "commands/s", "limit", 2_500, 2_500, True),
+    ]
+
+
+def _billed(service: Any, accounts: int) -> None:
+    send(service.arrears, portfolio(accounts, issued_on=TODAY, due_on=due_tomorrow(accounts, TODAY)))
+    service.drain()
+
+
+# --- ours -----------------------------------------------------------------------------------------------------
+
+
+class _Timed(PolicyWorker):
+    """Notes when the first batch came and how many events came by when."""
+
+    first: float | None = None
+    last = 0.0
+    given = 0
+
+    def take(self, messages: Sequence[Any]) -> None:
+        if self.first is None:
+            self.first = time.perf_counter()
+        super().take(messages)
+        self.given += len(messages)
+        self.last = time.perf_counter()
+
+
+def _ours(stage: Stage, started: Callable[[], None]) -> float:
+    """Events a second, from the first batch to the last."""
+    stage.begin_anew("policies")
+    with stage.service() as service:
+        stop = threading.Event()
+        reactor = Reactor(service.arrears, POLICIES, partial(report_shown, service.projections))
+        ticker = Ticker(service.arrears, service.database)
+        partitions = shared_partitions(stage.env)
+        worker = _Timed(service.database, service.arrears, reactor, env=stage.env, partitions=partitions, stop=stop)
+        ticks = TickWorker(service.database, ticker, partitions=partitions, stop=stop)
+        thread = threading.Thread(target=lambda: asyncio.run(run_workers(worker, ticks, env=stage.env, stop=stop)))
+        thread.start()
+        started()
+        _until(lambda: worker.given >= stage.events, 300)
+        stop.set()
+        thread.join()
+        ticker.close()
+    return stage.events / (worker.last - (worker.first or 0.0))
+
+
+# --- peers ----------------------------------------------------------------------------------------------------
+
+
+async def _counting(stage: Stage) -> float:
+    """An agent that counts batches of a thousand."""
+    seen: list[tuple[float, int]] = []
+    done = asyncio.Event()
+
+    async def count(messages: Sequence[Any]) -> None:
+        seen.append((time.perf_counter(), len(messages)))
+        if sum(number for _, number in seen) >= stage.events:
+            done.set()
+
+    app = make_app(stage.env, group=f"bench-{uuid4().hex[:8]}")
+    add_agent(app, "count", events_topic(stage.env), count, within=0.02)
+    await app.start()
+    await done.wait()
+    await app.stop()
+    return sum(number for _, number in seen[1:]) / (seen[-1][0] - seen[0][0])
+
+
+async def _table(stage: Stage, events: int) -> float:
+    """An agent that counts each event in a table, as Faust's own examples do."""
+    app = make_app(
+        stage.env, group=f"bench-{uuid4().hex[:8]}", topic_allow_declare=True, topic_partitions=12, store="memory://"
+    )
+    table = app.Table("counts", default=int, partitions=12)
+    times: list[float] = []
+    done = asyncio.Event()
+
+    async def agent(stream: Any) -> None:
+        async for event in stream.events():
+            table[event.key.decode()] += 1
+            times.append(time.perf_counter())
+            if len(times) >= events:
+                done.set()
+
+    app.agent(app.topic(events_topic(stage.env), key_type=bytes, value_type=bytes), name="table")(agent)
+    await app.start()
+    await done.wait()
+    await app.stop()
+    return (len(times) - 1) / (times[-1] - times[0])
+
+
+def _until(is_so: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not after {seconds:.0f} s")
+        time.sleep(0.01)
