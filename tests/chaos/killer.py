@@ -1,0 +1,166 @@
+"""Who ends processes at the worst moments: members of any role, Kafka's brokers, PostgreSQL."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from api.local_cluster import LocalCluster, Member
+
+FROZEN_SECONDS = 13.0
+"""Longer than a consumer's session: its partitions are given to others, and then it comes back."""
+
+_LONGEST_PAUSE_SECONDS = 3.0
+_MAY_END_SECONDS = 30.0
+
+
+@dataclass
+class Deeds:
+    """What was done, and who did not end when told to."""
+
+    kills: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By role and signal."""
+    frozen: Counter[str] = field(default_factory=Counter)
+    brokers: Counter[str] = field(default_factory=Counter)
+    """Restarts, by how the broker was ended."""
+    postgres: int = 0
+    slow_to_end: list[str] = field(default_factory=list)
+
+    @property
+    def killed(self) -> int:
+        return self.kills.total()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """Something that was begun and has to be ended, or looked after, later."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+    at: float
+
+
+class Killer:
+    """Seeded: the same seed chooses the same victims, as far as they run at that moment."""
+
+    def __init__(self, cluster: LocalCluster, *, seed: int, says: Callable[[str], None] = lambda _: None) -> None:
+        self.deeds = Deeds()
+        self._cluster = cluster
+        self._random = Random(f"{seed}-killer")
+        self._says = says
+        self._members = Counter(each.role for each in cluster.members)
+        self._told_to_end: list[_Pending] = []
+        self._frozen: list[_Pending] = []
+        self._restarting: threading.Thread | None = None
+        self._failed: list[BaseException] = []
+
+    def work(self, *, kills: int, freezes: int, brokers: int, postgres: int) -> None:
+        """That many of each, in a random order, with random pauses between them; everything runs again afterwards."""
+        acts: list[Callable[[], object]] = [
+            *[self._kill] * kills,
+            *[self._freeze] * freezes,
+            *[self._restart_broker] * brokers,
+            *[self._crash_postgres] * postgres,
+        ]
+        self._random.shuffle(acts)
+        try:
+            for act in acts:
+                time.sleep(self._random.uniform(0, _LONGEST_PAUSE_SECONDS))
+                self._look_after()
+                act()
+        finally:
+            self._wait_for_broker()
+            while self._frozen or self._told_to_end:
+                self._look_after()
+                time.sleep(0.1)
+        if self._failed:
+            raise self._failed[0]
+
+    # --- deeds ---
+
+    def _kill(self) -> None:
+        how = self._random.choice((signal.SIGKILL, signal.SIGTERM))
+        member, process = self._somebody()
+        process.send_signal(how)
+        self.deeds.kills[member.role, how.name] += 1
+        if how == signal.SIGTERM:
+            self._told_to_end.append(_Pending(member.name, process, time.monotonic()))
+        self._says(f"{self.deeds.killed:>4}  {how.name} {member.name}")
+
+    def _freeze(self) -> None:
+        """Stops a process of several without ending it: others take over, and then it goes on with what it was doing,
+        believing it is still its turn."""
+        member, process = self._somebody([each for each, count in self._members.items() if count > 1])
+        process.send_signal(signal.SIGSTOP)
+        self.deeds.frozen[member.role] += 1
+        self._frozen.append(_Pending(member.name, process, time.monotonic()))
+        self._says(f"      frozen {member.name}")
+
+    def _restart_broker(self) -> None:
+        """Beside what else is done; one broker at a time."""
+        self._wait_for_broker()
+        node, kill = self._random.choice(self._cluster.kafka.nodes), self._random.random() < 0.5
+        how = "killed" if kill else "stopped"
+
+        def restart() -> None:
+            try:
+                self._cluster.kafka.restart_broker(node, kill=kill)
+            except BaseException as error:
+                self._failed.append(error)
+
+        self._restarting = threading.Thread(target=restart, name="broker", daemon=True)
+        self._restarting.start()
+        self.deeds.brokers[how] += 1
+        self._says(f"      broker {node} {how} and started again")
+
+    def _crash_postgres(self) -> None:
+        self._cluster.postgres.crash_and_recover()
+        self.deeds.postgres += 1
+        self._says("      PostgreSQL crashed and started again")
+
+    # --- inside ---
+
+    def _somebody(self, roles: Sequence[str] = ()) -> tuple[Member, "subprocess.Popen[bytes]"]:
+        """A member that runs, of a random role; waits where none does."""
+        while True:
+            running: dict[str, list[tuple[Member, subprocess.Popen[bytes]]]] = {
+                each.role: [] for each in self._cluster.members if not roles or each.role in roles
+            }
+            for member, process in self._running():
+                if member.role in running:
+                    running[member.role].append((member, process))
+            role = self._random.choice(list(running))
+            if running[role]:
+                return self._random.choice(running[role])
+            time.sleep(0.1)
+
+    def _running(self) -> Iterator[tuple[Member, "subprocess.Popen[bytes]"]]:
+        busy = {each.process for each in (*self._frozen, *self._told_to_end)}
+        for member in self._cluster.members:
+            process = member.process
+            if process is not None and process.poll() is None and process not in busy:
+                yield member, process
+
+    def _look_after(self) -> None:
+        """Thaws what was frozen long enough; notes who has not ended in time, and ends it."""
+        now = time.monotonic()
+        for each in self._frozen[:]:
+            if now - each.at >= FROZEN_SECONDS:
+                each.process.send_signal(signal.SIGCONT)
+                self._frozen.remove(each)
+        for each in self._told_to_end[:]:
+            if each.process.poll() is not None:
+                self._told_to_end.remove(each)
+            elif now - each.at >= _MAY_END_SECONDS:
+                self.deeds.slow_to_end.append(f"{each.name} had not ended {_MAY_END_SECONDS:.0f} s after SIGTERM")
+                each.process.kill()
+                self._told_to_end.remove(each)
+
+    def _wait_for_broker(self) -> None:
+        if self._restarting is not None:
+            self._restarting.join()
+            self._restarting = None

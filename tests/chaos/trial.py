@@ -1,0 +1,156 @@
+"""One trial: a cluster under load, its processes ended at random, and the audit afterwards."""
+
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.delivery.deliverer import Deliverer
+from adapters.kafka.connection import events_topic
+from adapters.kafka.local import QUICK_START, free_ports
+from adapters.kafka.publisher import reader_name
+from adapters.reactor import Reactor
+from api.core import PROJECTIONS, Core
+from api.local_cluster import LocalCluster, wait_for
+from tests.chaos.audit import Evidence, Verdict, audit, endings, repeats
+from tests.chaos.killer import Deeds, Killer
+from tests.chaos.load import Load, accepted
+from tests.chaos.postbox import Postbox
+from tests.chaos.quiet import wait_until_quiet
+
+Says = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of everything."""
+
+    seed: int
+    kills: int
+    freezes: int = 1
+    broker_restarts: int = 1
+    postgres_crashes: int = 1
+    brokers: int = 1
+    count: Mapping[str, int] = field(default_factory=lambda: {"project": 2, "react": 2})
+    rate: float = 12.0
+    quiet_within: float = 120.0
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What happened, in figures, and what the audit says."""
+
+    plan: Plan
+    deeds: Deeds
+    members: Counter[str]
+    """Processes, by role."""
+    seconds: float
+    commands: int
+    accepted: int
+    lost_answers: int
+    events: Mapping[str, int]
+    """By name."""
+    messages: int
+    sent: int
+    uncertain: int
+    on_topic: int
+    repeats: int
+    starts: int
+    """Of processes, those that began the trial included."""
+    verdicts: list[Verdict]
+
+    @property
+    def broken(self) -> list[Verdict]:
+        return [each for each in self.verdicts if not each.holds]
+
+
+def run(plan: Plan, says: Says = lambda _: None) -> Result:
+    """Carries the plan out in a folder that is removed. Raises NotQuiet where work is left undone."""
+    began = time.monotonic()
+
+    def tell(what: str) -> None:
+        says(f"{time.monotonic() - began:6.1f} s  {what}")
+
+    with _cluster(plan, tell) as cluster, Core.open(None, env=cluster.env) as core:
+        with Postbox(cluster.folder / "outbox") as postbox:
+            load = Load(core.arrears, seed=plan.seed, rate=plan.rate)
+            killer = Killer(cluster, seed=plan.seed, says=tell)
+            load.start()
+            try:
+                _wait_for_views(core)
+                killer.work(
+                    kills=plan.kills,
+                    freezes=plan.freezes,
+                    brokers=plan.broker_restarts,
+                    postgres=plan.postgres_crashes,
+                )
+            finally:
+                load.stop()
+            tell("load stopped, waiting until everything is quiet")
+            wait_until_quiet(core.database, _readers(cluster), seconds=plan.quiet_within)
+            for member in cluster.members:
+                cluster.end(member, wait=False)
+            for member in cluster.members:
+                cluster.end(member)
+        tell("auditing")
+        evidence = Evidence(
+            core, load.memory, killer.deeds, postbox, cluster.kafka.bootstrap_servers, events_topic(cluster.env)
+        )
+        verdicts = audit(evidence)
+        ended = list(endings(evidence.log).values())
+        return Result(
+            plan=plan,
+            deeds=killer.deeds,
+            members=Counter(member.role for member in cluster.members),
+            seconds=time.monotonic() - began,
+            commands=len(load.memory.answered),
+            accepted=len(accepted(load.memory)),
+            lost_answers=load.memory.lost,
+            events=Counter(each.name for each in evidence.log),
+            messages=len(ended),
+            sent=ended.count(["sent"]),
+            uncertain=ended.count(["uncertain"]),
+            on_topic=len(evidence.wire),
+            repeats=repeats(evidence.wire),
+            starts=sum(member.starts for member in cluster.members),
+            verdicts=verdicts,
+        )
+
+
+@contextmanager
+def _cluster(plan: Plan, says: Says) -> Iterator[LocalCluster]:
+    folder = Path(tempfile.mkdtemp(prefix="arrears-chaos-"))
+    cluster = LocalCluster(
+        folder,
+        count=plan.count,
+        brokers=plan.brokers,
+        api_port=free_ports(1)[0],
+        settings=plan.settings,
+        jvm=QUICK_START,
+    )
+    try:
+        cluster.start(says)
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for_views(core: Core) -> None:
+    """Until the first process has made the projections: what comes before is a start, and no chaos yet."""
+
+    def are_made() -> bool:
+        with core.database.connect("arrears_app") as connection:
+            row = connection.execute("SELECT count(*) FROM read_model.projections WHERE state = 'live'").fetchone()
+        return row is not None and int(row[0]) == len(PROJECTIONS)
+
+    wait_for(are_made, 120, "the projections are made")
+
+
+def _readers(cluster: LocalCluster) -> set[str]:
+    return {Reactor.name, Deliverer.name, reader_name(events_topic(cluster.env))}
