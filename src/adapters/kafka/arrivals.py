@@ -54,6 +54,15 @@ class Arrival:
     def event_id(self) -> UUID:
         return self.envelope.event_id
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is an event through and through; what only looks like one is passed over, and said to be."""
+        try:
+            return self.envelope is not None
+        except NotOurs as error:
+            _log.warning("passed over a message that is no event of the log", problem=str(error))
+            return False
+
     def found(self, row: LogRow) -> None:
         """The stored row, for an event of which the wire leaves something out."""
         self._stored = row
@@ -95,7 +104,7 @@ def fetch_withheld(
     """Reads, in one query, what the wire leaves out of the events that somebody wants to open."""
     lacking: dict[int, list[Arrival]] = {}
     for each in batch:
-        if (wanted is None or each.name in wanted) and each.envelope.withheld:
+        if (wanted is None or each.name in wanted) and each.is_whole and each.envelope.withheld:
             lacking.setdefault(each.position, []).append(each)  # more than one where the publisher repeated itself
     if not lacking:
         return

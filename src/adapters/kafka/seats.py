@@ -12,7 +12,7 @@ from adapters.kafka.arrivals import Arrival
 from adapters.postgres.database import Database
 from adapters.readers import partitions
 from adapters.readers.handling import Handling
-from adapters.readers.partitions import UNKNOWN, PartitionMoved, Place
+from adapters.readers.partitions import PartitionMoved, Place
 from adapters.readers.runner import Reader, connect, lock_name, register
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import count_events
@@ -32,7 +32,7 @@ Batch = Mapping[int, Polled]
 """What was polled, by partition."""
 
 Find = Callable[[Mapping[int, Place]], Mapping[int, int]]
-"""From what is remembered of partitions to the offsets where to go on in them: the same, unless the topic is another."""
+"""From what is remembered of partitions to the offsets where to go on: the same, unless the topic is another."""
 
 
 class TopicChanged(PartitionMoved):
@@ -60,6 +60,8 @@ class Seat:
         self._handling: Handling[Arrival | Recorded] = Handling(reader.name, self)
         self._connection: Connection[Any] | None = None
         self.places: dict[int, Place] = {}
+        self.has_worked = False
+        """Whether anything was stored since it was made."""
 
     @property
     def name(self) -> str:
@@ -123,7 +125,7 @@ class Seat:
             after[partition] = Place(given.until, position)
         if after:
             interest = self.interest
-            wanted = [each for each in news if interest is None or each.name in interest]
+            wanted = [each for each in news if (interest is None or each.name in interest) and each.is_whole]
             wanted.sort(key=_by_position)
             self._store(wanted, after, of)
             count_events(self.name, len(news))
@@ -168,7 +170,7 @@ class Seat:
     # --- inside ---
 
     def _check_same_topic(self, partition: int, given: Polled, place: Place) -> None:
-        """The last message that was read is none that is new. (An earlier one may be: of a stretch that was repeated.)"""
+        """The last message that was read is none that is new. (One before it may be, where a stretch was repeated.)"""
         last = place.next_offset - 1
         if given.first <= last < given.until and any(
             each.offset == last and each.position > place.position and not each.late for each in given.events
@@ -184,6 +186,7 @@ class Seat:
             save=lambda: partitions.move(connection, self.name, self.places, after),
         )
         self.places.update(after)
+        self.has_worked = True
         checkpoint = partitions.advance(connection, self.name, of)
         if self._on_progress is not None:
             self._on_progress(checkpoint)

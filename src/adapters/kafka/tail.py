@@ -96,11 +96,8 @@ class Tail:
         found = {}
         for each, at in offsets.items():
             position, seen = places[each.partition].position, before.get(each)
-            if seen is not None:
-                remembered = not seen.late and seen.position <= position
-            else:
-                remembered = at == first[each]
-            found[each.partition] = at if remembered else self.offset_behind(each.partition, position)
+            is_same = not seen.late and seen.position <= position if seen is not None else at == first[each]
+            found[each.partition] = at if is_same else self.offset_behind(each.partition, position)
         return found
 
     def offset_behind(self, partition: int, position: int) -> int:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -21,16 +22,17 @@ from adapters.eventstore.mapper import EventMapper
 from adapters.kafka.arrivals import arrivals, fetch_withheld
 from adapters.kafka.connection import client_options, events_topic
 from adapters.kafka.ends import Ends
-from adapters.kafka.seats import Batch, Polled, Seat
+from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged
 from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem
 from adapters.readers.handling import ReaderRetired
-from adapters.readers.partitions import PartitionMoved
+from adapters.readers.partitions import PartitionMoved, Place
 from adapters.readers.runner import note_trouble
 
 BATCH = 2_000
 _LOOK_SECONDS = 0.1
+_CONFIRM_SECONDS = 0.5
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 10.0
 _SESSION_MS = 10_000
@@ -53,8 +55,20 @@ class _Chair:
         self.seat: Seat | None = None
         self.again_at = 0.0
         self.pause = _FIRST_RETRY_SECONDS
-        self.told: str | None = None
-        """The reader whose trouble is shown in the status."""
+        self.told: set[str] = set()
+        """The readers whose trouble is shown in the status, or may be: an earlier process may have left it there."""
+        self.stuck: dict[int, int] = {}
+        """The offsets that have to be passed before it is well again, by partition."""
+
+    @property
+    def is_past_it(self) -> bool:
+        """Whether the seat has worked, and got over where its predecessor failed."""
+        seat = self.seat
+        return (
+            seat is not None
+            and seat.has_worked
+            and all(seat.places[each].next_offset > at for each, at in self.stuck.items() if each in seat.places)
+        )
 
 
 class TopicRunner:
@@ -86,6 +100,9 @@ class TopicRunner:
         self._ends = Ends(database, env)
         self._connection: Connection[Any] | None = None
         self._behind: set[int] = set()
+        self._in_hand: Collection[int] = ()
+        """The partitions of the batch that is being handled."""
+        self._confirmed_at = 0.0
 
     @property
     def owned(self) -> frozenset[int]:
@@ -153,7 +170,7 @@ class TopicRunner:
         self._open_chairs(consumer)
         if polled:
             self._take({each.partition: self._opened(records) for each, records in polled.items()}, consumer)
-        else:
+        if not polled or time.monotonic() - self._confirmed_at > _CONFIRM_SECONDS:  # some may be idle while others flow
             self._confirm()
 
     def _take_partitions(self, consumer: KafkaConsumer) -> None:
@@ -178,6 +195,7 @@ class TopicRunner:
         except (ReaderRetired, psycopg.Error, DatabaseProblem) as error:
             self._put_off(chair, error)
         else:
+            chair.told.add(chair.seat.name)
             self._with(chair, lambda seat: seat.enter(self._owned, self._find))
             self._seek(consumer, self._owned)
 
@@ -199,17 +217,30 @@ class TopicRunner:
         if not interests:
             return
         fetch_withheld(everything, wanted, self._connected(), self._mapper)
-        self._behind = set()
+        self._behind, self._in_hand = set(), batch.keys()
         for chair in self._chairs:
             self._with(chair, lambda seat: self._behind.update(seat.take(batch, self._partitions)))
+        self._in_hand = ()
         if self._behind:
+            self._check_not_cut(consumer, self._behind & self._owned)
             self._seek(consumer, self._behind & self._owned)
+
+    def _check_not_cut(self, consumer: KafkaConsumer, partitions: Collection[int]) -> None:
+        """Whoever wants what was deleted from the topic looks for its place again, and says what is missing."""
+        firsts = consumer.beginning_offsets([TopicPartition(self._topic, each) for each in partitions])
+        for partition, first in firsts.items():
+            for chair in self._chairs:
+                self._with(chair, partial(_check_reaches, partition=partition.partition, first=first))
 
     def _confirm(self) -> None:
         """Partitions that have nothing more count as read up to where the publisher was before they were looked at."""
+        self._confirmed_at = time.monotonic()
         published = self._ends.published()
         seats = [chair.seat for chair in self._chairs if chair.seat is not None]
         if all(place.position >= published for seat in seats for place in seat.places.values()):
+            for chair in self._chairs:
+                if chair.seat is not None and chair.seat.places:
+                    self._all_is_well(chair)
             return
         published, ends = self._ends.look()
         for chair in self._chairs:
@@ -226,25 +257,31 @@ class TopicRunner:
         except Exception as error:  # the other readers go on
             self._put_off(chair, error)
         else:
-            chair.pause = _FIRST_RETRY_SECONDS
-            if chair.told is not None:
-                note_trouble(self._database, chair.told, None)
-                chair.told = None
+            if chair.is_past_it:
+                self._all_is_well(chair)
+
+    def _all_is_well(self, chair: _Chair) -> None:
+        chair.pause = _FIRST_RETRY_SECONDS
+        chair.stuck = {}
+        for name in chair.told:
+            note_trouble(self._database, name, None)
+        chair.told = set()
 
     def _put_off(self, chair: _Chair, error: Exception) -> None:
         seat, chair.seat = chair.seat, None
         name = seat.name if seat is not None else chair.name
         if seat is not None:
+            chair.stuck |= {each: seat.places[each].next_offset for each in self._in_hand if each in seat.places}
             seat.release()
         chair.again_at = time.monotonic() + chair.pause
         chair.pause = min(2 * chair.pause, _LONGEST_RETRY_SECONDS)
         if not isinstance(error, PartitionMoved | ReaderRetired):
-            chair.told = name
+            chair.told.add(name)
             note_trouble(self._database, name, error)
 
-    def _find(self, positions: Mapping[int, int]) -> Mapping[int, int]:
+    def _find(self, places: Mapping[int, Place]) -> Mapping[int, int]:
         with Tail(self._env, topic=self._topic) as tail:
-            return {each: tail.offset_behind(each, position) for each, position in positions.items()}
+            return tail.going_on(places)
 
     def _connected(self) -> Connection[Any]:
         if self._connection is None or self._connection.closed:
@@ -268,6 +305,12 @@ class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, _: Collection[TopicPartition]) -> None:
         self.changed.set()
+
+
+def _check_reaches(seat: Seat, *, partition: int, first: int) -> None:
+    place = seat.places.get(partition)
+    if place is not None and place.next_offset < first:
+        raise TopicChanged(f"partition {partition} begins at {first:,}; {seat.name} goes on at {place.next_offset:,}")
 
 
 def _close(consumer: KafkaConsumer) -> None:

@@ -159,6 +159,6 @@ class PolicyWorker:
             self._seat.fill(partition, mine, Place(self._seat.places[partition].next_offset, at), self._partitions)
         self._seat.fill(partition, [], place, self._partitions)
 
-    def _find(self, positions: Mapping[int, int]) -> Mapping[int, int]:
+    def _find(self, places: Mapping[int, Place]) -> Mapping[int, int]:
         with Tail(self._env) as tail:
-            return {each: tail.offset_behind(each, position) for each, position in positions.items()}
+            return tail.going_on(places)
