@@ -23,7 +23,7 @@ BATCH = 1_000
 _FILL_SECONDS = 0.1
 """Faust hands over what came in this time, or a full batch at once: less time, and a backlog goes in small ones."""
 _TICK_FILL_SECONDS = 0.1
-_CONFIRM_SECONDS = 0.2
+_CONFIRM_SECONDS = 0.1
 _LOOK_SECONDS = 0.1
 _SESSION_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 3.0

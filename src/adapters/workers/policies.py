@@ -25,7 +25,7 @@ from projections.agenda.partition import partition_of
 
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 10.0
-_BUSY_SECONDS = 0.3
+_BUSY_SECONDS = 0.1
 _STUCK_SECONDS = 5.0
 _CHUNK = 1_000
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -13,7 +13,7 @@ import structlog
 from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
 from adapters.readers.partitions import position_of
-from adapters.ticker import Ticker
+from adapters.ticker import Ticker, TickReport
 
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.02
@@ -40,13 +40,21 @@ class Tick:
 class TickWorker:
     """Works ticks, in one thread. The latest tick of a partition says all that earlier ones said."""
 
-    def __init__(self, database: Database, ticker: Ticker, *, partitions: int, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ticker: Ticker,
+        *,
+        partitions: int,
+        stop: threading.Event,
+        on_worked: Callable[[int, TickReport], None] = lambda partition, report: None,
+    ) -> None:
+        """`on_worked` is told the partition of a tick that was worked to its end, and what that did."""
         self._connections = Connections(lambda: database.connect("arrears_app", autocommit=True))
         self._ticker = ticker
         self._partitions = partitions
         self._stop = stop
-        self.worked: dict[int, datetime] = {}
-        """The latest tick of each partition that was worked to its end."""
+        self._on_worked = on_worked
 
     def take(self, messages: Sequence[Any]) -> None:
         """A tick that cannot be worked is left to the next one."""
@@ -66,8 +74,7 @@ class TickWorker:
         if not self._is_shown(partition, tick.position):
             _log.warning("the agenda is too far behind for a tick", partition=partition, position=tick.position)
             return
-        self._ticker.tick(tick.now, (partition, self._partitions))
-        self.worked[partition] = tick.now
+        self._on_worked(partition, self._ticker.tick(tick.now, (partition, self._partitions)))
 
     def _is_shown(self, partition: int, position: int) -> bool:
         """Whether the partition's agenda has passed a position; waits for it a while."""

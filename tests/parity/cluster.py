@@ -1,0 +1,177 @@
+"""A service whose parts run as in the cluster: over Kafka, by partition, in Faust workers; on a clock that is set."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+
+from adapters.clock import ManualClock
+from adapters.delivery.deliverer import Deliverer
+from adapters.delivery.outbox import Outbox
+from adapters.kafka.connection import events_topic
+from adapters.kafka.publisher import reader_name
+from adapters.kafka.seats import Seat
+from adapters.kafka.topic_runner import TopicRunner, group_of
+from adapters.postgres.database import Database
+from adapters.reactor import Reactor
+from adapters.readers.shown import report_shown
+from adapters.ticker import Ticker, TickReport
+from adapters.workers.app import run_workers
+from adapters.workers.clock import ClockWork
+from adapters.workers.policies import PolicyWorker
+from adapters.workers.ticks import TickWorker
+from api import roles
+from api.publishing import publishing
+from api.service import Service, outbox_folder
+from policies.table import POLICIES
+
+_PATIENCE_SECONDS = 60.0
+_LOOK_SECONDS = 0.01
+
+
+class ClusterService(Service):
+    """Driven step by step like a `Service`: `drain` waits until every role has nothing left to do."""
+
+    def __init__(self, database: Database, *, env: Mapping[str, str], clock: ManualClock) -> None:
+        super().__init__(database, data_dir=None, env=env, clock=clock)
+        self.be_a_door()
+        self.projections.start()
+        self.ending = threading.Event()
+        self.partitions = roles.shared_partitions(env)
+        self._ticks_worked: list[TickReport] = []
+        self._ticked = threading.Condition()
+        self._clockwork = ClockWork(database, clock, env=env)
+        self._share_ticker = Ticker(self.arrears, database)
+        self._failed: list[BaseException] = []
+        self._roles = [
+            threading.Thread(target=self._role, args=(run,), name=name, daemon=True)
+            for name, run in (
+                ("seal", lambda: roles.seal(self, self.ending)),
+                ("publish", self._publish),
+                ("project", lambda: roles.project(self, self.ending)),
+                ("deliver", self._deliver),
+                ("react", self._react),
+            )
+        ]
+        for each in self._roles:
+            each.start()
+        self.ticker.close()
+        self.ticker = _ClusterTicker(self)  # type: ignore[assignment]
+
+    def close(self) -> None:
+        self.ending.set()
+        for each in self._roles:
+            each.join(_PATIENCE_SECONDS)
+        self._clockwork.close()
+        self._share_ticker.close()
+        super().close()
+
+    # --- roles ---
+
+    def _role(self, run: object) -> None:
+        try:
+            run()  # type: ignore[operator]
+        except BaseException as error:
+            self._failed.append(error)
+            raise
+
+    def _publish(self) -> None:
+        with publishing(self.database, self.env) as runner:
+            runner.run(self.ending)
+
+    def _deliver(self) -> None:
+        """As the role does, but that waiting for the pace sets the clock."""
+        outbox = Outbox(outbox_folder(self.env, None))
+        deliverer = Deliverer(self.arrears, outbox, self._wait_until)
+        TopicRunner(
+            self.database,
+            self.arrears.event_mapper,
+            {Deliverer.name: lambda: Seat(self.database, deliverer)},
+            group=group_of("deliver"),
+            env=self.env,
+        ).run(self.ending)
+
+    def _react(self) -> None:
+        reactor = Reactor(self.arrears, POLICIES, partial(report_shown, self.projections))
+        policies = PolicyWorker(
+            self.database, self.arrears, reactor, env=self.env, partitions=self.partitions, stop=self.ending
+        )
+        ticks = TickWorker(
+            self.database,
+            self._share_ticker,
+            partitions=self.partitions,
+            stop=self.ending,
+            on_worked=self._tick_worked,
+        )
+        asyncio.run(run_workers(policies, ticks, env=self.env, stop=self.ending))
+
+    # --- steps ---
+
+    def drain(self) -> None:
+        """Everything stored is sealed, published, projected, reacted to and delivered, and nothing more came of it."""
+        if not hasattr(self, "_clockwork"):
+            return
+        readers = [reader_name(events_topic(self.env)), "policies", "delivery"]
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            head = self.feed.head()
+            positions = self._positions(readers)
+            if not self._unsealed() and self.feed.head() == head and all(each >= head for each in positions):
+                return
+            if self._failed:
+                raise RuntimeError("a role ended") from self._failed[0]
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"head {head}, readers at {positions}")
+            time.sleep(_LOOK_SECONDS)
+
+    def _positions(self, readers: list[str]) -> list[int]:
+        with self.database.connect("arrears_app") as connection:
+            rows = connection.execute(
+                "SELECT position FROM read_model.checkpoints c LEFT JOIN read_model.projections p USING (reader)"
+                " WHERE p.state = 'live' OR reader = ANY (%s)",
+                [readers],
+            ).fetchall()
+        return [0] * (len(readers) + len(self.projections.names) - len(rows)) + [row[0] for row in rows]
+
+    def tick_all(self, now: datetime) -> TickReport:
+        """A tick for every partition, worked to its end by whoever has it."""
+        with self._ticked:
+            self._ticks_worked.clear()
+        if not self._clockwork.tick():
+            raise RuntimeError("another process says the time")
+        with self._ticked:
+            if not self._ticked.wait_for(lambda: len(self._ticks_worked) >= self.partitions, _PATIENCE_SECONDS):
+                raise TimeoutError(f"{len(self._ticks_worked)} of {self.partitions} ticks were worked")
+            done = list(self._ticks_worked)
+        return TickReport(
+            now,
+            sum(each.due for each in done),
+            sum(each.commands for each in done),
+            sum(each.events for each in done),
+            sum(each.refused for each in done),
+        )
+
+    def _tick_worked(self, partition: int, report: TickReport) -> None:
+        del partition
+        with self._ticked:
+            self._ticks_worked.append(report)
+            self._ticked.notify_all()
+
+
+class _ClusterTicker:
+    """What a play asks of a ticker, answered by the cluster."""
+
+    def __init__(self, service: ClusterService) -> None:
+        self._service = service
+        self._agenda = Ticker(service.arrears, service.database)
+
+    def tick(self, now: datetime) -> TickReport:
+        return self._service.tick_all(now)
+
+    def next_due(self, *, after: datetime) -> datetime | None:
+        return self._agenda.next_due(after=after)
+
+    def close(self) -> None:
+        self._agenda.close()
