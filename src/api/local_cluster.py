@@ -13,12 +13,13 @@ from typing import IO, Self
 
 from adapters.eventstore.keys import FILE_VARIABLE, KEY_VARIABLE, master_key
 from adapters.kafka.connection import SERVERS_VARIABLE
-from adapters.kafka.local import LocalKafka
+from adapters.kafka.local import HOST, LocalKafka, free_ports
 from adapters.kafka.topics import Topics, read_topics
 from adapters.postgres.database import DATA_VARIABLE, URL_VARIABLE, Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 
+PORT_VARIABLE = "ARREARS_HEALTH_PORT"
 ROLES = ("api", "seal", "publish", "react", "project", "clock", "deliver")
 
 _COMMAND = (sys.executable, "-c", "from api.cli import main; main()")
@@ -33,6 +34,7 @@ class Member:
 
     role: str
     number: int
+    health_port: int
     arguments: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
     wanted: bool = True
@@ -42,6 +44,11 @@ class Member:
     @property
     def name(self) -> str:
         return f"{self.role}-{self.number}"
+
+    @property
+    def health(self) -> str:
+        """Where it answers `/live`, `/ready` and `/metrics`."""
+        return f"http://{HOST}:{self.health_port}"
 
     @property
     def is_running(self) -> bool:
@@ -73,10 +80,10 @@ class LocalCluster:
         self._given = dict(env)
         self.env: dict[str, str] = {}
         """What the processes are started with: where everything is."""
+        wanted = [(role, number) for role in ROLES for number in range(1, (count or {}).get(role, 1) + 1)]
         self.members = [
-            Member(role, number, ("--port", str(api_port + number - 1)) if role == "api" else ())
-            for role in ROLES
-            for number in range(1, (count or {}).get(role, 1) + 1)
+            Member(role, number, port, ("--port", str(api_port + number - 1)) if role == "api" else ())
+            for (role, number), port in zip(wanted, free_ports(len(wanted)), strict=True)
         ]
         self._watching = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -134,7 +141,7 @@ class LocalCluster:
             member.starts += 1
             member.process = subprocess.Popen(
                 [*_COMMAND, member.role, *member.arguments],
-                env=self.env,
+                env={**self.env, PORT_VARIABLE: str(member.health_port)},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=member.log,

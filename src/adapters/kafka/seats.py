@@ -179,10 +179,15 @@ class Seat:
 
     def _store(self, news: Sequence[Arrival | Recorded], after: Mapping[int, Place], of: int) -> None:
         connection = self._connected()
+
+        def begin() -> None:
+            partitions.hold(connection, self.name)
+            partitions.take_turn(connection, self.name, after.keys())
+
         self._handling.work(
             news,
             connection,
-            begin=lambda: partitions.hold(connection, self.name),
+            begin=begin,
             save=lambda: partitions.move(connection, self.name, self.places, after),
         )
         self.places.update(after)

@@ -25,7 +25,8 @@ class Place:
 
 
 def enter(connection: Connection[Any], reader: str, partitions: Collection[int]) -> dict[int, Place]:
-    """Where the reader stands in these partitions. One that is new begins at the reader's checkpoint.
+    """Where the reader stands in these partitions. One that is new begins at the reader's checkpoint, and so does one
+    that is behind it: meanwhile the reader read the whole log alone.
 
     Raises ReaderRetired for a reader without a checkpoint.
     """
@@ -37,7 +38,9 @@ def enter(connection: Connection[Any], reader: str, partitions: Collection[int])
             SELECT reader, partition, -1, position
             FROM read_model.checkpoints CROSS JOIN unnest(%s::smallint[]) AS p (partition)
             WHERE reader = %s
-            ON CONFLICT DO NOTHING
+            ON CONFLICT (reader, partition) DO UPDATE
+            SET next_offset = excluded.next_offset, position = excluded.position
+            WHERE partitions.position < excluded.position
             """,
             [list(partitions), reader],
         )
@@ -57,6 +60,22 @@ def hold(connection: Connection[Any], reader: str) -> None:
     ).fetchone()
     if found is None:
         raise ReaderRetired(f"{reader} has no checkpoint any more")
+
+
+def take_turn(connection: Connection[Any], reader: str, partitions: Collection[int]) -> None:
+    """Waits until nobody else works on these partitions, and keeps others out until the transaction ends.
+
+    `move` alone keeps what is written from being written twice. What a reader does elsewhere, such as sending a
+    message, must not be done by two at once: one that was held up while its partitions went to another.
+    """
+    connection.execute(
+        """
+        SELECT FROM read_model.partitions WHERE reader = %s AND partition = ANY (%s::smallint[])
+        ORDER BY partition FOR NO KEY UPDATE
+        """,
+        [reader, list(partitions)],
+        prepare=True,
+    )
 
 
 def move(connection: Connection[Any], reader: str, before: Mapping[int, Place], after: Mapping[int, Place]) -> None:

@@ -47,7 +47,7 @@ class TickWorker:
         *,
         partitions: int,
         stop: threading.Event,
-        on_worked: Callable[[int, TickReport], None] = lambda partition, report: None,
+        on_worked: Callable[[int, TickReport], None] | None = None,
     ) -> None:
         """`on_worked` is told the partition of a tick that was worked to its end, and what that did."""
         self._connections = Connections(lambda: database.connect("arrears_app", autocommit=True))
@@ -74,7 +74,9 @@ class TickWorker:
         if not self._is_shown(partition, tick.position):
             _log.warning("the agenda is too far behind for a tick", partition=partition, position=tick.position)
             return
-        self._on_worked(partition, self._ticker.tick(tick.now, (partition, self._partitions)))
+        report = self._ticker.tick(tick.now, (partition, self._partitions))
+        if self._on_worked is not None:
+            self._on_worked(partition, report)
 
     def _is_shown(self, partition: int, position: int) -> bool:
         """Whether the partition's agenda has passed a position; waits for it a while."""

@@ -12,6 +12,7 @@ from api.cli import (
     accounts,
     billing,
     campaigns,
+    cluster,
     contract,
     deadletters,
     kafka,
@@ -66,7 +67,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, roles, billing, reports, accounts, kafka):
+for commands in (running, roles, cluster, billing, reports, accounts, kafka):
     commands.add_to(app)
 for name, group in (
     ("office", offices),

@@ -52,11 +52,11 @@ def run(
     """Serve on this machine and say where to look; with --sample on a portfolio to try things on."""
     check_door(host, port, token_of(token_file))
     if sample:
-        _seed(data)
+        seed_sample(data)
     serve(data=data, host=host, port=port, token_file=token_file)
 
 
-def _seed(data: Path | None) -> None:
+def seed_sample(data: Path | None) -> None:
     from api import logs
     from api.sample import seed
 

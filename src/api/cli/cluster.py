@@ -1,0 +1,74 @@
+"""`arrears cluster`: every part of a cluster on this machine, to try things on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.options import DataDir
+from api.cli.output import note, print_table, say
+from api.cli.problems import Problem
+from api.cli.running import Port, check_door, seed_sample
+from api.cli.signals import until_told
+
+if TYPE_CHECKING:
+    from api.local_cluster import LocalCluster
+
+_FOLDER = Path("cluster")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("cluster")(cluster)
+
+
+def cluster(
+    data: DataDir = None,
+    *,
+    port: Port = 8000,
+    react: Annotated[int, typer.Option("--react", min=1, max=12, metavar="N", help="Processes for policies.")] = 1,
+    project: Annotated[int, typer.Option("--project", min=1, max=12, metavar="N", help="For read tables.")] = 1,
+    deliver: Annotated[int, typer.Option("--deliver", min=1, max=12, metavar="N", help="For messages.")] = 1,
+    brokers: Annotated[int, typer.Option("--brokers", min=1, max=3, metavar="N", help="Of Kafka.")] = 1,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Fill an empty data folder with a generated portfolio first.")
+    ] = False,
+) -> None:
+    """Run PostgreSQL, Kafka and a process for each role on this machine, and say where to look. For trials.
+
+    Needs Java 17 and Maven, which fetches Kafka. A process that ends is started again.
+    """
+    from api import logs
+    from api.local_cluster import LocalCluster
+
+    logs.configure()
+    check_door("127.0.0.1", port, None)
+    folder = (data or _FOLDER).absolute()
+    if sample:
+        seed_sample(folder)
+    made = LocalCluster(
+        folder, count={"react": react, "project": project, "deliver": deliver}, brokers=brokers, api_port=port
+    )
+    with until_told() as stop:
+        made.start(lambda part: note(f"starting {part}"))
+        try:
+            _show(made, port)
+            stop.wait()
+            note("ending")
+        finally:
+            made.stop()
+    failed = [
+        each.name for each in made.members if each.process is not None and each.process.returncode not in {0, -15}
+    ]
+    if failed:
+        raise Problem(f"did not end as told: {', '.join(failed)}", hint=f"What they said is in {folder / 'logs'}")
+
+
+def _show(made: "LocalCluster", port: int) -> None:
+    print_table(
+        ("process", "health and metrics", "log"),
+        ((each.name, each.health, f"logs/{each.name}.log") for each in made.members),
+    )
+    say(f"The report:     http://127.0.0.1:{port}/")
+    say(f"The database:   --data {made.folder}")
+    say(f"Kafka:          KAFKA_BOOTSTRAP_SERVERS={made.kafka.bootstrap_servers}")
+    say("SIGTERM or Ctrl-C ends all of it.")
