@@ -322,6 +322,22 @@ def test_a_reader_that_is_divided_begins_where_it_stood_undivided(
     assert totals(database) == {ANN: 3}
 
 
+def test_what_the_whole_log_reader_did_meanwhile_is_not_read_again(
+    log: Log, paper: Paper, new_seat: NewSeat, database: Database, projections: Projections
+):
+    log.append(ANN, Counted())
+    paper.publish()
+    seat = new_seat()
+    seat.take(paper.given(), of=2)
+    seat.release()
+    log.append(ANN, Counted(), Counted())
+    projections.catch_up()
+    projections.close()
+    seat = new_seat()
+    assert seat.places == {0: Place(0, 3), 1: Place(0, 3)}
+    assert totals(database) == {ANN: 3}
+
+
 # --- where it goes on --------------------------------------------------------------------------------
 
 
