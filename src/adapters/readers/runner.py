@@ -161,6 +161,7 @@ class Runner:
         Raises ReaderRetired when another generation took over.
         """
         pause = _FIRST_RETRY_SECONDS
+        may_show_trouble = True  # that an earlier process left there
         try:
             while not stop.is_set():
                 try:
@@ -169,11 +170,13 @@ class Runner:
                     raise
                 except Exception as error:  # the other readers and the doors go on
                     self._note(error)
+                    may_show_trouble = True
                     stop.wait(pause)
                     pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
                     continue
-                if pause > _FIRST_RETRY_SECONDS and moved is not None:
+                if may_show_trouble and moved is not None:
                     self._note(None)
+                    may_show_trouble = False
                     pause = _FIRST_RETRY_SECONDS
                 if moved is None:
                     stop.wait(_STANDBY_SECONDS)

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.errors import ConnectionLost
 from adapters.readers import generations
 from adapters.readers.projections import BeingBuilt, Projections, UnknownProjection, checkpoints
-from adapters.readers.runner import NotReached
+from adapters.readers.runner import NotReached, note_trouble
 from aggregates.event import Recorded
 from projections.activity_history.projection import ActivityHistoryProjection
 from projections.agenda import AgendaProjection
@@ -357,6 +358,23 @@ def test_a_standing_reader_says_why(make: Make, log: Log, monkeypatch: pytest.Mo
         projections.wait_for(position, timeout=10)
         while projections.status()[0].trouble:
             stop.wait(0.02)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_the_trouble_of_an_earlier_process_is_over_once_another_reads(make: Make, database: Database):
+    projections = make()
+    projections.start()
+    note_trouble(database, projections.live("counter")[1].reader, psycopg.OperationalError("the line was cut"))
+    stop = threading.Event()
+    thread = threading.Thread(target=projections.run, args=[stop])
+    thread.start()
+    try:
+        deadline = time.monotonic() + 10
+        while projections.status()[0].trouble and time.monotonic() < deadline:
+            stop.wait(0.02)
+        assert projections.status()[0].trouble is None
     finally:
         stop.set()
         thread.join()
