@@ -150,6 +150,18 @@ class Tail:
             wanted = [e for e in opened if e is not None and self._account_id in (None, e.account_id)]
             yield sorted(wanted, key=lambda envelope: envelope.position)
 
+    def stretch(self, partition: int, first: int, until: int) -> Iterator[list[Any]]:
+        """Messages of a partition from one offset up to, and without, another; those that are left of them."""
+        (wanted,) = (each for each in self._partitions if each.partition == partition)
+        self._consumer.assign([wanted])
+        self._consumer.seek(wanted, max(first, self._consumer.beginning_offsets([wanted])[wanted]))
+        while self._consumer.position(wanted) < until:
+            polled = self._consumer.poll(timeout_ms=_ANSWER_MS)
+            if not polled:
+                raise KafkaUnavailable(f"Kafka did not give a message of {wanted.topic} in time")
+            if records := [each for each in polled[wanted] if each.offset < until]:
+                yield records
+
     # --- inside ---
 
     def _find(self, partition: TopicPartition, position: int, low: int, high: int) -> int:

@@ -1,21 +1,24 @@
 """Policies over what a Faust worker is given: batches of messages in, commands out.
 
 Where the work goes on stands in Postgres, like that of every reader. Faust acknowledges a batch that is under way when
-it stops, so what it believes to be done is not trusted: what the topic did not bring is taken from the store.
+it stops, so what it believes to be done is not trusted: what it did not bring is read from the topic, and from the
+store where the topic has it no more.
 """
 
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import structlog
 
 from adapters.eventstore.application import Arrears
+from adapters.eventstore.feed import LogHole
 from adapters.kafka.arrivals import arrivals, fetch_withheld
 from adapters.kafka.ends import Ends
 from adapters.kafka.seats import Polled, Seat
-from adapters.kafka.tail import Tail
+from adapters.kafka.tail import Tail, TopicCut
 from adapters.postgres.database import Database
 from adapters.reactor import Reactor
 from adapters.readers.partitions import PartitionMoved, Place
@@ -56,42 +59,44 @@ class PolicyWorker:
         self._last_given = time.monotonic()
         self._waiting: dict[int, tuple[int, float]] = {}
         """Where partitions stand that have more, and since when."""
-        self._told = False
+        self._told = True
+        """Whether trouble is shown in the status, or may be: an earlier process may have left it there."""
 
     def take(self, messages: Sequence[Any]) -> None:
         """Messages with topic coordinates, headers and value, in order within each partition."""
         by_partition: dict[int, list[Any]] = {}
         for each in messages:
             by_partition.setdefault(each.partition, []).append(each)
-        mapper = self._arrears.event_mapper
-        batch = {
-            partition: Polled(given[0].offset, given[-1].offset + 1, arrivals(given, mapper))
-            for partition, given in by_partition.items()
-        }
-        self._until_done(batch)
+        rounds = zip_longest(*map(_without_gaps, by_partition.values()))
+        for stretches in rounds:
+            self._until_done({given[0].partition: self._polled(given) for given in stretches if given})
         self._last_given = time.monotonic()
 
     def confirm(self, owned: frozenset[int]) -> None:
-        """Notes which partitions have nothing more; what is there and does not come is taken from the store."""
+        """Notes which partitions have nothing more; what is there and does not come is fetched."""
         if time.monotonic() - self._last_given < _BUSY_SECONDS:
             return
         try:
-            self._enter(owned)
-            if all(place.position >= self._ends.published() for place in self._seat.places.values()):
-                return
-            published, ends = self._ends.look()
-            self._seat.confirm(ends, published, self._partitions)
-            for partition in self._stuck(owned, ends):
-                place = self._seat.places[partition]
-                self._fill(partition, Place(ends[partition], max(published, place.position)))
+            self._confirm(owned)
         except Exception as error:
             self._recover(error)
+        else:
+            self._is_well()
 
     def close(self) -> None:
         self._seat.release()
         self._ends.close()
 
     # --- inside ---
+
+    def _confirm(self, owned: frozenset[int]) -> None:
+        self._enter(owned)
+        if all(place.position >= self._ends.published() for place in self._seat.places.values()):
+            return
+        published, ends = self._ends.look()
+        self._seat.confirm(ends, published, self._partitions)
+        for partition in self._stuck(owned, ends):
+            self._fetch(partition, ends[partition])
 
     def _stuck(self, owned: frozenset[int], ends: Mapping[int, int]) -> list[int]:
         """Partitions that have more, of which nothing has come for a while."""
@@ -116,10 +121,13 @@ class PolicyWorker:
                 self._stop.wait(pause)
                 pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
             else:
-                if self._told:
-                    note_trouble(self._database, self._seat.name, None)
-                    self._told = False
+                self._is_well()
                 return
+
+    def _is_well(self) -> None:
+        if self._told:
+            note_trouble(self._database, self._seat.name, None)
+            self._told = False
 
     def _recover(self, error: Exception) -> None:
         """The next attempt starts from what is stored."""
@@ -131,34 +139,66 @@ class PolicyWorker:
 
     def _take(self, batch: Mapping[int, Polled]) -> None:
         self._enter(frozenset(batch))
+        self._complete(batch)
+        for partition in self._seat.take(batch, self._partitions):
+            self._fetch(partition, batch[partition].until)
+
+    def _fetch(self, partition: int, until: int) -> None:
+        """What Faust did not bring before an offset."""
+        first = self._seat.places[partition].next_offset
+        _log.warning("fetched from the topic", partition=partition, first=first, until=until)
+        with Tail(self._env) as tail:
+            for records in tail.stretch(partition, first, until):
+                batch = {partition: self._polled(records)}
+                self._complete(batch)
+                if self._seat.take(batch, self._partitions):
+                    self._fill(partition, batch[partition])
+                    self._seat.take(batch, self._partitions)
+
+    def _polled(self, records: Sequence[Any]) -> Polled:
+        return Polled(records[0].offset, records[-1].offset + 1, arrivals(records, self._arrears.event_mapper))
+
+    def _complete(self, batch: Mapping[int, Polled]) -> None:
         with self._database.connect("arrears_app", autocommit=True) as connection:
+            connection.execute("SET timezone TO 'UTC'")
             everything = [each for given in batch.values() for each in given.events]
             fetch_withheld(everything, self._seat.interest, connection, self._arrears.event_mapper)
-        behind = self._seat.take(batch, self._partitions)
-        if behind:
-            for partition in behind:
-                given, place = batch[partition], self._seat.places[partition]
-                first = min((each.position for each in given.events if not each.late), default=place.position + 1)
-                self._fill(partition, Place(given.first, max(first - 1, place.position)))
-            self._seat.take({each: batch[each] for each in behind}, self._partitions)
 
     def _enter(self, partitions: frozenset[int]) -> None:
         if not partitions <= self._seat.places.keys():
             self._seat.enter(partitions | self._seat.places.keys(), self._find)
 
-    def _fill(self, partition: int, place: Place) -> None:
-        """What the topic should have brought before an offset, from the store."""
+    def _fill(self, partition: int, given: Polled) -> None:
+        """What was deleted from the topic before a stretch, from the store. Raises TopicCut where nobody can tell."""
         at = self._seat.places[partition].position
-        _log.warning("taken from the store", partition=partition, after=at, up_to=place.position)
-        while at < place.position:
-            events = self._arrears.feed.read(at, min(_CHUNK, place.position - at))
+        first = next((each.position for each in given.events if not each.late), None)
+        if first is None:
+            raise TopicCut(f"nothing says where partition {partition} goes on after position {at:,}")
+        _log.warning("taken from the store", partition=partition, after=at, before=first)
+        while at < first - 1:
+            events = self._arrears.feed.read(at, min(_CHUNK, first - 1 - at))
             if not events:
-                break
+                raise LogHole(at + 1, first)
             mine = [each for each in events if partition_of(sequence_of(each), self._partitions) == partition]
-            at = events[-1].position or place.position
+            at = events[-1].position or first
             self._seat.fill(partition, mine, Place(self._seat.places[partition].next_offset, at), self._partitions)
-        self._seat.fill(partition, [], place, self._partitions)
+        self._seat.fill(partition, [], Place(given.first, at), self._partitions)
 
     def _find(self, places: Mapping[int, Place]) -> Mapping[int, int]:
         with Tail(self._env) as tail:
             return tail.going_on(places)
+
+
+def _without_gaps(given: Sequence[Any]) -> list[list[Any]]:
+    """Messages of a partition as stretches in which none is missing: Faust keeps what it had through a rebalance."""
+    stretches: list[list[Any]] = []
+    for each in sorted({each.offset: each for each in given}.values(), key=_offset):
+        if stretches and each.offset == stretches[-1][-1].offset + 1:
+            stretches[-1].append(each)
+        else:
+            stretches.append([each])
+    return stretches
+
+
+def _offset(message: Any) -> int:
+    return int(message.offset)
