@@ -19,12 +19,14 @@ def main(
     kills: Annotated[int, typer.Option("--kills", min=1, metavar="N", help="How many processes are ended.")] = 200,
     seed: Annotated[int | None, typer.Option("--seed", metavar="S", help="Default: another one each time.")] = None,
     brokers: Annotated[int, typer.Option("--brokers", min=1, max=3)] = 3,
+    roles: Annotated[list[str] | None, typer.Option("--role", help="Kill only these; may be repeated.")] = None,
     write_docs: Annotated[bool, typer.Option(help="Put the result into docs/chaos.md.")] = True,
 ) -> None:
     """End processes of a cluster under load, at random, and audit what is left."""
     plan = Plan(
         seed=SystemRandom().randrange(1_000_000) if seed is None else seed,
         kills=kills,
+        roles=roles or (),
         freezes=max(1, kills // 15),
         broker_restarts=max(1, kills // 15),
         postgres_crashes=max(1, kills // 20),

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from api.local_cluster import LocalCluster, Member
@@ -58,10 +59,13 @@ class Killer:
         self._restarting: threading.Thread | None = None
         self._failed: list[BaseException] = []
 
-    def work(self, *, kills: int, freezes: int, brokers: int, postgres: int) -> None:
-        """That many of each, in a random order, with random pauses between them; everything runs again afterwards."""
+    def work(self, *, kills: int, freezes: int, brokers: int, postgres: int, roles: Sequence[str] = ()) -> None:
+        """That many of each, in a random order, with random pauses between them; everything runs again afterwards.
+
+        `roles` are those whose members are killed, unless it is all.
+        """
         acts: list[Callable[[], object]] = [
-            *[self._kill] * kills,
+            *[partial(self._kill, roles)] * kills,
             *[self._freeze] * freezes,
             *[self._restart_broker] * brokers,
             *[self._crash_postgres] * postgres,
@@ -82,9 +86,9 @@ class Killer:
 
     # --- deeds ---
 
-    def _kill(self) -> None:
+    def _kill(self, roles: Sequence[str]) -> None:
         how = self._random.choice((signal.SIGKILL, signal.SIGTERM))
-        member, process = self._somebody()
+        member, process = self._somebody(roles)
         process.send_signal(how)
         self.deeds.kills[member.role, how.name] += 1
         if how == signal.SIGTERM:

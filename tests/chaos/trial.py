@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,8 @@ class Plan:
 
     seed: int
     kills: int
+    roles: Sequence[str] = ()
+    """Whose members are killed, unless it is all of them."""
     freezes: int = 1
     broker_restarts: int = 1
     postgres_crashes: int = 1
@@ -88,6 +90,7 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
                     freezes=plan.freezes,
                     brokers=plan.broker_restarts,
                     postgres=plan.postgres_crashes,
+                    roles=plan.roles,
                 )
             finally:
                 load.stop()
