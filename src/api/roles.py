@@ -47,14 +47,15 @@ def project(core: Core, stop: threading.Event, *, names: Sequence[str] = ()) -> 
     core.projections.check(names)
     core.projections.start()
     chosen = names or core.projections.names
-    readers = {name: partial(_projection_seat, core, name) for name in chosen}
+    readers = {name: partial(projection_seat, core, name) for name in chosen}
     runner = TopicRunner(
         core.database, core.arrears.event_mapper, readers, group=group_of("project", names), env=core.env
     )
     runner.run(stop)
 
 
-def _projection_seat(core: Core, name: str) -> Seat:
+def projection_seat(core: Core, name: str) -> Seat:
+    """The seat of a projection's live generation. Raises ReaderRetired where there is none."""
     projection, generation = core.projections.live(name)
     return Seat(
         core.database,

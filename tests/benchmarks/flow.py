@@ -67,8 +67,7 @@ def _pay_at_a_rate(service: Service, accounts: int) -> dict[UUID, float]:
     for n in range(_RATE * _SECONDS):
         time.sleep(max(0.0, started + n / _RATE - time.perf_counter()))
         at = time.perf_counter()
-        payment = _payment(n % accounts, f"P-{n}", datetime.now(UTC).date())
-        outcome = service.arrears.handle([payment])[0]
+        outcome = service.arrears.handle([payment(n % accounts, f"P-{n}", datetime.now(UTC).date())])[0]
         if not isinstance(outcome, Accepted) or not outcome.event_ids:
             raise RuntimeError(f"not accepted: {outcome}")
         sent[outcome.event_ids[0]] = at
@@ -125,7 +124,7 @@ def account_batch() -> list[Row]:
     with _service() as service:
         send(service.arrears, portfolio(accounts, issued_on=today, due_on=due_tomorrow(0, today)))
         for round_ in range(rounds):
-            commands = [_payment(n, f"P-{round_}-{n}", today) for n in range(accounts)]
+            commands = [payment(n, f"P-{round_}-{n}", today) for n in range(accounts)]
             started = time.perf_counter()
             for first in range(0, accounts, 1_000):
                 service.arrears.handle(commands[first : first + 1_000])
@@ -134,7 +133,8 @@ def account_batch() -> list[Row]:
     return [Row("account commands in batches of 1,000", rate, "commands/s", "limit", 5_000, 5_000, goal_is_value=True)]
 
 
-def _payment(account: int, number: str, day: date) -> Issued:
+def payment(account: int, number: str, day: date) -> Issued:
+    """A cent from an account of the portfolio."""
     command = ReceivePayment(
         account_id=account_id(OFFICE, f"A-{account:07}"), number=number, amount=Money(1, "USD"), received_on=day
     )

@@ -2,21 +2,28 @@
 
 import csv
 import shutil
-import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
 from adapters.billing.importer import OfficeDefaults
+from adapters.eventstore.seals import head_seal
 from adapters.kafka.local import LocalKafka
 from adapters.kafka.topics import Topics, read_topics
 from adapters.postgres.database import Database
 from api.publishing import publishing
 from api.service import Service
 from tests.benchmarks.harness import fresh_database
+from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
+
+TODAY = date(2026, 3, 2)
 
 REAL_INVOICES = Path(__file__).parents[3] / "shared" / "data" / "ibm-late-payments.csv"
 SAMPLE_INVOICES = Path(__file__).parents[1] / "projections" / "late-payments-sample.csv"
@@ -37,15 +44,26 @@ class Stage:
         """Another one on the same database; closing it leaves the database open."""
         return Service(Database(self.database.dsn), data_dir=None, env=self.env)
 
-    def begin_anew(self, reader: str) -> None:
-        """Lets a reader begin at the log's beginning."""
+    def begin_anew(self, reader: str, group: str) -> None:
+        """Lets a reader begin at the log's beginning, and Kafka's group with it."""
         with self.database.connect("arrears_app", autocommit=True) as connection:
             connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [reader])
+        admin = KafkaAdminClient(bootstrap_servers=self.env["KAFKA_BOOTSTRAP_SERVERS"])
+        try:
+            with suppress(KafkaError):
+                admin.delete_groups([group])
+        finally:
+            admin.close()
+
+    def head(self) -> int:
+        """The log's last position by now."""
+        with self.database.connect("arrears_app") as connection:
+            return head_seal(connection).position
 
 
 @contextmanager
-def staged(fill: Fill) -> Iterator[Stage]:
-    """What `fill` puts into the log, sealed and published to a broker of its own."""
+def staged(fill: Fill, *, publish: bool = True) -> Iterator[Stage]:
+    """What `fill` puts into the log, sealed, and published to a broker of its own; tables are made and wait for it."""
     folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -65,8 +83,9 @@ def staged(fill: Fill) -> Iterator[Stage]:
             while service.sealer.seal_once():
                 pass
             events = service.feed.head()
-        with publishing(database, env) as runner:
-            runner.catch_up()
+        if publish:
+            with publishing(database, env) as runner:
+                runner.catch_up()
         yield Stage(database, env, events)
 
 
@@ -104,9 +123,19 @@ def _several_times(copies: int) -> Iterator[Path]:
             Path(file.name).unlink()
 
 
-def say(text: str) -> None:
-    """What is going on, for whoever waits."""
-    print(text, file=sys.stderr, flush=True)
+def billed(accounts: int) -> Fill:
+    """Accounts with an invoice that is due, as they were stored: nobody has looked at them yet."""
+
+    def fill(service: Service) -> None:
+        send(service.arrears, portfolio(accounts, issued_on=TODAY, due_on=due_tomorrow(accounts, TODAY)))
+
+    return fill
 
 
-TODAY = date(2026, 3, 2)
+def until(is_so: Callable[[], bool], seconds: float) -> None:
+    """Returns once something is so. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not after {seconds:.0f} s")
+        time.sleep(0.01)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -12,16 +12,15 @@ from adapters.kafka.connection import events_topic
 from adapters.reactor import Reactor
 from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker
-from adapters.workers.app import add_agent, make_app, run_workers
+from adapters.workers.app import GROUP, add_agent, make_app, run_workers
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
 from api.roles import shared_partitions
 from policies.table import POLICIES
 from tests.benchmarks.harness import Row, benchmark
-from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
-from tests.benchmarks.stage import TODAY, Stage, real_mix, staged
+from tests.benchmarks.stage import Stage, billed, real_mix, staged, until
 
-_COPIES = 6
+_COPIES = 4
 _ACCOUNTS = 15_000
 _TABLE_EVENTS = 10_000
 
@@ -32,19 +31,14 @@ def policies() -> list[Row]:
     with staged(real_mix(_COPIES)) as stage:
         counting = asyncio.run(_counting(stage))
         table = asyncio.run(_table(stage, min(_TABLE_EVENTS, stage.events)))
-        ours = _ours(stage, lambda: None)
-    with staged(lambda service: _billed(service, _ACCOUNTS)) as stage:
-        commands = _ours(stage, lambda: None) * _ACCOUNTS / stage.events
+        ours = _ours(stage)
+    with staged(billed(_ACCOUNTS)) as stage:
+        commands = _ours(stage) * _ACCOUNTS / stage.events
     return [
         Row("policies through Faust, real mix", ours, "events/s", "Faust agent that counts, take(1000)", counting, 0.5),
         Row("policies through Faust, real mix", ours, "events/s", "Faust agent, table, per event", table, 1.0),
         Row("policies through Faust, a command for every invoice", commands, "commands/s", "limit", 2_500, 2_500, True),
     ]
-
-
-def _billed(service: Any, accounts: int) -> None:
-    send(service.arrears, portfolio(accounts, issued_on=TODAY, due_on=due_tomorrow(accounts, TODAY)))
-    service.drain()
 
 
 # --- ours -----------------------------------------------------------------------------------------------------
@@ -65,9 +59,9 @@ class _Timed(PolicyWorker):
         self.last = time.perf_counter()
 
 
-def _ours(stage: Stage, started: Callable[[], None]) -> float:
+def _ours(stage: Stage) -> float:
     """Events a second, from the first batch to the last."""
-    stage.begin_anew("policies")
+    stage.begin_anew("policies", GROUP)
     with stage.service() as service:
         stop = threading.Event()
         reactor = Reactor(service.arrears, POLICIES, partial(report_shown, service.projections))
@@ -77,8 +71,7 @@ def _ours(stage: Stage, started: Callable[[], None]) -> float:
         ticks = TickWorker(service.database, ticker, partitions=partitions, stop=stop)
         thread = threading.Thread(target=lambda: asyncio.run(run_workers(worker, ticks, env=stage.env, stop=stop)))
         thread.start()
-        started()
-        _until(lambda: worker.given >= stage.events, 300)
+        until(lambda: worker.given >= stage.events, 300)
         stop.set()
         thread.join()
         ticker.close()
@@ -127,11 +120,3 @@ async def _table(stage: Stage, events: int) -> float:
     await done.wait()
     await app.stop()
     return (len(times) - 1) / (times[-1] - times[0])
-
-
-def _until(is_so: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not after {seconds:.0f} s")
-        time.sleep(0.01)

@@ -1,0 +1,144 @@
+"""Readers of the topic: projections and subscribers, beside a bare consumer."""
+
+import threading
+import time
+from functools import partial
+from uuid import UUID, uuid4
+
+from kafka import KafkaConsumer
+from psycopg import sql
+
+from adapters.kafka.connection import events_topic
+from adapters.kafka.subscriber import Subscriber
+from adapters.kafka.topic_runner import TopicRunner
+from adapters.readers.generations import Generation
+from aggregates.command import Accepted
+from api import roles
+from api.core import PROJECTIONS
+from api.publishing import publishing
+from tests.benchmarks.flow import payment
+from tests.benchmarks.harness import Row, benchmark
+from tests.benchmarks.stage import TODAY, Stage, billed, real_mix, staged, until
+
+_COPIES = 3
+_RATE, _SECONDS = 100, 15
+_ACCOUNTS = 1_000
+
+
+@benchmark("consumers")
+def projections() -> list[Row]:
+    """Each projection over Kafka from the topic's beginning, beside a bare consumer of the same messages."""
+    rows = []
+    with staged(real_mix(_COPIES)) as stage:
+        for projection in PROJECTIONS:
+            bare = _bare(stage)
+            ours = _projected(stage, projection.name)
+            rows.append(Row(f"{projection.name} over Kafka", ours, "events/s", "bare consumer", bare, 0.35))
+    return rows
+
+
+def _bare(stage: Stage) -> float:
+    """Messages a second, from the first poll that brings some."""
+    consumer = KafkaConsumer(
+        events_topic(stage.env),
+        bootstrap_servers=stage.env["KAFKA_BOOTSTRAP_SERVERS"],
+        group_id=f"bench-{uuid4().hex[:8]}",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    started, seen = 0.0, 0
+    try:
+        while seen < stage.events:
+            polled = consumer.poll(timeout_ms=1_000, max_records=2_000)
+            started = started or time.perf_counter()
+            seen += sum(map(len, polled.values()))
+        return stage.events / (time.perf_counter() - started)
+    finally:
+        consumer.close()
+
+
+def _projected(stage: Stage, name: str) -> float:
+    """Events a second, from the first batch to the last checkpoint, into tables that are emptied."""
+    with stage.service() as service:
+        _empty(stage, service.projections.live(name)[1])
+        runner = TopicRunner(
+            service.database,
+            service.arrears.event_mapper,
+            {name: partial(roles.projection_seat, service, name)},
+            group=f"bench-{uuid4().hex[:8]}",
+            env=stage.env,
+        )
+        stop = threading.Event()
+        thread = threading.Thread(target=runner.run, args=[stop])
+        thread.start()
+        until(lambda: bool(runner.owned), 60)
+        started = time.perf_counter()
+        service.projections.wait_for(stage.events, names=[name], timeout=300)
+        seconds = time.perf_counter() - started
+        stop.set()
+        thread.join()
+        return stage.events / seconds
+
+
+def _empty(stage: Stage, generation: Generation) -> None:
+    """Takes a generation back to the log's beginning."""
+    with stage.database.connect(autocommit=True) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [generation.schema])
+        for (table,) in tables.fetchall():
+            connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(generation.schema, table)))
+        connection.execute("DELETE FROM read_model.partitions WHERE reader = %s", [generation.reader])
+        connection.execute("UPDATE read_model.checkpoints SET position = 0 WHERE reader = %s", [generation.reader])
+
+
+# --- command to a subscriber's hands --------------------------------------------------------------------------
+
+
+@benchmark("subscriber")
+def subscriber() -> list[Row]:
+    """From sending a command to a subscriber of the topic having its event, at 100 commands a second."""
+    with staged(billed(_ACCOUNTS)) as stage, stage.service() as service:
+        stop, seen = threading.Event(), dict[UUID, float]()
+        reading = threading.Event()
+        threads = [
+            threading.Thread(target=roles.seal, args=(service, stop)),
+            threading.Thread(target=_publish, args=(stage, stop)),
+            threading.Thread(target=_subscribe, args=(stage, stop, seen, reading)),
+        ]
+        for thread in threads:
+            thread.start()
+        reading.wait(60)
+        sent: dict[UUID, float] = {}
+        started = time.perf_counter()
+        for n in range(_RATE * _SECONDS):
+            time.sleep(max(0.0, started + n / _RATE - time.perf_counter()))
+            at = time.perf_counter()
+            outcome = service.arrears.handle([payment(n % _ACCOUNTS, f"P-{n}", TODAY)])[0]
+            if not isinstance(outcome, Accepted) or not outcome.event_ids:
+                raise RuntimeError(f"not accepted: {outcome}")
+            sent[outcome.event_ids[0]] = at
+        until(lambda: sent.keys() <= seen.keys(), 60)
+        stop.set()
+        for thread in threads:
+            thread.join()
+    delays = sorted(1_000 * (seen[event] - at) for event, at in sent.items())
+    return [
+        Row(
+            f"command to a subscriber, {name}", delays[int(len(delays) * part)], "ms", "limit", 250.0, goal,
+            goal_is_value=True, less_is_better=True,
+        )
+        for name, part, goal in (("p99", 0.99, 250.0), ("p50", 0.5, None))
+    ]  # fmt: skip
+
+
+def _publish(stage: Stage, stop: threading.Event) -> None:
+    with publishing(stage.database, stage.env) as runner:
+        runner.run(stop)
+
+
+def _subscribe(stage: Stage, stop: threading.Event, seen: dict[UUID, float], reading: threading.Event) -> None:
+    with Subscriber("bench", env=stage.env) as events:
+        threading.Thread(target=lambda: (stop.wait(), events.stop()), daemon=True).start()
+        for batch in events.batches():
+            at = time.perf_counter()
+            seen.update((envelope.event_id, at) for envelope in batch)
+            reading.set()
