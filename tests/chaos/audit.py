@@ -62,6 +62,8 @@ class Evidence:
     postbox: Postbox
     kafka_servers: str
     topic: str
+    unrest: list[str]
+    """What was still to be done when it had been waited for long enough."""
 
     @cached_property
     def log(self) -> list[Recorded]:
@@ -110,6 +112,10 @@ class Verdict:
 
 def audit(evidence: Evidence) -> list[Verdict]:
     return [Verdict(says, list(check(evidence))) for says, check in CHECKS.items()]
+
+
+def everything_came_to_rest(evidence: Evidence) -> Iterator[str]:
+    yield from evidence.unrest
 
 
 # --- the log -----------------------------------------------------------------------------------------
@@ -349,6 +355,7 @@ def processes_ended_when_told(evidence: Evidence) -> Iterator[str]:
 
 
 CHECKS: dict[str, Check] = {
+    "Once the load has stopped nothing is left to be sealed, read, worked or sent": everything_came_to_rest,
     "The log: positions from 1 without a gap, the chain of seals, each version of each aggregate": the_log_is_whole,
     "Every accepted command's events are stored once, and no others": accepted_commands_left_their_events_once,
     "No event of a refused command is stored": refused_commands_left_nothing,
