@@ -30,12 +30,21 @@ class TestKafka:
         return {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers}
 
     def topic(self, *, partitions: int = 4, copies: int = 1, configs: dict[str, str] | None = None) -> str:
-        """A new topic's name; its partitions have leaders."""
+        """A new topic's name; its partitions have leaders.
+
+        Like the topic of the log it keeps what it has: tests tell of days long ago, which Kafka would delete.
+        """
         name = f"test.{uuid4().hex[:16]}"
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         try:
             admin.create_topics(
-                {name: {"num_partitions": partitions, "replication_factor": copies, "configs": configs or {}}},
+                {
+                    name: {
+                        "num_partitions": partitions,
+                        "replication_factor": copies,
+                        "configs": {"retention.ms": "-1", **(configs or {})},
+                    }
+                },
                 wait_for_metadata=True,
             )
         finally:
