@@ -89,6 +89,8 @@ class Killer:
     def _kill(self, roles: Sequence[str]) -> None:
         how = self._random.choice((signal.SIGKILL, signal.SIGTERM))
         member, process = self._somebody(roles)
+        if member.role == "deliver":
+            self._wait_for_a_letter()
         process.send_signal(how)
         self.deeds.kills[member.role, how.name] += 1
         if how == signal.SIGTERM:
@@ -141,6 +143,14 @@ class Killer:
             if running[role]:
                 return self._random.choice(running[role])
             time.sleep(0.1)
+
+    def _wait_for_a_letter(self) -> None:
+        """The worst moment for a sender is right after a message left, when it has not said so yet."""
+        outbox = self._cluster.folder / "outbox"
+        until = time.monotonic() + _LONGEST_PAUSE_SECONDS
+        before = len(list(outbox.glob("*.json")))
+        while len(list(outbox.glob("*.json"))) == before and time.monotonic() < until:
+            time.sleep(0.001)
 
     def _running(self) -> Iterator[tuple[Member, "subprocess.Popen[bytes]"]]:
         busy = {each.process for each in (*self._frozen, *self._told_to_end)}

@@ -1,6 +1,7 @@
 """Apache Kafka on this machine: one to three brokers on loopback, in KRaft mode, for development and tests."""
 
 import contextlib
+import random
 import socket
 import subprocess
 import time
@@ -24,6 +25,8 @@ _START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
 _LOOK_SECONDS = 0.05
 _LINES_OF_LOG = 15
+_PORTS = range(15_000, 32_000)
+_ATTEMPTS = 1_000
 
 # A broker must not outlive the process that started it, however that one ended: its guard hears the pipe close.
 _GUARD = 'read -r _ || kill -9 "$1"'
@@ -313,9 +316,20 @@ def _end_of_log(broker: _Broker) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at this moment."""
+    """Ports that nobody listens on at this moment, and that no outgoing connection is given while they are not in use:
+    systems take those from 32768 on, and a broker that is started again needs the port that it had."""
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((HOST, 0))
+        sockets = [held.enter_context(_bound()) for _ in range(count)]
         return [int(each.getsockname()[1]) for each in sockets]
+
+
+def _bound() -> socket.socket:
+    for _ in range(_ATTEMPTS):
+        candidate = socket.socket()
+        try:
+            candidate.bind((HOST, random.choice(_PORTS)))  # noqa: S311
+        except OSError:
+            candidate.close()
+        else:
+            return candidate
+    raise KafkaUnavailable(f"No port between {_PORTS.start} and {_PORTS.stop} is free.")
