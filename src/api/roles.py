@@ -43,8 +43,12 @@ def seal(core: Core, stop: threading.Event) -> None:
 
 
 def project(core: Core, stop: threading.Event, *, names: Sequence[str] = ()) -> None:
-    """Keeps read tables up to date, those named or all; the processes share the partitions. Builds what is missing."""
+    """Keeps read tables up to date, those named or all; the processes share the partitions. Builds what is missing.
+
+    Raises TopicUnfit, as all do who read or write a topic.
+    """
     core.projections.check(names)
+    partitions_of(events_topic(core.env), core.env)
     core.projections.start()
     chosen = names or core.projections.names
     readers = {name: partial(projection_seat, core, name) for name in chosen}
@@ -81,6 +85,8 @@ def react(core: Core, stop: threading.Event) -> None:
 def deliver(core: Core, stop: threading.Event, *, carrier: Carrier) -> None:
     """Sends queued messages; the processes share the partitions."""
 
+    partitions_of(events_topic(core.env), core.env)
+
     def wait_until(moment: datetime) -> None:
         stop.wait(max(0.0, (moment - core.clock.now()).total_seconds()))
 
@@ -97,6 +103,7 @@ def deliver(core: Core, stop: threading.Event, *, carrier: Carrier) -> None:
 
 def clock(core: Core, stop: threading.Event, *, every: float = TICK_SECONDS) -> None:
     """Says what time it is to each partition; one process does, the others stand by."""
+    partitions_of(ticks_topic(core.env), core.env)
     clockwork = ClockWork(core.database, core.clock, env=core.env)
     try:
         clockwork.run(stop, every=every)
@@ -104,13 +111,18 @@ def clock(core: Core, stop: threading.Event, *, every: float = TICK_SECONDS) -> 
         clockwork.close()
 
 
+def partitions_of(topic: str, env: Mapping[str, str]) -> int:
+    """How many partitions a topic has. Raises KafkaUnavailable, and TopicUnfit where there is no such topic."""
+    with Topics(env) as topics:
+        count = topics.partitions(topic)
+    if not count:
+        raise TopicUnfit(f"Kafka has no topic {topic}. Make it: arrears topics apply")
+    return count
+
+
 def shared_partitions(env: Mapping[str, str]) -> int:
     """How many partitions events and ticks have. Raises TopicUnfit where a topic is missing, or they differ."""
-    with Topics(env) as topics:
-        counts = {topic: topics.partitions(topic) for topic in (events_topic(env), ticks_topic(env))}
-    for topic, count in counts.items():
-        if not count:
-            raise TopicUnfit(f"Kafka has no topic {topic}. Make it: arrears topics apply")
+    counts = {topic: partitions_of(topic, env) for topic in (events_topic(env), ticks_topic(env))}
     if len(set(counts.values())) > 1:
         said = ", ".join(f"{topic} has {count} partitions" for topic, count in counts.items())
         raise TopicUnfit(f"{said}; they have to have the same number")

@@ -111,7 +111,6 @@ def make_app(env: Mapping[str, str], *, group: str = GROUP, **settings: Any) -> 
             "key_serializer": "raw",
             "value_serializer": "raw",
             "processing_guarantee": "at_least_once",
-            "stream_ack_cancelled_tasks": False,
             "stream_wait_empty": False,
             "topic_allow_declare": False,
             "topic_disable_leader": True,

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner import DefaultPartitioner as KafkaPythonPartitioner
 
-from projections.agenda.partition import murmur2, partition_of
+from adapters.postgres.database import Database
+from adapters.readers.projections import Projections
+from aggregates.campaign import CampaignPaused
+from aggregates.office import AutomationPaused
+from projections.agenda import AgendaProjection
+from projections.agenda.partition import murmur2, partition_of, place_of
+from tests.adapters.readers.builders import CAMPAIGN, OFFICE, moment
+from tests.adapters.readers.log import Log, rows
+from tests.benchmarks.history import history
 
 PARTITIONS = st.integers(1, 200)
 
@@ -29,6 +37,28 @@ def test_the_agenda_and_kafka_python_agree(key, partitions):
 def test_the_agenda_and_aiokafka_agree(key, partitions):
     everywhere = list(range(partitions))
     assert partition_of(key, partitions) == AiokafkaPartitioner()(str(key).encode(), everywhere, everywhere)
+
+
+@given(key=st.uuids(), partitions=PARTITIONS)
+def test_the_place_on_the_agenda_says_the_partition_however_many_there_are(key, partitions):
+    """Ticks of a partition ask for `place % partitions`: for those whose events that partition brings."""
+    place = place_of(key)
+    assert 0 <= place < 2**31  # the column's type
+    everywhere = list(range(partitions))
+    assert place % partitions == AiokafkaPartitioner()(str(key).encode(), everywhere, everywhere)
+
+
+def test_whoever_is_on_the_agenda_is_placed_where_their_events_are(database: Database, log: Log):
+    """An account's promises are keyed by the account, a campaign's and an office's pauses by themselves."""
+    log.append_all(event for visit in history(12) for event in visit)
+    log.append(CAMPAIGN, CampaignPaused(paused_until=moment(3)))
+    log.append(OFFICE, AutomationPaused(paused_until=moment(3)))
+    projections = Projections(database, log.feed, [AgendaProjection])
+    projections.start()
+    projections.close()
+    found = rows(database, "SELECT kind, owner_id, place FROM read_model.agenda")
+    assert {kind for kind, _, _ in found} >= {"aging", "pause-end"}
+    assert [place for _, _, place in found] == [place_of(owner) for _, owner, _ in found]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""Faust workers on a real Kafka: partitions come and go, and nothing is lost or done twice by it."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from adapters.readers.poison import OutOfReach
+from adapters.workers import policies as policies_module
+from adapters.workers.app import make_app
+from adapters.workers.clock import ClockWork
+from projections.agenda.partition import partition_of
+from tests.adapters.workers.conftest import NewPlant, Notes, Plant, account, wait_until
+
+pytestmark = pytest.mark.kafka
+
+EVERYBODY = range(1, 25)
+
+
+def test_an_app_keeps_to_what_faust_is_good_at():
+    app = make_app({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092,127.0.0.1:9093", "ARREARS_WORKER_ID": "react-0"})
+    conf = app.conf
+    assert [str(each) for each in conf.broker] == ["kafka://127.0.0.1:9092", "kafka://127.0.0.1:9093"]
+    assert str(conf.processing_guarantee.value) == "at_least_once"
+    assert (conf.topic_disable_leader, conf.topic_allow_declare, conf.web_enabled) == (True, False, False)
+    assert conf.consumer_group_instance_id == "react-0"
+
+
+def test_two_workers_share_the_partitions_and_one_takes_over_from_the_other(new_plant: NewPlant):
+    plant = new_plant(partitions=12)
+    plant.open_accounts(*EVERYBODY)
+    plant.bill(*[(number, "1") for number in EVERYBODY])
+    with ExitStack() as both:
+        first = both.enter_context(plant.faust())
+        wait_until(lambda: len(plant.notes) == 24, "the first does everything")
+        with plant.faust() as second:
+            wait_until(lambda: second.owned, "the second has partitions")
+            plant.bill(*[(number, "2") for number in EVERYBODY])
+            wait_until(lambda: len(plant.notes) == 48, "both do everything")
+        plant.bill(*[(number, "3") for number in EVERYBODY])
+        wait_until(lambda: len(plant.notes) == 72, "the first does everything again")
+        wait_until(lambda: first.owned == set(range(12)), "the first has all partitions")
+    assert plant.notes == [text for _ in EVERYBODY for text in ("1", "2", "3")]
+    assert plant.parked == []
+
+
+def test_a_worker_that_is_stopped_in_the_middle_of_a_batch_leaves_nothing_undone(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+):
+    """Faust acknowledges what was under way; the next worker notices that it is not done."""
+    monkeypatch.setattr(policies_module, "_STUCK_SECONDS", 0.5)
+    monkeypatch.setattr(Notes, "fails_with", OutOfReach("the broker sleeps"))
+    monkeypatch.setattr(Notes, "fails_on", "5")
+    plant.open_accounts(*EVERYBODY)
+    with plant.faust():
+        plant.bill(*[(number, str(number)) for number in EVERYBODY])
+        wait_until(lambda: plant.trouble == "OutOfReach: the broker sleeps", "it is in the middle of it")
+    assert len(plant.notes) < 24
+    monkeypatch.setattr(Notes, "fails_on", None)
+    with plant.faust():
+        wait_until(lambda: len(plant.notes) == 24, "the rest is done")
+        wait_until(lambda: plant.checkpoint == plant.publish() - 24 or plant.checkpoint > 49, "all is confirmed")
+    assert sorted(plant.notes, key=int) == [str(number) for number in EVERYBODY]
+    assert plant.parked == []
+
+
+def test_poison_and_what_is_out_of_reach_leave_no_agent(plant: Plant, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Notes, "fails_on", "5")
+    plant.open_accounts(*EVERYBODY)
+    with plant.faust():
+        plant.bill(*[(number, str(number)) for number in EVERYBODY])
+        wait_until(lambda: len(plant.notes) == 23, "the others are done")
+        assert [each.sequence_id for each in plant.parked] == [account(5)]
+        monkeypatch.setattr(Notes, "fails_with", OutOfReach("the broker sleeps"))
+        monkeypatch.setattr(Notes, "fails_on", "7b")
+        plant.bill((7, "7b"), (8, "8b"))
+        wait_until(lambda: plant.trouble, "it is said")
+        monkeypatch.setattr(Notes, "fails_on", None)
+        wait_until(lambda: len(plant.notes) == 25, "it is done")
+        wait_until(lambda: plant.trouble is None, "the trouble is gone")
+    assert [each.sequence_id for each in plant.parked] == [account(5)]
+
+
+def test_a_tick_of_the_clock_is_worked_in_every_partition_once(plant: Plant):
+    plant.open_accounts(*EVERYBODY)
+    position = plant.bill(*[(number, str(number)) for number in EVERYBODY])
+    clock = ClockWork(plant.database, plant.clock, env=plant.env)
+    with plant.projecting("agenda"), plant.faust() as worker:
+        try:
+            assert clock.tick()
+            wait_until(lambda: sorted(worker.ticked) == [0, 1], "both partitions have worked it")
+        finally:
+            clock.close()
+        plant.projections.wait_for(position, names=["agenda"], timeout=60)
+    assert {partition_of(account(number), 2) for number in EVERYBODY} == {0, 1}
+
+
+def test_a_worker_ends_soon_after_it_was_told(plant: Plant):
+    with plant.faust() as worker:
+        plant.open_accounts(1)
+        plant.bill((1, "1"))
+        wait_until(lambda: plant.notes == ["1"], "it works")
+        worker.stop.set()
+    assert worker.ended_with is None
