@@ -37,6 +37,9 @@ PROJECTIONS = (
     PromisesProjection,
 )
 
+CACHE_SIZE = 20_000
+"""Weight of the aggregates at hand: some ten thousand accounts with an open item each."""
+
 _COLLECT_AFTER = (100_000, 50, 100)
 """Thousands of cached aggregates make a full garbage collection long; with the usual thresholds half of all time
 goes into looking through them again and again."""
@@ -46,7 +49,13 @@ class Core:
     """The write path and the read tables of a database. A context manager."""
 
     def __init__(
-        self, database: Database, *, data_dir: Path | None, env: Mapping[str, str], clock: Clock | None = None
+        self,
+        database: Database,
+        *,
+        data_dir: Path | None,
+        env: Mapping[str, str],
+        clock: Clock | None = None,
+        cache_size: int = CACHE_SIZE,
     ) -> None:
         """Takes over the database; use `open`. Raises SchemaNotCurrent, LogBehind, MasterKeyError."""
         gc.set_threshold(*_COLLECT_AFTER)
@@ -65,6 +74,7 @@ class Core:
             clock=self.clock,
             judge=judge,
             contact_rules=contact_rules,
+            cache_size=cache_size,
             on_stored=self._poke,
         )
         self._closing.callback(self.arrears.close)
@@ -80,8 +90,9 @@ class Core:
         env: Mapping[str, str] = os.environ,
         clock: Clock | None = None,
         reading: bool = False,
+        cache_size: int = CACHE_SIZE,
     ) -> Self:
-        """Opens the data folder, or the server that ARREARS_DATABASE_URL names.
+        """Opens the data folder, or the server that ARREARS_DATABASE_URL names. `cache_size`: see `Arrears`.
 
         `reading` joins a folder that another process serves. A new folder is migrated at once; everything else only
         by `arrears migrate`. Raises DatabaseProblem, MasterKeyError, LogBehind.
@@ -90,7 +101,13 @@ class Core:
         try:
             if database.is_embedded and len(pending(database)) == len(shipped()):
                 migrate(database)
-            core = cls(database, data_dir=data_dir if database.is_embedded else None, env=env, clock=clock)
+            core = cls(
+                database,
+                data_dir=data_dir if database.is_embedded else None,
+                env=env,
+                clock=clock,
+                cache_size=cache_size,
+            )
         except BaseException:
             database.close()
             raise

@@ -28,7 +28,7 @@ from adapters.readers.projections import Status, checkpoints, silent
 from adapters.readers.runner import NotReached, Runner
 from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker, TickReport
-from api.core import Core, anchored
+from api.core import CACHE_SIZE, Core, anchored
 from policies.table import POLICIES
 
 _TICK_SECONDS = 2.0
@@ -48,9 +48,15 @@ class Service(Core):
     """
 
     def __init__(
-        self, database: Database, *, data_dir: Path | None, env: Mapping[str, str], clock: Clock | None = None
+        self,
+        database: Database,
+        *,
+        data_dir: Path | None,
+        env: Mapping[str, str],
+        clock: Clock | None = None,
+        cache_size: int = CACHE_SIZE,
     ) -> None:
-        super().__init__(database, data_dir=data_dir, env=env, clock=clock)
+        super().__init__(database, data_dir=data_dir, env=env, clock=clock, cache_size=cache_size)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._is_door = False

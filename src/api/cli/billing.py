@@ -32,6 +32,10 @@ DefaultZone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="O
 Strict = Annotated[bool, typer.Option("--strict", help="Bring in everything, or nothing if a row has a problem.")]
 
 
+_AT_HAND = 2_000
+"""Facts come account by account: those that were dealt with are not needed again, and memory is bounded."""
+
+
 def add_to(app: typer.Typer) -> None:
     app.command("import")(import_file)
     app.command("play")(play)
@@ -54,7 +58,7 @@ def import_file(
     Everything comes in under its own dates, so reports of any past day are right at once. Nothing is sent for the
     past. The same file again changes nothing; a corrected file changes only what differs.
     """
-    with owning(data) as service, Bars() as bars:
+    with owning(data, cache_size=_AT_HAND) as service, Bars() as bars:
         report = service.import_file(
             file,
             profile,

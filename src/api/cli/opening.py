@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def owning(data: Path | None, *, clock: "Clock | None" = None, told: str = "warning") -> Iterator["Service"]:
-    """Nobody else works in the data folder meanwhile; a new one is made. `told` is from which level on is logged."""
-    with _open(data, clock=clock, reading=False, told=told) as service:
+def owning(
+    data: Path | None, *, clock: "Clock | None" = None, told: str = "warning", **options: Any
+) -> Iterator["Service"]:
+    """Nobody else works in the data folder meanwhile; a new one is made. `told` is from which level on is logged.
+
+    More `options` go to `Service.open`.
+    """
+    with _open(data, clock=clock, reading=False, told=told, **options) as service:
         yield service
 
 
@@ -80,12 +85,14 @@ def actor() -> str:
         return "person:cli"
 
 
-def _open(data: Path | None, *, clock: "Clock | None", reading: bool, told: str = "warning") -> "Service":
+def _open(
+    data: Path | None, *, clock: "Clock | None", reading: bool, told: str = "warning", **options: Any
+) -> "Service":
     from api import logs
     from api.service import Service
 
     logs.configure(default=told)
-    return Service.open(data, clock=clock, reading=reading)
+    return Service.open(data, clock=clock, reading=reading, **options)
 
 
 def _catch_up(service: "Service") -> None:

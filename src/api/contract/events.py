@@ -1,12 +1,13 @@
 """From event models to public JSON Schemas: personal fields left out, nothing but what readers may rely on."""
 
-from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
+from adapters.kafka.cloudevents import public_body
 from aggregates.event import REGISTRY, Event
-from aggregates.personal import EACH, Path, personal_paths
+from aggregates.personal import personal_paths
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -96,29 +97,6 @@ def is_personal(field: Any) -> bool:
 
 
 def public_data(event: Event) -> Any:
-    """What an event says, as its public schema has it: without personal fields."""
-    data = event.model_dump(mode="json")
-    for path in personal_paths(type(event)):
-        _take_out(data, path)
-    return data
-
-
-def _take_out(node: Any, path: Path) -> None:
-    field = tuple(part for part in path if part != EACH)[-1]
-    trail = path[: path.index(field, max(i for i, part in enumerate(path) if part == field))]
-    for parent in _nodes(node, trail):
-        if isinstance(parent, dict):
-            parent.pop(field, None)
-
-
-def _nodes(node: Any, trail: Path) -> list[Any]:
-    if not trail:
-        return [node]
-    head, rest = trail[0], trail[1:]
-    if isinstance(node, Mapping):
-        found = list(node.values()) if head == EACH else [node[head]] if head in node else []
-    elif isinstance(node, list) and head == EACH:
-        found = node
-    else:
-        found = []
-    return [leaf for each in found for leaf in _nodes(each, rest)]
+    """What an event says, as its public schema has it and as it goes to Kafka: without personal fields."""
+    body, _ = public_body(event.event_name, event.event_version, event.model_dump_json().encode())
+    return orjson.loads(body)
