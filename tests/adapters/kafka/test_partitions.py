@@ -11,12 +11,22 @@ from kafka.partitioner import DefaultPartitioner as KafkaPythonPartitioner
 from adapters.postgres.database import Database
 from adapters.readers.projections import Projections
 from aggregates.campaign import CampaignPaused
+from aggregates.command import identifier
 from aggregates.office import AutomationPaused
 from projections.agenda import AgendaProjection
 from projections.agenda.partition import murmur2, partition_of, place_of
-from tests.adapters.readers.builders import CAMPAIGN, OFFICE, moment
+from tests.adapters.readers.builders import (
+    CAMPAIGN,
+    OFFICE,
+    a_campaign,
+    an_item,
+    an_office,
+    billed,
+    moment,
+    opened,
+    promised,
+)
 from tests.adapters.readers.log import Log, rows
-from tests.benchmarks.history import history
 
 PARTITIONS = st.integers(1, 200)
 
@@ -50,15 +60,17 @@ def test_the_place_on_the_agenda_says_the_partition_however_many_there_are(key, 
 
 def test_whoever_is_on_the_agenda_is_placed_where_their_events_are(database: Database, log: Log):
     """An account's promises are keyed by the account, a campaign's and an office's pauses by themselves."""
-    log.append_all(event for visit in history(12) for event in visit)
-    log.append(CAMPAIGN, CampaignPaused(paused_until=moment(3)))
-    log.append(OFFICE, AutomationPaused(paused_until=moment(3)))
+    ann, promise = identifier("account", "ann"), identifier("promise", 1)
+    log.append(ann, opened(), billed(an_item()))
+    log.append(promise, promised(ann, (5, 100)), account_id=ann)
+    log.append(CAMPAIGN, a_campaign(), CampaignPaused(office_id=OFFICE, paused_from=moment(0), paused_until=moment(3)))
+    log.append(OFFICE, an_office(), AutomationPaused(paused_from=moment(0), paused_until=moment(3)))
     projections = Projections(database, log.feed, [AgendaProjection])
     projections.start()
     projections.close()
-    found = rows(database, "SELECT kind, owner_id, place FROM read_model.agenda")
-    assert {kind for kind, _, _ in found} >= {"aging", "pause-end"}
-    assert [place for _, _, place in found] == [place_of(owner) for _, owner, _ in found]
+    keys = {"aging": [ann], "promise": [ann], "pause-end": [CAMPAIGN, OFFICE]}
+    found = rows(database, "SELECT kind, place FROM read_model.agenda")
+    assert sorted(found) == sorted((kind, place_of(key)) for kind, those in keys.items() for key in those)
 
 
 @pytest.mark.parametrize(
