@@ -32,7 +32,7 @@ from aggregates.event import Recorded
 from api.publishing import publishing
 from projections.base import Projection
 from tests.adapters.kafka.fixture import TestKafka
-from tests.adapters.kafka.written import accounts_in
+from tests.adapters.kafka.written import Paper, accounts_in
 from tests.adapters.readers.builders import opened, staged
 from tests.adapters.readers.counter import Counted, Counter, Odd, account
 from tests.adapters.readers.log import MASTER_KEY, Log, fingerprint, rows
@@ -530,3 +530,38 @@ def test_a_rebuild_beside_the_runner_loses_nothing_and_the_runner_goes_over(stag
     assert stage.totals == dict.fromkeys(everybody, head // len(everybody))
     stage.projections.rebuild("counter")
     assert fingerprint(stage.database, "read_counter_4") == live
+
+
+# --- a topic that is cut while it is read ----------------------------------------------------------------
+
+
+def test_whoever_is_read_past_looks_for_its_place_again_where_the_topic_was_cut(stage: Stage):
+    """Reading from an offset that is gone goes on at the topic's beginning, again and again: that is noticed."""
+
+    class Cut:
+        """As much of a consumer as says where the topic begins now."""
+
+        def __init__(self, first: int) -> None:
+            self.first = first
+            self.sought: list[int] = []
+
+        def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+            return dict.fromkeys(partitions, self.first)
+
+        def seek(self, _: TopicPartition, offset: int) -> None:
+            self.sought.append(offset)
+
+    stage.count(ANN, 4)
+    paper = Paper(stage.database, PARTITIONS)
+    paper.publish()
+    for first, goes_on in ((0, True), (2, False)):
+        runner = stage.runner()
+        seat = stage.seat("counter")
+        seat.enter([0], lambda places: dict.fromkeys(places, 0))
+        runner._chairs[0].seat, runner._owned = seat, frozenset({0})
+        consumer = Cut(first)
+        runner._take(paper.given(2, of=[0]), consumer)
+        assert (runner._chairs[0].seat is not None, consumer.sought) == (goes_on, [0] if goes_on else [])
+        runner._leave()
+    paper.close()
+    assert stage.totals == {}
