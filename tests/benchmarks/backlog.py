@@ -83,5 +83,5 @@ def _at_least(stage: Stage, readers: Sequence[str], position: int) -> bool:
             " WHERE reader = ANY (%s) OR (state = 'live' AND %s)",
             [list(readers), len(readers) > 1],
         ).fetchall()
-    found = dict(rows)
+    found: dict[str, int] = dict(rows)
     return all(each in found for each in readers) and all(at >= position for at in found.values())

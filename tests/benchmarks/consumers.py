@@ -137,7 +137,12 @@ def _publish(stage: Stage, stop: threading.Event) -> None:
 
 def _subscribe(stage: Stage, stop: threading.Event, seen: dict[UUID, float], reading: threading.Event) -> None:
     with Subscriber("bench", env=stage.env) as events:
-        threading.Thread(target=lambda: (stop.wait(), events.stop()), daemon=True).start()
+
+        def end() -> None:
+            stop.wait()
+            events.stop()
+
+        threading.Thread(target=end, daemon=True).start()
         for batch in events.batches():
             at = time.perf_counter()
             seen.update((envelope.event_id, at) for envelope in batch)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
+import psutil
+
 from api.local_cluster import LocalCluster, Member
 
 FROZEN_SECONDS = 13.0
@@ -17,6 +19,8 @@ FROZEN_SECONDS = 13.0
 
 _LONGEST_PAUSE_SECONDS = 3.0
 _MAY_END_SECONDS = 30.0
+_AT_WORK_SECONDS = 8.0
+_AT_WORK_SHARE = 0.8
 
 
 @dataclass
@@ -131,13 +135,14 @@ class Killer:
     # --- inside ---
 
     def _somebody(self, roles: Sequence[str] = ()) -> tuple[Member, "subprocess.Popen[bytes]"]:
-        """A member that runs, of a random role; waits where none does."""
+        """A member that runs, of a random role: mostly one that is past its start and at work. Waits where none is."""
+        age = _AT_WORK_SECONDS if self._random.random() < _AT_WORK_SHARE else 0.0
         while True:
             running: dict[str, list[tuple[Member, subprocess.Popen[bytes]]]] = {
                 each.role: [] for each in self._cluster.members if not roles or each.role in roles
             }
             for member, process in self._running():
-                if member.role in running:
+                if member.role in running and _age(process) >= age:
                     running[member.role].append((member, process))
             role = self._random.choice(list(running))
             if running[role]:
@@ -178,3 +183,11 @@ class Killer:
         if self._restarting is not None:
             self._restarting.join()
             self._restarting = None
+
+
+def _age(process: "subprocess.Popen[bytes]") -> float:
+    """Seconds since it was started."""
+    try:
+        return time.time() - psutil.Process(process.pid).create_time()
+    except psutil.Error:
+        return 0.0
