@@ -490,7 +490,7 @@ def test_idle_partitions_do_not_hold_up_whoever_waits(stage: Stage):
 
 
 def test_a_steady_stream_in_one_partition_does_not_hold_up_whoever_waits(stage: Stage, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(topic_runner_module, "_LOOK_SECONDS", 10.0)  # so that every look finds something
+    monkeypatch.setattr(topic_runner_module, "_LOOK_SECONDS", 2.0)  # so that every look finds something
 
     def stream(stop: threading.Event) -> None:
         with publishing(stage.database, stage.env) as publisher:
