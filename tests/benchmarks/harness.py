@@ -63,6 +63,8 @@ def _rounded(figure: float | None) -> float | None:
 
 Benchmark = Callable[[], list[Row]]
 BENCHMARKS: dict[str, Benchmark] = {}
+GROUPS = {"cluster": ["publisher", "faust", "consumers", "subscriber", "backlog"]}
+"""Names for several benchmarks."""
 
 
 def benchmark(name: str) -> Callable[[Benchmark], Benchmark]:
