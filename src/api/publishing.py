@@ -8,7 +8,8 @@ from uuid import UUID
 
 from adapters.eventstore.seals import head_seal
 from adapters.eventstore.verify import LogBehind
-from adapters.kafka.publisher import ROUND, Publisher
+from adapters.kafka.connection import events_topic
+from adapters.kafka.publisher import ROUND, Publisher, TopicUnfit, published_to, reader_name
 from adapters.kafka.sealed_rows import SealedRows
 from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
@@ -61,10 +62,20 @@ def head_of(database: Database) -> int:
 
 
 def check_same_log(database: Database, env: Mapping[str, str] = os.environ) -> None:
-    """Raises LogBehind where the topic has events that this log has not: an older copy was restored, or another."""
+    """Raises LogBehind where the topic has events that this log has not: an older copy was restored, or another.
+
+    Raises TopicUnfit where it has lost all that was published: whoever reads it would go on behind a gap.
+    """
+    topic = events_topic(env)
     with Tail(env) as tail:
         published = {each.position: each.event_id for each in tail.last()}
     with database.connect("arrears_app") as connection:
+        position = published_to(connection, reader_name(topic))
+        if position and not published:
+            raise TopicUnfit(
+                f"{topic} is empty, and this log was published to it up to position {position:,}: it was made anew or "
+                "emptied. Publish to one of another name, from the beginning: ARREARS_EVENTS_TOPIC"
+            )
         rows = connection.execute(
             "SELECT position, event_id FROM arrears.events WHERE position = ANY (%s)", [list(published)]
         ).fetchall()

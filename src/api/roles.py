@@ -13,10 +13,10 @@ from functools import partial
 from adapters.delivery.carrier import Carrier
 from adapters.delivery.deliverer import Deliverer
 from adapters.eventstore.sealer import Sealer
-from adapters.kafka.connection import events_topic, ticks_topic
+from adapters.kafka.connection import events_topic, group_of, ticks_topic
 from adapters.kafka.publisher import TopicUnfit
 from adapters.kafka.seats import Seat
-from adapters.kafka.topic_runner import TopicRunner, group_of
+from adapters.kafka.topic_runner import TopicRunner
 from adapters.kafka.topics import Topics
 from adapters.reactor import Reactor
 from adapters.readers.generations import GenerationReader
@@ -53,7 +53,7 @@ def project(core: Core, stop: threading.Event, *, names: Sequence[str] = ()) -> 
     chosen = names or core.projections.names
     readers = {name: partial(projection_seat, core, name) for name in chosen}
     runner = TopicRunner(
-        core.database, core.arrears.event_mapper, readers, group=group_of("project", names), env=core.env
+        core.database, core.arrears.event_mapper, readers, group=group_of("project", core.env, names), env=core.env
     )
     runner.run(stop)
 
@@ -94,7 +94,7 @@ def deliver(core: Core, stop: threading.Event, *, carrier: Carrier) -> None:
         core.database,
         core.arrears.event_mapper,
         {Deliverer.name: lambda: Seat(core.database, Deliverer(core.arrears, carrier, wait_until))},
-        group=group_of("deliver"),
+        group=group_of("deliver", core.env),
         env=core.env,
         batch=_DELIVERY_BATCH,
     )

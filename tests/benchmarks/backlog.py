@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import psutil
 
-from adapters.workers.app import GROUP
+from adapters.kafka.connection import group_of
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.stage import Stage, billed, staged, until
 
@@ -40,7 +40,7 @@ def backlog() -> list[Row]:
 
 def _policies(stage: Stage, workers: int) -> tuple[float, list[float]]:
     """All events once more, by so many workers: most find nothing left to do."""
-    stage.begin_anew("policies", GROUP)
+    stage.begin_anew("policies", group_of("react", stage.env))
     return _worked_off(stage, ("react",) * workers, readers=("policies",))
 
 

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from adapters.kafka.connection import events_topic
+from adapters.kafka.connection import events_topic, group_of
 from adapters.reactor import Reactor
 from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker
-from adapters.workers.app import GROUP, add_agent, make_app, run_workers
+from adapters.workers.app import add_agent, make_app, run_workers
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
 from api.roles import shared_partitions
@@ -61,7 +61,7 @@ class _Timed(PolicyWorker):
 
 def _ours(stage: Stage) -> float:
     """Events a second, from the first batch to the last."""
-    stage.begin_anew("policies", GROUP)
+    stage.begin_anew("policies", group_of("react", stage.env))
     with stage.service() as service:
         stop = threading.Event()
         reactor = Reactor(service.arrears, POLICIES, partial(report_shown, service.projections))

@@ -17,7 +17,7 @@ from api.local_cluster import LocalCluster, Member
 FROZEN_SECONDS = 13.0
 """Longer than a consumer's session: its partitions are given to others, and then it comes back."""
 
-_LONGEST_PAUSE_SECONDS = 3.0
+_LONGEST_WAIT_FOR_A_LETTER_SECONDS = 1.0
 _MAY_END_SECONDS = 30.0
 _AT_WORK_SECONDS = 8.0
 _AT_WORK_SHARE = 0.8
@@ -63,7 +63,16 @@ class Killer:
         self._restarting: threading.Thread | None = None
         self._failed: list[BaseException] = []
 
-    def work(self, *, kills: int, freezes: int, brokers: int, postgres: int, roles: Sequence[str] = ()) -> None:
+    def work(
+        self,
+        *,
+        kills: int,
+        freezes: int,
+        brokers: int,
+        postgres: int,
+        roles: Sequence[str] = (),
+        longest_pause: float = 3.0,
+    ) -> None:
         """That many of each, in a random order, with random pauses between them; everything runs again afterwards.
 
         `roles` are those whose members are killed, unless it is all.
@@ -77,7 +86,7 @@ class Killer:
         self._random.shuffle(acts)
         try:
             for act in acts:
-                time.sleep(self._random.uniform(0, _LONGEST_PAUSE_SECONDS))
+                time.sleep(self._random.uniform(0, longest_pause))
                 self._look_after()
                 act()
         finally:
@@ -152,7 +161,7 @@ class Killer:
     def _wait_for_a_letter(self) -> None:
         """The worst moment for a sender is right after a message left, when it has not said so yet."""
         outbox = self._cluster.folder / "outbox"
-        until = time.monotonic() + _LONGEST_PAUSE_SECONDS
+        until = time.monotonic() + _LONGEST_WAIT_FOR_A_LETTER_SECONDS
         before = len(list(outbox.glob("*.json")))
         while len(list(outbox.glob("*.json"))) == before and time.monotonic() < until:
             time.sleep(0.001)

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 def test_whoever_ends_whenever_nothing_is_lost_and_nothing_doubled() -> None:
-    result = run(Plan(seed=SEED, kills=12, settings=QUICK_AND_FORGETFUL), says=print)
+    result = run(Plan(seed=SEED, kills=12, longest_pause=1.5, settings=QUICK_AND_FORGETFUL), says=print)
     assert not result.broken, "\n" + "\n".join(map(str, result.broken))
     assert result.deeds.killed == 12
     assert result.sent > 0

@@ -39,6 +39,8 @@ class Plan:
     brokers: int = 1
     count: Mapping[str, int] = field(default_factory=lambda: {"project": 2, "react": 2})
     rate: float = 12.0
+    longest_pause: float = 3.0
+    """Between two kills, in seconds."""
     quiet_within: float = 120.0
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -91,6 +93,7 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
                     brokers=plan.broker_restarts,
                     postgres=plan.postgres_crashes,
                     roles=plan.roles,
+                    longest_pause=plan.longest_pause,
                 )
             finally:
                 load.stop()

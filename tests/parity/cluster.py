@@ -10,10 +10,10 @@ from functools import partial
 from adapters.clock import ManualClock
 from adapters.delivery.deliverer import Deliverer
 from adapters.delivery.outbox import Outbox
-from adapters.kafka.connection import events_topic
+from adapters.kafka.connection import events_topic, group_of
 from adapters.kafka.publisher import reader_name
 from adapters.kafka.seats import Seat
-from adapters.kafka.topic_runner import TopicRunner, group_of
+from adapters.kafka.topic_runner import TopicRunner
 from adapters.postgres.database import Database
 from adapters.reactor import Reactor
 from adapters.readers.shown import report_shown
@@ -89,7 +89,7 @@ class ClusterService(Service):
             self.database,
             self.arrears.event_mapper,
             {Deliverer.name: lambda: Seat(self.database, deliverer)},
-            group=group_of("deliver"),
+            group=group_of("deliver", self.env),
             env=self.env,
         ).run(self.ending)
 

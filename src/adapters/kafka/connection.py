@@ -1,7 +1,7 @@
 """Where Kafka is and how to log in there: the environment, in the words that Kafka's own clients use."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.kafka.jars import KafkaUnavailable
@@ -40,6 +40,15 @@ def client_options(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
 def events_topic(env: Mapping[str, str] = os.environ) -> str:
     """The topic of the log: `collections.events`, unless ARREARS_EVENTS_TOPIC names another."""
     return env.get(TOPIC_VARIABLE) or EVENTS_TOPIC
+
+
+def group_of(role: str, env: Mapping[str, str] = os.environ, names: Sequence[str] = ()) -> str:
+    """The consumer group of those that share some readers' work: `arrears.<role>`, then the topic where it is another
+    than usual, so that installations on one Kafka keep apart."""
+    topic = events_topic(env)
+    of_topic = "" if topic == EVENTS_TOPIC else f".{topic}"
+    of_names = f".{'+'.join(sorted(names))}" if names else ""
+    return f"arrears.{role}{of_topic}{of_names}"
 
 
 def ticks_topic(env: Mapping[str, str] = os.environ) -> str:

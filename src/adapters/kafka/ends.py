@@ -9,7 +9,7 @@ import psycopg
 from psycopg import Connection
 
 from adapters.kafka.connection import events_topic
-from adapters.kafka.publisher import reader_name
+from adapters.kafka.publisher import published_to, reader_name
 from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
 
@@ -28,10 +28,7 @@ class Ends:
         """The log position up to which Kafka has everything, but for accounts that the publisher parked."""
         if self._connection is None or self._connection.closed:
             self._connection = self._database.connect("arrears_app", autocommit=True)
-        row = self._connection.execute(
-            "SELECT position FROM read_model.checkpoints WHERE reader = %s", [self._publisher], prepare=True
-        ).fetchone()
-        return int(row[0]) if row is not None else 0
+        return published_to(self._connection, self._publisher)
 
     def look(self) -> tuple[int, dict[int, int]]:
         """That position, and by partition the end offset seen afterwards: whoever reached it has read all up to there.

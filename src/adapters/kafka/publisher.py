@@ -109,9 +109,9 @@ class Publisher:
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         """Raises TooLarge before anything was sent, NotPublished and TopicUnfit."""
         rows = [row for row in batch if isinstance(row, SealedRow)]
-        published_to = _checkpoint(connection, self.name)
+        before = published_to(connection, self.name)  # what was held back and is sent late
         _check_sizes(rows, self._source)
-        self.send(to_message(row, source=self._source, late=(row.position or 0) <= published_to) for row in rows)
+        self.send(to_message(row, source=self._source, late=(row.position or 0) <= before) for row in rows)
 
     def send(self, messages: Iterable[Message]) -> None:
         """Sends messages in order and waits for Kafka to have them all."""
@@ -216,8 +216,8 @@ def _partition(key: bytes, partitions: int) -> int:
     return partition_of(UUID(key.decode()), partitions)
 
 
-def _checkpoint(connection: Connection[Any], reader: str) -> int:
-    """Where a publisher is; an event at or before that was held back and is sent late."""
+def published_to(connection: Connection[Any], reader: str) -> int:
+    """The log position that a publisher has come to; 0 for one that nobody has heard of."""
     row = connection.execute(
         "SELECT position FROM read_model.checkpoints WHERE reader = %s", [reader], prepare=True
     ).fetchone()

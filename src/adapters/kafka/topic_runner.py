@@ -316,8 +316,3 @@ def _check_reaches(seat: Seat, *, partition: int, first: int) -> None:
 def _close(consumer: KafkaConsumer) -> None:
     with suppress(KafkaError):
         consumer.close()
-
-
-def group_of(role: str, names: Sequence[str] = ()) -> str:
-    """The consumer group of those that share some readers' work."""
-    return f"arrears.{role}" + (f".{'+'.join(sorted(names))}" if names else "")

@@ -14,7 +14,7 @@ from typing import Any
 import faust
 import structlog
 
-from adapters.kafka.connection import client_options, events_topic, ticks_topic
+from adapters.kafka.connection import client_options, events_topic, group_of, ticks_topic
 from adapters.kafka.topic_runner import WORKER_VARIABLE
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
@@ -28,8 +28,6 @@ _LOOK_SECONDS = 0.1
 _SESSION_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 3.0
 _REQUEST_SECONDS = 40.0
-
-GROUP = "arrears.react"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -92,12 +90,12 @@ def add_agent(
     app.agent(source, name=name, concurrency=1)(agent)
 
 
-def make_app(env: Mapping[str, str], *, group: str = GROUP, **settings: Any) -> faust.App:
+def make_app(env: Mapping[str, str], *, group: str | None = None, **settings: Any) -> faust.App:
     """An app without web server, tables and topics of its own."""
     options = client_options(env)
     worker_id = env.get(WORKER_VARIABLE)
     return faust.App(
-        group,
+        group or group_of("react", env),
         **{
             "broker": ";".join(f"kafka://{each}" for each in options["bootstrap_servers"]),
             "broker_credentials": _credentials(options),
