@@ -6,9 +6,11 @@ that fails leaves an agent.
 
 import asyncio
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -94,9 +96,11 @@ def make_app(env: Mapping[str, str], *, group: str | None = None, **settings: An
     """An app without web server, tables and topics of its own."""
     options = client_options(env)
     worker_id = env.get(WORKER_VARIABLE)
+    name = group or group_of("react", env)
     return faust.App(
-        group or group_of("react", env),
+        name,
         **{
+            "datadir": Path(tempfile.gettempdir()) / f"{name}-data",  # made, and left empty: nothing is kept in tables
             "broker": ";".join(f"kafka://{each}" for each in options["bootstrap_servers"]),
             "broker_credentials": _credentials(options),
             "broker_session_timeout": _SESSION_SECONDS,
