@@ -18,8 +18,8 @@ from adapters.kafka.topics import Topics, read_topics
 from adapters.postgres.database import DATA_VARIABLE, URL_VARIABLE, Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
+from api.cli.health import PORT_VARIABLE
 
-PORT_VARIABLE = "ARREARS_HEALTH_PORT"
 ROLES = ("api", "seal", "publish", "react", "project", "clock", "deliver")
 
 _COMMAND = (sys.executable, "-c", "from api.cli import main; main()")

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from api.cli.problems import Problem
-from api.local_cluster import PORT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from adapters.postgres.database import Database
     from adapters.readers.projections import Status
 
+PORT_VARIABLE = "ARREARS_HEALTH_PORT"
 HOST_VARIABLE = "ARREARS_HEALTH_HOST"
 
 _KEEPS_NO_LOOP = "api"
