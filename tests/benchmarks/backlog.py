@@ -1,21 +1,16 @@
 """A backlog, worked off by a process for each role; and policies by one worker and by two."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 import psutil
 
 from adapters.kafka.connection import group_of
 from tests.benchmarks.harness import Row, benchmark
-from tests.benchmarks.stage import Stage, billed, staged, until
+from tests.benchmarks.stage import Stage, billed, running, staged, until
 
 _ACCOUNTS = 20_400
 _ALL = ("publish", "react", "project", "deliver")
-_COMMAND = (sys.executable, "-c", "from api.cli import main; main()")
 _LOOK_SECONDS = 0.1
 
 
@@ -49,28 +44,12 @@ def _worked_off(
 ) -> tuple[float, list[float]]:
     """Seconds until every reader, and every table where all roles run, is at the log's end; the processes' processor
     time. The clock begins once each process has started up and reads."""
-    processes = [
-        subprocess.Popen(
-            [*_COMMAND, name],
-            env={**os.environ, **stage.env, "ARREARS_DATABASE_URL": stage.database.dsn},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for name in names
-    ]
-    try:
+    with running(stage, names) as processes:
         until(lambda: _at_least(stage, readers, 1), 120)
         started = time.perf_counter()
         until(lambda: _at_least(stage, readers, stage.head()), 300)
         seconds = time.perf_counter() - started
         spent = [sum(psutil.Process(each.pid).cpu_times()[:2]) for each in processes]
-    finally:
-        for each in processes:
-            with suppress(ProcessLookupError):
-                each.terminate()
-        for each in processes:
-            each.wait(60)
     return seconds, spent
 
 

@@ -2,23 +2,23 @@
 
 import threading
 import time
-from functools import partial
 from uuid import UUID, uuid4
 
 from kafka import KafkaConsumer
 from psycopg import sql
 
 from adapters.kafka.connection import events_topic
+from adapters.kafka.seats import Batch, Seat
 from adapters.kafka.subscriber import Subscriber
 from adapters.kafka.topic_runner import TopicRunner
 from adapters.readers.generations import Generation
 from aggregates.command import Accepted
 from api import roles
 from api.core import PROJECTIONS
-from api.publishing import publishing
+from api.service import Service
 from tests.benchmarks.flow import payment
 from tests.benchmarks.harness import Row, benchmark
-from tests.benchmarks.stage import TODAY, Stage, billed, real_mix, staged, until
+from tests.benchmarks.stage import TODAY, Stage, billed, real_mix, running, staged, until
 
 _COPIES = 3
 _RATE, _SECONDS = 100, 15
@@ -61,20 +61,31 @@ def _projected(stage: Stage, name: str) -> float:
     """Events a second, from the first batch to the last checkpoint, into tables that are emptied."""
     with stage.service() as service:
         _empty(stage, service.projections.live(name)[1])
+        started: list[float] = []
+
+        def seated() -> Seat:
+            seat = roles.projection_seat(service, name)
+            take = seat.take
+
+            def timed(batch: Batch, of: int) -> set[int]:
+                started.append(time.perf_counter())
+                return take(batch, of)
+
+            seat.take = timed  # type: ignore[method-assign]
+            return seat
+
         runner = TopicRunner(
             service.database,
             service.arrears.event_mapper,
-            {name: partial(roles.projection_seat, service, name)},
+            {name: seated},
             group=f"bench-{uuid4().hex[:8]}",
             env=stage.env,
         )
         stop = threading.Event()
         thread = threading.Thread(target=runner.run, args=[stop])
         thread.start()
-        until(lambda: bool(runner.owned), 60)
-        started = time.perf_counter()
         service.projections.wait_for(stage.events, names=[name], timeout=300)
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started[0]
         stop.set()
         thread.join()
         return stage.events / seconds
@@ -96,30 +107,26 @@ def _empty(stage: Stage, generation: Generation) -> None:
 @benchmark("subscriber")
 def subscriber() -> list[Row]:
     """From sending a command to a subscriber of the topic having its event, at 100 commands a second."""
-    with staged(billed(_ACCOUNTS)) as stage, stage.service() as service:
-        stop, seen = threading.Event(), dict[UUID, float]()
-        reading = threading.Event()
-        threads = [
-            threading.Thread(target=roles.seal, args=(service, stop)),
-            threading.Thread(target=_publish, args=(stage, stop)),
-            threading.Thread(target=_subscribe, args=(stage, stop, seen, reading)),
-        ]
-        for thread in threads:
-            thread.start()
+    with (
+        staged(billed(_ACCOUNTS)) as stage,
+        stage.service() as service,
+        running(stage, ("seal", "publish")),
+    ):
+        stop, seen, reading = threading.Event(), dict[UUID, float](), threading.Event()
+        thread = threading.Thread(target=_subscribe, args=(stage, stop, seen, reading))
+        thread.start()
         reading.wait(60)
         sent: dict[UUID, float] = {}
+        first = _pay(service, 0)
+        until(lambda: first in seen, 60)  # everything runs
         started = time.perf_counter()
-        for n in range(_RATE * _SECONDS):
+        for n in range(1, _RATE * _SECONDS):
             time.sleep(max(0.0, started + n / _RATE - time.perf_counter()))
             at = time.perf_counter()
-            outcome = service.arrears.handle([payment(n % _ACCOUNTS, f"P-{n}", TODAY)])[0]
-            if not isinstance(outcome, Accepted) or not outcome.event_ids:
-                raise RuntimeError(f"not accepted: {outcome}")
-            sent[outcome.event_ids[0]] = at
+            sent[_pay(service, n)] = at
         until(lambda: sent.keys() <= seen.keys(), 60)
         stop.set()
-        for thread in threads:
-            thread.join()
+        thread.join()
     delays = sorted(1_000 * (seen[event] - at) for event, at in sent.items())
     return [
         Row(
@@ -130,9 +137,11 @@ def subscriber() -> list[Row]:
     ]  # fmt: skip
 
 
-def _publish(stage: Stage, stop: threading.Event) -> None:
-    with publishing(stage.database, stage.env) as runner:
-        runner.run(stop)
+def _pay(service: Service, n: int) -> UUID:
+    outcome = service.arrears.handle([payment(n % _ACCOUNTS, f"P-{n}", TODAY)])[0]
+    if not isinstance(outcome, Accepted) or not outcome.event_ids:
+        raise RuntimeError(f"not accepted: {outcome}")
+    return outcome.event_ids[0]
 
 
 def _subscribe(stage: Stage, stop: threading.Event, seen: dict[UUID, float], reading: threading.Event) -> None:

@@ -1,10 +1,13 @@
 """A cluster to measure on: Kafka, a database, and a log that is published already."""
 
 import csv
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +31,7 @@ TODAY = date(2026, 3, 2)
 REAL_INVOICES = Path(__file__).parents[3] / "shared" / "data" / "ibm-late-payments.csv"
 SAMPLE_INVOICES = Path(__file__).parents[1] / "projections" / "late-payments-sample.csv"
 _MASTER_KEY = "A" * 43 + "="
+_COMMAND = (sys.executable, "-c", "from api.cli import main; main()")
 
 Fill = Callable[[Service], None]
 
@@ -130,6 +134,29 @@ def billed(accounts: int) -> Fill:
         send(service.arrears, portfolio(accounts, issued_on=TODAY, due_on=due_tomorrow(accounts, TODAY)))
 
     return fill
+
+
+@contextmanager
+def running(stage: Stage, roles: Sequence[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """A process for each of these roles, ended afterwards."""
+    processes = [
+        subprocess.Popen(
+            [*_COMMAND, role],
+            env={**os.environ, **stage.env, "ARREARS_DATABASE_URL": stage.database.dsn},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for role in roles
+    ]
+    try:
+        yield processes
+    finally:
+        for each in processes:
+            with suppress(ProcessLookupError):
+                each.terminate()
+        for each in processes:
+            each.wait(60)
 
 
 def until(is_so: Callable[[], bool], seconds: float) -> None:
