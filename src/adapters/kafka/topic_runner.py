@@ -36,6 +36,8 @@ _CONFIRM_SECONDS = 0.5
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 10.0
 _SESSION_MS = 10_000
+_METADATA_MS = 10_000
+"""A member that joins before it knows the topic is given nothing until it looks again."""
 
 WORKER_VARIABLE = "ARREARS_WORKER_ID"
 """A name that stays with a process over restarts, such as a pod's: then a restart moves no partitions."""
@@ -140,6 +142,7 @@ class TopicRunner:
                 "auto_offset_reset": "earliest",
                 "session_timeout_ms": _SESSION_MS,
                 "reconnect_backoff_max_ms": 1_000,
+                "metadata_max_age_ms": _METADATA_MS,
                 "allow_auto_create_topics": False,
                 **self._options,
             },
