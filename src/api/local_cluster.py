@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,17 +193,3 @@ class LocalCluster:
                 ended = [each for each in self.members if each.wanted and not each.is_running]
             for member in ended:
                 self.launch(member)
-
-    def end_of_log(self, member: Member, lines: int = 15) -> str:
-        """The last lines that a member said."""
-        said = (self.folder / "logs" / f"{member.name}.log").read_text(encoding="utf-8", errors="replace")
-        return "\n".join(said.splitlines()[-lines:])
-
-
-def wait_for(is_so: Callable[[], bool], seconds: float, what: str) -> None:
-    """Returns once something is so. Raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not after {seconds:.0f} s")
-        time.sleep(0.05)

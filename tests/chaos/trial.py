@@ -15,7 +15,7 @@ from adapters.kafka.local import QUICK_START, free_ports
 from adapters.kafka.publisher import reader_name
 from adapters.reactor import Reactor
 from api.core import PROJECTIONS, Core
-from api.local_cluster import LocalCluster, wait_for
+from api.local_cluster import LocalCluster
 from tests.chaos.audit import Evidence, Verdict, audit, endings, repeats
 from tests.chaos.killer import Deeds, Killer
 from tests.chaos.load import Load, accepted
@@ -160,3 +160,12 @@ def _wait_for_views(core: Core) -> None:
 
 def _readers(cluster: LocalCluster) -> set[str]:
     return {Reactor.name, Deliverer.name, reader_name(events_topic(cluster.env))}
+
+
+def wait_for(is_so: Callable[[], bool], seconds: float, what: str) -> None:
+    """Returns once something is so. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not after {seconds:.0f} s")
+        time.sleep(0.05)

@@ -11,6 +11,9 @@ TOPIC_VARIABLE = "ARREARS_EVENTS_TOPIC"
 EVENTS_TOPIC = "collections.events"
 TICKS_VARIABLE = "ARREARS_TICKS_TOPIC"
 TICKS_TOPIC = "collections.ticks"
+METADATA_MS = 10_000
+"""Between two looks at the topics: a consumer that joins its group before it knows its topic is given nothing until
+it looks again, and the clients' own five minutes are long for that."""
 
 _OPTIONS = {
     "KAFKA_SECURITY_PROTOCOL": "security_protocol",

@@ -24,12 +24,10 @@ from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata
 
 from adapters.kafka.cloudevents import TYPE_PREFIX, Envelope, NotOurs, from_message
-from adapters.kafka.connection import client_options, events_topic
+from adapters.kafka.connection import METADATA_MS, client_options, events_topic
 
 _LOOK_SECONDS = 0.5
 _COMMIT_SECONDS = 1.0
-_METADATA_MS = 10_000
-"""One that joins its group before it knows the topic is given nothing until it looks again."""
 _POSITION = "position="
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -69,7 +67,7 @@ class Subscriber:
             **{
                 "group_id": group,
                 "enable_auto_commit": False,
-                "metadata_max_age_ms": _METADATA_MS,
+                "metadata_max_age_ms": METADATA_MS,
                 "auto_offset_reset": "earliest" if start == "beginning" else "latest",
                 "client_id": f"arrears-subscriber-{group}",
                 **options,

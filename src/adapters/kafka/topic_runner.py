@@ -20,7 +20,7 @@ from psycopg import Connection
 
 from adapters.eventstore.mapper import EventMapper
 from adapters.kafka.arrivals import arrivals, fetch_withheld
-from adapters.kafka.connection import client_options, events_topic
+from adapters.kafka.connection import METADATA_MS, client_options, events_topic
 from adapters.kafka.ends import Ends
 from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged
 from adapters.kafka.tail import Tail
@@ -36,8 +36,6 @@ _CONFIRM_SECONDS = 0.5
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 10.0
 _SESSION_MS = 10_000
-_METADATA_MS = 10_000
-"""A member that joins before it knows the topic is given nothing until it looks again."""
 
 WORKER_VARIABLE = "ARREARS_WORKER_ID"
 """A name that stays with a process over restarts, such as a pod's: then a restart moves no partitions."""
@@ -101,7 +99,6 @@ class TopicRunner:
         self._partitions = 0
         self._ends = Ends(database, env)
         self._connection: Connection[Any] | None = None
-        self._behind: set[int] = set()
         self._in_hand: Collection[int] = ()
         """The partitions of the batch that is being handled."""
         self._confirmed_at = 0.0
@@ -142,7 +139,7 @@ class TopicRunner:
                 "auto_offset_reset": "earliest",
                 "session_timeout_ms": _SESSION_MS,
                 "reconnect_backoff_max_ms": 1_000,
-                "metadata_max_age_ms": _METADATA_MS,
+                "metadata_max_age_ms": METADATA_MS,
                 "allow_auto_create_topics": False,
                 **self._options,
             },
@@ -220,13 +217,14 @@ class TopicRunner:
         if not interests:
             return
         fetch_withheld(everything, wanted, self._connected(), self._mapper)
-        self._behind, self._in_hand = set(), batch.keys()
+        behind: set[int] = set()
+        self._in_hand = batch.keys()
         for chair in self._chairs:
-            self._with(chair, lambda seat: self._behind.update(seat.take(batch, self._partitions)))
+            self._with(chair, lambda seat: behind.update(seat.take(batch, self._partitions)))
         self._in_hand = ()
-        if self._behind:
-            self._check_not_cut(consumer, self._behind & self._owned)
-            self._seek(consumer, self._behind & self._owned)
+        if behind:
+            self._check_not_cut(consumer, behind & self._owned)
+            self._seek(consumer, behind & self._owned)
 
     def _check_not_cut(self, consumer: KafkaConsumer, partitions: Collection[int]) -> None:
         """Whoever wants what was deleted from the topic looks for its place again, and says what is missing."""

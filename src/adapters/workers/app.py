@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import faust
-import structlog
 
 from adapters.kafka.connection import client_options, events_topic, group_of, ticks_topic
 from adapters.kafka.topic_runner import WORKER_VARIABLE
@@ -26,12 +25,9 @@ _FILL_SECONDS = 0.1
 """Faust hands over what came in this time, or a full batch at once: less time, and a backlog goes in small ones."""
 _TICK_FILL_SECONDS = 0.1
 _CONFIRM_SECONDS = 0.1
-_LOOK_SECONDS = 0.1
 _SESSION_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 3.0
 _REQUEST_SECONDS = 40.0
-
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class WorkerEnded(RuntimeError):

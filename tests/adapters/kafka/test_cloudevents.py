@@ -11,7 +11,6 @@ from jsonschema_rs import Draft202012Validator
 
 from adapters.kafka.cloudevents import WITHHELD, NotOurs, from_message, public_body, to_message
 from adapters.kafka.sealed_rows import SealedRow, SealedRows, StillClosed
-from adapters.kafka.withheld import complete
 from adapters.postgres.database import Database
 from aggregates.account.events import AccountOpened, MessageSent
 from aggregates.command import identifier
@@ -19,6 +18,7 @@ from aggregates.contact import ContactDetails, EmailAddress, PhoneNumber, Postal
 from aggregates.event import REGISTRY
 from aggregates.personal import personal_paths
 from api.contract.events import load_every_event, public_data, schema_of
+from tests.adapters.kafka.wire import completed
 from tests.adapters.readers.builders import a_campaign, an_item, an_office, billed, opened, promised, queued
 from tests.adapters.readers.log import Log
 
@@ -147,11 +147,9 @@ def test_a_typed_event_says_withheld_where_personal_text_was(stored):
 
 def test_our_own_consumers_get_what_was_withheld_from_the_store(stored, log: Log, database: Database):
     messages = [to_message(stored(event)) for event in (ada(), billed(an_item()), queued())]
-    received = [from_message(m.headers, m.value) for m in messages]
     with database.connect("arrears_app") as connection:
         connection.execute("SET timezone TO 'UTC'")
-        completed = complete(received, connection, log._mapper)
-    assert completed == log.read_all()
+        assert completed(messages, connection, log._mapper) == log.read_all()
 
 
 def test_every_event_can_be_typed_from_what_is_left_of_it():

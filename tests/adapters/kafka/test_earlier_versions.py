@@ -13,7 +13,6 @@ from adapters.eventstore.verify import verify
 from adapters.kafka.cloudevents import WITHHELD, Message, from_message, to_message
 from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.kafka.subscriber import Subscriber
-from adapters.kafka.withheld import complete
 from adapters.postgres.database import Database
 from aggregates.account import Account
 from aggregates.account.events import MessageFailed
@@ -23,6 +22,7 @@ from aggregates.personal import ERASED
 from api.contract.events import load_every_event
 from api.publishing import publishing
 from tests.adapters.kafka.fixture import TestKafka
+from tests.adapters.kafka.wire import completed
 from tests.adapters.readers.builders import opened, queued
 from tests.adapters.readers.log import MASTER_KEY, Log, rows
 
@@ -160,9 +160,9 @@ def test_our_own_consumers_have_the_same_of_either_version(
     for message in (now, sent_long_ago(now)):
         with database.connect("arrears_app") as connection:
             connection.execute("SET timezone TO 'UTC'")
-            completed = complete([from_message(message.headers, message.value)], connection, log._mapper)
-        assert completed == log.read_all()[-1:]
-        assert completed[0].event == expected
+            found = completed([message], connection, log._mapper)
+        assert found == log.read_all()[-1:]
+        assert found[0].event == expected
 
 
 def test_a_message_of_an_event_that_nobody_knows_yet_is_passed_on_as_it_is(database: Database, failed_long_ago: int):

@@ -2,12 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 from kafka import KafkaConsumer, TopicPartition
+from psycopg import Connection
 
-from adapters.kafka.cloudevents import Envelope, from_message
+from adapters.eventstore.mapper import EventMapper
+from adapters.kafka.arrivals import arrivals, fetch_withheld
+from adapters.kafka.cloudevents import Envelope, Message, from_message
 from adapters.readers.poison import sequence_of
 from aggregates.command import identifier
 from aggregates.event import Recorded
@@ -67,3 +71,14 @@ def some_accounts(log: Log, count: int, *, invoices: int = 3, start: int = 0) ->
     names = [(n, opened(f"A-{n}", name=f"Secret Person {n}")) for n in numbers]
     bills = [(n, billed(an_item(f"I-{i}", of=n))) for i in range(invoices) for n in numbers]
     return log.append_all([log.recorded(identifier("account", n), event) for n, event in [*names, *bills]])
+
+
+def completed(messages: Iterable[Message], connection: Connection[Any], mapper: EventMapper) -> list[Recorded]:
+    """The events as our own readers get them: with what the wire leaves out, from the store."""
+    records = [
+        SimpleNamespace(headers=each.headers, value=each.value, partition=0, offset=offset)
+        for offset, each in enumerate(messages)
+    ]
+    arrived = arrivals(records, mapper)
+    fetch_withheld(arrived, None, connection, mapper)
+    return [each.recorded() for each in arrived]

@@ -26,7 +26,7 @@ from aggregates.promise import (
     PromiseRescheduled,
 )
 from projections.agenda import AgendaProjection
-from projections.agenda.partition import murmur2, partition_of
+from projections.agenda.partition import partition_of
 from projections.agenda.queries import AgendaItem, due, due_page, latest_zones, next_due_at, set_clock
 from tests.adapters.readers.builders import (
     CAMPAIGN,
@@ -339,21 +339,6 @@ def test_the_clock_is_what_the_last_tick_said(database: Database):
 
 
 # --- partitions ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (b"21", -973932308),
-        (b"foobar", -790332482),
-        (b"a-little-bit-long-string", -985981536),
-        (b"a-little-bit-longer-string", -1486304829),
-        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
-        (b"abc", 479470107),
-    ],
-)
-def test_keys_are_hashed_as_kafka_does(data: bytes, expected: int):
-    assert murmur2(data) == expected & 0xFFFFFFFF
 
 
 def test_every_partition_gets_its_share():
