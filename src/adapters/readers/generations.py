@@ -73,11 +73,16 @@ def generation_in(connection: Connection[Any], name: str, state: State) -> Gener
 @contextmanager
 def building(database: Database, name: str) -> Iterator[Connection[Any] | None]:
     """A connection that alone may build generations of this projection, or None where another process does."""
+    lock = f"arrears.projection:{name}"
     with database.connect("arrears_app", autocommit=True) as connection:
-        row = connection.execute(
-            "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"arrears.projection:{name}"]
-        ).fetchone()
-        yield connection if row is not None and row[0] else None
+        row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [lock]).fetchone()
+        held = row is not None and row[0]
+        try:
+            yield connection if held else None
+        finally:
+            # A closed connection gives its locks up only when the server notices: the next one could come too early.
+            with suppress(psycopg.Error):
+                connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 def start_building(connection: Connection[Any], projection: Projection, *, afresh: bool = False) -> Generation:

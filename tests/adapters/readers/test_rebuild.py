@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -257,6 +258,22 @@ def test_two_rebuilds_at_once_are_refused(make: Make, log: Log):
 
     projections.rebuild("counter", again)
     assert refused
+
+
+def test_whoever_ends_lets_the_next_one_build_though_the_server_still_knows_the_connection(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    with ExitStack() as later:
+        connect = database.connect
+
+        @contextmanager
+        def ends_late(user: Any, **options: Any) -> Iterator[Connection[Any]]:
+            yield later.enter_context(connect(user, **options))
+
+        monkeypatch.setattr(database, "connect", ends_late)
+        for _ in range(2):
+            with generations.building(database, "counter") as connection:
+                assert connection is not None
 
 
 def test_an_unknown_projection_is_named(make: Make):
