@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from uuid import UUID
 
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.connections import Connections
@@ -46,9 +47,10 @@ class Ticker:
                 set_clock(connection, now)
             today = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
             pages = due(connection, now=now, latest_local_date=today, page=_CHUNK, share=share)
+            aged: set[UUID] = set()
             for items in pages:
                 found += len(items)
-                issued = list(_issued(items))
+                issued = list(_issued(items, aged))
                 commands += len(issued)
                 for outcome in chain.from_iterable(map(self._arrears.handle, chunks(issued, _CHUNK))):
                     if isinstance(outcome, Accepted):
@@ -67,9 +69,8 @@ class Ticker:
             return next_due_at(connection, after=after)
 
 
-def _issued(items: Iterable[DueItem]) -> Iterator[Issued]:
-    """One command an item; one alone ages all items of an account."""
-    aged = set()
+def _issued(items: Iterable[DueItem], aged: set[UUID]) -> Iterator[Issued]:
+    """One command an item; one alone ages all items of an account. Those whose turn it was are in `aged`."""
     for item in items:
         command = command_for(item)
         if isinstance(command, AgeAccount):

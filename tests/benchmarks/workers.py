@@ -70,7 +70,7 @@ def _only(stage: Stage, name: str) -> Stage:
         for records in consumer.poll(timeout_ms=1_000, max_records=5_000).values():
             for record in records:
                 seen += 1
-                if glance(record.headers).name == name:
+                if glance(dict(record.headers)).name == name:
                     sent += 1
                     producer.send(
                         target, record.value, key=record.key, headers=list(record.headers), partition=record.partition

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from adapters import ticker
 from adapters.clock import ManualClock
 from adapters.delivery.outbox import Outbox
 from adapters.delivery.rendering import Letter
@@ -335,3 +336,17 @@ def test_a_repeated_command_has_the_same_outcome_and_no_second_event(world: Worl
     assert first == again
     assert isinstance(first[0], Accepted)
     assert world.names.count("payment-received") == 1
+
+
+def test_a_tick_ages_an_account_once_however_many_pages_its_items_are_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticker, "_CHUNK", 2)
+    for number in range(2, 7):
+        world.bill(f"I-{number}", DUE)
+    world.clock.set(datetime.combine(day(1), time(6), UTC))
+    world.service.drain()
+    report = world.service.ticker.tick(world.clock.now())
+    assert (report.due, report.commands) == (6, 1)
+    world.service.drain()
+    assert world.row("buckets ->> '1-30'") == ("60000",)

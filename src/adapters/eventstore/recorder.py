@@ -113,20 +113,39 @@ class LogRecorder(ApplicationRecorder):
         on the retry: if these very events are there by then, it worked.
         """
         outcomes, new_keys = outcomes or {}, new_keys or {}
-        parameters: list[Any] = [
-            Uuids(f.originator_id for f in facts),
-            Integers(f.originator_version for f in facts),
-            Uuids(f.event_id for f in facts),
-            Uuids(f.account_id for f in facts),
-            Texts(f.topic for f in facts),
-            Smallints(f.event_version for f in facts),
-            Dates(f.effective_on for f in facts),
-            Moments(f.recorded_at for f in facts),
-            Blobs(f.state for f in facts),
-            Blobs(f.meta for f in facts),
-            Blobs(f.leaf for f in facts),
-        ]
-        parts = [_INSERT_EVENTS]
+        parts: list[str] = []
+        parameters: list[Any] = []
+        if len(facts) == 1:
+            (fact,) = facts
+            parts.append(_INSERT_EVENT)
+            parameters += [
+                fact.originator_id,
+                fact.originator_version,
+                fact.event_id,
+                fact.account_id,
+                fact.topic,
+                fact.event_version,
+                fact.effective_on,
+                fact.recorded_at,
+                fact.state,
+                fact.meta,
+                fact.leaf,
+            ]
+        else:
+            parts.append(_INSERT_EVENTS)
+            parameters += [
+                Uuids(f.originator_id for f in facts),
+                Integers(f.originator_version for f in facts),
+                Uuids(f.event_id for f in facts),
+                Uuids(f.account_id for f in facts),
+                Texts(f.topic for f in facts),
+                Smallints(f.event_version for f in facts),
+                Dates(f.effective_on for f in facts),
+                Moments(f.recorded_at for f in facts),
+                Blobs(f.state for f in facts),
+                Blobs(f.meta for f in facts),
+                Blobs(f.leaf for f in facts),
+            ]
         if outcomes:
             parts.append(_INSERT_OUTCOMES)
             parameters += [now or datetime.now(UTC), Uuids(outcomes), Jsons(outcomes.values())]
@@ -316,6 +335,14 @@ ORDER BY version LIMIT %b
 """
 
 _SELECT_LAST = _SELECT_FIRST.replace("ORDER BY version", "ORDER BY version DESC")
+
+# One row needs neither order nor arrays, and costs a third less.
+_INSERT_EVENT = """
+WITH new_events AS (
+    INSERT INTO arrears.events (seq, aggregate_id, version, event_id, account_id, name, event_version, effective_on,
+                                recorded_at, state, meta, leaf)
+    VALUES (nextval('arrears.events_seq'), %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)
+)"""
 
 # Numbers are taken in the order of decisions, so that positions follow cause within an append too; rows go in
 # sorted, so that two appends that meet on several aggregates wait for each other in one order and cannot deadlock.

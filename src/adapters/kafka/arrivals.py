@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from adapters.eventstore.feed import LogHole
 from adapters.eventstore.mapper import EventMapper, LogRow
-from adapters.kafka.cloudevents import Envelope, NotOurs, from_message, glance
+from adapters.kafka.cloudevents import Envelope, NotOurs, glance, opened
 from aggregates.event import Recorded
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -18,11 +18,23 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class Arrival:
     """A message of the topic. Its headers are read once, and what it says is decoded once, when somebody asks."""
 
-    __slots__ = ("_envelope", "_mapper", "_record", "_recorded", "_stored", "late", "name", "offset", "position")
+    __slots__ = (
+        "_envelope",
+        "_mapper",
+        "_record",
+        "_recorded",
+        "_said",
+        "_stored",
+        "late",
+        "name",
+        "offset",
+        "position",
+    )
 
     def __init__(self, record: Any, mapper: EventMapper) -> None:
         """Takes a consumer's record. Raises NotOurs."""
-        seen = glance(record.headers)
+        self._said = dict(record.headers)
+        seen = glance(self._said)
         self.position = seen.position
         self.name = seen.name
         self.late = seen.late
@@ -37,9 +49,7 @@ class Arrival:
     def envelope(self) -> Envelope:
         if self._envelope is None:
             record = self._record
-            self._envelope = from_message(
-                record.headers, record.value, partition=record.partition, offset=record.offset
-            )
+            self._envelope = opened(self._said, record.value, partition=record.partition, offset=record.offset)
         return self._envelope
 
     @property

@@ -45,7 +45,8 @@ _DUE = """
           AND (agenda.due_at <= %(now)s
                OR agenda.due_on <= least(%(latest)s, (%(now)s AT TIME ZONE coalesce(time_zone, 'UTC'))::date))
           AND (%(share)s::integer IS NULL OR place %% %(shares)s = %(share)s)
-          AND (wanted.rank > %(rank)s OR (agenda.due_from, agenda.ref) > (%(from)s::timestamp, %(ref)s::uuid))
+          AND (agenda.due_from, agenda.ref)
+              > (CASE WHEN wanted.rank > %(rank)s THEN '-infinity' ELSE %(from)s::timestamp END, %(ref)s::uuid)
         ORDER BY agenda.due_from, agenda.ref
         LIMIT %(limit)s
     ) AS found

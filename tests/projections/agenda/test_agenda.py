@@ -25,7 +25,7 @@ from aggregates.promise import (
     PromiseReopened,
     PromiseRescheduled,
 )
-from projections.agenda import AgendaProjection
+from projections.agenda import AgendaProjection, queries
 from projections.agenda.partition import partition_of
 from projections.agenda.queries import AgendaItem, due, due_page, latest_zones, next_due_at, set_clock
 from tests.adapters.readers.builders import (
@@ -312,6 +312,32 @@ def test_pages_cover_everything_once_in_order(log: Log, database: Database, proj
     assert len(whole) == 26
     assert [len(page) for page in pages] == [4, 4, 4, 4, 4, 4, 2]
     assert [item for page in pages for item in page] == whole
+
+
+def test_a_page_far_behind_looks_at_no_more_rows_than_the_first(log: Log, database: Database, projections: Projections):
+    log.append(ADA, opened(), *[billed(an_item(f"I-{n}", due_on=day(n % 7))) for n in range(700)])
+    projections.catch_up()
+    with database.connect("arrears_app") as connection:
+        connection.execute("ANALYZE read_agenda_1.agenda")
+        (*_, last) = due_page(connection, now=moment(90), latest_local_date=FAR, limit=600)
+        rank, due_from, ref = last.key
+        behind = {"rank": rank, "from": due_from, "ref": ref, "limit": 10, "share": None, "shares": 1}
+        given = {"kinds": list(queries.KINDS), "now": moment(90), "latest": FAR, **behind}
+        row = connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + queries._DUE, given).fetchone()
+    assert row is not None
+    looked_at = [
+        node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+        for node in _nodes(row[0][0]["Plan"])
+        if node.get("Relation Name") == "agenda"
+    ]
+    assert looked_at
+    assert max(looked_at) <= 10
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for inner in node.get("Plans", ()):
+        yield from _nodes(inner)
 
 
 def test_what_is_next_is_the_earliest_moment_after_now(log: Log, database: Database, projections: Projections):
