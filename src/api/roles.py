@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 
 from adapters.delivery.carrier import Carrier
-from adapters.delivery.deliverer import Deliverer
+from adapters.delivery.deliverer import AT_ONCE, Deliverer
 from adapters.eventstore.sealer import Sealer
 from adapters.kafka.connection import events_topic, group_of, ticks_topic
 from adapters.kafka.publisher import TopicUnfit
@@ -30,7 +30,6 @@ from api.core import Core
 from policies.table import POLICIES
 
 TICK_SECONDS = 2.0
-_DELIVERY_BATCH = 20
 
 
 def seal(core: Core, stop: threading.Event) -> None:
@@ -96,7 +95,7 @@ def deliver(core: Core, stop: threading.Event, *, carrier: Carrier) -> None:
         {Deliverer.name: lambda: Seat(core.database, Deliverer(core.arrears, carrier, wait_until))},
         group=group_of("deliver", core.env),
         env=core.env,
-        batch=_DELIVERY_BATCH,
+        batch=AT_ONCE,
     )
     runner.run(stop)
 

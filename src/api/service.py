@@ -17,7 +17,7 @@ from adapters.billing.readers import Progress
 from adapters.billing.source import ImportSource
 from adapters.clock import Clock, ManualClock
 from adapters.delivery.carrier import Carrier
-from adapters.delivery.deliverer import Deliverer
+from adapters.delivery.deliverer import AT_ONCE, Deliverer
 from adapters.delivery.outbox import Outbox
 from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.verify import Finding, verify
@@ -25,7 +25,7 @@ from adapters.postgres.database import Database
 from adapters.reactor import Reactor
 from adapters.readers.projections import Progress as BuildProgress
 from adapters.readers.projections import Status, checkpoints, silent
-from adapters.readers.runner import NotReached, Runner
+from adapters.readers.runner import LIVE_BATCH, NotReached, Runner
 from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker, TickReport
 from api.core import CACHE_SIZE, Core, anchored
@@ -88,7 +88,7 @@ class Service(Core):
         self._deliverer.release()
 
     def _delivery(self, carrier: Carrier) -> Runner:
-        return Runner(self.database, self.feed, Deliverer(self.arrears, carrier, self._wait_until), batch=20)
+        return Runner(self.database, self.feed, Deliverer(self.arrears, carrier, self._wait_until), at_once=AT_ONCE)
 
     def _poke(self) -> None:
         self.sealer.poke()
@@ -167,9 +167,12 @@ class Service(Core):
             head = self.feed.head()
             if head == self._drained and (self.sealer.is_active or not self._unsealed()):
                 return
-            self.projections.catch_up(head)
-            self._reactor.catch_up(head)
-            self._deliverer.catch_up(head)
+            at = max(self._drained, 0)
+            while at < head:  # one batch after the other for all of them: it is decoded once
+                at = min(at + LIVE_BATCH, head)
+                self.projections.catch_up(at)
+                self._reactor.catch_up(at)
+                self._deliverer.catch_up(at)
             self._drained = head
 
     def tick(self, now: datetime | None = None) -> TickReport:

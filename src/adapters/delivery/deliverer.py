@@ -24,6 +24,9 @@ from aggregates.office import Office
 
 ACTOR = "service:delivery"
 
+AT_ONCE = 20
+"""Messages between two checkpoints: after a crash so many are looked at again."""
+
 WaitUntil = Callable[[datetime], None]
 """Lets time pass up to a moment: sleeping in service, setting the clock where history is lived through."""
 

@@ -89,7 +89,8 @@ class Runner:
     """Runs one reader. Any number of runners may exist for it; the one that holds the lock is active.
 
     The lock belongs to the connection that writes, so whoever lost it cannot write any more. `search_path` is set on
-    that connection; `on_progress` is told each checkpoint once it is committed.
+    that connection; `on_progress` is told each checkpoint once it is committed. A reader that says what its `interest`
+    is gets these events alone, at most `at_once` of them in a transaction.
     """
 
     def __init__(
@@ -99,11 +100,13 @@ class Runner:
         reader: Reader,
         *,
         batch: int = LIVE_BATCH,
+        at_once: int | None = None,
         search_path: str | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
         self._database = database
         self._source = source
+        self._at_once = at_once
         self._reader = reader
         self._batch = batch
         self._search_path = search_path
@@ -202,8 +205,14 @@ class Runner:
         batch = self._source.read(self._at(), limit)
         if not batch:
             return 0
+        interest: frozenset[str] | None = getattr(self._reader, "interest", None)
+        wanted = batch if interest is None else [each for each in batch if each.name in interest]
+        if self._at_once is not None and len(wanted) > self._at_once:
+            first_left_out = wanted[self._at_once].position
+            wanted = wanted[: self._at_once]
+            batch = batch[: (first_left_out or 0) - (batch[0].position or 0)]
         self._handling.work(
-            batch, connection, begin=lambda: self._begin(connection), save=lambda: self._save(connection, batch)
+            wanted, connection, begin=lambda: self._begin(connection), save=lambda: self._save(connection, batch)
         )
         self._position = batch[-1].position
         count_events(self.name, len(batch))

@@ -87,6 +87,25 @@ def test_the_checkpoint_moves_past_events_of_no_interest(make: Make, log: Log):
     assert (status.checkpoint, status.lag_events, status.lag_seconds) == (2, 0, 0.0)
 
 
+def test_a_reader_is_given_what_it_wants_and_so_much_at_once(database: Database, log: Log):
+    log.append(ANN, Odd(), *[each for _ in range(5) for each in (Counted(), Odd())])
+    moved: list[int] = []
+
+    class Choosy(Notebook):
+        interest = frozenset({Counted.event_name})
+
+        def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+            super().handle(batch, connection)
+            assert len(batch) <= 2
+
+    reader = Choosy()
+    runner = Runner(database, log.feed, reader, at_once=2, on_progress=moved.append)
+    runner.catch_up()
+    runner.release()
+    assert reader.seen == [2, 4, 6, 8, 10]
+    assert moved == [5, 9, 11]
+
+
 def test_only_one_runner_of_a_reader_is_active_and_another_takes_over(database: Database, log: Log):
     log.append(ANN, Counted())
     first, second = Notebook(), Notebook()
