@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import TypeVar, cast
 from uuid import UUID
@@ -39,6 +39,7 @@ from aggregates.event import REGISTRY, Recorded
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
 _BATCH = 1_000
+_FEWEST_AT_ONCE = 100
 _ATTEMPTS = 12
 _SNAPSHOT_EVERY = 100
 
@@ -128,21 +129,35 @@ class Arrears(Application[UUID]):
 
     def _work(self, commands: Sequence[Issued]) -> list[Outcome | Exception]:
         """One batch: load, decide, append. The answers are in the order of the commands."""
-        started, is_stored = time.perf_counter(), False
+        started = time.perf_counter()
         batch: dict[UUID, Decided] = {}
+        stored: set[UUID] = set()
         try:
             for issued in commands:
                 if issued.command_id not in batch:
                     batch[issued.command_id] = _with_targets(issued)
-            decided = [each for each in batch.values() if each.error is None]
-            if decided:
-                with logged_about(commands):
-                    self._decide_and_store(decided)
-            is_stored = True
+            with logged_about(commands):
+                for part in self._parts([each for each in batch.values() if each.error is None]):
+                    self._decide_and_store(part)
+                    stored.update(each.issued.command_id for each in part)
         finally:
-            what_came = [_what_came(each, is_stored=is_stored) for each in batch.values()]
+            what_came = [_what_came(each, is_stored=each.issued.command_id in stored) for each in batch.values()]
             count_commands(what_came, seconds=time.perf_counter() - started)
         return [_answer(batch[issued.command_id]) for issued in commands]
+
+    def _parts(self, batch: Iterable[Decided]) -> Iterator[list[Decided]]:
+        """As it is, unless its accounts are so heavy that all at once would need far more memory than the cache."""
+        at_once = max(_FEWEST_AT_ONCE, self._cache.fitting)
+        part: list[Decided] = []
+        targets: set[UUID] = set()
+        for each in batch:
+            part.append(each)
+            targets.update(each.targets.values())
+            if len(targets) >= at_once:
+                yield part
+                part, targets = [], set()
+        if part:
+            yield part
 
     def _decide_and_store(self, batch: list[Decided]) -> None:
         workspace = Workspace(self._log, self.event_mapper, self._cache)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Collection
 
 import psycopg
 
@@ -41,11 +42,14 @@ class Feed:
         self._listener: threading.Thread | None = None
 
     @explained()
-    def read(self, after: int, limit: int = 1_000) -> list[Recorded]:
+    def read(self, after: int, limit: int = 1_000, names: Collection[str] | None = None) -> list[Recorded]:
         """The events from position after+1 on, at most `limit`; perhaps fewer although there are more; [] at the end.
 
+        Where `names` are given, events of other names are left closed, and nothing is shared with other readers.
         Raises LogHole where a position is missing, and what the mapper raises for an event it cannot read.
         """
+        if names is not None:
+            return self._fetch(after, limit, names)
         with self._reading:
             offset = after - self._last_after
             if not 0 <= offset < len(self._last_batch):
@@ -88,7 +92,7 @@ class Feed:
 
     # --- inside ---
 
-    def _fetch(self, after: int, limit: int) -> list[Recorded]:
+    def _fetch(self, after: int, limit: int, names: Collection[str] | None = None) -> list[Recorded]:
         with self._connections.use() as connection:
             rows = connection.execute(
                 """
@@ -103,7 +107,7 @@ class Feed:
         for expected, row in enumerate(rows, after + 1):
             if row[0] != expected:
                 raise LogHole(expected, row[0])
-        return self._mapper.decode_all(rows)
+        return self._mapper.decode_all(rows, names)
 
     def _listen(self) -> None:
         with self._grew:

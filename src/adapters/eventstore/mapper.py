@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError, StoredEvent
 from pydantic import ValidationError
 
+from adapters.eventstore.closed import Closed
 from adapters.eventstore.keys import KeyRing
 from adapters.eventstore.personal_text import MARK, decrypt, encrypt, erase
 from adapters.eventstore.stored import StoredFact, leaf_hash
@@ -130,16 +132,17 @@ class EventMapper(Mapper[UUID]):
         try:
             if account_id is not None and MARK in said:
                 said = orjson.dumps(decrypt(orjson.loads(said), self.keys.get(account_id), event_id.bytes + b"meta"))
-            meta = Meta.model_validate_json(said)
+            meta = _meta(said)
         except (ValidationError, orjson.JSONDecodeError) as error:
             raise UnreadableEvent(f"meta of {name}, event {event_id}: {error}") from error
         return Recorded(aggregate_id, version, event_id, account_id, effective_on, at, event, meta, position)
 
-    def decode_all(self, rows: Iterable[LogRow]) -> list[Recorded]:
-        """Many rows; the keys that they need come in one query."""
+    def decode_all(self, rows: Iterable[LogRow], names: Collection[str] | None = None) -> list[Recorded]:
+        """Many rows; the keys that they need come in one query. Events of other than these names are left closed."""
         rows = list(rows)
-        self.keys.fetch({row[4] for row in rows if row[4] is not None and _wants_key(row)})
-        return [self.decode(row) for row in rows]
+        opened = rows if names is None else [row for row in rows if row[5] in names]
+        self.keys.fetch({row[4] for row in opened if row[4] is not None and _wants_key(row)})
+        return [self.decode(row) if names is None or row[5] in names else Closed(*row[:6], *row[7:9]) for row in rows]
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
         """The library's way out."""
@@ -182,6 +185,12 @@ class EventMapper(Mapper[UUID]):
             data = decrypt(orjson.loads(state), self.keys.get(account_id), _context(aggregate_id, version))
             state = orjson.dumps(data)
         return aggregate_class.model_validate_json(state)
+
+
+@lru_cache(maxsize=64)
+def _meta(said: bytes) -> Meta:
+    """What one command left says the same of its author each time."""
+    return Meta.model_validate_json(said)
 
 
 def _wants_key(row: LogRow) -> bool:

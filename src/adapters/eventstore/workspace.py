@@ -29,6 +29,11 @@ class AggregateCache:
         self._held = 0
         self._aggregates: OrderedDict[UUID, tuple[Aggregate, int]] = OrderedDict()
 
+    @property
+    def fitting(self) -> int:
+        """How many aggregates would fill it, if they are like those that are in it."""
+        return self._size * len(self._aggregates) // self._held if self._held else self._size
+
     def take(self, aggregate_id: UUID) -> Aggregate | None:
         """Out of the cache: whoever changes it puts it back once that is stored."""
         aggregate, weight = self._aggregates.pop(aggregate_id, (None, 0))

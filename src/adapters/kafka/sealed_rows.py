@@ -1,6 +1,7 @@
 """The log as it is stored, for whoever passes it on: events stay closed, so no key is needed to read them."""
 
 import contextlib
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -8,27 +9,24 @@ from uuid import UUID
 import orjson
 import psycopg
 
+from adapters.eventstore.closed import Closed
 from adapters.eventstore.feed import LogHole
 from adapters.eventstore.sealer import CHANNEL
 from adapters.eventstore.seals import head_seal
 from adapters.postgres.database import Database
 from adapters.postgres.errors import explained
-from aggregates.event import Event, Meta, Recorded
+from aggregates.event import Recorded
 
 _POLL_SECONDS = 1.0
 
 
-class StillClosed(TypeError):
-    """Somebody wants to look into an event that was read without opening it."""
-
-
-class SealedRow(Recorded):
+class SealedRow(Closed):
     """A recorded event as it lies in the store: JSON in UTF-8, in the version in which it was written.
 
     Ids and days are kept as texts, which is what the wire wants; ids are there as such for the runner.
     """
 
-    __slots__ = ("about", "account", "day", "event_version", "id", "meta_json", "named", "state")
+    __slots__ = ("about", "account", "day", "event_version", "id", "meta_json", "state")
 
     def __init__(  # noqa: PLR0917  the columns, as they come
         self,
@@ -56,13 +54,6 @@ class SealedRow(Recorded):
         self.state = state
         self.meta_json = meta_json
 
-    def __repr__(self) -> str:
-        return f"<{self.named} at position {self.position}, not opened>"
-
-    @property
-    def name(self) -> str:
-        return self.named
-
     @property
     def aggregate_id(self) -> UUID:  # type: ignore[override]
         return UUID(self.about)
@@ -83,14 +74,6 @@ class SealedRow(Recorded):
     def effective_on(self) -> date:  # type: ignore[override]
         return date.fromisoformat(self.day)
 
-    @property
-    def event(self) -> Event:  # type: ignore[override]
-        raise StillClosed(f"{self.named} at position {self.position} is read without being opened")
-
-    @property
-    def meta(self) -> Meta:  # type: ignore[override]
-        raise StillClosed(f"{self.named} at position {self.position} is read without being opened")
-
 
 class SealedRows:
     """A source of batches for one runner: reads by position, and hears the sealer on the same connection."""
@@ -100,8 +83,10 @@ class SealedRows:
         self._connection: psycopg.Connection | None = None
 
     @explained()
-    def read(self, after: int, limit: int = 1_000) -> list[Recorded]:
-        """The events from position after+1 on, at most `limit`. Raises LogHole where a position is missing."""
+    def read(self, after: int, limit: int = 1_000, names: Collection[str] | None = None) -> list[Recorded]:
+        """The events from position after+1 on, at most `limit`, all of them closed. Raises LogHole where a position is
+        missing."""
+        del names
         rows = self._execute(
             """
             SELECT position, aggregate_id::text, version, event_id::text, account_id::text, name, event_version,

@@ -258,6 +258,7 @@ class Projections:
                 runner = self._runner(projection, generation, replay=True)
                 stack.callback(runner.release)
                 builds.append(_Build(projection, generation, runner, connection))
+            self._replay.want(_wanted([build.projection for build in builds]))
             with _without_collector():
                 self._read_all(builds, progress)
             for build in builds:
@@ -394,6 +395,12 @@ class _Build:
     generation: Generation
     runner: Runner
     connection: Connection
+
+
+def _wanted(projections: Sequence[Projection]) -> frozenset[str] | None:
+    """The events that mean something to some of them; None: all."""
+    interests = [projection.interest for projection in projections]
+    return frozenset().union(*(names or () for names in interests)) if None not in interests else None
 
 
 @contextmanager

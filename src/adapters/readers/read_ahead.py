@@ -1,6 +1,7 @@
 """Reading ahead: the next batch is fetched and decoded while the database works on this one."""
 
 import threading
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from adapters.readers.runner import Source
@@ -16,8 +17,15 @@ class ReadAhead:
         self._helper: ThreadPoolExecutor | None = None
         self._after, self._limit, self._batch = 0, 0, list[Recorded]()
         self._next: tuple[int, int, Future[list[Recorded]]] | None = None
+        self._names: Collection[str] | None = None
 
-    def read(self, after: int, limit: int = 1_000) -> list[Recorded]:
+    def want(self, names: Collection[str] | None) -> None:
+        """From now on, and until it is told otherwise, events of other names may come closed."""
+        self.forget()
+        self._names = names
+
+    def read(self, after: int, limit: int = 1_000, names: Collection[str] | None = None) -> list[Recorded]:
+        del names  # those who share the batches want what `want` says
         with self._reading:
             if not self._batch or (after, limit) != (self._after, self._limit):
                 self._batch = self._take(after, limit)
@@ -43,7 +51,7 @@ class ReadAhead:
         ready, self._next = self._next, None
         if ready is not None and ready[:2] == (after, limit) and (batch := ready[2].result()):
             return batch
-        return self._source.read(after, limit)
+        return self._source.read(after, limit, self._names)
 
     def _ask(self, after: int, limit: int) -> None:
         """Only after a full batch: there is most likely more, and a small one is read quickly anyway."""
@@ -51,4 +59,4 @@ class ReadAhead:
             return
         if self._helper is None:
             self._helper = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
-        self._next = (after, limit, self._helper.submit(self._source.read, after, limit))
+        self._next = (after, limit, self._helper.submit(self._source.read, after, limit, self._names))

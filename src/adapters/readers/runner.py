@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -49,7 +49,7 @@ class Reader(Protocol):
 class Source(Protocol):
     """Where events come from: the store's feed."""
 
-    def read(self, after: int, limit: int = ...) -> list[Recorded]: ...
+    def read(self, after: int, limit: int = ..., names: Collection[str] | None = ...) -> list[Recorded]: ...
 
     def wait(self, after: int, timeout: float = ...) -> bool: ...
 

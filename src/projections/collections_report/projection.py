@@ -63,7 +63,7 @@ from projections.collections_report.state import (
 from projections.upsert import upsert
 
 _CONTACTS = (ActivityKind.CALL, ActivityKind.SMS, ActivityKind.EMAIL, ActivityKind.LETTER)
-_CACHED_ACCOUNTS, _CACHED_ITEMS = 10_000, 40_000
+_CACHED_ACCOUNTS, _CACHED_ITEMS = 10_000, 20_000
 """What is kept at hand between batches: so many accounts, with so many open items in all."""
 _PER_EVENT = 5, 10
 """A rebuild keeps more: so many accounts and items for each event of its batches."""

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from adapters.eventstore.application import Arrears
+from adapters.eventstore.closed import StillClosed
 from adapters.eventstore.feed import LogHole
 from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.seals import NO_SEAL
@@ -46,6 +47,17 @@ def test_readers_at_the_same_place_share_one_decoding(ten: Arrears):
     first = ten.feed.read(0)
     assert ten.feed.read(0)[0] is first[0]
     assert ten.feed.read(3)[0] is first[3]
+
+
+def test_what_nobody_wants_to_open_stays_closed_and_keeps_its_place(ten: Arrears):
+    (opened, *_) = whole = ten.feed.read(0)
+    some = ten.feed.read(0, names={opened.name})
+    assert some[0] == opened
+    assert [(e.position, e.event_id, e.name, e.recorded_at) for e in some] == [
+        (e.position, e.event_id, e.name, e.recorded_at) for e in whole
+    ]
+    with pytest.raises(StillClosed, match="position 2 is read without being opened"):
+        _ = some[1].event
 
 
 def test_what_is_not_sealed_is_not_read(ten: Arrears):

@@ -9,8 +9,9 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from cloudevents.core.formats.json import JSONFormat
 from jsonschema_rs import Draft202012Validator
 
+from adapters.eventstore.closed import StillClosed
 from adapters.kafka.cloudevents import WITHHELD, NotOurs, from_message, public_body, to_message
-from adapters.kafka.sealed_rows import SealedRow, SealedRows, StillClosed
+from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.postgres.database import Database
 from aggregates.account.events import AccountOpened, MessageSent
 from aggregates.command import identifier
