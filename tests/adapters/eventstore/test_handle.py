@@ -307,6 +307,25 @@ def test_a_large_call_is_stored_in_chunks(app: Arrears):
     assert all(isinstance(o, Accepted) for o in outcomes)
 
 
+def test_where_the_cache_holds_few_of_them_a_call_is_stored_in_smaller_parts(
+    new_app: NewApp, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Case, "weight", property(lambda _: 10))
+    app, case_ids = new_app(cache_size=1_000), [uuid4() for _ in range(300)]
+    app.handle([issue(OpenCase(case_id=i)) for i in case_ids])
+    sizes: list[int] = []
+    append = LogRecorder.append
+
+    def noted(self: LogRecorder, facts: Any, **more: Any) -> None:
+        sizes.append(len(facts))
+        append(self, facts, **more)
+
+    monkeypatch.setattr(LogRecorder, "append", noted)
+    outcomes = app.handle([issue(Count(case_id=i)) for i in case_ids])
+    assert sizes == [100, 100, 100]
+    assert [o.version for o in outcomes if isinstance(o, Accepted)] == [2] * 300
+
+
 # --- snapshots ---
 
 
