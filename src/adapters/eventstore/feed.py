@@ -15,6 +15,8 @@ from adapters.postgres.errors import DatabaseProblem, explained
 from aggregates.event import Recorded
 
 _POLL_SECONDS = 1.0
+_BYTES_PER_EVENT = 2_000
+"""A batch of events that say much more than most is cut: decoded, and as rows of readers, they take far more room."""
 
 
 class LogHole(Exception):
@@ -104,9 +106,14 @@ class Feed:
                 prepare=True,
                 binary=True,
             ).fetchall()
+        room = limit * _BYTES_PER_EVENT
         for expected, row in enumerate(rows, after + 1):
             if row[0] != expected:
                 raise LogHole(expected, row[0])
+            room -= len(row[9])
+            if room < 0:  # what comes after it is for the next batch
+                del rows[expected - after :]
+                break
         return self._mapper.decode_all(rows, names)
 
     def _listen(self) -> None:

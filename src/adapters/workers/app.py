@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -76,14 +76,23 @@ async def run_workers(
 
 
 def add_agent(
-    app: faust.App, name: str, topic: str, handle: Callable[[Sequence[Any]], Any], *, within: float, batch: int = BATCH
+    app: faust.App,
+    name: str,
+    topic: str,
+    handle: Callable[[Sequence[Any]], Coroutine[Any, Any, None]],
+    *,
+    within: float,
+    batch: int = BATCH,
 ) -> None:
-    """An agent that hands over batches of messages, one after the other."""
+    """An agent that hands over batches of messages, one after the other, and gathers the next one meanwhile."""
     source = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def agent(stream: Any) -> None:
+        in_hand: asyncio.Task[None] | None = None
         async for events in stream.take_events(batch, within=within):
-            await handle([event.message for event in events])
+            if in_hand is not None:
+                await in_hand
+            in_hand = asyncio.create_task(handle([event.message for event in events]))
 
     app.agent(source, name=name, concurrency=1)(agent)
 
