@@ -20,7 +20,7 @@ from tests.benchmarks.flow import payment
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.stage import TODAY, Stage, billed, real_mix, running, staged, until
 
-_COPIES = 3
+_INVOICES = 7_500
 _RATE, _SECONDS = 100, 15
 _ACCOUNTS = 1_000
 
@@ -29,7 +29,7 @@ _ACCOUNTS = 1_000
 def projections() -> list[Row]:
     """Each projection over Kafka from the topic's beginning, beside a bare consumer of the same messages."""
     rows = []
-    with staged(real_mix(_COPIES)) as stage:
+    with staged(real_mix(_INVOICES)) as stage:
         for projection in PROJECTIONS:
             bare = _bare(stage)
             ours = _projected(stage, projection.name)

@@ -93,25 +93,26 @@ def staged(fill: Fill, *, publish: bool = True) -> Iterator[Stage]:
         yield Stage(database, env, events)
 
 
-def real_mix(copies: int) -> Fill:
-    """The real invoices, each customer several times over: facts, and what aging and judging made of them."""
+def real_mix(invoices: int) -> Fill:
+    """At least so many of the real invoices, each customer several times over where they are too few: facts, and what
+    aging and judging made of them."""
 
     def fill(service: Service) -> None:
-        with _several_times(copies) as file:
+        with _several_times(invoices) as file:
             service.import_file(file, "ibm", defaults=OfficeDefaults())
 
     return fill
 
 
 @contextmanager
-def _several_times(copies: int) -> Iterator[Path]:
+def _several_times(invoices: int) -> Iterator[Path]:
     source = REAL_INVOICES if REAL_INVOICES.exists() else SAMPLE_INVOICES
     with source.open(encoding="utf-8", newline="") as given:
         rows = list(csv.DictReader(given))
     with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="utf-8", newline="", delete=False) as file:
         out = csv.DictWriter(file, fieldnames=list(rows[0]))
         out.writeheader()
-        for copy in range(copies):
+        for copy in range(-(-invoices // len(rows))):
             for row in rows:
                 out.writerow(
                     {

@@ -27,7 +27,7 @@ from policies.table import POLICIES
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.stage import Stage, billed, real_mix, staged, until
 
-_COPIES = 4
+_INVOICES = 10_000
 _ACCOUNTS = 15_000
 _TABLE_EVENTS = 10_000
 
@@ -35,7 +35,7 @@ _TABLE_EVENTS = 10_000
 @benchmark("faust")
 def policies() -> list[Row]:
     """Policies through Faust: on the real mix of events, and where every event causes a command."""
-    with staged(real_mix(_COPIES)) as stage:
+    with staged(real_mix(_INVOICES)) as stage:
         counting = asyncio.run(_counting(stage))
         table = asyncio.run(_table(stage, min(_TABLE_EVENTS, stage.events)))
         ours = _ours(stage)
