@@ -30,6 +30,8 @@ from tests.benchmarks.stage import Stage, billed, real_mix, staged, until
 _INVOICES = 10_000
 _ACCOUNTS = 15_000
 _TABLE_EVENTS = 10_000
+_COMMANDS_BESIDE_COUNTING = 0.2
+"""2,500 commands a second were asked for where the counting agent made 12,000 events; both go with the machine."""
 
 
 @benchmark("faust")
@@ -45,7 +47,11 @@ def policies() -> list[Row]:
         Row("policies through Faust, real mix", ours, "events/s", "Faust agent that counts, take(1000)", counting, 0.5),
         Row("policies through Faust, real mix", ours, "events/s", "Faust agent, table, per event", table, 1.0),
         Row("policies through Faust, a command for every event", commands, "commands/s", "limit", 2_500, 2_500, True),
-    ]
+        Row(
+            "policies through Faust, a command for every event", commands, "commands/s",
+            "Faust agent that counts, take(1000)", counting, _COMMANDS_BESIDE_COUNTING,
+        ),
+    ]  # fmt: skip
 
 
 def _billed_and_shown(service: Service) -> None:

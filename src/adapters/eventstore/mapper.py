@@ -132,7 +132,9 @@ class EventMapper(Mapper[UUID]):
         try:
             if account_id is not None and MARK in said:
                 said = orjson.dumps(decrypt(orjson.loads(said), self.keys.get(account_id), event_id.bytes + b"meta"))
-            meta = _meta(said)
+                meta = Meta.model_validate_json(said)  # personal text is not kept
+            else:
+                meta = _meta(said)
         except (ValidationError, orjson.JSONDecodeError) as error:
             raise UnreadableEvent(f"meta of {name}, event {event_id}: {error}") from error
         return Recorded(aggregate_id, version, event_id, account_id, effective_on, at, event, meta, position)

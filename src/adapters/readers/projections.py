@@ -90,7 +90,7 @@ class Projections:
     ) -> None:
         self._database = database
         self._source = source
-        self._replay = ReadAhead(replay or source)
+        self._replay = replay or source
         self._batch = batch
         self._rebuild_batch = rebuild_batch
         self._factories = {factory().name: factory for factory in factories}
@@ -203,16 +203,16 @@ class Projections:
         if runner is not None:
             runner.release()
 
-    def _runner(self, projection: Projection, generation: Generation, *, replay: bool = False) -> Runner:
+    def _runner(self, projection: Projection, generation: Generation, *, replay: Source | None = None) -> Runner:
         def announce(position: int) -> None:
-            if not replay:
+            if replay is None:
                 self.watermark.announce(generation.name, position)
 
         return Runner(
             self._database,
-            self._replay if replay else self._source,
+            replay or self._source,
             GenerationReader(projection, generation),
-            batch=self._rebuild_batch if replay else self._batch,
+            batch=self._rebuild_batch if replay is not None else self._batch,
             search_path=generation.search_path,
             on_progress=announce,
         )
@@ -248,27 +248,28 @@ class Projections:
     def _build(self, names: Sequence[str], progress: Progress, *, afresh: bool) -> list[str]:
         """In one pass: they read the same batches, which are decoded once. Leaves out what others are building."""
         with ExitStack() as stack:
-            builds: list[_Build] = []
+            mine: list[tuple[Projection, Connection]] = []
             for name in names:
                 connection = stack.enter_context(generations.building(self._database, name))
-                if connection is None:
-                    continue
-                projection = self._make(name)
+                if connection is not None:
+                    mine.append((self._make(name), connection))
+            ahead = ReadAhead(self._replay, _wanted([projection for projection, _ in mine]))
+            stack.callback(ahead.forget)
+            builds: list[_Build] = []
+            for projection, connection in mine:
                 generation = generations.start_building(connection, projection, afresh=afresh)
-                runner = self._runner(projection, generation, replay=True)
+                runner = self._runner(projection, generation, replay=ahead)
                 stack.callback(runner.release)
                 builds.append(_Build(projection, generation, runner, connection))
-            self._replay.want(_wanted([build.projection for build in builds]))
             with _without_collector():
-                self._read_all(builds, progress)
+                self._read_all(builds, ahead, progress)
             for build in builds:
                 self._go_live(build, progress)
-            self._replay.forget()
             return [build.generation.name for build in builds]
 
-    def _read_all(self, builds: Sequence["_Build"], progress: Progress) -> None:
+    def _read_all(self, builds: Sequence["_Build"], ahead: Source, progress: Progress) -> None:
         """Up to the log's end, those that are behind first."""
-        head = self._replay.head()
+        head = ahead.head()
         positions = {build.generation.name: 0 for build in builds}
         while builds:
             for build in builds:
@@ -277,7 +278,7 @@ class Projections:
                 positions[name] = max(build.runner.catch_up(aim), aim)
                 progress(name, positions[name], head)
             if min(positions.values()) >= head:
-                grown = self._replay.head()
+                grown = ahead.head()
                 if grown - head < self._rebuild_batch:
                     return
                 head = grown

@@ -11,21 +11,17 @@ from aggregates.event import Recorded
 class ReadAhead:
     """A source that keeps the last batch for whoever reads it too, and has the one after it ready."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, names: Collection[str] | None = None) -> None:
+        """Events of other than these names may come closed."""
         self._source = source
+        self._names = names
         self._reading = threading.Lock()
         self._helper: ThreadPoolExecutor | None = None
         self._after, self._limit, self._batch = 0, 0, list[Recorded]()
         self._next: tuple[int, int, Future[list[Recorded]]] | None = None
-        self._names: Collection[str] | None = None
-
-    def want(self, names: Collection[str] | None) -> None:
-        """From now on, and until it is told otherwise, events of other names may come closed."""
-        self.forget()
-        self._names = names
 
     def read(self, after: int, limit: int = 1_000, names: Collection[str] | None = None) -> list[Recorded]:
-        del names  # those who share the batches want what `want` says
+        del names  # those who share the batches said before what they want
         with self._reading:
             if not self._batch or (after, limit) != (self._after, self._limit):
                 self._batch = self._take(after, limit)
