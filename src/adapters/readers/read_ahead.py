@@ -1,15 +1,20 @@
-"""Reading ahead: the next batch is fetched and decoded while the database works on this one."""
+"""Reading ahead: the next batches are fetched and decoded while the database works on this one."""
 
 import threading
+from collections import deque
 from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from adapters.readers.runner import Source
 from aggregates.event import Recorded
 
+_SMALL = 1_000
+_DEPTH = 2
+"""While one batch is worked on, the next is often ready before the database is: the helper goes on with one more."""
+
 
 class ReadAhead:
-    """A source that keeps the last batch for whoever reads it too, and has the one after it ready."""
+    """A source that keeps the last batch for whoever reads it too, and has the ones after it ready."""
 
     def __init__(self, source: Source, names: Collection[str] | None = None) -> None:
         """Events of other than these names may come closed."""
@@ -18,7 +23,7 @@ class ReadAhead:
         self._reading = threading.Lock()
         self._helper: ThreadPoolExecutor | None = None
         self._after, self._limit, self._batch = 0, 0, list[Recorded]()
-        self._next: tuple[int, int, Future[list[Recorded]]] | None = None
+        self._next: deque[tuple[int, int, Future[list[Recorded]]]] = deque()
 
     def read(self, after: int, limit: int = 1_000, names: Collection[str] | None = None) -> list[Recorded]:
         del names  # those who share the batches said before what they want
@@ -38,21 +43,27 @@ class ReadAhead:
     def forget(self) -> None:
         """Lets go of the batches and the helping thread."""
         with self._reading:
-            self._batch, self._next = [], None
+            self._batch = []
+            self._next.clear()
             helper, self._helper = self._helper, None
         if helper is not None:
             helper.shutdown(cancel_futures=True)
 
     def _take(self, after: int, limit: int) -> list[Recorded]:
-        ready, self._next = self._next, None
-        if ready is not None and ready[:2] == (after, limit) and (batch := ready[2].result()):
-            return batch
+        if self._next and self._next[0][:2] == (after, limit):
+            _, _, ready = self._next.popleft()
+            if batch := ready.result():
+                return batch
+        while self._next:  # these begin where nobody goes on
+            self._next.pop()[2].cancel()
         return self._source.read(after, limit, self._names)
 
     def _ask(self, after: int, limit: int) -> None:
         """Only after a full batch: there is most likely more, and a small one is read quickly anyway."""
-        if len(self._batch) < limit or limit < 1_000:
+        if len(self._batch) < limit or limit < _SMALL:
             return
         if self._helper is None:
             self._helper = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
-        self._next = (after, limit, self._helper.submit(self._source.read, after, limit, self._names))
+        while len(self._next) < _DEPTH:
+            begin = after + len(self._next) * limit
+            self._next.append((begin, limit, self._helper.submit(self._source.read, begin, limit, self._names)))
