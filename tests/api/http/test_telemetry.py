@@ -94,7 +94,7 @@ def test_a_request_s_trace_is_in_the_log_on_the_wire_and_linked_to_by_projection
     assert isinstance(row, SealedRow)
     assert TRACE.encode() in dict(to_message(row).headers)["ce_traceparent"]
     batches = {span.name: span for span in spans.get_finished_spans() if span.name.startswith("batch ")}
-    for reader in ("ledger", "agenda", "policies", "delivery"):
+    for reader in ("ledger", "agenda", "policies"):
         assert TRACE in {f"{link.context.trace_id:032x}" for link in batches[f"batch {reader}"].links}
 
 
