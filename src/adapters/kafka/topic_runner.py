@@ -36,6 +36,9 @@ _CONFIRM_SECONDS = 0.5
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 10.0
 _SESSION_MS = 10_000
+_SILENT_SECONDS = 30.0
+"""Three sessions without a heartbeat: the group has long forgotten this member, whatever its client believes."""
+_LISTEN_SECONDS = 5.0
 
 WORKER_VARIABLE = "ARREARS_WORKER_ID"
 """A name that stays with a process over restarts, such as a pod's: then a restart moves no partitions."""
@@ -44,6 +47,10 @@ OpenSeat = Callable[[], Seat]
 """Makes the seat of a reader, or of a projection's live generation. Raises ReaderRetired where there is none."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Forgotten(RuntimeError):
+    """The client says that it joins, or that it is a member, and sends no heartbeat."""
 
 
 class _Chair:
@@ -102,6 +109,7 @@ class TopicRunner:
         self._in_hand: Collection[int] = ()
         """The partitions of the batch that is being handled."""
         self._confirmed_at = 0.0
+        self._listened_at = 0.0
 
     @property
     def owned(self) -> frozenset[int]:
@@ -146,6 +154,7 @@ class TopicRunner:
         )
         self._assigned = _Assigned()
         consumer.subscribe([self._topic], listener=self._assigned)
+        self._listened_at = time.monotonic() + _SILENT_SECONDS  # joining may take a while
         return consumer
 
     def _leave(self) -> None:
@@ -164,6 +173,7 @@ class TopicRunner:
 
     def _turn(self, consumer: KafkaConsumer) -> None:
         polled = consumer.poll(timeout_ms=int(_LOOK_SECONDS * 1_000), max_records=self._batch)
+        self._check_not_forgotten(consumer)
         if self._assigned.changed.is_set():
             self._take_partitions(consumer)
             return
@@ -172,6 +182,14 @@ class TopicRunner:
             self._take({each.partition: self._opened(records) for each, records in polled.items()}, consumer)
         if not polled or time.monotonic() - self._confirmed_at > _CONFIRM_SECONDS:  # some may be idle while others flow
             self._confirm()
+
+    def _check_not_forgotten(self, consumer: KafkaConsumer) -> None:
+        """A client was seen to ask for a minute to join a group that had put it out. A new one joins at once."""
+        if time.monotonic() - self._listened_at > _LISTEN_SECONDS:
+            self._listened_at = time.monotonic()
+            silent = last_heartbeat(consumer)
+            if silent > _SILENT_SECONDS:
+                raise Forgotten(f"no heartbeat for {min(silent, 9_999):.0f} seconds")
 
     def _take_partitions(self, consumer: KafkaConsumer) -> None:
         """What was polled by now may be of partitions that went, or from an offset that is not ours: it comes again."""
@@ -312,6 +330,11 @@ def _check_reaches(seat: Seat, *, partition: int, first: int) -> None:
     place = seat.places.get(partition)
     if place is not None and place.next_offset < first:
         raise TopicChanged(f"partition {partition} begins at {first:,}; {seat.name} goes on at {place.next_offset:,}")
+
+
+def last_heartbeat(consumer: KafkaConsumer) -> float:
+    """Seconds since the client last told its group that it is there; infinite where it never did."""
+    return float(consumer.metrics()["consumer-coordinator-metrics"]["last-heartbeat-seconds-ago"])
 
 
 def _close(consumer: KafkaConsumer) -> None:

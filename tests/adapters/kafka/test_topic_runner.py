@@ -22,7 +22,7 @@ from adapters.kafka.cloudevents import LARGEST
 from adapters.kafka.publisher import reader_name
 from adapters.kafka.seats import Seat
 from adapters.kafka.tail import Tail, TopicCut
-from adapters.kafka.topic_runner import TopicRunner
+from adapters.kafka.topic_runner import TopicRunner, last_heartbeat
 from adapters.postgres.database import Database
 from adapters.readers.generations import GenerationReader
 from adapters.readers.partitions import UNKNOWN, Place
@@ -418,6 +418,30 @@ def test_connections_that_are_lost_are_made_anew(stage: Stage):
 
 
 # --- poison ------------------------------------------------------------------------------------------
+
+
+def test_a_member_that_its_group_has_forgotten_joins_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    heard: list[float] = []
+    consumers: set[int] = set()
+
+    def heartbeat(consumer: KafkaConsumer) -> float:
+        consumers.add(id(consumer))
+        heard.append(last_heartbeat(consumer))
+        return 1_000.0 if len(consumers) == 1 else heard[-1]
+
+    monkeypatch.setattr(topic_runner_module, "_SILENT_SECONDS", 3.0)
+    monkeypatch.setattr(topic_runner_module, "_LISTEN_SECONDS", 0.1)
+    monkeypatch.setattr(topic_runner_module, "last_heartbeat", heartbeat)
+    stage.count(ANN)
+    stage.publish()
+    with stage.running():
+        stage.wait(1)
+        wait_until(lambda: len(consumers) == 2 and len(heard) > 5, "another consumer joined")
+        stage.count(ANN)
+        stage.publish()
+        stage.wait(2)
+    assert stage.totals == {ANN: 2}
+    assert max(heard) < 3
 
 
 def test_poison_parks_its_account_and_retry_and_discard_work_beside_the_runner(
