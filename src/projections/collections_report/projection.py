@@ -65,7 +65,7 @@ from projections.upsert import upsert
 _CONTACTS = (ActivityKind.CALL, ActivityKind.SMS, ActivityKind.EMAIL, ActivityKind.LETTER)
 _CACHED_ACCOUNTS, _CACHED_ITEMS = 10_000, 20_000
 """What is kept at hand between batches: so many accounts, with so many open items in all."""
-_PER_EVENT = 5, 10
+_PER_EVENT = 5, 15
 """A rebuild keeps more: so many accounts and items for each event of its batches."""
 
 _PUT_ACCOUNTS = upsert("collections_report", "account_id", *typed(AccountRow))
