@@ -184,7 +184,7 @@ class TopicRunner:
             self._confirm()
 
     def _check_not_forgotten(self, consumer: KafkaConsumer) -> None:
-        """A client was seen to ask for a minute to join a group that had put it out. A new one joins at once."""
+        """A client was seen without partitions for a minute, in a group that had put it out. A new one joins."""
         if time.monotonic() - self._listened_at > _LISTEN_SECONDS:
             self._listened_at = time.monotonic()
             silent = last_heartbeat(consumer)
