@@ -40,6 +40,7 @@ AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
 _BATCH = 1_000
 _FEWEST_AT_ONCE = 100
+"""Aggregates of one part of a batch, however heavy: fewer would cost more in round trips than they save in memory."""
 _ATTEMPTS = 12
 _SNAPSHOT_EVERY = 100
 

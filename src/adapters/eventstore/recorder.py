@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -34,6 +35,17 @@ _LOST = (
 
 class Conflict(IntegrityError):
     """Somebody else stored one of these versions, commands or keys first; nothing of this append was stored."""
+
+
+_STORED = attrgetter(
+    "originator_id", "originator_version", "event_id", "account_id", "topic", "event_version", "effective_on",
+    "recorded_at", "state", "meta", "leaf",
+)  # fmt: skip
+"""What a row of the log holds, in the order of the statements' columns; `_ARRAYS` are these columns of many rows."""
+
+_ARRAYS: tuple[Callable[[Any], arrays.Array], ...] = (
+    Uuids, Integers, Uuids, Uuids, Texts, Smallints, Dates, Moments, Blobs, Blobs, Blobs,
+)  # fmt: skip
 
 
 class EventRow(NamedTuple):
@@ -113,39 +125,14 @@ class LogRecorder(ApplicationRecorder):
         on the retry: if these very events are there by then, it worked.
         """
         outcomes, new_keys = outcomes or {}, new_keys or {}
-        parts: list[str] = []
         parameters: list[Any] = []
         if len(facts) == 1:
-            (fact,) = facts
-            parts.append(_INSERT_EVENT)
-            parameters += [
-                fact.originator_id,
-                fact.originator_version,
-                fact.event_id,
-                fact.account_id,
-                fact.topic,
-                fact.event_version,
-                fact.effective_on,
-                fact.recorded_at,
-                fact.state,
-                fact.meta,
-                fact.leaf,
-            ]
+            parts = [_INSERT_EVENT]
+            parameters += _STORED(facts[0])
         else:
-            parts.append(_INSERT_EVENTS)
-            parameters += [
-                Uuids(f.originator_id for f in facts),
-                Integers(f.originator_version for f in facts),
-                Uuids(f.event_id for f in facts),
-                Uuids(f.account_id for f in facts),
-                Texts(f.topic for f in facts),
-                Smallints(f.event_version for f in facts),
-                Dates(f.effective_on for f in facts),
-                Moments(f.recorded_at for f in facts),
-                Blobs(f.state for f in facts),
-                Blobs(f.meta for f in facts),
-                Blobs(f.leaf for f in facts),
-            ]
+            parts = [_INSERT_EVENTS]
+            columns = list(zip(*map(_STORED, facts), strict=True)) or [()] * len(_ARRAYS)
+            parameters += [array(column) for array, column in zip(_ARRAYS, columns, strict=True)]
         if outcomes:
             parts.append(_INSERT_OUTCOMES)
             parameters += [now or datetime.now(UTC), Uuids(outcomes), Jsons(outcomes.values())]

@@ -277,7 +277,7 @@ class Glance:
 
 
 def glance(said: Said) -> Glance:
-    """The least about the event in a message, at a tenth of the cost of the rest. Raises NotOurs."""
+    """The least about the event in a message, at a small part of the cost of the rest. Raises NotOurs."""
     try:
         return Glance(int(said["ce_position"]), _name_and_version(said)[0], "ce_late" in said)
     except (KeyError, ValueError) as error:
@@ -344,7 +344,7 @@ _META = (
 )
 
 _uuid: Callable[[str], UUID] = TypeAdapter(UUID).validator.validate_python
-"""A fourth of what Python's own way takes; there are five of them in each message."""
+"""A fourth of what Python's own way takes; there are several in each message."""
 
 
 def _is_personal_by_now(name: str, version: int) -> bool:

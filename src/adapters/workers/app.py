@@ -84,15 +84,12 @@ def add_agent(
     within: float,
     batch: int = BATCH,
 ) -> None:
-    """An agent that hands over batches of messages, one after the other, and gathers the next one meanwhile."""
+    """An agent that hands over batches of messages, one after the other."""
     source = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def agent(stream: Any) -> None:
-        in_hand: asyncio.Task[None] | None = None
         async for events in stream.take_events(batch, within=within):
-            if in_hand is not None:
-                await in_hand
-            in_hand = asyncio.create_task(handle([event.message for event in events]))
+            await handle([event.message for event in events])
 
     app.agent(source, name=name, concurrency=1)(agent)
 
