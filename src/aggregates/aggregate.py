@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict
 
 from aggregates.event import Event
 
@@ -52,7 +52,16 @@ class Aggregate(BaseModel):
 
     id: UUID
     version: int = 0
-    _pending: list[Pending] = PrivateAttr(default_factory=list)
+
+    # A slot, because a private attribute of pydantic is looked up in Python each time.
+    __slots__ = ("_pending",)
+    if TYPE_CHECKING:
+        _pending: list[Pending]
+
+    def __new__(cls, *_: object, **__: object) -> Self:
+        self = super().__new__(cls)
+        self._pending = []
+        return self
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -98,6 +98,8 @@ class CampaignPlan(_Value):
 
     def place(self, done: list[str]) -> int:
         """Index of the first step after everything done; ids that this version no longer has count for nothing."""
+        if not done:
+            return 0
         order = {step.id: index for index, step in enumerate(self.steps)}
         return max((order[step_id] + 1 for step_id in done if step_id in order), default=0)
 

@@ -1,5 +1,6 @@
 """The one money type: an integer number of minor units and an ISO 4217 code."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Self
@@ -35,6 +36,16 @@ class Money:
     @classmethod
     def zero(cls, currency: str) -> Self:
         return cls(0, currency)
+
+    @classmethod
+    def total(cls, amounts: "Iterable[Money]", currency: str) -> Self:
+        """The sum of amounts in one currency, zero of none. Raises CurrencyMismatch."""
+        minor = 0
+        for amount in amounts:
+            if amount.currency != currency:
+                raise CurrencyMismatch(f"{currency} and {amount.currency} cannot be mixed")
+            minor += amount.minor
+        return cls(minor, currency)
 
     @classmethod
     def rounded(cls, amount: Decimal, currency: str) -> Self:

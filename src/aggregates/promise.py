@@ -1,6 +1,6 @@
 """The promise to pay: a customer's commitment to pay an amount by a date, or in instalments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -176,11 +176,11 @@ class PromiseToPay(Aggregate):
 
     @property
     def promised(self) -> Money:
-        return _total(self.instalments)
+        return promised_amount(self.instalments)
 
     @property
     def received(self) -> Money:
-        return sum(self.counted.values(), Money.zero(self.promised.currency))
+        return Money.total(self.counted.values(), self.promised.currency)
 
     @property
     def due_on(self) -> date:
@@ -212,7 +212,7 @@ class PromiseToPay(Aggregate):
             self.id,
             made_on=made_on,
             due_on=max(i.due_on for i in command.instalments),
-            amount=_total(command.instalments),
+            amount=promised_amount(command.instalments),
         )
         self.emit(
             PromiseMade(
@@ -230,7 +230,7 @@ class PromiseToPay(Aggregate):
     def reschedule(self, account: Account, command: ReschedulePromise, context: Context) -> None:
         self._require_open()
         _require_sound(command.instalments, context.today)
-        if _total(command.instalments) != self.promised:
+        if promised_amount(command.instalments) != self.promised:
             raise Refusal("other-amount", f"instalments: expected {self.promised} in total, as promised")
         if command.instalments != self.instalments:
             self.emit(PromiseRescheduled(instalments=command.instalments, grace_days=context.settings.grace_days))
@@ -292,7 +292,7 @@ class PromiseToPay(Aggregate):
         if self._remaining_on(account) < self.promised - self.received:
             return  # judged when that payment is counted
         due = [i for i in self.instalments if today > self.judged_after(i)]
-        missed = bool(due) and self.received < _total(tuple(due))
+        missed = bool(due) and self.received < promised_amount(due)
         if self.received >= self.promised or missed:
             self._settle(account, today)
 
@@ -359,9 +359,9 @@ class PromiseToPay(Aggregate):
         self.status = PromiseStatus.OPEN
 
 
-def _total(instalments: tuple[Instalment, ...]) -> Money:
-    first, *rest = (instalment.amount for instalment in instalments)
-    return sum(rest, first)
+def promised_amount(instalments: Sequence[Instalment]) -> Money:
+    """What is promised altogether; at least one instalment, all in one currency."""
+    return Money.total((each.amount for each in instalments), instalments[0].amount.currency)
 
 
 def _require_sound(instalments: tuple[Instalment, ...], earliest: date) -> None:

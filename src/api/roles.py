@@ -4,7 +4,6 @@ Every role is one process of several; how many of a kind there may be is up to w
 partition (`react`, `project`, `deliver`), of others one is active and the rest stand by (`seal`, `publish`, `clock`).
 """
 
-import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -76,7 +75,7 @@ def react(core: Core, stop: threading.Event) -> None:
     policies = PolicyWorker(core.database, core.arrears, reactor, env=core.env, partitions=partitions, stop=stop)
     ticks = TickWorker(core.database, ticker, partitions=partitions, stop=stop)
     try:
-        asyncio.run(run_workers(policies, ticks, env=core.env, stop=stop))
+        run_workers(policies, ticks, env=core.env, stop=stop)
     finally:
         ticker.close()
 

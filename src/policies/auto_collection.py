@@ -42,10 +42,10 @@ def judge(account: Chased, context: Context) -> Judgement:
     chaseable = chaseable_items(account)
     if not chaseable:
         return _blocked(account, _shielded(account))
-    campaign, failed = _campaign_for(account, chaseable, context)
-    if campaign is None:
-        return Judgement(stage=Stage.OUTSTANDING, why=failed, reconsider_at=_rules_change_at(chaseable, context))
-    return _in_campaign(account, chaseable, campaign, context)
+    found = _campaign_for(account, chaseable, context)
+    if isinstance(found, Why):
+        return Judgement(stage=Stage.OUTSTANDING, why=found, reconsider_at=_rules_change_at(chaseable, context))
+    return _in_campaign(account, chaseable, found, context)
 
 
 # --- what blocks -------------------------------------------------------------------------------------
@@ -75,15 +75,16 @@ def chaseable_items(account: Chased) -> list[Chaseable]:
 
     Covering money counts against items in the order in which its allocation would.
     """
-    promised = sum((promise.remaining for promise in account.promises.values()), account.zero)
-    cover = account.unapplied + promised
+    cover = account.unapplied + account.promised
     chaseable = []
     undisputed = (item for item in account.items.values() if item.dispute_id is None)
     for item in sorted(undisputed, key=allocation_order):
-        covered = min(cover, item.open)
-        cover -= covered
-        if covered < item.open:
-            chaseable.append(Chaseable(item, item.open - covered))
+        left = item.open
+        if cover:
+            covered = min(cover, left)
+            cover, left = cover - covered, left - covered
+        if left:
+            chaseable.append(Chaseable(item, left))
     return sorted(chaseable, key=lambda part: (part.item.due_on, part.item.item.issued_on, part.item.item.number))
 
 
@@ -99,7 +100,7 @@ def _shielded(account: Chased) -> Why:
 # --- whom a campaign engages -------------------------------------------------------------------------
 
 
-def _campaign_for(account: Chased, chaseable: Sequence[Chaseable], context: Context) -> tuple[Campaign | None, Why]:
+def _campaign_for(account: Chased, chaseable: Sequence[Chaseable], context: Context) -> Campaign | Why:
     """The account's own campaign while it fits, else the office's first that does, else which rule failed."""
     running = [context.campaigns[c] for c in context.settings.campaign_ids if c in context.campaigns]
     running = [campaign for campaign in running if campaign.runs]
@@ -108,15 +109,15 @@ def _campaign_for(account: Chased, chaseable: Sequence[Chaseable], context: Cont
     for campaign in running:
         failed = next(_failing_rules(account, chaseable, _plan(campaign).rules, context), None)
         if failed is None:
-            return campaign, Why(code="engaged", detail=f"meets the rules of {campaign.title}")
+            return campaign
         failures.append(Why(code=failed.code, detail=f"{campaign.title}: {failed.detail}"))
-    return None, failures[0] if failures else Why(code="no-campaign", detail="the office runs no campaign")
+    return failures[0] if failures else Why(code="no-campaign", detail="the office runs no campaign")
 
 
 def _failing_rules(
     account: Chased, chaseable: Sequence[Chaseable], rules: EngagementRules, context: Context
 ) -> Iterator[Why]:
-    amount = sum((part.amount for part in chaseable), account.zero)
+    amount = Money.total((part.amount for part in chaseable), account.currency)
     dpd = chaseable[0].dpd(context.today)
     if dpd < rules.min_dpd:
         yield Why(code="min-dpd", detail=f"{_age(dpd)}, engaged from {rules.min_dpd} days past due")
@@ -211,10 +212,12 @@ def next_step(
     Steps due before Arrears knew the item are never sent. Of steps missed since, the latest is sent; a required
     one is never skipped: it goes first, and later ones shift behind it.
     """
-    pending = [(step, _due_on(step, anchor, engaged_on, today)) for step in plan.steps[plan.place(anchor.steps) :]]
     overdue: list[tuple[Step, date]] = []
-    for step, due_on in pending:
+    ahead: tuple[Step, date] | None = None
+    for step in plan.steps[plan.place(anchor.steps) :]:
+        due_on = _due_on(step, anchor, engaged_on, today)
         if due_on > today:
+            ahead = (step, due_on)
             break
         overdue.append((step, due_on))
     passed = [(step.id, "before-known") for step, due_on in overdue if due_on < anchor.known_on]
@@ -224,9 +227,8 @@ def next_step(
         step, due_on = missed[required]
         passed += [(skipped.id, "missed") for skipped, _ in missed[:required]]
         return step, due_on, tuple(passed)
-    if len(overdue) < len(pending):
-        step, due_on = pending[len(overdue)]
-        return step, due_on, tuple(passed)
+    if ahead is not None:
+        return *ahead, tuple(passed)
     return None, today, tuple(passed)
 
 

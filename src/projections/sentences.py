@@ -1,6 +1,6 @@
 """Every event in a sentence for people. No sentence names or quotes the customer: those stay in personal fields."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from aggregates import campaign, office, promise, reader
@@ -19,12 +19,8 @@ def sentence(event: Event) -> str:
 
 
 def _parts(event: account.FundsAllocated | account.AllocationReleased) -> str:
-    return f"{_total(part.amount for part in event.parts)}, {_count(len(event.parts), 'item')}"
-
-
-def _total(amounts: Iterable[Money]) -> Money:
-    first, *rest = amounts
-    return sum(rest, first)
+    amount = Money.total((part.amount for part in event.parts), event.unapplied_after.currency)
+    return f"{amount}, {_count(len(event.parts), 'item')}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -67,7 +63,7 @@ def _activity(event: account.ActivityRecorded) -> str:
 
 
 def _promised(event: promise.PromiseMade) -> str:
-    return f"{_total(i.amount for i in event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
+    return f"{promise.promised_amount(event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
 
 
 REVERSALS = {

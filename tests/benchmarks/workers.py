@@ -17,7 +17,7 @@ from adapters.kafka.topics import Change, Topics, read_topics
 from adapters.reactor import Reactor
 from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker
-from adapters.workers.app import add_agent, make_app, run_workers
+from adapters.workers.app import add_agent, make_app, run_loop, run_workers
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
 from aggregates.account.events import InvoiceBilled
@@ -38,8 +38,8 @@ _COMMANDS_BESIDE_COUNTING = 0.2
 def policies() -> list[Row]:
     """Policies through Faust: on the real mix of events, and where every event causes a command."""
     with staged(real_mix(_INVOICES)) as stage:
-        counting = asyncio.run(_counting(stage))
-        table = asyncio.run(_table(stage, min(_TABLE_EVENTS, stage.events)))
+        counting = run_loop(_counting(stage))
+        table = run_loop(_table(stage, min(_TABLE_EVENTS, stage.events)))
         ours = _ours(stage)
     with staged(_billed_and_shown) as stage:
         commands = _ours(_only(stage, InvoiceBilled.event_name))
@@ -115,7 +115,7 @@ def _ours(stage: Stage) -> float:
         partitions = shared_partitions(stage.env)
         worker = _Timed(service.database, service.arrears, reactor, env=stage.env, partitions=partitions, stop=stop)
         ticks = TickWorker(service.database, ticker, partitions=partitions, stop=stop)
-        thread = threading.Thread(target=lambda: asyncio.run(run_workers(worker, ticks, env=stage.env, stop=stop)))
+        thread = threading.Thread(target=lambda: run_workers(worker, ticks, env=stage.env, stop=stop))
         thread.start()
         until(lambda: worker.given >= stage.events, 300)
         stop.set()

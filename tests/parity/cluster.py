@@ -1,6 +1,5 @@
 """A service whose parts run as in the cluster: over Kafka, by partition, in Faust workers; on a clock that is set."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Mapping
@@ -105,7 +104,7 @@ class ClusterService(Service):
             stop=self.ending,
             on_worked=self._tick_worked,
         )
-        asyncio.run(run_workers(policies, ticks, env=self.env, stop=self.ending))
+        run_workers(policies, ticks, env=self.env, stop=self.ending)
 
     # --- steps ---
 

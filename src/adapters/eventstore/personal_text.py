@@ -16,6 +16,7 @@ MARK = b'"' + PREFIX.encode()
 """JSON without these bytes holds nothing encrypted."""
 
 _NONCE = 12
+_NESTED = (dict, list)
 
 Change = Callable[[str, str], str]
 
@@ -44,18 +45,20 @@ def erase(data: Any, paths: Iterable[Path]) -> Any:
 
 
 def decrypt(data: Any, cipher: AESGCM | None, context: bytes) -> Any:
-    """JSON data with every encrypted text readable again, wherever an older version of the event had it."""
+    """The same JSON data, changed in place: every encrypted text readable again, wherever an older version of the event
+    had it."""
 
     def change(text: str, place: str) -> str:
         if cipher is None:
             return ERASED
         try:
-            sealed = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+            sealed = base64.b64decode(text[len(PREFIX) :], validate=True)
             return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], context + place.encode()).decode()
         except (binascii.Error, InvalidTag, ValueError):
             return text  # somebody typed the prefix into a field that is not personal
 
-    return _change_encrypted(data, change, "")
+    _change_encrypted(data, change, "")
+    return data
 
 
 def _change_at(node: Any, path: Path, change: Change, place: str) -> Any:
@@ -73,13 +76,12 @@ def _change_at(node: Any, path: Path, change: Change, place: str) -> Any:
             return node
 
 
-def _change_encrypted(node: Any, change: Change, place: str) -> Any:
-    match node:
-        case str() if node.startswith(PREFIX):
-            return change(node, place)
-        case dict():
-            return {key: _change_encrypted(value, change, f"{place}/{key}") for key, value in node.items()}
-        case list():
-            return [_change_encrypted(value, change, f"{place}/{index}") for index, value in enumerate(node)]
-        case _:
-            return node
+def _change_encrypted(node: dict[str, Any] | list[Any], change: Change, place: str) -> None:
+    """Every account that is loaded comes through here, so it looks at exact types, which is what a parser makes."""
+    entries: Iterable[tuple[Any, Any]] = node.items() if type(node) is dict else enumerate(node)
+    for key, value in entries:
+        if type(value) is str:
+            if value.startswith(PREFIX):
+                node[key] = change(value, f"{place}/{key}")
+        elif value and type(value) in _NESTED:
+            _change_encrypted(value, change, f"{place}/{key}")

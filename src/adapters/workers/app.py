@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import faust
+import uvloop
 
 from adapters.kafka.connection import client_options, events_topic, group_of, ticks_topic
 from adapters.kafka.topic_runner import WORKER_VARIABLE
@@ -30,11 +31,14 @@ _HEARTBEAT_SECONDS = 3.0
 _REQUEST_SECONDS = 40.0
 
 
+Result = TypeVar("Result")
+
+
 class WorkerEnded(RuntimeError):
     """Faust gave up. The process ends, and whoever looks after it starts another."""
 
 
-async def run_workers(
+def run_workers(
     policies: PolicyWorker,
     ticks: TickWorker,
     *,
@@ -42,6 +46,21 @@ async def run_workers(
     stop: threading.Event,
 ) -> None:
     """Works on the partitions that the group gives to this process until `stop` is set. Raises WorkerEnded."""
+    run_loop(_work(policies, ticks, env=env, stop=stop))
+
+
+def run_loop(work: Coroutine[Any, Any, Result]) -> Result:
+    """Runs it in an event loop of its own: Faust makes three tasks for each message, which uvloop does faster."""
+    return uvloop.run(work)
+
+
+async def _work(
+    policies: PolicyWorker,
+    ticks: TickWorker,
+    *,
+    env: Mapping[str, str],
+    stop: threading.Event,
+) -> None:
     app = make_app(env)
     with (
         ThreadPoolExecutor(1, thread_name_prefix="policies") as policy_thread,

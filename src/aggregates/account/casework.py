@@ -135,8 +135,7 @@ class Casework(Ledger):
         """Part of making a promise: hold back the chase for it. Two promises never cover the same money."""
         self.require_open()
         self.require_currency(amount)
-        promised = sum((promise.remaining for promise in self.promises.values()), self.zero)
-        room = self.balance - promised
+        room = self.balance - self.promised
         if amount > room:
             raise Refusal("promise-too-large", f"amount: expected at most {room}, what is owed and not promised yet")
         self.emit(

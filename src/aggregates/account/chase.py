@@ -38,6 +38,7 @@ from aggregates.business_time import local_date, moment_at
 from aggregates.campaign import Campaign, Step
 from aggregates.command import Context, Refusal, decides, identifier
 from aggregates.contact import Allowed, Consent, ContactAttempt, Denied
+from aggregates.money import Money
 
 CHASED = (Stage.SCHEDULED, Stage.ENGAGED, Stage.FOLLOW_UP)
 """Stages in which a queued message may still leave (the last step's message leaves in follow-up)."""
@@ -150,7 +151,7 @@ class Chased(Customer):
                 point_id=point_id,
                 language=language,
                 items=judgement.covered,
-                amount=sum((item.open for item in judgement.covered), self.zero),
+                amount=Money.total((item.open for item in judgement.covered), self.currency),
                 queued_at=context.now,
                 queued_on=context.today,
             )

@@ -152,7 +152,7 @@ class Ledger(AccountState):
         self._receive(command)
 
     def _receive(self, command: ReceivePayment, settled: tuple[PromiseShare, ...] = ()) -> None:
-        left = command.amount - sum((share.amount for share in settled), self.zero)
+        left = command.amount - Money.total((share.amount for share in settled), self.currency)
         receipt = Receipt(
             id=document_id(self.id, "payment", command.number),
             kind=FundsKind.PAYMENT,
@@ -251,7 +251,7 @@ class Ledger(AccountState):
                     funds_id=funds.id,
                     allocated_on=allocated_on,
                     parts=same_day,
-                    unapplied_after=funds.unapplied - sum((p.amount for p in same_day), self.zero),
+                    unapplied_after=funds.unapplied - Money.total((p.amount for p in same_day), self.currency),
                 ),
                 effective_on=allocated_on,
             )
@@ -381,7 +381,7 @@ class Ledger(AccountState):
                 receipt=funds.receipt,
                 released_on=released_on,
                 parts=parts,
-                unapplied_after=funds.unapplied + sum(amounts.values(), self.zero),
+                unapplied_after=funds.unapplied + Money.total(amounts.values(), self.currency),
             ),
             effective_on=released_on,
         )

@@ -94,17 +94,22 @@ class AccountState(Aggregate):
     @property
     def outstanding(self) -> Money:
         """Sum of open items, due or not."""
-        return sum((item.open for item in self.items.values()), self.zero)
+        return Money.total((item.open for item in self.items.values()), self.currency)
 
     @property
     def unapplied(self) -> Money:
         """Sum of payments and credits not allocated yet."""
-        return sum((funds.unapplied for funds in self.funds.values()), self.zero)
+        return Money.total((funds.unapplied for funds in self.funds.values()), self.currency)
 
     @property
     def balance(self) -> Money:
         """What the customer owes: open items less unapplied funds; negative where they have credit."""
         return self.outstanding - self.unapplied
+
+    @property
+    def promised(self) -> Money:
+        """What promises still hold back."""
+        return Money.total((promise.remaining for promise in self.promises.values()), self.currency)
 
     def require_open(self) -> None:
         if not self.exists:

@@ -10,7 +10,6 @@ import orjson
 from psycopg import Connection
 
 from aggregates.event import Recorded
-from aggregates.money import Money
 from aggregates.promise import (
     Instalment,
     PromiseBroken,
@@ -23,6 +22,7 @@ from aggregates.promise import (
     PromiseRescheduled,
     PromiseStatus,
     PromiseWithdrawn,
+    promised_amount,
 )
 from projections.batch import EventProjection, Row, Table, on
 
@@ -167,8 +167,7 @@ class PromisesProjection(EventProjection):
 
 
 def _promised(instalments: tuple[Instalment, ...]) -> dict[str, object]:
-    first, *rest = (instalment.amount for instalment in instalments)
-    promised: Money = sum(rest, first)
+    promised = promised_amount(instalments)
     return {
         "due_on": max(instalment.due_on for instalment in instalments),
         "instalments": orjson.dumps(

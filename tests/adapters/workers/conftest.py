@@ -1,6 +1,5 @@
 """A log that commands are sent to, its topics, and a policy whose effect can be counted."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -178,7 +177,7 @@ class Plant:
 
         def run() -> None:
             try:
-                asyncio.run(run_workers(policies, ticks, env=self.env, stop=running.stop))
+                run_workers(policies, ticks, env=self.env, stop=running.stop)
             except BaseException as error:
                 running.ended_with = error
 
