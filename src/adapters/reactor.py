@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
 
 from adapters.eventstore.application import Arrears
-from aggregates.command import Issued
+from aggregates.command import Command, Issued
 from aggregates.event import Event, Recorded
 from policies.policy import EveryAccount, Policy
 
@@ -39,21 +39,20 @@ class Reactor:
         return frozenset(event_class.event_name for event_class in self._by_event)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
-        issued: dict[object, Issued] = {}
+        wishes: dict[object, _Wish] = {}
         for recorded in batch:
             for policy in self._by_event.get(type(recorded.event), ()):
                 for ordinal, reaction in enumerate(policy.react(recorded)):
                     if isinstance(reaction, EveryAccount):
-                        self._handle(issued.values())
-                        issued.clear()
+                        self._handle(wishes.values())
+                        wishes.clear()
                         self._for_every_account(recorded, policy, reaction, connection)
                         continue
-                    command_id = policy.command_id(recorded.event_id, ordinal)
                     # A settling command looks at the account as it is: the last one of a batch answers for all.
-                    key = (policy.id, reaction) if policy.settles else command_id
-                    issued.pop(key, None)
-                    issued[key] = _issued(reaction, command_id, policy, recorded)
-        self._handle(issued.values())
+                    key = (policy.id, reaction) if policy.settles else (policy.id, recorded.event_id, ordinal)
+                    wishes.pop(key, None)
+                    wishes[key] = _Wish(reaction, policy, recorded, ordinal)
+        self._handle(wishes.values())
 
     def _for_every_account(
         self, recorded: Recorded, policy: Policy, wish: EveryAccount, connection: Connection[Any]
@@ -61,26 +60,31 @@ class Reactor:
         self._shown(recorded.position or 0)  # accounts opened before must be among those that are found
         for chunk in chunks(account_ids(connection, wish.office_id), _CHUNK):
             self._arrears.handle(
-                [
-                    _issued(wish.command(account), policy.command_id(recorded.event_id, account), policy, recorded)
-                    for account in chunk
-                ]
+                [_Wish(wish.command(account), policy, recorded, account).issued() for account in chunk]
             )
 
-    def _handle(self, issued: Iterable[Issued]) -> None:
-        for chunk in chunks(issued, _CHUNK):
-            self._arrears.handle(chunk)
+    def _handle(self, wishes: Iterable["_Wish"]) -> None:
+        for chunk in chunks(wishes, _CHUNK):
+            self._arrears.handle([each.issued() for each in chunk])
 
 
-def _issued(command: Any, command_id: UUID, policy: Policy, cause: Recorded) -> Issued:
-    return Issued(
-        command=command,
-        command_id=command_id,
-        actor=policy.actor,
-        causation_id=cause.event_id,
-        correlation_id=cause.meta.correlation_id,
-        traceparent=cause.meta.traceparent,
-    )
+class _Wish(NamedTuple):
+    """What a policy asks for, and because of which event; `ordinal` tells its wishes for one event apart."""
+
+    command: Command
+    policy: Policy
+    cause: Recorded
+    ordinal: object
+
+    def issued(self) -> Issued:
+        return Issued(
+            command=self.command,
+            command_id=self.policy.command_id(self.cause.event_id, self.ordinal),
+            actor=self.policy.actor,
+            causation_id=self.cause.event_id,
+            correlation_id=self.cause.meta.correlation_id,
+            traceparent=self.cause.meta.traceparent,
+        )
 
 
 def account_ids(connection: Connection[Any], office_id: UUID) -> Iterator[UUID]:

@@ -239,11 +239,10 @@ class Envelope:
     def event(self) -> Event:
         """The typed event, lifted to this release's version; personal text reads `withheld`. Raises UnknownEvent."""
         event_class = REGISTRY.current(self.name)
-        paths = personal_paths(event_class)
-        if self.event_version == event_class.event_version and not paths:
+        if self.event_version == event_class.event_version and not _has_gaps(event_class):
             return event_class.model_validate_json(self.body)
         data = REGISTRY.lift(self.name, self.event_version, self.data)
-        for path in paths:
+        for path in personal_paths(event_class):
             _take_out(data, path)  # an earlier version may have had in the open what is personal by now
             _fill_in(data, path, WITHHELD if self.withheld else None)
         return event_class.model_validate_json(orjson.dumps(data))
@@ -355,8 +354,14 @@ def _is_personal_by_now(name: str, version: int) -> bool:
     return version < event_class.event_version and bool(personal_paths(event_class))
 
 
+@cache
+def _has_gaps(event_class: type[Event]) -> bool:
+    """Whether a field is missing where personal text was left out; lists and mappings of texts have a default."""
+    return any(path[-1] != EACH for path in personal_paths(event_class))
+
+
 def _fill_in(data: Mapping[str, Any], path: Path, said: str | None) -> None:
-    """Puts a text in place of a personal field that is missing; lists and mappings of texts have a default."""
+    """Puts a text in place of a personal field that is missing."""
     if path[-1] == EACH:
         return
     for parent in _nodes(data, path[:-1]):

@@ -2,33 +2,27 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
-
-import psycopg
-from psycopg import Connection
+from functools import partial
 
 from adapters.kafka.connection import events_topic
 from adapters.kafka.publisher import published_to, reader_name
 from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
+from adapters.postgres.kept_connection import KeptConnection
 
 
 class Ends:
     """Looks at the topic beside whoever consumes it. Used by one thread."""
 
     def __init__(self, database: Database, env: Mapping[str, str] = os.environ) -> None:
-        self._database = database
         self._env = env
         self._publisher = reader_name(events_topic(env))
-        self._connection: Connection[Any] | None = None
+        self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True))
         self._tail: Tail | None = None
 
     def published(self) -> int:
         """The log position up to which Kafka has everything, but for accounts that the publisher parked."""
-        if self._connection is None or self._connection.closed:
-            self._connection = self._database.connect("arrears_app", autocommit=True)
-        return published_to(self._connection, self._publisher)
+        return published_to(self._connection.get(), self._publisher)
 
     def look(self) -> tuple[int, dict[int, int]]:
         """That position, and by partition the end offset seen afterwards: whoever reached it has read all up to there.
@@ -41,10 +35,7 @@ class Ends:
         return published, self._tail.ends()
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
         tail, self._tail = self._tail, None
         if tail is not None:
             tail.close()
-        if connection is not None:
-            with suppress(psycopg.Error):
-                connection.close()
+        self._connection.close()

@@ -1,8 +1,8 @@
 """The log as it is stored, for whoever passes it on: events stay closed, so no key is needed to read them."""
 
-import contextlib
 from collections.abc import Collection
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from adapters.eventstore.sealer import CHANNEL
 from adapters.eventstore.seals import head_seal
 from adapters.postgres.database import Database
 from adapters.postgres.errors import explained
+from adapters.postgres.kept_connection import KeptConnection, in_utc
 from aggregates.event import Recorded
 
 _POLL_SECONDS = 1.0
@@ -79,8 +80,7 @@ class SealedRows:
     """A source of batches for one runner: reads by position, and hears the sealer on the same connection."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._connection: psycopg.Connection | None = None
+        self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), _listening)
 
     @explained()
     def read(self, after: int, limit: int = 1_000, names: Collection[str] | None = None) -> list[Recorded]:
@@ -103,33 +103,27 @@ class SealedRows:
 
     @explained()
     def head(self) -> int:
-        return head_seal(self._connected()).position
+        return head_seal(self._connection.get()).position
 
     @explained()
     def wait(self, after: int, timeout: float = _POLL_SECONDS) -> bool:
         """Whether there is an event after this position; waits for one up to `timeout` seconds."""
         if self.head() > after:
             return True
-        for _ in self._connected().notifies(timeout=timeout, stop_after=1):
+        for _ in self._connection.get().notifies(timeout=timeout, stop_after=1):
             pass
         return self.head() > after
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(psycopg.Error):
-                connection.close()
+        self._connection.close()
 
     # --- inside ---
 
     def _execute(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        return self._connected().execute(query.encode(), parameters, prepare=True, binary=True).fetchall()
+        return self._connection.get().execute(query.encode(), parameters, prepare=True, binary=True).fetchall()
 
-    def _connected(self) -> psycopg.Connection:
-        if self._connection is None or self._connection.closed:
-            connection = self._database.connect("arrears_app", autocommit=True)
-            connection.execute("SET timezone TO 'UTC'")
-            connection.execute("SET enable_seqscan TO off")
-            connection.execute(f"LISTEN {CHANNEL}")
-            self._connection = connection
-        return self._connection
+
+def _listening(connection: psycopg.Connection) -> None:
+    in_utc(connection)
+    connection.execute("SET enable_seqscan TO off")
+    connection.execute(f"LISTEN {CHANNEL}")

@@ -1,15 +1,15 @@
 """A reader at the topic: what it has handled of each partition, kept in the transaction of what it wrote."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import psycopg
 from psycopg import Connection
 
 from adapters.kafka.arrivals import Arrival
 from adapters.postgres.database import Database
+from adapters.postgres.kept_connection import KeptConnection
 from adapters.readers import partitions
 from adapters.readers.handling import Handling
 from adapters.readers.partitions import PartitionMoved, Place
@@ -53,12 +53,10 @@ class Seat:
         search_path: str | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
-        self._database = database
         self._reader = reader
-        self._search_path = search_path
         self._on_progress = on_progress
         self._handling: Handling[Arrival | Recorded] = Handling(reader.name, self)
-        self._connection: Connection[Any] | None = None
+        self._connection = KeptConnection(partial(connect, database, search_path), self._sit)
         self.places: dict[int, Place] = {}
         self.has_worked = False
         """Whether anything was stored since it was made."""
@@ -80,7 +78,7 @@ class Seat:
 
         Raises ReaderRetired, and what `find` raises.
         """
-        connection = self._connected()
+        connection = self._connection.get()
         self.forget()
         self.places = {}
         if owned:
@@ -162,10 +160,8 @@ class Seat:
             forget()
 
     def release(self) -> None:
-        connection, self._connection, self.places = self._connection, None, {}
-        if connection is not None:
-            with suppress(psycopg.Error):
-                connection.close()
+        self.places = {}
+        self._connection.close()
 
     # --- inside ---
 
@@ -178,7 +174,7 @@ class Seat:
             raise TopicChanged(f"partition {partition} has an event at offset {last} that was not read from there")
 
     def _store(self, news: Sequence[Arrival | Recorded], after: Mapping[int, Place], of: int) -> None:
-        connection = self._connected()
+        connection = self._connection.get()
 
         def begin() -> None:
             partitions.hold(connection, self.name)
@@ -196,18 +192,13 @@ class Seat:
         if self._on_progress is not None:
             self._on_progress(checkpoint)
 
-    def _connected(self) -> Connection[Any]:
-        if self._connection is None or self._connection.closed:
-            connection = connect(self._database, self._search_path)
-            row = connection.execute(
-                "SELECT pg_try_advisory_lock_shared(hashtextextended(%s, 0))", [lock_name(self.name)]
-            ).fetchone()
-            if row is None or not row[0]:
-                connection.close()
-                raise PartitionMoved(f"another process reads the whole log for {self.name}")
-            register(connection, self.name)
-            self._connection = connection
-        return self._connection
+    def _sit(self, connection: Connection[Any]) -> None:
+        row = connection.execute(
+            "SELECT pg_try_advisory_lock_shared(hashtextextended(%s, 0))", [lock_name(self.name)]
+        ).fetchone()
+        if row is None or not row[0]:
+            raise PartitionMoved(f"another process reads the whole log for {self.name}")
+        register(connection, self.name)
 
 
 def _by_position(arrival: Arrival) -> int:

@@ -16,7 +16,6 @@ import psycopg
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
-from psycopg import Connection
 
 from adapters.eventstore.mapper import EventMapper
 from adapters.kafka.arrivals import arrivals, fetch_withheld
@@ -26,6 +25,7 @@ from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged
 from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem
+from adapters.postgres.kept_connection import KeptConnection, in_utc
 from adapters.readers.handling import ReaderRetired
 from adapters.readers.partitions import PartitionMoved, Place
 from adapters.readers.runner import note_trouble
@@ -105,7 +105,7 @@ class TopicRunner:
         self._owned: frozenset[int] = frozenset()
         self._partitions = 0
         self._ends = Ends(database, env)
-        self._connection: Connection[Any] | None = None
+        self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), in_utc)
         self._in_hand: Collection[int] = ()
         """The partitions of the batch that is being handled."""
         self._confirmed_at = 0.0
@@ -164,10 +164,7 @@ class TopicRunner:
                 chair.seat.release()
             chair.seat = None
         self._ends.close()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg.Error):
-                connection.close()
+        self._connection.close()
 
     # --- a turn ---
 
@@ -234,7 +231,7 @@ class TopicRunner:
         wanted = None if None in interests else frozenset[str]().union(*(each for each in interests if each))
         if not interests:
             return
-        fetch_withheld(everything, wanted, self._connected(), self._mapper)
+        fetch_withheld(everything, wanted, self._connection.get(), self._mapper)
         behind: set[int] = set()
         self._in_hand = batch.keys()
         for chair in self._chairs:
@@ -301,12 +298,6 @@ class TopicRunner:
     def _find(self, places: Mapping[int, Place]) -> Mapping[int, int]:
         with Tail(self._env, topic=self._topic) as tail:
             return tail.going_on(places)
-
-    def _connected(self) -> Connection[Any]:
-        if self._connection is None or self._connection.closed:
-            self._connection = self._database.connect("arrears_app", autocommit=True)
-            self._connection.execute("SET timezone TO 'UTC'")
-        return self._connection
 
 
 class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -8,6 +8,7 @@ store where the topic has it no more.
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -20,6 +21,7 @@ from adapters.kafka.ends import Ends
 from adapters.kafka.seats import Polled, Seat
 from adapters.kafka.tail import Tail, TopicCut
 from adapters.postgres.database import Database
+from adapters.postgres.kept_connection import KeptConnection, in_utc
 from adapters.reactor import Reactor
 from adapters.readers.partitions import PartitionMoved, Place
 from adapters.readers.poison import sequence_of
@@ -56,6 +58,7 @@ class PolicyWorker:
         self._stop = stop
         self._seat = Seat(database, reactor)
         self._ends = Ends(database, env)
+        self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), in_utc)
         self._last_given = time.monotonic()
         self._waiting: dict[int, tuple[int, float]] = {}
         """Where partitions stand that have more, and since when."""
@@ -86,6 +89,7 @@ class PolicyWorker:
     def close(self) -> None:
         self._seat.release()
         self._ends.close()
+        self._connection.close()
 
     # --- inside ---
 
@@ -131,8 +135,7 @@ class PolicyWorker:
 
     def _recover(self, error: Exception) -> None:
         """The next attempt starts from what is stored."""
-        self._seat.release()
-        self._ends.close()
+        self.close()
         if not isinstance(error, PartitionMoved):
             note_trouble(self._database, self._seat.name, error)
             self._told = True
@@ -159,10 +162,8 @@ class PolicyWorker:
         return Polled(records[0].offset, records[-1].offset + 1, arrivals(records, self._arrears.event_mapper))
 
     def _complete(self, batch: Mapping[int, Polled]) -> None:
-        with self._database.connect("arrears_app", autocommit=True) as connection:
-            connection.execute("SET timezone TO 'UTC'")
-            everything = [each for given in batch.values() for each in given.events]
-            fetch_withheld(everything, self._seat.interest, connection, self._arrears.event_mapper)
+        everything = [each for given in batch.values() for each in given.events]
+        fetch_withheld(everything, self._seat.interest, self._connection.get(), self._arrears.event_mapper)
 
     def _enter(self, partitions: frozenset[int]) -> None:
         if not partitions <= self._seat.places.keys():

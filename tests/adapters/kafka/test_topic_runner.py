@@ -182,8 +182,10 @@ def test_two_of_a_group_share_the_partitions_and_one_takes_over_from_the_other(s
     stage.publish()
     with stage.running() as first:
         with stage.running() as second:
-            wait_until(lambda: first.owned and sorted((*first.owned, *second.owned)) == [0, 1, 2], "they share")
-            assert second.owned
+            wait_until(
+                lambda: first.owned and second.owned and sorted((*first.owned, *second.owned)) == [0, 1, 2],
+                "they share",
+            )
             for who in everybody:
                 stage.count(who)
             stage.wait(stage.publish())
