@@ -70,7 +70,7 @@ def projection_seat(core: Core, name: str) -> Seat:
 def react(core: Core, stop: threading.Event) -> None:
     """Applies policies and works ticks; the processes share the partitions. Raises WorkerEnded."""
     partitions = shared_partitions(core.env)
-    reactor = Reactor(core.arrears, POLICIES, partial(report_shown, core.projections))
+    reactor = Reactor(core.arrears, POLICIES, partial(report_shown, core.projections, stop=stop))
     ticker = Ticker(core.arrears, core.database)
     policies = PolicyWorker(core.database, core.arrears, reactor, env=core.env, partitions=partitions, stop=stop)
     ticks = TickWorker(core.database, ticker, partitions=partitions, stop=stop)

@@ -124,7 +124,12 @@ class Service(Core):
 
     def _tick_until(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            self.projections.wait_for(self.feed.head(), names=["agenda"], timeout=60.0)
+            try:
+                self.projections.wait_for(self.feed.head(), names=["agenda"], timeout=60.0, stop=stop)
+            except NotReached:
+                if stop.is_set():
+                    return
+                raise
             self.ticker.tick(self.clock.now())
             stop.wait(_TICK_SECONDS)
 
@@ -137,7 +142,7 @@ class Service(Core):
 
     def _shown(self, position: int) -> None:
         if self._threads:  # step by step, projections come first anyway
-            report_shown(self.projections, position)
+            report_shown(self.projections, position, stop=self._stop)
 
     def settle(self, timeout: float = 5.0) -> None:
         """Returns once the projections show everything stored before this call. Raises NotReached."""

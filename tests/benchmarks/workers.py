@@ -110,7 +110,7 @@ def _ours(stage: Stage) -> float:
     stage.begin_anew("policies", group_of("react", stage.env))
     with stage.service() as service:
         stop = threading.Event()
-        reactor = Reactor(service.arrears, POLICIES, partial(report_shown, service.projections))
+        reactor = Reactor(service.arrears, POLICIES, partial(report_shown, service.projections, stop=stop))
         ticker = Ticker(service.arrears, service.database)
         partitions = shared_partitions(stage.env)
         worker = _Timed(service.database, service.arrears, reactor, env=stage.env, partitions=partitions, stop=stop)

@@ -93,7 +93,7 @@ class ClusterService(Service):
         ).run(self.ending)
 
     def _react(self) -> None:
-        reactor = Reactor(self.arrears, POLICIES, partial(report_shown, self.projections))
+        reactor = Reactor(self.arrears, POLICIES, partial(report_shown, self.projections, stop=self.ending))
         policies = PolicyWorker(
             self.database, self.arrears, reactor, env=self.env, partitions=self.partitions, stop=self.ending
         )

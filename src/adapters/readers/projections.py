@@ -343,11 +343,19 @@ class Projections:
             trouble=trouble,
         )
 
-    def wait_for(self, position: int, *, names: Sequence[str] | None = None, timeout: float = 5.0) -> None:
-        """Returns once the live generations show everything up to a position. Raises NotReached."""
+    def wait_for(
+        self,
+        position: int,
+        *,
+        names: Sequence[str] | None = None,
+        timeout: float = 5.0,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Returns once the live generations show everything up to a position. Raises NotReached, also when `stop` was
+        set meanwhile."""
         deadline = time.monotonic() + timeout
         for name in names or self._factories:
-            if not self.watermark.wait(name, position, timeout=max(0.0, deadline - time.monotonic())):
+            if not self.watermark.wait(name, position, timeout=max(0.0, deadline - time.monotonic()), stop=stop):
                 raise NotReached(f"{name} does not show position {position} yet")
 
     # --- dead letters of the live generations ---

@@ -172,6 +172,8 @@ class Runner:
                 except ReaderRetired:
                     raise
                 except Exception as error:  # the other readers and the doors go on
+                    if stop.is_set():
+                        return  # it was interrupted; what is wrong beside that, the next process meets again
                     self._note(error)
                     may_show_trouble = True
                     stop.wait(pause)

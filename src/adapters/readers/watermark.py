@@ -26,8 +26,9 @@ class Watermark:
             self._moved.notify_all()
 
     @explained()
-    def wait(self, name: str, position: int, *, timeout: float) -> bool:
-        """Whether the projection shows everything up to `position`, at the latest after `timeout` seconds."""
+    def wait(self, name: str, position: int, *, timeout: float, stop: threading.Event | None = None) -> bool:
+        """Whether the projection shows everything up to `position`, at the latest after `timeout` seconds, or soon
+        after `stop` was set."""
         deadline = time.monotonic() + timeout
         pause = _FIRST_LOOK_SECONDS
         while True:
@@ -38,7 +39,7 @@ class Watermark:
                     return True
             if self._look(name) >= position:
                 return True
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or (stop is not None and stop.is_set()):
                 return False
             pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
 

@@ -136,7 +136,7 @@ class PolicyWorker:
     def _recover(self, error: Exception) -> None:
         """The next attempt starts from what is stored."""
         self.close()
-        if not isinstance(error, PartitionMoved):
+        if not isinstance(error, PartitionMoved) and not self._stop.is_set():
             note_trouble(self._database, self._seat.name, error)
             self._told = True
 

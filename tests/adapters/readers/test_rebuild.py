@@ -14,6 +14,7 @@ from psycopg import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.errors import ConnectionLost
 from adapters.readers import generations
+from adapters.readers.poison import OutOfReach
 from adapters.readers.projections import BeingBuilt, Projections, UnknownProjection, checkpoints
 from adapters.readers.runner import NotReached, note_trouble
 from aggregates.event import Recorded
@@ -346,6 +347,43 @@ def test_waiting_for_a_position_that_does_not_come_ends_in_time(make: Make, log:
         projections.wait_for(position, timeout=0.05)
     projections.catch_up()
     projections.wait_for(position, timeout=0)
+
+
+def test_who_is_asked_to_stop_waits_no_longer(make: Make, log: Log):
+    projections = make()
+    projections.start()
+    position = log.append(account(1), Counted())
+    stop = threading.Event()
+    waiting = threading.Thread(target=_wait_for_ever, args=[projections, position, stop], daemon=True)
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    stop.set()
+    waiting.join(5)
+    assert not waiting.is_alive()
+
+
+def _wait_for_ever(projections: Projections, position: int, stop: threading.Event) -> None:
+    with pytest.raises(NotReached):
+        projections.wait_for(position, timeout=3_600, stop=stop)
+
+
+def test_what_a_stop_interrupted_is_no_trouble(make: Make, log: Log, monkeypatch: pytest.MonkeyPatch):
+    stop = threading.Event()
+
+    def interrupted(*_: object) -> None:
+        stop.set()
+        raise OutOfReach("it was asked to stop")
+
+    projections = make()
+    projections.start()
+    monkeypatch.setattr(Counter, "handle", interrupted)
+    log.append(account(1), Counted())
+    projections.run(stop)
+    assert projections.status()[0].trouble is None
+    monkeypatch.undo()
+    projections.catch_up()
+    assert projections.status()[0].lag_events == 0
 
 
 def test_a_write_is_seen_where_another_process_runs_the_projection(make: Make, log: Log):
