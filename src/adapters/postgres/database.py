@@ -19,6 +19,21 @@ URL_VARIABLE = "ARREARS_DATABASE_URL"
 DATA_VARIABLE = "ARREARS_DATA"
 OLDEST_SERVER = 16
 
+_SILENT = {"idle": "30", "interval": "10", "count": "3"}
+_UNANSWERED_MS = "60000"
+# A host that vanishes says no goodbye. By TCP's own defaults its locks would be held for two hours, and nobody would
+# seal or publish meanwhile; with these the server lets go of them, and a client of its server, after about a minute.
+# While it works on a statement the server does not listen, so it is told to look whether anybody is there.
+_SERVER_NOTICES = [
+    *(f"-c tcp_keepalives_{name}={value}" for name, value in _SILENT.items()),
+    f"-c tcp_user_timeout={_UNANSWERED_MS}",
+    "-c client_connection_check_interval=10s",
+]
+_CLIENT_NOTICES = {
+    **{f"keepalives_{name}": value for name, value in _SILENT.items()},
+    "tcp_user_timeout": _UNANSWERED_MS,
+}
+
 
 class Database:
     """A PostgreSQL database: where it is, and connections to it in a role.
@@ -58,15 +73,19 @@ class Database:
         return pool
 
     def conninfo(self, role: Role | None = None) -> str:
-        """What psycopg connects with; the role is taken by the server before the first statement."""
+        """What psycopg connects with; the role is taken by the server before the first statement.
+
+        The DSN's own words about keepalives win.
+        """
         given = conninfo_to_dict(self.dsn)
-        options = [str(given["options"])] if given.get("options") else []
+        options = [*_SERVER_NOTICES, *([str(given["options"])] if given.get("options") else [])]
         if role:
             options.append(f"-c role={role}")
         return make_conninfo(
             self.dsn,
             application_name=given.get("application_name") or role or "arrears",
-            options=" ".join(options) or None,
+            options=" ".join(options),
+            **{name: value for name, value in _CLIENT_NOTICES.items() if name not in given},
         )
 
     def close(self) -> None:

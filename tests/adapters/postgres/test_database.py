@@ -34,6 +34,17 @@ def current_user(database: Database, role=None) -> str:
     return str(row[0])
 
 
+def noticed_after(dsn: str) -> dict[str, str]:
+    """What the server will do about a silent client, and the client about a silent server."""
+    with Database(dsn).connect("arrears_app") as connection:
+        found = connection.execute("SELECT name, reset_val FROM pg_settings WHERE name LIKE 'tcp_%'").fetchall()
+        said = connection.info.get_parameters()
+    noticed: dict[str, str] = dict(found)
+    for name in ("keepalives_idle", "keepalives_interval"):
+        noticed[name] = said[name]
+    return noticed
+
+
 # --- which database ------------------------------------------------------------------------------------------
 
 
@@ -53,6 +64,22 @@ def test_the_folder_comes_from_the_option_or_the_environment(data_dir):
 def test_no_folder_and_no_server_says_how_to_name_one():
     with pytest.raises(DataFolderUnusable, match=r"ARREARS_DATA.*ARREARS_DATABASE_URL"):
         open_database(None, {})
+
+
+def test_a_host_that_vanishes_is_noticed_within_a_minute(database):
+    noticed = noticed_after(database.dsn)
+    probes = int(noticed["tcp_keepalives_interval"]) * int(noticed["tcp_keepalives_count"])
+    assert int(noticed["tcp_keepalives_idle"]) + probes == 60
+    assert noticed["tcp_user_timeout"] == "60000"
+    assert (noticed["keepalives_idle"], noticed["keepalives_interval"]) == ("30", "10")
+
+
+def test_what_the_dsn_says_of_keepalives_wins(database):
+    noticed = noticed_after(
+        make_conninfo(database.dsn, keepalives_idle="5", options="-c tcp_keepalives_idle=7 -c statement_timeout=1min")
+    )
+    assert (noticed["keepalives_idle"], noticed["tcp_keepalives_idle"]) == ("5", "7")
+    assert (noticed["keepalives_interval"], noticed["tcp_keepalives_interval"]) == ("10", "10")
 
 
 def test_reading_joins_a_folder_in_use_and_writing_is_refused(used_dir):
