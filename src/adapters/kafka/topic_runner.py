@@ -26,6 +26,7 @@ from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem
 from adapters.postgres.kept_connection import KeptConnection, in_utc
+from adapters.readers.backoff import Backoff
 from adapters.readers.handling import ReaderRetired
 from adapters.readers.partitions import PartitionMoved, Place
 from adapters.readers.runner import note_trouble
@@ -33,8 +34,6 @@ from adapters.readers.runner import note_trouble
 BATCH = 2_000
 _LOOK_SECONDS = 0.1
 _CONFIRM_SECONDS = 0.5
-_FIRST_RETRY_SECONDS = 0.1
-_LONGEST_RETRY_SECONDS = 10.0
 _SESSION_MS = 10_000
 _SILENT_SECONDS = 30.0
 """Three sessions without a heartbeat: the group has long forgotten this member, whatever its client believes."""
@@ -61,7 +60,7 @@ class _Chair:
         self.make = make
         self.seat: Seat | None = None
         self.again_at = 0.0
-        self.pause = _FIRST_RETRY_SECONDS
+        self.backoff = Backoff()
         self.told: set[str] = set()
         """The readers whose trouble is shown in the status, or may be: an earlier process may have left it there."""
         self.stuck: dict[int, int] = {}
@@ -118,7 +117,7 @@ class TopicRunner:
 
     def run(self, stop: threading.Event) -> None:
         """Reads until `stop` is set; what goes wrong is logged, shown in the status, and tried again."""
-        pause = _FIRST_RETRY_SECONDS
+        backoff = Backoff()
         while not stop.is_set():
             try:
                 with ExitStack() as stack:
@@ -127,11 +126,10 @@ class TopicRunner:
                     stack.callback(_close, consumer)
                     while not stop.is_set():
                         self._turn(consumer)
-                        pause = _FIRST_RETRY_SECONDS
+                        backoff.worked()
             except Exception as error:
                 _log.error("reading the topic stopped", group=self._group, error=type(error).__name__, said=str(error))
-                stop.wait(pause)
-                pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+                stop.wait(backoff.failed())
 
     # --- the group ---
 
@@ -277,7 +275,7 @@ class TopicRunner:
                 self._all_is_well(chair)
 
     def _all_is_well(self, chair: _Chair) -> None:
-        chair.pause = _FIRST_RETRY_SECONDS
+        chair.backoff.worked()
         chair.stuck = {}
         for name in chair.told:
             note_trouble(self._database, name, None)
@@ -289,8 +287,7 @@ class TopicRunner:
         if seat is not None:
             chair.stuck |= {each: seat.places[each].next_offset for each in self._in_hand if each in seat.places}
             seat.release()
-        chair.again_at = time.monotonic() + chair.pause
-        chair.pause = min(2 * chair.pause, _LONGEST_RETRY_SECONDS)
+        chair.again_at = time.monotonic() + chair.backoff.failed()
         if not isinstance(error, PartitionMoved | ReaderRetired):
             chair.told.add(name)
             note_trouble(self._database, name, error)

@@ -15,6 +15,7 @@ from psycopg import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem, explained
 from adapters.readers import poison
+from adapters.readers.backoff import Backoff
 from adapters.readers.handling import Handling, ReaderRetired
 from adapters.readers.poison import DeadLetter, is_poison
 from adapters.telemetry import tracing
@@ -28,8 +29,6 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _STANDBY_SECONDS = 0.25
 _POLL_SECONDS = 1.0
-_FIRST_RETRY_SECONDS = 0.1
-_LONGEST_RETRY_SECONDS = 10.0
 
 
 class Reader(Protocol):
@@ -163,7 +162,7 @@ class Runner:
 
         Raises ReaderRetired when another generation took over.
         """
-        pause = _FIRST_RETRY_SECONDS
+        backoff = Backoff()
         may_show_trouble = True  # that an earlier process left there
         try:
             while not stop.is_set():
@@ -176,13 +175,12 @@ class Runner:
                         return  # it was interrupted; what is wrong beside that, the next process meets again
                     self._note(error)
                     may_show_trouble = True
-                    stop.wait(pause)
-                    pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+                    stop.wait(backoff.failed())
                     continue
                 if may_show_trouble and moved is not None:
                     self._note(None)
                     may_show_trouble = False
-                    pause = _FIRST_RETRY_SECONDS
+                    backoff.worked()
                 if moved is None:
                     stop.wait(_STANDBY_SECONDS)
                 elif not moved and not stop.is_set():

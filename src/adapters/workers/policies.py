@@ -23,13 +23,12 @@ from adapters.kafka.tail import Tail, TopicCut
 from adapters.postgres.database import Database
 from adapters.postgres.kept_connection import KeptConnection, in_utc
 from adapters.reactor import Reactor
+from adapters.readers.backoff import Backoff
 from adapters.readers.partitions import PartitionMoved, Place
 from adapters.readers.poison import sequence_of
 from adapters.readers.runner import note_trouble
 from projections.agenda.partition import partition_of
 
-_FIRST_RETRY_SECONDS = 0.1
-_LONGEST_RETRY_SECONDS = 10.0
 _BUSY_SECONDS = 0.1
 _STUCK_SECONDS = 5.0
 _CHUNK = 1_000
@@ -116,14 +115,13 @@ class PolicyWorker:
         return [each for each, (_, began) in since.items() if now - began > _STUCK_SECONDS]
 
     def _until_done(self, batch: Mapping[int, Polled]) -> None:
-        pause = _FIRST_RETRY_SECONDS
+        backoff = Backoff()
         while not self._stop.is_set():
             try:
                 self._take(batch)
             except Exception as error:  # nothing is skipped: the batch is tried again as a whole
                 self._recover(error)
-                self._stop.wait(pause)
-                pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+                self._stop.wait(backoff.failed())
             else:
                 self._is_well()
                 return

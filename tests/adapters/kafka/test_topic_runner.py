@@ -393,7 +393,7 @@ def test_trouble_is_shown_without_interruption_and_tried_again_more_and_more_sel
     runner = stage.runner("names")
     with in_a_thread(runner.run):
         wait_until(lambda: told.count(True) == 4, "it was tried again")
-        assert runner._chairs[0].pause >= 0.8
+        assert runner._chairs[0].backoff.failed() >= 0.8
     assert all(told[told.index(True) :])
 
 
