@@ -67,6 +67,13 @@ def test_currencies_are_never_mixed(operation: str):
         getattr(Money(1, "USD"), operation)(Money(1, "EUR"))
 
 
+@given(st.lists(st.integers(-(10**9), 10**9)))
+def test_a_total_is_the_sum_of_the_minor_units_in_one_currency(minor: list[int]):
+    assert Money.total((Money(each, "USD") for each in minor), "USD") == Money(sum(minor), "USD")
+    with pytest.raises(CurrencyMismatch, match="USD and EUR"):
+        Money.total([*(Money(each, "USD") for each in minor), Money(1, "EUR")], "USD")
+
+
 @pytest.mark.parametrize(
     "given", [{"minor": 1.0}, {"minor": "1"}, {"minor": True}, {"currency": "usd"}, {"currency": ""}]
 )
