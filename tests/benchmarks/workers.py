@@ -38,18 +38,17 @@ _COMMANDS_BESIDE_COUNTING = 0.2
 def policies() -> list[Row]:
     """Policies through Faust: on the real mix of events, and where every event causes a command."""
     with staged(real_mix(_INVOICES)) as stage:
-        counting = run_loop(_counting(stage))
         table = run_loop(_table(stage, min(_TABLE_EVENTS, stage.events)))
-        ours = _ours(stage)
+        ours, counting = _beside_counting(stage)
     with staged(_billed_and_shown) as stage:
-        commands = _ours(_only(stage, InvoiceBilled.event_name))
+        commands, counting_these = _beside_counting(_only(stage, InvoiceBilled.event_name))
     return [
         Row("policies through Faust, real mix", ours, "events/s", "Faust agent that counts, take(1000)", counting, 0.5),
         Row("policies through Faust, real mix", ours, "events/s", "Faust agent, table, per event", table, 1.0),
         Row("policies through Faust, a command for every event", commands, "commands/s", "limit", 2_500, 2_500, True),
         Row(
             "policies through Faust, a command for every event", commands, "commands/s",
-            "Faust agent that counts, take(1000)", counting, _COMMANDS_BESIDE_COUNTING,
+            "Faust agent that counts, take(1000)", counting_these, _COMMANDS_BESIDE_COUNTING,
         ),
     ]  # fmt: skip
 
@@ -103,6 +102,13 @@ class _Timed(PolicyWorker):
         super().take(messages)
         self.given += len(messages)
         self.last = time.perf_counter()
+
+
+def _beside_counting(stage: Stage) -> tuple[float, float]:
+    """Ours, and the counting agent before and after it: the machine is not always equally fast."""
+    before = run_loop(_counting(stage))
+    ours = _ours(stage)
+    return ours, (before + run_loop(_counting(stage))) / 2
 
 
 def _ours(stage: Stage) -> float:
