@@ -93,7 +93,9 @@ class _Watch:
 
     def _look(self) -> None:
         with self._database.connect("arrears_app", autocommit=True) as connection:
-            while not self._stop.wait(0.002):
+            ended = False
+            while not ended:
+                ended = self._stop.wait(0.002)  # and one look after it
                 row = connection.execute(
                     "SELECT position FROM read_model.checkpoints JOIN read_model.projections USING (reader)"
                     " WHERE name = 'collections_report' AND state = 'live'",
