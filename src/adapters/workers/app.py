@@ -8,13 +8,17 @@ import asyncio
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
 import faust
+import structlog
 import uvloop
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from mode.threads import WorkerThread
 
 from adapters.kafka.connection import client_options, events_topic, group_of, ticks_topic
 from adapters.kafka.topic_runner import WORKER_VARIABLE
@@ -29,9 +33,25 @@ _CONFIRM_SECONDS = 0.1
 _SESSION_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 3.0
 _REQUEST_SECONDS = 40.0
+_START_SECONDS = 100.0
+_LEAVE_SECONDS = 15.0
+"""For what is at hand, and for leaving the group."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 Result = TypeVar("Result")
+
+
+class _LeftBehind(WorkerThread):
+    """The thread of Faust's consumer, which must not keep a process alive that has ended otherwise."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.daemon = True
+
+
+AIOKafkaConsumerThread.Worker = _LeftBehind
 
 
 class WorkerEnded(RuntimeError):
@@ -45,8 +65,31 @@ def run_workers(
     env: Mapping[str, str],
     stop: threading.Event,
 ) -> None:
-    """Works on the partitions that the group gives to this process until `stop` is set. Raises WorkerEnded."""
-    run_loop(_work(policies, ticks, env=env, stop=stop))
+    """Works on the partitions that the group gives to this process until `stop` is set. Raises WorkerEnded.
+
+    Faust does not always end when it is told to (a broker is away, or its own threads wait for each other). Nothing
+    depends on its doing so, so it is left behind then.
+    """
+    leaving = threading.Event()
+    ended: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            run_loop(_work(policies, ticks, env=env, stop=stop, leaving=leaving))
+        except BaseException as error:
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+        finally:
+            leaving.set()
+
+    threading.Thread(target=run, name="faust", daemon=True).start()
+    leaving.wait()
+    wait([ended], timeout=_LEAVE_SECONDS)
+    if ended.done():
+        ended.result()
+    else:
+        _log.warning("Faust did not end in time and is left behind", seconds=_LEAVE_SECONDS)
 
 
 def run_loop(work: Coroutine[Any, Any, Result]) -> Result:
@@ -60,6 +103,7 @@ async def _work(
     *,
     env: Mapping[str, str],
     stop: threading.Event,
+    leaving: threading.Event,
 ) -> None:
     app = make_app(env)
     with (
@@ -76,8 +120,8 @@ async def _work(
 
         add_agent(app, "policies", events_topic(env), handle_policies, within=_FILL_SECONDS)
         add_agent(app, "ticks", ticks_topic(env), handle_ticks, within=_TICK_FILL_SECONDS)
-        await app.start()
         try:
+            await _start(app, stop)
             while not stop.is_set():
                 if app.should_stop or app.crashed:
                     raise WorkerEnded(f"Faust ended: {app.crash_reason!r}")
@@ -89,9 +133,26 @@ async def _work(
                 await asyncio.sleep(_CONFIRM_SECONDS)
         finally:
             stop.set()
+            leaving.set()
             await app.stop()
     policies.close()
     ticks.close()
+
+
+async def _start(app: faust.App, stop: threading.Event) -> None:
+    """Returns early where it is asked to stop. Raises WorkerEnded, and what Faust raises."""
+    starting = asyncio.ensure_future(app.start())
+    until = time.monotonic() + _START_SECONDS
+    while not starting.done():
+        if stop.is_set() or time.monotonic() > until:
+            starting.cancel()
+            break
+        await asyncio.wait([starting], timeout=_CONFIRM_SECONDS)
+    else:
+        starting.result()
+        return
+    if not stop.is_set():
+        raise WorkerEnded(f"Faust did not start within {_START_SECONDS:.0f} s")
 
 
 def add_agent(

@@ -1,10 +1,14 @@
 """Faust workers on a real Kafka: partitions come and go, and nothing is lost or done twice by it."""
 
+import asyncio
+import threading
 from contextlib import ExitStack
 
+import faust
 import pytest
 
 from adapters.readers.poison import OutOfReach
+from adapters.workers import app as app_module
 from adapters.workers import policies as policies_module
 from adapters.workers.app import make_app
 from adapters.workers.clock import ClockWork
@@ -101,3 +105,29 @@ def test_a_worker_ends_soon_after_it_was_told(plant: Plant):
         wait_until(lambda: plant.notes == ["1"], "it works")
         worker.stop.set()
     assert worker.ended_with is None
+
+
+@pytest.mark.parametrize("hanging", ["start", "stop"])
+def test_a_worker_ends_although_faust_does_not(plant: Plant, monkeypatch: pytest.MonkeyPatch, hanging: str):
+    let_go, told, ended = threading.Event(), threading.Event(), threading.Event()
+    real = getattr(faust.App, hanging)
+
+    async def hangs(app: faust.App) -> None:
+        told.set()
+        while not let_go.is_set():  # noqa: ASYNC110  another thread lets go
+            await asyncio.sleep(0.02)
+        await real(app)
+
+    def work() -> None:
+        with plant.faust() as running:
+            wait_until(lambda: told.is_set() or running.owned, "it is at work, or tries to be")
+        ended.set()
+
+    monkeypatch.setattr(app_module, "_LEAVE_SECONDS", 0.5)
+    monkeypatch.setattr(faust.App, hanging, hangs)
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        assert ended.wait(20)
+        assert told.is_set()
+    finally:
+        let_go.set()
