@@ -13,6 +13,7 @@ from aggregates.account import Account
 from aggregates.account.values import MessageUnderWay
 from aggregates.campaign import Campaign
 from aggregates.contact import Channel
+from aggregates.money import Money
 from aggregates.office import Office
 
 SMS_LIMIT = 140
@@ -73,7 +74,7 @@ def placeholders(account: Account, office: Office, message: MessageUnderWay, tod
     """What a template can name. A part payment since the queue counts, and so does what a promise covers."""
     still_open = [covered for covered in message.items if covered.item_id in account.items]
     items = [account.items[covered.item_id] for covered in still_open]
-    due = sum((min(c.open, account.items[c.item_id].open) for c in still_open), account.zero)
+    due = Money.total((min(c.open, account.items[c.item_id].open) for c in still_open), account.currency)
     oldest = min((item.due_on for item in items), default=today)
     return {
         "customer_name": account.customer_name,

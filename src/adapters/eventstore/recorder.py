@@ -19,6 +19,7 @@ from adapters.eventstore.connections import Connections, always_by_index
 from adapters.eventstore.stored import StoredFact
 from adapters.postgres.database import Database, Role
 from adapters.postgres.errors import ConnectionFailed, ConnectionLost, DatabaseProblem, explained
+from adapters.postgres.kept_connection import in_utc
 
 Result = TypeVar("Result")
 
@@ -90,7 +91,7 @@ def app_connections(database: Database, role: Role = "arrears_app") -> Connectio
     def connect() -> psycopg.Connection:
         connection = database.connect(role, autocommit=True)
         connection.prepare_threshold = 0
-        connection.execute("SET timezone TO 'UTC'")
+        in_utc(connection)
         connection.execute("SET max_parallel_workers_per_gather TO 0")  # results come in the order asked for
         always_by_index(connection)
         arrays.register(connection)

@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem, explained
+from adapters.postgres.kept_connection import in_utc
 from adapters.readers import poison
 from adapters.readers.backoff import Backoff
 from adapters.readers.handling import Handling, ReaderRetired
@@ -347,7 +348,7 @@ class Runner:
 def connect(database: Database, search_path: str | None = None) -> Connection[Any]:
     """A connection for a reader to write on."""
     connection = database.connect("arrears_app", autocommit=True)
-    connection.execute("SET timezone TO 'UTC'")
+    in_utc(connection)
     # A crash may take the last transactions back, checkpoint and rows together: they are read again.
     connection.execute("SET synchronous_commit TO off")
     # A plan made while a table was empty must not read all of it once it is large.

@@ -37,10 +37,9 @@ _START_SECONDS = 100.0
 _LEAVE_SECONDS = 15.0
 """For what is at hand, and for leaving the group."""
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-
 Result = TypeVar("Result")
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class _LeftBehind(WorkerThread):

@@ -26,6 +26,7 @@ from aggregates.auto_collection import Stage, Why
 from aggregates.business_time import local_date
 from aggregates.contact import ContactDetails, OptOut
 from aggregates.event import Recorded
+from aggregates.money import Money
 from aggregates.office import Office
 from api.http.problems import FieldProblem, unknown
 from api.http.shapes import Amount
@@ -265,7 +266,7 @@ def _aging(account: Account, items: list[ItemView], scheme: BucketScheme) -> lis
     return [
         BucketAmount(
             bucket=name,
-            amount=sum((item.open for item in items if item.bucket == name), account.zero),
+            amount=Money.total((item.open for item in items if item.bucket == name), account.currency),
             items=sum(item.bucket == name for item in items),
         )
         for name in scheme.names

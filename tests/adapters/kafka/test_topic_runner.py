@@ -419,9 +419,6 @@ def test_connections_that_are_lost_are_made_anew(stage: Stage):
     assert stage.totals == {ANN: 4}
 
 
-# --- poison ------------------------------------------------------------------------------------------
-
-
 def test_a_member_that_its_group_has_forgotten_joins_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     heard: list[float] = []
     consumers: set[int] = set()
@@ -444,6 +441,9 @@ def test_a_member_that_its_group_has_forgotten_joins_anew(stage: Stage, monkeypa
         stage.wait(2)
     assert stage.totals == {ANN: 2}
     assert max(heard) < 3
+
+
+# --- poison ------------------------------------------------------------------------------------------
 
 
 def test_poison_parks_its_account_and_retry_and_discard_work_beside_the_runner(

@@ -37,7 +37,9 @@ def current_user(database: Database, role=None) -> str:
 def noticed_after(dsn: str) -> dict[str, str]:
     """What the server will do about a silent client, and the client about a silent server."""
     with Database(dsn).connect("arrears_app") as connection:
-        found = connection.execute("SELECT name, reset_val FROM pg_settings WHERE name LIKE 'tcp_%'").fetchall()
+        found = connection.execute(
+            "SELECT name, reset_val FROM pg_settings WHERE name ~ '^(tcp|client_connection)_'"
+        ).fetchall()
         said = connection.info.get_parameters()
     noticed: dict[str, str] = dict(found)
     for name in ("keepalives_idle", "keepalives_interval"):
@@ -71,6 +73,7 @@ def test_a_host_that_vanishes_is_noticed_within_a_minute(database):
     probes = int(noticed["tcp_keepalives_interval"]) * int(noticed["tcp_keepalives_count"])
     assert int(noticed["tcp_keepalives_idle"]) + probes == 60
     assert noticed["tcp_user_timeout"] == "60000"
+    assert noticed["client_connection_check_interval"] == "10000"
     assert (noticed["keepalives_idle"], noticed["keepalives_interval"]) == ("30", "10")
 
 

@@ -10,7 +10,7 @@ import pytest
 from adapters.readers.poison import OutOfReach
 from adapters.workers import app as app_module
 from adapters.workers import policies as policies_module
-from adapters.workers.app import make_app
+from adapters.workers.app import WorkerEnded, make_app
 from adapters.workers.clock import ClockWork
 from projections.agenda.partition import partition_of
 from tests.adapters.workers.conftest import NewPlant, Notes, Plant, account, wait_until
@@ -131,3 +131,13 @@ def test_a_worker_ends_although_faust_does_not(plant: Plant, monkeypatch: pytest
         assert told.is_set()
     finally:
         let_go.set()
+
+
+def test_a_worker_gives_up_a_faust_that_does_not_start(plant: Plant, monkeypatch: pytest.MonkeyPatch):
+    async def hangs(app: faust.App) -> None:
+        await asyncio.sleep(3_600)
+
+    monkeypatch.setattr(app_module, "_START_SECONDS", 0.3)
+    monkeypatch.setattr(faust.App, "start", hangs)
+    with pytest.raises(WorkerEnded, match="did not start"), plant.faust() as running:
+        assert running.stop.wait(20)
