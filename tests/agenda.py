@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from aggregates.account import Account, events
-from aggregates.account import commands as account
+from aggregates.account import Account
+from aggregates.account.activities import ActivityRecorded, RemindFollowUp
+from aggregates.account.aging import AgeAccount, Aged
+from aggregates.account.allocation import AllocationReleased
+from aggregates.account.chase import JudgeCollection, ReviewScheduled, StepScheduled
+from aggregates.account.deferred import AdmitFact, FactDeferred
+from aggregates.account.holds import HoldPlaced, ReleaseHold
+from aggregates.account.messages import TakeStep
+from aggregates.account.receivables import InvoiceBilled, InvoiceCorrected
 from aggregates.campaign import Campaign, CampaignPaused, ResumeCampaign
-from aggregates.command import Command, identifier
-from aggregates.event import Event, Recorded
+from aggregates.kernel.command import Command, identifier
+from aggregates.kernel.event import Event, Recorded
 from aggregates.office import AutomationPaused, Office, ResumeOfficeAutomation
 from aggregates.promise import (
     JudgePromise,
@@ -37,12 +44,12 @@ class Due:
 
 
 _PUT_BY: dict[str, tuple[type[Event], ...]] = {
-    "step": (events.StepScheduled,),
-    "review": (events.ReviewScheduled,),
-    "aging": (events.InvoiceBilled, events.InvoiceCorrected, events.AllocationReleased, events.Aged),
-    "fact": (events.FactDeferred,),
-    "hold": (events.HoldPlaced,),
-    "follow-up": (events.ActivityRecorded,),
+    "step": (StepScheduled,),
+    "review": (ReviewScheduled,),
+    "aging": (InvoiceBilled, InvoiceCorrected, AllocationReleased, Aged),
+    "fact": (FactDeferred,),
+    "hold": (HoldPlaced,),
+    "follow-up": (ActivityRecorded,),
     "promise": (PromiseMade, PromiseRescheduled, PromiseReopened, PromisePaymentCounted, PromisePaymentTakenBack),
     "pause-end": (AutomationPaused, CampaignPaused),
 }
@@ -116,23 +123,21 @@ def _of_account(state: Account, zone: ZoneInfo) -> list[tuple[str, object, datet
     chase = state.chase
     found: list[tuple[str, object, datetime | None, Command]] = []
     if chase.scheduled is not None:
-        step = account.TakeStep(account_id=own, step_id=chase.scheduled.step_id)
+        step = TakeStep(account_id=own, step_id=chase.scheduled.step_id)
         found.append(("step", "", chase.scheduled.due_at, step))
     if chase.review_at is not None:
-        found.append(("review", "", chase.review_at, account.JudgeCollection(account_id=own)))
+        found.append(("review", "", chase.review_at, JudgeCollection(account_id=own)))
     boundary = min((item.next_on for item in state.items.values() if item.next_on is not None), default=None)
     if boundary is not None:
-        found.append(("aging", boundary, _starts(boundary, zone), account.AgeAccount(account_id=own)))
+        found.append(("aging", boundary, _starts(boundary, zone), AgeAccount(account_id=own)))
     for fact_id, fact in state.deferred.items():
-        found.append(
-            ("fact", fact_id, _starts(fact.arrives_on, zone), account.AdmitFact(account_id=own, fact_id=fact_id))
-        )
+        found.append(("fact", fact_id, _starts(fact.arrives_on, zone), AdmitFact(account_id=own, fact_id=fact_id)))
     for hold in state.holds.values():
         if hold.until is not None:
-            release = account.ReleaseHold(account_id=own, hold_id=hold.id)
+            release = ReleaseHold(account_id=own, hold_id=hold.id)
             found.append(("hold", hold.id, _starts(hold.until + timedelta(days=1), zone), release))
     for follow_up in state.follow_ups.values():
         if not follow_up.fell_due:
-            remind = account.RemindFollowUp(account_id=own, activity_id=follow_up.activity_id)
+            remind = RemindFollowUp(account_id=own, activity_id=follow_up.activity_id)
             found.append(("follow-up", follow_up.activity_id, _starts(follow_up.due_on, zone), remind))
     return found

@@ -6,9 +6,18 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from aggregates.account import commands as account
-from aggregates.account.commands import account_id, document_id
-from aggregates.account.values import ReversalKind
+from aggregates.account.command import account_id, document_id
+from aggregates.account.customer import OpenAccount
+from aggregates.account.disputes import OpenDispute
+from aggregates.account.receivables import (
+    BillInvoice,
+    CorrectInvoice,
+    CorrectPayment,
+    NoteCredit,
+    ReceivePayment,
+    ReversalKind,
+    ReversePayment,
+)
 from aggregates.campaign import (
     Anchor,
     CampaignPlan,
@@ -19,11 +28,19 @@ from aggregates.campaign import (
     Template,
     campaign_id,
 )
-from aggregates.command import identifier
-from aggregates.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneKind, PhoneNumber, PostalAddress
-from aggregates.money import Money
+from aggregates.kernel.command import identifier
 from aggregates.office import OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise
+from aggregates.values.contact import (
+    Channel,
+    Consent,
+    ContactDetails,
+    EmailAddress,
+    PhoneKind,
+    PhoneNumber,
+    PostalAddress,
+)
+from aggregates.values.money import Money
 
 
 def _month(number: int) -> Callable[[int], date]:
@@ -68,12 +85,12 @@ def an_office(**more: Any) -> OpenOffice:
     return OpenOffice(**{"code": "main", "title": "Main office", "time_zone": "America/New_York", **more})
 
 
-def an_account(**more: Any) -> account.OpenAccount:
+def an_account(**more: Any) -> OpenAccount:
     """A consumer who can be reached by e-mail, text (with consent), voice, letter and portal."""
     given: dict[str, Any] = {
         "office_id": OFFICE, "number": "A-1", "customer_name": "Ada Lovelace", "currency": "USD", "contact": contact(),
     }  # fmt: skip
-    return account.OpenAccount(**{**given, **more})
+    return OpenAccount(**{**given, **more})
 
 
 def contact(**more: Any) -> ContactDetails:
@@ -95,15 +112,15 @@ def a_phone(**more: Any) -> PhoneNumber:
 # --- receivables -------------------------------------------------------------------------------------
 
 
-def an_invoice(number: str = "INV-1", *, due_on: date, amount: Money | None = None, **more: Any) -> account.BillInvoice:
+def an_invoice(number: str = "INV-1", *, due_on: date, amount: Money | None = None, **more: Any) -> BillInvoice:
     """Of 100 dollars, issued thirty days before it is due."""
-    return account.BillInvoice(**_invoice(number, due_on, amount, more))
+    return BillInvoice(**_invoice(number, due_on, amount, more))
 
 
 def a_corrected_invoice(
     number: str = "INV-1", *, due_on: date, amount: Money | None = None, **more: Any
-) -> account.CorrectInvoice:
-    return account.CorrectInvoice(**_invoice(number, due_on, amount, more))
+) -> CorrectInvoice:
+    return CorrectInvoice(**_invoice(number, due_on, amount, more))
 
 
 def _invoice(number: str, due_on: date, amount: Money | None, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,36 +136,32 @@ def _invoice(number: str, due_on: date, amount: Money | None, more: Mapping[str,
 
 def a_payment(
     amount: Money, *, on: date, number: str = "PAY-1", invoice: str | None = None, **more: Any
-) -> account.ReceivePayment:
-    return account.ReceivePayment(
+) -> ReceivePayment:
+    return ReceivePayment(
         account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice, **more
     )
 
 
 def a_corrected_payment(
     amount: Money, *, on: date, number: str = "PAY-1", invoice: str | None = None
-) -> account.CorrectPayment:
-    return account.CorrectPayment(
-        account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice
-    )
+) -> CorrectPayment:
+    return CorrectPayment(account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice)
 
 
-def a_credit(amount: Money, *, on: date, number: str = "CR-1", invoice: str | None = None) -> account.NoteCredit:
-    return account.NoteCredit(account_id=ACCOUNT, number=number, amount=amount, issued_on=on, invoice_number=invoice)
+def a_credit(amount: Money, *, on: date, number: str = "CR-1", invoice: str | None = None) -> NoteCredit:
+    return NoteCredit(account_id=ACCOUNT, number=number, amount=amount, issued_on=on, invoice_number=invoice)
 
 
-def a_reversal(
-    number: str = "PAY-1", *, on: date, kind: ReversalKind = ReversalKind.CHARGEBACK
-) -> account.ReversePayment:
-    return account.ReversePayment(account_id=ACCOUNT, number=number, reversal=kind, reversed_on=on)
+def a_reversal(number: str = "PAY-1", *, on: date, kind: ReversalKind = ReversalKind.CHARGEBACK) -> ReversePayment:
+    return ReversePayment(account_id=ACCOUNT, number=number, reversal=kind, reversed_on=on)
 
 
 # --- casework ----------------------------------------------------------------------------------------
 
 
-def a_dispute(*invoices: str) -> account.OpenDispute:
+def a_dispute(*invoices: str) -> OpenDispute:
     """Of these invoices; none named: of everything open."""
-    return account.OpenDispute(account_id=ACCOUNT, invoice_numbers=invoices, reason_code="wrong-amount")
+    return OpenDispute(account_id=ACCOUNT, invoice_numbers=invoices, reason_code="wrong-amount")
 
 
 def a_promise(

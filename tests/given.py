@@ -13,12 +13,17 @@ from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from aggregates.account import Account
-from aggregates.account.commands import DispatchMessage, ReportFailed, ReportSent, ReportUncertain
-from aggregates.account.events import MessageSent
-from aggregates.account.values import MessageState
-from aggregates.aggregate import KINDS, Aggregate
+from aggregates.account.messages import (
+    DispatchMessage,
+    MessageSent,
+    MessageState,
+    ReportFailed,
+    ReportSent,
+    ReportUncertain,
+)
 from aggregates.campaign import Campaign
-from aggregates.command import (
+from aggregates.kernel.aggregate import KINDS, Aggregate
+from aggregates.kernel.command import (
     DECISIONS,
     Accepted,
     Command,
@@ -30,7 +35,7 @@ from aggregates.command import (
     Rejected,
     identifier,
 )
-from aggregates.event import Event, Meta, Recorded
+from aggregates.kernel.event import Event, Meta, Recorded
 from aggregates.office import Office
 from aggregates.promise import PromiseToPay
 from policies.agenda import AGENDA_POLICIES

@@ -8,8 +8,8 @@ from uuid import UUID
 from psycopg import Connection
 
 from adapters.eventstore.application import Arrears
-from aggregates.command import Command, Issued
-from aggregates.event import Event, Recorded
+from aggregates.kernel.command import Command, Issued
+from aggregates.kernel.event import Event, Recorded
 from policies.policy import EveryAccount, Policy
 
 _CHUNK = 1_000

@@ -11,9 +11,9 @@ from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
 from adapters.reactor import chunks
 from adapters.telemetry.metrics import count_tick
-from aggregates.account.commands import AgeAccount
-from aggregates.business_time import local_date
-from aggregates.command import Accepted, Issued
+from aggregates.account.aging import AgeAccount
+from aggregates.kernel.command import Accepted, Issued
+from aggregates.values.business_time import local_date
 from policies.agenda import DueItem, actor_for, command_for, command_id_for
 from projections.agenda.queries import Share, due, latest_zones, next_due_at, set_clock
 

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from aggregates.aggregate import Aggregate, applies
-from aggregates.business_time import SendWindow
-from aggregates.command import Command, Context, Refusal, decides, identifier
-from aggregates.contact import Channel
-from aggregates.event import Event
-from aggregates.money import Money
-from aggregates.office import Code, Office, Pause
+from aggregates.kernel.aggregate import Aggregate, applies
+from aggregates.kernel.command import Command, Context, Refusal, decides, identifier
+from aggregates.kernel.event import Event
+from aggregates.office import Office, Pause
+from aggregates.values.business_time import SendWindow
+from aggregates.values.codes import Code
+from aggregates.values.contact import Channel
+from aggregates.values.money import Money
 
 
 def campaign_id(office: UUID, name: str) -> UUID:

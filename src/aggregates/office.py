@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from aggregates.aggregate import Aggregate, applies
-from aggregates.aging import STANDARD_BUCKETS, BucketScheme
-from aggregates.business_time import BusinessCalendar, SendWindow, TimeZone
-from aggregates.command import Command, Context, Refusal, decides, identifier
-from aggregates.event import Event
-from aggregates.money import Currency
-
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-"""A short identifier that people choose: flags, service types, step ids, office codes."""
+from aggregates.kernel.aggregate import Aggregate, applies
+from aggregates.kernel.command import Command, Context, Refusal, decides, identifier
+from aggregates.kernel.event import Event
+from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
+from aggregates.values.business_time import BusinessCalendar, SendWindow, TimeZone
+from aggregates.values.codes import Code
+from aggregates.values.money import Currency
 
 
 def office_id(code: str) -> UUID:

@@ -9,11 +9,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from aggregates.account import Account
-from aggregates.aggregate import Aggregate, applies
-from aggregates.command import Command, Context, Refusal, decides
-from aggregates.event import Event
-from aggregates.money import Money
-from aggregates.personal import Personal
+from aggregates.kernel.aggregate import Aggregate, applies
+from aggregates.kernel.command import Command, Context, Refusal, decides
+from aggregates.kernel.event import Event
+from aggregates.kernel.personal import Personal
+from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
 

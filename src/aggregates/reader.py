@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from aggregates.aggregate import Aggregate, applies
-from aggregates.command import Command, Context, Refusal, decides, identifier
-from aggregates.event import Event
+from aggregates.kernel.aggregate import Aggregate, applies
+from aggregates.kernel.command import Command, Context, Refusal, decides, identifier
+from aggregates.kernel.event import Event
 
 
 def reader_id(name: str) -> UUID:

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from projections.reports import Activity
+from projections.questions import Activity
 
 _AT_ONCE = 1_000
 

@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 from uuid import UUID
 
-from aggregates.command import COMMANDS, Command, identifier
+from aggregates.kernel.command import COMMANDS, Command, identifier
 
 
 class DueItem(Protocol):

@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from aggregates.account.chase import Chased
+from aggregates.account.chase import CoveredItem, Judgement, ScheduledStep, Stage, Why
+from aggregates.account.chase_decisions import Chased
 from aggregates.account.ledger import allocation_order
-from aggregates.account.values import MessageState, OpenItem
-from aggregates.auto_collection import CoveredItem, Judgement, ScheduledStep, Stage, Why
-from aggregates.business_time import BusinessCalendar, day_starts, local_date, next_sending
+from aggregates.account.messages import MessageState
+from aggregates.account.receivables import OpenItem
 from aggregates.campaign import Anchor, Campaign, CampaignPlan, EngagementRules, Step
-from aggregates.command import Context
-from aggregates.money import Money
+from aggregates.kernel.command import Context
+from aggregates.values.business_time import BusinessCalendar, day_starts, local_date, next_sending
+from aggregates.values.money import Money
 
 EVERY_DAY = BusinessCalendar(weekdays=frozenset(range(7)))
 

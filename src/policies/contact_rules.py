@@ -8,10 +8,10 @@ from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from aggregates.account.chase import Chased
-from aggregates.business_time import moment_at
-from aggregates.command import Context
-from aggregates.contact import ALLOWED, Channel, Consent, ContactAttempt, Denied, Verdict
+from aggregates.account.chase_decisions import Chased
+from aggregates.kernel.command import Context
+from aggregates.values.business_time import moment_at
+from aggregates.values.contact import ALLOWED, Channel, Consent, ContactAttempt, Denied, Verdict
 
 CONVENIENT_FROM, CONVENIENT_UNTIL = time(8), time(21)
 

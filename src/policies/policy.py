@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from aggregates.command import Command, identifier
-from aggregates.event import Event, Recorded
+from aggregates.kernel.command import Command, identifier
+from aggregates.kernel.event import Event, Recorded
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,26 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from aggregates.account import events as account
-from aggregates.account.commands import AgeAccount, JudgeCollection, RecordActivity
-from aggregates.account.values import ActivityKind, Direction
+from aggregates.account.activities import ActivityKind, Direction, RecordActivity
+from aggregates.account.aging import AgeAccount, Aged
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.chase import JudgeCollection
+from aggregates.account.customer import CustomerRenamed
+from aggregates.account.disputes import DisputeOpened, DisputeResolved
+from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.receivables import (
+    CreditNoted,
+    CreditWithdrawn,
+    InvoiceBilled,
+    InvoiceCorrected,
+    PaymentReceived,
+    PaymentReversed,
+)
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
-from aggregates.command import Command
-from aggregates.event import Recorded
+from aggregates.kernel.command import Command
+from aggregates.kernel.event import Recorded
 from aggregates.office import (
     AgingBucketsSet,
     AutomationPaused,
@@ -65,7 +79,7 @@ def _judge(account_id: UUID) -> Command:
 def count_towards_promises(recorded: Recorded) -> Iterable[Reaction]:
     """The account said which part of a payment is for which promise; the promises are told."""
     event = recorded.event
-    if isinstance(event, account.PaymentReceived) and recorded.account_id:
+    if isinstance(event, PaymentReceived) and recorded.account_id:
         for share in event.receipt.promises:
             yield CountPayment(
                 promise_id=share.promise_id,
@@ -78,7 +92,7 @@ def count_towards_promises(recorded: Recorded) -> Iterable[Reaction]:
 def take_back_from_promises(recorded: Recorded) -> Iterable[Reaction]:
     """A payment that counted was reversed: the judgement is reopened."""
     event = recorded.event
-    if isinstance(event, account.PaymentReversed) and recorded.account_id:
+    if isinstance(event, PaymentReversed) and recorded.account_id:
         for share in event.receipt.promises:
             yield TakePaymentBack(
                 promise_id=share.promise_id, account_id=recorded.account_id, payment_id=event.receipt.id
@@ -104,34 +118,34 @@ POLICIES: tuple[Policy, ...] = (
     Policy(
         "promise-monitoring",
         1,
-        frozenset({account.PaymentReceived}),
+        frozenset({PaymentReceived}),
         count_towards_promises,
     ),
-    Policy("promise-reversal", 1, frozenset({account.PaymentReversed}), take_back_from_promises),
+    Policy("promise-reversal", 1, frozenset({PaymentReversed}), take_back_from_promises),
     Policy("broken-promise", 1, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
     Policy(
         "auto-collection",
         1,
         frozenset(
             {
-                account.InvoiceBilled,
-                account.InvoiceCorrected,
-                account.PaymentReceived,
-                account.PaymentReversed,
-                account.CreditNoted,
-                account.CreditWithdrawn,
-                account.FundsAllocated,
-                account.AllocationReleased,
-                account.Aged,
-                account.FlagSet,
-                account.FlagCleared,
-                account.DisputeOpened,
-                account.DisputeResolved,
-                account.HoldPlaced,
-                account.HoldReleased,
-                account.PromiseRegistered,
-                account.PromiseClosed,
-                account.CustomerRenamed,
+                InvoiceBilled,
+                InvoiceCorrected,
+                PaymentReceived,
+                PaymentReversed,
+                CreditNoted,
+                CreditWithdrawn,
+                FundsAllocated,
+                AllocationReleased,
+                Aged,
+                FlagSet,
+                FlagCleared,
+                DisputeOpened,
+                DisputeResolved,
+                HoldPlaced,
+                HoldReleased,
+                PromiseRegistered,
+                PromiseClosed,
+                CustomerRenamed,
             }
         ),
         judge_account,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from psycopg import Connection
 
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 
 
 class Projection(ABC):

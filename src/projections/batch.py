@@ -11,7 +11,7 @@ from psycopg.adapt import Dumper
 from psycopg.errors import UniqueViolation
 from psycopg.pq import Format
 
-from aggregates.event import Event, Recorded
+from aggregates.kernel.event import Event, Recorded
 from projections.base import Projection
 
 _ON = "__on__"

@@ -4,10 +4,38 @@ from collections.abc import Callable
 from typing import Any
 
 from aggregates import campaign, office, promise, reader
-from aggregates.account import events as account
-from aggregates.account.values import ReversalKind
-from aggregates.event import Event
-from aggregates.money import Money
+from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
+from aggregates.account.aging import Aged
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
+from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
+from aggregates.account.customer import AccountOpened, CustomerRenamed, SubscriptionRecorded
+from aggregates.account.deferred import FactArrived, FactDeferred
+from aggregates.account.disputes import DisputeOpened, DisputeResolved
+from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.messages import (
+    ContactRefused,
+    MessageDispatched,
+    MessageFailed,
+    MessageQueued,
+    MessageSent,
+    MessageUncertain,
+    MessageWithdrawn,
+)
+from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.receivables import (
+    CreditNoted,
+    CreditWithdrawn,
+    InvoiceBilled,
+    InvoiceCorrected,
+    PaymentReceived,
+    PaymentReversed,
+    ReversalKind,
+)
+from aggregates.kernel.event import Event
+from aggregates.values.money import Money
 
 Sentence = str | Callable[[Any], str]
 
@@ -18,7 +46,7 @@ def sentence(event: Event) -> str:
     return said.format(e=event) if isinstance(said, str) else said(event)
 
 
-def _parts(event: account.FundsAllocated | account.AllocationReleased) -> str:
+def _parts(event: FundsAllocated | AllocationReleased) -> str:
     amount = Money.total((part.amount for part in event.parts), event.unapplied_after.currency)
     return f"{amount}, {_count(len(event.parts), 'item')}"
 
@@ -31,7 +59,7 @@ def _over(channel: str, point_id: str | None) -> str:
     return f"{channel} at {point_id}" if point_id else f"any {channel}"
 
 
-def _corrected(event: account.InvoiceCorrected) -> str:
+def _corrected(event: InvoiceCorrected) -> str:
     """Says what of the invoice was wrong."""
     was, now = event.previous, event.item
     told = [
@@ -46,16 +74,16 @@ def _corrected(event: account.InvoiceCorrected) -> str:
     return f"Invoice {now.number} corrected: {'; '.join(told) or 'its description changed'}"
 
 
-def _stage(event: account.StageChanged) -> str:
+def _stage(event: StageChanged) -> str:
     return f"Auto-collection stage is {event.stage or 'none'}: {event.why.detail}"
 
 
-def _refused(event: account.ContactRefused) -> str:
+def _refused(event: ContactRefused) -> str:
     until = f"; not before {event.until:%Y-%m-%d %H:%M} UTC" if event.until else ""
     return f"Step {event.step_id} by {event.channel} refused by rule {event.rule_id}: {event.detail}{until}"
 
 
-def _activity(event: account.ActivityRecorded) -> str:
+def _activity(event: ActivityRecorded) -> str:
     name = event.kind.replace("-", " ").capitalize()
     told = [event.direction.value, *([event.disposition.replace("-", " ")] if event.disposition else [])]
     follow_up = f"; follow up on {event.follow_up_on}" if event.follow_up_on else ""
@@ -75,54 +103,54 @@ REVERSALS = {
 
 SENTENCES: dict[type[Event], Sentence] = {
     # the customer
-    account.AccountOpened: "Account {e.number} opened in {e.currency}",
-    account.CustomerRenamed: "Customer's name or classification changed",
-    account.ContactDetailsChanged: "Contact details changed",
-    account.ConsentRecorded: "Consent for {e.channel} at {e.point_id} is {e.consent}",
-    account.OptedOut: lambda e: f"Customer opted out of {_over(e.channel, e.point_id)}",
-    account.OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
-    account.SubscriptionRecorded: "Subscription {e.subscription.number} recorded",
+    AccountOpened: "Account {e.number} opened in {e.currency}",
+    CustomerRenamed: "Customer's name or classification changed",
+    ContactDetailsChanged: "Contact details changed",
+    ConsentRecorded: "Consent for {e.channel} at {e.point_id} is {e.consent}",
+    OptedOut: lambda e: f"Customer opted out of {_over(e.channel, e.point_id)}",
+    OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
+    SubscriptionRecorded: "Subscription {e.subscription.number} recorded",
     # receivables
-    account.InvoiceBilled: "Invoice {e.item.number} of {e.item.amount}, due on {e.item.due_on}",
-    account.InvoiceCorrected: _corrected,
-    account.CreditNoted: "Credit {e.receipt.number} of {e.receipt.amount} given",
-    account.PaymentReceived: "Payment {e.receipt.number} of {e.receipt.amount} received",
-    account.FundsAllocated: lambda e: f"Funds allocated: {_parts(e)}",
-    account.AllocationReleased: lambda e: f"Allocation of {e.receipt.number} taken back: {_parts(e)}",
-    account.PaymentReversed: lambda e: f"Payment {e.receipt.number} of {e.receipt.amount} {REVERSALS[e.reversal]}",
-    account.CreditWithdrawn: "Credit {e.receipt.number} of {e.receipt.amount} taken out: given in error",
-    account.FactDeferred: "A {e.command_name} waits for {e.arrives_on}",
-    account.FactArrived: "The day of a deferred fact has come",
-    account.Aged: "Aged from {e.previous_bucket} to {e.bucket}, {e.days_past_due} days past due",
+    InvoiceBilled: "Invoice {e.item.number} of {e.item.amount}, due on {e.item.due_on}",
+    InvoiceCorrected: _corrected,
+    CreditNoted: "Credit {e.receipt.number} of {e.receipt.amount} given",
+    PaymentReceived: "Payment {e.receipt.number} of {e.receipt.amount} received",
+    FundsAllocated: lambda e: f"Funds allocated: {_parts(e)}",
+    AllocationReleased: lambda e: f"Allocation of {e.receipt.number} taken back: {_parts(e)}",
+    PaymentReversed: lambda e: f"Payment {e.receipt.number} of {e.receipt.amount} {REVERSALS[e.reversal]}",
+    CreditWithdrawn: "Credit {e.receipt.number} of {e.receipt.amount} taken out: given in error",
+    FactDeferred: "A {e.command_name} waits for {e.arrives_on}",
+    FactArrived: "The day of a deferred fact has come",
+    Aged: "Aged from {e.previous_bucket} to {e.bucket}, {e.days_past_due} days past due",
     # auto-collection
-    account.StageChanged: _stage,
-    account.StepScheduled: "Step {e.step.step_id} ({e.step.title}) planned for {e.step.due_at:%Y-%m-%d %H:%M} UTC",
-    account.StepUnscheduled: "Step {e.step_id} is not planned any more: {e.why.detail}",
-    account.ReviewScheduled: lambda e: (
+    StageChanged: _stage,
+    StepScheduled: "Step {e.step.step_id} ({e.step.title}) planned for {e.step.due_at:%Y-%m-%d %H:%M} UTC",
+    StepUnscheduled: "Step {e.step_id} is not planned any more: {e.why.detail}",
+    ReviewScheduled: lambda e: (
         f"To be judged again at {e.review_at:%Y-%m-%d %H:%M} UTC" if e.review_at else "No review is planned any more"
     ),
-    account.StepsPassedOver: lambda e: "Passed over: " + ", ".join(f"{step} ({why})" for step, why in e.steps.items()),
-    account.MessageQueued: "Message {e.step_id} ({e.step_title}) queued by {e.channel} about {e.amount}",
-    account.ContactRefused: _refused,
-    account.MessageDispatched: "Message claimed for sending",
-    account.MessageWithdrawn: "Message {e.step_id} withdrawn: {e.why.detail}",
-    account.MessageSent: "Message {e.step_id} ({e.step_title}) sent by {e.channel}",
-    account.MessageFailed: "Message {e.step_id} by {e.channel} failed: {e.code}",
-    account.MessageUncertain: "Message {e.step_id} by {e.channel} is uncertain: it may have left",
-    account.Excluded: "Taken out of auto-collection",
-    account.ExclusionLifted: "May be chased again",
+    StepsPassedOver: lambda e: "Passed over: " + ", ".join(f"{step} ({why})" for step, why in e.steps.items()),
+    MessageQueued: "Message {e.step_id} ({e.step_title}) queued by {e.channel} about {e.amount}",
+    ContactRefused: _refused,
+    MessageDispatched: "Message claimed for sending",
+    MessageWithdrawn: "Message {e.step_id} withdrawn: {e.why.detail}",
+    MessageSent: "Message {e.step_id} ({e.step_title}) sent by {e.channel}",
+    MessageFailed: "Message {e.step_id} by {e.channel} failed: {e.code}",
+    MessageUncertain: "Message {e.step_id} by {e.channel} is uncertain: it may have left",
+    Excluded: "Taken out of auto-collection",
+    ExclusionLifted: "May be chased again",
     # casework
-    account.FlagSet: "Flag {e.flag} set",
-    account.FlagCleared: "Flag {e.flag} cleared",
-    account.ActivityRecorded: _activity,
-    account.FollowUpCompleted: "Follow-up done",
-    account.FollowUpFellDue: "Follow-up fell due",
-    account.DisputeOpened: lambda e: f"Dispute opened over {_count(len(e.item_ids), 'item')}: {e.reason_code}",
-    account.DisputeResolved: "Dispute resolved: {e.resolution}",
-    account.HoldPlaced: lambda e: f"Hold placed: {e.code}" + (f", until {e.until}" if e.until else ""),
-    account.HoldReleased: "Hold released",
-    account.PromiseRegistered: "Chase held back for a promise of {e.amount} due on {e.due_on}",
-    account.PromiseClosed: "Promise holds nothing back any more: {e.outcome}",
+    FlagSet: "Flag {e.flag} set",
+    FlagCleared: "Flag {e.flag} cleared",
+    ActivityRecorded: _activity,
+    FollowUpCompleted: "Follow-up done",
+    FollowUpFellDue: "Follow-up fell due",
+    DisputeOpened: lambda e: f"Dispute opened over {_count(len(e.item_ids), 'item')}: {e.reason_code}",
+    DisputeResolved: "Dispute resolved: {e.resolution}",
+    HoldPlaced: lambda e: f"Hold placed: {e.code}" + (f", until {e.until}" if e.until else ""),
+    HoldReleased: "Hold released",
+    PromiseRegistered: "Chase held back for a promise of {e.amount} due on {e.due_on}",
+    PromiseClosed: "Promise holds nothing back any more: {e.outcome}",
     # promises
     promise.PromiseMade: _promised,
     promise.PromiseRescheduled: lambda e: f"Promise moved to {max(i.due_on for i in e.instalments)}",

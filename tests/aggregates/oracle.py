@@ -8,20 +8,18 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from aggregates.account.events import (
-    AllocationReleased,
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.disputes import DisputeOpened, DisputeResolved
+from aggregates.account.receivables import (
     CreditNoted,
     CreditWithdrawn,
-    DisputeOpened,
-    DisputeResolved,
-    FundsAllocated,
     InvoiceBilled,
     InvoiceCorrected,
+    Item,
     PaymentReceived,
     PaymentReversed,
 )
-from aggregates.account.values import Item
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 
 Row = dict[str, Any]
 

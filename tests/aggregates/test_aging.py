@@ -8,10 +8,9 @@ from hypothesis import given as over
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from aggregates.account.commands import AgeAccount
-from aggregates.account.events import Aged
-from aggregates.aging import STANDARD_BUCKETS, Bucket, BucketScheme
+from aggregates.account.aging import AgeAccount, Aged
 from aggregates.office import AgingBucketsSet, ChangeOfficeSettings
+from aggregates.values.aging import STANDARD_BUCKETS, Bucket, BucketScheme
 from tests.builders import ACCOUNT, APR, DAY, JAN, MAR, OFFICE, a_payment, a_reversal, an_invoice, invoice_id, usd
 from tests.given import given, given_auto_collection, like
 

@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from aggregates.business_time import BusinessCalendar, SendWindow, day_starts, local_date, moment_at, next_sending
 from aggregates.office import OfficeOpened
+from aggregates.values.business_time import (
+    BusinessCalendar,
+    SendWindow,
+    day_starts,
+    local_date,
+    moment_at,
+    next_sending,
+)
 
 NEW_YORK, BERLIN = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin")
 WEEKDAYS, WINDOW = BusinessCalendar(), SendWindow()

@@ -15,9 +15,9 @@ from aggregates.campaign import (
     RetireCampaign,
     Template,
 )
-from aggregates.command import Command
-from aggregates.money import Money
+from aggregates.kernel.command import Command
 from aggregates.office import CampaignRegistered
+from aggregates.values.money import Money
 from tests.builders import CAMPAIGN, DAY, a_campaign, a_plan, a_revised_campaign, a_step, an_office
 from tests.given import given, given_only, like
 

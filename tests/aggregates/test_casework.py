@@ -2,29 +2,19 @@
 
 import pytest
 
-from aggregates.account.commands import (
-    ClearFlag,
-    CompleteFollowUp,
-    PlaceHold,
-    RecordActivity,
-    ReleaseHold,
-    RemindFollowUp,
-    ResolveDispute,
-    SetFlag,
-)
-from aggregates.account.events import (
+from aggregates.account.activities import (
+    ActivityKind,
     ActivityRecorded,
-    DisputeOpened,
-    DisputeResolved,
-    FlagCleared,
-    FlagSet,
+    CompleteFollowUp,
     FollowUpCompleted,
     FollowUpFellDue,
-    HoldPlaced,
-    HoldReleased,
+    RecordActivity,
+    RemindFollowUp,
 )
-from aggregates.account.values import ActivityKind
-from aggregates.command import Command, identifier
+from aggregates.account.disputes import DisputeOpened, DisputeResolved, ResolveDispute
+from aggregates.account.flags import ClearFlag, FlagCleared, FlagSet, SetFlag
+from aggregates.account.holds import HoldPlaced, HoldReleased, PlaceHold, ReleaseHold
+from aggregates.kernel.command import Command, identifier
 from tests.builders import ACCOUNT, MAR, a_dispute, a_payment, an_account, an_invoice, an_office, invoice_id, usd
 from tests.given import Scenario, given, given_only, like
 

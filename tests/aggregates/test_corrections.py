@@ -4,18 +4,18 @@ from datetime import date
 
 import pytest
 
-from aggregates.account.commands import CorrectCredit, ResolveDispute
-from aggregates.account.events import (
-    AllocationReleased,
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.disputes import ResolveDispute
+from aggregates.account.receivables import (
+    CorrectCredit,
     CreditNoted,
     CreditWithdrawn,
-    FundsAllocated,
     InvoiceCorrected,
     PaymentReceived,
     PaymentReversed,
+    ReversalKind,
 )
-from aggregates.account.values import ReversalKind
-from aggregates.money import Money
+from aggregates.values.money import Money
 from tests.aggregates.oracle import as_of
 from tests.aggregates.test_receivables import open_amounts
 from tests.builders import (

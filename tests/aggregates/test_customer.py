@@ -2,25 +2,26 @@
 
 import pytest
 
-from aggregates.account.commands import (
+from aggregates.account.contact import (
     ChangeContactDetails,
+    ConsentRecorded,
+    ContactDetailsChanged,
+    OptedIn,
+    OptedOut,
     OptInToContact,
     OptOutOfContact,
     RecordConsent,
-    RecordSubscription,
 )
-from aggregates.account.events import (
+from aggregates.account.customer import (
     AccountOpened,
-    ConsentRecorded,
-    ContactDetailsChanged,
+    CustomerKind,
     CustomerRenamed,
-    OptedIn,
-    OptedOut,
+    RecordSubscription,
+    Subscription,
     SubscriptionRecorded,
 )
-from aggregates.account.values import CustomerKind, Subscription
-from aggregates.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneKind, PostalAddress
-from aggregates.money import Money
+from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneKind, PostalAddress
+from aggregates.values.money import Money
 from tests.builders import ACCOUNT, a_phone, an_account, an_office, contact, usd
 from tests.given import given, given_only, like
 

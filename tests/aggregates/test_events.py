@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 import aggregates.office
 import aggregates.promise  # noqa: F401 - registers
-from aggregates.event import REGISTRY, BrokenUpcasterChain, Event, EventRegistry, UnknownEvent
+from aggregates.kernel.event import REGISTRY, BrokenUpcasterChain, Event, EventRegistry, UnknownEvent
 
 
 def an_event(version: int) -> type[Event]:

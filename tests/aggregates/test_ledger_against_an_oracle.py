@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aggregates.account import Account
-from aggregates.account.commands import AgeAccount, CorrectCredit, ResolveDispute
-from aggregates.account.events import AllocationReleased, InvoiceCorrected
-from aggregates.account.values import ItemKind, ReversalKind
-from aggregates.command import Accepted, Command
-from aggregates.event import Recorded
+from aggregates.account.aging import AgeAccount
+from aggregates.account.allocation import AllocationReleased
+from aggregates.account.disputes import ResolveDispute
+from aggregates.account.receivables import CorrectCredit, InvoiceCorrected, ItemKind, ReversalKind
+from aggregates.kernel.command import Accepted, Command
+from aggregates.kernel.event import Recorded
 from tests.aggregates.oracle import PlainLedger, Row, as_of
 from tests.builders import (
     ACCOUNT,

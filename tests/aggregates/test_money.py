@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from aggregates.money import CurrencyMismatch, Money
+from aggregates.values.money import CurrencyMismatch, Money
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,7 @@ from datetime import time, timedelta
 
 import pytest
 
-from aggregates.aging import BucketScheme
-from aggregates.business_time import BusinessCalendar, SendWindow
-from aggregates.command import Command
+from aggregates.kernel.command import Command
 from aggregates.office import (
     AgingBucketsSet,
     AutomationPaused,
@@ -24,6 +22,8 @@ from aggregates.office import (
     ResumeOfficeAutomation,
     TimeZoneChanged,
 )
+from aggregates.values.aging import BucketScheme
+from aggregates.values.business_time import BusinessCalendar, SendWindow
 from tests.builders import OFFICE, an_office
 from tests.given import BEGINNING, given, given_only, like
 

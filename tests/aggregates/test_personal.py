@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from aggregates.account import Account
-from aggregates.account.events import AccountOpened, ContactDetailsChanged, FactDeferred, InvoiceBilled, MessageSent
-from aggregates.event import Meta
-from aggregates.personal import Personal, personal_paths
+from aggregates.account.contact import ContactDetailsChanged
+from aggregates.account.customer import AccountOpened
+from aggregates.account.deferred import FactDeferred
+from aggregates.account.messages import MessageSent
+from aggregates.account.receivables import InvoiceBilled
+from aggregates.kernel.event import Meta
+from aggregates.kernel.personal import Personal, personal_paths
 
 
 class Inner(BaseModel):
@@ -71,6 +75,6 @@ def test_no_personal_text_hides_in_an_abstract_mapping():
             if getattr(field.annotation, "__origin__", None) is Mapping
         ]
 
-    from aggregates.event import REGISTRY
+    from aggregates.kernel.event import REGISTRY
 
     assert [name for name in REGISTRY.names() if mappings(REGISTRY.current(name))] == []

@@ -2,9 +2,8 @@
 
 import pytest
 
-from aggregates.account.events import PromiseClosed, PromiseRegistered
-from aggregates.command import Command, identifier
-from aggregates.money import Money
+from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.kernel.command import Command, identifier
 from aggregates.office import ChangeOfficeSettings
 from aggregates.promise import (
     CountPayment,
@@ -23,6 +22,7 @@ from aggregates.promise import (
     TakePaymentBack,
     WithdrawPromise,
 )
+from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
     APR,

@@ -5,18 +5,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from aggregates.account.commands import AdmitFact, BillInvoice, ResolveDispute
-from aggregates.account.events import (
-    CreditNoted,
-    DisputeResolved,
-    FactArrived,
-    FactDeferred,
-    FundsAllocated,
-    InvoiceBilled,
-    PaymentReceived,
-)
-from aggregates.account.values import ItemKind
-from aggregates.money import Money
+from aggregates.account.allocation import FundsAllocated
+from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred
+from aggregates.account.disputes import DisputeResolved, ResolveDispute
+from aggregates.account.receivables import BillInvoice, CreditNoted, InvoiceBilled, ItemKind, PaymentReceived
+from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
     DAY,

@@ -13,10 +13,10 @@ from adapters.kafka.seats import Batch, Seat
 from adapters.kafka.subscriber import Subscriber
 from adapters.kafka.topic_runner import TopicRunner
 from adapters.readers.generations import Generation
-from aggregates.command import Accepted
-from api import roles
-from api.core import PROJECTIONS
-from api.service import Service
+from aggregates.kernel.command import Accepted
+from api.processes import roles
+from api.processes.core import PROJECTIONS
+from api.processes.service import Service
 from tests.benchmarks.flow import payment
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.stage import TODAY, Stage, billed, real_mix, running, staged, until

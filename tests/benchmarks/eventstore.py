@@ -24,8 +24,8 @@ from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import LogRecorder, app_connections
 from adapters.eventstore.sealer import Sealer
 from adapters.postgres.database import Database
-from aggregates.command import Issued
-from aggregates.event import Meta, Recorded
+from aggregates.kernel.command import Issued
+from aggregates.kernel.event import Meta, Recorded
 from tests.adapters.eventstore.ledger import Count, Counted, OpenCase
 from tests.benchmarks.harness import Row, benchmark, fresh_database
 

@@ -14,10 +14,11 @@ from uuid import UUID, uuid4
 
 from adapters.clock import Clock, ManualClock
 from adapters.postgres.database import Database
-from aggregates.account.commands import ReceivePayment, account_id
-from aggregates.command import Accepted, Issued
-from aggregates.money import Money
-from api.service import Service
+from aggregates.account.command import account_id
+from aggregates.account.receivables import ReceivePayment
+from aggregates.kernel.command import Accepted, Issued
+from aggregates.values.money import Money
+from api.processes.service import Service
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.portfolio import OFFICE, due_tomorrow, portfolio, send
 

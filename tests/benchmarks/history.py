@@ -10,27 +10,30 @@ from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import LogRecorder, app_connections
 from adapters.eventstore.sealer import Sealer
 from adapters.postgres.database import Database
-from aggregates.account import events as e
-from aggregates.account.values import (
-    ActivityKind,
-    AllocatedPart,
-    BucketMove,
-    CustomerKind,
-    Direction,
-    Disposition,
-    FundsKind,
-    Item,
-    PromiseShare,
-    Receipt,
+from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, Disposition
+from aggregates.account.aging import Aged, BucketMove
+from aggregates.account.allocation import AllocatedPart, FundsAllocated
+from aggregates.account.chase import (
+    CoveredItem,
+    ScheduledStep,
+    Stage,
+    StageChanged,
+    StepScheduled,
+    StepUnscheduled,
+    Why,
 )
-from aggregates.auto_collection import CoveredItem, ScheduledStep, Stage, Why
+from aggregates.account.contact import ContactDetailsChanged
+from aggregates.account.customer import AccountOpened, CustomerKind
+from aggregates.account.messages import MessageDispatched, MessageQueued, MessageSent
+from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.receivables import FundsKind, InvoiceBilled, Item, PaymentReceived, PromiseShare, Receipt
 from aggregates.campaign import CampaignLaunched, CampaignPlan, Step, Template
-from aggregates.command import identifier
-from aggregates.contact import Channel, ContactDetails, EmailAddress
-from aggregates.event import Event, Meta, Recorded
-from aggregates.money import Money
+from aggregates.kernel.command import identifier
+from aggregates.kernel.event import Event, Meta, Recorded
 from aggregates.office import OfficeOpened
 from aggregates.promise import Instalment, PromiseKept, PromiseMade, PromisePaymentCounted
+from aggregates.values.contact import Channel, ContactDetails, EmailAddress
+from aggregates.values.money import Money
 
 MASTER_KEY = bytes(32)
 OFFICE, CAMPAIGN = identifier("office", "bench"), identifier("campaign", "bench")
@@ -125,7 +128,7 @@ def _item(account_id: UUID, number: int, nth: int) -> Item:
 
 
 def _open_account(account_id: UUID, number: int) -> Visit:
-    opened = e.AccountOpened(
+    opened = AccountOpened(
         office_id=OFFICE,
         number=f"A-{number:07}",
         customer_name=f"Customer {number}",
@@ -135,12 +138,12 @@ def _open_account(account_id: UUID, number: int) -> Visit:
         country="US",
     )
     contact = ContactDetails(emails=(EmailAddress(id="email-1", address=f"c{number}@example.org"),))
-    return [(account_id, opened), (account_id, e.ContactDetailsChanged(contact=contact))]
+    return [(account_id, opened), (account_id, ContactDetailsChanged(contact=contact))]
 
 
 def _bill(nth: int) -> Doing:
     def doing(account_id: UUID, number: int) -> Visit:
-        return [(account_id, e.InvoiceBilled(item=_item(account_id, number, nth), known_on=_DAY_ONE))]
+        return [(account_id, InvoiceBilled(item=_item(account_id, number, nth), known_on=_DAY_ONE))]
 
     return doing
 
@@ -149,7 +152,7 @@ def _age(bucket: str) -> Doing:
     def doing(account_id: UUID, number: int) -> Visit:
         item = _item(account_id, number, 1)
         move = BucketMove(item_id=item.id, bucket=bucket, next_on=item.due_on + timedelta(days=31))
-        aged = e.Aged(as_of=item.due_on, moves=(move,), bucket=bucket, previous_bucket="current", days_past_due=1)
+        aged = Aged(as_of=item.due_on, moves=(move,), bucket=bucket, previous_bucket="current", days_past_due=1)
         return [(account_id, aged)]
 
     return doing
@@ -157,7 +160,7 @@ def _age(bucket: str) -> Doing:
 
 def _stage(account_id: UUID, stage: Stage) -> tuple[UUID, Event]:
     why = Why(code="meets-rules", detail="past due and within the rules of the campaign")
-    changed = e.StageChanged(
+    changed = StageChanged(
         stage=stage, previous=None, why=why, ends_engagement=False, campaign_id=CAMPAIGN, plan_version=1
     )
     return account_id, changed
@@ -169,7 +172,7 @@ def _step(account_id: UUID, number: int, day: int) -> tuple[UUID, Event]:
         campaign_id=CAMPAIGN, plan_version=1, step_id="reminder", title="Reminder",
         anchor_item_id=UUID(int=account_id.int ^ 1), due_at=due_at, required=False,
     )  # fmt: skip
-    return account_id, e.StepScheduled(step=step)
+    return account_id, StepScheduled(step=step)
 
 
 def _judge(account_id: UUID, number: int) -> Visit:
@@ -178,7 +181,7 @@ def _judge(account_id: UUID, number: int) -> Visit:
 
 def _queue(account_id: UUID, number: int) -> Visit:
     item = _item(account_id, number, 1)
-    queued = e.MessageQueued(
+    queued = MessageQueued(
         message_id=account_id, campaign_id=CAMPAIGN, plan_version=1, step_id="reminder", step_title="Reminder",
         channel=Channel.EMAIL, point_id="email-1", language="en",
         items=(CoveredItem(item_id=item.id, open=item.amount, step_id="reminder"),),
@@ -188,12 +191,12 @@ def _queue(account_id: UUID, number: int) -> Visit:
 
 
 def _send(account_id: UUID, number: int) -> Visit:
-    sent = e.MessageSent(
+    sent = MessageSent(
         message_id=account_id, step_id="reminder", step_title="Reminder", channel=Channel.EMAIL, subject="Reminder",
         body=f"Dear customer {number}, please pay what is past due. " * 6, body_sha256="0" * 64,
         carrier_reference=None, sent_at=_MIDNIGHT, sent_on=_DAY_ONE,
     )  # fmt: skip
-    return [(account_id, e.MessageDispatched(message_id=account_id)), (account_id, sent)]
+    return [(account_id, MessageDispatched(message_id=account_id)), (account_id, sent)]
 
 
 def _engage(account_id: UUID, number: int) -> Visit:
@@ -212,10 +215,10 @@ def _receipt(account_id: UUID, number: int, nth: int, *, towards: UUID | None = 
 def _pay(account_id: UUID, number: int, nth: int, *, towards: UUID | None = None) -> Visit:
     receipt = _receipt(account_id, number, nth, towards=towards)
     part = AllocatedPart(item_id=_item(account_id, number, nth).id, amount=receipt.amount, open_after=_usd(0))
-    allocated = e.FundsAllocated(
+    allocated = FundsAllocated(
         funds_id=receipt.id, allocated_on=receipt.received_on, parts=(part,), unapplied_after=_usd(0)
     )
-    return [(account_id, e.PaymentReceived(receipt=receipt)), (account_id, allocated)]
+    return [(account_id, PaymentReceived(receipt=receipt)), (account_id, allocated)]
 
 
 def _pay_second(account_id: UUID, number: int) -> Visit:
@@ -223,7 +226,7 @@ def _pay_second(account_id: UUID, number: int) -> Visit:
 
 
 def _call(account_id: UUID, number: int) -> Visit:
-    called = e.ActivityRecorded(
+    called = ActivityRecorded(
         activity_id=account_id, kind=ActivityKind.CALL, direction=Direction.OUTBOUND,
         disposition=Disposition.SPOKE_TO_CUSTOMER, notes="will pay on Friday", assignee="ann",
         follow_up_on=_DAY_ONE + timedelta(days=40),
@@ -237,7 +240,7 @@ def _promise_id(account_id: UUID) -> UUID:
 
 def _promise(account_id: UUID, number: int) -> Visit:
     amount, due_on = _item(account_id, number, 1).amount, _DAY_ONE + timedelta(days=35)
-    registered = e.PromiseRegistered(
+    registered = PromiseRegistered(
         promise_id=_promise_id(account_id), made_on=_DAY_ONE, due_on=due_on, amount=amount, remaining=amount
     )
     made = PromiseMade(
@@ -255,14 +258,14 @@ def _keep(account_id: UUID, number: int) -> Visit:
         *_pay(account_id, number, 1, towards=promise_id),
         (promise_id, counted),
         (promise_id, PromiseKept(received=receipt.amount, kept_on=_DAY_ONE)),
-        (account_id, e.PromiseClosed(promise_id=promise_id, outcome="kept", broken_promises=0)),
+        (account_id, PromiseClosed(promise_id=promise_id, outcome="kept", broken_promises=0)),
     ]
 
 
 def _settle(account_id: UUID, number: int) -> Visit:
     why = Why(code="paid", detail="nothing is owed any more")
-    stage = e.StageChanged(stage=None, previous=Stage.BLOCKED, why=why, ends_engagement=True)
-    return [(account_id, e.StepUnscheduled(step_id="reminder", why=why)), (account_id, stage)]
+    stage = StageChanged(stage=None, previous=Stage.BLOCKED, why=why, ends_engagement=True)
+    return [(account_id, StepUnscheduled(step_id="reminder", why=why)), (account_id, stage)]
 
 
 _DAYS: tuple[Doing, ...] = (

@@ -18,7 +18,7 @@ from adapters.kafka.local import LocalKafka
 from adapters.kafka.publisher import PRODUCER_SETTINGS
 from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.postgres.database import Database
-from api.publishing import publishing
+from api.processes.publishing import publishing
 from tests.benchmarks.harness import Row, benchmark, fresh_database
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
 

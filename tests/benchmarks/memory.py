@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from api.service import Service
+from api.processes.service import Service
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
 

@@ -5,12 +5,14 @@ from datetime import date, timedelta
 from itertools import islice
 
 from adapters.eventstore.application import Arrears
-from aggregates.account.commands import BillInvoice, OpenAccount, account_id
+from aggregates.account.command import account_id
+from aggregates.account.customer import OpenAccount
+from aggregates.account.receivables import BillInvoice
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
-from aggregates.command import Command, Issued, Rejected, identifier
-from aggregates.contact import Channel, ContactDetails, EmailAddress
-from aggregates.money import Money
+from aggregates.kernel.command import Command, Issued, Rejected, identifier
 from aggregates.office import OpenOffice, office_id
+from aggregates.values.contact import Channel, ContactDetails, EmailAddress
+from aggregates.values.money import Money
 
 OFFICE = office_id("bench")
 _CHUNK = 1_000

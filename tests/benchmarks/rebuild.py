@@ -27,7 +27,7 @@ from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import app_connections
 from adapters.postgres.database import Database
 from adapters.readers.projections import Projections
-from aggregates.event import REGISTRY, Meta, Recorded
+from aggregates.kernel.event import REGISTRY, Meta, Recorded
 from projections.activity_history.projection import ActivityHistoryProjection
 from projections.agenda.projection import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection

@@ -21,8 +21,8 @@ from adapters.eventstore.seals import head_seal
 from adapters.kafka.local import LocalKafka
 from adapters.kafka.topics import Topics, read_topics
 from adapters.postgres.database import Database
-from api.publishing import publishing
-from api.service import Service
+from api.processes.publishing import publishing
+from api.processes.service import Service
 from tests.benchmarks.harness import fresh_database
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
 

@@ -20,9 +20,9 @@ from adapters.ticker import Ticker
 from adapters.workers.app import add_agent, make_app, run_loop, run_workers
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
-from aggregates.account.events import InvoiceBilled
-from api.roles import shared_partitions
-from api.service import Service
+from aggregates.account.receivables import InvoiceBilled
+from api.processes.roles import shared_partitions
+from api.processes.service import Service
 from policies.table import POLICIES
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.stage import Stage, billed, real_mix, staged, until

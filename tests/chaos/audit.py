@@ -13,25 +13,19 @@ from adapters.eventstore.verify import verify
 from adapters.kafka.cloudevents import Envelope
 from adapters.readers.poison import sequence_of
 from adapters.readers.projections import checkpoints
-from aggregates.account.commands import BillInvoice
-from aggregates.account.events import (
-    ActivityRecorded,
-    Aged,
-    FollowUpCompleted,
-    FollowUpFellDue,
-    InvoiceBilled,
+from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
+from aggregates.account.aging import Aged
+from aggregates.account.messages import (
     MessageDispatched,
     MessageFailed,
     MessageQueued,
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,
-    PaymentReceived,
-    PaymentReversed,
 )
-from aggregates.business_time import local_date
-from aggregates.command import Rejected
-from aggregates.event import Event, Recorded
+from aggregates.account.receivables import BillInvoice, InvoiceBilled, PaymentReceived, PaymentReversed
+from aggregates.kernel.command import Rejected
+from aggregates.kernel.event import Event, Recorded
 from aggregates.office import Office
 from aggregates.promise import (
     PromiseBroken,
@@ -42,7 +36,8 @@ from aggregates.promise import (
     PromisePaymentTakenBack,
     PromiseWithdrawn,
 )
-from api.core import Core
+from aggregates.values.business_time import local_date
+from api.processes.core import Core
 from tests.adapters.kafka.wire import envelopes, without_repeats
 from tests.chaos.killer import Deeds
 from tests.chaos.load import ACTOR, OFFICE, STEP_DAYS, Memory, accepted

@@ -12,7 +12,7 @@ from random import Random
 
 import psutil
 
-from api.local_cluster import LocalCluster, Member
+from api.processes.local_cluster import LocalCluster, Member
 
 FROZEN_SECONDS = 13.0
 """Longer than a consumer's session: its partitions are given to others, and then it comes back."""

@@ -15,27 +15,21 @@ import psycopg
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem
-from aggregates.account.commands import (
-    BillInvoice,
-    ClearFlag,
-    ExcludeAccount,
-    OpenAccount,
-    OptOutOfContact,
-    PlaceHold,
-    ReceivePayment,
-    RecordActivity,
-    ReversePayment,
-    SetFlag,
-    account_id,
-)
-from aggregates.account.values import ActivityKind, ReversalKind
-from aggregates.business_time import SendWindow
+from aggregates.account.activities import ActivityKind, RecordActivity
+from aggregates.account.command import account_id
+from aggregates.account.contact import OptOutOfContact
+from aggregates.account.customer import OpenAccount
+from aggregates.account.exclusion import ExcludeAccount
+from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.holds import PlaceHold
+from aggregates.account.receivables import BillInvoice, ReceivePayment, ReversalKind, ReversePayment
 from aggregates.campaign import CampaignPlan, LaunchCampaign, PauseCampaign, Step, Template, campaign_id
-from aggregates.command import Accepted, Command, Issued, Outcome
-from aggregates.contact import Channel, Consent, ContactDetails, EmailAddress
-from aggregates.money import Money
+from aggregates.kernel.command import Accepted, Command, Issued, Outcome
 from aggregates.office import ChangeOfficeSettings, DeliveryLimits, OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise
+from aggregates.values.business_time import SendWindow
+from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress
+from aggregates.values.money import Money
 
 ACTOR = "person:chaos"
 OFFICE = office_id("chaos")

@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem
-from aggregates.business_time import local_date
+from aggregates.values.business_time import local_date
 from projections.agenda.queries import count_due, latest_zones
 
 _CALM_SECONDS = 5.0

@@ -14,8 +14,8 @@ from adapters.kafka.connection import events_topic
 from adapters.kafka.local import QUICK_START, free_ports
 from adapters.kafka.publisher import reader_name
 from adapters.reactor import Reactor
-from api.core import PROJECTIONS, Core
-from api.local_cluster import LocalCluster
+from api.processes.core import PROJECTIONS, Core
+from api.processes.local_cluster import LocalCluster
 from tests.chaos.audit import Evidence, Verdict, audit, endings, repeats
 from tests.chaos.killer import Deeds, Killer
 from tests.chaos.load import Load, accepted

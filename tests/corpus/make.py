@@ -19,13 +19,13 @@ from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from adapters.eventstore.personal_text import encrypt
-from aggregates.account.events import AccountOpened
-from aggregates.aging import BucketScheme
-from aggregates.business_time import SendWindow
-from aggregates.command import identifier
-from aggregates.event import Event
-from aggregates.money import Money
-from aggregates.personal import personal_paths
+from aggregates.account.customer import AccountOpened
+from aggregates.kernel.command import identifier
+from aggregates.kernel.event import Event
+from aggregates.kernel.personal import personal_paths
+from aggregates.values.aging import BucketScheme
+from aggregates.values.business_time import SendWindow
+from aggregates.values.money import Money
 from api.contract.events import file_name, load_every_event
 
 FOLDER = Path(__file__).parent / "events"

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.eventstore.personal_text import decrypt
-from aggregates.event import REGISTRY, Event
+from aggregates.kernel.event import REGISTRY, Event
 from api.contract.events import file_name, load_every_event, public_data
 from projections.sentences import sentence
 from tests.corpus.make import ENCRYPTED, FOLDER, filled, make

@@ -20,7 +20,7 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.errors import UnknownPostgresRole
 from adapters.postgres.migrations import migrate
 from adapters.telemetry.store_collector import StoreCollector
-from api.core import Core
+from api.processes.core import Core
 from tests.adapters.readers.counter import Counted, account
 from tests.adapters.readers.log import MASTER_KEY, Log
 from tests.conftest import QUICK_AND_FORGETFUL

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.clock import Clock
-from api.service import Service
+from api.processes.service import Service
 from tests.conftest import TestServer
 
 AService = Callable[[Clock], Service]

@@ -12,25 +12,20 @@ from adapters import ticker
 from adapters.clock import ManualClock
 from adapters.delivery.outbox import Outbox
 from adapters.delivery.rendering import Letter
-from aggregates.account.commands import (
-    BillInvoice,
-    ExcludeAccount,
-    OpenAccount,
-    OptOutOfContact,
-    ReceivePayment,
-    ReversePayment,
-    account_id,
-)
-from aggregates.account.events import MessageSent
-from aggregates.account.values import ReversalKind
+from aggregates.account.command import account_id
+from aggregates.account.contact import OptOutOfContact
+from aggregates.account.customer import OpenAccount
+from aggregates.account.exclusion import ExcludeAccount
+from aggregates.account.messages import MessageSent
+from aggregates.account.receivables import BillInvoice, ReceivePayment, ReversalKind, ReversePayment
 from aggregates.campaign import CampaignPlan, LaunchCampaign, PauseCampaign, Step, Template, campaign_id
-from aggregates.command import Accepted, Command, Issued, Outcome, Rejected
-from aggregates.contact import Channel, ContactDetails, EmailAddress
-from aggregates.event import Recorded
-from aggregates.money import Money
+from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected
+from aggregates.kernel.event import Recorded
 from aggregates.office import OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise
-from api.service import Service
+from aggregates.values.contact import Channel, ContactDetails, EmailAddress
+from aggregates.values.money import Money
+from api.processes.service import Service
 from tests.flow.conftest import AService
 
 OFFICE = office_id("main")

@@ -9,11 +9,11 @@ import pytest
 
 from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
-from aggregates.aging import STANDARD_BUCKETS
-from api.play import PlayRefused, play
-from api.service import Service
-from projections.reports.aging import aging
-from projections.reports.kpi import kpi
+from aggregates.values.aging import STANDARD_BUCKETS
+from api.application.play import PlayRefused, play
+from api.processes.service import Service
+from projections.questions.aging import aging
+from projections.questions.kpi import kpi
 from tests.flow.conftest import AService
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 6, 30)

@@ -9,9 +9,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import OURS
 from adapters.telemetry.tracing import current_traceparent
-from aggregates.account.commands import BillInvoice
-from aggregates.command import Issued, identifier
-from aggregates.money import Money
+from aggregates.account.receivables import BillInvoice
+from aggregates.kernel.command import Issued, identifier
+from aggregates.values.money import Money
 from tests.flow.conftest import AService
 from tests.flow.test_chase import ANNA, DUE, World, a_world, day, step
 

@@ -21,9 +21,9 @@ from adapters.workers.app import run_workers
 from adapters.workers.clock import ClockWork
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
-from api import roles
-from api.publishing import publishing
-from api.service import Service, outbox_folder
+from api.processes import roles
+from api.processes.publishing import publishing
+from api.processes.service import Service, outbox_folder
 from policies.table import POLICIES
 
 _PATIENCE_SECONDS = 60.0

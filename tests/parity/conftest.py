@@ -10,7 +10,7 @@ import pytest
 
 from adapters.clock import ManualClock
 from adapters.postgres.database import Database
-from api.service import Service
+from api.processes.service import Service
 from tests.adapters.kafka.fixture import TestKafka
 from tests.conftest import TestServer
 from tests.parity.cluster import ClusterService

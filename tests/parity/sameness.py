@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from api.core import PROJECTIONS
-from api.service import Service
+from api.processes.core import PROJECTIONS
+from api.processes.service import Service
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _OF_THE_LOG = {

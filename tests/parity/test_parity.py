@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 
 from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
-from aggregates.account.commands import BillInvoice, OpenAccount, ReceivePayment, account_id
+from aggregates.account.command import account_id
+from aggregates.account.customer import OpenAccount
+from aggregates.account.receivables import BillInvoice, ReceivePayment
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
-from aggregates.command import Command, Issued, identifier
-from aggregates.contact import Channel, ContactDetails, EmailAddress
-from aggregates.money import Money
+from aggregates.kernel.command import Command, Issued, identifier
 from aggregates.office import OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise
-from api.play import play
-from api.service import Service
+from aggregates.values.contact import Channel, ContactDetails, EmailAddress
+from aggregates.values.money import Money
+from api.application.play import play
+from api.processes.service import Service
 from tests.adapters.kafka.fixture import TestKafka
 from tests.conftest import TestServer
 from tests.parity.conftest import Pair, a_pair

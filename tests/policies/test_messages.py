@@ -5,34 +5,28 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from aggregates.account.commands import (
-    ChangeContactDetails,
-    DispatchMessage,
-    ExcludeAccount,
-    OptOutOfContact,
-    RecordConsent,
-    ReportFailed,
-    ReportSent,
-    ReportUncertain,
-    SetFlag,
-    TakeStep,
-)
-from aggregates.account.events import (
+from aggregates.account.chase import Stage, StepScheduled, StepsPassedOver
+from aggregates.account.contact import ChangeContactDetails, OptOutOfContact, RecordConsent
+from aggregates.account.exclusion import ExcludeAccount
+from aggregates.account.flags import SetFlag
+from aggregates.account.messages import (
     ContactRefused,
+    DispatchMessage,
     MessageDispatched,
     MessageFailed,
     MessageQueued,
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,
-    StepScheduled,
-    StepsPassedOver,
+    ReportFailed,
+    ReportSent,
+    ReportUncertain,
+    TakeStep,
 )
-from aggregates.auto_collection import Stage
 from aggregates.campaign import PauseCampaign, RetireCampaign
-from aggregates.command import Command, Issued, identifier
-from aggregates.contact import ALLOWED, Channel, Consent, ContactAttempt, Denied, Verdict
+from aggregates.kernel.command import Command, Issued, identifier
 from aggregates.office import PauseOfficeAutomation
+from aggregates.values.contact import ALLOWED, Channel, Consent, ContactAttempt, Denied, Verdict
 from policies.contact_rules import contact_rules
 from tests.builders import (
     ACCOUNT,

@@ -8,25 +8,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aggregates.account import Account
-from aggregates.account.commands import (
-    ClearFlag,
-    ExcludeAccount,
-    LiftExclusion,
-    OptInToContact,
-    OptOutOfContact,
-    PlaceHold,
-    ReleaseHold,
-    ResolveDispute,
-    SetFlag,
-)
-from aggregates.account.events import PaymentReceived
-from aggregates.auto_collection import Stage
+from aggregates.account.chase import Stage
+from aggregates.account.contact import OptInToContact, OptOutOfContact
+from aggregates.account.disputes import ResolveDispute
+from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
+from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.account.receivables import PaymentReceived
 from aggregates.campaign import EngagementRules, PauseCampaign, ResumeCampaign, RetireCampaign
-from aggregates.command import Command, identifier
-from aggregates.contact import Channel
-from aggregates.money import Money
+from aggregates.kernel.command import Command, identifier
 from aggregates.office import PauseOfficeAutomation, ResumeOfficeAutomation
 from aggregates.promise import WithdrawPromise
+from aggregates.values.contact import Channel
+from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
     CAMPAIGN,

@@ -2,20 +2,15 @@
 
 import pytest
 
-from aggregates.account.commands import (
-    AgeAccount,
-    ExcludeAccount,
-    JudgeCollection,
-    LiftExclusion,
-    ResolveDispute,
-    TakeStep,
-)
-from aggregates.account.events import MessageQueued, StepScheduled, StepsPassedOver
-from aggregates.auto_collection import Stage
-from aggregates.business_time import BusinessCalendar, SendWindow
+from aggregates.account.aging import AgeAccount
+from aggregates.account.chase import JudgeCollection, Stage, StepScheduled, StepsPassedOver
+from aggregates.account.disputes import ResolveDispute
+from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
+from aggregates.account.messages import MessageQueued, TakeStep
 from aggregates.campaign import EngagementRules, PauseCampaign, ResumeCampaign
-from aggregates.command import Command
+from aggregates.kernel.command import Command
 from aggregates.office import ChangeOfficeSettings, PauseOfficeAutomation, ResumeOfficeAutomation
+from aggregates.values.business_time import BusinessCalendar, SendWindow
 from tests.builders import (
     ACCOUNT,
     APR,

@@ -2,25 +2,18 @@
 
 import pytest
 
-from aggregates.account.commands import (
-    AgeAccount,
-    ExcludeAccount,
-    JudgeCollection,
-    LiftExclusion,
-    MoveStage,
-    PlaceHold,
-    ReleaseHold,
-    ResolveDispute,
-    SetFlag,
-)
-from aggregates.account.events import Excluded, ExclusionLifted, ReviewScheduled, StageChanged, StepUnscheduled
-from aggregates.account.values import ItemKind
-from aggregates.auto_collection import Stage
-from aggregates.business_time import day_starts
+from aggregates.account.aging import AgeAccount
+from aggregates.account.chase import JudgeCollection, MoveStage, ReviewScheduled, Stage, StageChanged, StepUnscheduled
+from aggregates.account.disputes import ResolveDispute
+from aggregates.account.exclusion import ExcludeAccount, Excluded, ExclusionLifted, LiftExclusion
+from aggregates.account.flags import SetFlag
+from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.account.receivables import ItemKind
 from aggregates.campaign import EngagementRules, RetireCampaign, campaign_id
-from aggregates.command import Command
+from aggregates.kernel.command import Command
 from aggregates.office import ChangeOfficeSettings, FlagDefinition
 from aggregates.promise import WithdrawPromise
+from aggregates.values.business_time import day_starts
 from tests.builders import (
     ACCOUNT,
     APR,

@@ -7,10 +7,32 @@ from uuid import UUID
 import pytest
 
 from aggregates import promise
-from aggregates.account import events
-from aggregates.account.commands import AgeAccount, JudgeCollection, TakeStep
-from aggregates.command import COMMANDS, identifier
-from aggregates.event import Event
+from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
+from aggregates.account.aging import AgeAccount
+from aggregates.account.chase import (
+    JudgeCollection,
+    ReviewScheduled,
+    StageChanged,
+    StepScheduled,
+    StepsPassedOver,
+    StepUnscheduled,
+)
+from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
+from aggregates.account.customer import AccountOpened, SubscriptionRecorded
+from aggregates.account.deferred import FactArrived, FactDeferred
+from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.messages import (
+    ContactRefused,
+    MessageDispatched,
+    MessageFailed,
+    MessageQueued,
+    MessageSent,
+    MessageUncertain,
+    MessageWithdrawn,
+    TakeStep,
+)
+from aggregates.kernel.command import COMMANDS, identifier
+from aggregates.kernel.event import REGISTRY
 from policies.agenda import AGENDA_POLICIES, actor_for, command_for, command_id_for
 from policies.policy import EveryAccount
 from policies.table import POLICIES
@@ -21,40 +43,40 @@ CAUSE = identifier("cause")
 
 # Nothing that the rules look at: bookkeeping of auto-collection itself, or facts that are followed by others.
 NOT_JUDGED = {
-    events.AccountOpened,
-    events.ActivityRecorded,
-    events.ConsentRecorded,
-    events.ContactDetailsChanged,
-    events.ContactRefused,
-    events.FactArrived,
-    events.FactDeferred,
-    events.FollowUpCompleted,
-    events.FollowUpFellDue,
-    events.OptedIn,
-    events.OptedOut,
-    events.SubscriptionRecorded,
+    AccountOpened,
+    ActivityRecorded,
+    ConsentRecorded,
+    ContactDetailsChanged,
+    ContactRefused,
+    FactArrived,
+    FactDeferred,
+    FollowUpCompleted,
+    FollowUpFellDue,
+    OptedIn,
+    OptedOut,
+    SubscriptionRecorded,
 }
 # Decided together with a judgement.
 JUDGED_AT_ONCE = {
-    events.Excluded,
-    events.ExclusionLifted,
-    events.MessageDispatched,
-    events.MessageFailed,
-    events.MessageQueued,
-    events.MessageSent,
-    events.MessageUncertain,
-    events.MessageWithdrawn,
-    events.ReviewScheduled,
-    events.StageChanged,
-    events.StepScheduled,
-    events.StepUnscheduled,
-    events.StepsPassedOver,
+    Excluded,
+    ExclusionLifted,
+    MessageDispatched,
+    MessageFailed,
+    MessageQueued,
+    MessageSent,
+    MessageUncertain,
+    MessageWithdrawn,
+    ReviewScheduled,
+    StageChanged,
+    StepScheduled,
+    StepUnscheduled,
+    StepsPassedOver,
 }
 
 
 def test_every_event_of_an_account_is_judged_or_known_to_need_no_judgement():
     """A new event has to be put into one of the three sets."""
-    of_account = {e for e in vars(events).values() if isinstance(e, type) and issubclass(e, Event) and e is not Event}
+    of_account = {event for event in map(REGISTRY.current, REGISTRY.names()) if event.event_name.startswith("account.")}
     judged = {e for policy in POLICIES if policy.id == "auto-collection" for e in policy.listens} & of_account
     assert not judged & NOT_JUDGED
     assert of_account == judged | NOT_JUDGED | JUDGED_AT_ONCE
@@ -87,7 +109,7 @@ def test_a_newer_version_of_a_policy_repeats_nothing():
 
 def test_what_a_policy_causes_names_it_and_its_version():
     scenario = given_auto_collection(a_campaign(), an_invoice(due_on=MAR(2)), live(MAR(3)))
-    actors = {r.meta.actor for r in scenario.world.log if isinstance(r.event, events.StageChanged)}
+    actors = {r.meta.actor for r in scenario.world.log if isinstance(r.event, StageChanged)}
     assert actors == {"policy:auto-collection@1"}
 
 

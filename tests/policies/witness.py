@@ -7,9 +7,24 @@ from datetime import date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from aggregates.account import events as e
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.contact import OptedIn, OptedOut
+from aggregates.account.disputes import DisputeOpened, DisputeResolved
+from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.messages import MessageDispatched, MessageQueued
+from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.receivables import (
+    CreditNoted,
+    CreditWithdrawn,
+    InvoiceBilled,
+    InvoiceCorrected,
+    PaymentReceived,
+    PaymentReversed,
+)
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRevised
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 from aggregates.office import AutomationPaused, AutomationResumed
 
 Span = tuple[datetime, datetime | None]
@@ -33,20 +48,20 @@ class Witness:
     pauses: dict[str, Span] = field(default_factory=dict)
     days: dict[str, int] = field(default_factory=dict)
     """Of every step that any version of the campaign had."""
-    queued: dict[UUID, e.MessageQueued] = field(default_factory=dict)
+    queued: dict[UUID, MessageQueued] = field(default_factory=dict)
     left: Counter[date] = field(default_factory=Counter)
     taken: set[tuple[UUID, str]] = field(default_factory=set)
 
     def complaints(self, log: list[Recorded]) -> Iterator[str]:
         """What should not have happened, in order."""
         for recorded in log:
-            if isinstance(recorded.event, e.MessageQueued):
+            if isinstance(recorded.event, MessageQueued):
                 yield from self._about_queueing(recorded, recorded.event)
-            if isinstance(recorded.event, e.MessageDispatched):
+            if isinstance(recorded.event, MessageDispatched):
                 yield from self._about_leaving(recorded, self.queued[recorded.event.message_id])
             self._note(recorded)
 
-    def _about_queueing(self, recorded: Recorded, message: e.MessageQueued) -> Iterator[str]:
+    def _about_queueing(self, recorded: Recorded, message: MessageQueued) -> Iterator[str]:
         local = recorded.recorded_at.astimezone(self.zone)
         if local.weekday() > 4 or not time(9) <= local.time() < time(18):
             yield f"{local} is not in the send window"
@@ -55,7 +70,7 @@ class Witness:
         if self.days[message.step_id] < due:
             yield f"{message.step_id} was due before the invoice was known"
 
-    def _about_leaving(self, recorded: Recorded, message: e.MessageQueued) -> Iterator[str]:
+    def _about_leaving(self, recorded: Recorded, message: MessageQueued) -> Iterator[str]:
         moment = recorded.recorded_at
         day = moment.astimezone(self.zone).date()
         anchor = message.items[0].item_id
@@ -85,50 +100,50 @@ class Witness:
 
     def _note(self, recorded: Recorded) -> None:
         match recorded.event:
-            case e.InvoiceBilled(item=item, known_on=known_on):
+            case InvoiceBilled(item=item, known_on=known_on):
                 self.open[item.id], self.due[item.id] = item.amount.minor, item.due_on
                 self.known[item.id] = known_on
-            case e.InvoiceCorrected(item=item, open_after=open_after):
+            case InvoiceCorrected(item=item, open_after=open_after):
                 self.open[item.id], self.due[item.id] = open_after.minor, item.due_on
-            case e.PaymentReceived(receipt=receipt) | e.CreditNoted(receipt=receipt):
+            case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
                 self.unapplied += receipt.amount.minor
                 for share in receipt.promises:
                     if share.promise_id in self.promised:
                         self.promised[share.promise_id] -= share.amount.minor
-            case e.PaymentReversed(receipt=receipt) | e.CreditWithdrawn(receipt=receipt):
+            case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt):
                 self.unapplied -= receipt.amount.minor
                 for share in receipt.promises:
                     if share.promise_id in self.promised:
                         self.promised[share.promise_id] += share.amount.minor
-            case e.FundsAllocated(parts=allocated):
+            case FundsAllocated(parts=allocated):
                 for part in allocated:
                     self.open[part.item_id] -= part.amount.minor
                     self.unapplied -= part.amount.minor
-            case e.AllocationReleased(parts=released):
+            case AllocationReleased(parts=released):
                 for back in released:
                     self.open[back.item.id] += back.amount.minor
                     self.unapplied += back.amount.minor
-            case e.DisputeOpened(dispute_id=dispute_id, item_ids=item_ids):
+            case DisputeOpened(dispute_id=dispute_id, item_ids=item_ids):
                 self.disputes[dispute_id] = item_ids
-            case e.DisputeResolved(dispute_id=dispute_id):
+            case DisputeResolved(dispute_id=dispute_id):
                 del self.disputes[dispute_id]
-            case e.PromiseRegistered(promise_id=promise_id, remaining=remaining):
+            case PromiseRegistered(promise_id=promise_id, remaining=remaining):
                 self.promised[promise_id] = remaining.minor
-            case e.PromiseClosed(promise_id=promise_id):
+            case PromiseClosed(promise_id=promise_id):
                 del self.promised[promise_id]
-            case e.Excluded() | e.ExclusionLifted():
-                self.excluded = isinstance(recorded.event, e.Excluded)
-            case e.FlagSet(flag=flag):
+            case Excluded() | ExclusionLifted():
+                self.excluded = isinstance(recorded.event, Excluded)
+            case FlagSet(flag=flag):
                 self.flags.add(flag)
-            case e.FlagCleared(flag=flag):
+            case FlagCleared(flag=flag):
                 self.flags.discard(flag)
-            case e.HoldPlaced(hold_id=hold_id):
+            case HoldPlaced(hold_id=hold_id):
                 self.holds.add(hold_id)
-            case e.HoldReleased(hold_id=hold_id):
+            case HoldReleased(hold_id=hold_id):
                 self.holds.discard(hold_id)
-            case e.OptedOut(channel=channel, point_id=point_id):
+            case OptedOut(channel=channel, point_id=point_id):
                 self.opt_outs.add((channel, point_id))
-            case e.OptedIn(channel=channel, point_id=point_id):
+            case OptedIn(channel=channel, point_id=point_id):
                 self.opt_outs.discard((channel, point_id))
             case CampaignPaused(paused_from=start, paused_until=end):
                 self.pauses["campaign"] = (start, end)
@@ -140,7 +155,7 @@ class Witness:
                 self.pauses.pop("office", None)
             case CampaignLaunched(plan=plan) | CampaignRevised(plan=plan):
                 self.days.update({step.id: step.days for step in plan.steps})
-            case e.MessageQueued() as message:
+            case MessageQueued() as message:
                 self.queued[message.message_id] = message
             case _:
                 pass

@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from adapters.postgres.database import Database
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 from projections.activity_history import ActivityHistoryProjection
 from projections.audit_trail import AuditTrailProjection
 from projections.base import Projection

@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from aggregates.account import Account
-from aggregates.account.commands import OpenAccount, account_id
-from aggregates.aggregate import KINDS, Aggregate
+from aggregates.account.command import account_id
+from aggregates.account.customer import OpenAccount
 from aggregates.campaign import Campaign
-from aggregates.command import DECISIONS, Command, Context, NeedsHistory, Refusal, identifier
-from aggregates.event import Meta, Recorded
-from aggregates.money import Money
+from aggregates.kernel.aggregate import KINDS, Aggregate
+from aggregates.kernel.command import DECISIONS, Command, Context, NeedsHistory, Refusal, identifier
+from aggregates.kernel.event import Meta, Recorded
 from aggregates.office import Office, OpenOffice, office_id
+from aggregates.values.money import Money
 
 __all__ = ["History", "usd"]
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from projections.reports.formulas import (
+from projections.questions.formulas import (
     MonthOfSales,
     average_days_delinquent,
     collection_effectiveness,
@@ -16,7 +16,7 @@ from projections.reports.formulas import (
     ratio,
     three_places,
 )
-from projections.reports.kpi import months_back
+from projections.questions.kpi import months_back
 
 
 def test_count_back_takes_whole_months_and_a_part_of_the_one_that_is_larger_than_the_rest():

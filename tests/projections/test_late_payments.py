@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from aggregates.account.commands import BillInvoice, ReceivePayment
-from aggregates.aging import STANDARD_BUCKETS
-from aggregates.event import Recorded
-from aggregates.money import Money
-from projections.reports import aging, kpi
+from aggregates.account.receivables import BillInvoice, ReceivePayment
+from aggregates.kernel.event import Recorded
+from aggregates.values.aging import STANDARD_BUCKETS
+from aggregates.values.money import Money
+from projections.questions import aging, kpi
 from tests.projections import oracle
 from tests.projections.conftest import ReadModels
 from tests.projections.history import History

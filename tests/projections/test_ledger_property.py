@@ -10,20 +10,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.postgres.database import Database
-from aggregates.account.commands import (
+from aggregates.account.receivables import (
     BillInvoice,
     CorrectCredit,
     CorrectInvoice,
     CorrectPayment,
     NoteCredit,
     ReceivePayment,
+    ReversalKind,
     ReversePayment,
 )
-from aggregates.account.values import ReversalKind
-from aggregates.aging import BucketScheme
-from aggregates.command import Command
+from aggregates.kernel.command import Command
+from aggregates.values.aging import BucketScheme
 from projections.ledger import LedgerProjection
-from projections.reports import Sort, aging, collections, statement
+from projections.questions import Sort, aging, collections, statement
 from tests.projections.conftest import ReadModels
 from tests.projections.history import History, usd
 

@@ -7,31 +7,25 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from aggregates.account.commands import (
-    BillInvoice,
-    ClearFlag,
-    ExcludeAccount,
-    OpenAccount,
-    OpenDispute,
-    OptOutOfContact,
-    PlaceHold,
-    ReceivePayment,
-    RecordActivity,
-    ReversePayment,
-    SetFlag,
-)
-from aggregates.account.events import MessageFailed, MessageQueued, MessageSent, MessageWithdrawn
-from aggregates.account.values import ActivityKind, Direction, Disposition, ReversalKind
-from aggregates.auto_collection import CoveredItem, Judgement, Why
-from aggregates.contact import Channel
-from aggregates.event import REGISTRY, Event, Recorded
+from aggregates.account.activities import ActivityKind, Direction, Disposition, RecordActivity
+from aggregates.account.chase import CoveredItem, Judgement, Why
+from aggregates.account.contact import OptOutOfContact
+from aggregates.account.customer import OpenAccount
+from aggregates.account.disputes import OpenDispute
+from aggregates.account.exclusion import ExcludeAccount
+from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.holds import PlaceHold
+from aggregates.account.messages import MessageFailed, MessageQueued, MessageSent, MessageWithdrawn
+from aggregates.account.receivables import BillInvoice, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.kernel.event import REGISTRY, Event, Recorded
 from aggregates.office import ChangeOfficeSettings
 from aggregates.promise import CountPayment, Instalment, MakePromise, TakePaymentBack, WithdrawPromise
+from aggregates.values.contact import Channel
 from projections.activity_history import ActivityHistoryProjection
 from projections.audit_trail import AuditTrailProjection
 from projections.batch import Table
 from projections.ledger import LedgerProjection
-from projections.reports import Activity, activity, audit, promises
+from projections.questions import Activity, activity, audit, promises
 from projections.sentences import SENTENCES, sentence
 from tests.projections.conftest import PROJECTIONS, ReadModels
 from tests.projections.history import MAIN, History, usd

@@ -7,20 +7,20 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from aggregates.account.commands import (
+from aggregates.account.activities import ActivityKind, Direction, RecordActivity
+from aggregates.account.receivables import (
     BillInvoice,
     CorrectInvoice,
     NoteCredit,
     ReceivePayment,
-    RecordActivity,
+    ReversalKind,
     ReversePayment,
 )
-from aggregates.account.values import ActivityKind, Direction, ReversalKind
-from aggregates.aging import STANDARD_BUCKETS, BucketScheme
-from aggregates.money import Money
 from aggregates.office import OpenOffice, office_id
 from aggregates.promise import CountPayment, Instalment, JudgePromise, MakePromise
-from projections.reports import (
+from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
+from aggregates.values.money import Money
+from projections.questions import (
     BadQuestion,
     CollectionsRow,
     Filters,

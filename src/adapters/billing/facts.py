@@ -8,9 +8,9 @@ from typing import Any, ClassVar, TypeVar
 
 import orjson
 
-from aggregates.account.values import CustomerKind
-from aggregates.contact import Channel, Consent, PhoneKind
-from aggregates.money import Money
+from aggregates.account.customer import CustomerKind
+from aggregates.values.contact import Channel, Consent, PhoneKind
+from aggregates.values.money import Money
 
 Information = tuple[tuple[str, str], ...]
 """What a file says besides and nothing is decided by: name and text, in the profile's order."""

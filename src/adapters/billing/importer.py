@@ -18,24 +18,20 @@ from adapters.billing.source import ImportSource
 from adapters.billing.staging import Comparison, Loaded, Staged, Staging
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from aggregates.account import Account
-from aggregates.account.commands import (
+from aggregates.account.command import account_id, document_id
+from aggregates.account.customer import CustomerKind, EnsureAccount, OpenAccount, RecordSubscription, Subscription
+from aggregates.account.receivables import (
     BillInvoice,
     CorrectCredit,
     CorrectInvoice,
     CorrectPayment,
-    EnsureAccount,
     NoteCredit,
-    OpenAccount,
     ReceivePayment,
-    RecordSubscription,
-    account_id,
-    document_id,
 )
-from aggregates.account.values import CustomerKind, Subscription
-from aggregates.business_time import local_date
-from aggregates.command import Accepted, Command, Issued, Rejected, identifier
-from aggregates.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
+from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
+from aggregates.values.business_time import local_date
+from aggregates.values.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
 
 ACTOR = "service:import"
 CHUNK = 1_000

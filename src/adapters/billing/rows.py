@@ -24,9 +24,9 @@ from adapters.billing.facts import (
 from adapters.billing.profile import CUSTOMER_FIELDS, Kind, column_key
 from adapters.billing.readers import RawRow, Table
 from adapters.billing.values import Cell, Dates, boolean, cell_text, readable, without_decimal
-from aggregates.account.values import CustomerKind
-from aggregates.contact import Channel, Consent, PhoneKind
-from aggregates.money import Money, exponent
+from aggregates.account.customer import CustomerKind
+from aggregates.values.contact import Channel, Consent, PhoneKind
+from aggregates.values.money import Money, exponent
 
 NUMBER_LIMIT = 100
 TEXT_LIMIT = 300

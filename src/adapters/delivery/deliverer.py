@@ -13,14 +13,20 @@ from adapters.delivery.rendering import Letter, RenderingProblem, render
 from adapters.eventstore.application import Arrears
 from adapters.telemetry.metrics import count_delivery
 from aggregates.account import Account
-from aggregates.account.commands import DispatchMessage, ReportFailed, ReportSent, ReportUncertain
-from aggregates.account.events import MessageQueued
-from aggregates.account.values import MessageState, MessageUnderWay
-from aggregates.business_time import local_date
+from aggregates.account.messages import (
+    DispatchMessage,
+    MessageQueued,
+    MessageState,
+    MessageUnderWay,
+    ReportFailed,
+    ReportSent,
+    ReportUncertain,
+)
 from aggregates.campaign import Campaign
-from aggregates.command import Command, Issued, identifier
-from aggregates.event import Recorded
+from aggregates.kernel.command import Command, Issued, identifier
+from aggregates.kernel.event import Recorded
 from aggregates.office import Office
+from aggregates.values.business_time import local_date
 
 ACTOR = "service:delivery"
 

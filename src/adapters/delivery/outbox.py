@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from adapters.delivery.rendering import Letter
-from aggregates.contact import Channel
+from aggregates.values.contact import Channel
 
 
 class Outbox:

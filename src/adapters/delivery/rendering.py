@@ -10,11 +10,11 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from aggregates.account import Account
-from aggregates.account.values import MessageUnderWay
+from aggregates.account.messages import MessageUnderWay
 from aggregates.campaign import Campaign
-from aggregates.contact import Channel
-from aggregates.money import Money
 from aggregates.office import Office
+from aggregates.values.contact import Channel
+from aggregates.values.money import Money
 
 SMS_LIMIT = 140
 """Characters of an SMS with all placeholders expanded and the opt-out line included (DOMAIN section 6)."""

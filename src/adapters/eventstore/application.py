@@ -32,9 +32,9 @@ from adapters.eventstore.workspace import AggregateCache, Workspace
 from adapters.postgres.database import Database
 from adapters.telemetry.log_context import logged_about
 from adapters.telemetry.metrics import WhatCame, count_commands
-from aggregates.aggregate import KINDS, Aggregate
-from aggregates.command import ContactRules, Issued, Judge, Outcome, Rejected
-from aggregates.event import REGISTRY, Recorded
+from aggregates.kernel.aggregate import KINDS, Aggregate
+from aggregates.kernel.command import ContactRules, Issued, Judge, Outcome, Rejected
+from aggregates.kernel.event import REGISTRY, Recorded
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from aggregates.event import Event, Meta, Recorded
+from aggregates.kernel.event import Event, Meta, Recorded
 
 
 class StillClosed(TypeError):

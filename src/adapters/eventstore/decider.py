@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 
 from adapters.eventstore.attributes import attribute
 from adapters.eventstore.workspace import Workspace
-from aggregates.aggregate import Aggregate
-from aggregates.command import (
+from aggregates.kernel.aggregate import Aggregate
+from aggregates.kernel.command import (
     DECISIONS,
     Accepted,
     ContactRules,
@@ -21,7 +21,7 @@ from aggregates.command import (
     Refusal,
     Rejected,
 )
-from aggregates.event import Meta, Recorded
+from aggregates.kernel.event import Meta, Recorded
 
 if TYPE_CHECKING:
     from aggregates.campaign import Campaign

@@ -12,7 +12,7 @@ from adapters.eventstore.sealer import CHANNEL
 from adapters.eventstore.seals import Seal, head_seal, seal_before
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem, explained
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 
 _POLL_SECONDS = 1.0
 _BYTES_PER_EVENT = 2_000

@@ -16,9 +16,9 @@ from adapters.eventstore.closed import Closed
 from adapters.eventstore.keys import KeyRing
 from adapters.eventstore.personal_text import MARK, decrypt, encrypt, erase
 from adapters.eventstore.stored import StoredFact, leaf_hash
-from aggregates.aggregate import Aggregate
-from aggregates.event import REGISTRY, Event, Meta, Recorded
-from aggregates.personal import personal_paths
+from aggregates.kernel.aggregate import Aggregate
+from aggregates.kernel.event import REGISTRY, Event, Meta, Recorded
+from aggregates.kernel.personal import personal_paths
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 

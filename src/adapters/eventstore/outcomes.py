@@ -5,7 +5,7 @@ from uuid import UUID
 
 import orjson
 
-from aggregates.command import Accepted, Outcome, Rejected
+from aggregates.kernel.command import Accepted, Outcome, Rejected
 
 
 def dump_outcome(outcome: Outcome) -> bytes:

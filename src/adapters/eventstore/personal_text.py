@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from aggregates.personal import EACH, ERASED, Path
+from aggregates.kernel.personal import EACH, ERASED, Path
 
 PREFIX = "enc:1:"
 MARK = b'"' + PREFIX.encode()

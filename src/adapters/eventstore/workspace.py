@@ -7,8 +7,8 @@ from uuid import UUID
 from adapters.eventstore.attributes import attribute
 from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import EventRow, Loaded, LogRecorder, Wanted
-from aggregates.aggregate import KINDS, Aggregate
-from aggregates.event import Event, Recorded
+from aggregates.kernel.aggregate import KINDS, Aggregate
+from aggregates.kernel.event import Event, Recorded
 
 Kinds = Mapping[UUID, str]
 """Kinds of aggregates by id."""

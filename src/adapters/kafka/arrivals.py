@@ -10,7 +10,7 @@ from psycopg import Connection
 from adapters.eventstore.feed import LogHole
 from adapters.eventstore.mapper import EventMapper, LogRow
 from adapters.kafka.cloudevents import Envelope, NotOurs, glance, opened
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 
 from adapters.eventstore.personal_text import PREFIX
 from adapters.kafka.sealed_rows import SealedRow
-from aggregates.event import REGISTRY, Event, Meta, Recorded
-from aggregates.personal import EACH, Path, personal_paths
+from aggregates.kernel.event import REGISTRY, Event, Meta, Recorded
+from aggregates.kernel.personal import EACH, Path, personal_paths
 
 SOURCE_VARIABLE = "ARREARS_EVENT_SOURCE"
 SOURCE = "/arrears"

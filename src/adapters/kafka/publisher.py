@@ -25,7 +25,7 @@ from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.sealed_rows import SealedRow
 from adapters.kafka.topics import Topics
 from adapters.readers.poison import OutOfReach
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 from projections.agenda.partition import partition_of
 
 READER = "publisher"

@@ -16,7 +16,7 @@ from adapters.eventstore.seals import head_seal
 from adapters.postgres.database import Database
 from adapters.postgres.errors import explained
 from adapters.postgres.kept_connection import KeptConnection, in_utc
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 
 _POLL_SECONDS = 1.0
 

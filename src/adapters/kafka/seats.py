@@ -16,7 +16,7 @@ from adapters.readers.partitions import PartitionMoved, Place
 from adapters.readers.runner import Reader, connect, lock_name, register
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import count_events
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from adapters.postgres.database import Database
 from adapters.readers import dashboard, partitions
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 from projections.base import Projection
 
 State = Literal["building", "live", "retired"]

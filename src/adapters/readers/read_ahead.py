@@ -6,7 +6,7 @@ from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from adapters.readers.runner import Source
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 
 _SMALL = 1_000
 _DEPTH = 2

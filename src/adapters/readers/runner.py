@@ -21,7 +21,7 @@ from adapters.readers.handling import Handling, ReaderRetired
 from adapters.readers.poison import DeadLetter, is_poison
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import count_events
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 
 LIVE_BATCH = 1_000
 REBUILD_BATCH = 10_000

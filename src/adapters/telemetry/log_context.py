@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from structlog import contextvars
 
 from adapters.telemetry.tracing import trace_id_of
-from aggregates.command import Issued
+from aggregates.kernel.command import Issued
 
 CORRELATION = "correlation_id"
 TRACE = "trace_id"

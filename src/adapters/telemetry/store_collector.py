@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from adapters.clock import Clock, SystemClock
 from adapters.postgres.database import Database
-from aggregates.business_time import local_date
+from aggregates.values.business_time import local_date
 from projections.agenda.queries import KINDS, count_due, latest_zones
 
 CONNECT_SECONDS = 3

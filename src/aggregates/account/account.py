@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from aggregates.account.casework import Casework
-from aggregates.account.chase import Chased
+from aggregates.account.chase_decisions import Chased
 
 
 class Account(Chased, Casework):

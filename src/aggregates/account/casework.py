@@ -3,36 +3,24 @@
 from datetime import date
 from uuid import UUID
 
-from aggregates.account.commands import (
-    ClearFlag,
-    CompleteFollowUp,
-    OpenDispute,
-    PlaceHold,
-    RecordActivity,
-    ReleaseHold,
-    RemindFollowUp,
-    ResolveDispute,
-    SetFlag,
-    document_id,
-)
-from aggregates.account.events import (
+from aggregates.account.activities import (
     ActivityRecorded,
-    DisputeOpened,
-    DisputeResolved,
-    FlagCleared,
-    FlagSet,
+    CompleteFollowUp,
+    FollowUp,
     FollowUpCompleted,
     FollowUpFellDue,
-    HoldPlaced,
-    HoldReleased,
-    PromiseClosed,
-    PromiseRegistered,
+    RecordActivity,
+    RemindFollowUp,
 )
+from aggregates.account.command import document_id
+from aggregates.account.disputes import Dispute, DisputeOpened, DisputeResolved, OpenDispute, ResolveDispute
+from aggregates.account.flags import ClearFlag, FlagCleared, FlagSet, SetFlag
+from aggregates.account.holds import Hold, HoldPlaced, HoldReleased, PlaceHold, ReleaseHold
 from aggregates.account.ledger import Ledger
-from aggregates.account.values import Dispute, FollowUp, Hold, OpenPromise
-from aggregates.aggregate import applies
-from aggregates.command import Context, Refusal, decides, identifier
-from aggregates.money import Money
+from aggregates.account.promises import OpenPromise, PromiseClosed, PromiseRegistered
+from aggregates.kernel.aggregate import applies
+from aggregates.kernel.command import Context, Refusal, decides, identifier
+from aggregates.values.money import Money
 
 
 class Casework(Ledger):

@@ -6,50 +6,38 @@ from datetime import date, timedelta
 from itertools import groupby
 from uuid import UUID
 
-from aggregates.account.commands import (
-    AdmitFact,
-    AgeAccount,
+from aggregates.account.aging import AgeAccount, Aged, BucketMove
+from aggregates.account.allocation import AllocatedPart, AllocationReleased, FundsAllocated, ReleasedPart
+from aggregates.account.command import document_id
+from aggregates.account.deferred import AdmitFact, DeferredFact, FactArrived, FactDeferred
+from aggregates.account.receivables import (
     BillInvoice,
     CorrectCredit,
     CorrectInvoice,
     CorrectPayment,
-    NoteCredit,
-    ReceivePayment,
-    ReversePayment,
-    document_id,
-)
-from aggregates.account.events import (
-    Aged,
-    AllocationReleased,
     CreditNoted,
     CreditWithdrawn,
-    FactArrived,
-    FactDeferred,
-    FundsAllocated,
-    InvoiceBilled,
-    InvoiceCorrected,
-    PaymentReceived,
-    PaymentReversed,
-)
-from aggregates.account.state import AccountState
-from aggregates.account.values import (
-    AllocatedPart,
-    BucketMove,
-    DeferredFact,
     Funds,
     FundsKind,
+    InvoiceBilled,
+    InvoiceCorrected,
     Item,
     ItemKind,
+    NoteCredit,
     OpenItem,
+    PaymentReceived,
+    PaymentReversed,
     PromiseShare,
     Receipt,
-    ReleasedPart,
+    ReceivePayment,
     ReversalKind,
+    ReversePayment,
 )
-from aggregates.aggregate import applies
-from aggregates.aging import CURRENT
-from aggregates.command import COMMANDS, DECISIONS, Command, Context, NeedsHistory, Refusal, decides
-from aggregates.money import Money
+from aggregates.account.state import AccountState
+from aggregates.kernel.aggregate import applies
+from aggregates.kernel.command import COMMANDS, DECISIONS, Command, Context, NeedsHistory, Refusal, decides
+from aggregates.values.aging import CURRENT
+from aggregates.values.money import Money
 
 ONE_DAY = timedelta(days=1)
 

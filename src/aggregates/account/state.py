@@ -5,26 +5,22 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aggregates.account.values import (
-    CustomerKind,
-    DeferredFact,
-    Dispute,
-    Exclusion,
-    FollowUp,
-    Funds,
-    Hold,
-    MessageUnderWay,
-    OpenItem,
-    OpenPromise,
-    Subscription,
-)
-from aggregates.aggregate import Aggregate
-from aggregates.aging import CURRENT
-from aggregates.auto_collection import ScheduledStep, Stage, Why
-from aggregates.command import Context, Refusal
-from aggregates.contact import ContactDetails, OptOut
-from aggregates.money import Money
-from aggregates.personal import Personal
+from aggregates.account.activities import FollowUp
+from aggregates.account.chase import ScheduledStep, Stage, Why
+from aggregates.account.customer import CustomerKind, Subscription
+from aggregates.account.deferred import DeferredFact
+from aggregates.account.disputes import Dispute
+from aggregates.account.exclusion import Exclusion
+from aggregates.account.holds import Hold
+from aggregates.account.messages import MessageUnderWay
+from aggregates.account.promises import OpenPromise
+from aggregates.account.receivables import Funds, OpenItem
+from aggregates.kernel.aggregate import Aggregate
+from aggregates.kernel.command import Context, Refusal
+from aggregates.kernel.personal import Personal
+from aggregates.values.aging import CURRENT
+from aggregates.values.contact import ContactDetails, OptOut
+from aggregates.values.money import Money
 
 
 class Chase(BaseModel):

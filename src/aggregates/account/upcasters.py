@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aggregates.event import REGISTRY
+from aggregates.kernel.event import REGISTRY
 
 
 @REGISTRY.upcasts("account.message-failed", from_version=1)

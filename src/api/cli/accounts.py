@@ -39,7 +39,7 @@ def show(
 ) -> None:
     """Everything that is known of an account, today or at the end of an earlier day."""
     from api.http.account_view import account_view, read_account
-    from projections.reports import find_account
+    from projections.questions import find_account
 
     with guest(data) as service:
         with service.database.connect("arrears_app") as connection:
@@ -99,7 +99,7 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Who did what, when and why: every event of an account (with its promises), a campaign, an office."""
-    from projections.reports import audit as ask
+    from projections.questions import audit as ask
 
     with question(data) as (_, connection):
         wanted = _id(connection, id, office)
@@ -125,7 +125,7 @@ def audit(
 
 
 def _id(connection: "Connection[Any]", text: str, office: str | None) -> UUID:
-    from projections.reports import find_account
+    from projections.questions import find_account
 
     try:
         return UUID(text)

@@ -96,7 +96,7 @@ def play(
     from zoneinfo import ZoneInfo
 
     from adapters.clock import ManualClock
-    from api.play import play as live_through
+    from api.application.play import play as live_through
 
     defaults = _defaults(office, currency, time_zone)
     clock = ManualClock(datetime.combine(first, time.min, ZoneInfo(defaults.time_zone)))
@@ -123,8 +123,8 @@ def _defaults(office: str, currency: str | None, time_zone: str) -> "OfficeDefau
 
     from adapters.billing.currencies import CURRENCIES
     from adapters.billing.importer import OfficeDefaults
-    from aggregates.business_time import TimeZone
-    from aggregates.office import Code
+    from aggregates.values.business_time import TimeZone
+    from aggregates.values.codes import Code
 
     for option, kind, value in (("--office", Code, office), ("--time-zone", TimeZone, time_zone)):
         try:

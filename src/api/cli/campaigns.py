@@ -14,7 +14,7 @@ from api.cli.problems import Problem
 if TYPE_CHECKING:
     from aggregates.campaign import Campaign, CampaignPlan
     from aggregates.office import Office
-    from api.service import Service
+    from api.processes.service import Service
 
 app = typer.Typer(no_args_is_help=True, help="Campaigns: whom auto-collection engages, and with which messages.")
 
@@ -109,7 +109,7 @@ def launch(
 ) -> None:
     """Start a campaign in an office; its accounts are matched and judged at once."""
     from aggregates.campaign import LaunchCampaign
-    from api.campaign_file import read_campaign
+    from api.application.campaign_file import read_campaign
 
     said = read_campaign(file)
     with commanding(data) as service:
@@ -133,7 +133,7 @@ def revise(
 ) -> None:
     """Give a campaign a new version; accounts continue by it from the step they are at, and repeat none."""
     from aggregates.campaign import ReviseCampaign
-    from api.campaign_file import read_campaign
+    from api.application.campaign_file import read_campaign
 
     said = read_campaign(file)
     with commanding(data) as service:

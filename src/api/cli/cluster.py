@@ -12,7 +12,7 @@ from api.cli.running import Port, check_door, seed_sample
 from api.cli.signals import until_told
 
 if TYPE_CHECKING:
-    from api.local_cluster import LocalCluster
+    from api.processes.local_cluster import LocalCluster
 
 _FOLDER = Path("cluster")
 
@@ -38,7 +38,7 @@ def cluster(
     Needs Java 17 and Maven, which fetches Kafka. A process that ends is started again.
     """
     from api import logs
-    from api.local_cluster import LocalCluster
+    from api.processes.local_cluster import LocalCluster
 
     logs.configure()
     check_door("127.0.0.1", port, None)

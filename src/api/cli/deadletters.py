@@ -14,7 +14,7 @@ from api.cli.problems import Problem
 if TYPE_CHECKING:
     from adapters.readers.poison import DeadLetter
     from adapters.readers.runner import Retried, Runner
-    from api.service import Service
+    from api.processes.service import Service
 
 app = typer.Typer(no_args_is_help=True, help="Events that a reader could not handle: look, retry, discard.")
 
@@ -139,7 +139,7 @@ def _runner(service: "Service", reader: str) -> "Iterator[Runner]":
     if kind != "publisher":
         raise Problem(f"there is no reader {reader!r} any more")
     from adapters.kafka.connection import EVENTS_TOPIC
-    from api.publishing import publishing
+    from api.processes.publishing import publishing
 
     with publishing(service.database, topic=topic or EVENTS_TOPIC) as publisher:
         yield publisher
@@ -147,7 +147,7 @@ def _runner(service: "Service", reader: str) -> "Iterator[Runner]":
 
 def _record(service: "Service", letter: "DeadLetter", reason: str | None) -> None:
     """The decision stands in the log before it is carried out; its id follows from the letter."""
-    from aggregates.command import Issued, Rejected, identifier
+    from aggregates.kernel.command import Issued, Rejected, identifier
     from aggregates.reader import DiscardEvent
 
     command = DiscardEvent(

@@ -40,7 +40,7 @@ def publish(
     """
     from adapters.postgres.database import open_database
     from api import logs
-    from api.publishing import check_same_log, head_of, publishing
+    from api.processes.publishing import check_same_log, head_of, publishing
 
     logs.configure()
     with open_database(data, reading=True) as database:

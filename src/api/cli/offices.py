@@ -8,16 +8,16 @@ from uuid import UUID
 
 import typer
 
+from api.application.settings import model_from, read_toml
 from api.cli.opening import commanding, guest, issue
 from api.cli.options import AsJson, DataDir, Reason, read_day, read_moment
 from api.cli.output import print_json, print_table, say
 from api.cli.problems import Problem
-from api.settings import model_from, read_toml
 
 if TYPE_CHECKING:
     from aggregates.office import ChangeOfficeSettings, Office
     from api.http.offices import OfficeView
-    from api.service import Service
+    from api.processes.service import Service
 
 app = typer.Typer(no_args_is_help=True, help="Offices: settings, opening, pausing their automation.")
 
@@ -196,7 +196,7 @@ def _settings(office: "Office", sections: dict[str, Any], file: Path | None) -> 
 
 
 def _scheme(bounds: list[int]) -> Any:
-    from aggregates.aging import BucketScheme
+    from aggregates.values.aging import BucketScheme
 
     try:
         return BucketScheme.of(bounds)

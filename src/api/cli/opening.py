@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from adapters.clock import Clock
-    from aggregates.command import Accepted, Command
-    from api.service import Service
+    from aggregates.kernel.command import Accepted, Command
+    from api.processes.service import Service
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def question(data: Path | None) -> Iterator[tuple["Service", "Connection[Any]"]]
 
 def issue(service: "Service", command: "Command", *, reason: str | None = None) -> "Accepted":
     """Sends a command in the name of the person at the keyboard. Raises Problem where it is refused."""
-    from aggregates.command import Issued, Rejected
+    from aggregates.kernel.command import Issued, Rejected
 
     issued = Issued(command=command, command_id=uuid4(), actor=actor(), reason=reason)
     (outcome,) = service.arrears.handle([issued])
@@ -89,7 +89,7 @@ def _open(
     data: Path | None, *, clock: "Clock | None", reading: bool, told: str = "warning", **options: Any
 ) -> "Service":
     from api import logs
-    from api.service import Service
+    from api.processes.service import Service
 
     logs.configure(default=told)
     return Service.open(data, clock=clock, reading=reading, **options)

@@ -78,10 +78,10 @@ _KNOWN = (
     ("adapters.readers.poison", "OutOfReach", "Nothing was skipped. Run it again."),
     ("adapters.kafka.jars", "KafkaUnavailable", ""),
     ("adapters.kafka.topics", "TopicsProblem", ""),
-    ("api.play", "PlayRefused", ""),
-    ("api.settings", "SettingsError", "Nothing was changed."),
+    ("api.application.play", "PlayRefused", ""),
+    ("api.application.settings", "SettingsError", "Nothing was changed."),
     ("api.http.problems", "Problem", ""),
-    ("projections.reports.scope", "ReportRefused", ""),
+    ("projections.questions.scope", "ReportRefused", ""),
     ("api.contract.folder", "ContractProblem", ""),
 )
 """Module, error, and a hint where the error has none of its own."""

@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="The read tables: how far they are,
 @app.command("list")
 def list_all(data: DataDir = None, as_json: AsJson = False) -> None:
     """Every projection of this release, its version, and the views it keeps."""
-    from api.core import PROJECTIONS
+    from api.processes.core import PROJECTIONS
 
     del data
     rows: list[dict[str, Any]] = [

@@ -13,8 +13,8 @@ from api.cli.output import Format, note, print_csv, print_json, print_table, say
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from aggregates.aging import BucketScheme
-    from api.service import Service
+    from aggregates.values.aging import BucketScheme
+    from api.processes.service import Service
 
 Currency = Annotated[str | None, typer.Option("--currency", metavar="ISO", help="Where several are in use.")]
 As = Annotated[Format, typer.Option("--format", help="A table for people; CSV or JSON for programs.")]
@@ -46,7 +46,7 @@ def aging_report(
     as_json: AsJson = False,
 ) -> None:
     """Open items by how long they are past due; every bucket, and unapplied funds in a column of their own."""
-    from projections.reports import aging
+    from projections.questions import aging
 
     with question(data) as (service, connection):
         scheme, today = _office_settings(service, connection, office)
@@ -90,7 +90,7 @@ def collections_report(
 ) -> None:
     """One row for each account that owes something: balance, buckets, days past due, stage, and why it is in it."""
     from api.standing import standings
-    from projections.reports import Filters, collections
+    from projections.questions import Filters, collections
 
     chosen = _chosen(format, as_json)
     wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
@@ -169,7 +169,7 @@ def promises_report(
 ) -> None:
     """Promises to pay, the earliest due first: what was promised, what came in, and how they were judged."""
     from aggregates.promise import PromiseStatus
-    from projections.reports import promises
+    from projections.questions import promises
 
     if status is not None and status not in set(PromiseStatus):
         raise typer.BadParameter(f"--status {status!r}: expected one of {', '.join(PromiseStatus)}")
@@ -224,7 +224,7 @@ def activity_report(
 ) -> None:
     """What was done: contacts, messages and their fate, promises, payments, disputes. The newest first."""
     from api.activities import activities
-    from projections.reports import find_account
+    from projections.questions import find_account
 
     chosen = _chosen(format, as_json)
     wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
@@ -273,7 +273,7 @@ def kpi(
     as_json: AsJson = False,
 ) -> None:
     """KPIs of a period: DSO three ways, days delinquent, CEI, promises kept, conversion, recovery."""
-    from projections.reports import kpi as ask
+    from projections.questions import kpi as ask
 
     with question(data) as (_, connection):
         report = ask(connection, start=first, end=last, known_on=known_on, office=office, currency=currency)
@@ -324,9 +324,9 @@ def _office_settings(
     service: "Service", connection: "Connection[Any]", office: str | None
 ) -> "tuple[BucketScheme, date]":
     """The aging buckets and today's date of the office; where none is named, those that all share, else standard."""
-    from aggregates.aging import STANDARD_BUCKETS
-    from aggregates.business_time import local_date
     from aggregates.office import Office
+    from aggregates.values.aging import STANDARD_BUCKETS
+    from aggregates.values.business_time import local_date
     from api.cli.problems import Problem
 
     found = connection.execute(

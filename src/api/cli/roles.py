@@ -15,7 +15,7 @@ from api.cli.running import Host, Port, TokenFile, check_door, token_of
 from api.cli.signals import until_told
 
 if TYPE_CHECKING:
-    from api.core import Core
+    from api.processes.core import Core
 
 _NEED_TABLES = frozenset({"react", "deliver"})
 """Roles that look into read tables, and are not ready before those are built."""
@@ -32,7 +32,7 @@ def serve_api(data: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000,
     from adapters.telemetry.tracing import traced
     from api import logs
     from api.http.server import serve as serve_http
-    from api.service import Service
+    from api.processes.service import Service
 
     token = token_of(token_file)
     check_door(host, port, token)
@@ -46,7 +46,7 @@ def serve_api(data: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000,
 
 def seal(data: DataDir = None) -> None:
     """Give events their place in the log. One process seals, others stand by."""
-    from api import roles
+    from api.processes import roles
 
     _work(data, "seal", "Sealing.", roles.seal)
 
@@ -56,7 +56,7 @@ def project(
     data: DataDir = None,
 ) -> None:
     """Keep read tables up to date from Kafka. Processes share the partitions; those of the same NAMEs are a group."""
-    from api import roles
+    from api.processes import roles
 
     chosen = names or []
 
@@ -76,7 +76,7 @@ def project(
 
 def react(data: DataDir = None) -> None:
     """Apply policies and work ticks, in Faust workers that share the partitions."""
-    from api import roles
+    from api.processes import roles
 
     _work(data, "react", "Reacting.", roles.react)
 
@@ -86,7 +86,7 @@ def clock(
     every: Annotated[float, typer.Option("--every", min=0.1, metavar="SECONDS", help="Between two ticks.")] = 2.0,
 ) -> None:
     """Say what time it is to every partition. One process does, others stand by."""
-    from api import roles
+    from api.processes import roles
 
     def run(core: "Core", stop: threading.Event) -> None:
         roles.clock(core, stop, every=every)
@@ -97,8 +97,8 @@ def clock(
 def deliver(data: DataDir = None) -> None:
     """Send queued messages. Processes share the partitions."""
     from adapters.delivery.outbox import Outbox
-    from api import roles
-    from api.service import outbox_folder
+    from api.processes import roles
+    from api.processes.service import outbox_folder
 
     def run(core: "Core", stop: threading.Event) -> None:
         roles.deliver(core, stop, carrier=Outbox(outbox_folder(core.env, core.data_dir)))
@@ -110,7 +110,7 @@ def _work(data: Path | None, role: str, says: str, run: Callable[["Core", thread
     """Until SIGTERM or Ctrl-C; what is at hand is finished first."""
     from adapters.telemetry.tracing import traced
     from api import logs
-    from api.core import Core
+    from api.processes.core import Core
 
     logs.configure(default="info")
     with traced(role), Core.open(data, reading=True) as core, until_told() as told:

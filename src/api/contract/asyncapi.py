@@ -10,7 +10,7 @@ from adapters.kafka.cloudevents import LARGEST, TYPE_PREFIX
 from adapters.kafka.connection import EVENTS_TOPIC, TOPIC_VARIABLE
 from adapters.kafka.headers import headers_schema
 from adapters.kafka.topics import Topic, read_topics
-from aggregates.event import Event
+from aggregates.kernel.event import Event
 from api.contract.events import Schema, file_name
 from api.contract.glossary import KINDS
 

@@ -6,8 +6,8 @@ import orjson
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from adapters.kafka.cloudevents import public_body
-from aggregates.event import REGISTRY, Event
-from aggregates.personal import personal_paths
+from aggregates.kernel.event import REGISTRY, Event
+from aggregates.kernel.personal import personal_paths
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

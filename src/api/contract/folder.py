@@ -15,7 +15,7 @@ from api.contract.events import Schema, file_name, load_every_event, schema_of
 from api.contract.glossary import glossary
 
 if TYPE_CHECKING:
-    from api.service import Service
+    from api.processes.service import Service
 
 EVENTS = "schemas/events"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from adapters.kafka.headers import headers_page
-from aggregates.event import Event
+from aggregates.kernel.event import Event
 from api.contract.events import Schema, is_personal, schema_of
 
 KINDS = {

@@ -8,29 +8,23 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from aggregates.account import Account
-from aggregates.account.events import AccountOpened
+from aggregates.account.activities import FollowUp
+from aggregates.account.chase import Stage, Why
+from aggregates.account.customer import AccountOpened, CustomerKind
+from aggregates.account.disputes import Dispute
+from aggregates.account.exclusion import Exclusion
+from aggregates.account.holds import Hold
 from aggregates.account.ledger import allocation_order
-from aggregates.account.values import (
-    CustomerKind,
-    Dispute,
-    Exclusion,
-    FollowUp,
-    Funds,
-    FundsKind,
-    Hold,
-    ItemKind,
-    OpenItem,
-)
-from aggregates.aging import BucketScheme
-from aggregates.auto_collection import Stage, Why
-from aggregates.business_time import local_date
-from aggregates.contact import ContactDetails, OptOut
-from aggregates.event import Recorded
-from aggregates.money import Money
+from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem
+from aggregates.kernel.event import Recorded
 from aggregates.office import Office
+from aggregates.values.aging import BucketScheme
+from aggregates.values.business_time import local_date
+from aggregates.values.contact import ContactDetails, OptOut
+from aggregates.values.money import Money
 from api.http.problems import FieldProblem, unknown
 from api.http.shapes import Amount
-from api.service import Service
+from api.processes.service import Service
 
 # --- shapes ------------------------------------------------------------------------------------------
 

@@ -6,17 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from aggregates.account.commands import (
-    ChangeContactDetails,
-    OpenAccount,
-    OptInToContact,
-    OptOutOfContact,
-    RecordSubscription,
-)
-from aggregates.account.values import CustomerKind, Number, Subscription
-from aggregates.contact import Channel, ContactDetails, Country
-from aggregates.money import Currency
-from aggregates.office import Code, office_id
+from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact
+from aggregates.account.customer import CustomerKind, OpenAccount, RecordSubscription, Subscription
+from aggregates.office import office_id
+from aggregates.values.codes import Code, Number
+from aggregates.values.contact import Channel, ContactDetails, Country
+from aggregates.values.money import Currency
 from api.http.account_view import AccountView, FundsView, account_view, all_funds, read_account
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, ServiceOf, created
 from api.http.etags import IfNoneMatch, names, not_modified, tagged

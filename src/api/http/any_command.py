@@ -7,9 +7,26 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, ValidationError
 
-from aggregates.account import commands as account
+from aggregates.account.activities import CompleteFollowUp, RecordActivity
+from aggregates.account.aging import AgeAccount
+from aggregates.account.chase import JudgeCollection, MoveStage
+from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact, RecordConsent
+from aggregates.account.customer import OpenAccount, RecordSubscription
+from aggregates.account.disputes import OpenDispute, ResolveDispute
+from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
+from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.account.receivables import (
+    BillInvoice,
+    CorrectCredit,
+    CorrectInvoice,
+    CorrectPayment,
+    NoteCredit,
+    ReceivePayment,
+    ReversePayment,
+)
 from aggregates.campaign import LaunchCampaign, PauseCampaign, ResumeCampaign, RetireCampaign, ReviseCampaign
-from aggregates.command import Command
+from aggregates.kernel.command import Command
 from aggregates.office import ChangeOfficeSettings, OpenOffice, PauseOfficeAutomation, ResumeOfficeAutomation
 from aggregates.promise import JudgePromise, MakePromise, ReschedulePromise, WithdrawPromise
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk
@@ -23,32 +40,32 @@ router = APIRouter(prefix="/v1/commands", tags=["commands"])
 COMMANDS: dict[str, type[Command]] = {
     command.command_name: command
     for command in (
-        account.OpenAccount,
-        account.ChangeContactDetails,
-        account.RecordConsent,
-        account.OptOutOfContact,
-        account.OptInToContact,
-        account.RecordSubscription,
-        account.BillInvoice,
-        account.CorrectInvoice,
-        account.NoteCredit,
-        account.CorrectCredit,
-        account.ReceivePayment,
-        account.CorrectPayment,
-        account.ReversePayment,
-        account.AgeAccount,
-        account.JudgeCollection,
-        account.MoveStage,
-        account.ExcludeAccount,
-        account.LiftExclusion,
-        account.SetFlag,
-        account.ClearFlag,
-        account.RecordActivity,
-        account.CompleteFollowUp,
-        account.OpenDispute,
-        account.ResolveDispute,
-        account.PlaceHold,
-        account.ReleaseHold,
+        OpenAccount,
+        ChangeContactDetails,
+        RecordConsent,
+        OptOutOfContact,
+        OptInToContact,
+        RecordSubscription,
+        BillInvoice,
+        CorrectInvoice,
+        NoteCredit,
+        CorrectCredit,
+        ReceivePayment,
+        CorrectPayment,
+        ReversePayment,
+        AgeAccount,
+        JudgeCollection,
+        MoveStage,
+        ExcludeAccount,
+        LiftExclusion,
+        SetFlag,
+        ClearFlag,
+        RecordActivity,
+        CompleteFollowUp,
+        OpenDispute,
+        ResolveDispute,
+        PlaceHold,
+        ReleaseHold,
         MakePromise,
         ReschedulePromise,
         WithdrawPromise,

@@ -27,7 +27,7 @@ from api.http.openapi import document
 from api.http.reading import Reader
 from api.http.tracing import Traced
 from api.http.web import pages
-from api.service import Service
+from api.processes.service import Service
 
 _CONNECTIONS = 12
 

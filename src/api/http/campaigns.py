@@ -21,14 +21,15 @@ from aggregates.campaign import (
     RetireCampaign,
     ReviseCampaign,
 )
-from aggregates.office import Code, Office, office_id
+from aggregates.office import Office, office_id
+from aggregates.values.codes import Code
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, ServiceOf, created
 from api.http.etags import IfNoneMatch, names, not_modified, tagged
 from api.http.pauses import PauseBody, PauseView, pause_view
 from api.http.problems import documented, unknown
 from api.http.reading import Readings
 from api.http.shapes import Amount, Body, Done, JsonBody
-from api.service import Service
+from api.processes.service import Service
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
 

@@ -6,22 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from aggregates.account.commands import (
-    ClearFlag,
-    CompleteFollowUp,
-    ExcludeAccount,
-    LiftExclusion,
-    MoveStage,
-    OpenDispute,
-    PlaceHold,
-    RecordActivity,
-    ReleaseHold,
-    ResolveDispute,
-    SetFlag,
-)
-from aggregates.account.values import ActivityKind, Direction, Disposition, Number
-from aggregates.auto_collection import Stage
-from aggregates.office import Code
+from aggregates.account.activities import ActivityKind, CompleteFollowUp, Direction, Disposition, RecordActivity
+from aggregates.account.chase import MoveStage, Stage
+from aggregates.account.disputes import OpenDispute, ResolveDispute
+from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
+from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.values.codes import Code, Number
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, created
 from api.http.shapes import Body, Day, Done, JsonBody
 

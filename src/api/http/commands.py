@@ -14,18 +14,12 @@ from psycopg_pool import ConnectionPool
 
 from adapters.readers.runner import NotReached
 from adapters.telemetry.tracing import current_traceparent
-from aggregates.account.commands import (
-    BillInvoice,
-    CorrectCredit,
-    CorrectPayment,
-    NoteCredit,
-    ReceivePayment,
-    document_id,
-)
-from aggregates.command import Command, Issued, Rejected, identifier
+from aggregates.account.command import document_id
+from aggregates.account.receivables import BillInvoice, CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment
+from aggregates.kernel.command import Command, Issued, Rejected, identifier
 from api.http.problems import FieldProblem, Problem, documented, refused
 from api.http.shapes import Done, implausible, plain
-from api.service import Service
+from api.processes.service import Service
 
 MAY_BE_REFUSED = documented(404, 409)
 _LONGEST_WAIT = 10.0

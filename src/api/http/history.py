@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query
 
 from api.http.paging import Cursor, Limit, Page
 from api.http.reading import AS_ASKED, AsOf, KnownOn, Question, Readings
-from projections.reports.activity import Activity, activity
-from projections.reports.audit import AuditRow, audit
+from projections.questions.activity import Activity, activity
+from projections.questions.audit import AuditRow, audit
 
 router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["history"])
 

@@ -6,13 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
-from aggregates.aging import BucketScheme
-from aggregates.business_time import BusinessCalendar, SendWindow, TimeZone
-from aggregates.command import identifier
-from aggregates.money import Currency
+from aggregates.kernel.command import identifier
 from aggregates.office import (
     ChangeOfficeSettings,
-    Code,
     DeliveryLimits,
     FlagDefinition,
     Office,
@@ -21,13 +17,17 @@ from aggregates.office import (
     ResumeOfficeAutomation,
     office_id,
 )
+from aggregates.values.aging import BucketScheme
+from aggregates.values.business_time import BusinessCalendar, SendWindow, TimeZone
+from aggregates.values.codes import Code
+from aggregates.values.money import Currency
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, Precondition, ServiceOf, created
 from api.http.etags import IfMatch, IfNoneMatch, names, not_modified, tagged
 from api.http.pauses import PauseBody, PauseView, pause_view
 from api.http.problems import Problem, documented
 from api.http.reading import Readings
 from api.http.shapes import Body, Done, JsonBody
-from api.service import Service
+from api.processes.service import Service
 
 router = APIRouter(prefix="/v1/offices", tags=["offices"])
 

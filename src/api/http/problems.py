@@ -15,7 +15,7 @@ from starlette.routing import Match
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem, in_plain_words
-from aggregates.command import Rejected
+from aggregates.kernel.command import Rejected
 
 MEDIA_TYPE = "application/problem+json"
 PROBLEM = "Problem"

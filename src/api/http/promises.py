@@ -12,7 +12,7 @@ from api.http.paging import Cursor, Limit, Page
 from api.http.problems import unknown
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Readings
 from api.http.shapes import Amount, Body, Day, Done, JsonBody
-from projections.reports.promises import PromiseRow, promises
+from projections.questions.promises import PromiseRow, promises
 
 router = APIRouter(prefix="/v1", tags=["promises"])
 

@@ -13,14 +13,15 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from adapters.eventstore.application import AggregateNotFoundError
-from aggregates.aging import STANDARD_BUCKETS, BucketScheme
-from aggregates.business_time import local_date
-from aggregates.office import Code, Office, office_id
+from aggregates.office import Office, office_id
+from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
+from aggregates.values.business_time import local_date
+from aggregates.values.codes import Code
 from api.http.paging import Page, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, documented, unknown
 from api.http.shapes import Day
-from api.service import Service
-from projections.reports import NoOffice, ReportRefused
+from api.processes.service import Service
+from projections.questions import NoOffice, ReportRefused
 
 AS_ASKED = documented(404, 409)
 

@@ -6,16 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 from pydantic import Field, ValidationError
 
-from aggregates.account.commands import (
-    AccountCommand,
+from aggregates.account.command import AccountCommand, document_id
+from aggregates.account.receivables import (
     BillInvoice,
+    ItemKind,
     NoteCredit,
     ReceivePayment,
+    ReversalKind,
     ReversePayment,
-    document_id,
 )
-from aggregates.account.values import ItemKind, Number, ReversalKind
-from aggregates.office import Code
+from aggregates.values.codes import Code, Number
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, created
 from api.http.problems import from_errors
 from api.http.shapes import Amount, Body, Day, Done, JsonBody

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from psycopg import Connection
 
-from aggregates.auto_collection import Stage
-from aggregates.money import Money
-from aggregates.office import Code
+from aggregates.account.chase import Stage
+from aggregates.values.codes import Code
+from aggregates.values.money import Money
 from api.http.paging import Cursor, Limit, Page, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Reader, Readings, Scope
@@ -27,11 +27,11 @@ from api.http.worklist import (
     work_report,
     worklist,
 )
-from projections.reports.aging import Aging, aging
-from projections.reports.collections import CollectionsReport, CollectionsRow, collections
-from projections.reports.collections import Filters as AsOfFilters
-from projections.reports.collections import Sort as AsOfSort
-from projections.reports.kpi import Kpi, kpi
+from projections.questions.aging import Aging, aging
+from projections.questions.collections import CollectionsReport, CollectionsRow, collections
+from projections.questions.collections import Filters as AsOfFilters
+from projections.questions.collections import Sort as AsOfSort
+from projections.questions.kpi import Kpi, kpi
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 

@@ -6,7 +6,7 @@ import uvicorn
 from api.http.app import create_app
 from api.http.auth import is_loopback
 from api.http.problems import Problem
-from api.service import Service
+from api.processes.service import Service
 
 _SHUTDOWN_SECONDS = 10
 

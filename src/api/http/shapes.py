@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from adapters.billing.currencies import CURRENCIES
-from aggregates.money import Money, exponent
+from aggregates.values.money import Money, exponent
 from api.http.problems import FieldProblem
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)

@@ -11,11 +11,11 @@ from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 from pydantic import BaseModel
 
-from aggregates.aging import BucketScheme
-from aggregates.auto_collection import Stage, Why
+from aggregates.account.chase import Stage, Why
+from aggregates.values.aging import BucketScheme
 from api.http.shapes import DecimalText, decimal_text
-from projections.reports.paging import cursor_after, key_after
-from projections.reports.scope import scope_of
+from projections.questions.paging import cursor_after, key_after
+from projections.questions.scope import scope_of
 
 
 class Sort(StrEnum):

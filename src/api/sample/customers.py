@@ -8,8 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from aggregates.account.values import CustomerKind
-from aggregates.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneKind, PhoneNumber, PostalAddress
+from aggregates.account.customer import CustomerKind
+from aggregates.values.contact import (
+    Channel,
+    Consent,
+    ContactDetails,
+    EmailAddress,
+    PhoneKind,
+    PhoneNumber,
+    PostalAddress,
+)
 
 Choice = TypeVar("Choice")
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from adapters.clock import ManualClock
-from aggregates.business_time import local_date
 from aggregates.campaign import LaunchCampaign
-from aggregates.command import Command, Issued, Rejected, identifier
+from aggregates.kernel.command import Command, Issued, Rejected, identifier
 from aggregates.office import ChangeOfficeSettings, DeliveryLimits, OpenOffice
-from api.campaign_file import read_campaign
-from api.play import live_through
+from aggregates.values.business_time import local_date
+from api.application.campaign_file import read_campaign
+from api.application.play import live_through
+from api.processes.service import Service
 from api.sample.stories import ACCOUNTS, CURRENCY, DAYS, OFFICE, days_of
-from api.service import Service
 
 ZONE = ZoneInfo("America/New_York")
 MORNING = time(9, 0)

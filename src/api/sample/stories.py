@@ -5,27 +5,20 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
 
-from aggregates.account.commands import (
-    BillInvoice,
-    ExcludeAccount,
-    NoteCredit,
-    OpenAccount,
-    OpenDispute,
-    OptOutOfContact,
-    PlaceHold,
-    ReceivePayment,
-    RecordActivity,
-    ResolveDispute,
-    ReversePayment,
-    SetFlag,
-    account_id,
-)
-from aggregates.account.values import ActivityKind, CustomerKind, Direction, Disposition, ReversalKind
-from aggregates.command import Command, Issued, identifier
-from aggregates.contact import Channel
-from aggregates.money import Money
+from aggregates.account.activities import ActivityKind, Direction, Disposition, RecordActivity
+from aggregates.account.command import account_id
+from aggregates.account.contact import OptOutOfContact
+from aggregates.account.customer import CustomerKind, OpenAccount
+from aggregates.account.disputes import OpenDispute, ResolveDispute
+from aggregates.account.exclusion import ExcludeAccount
+from aggregates.account.flags import SetFlag
+from aggregates.account.holds import PlaceHold
+from aggregates.account.receivables import BillInvoice, NoteCredit, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.kernel.command import Command, Issued, identifier
 from aggregates.office import office_id
 from aggregates.promise import Instalment, MakePromise
+from aggregates.values.contact import Channel
+from aggregates.values.money import Money
 from api.sample.customers import Customer, customer, number, pick
 
 OFFICE = office_id("main")

@@ -10,38 +10,24 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from aggregates.account.events import (
-    AccountOpened,
-    ActivityRecorded,
-    ConsentRecorded,
-    ContactDetailsChanged,
+from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
+from aggregates.account.chase import StageChanged
+from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
+from aggregates.account.customer import AccountOpened
+from aggregates.account.disputes import DisputeOpened, DisputeResolved
+from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.messages import (
     ContactRefused,
-    CreditNoted,
-    CreditWithdrawn,
-    DisputeOpened,
-    DisputeResolved,
-    Excluded,
-    ExclusionLifted,
-    FlagCleared,
-    FlagSet,
-    FollowUpCompleted,
-    FollowUpFellDue,
-    HoldPlaced,
-    HoldReleased,
     MessageFailed,
     MessageQueued,
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,
-    OptedIn,
-    OptedOut,
-    PaymentReceived,
-    PaymentReversed,
-    StageChanged,
 )
-from aggregates.account.values import ActivityKind, Direction
-from aggregates.contact import Channel
-from aggregates.event import Event, Recorded
+from aggregates.account.receivables import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.kernel.event import Event, Recorded
 from aggregates.promise import (
     PromiseBroken,
     PromiseKept,
@@ -51,6 +37,7 @@ from aggregates.promise import (
     PromiseRescheduled,
     PromiseWithdrawn,
 )
+from aggregates.values.contact import Channel
 from projections.batch import EventProjection, Table, on
 from projections.sentences import sentence
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from psycopg import Connection
 
-from aggregates.auto_collection import Why
-from aggregates.event import Event, Recorded
-from aggregates.personal import EACH, personal_paths
+from aggregates.account.chase import Why
+from aggregates.kernel.event import Event, Recorded
+from aggregates.kernel.personal import EACH, personal_paths
 from projections.batch import Row, Table, TableProjection
 from projections.sentences import sentence
 

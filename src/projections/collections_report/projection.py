@@ -9,37 +9,25 @@ from uuid import UUID
 import orjson
 from psycopg import Connection
 
-from aggregates.account.events import (
-    AccountOpened,
-    ActivityRecorded,
-    Aged,
-    AllocationReleased,
+from aggregates.account.activities import ActivityKind, ActivityRecorded
+from aggregates.account.aging import Aged
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepUnscheduled
+from aggregates.account.customer import AccountOpened, CustomerRenamed
+from aggregates.account.disputes import DisputeOpened, DisputeResolved
+from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.messages import MessageQueued, MessageSent
+from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.receivables import (
     CreditNoted,
     CreditWithdrawn,
-    CustomerRenamed,
-    DisputeOpened,
-    DisputeResolved,
-    Excluded,
-    ExclusionLifted,
-    FlagCleared,
-    FlagSet,
-    FundsAllocated,
-    HoldPlaced,
-    HoldReleased,
     InvoiceBilled,
     InvoiceCorrected,
-    MessageQueued,
-    MessageSent,
     PaymentReceived,
     PaymentReversed,
-    PromiseClosed,
-    PromiseRegistered,
-    ReviewScheduled,
-    StageChanged,
-    StepScheduled,
-    StepUnscheduled,
 )
-from aggregates.account.values import ActivityKind
 from aggregates.campaign import (
     CampaignLaunched,
     CampaignPaused,
@@ -48,7 +36,7 @@ from aggregates.campaign import (
     CampaignRevised,
     CampaignStatus,
 )
-from aggregates.event import Event, Recorded
+from aggregates.kernel.event import Event, Recorded
 from projections.batch import EventProjection, Row, as_json, on
 from projections.collections_report.state import (
     AS_TEXT,

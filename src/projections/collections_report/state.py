@@ -9,10 +9,10 @@ from uuid import UUID
 
 import orjson
 
-from aggregates.account.values import Item
-from aggregates.aging import CURRENT
-from aggregates.auto_collection import Stage
-from aggregates.event import Recorded
+from aggregates.account.chase import Stage
+from aggregates.account.receivables import Item
+from aggregates.kernel.event import Recorded
+from aggregates.values.aging import CURRENT
 
 AnyRow = TypeVar("AnyRow", "AccountRow", "OpenItem", "Campaign")
 

@@ -9,20 +9,20 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from aggregates.account.events import (
-    AccountOpened,
-    AllocationReleased,
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.customer import AccountOpened, CustomerRenamed
+from aggregates.account.receivables import (
     CreditNoted,
     CreditWithdrawn,
-    CustomerRenamed,
-    FundsAllocated,
     InvoiceBilled,
     InvoiceCorrected,
+    Item,
     PaymentReceived,
     PaymentReversed,
+    Receipt,
+    ReversalKind,
 )
-from aggregates.account.values import Item, Receipt, ReversalKind
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 from aggregates.office import OfficeOpened, TimeZoneChanged
 from projections.batch import EventProjection, Row, Table, as_json, keep_latest, on, rows_from
 

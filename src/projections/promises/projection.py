@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from psycopg import Connection
 
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 from aggregates.promise import (
     Instalment,
     PromiseBroken,

@@ -10,7 +10,7 @@ import pytest
 from adapters.billing.facts import CustomerFact, InvoiceFact, PaymentFact
 from adapters.billing.profile import load_profile
 from adapters.billing.source import read_facts
-from aggregates.contact import Channel
+from aggregates.values.contact import Channel
 from tests.adapters.billing.files import facts_of, problems_of
 
 SAMPLE = Path(__file__).parent / "data" / "ibm-sample.csv"

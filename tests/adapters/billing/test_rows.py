@@ -7,8 +7,8 @@ import pytest
 from adapters.billing.facts import CreditFact, CustomerFact, InvoiceFact, PaymentFact, SubscriptionFact, fact_from
 from adapters.billing.profile import load_profile, parse_profile
 from adapters.billing.source import read_facts
-from aggregates.contact import Channel, Consent, PhoneKind
-from aggregates.money import Money
+from aggregates.values.contact import Channel, Consent, PhoneKind
+from aggregates.values.money import Money
 from tests.adapters.billing.files import facts_of, invoices, problems_of, written
 
 PAYMENTS = "account_number,payment_number,received_on,amount,currency,invoice_number\n"

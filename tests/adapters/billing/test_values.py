@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.billing.spreadsheet import guarded, unguarded
 from adapters.billing.values import EARLIEST, EXCEL, LATEST, Dates, Numbers, cell_text, readable
-from aggregates.money import Money
+from aggregates.values.money import Money
 
 days = st.dates(EARLIEST, LATEST)
 amounts = st.decimals(-(10**13), 10**13, places=2, allow_nan=False)

@@ -14,7 +14,7 @@ from adapters.clock import ManualClock
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.sealer import Sealer
 from adapters.postgres.database import Database
-from aggregates.command import Command, Issued
+from aggregates.kernel.command import Command, Issued
 
 MASTER_KEY = bytes(range(32))
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

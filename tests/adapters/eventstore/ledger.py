@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aggregates.aggregate import Aggregate, applies
-from aggregates.command import Command, Context, NeedsHistory, Refusal, decides
-from aggregates.event import REGISTRY, Event
-from aggregates.personal import Personal
+from aggregates.kernel.aggregate import Aggregate, applies
+from aggregates.kernel.command import Command, Context, NeedsHistory, Refusal, decides
+from aggregates.kernel.event import REGISTRY, Event
+from aggregates.kernel.personal import Personal
 
 
 class Contact(BaseModel):

@@ -12,7 +12,7 @@ import pytest
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.recorder import LogRecorder
 from adapters.eventstore.sealer import Sealer
-from aggregates.command import DECISIONS, Accepted, Command, Rejected
+from aggregates.kernel.command import DECISIONS, Accepted, Command, Rejected
 from tests.adapters.eventstore.conftest import before_the_append_of, issue, names
 from tests.adapters.eventstore.ledger import (
     Break,

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.mapper import UnreadableEvent
-from aggregates.event import BrokenUpcasterChain, Event, EventRegistry, UnknownEvent
+from aggregates.kernel.event import BrokenUpcasterChain, Event, EventRegistry, UnknownEvent
 from tests.adapters.eventstore.ledger import CaseOpened, Contact, Counted
 
 EVENT = UUID(int=7)

@@ -13,7 +13,7 @@ from adapters.eventstore.keys import MasterKeyError, master_key
 from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.verify import verify
 from adapters.postgres.database import Database
-from aggregates.personal import ERASED
+from aggregates.kernel.personal import ERASED
 from tests.adapters.eventstore.conftest import before_the_append_of, issue
 from tests.adapters.eventstore.ledger import Case, CaseOpened, Count, MakeRemark, Note, Noted, OpenCase, Remarked
 

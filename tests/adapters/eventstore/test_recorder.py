@@ -14,8 +14,8 @@ from adapters.eventstore.recorder import Conflict, LogRecorder, SnapshotRow, Wan
 from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.stored import StoredFact
 from adapters.postgres.errors import ConnectionLost
-from aggregates.command import Accepted
-from aggregates.event import Meta, Recorded
+from aggregates.kernel.command import Accepted
+from aggregates.kernel.event import Meta, Recorded
 from tests.adapters.eventstore.conftest import NOON, issue, names
 from tests.adapters.eventstore.ledger import Count, Counted, OpenCase
 

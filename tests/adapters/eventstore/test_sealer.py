@@ -22,7 +22,7 @@ from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.seals import head_seal, read_anchor
 from adapters.eventstore.verify import verify
 from adapters.postgres.database import Database
-from aggregates.event import Meta, Recorded
+from aggregates.kernel.event import Meta, Recorded
 from tests.adapters.eventstore.conftest import NOON, issue
 from tests.adapters.eventstore.ledger import Count, Counted, OpenCase
 

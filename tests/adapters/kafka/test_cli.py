@@ -15,7 +15,7 @@ import pytest
 from adapters.kafka.cloudevents import LARGEST
 from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
-from aggregates.command import identifier
+from aggregates.kernel.command import identifier
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import envelopes, some_accounts
 from tests.adapters.readers.builders import an_item, billed, staged

@@ -13,11 +13,12 @@ from adapters.eventstore.closed import StillClosed
 from adapters.kafka.cloudevents import WITHHELD, NotOurs, from_message, public_body, to_message
 from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.postgres.database import Database
-from aggregates.account.events import AccountOpened, MessageSent
-from aggregates.command import identifier
-from aggregates.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
-from aggregates.event import REGISTRY
-from aggregates.personal import personal_paths
+from aggregates.account.customer import AccountOpened
+from aggregates.account.messages import MessageSent
+from aggregates.kernel.command import identifier
+from aggregates.kernel.event import REGISTRY
+from aggregates.kernel.personal import personal_paths
+from aggregates.values.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
 from api.contract.events import load_every_event, public_data, schema_of
 from tests.adapters.kafka.wire import completed
 from tests.adapters.readers.builders import a_campaign, an_item, an_office, billed, opened, promised, queued

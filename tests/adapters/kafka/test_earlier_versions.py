@@ -15,12 +15,12 @@ from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.kafka.subscriber import Subscriber
 from adapters.postgres.database import Database
 from aggregates.account import Account
-from aggregates.account.events import MessageFailed
-from aggregates.command import identifier
-from aggregates.contact import Channel
-from aggregates.personal import ERASED
+from aggregates.account.messages import MessageFailed
+from aggregates.kernel.command import identifier
+from aggregates.kernel.personal import ERASED
+from aggregates.values.contact import Channel
 from api.contract.events import load_every_event
-from api.publishing import publishing
+from api.processes.publishing import publishing
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import completed
 from tests.adapters.readers.builders import opened, queued

@@ -12,7 +12,7 @@ from adapters.kafka.seats import Seat
 from adapters.postgres.database import Database
 from adapters.readers import partitions
 from adapters.readers.partitions import PartitionMoved, Place
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 from tests.adapters.kafka.written import Paper, accounts_in
 from tests.adapters.readers.counter import Counted, account
 from tests.adapters.readers.log import Log

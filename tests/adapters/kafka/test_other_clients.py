@@ -10,7 +10,7 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
 from adapters.postgres.database import Database
-from api.publishing import publishing
+from api.processes.publishing import publishing
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import envelopes, records, some_accounts
 from tests.adapters.readers.log import Log

@@ -11,7 +11,7 @@ from kafka.partitioner import DefaultPartitioner as KafkaPythonPartitioner
 from adapters.postgres.database import Database
 from adapters.readers.projections import Projections
 from aggregates.campaign import CampaignPaused
-from aggregates.command import identifier
+from aggregates.kernel.command import identifier
 from aggregates.office import AutomationPaused
 from projections.agenda import AgendaProjection
 from projections.agenda.partition import murmur2, partition_of, place_of

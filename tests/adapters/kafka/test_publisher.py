@@ -23,9 +23,9 @@ from adapters.kafka.sealed_rows import SealedRows
 from adapters.postgres.database import Database
 from adapters.readers.poison import dead_letters
 from adapters.readers.runner import Runner
-from aggregates.command import identifier
-from aggregates.event import Event
-from api.publishing import check_same_log, publishing
+from aggregates.kernel.command import identifier
+from aggregates.kernel.event import Event
+from api.processes.publishing import check_same_log, publishing
 from tests.adapters.kafka.fixture import TestKafka, local_kafka
 from tests.adapters.kafka.wire import assert_is_the_log, envelopes, records, some_accounts, without_repeats
 from tests.adapters.readers.builders import an_item, billed, opened, staged
@@ -241,7 +241,7 @@ KILLED_AFTER_SENDING = """
 import os, signal, sys
 from adapters.kafka.publisher import Publisher
 from adapters.postgres.database import Database
-from api.publishing import publishing
+from api.processes.publishing import publishing
 
 handle, rounds = Publisher.handle, []
 

@@ -18,8 +18,8 @@ from adapters.readers.partitions import UNKNOWN, PartitionMoved, Place, position
 from adapters.readers.poison import ReaderBroken
 from adapters.readers.projections import Projections
 from adapters.readers.runner import NotReached, Retried, Runner
-from aggregates.command import identifier
-from aggregates.event import Recorded
+from aggregates.kernel.command import identifier
+from aggregates.kernel.event import Recorded
 from projections.base import Projection
 from tests.adapters.kafka.written import Paper, accounts_in
 from tests.adapters.readers.builders import opened

@@ -28,8 +28,8 @@ from adapters.readers.generations import GenerationReader
 from adapters.readers.partitions import UNKNOWN, Place
 from adapters.readers.projections import Projections, Status
 from adapters.readers.runner import NotReached, Retried, note_trouble
-from aggregates.event import Recorded
-from api.publishing import publishing
+from aggregates.kernel.event import Recorded
+from api.processes.publishing import publishing
 from projections.base import Projection
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.written import Paper, accounts_in

@@ -13,8 +13,8 @@ from adapters.eventstore.mapper import EventMapper
 from adapters.kafka.arrivals import arrivals, fetch_withheld
 from adapters.kafka.cloudevents import Envelope, Message, from_message
 from adapters.readers.poison import sequence_of
-from aggregates.command import identifier
-from aggregates.event import Recorded
+from aggregates.kernel.command import identifier
+from aggregates.kernel.event import Recorded
 from tests.adapters.readers.builders import an_item, billed, opened
 from tests.adapters.readers.log import Log
 

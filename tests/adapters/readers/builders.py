@@ -4,24 +4,27 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from aggregates.account import events as e
-from aggregates.account.values import (
-    AllocatedPart,
-    BucketMove,
-    CustomerKind,
+from aggregates.account.aging import Aged, BucketMove
+from aggregates.account.allocation import AllocatedPart, AllocationReleased, FundsAllocated, ReleasedPart
+from aggregates.account.chase import ScheduledStep, Stage, StageChanged, StepScheduled, Why
+from aggregates.account.customer import AccountOpened, CustomerKind
+from aggregates.account.messages import MessageQueued
+from aggregates.account.receivables import (
     FundsKind,
+    InvoiceBilled,
+    InvoiceCorrected,
     Item,
+    PaymentReceived,
+    PaymentReversed,
     Receipt,
-    ReleasedPart,
     ReversalKind,
 )
-from aggregates.auto_collection import ScheduledStep, Stage, Why
 from aggregates.campaign import CampaignLaunched, CampaignPlan, Step, Template
-from aggregates.command import identifier
-from aggregates.contact import Channel
-from aggregates.money import Money
+from aggregates.kernel.command import identifier
 from aggregates.office import OfficeOpened
 from aggregates.promise import Instalment, PromiseMade
+from aggregates.values.contact import Channel
+from aggregates.values.money import Money
 
 OFFICE = identifier("office", "main")
 CAMPAIGN = identifier("campaign", OFFICE, "gentle")
@@ -59,8 +62,8 @@ def a_campaign(title: str = "gentle", office_id: UUID = OFFICE) -> CampaignLaunc
 # --- account -----------------------------------------------------------------------------------------
 
 
-def opened(number: str = "A-1", *, name: str = "Ada", office_id: UUID = OFFICE, **more: Any) -> e.AccountOpened:
-    return e.AccountOpened(
+def opened(number: str = "A-1", *, name: str = "Ada", office_id: UUID = OFFICE, **more: Any) -> AccountOpened:
+    return AccountOpened(
         office_id=office_id,
         number=number,
         customer_name=name,
@@ -81,47 +84,47 @@ def an_item(number: str = "I-1", *, minor: int = 10_000, due_on: date = MAR_2, o
     )
 
 
-def billed(item: Item) -> e.InvoiceBilled:
-    return e.InvoiceBilled(item=item, known_on=MAR_2)
+def billed(item: Item) -> InvoiceBilled:
+    return InvoiceBilled(item=item, known_on=MAR_2)
 
 
-def corrected(item: Item, previous: Item, *, open_after: int) -> e.InvoiceCorrected:
-    return e.InvoiceCorrected(item=item, previous=previous, open_after=usd(open_after), known_on=MAR_2)
+def corrected(item: Item, previous: Item, *, open_after: int) -> InvoiceCorrected:
+    return InvoiceCorrected(item=item, previous=previous, open_after=usd(open_after), known_on=MAR_2)
 
 
 def a_receipt(number: str = "P-1", *, minor: int, on: date = MAR_2, kind: FundsKind = FundsKind.PAYMENT) -> Receipt:
     return Receipt(id=identifier(kind, number), kind=kind, number=number, amount=usd(minor), received_on=on)
 
 
-def paid(receipt: Receipt) -> e.PaymentReceived:
-    return e.PaymentReceived(receipt=receipt)
+def paid(receipt: Receipt) -> PaymentReceived:
+    return PaymentReceived(receipt=receipt)
 
 
-def allocated(receipt: Receipt, item: Item, minor: int, *, open_after: int, left: int = 0) -> e.FundsAllocated:
+def allocated(receipt: Receipt, item: Item, minor: int, *, open_after: int, left: int = 0) -> FundsAllocated:
     part = AllocatedPart(item_id=item.id, amount=usd(minor), open_after=usd(open_after))
-    return e.FundsAllocated(
+    return FundsAllocated(
         funds_id=receipt.id, allocated_on=receipt.received_on, parts=(part,), unapplied_after=usd(left)
     )
 
 
-def released(receipt: Receipt, item: Item, minor: int, *, open_after: int) -> e.AllocationReleased:
+def released(receipt: Receipt, item: Item, minor: int, *, open_after: int) -> AllocationReleased:
     part = ReleasedPart(
         item=item, amount=usd(minor), open_after=usd(open_after), open_since=item.issued_on, known_on=MAR_2
     )
-    return e.AllocationReleased(receipt=receipt, released_on=MAR_2, parts=(part,), unapplied_after=receipt.amount)
+    return AllocationReleased(receipt=receipt, released_on=MAR_2, parts=(part,), unapplied_after=receipt.amount)
 
 
-def reversed_(receipt: Receipt) -> e.PaymentReversed:
-    return e.PaymentReversed(receipt=receipt, reversal=ReversalKind.CHARGEBACK, reversed_on=MAR_2)
+def reversed_(receipt: Receipt) -> PaymentReversed:
+    return PaymentReversed(receipt=receipt, reversal=ReversalKind.CHARGEBACK, reversed_on=MAR_2)
 
 
-def aged(item: Item, bucket: str, *, next_on: date | None = None, previous: str = "current") -> e.Aged:
+def aged(item: Item, bucket: str, *, next_on: date | None = None, previous: str = "current") -> Aged:
     move = BucketMove(item_id=item.id, bucket=bucket, next_on=next_on)
-    return e.Aged(as_of=MAR_2, moves=(move,), bucket=bucket, previous_bucket=previous, days_past_due=1)
+    return Aged(as_of=MAR_2, moves=(move,), bucket=bucket, previous_bucket=previous, days_past_due=1)
 
 
-def staged(stage: Stage | None, code: str = "meets-rules", *, campaign_id: UUID | None = CAMPAIGN) -> e.StageChanged:
-    return e.StageChanged(
+def staged(stage: Stage | None, code: str = "meets-rules", *, campaign_id: UUID | None = CAMPAIGN) -> StageChanged:
+    return StageChanged(
         stage=stage,
         previous=None,
         why=Why(code=code, detail=f"because of {code}"),
@@ -131,8 +134,8 @@ def staged(stage: Stage | None, code: str = "meets-rules", *, campaign_id: UUID 
     )
 
 
-def a_step(step_id: str = "reminder", *, title: str = "First reminder", due_at: datetime = NOON) -> e.StepScheduled:
-    return e.StepScheduled(
+def a_step(step_id: str = "reminder", *, title: str = "First reminder", due_at: datetime = NOON) -> StepScheduled:
+    return StepScheduled(
         step=ScheduledStep(
             campaign_id=CAMPAIGN,
             plan_version=1,
@@ -145,8 +148,8 @@ def a_step(step_id: str = "reminder", *, title: str = "First reminder", due_at: 
     )
 
 
-def queued(step_id: str = "reminder") -> e.MessageQueued:
-    return e.MessageQueued(
+def queued(step_id: str = "reminder") -> MessageQueued:
+    return MessageQueued(
         message_id=identifier("message", step_id),
         campaign_id=CAMPAIGN,
         plan_version=1,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from aggregates.event import Event, Recorded
+from aggregates.kernel.event import Event, Recorded
 from projections.base import Projection
 
 

@@ -15,8 +15,8 @@ from adapters.eventstore.recorder import LogRecorder, app_connections
 from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.stored import leaf_hash
 from adapters.postgres.database import Database
-from aggregates.command import identifier
-from aggregates.event import REGISTRY, Event, Meta, Recorded
+from aggregates.kernel.command import identifier
+from aggregates.kernel.event import REGISTRY, Event, Meta, Recorded
 
 MASTER_KEY = bytes(range(32))
 DAY_ONE = date(2026, 3, 2)

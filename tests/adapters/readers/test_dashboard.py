@@ -14,9 +14,9 @@ import pytest
 
 from adapters.postgres.database import Database
 from adapters.readers.projections import Projections
-from aggregates.command import identifier
-from aggregates.money import Money
+from aggregates.kernel.command import identifier
 from aggregates.office import TimeZoneChanged
+from aggregates.values.money import Money
 from projections.activity_history.projection import ActivityHistoryProjection
 from projections.agenda import AgendaProjection
 from projections.agenda.queries import set_clock

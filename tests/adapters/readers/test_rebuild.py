@@ -17,7 +17,7 @@ from adapters.readers import generations
 from adapters.readers.poison import OutOfReach
 from adapters.readers.projections import BeingBuilt, Projections, UnknownProjection, checkpoints
 from adapters.readers.runner import NotReached, note_trouble
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 from projections.activity_history.projection import ActivityHistoryProjection
 from projections.agenda import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection

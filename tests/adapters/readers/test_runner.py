@@ -14,7 +14,7 @@ from adapters.postgres.errors import ConnectionLost
 from adapters.readers.poison import DeadLetter, ReaderBroken, dead_letters
 from adapters.readers.projections import Projections
 from adapters.readers.runner import NotReached, Retried, Runner
-from aggregates.event import Recorded
+from aggregates.kernel.event import Recorded
 from tests.adapters.readers.counter import BrokenCounter, Counted, Counter, Odd, TolerantCounter, account
 from tests.adapters.readers.log import Log, rows
 

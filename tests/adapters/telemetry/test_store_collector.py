@@ -15,7 +15,7 @@ from adapters.readers.runner import Runner
 from adapters.telemetry import store_collector
 from adapters.telemetry.metrics import exposition, registry_of
 from adapters.telemetry.store_collector import StoreCollector
-from aggregates.command import identifier
+from aggregates.kernel.command import identifier
 from projections.agenda.projection import AgendaProjection
 from projections.agenda.queries import count_due, due, latest_zones
 from tests.adapters.readers.builders import NOON, a_step, an_item, an_office, billed, opened

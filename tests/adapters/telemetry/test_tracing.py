@@ -23,7 +23,7 @@ from adapters.readers.projections import Projections
 from adapters.readers.runner import Runner
 from adapters.telemetry import tracing
 from adapters.telemetry.tracing import current_traceparent, trace_id_of, wanted
-from aggregates.event import Meta
+from aggregates.kernel.event import Meta
 from tests.adapters.eventstore.conftest import issue
 from tests.adapters.eventstore.ledger import Count, OpenCase
 from tests.adapters.readers.counter import Counted, Counter

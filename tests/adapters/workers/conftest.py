@@ -26,15 +26,16 @@ from adapters.ticker import Ticker
 from adapters.workers.app import run_workers
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
-from aggregates.account.commands import BillInvoice, OpenAccount, RecordActivity, account_id
-from aggregates.account.events import ActivityRecorded, InvoiceBilled
-from aggregates.account.values import ActivityKind, Direction
+from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, RecordActivity
+from aggregates.account.command import account_id
+from aggregates.account.customer import OpenAccount
+from aggregates.account.receivables import BillInvoice, InvoiceBilled
 from aggregates.campaign import CampaignLaunched
-from aggregates.command import Command, Issued, Rejected
-from aggregates.event import Recorded
-from aggregates.money import Money
+from aggregates.kernel.command import Command, Issued, Rejected
+from aggregates.kernel.event import Recorded
 from aggregates.office import OpenOffice, office_id
-from api.publishing import publishing
+from aggregates.values.money import Money
+from api.processes.publishing import publishing
 from policies.policy import EveryAccount, Policy, Reaction
 from projections.agenda.projection import AgendaProjection
 from projections.collections_report.projection import CollectionsReportProjection

@@ -16,8 +16,8 @@ from adapters.readers.poison import OutOfReach
 from adapters.readers.runner import Runner
 from adapters.workers import policies as policies_module
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
-from aggregates.command import Issued, Outcome
-from aggregates.contact import Channel
+from aggregates.kernel.command import Issued, Outcome
+from aggregates.values.contact import Channel
 from projections.agenda.partition import partition_of
 from tests.adapters.readers.log import rows
 from tests.adapters.workers.conftest import NOTES, OFFICE, Notes, Plant, account, wait_until

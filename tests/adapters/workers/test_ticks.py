@@ -12,7 +12,7 @@ import pytest
 from adapters.ticker import Ticker, TickReport
 from adapters.workers import ticks as ticks_module
 from adapters.workers.ticks import Tick, TickWorker
-from aggregates.account.events import Aged
+from aggregates.account.aging import Aged
 from projections.agenda import queries
 from projections.agenda.partition import partition_of
 from tests.adapters.readers.log import rows

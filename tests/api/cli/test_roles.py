@@ -17,7 +17,7 @@ import pytest
 
 from adapters.eventstore.application import Arrears as Application
 from adapters.postgres.database import Database
-from aggregates.command import Issued
+from aggregates.kernel.command import Issued
 from aggregates.office import OpenOffice
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.readers.log import rows

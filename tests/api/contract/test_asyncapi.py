@@ -17,9 +17,9 @@ from adapters.kafka.cloudevents import Message, to_message
 from adapters.kafka.headers import HEADERS, headers_page, headers_schema
 from adapters.kafka.sealed_rows import SealedRow
 from adapters.kafka.topics import read_topics
-from aggregates.command import identifier
-from aggregates.event import Event
-from aggregates.personal import personal_paths
+from aggregates.kernel.command import identifier
+from aggregates.kernel.event import Event
+from aggregates.kernel.personal import personal_paths
 from api.contract.asyncapi import SPECIFICATION, asyncapi, message_name
 from api.contract.events import load_every_event
 from tests.api.contract.asyncapi_schema import official_schema

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from aggregates.account.events import ContactDetailsChanged, MessageSent, PaymentReceived
-from aggregates.event import Event
-from aggregates.personal import personal_paths
+from aggregates.account.contact import ContactDetailsChanged
+from aggregates.account.messages import MessageSent
+from aggregates.account.receivables import PaymentReceived
+from aggregates.kernel.event import Event
+from aggregates.kernel.personal import personal_paths
 from api.contract.compatibility import breaks
 from api.contract.events import load_every_event, public_data, schema_of
 from tests.corpus.make import filled

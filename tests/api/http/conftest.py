@@ -11,7 +11,7 @@ import pytest
 from adapters.clock import ManualClock
 from adapters.postgres.database import Database
 from api.http.app import create_app
-from api.service import Service
+from api.processes.service import Service
 from tests.api.http.client import Client, usd
 from tests.conftest import TestServer
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.http.server import server_of
-from api.service import Service
+from api.processes.service import Service
 from tests.api.http.browser import Browser, NoBrowser
 from tests.api.http.client import Client, usd
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from api.service import Service
+from api.processes.service import Service
 from tests.api.http.client import Client, usd
 
 PAYMENT = {"number": "PAY-1", "amount": usd("60.00"), "received_on": "2026-03-16"}

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.http.app import create_app
-from api.service import Service
+from api.processes.service import Service
 from tests.api.http.client import Client
 
 EXAMPLES = 10
@@ -42,6 +42,7 @@ def test_the_document_is_whole(client: Client):
     assert document["openapi"].startswith("3.1")
     used = {ref.rpartition("/")[2] for ref in _refs(document)}
     assert used <= document["components"]["schemas"].keys()
+    assert [name for name in document["components"]["schemas"] if "__" in name] == [], "a name is a Python path"
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             assert operation["summary"], (method, path)

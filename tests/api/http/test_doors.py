@@ -8,7 +8,7 @@ from adapters.postgres.errors import ConnectionLost
 from api.http import accounts
 from api.http.auth import COOKIE
 from api.http.server import BindRefused, check_bind
-from api.service import Service
+from api.processes.service import Service
 from tests.api.http.client import Client
 
 TOKEN = "correct horse battery staple"

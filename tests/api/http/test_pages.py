@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from api.service import Service
+from api.processes.service import Service
 from tests.api.http.client import Client, usd
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;{{ 7*7 }}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.service import Service
+from api.processes.service import Service
 from tests.api.http.client import Client, usd
 
 ACCOUNTS = 23

@@ -17,7 +17,7 @@ from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.telemetry import tracing
 from api import logs
 from api.http.app import create_app
-from api.service import Service
+from api.processes.service import Service
 from tests.api.http.client import Client, usd
 
 TOKEN = "correct horse battery staple"

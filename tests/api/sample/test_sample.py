@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from api.core import PROJECTIONS
+from api.processes.core import PROJECTIONS
+from api.processes.service import Service
 from api.sample import Seeded, seed
 from api.sample.stories import ACCOUNTS, SLOTS, days_of
-from api.service import Service
-from projections.reports import aging, collections, promises
+from projections.questions import aging, collections, promises
 
 NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
 """A Tuesday; 11:00 in the office."""
@@ -94,7 +94,7 @@ def test_messages_left_by_every_channel_of_the_campaign(seeded: tuple[Path, Seed
 
 @pytest.mark.parametrize("day", [date(2025, 12, 1), date(2026, 2, 14), TODAY])
 def test_buckets_add_up_on_any_day(service: Service, connection: Connection[Any], day: date):
-    from aggregates.aging import STANDARD_BUCKETS
+    from aggregates.values.aging import STANDARD_BUCKETS
 
     report = aging(connection, as_of=day, scheme=STANDARD_BUCKETS)
     rows = collections(connection, as_of=day, scheme=STANDARD_BUCKETS, limit=1_000)

@@ -9,12 +9,13 @@ import pytest
 
 from adapters.postgres.database import Database
 from adapters.readers.projections import Projections
-from aggregates.account import events as e
-from aggregates.account.values import ActivityKind, Direction
-from aggregates.auto_collection import Why
+from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpFellDue
+from aggregates.account.chase import ReviewScheduled, StepUnscheduled, Why
+from aggregates.account.deferred import FactArrived, FactDeferred
+from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
-from aggregates.command import COMMANDS, identifier
-from aggregates.event import Event
+from aggregates.kernel.command import COMMANDS, identifier
+from aggregates.kernel.event import Event
 from aggregates.office import AutomationPaused, AutomationResumed, TimeZoneChanged, office_id
 from aggregates.promise import (
     Instalment,
@@ -134,38 +135,38 @@ def test_a_step_is_planned_until_it_is_taken_or_called_off(planned: Planned, age
     assert agenda() == []
     log.append(ADA, a_step())
     assert [kind for kind, _ in agenda()] == ["step"]
-    log.append(ADA, e.StepUnscheduled(step_id="reminder", why=Why(code="paid", detail="paid")))
+    log.append(ADA, StepUnscheduled(step_id="reminder", why=Why(code="paid", detail="paid")))
     assert agenda() == []
 
 
 def test_a_review_is_planned_and_taken_off(planned: Planned, agenda: Callable[[], Any], log: Log):
-    assert [kind for kind, _ in planned(e.ReviewScheduled(review_at=moment(1)))] == ["review"]
-    log.append(ADA, e.ReviewScheduled(review_at=None))
+    assert [kind for kind, _ in planned(ReviewScheduled(review_at=moment(1)))] == ["review"]
+    log.append(ADA, ReviewScheduled(review_at=None))
     assert agenda() == []
 
 
 def test_a_deferred_fact_waits_for_its_day(planned: Planned, agenda: Callable[[], Any], log: Log):
-    deferred = e.FactDeferred(fact_id=identifier("fact"), arrives_on=day(4), command_name="bill-invoice", command={})
+    deferred = FactDeferred(fact_id=identifier("fact"), arrives_on=day(4), command_name="bill-invoice", command={})
     assert planned(deferred) == [("fact", day(4))]
-    log.append(ADA, e.FactArrived(fact_id=identifier("fact")))
+    log.append(ADA, FactArrived(fact_id=identifier("fact")))
     assert agenda() == []
 
 
 def test_a_hold_ends_after_its_last_day(planned: Planned, agenda: Callable[[], Any], log: Log):
     hold, forever = identifier("hold", 1), identifier("hold", 2)
     assert planned(
-        e.HoldPlaced(hold_id=hold, code="x", until=day(4)), e.HoldPlaced(hold_id=forever, code="x", until=None)
+        HoldPlaced(hold_id=hold, code="x", until=day(4)), HoldPlaced(hold_id=forever, code="x", until=None)
     ) == [("hold", day(5))]
-    log.append(ADA, e.HoldReleased(hold_id=hold))
+    log.append(ADA, HoldReleased(hold_id=hold))
     assert agenda() == []
 
 
 def test_a_follow_up_is_reminded_of_once(planned: Planned, agenda: Callable[[], Any], log: Log):
-    activity = e.ActivityRecorded(
+    activity = ActivityRecorded(
         activity_id=identifier("activity"), kind=ActivityKind.CALL, direction=Direction.OUTBOUND, follow_up_on=day(3)
     )
     assert planned(activity) == [("follow-up", day(3))]
-    log.append(ADA, e.FollowUpFellDue(activity_id=activity.activity_id, assignee=None))
+    log.append(ADA, FollowUpFellDue(activity_id=activity.activity_id, assignee=None))
     assert agenda() == []
 
 
@@ -288,10 +289,10 @@ def test_every_item_carries_a_whole_command(log: Log, due_at: Callable[..., list
         opened(),
         billed(ITEM),
         a_step(),
-        e.ReviewScheduled(review_at=moment(1)),
-        e.FactDeferred(fact_id=identifier("fact"), arrives_on=day(4), command_name="bill-invoice", command={}),
-        e.HoldPlaced(hold_id=identifier("hold"), code="x", until=day(4)),
-        e.ActivityRecorded(
+        ReviewScheduled(review_at=moment(1)),
+        FactDeferred(fact_id=identifier("fact"), arrives_on=day(4), command_name="bill-invoice", command={}),
+        HoldPlaced(hold_id=identifier("hold"), code="x", until=day(4)),
+        ActivityRecorded(
             activity_id=identifier(1), kind=ActivityKind.CALL, direction=Direction.OUTBOUND, follow_up_on=day(3)
         ),
     )

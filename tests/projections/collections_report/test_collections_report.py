@@ -9,12 +9,17 @@ from psycopg.rows import dict_row
 
 from adapters.postgres.database import Database
 from adapters.readers.projections import Projections
-from aggregates.account import events as e
-from aggregates.account.values import ActivityKind, CustomerKind, Direction
-from aggregates.auto_collection import Stage, Why
+from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction
+from aggregates.account.chase import ReviewScheduled, Stage, StepUnscheduled, Why
+from aggregates.account.customer import CustomerKind, CustomerRenamed
+from aggregates.account.disputes import DisputeOpened, DisputeResolved
+from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.campaign import CampaignPaused, CampaignRetired
-from aggregates.command import identifier
-from aggregates.event import Event
+from aggregates.kernel.command import identifier
+from aggregates.kernel.event import Event
 from projections.collections_report import CollectionsReportProjection
 from tests.adapters.readers.builders import (
     CAMPAIGN,
@@ -144,36 +149,36 @@ def test_the_row_says_in_which_stage_the_account_is_and_why(given: Given, log: L
 
 
 def test_the_next_action_is_the_planned_step_else_the_review(given: Given):
-    review = e.ReviewScheduled(review_at=moment(9))
+    review = ReviewScheduled(review_at=moment(9))
     assert given(a_step(due_at=moment(2)), review, account_id=identifier("a"))["next_action"] == "First reminder"
     sent = given(a_step(due_at=moment(2)), review, queued(), account_id=identifier("b"))
     assert (sent["next_action"], sent["next_action_at"], sent["next_step"]) == ("Review", moment(9), None)
-    nothing = given(a_step(), e.StepUnscheduled(step_id="reminder", why=Why(code="paid", detail="paid")))
+    nothing = given(a_step(), StepUnscheduled(step_id="reminder", why=Why(code="paid", detail="paid")))
     assert (nothing["next_action"], nothing["next_action_at"]) == (None, None)
 
 
 def test_flags_holds_exclusion_and_promises_come_and_go(given: Given):
     hold, promise = identifier("hold"), identifier("promise")
-    registered = e.PromiseRegistered(promise_id=promise, made_on=day(0), due_on=day(9), amount=usd(1), remaining=usd(1))
+    registered = PromiseRegistered(promise_id=promise, made_on=day(0), due_on=day(9), amount=usd(1), remaining=usd(1))
     row = given(
-        e.FlagSet(flag="vip"),
-        e.FlagSet(flag="legal"),
-        e.HoldPlaced(hold_id=hold, code="complaint", until=None),
-        e.Excluded(actor="person:ann", excluded_on=DAY_ONE),
+        FlagSet(flag="vip"),
+        FlagSet(flag="legal"),
+        HoldPlaced(hold_id=hold, code="complaint", until=None),
+        Excluded(actor="person:ann", excluded_on=DAY_ONE),
         registered,
         registered,
         account_id=identifier("a"),
     )
     assert (row["flags"], row["held"], row["excluded"], row["open_promises"]) == (["legal", "vip"], True, True, 1)
     row = given(
-        e.FlagSet(flag="vip"),
-        e.FlagCleared(flag="vip"),
-        e.HoldPlaced(hold_id=hold, code="complaint", until=None),
-        e.HoldReleased(hold_id=hold),
-        e.Excluded(actor="person:ann", excluded_on=DAY_ONE),
-        e.ExclusionLifted(),
+        FlagSet(flag="vip"),
+        FlagCleared(flag="vip"),
+        HoldPlaced(hold_id=hold, code="complaint", until=None),
+        HoldReleased(hold_id=hold),
+        Excluded(actor="person:ann", excluded_on=DAY_ONE),
+        ExclusionLifted(),
         registered,
-        e.PromiseClosed(promise_id=promise, outcome="broken", broken_promises=1),
+        PromiseClosed(promise_id=promise, outcome="broken", broken_promises=1),
     )
     assert (row["flags"], row["held"], row["excluded"]) == ([], False, False)
     assert (row["open_promises"], row["broken_promises"]) == (0, 1)
@@ -181,22 +186,22 @@ def test_flags_holds_exclusion_and_promises_come_and_go(given: Given):
 
 def test_a_disputed_amount_is_counted_until_the_dispute_is_over(given: Given):
     dispute = identifier("dispute")
-    dispute_opened = e.DisputeOpened(dispute_id=dispute, item_ids=(OLD.id,), reason_code="goods", opened_on=DAY_ONE)
-    resolved = e.DisputeResolved(dispute_id=dispute, item_ids=(OLD.id,), resolution="agreed")
+    dispute_opened = DisputeOpened(dispute_id=dispute, item_ids=(OLD.id,), reason_code="goods", opened_on=DAY_ONE)
+    resolved = DisputeResolved(dispute_id=dispute, item_ids=(OLD.id,), resolution="agreed")
     assert given(billed(OLD), billed(NEW), dispute_opened, account_id=identifier("a"))["disputed"] == 10_000
     assert given(billed(OLD), billed(NEW), dispute_opened, resolved)["disputed"] == 0
 
 
 def test_the_last_contact_is_a_message_or_a_recorded_one_but_not_a_note(given: Given):
-    def activity(kind: ActivityKind) -> e.ActivityRecorded:
-        return e.ActivityRecorded(activity_id=identifier(kind), kind=kind, direction=Direction.OUTBOUND)
+    def activity(kind: ActivityKind) -> ActivityRecorded:
+        return ActivityRecorded(activity_id=identifier(kind), kind=kind, direction=Direction.OUTBOUND)
 
     assert given(activity(ActivityKind.NOTE), account_id=identifier("a"))["last_contact_on"] is None
     assert given(activity(ActivityKind.CALL))["last_contact_on"] == DAY_ONE
 
 
 def test_a_renamed_customer_keeps_the_row(given: Given):
-    renamed = e.CustomerRenamed(
+    renamed = CustomerRenamed(
         customer_name="Ada Lovelace", customer_kind=CustomerKind.CONSUMER, segment="gold", country="GB"
     )
     row = given(renamed)
@@ -209,7 +214,7 @@ def test_a_renamed_customer_keeps_the_row(given: Given):
 
 
 def test_a_name_with_a_nul_character_does_not_stop_the_report(given: Given):
-    renamed = e.CustomerRenamed(customer_name="A\x00da", customer_kind=CustomerKind.CONSUMER)
+    renamed = CustomerRenamed(customer_name="A\x00da", customer_kind=CustomerKind.CONSUMER)
     assert given(renamed)["customer_name"] == "Ada"
 
 
@@ -228,11 +233,11 @@ def test_campaigns_are_listed_with_their_pause_and_end(database: Database, log: 
 
 def test_what_was_remembered_is_read_again_by_the_next_process(database: Database, log: Log, projections: Projections):
     receipt = a_receipt(minor=10_000)
-    log.append(ADA, opened(), billed(OLD), billed(NEW), e.FlagSet(flag="vip"), paid(receipt))
+    log.append(ADA, opened(), billed(OLD), billed(NEW), FlagSet(flag="vip"), paid(receipt))
     projections.catch_up()
     projections.close()
     other = Projections(database, log.feed, [CollectionsReportProjection])
-    log.append(ADA, allocated(receipt, OLD, 10_000, open_after=0), e.FlagSet(flag="legal"))
+    log.append(ADA, allocated(receipt, OLD, 10_000, open_after=0), FlagSet(flag="legal"))
     other.catch_up()
     other.close()
     with database.connect("arrears_app") as connection:

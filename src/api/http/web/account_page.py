@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from adapters.eventstore.application import AggregateNotFoundError
-from aggregates.business_time import local_date
 from aggregates.campaign import Campaign
+from aggregates.values.business_time import local_date
 from api.http.account_view import AccountRead, AccountView, account_view, all_funds, read_account
 from api.http.commands import ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
@@ -18,10 +18,10 @@ from api.http.reading import Question, Reader, Readings
 from api.http.shapes import read_day
 from api.http.web.bars import age_of, parts_of
 from api.http.web.rendering import render
-from api.service import Service
-from projections.reports.activity import activity
-from projections.reports.audit import audit
-from projections.reports.promises import promises
+from api.processes.service import Service
+from projections.questions.activity import activity
+from projections.questions.audit import audit
+from projections.questions.promises import promises
 
 router = APIRouter(include_in_schema=False)
 

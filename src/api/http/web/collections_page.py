@@ -9,10 +9,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from aggregates.aging import BucketScheme
-from aggregates.auto_collection import Stage
-from aggregates.business_time import local_date
-from aggregates.office import Code, Office
+from aggregates.account.chase import Stage
+from aggregates.office import Office
+from aggregates.values.aging import BucketScheme
+from aggregates.values.business_time import local_date
+from aggregates.values.codes import Code
 from api.http.problems import from_errors
 from api.http.reading import Reader, Readings, Scope
 from api.http.report import Asked, collections_report
@@ -20,7 +21,7 @@ from api.http.shapes import Day, PlainText
 from api.http.web.bars import parts_of
 from api.http.web.rendering import render
 from api.http.worklist import Sort, Summary, WorkRow, summary
-from projections.reports.aging import Aging, aging
+from projections.questions.aging import Aging, aging
 
 router = APIRouter(include_in_schema=False)
 

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 
-from aggregates.money import Money
+from aggregates.values.money import Money
 
 FOLDER = Path(__file__).parent
 

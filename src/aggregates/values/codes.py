@@ -1,0 +1,11 @@
+"""Short identifiers and document numbers as people and other systems write them."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+"""A short identifier that people choose: flags, service types, step ids, office codes."""
+
+Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+"""A document's or account's number as the customer's own systems print it."""

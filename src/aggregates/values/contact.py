@@ -1,0 +1,152 @@
+"""How a customer can be reached, what they consented to, and what a contact rule answers."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from aggregates.kernel.personal import Personal
+from aggregates.values.business_time import TimeZone
+
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class Channel(StrEnum):
+    """The media of DOMAIN section 6."""
+
+    SMS = "sms"
+    VOICE = "voice"
+    EMAIL = "email"
+    LETTER = "letter"
+    PORTAL = "portal"
+
+
+class Consent(StrEnum):
+    UNKNOWN = "unknown"
+    GIVEN = "given"
+    REFUSED = "refused"
+
+
+class PhoneKind(StrEnum):
+    MOBILE = "mobile"
+    HOME = "home"
+    WORK = "work"
+    OTHER = "other"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PostalAddress(_Value):
+    """`id` is stable within the account (`address-1`), so that facts can name it without repeating it."""
+
+    id: str
+    lines: tuple[Personal, ...] = ()
+    city: Personal | None = None
+    region: str | None = None
+    postal_code: Personal | None = None
+    country: Country | None = None
+
+
+class PhoneNumber(_Value):
+    id: str
+    number: Personal
+    kind: PhoneKind = PhoneKind.OTHER
+    sms_consent: Consent = Consent.UNKNOWN
+    voice_consent: Consent = Consent.UNKNOWN
+
+
+class EmailAddress(_Value):
+    id: str
+    address: Personal
+    consent: Consent = Consent.UNKNOWN
+
+
+class ContactDetails(_Value):
+    """Everything known about reaching a customer; a change replaces the whole."""
+
+    addresses: tuple[PostalAddress, ...] = Field((), max_length=20)
+    phones: tuple[PhoneNumber, ...] = Field((), max_length=20)
+    emails: tuple[EmailAddress, ...] = Field((), max_length=20)
+    language: Language = "en"
+    preferred_channel: Channel | None = None
+    time_zone: TimeZone | None = None
+    """Where the customer is, if known; else the office's zone."""
+
+    def consent(self, channel: Channel, point_id: str) -> Consent:
+        """What the customer said about being reached over this channel at this address or number."""
+        for phone in self.phones:
+            if phone.id == point_id:
+                return phone.sms_consent if channel is Channel.SMS else phone.voice_consent
+        for email in self.emails:
+            if email.id == point_id:
+                return email.consent
+        return Consent.UNKNOWN
+
+    def points(self, channel: Channel) -> tuple[str, ...]:
+        """Ids of the addresses and numbers that the channel can use, in the order they were given."""
+        match channel:
+            case Channel.SMS | Channel.VOICE:
+                return tuple(p.id for p in self.phones if channel is Channel.VOICE or p.kind is not PhoneKind.HOME)
+            case Channel.EMAIL:
+                return tuple(e.id for e in self.emails)
+            case Channel.LETTER:
+                return tuple(a.id for a in self.addresses)
+            case Channel.PORTAL:
+                return ("portal",)
+
+    def address_of(self, point_id: str) -> str | None:
+        """The number, e-mail address or postal lines behind a point id."""
+        for phone in self.phones:
+            if phone.id == point_id:
+                return phone.number
+        for email in self.emails:
+            if email.id == point_id:
+                return email.address
+        for postal in self.addresses:
+            if postal.id == point_id:
+                place = " ".join(part for part in (postal.postal_code, postal.city, postal.region) if part)
+                return "\n".join(part for part in (*postal.lines, place, postal.country) if part)
+        return "portal" if point_id == "portal" else None
+
+
+class OptOut(_Value):
+    """The customer asked not to be contacted this way. `point_id` None means by the whole medium."""
+
+    channel: Channel
+    point_id: str | None = None
+
+    def covers(self, channel: Channel, point_id: str) -> bool:
+        return self.channel is channel and self.point_id in (None, point_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactAttempt:
+    """A contact that is about to be made."""
+
+    channel: Channel
+    point_id: str
+    at: datetime
+    """UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """No rule forbids the contact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A rule forbids it: which, the counts at that moment, and when it may be tried again (None: not by itself)."""
+
+    rule_id: str
+    detail: str
+    until: datetime | date | None = None
+
+
+ALLOWED = Allowed()
+Verdict = Allowed | Denied

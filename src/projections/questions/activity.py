@@ -1,0 +1,92 @@
+"""What was done about an account."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from projections.questions.paging import check_limit, cursor_after, key_after
+from projections.questions.scope import Answer, rows
+
+
+class Activity(Answer):
+    """One thing that was done or happened. `notes` is personal text."""
+
+    position: int
+    event_id: UUID
+    occurred_at: datetime
+    recorded_at: datetime
+    effective_on: date
+    kind: str
+    channel: str | None
+    direction: str | None
+    disposition: str | None
+    summary: str
+    notes: str | None
+    assignee: str | None
+    follow_up_on: date | None
+    actor: str
+    campaign_id: UUID | None
+    plan_version: int | None
+    ref_id: UUID | None
+
+
+class ActivityReport(Answer):
+    """A page of an account's history, the newest first."""
+
+    account_id: UUID
+    as_of: date | None
+    rows: tuple[Activity, ...]
+    next_cursor: str | None
+
+
+_ROWS = """
+SELECT activity.*
+FROM read_model.activity_history AS activity
+LEFT JOIN read_model.ledger_accounts AS account USING (account_id)
+LEFT JOIN read_model.ledger_offices  AS office  USING (office_id)
+WHERE activity.account_id = %(account_id)s
+  AND (%(as_of)s::date IS NULL OR activity.effective_on <= %(as_of)s)
+  AND (%(known_on)s::date IS NULL
+       OR activity.recorded_at < (%(known_on)s::date + 1)::timestamp AT TIME ZONE coalesce(office.time_zone, 'UTC'))
+  AND (%(kinds)s::text[] IS NULL OR activity.kind = ANY (%(kinds)s))
+  AND (%(after)s::date IS NULL
+       OR (activity.effective_on, activity.position) < (%(after)s::date, %(after_position)s::bigint))
+ORDER BY activity.effective_on DESC, activity.position DESC
+LIMIT %(limit)s
+"""
+
+
+def activity(
+    connection: Connection[Any],
+    account_id: UUID,
+    *,
+    as_of: date | None = None,
+    known_on: date | None = None,
+    kinds: Sequence[str] | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> ActivityReport:
+    """An account's history up to a day (None: all of it), newest first. Raises BadQuestion."""
+    after, after_position = key_after(cursor, "effective_on", 2)
+    asked = {
+        "account_id": account_id,
+        "as_of": as_of,
+        "known_on": known_on,
+        "kinds": list(kinds) if kinds else None,
+        "after": after,
+        "after_position": after_position,
+        "limit": check_limit(limit) + 1,
+    }
+    found = rows(connection, asked, _ROWS)
+    page = [Activity.model_validate(each) for each in found[:limit]]
+    return ActivityReport(
+        account_id=account_id,
+        as_of=as_of,
+        rows=tuple(page),
+        next_cursor=(
+            cursor_after("effective_on", page[-1].effective_on, page[-1].position) if len(found) > limit else None
+        ),
+    )

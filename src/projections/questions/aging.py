@@ -1,0 +1,79 @@
+"""Aging: what is open, by how long it is past due."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from psycopg import Connection
+
+from aggregates.values.aging import BucketScheme
+from aggregates.values.money import Money
+from projections.questions.scope import LEDGER, Answer, parameters_of, row, scope_of
+
+
+class AgingBucket(Answer):
+    """What is open in a bucket, and in how many items."""
+
+    bucket: str
+    amount: Decimal
+    items: int
+
+
+class Aging(Answer):
+    """Open items by bucket; `total` is the buckets' sum less `unapplied` payments and credits.
+
+    `accounts` counts those with an open item or unapplied funds.
+    """
+
+    as_of: date
+    currency: str
+    buckets: tuple[AgingBucket, ...]
+    unapplied: Decimal
+    total: Decimal
+    accounts: int
+
+
+_AGING = """
+SELECT (SELECT coalesce(jsonb_object_agg(bucket, jsonb_build_array(minor, items)), '{}')
+        FROM (SELECT bucket, sum(open_minor)::bigint AS minor, count(*) AS items
+              FROM open_items
+              GROUP BY bucket) AS by_bucket)                  AS buckets,
+       (SELECT coalesce(sum(minor), 0)::bigint FROM unapplied) AS unapplied,
+       (SELECT count(*)
+        FROM (SELECT account_id FROM open_items
+              UNION
+              SELECT account_id FROM unapplied) AS owing)      AS accounts
+"""
+
+
+def aging(
+    connection: Connection[Any],
+    *,
+    as_of: date,
+    scheme: BucketScheme,
+    known_on: date | None = None,
+    office: str | None = None,
+    currency: str | None = None,
+) -> Aging:
+    """Receivables by age at the end of a day; every bucket of the scheme is there.
+
+    An item counts from its issue date, and is past due from the day after its due date. Raises ReportRefused.
+    """
+    scope = scope_of(connection, office=office, currency=currency)
+    found = row(connection, parameters_of(scope, as_of=as_of, known_on=known_on, scheme=scheme), LEDGER, _AGING)
+
+    def amount(minor: int) -> Decimal:
+        return Money(minor, scope.currency).decimal()
+
+    by_bucket = [found["buckets"].get(str(place), (0, 0)) for place in range(len(scheme.buckets))]
+    return Aging(
+        as_of=as_of,
+        currency=scope.currency,
+        buckets=tuple(
+            AgingBucket(bucket=name, amount=amount(minor), items=items)
+            for name, (minor, items) in zip(scheme.names, by_bucket, strict=True)
+        ),
+        unapplied=amount(found["unapplied"]),
+        total=amount(sum(minor for minor, _ in by_bucket) - found["unapplied"]),
+        accounts=found["accounts"],
+    )

@@ -1,0 +1,71 @@
+"""Who did what, when and why."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from projections.questions.paging import check_limit, cursor_after, key_after
+from projections.questions.scope import Answer, rows
+
+
+class AuditRow(Answer):
+    """An event. `reason` may be personal text; `data` is what the event says, without personal fields."""
+
+    position: int
+    event_id: UUID
+    recorded_at: datetime
+    effective_on: date
+    aggregate_kind: str
+    aggregate_id: UUID
+    aggregate_version: int
+    account_id: UUID | None
+    event_name: str
+    event_version: int
+    summary: str
+    actor_kind: str
+    actor_id: str
+    actor_version: str | None
+    reason: str | None
+    command_id: UUID
+    causation_id: UUID | None
+    correlation_id: UUID
+    data: dict[str, Any]
+
+
+class AuditReport(Answer):
+    """A page of the audit trail, in the log's order."""
+
+    subject_id: UUID
+    rows: tuple[AuditRow, ...]
+    next_cursor: str | None
+
+
+_ROWS = """
+SELECT *
+FROM (
+    (SELECT * FROM read_model.audit_trail
+     WHERE aggregate_id = %(subject_id)s AND position > %(after)s::bigint
+     ORDER BY position LIMIT %(limit)s)
+    UNION ALL
+    (SELECT * FROM read_model.audit_trail
+     WHERE account_id = %(subject_id)s AND account_id <> aggregate_id AND position > %(after)s::bigint
+     ORDER BY position LIMIT %(limit)s)
+) AS trail
+ORDER BY position
+LIMIT %(limit)s
+"""
+
+
+def audit(connection: Connection[Any], subject_id: UUID, *, limit: int = 200, cursor: str | None = None) -> AuditReport:
+    """Every event of an aggregate; of an account also those of its promises. Raises BadQuestion."""
+    (after,) = key_after(cursor, "position", 1)
+    asked = {"subject_id": subject_id, "after": after or 0, "limit": check_limit(limit) + 1}
+    found = rows(connection, asked, _ROWS)
+    page = [AuditRow.model_validate(each) for each in found[:limit]]
+    return AuditReport(
+        subject_id=subject_id,
+        rows=tuple(page),
+        next_cursor=cursor_after("position", page[-1].position) if len(found) > limit else None,
+    )
