@@ -10,11 +10,11 @@ from aggregates.account import Account
 from aggregates.account.activities import ActivityRecorded, RemindFollowUp
 from aggregates.account.aging import AgeAccount, Aged
 from aggregates.account.allocation import AllocationReleased
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import JudgeCollection, ReviewScheduled, StepScheduled
 from aggregates.account.deferred import AdmitFact, FactDeferred
 from aggregates.account.holds import HoldPlaced, ReleaseHold
 from aggregates.account.messages import TakeStep
-from aggregates.account.receivables import InvoiceBilled, InvoiceCorrected
 from aggregates.campaign import Campaign, CampaignPaused, ResumeCampaign
 from aggregates.kernel.command import Command, identifier
 from aggregates.kernel.event import Event, Recorded
@@ -127,16 +127,18 @@ def _of_account(state: Account, zone: ZoneInfo) -> list[tuple[str, object, datet
         found.append(("step", "", chase.scheduled.due_at, step))
     if chase.review_at is not None:
         found.append(("review", "", chase.review_at, JudgeCollection(account_id=own)))
-    boundary = min((item.next_on for item in state.items.values() if item.next_on is not None), default=None)
+    boundary = min(
+        (item.next_on for item in state.receivables.items.values() if item.next_on is not None), default=None
+    )
     if boundary is not None:
         found.append(("aging", boundary, _starts(boundary, zone), AgeAccount(account_id=own)))
-    for fact_id, fact in state.deferred.items():
+    for fact_id, fact in state.deferred.facts.items():
         found.append(("fact", fact_id, _starts(fact.arrives_on, zone), AdmitFact(account_id=own, fact_id=fact_id)))
-    for hold in state.holds.values():
+    for hold in state.holds.in_force.values():
         if hold.until is not None:
             release = ReleaseHold(account_id=own, hold_id=hold.id)
             found.append(("hold", hold.id, _starts(hold.until + timedelta(days=1), zone), release))
-    for follow_up in state.follow_ups.values():
+    for follow_up in state.activities.follow_ups.values():
         if not follow_up.fell_due:
             remind = RemindFollowUp(account_id=own, activity_id=follow_up.activity_id)
             found.append(("follow-up", follow_up.activity_id, _starts(follow_up.due_on, zone), remind))

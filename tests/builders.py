@@ -6,18 +6,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import OpenAccount
 from aggregates.account.disputes import OpenDispute
-from aggregates.account.receivables import (
-    BillInvoice,
-    CorrectInvoice,
-    CorrectPayment,
-    NoteCredit,
-    ReceivePayment,
-    ReversalKind,
-    ReversePayment,
-)
+from aggregates.account.payments import CorrectPayment, NoteCredit, ReceivePayment, ReversalKind, ReversePayment
 from aggregates.campaign import (
     Anchor,
     CampaignPlan,

@@ -1,15 +1,15 @@
 """given / when / then over the real decisions and policies, in memory.
 
-`World` is the write path in miniature: it loads, decides and records as the application does, with a dictionary
-for a database. A `Scenario` wraps one for tests that read as a sentence.
+`World` is the real decider over the store in memory, with the policies and the agenda around it. A `Scenario`
+wraps one for tests that read as a sentence.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal, Self, TypeVar, cast
-from uuid import UUID, uuid5
+from typing import Any, Literal, Self, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from aggregates.account import Account
@@ -22,26 +22,16 @@ from aggregates.account.messages import (
     ReportUncertain,
 )
 from aggregates.campaign import Campaign
-from aggregates.kernel.aggregate import KINDS, Aggregate
-from aggregates.kernel.command import (
-    DECISIONS,
-    Accepted,
-    Command,
-    Context,
-    Issued,
-    NeedsHistory,
-    Outcome,
-    Refusal,
-    Rejected,
-    identifier,
-)
-from aggregates.kernel.event import Event, Meta, Recorded
+from aggregates.kernel.actor import Actor
+from aggregates.kernel.aggregate import Aggregate
+from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected, identifier
+from aggregates.kernel.event import Event, Recorded
+from aggregates.kernel.memory import MemoryStore
 from aggregates.office import Office
 from aggregates.promise import PromiseToPay
 from policies.agenda import AGENDA_POLICIES
-from policies.auto_collection import judge
-from policies.contact_rules import contact_rules
 from policies.policy import EveryAccount
+from policies.rules import RULES
 from policies.table import POLICIES
 from tests.agenda import Agenda
 from tests.builders import ACCOUNT, CAMPAIGN, OFFICE, PROMISE, an_account, an_office
@@ -61,9 +51,7 @@ class World:
     """Offices, campaigns, accounts and promises as they are, and every event that led there."""
 
     now: datetime = BEGINNING
-    log: list[Recorded] = field(default_factory=list)
-    aggregates: dict[UUID, Aggregate] = field(default_factory=dict)
-    outcomes: dict[UUID, Outcome] = field(default_factory=dict)
+    store: MemoryStore = field(default_factory=lambda: MemoryStore(RULES))
     agenda: Agenda = field(default_factory=Agenda)
     reacted: int = 0
     """How much of the log the policies have seen."""
@@ -72,8 +60,21 @@ class World:
 
     # --- looking ---
 
+    @property
+    def log(self) -> list[Recorded]:
+        return self.store.log
+
+    @property
+    def aggregates(self) -> Mapping[UUID, Aggregate]:
+        return self.store.aggregates
+
+    @property
+    def outcomes(self) -> Container[UUID]:
+        """Ids of commands that were handled."""
+        return self.store.stored
+
     def get(self, kind: type[AnyAggregate], aggregate_id: UUID) -> AnyAggregate:
-        return cast(AnyAggregate, self.aggregates[aggregate_id])
+        return self.store.get(kind, aggregate_id)
 
     @property
     def office(self) -> Office:
@@ -129,110 +130,21 @@ class World:
 
     # --- the write path ---
 
-    def do(self, command: Command, **more: Any) -> Outcome:
+    def do(self, command: Command, *, actor: str = "person:tester", **more: Any) -> Outcome:
         """As a person says it, with a reason; what it leads to follows where the world reacts."""
         self.issued += 1
-        given = {"command_id": identifier("test", self.issued), "actor": "person:tester", "reason": "a test", **more}
-        outcome = self.issue(Issued(command=command, **given))
+        given = {"command_id": identifier("test", self.issued), "reason": "a test", **more}
+        outcome = self.issue(Issued(command=command, actor=Actor.parse(actor), **given))
         if self.reacts:
             self.react()
         return outcome
 
     def issue(self, issued: Issued) -> Outcome:
-        if issued.command_id not in self.outcomes:
-            self.outcomes[issued.command_id] = self._decided(issued)
-        return self.outcomes[issued.command_id]
-
-    def _decided(self, issued: Issued) -> Outcome:
-        targets = {i: self._loaded(kind, i) for kind, i in issued.command.targets().items()}
-        try:
-            try:
-                context = self._decide(issued, list(targets.values()))
-            except NeedsHistory:
-                targets = {i: self.replayed(type(a), i, remembers=True) for i, a in targets.items()}
-                context = self._decide(issued, list(targets.values()))
-        except Refusal as refusal:
-            for i in targets:
-                self._forget(i)
-            return Rejected(refusal.reason_code, refusal.detail)
-        events = [e for target in targets.values() for e in self._recorded(issued, target, context)]
-        return Accepted(tuple(e.event_id for e in events), next(iter(targets.values())).version)
-
-    def _decide(self, issued: Issued, targets: list[Aggregate]) -> Context:
-        context = self.context(issued, targets)
-        try:
-            DECISIONS[type(issued.command)](*targets, issued.command, context)
-        except (Refusal, NeedsHistory):
-            for target in targets:
-                self._forget(target.id)
-            raise
-        return context
-
-    def context(self, issued: Issued, targets: Iterable[Aggregate]) -> Context:
-        office_id = getattr(issued.command, "office_id", None)
-        for target in targets:
-            office_id = office_id or (target.id if isinstance(target, Office) else getattr(target, "office_id", None))
-        office = self.aggregates.get(office_id) if office_id else None
-        today = self.now.astimezone(office.zone if isinstance(office, Office) else UTC).date()
-        campaigns = {i: self.get(Campaign, i) for i in office.campaign_ids} if isinstance(office, Office) else {}
-        return Context(
-            now=self.now,
-            today=today,
-            actor=issued.actor,
-            effective_on=issued.effective_on or today,
-            command_id=issued.command_id,
-            reason=issued.reason,
-            office=office if isinstance(office, Office) and office.exists else None,
-            campaigns=campaigns,
-            judge=judge,
-            contact_rules=contact_rules,
-        )
-
-    def _loaded(self, kind: str, aggregate_id: UUID) -> Aggregate:
-        return self.aggregates.get(aggregate_id) or KINDS[kind].model_validate({"id": aggregate_id})
-
-    def replayed(self, kind: type[AnyAggregate], aggregate_id: UUID, *, remembers: bool = False) -> AnyAggregate:
-        """A fresh instance with the whole history."""
-        can_remember = remembers and "remembers" in kind.model_fields
-        blank = kind.model_validate({"id": aggregate_id, **({"remembers": True} if can_remember else {})})
-        blank.fold(self.history(aggregate_id))
-        return blank
-
-    def _forget(self, aggregate_id: UUID) -> None:
-        """Back to what was recorded."""
-        known = self.aggregates.pop(aggregate_id, None)
-        if known is not None:
-            self.aggregates[aggregate_id] = self.replayed(type(known), aggregate_id)
-
-    def _recorded(self, issued: Issued, target: Aggregate, context: Context) -> list[Recorded]:
-        pending = target.collect()
-        live = self.aggregates.setdefault(target.id, target) if pending else target
-        if live is not target:
-            live.fold(each.event for each in pending)
-        meta = Meta(
-            actor=issued.actor,
-            command_id=issued.command_id,
-            correlation_id=issued.correlation_id or issued.command_id,
-            causation_id=issued.causation_id,
-            reason=issued.reason,
-        )
-        added = []
-        for version, each in enumerate(pending, target.version - len(pending) + 1):
-            recorded = Recorded(
-                aggregate_id=target.id,
-                version=version,
-                event_id=uuid5(issued.command_id, f"{target.kind} {version}"),
-                account_id=getattr(target, "account_id", None),
-                effective_on=each.effective_on or context.effective_on,
-                recorded_at=self.now,
-                event=each.event,
-                meta=meta,
-                position=len(self.log) + 1,
-            )
-            self.log.append(recorded)
+        before = len(self.log)
+        [outcome] = self.store.handle([issued], now=self.now)
+        for recorded in self.log[before:]:
             self.agenda.note(recorded)
-            added.append(recorded)
-        return added
+        return outcome
 
     # --- what follows by itself ---
 
@@ -264,8 +176,7 @@ class World:
         self.react()
         while due := self.agenda.due(self.now, self):
             for each in due:
-                policy_id, version = AGENDA_POLICIES[each.kind]
-                self.issue(Issued(each.command, each.command_id, actor=f"policy:{policy_id}@{version}"))
+                self.issue(Issued(each.command, each.command_id, actor=Actor.policy(*AGENDA_POLICIES[each.kind])))
             self.react()
 
     def deliver(self, *, carrier: Carrier = "takes") -> None:
@@ -275,7 +186,7 @@ class World:
         what was claimed before and has no answer is reported as uncertain.
         """
         for account in [a for a in self.aggregates.values() if isinstance(a, Account)]:
-            for message in tuple(account.chase.messages.values()):
+            for message in tuple(account.messages.under_way.values()):
                 if message.state is MessageState.DISPATCHED:
                     self._as_delivery("uncertain", ReportUncertain(account_id=account.id, message_id=message.id))
                 elif message.state is MessageState.QUEUED:
@@ -292,7 +203,7 @@ class World:
             self._as_delivery("failed", ReportFailed(**about, code="no-such-address", detail="the carrier refused"))
 
     def _as_delivery(self, act: str, command: _AboutMessage) -> None:
-        self.issue(Issued(command, identifier(act, command.message_id), actor="service:delivery"))
+        self.issue(Issued(command, identifier(act, command.message_id), actor=Actor.service("delivery")))
 
     def live(self, until: date | datetime, *, delivering: bool = True) -> None:
         """Lets time pass as a service that is always up: every agenda item is taken the moment it is due."""
@@ -314,7 +225,7 @@ class World:
 
 
 def _is_claimed(account: Account, message_id: UUID) -> bool:
-    message = account.chase.messages.get(message_id)
+    message = account.messages.under_way.get(message_id)
     return message is not None and message.state is MessageState.DISPATCHED
 
 

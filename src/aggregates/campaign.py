@@ -1,17 +1,20 @@
 """The campaign: whom auto-collection engages, with which messages, and when; every version of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
-from aggregates.kernel.aggregate import Aggregate, applies
-from aggregates.kernel.command import Command, Context, Refusal, decides, identifier
+from aggregates.kernel.aggregate import Aggregate, applies, decides
+from aggregates.kernel.command import Command, Target, identifier
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
-from aggregates.office import Office, Pause
+from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import Value
+from aggregates.office import Office, Pause, office_of
 from aggregates.values.business_time import SendWindow
 from aggregates.values.codes import Code
 from aggregates.values.contact import Channel
@@ -26,11 +29,7 @@ def campaign_id(office: UUID, name: str) -> UUID:
 # --- values ------------------------------------------------------------------------------------------
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EngagementRules(_Value):
+class EngagementRules(Value):
     """Whom the campaign engages: every rule that is set must hold."""
 
     min_amount: Money | None = None
@@ -53,14 +52,14 @@ class Anchor(StrEnum):
     ENGAGEMENT = "engagement"
 
 
-class Template(_Value):
+class Template(Value):
     """Message text with `{{ placeholders }}`, rendered in a sandbox."""
 
     subject: str | None = Field(None, max_length=200)
     body: str = Field(min_length=1, max_length=20_000)
 
 
-class Step(_Value):
+class Step(Value):
     """One step of the sequence. `id` is stable: an account's place in the sequence survives a revision."""
 
     id: Code
@@ -81,7 +80,7 @@ class Step(_Value):
         return next(iter(self.templates.items()))
 
 
-class CampaignPlan(_Value):
+class CampaignPlan(Value):
     """What a version of a campaign says."""
 
     rules: EngagementRules = EngagementRules()
@@ -156,13 +155,13 @@ class CampaignRetired(Event, name="campaign.retired"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class CampaignCommand(Command):
+class CampaignCommand(Command, sees=("office",)):
     """A command to one campaign."""
 
     campaign_id: UUID
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"campaign": self.campaign_id}
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("campaign", self.campaign_id),)
 
 
 class LaunchCampaign(Command, name="launch-campaign"):
@@ -172,8 +171,8 @@ class LaunchCampaign(Command, name="launch-campaign"):
     title: str = Field(min_length=1, max_length=100)
     plan: CampaignPlan
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"campaign": campaign_id(self.office_id, self.title), "office": self.office_id}
+    def targets(self) -> tuple[Target, ...]:
+        return Target("campaign", campaign_id(self.office_id, self.title)), Target("office", self.office_id)
 
 
 class ReviseCampaign(CampaignCommand, name="revise-campaign"):
@@ -217,6 +216,13 @@ class Campaign(Aggregate):
     pause: Pause | None = None
 
     @property
+    def is_over(self) -> bool:
+        return self.status is CampaignStatus.RETIRED
+
+    def links(self) -> Iterable[Target]:
+        return (Target("office", self.office_id),) if self.exists else ()
+
+    @property
     def runs(self) -> bool:
         return self.exists and self.status is CampaignStatus.RUNNING
 
@@ -242,7 +248,7 @@ class Campaign(Aggregate):
     @decides(ReviseCampaign)
     def revise(self, command: ReviseCampaign, context: Context) -> None:
         self._require_running()
-        _require_currency(command.plan, context.settings)
+        _require_currency(command.plan, office_of(context, self.office_id))
         if command.plan != self.plan:
             self.emit(CampaignRevised(office_id=self.office_id, plan_version=self.plan_version + 1, plan=command.plan))
 

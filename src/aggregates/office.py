@@ -1,16 +1,19 @@
 """The office: the settings under which its accounts are worked, each change an event."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import ClassVar, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
-from aggregates.kernel.aggregate import Aggregate, applies
-from aggregates.kernel.command import Command, Context, Refusal, decides, identifier
+from aggregates.kernel.aggregate import Aggregate, applies, decides
+from aggregates.kernel.command import Command, Target, identifier
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
+from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import Value
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, TimeZone
 from aggregates.values.codes import Code
@@ -25,24 +28,18 @@ def office_id(code: str) -> UUID:
 # --- values ------------------------------------------------------------------------------------------
 
 
-class FlagDefinition(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class FlagDefinition(Value):
     title: str
     blocks: bool = False
     """An account that carries this flag is blocked in auto-collection."""
 
 
-class DeliveryLimits(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class DeliveryLimits(Value):
     max_per_minute: int = Field(60, ge=1, le=100_000)
 
 
-class Pause(BaseModel):
+class Pause(Value):
     """An interval in which nothing is sent; UTC, the end open when nobody knows it yet."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     paused_from: datetime
     paused_until: datetime | None
@@ -146,8 +143,8 @@ class OfficeCommand(Command):
 
     office_id: UUID
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"office": self.office_id}
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("office", self.office_id),)
 
 
 class OpenOffice(Command, name="open-office"):
@@ -158,8 +155,8 @@ class OpenOffice(Command, name="open-office"):
     currency: Currency = "USD"
     time_zone: TimeZone = "UTC"
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"office": office_id(self.code)}
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("office", office_id(self.code)),)
 
 
 class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
@@ -219,6 +216,13 @@ class Office(Aggregate):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    @property
+    def local_zone(self) -> ZoneInfo:
+        return self.zone
+
+    def links(self) -> Iterable[Target]:
+        return (Target("campaign", campaign) for campaign in self.campaign_ids)
 
     def is_paused(self, moment: datetime) -> bool:
         return self.pause is not None and self.pause.covers(moment)
@@ -321,3 +325,11 @@ class Office(Aggregate):
     @applies(AutomationResumed)
     def _resumed(self, event: AutomationResumed) -> None:
         self.pause = None
+
+
+def office_of(context: Context, office_id: UUID | None) -> Office:
+    """The office as it is now. Refuses where there is none."""
+    office = context.find(Office, office_id)
+    if office is None:
+        raise Refusal("unknown-office", "the account's office does not exist")
+    return office

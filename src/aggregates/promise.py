@@ -1,27 +1,29 @@
 """The promise to pay: a customer's commitment to pay an amount by a date, or in instalments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aggregates.account import Account
-from aggregates.kernel.aggregate import Aggregate, applies
-from aggregates.kernel.command import Command, Context, Refusal, decides
+from aggregates.kernel.aggregate import Aggregate, applies, decides
+from aggregates.kernel.command import Command, Target
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
+from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import Value
+from aggregates.office import office_of
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
 
 
-class Instalment(BaseModel):
+class Instalment(Value):
     """A part of the promised amount and the day it is due."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     due_on: date
     amount: Money
@@ -113,14 +115,14 @@ class PromiseReopened(Event, name="promise.reopened"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class PromiseCommand(Command):
+class PromiseCommand(Command, sees=("office",)):
     """A command to one promise; its account changes with it, in the same transaction."""
 
     promise_id: UUID
     account_id: UUID
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"promise": self.promise_id, "account": self.account_id}
+    def targets(self) -> tuple[Target, ...]:
+        return Target("promise", self.promise_id), Target("account", self.account_id)
 
 
 class MakePromise(PromiseCommand, name="make-promise"):
@@ -141,14 +143,14 @@ class WithdrawPromise(PromiseCommand, name="withdraw-promise"):
     """Take an open promise back."""
 
 
-class CountPayment(PromiseCommand, name="count-payment"):
+class CountPayment(PromiseCommand, name="count-payment", internal=True):
     """Count a payment towards the promise."""
 
     payment_id: UUID
     amount: Money
 
 
-class TakePaymentBack(PromiseCommand, name="take-payment-back"):
+class TakePaymentBack(PromiseCommand, name="take-payment-back", internal=True):
     """A payment that counted was reversed."""
 
     payment_id: UUID
@@ -173,6 +175,10 @@ class PromiseToPay(Aggregate):
     assignee: str | None = None
     counted: dict[UUID, Money] = Field(default_factory=dict)
     status: PromiseStatus = PromiseStatus.OPEN
+
+    @property
+    def about_account(self) -> UUID | None:
+        return self.account_id
 
     @property
     def promised(self) -> Money:
@@ -208,7 +214,7 @@ class PromiseToPay(Aggregate):
             raise Refusal("duplicate-promise", "the promise was made already; reschedule it")
         made_on = context.effective_on
         _require_sound(command.instalments, made_on)
-        account.register_promise(
+        account.promises.register(
             self.id,
             made_on=made_on,
             due_on=max(i.due_on for i in command.instalments),
@@ -219,8 +225,8 @@ class PromiseToPay(Aggregate):
                 account_id=account.id,
                 made_on=made_on,
                 instalments=command.instalments,
-                grace_days=context.settings.grace_days,
-                level=account.broken_promises,
+                grace_days=office_of(context, account.customer.office_id).grace_days,
+                level=account.promises.broken,
                 assignee=command.assignee,
                 notes=command.notes,
             )
@@ -233,7 +239,12 @@ class PromiseToPay(Aggregate):
         if promised_amount(command.instalments) != self.promised:
             raise Refusal("other-amount", f"instalments: expected {self.promised} in total, as promised")
         if command.instalments != self.instalments:
-            self.emit(PromiseRescheduled(instalments=command.instalments, grace_days=context.settings.grace_days))
+            self.emit(
+                PromiseRescheduled(
+                    instalments=command.instalments,
+                    grace_days=office_of(context, account.customer.office_id).grace_days,
+                )
+            )
             self._reopen_on(account)
 
     @decides(WithdrawPromise)
@@ -241,7 +252,7 @@ class PromiseToPay(Aggregate):
         self._require_open()
         context.require_reason()
         self.emit(PromiseWithdrawn())
-        account.close_promise(self.id, PromiseStatus.WITHDRAWN)
+        account.promises.close(self.id, PromiseStatus.WITHDRAWN)
 
     @decides(CountPayment)
     def count(self, account: Account, command: CountPayment, context: Context) -> None:
@@ -255,7 +266,7 @@ class PromiseToPay(Aggregate):
         )
         if self.is_open:
             if self._remaining_on(account) > self.promised - self.received:
-                account.set_promise_remaining(self.id, self.promised - self.received)
+                account.promises.set_remaining(self.id, self.promised - self.received)
             self._judge(account, context.today)
 
     @decides(TakePaymentBack)
@@ -271,7 +282,7 @@ class PromiseToPay(Aggregate):
             self._reopen_on(account)
         if self.is_open:
             if self._remaining_on(account) < self.promised - self.received:
-                account.set_promise_remaining(self.id, self.promised - self.received)
+                account.promises.set_remaining(self.id, self.promised - self.received)
             self._judge(account, context.today)
 
     @decides(JudgePromise)
@@ -285,7 +296,7 @@ class PromiseToPay(Aggregate):
 
     def _remaining_on(self, account: Account) -> Money:
         """What the account says is left: less than what is counted here while a payment is on its way to be counted."""
-        registered = account.promises.get(self.id)
+        registered = account.promises.open.get(self.id)
         return registered.remaining if registered else self.promised - self.received
 
     def _judge(self, account: Account, today: date) -> None:
@@ -307,10 +318,10 @@ class PromiseToPay(Aggregate):
             )
         else:
             self.emit(PromiseBroken(promised=self.promised, broken_on=today, assignee=self.assignee))
-        account.close_promise(self.id, self.status)
+        account.promises.close(self.id, self.status)
 
     def _reopen_on(self, account: Account) -> None:
-        account.reopen_promise(
+        account.promises.reopen(
             self.id,
             made_on=self.made_on,
             due_on=self.due_on,

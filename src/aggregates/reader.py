@@ -1,14 +1,15 @@
 """A reader of the log, as far as people decide about it: events that it could not handle and that were given up."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 from uuid import UUID
 
 from pydantic import Field
 
-from aggregates.kernel.aggregate import Aggregate, applies
-from aggregates.kernel.command import Command, Context, Refusal, decides, identifier
+from aggregates.kernel.aggregate import Aggregate, applies, decides
+from aggregates.kernel.command import Command, Target, identifier
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
+from aggregates.kernel.refusals import Refusal
 
 
 def reader_id(name: str) -> UUID:
@@ -25,7 +26,7 @@ class EventDiscarded(Event, name="reader.event-discarded"):
     discarded_event_name: str
 
 
-class DiscardEvent(Command, name="discard-event"):
+class DiscardEvent(Command, name="discard-event", internal=True):
     """Give up an event for one reader, with a reason."""
 
     reader: str = Field(min_length=1, max_length=100)
@@ -33,8 +34,8 @@ class DiscardEvent(Command, name="discard-event"):
     event_id: UUID
     event_name: str
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"reader": reader_id(self.reader)}
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("reader", reader_id(self.reader)),)
 
 
 class Reader(Aggregate):
@@ -48,7 +49,7 @@ class Reader(Aggregate):
     @decides(DiscardEvent)
     def discard(self, command: DiscardEvent, context: Context) -> None:
         context.require_reason()
-        if not context.actor.startswith("person:"):
+        if not context.actor.is_person:
             raise Refusal("not-a-person", "only people give up events")
         self.emit(
             EventDiscarded(

@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 from uuid import UUID
 
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import COMMANDS, Command, identifier
 
 
@@ -45,9 +46,8 @@ AGENDA_POLICIES = {
 """Which policy, in which version, answers for each kind of agenda item."""
 
 
-def actor_for(item: DueItem) -> str:
-    policy_id, version = AGENDA_POLICIES[item.kind]
-    return f"policy:{policy_id}@{version}"
+def actor_for(item: DueItem) -> Actor:
+    return Actor.policy(*AGENDA_POLICIES[item.kind])
 
 
 def command_for(item: DueItem) -> Command:

@@ -1,20 +1,22 @@
-"""Auto-collection: where an account stands, why, and which step is next (DOMAIN section 3).
+"""Auto-collection: where an account stands, why, and which step is next.
 
 `judge` is a pure function of the account, its office and campaigns, and the moment. The account calls it from
 inside its decisions, so that a judgement is always of the state it changes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
-from aggregates.account.chase import CoveredItem, Judgement, ScheduledStep, Stage, Why
-from aggregates.account.chase_decisions import Chased
-from aggregates.account.ledger import allocation_order
+from aggregates.account import Account
+from aggregates.account.chase import CoveredItem, Judgement, ScheduledStep, Stage
 from aggregates.account.messages import MessageState
-from aggregates.account.receivables import OpenItem
+from aggregates.account.receivables import OpenItem, allocation_order
+from aggregates.account.shields import Shield, Why, strongest
 from aggregates.campaign import Anchor, Campaign, CampaignPlan, EngagementRules, Step
-from aggregates.kernel.command import Context
+from aggregates.kernel.context import Context
+from aggregates.office import Office
 from aggregates.values.business_time import BusinessCalendar, day_starts, local_date, next_sending
 from aggregates.values.money import Money
 
@@ -33,53 +35,71 @@ class Chaseable:
         return (today - self.item.due_on).days
 
 
-def judge(account: Chased, context: Context) -> Judgement:
+def judge(account: Account, context: Context) -> Judgement:
     """The stage that status and rules give the account now, and its next step."""
-    if account.balance.minor <= 0:
+    if account.receivables.balance.minor <= 0:
         return Judgement(stage=None, why=Why(code="nothing-owed", detail="nothing is owed"))
-    blocked = next(_blocks(account, context), None)
-    if blocked is not None:
-        return _blocked(account, blocked)
-    chaseable = chaseable_items(account)
+    office = account.customer.office(context)
+    running = running_campaigns(office, context)
+    shields = list(account.shields(office, running, context.now))
+    blocking = next((shield for shield in shields if shield.covers_account), None)
+    if blocking is not None:
+        return _blocked(account, blocking.why)
+    chaseable = chaseable_items(account, shields)
     if not chaseable:
-        return _blocked(account, _shielded(account))
-    found = _campaign_for(account, chaseable, context)
+        covering = strongest([shield for shield in shields if shield.campaign_ids is None])
+        return _blocked(account, covering.why if covering else Why(code="unapplied", detail=NOTHING_LEFT))
+    moment = Moment(context.now, context.today, office, running)
+    found = _campaign_for(account, chaseable, moment)
     if isinstance(found, Why):
-        return Judgement(stage=Stage.OUTSTANDING, why=found, reconsider_at=_rules_change_at(chaseable, context))
-    return _in_campaign(account, chaseable, found, context)
+        return Judgement(stage=Stage.OUTSTANDING, why=found, reconsider_at=_rules_change_at(chaseable, moment))
+    paused = any(shield.campaign_ids and found.id in shield.campaign_ids for shield in shields)
+    return _in_campaign(account, chaseable, found, moment, paused=paused)
 
 
-# --- what blocks -------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an account is judged, and by whose settings."""
+
+    now: datetime
+    """UTC."""
+    today: date
+    office: Office
+    running: Sequence[Campaign]
+    """In the order in which accounts are matched with them."""
 
 
-def _blocked(account: Chased, why: Why) -> Judgement:
+def running_campaigns(office: Office, context: Context) -> list[Campaign]:
+    """The office's campaigns that run, in the order in which accounts are matched with them."""
+    found = (context.find(Campaign, campaign_id) for campaign_id in office.campaign_ids)
+    return [campaign for campaign in found if campaign is not None and campaign.runs]
+
+
+# --- what is shielded --------------------------------------------------------------------------------
+
+NOTHING_LEFT = "money that is not allocated yet covers what is owed"
+
+
+def _blocked(account: Account, why: Why) -> Judgement:
     """The account keeps its campaign, and with it the place in the sequence, until it is judged anew."""
     chase = account.chase
     return Judgement(stage=Stage.BLOCKED, why=why, campaign_id=chase.campaign_id, plan_version=chase.plan_version)
 
 
-def _blocks(account: Chased, context: Context) -> Iterator[Why]:
-    """Every reason for which the whole account is left alone, the strongest first."""
-    if account.exclusion is not None:
-        yield Why(code="excluded", detail=f"excluded by hand since {account.exclusion.since}")
-    for flag in sorted(account.flags):
-        definition = context.settings.flags.get(flag)
-        if definition is not None and definition.blocks:
-            yield Why(code="flag", detail=f"flagged: {definition.title}")
-    for hold in account.holds.values():
-        until = f" until {hold.until}" if hold.until else ""
-        yield Why(code="hold", detail=f"on hold ({hold.code}){until}")
-
-
-def chaseable_items(account: Chased) -> list[Chaseable]:
-    """Open items, oldest due first, less what disputes, promises and money not yet allocated cover.
+def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseable]:
+    """Open items, oldest due first, less what shields cover.
 
     Covering money counts against items in the order in which its allocation would.
     """
-    cover = account.unapplied + account.promised
+    cover, shielded = account.customer.zero, set[UUID]()
+    for shield in shields:
+        if shield.amount is not None:
+            cover += shield.amount
+        elif shield.items is not None:
+            shielded |= shield.items
     chaseable = []
-    undisputed = (item for item in account.items.values() if item.dispute_id is None)
-    for item in sorted(undisputed, key=allocation_order):
+    left_over = (item for item in account.receivables.items.values() if item.id not in shielded)
+    for item in sorted(left_over, key=allocation_order):
         left = item.open
         if cover:
             covered = min(cover, left)
@@ -89,26 +109,14 @@ def chaseable_items(account: Chased) -> list[Chaseable]:
     return sorted(chaseable, key=lambda part: (part.item.due_on, part.item.item.issued_on, part.item.item.number))
 
 
-def _shielded(account: Chased) -> Why:
-    if account.promises:
-        due = min(promise.due_on for promise in account.promises.values())
-        return Why(code="promise", detail=f"a promise to pay by {due} covers what is owed")
-    if account.disputes:
-        return Why(code="dispute", detail="everything owed is disputed")
-    return Why(code="unapplied", detail="money that is not allocated yet covers what is owed")
-
-
 # --- whom a campaign engages -------------------------------------------------------------------------
 
 
-def _campaign_for(account: Chased, chaseable: Sequence[Chaseable], context: Context) -> Campaign | Why:
+def _campaign_for(account: Account, chaseable: Sequence[Chaseable], moment: Moment) -> Campaign | Why:
     """The account's own campaign while it fits, else the office's first that does, else which rule failed."""
-    running = [context.campaigns[c] for c in context.settings.campaign_ids if c in context.campaigns]
-    running = [campaign for campaign in running if campaign.runs]
-    running.sort(key=lambda campaign: campaign.id != account.chase.campaign_id)
     failures = []
-    for campaign in running:
-        failed = next(_failing_rules(account, chaseable, _plan(campaign).rules, context), None)
+    for campaign in sorted(moment.running, key=lambda campaign: campaign.id != account.chase.campaign_id):
+        failed = next(_failing_rules(account, chaseable, _plan(campaign).rules, moment), None)
         if failed is None:
             return campaign
         failures.append(Why(code=failed.code, detail=f"{campaign.title}: {failed.detail}"))
@@ -116,10 +124,10 @@ def _campaign_for(account: Chased, chaseable: Sequence[Chaseable], context: Cont
 
 
 def _failing_rules(
-    account: Chased, chaseable: Sequence[Chaseable], rules: EngagementRules, context: Context
+    account: Account, chaseable: Sequence[Chaseable], rules: EngagementRules, moment: Moment
 ) -> Iterator[Why]:
-    amount = Money.total((part.amount for part in chaseable), account.currency)
-    dpd = chaseable[0].dpd(context.today)
+    amount = Money.total((part.amount for part in chaseable), account.customer.currency)
+    dpd = chaseable[0].dpd(moment.today)
     if dpd < rules.min_dpd:
         yield Why(code="min-dpd", detail=f"{_age(dpd)}, engaged from {rules.min_dpd} days past due")
     if rules.max_dpd is not None and dpd > rules.max_dpd:
@@ -128,45 +136,45 @@ def _failing_rules(
         yield Why(code="min-amount", detail=f"{amount} is below the tolerated {rules.min_amount}")
     if rules.max_amount is not None and amount > rules.max_amount:
         yield Why(code="max-amount", detail=f"{amount} is above {rules.max_amount}")
-    bucket = context.settings.scheme.bucket_of(account.days_past_due(context))
+    bucket = moment.office.scheme.bucket_of(account.receivables.days_past_due(moment.today))
     if rules.buckets is not None and bucket not in rules.buckets:
         yield Why(code="bucket", detail=f"bucket {bucket} is not engaged")
-    if rules.flags_any and not rules.flags_any & account.flags:
+    if rules.flags_any and not rules.flags_any & account.flags.carried:
         yield Why(code="flags-any", detail=f"needs a flag of {', '.join(sorted(rules.flags_any))}")
-    if rules.flags_none & account.flags:
-        yield Why(code="flags-none", detail=f"flagged {', '.join(sorted(rules.flags_none & account.flags))}")
-    if rules.segments is not None and account.segment not in rules.segments:
-        yield Why(code="segment", detail=f"segment {account.segment or 'none'} is not engaged")
-    if rules.countries is not None and account.country not in rules.countries:
-        yield Why(code="country", detail=f"country {account.country or 'unknown'} is not engaged")
+    if rules.flags_none & account.flags.carried:
+        yield Why(code="flags-none", detail=f"flagged {', '.join(sorted(rules.flags_none & account.flags.carried))}")
+    if rules.segments is not None and account.customer.segment not in rules.segments:
+        yield Why(code="segment", detail=f"segment {account.customer.segment or 'none'} is not engaged")
+    if rules.countries is not None and account.customer.country not in rules.countries:
+        yield Why(code="country", detail=f"country {account.customer.country or 'unknown'} is not engaged")
 
 
 def _age(dpd: int) -> str:
     return f"{dpd} days past due" if dpd > 0 else "due today" if dpd == 0 else f"due in {-dpd} days"
 
 
-def _rules_change_at(chaseable: Sequence[Chaseable], context: Context) -> datetime | None:
+def _rules_change_at(chaseable: Sequence[Chaseable], moment: Moment) -> datetime | None:
     """The next day on which a rule about days past due changes its answer by itself."""
     due_on = chaseable[0].item.due_on
     days = []
-    for campaign in context.campaigns.values():
-        if campaign.runs:
-            rules = _plan(campaign).rules
-            days.append(due_on + timedelta(days=rules.min_dpd))
-            if rules.max_dpd is not None:
-                days.append(due_on + timedelta(days=rules.max_dpd + 1))
-    ahead = [day for day in days if day > context.today]
-    return day_starts(min(ahead), context.zone) if ahead else None
+    for campaign in moment.running:
+        rules = _plan(campaign).rules
+        days.append(due_on + timedelta(days=rules.min_dpd))
+        if rules.max_dpd is not None:
+            days.append(due_on + timedelta(days=rules.max_dpd + 1))
+    ahead = [day for day in days if day > moment.today]
+    return day_starts(min(ahead), moment.office.zone) if ahead else None
 
 
 # --- which step is next ------------------------------------------------------------------------------
 
 
-def _in_campaign(account: Chased, chaseable: list[Chaseable], campaign: Campaign, context: Context) -> Judgement:
+def _in_campaign(
+    account: Account, chaseable: list[Chaseable], campaign: Campaign, moment: Moment, *, paused: bool
+) -> Judgement:
     anchor = chaseable[0].item
-    step, due_on, passed_over = next_step(_plan(campaign), anchor, account.chase.engaged_on, context.today)
+    step, due_on, passed_over = next_step(_plan(campaign), anchor, account.chase.engaged_on, moment.today)
     stage = _stage(account, step)
-    paused = campaign.is_paused(context.now) or context.settings.is_paused(context.now)
     if paused:
         why = Why(code="paused", detail=f"{campaign.title}: automation is paused")
         step, passed_over = None, ()
@@ -182,7 +190,7 @@ def _in_campaign(account: Chased, chaseable: list[Chaseable], campaign: Campaign
             step_id=step.id,
             title=step.title,
             anchor_item_id=anchor.id,
-            due_at=_sending_time(account, campaign, due_on, context),
+            due_at=_sending_time(account, campaign, due_on, moment),
             required=step.required,
         )
     return Judgement(
@@ -193,13 +201,13 @@ def _in_campaign(account: Chased, chaseable: list[Chaseable], campaign: Campaign
         next_step=scheduled,
         anchor_item_id=anchor.id,
         passed_over=passed_over,
-        covered=tuple(_covered(_plan(campaign), step, chaseable, context.today)) if step else (),
-        reconsider_at=_rules_change_at(chaseable, context),
+        covered=tuple(_covered(_plan(campaign), step, chaseable, moment.today)) if step else (),
+        reconsider_at=_rules_change_at(chaseable, moment),
     )
 
 
-def _stage(account: Chased, step: Step | None) -> Stage:
-    under_way = any(m.state is not MessageState.UNCERTAIN for m in account.chase.messages.values())
+def _stage(account: Account, step: Step | None) -> Stage:
+    under_way = any(m.state is not MessageState.UNCERTAIN for m in account.messages.under_way.values())
     if step is None and not under_way:
         return Stage.FOLLOW_UP
     return Stage.ENGAGED if account.chase.engaged_on else Stage.SCHEDULED
@@ -238,10 +246,10 @@ def _due_on(step: Step, anchor: OpenItem, engaged_on: date | None, today: date) 
     return counted_from + timedelta(days=step.days)
 
 
-def _sending_time(account: Chased, campaign: Campaign, due_on: date, context: Context) -> datetime:
+def _sending_time(account: Account, campaign: Campaign, due_on: date, moment: Moment) -> datetime:
     """When the step's message may leave: in the window, on a business day, one message a day, as rules allow."""
-    office, plan, chase = context.settings, _plan(campaign), account.chase
-    now = max(context.now, chase.not_before) if chase.not_before else context.now
+    office, plan, chase = moment.office, _plan(campaign), account.chase
+    now = max(moment.now, chase.not_before) if chase.not_before else moment.now
     return next_sending(
         max(due_on, local_date(now, office.zone)),
         now=now,

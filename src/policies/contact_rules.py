@@ -1,4 +1,4 @@
-"""Contact rules: what law and house policy say of a contact that is about to be made (DOMAIN section 6).
+"""Contact rules: what law and house policy say of a contact that is about to be made.
 
 Wishes of the customer (opt-outs, consent refused) are kept by the account itself; what blocks every contact
 (cease, attorney, bankruptcy) is a blocking flag. Here are the rules about how and when.
@@ -8,21 +8,22 @@ from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from aggregates.account.chase_decisions import Chased
-from aggregates.kernel.command import Context
+from aggregates.account import Account
+from aggregates.kernel.context import Context
 from aggregates.values.business_time import moment_at
 from aggregates.values.contact import ALLOWED, Channel, Consent, ContactAttempt, Denied, Verdict
 
 CONVENIENT_FROM, CONVENIENT_UNTIL = time(8), time(21)
 
-Rule = Callable[[Chased, ContactAttempt, Context], Verdict]
+Rule = Callable[[Account, ContactAttempt, Context], Verdict]
 
 
-def inconvenient_hours(account: Chased, attempt: ContactAttempt, context: Context) -> Verdict:
+def inconvenient_hours(account: Account, attempt: ContactAttempt, context: Context) -> Verdict:
     """12 CFR 1006.6(b)(1): not before 8:00 nor after 21:00 at the consumer's location, whatever the medium."""
     if attempt.channel is Channel.PORTAL:
         return ALLOWED
-    zone = ZoneInfo(account.contact.time_zone) if account.contact.time_zone else context.zone
+    known = account.contact.details.time_zone
+    zone = ZoneInfo(known) if known else account.customer.office(context).zone
     local = attempt.at.astimezone(zone)
     if CONVENIENT_FROM <= local.time() < CONVENIENT_UNTIL:
         return ALLOWED
@@ -34,12 +35,11 @@ def _next_opening(local: datetime, zone: ZoneInfo) -> datetime:
     return moment_at(day, CONVENIENT_FROM, zone)
 
 
-def text_consent(account: Chased, attempt: ContactAttempt, context: Context) -> Verdict:
+def text_consent(account: Account, attempt: ContactAttempt, context: Context) -> Verdict:
     """12 CFR 1006.6(d)(5): a text needs the consumer's consent; kept for every account as house policy."""
-    del context
     if attempt.channel is not Channel.SMS:
         return ALLOWED
-    if account.contact.consent(Channel.SMS, attempt.point_id) is Consent.GIVEN:
+    if account.contact.details.consent(Channel.SMS, attempt.point_id) is Consent.GIVEN:
         return ALLOWED
     return Denied("text-consent", f"no consent to texts at {attempt.point_id}")
 
@@ -47,7 +47,7 @@ def text_consent(account: Chased, attempt: ContactAttempt, context: Context) -> 
 CONTACT_RULES: tuple[Rule, ...] = (inconvenient_hours, text_consent)
 
 
-def contact_rules(account: Chased, attempt: ContactAttempt, context: Context) -> Verdict:
+def contact_rules(account: Account, attempt: ContactAttempt, context: Context) -> Verdict:
     """The first rule that forbids the contact, else allowed."""
     for rule in CONTACT_RULES:
         verdict = rule(account, attempt, context)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, identifier
 from aggregates.kernel.event import Event, Recorded
 
@@ -36,8 +37,8 @@ class Policy:
     """Its commands look at the account as it is, so one of them answers for several events of an account."""
 
     @property
-    def actor(self) -> str:
-        return f"policy:{self.id}@{self.version}"
+    def actor(self) -> Actor:
+        return Actor.policy(self.id, self.version)
 
     def command_id(self, cause: UUID, ordinal: object) -> UUID:
         """Repeatable: a newer version of the policy that meets the same event again repeats nothing."""

@@ -6,20 +6,14 @@ from uuid import UUID
 from aggregates.account.activities import ActivityKind, Direction, RecordActivity
 from aggregates.account.aging import AgeAccount, Aged
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import JudgeCollection
 from aggregates.account.customer import CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
-from aggregates.account.receivables import (
-    CreditNoted,
-    CreditWithdrawn,
-    InvoiceBilled,
-    InvoiceCorrected,
-    PaymentReceived,
-    PaymentReversed,
-)
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
 from aggregates.kernel.command import Command
 from aggregates.kernel.event import Recorded

@@ -7,6 +7,7 @@ from aggregates import campaign, office, promise, reader
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
 from aggregates.account.customer import AccountOpened, CustomerRenamed, SubscriptionRecorded
@@ -24,16 +25,8 @@ from aggregates.account.messages import (
     MessageUncertain,
     MessageWithdrawn,
 )
+from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
-from aggregates.account.receivables import (
-    CreditNoted,
-    CreditWithdrawn,
-    InvoiceBilled,
-    InvoiceCorrected,
-    PaymentReceived,
-    PaymentReversed,
-    ReversalKind,
-)
 from aggregates.kernel.event import Event
 from aggregates.values.money import Money
 

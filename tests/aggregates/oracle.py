@@ -9,16 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
-from aggregates.account.receivables import (
-    CreditNoted,
-    CreditWithdrawn,
-    InvoiceBilled,
-    InvoiceCorrected,
-    Item,
-    PaymentReceived,
-    PaymentReversed,
-)
+from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.receivables import Item
 from aggregates.kernel.event import Recorded
 
 Row = dict[str, Any]

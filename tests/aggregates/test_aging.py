@@ -44,7 +44,7 @@ def test_aging_twice_on_a_day_is_aging_once():
 
 def test_an_item_moves_when_the_boundary_is_passed_and_not_before():
     scenario = given(an_invoice(due_on=JAN(30)), JAN(31), AGE)
-    assert scenario.account.items[invoice_id()].next_on == MAR(2)
+    assert scenario.account.receivables.items[invoice_id()].next_on == MAR(2)
     scenario.when(AGE, at=MAR(1)).then_nothing_happened()
     scenario.when(AGE, at=MAR(2)).then(like(Aged, bucket="31-60", previous_bucket="1-30", days_past_due=31))
 
@@ -55,8 +55,8 @@ def test_after_an_outage_an_item_goes_straight_to_its_bucket():
 
 def test_an_account_is_in_the_bucket_of_its_oldest_item():
     scenario = given(an_invoice("A", due_on=MAR(2)), an_invoice("B", due_on=MAR(30))).when(AGE, at=APR(15))
-    assert scenario.account.bucket == "31-60"
-    assert {i.item.number: i.bucket for i in scenario.account.items.values()} == {"A": "31-60", "B": "1-30"}
+    assert scenario.account.aging.bucket == "31-60"
+    assert {i.item.number: i.bucket for i in scenario.account.receivables.items.values()} == {"A": "31-60", "B": "1-30"}
 
 
 def test_days_are_those_of_the_office_s_zone():
@@ -74,7 +74,7 @@ def test_new_buckets_put_every_account_where_it_now_belongs():
     scenario = given_auto_collection(an_invoice(due_on=MAR(2)), MAR(20), AGE)
     scenario.when(ChangeOfficeSettings(office_id=OFFICE, scheme=BucketScheme.of([7, 14])), at=MAR(20))
     scenario.then_among_others(AgingBucketsSet, like(Aged, bucket="15+", previous_bucket="1-30"))
-    assert scenario.account.items[invoice_id()].next_on is None
+    assert scenario.account.receivables.items[invoice_id()].next_on is None
 
 
 def test_a_bucket_of_an_earlier_scheme_counts_as_the_oldest():

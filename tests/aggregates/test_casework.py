@@ -44,12 +44,12 @@ def a_task(**more: object) -> RecordActivity:
 
 
 def follow_up(scenario: Scenario) -> dict[str, object]:
-    [activity_id] = scenario.account.follow_ups
+    [activity_id] = scenario.account.activities.follow_ups
     return {"account_id": ACCOUNT, "activity_id": activity_id}
 
 
 def test_an_activity_without_a_follow_up_leaves_nothing_to_do():
-    assert given().when(a_task(notes="called")).then(ActivityRecorded).account.follow_ups == {}
+    assert given().when(a_task(notes="called")).then(ActivityRecorded).account.activities.follow_ups == {}
 
 
 def test_a_follow_up_falls_due_on_its_day_and_once():
@@ -78,7 +78,7 @@ def test_a_follow_up_in_the_past_is_refused_of_people_and_taken_of_policies():
 
 
 def resolution(scenario: Scenario) -> ResolveDispute:
-    [dispute_id] = scenario.account.disputes
+    [dispute_id] = scenario.account.disputes.open
     return ResolveDispute(account_id=ACCOUNT, dispute_id=dispute_id, resolution="credited")
 
 
@@ -91,7 +91,7 @@ def test_a_dispute_of_nothing_named_is_of_everything_open():
 
 def test_a_dispute_of_one_leaves_the_others():
     scenario = given(an_invoice("A", due_on=MAR(2)), an_invoice("B", due_on=MAR(3)), a_dispute("A"))
-    assert [item.item.number for item in scenario.account.items.values() if item.dispute_id] == ["A"]
+    assert [item.item.number for item in scenario.account.receivables.items.values() if item.dispute_id] == ["A"]
 
 
 def test_what_is_disputed_is_not_disputed_again():
@@ -111,7 +111,7 @@ def test_a_dispute_is_resolved_once():
     scenario = given(an_invoice("A", due_on=MAR(2)), a_dispute())
     resolve = resolution(scenario)
     scenario.when(resolve).then(DisputeResolved)
-    assert scenario.account.items[invoice_id("A")].dispute_id is None
+    assert scenario.account.receivables.items[invoice_id("A")].dispute_id is None
     scenario.when(resolve).then_refused("unknown-dispute")
 
 
@@ -125,7 +125,7 @@ def test_a_dispute_of_a_paid_invoice_can_still_be_resolved():
 
 def test_a_hold_lasts_until_it_is_released():
     scenario = given(MAR(2)).when(PlaceHold(account_id=ACCOUNT, code="illness")).then(HoldPlaced)
-    [hold_id] = scenario.account.holds
+    [hold_id] = scenario.account.holds.in_force
     release = ReleaseHold(account_id=ACCOUNT, hold_id=hold_id)
     scenario.when(release).then(HoldReleased)
     scenario.when(release).then_refused("unknown-hold")

@@ -5,12 +5,12 @@ from datetime import date
 import pytest
 
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.billing import InvoiceCorrected
 from aggregates.account.disputes import ResolveDispute
-from aggregates.account.receivables import (
+from aggregates.account.payments import (
     CorrectCredit,
     CreditNoted,
     CreditWithdrawn,
-    InvoiceCorrected,
     PaymentReceived,
     PaymentReversed,
     ReversalKind,
@@ -57,9 +57,9 @@ def test_a_payment_taken_back_reopens_the_item_at_its_original_due_date(kind: Re
     scenario.when(a_reversal(on=MAR(20), kind=kind)).then(
         like(AllocationReleased, released_on=MAR(20)), like(PaymentReversed, reversal=kind, reversed_on=MAR(20))
     )
-    item = scenario.account.items[invoice_id()]
+    item = scenario.account.receivables.items[invoice_id()]
     assert (item.open, item.due_on, item.bucket, item.open_since) == (usd(100), MAR(2), "current", MAR(20))
-    assert scenario.account.unapplied == usd(0)
+    assert scenario.account.receivables.unapplied == usd(0)
 
 
 def test_between_payment_and_reversal_the_invoice_was_paid():
@@ -130,16 +130,16 @@ def test_what_another_payment_left_over_pays_the_reopened_item():
 
 def test_a_reopened_item_is_disputed_no_more_once_the_dispute_was_resolved():
     scenario = given(an_invoice(due_on=MAR(2)), a_dispute(), a_payment(usd(100), on=MAR(3), invoice="INV-1"))
-    [dispute_id] = scenario.account.disputes
+    [dispute_id] = scenario.account.disputes.open
     scenario.having(ResolveDispute(account_id=ACCOUNT, dispute_id=dispute_id, resolution="paid"))
     scenario.when(a_reversal(on=MAR(9)))
-    assert scenario.account.items[invoice_id()].dispute_id is None
+    assert scenario.account.receivables.items[invoice_id()].dispute_id is None
 
 
 def test_a_reopened_item_is_disputed_still_while_the_dispute_is_open():
     scenario = given(an_invoice(due_on=MAR(2)), a_dispute(), a_payment(usd(100), on=MAR(3), invoice="INV-1"))
     scenario.when(a_reversal(on=MAR(9)))
-    assert scenario.account.items[invoice_id()].dispute_id in scenario.account.disputes
+    assert scenario.account.receivables.items[invoice_id()].dispute_id in scenario.account.disputes.open
 
 
 @pytest.mark.parametrize(
@@ -200,13 +200,15 @@ def test_of_several_payments_the_newest_gives_back_first():
         a_payment(usd(50), on=MAR(5), number="P2"),
     )
     scenario.when(a_corrected_invoice(due_on=MAR(2), amount=usd(60)))
-    assert {funds.receipt.number: funds.unapplied for funds in scenario.account.funds.values()} == {"P2": usd(40)}
+    assert {funds.receipt.number: funds.unapplied for funds in scenario.account.receivables.funds.values()} == {
+        "P2": usd(40)
+    }
     assert open_on(scenario, MAR(2), MAR(3), MAR(5)) == [60, 10, 0]
 
 
 def test_another_due_date_ages_the_item_anew():
     scenario = given(an_invoice(due_on=MAR(2))).when(a_corrected_invoice(due_on=MAR(20)))
-    assert scenario.account.items[invoice_id()].next_on == MAR(21)
+    assert scenario.account.receivables.items[invoice_id()].next_on == MAR(21)
 
 
 def test_an_invoice_issued_later_than_said_was_paid_no_earlier():
@@ -229,7 +231,7 @@ def test_money_given_back_by_a_correction_stays_meant_for_its_invoice():
 
 def test_a_disputed_invoice_stays_disputed_when_it_is_corrected():
     scenario = given(an_invoice(due_on=MAR(2)), a_dispute()).when(a_corrected_invoice(due_on=MAR(9)))
-    assert scenario.account.items[invoice_id()].dispute_id is not None
+    assert scenario.account.receivables.items[invoice_id()].dispute_id is not None
 
 
 @pytest.mark.parametrize(
@@ -298,7 +300,7 @@ def test_a_corrected_credit_is_a_known_one_and_not_in_the_future(correction: Cor
 def test_a_deferred_credit_is_corrected_before_its_day():
     scenario = given().when(a_credit(usd(10), on=MAR(3)), at=MAR(1))
     scenario.when(a_corrected_credit(usd(20)), at=MAR(2))
-    [fact] = scenario.account.deferred.values()
+    [fact] = scenario.account.deferred.facts.values()
     assert fact.command["amount"] == {"minor": 2000, "currency": "USD"}
 
 
@@ -310,4 +312,4 @@ def test_a_correction_that_undoes_what_a_reversed_payment_settled_leaves_a_surpl
     scenario = given(an_invoice(due_on=MAR(2)), a_payment(usd(100), on=FEB(10)), a_reversal(on=FEB(20)))
     scenario.when(a_corrected_invoice(due_on=MAR(2), amount=usd(50)))
     assert open_on(scenario, FEB(9), FEB(15), FEB(20)) == [50, -50, 50]
-    assert scenario.account.items[invoice_id()].open == cents(5000)
+    assert scenario.account.receivables.items[invoice_id()].open == cents(5000)

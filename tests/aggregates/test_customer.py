@@ -85,7 +85,7 @@ def test_the_same_contact_details_change_nothing():
 
 def test_contact_details_are_replaced_as_a_whole():
     scenario = given().when(a_change(emails=())).then(ContactDetailsChanged)
-    assert scenario.account.contact.points(Channel.EMAIL) == ()
+    assert scenario.account.contact.details.points(Channel.EMAIL) == ()
 
 
 @pytest.mark.parametrize("said", [Consent.UNKNOWN, Consent.GIVEN])
@@ -95,9 +95,9 @@ def test_a_refusal_stays_whatever_a_billing_file_says_later(said: Consent):
     )
     emails = (EmailAddress(id="email-1", address="ada@example.org", consent=said),)
     scenario.when(a_change(phones=(a_phone(sms_consent=said),), emails=emails, language="de"))
-    assert scenario.account.contact.language == "de"
-    assert scenario.account.contact.consent(Channel.SMS, "phone-1") is Consent.REFUSED
-    assert scenario.account.contact.consent(Channel.EMAIL, "email-1") is Consent.REFUSED
+    assert scenario.account.contact.details.language == "de"
+    assert scenario.account.contact.details.consent(Channel.SMS, "phone-1") is Consent.REFUSED
+    assert scenario.account.contact.details.consent(Channel.EMAIL, "email-1") is Consent.REFUSED
 
 
 def test_a_consent_stays_where_the_new_details_say_nothing_of_it():
@@ -109,8 +109,8 @@ def test_a_consent_belongs_to_its_number_not_to_its_place():
     scenario = given(consent(Channel.SMS, "phone-1", Consent.REFUSED))
     other = a_phone(number="+12125550199", sms_consent=Consent.UNKNOWN)
     scenario.when(a_change(phones=(other, a_phone(id="phone-2"))))
-    assert scenario.account.contact.consent(Channel.SMS, "phone-1") is Consent.UNKNOWN
-    assert scenario.account.contact.consent(Channel.SMS, "phone-2") is Consent.REFUSED
+    assert scenario.account.contact.details.consent(Channel.SMS, "phone-1") is Consent.UNKNOWN
+    assert scenario.account.contact.details.consent(Channel.SMS, "phone-2") is Consent.REFUSED
 
 
 def test_an_opt_out_follows_its_number_to_another_place():
@@ -129,8 +129,8 @@ def test_consent_is_recorded_once():
 
 def test_consent_to_texts_is_not_consent_to_calls():
     scenario = given(consent(Channel.VOICE, "phone-1", Consent.REFUSED))
-    assert scenario.account.contact.consent(Channel.SMS, "phone-1") is Consent.GIVEN
-    assert scenario.account.contact.consent(Channel.VOICE, "phone-1") is Consent.REFUSED
+    assert scenario.account.contact.details.consent(Channel.SMS, "phone-1") is Consent.GIVEN
+    assert scenario.account.contact.details.consent(Channel.VOICE, "phone-1") is Consent.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_consent_is_about_a_number_or_address_that_the_channel_can_use(channel: 
 
 def test_a_text_cannot_go_to_a_landline():
     scenario = given(a_change(phones=(a_phone(kind=PhoneKind.HOME),)))
-    assert scenario.account.contact.points(Channel.SMS) == ()
-    assert scenario.account.contact.points(Channel.VOICE) == ("phone-1",)
+    assert scenario.account.contact.details.points(Channel.SMS) == ()
+    assert scenario.account.contact.details.points(Channel.VOICE) == ("phone-1",)
 
 
 def test_an_opt_out_is_recorded_once_and_taken_back_once():
@@ -161,15 +161,15 @@ def test_an_opt_out_is_recorded_once_and_taken_back_once():
 
 def test_an_opt_out_of_a_medium_covers_every_number():
     account = given(an_opt_out()).account
-    assert account.has_opted_out(Channel.SMS, "phone-1")
-    assert account.has_opted_out(Channel.SMS, "phone-2")
-    assert not account.has_opted_out(Channel.VOICE, "phone-1")
+    assert account.contact.has_opted_out(Channel.SMS, "phone-1")
+    assert account.contact.has_opted_out(Channel.SMS, "phone-2")
+    assert not account.contact.has_opted_out(Channel.VOICE, "phone-1")
 
 
 def test_an_opt_out_of_a_number_covers_only_it():
     account = given(an_opt_out(point_id="phone-1")).account
-    assert account.has_opted_out(Channel.SMS, "phone-1")
-    assert not account.has_opted_out(Channel.SMS, "phone-2")
+    assert account.contact.has_opted_out(Channel.SMS, "phone-1")
+    assert not account.contact.has_opted_out(Channel.SMS, "phone-2")
 
 
 def test_every_point_has_an_address_to_send_to():
@@ -193,7 +193,7 @@ def test_a_subscription_is_recorded_and_updated():
     scenario.when(RecordSubscription(account_id=ACCOUNT, subscription=first)).then_nothing_happened()
     more = first.model_copy(update={"initial_discount": usd(10)})
     scenario.when(RecordSubscription(account_id=ACCOUNT, subscription=more)).then(SubscriptionRecorded)
-    assert scenario.account.subscriptions == {"S-1": more}
+    assert scenario.account.customer.subscriptions == {"S-1": more}
 
 
 def test_a_discount_is_in_the_account_s_currency():

@@ -9,8 +9,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from aggregates.account import Account
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import AllocationReleased
+from aggregates.account.billing import InvoiceCorrected
 from aggregates.account.disputes import ResolveDispute
-from aggregates.account.receivables import CorrectCredit, InvoiceCorrected, ItemKind, ReversalKind
+from aggregates.account.payments import CorrectCredit, ReversalKind
+from aggregates.account.receivables import ItemKind
 from aggregates.kernel.command import Accepted, Command
 from aggregates.kernel.event import Recorded
 from tests.aggregates.oracle import PlainLedger, Row, as_of
@@ -74,10 +76,10 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
             self.oracle.take(facts, self.live_rows() if corrected else [])
 
     def live_rows(self) -> list[Row]:
-        account = self.world.replayed(Account, ACCOUNT, remembers=True)
+        account = self.world.store.replayed(Account, ACCOUNT, whole=True)
         return [
             {"money": funds.id, "item": item_id, "amount": part.amount.minor}
-            for funds in (*account.funds.values(), *account.spent.values())
+            for funds in (*account.receivables.funds.values(), *account.receivables.spent.values())
             for item_id, parts in funds.allocated.items()
             for part in parts
         ]
@@ -150,16 +152,16 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         issued_on = self.world.today - age * DAY
         assert self.do(a_corrected_invoice(number, issued_on=issued_on, due_on=issued_on + terms * DAY, amount=amount))
 
-    @precondition(lambda self: self.world.account.items)
+    @precondition(lambda self: self.world.account.receivables.items)
     @rule(pick=PICK, everything=st.booleans())
     def dispute(self, pick, everything) -> None:
-        items = sorted(item.item.number for item in self.world.account.items.values())
+        items = sorted(item.item.number for item in self.world.account.receivables.items.values())
         self.do(a_dispute(*([] if everything else [items[pick % len(items)]])))
 
-    @precondition(lambda self: self.world.account.disputes)
+    @precondition(lambda self: self.world.account.disputes.open)
     @rule(pick=PICK)
     def resolve(self, pick) -> None:
-        disputes = sorted(self.world.account.disputes, key=str)
+        disputes = sorted(self.world.account.disputes.open, key=str)
         dispute_id = disputes[pick % len(disputes)]
         assert self.do(ResolveDispute(account_id=ACCOUNT, dispute_id=dispute_id, resolution="settled"))
 
@@ -174,11 +176,11 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
     @invariant()
     def balances_are_the_oracle_s(self) -> None:
         account = self.world.account
-        assert {i: item.open.minor for i, item in account.items.items()} == self.oracle.open_items()
-        assert {f.id: f.unapplied.minor for f in account.funds.values()} == self.oracle.left_over()
-        assert account.balance.minor == self.oracle.balance()
-        assert account.outstanding.minor == sum(self.oracle.open_items().values())
-        assert all(0 < item.open.minor <= item.item.amount.minor for item in account.items.values())
+        assert {i: item.open.minor for i, item in account.receivables.items.items()} == self.oracle.open_items()
+        assert {f.id: f.unapplied.minor for f in account.receivables.funds.values()} == self.oracle.left_over()
+        assert account.receivables.balance.minor == self.oracle.balance()
+        assert account.receivables.outstanding.minor == sum(self.oracle.open_items().values())
+        assert all(0 < item.open.minor <= item.item.amount.minor for item in account.receivables.items.values())
 
     @invariant()
     def buckets_add_up(self) -> None:
@@ -186,23 +188,23 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         self.tell()
         account = self.world.account
         sums = dict.fromkeys(self.world.office.scheme.names, 0)
-        for item in account.items.values():
+        for item in account.receivables.items.values():
             sums[item.bucket] += item.open.minor
         assert sums == self.oracle.buckets(self.world.today)
-        assert sum(sums.values()) == account.outstanding.minor
+        assert sum(sums.values()) == account.receivables.outstanding.minor
 
     @invariant()
     def a_replay_gives_the_same(self) -> None:
         live = self.world.account
-        assert self.world.replayed(Account, ACCOUNT) == live
-        remembering = self.world.replayed(Account, ACCOUNT, remembers=True)
-        apart = {"remembers", "settled", "spent", "funds"}
+        assert self.world.store.replayed(Account, ACCOUNT) == live
+        remembering = self.world.store.replayed(Account, ACCOUNT, whole=True)
+        apart = {"receivables": {"keeps_all", "settled", "spent", "funds"}}
         assert remembering.model_dump(exclude=apart) == live.model_dump(exclude=apart)
         money = {"receipt", "unapplied", "waits"}
-        assert {f.id: f.model_dump(include=money) for f in remembering.funds.values()} == {
-            f.id: f.model_dump(include=money) for f in live.funds.values()
+        assert {f.id: f.model_dump(include=money) for f in remembering.receivables.funds.values()} == {
+            f.id: f.model_dump(include=money) for f in live.receivables.funds.values()
         }
-        assert remembering.balance == live.balance
+        assert remembering.receivables.balance == live.receivables.balance
 
     @invariant()
     def a_snapshot_gives_the_same(self) -> None:

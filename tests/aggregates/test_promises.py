@@ -54,7 +54,7 @@ def status(scenario: Scenario) -> PromiseStatus:
 
 
 def remaining(scenario: Scenario) -> dict[object, Money]:
-    return {promise.id: promise.remaining for promise in scenario.account.promises.values()}
+    return {promise.id: promise.remaining for promise in scenario.account.promises.open.values()}
 
 
 # --- making ---
@@ -144,7 +144,7 @@ def test_the_next_promise_is_of_a_higher_level():
 def test_a_fully_paid_promise_is_kept_at_once():
     scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20)), a_payment(usd(100), on=MAR(10)), reacts=True)
     assert status(scenario) is PromiseStatus.KEPT
-    assert scenario.account.promises == {}
+    assert scenario.account.promises.open == {}
 
 
 def test_a_promise_paid_in_part_is_partially_kept():
@@ -208,7 +208,7 @@ THREE = instalments((MAR(20), usd(30)), (APR(20), usd(30)), (MAY(20), usd(40)))
 
 def test_each_instalment_is_judged_on_its_own_day():
     scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20), instalments=THREE), reacts=True)
-    assert [promise.due_on for promise in scenario.account.promises.values()] == [MAY(20)]
+    assert [promise.due_on for promise in scenario.account.promises.open.values()] == [MAY(20)]
     scenario.having(a_payment(usd(30), on=MAR(19)))
     scenario.when(JUDGE, at=MAR(24)).then_nothing_happened()
     scenario.when(JUDGE, at=APR(23)).then_nothing_happened()
@@ -299,7 +299,7 @@ def test_a_reversal_within_the_grace_opens_the_promise_again():
 
 def test_a_reversal_after_the_grace_breaks_it():
     scenario = kept_then_reversed(on=APR(15)).then_among_others(PromiseReopened, PromiseBroken)
-    assert scenario.account.broken_promises == 1
+    assert scenario.account.promises.broken == 1
 
 
 def test_a_reversal_of_a_part_makes_it_partially_kept():
@@ -335,7 +335,7 @@ def test_a_broken_promise_stays_broken():
     scenario.having(a_payment(usd(100), on=MAR(25)))
     scenario.when(a_reversal(on=MAR(26)))
     assert status(scenario) is PromiseStatus.BROKEN
-    assert scenario.account.broken_promises == 1
+    assert scenario.account.promises.broken == 1
 
 
 def test_a_correction_of_the_payment_that_kept_it_does_not_break_a_promise():
@@ -365,5 +365,5 @@ def test_a_corrected_payment_counts_as_what_it_is_towards_an_open_promise():
 def test_a_promise_that_is_not_kept_makes_a_task_for_its_assignee():
     scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20), assignee="kim"), live(MAR(25)), reacts=True)
     assert status(scenario) is PromiseStatus.BROKEN
-    [task] = scenario.account.follow_ups.values()
+    [task] = scenario.account.activities.follow_ups.values()
     assert (task.assignee, task.due_on, task.fell_due) == ("kim", MAR(24), True)

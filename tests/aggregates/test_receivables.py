@@ -6,9 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from aggregates.account.allocation import FundsAllocated
+from aggregates.account.billing import BillInvoice, InvoiceBilled
 from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred
 from aggregates.account.disputes import DisputeResolved, ResolveDispute
-from aggregates.account.receivables import BillInvoice, CreditNoted, InvoiceBilled, ItemKind, PaymentReceived
+from aggregates.account.payments import CreditNoted, PaymentReceived
+from aggregates.account.receivables import ItemKind
 from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
@@ -33,7 +35,7 @@ from tests.given import Scenario, given, given_only, like
 
 def open_amounts(scenario: Scenario) -> dict[str, int]:
     """Whole dollars that are open, by invoice number."""
-    return {item.item.number: item.open.minor // 100 for item in scenario.account.items.values()}
+    return {item.item.number: item.open.minor // 100 for item in scenario.account.receivables.items.values()}
 
 
 # --- billing ---
@@ -42,12 +44,12 @@ def open_amounts(scenario: Scenario) -> dict[str, int]:
 def test_an_invoice_becomes_an_open_item_from_its_issue_date_on():
     scenario = given().when(an_invoice(due_on=MAR(2)), at=FEB(10)).then(like(InvoiceBilled, known_on=FEB(10)))
     assert scenario.world.log[-1].effective_on == MAR(2) - 30 * DAY
-    assert scenario.account.items[invoice_id()].open == usd(100)
+    assert scenario.account.receivables.items[invoice_id()].open == usd(100)
 
 
 def test_an_invoice_without_discount_was_charged_its_amount():
     scenario = given(an_invoice("A", due_on=MAR(2)), an_invoice("B", due_on=MAR(2), charges=usd(120)))
-    charges = [item.item.charges for item in scenario.account.items.values()]
+    charges = [item.item.charges for item in scenario.account.receivables.items.values()]
     assert charges == [usd(100), usd(120)]
 
 
@@ -109,7 +111,7 @@ def test_nothing_goes_to_a_disputed_item_by_itself():
     scenario = given(an_invoice("A", due_on=MAR(2)), an_invoice("B", due_on=MAR(9)), a_dispute("A"))
     scenario.when(a_payment(usd(150), on=MAR(10)))
     assert open_amounts(scenario) == {"A": 100}
-    assert scenario.account.unapplied == usd(50)
+    assert scenario.account.receivables.unapplied == usd(50)
 
 
 def test_a_disputed_item_is_paid_when_the_customer_names_it():
@@ -120,7 +122,7 @@ def test_a_disputed_item_is_paid_when_the_customer_names_it():
 
 def test_what_a_resolved_dispute_frees_is_paid_with_what_is_unapplied():
     scenario = given(an_invoice("A", due_on=MAR(2)), a_dispute("A"), a_payment(usd(60), on=MAR(10)))
-    [dispute_id] = scenario.account.disputes
+    [dispute_id] = scenario.account.disputes.open
     scenario.when(ResolveDispute(account_id=ACCOUNT, dispute_id=dispute_id, resolution="withdrawn"))
     scenario.then(DisputeResolved, FundsAllocated)
     assert open_amounts(scenario) == {"A": 40}
@@ -128,7 +130,7 @@ def test_what_a_resolved_dispute_frees_is_paid_with_what_is_unapplied():
 
 def test_an_overpayment_stays_unapplied_and_pays_the_next_invoice():
     scenario = given(an_invoice("A", due_on=MAR(2)), a_payment(usd(130), on=MAR(3)))
-    assert (scenario.account.unapplied, scenario.account.balance) == (usd(30), usd(-30))
+    assert (scenario.account.receivables.unapplied, scenario.account.receivables.balance) == (usd(30), usd(-30))
     scenario.when(an_invoice("B", due_on=MAR(30), issued_on=MAR(5))).then(InvoiceBilled, FundsAllocated)
     assert open_amounts(scenario) == {"B": 70}
     assert scenario.world.log[-1].effective_on == MAR(5)
@@ -217,7 +219,7 @@ def test_money_in_is_more_than_nothing(amount: Money):
 
 
 def arrives(scenario: Scenario) -> AdmitFact:
-    [fact_id] = scenario.account.deferred
+    [fact_id] = scenario.account.deferred.facts
     return AdmitFact(account_id=ACCOUNT, fact_id=fact_id)
 
 
@@ -227,7 +229,7 @@ def test_an_invoice_of_the_future_waits_for_its_day():
     assert open_amounts(scenario) == {}
     scenario.when(arrives(scenario), at=FEB(28)).then_nothing_happened()
     scenario.when(arrives(scenario), at=MAR(1)).then(FactArrived, like(InvoiceBilled, known_on=MAR(1)))
-    assert scenario.account.deferred == {}
+    assert scenario.account.deferred.facts == {}
 
 
 def test_a_payment_of_the_future_pays_on_its_day():
@@ -291,7 +293,7 @@ def test_personal_information_of_a_future_invoice_is_kept_apart_and_arrives_with
     assert deferred.information == {"contact": "Ada"}
     assert "Ada" not in str(deferred.command)
     scenario.when(arrives(scenario), at=MAR(1))
-    assert scenario.account.items[invoice_id()].item.information == {"contact": "Ada"}
+    assert scenario.account.receivables.items[invoice_id()].item.information == {"contact": "Ada"}
 
 
 def test_a_payment_for_a_future_invoice_waits_with_it():
@@ -304,5 +306,5 @@ def test_a_payment_for_a_future_invoice_waits_with_it():
 
 def test_a_new_account_owes_nothing():
     scenario = given_only(an_office(), an_account())
-    assert scenario.account.balance == usd(0)
-    assert scenario.account.oldest_due_on() is None
+    assert scenario.account.receivables.balance == usd(0)
+    assert scenario.account.receivables.oldest_due_on() is None

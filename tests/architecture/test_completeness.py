@@ -7,8 +7,8 @@ import sys
 import pytest
 from pydantic import BaseModel
 
-from aggregates.kernel.aggregate import KINDS, Aggregate
-from aggregates.kernel.command import COMMANDS, DECISIONS, Command
+from aggregates.kernel.aggregate import DECISIONS, KINDS, Aggregate
+from aggregates.kernel.command import COMMANDS, Command
 from aggregates.kernel.event import REGISTRY, Event
 
 OURS = "aggregates."

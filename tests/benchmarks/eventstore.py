@@ -24,6 +24,7 @@ from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import LogRecorder, app_connections
 from adapters.eventstore.sealer import Sealer
 from adapters.postgres.database import Database
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Issued
 from aggregates.kernel.event import Meta, Recorded
 from tests.adapters.eventstore.ledger import Count, Counted, OpenCase
@@ -231,10 +232,10 @@ def our_commands(dsn: str) -> Callable[[], Once]:
 
     def new_worker() -> Once:
         case_id = uuid4()
-        app.handle([Issued(OpenCase(case_id=case_id), uuid4(), "service:benchmark")])
+        app.handle([Issued(OpenCase(case_id=case_id), uuid4(), Actor.service("benchmark"))])
 
         def once() -> None:
-            app.handle([Issued(Count(case_id=case_id), uuid4(), "service:benchmark")])
+            app.handle([Issued(Count(case_id=case_id), uuid4(), Actor.service("benchmark"))])
 
         return once
 
@@ -323,7 +324,7 @@ def batch_rate() -> list[Row]:
         sealing.start()
         for _ in range(_ROUNDS):
             case_ids = [uuid4() for _ in range(1_000)]
-            app.handle([Issued(OpenCase(case_id=i, who="Ada"), uuid4(), "service:benchmark") for i in case_ids])
+            app.handle([Issued(OpenCase(case_id=i, who="Ada"), uuid4(), Actor.service("benchmark")) for i in case_ids])
             ours.append(_batches(lambda ids=case_ids: _count_all(app, ids)))  # type: ignore[misc]
             stock_app = _stock_application(database.dsn)
             cases = [StockCase("a case") for _ in range(1_000)]
@@ -355,7 +356,7 @@ def _batches(once: Callable[[], Any]) -> float:
 
 
 def _count_all(app: Arrears, case_ids: list[UUID]) -> None:
-    app.handle([Issued(Count(case_id=i), uuid4(), "service:benchmark") for i in case_ids])
+    app.handle([Issued(Count(case_id=i), uuid4(), Actor.service("benchmark")) for i in case_ids])
 
 
 def _stock_count_all(app: "Application[UUID]", cases: list[StockCase]) -> None:

@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 from adapters.clock import Clock, ManualClock
 from adapters.postgres.database import Database
 from aggregates.account.command import account_id
-from aggregates.account.receivables import ReceivePayment
+from aggregates.account.payments import ReceivePayment
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Issued
 from aggregates.values.money import Money
 from api.processes.service import Service
@@ -141,7 +142,7 @@ def payment(account: int, number: str, day: date) -> Issued:
     command = ReceivePayment(
         account_id=account_id(OFFICE, f"A-{account:07}"), number=number, amount=Money(1, "USD"), received_on=day
     )
-    return Issued(command=command, command_id=uuid4(), actor="service:bench")
+    return Issued(command=command, command_id=uuid4(), actor=Actor.parse("service:bench"))
 
 
 # --- a business day ------------------------------------------------------------------------------------------

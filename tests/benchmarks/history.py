@@ -13,20 +13,15 @@ from adapters.postgres.database import Database
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, Disposition
 from aggregates.account.aging import Aged, BucketMove
 from aggregates.account.allocation import AllocatedPart, FundsAllocated
-from aggregates.account.chase import (
-    CoveredItem,
-    ScheduledStep,
-    Stage,
-    StageChanged,
-    StepScheduled,
-    StepUnscheduled,
-    Why,
-)
+from aggregates.account.billing import InvoiceBilled
+from aggregates.account.chase import CoveredItem, ScheduledStep, Stage, StageChanged, StepScheduled, StepUnscheduled
 from aggregates.account.contact import ContactDetailsChanged
 from aggregates.account.customer import AccountOpened, CustomerKind
 from aggregates.account.messages import MessageDispatched, MessageQueued, MessageSent
+from aggregates.account.payments import PaymentReceived
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
-from aggregates.account.receivables import FundsKind, InvoiceBilled, Item, PaymentReceived, PromiseShare, Receipt
+from aggregates.account.receivables import FundsKind, Item, PromiseShare, Receipt
+from aggregates.account.shields import Why
 from aggregates.campaign import CampaignLaunched, CampaignPlan, Step, Template
 from aggregates.kernel.command import identifier
 from aggregates.kernel.event import Event, Meta, Recorded

@@ -5,10 +5,11 @@ from datetime import date, timedelta
 from itertools import islice
 
 from adapters.eventstore.application import Arrears
+from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
-from aggregates.account.receivables import BillInvoice
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Rejected, identifier
 from aggregates.office import OpenOffice, office_id
 from aggregates.values.contact import Channel, ContactDetails, EmailAddress
@@ -23,7 +24,7 @@ def send(arrears: Arrears, commands: Iterator[Command]) -> int:
     sent = 0
     while chunk := list(islice(commands, _CHUNK)):
         issued = [
-            Issued(command=command, command_id=identifier("bench", sent + n), actor="service:bench")
+            Issued(command=command, command_id=identifier("bench", sent + n), actor=Actor.parse("service:bench"))
             for n, command in enumerate(chunk)
         ]
         for outcome in arrears.handle(issued):

@@ -20,7 +20,7 @@ from adapters.ticker import Ticker
 from adapters.workers.app import add_agent, make_app, run_loop, run_workers
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
-from aggregates.account.receivables import InvoiceBilled
+from aggregates.account.billing import InvoiceBilled
 from api.processes.roles import shared_partitions
 from api.processes.service import Service
 from policies.table import POLICIES

@@ -15,6 +15,7 @@ from adapters.readers.poison import sequence_of
 from adapters.readers.projections import checkpoints
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
+from aggregates.account.billing import BillInvoice, InvoiceBilled
 from aggregates.account.messages import (
     MessageDispatched,
     MessageFailed,
@@ -23,7 +24,7 @@ from aggregates.account.messages import (
     MessageUncertain,
     MessageWithdrawn,
 )
-from aggregates.account.receivables import BillInvoice, InvoiceBilled, PaymentReceived, PaymentReversed
+from aggregates.account.payments import PaymentReceived, PaymentReversed
 from aggregates.kernel.command import Rejected
 from aggregates.kernel.event import Event, Recorded
 from aggregates.office import Office
@@ -127,7 +128,7 @@ def the_log_is_whole(evidence: Evidence) -> Iterator[str]:
 
 
 def accepted_commands_left_their_events_once(evidence: Evidence) -> Iterator[str]:
-    stored = Counter(each.event_id for each in evidence.log if each.meta.actor == ACTOR)
+    stored = Counter(each.event_id for each in evidence.log if each.meta.actor == str(ACTOR))
     promised = Counter(event_id for _, outcome in accepted(evidence.memory) for event_id in outcome.event_ids)
     for event_id in stored | promised:
         if stored[event_id] != promised[event_id]:

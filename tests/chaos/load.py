@@ -16,14 +16,16 @@ from adapters.eventstore.application import Arrears
 from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem
 from aggregates.account.activities import ActivityKind, RecordActivity
+from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.contact import OptOutOfContact
 from aggregates.account.customer import OpenAccount
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold
-from aggregates.account.receivables import BillInvoice, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
 from aggregates.campaign import CampaignPlan, LaunchCampaign, PauseCampaign, Step, Template, campaign_id
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Outcome
 from aggregates.office import ChangeOfficeSettings, DeliveryLimits, OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise
@@ -31,7 +33,7 @@ from aggregates.values.business_time import SendWindow
 from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress
 from aggregates.values.money import Money
 
-ACTOR = "person:chaos"
+ACTOR = Actor.person("chaos")
 OFFICE = office_id("chaos")
 CAMPAIGN = campaign_id(OFFICE, "Reminders")
 STEP_DAYS = (1, 3, 8, 15)

@@ -12,13 +12,15 @@ from adapters import ticker
 from adapters.clock import ManualClock
 from adapters.delivery.outbox import Outbox
 from adapters.delivery.rendering import Letter
+from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.contact import OptOutOfContact
 from aggregates.account.customer import OpenAccount
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.messages import MessageSent
-from aggregates.account.receivables import BillInvoice, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
 from aggregates.campaign import CampaignPlan, LaunchCampaign, PauseCampaign, Step, Template, campaign_id
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected
 from aggregates.kernel.event import Recorded
 from aggregates.office import OpenOffice, office_id
@@ -69,7 +71,7 @@ class World:
 
     def do(self, *commands: Command, reason: str | None = None) -> list[Outcome]:
         outcomes = self.service.arrears.handle(
-            [Issued(command=c, command_id=uuid4(), actor="person:carla", reason=reason) for c in commands]
+            [Issued(command=c, command_id=uuid4(), actor=Actor.parse("person:carla"), reason=reason) for c in commands]
         )
         assert not [o for o in outcomes if isinstance(o, Rejected)], outcomes
         return outcomes
@@ -325,7 +327,7 @@ def test_a_repeated_command_has_the_same_outcome_and_no_second_event(world: Worl
     issued = Issued(
         command=ReceivePayment(account_id=ANNA, number="P-9", amount=Money(1, "USD"), received_on=date(2025, 2, 20)),
         command_id=uuid4(),
-        actor="person:carla",
+        actor=Actor.parse("person:carla"),
     )
     first, again = world.service.arrears.handle([issued]), world.service.arrears.handle([issued])
     assert first == again

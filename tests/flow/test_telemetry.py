@@ -9,7 +9,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import OURS
 from adapters.telemetry.tracing import current_traceparent
-from aggregates.account.receivables import BillInvoice
+from aggregates.account.billing import BillInvoice
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Issued, identifier
 from aggregates.values.money import Money
 from tests.flow.conftest import AService
@@ -58,7 +59,7 @@ def test_what_policies_do_about_an_event_belongs_to_the_trace_of_the_event(world
             account_id=ANNA, number="I-2", issued_on=day(-60), due_on=day(-30), amount=Money(10_000, "USD")
         )
         world.service.arrears.handle(
-            [Issued(command=bill, command_id=identifier("bill"), actor="person:carla", traceparent=given)]
+            [Issued(command=bill, command_id=identifier("bill"), actor=Actor.parse("person:carla"), traceparent=given)]
         )
     world.service.drain()
     caused = [event for event in world.history if event.meta.causation_id and event.meta.traceparent]

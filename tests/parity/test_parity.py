@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
+from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
-from aggregates.account.receivables import BillInvoice, ReceivePayment
+from aggregates.account.payments import ReceivePayment
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, identifier
 from aggregates.office import OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise
@@ -52,7 +54,7 @@ def at(day: date) -> ManualClock:
 def do(service: Service, seed: str, *commands: Command) -> None:
     service.arrears.handle(
         [
-            Issued(command=command, command_id=identifier("parity", seed, n), actor="service:parity")
+            Issued(command=command, command_id=identifier("parity", seed, n), actor=Actor.parse("service:parity"))
             for n, command in enumerate(commands)
         ]
     )

@@ -24,7 +24,9 @@ from aggregates.account.messages import (
     TakeStep,
 )
 from aggregates.campaign import PauseCampaign, RetireCampaign
-from aggregates.kernel.command import Command, Issued, identifier
+from aggregates.kernel.actor import Actor
+from aggregates.kernel.command import Command, identifier
+from aggregates.kernel.context import Context
 from aggregates.office import PauseOfficeAutomation
 from aggregates.values.contact import ALLOWED, Channel, Consent, ContactAttempt, Denied, Verdict
 from policies.contact_rules import contact_rules
@@ -64,7 +66,7 @@ FINAL: tuple[Given, ...] = (
 
 
 def message(scenario: Scenario) -> dict[str, object]:
-    [message_id] = scenario.account.chase.messages
+    [message_id] = scenario.account.messages.under_way
     return {"account_id": ACCOUNT, "message_id": message_id}
 
 
@@ -105,7 +107,7 @@ def test_a_message_is_queued_claimed_and_sent():
     scenario.when(report_sent(scenario)).then_among_others(
         like(MessageSent, step_id="friendly", step_title="Friendly", sent_on=MAR(5))
     )
-    assert scenario.account.chase.messages == {}
+    assert scenario.account.messages.under_way == {}
 
 
 def test_a_message_is_claimed_once():
@@ -203,7 +205,7 @@ def test_a_withdrawn_message_leaves_what_an_earlier_one_covered():
         an_invoice("B", due_on=MAR(9)),
         live(MAR(12)),
     )
-    b = scenario.account.items[invoice_id("B")]
+    b = scenario.account.receivables.items[invoice_id("B")]
     assert b.steps == ["friendly"]
     scenario.having(MAR(16), queued_at_nine)
     assert b.steps == ["friendly", "friendly"]
@@ -251,7 +253,7 @@ def test_a_person_says_what_became_of_an_uncertain_message():
     scenario = given_auto_collection(*FIRST)
     scenario.having(dispatch(scenario), ReportUncertain.model_validate(message(scenario)))
     scenario.when(report_sent(scenario)).then_among_others(MessageSent)
-    assert scenario.account.chase.messages == {}
+    assert scenario.account.messages.under_way == {}
 
 
 def test_an_uncertain_last_message_leads_to_follow_up():
@@ -342,7 +344,15 @@ def test_no_contact_before_eight_or_after_nine_where_the_customer_is(
 
 
 def verdict_at(scenario: Scenario, moment: datetime, channel: Channel = Channel.EMAIL) -> Verdict:
-    context = scenario.world.context(Issued(opt_out(), identifier("any"), "person:tester"), [scenario.account])
+    world = scenario.world
+    context = Context(
+        now=world.now,
+        today=world.today,
+        actor=Actor.person("tester"),
+        effective_on=world.today,
+        command_id=identifier("any"),
+        seen={OFFICE: world.office},
+    )
     return contact_rules(scenario.account, ContactAttempt(channel, "point", moment), context)
 
 

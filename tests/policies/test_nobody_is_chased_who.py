@@ -14,7 +14,7 @@ from aggregates.account.disputes import ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
-from aggregates.account.receivables import PaymentReceived
+from aggregates.account.payments import PaymentReceived
 from aggregates.campaign import EngagementRules, PauseCampaign, ResumeCampaign, RetireCampaign
 from aggregates.kernel.command import Command, identifier
 from aggregates.office import PauseOfficeAutomation, ResumeOfficeAutomation
@@ -145,9 +145,9 @@ class Life:
 
     def command(self, what: What, size: int) -> Command | None:
         world, account, number = self.world, self.world.account, f"{self.count}"
-        owed: Money = account.balance
+        owed: Money = account.receivables.balance
         today = world.today
-        oldest = min(account.items.values(), key=lambda item: item.due_on, default=None)
+        oldest = min(account.receivables.items.values(), key=lambda item: item.due_on, default=None)
         until = world.now + timedelta(days=size, hours=1)
         match what:
             case "bill":
@@ -172,22 +172,22 @@ class Life:
             case "promise" | "promise in part" if owed.minor > 0:
                 amount = owed if what == "promise" else cents(1 + owed.minor // 2)
                 return a_promise(amount, due_on=today + size * DAY, promise_id=identifier("promise", number))
-            case "withdraw the promise" if account.promises:
-                promise_id = sorted(account.promises)[size % len(account.promises)]
+            case "withdraw the promise" if account.promises.open:
+                promise_id = sorted(account.promises.open)[size % len(account.promises.open)]
                 return WithdrawPromise(promise_id=promise_id, account_id=ACCOUNT)
             case "dispute":
                 return a_dispute()
             case "dispute one" if oldest:
                 return a_dispute(oldest.item.number)
-            case "resolve" if account.disputes:
-                dispute_id = sorted(account.disputes)[size % len(account.disputes)]
+            case "resolve" if account.disputes.open:
+                dispute_id = sorted(account.disputes.open)[size % len(account.disputes.open)]
                 return ResolveDispute(account_id=ACCOUNT, dispute_id=dispute_id, resolution="done")
-            case "exclude" if account.exclusion:
+            case "exclude" if account.exclusion.current:
                 return LiftExclusion(account_id=ACCOUNT)
             case "exclude":
                 return ExcludeAccount(account_id=ACCOUNT)
-            case "opt out" if account.opt_outs:
-                return OptInToContact(account_id=ACCOUNT, **account.opt_outs[0].model_dump())
+            case "opt out" if account.contact.opt_outs:
+                return OptInToContact(account_id=ACCOUNT, **account.contact.opt_outs[0].model_dump())
             case "opt out":
                 return OptOutOfContact(
                     account_id=ACCOUNT, channel=Channel.EMAIL, point_id="email-1" if size % 2 else None
@@ -202,12 +202,14 @@ class Life:
             case "pause the office" | "pause the office for a time":
                 ends = until if what == "pause the office for a time" else None
                 return PauseOfficeAutomation(office_id=OFFICE, paused_until=ends)
-            case "hold" if account.holds:
-                return ReleaseHold(account_id=ACCOUNT, hold_id=sorted(account.holds)[size % len(account.holds)])
+            case "hold" if account.holds.in_force:
+                return ReleaseHold(
+                    account_id=ACCOUNT, hold_id=sorted(account.holds.in_force)[size % len(account.holds.in_force)]
+                )
             case "hold":
                 return PlaceHold(account_id=ACCOUNT, code="asked", until=today + size * DAY if size else None)
-            case "flag" if account.flags:
-                return ClearFlag(account_id=ACCOUNT, flag=min(account.flags))
+            case "flag" if account.flags.carried:
+                return ClearFlag(account_id=ACCOUNT, flag=min(account.flags.carried))
             case "flag":
                 return SetFlag(account_id=ACCOUNT, flag="bankruptcy" if size % 2 else "vip")
             case "revise":
@@ -228,7 +230,7 @@ def test_nobody_is_chased_who_paid_promised_disputed_or_told_us_to_stop(days: li
         life.spend(day)
     world = life.world
     assert list(Witness(world.zone).complaints(world.log)) == []
-    assert world.replayed(Account, ACCOUNT) == world.account
+    assert world.store.replayed(Account, ACCOUNT) == world.account
     assert Account.model_validate_json(world.account.model_dump_json()) == world.account
 
     world.live(world.today + 150 * DAY)

@@ -42,7 +42,7 @@ def passed_over(scenario: Scenario) -> dict[str, str]:
 
 
 def steps_of(scenario: Scenario, number: str = "INV-1") -> list[str]:
-    return scenario.account.items[invoice_id(number)].steps
+    return scenario.account.receivables.items[invoice_id(number)].steps
 
 
 # --- in the ordinary course ---
@@ -316,7 +316,7 @@ def test_a_broken_promise_resumes_the_sequence_by_itself():
 
 def test_a_resolved_dispute_resumes_the_sequence():
     scenario = given_auto_collection(*OVERDUE, live(MAR(6)), a_dispute(), live(MAR(16)))
-    [dispute_id] = scenario.account.disputes
+    [dispute_id] = scenario.account.disputes.open
     scenario.having(ResolveDispute(account_id=ACCOUNT, dispute_id=dispute_id, resolution="unfounded"), live(APR(30)))
     assert scenario.world.sent() == [(MAR(5), "friendly"), (MAR(16), "firm"), (MAR(23), "final")]
 
@@ -356,7 +356,7 @@ def test_judging_ages_nothing_and_aging_judges():
     scenario = given_auto_collection(
         a_campaign(), an_invoice(due_on=MAR(2)), MAR(3), JudgeCollection(account_id=ACCOUNT)
     )
-    assert scenario.account.bucket == "current"
+    assert scenario.account.aging.bucket == "current"
     scenario.having(AgeAccount(account_id=ACCOUNT))
-    assert scenario.account.bucket == "1-30"
+    assert scenario.account.aging.bucket == "1-30"
     assert steps_of(scenario) == []

@@ -153,7 +153,7 @@ def test_a_timed_hold_ends_by_itself_after_its_last_day():
 
 def test_a_hold_is_released_by_hand():
     scenario = given_auto_collection(*ENGAGED, PlaceHold(account_id=ACCOUNT, code="illness"))
-    [hold_id] = scenario.account.holds
+    [hold_id] = scenario.account.holds.in_force
     scenario.when(ReleaseHold(account_id=ACCOUNT, hold_id=hold_id))
     assert stage(scenario)[0] is Stage.ENGAGED
 
@@ -180,7 +180,7 @@ def test_a_promise_of_a_part_leaves_the_rest_to_be_chased():
 def test_a_dispute_of_everything_blocks_until_it_is_resolved():
     scenario = given_auto_collection(*ENGAGED, a_dispute())
     assert stage(scenario) == (Stage.BLOCKED, "dispute")
-    [dispute_id] = scenario.account.disputes
+    [dispute_id] = scenario.account.disputes.open
     scenario.when(ResolveDispute(account_id=ACCOUNT, dispute_id=dispute_id, resolution="unfounded"))
     assert stage(scenario)[0] is Stage.ENGAGED
 
@@ -190,7 +190,7 @@ def test_a_dispute_of_one_invoice_leaves_the_others_to_be_chased():
     scenario.world.live(MAR(6))
     assert stage(scenario)[0] is Stage.ENGAGED
     assert scenario.account.chase.scheduled is not None
-    assert scenario.account.items[scenario.account.chase.scheduled.anchor_item_id].item.number == "B"
+    assert scenario.account.receivables.items[scenario.account.chase.scheduled.anchor_item_id].item.number == "B"
 
 
 def test_money_that_waits_for_an_invoice_shields_what_it_could_pay():
@@ -211,7 +211,7 @@ def test_unapplied_money_covers_in_the_order_of_its_allocation_fees_last():
         a_promise(usd(100), due_on=MAR(20)),
     )
     assert scenario.account.chase.scheduled is not None
-    assert scenario.account.items[scenario.account.chase.scheduled.anchor_item_id].item.number == "FEE"
+    assert scenario.account.receivables.items[scenario.account.chase.scheduled.anchor_item_id].item.number == "FEE"
 
 
 # --- rules, one by one ---

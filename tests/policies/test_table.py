@@ -134,7 +134,7 @@ class Row:
 
 def test_a_due_item_is_a_command():
     assert command_for(Row()) == TakeStep(account_id=ACCOUNT, step_id="firm")
-    assert actor_for(Row()) == "policy:auto-collection@1"
+    assert str(actor_for(Row())) == "policy:auto-collection@1"
 
 
 def test_the_same_item_in_two_ticks_is_one_command_and_put_there_anew_another():
@@ -146,7 +146,7 @@ def test_the_same_item_in_two_ticks_is_one_command_and_put_there_anew_another():
 
 @pytest.mark.parametrize("kind", sorted(AGENDA_POLICIES))
 def test_every_kind_of_item_has_a_policy_that_answers_for_it(kind: str):
-    assert actor_for(Row(kind=kind)).startswith("policy:")
+    assert actor_for(Row(kind=kind)).is_policy
 
 
 def test_what_policies_ask_for_are_commands():

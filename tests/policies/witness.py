@@ -8,21 +8,15 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.contact import OptedIn, OptedOut
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import MessageDispatched, MessageQueued
+from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
-from aggregates.account.receivables import (
-    CreditNoted,
-    CreditWithdrawn,
-    InvoiceBilled,
-    InvoiceCorrected,
-    PaymentReceived,
-    PaymentReversed,
-)
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRevised
 from aggregates.kernel.event import Recorded
 from aggregates.office import AutomationPaused, AutomationResumed

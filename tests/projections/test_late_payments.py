@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from aggregates.account.receivables import BillInvoice, ReceivePayment
+from aggregates.account.billing import BillInvoice
+from aggregates.account.payments import ReceivePayment
 from aggregates.kernel.event import Recorded
 from aggregates.values.aging import STANDARD_BUCKETS
 from aggregates.values.money import Money

@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.postgres.database import Database
-from aggregates.account.receivables import (
-    BillInvoice,
+from aggregates.account.billing import BillInvoice, CorrectInvoice
+from aggregates.account.payments import (
     CorrectCredit,
-    CorrectInvoice,
     CorrectPayment,
     NoteCredit,
     ReceivePayment,

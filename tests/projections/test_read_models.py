@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from aggregates.account.activities import ActivityKind, Direction, Disposition, RecordActivity
-from aggregates.account.chase import CoveredItem, Judgement, Why
+from aggregates.account.billing import BillInvoice
+from aggregates.account.chase import JUDGE, CoveredItem, Judgement
 from aggregates.account.contact import OptOutOfContact
 from aggregates.account.customer import OpenAccount
 from aggregates.account.disputes import OpenDispute
@@ -16,8 +17,10 @@ from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold
 from aggregates.account.messages import MessageFailed, MessageQueued, MessageSent, MessageWithdrawn
-from aggregates.account.receivables import BillInvoice, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.shields import Why
 from aggregates.kernel.event import REGISTRY, Event, Recorded
+from aggregates.kernel.memory import MemoryStore
 from aggregates.office import ChangeOfficeSettings
 from aggregates.promise import CountPayment, Instalment, MakePromise, TakePaymentBack, WithdrawPromise
 from aggregates.values.contact import Channel
@@ -32,7 +35,7 @@ from tests.projections.history import MAIN, History, usd
 
 JAN_1 = date(2026, 1, 1)
 SECRET = "Grace Hopper"
-RULES = {"judge": lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed"))}
+RULES = {JUDGE: lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed"))}
 
 
 def day(number: int) -> date:
@@ -41,7 +44,7 @@ def day(number: int) -> date:
 
 @pytest.fixture
 def history() -> History:
-    return History(JAN_1, rules=RULES).opened()
+    return History(JAN_1, MemoryStore(RULES)).opened()
 
 
 @pytest.fixture
@@ -287,7 +290,7 @@ def test_an_event_without_a_sentence_is_called_by_its_name():
 
 def eventful() -> History:
     """A history with something for every table."""
-    history = History(JAN_1, rules=RULES).opened()
+    history = History(JAN_1, MemoryStore(RULES)).opened()
     for number in range(1, 6):
         account = history.account(f"A-{number}")
         for invoice in range(1, 4):

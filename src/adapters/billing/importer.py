@@ -18,22 +18,17 @@ from adapters.billing.source import ImportSource
 from adapters.billing.staging import Comparison, Loaded, Staged, Staging
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from aggregates.account import Account
+from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import CustomerKind, EnsureAccount, OpenAccount, RecordSubscription, Subscription
-from aggregates.account.receivables import (
-    BillInvoice,
-    CorrectCredit,
-    CorrectInvoice,
-    CorrectPayment,
-    NoteCredit,
-    ReceivePayment,
-)
+from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
 from aggregates.values.business_time import local_date
 from aggregates.values.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
 
-ACTOR = "service:import"
+ACTOR = Actor.service("import")
 CHUNK = 1_000
 PROBLEMS_SHOWN = 20
 
@@ -216,16 +211,17 @@ class Importer:
     def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
         """What the file does not say stays as it is known."""
         before = self._account(account) if known else None
-        contact = before.contact if before else ContactDetails()
+        contact = before.contact.details if before else ContactDetails()
         return OpenAccount(
             office_id=office,
             number=fact.account_number,
-            customer_name=fact.name or (before.customer_name if before else fact.account_number),
-            currency=fact.currency or (before.currency if before else self._arrears.load(Office, office).currency),
-            customer_kind=fact.customer_kind or (before.customer_kind if before else CustomerKind.CONSUMER),
-            segment=fact.segment or (before.segment if before else None),
-            country=fact.country or (before.country if before else None),
-            information={**(before.information if before else {}), **dict(fact.information)},
+            customer_name=fact.name or (before.customer.name if before else fact.account_number),
+            currency=fact.currency
+            or (before.customer.currency if before else self._arrears.load(Office, office).currency),
+            customer_kind=fact.customer_kind or (before.customer.kind if before else CustomerKind.CONSUMER),
+            segment=fact.segment or (before.customer.segment if before else None),
+            country=fact.country or (before.customer.country if before else None),
+            information={**(before.customer.information if before else {}), **dict(fact.information)},
             contact=contact_details(fact, contact),
         )
 

@@ -23,12 +23,13 @@ from aggregates.account.messages import (
     ReportUncertain,
 )
 from aggregates.campaign import Campaign
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, identifier
 from aggregates.kernel.event import Recorded
 from aggregates.office import Office
 from aggregates.values.business_time import local_date
 
-ACTOR = "service:delivery"
+ACTOR = Actor.service("delivery")
 
 AT_ONCE = 20
 """Messages between two checkpoints: after a crash so many are looked at again."""
@@ -163,7 +164,8 @@ class Deliverer:
 
     def _errand(self, account_id: UUID, message_id: UUID, cause: Recorded) -> Errand | None:
         account = self._arrears.load(Account, account_id)
-        message = account.chase.messages.get(message_id)
-        if message is None or account.office_id is None:
+        message = account.messages.under_way.get(message_id)
+        office_id = account.customer.office_id
+        if message is None or office_id is None:
             return None
-        return Errand(account, self._arrears.load(Office, account.office_id), message, cause)
+        return Errand(account, self._arrears.load(Office, office_id), message, cause)

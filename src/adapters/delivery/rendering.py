@@ -17,7 +17,7 @@ from aggregates.values.contact import Channel
 from aggregates.values.money import Money
 
 SMS_LIMIT = 140
-"""Characters of an SMS with all placeholders expanded and the opt-out line included (DOMAIN section 6)."""
+"""Characters of an SMS with all placeholders expanded and the opt-out line included."""
 
 OPT_OUT_LINES: Mapping[Channel, str] = {
     Channel.SMS: "Reply STOP to opt out",
@@ -56,7 +56,7 @@ def render(account: Account, office: Office, campaign: Campaign, message: Messag
     step = campaign.plan.step(message.step_id) if campaign.plan else None
     if step is None:
         raise RenderingProblem("no-template", f"campaign {campaign.title!r} has no step {message.step_id!r} any more")
-    to = account.contact.address_of(message.point_id)
+    to = account.contact.details.address_of(message.point_id)
     if to is None:
         raise RenderingProblem("no-contact-point", f"{message.point_id!r} is not known any more")
     _, template = step.template_for(message.language)
@@ -72,15 +72,17 @@ def render(account: Account, office: Office, campaign: Campaign, message: Messag
 
 def placeholders(account: Account, office: Office, message: MessageUnderWay, today: date) -> dict[str, Any]:
     """What a template can name. A part payment since the queue counts, and so does what a promise covers."""
-    still_open = [covered for covered in message.items if covered.item_id in account.items]
-    items = [account.items[covered.item_id] for covered in still_open]
-    due = Money.total((min(c.open, account.items[c.item_id].open) for c in still_open), account.currency)
+    still_open = [covered for covered in message.items if covered.item_id in account.receivables.items]
+    items = [account.receivables.items[covered.item_id] for covered in still_open]
+    due = Money.total(
+        (min(c.open, account.receivables.items[c.item_id].open) for c in still_open), account.customer.currency
+    )
     oldest = min((item.due_on for item in items), default=today)
     return {
-        "customer_name": account.customer_name,
-        "account_number": account.number,
+        "customer_name": account.customer.name,
+        "account_number": account.customer.number,
         "office": office.title,
-        "currency": account.currency,
+        "currency": account.customer.currency,
         "amount_due": str(due.decimal()),
         "oldest_due_on": oldest.isoformat(),
         "days_past_due": max(0, (today - oldest).days),

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TypeVar, cast
 from uuid import UUID
@@ -20,20 +20,20 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment, EnvType
 
 from adapters.clock import Clock, SystemClock
-from adapters.eventstore.attributes import attribute
-from adapters.eventstore.decider import Decided, Decider, Rules, account_of
 from adapters.eventstore.feed import Feed
 from adapters.eventstore.group import GroupCommit
 from adapters.eventstore.keys import KeyRing
 from adapters.eventstore.mapper import EventMapper
-from adapters.eventstore.outcomes import dump_key_owner, dump_outcome, load_key_owner, load_outcome
+from adapters.eventstore.outcomes import dump_key_owner, dump_outcome, load_stored
 from adapters.eventstore.recorder import Conflict, LogRecorder, SnapshotRow, app_connections
 from adapters.eventstore.workspace import AggregateCache, Workspace
 from adapters.postgres.database import Database
 from adapters.telemetry.log_context import logged_about
 from adapters.telemetry.metrics import WhatCame, count_commands
-from aggregates.kernel.aggregate import KINDS, Aggregate
-from aggregates.kernel.command import ContactRules, Issued, Judge, Outcome, Rejected
+from aggregates.kernel.aggregate import Aggregate
+from aggregates.kernel.command import Issued, Outcome, Rejected
+from aggregates.kernel.context import Rules
+from aggregates.kernel.deciding import Decided, Decider, decide_batch, to_decide_again
 from aggregates.kernel.event import REGISTRY, Recorded
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
@@ -74,8 +74,7 @@ class Arrears(Application[UUID]):
         *,
         master_key: bytes,
         clock: Clock | None = None,
-        judge: Judge | None = None,
-        contact_rules: ContactRules | None = None,
+        rules: Rules | None = None,
         cache_size: int = 20_000,
         on_stored: Callable[[], None] = lambda: None,
     ) -> None:
@@ -85,7 +84,7 @@ class Arrears(Application[UUID]):
         REGISTRY.check()
         self.clock = clock or SystemClock()
         self._on_stored = on_stored
-        self._rules = Rules(judge, contact_rules)
+        self._rules: Rules = rules or {}
         self._connections = app_connections(database)
         self.keys = KeyRing(self._connections, master_key)
         self.event_mapper = EventMapper(self.keys)
@@ -136,7 +135,7 @@ class Arrears(Application[UUID]):
         try:
             for issued in commands:
                 if issued.command_id not in batch:
-                    batch[issued.command_id] = _with_targets(issued)
+                    batch[issued.command_id] = Decided.of(issued)
             with logged_about(commands):
                 for part in self._parts([each for each in batch.values() if each.error is None]):
                     self._decide_and_store(part)
@@ -153,7 +152,7 @@ class Arrears(Application[UUID]):
         targets: set[UUID] = set()
         for each in batch:
             part.append(each)
-            targets.update(each.targets.values())
+            targets.update(target.id for target in each.targets)
             if len(targets) >= at_once:
                 yield part
                 part, targets = [], set()
@@ -162,57 +161,35 @@ class Arrears(Application[UUID]):
 
     def _decide_and_store(self, batch: list[Decided]) -> None:
         workspace = Workspace(self._log, self.event_mapper, self._cache)
-        targets = {i: kind for each in batch for kind, i in each.targets.items()}
         ids = _command_ids(batch)
-        offices = {i for each in batch if (i := attribute(each.issued.command, "office_id")) is not None}
-        stored = workspace.load(targets, ids, offices)
+        stored = _outcomes(workspace.load(batch, ids))
         to_decide = batch
         for attempt in range(1, _ATTEMPTS + 1):
-            self._decide(to_decide, batch, stored, workspace)
+            decide_batch(to_decide, batch, stored, Decider(workspace, self._rules, self.clock.now()))
             try:
                 self._append(batch, workspace)
             except Conflict:
                 if attempt == _ATTEMPTS:
                     raise
                 time.sleep(random.uniform(0, 0.002) * 2 ** min(attempt, 6))  # noqa: S311
-                moved, stored_now = workspace.moved(targets, ids)
-                stored |= stored_now
-                to_decide = _touched(batch, moved, stored_now)
-                workspace.reload({i: targets[i] for each in to_decide for i in each.targets.values()})
+                moved, stored_now = workspace.moved(ids)
+                stored |= _outcomes(stored_now)
+                to_decide = to_decide_again(batch, moved, stored_now)
+                workspace.reload({*moved, *(target.id for each in to_decide for target in each.targets)})
             else:
                 workspace.keep()
                 return
 
-    def _decide(
-        self, to_decide: Iterable[Decided], batch: Iterable[Decided], stored: dict[UUID, bytes], workspace: Workspace
-    ) -> None:
-        decider = Decider(workspace, self._rules, self.clock.now())
-        for each in to_decide:
-            each.forget()
-        owners = {each.issued.key: each.issued.command_id for each in batch if each.issued.key and each.events}
-        for each in to_decide:
-            issued = each.issued
-            if issued.command_id in stored:
-                each.outcome, each.is_repeat = load_outcome(stored[issued.command_id]), True
-                continue
-            if issued.key is not None:
-                known = stored.get(issued.key)
-                owner = (load_key_owner(known) or issued.key) if known else owners.get(issued.key)
-                if owner is not None:
-                    each.outcome = Rejected("duplicate", f"command {owner} has this key already")
-                    continue
-            decider.decide(each)
-            if issued.key is not None and each.events:
-                owners[issued.key] = issued.command_id
-
     def _append(self, batch: Iterable[Decided], workspace: Workspace) -> None:
         events = [event for each in batch for event in each.events]
         outcomes: dict[UUID, bytes] = {}
+        deciding = []
         for each in batch:
             if each.is_repeat or each.outcome is None:
                 continue
             issued = each.issued
-            if each.events or not issued.actor.startswith("policy:"):
+            if each.events or not issued.actor.is_policy:
+                deciding.append(each)
                 outcomes[issued.command_id] = dump_outcome(each.outcome)
             if each.events and issued.key is not None:
                 outcomes.setdefault(issued.key, dump_key_owner(issued.command_id))
@@ -225,6 +202,7 @@ class Arrears(Application[UUID]):
                 outcomes=outcomes,
                 new_keys=new_keys,
                 snapshots=self._snapshots(workspace),
+                seen=workspace.seen(deciding),
                 now=self.clock.now(),
             )
         except BaseException:
@@ -237,10 +215,10 @@ class Arrears(Application[UUID]):
         """One for each aggregate that passes a multiple of a hundred events with this append."""
         rows = []
         for aggregate_id, stored in workspace.stored_version.items():
-            aggregate = workspace.get(aggregate_id)
+            aggregate = workspace.find(aggregate_id)
             if aggregate is None or aggregate.version // _SNAPSHOT_EVERY == stored // _SNAPSHOT_EVERY:
                 continue
-            account_id = account_of(aggregate)
+            account_id = aggregate.about_account
             state = self.event_mapper.encode_snapshot(aggregate, account_id)
             rows.append(
                 SnapshotRow(aggregate.id, aggregate.version, aggregate.kind, aggregate.state_version, account_id, state)
@@ -265,7 +243,7 @@ class Arrears(Application[UUID]):
         """
 
         def project(_: object, events: Iterable[DomainEventProtocol[UUID]]) -> AnyAggregate | None:
-            aggregate = aggregate_class(id=aggregate_id)
+            aggregate = aggregate_class.blank(aggregate_id)
             for recorded in cast(Iterable[Recorded], events):
                 if effective_on is not None and recorded.effective_on > effective_on:
                     continue
@@ -282,17 +260,6 @@ class Arrears(Application[UUID]):
 
 
 __all__ = ["AggregateNotFoundError", "Arrears", "EventStoreFactory"]
-
-
-def _with_targets(issued: Issued) -> Decided:
-    """A defect here concerns this command only."""
-    try:
-        targets = issued.command.targets()
-        if unknown := targets.keys() - KINDS.keys():
-            raise LookupError(f"no aggregate is of kind {', '.join(sorted(unknown))}")
-        return Decided(issued, targets)
-    except Exception as error:
-        return Decided(issued, {}, error=error)
 
 
 def _answer(decided: Decided) -> Outcome | Exception:
@@ -316,23 +283,6 @@ def _command_ids(batch: Iterable[Decided]) -> list[UUID]:
     return [i for each in batch for i in (each.issued.command_id, each.issued.key) if i is not None]
 
 
-def _touched(batch: Sequence[Decided], moved: set[UUID], stored_now: dict[UUID, bytes]) -> list[Decided]:
-    """The commands to decide again: those on aggregates that moved, or that were handled elsewhere meanwhile.
-
-    What these may emit differently concerns their other aggregates, and so the commands on those, and so on.
-    """
-    dirty = set(moved)
-    again: set[UUID] = set()
-    grew = True
-    while grew:
-        grew = False
-        for each in batch:
-            issued = each.issued
-            if issued.command_id in again:
-                continue
-            handled = issued.command_id in stored_now or (issued.key is not None and issued.key in stored_now)
-            if handled or not dirty.isdisjoint(each.targets.values()):
-                again.add(issued.command_id)
-                dirty.update(each.targets.values())
-                grew = True
-    return [each for each in batch if each.issued.command_id in again]
+def _outcomes(stored: Mapping[UUID, bytes]) -> dict[UUID, Outcome | UUID]:
+    """By command id, and by natural key whose it is."""
+    return {i: load_stored(each) for i, each in stored.items()}

@@ -35,7 +35,8 @@ _LOST = (
 
 
 class Conflict(IntegrityError):
-    """Somebody else stored one of these versions, commands or keys first; nothing of this append was stored."""
+    """Somebody else stored one of these versions, commands or keys first, or changed what the decisions looked at;
+    nothing of this append was stored."""
 
 
 _STORED = attrgetter(
@@ -118,10 +119,12 @@ class LogRecorder(ApplicationRecorder):
         outcomes: Mapping[UUID, bytes] | None = None,
         new_keys: Mapping[UUID, bytes] | None = None,
         snapshots: Sequence[SnapshotRow] = (),
+        seen: Mapping[UUID, int] | None = None,
         now: datetime | None = None,
     ) -> None:
         """Stores all of it, or raises Conflict and stores nothing. Events are sealed in the order given here.
 
+        `seen` are versions of other aggregates that the decisions looked at: a conflict where one has moved on.
         `outcomes` are JSON by command id (or natural key). A connection lost after the commit looks like a conflict
         on the retry: if these very events are there by then, it worked.
         """
@@ -151,6 +154,9 @@ class LogRecorder(ApplicationRecorder):
                 Blobs(s.state for s in snapshots),
             ]
         statement = ",\n".join(parts) + "\nSELECT 1"
+        if seen:
+            statement += _REQUIRE_CURRENT
+            parameters += [Uuids(seen), Integers(seen.values())]
         was_lost = False
 
         def lost() -> None:
@@ -368,6 +374,8 @@ new_snapshots AS (
     ORDER BY aggregate_id, version
     ON CONFLICT DO NOTHING
 )"""
+
+_REQUIRE_CURRENT = " WHERE arrears.require_current(%b, %b)"
 
 # LATERAL with ORDER BY keeps the planner on one index probe per aggregate, whatever it believes about table sizes.
 _LOAD_ON = """

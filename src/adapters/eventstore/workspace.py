@@ -4,10 +4,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from adapters.eventstore.attributes import attribute
 from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import EventRow, Loaded, LogRecorder, Wanted
 from aggregates.kernel.aggregate import KINDS, Aggregate
+from aggregates.kernel.command import Target
+from aggregates.kernel.deciding import Decided
 from aggregates.kernel.event import Event, Recorded
 
 Kinds = Mapping[UUID, str]
@@ -28,6 +29,8 @@ class AggregateCache:
         self._size = size
         self._held = 0
         self._aggregates: OrderedDict[UUID, tuple[Aggregate, int]] = OrderedDict()
+        self.over: set[UUID] = set()
+        """Aggregates that are known to be over: what only looks at them need not load them again."""
 
     @property
     def fitting(self) -> int:
@@ -58,17 +61,19 @@ class Workspace:
         self._mapper = mapper
         self._cache = cache
         self._instances: dict[UUID, Aggregate] = {}
-        self._remembering: dict[UUID, Aggregate] = {}
+        self._whole: dict[UUID, Aggregate] = {}
+        self._sees: dict[UUID, tuple[str, ...]] = {}
+        self._named: set[tuple[Target, tuple[str, ...]]] = set()
         self.stored_version: dict[UUID, int] = {}
         self.emitted: dict[UUID, list[Recorded]] = {}
         self.without_key: set[UUID] = set()
 
     # --- loading ---
 
-    def load(self, targets: Kinds, command_ids: Iterable[UUID], office_ids: Iterable[UUID]) -> dict[UUID, bytes]:
-        """Brings in the targets, their offices and the offices' campaigns; returns the outcomes stored before.
+    def load(self, batch: Iterable[Decided], command_ids: Iterable[UUID]) -> dict[UUID, bytes]:
+        """Brings in the targets and what the commands look at besides; returns the outcomes stored before.
 
-        One query; another one only for offices or campaigns that no cached aggregate pointed to.
+        One query; another one only for what no cached aggregate links to.
         """
         wanted: dict[UUID, str] = {}
         cached: dict[UUID, Aggregate] = {}
@@ -79,29 +84,33 @@ class Workspace:
                 if (aggregate := self._cache.take(aggregate_id)) is not None:
                     cached[aggregate_id] = aggregate
 
-        want(targets)
-        want({i: "office" for i in office_ids if "office" in KINDS})
-        want(_context_of(cached.values()))  # offices of cached targets
-        want(_context_of(cached.values()))  # campaigns of cached offices
+        want(self._note(batch))
+        while more := {i: kind for i, kind in self._in_sight(cached).items() if i not in wanted}:
+            want(more)
         outcomes = self._bring_in(wanted, cached, command_ids)
-        while missing := self._context_missing():
-            self._bring_in(missing, {i: a for i in missing if (a := self._cache.take(i)) is not None}, ())
+        self._bring_in_what_is_missing()
         return outcomes
 
-    def reload(self, targets: Kinds) -> None:
+    def reload(self, aggregate_ids: Iterable[UUID]) -> None:
         """Forgets what this batch did to these, and takes them from the log as it is now."""
-        for aggregate_id in targets:
-            self._remembering.pop(aggregate_id, None)
+        kinds = {i: self._instances[i].kind for i in aggregate_ids}
+        for aggregate_id in kinds:
+            self._whole.pop(aggregate_id, None)
             self.emitted.pop(aggregate_id, None)
-        self._bring_in(targets, {}, ())
+        self._bring_in(kinds, {}, ())
+        self._bring_in_what_is_missing()
 
-    def moved(self, aggregate_ids: Iterable[UUID], command_ids: Iterable[UUID]) -> tuple[set[UUID], dict[UUID, bytes]]:
-        """Which of these have events in the log that this batch has not seen, and outcomes stored meanwhile."""
-        versions = self.stored_version
-        loaded = self._recorder.load([Wanted(i, versions[i]) for i in aggregate_ids], command_ids)
+    def moved(self, command_ids: Iterable[UUID]) -> tuple[set[UUID], dict[UUID, bytes]]:
+        """What has events in the log that this batch has not seen, and outcomes stored meanwhile."""
+        loaded = self._recorder.load([Wanted(i, version) for i, version in self.stored_version.items()], command_ids)
         self._mapper.keys.admit(loaded.keys)
         self.without_key.clear()  # somebody may have made keys meanwhile: ask again
         return set(loaded.events), loaded.outcomes
+
+    def seen(self, decided: Iterable[Decided]) -> dict[UUID, int]:
+        """The stored versions of what these decisions looked at and this batch does not change."""
+        looked_at = {i for each in decided for i in each.seen}
+        return {i: self.stored_version[i] for i in looked_at if i not in self.emitted}
 
     def keep(self) -> None:
         """Everything was stored: the next batch may start from here."""
@@ -111,35 +120,68 @@ class Workspace:
 
     # --- for decisions ---
 
-    def get(self, aggregate_id: UUID) -> Aggregate | None:
+    def find(self, aggregate_id: UUID) -> Aggregate | None:
         return self._instances.get(aggregate_id)
 
-    def target(self, kind: str, aggregate_id: UUID, *, remembers: bool) -> Aggregate:
-        if remembers and "remembers" in KINDS[kind].model_fields:
-            return self._remember(kind, aggregate_id)
-        return self._instances[aggregate_id]
+    def target(self, target: Target, *, whole: bool) -> Aggregate:
+        return self._kept_whole(target) if whole else self._instances[target.id]
 
     def add(self, aggregate: Aggregate, events: list[Recorded]) -> None:
-        """Notes what an instance emitted, and lets its twin (remembering or not) know."""
         self.emitted.setdefault(aggregate.id, []).extend(events)
-        for twin in (self._instances.get(aggregate.id), self._remembering.get(aggregate.id)):
-            if twin is not None and twin is not aggregate:
-                twin.fold(recorded.event for recorded in events)
+        for other in (self._instances.get(aggregate.id), self._whole.get(aggregate.id)):
+            if other is not None and other is not aggregate:
+                other.fold(recorded.event for recorded in events)
 
     def undo(self, aggregate: Aggregate) -> None:
-        """A decision emitted and then refused: back to the stored state and what this batch decided before."""
-        if self._remembering.get(aggregate.id) is aggregate:
-            del self._remembering[aggregate.id]
+        if self._whole.get(aggregate.id) is aggregate:
+            del self._whole[aggregate.id]
         else:
-            self._instances[aggregate.id] = self._from_history(type(aggregate)(id=aggregate.id))
+            self._instances[aggregate.id] = self._from_history(type(aggregate).blank(aggregate.id))
+
+    # --- what is in sight ---
+
+    def _note(self, batch: Iterable[Decided]) -> dict[UUID, str]:
+        """The targets of all commands; remembers what is to be seen from each."""
+        targets: dict[UUID, str] = {}
+        for each in batch:
+            command = each.issued.command
+            for target in each.targets:
+                targets[target.id] = target.kind
+                known = self._sees.get(target.id, ())
+                if known != command.sees:
+                    self._sees[target.id] = tuple(sorted({*known, *command.sees}))
+            self._named.update((link, command.sees) for link in command.links())
+        return targets
+
+    def _in_sight(self, at_hand: Mapping[UUID, Aggregate]) -> dict[UUID, str]:
+        """What the batch looks at besides its targets, as far as the links of what is at hand lead."""
+        found: dict[UUID, str] = {}
+        links = set(self._named)
+        for aggregate_id, kinds in self._sees.items():
+            if kinds and (aggregate := at_hand.get(aggregate_id)) is not None:
+                links.update((link, kinds) for link in aggregate.links())
+        done: set[tuple[Target, tuple[str, ...]]] = set()
+        while links := links - done:
+            done |= links
+            further: set[tuple[Target, tuple[str, ...]]] = set()
+            for link, kinds in links:
+                if link.kind in kinds and link.id not in self._cache.over:
+                    found[link.id] = link.kind
+                    if (linked := at_hand.get(link.id)) is not None:
+                        further.update((each, kinds) for each in linked.links())
+            links = further
+        return found
+
+    def _bring_in_what_is_missing(self) -> None:
+        while missing := {i: kind for i, kind in self._in_sight(self._instances).items() if i not in self._instances}:
+            self._bring_in(missing, {i: a for i in missing if (a := self._cache.take(i)) is not None}, ())
 
     # --- inside ---
 
-    def _remember(self, kind: str, aggregate_id: UUID) -> Aggregate:
-        if aggregate_id not in self._remembering:
-            blank = KINDS[kind].model_validate({"id": aggregate_id, "remembers": True})
-            self._remembering[aggregate_id] = self._from_history(blank)
-        return self._remembering[aggregate_id]
+    def _kept_whole(self, target: Target) -> Aggregate:
+        if target.id not in self._whole:
+            self._whole[target.id] = self._from_history(KINDS[target.kind].blank(target.id, whole=True))
+        return self._whole[target.id]
 
     def _from_history(self, aggregate: Aggregate) -> Aggregate:
         """Every event up to the version this batch started from, then this batch's own."""
@@ -166,12 +208,14 @@ class Workspace:
             self._fold(aggregate, loaded.events.get(aggregate_id, ()))
             self._instances[aggregate_id] = aggregate
             self.stored_version[aggregate_id] = aggregate.version
+            if aggregate.is_over:
+                self._cache.over.add(aggregate_id)
         return loaded.outcomes
 
     def _start(self, kind: str, aggregate_id: UUID, loaded: Loaded) -> Aggregate:
         shot = loaded.snapshots.get(aggregate_id)
         if shot is None:
-            return KINDS[kind](id=aggregate_id)
+            return KINDS[kind].blank(aggregate_id)
         return self._mapper.decode_snapshot(KINDS[kind], aggregate_id, shot.version, shot.account_id, shot.state)
 
     def _fold(self, aggregate: Aggregate, rows: Iterable[EventRow]) -> None:
@@ -182,18 +226,3 @@ class Workspace:
 
     def _decode(self, row: EventRow) -> Event:
         return self._mapper.decode_event(row.name, row.event_version, row.event_id, row.account_id, row.state)
-
-    def _context_missing(self) -> dict[UUID, str]:
-        context = _context_of(self._instances.values())
-        return {i: kind for i, kind in context.items() if i not in self._instances}
-
-
-def _context_of(aggregates: Iterable[Aggregate]) -> dict[UUID, str]:
-    """What decisions about these may ask: an account's office, an office's campaigns."""
-    context: dict[UUID, str] = {}
-    for aggregate in aggregates:
-        if (office_id := attribute(aggregate, "office_id")) is not None:
-            context[office_id] = "office"
-        if campaign_ids := attribute(aggregate, "campaign_ids"):
-            context.update(dict.fromkeys(campaign_ids, "campaign"))
-    return {i: kind for i, kind in context.items() if kind in KINDS}

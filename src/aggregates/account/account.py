@@ -1,12 +1,82 @@
-"""The account: a customer's receivables with one office, in one currency."""
+"""The account: a customer's receivables with one office, in one currency; composed of its subjects."""
 
-from typing import ClassVar
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import ClassVar, Self
+from uuid import UUID
 
-from aggregates.account.casework import Casework
-from aggregates.account.chase_decisions import Chased
+from pydantic import Field
+
+from aggregates.account.activities import Activities
+from aggregates.account.aging import Aging
+from aggregates.account.allocation import Allocations
+from aggregates.account.billing import Billing
+from aggregates.account.chase import Chase
+from aggregates.account.contact import Contact
+from aggregates.account.customer import Customer
+from aggregates.account.deferred import Deferred
+from aggregates.account.disputes import Disputes
+from aggregates.account.exclusion import Exclusions
+from aggregates.account.flags import Flags
+from aggregates.account.holds import Holds
+from aggregates.account.messages import Messages
+from aggregates.account.payments import Payments
+from aggregates.account.promises import Promises
+from aggregates.account.receivables import Receivables
+from aggregates.account.shields import Shield, ShieldSource, Why
+from aggregates.campaign import Campaign
+from aggregates.kernel.aggregate import Aggregate
+from aggregates.kernel.command import Target
+from aggregates.office import Office
 
 
-class Account(Chased, Casework):
+class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
+    state_version: ClassVar[int] = 2
+
+    customer: Customer = Field(default_factory=Customer)
+    contact: Contact = Field(default_factory=Contact)
+    receivables: Receivables = Field(default_factory=Receivables)
+    allocation: Allocations = Field(default_factory=Allocations)
+    deferred: Deferred = Field(default_factory=Deferred)
+    promises: Promises = Field(default_factory=Promises)
+    billing: Billing = Field(default_factory=Billing)
+    payments: Payments = Field(default_factory=Payments)
+    aging: Aging = Field(default_factory=Aging)
+    flags: Flags = Field(default_factory=Flags)
+    disputes: Disputes = Field(default_factory=Disputes)
+    holds: Holds = Field(default_factory=Holds)
+    chase: Chase = Field(default_factory=Chase)
+    exclusion: Exclusions = Field(default_factory=Exclusions)
+    messages: Messages = Field(default_factory=Messages)
+    activities: Activities = Field(default_factory=Activities)
+
+    @classmethod
+    def blank(cls, aggregate_id: UUID, *, whole: bool = False) -> Self:
+        return cls(id=aggregate_id, receivables=Receivables(keeps_all=whole)) if whole else cls(id=aggregate_id)
+
+    @property
+    def about_account(self) -> UUID:
+        return self.id
+
+    @property
+    def weight(self) -> int:
+        return 1 + len(self.receivables.items) + len(self.receivables.funds)
+
+    def links(self) -> Iterable[Target]:
+        office_id = self.customer.office_id
+        return () if office_id is None else (Target("office", office_id),)
+
+    def shields(self, office: Office, campaigns: Iterable[Campaign], now: datetime) -> Iterator[Shield]:
+        """Everything that holds back the chase at this moment, the strongest reasons first."""
+        yield from self.exclusion.shields()
+        yield from self.flags.shields(office)
+        yield from self.holds.shields()
+        yield from self.promises.shields()
+        yield from self.disputes.shields()
+        yield from self.receivables.shields()
+        paused = frozenset(each.id for each in campaigns if each.is_paused(now) or office.is_paused(now))
+        if paused:
+            yield Shield(ShieldSource.PAUSE, Why(code="paused", detail="automation is paused"), campaign_ids=paused)

@@ -4,20 +4,21 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aggregates.account.command import AccountCommand
+from aggregates.account.part import AccountPart
+from aggregates.kernel.aggregate import applies, decides
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
+from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import Value
 
 # --- values ------------------------------------------------------------------------------------------
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FollowUp(_Value):
+class FollowUp(Value):
     """Something a person has to come back to."""
 
     activity_id: UUID
@@ -86,7 +87,7 @@ class FollowUpFellDue(Event, name="account.follow-up-fell-due"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class RecordActivity(AccountCommand, name="record-activity"):
+class RecordActivity(AccountCommand, name="record-activity", makes="activity"):
     """Record a call, message, letter, note or task, and when to come back to it."""
 
     kind: ActivityKind
@@ -97,7 +98,7 @@ class RecordActivity(AccountCommand, name="record-activity"):
     follow_up_on: date | None = None
 
 
-class RemindFollowUp(AccountCommand, name="remind-follow-up"):
+class RemindFollowUp(AccountCommand, name="remind-follow-up", internal=True):
     """The day of a follow-up may have come."""
 
     activity_id: UUID
@@ -107,3 +108,53 @@ class CompleteFollowUp(AccountCommand, name="complete-follow-up"):
     """Say that a follow-up was done."""
 
     activity_id: UUID
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+class Activities(AccountPart):
+    """What somebody has to come back to."""
+
+    follow_ups: dict[UUID, FollowUp] = Field(default_factory=dict)
+
+    @decides(RecordActivity)
+    def record_activity(self, command: RecordActivity, context: Context) -> None:
+        self.require_account()
+        by_hand = not context.actor.is_policy
+        if by_hand and command.follow_up_on is not None and command.follow_up_on < context.today:
+            raise Refusal("follow-up-past", f"follow_up_on: expected {context.today} or later")
+        activity_id = command.made_id(context.command_id)
+        self.emit(ActivityRecorded(activity_id=activity_id, **command.model_dump(exclude={"account_id"})))
+
+    @decides(RemindFollowUp)
+    def remind_follow_up(self, command: RemindFollowUp, context: Context) -> None:
+        self.require_account()
+        follow_up = self.follow_ups.get(command.activity_id)
+        if follow_up is not None and not follow_up.fell_due and follow_up.due_on <= context.today:
+            self.emit(FollowUpFellDue(activity_id=follow_up.activity_id, assignee=follow_up.assignee))
+
+    @decides(CompleteFollowUp)
+    def complete_follow_up(self, command: CompleteFollowUp, context: Context) -> None:
+        self.require_account()
+        if command.activity_id not in self.follow_ups:
+            raise Refusal("unknown-follow-up", "no such follow-up is open")
+        self.emit(FollowUpCompleted(activity_id=command.activity_id))
+
+    # --- apply ---
+
+    @applies(ActivityRecorded)
+    def _activity_recorded(self, event: ActivityRecorded) -> None:
+        if event.follow_up_on is not None:
+            self.follow_ups[event.activity_id] = FollowUp(
+                activity_id=event.activity_id, due_on=event.follow_up_on, assignee=event.assignee
+            )
+
+    @applies(FollowUpFellDue)
+    def _follow_up_fell_due(self, event: FollowUpFellDue) -> None:
+        due = self.follow_ups[event.activity_id]
+        self.follow_ups[event.activity_id] = due.model_copy(update={"fell_due": True})
+
+    @applies(FollowUpCompleted)
+    def _follow_up_completed(self, event: FollowUpCompleted) -> None:
+        self.follow_ups.pop(event.activity_id)

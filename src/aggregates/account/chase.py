@@ -1,14 +1,22 @@
 """Auto-collection: the stage that the rules give the account, why, and the next step."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
-from aggregates.account.command import AccountCommand
+from aggregates.account.command import AccountCommand, ChasingCommand
+from aggregates.account.part import AccountPart
+from aggregates.account.receivables import Receivables
+from aggregates.account.shields import Why
+from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
+from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import Value
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
@@ -24,19 +32,8 @@ class Stage(StrEnum):
     BLOCKED = "blocked"
 
 
-class Why(BaseModel):
-    """The reason for a stage: a stable code for programs, a sentence for people."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    code: str
-    detail: str
-
-
-class ScheduledStep(BaseModel):
+class ScheduledStep(Value):
     """The next step of an account's sequence and the UTC moment it is due."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     campaign_id: UUID
     plan_version: int
@@ -47,13 +44,11 @@ class ScheduledStep(BaseModel):
     required: bool
 
 
-class CoveredItem(BaseModel):
+class CoveredItem(Value):
     """An open item that a message is about.
 
     `step_id` is the furthest step that the item's own age had come to: where it continues once it is the oldest.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     item_id: UUID
     open: Money
@@ -125,7 +120,7 @@ class StepsPassedOver(Event, name="account.steps-passed-over"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class JudgeCollection(AccountCommand, name="judge-collection"):
+class JudgeCollection(ChasingCommand, name="judge-collection"):
     """Let the rules say where the account stands and what is next."""
 
 
@@ -133,3 +128,120 @@ class MoveStage(AccountCommand, name="move-stage"):
     """Always refused: nobody moves an account between stages by hand. The refusal says what would."""
 
     stage: Stage
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+class Judge(Protocol):
+    """Where an account stands in auto-collection, and what is next (`policies.auto_collection`)."""
+
+    def __call__(self, account: Any, context: Context, /) -> Judgement: ...
+
+
+JUDGE: Rule[Judge] = Rule("rules of auto-collection")
+
+
+class Chase(AccountPart):
+    """Where the account stands in auto-collection. The rules themselves are handed in with the context."""
+
+    stage: Stage | None = None
+    why: Why | None = None
+    campaign_id: UUID | None = None
+    plan_version: int | None = None
+    engaged_on: date | None = None
+    scheduled: ScheduledStep | None = None
+    review_at: datetime | None = None
+    not_before: datetime | None = None
+    """A contact rule forbids the next step until then."""
+    last_message_on: date | None = None
+
+    receivables: ClassVar = Needs(Receivables)
+
+    @decides(JudgeCollection)
+    def judge_collection(self, command: JudgeCollection, context: Context) -> None:
+        self.require_account()
+        self.judge(context)
+
+    @decides(MoveStage)
+    def move_stage(self, command: MoveStage, context: Context) -> None:
+        self.require_account()
+        stage = self.stage.value if self.stage else "no stage"
+        why = self.why.detail if self.why else "nothing was judged yet"
+        raise Refusal(
+            "stage-is-judged",
+            f"stages follow from status and rules, nobody sets them: the account is in {stage} because {why}",
+        )
+
+    def judgement(self, context: Context) -> Judgement:
+        return context.rule(JUDGE)(self.whole, context)
+
+    def record(self, judgement: Judgement) -> None:
+        """Turn a judgement into events: only what differs from what is known."""
+        if judgement.passed_over and judgement.campaign_id and judgement.plan_version and judgement.anchor_item_id:
+            self.emit(
+                StepsPassedOver(
+                    campaign_id=judgement.campaign_id,
+                    plan_version=judgement.plan_version,
+                    steps=dict(judgement.passed_over),
+                    item_id=judgement.anchor_item_id,
+                )
+            )
+        planned, next_step = self.scheduled, judgement.next_step
+        if next_step is None:
+            if planned is not None:
+                self.emit(StepUnscheduled(step_id=planned.step_id, why=judgement.why))
+        elif not self._still_planned(planned, next_step):
+            self.emit(StepScheduled(step=next_step))
+        if judgement.reconsider_at != self.review_at:
+            self.emit(ReviewScheduled(review_at=judgement.reconsider_at))
+        known = (self.stage, self.why and self.why.code, self.campaign_id, self.plan_version)
+        if known != (judgement.stage, judgement.why.code, judgement.campaign_id, judgement.plan_version):
+            self.emit(
+                StageChanged(
+                    stage=judgement.stage,
+                    previous=self.stage,
+                    why=judgement.why,
+                    ends_engagement=judgement.stage in (None, Stage.OUTSTANDING),
+                    campaign_id=judgement.campaign_id,
+                    plan_version=judgement.plan_version,
+                )
+            )
+
+    def _still_planned(self, planned: ScheduledStep | None, wanted: ScheduledStep) -> bool:
+        """The same step planned for a moment that is no later: it is not planned anew each time we look."""
+        if planned is None or planned.model_copy(update={"due_at": wanted.due_at}) != wanted:
+            return False
+        not_before = self.not_before
+        return planned.due_at <= wanted.due_at and (not_before is None or planned.due_at >= not_before)
+
+    def judge(self, context: Context) -> None:
+        """What the rules say now, as events: only what differs from what is known."""
+        self.record(self.judgement(context))
+
+    # --- apply ---
+
+    @applies(StageChanged)
+    def _stage_changed(self, event: StageChanged) -> None:
+        self.stage, self.why = event.stage, event.why
+        self.campaign_id, self.plan_version = event.campaign_id, event.plan_version
+        if event.ends_engagement:
+            self.engaged_on = None
+
+    @applies(StepScheduled)
+    def _step_scheduled(self, event: StepScheduled) -> None:
+        self.scheduled = event.step
+
+    @applies(StepUnscheduled)
+    def _step_unscheduled(self, event: StepUnscheduled) -> None:
+        self.scheduled = None
+
+    @applies(ReviewScheduled)
+    def _review_scheduled(self, event: ReviewScheduled) -> None:
+        self.review_at = event.review_at
+
+    @applies(StepsPassedOver)
+    def _steps_passed_over(self, event: StepsPassedOver) -> None:
+        if event.item_id in self.receivables.items:
+            self.receivables.items[event.item_id].steps = [*self.receivables.items[event.item_id].steps, *event.steps]
+        self.not_before = None

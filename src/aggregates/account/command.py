@@ -1,11 +1,8 @@
 """What every command to an account shares, and how its ids follow from numbers."""
 
-from collections.abc import Mapping
 from uuid import UUID
 
-from aggregates.kernel.command import Command, identifier
-
-# --- commands ----------------------------------------------------------------------------------------
+from aggregates.kernel.command import Command, Target, identifier
 
 
 def account_id(office: UUID, number: str) -> UUID:
@@ -18,10 +15,14 @@ def document_id(account: UUID, kind: str, number: str) -> UUID:
     return identifier(kind, account, number)
 
 
-class AccountCommand(Command):
-    """A command to one account."""
+class AccountCommand(Command, sees=("office",)):
+    """A command to one account, decided by the settings of its office."""
 
     account_id: UUID
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"account": self.account_id}
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("account", self.account_id),)
+
+
+class ChasingCommand(AccountCommand, sees=("office", "campaign")):
+    """A command whose decision lets the rules judge the account: it looks at the office's running campaigns too."""

@@ -1,16 +1,23 @@
 """Who the customer is, and what they subscribe to."""
 
-from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aggregates.account.command import AccountCommand, account_id
-from aggregates.kernel.command import Command
+from aggregates.account.contact import Contact
+from aggregates.account.part import AccountPart
+from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.command import Command, Target
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
+from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import Value
+from aggregates.office import Office, office_of
 from aggregates.values.codes import Number
 from aggregates.values.contact import ContactDetails, Country
 from aggregates.values.money import Currency, Money
@@ -18,11 +25,7 @@ from aggregates.values.money import Currency, Money
 # --- values ------------------------------------------------------------------------------------------
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Subscription(_Value):
+class Subscription(Value):
     """A service the customer subscribes to."""
 
     number: Number
@@ -73,7 +76,7 @@ class SubscriptionRecorded(Event, name="account.subscription-recorded"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class OpenAccount(Command, name="open-account"):
+class OpenAccount(Command, name="open-account", sees=("office",)):
     """Start working a customer's receivables. Again with the same data changes nothing, with other data updates it."""
 
     office_id: UUID
@@ -87,22 +90,127 @@ class OpenAccount(Command, name="open-account"):
     """What the customer's own systems say besides; kept and shown, nothing is decided by it."""
     contact: ContactDetails | None = None
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"account": account_id(self.office_id, self.number)}
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("account", account_id(self.office_id, self.number)),)
+
+    def links(self) -> tuple[Target, ...]:
+        return (Target("office", self.office_id),)
 
 
-class EnsureAccount(Command, name="ensure-account"):
+class EnsureAccount(Command, name="ensure-account", sees=("office",), internal=True):
     """Open the account if nobody did yet, known by its number only; one that is open stays as it is."""
 
     office_id: UUID
     number: Number
     currency: Currency
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"account": account_id(self.office_id, self.number)}
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("account", account_id(self.office_id, self.number)),)
+
+    def links(self) -> tuple[Target, ...]:
+        return (Target("office", self.office_id),)
 
 
 class RecordSubscription(AccountCommand, name="record-subscription"):
     """Record a service the customer subscribes to."""
 
     subscription: Subscription
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+DESCRIPTION = {
+    "customer_name": "name",
+    "customer_kind": "kind",
+    "segment": "segment",
+    "country": "country",
+    "information": "information",
+}
+"""What says who the customer is, by its name in commands and events and in the state; any change is one event."""
+
+
+class Customer(AccountPart):
+    """Who owes, to which office, in which currency. Amounts of the account are in its currency."""
+
+    office_id: UUID | None = None
+    number: str = ""
+    name: Personal = ""
+    currency: str = "USD"
+    kind: CustomerKind = CustomerKind.CONSUMER
+    segment: str | None = None
+    country: str | None = None
+    information: dict[str, Personal] = Field(default_factory=dict)
+    subscriptions: dict[str, Subscription] = Field(default_factory=dict)
+
+    contact: ClassVar = Needs(Contact)
+
+    @property
+    def zero(self) -> Money:
+        return Money.zero(self.currency)
+
+    def office(self, context: Context) -> Office:
+        """The account's office as it is now."""
+        return office_of(context, self.office_id)
+
+    def require_currency(self, *amounts: Money | None) -> None:
+        for amount in amounts:
+            if amount is not None and amount.currency != self.currency:
+                raise Refusal("wrong-currency", f"the account is in {self.currency}, the amount in {amount.currency}")
+
+    @decides(OpenAccount)
+    def open_account(self, command: OpenAccount, context: Context) -> None:
+        if not self.whole.exists:
+            _require_currency_of_office(command, context)
+            self.emit(AccountOpened(**command.model_dump(exclude={"contact"})))
+        elif command.currency != self.currency:
+            raise Refusal("wrong-currency", f"the account is in {self.currency} already")
+        elif any(getattr(self, mine) != getattr(command, given) for given, mine in DESCRIPTION.items()):
+            self.emit(CustomerRenamed(**command.model_dump(include=set(DESCRIPTION))))
+        if command.contact is not None:
+            self.contact.change(command.contact)
+
+    @decides(EnsureAccount)
+    def ensure(self, command: EnsureAccount, context: Context) -> None:
+        if not self.whole.exists:
+            _require_currency_of_office(command, context)
+            self.emit(
+                AccountOpened(
+                    office_id=command.office_id,
+                    number=command.number,
+                    customer_name=command.number,
+                    currency=command.currency,
+                    customer_kind=CustomerKind.CONSUMER,
+                )
+            )
+
+    @decides(RecordSubscription)
+    def record_subscription(self, command: RecordSubscription, context: Context) -> None:
+        self.require_account()
+        self.require_currency(command.subscription.initial_discount)
+        if self.subscriptions.get(command.subscription.number) != command.subscription:
+            self.emit(SubscriptionRecorded(subscription=command.subscription))
+
+    # --- apply ---
+
+    @applies(AccountOpened)
+    def _opened(self, event: AccountOpened) -> None:
+        self.office_id, self.number, self.currency = event.office_id, event.number, event.currency
+        self._describe(event)
+
+    @applies(CustomerRenamed)
+    def _renamed(self, event: CustomerRenamed) -> None:
+        self._describe(event)
+
+    def _describe(self, event: AccountOpened | CustomerRenamed) -> None:
+        self.name, self.kind = event.customer_name, event.customer_kind
+        self.segment, self.country, self.information = event.segment, event.country, event.information
+
+    @applies(SubscriptionRecorded)
+    def _subscription_recorded(self, event: SubscriptionRecorded) -> None:
+        self.subscriptions = {**self.subscriptions, event.subscription.number: event.subscription}
+
+
+def _require_currency_of_office(command: OpenAccount | EnsureAccount, context: Context) -> None:
+    office = office_of(context, command.office_id)
+    if command.currency != office.currency:
+        raise Refusal("wrong-currency", f"the office works in {office.currency}")

@@ -3,20 +3,22 @@
 from datetime import date
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from aggregates.account.command import AccountCommand
+from aggregates.account.command import AccountCommand, document_id
+from aggregates.account.part import AccountPart
+from aggregates.kernel.aggregate import DECISIONS, applies, decides
+from aggregates.kernel.command import COMMANDS, Command
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
+from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import Value
 
 # --- values ------------------------------------------------------------------------------------------
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DeferredFact(_Value):
+class DeferredFact(Value):
     """A command about the future, kept until its day. What its document says besides is apart: it is personal."""
 
     arrives_on: date
@@ -48,7 +50,56 @@ class FactArrived(Event, name="account.fact-arrived"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class AdmitFact(AccountCommand, name="admit-fact"):
+class AdmitFact(AccountCommand, name="admit-fact", may_need_history=True, internal=True):
     """Carry out a deferred fact whose day has come."""
 
     fact_id: UUID
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+class Deferred(AccountPart):
+    """What waits for its day."""
+
+    facts: dict[UUID, DeferredFact] = Field(default_factory=dict)
+
+    def refuse_if_waiting(self, kind: str, number: str) -> None:
+        if document_id(self.whole.id, f"deferred-{kind}", number) in self.facts:
+            raise Refusal(f"duplicate-{kind}", f"{kind} {number} waits for its day already; correct it")
+
+    def defer(self, command: Command, arrives_on: date, fact_id: UUID) -> None:
+        deferred = DeferredFact(
+            arrives_on=arrives_on,
+            command_name=command.command_name,
+            command=command.model_dump(mode="json", exclude={"information"}),
+            information=getattr(command, "information", {}),
+        )
+        if self.facts.get(fact_id) != deferred:
+            self.emit(FactDeferred(fact_id=fact_id, **deferred.model_dump()))
+
+    @decides(AdmitFact)
+    def admit(self, command: AdmitFact, context: Context) -> None:
+        self.require_account()
+        fact = self.facts.get(command.fact_id)
+        if fact is None or fact.arrives_on > context.today:
+            return
+        besides = {"information": fact.information} if fact.information else {}
+        deferred = COMMANDS[fact.command_name].model_validate({**fact.command, **besides})
+        self.emit(FactArrived(fact_id=command.fact_id), effective_on=fact.arrives_on)
+        DECISIONS[type(deferred)](self.whole, deferred, context)
+
+    # --- apply ---
+
+    @applies(FactDeferred)
+    def _deferred(self, event: FactDeferred) -> None:
+        self.facts[event.fact_id] = DeferredFact(
+            arrives_on=event.arrives_on,
+            command_name=event.command_name,
+            command=event.command,
+            information=event.information,
+        )
+
+    @applies(FactArrived)
+    def _arrived(self, event: FactArrived) -> None:
+        self.facts.pop(event.fact_id)

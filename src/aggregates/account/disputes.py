@@ -1,23 +1,29 @@
 """What the customer disputes."""
 
+from collections.abc import Iterator
 from datetime import date
+from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from aggregates.account.allocation import Allocations
 from aggregates.account.command import AccountCommand
+from aggregates.account.part import AccountPart
+from aggregates.account.receivables import Receivables
+from aggregates.account.shields import Shield, ShieldSource, Why
+from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
+from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import Value
 from aggregates.values.codes import Code, Number
 
 # --- values ------------------------------------------------------------------------------------------
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Dispute(_Value):
+class Dispute(Value):
     id: UUID
     item_ids: tuple[UUID, ...]
     reason_code: str
@@ -48,7 +54,7 @@ class DisputeResolved(Event, name="account.dispute-resolved"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class OpenDispute(AccountCommand, name="open-dispute"):
+class OpenDispute(AccountCommand, name="open-dispute", makes="dispute"):
     """The customer disputes invoices (none given: all open ones)."""
 
     invoice_numbers: tuple[Number, ...] = ()
@@ -61,3 +67,69 @@ class ResolveDispute(AccountCommand, name="resolve-dispute"):
 
     dispute_id: UUID
     resolution: Code
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+class Disputes(AccountPart):
+    """Open disputes; each open item says which one it is under."""
+
+    open: dict[UUID, Dispute] = Field(default_factory=dict)
+
+    receivables: ClassVar = Needs(Receivables)
+    allocation: ClassVar = Needs(Allocations)
+
+    def shields(self) -> Iterator[Shield]:
+        """What is disputed is not chased."""
+        for dispute in self.open.values():
+            why = Why(code="dispute", detail="everything owed is disputed")
+            yield Shield(source=ShieldSource.DISPUTE, why=why, items=frozenset(dispute.item_ids))
+
+    @decides(OpenDispute)
+    def open_dispute(self, command: OpenDispute, context: Context) -> None:
+        self.require_account()
+        wanted = [self.receivables.item_id(number) for number in command.invoice_numbers] or list(
+            self.receivables.items
+        )
+        for number, item_id in zip(command.invoice_numbers, wanted, strict=False):
+            if item_id not in self.receivables.items:
+                raise Refusal("not-open", f"invoice {number} has no open amount to dispute")
+        undisputed = tuple(item_id for item_id in wanted if self.receivables.items[item_id].dispute_id is None)
+        if not undisputed:
+            raise Refusal("nothing-to-dispute", "no open invoice is left that is not disputed already")
+        self.emit(
+            DisputeOpened(
+                dispute_id=command.made_id(context.command_id),
+                item_ids=undisputed,
+                reason_code=command.reason_code,
+                opened_on=context.effective_on,
+                notes=command.notes,
+            )
+        )
+
+    @decides(ResolveDispute)
+    def resolve_dispute(self, command: ResolveDispute, context: Context) -> None:
+        self.require_account()
+        dispute = self.open.get(command.dispute_id)
+        if dispute is None:
+            raise Refusal("unknown-dispute", "no such dispute is open")
+        self.emit(DisputeResolved(dispute_id=dispute.id, item_ids=dispute.item_ids, resolution=command.resolution))
+        self.allocation.allocate_everything()
+
+    # --- apply ---
+
+    @applies(DisputeOpened)
+    def _dispute_opened(self, event: DisputeOpened) -> None:
+        self.open[event.dispute_id] = Dispute(
+            id=event.dispute_id, item_ids=event.item_ids, reason_code=event.reason_code, opened_on=event.opened_on
+        )
+        for item_id in event.item_ids:
+            self.receivables.items[item_id].dispute_id = event.dispute_id
+
+    @applies(DisputeResolved)
+    def _dispute_resolved(self, event: DisputeResolved) -> None:
+        self.open.pop(event.dispute_id)
+        for item in (*self.receivables.items.values(), *self.receivables.settled.values()):
+            if item.dispute_id == event.dispute_id:
+                item.dispute_id = None

@@ -1,7 +1,19 @@
 """Flags of the office that the account carries."""
 
+from collections.abc import Iterator
+from typing import ClassVar
+
+from pydantic import Field
+
 from aggregates.account.command import AccountCommand
+from aggregates.account.customer import Customer
+from aggregates.account.part import AccountPart
+from aggregates.account.shields import Shield, ShieldSource, Why
+from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
+from aggregates.kernel.refusals import Refusal
+from aggregates.office import Office
 from aggregates.values.codes import Code
 
 # --- events ------------------------------------------------------------------------------------------
@@ -32,3 +44,48 @@ class ClearFlag(AccountCommand, name="clear-flag"):
     """Take a flag off."""
 
     flag: Code
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+class Flags(AccountPart):
+    """Which flags the account carries."""
+
+    carried: set[str] = Field(default_factory=set)
+
+    customer: ClassVar = Needs(Customer)
+
+    def shields(self, office: Office) -> Iterator[Shield]:
+        """Each flag that blocks, by its code."""
+        for flag in sorted(self.carried):
+            definition = office.flags.get(flag)
+            if definition is not None and definition.blocks:
+                why = Why(code="flag", detail=f"flagged: {definition.title}")
+                yield Shield(source=ShieldSource.FLAG, why=why)
+
+    @decides(SetFlag)
+    def set_flag(self, command: SetFlag, context: Context) -> None:
+        self.require_account()
+        defined = self.customer.office(context).flags
+        if command.flag not in defined:
+            known = ", ".join(sorted(defined))
+            raise Refusal("unknown-flag", f"flag: expected one of {known}")
+        if command.flag not in self.carried:
+            self.emit(FlagSet(flag=command.flag))
+
+    @decides(ClearFlag)
+    def clear_flag(self, command: ClearFlag, context: Context) -> None:
+        self.require_account()
+        if command.flag in self.carried:
+            self.emit(FlagCleared(flag=command.flag))
+
+    # --- apply ---
+
+    @applies(FlagSet)
+    def _flag_set(self, event: FlagSet) -> None:
+        self.carried = self.carried | {event.flag}
+
+    @applies(FlagCleared)
+    def _flag_cleared(self, event: FlagCleared) -> None:
+        self.carried = self.carried - {event.flag}

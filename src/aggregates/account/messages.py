@@ -1,16 +1,37 @@
 """Messages: from the planned step to what the carrier made of it."""
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from aggregates.account.chase import CoveredItem, Why
-from aggregates.account.command import AccountCommand
+from aggregates.account.chase import (
+    Chase,
+    CoveredItem,
+    Judgement,
+    ScheduledStep,
+    Stage,
+    StepScheduled,
+    StepsPassedOver,
+)
+from aggregates.account.command import ChasingCommand
+from aggregates.account.contact import Contact
+from aggregates.account.customer import Customer
+from aggregates.account.part import AccountPart
+from aggregates.account.receivables import Receivables
+from aggregates.account.shields import Why
+from aggregates.campaign import Campaign, Step
+from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.command import identifier
+from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
-from aggregates.values.contact import Channel
+from aggregates.kernel.refusals import Refusal
+from aggregates.values.business_time import local_date, moment_at
+from aggregates.values.contact import Allowed, Channel, Consent, ContactAttempt, Denied, Verdict
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
@@ -31,6 +52,7 @@ class MessageUnderWay(BaseModel):
     campaign_id: UUID
     plan_version: int
     step_id: str
+    step_title: str
     channel: Channel
     point_id: str
     language: str
@@ -123,19 +145,19 @@ class MessageUncertain(Event, name="account.message-uncertain"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class TakeStep(AccountCommand, name="take-step"):
+class TakeStep(ChasingCommand, name="take-step", internal=True):
     """Carry out the planned step if it is due and still right."""
 
     step_id: str
 
 
-class DispatchMessage(AccountCommand, name="dispatch-message"):
+class DispatchMessage(ChasingCommand, name="dispatch-message", internal=True):
     """Claim a queued message for sending, or withdraw it where it should not leave any more."""
 
     message_id: UUID
 
 
-class ReportSent(AccountCommand, name="report-sent"):
+class ReportSent(ChasingCommand, name="report-sent", internal=True):
     """The carrier took the message."""
 
     message_id: UUID
@@ -146,7 +168,7 @@ class ReportSent(AccountCommand, name="report-sent"):
     sent_at: AwareDatetime
 
 
-class ReportFailed(AccountCommand, name="report-failed"):
+class ReportFailed(ChasingCommand, name="report-failed", internal=True):
     """The message certainly did not leave. `detail` is in the carrier's words."""
 
     message_id: UUID
@@ -154,7 +176,280 @@ class ReportFailed(AccountCommand, name="report-failed"):
     detail: Personal
 
 
-class ReportUncertain(AccountCommand, name="report-uncertain"):
+class ReportUncertain(ChasingCommand, name="report-uncertain", internal=True):
     """The message was claimed and nobody knows whether it left."""
 
     message_id: UUID
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+CHASED = (Stage.SCHEDULED, Stage.ENGAGED, Stage.FOLLOW_UP)
+"""Stages in which a queued message may still leave (the last step's message leaves in follow-up)."""
+
+NO_WAY = Denied("no-contact-point", "no address or number that may be used for this channel")
+
+
+class ContactRules(Protocol):
+    """Whether a contact is allowed now (`policies.contact_rules`)."""
+
+    def __call__(self, account: Any, attempt: ContactAttempt, context: Context, /) -> Verdict: ...
+
+
+MAY_CONTACT: Rule[ContactRules] = Rule("contact rules")
+
+
+class Messages(AccountPart):
+    """Messages that were queued and have no result yet."""
+
+    under_way: dict[UUID, MessageUnderWay] = Field(default_factory=dict)
+
+    customer: ClassVar = Needs(Customer)
+    contact: ClassVar = Needs(Contact)
+    receivables: ClassVar = Needs(Receivables)
+    chase: ClassVar = Needs(Chase)
+
+    @decides(TakeStep)
+    def take_step(self, command: TakeStep, context: Context) -> None:
+        self.require_account()
+        planned = self.chase.scheduled
+        if planned is None or planned.step_id != command.step_id or planned.due_at > context.now:
+            return
+        judgement = self.chase.judgement(context)
+        wanted = judgement.next_step
+        if wanted is None or (wanted.campaign_id, wanted.step_id) != (planned.campaign_id, planned.step_id):
+            self.chase.record(judgement)
+        elif wanted.due_at > context.now:
+            self.emit(StepScheduled(step=wanted))
+        else:
+            self._queue(wanted, judgement, context)
+            self.chase.judge(context)
+
+    def _queue(self, wanted: ScheduledStep, judgement: Judgement, context: Context) -> None:
+        campaign = context.find(Campaign, wanted.campaign_id)
+        step = campaign.plan.step(wanted.step_id) if campaign is not None and campaign.plan else None
+        if campaign is None or step is None:
+            return
+        point_id, denied = self._point_for(step, context)
+        if denied is not None:
+            self._refuse(wanted, ContactAttempt(step.channel, point_id, context.now), denied, context)
+            if denied.until is None:
+                self._pass_over(wanted, denied.rule_id)
+            return
+        language, _ = step.template_for(self.contact.details.language)
+        self.emit(
+            MessageQueued(
+                message_id=identifier("message", self.whole.id, context.command_id),
+                campaign_id=campaign.id,
+                plan_version=campaign.plan_version,
+                step_id=step.id,
+                step_title=step.title,
+                channel=step.channel,
+                point_id=point_id,
+                language=language,
+                items=judgement.covered,
+                amount=Money.total((item.open for item in judgement.covered), self.customer.currency),
+                queued_at=context.now,
+                queued_on=context.today,
+            )
+        )
+
+    def _point_for(self, step: Step, context: Context) -> tuple[str, Denied | None]:
+        """The first address or number that may be used now, or why none may."""
+        refusal = NO_WAY
+        for point_id in self.contact.details.points(step.channel):
+            wish = self.contact.wish_against(step.channel, point_id)
+            verdict = wish or self._verdict(ContactAttempt(step.channel, point_id, context.now), context)
+            if isinstance(verdict, Allowed):
+                return point_id, None
+            refusal = verdict
+        return "", refusal
+
+    def _verdict(self, attempt: ContactAttempt, context: Context) -> Allowed | Denied:
+        return context.rule(MAY_CONTACT)(self.whole, attempt, context)
+
+    def _refuse(self, wanted: ScheduledStep, attempt: ContactAttempt, denied: Denied, context: Context) -> None:
+        self.emit(
+            ContactRefused(
+                campaign_id=wanted.campaign_id,
+                step_id=wanted.step_id,
+                channel=attempt.channel,
+                point_id=attempt.point_id or None,
+                rule_id=denied.rule_id,
+                detail=denied.detail,
+                until=_as_moment(denied, self.customer.office(context).zone),
+            )
+        )
+
+    def _pass_over(self, wanted: ScheduledStep, reason: str) -> None:
+        self.emit(
+            StepsPassedOver(
+                campaign_id=wanted.campaign_id,
+                plan_version=wanted.plan_version,
+                steps={wanted.step_id: reason},
+                item_id=wanted.anchor_item_id,
+            )
+        )
+
+    @decides(DispatchMessage)
+    def dispatch(self, command: DispatchMessage, context: Context) -> None:
+        """The last look before a message leaves: whoever paid, paused or opted out meanwhile is left alone."""
+        self.require_account()
+        message = self._message(command.message_id)
+        if message.state is not MessageState.QUEUED:
+            raise Refusal("already-claimed", "the message was claimed for sending before")
+        why = self._why_withdrawn(message, context)
+        if why is not None:
+            self.emit(MessageWithdrawn(message_id=message.id, step_id=message.step_id, why=why))
+            self.chase.judge(context)
+        else:
+            self.emit(MessageDispatched(message_id=message.id))
+
+    def _why_withdrawn(self, message: MessageUnderWay, context: Context) -> Why | None:
+        campaign = context.find(Campaign, message.campaign_id)
+        office = self.customer.office(context)
+        if office.is_paused(context.now):
+            return Why(code="office-paused", detail="the office's automation is paused")
+        if campaign is None or not campaign.runs:
+            return Why(code="campaign-ended", detail="the campaign is not running any more")
+        if campaign.is_paused(context.now):
+            return Why(code="campaign-paused", detail="the campaign is paused")
+        if local_date(message.queued_at, office.zone) != context.today:
+            return Why(code="stale", detail="it did not leave on its day, and an account gets one message a day")
+        if message.items[0].item_id not in self.receivables.items:
+            return Why(code="paid", detail="the oldest invoice that the message is about has been settled")
+        if any(
+            item.item_id in self.receivables.items and self.receivables.items[item.item_id].dispute_id
+            for item in message.items
+        ):
+            return Why(code="dispute", detail="an invoice that the message is about is disputed")
+        judgement = self.chase.judgement(context)
+        if judgement.stage not in CHASED:
+            return judgement.why
+        if (judgement.campaign_id, judgement.plan_version) != (message.campaign_id, message.plan_version):
+            return Why(code="campaign-changed", detail="the account is chased by another campaign or version now")
+        if judgement.anchor_item_id != message.items[0].item_id:
+            return Why(code="other-item", detail="another invoice is the oldest one to be chased now")
+        if self.contact.has_opted_out(message.channel, message.point_id):
+            return Why(code="opted-out", detail=f"the customer does not want {message.channel} any more")
+        if self.contact.details.consent(message.channel, message.point_id) is Consent.REFUSED:
+            return Why(code="consent-refused", detail=f"the customer refused {message.channel}")
+        verdict = self._verdict(ContactAttempt(message.channel, message.point_id, context.now), context)
+        return Why(code=verdict.rule_id, detail=verdict.detail) if isinstance(verdict, Denied) else None
+
+    def _message(self, message_id: UUID) -> MessageUnderWay:
+        if message_id not in self.under_way:
+            raise Refusal("unknown-message", "no such message is under way")
+        return self.under_way[message_id]
+
+    @decides(ReportSent)
+    def report_sent(self, command: ReportSent, context: Context) -> None:
+        self.require_account()
+        message = self._message(command.message_id)
+        if message.state is MessageState.QUEUED:
+            raise Refusal("not-claimed", "a message is claimed before it is sent")
+        self.emit(
+            MessageSent(
+                message_id=message.id,
+                step_id=message.step_id,
+                step_title=message.step_title,
+                channel=message.channel,
+                subject=command.subject,
+                body=command.body,
+                body_sha256=command.body_sha256,
+                carrier_reference=command.carrier_reference,
+                sent_at=command.sent_at,
+                sent_on=local_date(command.sent_at, self.customer.office(context).zone),
+            )
+        )
+        self.chase.judge(context)
+
+    @decides(ReportFailed)
+    def report_failed(self, command: ReportFailed, context: Context) -> None:
+        self.require_account()
+        message = self._message(command.message_id)
+        self.emit(
+            MessageFailed(
+                message_id=message.id,
+                step_id=message.step_id,
+                channel=message.channel,
+                code=command.code,
+                detail=command.detail,
+            )
+        )
+        self.chase.judge(context)
+
+    @decides(ReportUncertain)
+    def report_uncertain(self, command: ReportUncertain, context: Context) -> None:
+        self.require_account()
+        message = self._message(command.message_id)
+        if message.state is MessageState.DISPATCHED:
+            self.emit(MessageUncertain(message_id=message.id, step_id=message.step_id, channel=message.channel))
+            self.chase.judge(context)
+
+    # --- apply ---
+
+    @applies(ContactRefused)
+    def _contact_refused(self, event: ContactRefused) -> None:
+        self.chase.not_before = event.until
+
+    @applies(MessageQueued)
+    def _message_queued(self, event: MessageQueued) -> None:
+        chase = self.chase
+        self.under_way[event.message_id] = MessageUnderWay(
+            id=event.message_id,
+            campaign_id=event.campaign_id,
+            plan_version=event.plan_version,
+            step_id=event.step_id,
+            step_title=event.step_title,
+            channel=event.channel,
+            point_id=event.point_id,
+            language=event.language,
+            items=event.items,
+            queued_at=event.queued_at,
+        )
+        chase.last_message_on, chase.not_before, chase.scheduled = event.queued_on, None, None
+        for covered in event.items:
+            if covered.step_id is not None:
+                item = self.receivables.items[covered.item_id]
+                item.steps = [*item.steps, covered.step_id]
+
+    @applies(MessageDispatched)
+    def _message_dispatched(self, event: MessageDispatched) -> None:
+        self.under_way[event.message_id].state = MessageState.DISPATCHED
+
+    @applies(MessageWithdrawn)
+    def _message_withdrawn(self, event: MessageWithdrawn) -> None:
+        message = self.under_way.pop(event.message_id)
+        for covered in message.items:
+            item = self.receivables.known_item(covered.item_id)
+            if item is not None and covered.step_id in item.steps:
+                item.steps = _without_last(covered.step_id, item.steps)
+
+    @applies(MessageSent)
+    def _message_sent(self, event: MessageSent) -> None:
+        self.under_way.pop(event.message_id)
+        self.chase.engaged_on = self.chase.engaged_on or event.sent_on
+
+    @applies(MessageFailed)
+    def _message_failed(self, event: MessageFailed) -> None:
+        self.under_way.pop(event.message_id)
+
+    @applies(MessageUncertain)
+    def _message_uncertain(self, event: MessageUncertain) -> None:
+        self.under_way[event.message_id].state = MessageState.UNCERTAIN
+
+
+def _without_last(step_id: str, steps: list[str]) -> list[str]:
+    """An earlier message that covered the item by the same step still counts."""
+    last = len(steps) - 1 - steps[::-1].index(step_id)
+    return steps[:last] + steps[last + 1 :]
+
+
+def _as_moment(denied: Denied, zone: ZoneInfo) -> datetime | None:
+    """The UTC moment after which the contact may be tried again."""
+    if denied.until is None:
+        return None
+    if isinstance(denied.until, datetime):
+        return denied.until.astimezone(UTC)
+    return moment_at(denied.until, time.min, zone)

@@ -1,24 +1,26 @@
-"""What is owed and what came in: invoices, payments, credits, their reversal and correction."""
+"""What is owed and what came in: open items, and payments and credits with what is left of them."""
 
+from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
-from typing import Self
+from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from aggregates.account.command import AccountCommand
-from aggregates.kernel.event import Event
+from aggregates.account.command import document_id
+from aggregates.account.customer import Customer
+from aggregates.account.part import AccountPart
+from aggregates.account.shields import Shield, ShieldSource, Why
+from aggregates.kernel.aggregate import Needs
+from aggregates.kernel.context import NeedsHistory
 from aggregates.kernel.personal import Personal
+from aggregates.kernel.value import Value
 from aggregates.values.aging import CURRENT
-from aggregates.values.codes import Code, Number
+from aggregates.values.codes import Number
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ItemKind(StrEnum):
@@ -26,7 +28,7 @@ class ItemKind(StrEnum):
     FEE = "fee"
 
 
-class Item(_Value):
+class Item(Value):
     """What an invoice says; the part of an open item that never moves by itself."""
 
     id: UUID
@@ -77,14 +79,14 @@ class FundsKind(StrEnum):
     CREDIT = "credit"
 
 
-class PromiseShare(_Value):
+class PromiseShare(Value):
     """The part of a payment that counts towards a promise."""
 
     promise_id: UUID
     amount: Money
 
 
-class Receipt(_Value):
+class Receipt(Value):
     """What a payment or credit says; the part of funds that never moves by itself."""
 
     id: UUID
@@ -99,7 +101,7 @@ class Receipt(_Value):
     promises: tuple[PromiseShare, ...] = ()
 
 
-class Allocation(_Value):
+class Allocation(Value):
     """What one payment or credit put against one item on one day."""
 
     amount: Money
@@ -138,143 +140,83 @@ class Funds(BaseModel):
         self.allocated[item_id] = tuple(reversed(kept))
 
 
-class ReversalKind(StrEnum):
-    NSF = "nsf"
-    CHARGEBACK = "chargeback"
-    REFUND = "refund"
-    ERROR = "error"
+# --- state -------------------------------------------------------------------------------------------
 
 
-# --- events ------------------------------------------------------------------------------------------
+class Receivables(AccountPart):
+    """Open items and unspent funds: bounded by what is open, unless the account was loaded with its whole history."""
+
+    keeps_all: bool = False
+    """True keeps settled items and spent funds too: for reversals and corrections."""
+    items: dict[UUID, OpenItem] = Field(default_factory=dict)
+    settled: dict[UUID, OpenItem] = Field(default_factory=dict)
+    """Items with nothing open; kept only where `keeps_all`."""
+    funds: dict[UUID, Funds] = Field(default_factory=dict)
+    spent: dict[UUID, Funds] = Field(default_factory=dict)
+    """Funds with nothing left, or taken back; kept only where `keeps_all`."""
+
+    customer: ClassVar = Needs(Customer)
+
+    @property
+    def outstanding(self) -> Money:
+        """Sum of open items, due or not."""
+        return Money.total((item.open for item in self.items.values()), self.customer.currency)
+
+    @property
+    def unapplied(self) -> Money:
+        """Sum of payments and credits not allocated yet."""
+        return Money.total((funds.unapplied for funds in self.funds.values()), self.customer.currency)
+
+    @property
+    def balance(self) -> Money:
+        """What the customer owes: open items less unapplied funds; negative where they have credit."""
+        return self.outstanding - self.unapplied
+
+    def oldest_due_on(self) -> date | None:
+        return min((item.due_on for item in self.items.values()), default=None)
+
+    def days_past_due(self, today: date) -> int:
+        """Days past due of the oldest open item; 0 where nothing is past due."""
+        oldest = self.oldest_due_on()
+        return max(0, (today - oldest).days) if oldest else 0
+
+    def item_id(self, number: str) -> UUID:
+        return document_id(self.whole.id, "invoice", number)
+
+    def known_item(self, item_id: UUID) -> OpenItem | None:
+        """The item, open or, where it is kept, settled."""
+        return self.items.get(item_id) or self.settled.get(item_id)
+
+    def require_history(self) -> None:
+        """What was settled is only known once everything was loaded."""
+        if not self.keeps_all:
+            raise NeedsHistory
+
+    def shields(self) -> Iterator[Shield]:
+        """Money that is not allocated yet covers what it will be put against."""
+        if unapplied := self.unapplied:
+            why = Why(code="unapplied", detail="money that is not allocated yet covers what is owed")
+            yield Shield(source=ShieldSource.UNAPPLIED, why=why, amount=unapplied)
+
+    # --- for apply methods ---
+
+    def forget_item(self, item_id: UUID) -> None:
+        self.items.pop(item_id, None)
+        self.settled.pop(item_id, None)
+
+    def keep_item(self, item: OpenItem) -> None:
+        if item.open:
+            self.items[item.id] = item
+        elif self.keeps_all:
+            self.settled[item.id] = item
+
+    def keep_funds(self, funds: Funds) -> None:
+        if not funds.unapplied:
+            del self.funds[funds.id]
+            if self.keeps_all:
+                self.spent[funds.id] = funds
 
 
-class InvoiceBilled(Event, name="account.invoice-billed"):
-    """An invoice (or fee invoice) became an open item. `known_on` is the day Arrears learned of it."""
-
-    item: Item
-    known_on: date
-
-
-class InvoiceCorrected(Event, name="account.invoice-corrected"):
-    """What was recorded of an invoice was wrong; it always was as it says now. `open_after` zero: settled."""
-
-    item: Item
-    previous: Item
-    open_after: Money
-    open_since: date | None = None
-    """None: since it was issued."""
-    known_on: date
-    dispute_id: UUID | None = None
-    steps: tuple[str, ...] = ()
-    """The item's place in the sequence, which a settled item took with it."""
-
-
-class CreditNoted(Event, name="account.credit-noted"):
-    """The customer was given a credit; `invoice_number` names the invoice it is for."""
-
-    receipt: Receipt
-    invoice_number: Number | None = None
-
-
-class PaymentReceived(Event, name="account.payment-received"):
-    """Money came in. The receipt's shares count towards open promises; its allocation is an event of its own."""
-
-    receipt: Receipt
-    method: str | None = None
-    invoice_number: Number | None = None
-
-
-class PaymentReversed(Event, name="account.payment-reversed"):
-    """The bank or the payer took a payment back. Its allocations were released before."""
-
-    receipt: Receipt
-    reversal: ReversalKind
-    reversed_on: date
-
-
-class CreditWithdrawn(Event, name="account.credit-withdrawn"):
-    """A credit was given in error; it never was. Its allocations were released before."""
-
-    receipt: Receipt
-
-
-# --- commands ----------------------------------------------------------------------------------------
-
-
-class _InvoiceData(AccountCommand):
-    number: Number
-    kind: ItemKind = ItemKind.INVOICE
-    issued_on: date
-    due_on: date
-    amount: Money
-    charges: Money | None = None
-    """Original charges before discount; the amount itself where there was none."""
-    service_type: Code | None = None
-    subscription: Number | None = None
-    marked_disputed: bool = False
-    information: dict[str, Personal] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _plausible(self) -> Self:
-        if self.amount.minor <= 0:
-            raise ValueError("amount: expected more than zero (a credit is a credit note)")
-        if self.due_on < self.issued_on:
-            raise ValueError("due_on: expected on or after issued_on")
-        if self.charges is not None and self.charges < self.amount:
-            raise ValueError("charges: expected at least the amount (they are before discount)")
-        return self
-
-
-class BillInvoice(_InvoiceData, name="bill-invoice"):
-    """Add an invoice. One dated in the future waits for its day."""
-
-
-class CorrectInvoice(_InvoiceData, name="correct-invoice"):
-    """Say what an invoice really was; allocations beyond the new amount come back."""
-
-
-class NoteCredit(AccountCommand, name="note-credit"):
-    """Give the customer a credit, for an invoice or for the oldest open items."""
-
-    number: Number
-    amount: Money
-    issued_on: date
-    invoice_number: Number | None = None
-
-    @model_validator(mode="after")
-    def _positive(self) -> Self:
-        if self.amount.minor <= 0:
-            raise ValueError("amount: expected more than zero")
-        return self
-
-
-class ReceivePayment(AccountCommand, name="receive-payment"):
-    """Record money that came in, for an invoice or for the oldest open items."""
-
-    number: Number
-    amount: Money
-    received_on: date
-    method: str | None = Field(None, max_length=40)
-    invoice_number: Number | None = None
-
-    @model_validator(mode="after")
-    def _positive(self) -> Self:
-        if self.amount.minor <= 0:
-            raise ValueError("amount: expected more than zero (a reversal is a command of its own)")
-        return self
-
-
-class ReversePayment(AccountCommand, name="reverse-payment"):
-    """Record that a payment was taken back; what it settled is open again."""
-
-    number: Number
-    reversal: ReversalKind
-    reversed_on: date
-
-
-class CorrectPayment(ReceivePayment, name="correct-payment"):
-    """Say what a payment really was; it always was so."""
-
-
-class CorrectCredit(NoteCredit, name="correct-credit"):
-    """Say what a credit really was; it always was so."""
+def allocation_order(item: OpenItem) -> tuple[bool, date, date, str]:
+    """Oldest due first, fees last: in this order money is put against items."""
+    return item.item.kind is ItemKind.FEE, item.due_on, item.item.issued_on, item.item.number

@@ -1,18 +1,29 @@
 """The base of all aggregates: a state that only events change, and the events not yet stored."""
 
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
+from aggregates.kernel.command import Command, Target
 from aggregates.kernel.event import Event
 
 _APPLIES = "__applies__"
+_DECIDES = "__decides__"
 
 Method = TypeVar("Method", bound=Callable[..., None])
+Decision = Callable[..., None]
+"""`(aggregate, …, command, context)`: a command's targets in order, the command, and what else is known."""
+
+DECISIONS: dict[type[Command], Decision] = {}
+
+KINDS: "dict[str, type[Aggregate]]" = {}
+"""The aggregate class of each kind; an aggregate's kind is stable like an event's name."""
 
 
 def applies(*event_classes: type[Event]) -> Callable[[Method], Method]:
@@ -25,8 +36,18 @@ def applies(*event_classes: type[Event]) -> Callable[[Method], Method]:
     return mark
 
 
-KINDS: "dict[str, type[Aggregate]]" = {}
-"""The aggregate class of each kind; an aggregate's kind is stable like an event's name."""
+def decides(command_class: type[Command]) -> Callable[[Method], Method]:
+    """Marks the decision of a command: a method `(aggregate or part, command, context)`, or, where a command has
+    several targets, one that takes the others too: `(first, second, command, context)`."""
+
+    def mark(decision: Method) -> Method:
+        if command_class in DECISIONS:
+            raise ValueError(f"{command_class.__name__} is decided twice")
+        setattr(decision, _DECIDES, command_class)
+        DECISIONS[command_class] = decision
+        return decision
+
+    return mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +62,15 @@ class Aggregate(BaseModel):
     """State rebuilt from events. A new aggregate has version 0; each event adds one.
 
     The state is a model so that a snapshot is its JSON; `state_version` names the shape, and a snapshot of
-    another shape is passed over and the events are read instead.
+    another shape is passed over and the events are read instead. A large aggregate is composed of `Part`s.
     """
 
     model_config = ConfigDict(validate_assignment=False, extra="forbid")
 
     kind: ClassVar[str]
     state_version: ClassVar[int] = 1
-    _appliers: ClassVar[dict[type[Event], Callable[[Any, Any], None]]] = {}
+    _appliers: ClassVar[dict[type[Event], tuple[tuple[str | None, Callable[[Any, Any], None]], ...]]] = {}
+    _parts: ClassVar[dict[type["Part"], str]] = {}
 
     id: UUID
     version: int = 0
@@ -63,26 +85,65 @@ class Aggregate(BaseModel):
         self._pending = []
         return self
 
+    def model_post_init(self, _: Any, /) -> None:
+        if self._parts:
+            whole = weakref.ref(self)
+            for name in self._parts.values():
+                _WHOLE.__set__(self.__dict__[name], whole)
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        appliers: dict[type[Event], Callable[[Any, Any], None]] = {}
-        for base in reversed(cls.__mro__):
-            for method in vars(base).values():
-                for event_class in getattr(method, _APPLIES, ()):
-                    appliers[event_class] = method
-        cls._appliers = appliers
+        cls._parts = {
+            field.annotation: name
+            for name, field in cls.model_fields.items()
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Part)
+        }
+        appliers: dict[type[Event], dict[str | None, Callable[[Any, Any], None]]] = {}
+        owners: list[tuple[str | None, type[BaseModel]]] = [(None, cls), *((n, part) for part, n in cls._parts.items())]
+        for name, owner in owners:
+            for base in reversed(owner.__mro__):
+                for method in vars(base).values():
+                    for event_class in getattr(method, _APPLIES, ()):
+                        appliers.setdefault(event_class, {})[name] = method
+                    if name is not None and (command_class := getattr(method, _DECIDES, None)) is not None:
+                        DECISIONS[command_class] = _by_part(name, method)
+        cls._appliers = {event_class: tuple(methods.items()) for event_class, methods in appliers.items()}
         if "kind" in vars(cls):
             KINDS[cls.kind] = cls
+
+    @classmethod
+    def blank(cls, aggregate_id: UUID, *, whole: bool = False) -> Self:
+        """Before its first event. `whole`: it is to keep everything it ever had, for what asks for history."""
+        return cls(id=aggregate_id)
 
     @property
     def exists(self) -> bool:
         return self.version > 0
 
     @property
+    def is_over(self) -> bool:
+        """No event will follow and nothing is decided by it any more: it is not looked at again."""
+        return False
+
+    @property
     def weight(self) -> int:
         """How much memory the state takes, in parts of a few kilobytes: what bounds a cache."""
         return 1
+
+    @property
+    def about_account(self) -> UUID | None:
+        """The account that its events are about, under whose key personal text is encrypted."""
+        return None
+
+    @property
+    def local_zone(self) -> ZoneInfo | None:
+        """The zone in which its days begin, where it has one of its own."""
+        return None
+
+    def links(self) -> Iterable[Target]:
+        """Aggregates that decisions about this one may look at: an account's office, an office's campaigns."""
+        return ()
 
     def emit(self, event: Event, *, effective_on: date | None = None) -> None:
         """Adds a decided event and applies it. Decisions check first and emit last."""
@@ -91,7 +152,9 @@ class Aggregate(BaseModel):
 
     def apply(self, event: Event) -> None:
         """Changes the state by one event, decided now or read from the log."""
-        self._appliers[type(event)](self, event)
+        state = self.__dict__
+        for part, method in self._appliers[type(event)]:
+            method(self if part is None else state[part], event)
         self.version += 1
 
     def fold(self, events: Iterable[Event]) -> None:
@@ -102,3 +165,64 @@ class Aggregate(BaseModel):
         """Takes the pending events; the caller stores them or forgets this aggregate."""
         pending, self._pending = self._pending, []
         return pending
+
+
+def _by_part(name: str, decision: Decision) -> Decision:
+    """The decision of a command to the whole aggregate that one of its parts takes."""
+
+    def decide(aggregate: Aggregate, *rest: Any) -> None:
+        decision(aggregate.__dict__[name], *rest)
+
+    return decide
+
+
+# --- parts -------------------------------------------------------------------------------------------
+
+
+AnyPart = TypeVar("AnyPart", bound="Part")
+
+
+class Needs(Generic[AnyPart]):
+    """What a part needs of another part of its aggregate: `customer: ClassVar = Needs(Customer)`."""
+
+    def __init__(self, part: type[AnyPart]) -> None:
+        self._part = part
+
+    @overload
+    def __get__(self, part: None, owner: type["Part"]) -> "Needs[AnyPart]": ...
+    @overload
+    def __get__(self, part: "Part", owner: type["Part"]) -> AnyPart: ...
+    def __get__(self, part: "Part | None", owner: type["Part"]) -> "Needs[AnyPart] | AnyPart":
+        if part is None:
+            return self
+        whole = part.whole
+        return cast(AnyPart, whole.__dict__[whole._parts[self._part]])
+
+
+class Part(BaseModel):
+    """One subject of an aggregate: its state, decisions and apply methods.
+
+    A part changes its own state, and of another part only what its `Needs` name.
+    """
+
+    model_config = ConfigDict(validate_assignment=False, extra="forbid")
+
+    # A weak reference: a circle would keep thousands of aggregates in memory until the next full collection.
+    __slots__ = ("_whole",)
+    if TYPE_CHECKING:
+        _whole: weakref.ref[Aggregate]
+
+    @property
+    def whole(self) -> Aggregate:
+        """The aggregate that this is a part of."""
+        whole = self._whole()
+        if whole is None:
+            raise ReferenceError("a part does not outlive its aggregate")
+        return whole
+
+    def emit(self, event: Event, *, effective_on: date | None = None) -> None:
+        """See `Aggregate.emit`."""
+        self.whole.emit(event, effective_on=effective_on)
+
+
+_WHOLE: Any = vars(Part)["_whole"]

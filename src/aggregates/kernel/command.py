@@ -1,20 +1,14 @@
-"""Commands, who may decide them, and what comes of them."""
+"""Commands: what can be asked for, by whom, about what, and what comes of it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
-if TYPE_CHECKING:
-    from aggregates.account.chase import Judgement
-    from aggregates.account.chase_decisions import Chased
-    from aggregates.campaign import Campaign
-    from aggregates.office import Office
-    from aggregates.values.contact import ContactAttempt, Verdict
+from aggregates.kernel.actor import Actor
 
 NAMESPACE = uuid5(NAMESPACE_URL, "urn:arrears")
 
@@ -24,43 +18,92 @@ def identifier(*parts: object) -> UUID:
     return uuid5(NAMESPACE, "\x1f".join(map(str, parts)))
 
 
-class Refusal(Exception):
-    """A decision's no: raised inside a decision, given to the caller as `Rejected`."""
+class Target(NamedTuple):
+    """An aggregate by its kind (`account`) and id."""
 
-    def __init__(self, reason_code: str, detail: str) -> None:
-        super().__init__(f"{reason_code}: {detail}")
-        self.reason_code = reason_code
-        self.detail = detail
+    kind: str
+    id: UUID
 
 
-class NeedsHistory(Exception):
-    """The decision asks about a settled item or payment, which only a load of the whole history remembers."""
+class NaturalKey(NamedTuple):
+    """What a command brings in under a number of its own, which nothing else of its kind on the account may have."""
+
+    kind: str
+    """`invoice`, `payment` or `credit`; a second one is refused as `duplicate-<kind>`."""
+    id: UUID
+    number: str
 
 
 class Command(BaseModel):
-    """A wish; subclasses name it and its aggregate. Validated at the doors, and their public request body."""
+    """A wish. Validated at the doors, and their public request body.
+
+    Class keywords declare what there is to know of it:
+    `name`: its stable name.
+    `sees`: kinds of aggregates that its decision looks at besides its targets, found by following `links` from those
+    (an account links to its office, an office to its campaigns).
+    `may_need_history`: the decision may ask for settled items too, which only a load of the whole history has.
+    `internal`: the system's own; people and other services do not send it.
+    `makes`: what the decision makes, under an id that follows from the first target and the command's id.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     command_name: ClassVar[str]
+    sees: ClassVar[tuple[str, ...]] = ()
+    may_need_history: ClassVar[bool] = False
+    is_internal: ClassVar[bool] = False
+    makes: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Takes the class keywords, which pydantic hands to the method below."""
         super().__init_subclass__()
 
     @classmethod
-    def __pydantic_init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
+    def __pydantic_init_subclass__(
+        cls,
+        name: str | None = None,
+        *,
+        sees: Sequence[str] | None = None,
+        may_need_history: bool | None = None,
+        internal: bool = False,
+        makes: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        if sees is not None:
+            cls.sees = tuple(sees)
+        if may_need_history is not None:
+            cls.may_need_history = may_need_history
+        cls.is_internal, cls.makes = internal, makes
         if name is not None:
             cls.command_name = name
             COMMANDS[name] = cls
 
-    def targets(self) -> Mapping[str, UUID]:
-        """The aggregates that the decision reads and changes: their kind (`account`) and id, the deciding one first."""
+    def targets(self) -> tuple[Target, ...]:
+        """The aggregates that the decision changes, the deciding one first."""
         raise NotImplementedError
+
+    def links(self) -> tuple[Target, ...]:
+        """Aggregates that the command itself names and its decision looks at."""
+        return ()
+
+    def natural_key(self) -> NaturalKey | None:
+        """None where it brings nothing in that has a number of its own."""
+        return None
+
+    def made_id(self, command_id: UUID) -> UUID:
+        """The id of what the decision makes. Raises LookupError where it `makes` nothing."""
+        if self.makes is None:
+            raise LookupError(f"{self.command_name} makes nothing")
+        return identifier(self.makes, self.targets()[0].id, command_id)
 
 
 COMMANDS: dict[str, type[Command]] = {}
+
+
+def public_commands() -> dict[str, type[Command]]:
+    """What people and other services may ask for, by name."""
+    return {name: command for name, command in sorted(COMMANDS.items()) if not command.is_internal}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +117,7 @@ class Issued:
 
     command: Command
     command_id: UUID
-    actor: str
+    actor: Actor
     reason: str | None = None
     effective_on: date | None = None
     causation_id: UUID | None = None
@@ -101,66 +144,3 @@ class Rejected:
 
 
 Outcome = Accepted | Rejected
-
-
-class Judge(Protocol):
-    """Where an account stands in auto-collection, and what is next (`policies.auto_collection`)."""
-
-    def __call__(self, account: "Chased", context: "Context") -> "Judgement": ...
-
-
-class ContactRules(Protocol):
-    """Whether a contact is allowed now (`policies.contact_rules`)."""
-
-    def __call__(self, account: "Chased", attempt: "ContactAttempt", context: "Context") -> "Verdict": ...
-
-
-@dataclass(slots=True)
-class Context:
-    """What a decision knows besides its aggregates. `now` is UTC; `today` is the office's local date."""
-
-    now: datetime
-    today: date
-    actor: str
-    effective_on: date
-    """When what the command says is true."""
-    command_id: UUID
-    reason: str | None = None
-    office: "Office | None" = None
-    campaigns: "Mapping[UUID, Campaign]" = field(default_factory=dict)
-    judge: Judge | None = None
-    contact_rules: ContactRules | None = None
-
-    @property
-    def settings(self) -> "Office":
-        if self.office is None:
-            raise Refusal("unknown-office", "the account's office does not exist")
-        return self.office
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return self.settings.zone
-
-    def require_reason(self) -> None:
-        """People must say why where the audit trail has to show it; policies carry their id and version."""
-        if self.actor.startswith("person:") and not (self.reason or "").strip():
-            raise Refusal("reason-required", "say why: this decision needs a reason")
-
-
-Decision = Callable[..., None]
-DECISIONS: dict[type[Command], Decision] = {}
-
-AnyDecision = TypeVar("AnyDecision", bound=Decision)
-
-
-def decides(command_class: type[Command]) -> Callable[[AnyDecision], AnyDecision]:
-    """Marks the decision of a command: a method `(aggregate, command, context)`, or, where a command has
-    several targets, one that takes the others too: `(first, second, command, context)`."""
-
-    def mark(decision: AnyDecision) -> AnyDecision:
-        if command_class in DECISIONS:
-            raise ValueError(f"{command_class.__name__} is decided twice")
-        DECISIONS[command_class] = decision
-        return decision
-
-    return mark

@@ -6,25 +6,23 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from aggregates.kernel.value import Value
 
 CURRENT = "current"
 
 
-class Bucket(BaseModel):
+class Bucket(Value):
     """A range of days past due, both ends included. `current` has no lower end, the oldest has no upper end."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1, max_length=40)
     from_dpd: int | None
     to_dpd: int | None
 
 
-class BucketScheme(BaseModel):
+class BucketScheme(Value):
     """An office's buckets, youngest first: without overlap or gap, `current` up to 0 days, the last open."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     buckets: tuple[Bucket, ...] = Field(min_length=2, max_length=20)
 

@@ -5,7 +5,11 @@ from functools import cache
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+
+from aggregates.kernel.value import Value
+
+ONE_DAY = timedelta(days=1)
 
 
 @cache
@@ -23,10 +27,8 @@ def _known_zone(name: str) -> str:
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 
 
-class SendWindow(BaseModel):
+class SendWindow(Value):
     """The local hours in which messages may leave: from `opens`, before `closes`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     opens: time = time(9, 0)
     closes: time = time(18, 0)
@@ -40,10 +42,8 @@ class SendWindow(BaseModel):
         return self
 
 
-class BusinessCalendar(BaseModel):
+class BusinessCalendar(Value):
     """Working weekdays (0 is Monday) and the holidays between them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     weekdays: frozenset[Annotated[int, Field(ge=0, le=6)]] = Field(frozenset({0, 1, 2, 3, 4}), min_length=1)
     holidays: frozenset[date] = frozenset()

@@ -5,9 +5,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from aggregates.kernel.personal import Personal
+from aggregates.kernel.value import Value
 from aggregates.values.business_time import TimeZone
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
@@ -37,11 +38,7 @@ class PhoneKind(StrEnum):
     OTHER = "other"
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PostalAddress(_Value):
+class PostalAddress(Value):
     """`id` is stable within the account (`address-1`), so that facts can name it without repeating it."""
 
     id: str
@@ -52,7 +49,7 @@ class PostalAddress(_Value):
     country: Country | None = None
 
 
-class PhoneNumber(_Value):
+class PhoneNumber(Value):
     id: str
     number: Personal
     kind: PhoneKind = PhoneKind.OTHER
@@ -60,13 +57,13 @@ class PhoneNumber(_Value):
     voice_consent: Consent = Consent.UNKNOWN
 
 
-class EmailAddress(_Value):
+class EmailAddress(Value):
     id: str
     address: Personal
     consent: Consent = Consent.UNKNOWN
 
 
-class ContactDetails(_Value):
+class ContactDetails(Value):
     """Everything known about reaching a customer; a change replaces the whole."""
 
     addresses: tuple[PostalAddress, ...] = Field((), max_length=20)
@@ -114,7 +111,7 @@ class ContactDetails(_Value):
         return "portal" if point_id == "portal" else None
 
 
-class OptOut(_Value):
+class OptOut(Value):
     """The customer asked not to be contacted this way. `point_id` None means by the whole medium."""
 
     channel: Channel

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from adapters.clock import Clock
+    from aggregates.kernel.actor import Actor
     from aggregates.kernel.command import Accepted, Command
     from api.processes.service import Service
 
@@ -77,12 +78,14 @@ def issue(service: "Service", command: "Command", *, reason: str | None = None) 
     return outcome
 
 
-def actor() -> str:
+def actor() -> "Actor":
     """Who the audit trail says it was: the user of this machine."""
+    from aggregates.kernel.actor import Actor
+
     try:
-        return f"person:{getpass.getuser()}"
+        return Actor.person(getpass.getuser())
     except (OSError, KeyError):
-        return "person:cli"
+        return Actor.person("cli")
 
 
 def _open(

@@ -9,13 +9,13 @@ from pydantic import BaseModel
 
 from aggregates.account import Account
 from aggregates.account.activities import FollowUp
-from aggregates.account.chase import Stage, Why
+from aggregates.account.chase import Stage
 from aggregates.account.customer import AccountOpened, CustomerKind
 from aggregates.account.disputes import Dispute
 from aggregates.account.exclusion import Exclusion
 from aggregates.account.holds import Hold
-from aggregates.account.ledger import allocation_order
-from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem
+from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem, allocation_order
+from aggregates.account.shields import Why
 from aggregates.kernel.event import Recorded
 from aggregates.office import Office
 from aggregates.values.aging import BucketScheme
@@ -165,7 +165,7 @@ def read_account(service: Service, account_id: UUID, as_of: date | None = None) 
         raise FieldProblem("as_of", f"expected {today} or earlier")
     if as_of is not None:
         history = [recorded for recorded in history if recorded.effective_on <= as_of]
-    account = Account(id=account_id, remembers=True)
+    account = Account.blank(account_id, whole=True)
     account.fold(recorded.event for recorded in history)
     if not account.exists:
         raise unknown("account")
@@ -174,44 +174,46 @@ def read_account(service: Service, account_id: UUID, as_of: date | None = None) 
 
 def account_view(read: AccountRead) -> AccountView:
     account, office, as_of = read.account, read.office, read.as_of
-    items = [item_view(i, office.scheme, as_of) for i in sorted(account.items.values(), key=allocation_order)]
+    items = [
+        item_view(i, office.scheme, as_of) for i in sorted(account.receivables.items.values(), key=allocation_order)
+    ]
     dpd = max((item.days_past_due for item in items), default=0)
     chase = account.chase
     return AccountView(
         id=account.id,
         office_id=office.id,
         office=office.code,
-        number=account.number,
+        number=account.customer.number,
         version=account.version,
         as_of=as_of,
-        currency=account.currency,
-        customer_name=account.customer_name,
-        customer_kind=account.customer_kind,
-        segment=account.segment,
-        country=account.country,
-        contact=account.contact,
-        opt_outs=account.opt_outs,
-        subscriptions=[SubscriptionView(**dict(s)) for s in account.subscriptions.values()],
-        balance=account.balance,
-        outstanding=account.outstanding,
-        unapplied=account.unapplied,
+        currency=account.customer.currency,
+        customer_name=account.customer.name,
+        customer_kind=account.customer.kind,
+        segment=account.customer.segment,
+        country=account.customer.country,
+        contact=account.contact.details,
+        opt_outs=account.contact.opt_outs,
+        subscriptions=[SubscriptionView(**dict(s)) for s in account.customer.subscriptions.values()],
+        balance=account.receivables.balance,
+        outstanding=account.receivables.outstanding,
+        unapplied=account.receivables.unapplied,
         days_past_due=max(0, dpd),
         bucket=office.scheme.bucket_of(dpd),
         aging=_aging(account, items, office.scheme),
         open_items=items,
-        unapplied_funds=[funds_view(f) for f in _by_day(account.funds.values())],
+        unapplied_funds=[funds_view(f) for f in _by_day(account.receivables.funds.values())],
         stage=chase.stage,
         why=chase.why,
         campaign_id=chase.campaign_id,
         plan_version=chase.plan_version,
         next_action=_next_action(account, office),
-        flags=sorted(account.flags),
-        promises=[PromiseInForce(**dict(p)) for p in account.promises.values()],
-        broken_promises=account.broken_promises,
-        disputes=list(account.disputes.values()),
-        holds=list(account.holds.values()),
-        exclusion=account.exclusion,
-        follow_ups=sorted(account.follow_ups.values(), key=lambda f: f.due_on),
+        flags=sorted(account.flags.carried),
+        promises=[PromiseInForce(**dict(p)) for p in account.promises.open.values()],
+        broken_promises=account.promises.broken,
+        disputes=list(account.disputes.open.values()),
+        holds=list(account.holds.in_force.values()),
+        exclusion=account.exclusion.current,
+        follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
     )
 
 
@@ -248,7 +250,10 @@ def funds_view(funds: Funds) -> FundsView:
 
 def all_funds(account: Account) -> list[FundsView]:
     """Every payment and credit, the latest first; needs an account that remembers."""
-    return [funds_view(f) for f in reversed(_by_day([*account.funds.values(), *account.spent.values()]))]
+    return [
+        funds_view(f)
+        for f in reversed(_by_day([*account.receivables.funds.values(), *account.receivables.spent.values()]))
+    ]
 
 
 def _by_day(funds: Any) -> list[Funds]:
@@ -260,7 +265,7 @@ def _aging(account: Account, items: list[ItemView], scheme: BucketScheme) -> lis
     return [
         BucketAmount(
             bucket=name,
-            amount=Money.total((item.open for item in items if item.bucket == name), account.currency),
+            amount=Money.total((item.open for item in items if item.bucket == name), account.customer.currency),
             items=sum(item.bucket == name for item in items),
         )
         for name in scheme.names
@@ -275,21 +280,21 @@ def _next_action(account: Account, office: Office) -> NextAction | None:
 
     planned = [
         NextAction(kind="message", title=f"{m.channel} message is {m.state}", on=day_of(m.queued_at))
-        for m in account.chase.messages.values()
+        for m in account.messages.under_way.values()
     ]
     if (step := account.chase.scheduled) is not None:
         planned.append(NextAction(kind="step", title=step.title, on=day_of(step.due_at)))
     planned += [
         NextAction(kind="follow-up", title=f"follow-up{f' by {f.assignee}' if f.assignee else ''}", on=f.due_on)
-        for f in account.follow_ups.values()
+        for f in account.activities.follow_ups.values()
     ]
     planned += [
         NextAction(kind="promise", title=f"promise of {p.amount} comes due", on=p.due_on)
-        for p in account.promises.values()
+        for p in account.promises.open.values()
     ]
     planned += [
         NextAction(kind="hold", title=f"hold ({h.code}) ends", on=h.until + timedelta(days=1))
-        for h in account.holds.values()
+        for h in account.holds.in_force.values()
         if h.until is not None
     ]
     return min(planned, key=lambda action: action.on, default=None)

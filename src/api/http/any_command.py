@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from aggregates.account.activities import CompleteFollowUp, RecordActivity
 from aggregates.account.aging import AgeAccount
+from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.chase import JudgeCollection, MoveStage
 from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact, RecordConsent
 from aggregates.account.customer import OpenAccount, RecordSubscription
@@ -16,15 +17,7 @@ from aggregates.account.disputes import OpenDispute, ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
-from aggregates.account.receivables import (
-    BillInvoice,
-    CorrectCredit,
-    CorrectInvoice,
-    CorrectPayment,
-    NoteCredit,
-    ReceivePayment,
-    ReversePayment,
-)
+from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment, ReversePayment
 from aggregates.campaign import LaunchCampaign, PauseCampaign, ResumeCampaign, RetireCampaign, ReviseCampaign
 from aggregates.kernel.command import Command
 from aggregates.office import ChangeOfficeSettings, OpenOffice, PauseOfficeAutomation, ResumeOfficeAutomation

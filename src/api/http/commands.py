@@ -14,8 +14,10 @@ from psycopg_pool import ConnectionPool
 
 from adapters.readers.runner import NotReached
 from adapters.telemetry.tracing import current_traceparent
+from aggregates.account.billing import BillInvoice
 from aggregates.account.command import document_id
-from aggregates.account.receivables import BillInvoice, CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment
+from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Rejected, identifier
 from api.http.problems import FieldProblem, Problem, documented, refused
 from api.http.shapes import Done, implausible, plain
@@ -32,7 +34,7 @@ _WAIT = re.compile(r"(?:^|[,; ])wait=([0-9]{1,3})(?:$|[,; ])")
 class Caller:
     """Who issues a command, why, and how it is kept from happening twice."""
 
-    actor: str
+    actor: Actor
     correlation_id: UUID
     reason: str | None
     idempotency_key: str | None
@@ -67,7 +69,7 @@ def caller(
     person = _text(x_actor, "X-Actor") or ("api" if request.app.state.gate.token is not None else "local")
     waiting = _WAIT.search(prefer or "")
     return Caller(
-        actor=f"person:{person}",
+        actor=Actor.person(person),
         correlation_id=request.state.correlation_id,
         reason=_text(x_reason, "X-Reason"),
         idempotency_key=idempotency_key,
@@ -181,7 +183,7 @@ class CommandDesk:
         if caller.wait:
             with suppress(NotReached):  # it is done all the same; lists show it a little later
                 self.service.settle(timeout=caller.wait)
-        first = next(iter(command.targets().values()))
+        first = command.targets()[0].id
         made = identifier(makes, first, issued.command_id) if makes else None  # as the decision makes it
         return Done(
             id=about or made or (document.id if document else first),

@@ -6,15 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 from pydantic import Field, ValidationError
 
+from aggregates.account.billing import BillInvoice
 from aggregates.account.command import AccountCommand, document_id
-from aggregates.account.receivables import (
-    BillInvoice,
-    ItemKind,
-    NoteCredit,
-    ReceivePayment,
-    ReversalKind,
-    ReversePayment,
-)
+from aggregates.account.payments import NoteCredit, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.receivables import ItemKind
 from aggregates.values.codes import Code, Number
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, created
 from api.http.problems import from_errors

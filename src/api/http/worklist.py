@@ -11,7 +11,8 @@ from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 from pydantic import BaseModel
 
-from aggregates.account.chase import Stage, Why
+from aggregates.account.chase import Stage
+from aggregates.account.shields import Why
 from aggregates.values.aging import BucketScheme
 from api.http.shapes import DecimalText, decimal_text
 from projections.questions.paging import cursor_after, key_after

@@ -17,10 +17,7 @@ from adapters.eventstore.verify import check_not_behind
 from adapters.postgres.database import Database, open_database
 from adapters.postgres.migrations import migrate, pending, require_current, shipped
 from adapters.readers.projections import Projections, checkpoints
-from aggregates.account import Account  # noqa: F401  every aggregate has to be known before the log is read
-from aggregates.promise import PromiseToPay  # noqa: F401
-from policies.auto_collection import judge
-from policies.contact_rules import contact_rules
+from policies.rules import RULES
 from projections.activity_history.projection import ActivityHistoryProjection
 from projections.agenda.projection import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection
@@ -72,8 +69,7 @@ class Core:
             database,
             master_key=master_key(env, data_dir=data_dir),
             clock=self.clock,
-            judge=judge,
-            contact_rules=contact_rules,
+            rules=RULES,
             cache_size=cache_size,
             on_stored=self._poke,
         )

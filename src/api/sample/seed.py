@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.clock import ManualClock
 from aggregates.campaign import LaunchCampaign
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Rejected, identifier
 from aggregates.office import ChangeOfficeSettings, DeliveryLimits, OpenOffice
 from aggregates.values.business_time import local_date
@@ -93,7 +94,7 @@ def _setting(command: Command) -> Issued:
     return Issued(
         command=command,
         command_id=identifier("sample", command.command_name),
-        actor="person:dana.whitfield",
+        actor=Actor.person("dana.whitfield"),
         reason="Sample portfolio",
     )
 

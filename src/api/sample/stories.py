@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from aggregates.account.activities import ActivityKind, Direction, Disposition, RecordActivity
+from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.contact import OptOutOfContact
 from aggregates.account.customer import CustomerKind, OpenAccount
@@ -13,7 +14,8 @@ from aggregates.account.disputes import OpenDispute, ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import SetFlag
 from aggregates.account.holds import PlaceHold
-from aggregates.account.receivables import BillInvoice, NoteCredit, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import NoteCredit, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, identifier
 from aggregates.office import office_id
 from aggregates.promise import Instalment, MakePromise
@@ -72,7 +74,7 @@ class Story:
         """Returns the command's id."""
         command_id = identifier("sample", self.customer.account, day - self.today, len(self.told))
         if day <= self.today:
-            issued = Issued(command=command, command_id=command_id, actor=actor, reason=reason)
+            issued = Issued(command=command, command_id=command_id, actor=Actor.parse(actor), reason=reason)
             self.told.append((max(day, self.first_day), issued))
         return command_id
 

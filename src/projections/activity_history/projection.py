@@ -26,7 +26,7 @@ from aggregates.account.messages import (
     MessageUncertain,
     MessageWithdrawn,
 )
-from aggregates.account.receivables import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.kernel.event import Event, Recorded
 from aggregates.promise import (
     PromiseBroken,

@@ -13,12 +13,12 @@ from psycopg import Connection
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StepScheduled, StepUnscheduled
 from aggregates.account.customer import AccountOpened
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import MessageQueued
-from aggregates.account.receivables import InvoiceBilled, InvoiceCorrected
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.event import Event, Recorded
 from aggregates.office import AutomationPaused, AutomationResumed, OfficeOpened, TimeZoneChanged

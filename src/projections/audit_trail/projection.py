@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from psycopg import Connection
 
-from aggregates.account.chase import Why
+from aggregates.account.shields import Why
 from aggregates.kernel.event import Event, Recorded
 from aggregates.kernel.personal import EACH, personal_paths
 from projections.batch import Row, Table, TableProjection

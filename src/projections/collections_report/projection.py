@@ -12,6 +12,7 @@ from psycopg import Connection
 from aggregates.account.activities import ActivityKind, ActivityRecorded
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepUnscheduled
 from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
@@ -19,15 +20,8 @@ from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import MessageQueued, MessageSent
+from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
-from aggregates.account.receivables import (
-    CreditNoted,
-    CreditWithdrawn,
-    InvoiceBilled,
-    InvoiceCorrected,
-    PaymentReceived,
-    PaymentReversed,
-)
 from aggregates.campaign import (
     CampaignLaunched,
     CampaignPaused,

@@ -10,18 +10,10 @@ from uuid import UUID
 from psycopg import Connection
 
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.customer import AccountOpened, CustomerRenamed
-from aggregates.account.receivables import (
-    CreditNoted,
-    CreditWithdrawn,
-    InvoiceBilled,
-    InvoiceCorrected,
-    Item,
-    PaymentReceived,
-    PaymentReversed,
-    Receipt,
-    ReversalKind,
-)
+from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
+from aggregates.account.receivables import Item, Receipt
 from aggregates.kernel.event import Recorded
 from aggregates.office import OfficeOpened, TimeZoneChanged
 from projections.batch import EventProjection, Row, Table, as_json, keep_latest, on, rows_from

@@ -14,6 +14,7 @@ from adapters.clock import ManualClock
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.sealer import Sealer
 from adapters.postgres.database import Database
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued
 
 MASTER_KEY = bytes(range(32))
@@ -22,7 +23,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 def issue(command: Command, **more: Any) -> Issued:
     """The command as a person of the tests gives it."""
-    given: dict[str, Any] = {"command": command, "command_id": uuid4(), "actor": "person:tester", **more}
+    given: dict[str, Any] = {"command": command, "command_id": uuid4(), "actor": Actor.person("tester"), **more}
     return Issued(**given)
 
 

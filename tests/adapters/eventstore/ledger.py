@@ -1,15 +1,19 @@
 """A tiny domain for tests of the store: cases with notes, and a shelf that two commands share."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aggregates.kernel.aggregate import Aggregate, applies
-from aggregates.kernel.command import Command, Context, NeedsHistory, Refusal, decides
+from aggregates.kernel.aggregate import Aggregate, applies, decides
+from aggregates.kernel.command import Command, Target
+from aggregates.kernel.context import Context, NeedsHistory
 from aggregates.kernel.event import REGISTRY, Event
 from aggregates.kernel.personal import Personal
+from aggregates.kernel.refusals import REFUSALS, Refusal, RefusalCode
+
+for _code in ("case-exists", "limit-reached", "changed-my-mind"):
+    REFUSALS[_code] = RefusalCode(_code, "A refusal of the tests.")
 
 
 class Contact(BaseModel):
@@ -66,8 +70,12 @@ class Case(Aggregate):
     every_count: list[int] = Field(default_factory=list)
     """Only where it remembers."""
 
+    @classmethod
+    def blank(cls, aggregate_id: UUID, *, whole: bool = False) -> Self:
+        return cls(id=aggregate_id, remembers=whole)
+
     @property
-    def account_id(self) -> UUID:
+    def about_account(self) -> UUID:
         return self.id
 
     @applies(CaseOpened)
@@ -104,6 +112,10 @@ class Remark(Aggregate):
 
     account_id: UUID | None = None
 
+    @property
+    def about_account(self) -> UUID | None:
+        return self.account_id
+
     @applies(Remarked)
     def _remarked(self, event: Remarked) -> None:
         self.account_id = event.account_id
@@ -112,8 +124,8 @@ class Remark(Aggregate):
 class CaseCommand(Command):
     case_id: UUID
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"test-case": self.case_id}
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("test-case", self.case_id),)
 
 
 class OpenCase(CaseCommand, name="test-open-case"):
@@ -135,7 +147,7 @@ class Break(CaseCommand, name="test-break"):
     """A decision with a defect."""
 
 
-class Repeat(CaseCommand, name="test-repeat"):
+class Repeat(CaseCommand, name="test-repeat", may_need_history=True):
     """Counts what was counted as the nth, which only a remembering case knows."""
 
     nth: int
@@ -149,8 +161,11 @@ class Shelve(Command, name="test-shelve"):
     case_id: UUID
     shelf_id: UUID
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"test-case": self.case_id, "test-shelf": self.shelf_id}
+    def targets(self) -> tuple[Target, ...]:
+        return (
+            Target("test-case", self.case_id),
+            Target("test-shelf", self.shelf_id),
+        )
 
 
 class MakeRemark(Command, name="test-make-remark"):
@@ -158,8 +173,8 @@ class MakeRemark(Command, name="test-make-remark"):
     account_id: UUID
     text: str
 
-    def targets(self) -> Mapping[str, UUID]:
-        return {"test-remark": self.remark_id}
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("test-remark", self.remark_id),)
 
 
 @decides(MakeRemark)

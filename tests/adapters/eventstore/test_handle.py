@@ -12,7 +12,9 @@ import pytest
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.recorder import LogRecorder
 from adapters.eventstore.sealer import Sealer
-from aggregates.kernel.command import DECISIONS, Accepted, Command, Rejected
+from aggregates.kernel.actor import Actor
+from aggregates.kernel.aggregate import DECISIONS
+from aggregates.kernel.command import Accepted, Command, Rejected
 from tests.adapters.eventstore.conftest import before_the_append_of, issue, names
 from tests.adapters.eventstore.ledger import (
     Break,
@@ -153,7 +155,7 @@ def test_a_refusal_is_remembered_too(app: Arrears):
 def test_a_policy_that_found_nothing_to_do_leaves_no_row(app: Arrears, admin: psycopg.Connection):
     case_id = uuid4()
     app.handle([issue(OpenCase(case_id=case_id))])
-    app.handle([issue(Count(case_id=case_id, by=0), actor="policy:aging@1")])
+    app.handle([issue(Count(case_id=case_id, by=0), actor=Actor.parse("policy:aging@1"))])
     assert admin.execute("SELECT count(*) FROM arrears.commands").fetchone() == (1,)
 
 

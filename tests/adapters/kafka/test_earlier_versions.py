@@ -85,7 +85,7 @@ def test_an_account_s_state_is_the_same_from_either_version(log: Log, failed_lon
     lifted.fold(recorded.event for recorded in log.read_all())
     now.fold([opened(), QUEUED, VERSION_2])
     assert lifted == now
-    assert lifted.chase.messages == {}
+    assert lifted.messages.under_way == {}
 
 
 def test_what_is_stored_now_is_version_2_with_the_words_encrypted(log: Log, database: Database):

@@ -9,8 +9,8 @@ from adapters.kafka.cloudevents import Envelope, to_message
 from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.kafka.subscriber import Subscriber, plain_name
 from adapters.postgres.database import Database
+from aggregates.account.billing import InvoiceBilled
 from aggregates.account.customer import AccountOpened
-from aggregates.account.receivables import InvoiceBilled
 from api.processes.publishing import publishing
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import some_accounts

@@ -6,19 +6,13 @@ from uuid import UUID
 
 from aggregates.account.aging import Aged, BucketMove
 from aggregates.account.allocation import AllocatedPart, AllocationReleased, FundsAllocated, ReleasedPart
-from aggregates.account.chase import ScheduledStep, Stage, StageChanged, StepScheduled, Why
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
+from aggregates.account.chase import ScheduledStep, Stage, StageChanged, StepScheduled
 from aggregates.account.customer import AccountOpened, CustomerKind
 from aggregates.account.messages import MessageQueued
-from aggregates.account.receivables import (
-    FundsKind,
-    InvoiceBilled,
-    InvoiceCorrected,
-    Item,
-    PaymentReceived,
-    PaymentReversed,
-    Receipt,
-    ReversalKind,
-)
+from aggregates.account.payments import PaymentReceived, PaymentReversed, ReversalKind
+from aggregates.account.receivables import FundsKind, Item, Receipt
+from aggregates.account.shields import Why
 from aggregates.campaign import CampaignLaunched, CampaignPlan, Step, Template
 from aggregates.kernel.command import identifier
 from aggregates.office import OfficeOpened

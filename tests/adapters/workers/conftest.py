@@ -27,10 +27,11 @@ from adapters.workers.app import run_workers
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, RecordActivity
+from aggregates.account.billing import BillInvoice, InvoiceBilled
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
-from aggregates.account.receivables import BillInvoice, InvoiceBilled
 from aggregates.campaign import CampaignLaunched
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Rejected
 from aggregates.kernel.event import Recorded
 from aggregates.office import OpenOffice, office_id
@@ -98,7 +99,7 @@ class Plant:
     def do(self, *commands: Command) -> int:
         """Sends commands, seals and publishes what they lead to; the log's end."""
         outcomes = self.arrears.handle(
-            [Issued(command=each, command_id=uuid4(), actor="person:ann") for each in commands]
+            [Issued(command=each, command_id=uuid4(), actor=Actor.parse("person:ann")) for each in commands]
         )
         assert not [each for each in outcomes if isinstance(each, Rejected)], outcomes
         return self.publish()

@@ -179,4 +179,4 @@ def test_every_command_has_help(arrears: Arrears):
 
 
 def test_the_person_at_the_keyboard_is_named():
-    assert actor().startswith("person:")
+    assert actor().is_person

@@ -17,6 +17,7 @@ import pytest
 
 from adapters.eventstore.application import Arrears as Application
 from adapters.postgres.database import Database
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Issued
 from aggregates.office import OpenOffice
 from tests.adapters.kafka.fixture import TestKafka
@@ -112,7 +113,7 @@ def test_every_role_starts_works_and_ends_when_told(env: dict[str, str], databas
         wait_until(ready, "every role is ready")
         app = Application(database, master_key=b64decode(MASTER_KEY))
         command = OpenOffice(code="main", title="Main office")
-        app.handle([Issued(command=command, command_id=uuid4(), actor="person:ann")])
+        app.handle([Issued(command=command, command_id=uuid4(), actor=Actor.parse("person:ann"))])
         app.close()
         wait_until(worked, "every role works")
         for member in members:

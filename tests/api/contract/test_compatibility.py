@@ -9,7 +9,7 @@ import pytest
 
 from aggregates.account.contact import ContactDetailsChanged
 from aggregates.account.messages import MessageSent
-from aggregates.account.receivables import PaymentReceived
+from aggregates.account.payments import PaymentReceived
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import personal_paths
 from api.contract.compatibility import breaks

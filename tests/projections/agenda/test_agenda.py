@@ -10,9 +10,10 @@ import pytest
 from adapters.postgres.database import Database
 from adapters.readers.projections import Projections
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpFellDue
-from aggregates.account.chase import ReviewScheduled, StepUnscheduled, Why
+from aggregates.account.chase import ReviewScheduled, StepUnscheduled
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.shields import Why
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import Event

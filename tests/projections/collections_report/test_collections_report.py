@@ -10,13 +10,14 @@ from psycopg.rows import dict_row
 from adapters.postgres.database import Database
 from adapters.readers.projections import Projections
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction
-from aggregates.account.chase import ReviewScheduled, Stage, StepUnscheduled, Why
+from aggregates.account.chase import ReviewScheduled, Stage, StepUnscheduled
 from aggregates.account.customer import CustomerKind, CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.shields import Why
 from aggregates.campaign import CampaignPaused, CampaignRetired
 from aggregates.kernel.command import identifier
 from aggregates.kernel.event import Event

@@ -1,0 +1,194 @@
+"""Billing: invoices, and what they really were."""
+
+from datetime import date
+from typing import ClassVar, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from aggregates.account.allocation import Allocations
+from aggregates.account.command import AccountCommand, document_id
+from aggregates.account.customer import Customer
+from aggregates.account.deferred import Deferred
+from aggregates.account.part import AccountPart
+from aggregates.account.receivables import Item, ItemKind, OpenItem, Receivables
+from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.context import Context, NeedsHistory
+from aggregates.kernel.event import Event
+from aggregates.kernel.personal import Personal
+from aggregates.kernel.refusals import Refusal
+from aggregates.values.aging import CURRENT
+from aggregates.values.business_time import ONE_DAY
+from aggregates.values.codes import Code, Number
+from aggregates.values.money import Money
+
+# --- events ------------------------------------------------------------------------------------------
+
+
+class InvoiceBilled(Event, name="account.invoice-billed"):
+    """An invoice (or fee invoice) became an open item. `known_on` is the day Arrears learned of it."""
+
+    item: Item
+    known_on: date
+
+
+class InvoiceCorrected(Event, name="account.invoice-corrected"):
+    """What was recorded of an invoice was wrong; it always was as it says now. `open_after` zero: settled."""
+
+    item: Item
+    previous: Item
+    open_after: Money
+    open_since: date | None = None
+    """None: since it was issued."""
+    known_on: date
+    dispute_id: UUID | None = None
+    steps: tuple[str, ...] = ()
+    """The item's place in the sequence, which a settled item took with it."""
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+class _InvoiceData(AccountCommand):
+    number: Number
+    kind: ItemKind = ItemKind.INVOICE
+    issued_on: date
+    due_on: date
+    amount: Money
+    charges: Money | None = None
+    """Original charges before discount; the amount itself where there was none."""
+    service_type: Code | None = None
+    subscription: Number | None = None
+    marked_disputed: bool = False
+    information: dict[str, Personal] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _plausible(self) -> Self:
+        if self.amount.minor <= 0:
+            raise ValueError("amount: expected more than zero (a credit is a credit note)")
+        if self.due_on < self.issued_on:
+            raise ValueError("due_on: expected on or after issued_on")
+        if self.charges is not None and self.charges < self.amount:
+            raise ValueError("charges: expected at least the amount (they are before discount)")
+        return self
+
+
+class BillInvoice(_InvoiceData, name="bill-invoice", may_need_history=True):
+    """Add an invoice. One dated in the future waits for its day."""
+
+
+class CorrectInvoice(_InvoiceData, name="correct-invoice", may_need_history=True):
+    """Say what an invoice really was; allocations beyond the new amount come back."""
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+class Billing(AccountPart):
+    """Decisions about invoices."""
+
+    customer: ClassVar = Needs(Customer)
+    receivables: ClassVar = Needs(Receivables)
+    allocation: ClassVar = Needs(Allocations)
+    deferred: ClassVar = Needs(Deferred)
+
+    @decides(BillInvoice)
+    def bill(self, command: BillInvoice, context: Context) -> None:
+        self.require_account()
+        self.customer.require_currency(command.amount, command.charges)
+        item = self._item(command)
+        if item.id in self.receivables.items or item.id in self.receivables.settled:
+            raise Refusal("duplicate-invoice", f"invoice {command.number} is on the account already; correct it")
+        if command.issued_on > context.today:
+            self.deferred.defer(
+                command, command.issued_on, document_id(self.whole.id, "deferred-invoice", command.number)
+            )
+            return
+        self.deferred.refuse_if_waiting("invoice", command.number)
+        self.emit(InvoiceBilled(item=item, known_on=context.today), effective_on=item.issued_on)
+        self.allocation.allocate_everything()
+
+    @decides(CorrectInvoice)
+    def correct(self, command: CorrectInvoice, context: Context) -> None:
+        self.require_account()
+        self.customer.require_currency(command.amount, command.charges)
+        item = self._item(command)
+        waiting = document_id(self.whole.id, "deferred-invoice", command.number)
+        if waiting in self.deferred.facts:
+            self.deferred.defer(BillInvoice(**command.model_dump()), command.issued_on, waiting)
+            return
+        was = (
+            self.receivables.items.get(item.id)
+            or self.receivables.settled.get(item.id)
+            or self._forgotten("invoice", command.number)
+        )
+        if was.item == item:
+            return
+        if item.issued_on > context.today:
+            raise Refusal("future-correction", "issued_on: expected today or earlier for an invoice that was billed")
+        allocated = was.item.amount - was.open
+        if allocated and (allocated > item.amount or item.issued_on > was.item.issued_on):
+            self.allocation.release_from_item(
+                was, down_to=self.customer.zero if item.issued_on > was.item.issued_on else item.amount
+            )
+            was = self.receivables.items[item.id]
+            allocated = was.item.amount - was.open
+        self.emit(
+            InvoiceCorrected(
+                item=item,
+                previous=was.item,
+                open_after=item.amount - allocated,
+                open_since=max(was.open_since, item.issued_on),
+                known_on=was.known_on,
+                dispute_id=was.dispute_id,
+                steps=tuple(was.steps),
+            ),
+            effective_on=item.issued_on,
+        )
+        self.allocation.allocate_everything()
+
+    def _item(self, command: BillInvoice | CorrectInvoice) -> Item:
+        return Item(
+            id=document_id(self.whole.id, "invoice", command.number),
+            number=command.number,
+            kind=command.kind,
+            issued_on=command.issued_on,
+            due_on=command.due_on,
+            amount=command.amount,
+            charges=command.charges or command.amount,
+            service_type=command.service_type,
+            subscription=command.subscription,
+            marked_disputed=command.marked_disputed,
+            information=command.information,
+        )
+
+    def _forgotten(self, kind: str, number: str) -> OpenItem:
+        if not self.receivables.keeps_all:
+            raise NeedsHistory
+        raise Refusal(f"unknown-{kind}", f"the account has no {kind} {number}")
+
+    # --- apply ---
+
+    @applies(InvoiceBilled)
+    def _billed(self, event: InvoiceBilled) -> None:
+        item = event.item
+        self.receivables.items[item.id] = OpenItem.model_construct(
+            item=item, open=item.amount, open_since=item.issued_on, known_on=event.known_on,
+            bucket=CURRENT, next_on=item.due_on + ONE_DAY, dispute_id=None, steps=[],
+        )  # fmt: skip
+        for funds in self.receivables.funds.values():
+            funds.waits = funds.waits and funds.receipt.waits_for != item.number
+
+    @applies(InvoiceCorrected)
+    def _corrected(self, event: InvoiceCorrected) -> None:
+        self.receivables.forget_item(event.item.id)
+        corrected = OpenItem(
+            item=event.item,
+            open=event.open_after,
+            open_since=event.open_since or event.item.issued_on,
+            known_on=event.known_on,
+            next_on=event.item.due_on + ONE_DAY,
+            dispute_id=event.dispute_id,
+            steps=list(event.steps),
+        )
+        self.receivables.keep_item(corrected)

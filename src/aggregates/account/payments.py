@@ -1,0 +1,306 @@
+"""Money that comes in and goes back: payments, credits, their reversal and correction."""
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from aggregates.account.allocation import Allocations
+from aggregates.account.command import AccountCommand, document_id
+from aggregates.account.customer import Customer
+from aggregates.account.deferred import Deferred
+from aggregates.account.part import AccountPart
+from aggregates.account.promises import Promises
+from aggregates.account.receivables import Funds, FundsKind, PromiseShare, Receipt, Receivables
+from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.context import Context, NeedsHistory
+from aggregates.kernel.event import Event
+from aggregates.kernel.refusals import Refusal
+from aggregates.values.codes import Number
+from aggregates.values.money import Money
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+class ReversalKind(StrEnum):
+    NSF = "nsf"
+    CHARGEBACK = "chargeback"
+    REFUND = "refund"
+    ERROR = "error"
+
+
+# --- events ------------------------------------------------------------------------------------------
+
+
+class CreditNoted(Event, name="account.credit-noted"):
+    """The customer was given a credit; `invoice_number` names the invoice it is for."""
+
+    receipt: Receipt
+    invoice_number: Number | None = None
+
+
+class PaymentReceived(Event, name="account.payment-received"):
+    """Money came in. The receipt's shares count towards open promises; its allocation is an event of its own."""
+
+    receipt: Receipt
+    method: str | None = None
+    invoice_number: Number | None = None
+
+
+class PaymentReversed(Event, name="account.payment-reversed"):
+    """The bank or the payer took a payment back. Its allocations were released before."""
+
+    receipt: Receipt
+    reversal: ReversalKind
+    reversed_on: date
+
+
+class CreditWithdrawn(Event, name="account.credit-withdrawn"):
+    """A credit was given in error; it never was. Its allocations were released before."""
+
+    receipt: Receipt
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+class NoteCredit(AccountCommand, name="note-credit", may_need_history=True):
+    """Give the customer a credit, for an invoice or for the oldest open items."""
+
+    number: Number
+    amount: Money
+    issued_on: date
+    invoice_number: Number | None = None
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.amount.minor <= 0:
+            raise ValueError("amount: expected more than zero")
+        return self
+
+
+class ReceivePayment(AccountCommand, name="receive-payment", may_need_history=True):
+    """Record money that came in, for an invoice or for the oldest open items."""
+
+    number: Number
+    amount: Money
+    received_on: date
+    method: str | None = Field(None, max_length=40)
+    invoice_number: Number | None = None
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.amount.minor <= 0:
+            raise ValueError("amount: expected more than zero (a reversal is a command of its own)")
+        return self
+
+
+class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=True):
+    """Record that a payment was taken back; what it settled is open again."""
+
+    number: Number
+    reversal: ReversalKind
+    reversed_on: date
+
+
+class CorrectPayment(ReceivePayment, name="correct-payment", may_need_history=True):
+    """Say what a payment really was; it always was so."""
+
+
+class CorrectCredit(NoteCredit, name="correct-credit", may_need_history=True):
+    """Say what a credit really was; it always was so."""
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+class Payments(AccountPart):
+    """Decisions about payments and credits."""
+
+    customer: ClassVar = Needs(Customer)
+    receivables: ClassVar = Needs(Receivables)
+    allocation: ClassVar = Needs(Allocations)
+    deferred: ClassVar = Needs(Deferred)
+    promises: ClassVar = Needs(Promises)
+
+    @decides(ReceivePayment)
+    def receive_payment(self, command: ReceivePayment, context: Context) -> None:
+        self.require_account()
+        self.customer.require_currency(command.amount)
+        payment_id = document_id(self.whole.id, "payment", command.number)
+        if payment_id in self.receivables.funds or payment_id in self.receivables.spent:
+            raise Refusal("duplicate-payment", f"payment {command.number} is on the account already; correct it")
+        if command.received_on > context.today:
+            self.deferred.defer(
+                command, command.received_on, document_id(self.whole.id, "deferred-payment", command.number)
+            )
+            return
+        self.deferred.refuse_if_waiting("payment", command.number)
+        self._receive(command)
+
+    def _receive(self, command: ReceivePayment, settled: tuple[PromiseShare, ...] = ()) -> None:
+        left = command.amount - Money.total((share.amount for share in settled), self.customer.currency)
+        receipt = Receipt(
+            id=document_id(self.whole.id, "payment", command.number),
+            kind=FundsKind.PAYMENT,
+            number=command.number,
+            amount=command.amount,
+            received_on=command.received_on,
+            invoice_number=command.invoice_number,
+            waits_for=self._still_unknown(command.invoice_number),
+            promises=settled + self._promise_shares(left, command.received_on),
+        )
+        self.emit(
+            PaymentReceived(receipt=receipt, method=command.method, invoice_number=command.invoice_number),
+            effective_on=command.received_on,
+        )
+        self.allocation.allocate(self.receivables.funds[receipt.id])
+
+    @decides(NoteCredit)
+    def note_credit(self, command: NoteCredit, context: Context) -> None:
+        self.require_account()
+        self.customer.require_currency(command.amount)
+        credit_id = document_id(self.whole.id, "credit", command.number)
+        if credit_id in self.receivables.funds or credit_id in self.receivables.spent:
+            raise Refusal("duplicate-credit", f"credit {command.number} is on the account already; correct it")
+        if command.issued_on > context.today:
+            self.deferred.defer(
+                command, command.issued_on, document_id(self.whole.id, "deferred-credit", command.number)
+            )
+            return
+        self.deferred.refuse_if_waiting("credit", command.number)
+        self._credit(command)
+
+    def _credit(self, command: NoteCredit) -> None:
+        receipt = Receipt(
+            id=document_id(self.whole.id, "credit", command.number),
+            kind=FundsKind.CREDIT,
+            number=command.number,
+            amount=command.amount,
+            received_on=command.issued_on,
+            invoice_number=command.invoice_number,
+            waits_for=self._still_unknown(command.invoice_number),
+        )
+        self.emit(CreditNoted(receipt=receipt, invoice_number=command.invoice_number), effective_on=command.issued_on)
+        self.allocation.allocate(self.receivables.funds[receipt.id])
+
+    def _still_unknown(self, invoice_number: str | None) -> str | None:
+        """The invoice number where no such invoice was ever billed, so that the money waits for it."""
+        if invoice_number is None:
+            return None
+        item_id = document_id(self.whole.id, "invoice", invoice_number)
+        if item_id in self.receivables.items or item_id in self.receivables.settled:
+            return None
+        if not self.receivables.keeps_all:
+            raise NeedsHistory
+        return invoice_number
+
+    def _promise_shares(self, amount: Money, received_on: date) -> tuple[PromiseShare, ...]:
+        """Open promises share a payment in the order they are due, so that none covers the same money twice."""
+        shares = []
+        for promise in sorted(self.promises.open.values(), key=lambda p: (p.due_on, p.made_on, str(p.id))):
+            share = min(amount, promise.remaining)
+            if share and received_on >= promise.made_on:
+                shares.append(PromiseShare(promise_id=promise.id, amount=share))
+                amount -= share
+        return tuple(shares)
+
+    @decides(ReversePayment)
+    def reverse_payment(self, command: ReversePayment, context: Context) -> None:
+        self.require_account()
+        if command.reversed_on > context.today:
+            raise Refusal("future-reversal", "reversed_on: expected today or earlier")
+        funds = self._funds_with_history("payment", command.number)
+        if command.reversed_on < funds.receipt.received_on:
+            raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
+        self._reverse(funds, command.reversal, command.reversed_on)
+        self.allocation.allocate_everything()
+
+    @decides(CorrectPayment)
+    def correct_payment(self, command: CorrectPayment, context: Context) -> None:
+        self.require_account()
+        self.customer.require_currency(command.amount)
+        waiting = document_id(self.whole.id, "deferred-payment", command.number)
+        if waiting in self.deferred.facts:
+            self.deferred.defer(ReceivePayment(**command.model_dump()), command.received_on, waiting)
+            return
+        if command.received_on > context.today:
+            raise Refusal("future-correction", "received_on: expected today or earlier for a payment that came in")
+        funds = self._funds_with_history("payment", command.number)
+        settled = self._shares_of_settled_promises(funds.receipt, command.amount)
+        self._reverse(funds, ReversalKind.ERROR, funds.receipt.received_on, still_counts=settled)
+        self._receive(command, settled)
+        self.allocation.allocate_everything()
+
+    def _shares_of_settled_promises(self, receipt: Receipt, amount: Money) -> tuple[PromiseShare, ...]:
+        """What a corrected payment goes on counting for: promises that it had settled, up to its new amount."""
+        shares = []
+        for share in receipt.promises:
+            if share.promise_id not in self.promises.open and amount:
+                shares.append(share.model_copy(update={"amount": min(amount, share.amount)}))
+                amount -= shares[-1].amount
+        return tuple(shares)
+
+    @decides(CorrectCredit)
+    def correct_credit(self, command: CorrectCredit, context: Context) -> None:
+        self.require_account()
+        self.customer.require_currency(command.amount)
+        waiting = document_id(self.whole.id, "deferred-credit", command.number)
+        if waiting in self.deferred.facts:
+            self.deferred.defer(NoteCredit(**command.model_dump()), command.issued_on, waiting)
+            return
+        if command.issued_on > context.today:
+            raise Refusal("future-correction", "issued_on: expected today or earlier for a credit that was given")
+        funds = self._funds_with_history("credit", command.number)
+        self.allocation.release_everything(funds, funds.receipt.received_on)
+        self.emit(CreditWithdrawn(receipt=funds.receipt), effective_on=funds.receipt.received_on)
+        self._credit(command)
+        self.allocation.allocate_everything()
+
+    def _funds_with_history(self, kind: str, number: str) -> Funds:
+        """The payment or credit with everything it settled, which only a remembering account knows."""
+        if not self.receivables.keeps_all:
+            raise NeedsHistory
+        funds_id = document_id(self.whole.id, kind, number)
+        funds = self.receivables.funds.get(funds_id) or self.receivables.spent.get(funds_id)
+        if funds is None:
+            raise Refusal(f"unknown-{kind}", f"the account has no {kind} {number}")
+        if funds.reversed:
+            raise Refusal(f"{kind}-reversed", f"{kind} {number} was taken back already")
+        return funds
+
+    def _reverse(
+        self, funds: Funds, reversal: ReversalKind, reversed_on: date, *, still_counts: Sequence[PromiseShare] = ()
+    ) -> None:
+        """Take a payment back. One recorded in error never was."""
+        on = funds.receipt.received_on if reversal is ReversalKind.ERROR else reversed_on
+        self.allocation.release_everything(funds, on)
+        gone = tuple(share for share in funds.receipt.promises if share not in still_counts)
+        receipt = funds.receipt.model_copy(update={"promises": gone})
+        self.emit(PaymentReversed(receipt=receipt, reversal=reversal, reversed_on=on), effective_on=on)
+
+    # --- apply ---
+
+    @applies(CreditNoted, PaymentReceived)
+    def _received(self, event: CreditNoted | PaymentReceived) -> None:
+        receipt = event.receipt
+        self.receivables.spent.pop(receipt.id, None)
+        self.receivables.funds[receipt.id] = Funds(
+            receipt=receipt, unapplied=receipt.amount, waits=receipt.waits_for is not None
+        )
+        for share in receipt.promises:
+            if share.promise_id in self.promises.open:
+                self.promises.open[share.promise_id].remaining -= share.amount
+
+    @applies(PaymentReversed, CreditWithdrawn)
+    def _taken_back(self, event: PaymentReversed | CreditWithdrawn) -> None:
+        receipt = event.receipt
+        funds = self.receivables.funds.pop(receipt.id, None) or self.receivables.spent.pop(receipt.id, None)
+        if funds and self.receivables.keeps_all:
+            funds.unapplied, funds.reversed = self.customer.zero, True
+            self.receivables.spent[receipt.id] = funds
+        for share in receipt.promises:
+            if share.promise_id in self.promises.open:
+                self.promises.open[share.promise_id].remaining += share.amount

@@ -1,0 +1,63 @@
+"""Who acts: a person, a service, or a policy in one of its versions."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Self
+
+
+class ActorKind(StrEnum):
+    PERSON = "person"
+    SERVICE = "service"
+    POLICY = "policy"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Written `person:<name>`, `service:<name>` or `policy:<id>@<version>`; so it stands in events."""
+
+    kind: ActorKind
+    name: str
+    version: int | None = None
+    """Of a policy."""
+
+    @classmethod
+    def person(cls, name: str) -> Self:
+        return cls(ActorKind.PERSON, name)
+
+    @classmethod
+    def service(cls, name: str) -> Self:
+        return cls(ActorKind.SERVICE, name)
+
+    @classmethod
+    def policy(cls, name: str, version: int) -> Self:
+        return cls(ActorKind.POLICY, name, version)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError for a text that names no actor."""
+        kind, colon, name = text.partition(":")
+        if not colon or not name or kind not in set(ActorKind):
+            raise ValueError(f"expected person:…, service:… or policy:…@…, not {text!r}")
+        if kind != ActorKind.POLICY:
+            return cls(ActorKind(kind), name)
+        policy, at, version = name.rpartition("@")
+        if not at or not policy or not version.isdecimal():
+            raise ValueError(f"expected policy:<id>@<version>, not {text!r}")
+        return cls(ActorKind.POLICY, policy, int(version))
+
+    @property
+    def is_person(self) -> bool:
+        return self.kind is ActorKind.PERSON
+
+    @property
+    def is_policy(self) -> bool:
+        return self.kind is ActorKind.POLICY
+
+    @cached_property
+    def text(self) -> str:
+        at = "" if self.version is None else f"@{self.version}"
+        return f"{self.kind}:{self.name}{at}"
+
+    def __str__(self) -> str:
+        return self.text

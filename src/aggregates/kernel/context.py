@@ -1,0 +1,65 @@
+"""What a decision knows besides its targets: the moment, who asks and why, other aggregates, and rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from aggregates.kernel.actor import Actor
+from aggregates.kernel.aggregate import Aggregate
+from aggregates.kernel.refusals import Refusal
+
+AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
+AnyRule = TypeVar("AnyRule")
+
+
+class NeedsHistory(Exception):
+    """The decision asks about a settled item or payment, which only a load of the whole history remembers."""
+
+
+class Rule(Generic[AnyRule]):
+    """A rule that decisions ask and an outer room has; handed in by whoever opens the write path."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Rule({self.name!r})"
+
+
+Rules = Mapping[Rule[Any], Any]
+"""Each rule that there is here; see `policies.rules`."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What a decision knows besides its targets. `now` is UTC; `today` is the local date of the office."""
+
+    now: datetime
+    today: date
+    actor: Actor
+    effective_on: date
+    """When what the command says is true."""
+    command_id: UUID
+    reason: str | None = None
+    seen: Mapping[UUID, Aggregate] = field(default_factory=dict)
+    """What the command declares that it looks at."""
+    rules: Rules = field(default_factory=dict)
+
+    def find(self, kind: type[AnyAggregate], aggregate_id: UUID | None) -> AnyAggregate | None:
+        """The aggregate as it is now; None where there is none of that kind, or it is over."""
+        found = self.seen.get(aggregate_id) if aggregate_id is not None else None
+        return found if isinstance(found, kind) and found.exists else None
+
+    def rule(self, rule: Rule[AnyRule]) -> AnyRule:
+        """Refuses where this process has none."""
+        if rule not in self.rules:
+            raise Refusal("no-rules", f"there are no {rule.name} here")
+        found: AnyRule = self.rules[rule]
+        return found
+
+    def require_reason(self) -> None:
+        """People must say why where the audit trail has to show it; policies carry their id and version."""
+        if self.actor.is_person and not (self.reason or "").strip():
+            raise Refusal("reason-required", "say why: this decision needs a reason")

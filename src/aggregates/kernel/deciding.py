@@ -1,0 +1,238 @@
+"""Deciding commands one after the other: what each may know, what it emits, and leaving no trace of a refusal."""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID, uuid5
+
+from aggregates.kernel.aggregate import DECISIONS, KINDS, Aggregate
+from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected, Target
+from aggregates.kernel.context import Context, NeedsHistory, Rules
+from aggregates.kernel.event import Meta, Recorded
+from aggregates.kernel.refusals import Refusal
+
+
+@dataclass(slots=True)
+class Decided:
+    """A command of a batch and what came of it: an outcome with events, or a defect's error."""
+
+    issued: Issued
+    targets: tuple[Target, ...]
+    """The deciding one first."""
+    outcome: Outcome | None = None
+    error: Exception | None = None
+    events: list[Recorded] = field(default_factory=list)
+    seen: frozenset[UUID] = frozenset()
+    """Aggregates besides the targets that the decision could look at."""
+    is_repeat: bool = False
+    """The outcome was stored earlier; nothing of this command is to be stored now."""
+
+    @classmethod
+    def of(cls, issued: Issued) -> "Decided":
+        """A defect in saying what the command is about concerns this command only."""
+        try:
+            targets = issued.command.targets()
+            if unknown := {target.kind for target in targets} - KINDS.keys():
+                raise LookupError(f"no aggregate is of kind {', '.join(sorted(unknown))}")
+            return cls(issued, targets)
+        except Exception as error:
+            return cls(issued, (), error=error)
+
+    @property
+    def touches(self) -> Iterable[UUID]:
+        """Ids of everything that the outcome follows from."""
+        return (*(target.id for target in self.targets), *self.seen)
+
+    def forget(self) -> None:
+        self.outcome, self.error, self.events, self.seen = None, None, [], frozenset()
+
+
+class Workspace(Protocol):
+    """The aggregates of a batch: shared instances, so each command sees what the earlier ones did."""
+
+    def target(self, target: Target, *, whole: bool) -> Aggregate:
+        """The instance; `whole` the one that keeps everything it ever had."""
+        ...
+
+    def find(self, aggregate_id: UUID) -> Aggregate | None: ...
+
+    def add(self, aggregate: Aggregate, events: list[Recorded]) -> None:
+        """Notes what an instance emitted, and lets its other instance (whole or not) know."""
+        ...
+
+    def undo(self, aggregate: Aggregate) -> None:
+        """A decision emitted and then refused: back to the stored state and what this batch decided before."""
+        ...
+
+
+class Decider:
+    """Decides over the batch's shared instances, so each command sees what the earlier ones did."""
+
+    def __init__(self, workspace: Workspace, rules: Rules, now: datetime) -> None:
+        self._workspace = workspace
+        self._rules = rules
+        self._now = now
+
+    def decide(self, decided: Decided) -> None:
+        """Fills in the outcome and the events, or the error of a defect."""
+        try:
+            self._decide(decided, whole=False)
+        except NeedsHistory as error:
+            if not decided.issued.command.may_need_history:
+                name = decided.issued.command.command_name
+                decided.error = LookupError(f"{name} asked for history without declaring that it may need it")
+                decided.error.__cause__ = error
+                return
+            try:
+                self._decide(decided, whole=True)
+            except NeedsHistory as again:
+                decided.error = again
+
+    def _decide(self, decided: Decided, *, whole: bool) -> None:
+        issued = decided.issued
+        targets = [self._workspace.target(target, whole=whole) for target in decided.targets]
+        try:
+            context = self._context(issued, targets)
+            decided.seen = frozenset(context.seen)
+            DECISIONS[type(issued.command)](*targets, issued.command, context)
+        except Refusal as refusal:
+            self._undo(targets)
+            decided.outcome = Rejected(refusal.reason_code, refusal.detail)
+        except NeedsHistory:
+            self._undo(targets)
+            raise
+        except Exception as error:  # a defect in one decision must not undo the others
+            self._undo(targets)
+            decided.error = error
+        else:
+            decided.events = self._stamped(issued, targets, context)
+            decided.outcome = Accepted(tuple(e.event_id for e in decided.events), targets[0].version)
+
+    def _undo(self, targets: list[Aggregate]) -> None:
+        for target in targets:
+            if target.collect():
+                self._workspace.undo(target)
+
+    def _context(self, issued: Issued, targets: list[Aggregate]) -> Context:
+        seen = {
+            link.id: found
+            for link in in_sight(issued.command, targets, self._workspace.find)
+            if (found := self._workspace.find(link.id)) is not None
+        }
+        zones = (zone for each in (*targets, *seen.values()) if each.exists and (zone := each.local_zone) is not None)
+        today = self._now.astimezone(next(zones, UTC)).date()
+        return Context(
+            now=self._now,
+            today=today,
+            actor=issued.actor,
+            effective_on=issued.effective_on or today,
+            command_id=issued.command_id,
+            reason=issued.reason,
+            seen=seen,
+            rules=self._rules,
+        )
+
+    def _stamped(self, issued: Issued, targets: list[Aggregate], context: Context) -> list[Recorded]:
+        """The pending events of all targets with their ids, dates and cause; the same command gives the same ids."""
+        events: list[Recorded] = []
+        meta: Meta | None = None
+        for target in targets:
+            pending = target.collect()
+            if not pending:
+                continue
+            meta = meta or Meta(
+                actor=str(issued.actor),
+                command_id=issued.command_id,
+                correlation_id=issued.correlation_id or issued.command_id,
+                causation_id=issued.causation_id,
+                reason=issued.reason,
+                traceparent=issued.traceparent,
+            )
+            account_id = target.about_account
+            mine = [
+                Recorded(
+                    aggregate_id=target.id,
+                    version=version,
+                    event_id=uuid5(issued.command_id, str(ordinal)),
+                    account_id=account_id,
+                    effective_on=each.effective_on or context.effective_on,
+                    recorded_at=self._now,
+                    event=each.event,
+                    meta=meta,
+                )
+                for ordinal, (version, each) in enumerate(
+                    enumerate(pending, target.version - len(pending) + 1), len(events)
+                )
+            ]
+            self._workspace.add(target, mine)
+            events += mine
+        return events
+
+
+class Find(Protocol):
+    def __call__(self, aggregate_id: UUID) -> Aggregate | None: ...
+
+
+def in_sight(command: Command, targets: Iterable[Aggregate], find: Find) -> list[Target]:
+    """What the command looks at besides its targets, as far as the links of what is loaded lead."""
+    if not command.sees:
+        return []
+    found: dict[UUID, Target] = {}
+    links = [*command.links(), *(link for target in targets for link in target.links())]
+    while links:
+        link = links.pop()
+        if link.kind in command.sees and link.id not in found:
+            found[link.id] = link
+            if (linked := find(link.id)) is not None:
+                links += linked.links()
+    return list(found.values())
+
+
+def decide_batch(
+    to_decide: Iterable[Decided], batch: Sequence[Decided], stored: Mapping[UUID, Outcome | UUID], decider: Decider
+) -> None:
+    """Decides these commands of the batch in order. A repeat has its stored outcome, a taken natural key is refused.
+
+    `stored` has the outcomes known by command id, and by natural key the id of the command that has it.
+    """
+    for each in to_decide:
+        each.forget()
+    owners = {each.issued.key: each.issued.command_id for each in batch if each.issued.key and each.events}
+    for each in to_decide:
+        issued = each.issued
+        known = stored.get(issued.command_id)
+        if known is not None and not isinstance(known, UUID):
+            each.outcome, each.is_repeat = known, True
+            continue
+        if issued.key is not None:
+            owner = stored.get(issued.key) or owners.get(issued.key)
+            if owner is not None:
+                named = owner if isinstance(owner, UUID) else issued.key
+                each.outcome = Rejected("duplicate", f"command {named} has this key already")
+                continue
+        decider.decide(each)
+        if issued.key is not None and each.events:
+            owners[issued.key] = issued.command_id
+
+
+def to_decide_again(batch: Sequence[Decided], moved: set[UUID], handled: Container[UUID]) -> list[Decided]:
+    """The commands to decide again: those on aggregates that moved, or that were handled elsewhere meanwhile.
+
+    What these may emit differently concerns their other aggregates, and so the commands on those, and so on.
+    """
+    dirty = set(moved)
+    again: set[UUID] = set()
+    grew = True
+    while grew:
+        grew = False
+        for each in batch:
+            issued = each.issued
+            if issued.command_id in again:
+                continue
+            was_handled = issued.command_id in handled or (issued.key is not None and issued.key in handled)
+            if was_handled or not dirty.isdisjoint(each.touches):
+                again.add(issued.command_id)
+                dirty.update(target.id for target in each.targets)
+                grew = True
+    return [each for each in batch if each.issued.command_id in again]

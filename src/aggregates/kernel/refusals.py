@@ -1,0 +1,83 @@
+"""Every reason for which a command is refused: its code, a sentence for people, and the HTTP status it becomes."""
+
+from dataclasses import dataclass
+
+NOT_FOUND, CONFLICT = 404, 409
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalCode:
+    """One kind of refusal. The code is stable: programs go by it."""
+
+    code: str
+    sentence: str
+    status: int = CONFLICT
+
+
+REFUSALS: dict[str, RefusalCode] = {
+    each.code: each
+    for each in (
+        # Something named is not there.
+        RefusalCode("unknown-account", "There is no such account.", NOT_FOUND),
+        RefusalCode("unknown-campaign", "There is no such campaign.", NOT_FOUND),
+        RefusalCode("unknown-contact-point", "The channel cannot use this address or number.", NOT_FOUND),
+        RefusalCode("unknown-credit", "The account has no credit of this number.", NOT_FOUND),
+        RefusalCode("unknown-dispute", "No such dispute is open.", NOT_FOUND),
+        RefusalCode("unknown-flag", "The office defines no such flag.", NOT_FOUND),
+        RefusalCode("unknown-follow-up", "No such follow-up is open.", NOT_FOUND),
+        RefusalCode("unknown-hold", "No such hold is in force.", NOT_FOUND),
+        RefusalCode("unknown-invoice", "The account has no invoice of this number.", NOT_FOUND),
+        RefusalCode("unknown-message", "No such message is under way.", NOT_FOUND),
+        RefusalCode("unknown-office", "There is no such office.", NOT_FOUND),
+        RefusalCode("unknown-payment", "The account has no payment of this number.", NOT_FOUND),
+        RefusalCode("unknown-promise", "There is no such promise.", NOT_FOUND),
+        # It is there already.
+        RefusalCode("campaign-exists", "The office has a campaign of this title; revise it."),
+        RefusalCode("duplicate", "Another command has this natural key already."),
+        RefusalCode("duplicate-credit", "A credit of this number is on the account already; correct it."),
+        RefusalCode("duplicate-invoice", "An invoice of this number is on the account already; correct it."),
+        RefusalCode("duplicate-payment", "A payment of this number is on the account already; correct it."),
+        RefusalCode("duplicate-promise", "The promise was made already; reschedule it."),
+        RefusalCode("office-exists", "The office is open with other settings; change those instead."),
+        # It is over, or not yet so far.
+        RefusalCode("already-claimed", "The message was claimed for sending before."),
+        RefusalCode("campaign-retired", "The campaign has ended for good."),
+        RefusalCode("credit-reversed", "The credit was taken back already."),
+        RefusalCode("not-claimed", "A message is claimed before it is sent."),
+        RefusalCode("not-open", "The invoice has no open amount to dispute."),
+        RefusalCode("nothing-to-dispute", "No open invoice is left that is not disputed already."),
+        RefusalCode("paused-now", "A pause is in force now; resume first."),
+        RefusalCode("payment-reversed", "The payment was taken back already."),
+        RefusalCode("promise-settled", "The promise is kept, broken or withdrawn already."),
+        # Days, amounts and currencies that do not go together.
+        RefusalCode("follow-up-past", "A follow-up lies today or later."),
+        RefusalCode("future-correction", "What was recorded is corrected to today or an earlier day."),
+        RefusalCode("future-reversal", "A payment is taken back today or on an earlier day."),
+        RefusalCode("hold-past", "A hold ends today or later."),
+        RefusalCode("other-amount", "A promise is rescheduled for the same amount in total."),
+        RefusalCode("pause-ends-first", "A pause ends after it has begun."),
+        RefusalCode("promise-empty", "Each instalment is of more than zero."),
+        RefusalCode("promise-past", "Each instalment is due on the day of the promise or later."),
+        RefusalCode("promise-too-large", "No more can be promised than is owed and not promised yet."),
+        RefusalCode("reversed-first", "A payment is taken back on the day of its receipt or later."),
+        RefusalCode("wrong-currency", "An account and its office work in one currency."),
+        # Who asks, and why.
+        RefusalCode("no-consent-kept", "Consent is kept for numbers and e-mail addresses; opt out of other channels."),
+        RefusalCode("no-rules", "This process decides nothing that needs the rules of auto-collection or of contact."),
+        RefusalCode("not-a-person", "Only people decide this."),
+        RefusalCode("reason-required", "People have to say why."),
+        RefusalCode("stage-is-judged", "Auto-collection stages follow from status and rules; nobody sets them."),
+    )
+}
+"""The catalogue. A decision can refuse with nothing that is not in it."""
+
+
+class Refusal(Exception):
+    """A decision's no: raised inside a decision, given to the caller as `Rejected`. The code is in `REFUSALS`."""
+
+    def __init__(self, reason_code: str, detail: str) -> None:
+        super().__init__(f"{reason_code}: {detail}")
+        if reason_code not in REFUSALS:
+            raise LookupError(f"no refusal has the code {reason_code!r}")
+        self.reason_code = reason_code
+        self.detail = detail

@@ -1,0 +1,9 @@
+"""The rules that decisions ask, as they are handed to the write path."""
+
+from aggregates.account.chase import JUDGE
+from aggregates.account.messages import MAY_CONTACT
+from aggregates.kernel.context import Rules
+from policies.auto_collection import judge
+from policies.contact_rules import contact_rules
+
+RULES: Rules = {JUDGE: judge, MAY_CONTACT: contact_rules}
