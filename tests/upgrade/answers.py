@@ -1,0 +1,134 @@
+"""What the old log answers, by HTTP and in the read tables; and what may differ from the answer of then."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection
+
+from api.service import Service
+
+EXPECTED = Path(__file__).parent / "expected.json"
+
+_WHOLE = 200
+"""Rows of a table that are kept as they are; of a longer one a hash for each account."""
+
+_INNER_COLUMNS = {"memory"}
+"""What a projection keeps for itself, so that it understands later events."""
+
+_UNSTABLE_VIEWS = {"readers"}
+"""How far readers are depends on when they ran."""
+
+Row = dict[str, Any]
+Table = dict[str, Any]
+
+# --- by HTTP -----------------------------------------------------------------------------------------
+
+
+def compact(answer: Any) -> str:
+    """JSON as the door writes it."""
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
+def may_say_more(path: str) -> bool:
+    """The collections report of a past day may tell later what it has null for today."""
+    return path.startswith("/v1/report/collections?") and ("as_of=" in path or "known_on=" in path)
+
+
+def unlike(expected: Any, found: Any, where: str = "answer") -> Iterator[str]:
+    """Where an answer takes something back that was said: a key that is gone, a value that is another."""
+    match expected, found:
+        case dict(), dict():
+            for key in expected:
+                if key not in found:
+                    yield f"{where}.{key} is gone"
+                else:
+                    yield from unlike(expected[key], found[key], f"{where}.{key}")
+        case list(), list() if len(expected) == len(found):
+            for nth, (then, now) in enumerate(zip(expected, found, strict=True)):
+                yield from unlike(then, now, f"{where}[{nth}]")
+        case None, _:
+            return
+        case _:
+            if expected != found:
+                yield f"{where} was {expected!r} and is {found!r}"
+
+
+def live_on(service: Service, now: datetime, *, days: int = 30) -> None:
+    """Days in which nobody does anything: what was planned happens."""
+    for day in range(1, days + 1):
+        service.tick(now + timedelta(days=day))
+
+
+# --- read tables -------------------------------------------------------------------------------------
+
+
+def public_tables(connection: Connection[Any]) -> list[str]:
+    """The tables of live projections, and the views for dashboards."""
+    found = connection.execute(
+        """
+        SELECT 'read_model.' || unnest(public) FROM read_model.projections WHERE state = 'live'
+        UNION ALL
+        SELECT 'dashboard.' || viewname FROM pg_views WHERE schemaname = 'dashboard'
+        ORDER BY 1
+        """
+    )
+    return [table for (table,) in found if table.partition(".")[2] not in _UNSTABLE_VIEWS]
+
+
+def record_table(connection: Connection[Any], table: str) -> Table:
+    """Its columns, and its rows: all of them, or a hash for each account."""
+    rows = _rows(connection, table)
+    columns = sorted({name for row in rows for name in row} - _INNER_COLUMNS)
+    return {"columns": columns, **_said(rows, columns, whole=len(rows) <= _WHOLE)}
+
+
+def look_again(connection: Connection[Any], table: str, then: Table) -> Table:
+    """The table as it was recorded then: the same columns, in the same way."""
+    columns = then["columns"]
+    return {"columns": columns, **_said(_rows(connection, table), columns, whole="rows" in then)}
+
+
+def _said(rows: Iterable[Row], columns: Sequence[str], *, whole: bool) -> Table:
+    kept = [({name: row[name] for name in columns if name in row}, row.get("account_id") or "") for row in rows]
+    if whole:
+        return {"rows": sorted((row for row, _ in kept), key=_canonical)}
+    accounts: dict[str, list[str]] = {}
+    for row, account in kept:
+        accounts.setdefault(account, []).append(_canonical(row))
+    return {"accounts": {account: _digest(accounts[account]) for account in sorted(accounts)}}
+
+
+def inner_tables(connection: Connection[Any]) -> dict[str, dict[str, Any]]:
+    """By projection: its version, and a hash of each of its tables, with all that only it understands."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, version, schema in connection.execute(
+        "SELECT name, version, schema FROM read_model.projections WHERE state = 'live' ORDER BY name"
+    ).fetchall():
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", [schema])
+        found[name] = {
+            "version": version,
+            "tables": {
+                table: _digest(map(_canonical, _rows(connection, f"{schema}.{table}")))
+                for (table,) in tables.fetchall()
+            },
+        }
+    return found
+
+
+def _rows(connection: Connection[Any], table: str) -> list[Row]:
+    connection.execute("SET timezone TO 'UTC'")
+    return [row for (row,) in connection.execute(f"SELECT to_jsonb(t) FROM {table} AS t".encode())]
+
+
+def _canonical(row: Row) -> str:
+    return json.dumps(row, sort_keys=True, ensure_ascii=False)
+
+
+def _digest(rows: Iterable[str]) -> str:
+    """How many, and the start of a hash over them in an order of their own."""
+    ordered = sorted(rows)
+    return f"{len(ordered)} rows, {hashlib.sha256(chr(10).join(ordered).encode()).hexdigest()[:24]}"
