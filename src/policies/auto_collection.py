@@ -47,8 +47,7 @@ def judge(account: Account, context: Context) -> Judgement:
         return _blocked(account, blocking.why)
     chaseable = chaseable_items(account, shields)
     if not chaseable:
-        covering = strongest([shield for shield in shields if shield.campaign_ids is None])
-        return _blocked(account, covering.why if covering else Why(code="unapplied", detail=NOTHING_LEFT))
+        return _blocked(account, strongest(shield for shield in shields if shield.campaign_ids is None).why)
     moment = Moment(context.now, context.today, office, running)
     found = _campaign_for(account, chaseable, moment)
     if isinstance(found, Why):
@@ -76,9 +75,6 @@ def running_campaigns(office: Office, context: Context) -> list[Campaign]:
 
 
 # --- what is shielded --------------------------------------------------------------------------------
-
-NOTHING_LEFT = "money that is not allocated yet covers what is owed"
-
 
 def _blocked(account: Account, why: Why) -> Judgement:
     """The account keeps its campaign, and with it the place in the sequence, until it is judged anew."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from api.service import Service
+from api.processes.service import Service
 
 EXPECTED = Path(__file__).parent / "expected.json"
 

@@ -22,7 +22,7 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from api.contract.events import load_every_event
 from api.http.app import create_app
-from api.service import Service
+from api.processes.service import Service
 from tests.api.http.client import Client
 from tests.conftest import QUICK_AND_FORGETFUL, TestServer
 from tests.upgrade.answers import (

@@ -13,9 +13,9 @@ import pytest
 from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
 from adapters.postgres.database import Database
-from aggregates.aggregate import KINDS
+from aggregates.kernel.aggregate import KINDS
 from api.http.app import create_app
-from api.service import Service
+from api.processes.service import Service
 from tests.api.http.client import Client
 from tests.conftest import TestServer
 from tests.upgrade.answers import EXPECTED, compact, inner_tables, live_on, look_again, may_say_more, unlike

@@ -13,12 +13,11 @@ from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
 from adapters.delivery.carrier import CarrierRefused
 from adapters.delivery.rendering import Letter
-from aggregates.account.commands import RecordActivity
-from aggregates.account.values import ActivityKind
-from aggregates.command import Command, Issued, identifier
+from aggregates.account.activities import ActivityKind, RecordActivity
+from aggregates.kernel.command import Command, Issued, identifier
 from aggregates.reader import DiscardEvent
-from api.play import live_through
-from api.service import Service
+from api.application.play import live_through
+from api.processes.service import Service
 from tests.api.http.client import Client
 
 BILLING = Path(__file__).parent / "billing"

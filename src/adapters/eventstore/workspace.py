@@ -115,6 +115,8 @@ class Workspace:
     def keep(self) -> None:
         """Everything was stored: the next batch may start from here."""
         for aggregate in self._instances.values():
+            if aggregate.is_over:
+                self._cache.over.add(aggregate.id)
             if aggregate.exists:
                 self._cache.put(aggregate)
 
@@ -208,8 +210,6 @@ class Workspace:
             self._fold(aggregate, loaded.events.get(aggregate_id, ()))
             self._instances[aggregate_id] = aggregate
             self.stored_version[aggregate_id] = aggregate.version
-            if aggregate.is_over:
-                self._cache.over.add(aggregate_id)
         return loaded.outcomes
 
     def _start(self, kind: str, aggregate_id: UUID, loaded: Loaded) -> Aggregate:

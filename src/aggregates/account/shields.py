@@ -1,6 +1,6 @@
 """Shields: what holds back the chase, from whatever source; derived from the account, its office and campaigns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -50,7 +50,7 @@ class Shield:
         return self.items is None and self.amount is None and self.campaign_ids is None
 
 
-def strongest(shields: Sequence[Shield]) -> Shield | None:
-    """The one whose reason is said, where several hold back the same."""
+def strongest(shields: Iterable[Shield]) -> Shield:
+    """The one whose reason is said where several, and at least one, hold back the same."""
     order = list(ShieldSource)
-    return min(shields, key=lambda shield: order.index(shield.source), default=None)
+    return min(shields, key=lambda shield: order.index(shield.source))
