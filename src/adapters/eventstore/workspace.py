@@ -67,6 +67,8 @@ class Workspace:
         self.stored_version: dict[UUID, int] = {}
         self.emitted: dict[UUID, list[Recorded]] = {}
         self.without_key: set[UUID] = set()
+        self.folded: dict[UUID, int] = {}
+        """How many events were read for each, beyond a snapshot."""
 
     # --- loading ---
 
@@ -207,7 +209,9 @@ class Workspace:
         self.without_key |= wanted.keys() - cached.keys() - {account_id for account_id, _ in loaded.keys}
         for aggregate_id, kind in wanted.items():
             aggregate = cached.get(aggregate_id) or self._start(kind, aggregate_id, loaded)
-            self._fold(aggregate, loaded.events.get(aggregate_id, ()))
+            events = loaded.events.get(aggregate_id, ())
+            self._fold(aggregate, events)
+            self.folded[aggregate_id] = len(events)
             self._instances[aggregate_id] = aggregate
             self.stored_version[aggregate_id] = aggregate.version
         return loaded.outcomes

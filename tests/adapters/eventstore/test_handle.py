@@ -349,3 +349,17 @@ def test_a_snapshot_of_another_shape_is_passed_over(new_app: NewApp, admin: psyc
     admin.execute("UPDATE arrears.snapshots SET state_version = 2, state = 'not what you think'")
     (outcome,) = new_app().handle([issue(Count(case_id=case_id, limit=120))])
     assert isinstance(outcome, Rejected)
+
+
+def test_an_aggregate_whose_snapshots_are_of_another_shape_gets_a_new_one_at_once(
+    new_app: NewApp, admin: psycopg.Connection
+):
+    """A release changed the shape of the state: each is read from its events once, not until its next hundred."""
+    case_id, app = uuid4(), new_app()
+    app.handle([issue(OpenCase(case_id=case_id)), *(issue(Count(case_id=case_id)) for _ in range(120))])
+    admin.execute("UPDATE arrears.snapshots SET state_version = 7")
+    new_app().handle([issue(Count(case_id=case_id))])
+    found = admin.execute("SELECT version, state_version FROM arrears.snapshots ORDER BY version").fetchall()
+    assert found == [(121, 7), (122, 1)]
+    new_app().handle([issue(Count(case_id=case_id))])
+    assert admin.execute("SELECT count(*) FROM arrears.snapshots").fetchone() == (2,)
