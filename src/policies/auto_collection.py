@@ -41,7 +41,7 @@ def judge(account: Account, context: Context) -> Judgement:
         return Judgement(stage=None, why=Why(code="nothing-owed", detail="nothing is owed"))
     office = account.customer.office(context)
     running = running_campaigns(office, context)
-    shields = list(account.shields(office, running, context.now))
+    shields = account.shields(office, running, context.now)
     blocking = next((shield for shield in shields if shield.covers_account), None)
     if blocking is not None:
         return _blocked(account, blocking.why)
@@ -76,6 +76,7 @@ def running_campaigns(office: Office, context: Context) -> list[Campaign]:
 
 # --- what is shielded --------------------------------------------------------------------------------
 
+
 def _blocked(account: Account, why: Why) -> Judgement:
     """The account keeps its campaign, and with it the place in the sequence, until it is judged anew."""
     chase = account.chase
@@ -94,8 +95,8 @@ def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseab
         elif shield.items is not None:
             shielded |= shield.items
     chaseable = []
-    left_over = (item for item in account.receivables.items.values() if item.id not in shielded)
-    for item in sorted(left_over, key=allocation_order):
+    items = account.receivables.items.values()
+    for item in sorted((i for i in items if i.id not in shielded) if shielded else items, key=allocation_order):
         left = item.open
         if cover:
             covered = min(cover, left)

@@ -26,7 +26,7 @@ from adapters.eventstore.keys import KeyRing
 from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.outcomes import dump_key_owner, dump_outcome, load_stored
 from adapters.eventstore.recorder import Conflict, LogRecorder, SnapshotRow, app_connections
-from adapters.eventstore.workspace import AggregateCache, Workspace
+from adapters.eventstore.workspace import SNAPSHOT_EVERY, AggregateCache, Workspace
 from adapters.postgres.database import Database
 from adapters.telemetry.log_context import logged_about
 from adapters.telemetry.metrics import WhatCame, count_commands
@@ -42,7 +42,6 @@ _BATCH = 1_000
 _FEWEST_AT_ONCE = 100
 """Aggregates of one part of a batch, however heavy: fewer would cost more in round trips than they save in memory."""
 _ATTEMPTS = 12
-_SNAPSHOT_EVERY = 100
 
 
 class EventStoreFactory(InfrastructureFactory[TrackingRecorder]):
@@ -219,8 +218,10 @@ class Arrears(Application[UUID]):
         rows = []
         for aggregate_id, stored in workspace.stored_version.items():
             aggregate = workspace.find(aggregate_id)
-            passes = aggregate is not None and aggregate.version // _SNAPSHOT_EVERY > stored // _SNAPSHOT_EVERY
-            if aggregate is None or not (passes or workspace.folded[aggregate_id] >= _SNAPSHOT_EVERY):
+            if aggregate is None or (
+                aggregate.version // SNAPSHOT_EVERY == stored // SNAPSHOT_EVERY
+                and (not workspace.read_long or aggregate_id not in workspace.read_long)
+            ):
                 continue
             account_id = aggregate.about_account
             state = self.event_mapper.encode_snapshot(aggregate, account_id)

@@ -1,7 +1,7 @@
 """The aggregates of one batch: loaded together, changed together, kept for the next batch only if it was stored."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from uuid import UUID
 
 from adapters.eventstore.mapper import EventMapper
@@ -13,6 +13,12 @@ from aggregates.kernel.event import Event, Recorded
 
 Kinds = Mapping[UUID, str]
 """Kinds of aggregates by id."""
+
+SNAPSHOT_EVERY = 100
+"""Events of an aggregate."""
+
+_SeenFrom = tuple[tuple[str, ...], list[UUID]]
+"""Kinds that are to be seen, and the aggregates from which."""
 
 
 class LogGap(Exception):
@@ -62,13 +68,14 @@ class Workspace:
         self._cache = cache
         self._instances: dict[UUID, Aggregate] = {}
         self._whole: dict[UUID, Aggregate] = {}
-        self._sees: dict[UUID, tuple[str, ...]] = {}
-        self._named: set[tuple[Target, tuple[str, ...]]] = set()
+        self._noted: list[_SeenFrom] = []
+        self._to_follow: list[_SeenFrom] = []
+        self._followed: set[tuple[UUID, tuple[str, ...]]] = set()
         self.stored_version: dict[UUID, int] = {}
         self.emitted: dict[UUID, list[Recorded]] = {}
         self.without_key: set[UUID] = set()
-        self.folded: dict[UUID, int] = {}
-        """How many events were read for each, beyond a snapshot."""
+        self.read_long: set[UUID] = set()
+        """Those of which many events had to be read, because no snapshot could be used."""
 
     # --- loading ---
 
@@ -79,16 +86,11 @@ class Workspace:
         """
         wanted: dict[UUID, str] = {}
         cached: dict[UUID, Aggregate] = {}
-
-        def want(more: Kinds) -> None:
-            for aggregate_id in more.keys() - wanted.keys():
-                wanted[aggregate_id] = more[aggregate_id]
-                if (aggregate := self._cache.take(aggregate_id)) is not None:
-                    cached[aggregate_id] = aggregate
-
-        want(self._note(batch))
-        while more := {i: kind for i, kind in self._in_sight(cached).items() if i not in wanted}:
-            want(more)
+        arrived = self._note(batch)
+        while arrived:  # what a cached aggregate links to goes into the same query
+            wanted |= arrived
+            cached |= {i: aggregate for i in arrived if (aggregate := self._cache.take(i)) is not None}
+            arrived = self._follow(cached, known=wanted)
         outcomes = self._bring_in(wanted, cached, command_ids)
         self._bring_in_what_is_missing()
         return outcomes
@@ -100,6 +102,8 @@ class Workspace:
             self._whole.pop(aggregate_id, None)
             self.emitted.pop(aggregate_id, None)
         self._bring_in(kinds, {}, ())
+        self._to_follow = list(self._noted)
+        self._followed.clear()
         self._bring_in_what_is_missing()
 
     def moved(self, command_ids: Iterable[UUID]) -> tuple[set[UUID], dict[UUID, bytes]]:
@@ -111,7 +115,7 @@ class Workspace:
 
     def seen(self, decided: Iterable[Decided]) -> dict[UUID, int]:
         """The stored versions of what these decisions looked at and this batch does not change."""
-        looked_at = {i for each in decided for i in each.seen}
+        looked_at: set[UUID] = set().union(*{each.seen for each in decided})
         return {i: self.stored_version[i] for i in looked_at if i not in self.emitted}
 
     def keep(self) -> None:
@@ -145,39 +149,50 @@ class Workspace:
     # --- what is in sight ---
 
     def _note(self, batch: Iterable[Decided]) -> dict[UUID, str]:
-        """The targets of all commands; remembers what is to be seen from each."""
-        targets: dict[UUID, str] = {}
+        """The targets of all commands and what the commands name besides; remembers what is to be seen from each."""
+        wanted: dict[UUID, str] = {}
+        seen_from: dict[tuple[str, ...], list[UUID]] = {}
         for each in batch:
             command = each.issued.command
+            ids = seen_from.setdefault(command.sees, [])
             for target in each.targets:
-                targets[target.id] = target.kind
-                known = self._sees.get(target.id, ())
-                if known != command.sees:
-                    self._sees[target.id] = tuple(sorted({*known, *command.sees}))
-            self._named.update((link, command.sees) for link in command.links())
-        return targets
+                wanted[target.id] = target.kind
+                ids.append(target.id)
+            for link in command.links():
+                if link.kind in command.sees:
+                    wanted.setdefault(link.id, link.kind)
+                    ids.append(link.id)
+        self._noted = [(kinds, ids) for kinds, ids in seen_from.items() if kinds]
+        self._to_follow = list(self._noted)
+        return wanted
 
-    def _in_sight(self, at_hand: Mapping[UUID, Aggregate]) -> dict[UUID, str]:
-        """What the batch looks at besides its targets, as far as the links of what is at hand lead."""
+    def _follow(self, at_hand: Mapping[UUID, Aggregate], *, known: Container[UUID]) -> dict[UUID, str]:
+        """What is to be seen, is linked to by what is at hand, and is not known yet."""
         found: dict[UUID, str] = {}
-        links = set(self._named)
-        for aggregate_id, kinds in self._sees.items():
-            if kinds and (aggregate := at_hand.get(aggregate_id)) is not None:
-                links.update((link, kinds) for link in aggregate.links())
-        done: set[tuple[Target, tuple[str, ...]]] = set()
-        while links := links - done:
-            done |= links
-            further: set[tuple[Target, tuple[str, ...]]] = set()
-            for link, kinds in links:
-                if link.kind in kinds and link.id not in self._cache.over:
-                    found[link.id] = link.kind
-                    if (linked := at_hand.get(link.id)) is not None:
-                        further.update((each, kinds) for each in linked.links())
-            links = further
+        later = []
+        while self._to_follow:
+            kinds, ids = self._to_follow.pop()
+            not_at_hand = []
+            for aggregate_id in ids:
+                aggregate = at_hand.get(aggregate_id)
+                if aggregate is None:
+                    not_at_hand.append(aggregate_id)
+                    continue
+                for link in aggregate.links():
+                    if link.kind not in kinds or (link.id, kinds) in self._followed or link.id in self._cache.over:
+                        continue
+                    self._followed.add((link.id, kinds))
+                    self._to_follow.append((kinds, [link.id]))
+                    if link.id not in known:
+                        found[link.id] = link.kind
+            if not_at_hand:
+                later.append((kinds, not_at_hand))
+        self._to_follow = later
         return found
 
     def _bring_in_what_is_missing(self) -> None:
-        while missing := {i: kind for i, kind in self._in_sight(self._instances).items() if i not in self._instances}:
+        """Another query only for what no aggregate at hand linked to."""
+        while missing := self._follow(self._instances, known=self._instances):
             self._bring_in(missing, {i: a for i in missing if (a := self._cache.take(i)) is not None}, ())
 
     # --- inside ---
@@ -211,7 +226,8 @@ class Workspace:
             aggregate = cached.get(aggregate_id) or self._start(kind, aggregate_id, loaded)
             events = loaded.events.get(aggregate_id, ())
             self._fold(aggregate, events)
-            self.folded[aggregate_id] = len(events)
+            if len(events) >= SNAPSHOT_EVERY:
+                self.read_long.add(aggregate_id)
             self._instances[aggregate_id] = aggregate
             self.stored_version[aggregate_id] = aggregate.version
         return loaded.outcomes

@@ -1,6 +1,6 @@
 """The account: a customer's receivables with one office, in one currency; composed of its subjects."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import ClassVar, Self
 from uuid import UUID
@@ -55,7 +55,9 @@ class Account(Aggregate):
 
     @classmethod
     def blank(cls, aggregate_id: UUID, *, whole: bool = False) -> Self:
-        return cls(id=aggregate_id, receivables=Receivables(keeps_all=whole)) if whole else cls(id=aggregate_id)
+        blank = super().blank(aggregate_id)
+        blank.receivables.keeps_all = whole
+        return blank
 
     @property
     def about_account(self) -> UUID:
@@ -69,14 +71,19 @@ class Account(Aggregate):
         office_id = self.customer.office_id
         return () if office_id is None else (Target("office", office_id),)
 
-    def shields(self, office: Office, campaigns: Iterable[Campaign], now: datetime) -> Iterator[Shield]:
+    def shields(self, office: Office, campaigns: Iterable[Campaign], now: datetime) -> list[Shield]:
         """Everything that holds back the chase at this moment, the strongest reasons first."""
-        yield from self.exclusion.shields()
-        yield from self.flags.shields(office)
-        yield from self.holds.shields()
-        yield from self.promises.shields()
-        yield from self.disputes.shields()
-        yield from self.receivables.shields()
-        paused = frozenset(each.id for each in campaigns if each.is_paused(now) or office.is_paused(now))
+        shields = [
+            *self.exclusion.shields(),
+            *self.flags.shields(office),
+            *self.holds.shields(),
+            *self.promises.shields(),
+            *self.disputes.shields(),
+            *self.receivables.shields(),
+        ]
+        all_paused = office.is_paused(now)
+        paused = [campaign.id for campaign in campaigns if all_paused or campaign.is_paused(now)]
         if paused:
-            yield Shield(ShieldSource.PAUSE, Why(code="paused", detail="automation is paused"), campaign_ids=paused)
+            why = Why(code="paused", detail="automation is paused")
+            shields.append(Shield(ShieldSource.PAUSE, why, campaign_ids=frozenset(paused)))
+        return shields

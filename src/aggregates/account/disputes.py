@@ -1,6 +1,5 @@
 """What the customer disputes."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -80,11 +79,16 @@ class Disputes(AccountPart):
     receivables: ClassVar = Needs(Receivables)
     allocation: ClassVar = Needs(Allocations)
 
-    def shields(self) -> Iterator[Shield]:
+    def shields(self) -> list[Shield]:
         """What is disputed is not chased."""
-        for dispute in self.open.values():
-            why = Why(code="dispute", detail="everything owed is disputed")
-            yield Shield(source=ShieldSource.DISPUTE, why=why, items=frozenset(dispute.item_ids))
+        return [
+            Shield(
+                ShieldSource.DISPUTE,
+                Why(code="dispute", detail="everything owed is disputed"),
+                items=frozenset(dispute.item_ids),
+            )
+            for dispute in self.open.values()
+        ]
 
     @decides(OpenDispute)
     def open_dispute(self, command: OpenDispute, context: Context) -> None:

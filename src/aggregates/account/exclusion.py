@@ -1,6 +1,5 @@
 """The account taken out of auto-collection by hand."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import ClassVar
 
@@ -58,11 +57,13 @@ class Exclusions(AccountPart):
 
     chase: ClassVar = Needs(Chase)
 
-    def shields(self) -> Iterator[Shield]:
+    def shields(self) -> list[Shield]:
         """An excluded account is left alone."""
-        if self.current is not None:
-            why = Why(code="excluded", detail=f"excluded by hand since {self.current.since}")
-            yield Shield(source=ShieldSource.EXCLUSION, why=why)
+        if self.current is None:
+            return []
+        return [
+            Shield(ShieldSource.EXCLUSION, Why(code="excluded", detail=f"excluded by hand since {self.current.since}"))
+        ]
 
     @decides(ExcludeAccount)
     def exclude(self, command: ExcludeAccount, context: Context) -> None:

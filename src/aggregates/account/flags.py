@@ -1,6 +1,5 @@
 """Flags of the office that the account carries."""
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from pydantic import Field
@@ -56,13 +55,14 @@ class Flags(AccountPart):
 
     customer: ClassVar = Needs(Customer)
 
-    def shields(self, office: Office) -> Iterator[Shield]:
+    def shields(self, office: Office) -> list[Shield]:
         """Each flag that blocks, by its code."""
-        for flag in sorted(self.carried):
-            definition = office.flags.get(flag)
-            if definition is not None and definition.blocks:
-                why = Why(code="flag", detail=f"flagged: {definition.title}")
-                yield Shield(source=ShieldSource.FLAG, why=why)
+        defined = (office.flags.get(flag) for flag in sorted(self.carried)) if self.carried else ()
+        return [
+            Shield(ShieldSource.FLAG, Why(code="flag", detail=f"flagged: {definition.title}"))
+            for definition in defined
+            if definition is not None and definition.blocks
+        ]
 
     @decides(SetFlag)
     def set_flag(self, command: SetFlag, context: Context) -> None:

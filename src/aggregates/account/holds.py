@@ -1,6 +1,5 @@
 """Holds: the chase of the whole account rests."""
 
-from collections.abc import Iterator
 from datetime import date
 from uuid import UUID
 
@@ -68,12 +67,16 @@ class Holds(AccountPart):
 
     in_force: dict[UUID, Hold] = Field(default_factory=dict)
 
-    def shields(self) -> Iterator[Shield]:
+    def shields(self) -> list[Shield]:
         """A hold rests the chase of the whole account, to the end of its last day."""
-        for hold in self.in_force.values():
-            until = f" until {hold.until}" if hold.until else ""
-            why = Why(code="hold", detail=f"on hold ({hold.code}){until}")
-            yield Shield(source=ShieldSource.HOLD, why=why, until=hold.until)
+        return [
+            Shield(
+                ShieldSource.HOLD,
+                Why(code="hold", detail=f"on hold ({hold.code}){f' until {hold.until}' if hold.until else ''}"),
+                until=hold.until,
+            )
+            for hold in self.in_force.values()
+        ]
 
     @decides(PlaceHold)
     def place_hold(self, command: PlaceHold, context: Context) -> None:

@@ -1,6 +1,5 @@
 """What promises to pay hold back; the promise itself is an aggregate of its own."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -69,11 +68,17 @@ class Promises(AccountPart):
         """What promises still hold back."""
         return Money.total((promise.remaining for promise in self.open.values()), self.customer.currency)
 
-    def shields(self) -> Iterator[Shield]:
+    def shields(self) -> list[Shield]:
         """What is promised is not chased; the promise that is due first comes first."""
-        for promise in sorted(self.open.values(), key=lambda promise: promise.due_on):
-            why = Why(code="promise", detail=f"a promise to pay by {promise.due_on} covers what is owed")
-            yield Shield(source=ShieldSource.PROMISE, why=why, until=promise.due_on, amount=promise.remaining)
+        return [
+            Shield(
+                ShieldSource.PROMISE,
+                Why(code="promise", detail=f"a promise to pay by {promise.due_on} covers what is owed"),
+                until=promise.due_on,
+                amount=promise.remaining,
+            )
+            for promise in sorted(self.open.values(), key=lambda promise: promise.due_on)
+        ]
 
     def register(self, promise_id: UUID, *, made_on: date, due_on: date, amount: Money) -> None:
         """Part of making a promise: hold back the chase for it. Two promises never cover the same money."""

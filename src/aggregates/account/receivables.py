@@ -1,6 +1,5 @@
 """What is owed and what came in: open items, and payments and credits with what is left of them."""
 
-from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 from typing import ClassVar
@@ -192,11 +191,13 @@ class Receivables(AccountPart):
         if not self.keeps_all:
             raise NeedsHistory
 
-    def shields(self) -> Iterator[Shield]:
+    def shields(self) -> list[Shield]:
         """Money that is not allocated yet covers what it will be put against."""
-        if unapplied := self.unapplied:
-            why = Why(code="unapplied", detail="money that is not allocated yet covers what is owed")
-            yield Shield(source=ShieldSource.UNAPPLIED, why=why, amount=unapplied)
+        unapplied = self.unapplied
+        if not unapplied:
+            return []
+        why = Why(code="unapplied", detail="money that is not allocated yet covers what is owed")
+        return [Shield(ShieldSource.UNAPPLIED, why, amount=unapplied)]
 
     # --- for apply methods ---
 

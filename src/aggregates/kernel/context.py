@@ -50,7 +50,7 @@ class Context:
     def find(self, kind: type[AnyAggregate], aggregate_id: UUID | None) -> AnyAggregate | None:
         """The aggregate as it is now; None where there is none of that kind, or it is over."""
         found = self.seen.get(aggregate_id) if aggregate_id is not None else None
-        return found if isinstance(found, kind) and found.exists else None
+        return found if type(found) is kind and found.exists else None
 
     def rule(self, rule: Rule[AnyRule]) -> AnyRule:
         """Refuses where this process has none."""

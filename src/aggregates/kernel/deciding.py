@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 from uuid import UUID, uuid5
 
@@ -73,6 +73,8 @@ class Decider:
         self._workspace = workspace
         self._rules = rules
         self._now = now
+        self._sights: dict[tuple[tuple[str, ...], tuple[Target, ...]], Sight] = {}
+        self._seen_kinds: set[str] = set()
 
     def decide(self, decided: Decided) -> None:
         """Fills in the outcome and the events, or the error of a defect."""
@@ -93,8 +95,9 @@ class Decider:
         issued = decided.issued
         targets = [self._workspace.target(target, whole=whole) for target in decided.targets]
         try:
-            context = self._context(issued, targets)
-            decided.seen = frozenset(context.seen)
+            sight = self._sight(issued.command, targets)
+            decided.seen = sight.ids
+            context = self._context(issued, targets, sight)
             DECISIONS[type(issued.command)](*targets, issued.command, context)
         except Refusal as refusal:
             self._undo(targets)
@@ -113,15 +116,27 @@ class Decider:
         for target in targets:
             if target.collect():
                 self._workspace.undo(target)
+                self._has_changed(target)
 
-    def _context(self, issued: Issued, targets: list[Aggregate]) -> Context:
-        seen = {
-            link.id: found
-            for link in in_sight(issued.command, targets, self._workspace.find)
-            if (found := self._workspace.find(link.id)) is not None
-        }
-        zones = (zone for each in (*targets, *seen.values()) if each.exists and (zone := each.local_zone) is not None)
-        today = self._now.astimezone(next(zones, UTC)).date()
+    def _sight(self, command: Command, targets: Iterable[Aggregate]) -> "Sight":
+        """What the command looks at besides its targets; found once for all accounts of an office."""
+        if not command.sees:
+            return NOTHING
+        links = (*command.links(), *(link for target in targets for link in target.links()))
+        key = (command.sees, links)
+        if (known := self._sights.get(key)) is None:
+            known = self._sights[key] = Sight.of(in_sight(command.sees, links, self._workspace.find))
+            self._seen_kinds.update(command.sees)
+        return known
+
+    def _has_changed(self, aggregate: Aggregate) -> None:
+        """What was found by it may not be all any more."""
+        if aggregate.kind in self._seen_kinds:
+            self._sights.clear()
+
+    def _context(self, issued: Issued, targets: list[Aggregate], sight: "Sight") -> Context:
+        zones = (zone for target in targets if (zone := target.local_zone) is not None and target.exists)
+        today = self._now.astimezone(next(zones, sight.zone)).date()
         return Context(
             now=self._now,
             today=today,
@@ -129,7 +144,7 @@ class Decider:
             effective_on=issued.effective_on or today,
             command_id=issued.command_id,
             reason=issued.reason,
-            seen=seen,
+            seen=sight.seen,
             rules=self._rules,
         )
 
@@ -166,27 +181,42 @@ class Decider:
                 )
             ]
             self._workspace.add(target, mine)
+            self._has_changed(target)
             events += mine
         return events
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a command looks at besides its targets, and the zone in which its days begin."""
+
+    seen: Mapping[UUID, Aggregate]
+    ids: frozenset[UUID]
+    zone: tzinfo
+
+    @classmethod
+    def of(cls, seen: Mapping[UUID, Aggregate]) -> "Sight":
+        zones = (zone for each in seen.values() if each.exists and (zone := each.local_zone) is not None)
+        return cls(seen, frozenset(seen), next(zones, UTC))
+
+
+NOTHING = Sight.of({})
+
+
 class Find(Protocol):
-    def __call__(self, aggregate_id: UUID) -> Aggregate | None: ...
+    def __call__(self, aggregate_id: UUID, /) -> Aggregate | None: ...
 
 
-def in_sight(command: Command, targets: Iterable[Aggregate], find: Find) -> list[Target]:
-    """What the command looks at besides its targets, as far as the links of what is loaded lead."""
-    if not command.sees:
-        return []
-    found: dict[UUID, Target] = {}
-    links = [*command.links(), *(link for target in targets for link in target.links())]
-    while links:
-        link = links.pop()
-        if link.kind in command.sees and link.id not in found:
-            found[link.id] = link
-            if (linked := find(link.id)) is not None:
-                links += linked.links()
-    return list(found.values())
+def in_sight(kinds: Container[str], links: Iterable[Target], find: Find) -> dict[UUID, Aggregate]:
+    """The aggregates of these kinds that are found by following links."""
+    found: dict[UUID, Aggregate] = {}
+    to_follow = list(links)
+    while to_follow:
+        link = to_follow.pop()
+        if link.kind in kinds and link.id not in found and (linked := find(link.id)) is not None:
+            found[link.id] = linked
+            to_follow += linked.links()
+    return found
 
 
 def decide_batch(
