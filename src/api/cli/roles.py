@@ -14,7 +14,8 @@ from api.cli.output import note, print_json, say
 from api.cli.progress import Bars
 from api.cli.running import Host, Port, TokenFile, check_door, token_of
 from api.cli.signals import until_told
-from api.processes.parts import API, CLOCK, PARTS, PROJECT, PUBLISH
+from api.processes import parts
+from api.processes.parts import API, CLOCK, PROJECT, PUBLISH
 from api.processes.parts.clock import TICK_SECONDS
 from api.processes.parts.part import Part, Run, Worker
 
@@ -30,7 +31,7 @@ _NAMES = "Default: every projection. Processes of the same names are a group."
 def add_to(app: typer.Typer) -> None:
     """A command for each part; those that can be told more than `--data` have a function of their own below."""
     own: dict[Part, Callable[..., None]] = {API: serve_api, PUBLISH: publish, PROJECT: project, CLOCK: clock}
-    for part in PARTS:
+    for part in parts.PARTS:
         command = own[part] if part in own else _command_of(part)
         app.command(part.name, help=part.help)(command)
 

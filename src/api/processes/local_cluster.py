@@ -18,7 +18,7 @@ from adapters.postgres.database import DATA_VARIABLE, URL_VARIABLE, Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from adapters.telemetry.health import PORT_VARIABLE
-from api.processes.parts import API, PARTS
+from api.processes import parts
 from api.processes.supervise import RESTART_SECONDS
 
 _COMMAND = (sys.executable, "-c", "from api.cli import main; main()")
@@ -78,9 +78,11 @@ class LocalCluster:
         self._given = dict(env)
         self.env: dict[str, str] = {}
         """What the processes are started with: where everything is."""
-        wanted = [(part.name, number) for part in PARTS for number in range(1, (count or {}).get(part.name, 1) + 1)]
+        wanted = [
+            (part.name, number) for part in parts.PARTS for number in range(1, (count or {}).get(part.name, 1) + 1)
+        ]
         self.members = [
-            Member(role, number, port, ("--port", str(api_port + number - 1)) if role == API.name else ())
+            Member(role, number, port, ("--port", str(api_port + number - 1)) if role == parts.API.name else ())
             for (role, number), port in zip(wanted, free_ports(len(wanted)), strict=True)
         ]
         self._watching = threading.Event()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from adapters.clock import Clock
 from adapters.postgres.database import Database
+from api.processes import parts
 from api.processes.core import CACHE_SIZE
-from api.processes.parts import PARTS
 from api.processes.service import Service
 from api.processes.supervise import supervise
 
@@ -31,7 +31,7 @@ class OneProcess(Service):
     def start(self) -> None:
         """Runs every part that has something to do here, each in a thread named like it."""
         self.projections.start()
-        made = [(part.name, part.in_one_process(self, self._stop)) for part in PARTS]
+        made = [(part.name, part.in_one_process(self, self._stop)) for part in parts.PARTS]
         for name, run in made:
             if run is not None:
                 thread = threading.Thread(target=supervise, args=(name, run, self._stop), name=name, daemon=True)

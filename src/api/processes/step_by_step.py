@@ -14,10 +14,10 @@ from adapters.delivery.carrier import Carrier
 from adapters.postgres.database import Database
 from adapters.readers.runner import LIVE_BATCH, Runner
 from adapters.ticker import TickReport
+from api.processes import parts
 from api.processes.core import CACHE_SIZE
-from api.processes.parts import DELIVER, READING, SEAL
 from api.processes.parts.clock import ticker_of
-from api.processes.parts.part import Steps
+from api.processes.parts.part import Reading, Steps
 from api.processes.service import Service
 
 
@@ -39,8 +39,10 @@ class StepByStep(Service):
         super().__init__(database, data_dir=data_dir, env=env, clock=clock, cache_size=cache_size)
         self._stop = threading.Event()
         self._drained = -1
-        self.sealer = SEAL.sealer(self)
-        self._readers: dict[str, Steps] = {part.name: part.from_store(self, self._stop) for part in READING}
+        self.sealer = parts.SEAL.sealer(self)
+        self._readers: dict[str, Steps] = {
+            part.name: part.from_store(self, self._stop) for part in parts.PARTS if isinstance(part, Reading)
+        }
         self.ticker = ticker_of(self)
 
     def close(self) -> None:
@@ -52,7 +54,7 @@ class StepByStep(Service):
         """Sends messages through another carrier than the local outbox from now on."""
         for each in self.runners:
             each.release()
-        self._readers[DELIVER.name] = DELIVER.from_store(self, self._stop, carrier=carrier)
+        self._readers[parts.DELIVER.name] = parts.DELIVER.from_store(self, self._stop, carrier=carrier)
 
     @property
     def runners(self) -> tuple[Runner, ...]:

@@ -6,7 +6,7 @@ Whatever is slow to import is imported where a part is made: every command looks
 from api.processes.parts.api import Api
 from api.processes.parts.clock import Clock
 from api.processes.parts.deliver import Deliver
-from api.processes.parts.part import Part, Reading
+from api.processes.parts.part import Part
 from api.processes.parts.project import Project
 from api.processes.parts.publish import Publish
 from api.processes.parts.react import React
@@ -20,7 +20,5 @@ REACT = React()
 DELIVER = Deliver()
 CLOCK = Clock()
 
-READING: tuple[Reading, ...] = (PROJECT, REACT, DELIVER)
-"""Those that read the log, in the order in which they are driven step by step: tables come before effects."""
-
-PARTS: tuple[Part, ...] = (API, SEAL, PUBLISH, *READING, CLOCK)
+PARTS: tuple[Part, ...] = (API, SEAL, PUBLISH, PROJECT, REACT, DELIVER, CLOCK)
+"""Driven step by step, those that read the log do it in this order: tables come before effects."""
