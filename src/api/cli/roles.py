@@ -137,7 +137,7 @@ def clock(
 
 
 def _run(
-    part: Part,
+    part: Worker,
     opened: Callable[[], _Opened],
     make: Callable[[_Opened, threading.Event], Run],
     *,

@@ -6,7 +6,6 @@ from api.processes.parts.part import HowMany, Need, Part
 class Api(Part):
     name = "api"
     does = "Serve HTTP and web pages: take commands, answer from read tables"
-    at_work = "Serving"
     how_many = HowMany.ANY
     needs = frozenset({Need.KEY, Need.TABLES})
     has_loop = False

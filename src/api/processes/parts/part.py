@@ -45,8 +45,6 @@ class Part:
     name: ClassVar[str]
     does: ClassVar[str]
     """In a sentence: the command's help and the table of `docs/cluster.md`."""
-    at_work: ClassVar[str]
-    """What its process says that it is doing."""
     how_many: ClassVar[HowMany]
     needs: ClassVar[frozenset[Need]]
     has_loop: ClassVar[bool] = True
@@ -69,7 +67,10 @@ class Part:
 
 
 class Worker(Part, ABC):
-    """A part that has a process of its own in a cluster."""
+    """A part that is a loop, and a process of its own in a cluster."""
+
+    at_work: ClassVar[str]
+    """What its process says that it is doing."""
 
     @abstractmethod
     def alone(self, core: "Core", stop: threading.Event) -> Run:
