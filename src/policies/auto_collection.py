@@ -76,6 +76,7 @@ def running_campaigns(office: Office, context: Context) -> list[Campaign]:
 
 # --- what is shielded --------------------------------------------------------------------------------
 
+
 def _blocked(account: Account, why: Why) -> Judgement:
     """The account keeps its campaign, and with it the place in the sequence, until it is judged anew."""
     chase = account.chase

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from adapters.delivery import deliverer
 from adapters.postgres.database import Database
 from adapters.readers.runner import NotReached
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Issued
 from aggregates.office import OpenOffice, office_id
 from api.cli import roles
@@ -90,7 +91,7 @@ def threads() -> set[str]:
 
 def open_office(service: Service) -> None:
     command = OpenOffice(code="main", title="Main office")
-    (outcome,) = service.arrears.handle([Issued(command=command, command_id=uuid4(), actor="person:ann")])
+    (outcome,) = service.arrears.handle([Issued(command=command, command_id=uuid4(), actor=Actor.person("ann"))])
     assert isinstance(outcome, Accepted)
 
 
