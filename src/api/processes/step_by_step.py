@@ -53,7 +53,7 @@ class StepByStep(Service):
     def deliver_through(self, carrier: Carrier) -> None:
         """Sends messages through another carrier than the local outbox from now on."""
         for each in self.runners:
-            each.release()
+            each.release()  # whoever goes on takes its lock again
         self._readers[parts.DELIVER.name] = parts.DELIVER.from_store(self, self._stop, carrier=carrier)
 
     @property
