@@ -1,5 +1,6 @@
 """The one clock: what time it is, handed in at the door."""
 
+import threading
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -9,12 +10,19 @@ class Clock(Protocol):
         """The current moment; aware, in UTC."""
         ...
 
+    def wait_until(self, moment: datetime, stop: threading.Event) -> None:
+        """Returns once that moment has come, or when `stop` is set."""
+        ...
+
 
 class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def wait_until(self, moment: datetime, stop: threading.Event) -> None:
+        stop.wait(max(0.0, (moment - self.now()).total_seconds()))
 
 
 class ManualClock:
@@ -25,6 +33,11 @@ class ManualClock:
 
     def now(self) -> datetime:
         return self._moment
+
+    def wait_until(self, moment: datetime, stop: threading.Event) -> None:
+        """Nobody else sets it meanwhile, so it goes there by itself; never back."""
+        del stop
+        self.set(max(moment, self._moment))
 
     def set(self, moment: datetime) -> None:
         """Raises ValueError for a moment without a time zone."""

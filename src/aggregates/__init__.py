@@ -1,1 +1,11 @@
 """What may happen: events, state and decisions. Pure: no I/O, no clock, no random ids."""
+
+from aggregates.account import Account
+from aggregates.campaign import Campaign
+from aggregates.kernel.aggregate import Aggregate
+from aggregates.office import Office
+from aggregates.promise import PromiseToPay
+from aggregates.reader import Reader
+
+AGGREGATES: tuple[type[Aggregate], ...] = (Account, Campaign, Office, PromiseToPay, Reader)
+"""Every aggregate. Whoever imports anything of this package knows all of their commands and events."""

@@ -14,9 +14,9 @@ from adapters.kafka.subscriber import Subscriber
 from adapters.kafka.topic_runner import TopicRunner
 from adapters.readers.generations import Generation
 from aggregates.kernel.command import Accepted
-from api.processes import roles
 from api.processes.core import PROJECTIONS
-from api.processes.service import Service
+from api.processes.parts.project import projection_seat
+from api.processes.step_by_step import StepByStep
 from tests.benchmarks.flow import payment
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.stage import TODAY, Stage, billed, real_mix, running, staged, until
@@ -66,7 +66,7 @@ def _projected(stage: Stage, name: str) -> float:
         started: list[float] = []
 
         def seated() -> Seat:
-            seat = roles.projection_seat(service, name)
+            seat = projection_seat(service, name)
             take = seat.take
 
             def timed(batch: Batch, of: int) -> set[int]:
@@ -139,7 +139,7 @@ def subscriber() -> list[Row]:
     ]  # fmt: skip
 
 
-def _pay(service: Service, n: int) -> UUID:
+def _pay(service: StepByStep, n: int) -> UUID:
     outcome = service.arrears.handle([payment(n % _ACCOUNTS, f"P-{n}", TODAY)])[0]
     if not isinstance(outcome, Accepted) or not outcome.event_ids:
         raise RuntimeError(f"not accepted: {outcome}")

@@ -19,7 +19,8 @@ from aggregates.account.payments import ReceivePayment
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Issued
 from aggregates.values.money import Money
-from api.processes.service import Service
+from api.processes.one_process import OneProcess
+from api.processes.step_by_step import StepByStep
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.portfolio import OFFICE, due_tomorrow, portfolio, send
 
@@ -29,14 +30,19 @@ _DUE = 5_000
 
 
 @contextmanager
-def _service(clock: Clock | None = None) -> Iterator[Service]:
+def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
     try:
-        with Service.open(folder, env={}, clock=clock) as service:
-            service.prepare()
-            yield service
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _service(clock: Clock | None = None) -> Iterator[StepByStep]:
+    with _folder() as folder, StepByStep.open(folder, env={}, clock=clock) as service:
+        service.prepare()
+        yield service
 
 
 # --- command to report ---------------------------------------------------------------------------------------
@@ -46,14 +52,17 @@ def _service(clock: Clock | None = None) -> Iterator[Service]:
 def latency() -> list[Row]:
     """From sending a command to its effect in the collections report, at 100 commands a second, everything running."""
     accounts = 2_000
-    with _service() as service:
-        send(service.arrears, portfolio(accounts, issued_on=_TODAY, due_on=due_tomorrow(0, date(2030, 1, 1))))
-        service.drain()
-        service.start()
-        with _Watch(service.database) as watch:
-            sent = _pay_at_a_rate(service, accounts)
-            service.settle(30)
-        delays = sorted(watch.delays(sent))
+    with _folder() as folder:
+        with StepByStep.open(folder, env={}) as before:
+            before.prepare()
+            send(before.arrears, portfolio(accounts, issued_on=_TODAY, due_on=due_tomorrow(0, date(2030, 1, 1))))
+            before.drain()
+        with OneProcess.open(folder, env={}) as service:
+            service.start()
+            with _Watch(service.database) as watch:
+                sent = _pay_at_a_rate(service, accounts)
+                service.wait_until_shown(30)
+            delays = sorted(watch.delays(sent))
     p99 = 1_000 * delays[int(len(delays) * 0.99)]
     p50 = 1_000 * statistics.median(delays)
     return [
@@ -62,7 +71,7 @@ def latency() -> list[Row]:
     ]
 
 
-def _pay_at_a_rate(service: Service, accounts: int) -> dict[UUID, float]:
+def _pay_at_a_rate(service: OneProcess, accounts: int) -> dict[UUID, float]:
     """Sends payments at a steady rate and returns when each event's command was sent."""
     sent: dict[UUID, float] = {}
     started = time.perf_counter()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
 
@@ -69,7 +69,7 @@ def serve_memory() -> list[Row]:
     """`arrears serve` on 100,000 accounts, while its pages are read."""
     with _folder() as folder:
         today = date.today()  # noqa: DTZ011
-        with Service.open(folder, env={}) as service:
+        with StepByStep.open(folder, env={}) as service:
             service.prepare()
             send(service.arrears, portfolio(_ACCOUNTS, issued_on=today, due_on=due_tomorrow(0, today)))
             service.tick()

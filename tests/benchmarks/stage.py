@@ -22,7 +22,7 @@ from adapters.kafka.local import LocalKafka
 from adapters.kafka.topics import Topics, read_topics
 from adapters.postgres.database import Database
 from api.processes.publishing import publishing
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.benchmarks.harness import fresh_database
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
 
@@ -33,7 +33,7 @@ SAMPLE_INVOICES = Path(__file__).parents[1] / "projections" / "late-payments-sam
 _MASTER_KEY = "A" * 43 + "="
 _COMMAND = (sys.executable, "-c", "from api.cli import main; main()")
 
-Fill = Callable[[Service], None]
+Fill = Callable[[StepByStep], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Stage:
     env: dict[str, str]
     events: int
 
-    def service(self) -> Service:
+    def service(self) -> StepByStep:
         """Another one on the same database; closing it leaves the database open."""
-        return Service(Database(self.database.dsn), data_dir=None, env=self.env)
+        return StepByStep(Database(self.database.dsn), data_dir=None, env=self.env)
 
     def begin_anew(self, reader: str, group: str) -> None:
         """Lets a reader begin at the log's beginning, and Kafka's group with it."""
@@ -81,7 +81,7 @@ def staged(fill: Fill, *, publish: bool = True) -> Iterator[Stage]:
         with Topics(env) as topics:
             for change in topics.plan([topic.with_copies(1) for topic in read_topics()]):
                 topics.apply(change)
-        with Service(Database(database.dsn), data_dir=None, env=env) as service:
+        with StepByStep(Database(database.dsn), data_dir=None, env=env) as service:
             service.prepare()
             fill(service)
             while service.sealer.seal_once():
@@ -97,7 +97,7 @@ def real_mix(invoices: int) -> Fill:
     """At least so many of the real invoices, each customer several times over where they are too few: facts, and what
     aging and judging made of them."""
 
-    def fill(service: Service) -> None:
+    def fill(service: StepByStep) -> None:
         with _several_times(invoices) as file:
             service.import_file(file, "ibm", defaults=OfficeDefaults())
 
@@ -131,7 +131,7 @@ def _several_times(invoices: int) -> Iterator[Path]:
 def billed(accounts: int) -> Fill:
     """Accounts with an invoice that is due, as they were stored: nobody has looked at them yet."""
 
-    def fill(service: Service) -> None:
+    def fill(service: StepByStep) -> None:
         send(service.arrears, portfolio(accounts, issued_on=TODAY, due_on=due_tomorrow(accounts, TODAY)))
 
     return fill

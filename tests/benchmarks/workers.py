@@ -13,6 +13,7 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from adapters.kafka.cloudevents import glance
 from adapters.kafka.connection import events_topic, group_of
+from adapters.kafka.partition_counts import shared_partitions
 from adapters.kafka.topics import Change, Topics, read_topics
 from adapters.reactor import Reactor
 from adapters.readers.shown import report_shown
@@ -21,8 +22,7 @@ from adapters.workers.app import add_agent, make_app, run_loop, run_workers
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
 from aggregates.account.billing import InvoiceBilled
-from api.processes.roles import shared_partitions
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from policies.table import POLICIES
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.stage import Stage, billed, real_mix, staged, until
@@ -53,7 +53,7 @@ def policies() -> list[Row]:
     ]  # fmt: skip
 
 
-def _billed_and_shown(service: Service) -> None:
+def _billed_and_shown(service: StepByStep) -> None:
     """A new campaign turns to every account, so the report has to show them."""
     billed(_ACCOUNTS)(service)
     while service.sealer.seal_once():

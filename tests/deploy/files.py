@@ -12,14 +12,19 @@ from typing import Any
 
 import yaml
 
+from api.processes.parts import PARTS
+from api.processes.parts.part import HowMany, Need
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 
 JOBS = {"migrate", "topics"}
-ROLES = {"api", "seal", "publish", "react", "project", "clock", "deliver"}
-DIVIDED = {"react", "project", "deliver"}
+ROLES = {part.name for part in PARTS}
+"""Every part has a container and a manifest of its name."""
+DIVIDED = {part.name for part in PARTS if part.how_many is HowMany.SHARE}
 """Roles whose processes share the partitions."""
+WITH_KEY = {part.name for part in PARTS if Need.KEY in part.needs}
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

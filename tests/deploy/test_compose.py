@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.eventstore.keys import master_key
-from tests.deploy.files import DEPLOY, JOBS, ROLES, compose, of_arrears, run, script
+from tests.deploy.files import DEPLOY, JOBS, ROLES, WITH_KEY, compose, of_arrears, run, script
 
 FOLDER = DEPLOY / "compose"
 
@@ -92,7 +92,7 @@ def test_only_the_sealer_logs_in_as_one_that_may_seal_and_only_migrate_as_the_ow
 def test_the_master_key_goes_to_whom_it_concerns():
     holders = {name for name, service in of_arrears().items() if "ARREARS_MASTER_KEY" in service["environment"]}
 
-    assert holders == ROLES - {"publish"}
+    assert holders == WITH_KEY
 
 
 def test_ports_are_open_to_this_machine_only():

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from adapters.clock import Clock
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.conftest import TestServer
 
-AService = Callable[[Clock], Service]
+AService = Callable[[Clock], StepByStep]
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def a_service(postgres: TestServer, migrated_template: str, tmp_path: Path) -> I
     """Makes services; each has a fresh database and an outbox, and is closed after the test."""
     with ExitStack() as closing:
 
-        def make(clock: Clock) -> Service:
+        def make(clock: Clock) -> StepByStep:
             name = postgres.create(template=migrated_template)
             closing.callback(postgres.drop, name)
             env = {
@@ -27,7 +27,7 @@ def a_service(postgres: TestServer, migrated_template: str, tmp_path: Path) -> I
                 "ARREARS_MASTER_KEY": base64.b64encode(bytes(32)).decode(),
                 "ARREARS_OUTBOX": str(tmp_path / f"outbox-{name}"),
             }
-            service = closing.enter_context(Service.open(None, env=env, clock=clock))
+            service = closing.enter_context(StepByStep.open(None, env=env, clock=clock))
             service.prepare()
             return service
 

@@ -27,7 +27,7 @@ from aggregates.office import OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise
 from aggregates.values.contact import Channel, ContactDetails, EmailAddress
 from aggregates.values.money import Money
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.flow.conftest import AService
 
 OFFICE = office_id("main")
@@ -53,7 +53,7 @@ STEPS = (step(1), step(3), step(8), step(15, required=True))
 class World:
     """A service with one office, one campaign, and Anna, who owes an invoice due on a Monday."""
 
-    def __init__(self, service: Service, clock: ManualClock, outbox: Path, steps: Sequence[Step]) -> None:
+    def __init__(self, service: StepByStep, clock: ManualClock, outbox: Path, steps: Sequence[Step]) -> None:
         self.service, self.clock, self.outbox = service, clock, outbox
         plan = CampaignPlan(steps=tuple(steps), business_days_only=False)
         self.do(
@@ -312,7 +312,7 @@ def test_every_table_is_the_same_after_a_rebuild(world: World) -> None:
     assert tables(world.service) == before
 
 
-def tables(service: Service) -> dict[str, list[tuple[object, ...]]]:
+def tables(service: StepByStep) -> dict[str, list[tuple[object, ...]]]:
     found = {}
     with service.database.connect("arrears_app") as connection:
         views = connection.execute(

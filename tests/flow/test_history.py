@@ -11,7 +11,7 @@ from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
 from aggregates.values.aging import STANDARD_BUCKETS
 from api.application.play import PlayRefused, play
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from projections.questions.aging import aging
 from projections.questions.kpi import kpi
 from tests.flow.conftest import AService
@@ -55,7 +55,7 @@ def month_ends() -> Iterator[date]:
         day = following
 
 
-def reports(service: Service) -> list[object]:
+def reports(service: StepByStep) -> list[object]:
     """Aging at every month end and the KPIs of both quarters."""
     with service.database.connect("arrears_app") as connection:
         agings = [aging(connection, as_of=day, scheme=STANDARD_BUCKETS).model_dump() for day in month_ends()]

@@ -4,107 +4,61 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 
 from adapters.clock import ManualClock
-from adapters.delivery.deliverer import Deliverer
-from adapters.delivery.outbox import Outbox
-from adapters.kafka.connection import events_topic, group_of
+from adapters.kafka.connection import events_topic
+from adapters.kafka.partition_counts import shared_partitions
 from adapters.kafka.publisher import reader_name
-from adapters.kafka.seats import Seat
-from adapters.kafka.topic_runner import TopicRunner
 from adapters.postgres.database import Database
-from adapters.reactor import Reactor
-from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker, TickReport
-from adapters.workers.app import run_workers
 from adapters.workers.clock import ClockWork
-from adapters.workers.policies import PolicyWorker
-from adapters.workers.ticks import TickWorker
-from api.processes import roles
-from api.processes.publishing import publishing
-from api.processes.service import Service, outbox_folder
-from policies.table import POLICIES
+from api.processes.parts import CLOCK, PARTS, REACT
+from api.processes.parts.part import Part, Worker
+from api.processes.step_by_step import StepByStep
 
 _PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.01
 
 
-class ClusterService(Service):
-    """Driven step by step like a `Service`: `drain` waits until every role has nothing left to do."""
+class ClusterService(StepByStep):
+    """Driven step by step like its parent: `drain` waits until every part has nothing left to do."""
 
     def __init__(self, database: Database, *, env: Mapping[str, str], clock: ManualClock) -> None:
         super().__init__(database, data_dir=None, env=env, clock=clock)
-        self.be_a_door()
         self.projections.start()
         self.ending = threading.Event()
-        self.partitions = roles.shared_partitions(env)
+        self.partitions = shared_partitions(env)
         self._ticks_worked: list[TickReport] = []
         self._ticked = threading.Condition()
         self._clockwork = ClockWork(database, clock, env=env)
-        self._share_ticker = Ticker(self.arrears, database)
         self._failed: list[BaseException] = []
-        self._roles = [
-            threading.Thread(target=self._role, args=(run,), name=name, daemon=True)
-            for name, run in (
-                ("seal", lambda: roles.seal(self, self.ending)),
-                ("publish", self._publish),
-                ("project", lambda: roles.project(self, self.ending)),
-                ("deliver", self._deliver),
-                ("react", self._react),
-            )
+        self._threads = [
+            threading.Thread(target=self._run, args=(part,), name=part.name, daemon=True)
+            for part in PARTS
+            if part is not CLOCK  # it ticks when the test says so
         ]
-        for each in self._roles:
+        for each in self._threads:
             each.start()
         self.ticker.close()
         self.ticker = _ClusterTicker(self)  # type: ignore[assignment]
 
     def close(self) -> None:
         self.ending.set()
-        for each in self._roles:
+        for each in self._threads:
             each.join(_PATIENCE_SECONDS)
         self._clockwork.close()
-        self._share_ticker.close()
         super().close()
 
-    # --- roles ---
-
-    def _role(self, run: object) -> None:
+    def _run(self, part: Part) -> None:
+        """As a process of its own does."""
         try:
-            run()  # type: ignore[operator]
+            if part is REACT:
+                REACT.alone(self, self.ending, on_worked=self._tick_worked)(self.ending)
+            elif isinstance(part, Worker):
+                part.alone(self, self.ending)(self.ending)
         except BaseException as error:
             self._failed.append(error)
             raise
-
-    def _publish(self) -> None:
-        with publishing(self.database, self.env) as runner:
-            runner.run(self.ending)
-
-    def _deliver(self) -> None:
-        """As the role does, but that waiting for the pace sets the clock."""
-        outbox = Outbox(outbox_folder(self.env, None))
-        deliverer = Deliverer(self.arrears, outbox, self._wait_until)
-        TopicRunner(
-            self.database,
-            self.arrears.event_mapper,
-            {Deliverer.name: lambda: Seat(self.database, deliverer)},
-            group=group_of("deliver", self.env),
-            env=self.env,
-        ).run(self.ending)
-
-    def _react(self) -> None:
-        reactor = Reactor(self.arrears, POLICIES, partial(report_shown, self.projections, stop=self.ending))
-        policies = PolicyWorker(
-            self.database, self.arrears, reactor, env=self.env, partitions=self.partitions, stop=self.ending
-        )
-        ticks = TickWorker(
-            self.database,
-            self._share_ticker,
-            partitions=self.partitions,
-            stop=self.ending,
-            on_worked=self._tick_worked,
-        )
-        run_workers(policies, ticks, env=self.env, stop=self.ending)
 
     # --- steps ---
 
@@ -117,10 +71,10 @@ class ClusterService(Service):
         while True:
             head = self.feed.head()
             positions = self._positions(readers)
-            if not self._unsealed() and self.feed.head() == head and all(each >= head for each in positions):
+            if not self.has_unsealed() and self.feed.head() == head and all(each >= head for each in positions):
                 return
             if self._failed:
-                raise RuntimeError("a role ended") from self._failed[0]
+                raise RuntimeError("a part ended") from self._failed[0]
             if time.monotonic() > deadline:
                 raise TimeoutError(f"head {head}, readers at {positions}")
             time.sleep(_LOOK_SECONDS)

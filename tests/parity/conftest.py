@@ -10,14 +10,14 @@ import pytest
 
 from adapters.clock import ManualClock
 from adapters.postgres.database import Database
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.adapters.kafka.fixture import TestKafka
 from tests.conftest import TestServer
 from tests.parity.cluster import ClusterService
 
 PARTITIONS = 4
 
-Open = Callable[[ManualClock], Service]
+Open = Callable[[ManualClock], StepByStep]
 Pair = tuple[Open, Open]
 """Makes an embedded service, and one over Kafka; each on a fresh database."""
 
@@ -36,13 +36,13 @@ def a_pair(postgres: TestServer, template: str, kafka: TestKafka, folder: Path) 
             }
             return Database(postgres.dsn_of(name)), env
 
-        def embedded(clock: ManualClock) -> Service:
+        def embedded(clock: ManualClock) -> StepByStep:
             database, env = fresh()
-            service = closing.enter_context(Service(database, data_dir=None, env=env, clock=clock))
+            service = closing.enter_context(StepByStep(database, data_dir=None, env=env, clock=clock))
             service.prepare()
             return service
 
-        def cluster(clock: ManualClock) -> Service:
+        def cluster(clock: ManualClock) -> StepByStep:
             topics = {
                 "ARREARS_EVENTS_TOPIC": kafka.topic(partitions=PARTITIONS),
                 "ARREARS_TICKS_TOPIC": kafka.topic(partitions=PARTITIONS),

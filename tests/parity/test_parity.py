@@ -22,7 +22,7 @@ from aggregates.promise import Instalment, MakePromise
 from aggregates.values.contact import Channel, ContactDetails, EmailAddress
 from aggregates.values.money import Money
 from api.application.play import play
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.adapters.kafka.fixture import TestKafka
 from tests.conftest import TestServer
 from tests.parity.conftest import Pair, a_pair
@@ -51,7 +51,7 @@ def at(day: date) -> ManualClock:
     return ManualClock(datetime.combine(day, datetime.min.time(), UTC) + timedelta(seconds=1))
 
 
-def do(service: Service, seed: str, *commands: Command) -> None:
+def do(service: StepByStep, seed: str, *commands: Command) -> None:
     service.arrears.handle(
         [
             Issued(command=command, command_id=identifier("parity", seed, n), actor=Actor.parse("service:parity"))
@@ -67,7 +67,7 @@ def founded() -> list[Command]:
     ]
 
 
-def same(one: Service, other: Service) -> None:
+def same(one: StepByStep, other: StepByStep) -> None:
     events, others = events_of(one), events_of(other)
     assert events.keys() == others.keys()
     for owner, said in events.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 
 EXPECTED = Path(__file__).parent / "expected.json"
 
@@ -57,7 +57,7 @@ def unlike(expected: Any, found: Any, where: str = "answer") -> Iterator[str]:
                 yield f"{where} was {expected!r} and is {found!r}"
 
 
-def live_on(service: Service, now: datetime, *, days: int = 30) -> None:
+def live_on(service: StepByStep, now: datetime, *, days: int = 30) -> None:
     """Days in which nobody does anything: what was planned happens."""
     for day in range(1, days + 1):
         service.tick(now + timedelta(days=day))

@@ -22,7 +22,7 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from api.contract.events import load_every_event
 from api.http.app import create_app
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 from tests.conftest import QUICK_AND_FORGETFUL, TestServer
 from tests.upgrade.answers import (
@@ -207,9 +207,9 @@ def _moments(days: Sequence[str], today: str) -> Iterator[tuple[str, str]]:
 # --- inside -----------------------------------------------------------------------------------------
 
 
-def _service(database: Database, outbox: Path, now: datetime) -> Service:
+def _service(database: Database, outbox: Path, now: datetime) -> StepByStep:
     env = {KEY_VARIABLE: MASTER_KEY.read_text(encoding="ascii"), "ARREARS_OUTBOX": str(outbox)}
-    return Service(database, data_dir=None, env=env, clock=ManualClock(now))
+    return StepByStep(database, data_dir=None, env=env, clock=ManualClock(now))
 
 
 def _some_of_each_kind(asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -222,7 +222,7 @@ def _some_of_each_kind(asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(kinds.values())
 
 
-def _say_what_is_missing(service: Service) -> None:
+def _say_what_is_missing(service: StepByStep) -> None:
     with service.database.connect("arrears_app") as connection:
         counts = Counter(name for (name,) in connection.execute("SELECT name FROM arrears.events"))
         snapshots = connection.execute("SELECT kind, version FROM arrears.snapshots ORDER BY 1, 2").fetchall()

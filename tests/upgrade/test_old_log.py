@@ -15,7 +15,7 @@ from adapters.clock import ManualClock
 from adapters.postgres.database import Database
 from aggregates.kernel.aggregate import KINDS
 from api.http.app import create_app
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 from tests.conftest import TestServer
 from tests.upgrade.answers import EXPECTED, compact, inner_tables, live_on, look_again, may_say_more, unlike
@@ -27,9 +27,9 @@ BILLING = Path(__file__).parent / "billing"
 
 
 @contextmanager
-def opened(postgres: TestServer, name: str, outbox: Path) -> Iterator[Service]:
+def opened(postgres: TestServer, name: str, outbox: Path) -> Iterator[StepByStep]:
     env = {"ARREARS_MASTER_KEY": MASTER_KEY.read_text(encoding="ascii"), "ARREARS_OUTBOX": str(outbox)}
-    with Service(Database(postgres.dsn_of(name)), data_dir=None, env=env, clock=ManualClock(NOW)) as service:
+    with StepByStep(Database(postgres.dsn_of(name)), data_dir=None, env=env, clock=ManualClock(NOW)) as service:
         service.prepare()
         service.drain()
         yield service
@@ -48,7 +48,7 @@ def old_log(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="module")
-def looked_at(postgres: TestServer, old_log: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def looked_at(postgres: TestServer, old_log: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StepByStep]:
     """For tests that only read."""
     name = postgres.create(template=old_log)
     with opened(postgres, name, tmp_path_factory.mktemp("outbox")) as service:
@@ -57,13 +57,13 @@ def looked_at(postgres: TestServer, old_log: str, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def reading(looked_at: Service) -> Iterator[Client]:
+def reading(looked_at: StepByStep) -> Iterator[Client]:
     with Client(create_app(looked_at, None)) as client:
         yield client
 
 
 @pytest.fixture
-def service(postgres: TestServer, old_log: str, tmp_path: Path) -> Iterator[Service]:
+def service(postgres: TestServer, old_log: str, tmp_path: Path) -> Iterator[StepByStep]:
     """A log of this test's own, to go on with."""
     name = postgres.create(template=old_log)
     with opened(postgres, name, tmp_path / "outbox") as service:
@@ -72,7 +72,7 @@ def service(postgres: TestServer, old_log: str, tmp_path: Path) -> Iterator[Serv
 
 
 @pytest.fixture
-def client(service: Service) -> Iterator[Client]:
+def client(service: StepByStep) -> Iterator[Client]:
     with Client(create_app(service, None)) as client:
         yield client
 
@@ -99,12 +99,12 @@ def test_a_question_has_the_answer_of_then(reading: Client, question: str):
 
 
 @pytest.mark.parametrize("table", THEN["tables"])
-def test_a_read_table_has_the_rows_of_then(looked_at: Service, table: str):
+def test_a_read_table_has_the_rows_of_then(looked_at: StepByStep, table: str):
     with looked_at.database.connect("arrears_app") as connection:
         assert look_again(connection, table, THEN["tables"][table]) == THEN["tables"][table]
 
 
-def test_what_only_a_projection_understands_changes_with_its_version_alone(looked_at: Service):
+def test_what_only_a_projection_understands_changes_with_its_version_alone(looked_at: StepByStep):
     """Tables that an earlier release built are gone on with, unless their version says to build them anew."""
     with looked_at.database.connect("arrears_app") as connection:
         now = inner_tables(connection)
@@ -112,14 +112,14 @@ def test_what_only_a_projection_understands_changes_with_its_version_alone(looke
     assert {name: now[name] for name in same_version} == {name: THEN["inner"][name] for name in same_version}
 
 
-def test_nothing_is_found_wrong_with_the_log(looked_at: Service):
+def test_nothing_is_found_wrong_with_the_log(looked_at: StepByStep):
     assert [*looked_at.verify()] == []
 
 
 # --- aggregates --------------------------------------------------------------------------------------
 
 
-def test_an_aggregate_is_the_same_from_its_snapshot_and_from_its_whole_history(looked_at: Service):
+def test_an_aggregate_is_the_same_from_its_snapshot_and_from_its_whole_history(looked_at: StepByStep):
     arrears = looked_at.arrears
     with looked_at.database.connect("arrears_app") as connection:
         shots = connection.execute(
@@ -135,7 +135,7 @@ def test_an_aggregate_is_the_same_from_its_snapshot_and_from_its_whole_history(l
         assert shot.model_dump() == arrears.load(KINDS[kind], aggregate_id).model_dump()
 
 
-def test_every_aggregate_is_loaded_with_all_of_its_events(looked_at: Service):
+def test_every_aggregate_is_loaded_with_all_of_its_events(looked_at: StepByStep):
     with looked_at.database.connect("arrears_app") as connection:
         found = connection.execute(
             "SELECT split_part(min(name), '.', 1), aggregate_id, count(*) FROM arrears.events GROUP BY aggregate_id"
@@ -148,7 +148,7 @@ def test_every_aggregate_is_loaded_with_all_of_its_events(looked_at: Service):
 # --- life goes on ------------------------------------------------------------------------------------
 
 
-def test_payments_come_in_on_accounts_of_every_kind(service: Service, client: Client):
+def test_payments_come_in_on_accounts_of_every_kind(service: StepByStep, client: Client):
     """With snapshots, with a promise, of an erased person, in yen, from a billing file."""
     paying = {"M-01": "10.00", "M-05": "20.00", "M-15": "5.00", "T-01": "661", "B-01": "1.50"}
     addresses = {number: account(client, number) for number in paying}
@@ -168,7 +168,7 @@ def test_payments_come_in_on_accounts_of_every_kind(service: Service, client: Cl
     assert [*service.verify()] == []
 
 
-def test_a_request_that_comes_again_has_its_answer_of_then_and_changes_nothing(service: Service, client: Client):
+def test_a_request_that_comes_again_has_its_answer_of_then_and_changes_nothing(service: StepByStep, client: Client):
     head = service.feed.head()
     for then in THEN["repeats"]:
         sent = {"json": then["json"]} if then["json"] is not None else {}
@@ -178,7 +178,7 @@ def test_a_request_that_comes_again_has_its_answer_of_then_and_changes_nothing(s
     assert service.feed.head() == head
 
 
-def test_a_billing_file_that_comes_again_changes_nothing(service: Service):
+def test_a_billing_file_that_comes_again_changes_nothing(service: StepByStep):
     head = service.feed.head()
     defaults = OfficeDefaults(code="berlin", time_zone="Europe/Berlin")
     report = service.import_file(BILLING / "billing-again.csv", "invoices", defaults=defaults)
@@ -186,7 +186,7 @@ def test_a_billing_file_that_comes_again_changes_nothing(service: Service):
     assert service.feed.head() == head
 
 
-def test_what_was_planned_then_happens_in_the_days_that_follow(service: Service, client: Client):
+def test_what_was_planned_then_happens_in_the_days_that_follow(service: StepByStep, client: Client):
     live_on(service, NOW)
     for question, then in THEN["later"].items():
         assert client.get(then["path"]).json() == then["answer"], question

@@ -17,7 +17,7 @@ from aggregates.account.activities import ActivityKind, RecordActivity
 from aggregates.kernel.command import Command, Issued, identifier
 from aggregates.reader import DiscardEvent
 from api.application.play import live_through
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 
 BILLING = Path(__file__).parent / "billing"
@@ -73,7 +73,7 @@ class Carrier:
 class World:
     """Requests are numbered; the number is their Idempotency-Key. `asked` has each with its answer."""
 
-    service: Service
+    service: StepByStep
     client: Client
     carrier: Carrier = field(default_factory=Carrier)
     asked: list[Json] = field(default_factory=list)

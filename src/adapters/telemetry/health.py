@@ -19,6 +19,10 @@ from adapters.telemetry.checks import Check
 from adapters.telemetry.heartbeat import Heartbeat
 from adapters.telemetry.metrics import exposition, registry_of
 
+PORT_VARIABLE = "ARREARS_HEALTH_PORT"
+HOST_VARIABLE = "ARREARS_HEALTH_HOST"
+"""Where a process without an HTTP door of its own answers."""
+
 _JSON = "application/json"
 _REQUEST_SECONDS = 10
 _LOOK_SECONDS = 0.1

@@ -13,7 +13,7 @@ from adapters.billing.source import ImportSource
 from adapters.billing.staging import Staged
 from adapters.clock import ManualClock
 from aggregates.values.business_time import day_starts
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 
 DAY_BEGINS = time(0, 0, 1)
 _TICKS_A_MOMENT = 10
@@ -40,7 +40,7 @@ class PlayReport:
 
 
 def play(
-    service: Service,
+    service: StepByStep,
     path: Path,
     profile: str,
     *,
@@ -86,7 +86,7 @@ def play(
     return PlayReport(report, (last - first).days + 1, ticks)
 
 
-def live_through(service: Service, clock: ManualClock, *, until: datetime) -> int:
+def live_through(service: StepByStep, clock: ManualClock, *, until: datetime) -> int:
     """Ticks now and at each later moment before `until` at which something is due; returns how many ticks."""
     ticks = again = 0
     while True:
@@ -126,7 +126,7 @@ class _Arrivals:
             yield chunk
 
 
-def _require_no_accounts(service: Service) -> None:
+def _require_no_accounts(service: StepByStep) -> None:
     service.drain()
     with service.database.connect("arrears_app") as connection:
         row = connection.execute("SELECT EXISTS (SELECT FROM read_model.collections_report)").fetchone()

@@ -14,7 +14,7 @@ from api.cli.problems import Problem
 if TYPE_CHECKING:
     from adapters.readers.poison import DeadLetter
     from adapters.readers.runner import Retried, Runner
-    from api.processes.service import Service
+    from api.processes.step_by_step import StepByStep
 
 app = typer.Typer(no_args_is_help=True, help="Events that a reader could not handle: look, retry, discard.")
 
@@ -129,7 +129,7 @@ def is_projection(reader: str) -> bool:
 
 
 @contextmanager
-def _runner(service: "Service", reader: str) -> "Iterator[Runner]":
+def _runner(service: "StepByStep", reader: str) -> "Iterator[Runner]":
     """The reader that applies policies, the one that delivers, or the publisher."""
     for runner in service.runners:
         if runner.name == reader:
@@ -145,7 +145,7 @@ def _runner(service: "Service", reader: str) -> "Iterator[Runner]":
         yield publisher
 
 
-def _record(service: "Service", letter: "DeadLetter", reason: str | None) -> None:
+def _record(service: "StepByStep", letter: "DeadLetter", reason: str | None) -> None:
     """The decision stands in the log before it is carried out; its id follows from the letter."""
     from aggregates.kernel.command import Issued, Rejected, identifier
     from aggregates.reader import DiscardEvent
@@ -159,7 +159,7 @@ def _record(service: "Service", letter: "DeadLetter", reason: str | None) -> Non
         raise Problem(outcome.detail)
 
 
-def _letters(service: "Service", reader: str | None, state: str) -> "list[DeadLetter]":
+def _letters(service: "StepByStep", reader: str | None, state: str) -> "list[DeadLetter]":
     from adapters.readers.poison import dead_letters
 
     with service.database.connect("arrears_app") as connection:
@@ -167,7 +167,7 @@ def _letters(service: "Service", reader: str | None, state: str) -> "list[DeadLe
     return [each for each in letters if reader is None or reader in (each.reader, plain_name(each.reader))]
 
 
-def _letter(service: "Service", reader: str, position: int) -> "DeadLetter":
+def _letter(service: "StepByStep", reader: str, position: int) -> "DeadLetter":
     for state in ("parked", "handled", "discarded"):
         for letter in _letters(service, reader, state):
             if letter.position == position:
@@ -175,7 +175,7 @@ def _letter(service: "Service", reader: str, position: int) -> "DeadLetter":
     raise Problem(f"{reader} has put no event aside at position {position}", hint="arrears deadletters list")
 
 
-def _parked(service: "Service", reader: str, position: int) -> "DeadLetter":
+def _parked(service: "StepByStep", reader: str, position: int) -> "DeadLetter":
     letter = _letter(service, reader, position)
     if letter.state != "parked":
         raise Problem(f"the event at position {position} was {letter.state} already")

@@ -7,55 +7,41 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from api.cli.problems import Problem
+from api.processes.parts.part import Need, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from adapters.postgres.database import Database
-    from adapters.readers.projections import Status
-
-PORT_VARIABLE = "ARREARS_HEALTH_PORT"
-HOST_VARIABLE = "ARREARS_HEALTH_HOST"
-
-_KEEPS_NO_LOOP = "api"
-_TELLS_OF_ALL = "seal"
-"""Figures of the whole installation come from the database; of the roles one asks for them."""
+    from api.processes.core import Opened
 
 
 @contextmanager
-def watched(
-    role: str,
-    database: "Database",
-    told: threading.Event | None = None,
-    *,
-    status: "Callable[[], Sequence[Status]] | None" = None,
-) -> Iterator[threading.Event]:
-    """Answers on ARREARS_HEALTH_PORT, if that is set, and gives an event for the role's loop to run on.
+def watched(part: Part, core: "Opened", told: threading.Event | None = None) -> Iterator[threading.Event]:
+    """Answers on ARREARS_HEALTH_PORT, if that is set, and gives an event for the part's loop to run on.
 
-    Each look at the event is a sign of life. With `status` it is ready once every projection is built. Raises Problem
-    where the port cannot be used.
+    Each look at the event is a sign of life. A part that needs read tables is ready once every projection is built.
+    Raises Problem where the port cannot be used.
     """
     from adapters.clock import SystemClock
     from adapters.telemetry.checks import database_answers, projections_built
-    from adapters.telemetry.health import HealthServer
+    from adapters.telemetry.health import HOST_VARIABLE, PORT_VARIABLE, HealthServer
     from adapters.telemetry.heartbeat import Heartbeat
     from adapters.telemetry.store_collector import StoreCollector
+    from api.processes.core import Core
 
-    heartbeat = Heartbeat(role)
+    heartbeat = Heartbeat(part.name)
     stop = heartbeat.watching(told or threading.Event())
     if not (port := os.environ.get(PORT_VARIABLE)):
         yield stop
         return
+    checks = {"database": database_answers(core.database)}
+    if Need.TABLES in part.needs and isinstance(core, Core):
+        checks["projections"] = projections_built(core.projections.status)
     try:
         server = HealthServer(
             int(port),
             host=os.environ.get(HOST_VARIABLE) or "127.0.0.1",
-            checks={
-                "database": database_answers(database),
-                **({} if status is None else {"projections": projections_built(status)}),
-            },
-            heartbeats=[] if role == _KEEPS_NO_LOOP else [heartbeat],
-            collectors=[StoreCollector(database, SystemClock())] if role == _TELLS_OF_ALL else [],
+            checks=checks,
+            heartbeats=[heartbeat] if part.has_loop else [],
+            collectors=[StoreCollector(core.database, SystemClock())] if part.shows_installation else [],
         )
     except (OSError, ValueError) as error:
         raise Problem(f"{PORT_VARIABLE}={port} cannot be used: {error}") from None

@@ -1,4 +1,4 @@
-"""`arrears publish`, `arrears tail`, `arrears topics`: the log on Kafka."""
+"""`arrears tail`, `arrears topics`: the log on Kafka."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,65 +6,20 @@ from uuid import UUID
 
 import typer
 
-from api.cli.health import watched
-from api.cli.options import AsJson, DataDir
-from api.cli.output import note, print_json, say
-from api.cli.progress import Bars
+from api.cli.options import AsJson
+from api.cli.output import print_json, say
 from api.cli.signals import until_told
 
 if TYPE_CHECKING:
     from adapters.kafka.cloudevents import Envelope
     from adapters.kafka.tail import Tail
-    from adapters.readers.runner import Runner
 
 topics_app = typer.Typer(no_args_is_help=True, help="Topics on Kafka, as deploy/kafka/topics.toml has them.")
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("publish")(publish)
     app.command("tail")(tail)
     app.add_typer(topics_app, name="topics")
-
-
-# --- publish -------------------------------------------------------------------------------------------
-
-
-def publish(
-    data: DataDir = None,
-    once: Annotated[bool, typer.Option("--once", help="Publish what is sealed by now, and end.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Copy the sealed log to Kafka. One process publishes, others stand by. Ends after SIGTERM, with the round at hand.
-
-    KAFKA_BOOTSTRAP_SERVERS says where Kafka is; `docs/subscribers.md` names the other variables.
-    """
-    from adapters.postgres.database import open_database
-    from api import logs
-    from api.processes.publishing import check_same_log, head_of, publishing
-
-    logs.configure()
-    with open_database(data, reading=True) as database:
-        check_same_log(database)
-        if once:
-            head = head_of(database)
-            with (
-                Bars() as bars,
-                publishing(database, on_progress=lambda at: bars.show("Publishing", at, head)) as runner,
-            ):
-                _publish_once(runner, as_json=as_json)
-        else:
-            note("Publishing. SIGTERM or Ctrl-C ends it.")
-            with publishing(database) as runner, until_told() as told, watched("publish", database, told) as stop:
-                runner.run(stop)
-
-
-def _publish_once(runner: "Runner", *, as_json: bool) -> None:
-    before = runner.catch_up(0)
-    position = runner.catch_up()
-    if as_json:
-        print_json({"position": position, "published": position - before})
-    else:
-        say(f"{position - before:,} events published; Kafka has the log up to position {position:,}.")
 
 
 # --- tail ----------------------------------------------------------------------------------------------

@@ -17,22 +17,18 @@ if TYPE_CHECKING:
     from aggregates.kernel.actor import Actor
     from aggregates.kernel.command import Accepted, Command
     from api.processes.service import Service
+    from api.processes.step_by_step import StepByStep
 
 
 @contextmanager
-def owning(
-    data: Path | None, *, clock: "Clock | None" = None, told: str = "warning", **options: Any
-) -> Iterator["Service"]:
-    """Nobody else works in the data folder meanwhile; a new one is made. `told` is from which level on is logged.
-
-    More `options` go to `Service.open`.
-    """
-    with _open(data, clock=clock, reading=False, told=told, **options) as service:
+def owning(data: Path | None, *, clock: "Clock | None" = None, **options: Any) -> Iterator["StepByStep"]:
+    """Nobody else works in the data folder meanwhile; a new one is made. More `options` go to `StepByStep.open`."""
+    with _open(data, clock=clock, reading=False, **options) as service:
         yield service
 
 
 @contextmanager
-def guest(data: Path | None, *, catch_up: bool = True) -> Iterator["Service"]:
+def guest(data: Path | None, *, catch_up: bool = True) -> Iterator["StepByStep"]:
     """Beside whoever runs in the folder, which has to exist. What is read is up to date, unless that is not wanted."""
     with _open(data, clock=None, reading=True) as service:
         if catch_up:
@@ -41,7 +37,7 @@ def guest(data: Path | None, *, catch_up: bool = True) -> Iterator["Service"]:
 
 
 @contextmanager
-def commanding(data: Path | None) -> Iterator["Service"]:
+def commanding(data: Path | None) -> Iterator["StepByStep"]:
     """To send commands, alone or beside a running service, which then does what follows from them."""
     from adapters.postgres.errors import DataFolderInUse
 
@@ -88,17 +84,15 @@ def actor() -> "Actor":
         return Actor.person("cli")
 
 
-def _open(
-    data: Path | None, *, clock: "Clock | None", reading: bool, told: str = "warning", **options: Any
-) -> "Service":
+def _open(data: Path | None, *, clock: "Clock | None", reading: bool, **options: Any) -> "StepByStep":
     from api import logs
-    from api.processes.service import Service
+    from api.processes.step_by_step import StepByStep
 
-    logs.configure(default=told)
-    return Service.open(data, clock=clock, reading=reading, **options)
+    logs.configure()
+    return StepByStep.open(data, clock=clock, reading=reading, **options)
 
 
-def _catch_up(service: "Service") -> None:
+def _catch_up(service: "StepByStep") -> None:
     """Whatever a process that ended has left: events to be sealed, projections to be built or brought up to date."""
     while service.sealer.seal_once():
         pass

@@ -1,34 +1,54 @@
-"""`arrears api|seal|project|react|clock|deliver`: the processes of a cluster, one role each."""
+"""`arrears api|seal|publish|project|react|deliver|clock`: the processes of a cluster, one part each."""
 
+import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from api.cli.health import watched
-from api.cli.options import DataDir
-from api.cli.output import note
+from api.cli.options import AsJson, DataDir
+from api.cli.output import note, print_json, say
 from api.cli.progress import Bars
 from api.cli.running import Host, Port, TokenFile, check_door, token_of
 from api.cli.signals import until_told
+from api.processes import parts
+from api.processes.parts import API, CLOCK, PROJECT, PUBLISH
+from api.processes.parts.clock import TICK_SECONDS
+from api.processes.parts.part import Part, Run, Worker
 
 if TYPE_CHECKING:
-    from api.processes.core import Core
+    from adapters.readers.runner import Runner
+    from api.processes.core import Opened
 
-_NEED_TABLES = frozenset({"react", "deliver"})
-"""Roles that look into read tables, and are not ready before those are built."""
+_Opened = TypeVar("_Opened", bound="Opened")
+
+_NAMES = "Default: every projection. Processes of the same names are a group."
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("api")(serve_api)
-    for command in (seal, project, react, clock, deliver):
-        app.command(command.__name__)(command)
+    """A command for each part; those that can be told more than `--data` have a function of their own below."""
+    own: dict[Part, Callable[..., None]] = {API: serve_api, PUBLISH: publish, PROJECT: project, CLOCK: clock}
+    for part in parts.PARTS:
+        command = own[part] if part in own else _command_of(part)
+        app.command(part.name, help=part.help)(command)
+
+
+def _command_of(part: Part) -> Callable[..., None]:
+    if not isinstance(part, Worker):
+        raise TypeError(f"{part.name} has no process of its own")
+
+    def command(data: DataDir = None) -> None:
+        from api.processes.core import Core
+
+        _run(part, lambda: Core.open(data, reading=True), part.alone)
+
+    return command
 
 
 def serve_api(data: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000, token_file: TokenFile = None) -> None:
-    """Serve HTTP and nothing else; other processes seal, react and project. Any number may run."""
     from adapters.telemetry.tracing import traced
     from api import logs
     from api.http.server import serve as serve_http
@@ -37,84 +57,98 @@ def serve_api(data: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000,
     token = token_of(token_file)
     check_door(host, port, token)
     logs.configure(default="info")
-    with traced("api"), Service.open(data, reading=True) as service:
-        service.be_a_door()
-        with watched("api", service.database, status=service.status):
-            note(f"The API is at http://{f'[{host}]' if ':' in host else host}:{port}/")
-            serve_http(service, host=host, port=port, token=token)
+    with traced(API.name), Service.open(data, reading=True) as service, watched(API, service):
+        note(f"The API is at http://{f'[{host}]' if ':' in host else host}:{port}/")
+        serve_http(service, host=host, port=port, token=token)
 
 
-def seal(data: DataDir = None) -> None:
-    """Give events their place in the log. One process seals, others stand by."""
-    from api.processes import roles
+def publish(
+    data: DataDir = None,
+    once: Annotated[bool, typer.Option("--once", help="Publish what is sealed by now, and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from adapters.postgres.database import open_database
+    from api.processes.core import Opened
 
-    _work(data, "seal", "Sealing.", roles.seal)
+    def opened() -> Opened:
+        return Opened(open_database(data, reading=True), data_dir=data, env=os.environ)
+
+    if once:
+        _publish_once(opened, as_json=as_json)
+    else:
+        _run(PUBLISH, opened, PUBLISH.alone)
+
+
+def _publish_once(opened: "Callable[[], Opened]", *, as_json: bool) -> None:
+    from api import logs
+    from api.processes.publishing import check_same_log, head_of, publishing
+
+    logs.configure()
+    with opened() as core:
+        check_same_log(core.database)
+        head = head_of(core.database)
+        with (
+            Bars() as bars,
+            publishing(core.database, on_progress=lambda at: bars.show("Publishing", at, head)) as runner,
+        ):
+            _publish_to_the_end(runner, as_json=as_json)
+
+
+def _publish_to_the_end(runner: "Runner", *, as_json: bool) -> None:
+    before = runner.catch_up(0)
+    position = runner.catch_up()
+    if as_json:
+        print_json({"position": position, "published": position - before})
+    else:
+        say(f"{position - before:,} events published; Kafka has the log up to position {position:,}.")
 
 
 def project(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Default: every projection.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help=_NAMES)] = None,
     data: DataDir = None,
 ) -> None:
-    """Keep read tables up to date from Kafka. Processes share the partitions; those of the same NAMEs are a group."""
-    from api.processes import roles
+    from api.processes.core import Core
 
     chosen = names or []
 
-    def run(core: "Core", stop: threading.Event) -> None:
-        core.projections.check(chosen)
+    def make(core: Core, stop: threading.Event) -> Run:
         with Bars() as bars:
 
             def progress(name: str, position: int, target: int) -> None:
                 stop.is_set()  # a sign of life
                 bars.show(f"Building {name}", position, target)
 
-            core.projections.start(progress)
-        roles.project(core, stop, names=chosen)
+            return PROJECT.alone(core, stop, names=chosen, progress=progress)
 
-    _work(data, "project", f"Projecting {', '.join(chosen) or 'everything'}.", run)
-
-
-def react(data: DataDir = None) -> None:
-    """Apply policies and work ticks, in Faust workers that share the partitions."""
-    from api.processes import roles
-
-    _work(data, "react", "Reacting.", roles.react)
+    says = f"Projecting {', '.join(chosen) or 'everything'}"
+    _run(PROJECT, lambda: Core.open(data, reading=True), make, says=says)
 
 
 def clock(
     data: DataDir = None,
-    every: Annotated[float, typer.Option("--every", min=0.1, metavar="SECONDS", help="Between two ticks.")] = 2.0,
+    every: Annotated[
+        float, typer.Option("--every", min=0.1, metavar="SECONDS", help="Between two ticks.")
+    ] = TICK_SECONDS,
 ) -> None:
-    """Say what time it is to every partition. One process does, others stand by."""
-    from api.processes import roles
+    from api.processes.core import Core
 
-    def run(core: "Core", stop: threading.Event) -> None:
-        roles.clock(core, stop, every=every)
-
-    _work(data, "clock", f"A tick every {every:g} seconds.", run)
+    says = f"A tick every {every:g} seconds"
+    _run(CLOCK, lambda: Core.open(data, reading=True), partial(CLOCK.alone, every=every), says=says)
 
 
-def deliver(data: DataDir = None) -> None:
-    """Send queued messages. Processes share the partitions."""
-    from adapters.delivery.outbox import Outbox
-    from api.processes import roles
-    from api.processes.service import outbox_folder
-
-    def run(core: "Core", stop: threading.Event) -> None:
-        roles.deliver(core, stop, carrier=Outbox(outbox_folder(core.env, core.data_dir)))
-
-    _work(data, "deliver", "Delivering.", run)
-
-
-def _work(data: Path | None, role: str, says: str, run: Callable[["Core", threading.Event], None]) -> None:
+def _run(
+    part: Worker,
+    opened: Callable[[], _Opened],
+    make: Callable[[_Opened, threading.Event], Run],
+    *,
+    says: str | None = None,
+) -> None:
     """Until SIGTERM or Ctrl-C; what is at hand is finished first."""
     from adapters.telemetry.tracing import traced
     from api import logs
-    from api.processes.core import Core
 
     logs.configure(default="info")
-    with traced(role), Core.open(data, reading=True) as core, until_told() as told:
-        status = core.projections.status if role in _NEED_TABLES else None
-        with watched(role, core.database, told, status=status) as stop:
-            note(f"{says} SIGTERM or Ctrl-C ends it.")
-            run(core, stop)
+    with traced(part.name), opened() as core, until_told() as told, watched(part, core, told) as stop:
+        run = make(core, stop)
+        note(f"{says or part.at_work}. SIGTERM or Ctrl-C ends it.")
+        run(stop)

@@ -83,11 +83,14 @@ def serve(
 ) -> None:
     """Run everything in one process: HTTP, web pages, policies, ticks, delivery, projections."""
     from adapters.telemetry.tracing import traced
+    from api import logs
     from api.http.server import serve as serve_http
+    from api.processes.one_process import OneProcess
 
     token = token_of(token_file)
     check_door(host, port, token)
-    with traced("serve"), owning(data, told="info") as service:
+    logs.configure(default="info")
+    with traced("serve"), OneProcess.open(data) as service:
         with Bars() as bars:
             service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
         say(f"Arrears is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)")

@@ -16,13 +16,6 @@ Schema = dict[str, Any]
 
 def load_every_event() -> list[type[Event]]:
     """Every event of this release, by name."""
-    import aggregates.account
-    import aggregates.campaign
-    import aggregates.office
-    import aggregates.promise
-    import aggregates.reader
-
-    del aggregates
     known = (REGISTRY.current(name) for name in REGISTRY.names())
     return [event for event in known if event.__module__.startswith("aggregates.")]
 

@@ -182,7 +182,7 @@ class CommandDesk:
             raise refused(document.taken if document and outcome.reason_code == "duplicate" else outcome)
         if caller.wait:
             with suppress(NotReached):  # it is done all the same; lists show it a little later
-                self.service.settle(timeout=caller.wait)
+                self.service.wait_until_shown(timeout=caller.wait)
         first = command.targets()[0].id
         made = identifier(makes, first, issued.command_id) if makes else None  # as the decision makes it
         return Done(

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -42,8 +42,30 @@ _COLLECT_AFTER = (100_000, 50, 100)
 goes into looking through them again and again."""
 
 
-class Core:
-    """The write path and the read tables of a database. A context manager."""
+class Opened:
+    """An open database and what is closed before it. A context manager."""
+
+    def __init__(self, database: Database, *, data_dir: Path | None, env: Mapping[str, str]) -> None:
+        """Takes over the database. `data_dir` is the folder that it is in, None for a server's."""
+        self.database = database
+        self.data_dir = data_dir
+        self.env = env
+        self.closing = ExitStack()
+        self.closing.callback(database.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets everything go, the database last."""
+        self.closing.close()
+
+
+class Core(Opened):
+    """The write path and the read tables of a database: what parts are made from."""
 
     def __init__(
         self,
@@ -55,13 +77,10 @@ class Core:
         cache_size: int = CACHE_SIZE,
     ) -> None:
         """Takes over the database; use `open`. Raises SchemaNotCurrent, LogBehind, MasterKeyError."""
+        super().__init__(database, data_dir=data_dir, env=env)
         gc.set_threshold(*_COLLECT_AFTER)
-        self.database = database
-        self.data_dir = data_dir
-        self.env = env
         self.clock: Clock = clock or SystemClock()
-        self._closing = ExitStack()
-        self._closing.callback(database.close)
+        self._wakes: list[Callable[[], None]] = []
         with database.connect("arrears_app") as connection:
             require_current(connection)
             check_not_behind(connection, [*checkpoints(connection), *anchored(self.anchor)])
@@ -71,12 +90,12 @@ class Core:
             clock=self.clock,
             rules=RULES,
             cache_size=cache_size,
-            on_stored=self._poke,
+            on_stored=self._stored,
         )
-        self._closing.callback(self.arrears.close)
+        self.closing.callback(self.arrears.close)
         self.feed: Feed = self.arrears.feed
         self.projections = Projections(database, self.feed, PROJECTIONS)
-        self._closing.callback(self.projections.close)
+        self.closing.callback(self.projections.close)
 
     @classmethod
     def open(
@@ -109,23 +128,18 @@ class Core:
             raise
         return core
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Lets everything go, the database last."""
-        self._closing.close()
-
     @property
     def anchor(self) -> Path | None:
         """Where the last seal is remembered outside the database; only beside a data folder."""
         return self.data_dir / "last-seal.json" if self.data_dir else None
 
-    def _poke(self) -> None:
-        """Something was stored; the sealer of another process sees it by itself."""
+    def when_stored(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` after each append of this process. (The sealer of another one sees it by itself.)"""
+        self._wakes.append(wake)
+
+    def _stored(self) -> None:
+        for wake in self._wakes:
+            wake()
 
 
 def anchored(anchor: Path | None) -> list[Checkpoint]:

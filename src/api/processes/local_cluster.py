@@ -1,4 +1,4 @@
-"""The whole cluster on one machine: PostgreSQL, Kafka and a process for every role, for development and trials."""
+"""The whole cluster on one machine: PostgreSQL, Kafka and a process for every part, for development and trials."""
 
 import os
 import subprocess
@@ -17,14 +17,13 @@ from adapters.kafka.topics import Topics, read_topics
 from adapters.postgres.database import DATA_VARIABLE, URL_VARIABLE, Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
-from api.cli.health import PORT_VARIABLE
-
-ROLES = ("api", "seal", "publish", "react", "project", "clock", "deliver")
+from adapters.telemetry.health import PORT_VARIABLE
+from api.processes import parts
+from api.processes.supervise import RESTART_SECONDS
 
 _COMMAND = (sys.executable, "-c", "from api.cli import main; main()")
 _POSTGRES = {"max_connections": "200"}
 _PATIENCE_SECONDS = 30.0
-_RESTART_SECONDS = 1.0
 
 
 @dataclass
@@ -79,9 +78,11 @@ class LocalCluster:
         self._given = dict(env)
         self.env: dict[str, str] = {}
         """What the processes are started with: where everything is."""
-        wanted = [(role, number) for role in ROLES for number in range(1, (count or {}).get(role, 1) + 1)]
+        wanted = [
+            (part.name, number) for part in parts.PARTS for number in range(1, (count or {}).get(part.name, 1) + 1)
+        ]
         self.members = [
-            Member(role, number, port, ("--port", str(api_port + number - 1)) if role == "api" else ())
+            Member(role, number, port, ("--port", str(api_port + number - 1)) if role == parts.API.name else ())
             for (role, number), port in zip(wanted, free_ports(len(wanted)), strict=True)
         ]
         self._watching = threading.Event()
@@ -188,7 +189,7 @@ class LocalCluster:
                 topics.apply(change)
 
     def _watch(self) -> None:
-        while not self._watching.wait(_RESTART_SECONDS):
+        while not self._watching.wait(RESTART_SECONDS):
             with self._turn:
                 ended = [each for each in self.members if each.wanted and not each.is_running]
             for member in ended:

@@ -16,12 +16,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.migrations import require_current
 from adapters.readers.read_ahead import ReadAhead
 from adapters.readers.runner import Runner
-from aggregates.account import Account  # noqa: F401  every aggregate has to be known before the log is read
-from aggregates.campaign import Campaign  # noqa: F401
 from aggregates.kernel.event import REGISTRY
-from aggregates.office import Office  # noqa: F401
-from aggregates.promise import PromiseToPay  # noqa: F401
-from aggregates.reader import DiscardEvent  # noqa: F401
 
 _COLLECT_AFTER = (50_000, 20, 100)
 """A round makes many small objects that are soon gone; with the usual thresholds they are looked through many times."""

@@ -15,7 +15,7 @@ from aggregates.office import ChangeOfficeSettings, DeliveryLimits, OpenOffice
 from aggregates.values.business_time import local_date
 from api.application.campaign_file import read_campaign
 from api.application.play import live_through
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from api.sample.stories import ACCOUNTS, CURRENCY, DAYS, OFFICE, days_of
 
 ZONE = ZoneInfo("America/New_York")
@@ -52,7 +52,7 @@ def seed(
     now = now or datetime.now(UTC)
     today = local_date(now, ZONE)
     clock = ManualClock(datetime.combine(today, MORNING, ZONE))
-    with Service.open(data, clock=clock) as service:
+    with StepByStep.open(data, clock=clock) as service:
         service.prepare()
         service.drain()
         if _has_accounts(service):
@@ -76,7 +76,7 @@ def _no_later(moment: datetime, now: datetime) -> datetime:
     return min(moment, now)
 
 
-def _open_office(service: Service) -> None:
+def _open_office(service: StepByStep) -> None:
     resource = files("api.sample") / "reminders.toml"
     with as_file(resource) as file:
         campaign = read_campaign(file)
@@ -99,7 +99,7 @@ def _setting(command: Command) -> Issued:
     )
 
 
-def _handle(service: Service, commands: list[Issued]) -> None:
+def _handle(service: StepByStep, commands: list[Issued]) -> None:
     for issued, outcome in zip(commands, service.arrears.handle(commands), strict=True):
         match outcome:
             case Rejected(reason_code=code, detail=detail):
@@ -110,13 +110,13 @@ def _handle(service: Service, commands: list[Issued]) -> None:
                 pass
 
 
-def _has_accounts(service: Service) -> bool:
+def _has_accounts(service: StepByStep) -> bool:
     with service.database.connect("arrears_app") as connection:
         row = connection.execute("SELECT EXISTS (SELECT FROM read_model.collections_report)").fetchone()
     return row is not None and bool(row[0])
 
 
-def _counted(service: Service, accounts: int) -> Seeded:
+def _counted(service: StepByStep, accounts: int) -> Seeded:
     with service.database.connect("arrears_app") as connection:
         row = connection.execute(
             "SELECT count(*) FROM read_model.activity_history WHERE kind = 'message-sent'"

@@ -20,6 +20,8 @@ from adapters.postgres.database import Database
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Issued
 from aggregates.office import OpenOffice
+from api.processes.parts import PARTS, PUBLISH
+from api.processes.parts.part import Need, Worker
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.readers.log import rows
 from tests.api.cli.conftest import MASTER_KEY, Arrears
@@ -27,8 +29,8 @@ from tests.api.cli.conftest import MASTER_KEY, Arrears
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 COMMAND = (sys.executable, "-c", "from api.cli import main; main()")
-ROLES = ("seal", "publish", "project", "react", "deliver", "clock")
-READ_TOPICS = ("project", "react", "deliver", "clock")
+ROLES = [part.name for part in PARTS if isinstance(part, Worker)]
+READ_TOPICS = [part.name for part in PARTS if Need.KAFKA in part.needs and part is not PUBLISH]
 PATIENCE = 180.0
 SOON = 60.0
 """Seconds until a role has ended: it takes a second or two where nobody else is busy."""

@@ -11,7 +11,7 @@ import pytest
 from adapters.clock import ManualClock
 from adapters.postgres.database import Database
 from api.http.app import create_app
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 from tests.conftest import TestServer
 
@@ -26,18 +26,18 @@ MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
 @pytest.fixture(scope="module")
 def service(
     postgres: TestServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
+) -> Iterator[StepByStep]:
     """One for a file of tests. Not running: it is drained where a test wants the read tables to be up to date."""
     name = postgres.create(template=migrated_template)
     env = {"ARREARS_MASTER_KEY": MASTER_KEY, "ARREARS_OUTBOX": str(tmp_path_factory.mktemp("outbox"))}
-    with Service(Database(postgres.dsn_of(name)), data_dir=None, env=env, clock=ManualClock(NOW)) as service:
+    with StepByStep(Database(postgres.dsn_of(name)), data_dir=None, env=env, clock=ManualClock(NOW)) as service:
         service.prepare()
         yield service
     postgres.drop(name)
 
 
 @pytest.fixture(scope="module")
-def new_client(service: Service) -> Iterator[Callable[..., Client]]:
+def new_client(service: StepByStep) -> Iterator[Callable[..., Client]]:
     with ExitStack() as stack:
 
         def make(token: str | None = None, **headers: str) -> Client:

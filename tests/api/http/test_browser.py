@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.http.server import server_of
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.browser import Browser, NoBrowser
 from tests.api.http.client import Client, usd
 
@@ -66,7 +66,7 @@ SPILLED = """
 
 
 @pytest.fixture(scope="module")
-def site(service: Service, client: Client, office: str) -> Iterator[str]:
+def site(service: StepByStep, client: Client, office: str) -> Iterator[str]:
     """The address of a server of the pages, with some accounts."""
     for n in range(1, 61):
         customer = {
@@ -91,7 +91,7 @@ def site(service: Service, client: Client, office: str) -> Iterator[str]:
             client.done("POST", f"{address}/activities", note)
             promise = {"instalments": [{"due_on": "2026-03-20", "amount": usd("0.50")}]}
             client.done("POST", f"{address}/promises", promise)
-    service.settle()
+    service.wait_until_shown()
     server = server_of(service, "127.0.0.1", 0, None)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 
 PAYMENT = {"number": "PAY-1", "amount": usd("60.00"), "received_on": "2026-03-16"}
@@ -61,7 +61,7 @@ def test_a_number_is_never_taken_twice(client: Client, account: str, path: str, 
 # --- Idempotency-Key ---
 
 
-def test_the_same_key_again_gets_the_same_answer_and_does_nothing(client: Client, account: str, service: Service):
+def test_the_same_key_again_gets_the_same_answer_and_does_nothing(client: Client, account: str, service: StepByStep):
     key = {"Idempotency-Key": "bank-file-7-line-3"}
     first = client.post(f"{account}/payments", PAYMENT, headers=key)
     events = len(service.arrears.history(UUID(account.rpartition("/")[2])))

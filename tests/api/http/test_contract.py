@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.http.app import create_app
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 
 EXAMPLES = 10
@@ -61,9 +61,9 @@ def _refs(node: Any) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_a_fuzzer_agrees_with_it(service: Service, account: str, mode: GenerationMode):
+def test_a_fuzzer_agrees_with_it(service: StepByStep, account: str, mode: GenerationMode):
     """Every operation, with data that fits its schema and data that does not, about an account that is there."""
-    service.settle()
+    service.wait_until_shown()
     schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(service, None), headers={"Host": "localhost"})
     schema.config.headers = {"Host": "localhost"}
     disagreements = []

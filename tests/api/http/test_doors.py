@@ -8,7 +8,7 @@ from adapters.postgres.errors import ConnectionLost
 from api.http import accounts
 from api.http.auth import COOKIE
 from api.http.server import BindRefused, check_bind
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 
 TOKEN = "correct horse battery staple"
@@ -145,8 +145,8 @@ def test_a_database_that_is_away_is_said(client: Client, account: str, monkeypat
     assert (problem.status_code, problem.headers["retry-after"]) == (503, "2")
 
 
-def test_projections_say_how_far_they_are(client: Client, service: Service):
-    service.settle()
+def test_projections_say_how_far_they_are(client: Client, service: StepByStep):
+    service.wait_until_shown()
     statuses = client.get("/v1/projections").json()
     assert {"collections_report", "ledger", "promises", "agenda"} <= {each["name"] for each in statuses}
     assert all(each["lag_events"] == 0 for each in statuses)

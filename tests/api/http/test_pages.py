@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;{{ 7*7 }}"
@@ -36,7 +36,7 @@ def page(client: Client, path: str, status: int = 200) -> Elements:
 
 
 @pytest.fixture(scope="module")
-def hostile(client: Client, service: Service, office: str) -> str:
+def hostile(client: Client, service: StepByStep, office: str) -> str:
     """An account all of whose texts try to be markup; its page's address."""
     opened = client.done(
         "POST",
@@ -64,7 +64,7 @@ def hostile(client: Client, service: Service, office: str) -> str:
     client.done("POST", f"{address}/activities", note, headers=who)
     client.done("PUT", f"{address}/exclusion", {}, headers=who)
     client.done("POST", f"{address}/payments", {"number": HOSTILE, "amount": usd("1.00"), "received_on": "2026-03-16"})
-    service.settle()
+    service.wait_until_shown()
     return f"/accounts/{opened['id']}"
 
 
@@ -116,7 +116,7 @@ def labelled(text: str) -> bool:
     return not re.search(r"<select|<input(?![^>]*type=\"hidden\")", without)
 
 
-def test_the_report_sorts_filters_and_pages_by_links(client: Client, service: Service, office: str):
+def test_the_report_sorts_filters_and_pages_by_links(client: Client, service: StepByStep, office: str):
     for n in range(60):
         opened = client.done(
             "POST",
@@ -125,7 +125,7 @@ def test_the_report_sorts_filters_and_pages_by_links(client: Client, service: Se
         )
         invoice = {"number": "1", "issued_on": "2026-01-01", "due_on": "2026-01-31", "amount": usd(f"{n + 1}.00")}
         client.done("POST", f"/v1/accounts/{opened['id']}/invoices", invoice)
-    service.settle()
+    service.wait_until_shown()
     first = page(client, "/?q=Name&sort=customer_name&dir=asc")
     assert "60 accounts of this selection" in first.text
     assert "Name 00" in first.text

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 
 ACCOUNTS = 23
 
 
 @pytest.fixture(scope="module")
-def portfolio(client: Client, service: Service, office: str) -> dict[str, str]:
+def portfolio(client: Client, service: StepByStep, office: str) -> dict[str, str]:
     """Accounts by number. Number n owes n × 10.00, due on 31 January; the even ones paid 5.00 in March."""
     accounts = {}
     for n in range(1, ACCOUNTS + 1):
@@ -71,11 +71,11 @@ def test_rows_are_in_the_order_that_was_asked(client: Client, portfolio: dict[st
     assert balances == sorted(balances, reverse=True)
 
 
-def test_a_cursor_stays_good_while_accounts_change(client: Client, service: Service, portfolio: dict[str, str]):
+def test_a_cursor_stays_good_while_accounts_change(client: Client, service: StepByStep, portfolio: dict[str, str]):
     asked = {"sort": "number", "descending": False, "limit": 5}
     first = client.get("/v1/report/collections", params=asked).json()
     client.done("POST", f"/v1/accounts/{portfolio['P-01']}/activities", {"kind": "note", "notes": "called"})
-    service.settle()
+    service.wait_until_shown()
     second = client.get("/v1/report/collections", params={**asked, "cursor": first["next"]}).json()
     assert [row["number"] for row in second["items"]] == [f"P-{n:02}" for n in range(6, 11)]
 
@@ -193,11 +193,11 @@ def test_activity_and_audit_are_paged(client: Client, portfolio: dict[str, str])
     assert client.get(f"{address}/activity", params={"kind": "payment"}).json()["items"][0]["kind"] == "payment"
 
 
-def test_a_promise_that_was_kept_is_listed_with_what_came_in(client: Client, service: Service, account: str):
+def test_a_promise_that_was_kept_is_listed_with_what_came_in(client: Client, service: StepByStep, account: str):
     promise = {"instalments": [{"due_on": "2026-03-20", "amount": usd("40.00")}], "notes": "by transfer"}
     made = client.done("POST", f"{account}/promises", promise)["id"]
     client.done("POST", f"{account}/payments", {"number": "K-1", "amount": usd("40.00"), "received_on": "2026-03-16"})
-    service.settle()
+    service.wait_until_shown()
     kept = client.get("/v1/promises", params={"status": "kept"}).json()["items"]
     assert [(row["promise_id"], row["promised"], row["received"]) for row in kept] == [(made, "40.00", "40.00")]
     assert client.get(f"{account}/promises").json()["items"] == kept

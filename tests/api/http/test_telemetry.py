@@ -17,7 +17,7 @@ from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.telemetry import tracing
 from api import logs
 from api.http.app import create_app
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 
 TOKEN = "correct horse battery staple"
@@ -54,7 +54,9 @@ def pay(client: Client, account: str, number: str, **headers: str) -> None:
 # --- metrics -------------------------------------------------------------------------------------------
 
 
-def test_the_door_shows_what_the_process_counts_and_how_far_readers_are(client: Client, account: str, service: Service):
+def test_the_door_shows_what_the_process_counts_and_how_far_readers_are(
+    client: Client, account: str, service: StepByStep
+):
     service.drain()
     response = client.get("/metrics")
     assert response.status_code == 200
@@ -75,7 +77,7 @@ def test_metrics_ask_for_the_token_where_there_is_one(new_client: Callable[..., 
 
 
 def test_a_request_s_trace_is_in_the_log_on_the_wire_and_linked_to_by_projections(
-    client: Client, account: str, service: Service, spans: InMemorySpanExporter
+    client: Client, account: str, service: StepByStep, spans: InMemorySpanExporter
 ):
     service.drain()
     before = service.feed.head()
@@ -99,7 +101,7 @@ def test_a_request_s_trace_is_in_the_log_on_the_wire_and_linked_to_by_projection
 
 
 def test_a_request_without_a_trace_begins_one_of_its_own(
-    client: Client, account: str, service: Service, spans: InMemorySpanExporter
+    client: Client, account: str, service: StepByStep, spans: InMemorySpanExporter
 ):
     pay(client, account, "P-1")
     (request,) = spans.get_finished_spans()
@@ -110,7 +112,7 @@ def test_a_request_without_a_trace_begins_one_of_its_own(
     assert tracing.trace_id_of(first.meta.traceparent) == trace_of(request)
 
 
-def test_without_tracing_a_traceparent_is_not_kept(client: Client, account: str, service: Service):
+def test_without_tracing_a_traceparent_is_not_kept(client: Client, account: str, service: StepByStep):
     pay(client, account, "P-1", traceparent=TRACEPARENT)
     assert {event.meta.traceparent for event in service.arrears.history(account_id(account))} == {None}
 
@@ -131,7 +133,7 @@ def test_what_is_logged_about_a_request_has_its_correlation_and_trace(
     assert (line["correlation_id"], line["trace_id"]) == (correlation, TRACE)
 
 
-def test_the_framework_s_own_telemetry_sends_nothing(service: Service, monkeypatch: pytest.MonkeyPatch):
+def test_the_framework_s_own_telemetry_sends_nothing(service: StepByStep, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
     telemetry = create_app(service, None)._telemetry
     assert [telemetry[each] for each in ("tracing", "metrics", "logs", "auto_configure")] == [False] * 4

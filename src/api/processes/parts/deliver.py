@@ -1,0 +1,65 @@
+"""The part that delivers."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api.processes.parts.part import HowMany, Need, Reading, Run
+
+if TYPE_CHECKING:
+    from adapters.delivery.carrier import Carrier
+    from adapters.delivery.deliverer import Deliverer
+    from adapters.readers.runner import Runner
+    from api.processes.core import Core
+
+
+class Deliver(Reading):
+    name = "deliver"
+    does = "Send queued messages"
+    at_work = "Delivering"
+    how_many = HowMany.SHARE
+    needs = frozenset({Need.KEY, Need.TABLES, Need.KAFKA})
+
+    def from_store(self, core: "Core", stop: threading.Event, *, carrier: "Carrier | None" = None) -> "Runner":
+        """`carrier` is another one than the local outbox."""
+        from adapters.delivery.deliverer import AT_ONCE
+        from adapters.readers.runner import Runner
+
+        runner = Runner(core.database, core.feed, self._deliverer(core, stop, carrier), at_once=AT_ONCE)
+        core.closing.callback(runner.release)
+        return runner
+
+    def alone(self, core: "Core", stop: threading.Event) -> Run:
+        from adapters.delivery.deliverer import AT_ONCE
+        from adapters.kafka.connection import events_topic, group_of
+        from adapters.kafka.partition_counts import partitions_of
+        from adapters.kafka.seats import Seat
+        from adapters.kafka.topic_runner import TopicRunner
+
+        partitions_of(events_topic(core.env), core.env)
+        deliverer = self._deliverer(core, stop)
+        return TopicRunner(
+            core.database,
+            core.arrears.event_mapper,
+            {deliverer.name: lambda: Seat(core.database, deliverer)},
+            group=group_of(self.name, core.env),
+            env=core.env,
+            batch=AT_ONCE,
+        ).run
+
+    @staticmethod
+    def _deliverer(core: "Core", stop: threading.Event, carrier: "Carrier | None" = None) -> "Deliverer":
+        from adapters.delivery.deliverer import Deliverer
+        from adapters.delivery.outbox import Outbox
+
+        return Deliverer(
+            core.arrears,
+            carrier or Outbox(outbox_folder(core.env, core.data_dir)),
+            lambda moment: core.clock.wait_until(moment, stop),
+        )
+
+
+def outbox_folder(env: Mapping[str, str], data_dir: Path | None) -> Path:
+    """Where messages are put that would be sent: ARREARS_OUTBOX, or beside the data."""
+    return Path(env.get("ARREARS_OUTBOX") or (data_dir or Path.cwd()) / "outbox")

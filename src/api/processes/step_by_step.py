@@ -1,0 +1,121 @@
+"""Arrears driven step by step: nothing runs by itself, and every effect is there when a call returns."""
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from adapters.billing.importer import Done, ImportReport, OfficeDefaults, dry_run, run_import, stage
+from adapters.billing.profile import load_profile
+from adapters.billing.readers import Progress
+from adapters.billing.source import ImportSource
+from adapters.clock import Clock, ManualClock
+from adapters.delivery.carrier import Carrier
+from adapters.postgres.database import Database
+from adapters.readers.runner import LIVE_BATCH, Runner
+from adapters.ticker import TickReport
+from api.processes import parts
+from api.processes.core import CACHE_SIZE
+from api.processes.parts.clock import ticker_of
+from api.processes.parts.part import Reading, Steps
+from api.processes.service import Service
+
+
+class StepByStep(Service):
+    """A service for one who works alone, or beside others: what others do already is waited for, the rest is done here.
+
+    For commands, imports, tests, and for living through history on a clock that is set.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        data_dir: Path | None,
+        env: Mapping[str, str],
+        clock: Clock | None = None,
+        cache_size: int = CACHE_SIZE,
+    ) -> None:
+        super().__init__(database, data_dir=data_dir, env=env, clock=clock, cache_size=cache_size)
+        self._stop = threading.Event()
+        self._drained = -1
+        self.sealer = parts.SEAL.sealer(self)
+        self._readers: dict[str, Steps] = {
+            part.name: part.from_store(self, self._stop) for part in parts.PARTS if isinstance(part, Reading)
+        }
+        self.ticker = ticker_of(self)
+
+    def close(self) -> None:
+        """Lets everything go, the database last."""
+        self._stop.set()
+        super().close()
+
+    def deliver_through(self, carrier: Carrier) -> None:
+        """Sends messages through another carrier than the local outbox from now on."""
+        for each in self.runners:
+            each.release()  # whoever goes on takes its lock again
+        self._readers[parts.DELIVER.name] = parts.DELIVER.from_store(self, self._stop, carrier=carrier)
+
+    @property
+    def runners(self) -> tuple[Runner, ...]:
+        """The readers that do something, rather than show something: policies and delivery."""
+        return tuple(each for each in self._readers.values() if isinstance(each, Runner))
+
+    # --- steps ---
+
+    def drain(self) -> None:
+        """Seals, projects, reacts and delivers until nothing is left to do at this moment."""
+        while True:
+            while self.sealer.seal_once():
+                pass
+            head = self.feed.head()
+            if head == self._drained and (self.sealer.is_active or not self.has_unsealed()):
+                return
+            at = max(self._drained, 0)
+            while at < head:  # one batch after the other for all of them: it is decoded once
+                at = min(at + LIVE_BATCH, head)
+                for reader in self._readers.values():
+                    reader.catch_up(at)
+            self._drained = head
+
+    def tick(self, now: datetime | None = None) -> TickReport:
+        """Lets one tick happen and everything it leads to. `now` None is the clock's."""
+        self.prepare()
+        if now is not None and isinstance(self.clock, ManualClock):
+            self.clock.set(now)
+        self.drain()
+        report = self.ticker.tick(now or self.clock.now())
+        self.drain()
+        return report
+
+    def wait_until_shown(self, timeout: float = 5.0) -> None:
+        del timeout
+        self.drain()
+
+    # --- billing files ---
+
+    def import_file(
+        self,
+        path: Path,
+        profile: str,
+        *,
+        defaults: OfficeDefaults,
+        strict: bool = False,
+        check_only: bool = False,
+        reading: Progress | None = None,
+        done: Done | None = None,
+    ) -> ImportReport:
+        """Brings a billing file in and judges the accounts for today. `check_only` says what it would do.
+
+        Raises ProfileError, FileProblem, ImportRefused.
+        """
+        source = ImportSource(path, load_profile(profile))
+        self.prepare()
+        with self.database.connect("arrears_app") as connection:
+            if check_only:
+                return dry_run(*stage(connection, source, defaults, reading))
+            report = run_import(
+                self.arrears, connection, source, defaults=defaults, strict=strict, reading=reading, done=done
+            )
+        self.tick()
+        return report

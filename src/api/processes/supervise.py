@@ -1,0 +1,22 @@
+"""What keeps a part going that may not end."""
+
+import threading
+
+import structlog
+
+from api.processes.parts.part import Run
+
+RESTART_SECONDS = 1.0
+"""Between the end of something that should run and its next start."""
+
+log = structlog.get_logger("arrears.service")
+
+
+def supervise(name: str, run: Run, stop: threading.Event) -> None:
+    """Whatever fails is said aloud and begins again, until `stop` is set; nothing is skipped by it."""
+    while not stop.is_set():
+        try:
+            run(stop)
+        except Exception:
+            log.exception("part failed and is started again", part=name)
+            stop.wait(RESTART_SECONDS)
