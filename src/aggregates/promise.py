@@ -157,7 +157,7 @@ class TakePaymentBack(PromiseCommand, name="take-payment-back", internal=True):
 
 
 class JudgePromise(PromiseCommand, name="judge-promise"):
-    """Settle the promise if its grace period is over."""
+    """Judge the promise if its grace period is over."""
 
 
 # --- state -------------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ class PromiseToPay(Aggregate):
 
     @decides(JudgePromise)
     def judge(self, account: Account, command: JudgePromise, context: Context) -> None:
-        """Settle an open promise once a grace period is over.
+        """Judge an open promise once a grace period is over.
 
         A promise due today is still good; an instalment is judged on due_on + grace_days + 1.
         """
@@ -305,9 +305,9 @@ class PromiseToPay(Aggregate):
         due = [i for i in self.instalments if today > self.judged_after(i)]
         missed = bool(due) and self.received < promised_amount(due)
         if self.received >= self.promised or missed:
-            self._settle(account, today)
+            self._record(account, today)
 
-    def _settle(self, account: Account, today: date) -> None:
+    def _record(self, account: Account, today: date) -> None:
         if self.received >= self.promised:
             self.emit(PromiseKept(received=self.received, kept_on=today))
         elif self.received:

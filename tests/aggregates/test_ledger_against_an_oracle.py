@@ -79,7 +79,7 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         account = self.world.store.replayed(Account, ACCOUNT, whole=True)
         return [
             {"money": funds.id, "item": item_id, "amount": part.amount.minor}
-            for funds in (*account.receivables.funds.values(), *account.receivables.spent.values())
+            for funds in (*account.receivables.funds.values(), *account.receivables.used_up.values())
             for item_id, parts in funds.allocated.items()
             for part in parts
         ]
@@ -198,7 +198,7 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         live = self.world.account
         assert self.world.store.replayed(Account, ACCOUNT) == live
         remembering = self.world.store.replayed(Account, ACCOUNT, whole=True)
-        apart = {"receivables": {"keeps_all", "settled", "spent", "funds"}}
+        apart = {"receivables": {"keeps_all", "settled", "used_up", "funds"}}
         assert remembering.model_dump(exclude=apart) == live.model_dump(exclude=apart)
         money = {"receipt", "unapplied", "waits"}
         assert {f.id: f.model_dump(include=money) for f in remembering.receivables.funds.values()} == {

@@ -130,7 +130,7 @@ class Allocations(AccountPart):
         excess = was.item.amount - was.open - down_to
         given = [
             (part, funds)
-            for funds in (*self.receivables.funds.values(), *self.receivables.spent.values())
+            for funds in (*self.receivables.funds.values(), *self.receivables.used_up.values())
             for part in funds.allocated.get(was.id, ())
         ]
         for part, funds in sorted(given, key=lambda given: given[0].allocated_on, reverse=True):
@@ -181,7 +181,7 @@ class Allocations(AccountPart):
 
     @applies(AllocationReleased)
     def _allocation_released(self, event: AllocationReleased) -> None:
-        known = self.receivables.funds.get(event.receipt.id) or self.receivables.spent.pop(event.receipt.id, None)
+        known = self.receivables.funds.get(event.receipt.id) or self.receivables.used_up.pop(event.receipt.id, None)
         funds = known or Funds(receipt=event.receipt, unapplied=self.customer.zero)
         for part in event.parts:
             self.receivables.forget_item(part.item.id)

@@ -130,7 +130,7 @@ class Payments(AccountPart):
         self.require_account()
         self.customer.require_currency(command.amount)
         payment_id = document_id(self.whole.id, "payment", command.number)
-        if payment_id in self.receivables.funds or payment_id in self.receivables.spent:
+        if payment_id in self.receivables.funds or payment_id in self.receivables.used_up:
             raise Refusal("duplicate-payment", f"payment {command.number} is on the account already; correct it")
         if command.received_on > context.today:
             self.deferred.defer(
@@ -163,7 +163,7 @@ class Payments(AccountPart):
         self.require_account()
         self.customer.require_currency(command.amount)
         credit_id = document_id(self.whole.id, "credit", command.number)
-        if credit_id in self.receivables.funds or credit_id in self.receivables.spent:
+        if credit_id in self.receivables.funds or credit_id in self.receivables.used_up:
             raise Refusal("duplicate-credit", f"credit {command.number} is on the account already; correct it")
         if command.issued_on > context.today:
             self.deferred.defer(
@@ -264,7 +264,7 @@ class Payments(AccountPart):
         if not self.receivables.keeps_all:
             raise NeedsHistory
         funds_id = document_id(self.whole.id, kind, number)
-        funds = self.receivables.funds.get(funds_id) or self.receivables.spent.get(funds_id)
+        funds = self.receivables.funds.get(funds_id) or self.receivables.used_up.get(funds_id)
         if funds is None:
             raise Refusal(f"unknown-{kind}", f"the account has no {kind} {number}")
         if funds.reversed:
@@ -286,7 +286,7 @@ class Payments(AccountPart):
     @applies(CreditNoted, PaymentReceived)
     def _received(self, event: CreditNoted | PaymentReceived) -> None:
         receipt = event.receipt
-        self.receivables.spent.pop(receipt.id, None)
+        self.receivables.used_up.pop(receipt.id, None)
         self.receivables.funds[receipt.id] = Funds(
             receipt=receipt, unapplied=receipt.amount, waits=receipt.waits_for is not None
         )
@@ -297,10 +297,10 @@ class Payments(AccountPart):
     @applies(PaymentReversed, CreditWithdrawn)
     def _taken_back(self, event: PaymentReversed | CreditWithdrawn) -> None:
         receipt = event.receipt
-        funds = self.receivables.funds.pop(receipt.id, None) or self.receivables.spent.pop(receipt.id, None)
+        funds = self.receivables.funds.pop(receipt.id, None) or self.receivables.used_up.pop(receipt.id, None)
         if funds and self.receivables.keeps_all:
             funds.unapplied, funds.reversed = self.customer.zero, True
-            self.receivables.spent[receipt.id] = funds
+            self.receivables.used_up[receipt.id] = funds
         for share in receipt.promises:
             if share.promise_id in self.promises.open:
                 self.promises.open[share.promise_id].remaining += share.amount

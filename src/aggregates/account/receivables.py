@@ -143,15 +143,15 @@ class Funds(BaseModel):
 
 
 class Receivables(AccountPart):
-    """Open items and unspent funds: bounded by what is open, unless the account was loaded with its whole history."""
+    """Open items and unfunds that are used up: bounded by what is open, unless the account was loaded with its whole history."""
 
     keeps_all: bool = False
-    """True keeps settled items and spent funds too: for reversals and corrections."""
+    """True keeps settled items and funds that are used up too: for reversals and corrections."""
     items: dict[UUID, OpenItem] = Field(default_factory=dict)
     settled: dict[UUID, OpenItem] = Field(default_factory=dict)
     """Items with nothing open; kept only where `keeps_all`."""
     funds: dict[UUID, Funds] = Field(default_factory=dict)
-    spent: dict[UUID, Funds] = Field(default_factory=dict)
+    used_up: dict[UUID, Funds] = Field(default_factory=dict)
     """Funds with nothing left, or taken back; kept only where `keeps_all`."""
 
     customer: ClassVar = Needs(Customer)
@@ -215,7 +215,7 @@ class Receivables(AccountPart):
         if not funds.unapplied:
             del self.funds[funds.id]
             if self.keeps_all:
-                self.spent[funds.id] = funds
+                self.used_up[funds.id] = funds
 
 
 def allocation_order(item: OpenItem) -> tuple[bool, date, date, str]:

@@ -252,7 +252,7 @@ def all_funds(account: Account) -> list[FundsView]:
     """Every payment and credit, the latest first; needs an account that remembers."""
     return [
         funds_view(f)
-        for f in reversed(_by_day([*account.receivables.funds.values(), *account.receivables.spent.values()]))
+        for f in reversed(_by_day([*account.receivables.funds.values(), *account.receivables.used_up.values()]))
     ]
 
 
