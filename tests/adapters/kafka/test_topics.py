@@ -11,7 +11,6 @@ from adapters.kafka.topics import DEFINITIONS, Topic, Topics, TopicsProblem, rea
 from tests.adapters.kafka.fixture import TestKafka
 
 
-@pytest.mark.kafka
 class TestApply:
     def test_a_missing_topic_is_made_as_defined(self, kafka: TestKafka):
         (events,) = [each for each in read_topics() if each.name == "collections.events"]

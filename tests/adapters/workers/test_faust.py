@@ -17,8 +17,6 @@ from adapters.workers.clock import ClockWork
 from projections.agenda.partition import partition_of
 from tests.adapters.workers.conftest import NewPlant, Notes, Plant, account, wait_until
 
-pytestmark = pytest.mark.kafka
-
 EVERYBODY = range(1, 25)
 
 
