@@ -18,6 +18,8 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from tests.adapters.kafka.fixture import kafka  # noqa: F401
 
+pytest_plugins = ["pytester", "tests.needs"]
+
 # Nothing a test stores has to survive a power cut.
 QUICK_AND_FORGETFUL = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 

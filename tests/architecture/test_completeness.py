@@ -10,6 +10,9 @@ from pydantic import BaseModel
 from aggregates.kernel.aggregate import DECISIONS, KINDS, Aggregate
 from aggregates.kernel.command import COMMANDS, Command
 from aggregates.kernel.event import REGISTRY, Event
+from api.contract.events import load_every_event
+
+load_every_event()
 
 OURS = "aggregates."
 COMMAND_CLASSES = sorted((c for c in COMMANDS.values() if c.__module__.startswith(OURS)), key=lambda c: c.command_name)

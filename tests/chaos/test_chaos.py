@@ -9,7 +9,7 @@ from tests.conftest import QUICK_AND_FORGETFUL
 
 SEED = int(os.environ.get("CHAOS_SEED", "7"))
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
 
 def test_whoever_ends_whenever_nothing_is_lost_and_nothing_doubled() -> None:

@@ -1,8 +1,6 @@
 """What deploy/ holds, read, and the programs that judge it."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,11 +119,3 @@ def run(*command: str | Path, **options: Any) -> str:
 def script(name: str) -> Path:
     """A program that was installed beside this Python."""
     return Path(sys.executable).parent / name
-
-
-def promtool(*arguments: str | Path) -> str:
-    found = shutil.which("promtool", path=f"{os.environ['PATH']}:{ROOT / '.tools/promtool/usr/bin'}")
-    assert found, (
-        "promtool is missing: ./dev test fetches it, or install Prometheus (Debian: apt-get install prometheus)"
-    )
-    return run(found, *arguments)

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from tests.deploy.files import DEPLOY, compose, dashboard, promtool, queries, read_yaml
+from tests.deploy.conftest import Promtool
+from tests.deploy.files import DEPLOY, compose, dashboard, queries, read_yaml
 from tests.deploy.words import known_metrics
 
 FOLDER = DEPLOY / "grafana"
@@ -75,7 +76,7 @@ def test_the_data_source_and_the_folder_are_those_of_the_compose_file():
     assert mounts["../grafana/provisioning"] == "/etc/grafana/provisioning"
 
 
-def test_every_expression_is_one(tmp_path: Path):
+def test_every_expression_is_one(promtool: Promtool, tmp_path: Path):
     as_rules = [{"record": f"panel:{number}", "expr": expression} for number, (_, expression) in enumerate(queries())]
     file = tmp_path / "panels.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": as_rules}]}), encoding="utf-8")

@@ -26,6 +26,8 @@ from tests.adapters.readers.log import MASTER_KEY, Log
 from tests.conftest import QUICK_AND_FORGETFUL
 from tests.deploy.files import DEPLOY, run
 
+pytestmark = pytest.mark.postgres
+
 PASSWORDS = {
     "ARREARS_OWNER_PASSWORD": "it's the owner's",
     "ARREARS_SERVICE_PASSWORD": 'a "service"',

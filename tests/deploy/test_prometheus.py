@@ -6,20 +6,21 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.files import DEPLOY, ROLES, ROOT, promtool, queries, read_yaml, rules
+from tests.deploy.conftest import Promtool
+from tests.deploy.files import DEPLOY, ROLES, ROOT, queries, read_yaml, rules
 from tests.deploy.words import foreign_metrics, known_metrics, labels_in, metrics_in
 
 FOLDER = DEPLOY / "prometheus"
 ALERT_TESTS = Path(__file__).with_name("alerts.test.yml")
 
 
-def test_the_configuration_is_one():
+def test_the_configuration_is_one(promtool: Promtool):
     said = promtool("check", "config", FOLDER / "prometheus.yml")
 
     assert "1 rule files found" in said
 
 
-def test_the_configuration_for_kubernetes_is_one(tmp_path: Path):
+def test_the_configuration_for_kubernetes_is_one(promtool: Promtool, tmp_path: Path):
     """Debian's promtool knows no discovery in Kubernetes, so targets stand in its place."""
     (config,) = read_yaml(FOLDER / "kubernetes.yml")
     (job,) = config["scrape_configs"]
@@ -31,11 +32,11 @@ def test_the_configuration_for_kubernetes_is_one(tmp_path: Path):
     promtool("check", "config", tmp_path / "prometheus.yml")
 
 
-def test_rules_are_rules():
+def test_rules_are_rules(promtool: Promtool):
     promtool("check", "rules", *sorted((FOLDER / "rules").glob("*.yml")))
 
 
-def test_alerts_go_off_when_they_should_and_only_then():
+def test_alerts_go_off_when_they_should_and_only_then(promtool: Promtool):
     assert "SUCCESS" in promtool("test", "rules", ALERT_TESTS)
 
 
@@ -95,7 +96,7 @@ def test_the_check_sees_a_metric_that_is_not_there():
     assert list(labels_in('up{job="arrears", role=~"a|b"} == 0')) == [("up", {"job", "role"})]
 
 
-def test_promtool_refuses_what_is_wrong(tmp_path: Path):
+def test_promtool_refuses_what_is_wrong(promtool: Promtool, tmp_path: Path):
     (tmp_path / "wrong.yml").write_text(
         "groups: [{name: a, rules: [{alert: A, expr: 'sum by (reader (x)'}]}]\n", encoding="utf-8"
     )

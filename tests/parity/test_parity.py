@@ -78,7 +78,6 @@ def same(one: StepByStep, other: StepByStep) -> None:
     assert outbox_of(other) == outbox_of(one)
 
 
-@pytest.mark.kafka
 @pytest.mark.slow
 def test_the_real_invoices_lived_through(pair: Pair):
     """Facts of the days, aging, judging and reminders, each tick drained."""
@@ -129,7 +128,6 @@ def commands_of(day: date, n: int, doings: list[tuple[str, str, int, int]]) -> l
     return made
 
 
-@pytest.mark.kafka
 @pytest.mark.slow
 @given(history=_HISTORIES)
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)

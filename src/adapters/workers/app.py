@@ -6,12 +6,10 @@ that fails leaves an agent.
 
 import asyncio
 import ssl
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Any, TypeVar
 
 import faust
@@ -51,6 +49,13 @@ class _LeftBehind(WorkerThread):
 
 
 AIOKafkaConsumerThread.Worker = _LeftBehind
+
+
+class _App(faust.App):
+    """Faust's app, which makes no folder for tables: there are none."""
+
+    async def on_first_start(self) -> None:
+        """Faust's own makes its data folder, and does nothing else."""
 
 
 class WorkerEnded(RuntimeError):
@@ -177,11 +182,9 @@ def make_app(env: Mapping[str, str], *, group: str | None = None, **settings: An
     """An app without web server, tables and topics of its own."""
     options = client_options(env)
     worker_id = env.get(WORKER_VARIABLE)
-    name = group or group_of("react", env)
-    return faust.App(
-        name,
+    return _App(
+        group or group_of("react", env),
         **{
-            "datadir": Path(tempfile.gettempdir()) / f"{name}-data",  # made, and left empty: nothing is kept in tables
             "broker": ";".join(f"kafka://{each}" for each in options["bootstrap_servers"]),
             "broker_credentials": _credentials(options),
             "broker_session_timeout": _SESSION_SECONDS,

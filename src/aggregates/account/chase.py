@@ -23,7 +23,7 @@ from aggregates.values.money import Money
 
 
 class Stage(StrEnum):
-    """Where an account stands in auto-collection (DOMAIN section 3). No stage: nothing is owed."""
+    """Where an account stands in auto-collection. No stage: nothing is owed."""
 
     OUTSTANDING = "outstanding"
     SCHEDULED = "scheduled"

@@ -1,4 +1,4 @@
-"""Aging buckets: how old the past-due amounts are, by days past due (DOMAIN: by due date, never invoice date)."""
+"""Aging buckets: how old the past-due amounts are, by days past due (by due date, never invoice date)."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta

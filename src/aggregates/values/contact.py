@@ -16,7 +16,7 @@ Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
 class Channel(StrEnum):
-    """The media of DOMAIN section 6."""
+    """The media by which a customer is reached."""
 
     SMS = "sms"
     VOICE = "voice"

@@ -1,4 +1,4 @@
-"""KPIs of a period (DOMAIN section 7): how long receivables take, and how well collecting them works."""
+"""KPIs of a period (docs/kpis.md): how long receivables take, and how well collecting them works."""
 
 from calendar import monthrange
 from collections.abc import Iterator, Mapping

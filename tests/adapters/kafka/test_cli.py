@@ -21,8 +21,6 @@ from tests.adapters.kafka.wire import envelopes, some_accounts
 from tests.adapters.readers.builders import an_item, billed, staged
 from tests.adapters.readers.log import MASTER_KEY, Log, rows
 
-pytestmark = pytest.mark.kafka
-
 ARREARS = Path(sys.executable).with_name("arrears")
 
 

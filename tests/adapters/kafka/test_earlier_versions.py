@@ -173,7 +173,6 @@ def test_a_message_of_an_event_that_nobody_knows_yet_is_passed_on_as_it_is(datab
     assert not from_message(headers, now.value).withheld
 
 
-@pytest.mark.kafka
 def test_a_subscriber_reads_a_topic_of_both_versions_as_the_current_type(
     kafka: TestKafka, log: Log, database: Database, failed_long_ago: int
 ):

@@ -14,8 +14,6 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from adapters.kafka.jars import KafkaUnavailable, jars
 from tests.adapters.kafka.fixture import TestKafka, local_kafka
 
-pytestmark = pytest.mark.kafka
-
 
 def test_what_is_sent_is_read(kafka: TestKafka):
     topic = kafka.topic(partitions=1)
@@ -29,6 +27,7 @@ def test_what_is_sent_is_read(kafka: TestKafka):
     consumer.close()
 
 
+@pytest.mark.kafka
 @pytest.mark.slow
 def test_a_broker_that_was_killed_comes_back_with_its_topics():
     with local_kafka() as kafka:
@@ -54,6 +53,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.kafka
 @pytest.mark.slow
 def test_a_broker_does_not_outlive_whoever_started_it(tmp_path: Path):
     done = subprocess.run(

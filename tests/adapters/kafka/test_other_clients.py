@@ -15,8 +15,6 @@ from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import envelopes, records, some_accounts
 from tests.adapters.readers.log import Log
 
-pytestmark = pytest.mark.kafka
-
 
 @pytest.fixture
 def topic(kafka: TestKafka, log: Log, database: Database) -> str:

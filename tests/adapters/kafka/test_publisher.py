@@ -31,8 +31,6 @@ from tests.adapters.kafka.wire import assert_is_the_log, envelopes, records, som
 from tests.adapters.readers.builders import an_item, billed, opened, staged
 from tests.adapters.readers.log import Log, rows
 
-pytestmark = pytest.mark.kafka
-
 
 def account(n: object) -> UUID:
     return identifier("account", n)
@@ -203,6 +201,7 @@ class Impatient(KafkaProducer):  # type: ignore[misc]
         super().__init__(**{**options, "linger_ms": 100, "request_timeout_ms": 500, "delivery_timeout_ms": 1_000})
 
 
+@pytest.mark.kafka
 @pytest.mark.slow
 @pytest.mark.parametrize("partitions", [1, 2])
 def test_the_checkpoint_waits_until_kafka_has_taken_everything(
@@ -325,6 +324,7 @@ def test_a_topic_that_lost_everything_is_noticed(kafka: TestKafka, log: Log, dat
         check_same_log(database, {**kafka.env, "ARREARS_EVENTS_TOPIC": made_anew})
 
 
+@pytest.mark.kafka
 @pytest.mark.slow
 @pytest.mark.parametrize("kill", [True, False], ids=["killed", "restarted"])
 def test_a_broker_that_goes_and_comes_back_costs_nothing(kill: bool, log: Log, database: Database):
@@ -342,6 +342,7 @@ def test_a_broker_that_goes_and_comes_back_costs_nothing(kill: bool, log: Log, d
         assert rows(database, "SELECT count(*) FROM read_model.dead_letters") == [(0,)]
 
 
+@pytest.mark.kafka
 @pytest.mark.slow
 def test_leaders_may_change_while_it_publishes(log: Log, database: Database):
     with local_kafka(brokers=3) as cluster:

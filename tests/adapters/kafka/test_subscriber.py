@@ -16,8 +16,6 @@ from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import some_accounts
 from tests.adapters.readers.log import Log
 
-pytestmark = pytest.mark.kafka
-
 
 @pytest.fixture
 def topic(kafka: TestKafka) -> str:

@@ -37,8 +37,6 @@ from tests.adapters.readers.builders import opened, staged
 from tests.adapters.readers.counter import Counted, Counter, Odd, account
 from tests.adapters.readers.log import MASTER_KEY, Log, fingerprint, rows
 
-pytestmark = pytest.mark.kafka
-
 PARTITIONS = 3
 ANN, CID = accounts_in(0, 2, make=account, partitions=PARTITIONS)
 (BOB,) = accounts_in(1, 1, make=account, partitions=PARTITIONS)

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
+from adapters.kafka import topics
 from adapters.kafka.connection import KafkaNotNamed, client_options
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.topics import DEFINITIONS, Topic, Topics, TopicsProblem, read_topics
 from tests.adapters.kafka.fixture import TestKafka
 
 
-@pytest.mark.kafka
 class TestApply:
     def test_a_missing_topic_is_made_as_defined(self, kafka: TestKafka):
         (events,) = [each for each in read_topics() if each.name == "collections.events"]
@@ -120,6 +120,7 @@ def test_a_login_is_passed_on():
     }
 
 
-def test_a_cluster_that_does_not_answer_is_said_to():
+def test_a_cluster_that_does_not_answer_is_said_to(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(topics, "_ANSWER_MS", 100)
     with pytest.raises(KafkaUnavailable, match="does not answer at"):
         Topics({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})

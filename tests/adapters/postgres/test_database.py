@@ -56,6 +56,7 @@ def test_a_server_named_in_the_environment_wins_over_a_folder(postgres, data_dir
     assert list(data_dir.iterdir()) == []
 
 
+@pytest.mark.postgres
 def test_the_folder_comes_from_the_option_or_the_environment(data_dir):
     with open_database(data_dir / "option", {"ARREARS_DATA": str(data_dir / "variable")}):
         assert [path.name for path in data_dir.iterdir()] == ["option"]
@@ -85,6 +86,7 @@ def test_what_the_dsn_says_of_keepalives_wins(database):
     assert (noticed["keepalives_interval"], noticed["tcp_keepalives_interval"]) == ("10", "10")
 
 
+@pytest.mark.postgres
 def test_reading_joins_a_folder_in_use_and_writing_is_refused(used_dir):
     with holding(used_dir):
         with open_database(used_dir, {}, reading=True) as database:
@@ -160,6 +162,7 @@ def test_a_lost_connection_is_said(database):
             victim.execute("SELECT 1")
 
 
+@pytest.mark.postgres
 def test_a_server_that_goes_away_is_said(used_dir):
     with EmbeddedPostgres(used_dir) as embedded:
         database = Database(embedded.dsn)
@@ -207,6 +210,7 @@ def small_disk(data_dir) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.postgres
 def test_a_disk_that_fills_up_is_said_and_what_was_stored_stays(small_disk: Path):
     with EmbeddedPostgres(small_disk, settings={"max_wal_size": "32MB", "min_wal_size": "32MB"}) as embedded:
         database = Database(embedded.dsn)
@@ -219,6 +223,7 @@ def test_a_disk_that_fills_up_is_said_and_what_was_stored_stays(small_disk: Path
         assert connection.execute("SELECT number FROM kept").fetchone() == (1,)
 
 
+@pytest.mark.postgres
 def test_a_disk_too_small_for_a_cluster_is_said_and_nothing_half_made_stays(small_disk: Path):
     (small_disk / "ballast").write_bytes(b"\0" * 90_000_000)
     with pytest.raises(DiskFull, match="no space"):
@@ -228,6 +233,7 @@ def test_a_disk_too_small_for_a_cluster_is_said_and_nothing_half_made_stays(smal
         pass
 
 
+@pytest.mark.postgres
 def test_a_disk_too_full_for_a_start_is_said(small_disk: Path):
     with EmbeddedPostgres(small_disk):
         pass

@@ -16,6 +16,8 @@ from adapters.postgres.errors import DataFolderInUse, DataFolderUnusable, Server
 from adapters.postgres.postmaster import Postmaster, read_postmaster, wait_until
 from tests.adapters.postgres.processes import holding
 
+pytestmark = pytest.mark.postgres
+
 
 def server_of(data_dir: Path) -> Postmaster | None:
     return read_postmaster((data_dir / "postgres").resolve())

@@ -17,8 +17,6 @@ from tests.adapters.kafka.wire import records, some_accounts
 from tests.adapters.readers.log import Log, rows
 from tests.adapters.workers.conftest import MORNING, wait_until
 
-pytestmark = pytest.mark.kafka
-
 
 @pytest.fixture
 def env(kafka: TestKafka) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """Faust workers on a real Kafka: partitions come and go, and nothing is lost or done twice by it."""
 
 import asyncio
+import tempfile
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 
 import faust
 import pytest
@@ -15,8 +17,6 @@ from adapters.workers.clock import ClockWork
 from projections.agenda.partition import partition_of
 from tests.adapters.workers.conftest import NewPlant, Notes, Plant, account, wait_until
 
-pytestmark = pytest.mark.kafka
-
 EVERYBODY = range(1, 25)
 
 
@@ -27,6 +27,13 @@ def test_an_app_keeps_to_what_faust_is_good_at():
     assert str(conf.processing_guarantee.value) == "at_least_once"
     assert (conf.topic_disable_leader, conf.topic_allow_declare, conf.web_enabled) == (True, False, False)
     assert conf.consumer_group_instance_id == "react-0"
+
+
+def test_an_app_that_starts_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    asyncio.run(make_app({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092"}).on_first_start())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_workers_share_the_partitions_and_one_takes_over_from_the_other(new_plant: NewPlant):

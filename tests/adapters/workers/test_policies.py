@@ -22,8 +22,6 @@ from projections.agenda.partition import partition_of
 from tests.adapters.readers.log import rows
 from tests.adapters.workers.conftest import NOTES, OFFICE, Notes, Plant, account, wait_until
 
-pytestmark = pytest.mark.kafka
-
 EVERYWHERE = frozenset({0, 1})
 
 

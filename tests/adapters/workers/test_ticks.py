@@ -18,8 +18,6 @@ from projections.agenda.partition import partition_of
 from tests.adapters.readers.log import rows
 from tests.adapters.workers.conftest import NewPlant, Plant, account, wait_until
 
-pytestmark = pytest.mark.kafka
-
 ACCOUNTS = range(1, 13)
 OVERDUE = datetime(2026, 3, 10, 9, tzinfo=UTC)
 

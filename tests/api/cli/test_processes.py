@@ -18,7 +18,7 @@ import pytest
 
 from tests.api.cli.conftest import files_in, process
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 RUNNING = ("-c", "from api.cli import main; main()")
 

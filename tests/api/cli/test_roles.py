@@ -26,7 +26,7 @@ from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.readers.log import rows
 from tests.api.cli.conftest import MASTER_KEY, Arrears
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 COMMAND = (sys.executable, "-c", "from api.cli import main; main()")
 ROLES = [part.name for part in PARTS if isinstance(part, Worker)]

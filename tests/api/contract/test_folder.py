@@ -14,17 +14,25 @@ from api.contract.folder import ContractProblem, build, differences, incompatibi
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what the contract needs of a checkout, with a history of one commit."""
-    shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
-    (tmp_path / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "events.md", tmp_path / "docs")
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    build(tmp_path, unreleased=True)
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "released")
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "schemas", folder / "schemas")
+    (folder / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "events.md", folder / "docs")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    build(folder, unreleased=True)
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "released")
+    return folder
+
+
+@pytest.fixture
+def checkout(made_once: Path, tmp_path: Path) -> Path:
+    """That, for a test to change."""
+    shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

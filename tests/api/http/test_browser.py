@@ -11,7 +11,7 @@ from api.processes.step_by_step import StepByStep
 from tests.api.http.browser import Browser, NoBrowser
 from tests.api.http.client import Client, usd
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 # Contrast of every text against what is painted behind it (WCAG 2.2, 1.4.3): those below 4.5, or 3 where large.
 FAINT = """

@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
 TODAY = NOW.date()
 ONE_OF_EACH = len(SLOTS)
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 
 def a_folder() -> Path:

@@ -1,0 +1,29 @@
+"""Keeps a test, and every Python process that it starts, from programs that it does not declare.
+
+Python imports a module of this name when it starts, where the folder is on PYTHONPATH; tests/needs.py puts it there.
+"""
+
+import os
+import sys
+from typing import Any
+
+FORBIDDEN = "PROGRAMS_THAT_THIS_TEST_DOES_NOT_DECLARE"
+"""Variable of the environment: names of programs, with commas. tests/needs.py sets it for each test."""
+
+
+class UndeclaredNeed(RuntimeError):
+    """A test starts a program that no fixture and no mark of it declares."""
+
+
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in {"subprocess.Popen", "os.posix_spawn"}:
+        return
+    program = os.path.basename(os.fsdecode(arguments[0]))  # noqa: PTH119  nothing more is imported into every process
+    if program in os.environ.get(FORBIDDEN, "").split(","):
+        raise UndeclaredNeed(
+            f"this test starts {program}, which it does not declare: mark it, or use a fixture that brings it"
+            " (tests/needs.py has the list)"
+        )
+
+
+sys.addaudithook(_refuse)
