@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 
 from adapters.clock import ManualClock
 from adapters.delivery.deliverer import Deliverer
@@ -15,8 +14,8 @@ from adapters.kafka.seats import Seat
 from adapters.kafka.topic_runner import TopicRunner
 from adapters.postgres.database import Database
 from adapters.reactor import Reactor
-from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker, TickReport
+from adapters.work.rows import is_any_open
 from adapters.workers.app import run_workers
 from adapters.workers.clock import ClockWork
 from adapters.workers.policies import PolicyWorker
@@ -93,7 +92,7 @@ class ClusterService(Service):
         ).run(self.ending)
 
     def _react(self) -> None:
-        reactor = Reactor(self.arrears, POLICIES, partial(report_shown, self.projections, stop=self.ending))
+        reactor = Reactor(self.arrears, POLICIES)
         policies = PolicyWorker(
             self.database, self.arrears, reactor, env=self.env, partitions=self.partitions, stop=self.ending
         )
@@ -104,7 +103,8 @@ class ClusterService(Service):
             stop=self.ending,
             on_worked=self._tick_worked,
         )
-        run_workers(policies, ticks, env=self.env, stop=self.ending)
+        with roles.working(self):
+            run_workers(policies, ticks, env=self.env, stop=self.ending)
 
     # --- steps ---
 
@@ -117,13 +117,18 @@ class ClusterService(Service):
         while True:
             head = self.feed.head()
             positions = self._positions(readers)
-            if not self._unsealed() and self.feed.head() == head and all(each >= head for each in positions):
+            is_at_end = not self._unsealed() and self.feed.head() == head and all(each >= head for each in positions)
+            if is_at_end and not self._is_work_open():
                 return
             if self._failed:
                 raise RuntimeError("a role ended") from self._failed[0]
             if time.monotonic() > deadline:
                 raise TimeoutError(f"head {head}, readers at {positions}")
             time.sleep(_LOOK_SECONDS)
+
+    def _is_work_open(self) -> bool:
+        with self.database.connect("arrears_app") as connection:
+            return is_any_open(connection)
 
     def _positions(self, readers: list[str]) -> list[int]:
         with self.database.connect("arrears_app") as connection:

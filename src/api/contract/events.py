@@ -21,6 +21,7 @@ def load_every_event() -> list[type[Event]]:
     import aggregates.office
     import aggregates.promise
     import aggregates.reader
+    import aggregates.work
 
     del aggregates
     known = (REGISTRY.current(name) for name in REGISTRY.names())

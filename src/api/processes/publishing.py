@@ -22,6 +22,7 @@ from aggregates.kernel.event import REGISTRY
 from aggregates.office import Office  # noqa: F401
 from aggregates.promise import PromiseToPay  # noqa: F401
 from aggregates.reader import DiscardEvent  # noqa: F401
+from aggregates.work import Work  # noqa: F401
 
 _COLLECT_AFTER = (50_000, 20, 100)
 """A round makes many small objects that are soon gone; with the usual thresholds they are looked through many times."""

@@ -5,7 +5,8 @@ partition (`react`, `project`, `deliver`), of others one is active and the rest 
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
@@ -19,8 +20,8 @@ from adapters.kafka.topic_runner import TopicRunner
 from adapters.kafka.topics import Topics
 from adapters.reactor import Reactor
 from adapters.readers.generations import GenerationReader
-from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker
+from adapters.work.worker import Worker
 from adapters.workers.app import run_workers
 from adapters.workers.clock import ClockWork
 from adapters.workers.policies import PolicyWorker
@@ -68,16 +69,32 @@ def projection_seat(core: Core, name: str) -> Seat:
 
 
 def react(core: Core, stop: threading.Event) -> None:
-    """Applies policies and works ticks; the processes share the partitions. Raises WorkerEnded."""
+    """Applies policies, works ticks and does work over many accounts; the processes share the partitions, and take
+    turns with the work. Raises WorkerEnded."""
     partitions = shared_partitions(core.env)
-    reactor = Reactor(core.arrears, POLICIES, partial(report_shown, core.projections, stop=stop))
+    reactor = Reactor(core.arrears, POLICIES)
     ticker = Ticker(core.arrears, core.database)
     policies = PolicyWorker(core.database, core.arrears, reactor, env=core.env, partitions=partitions, stop=stop)
     ticks = TickWorker(core.database, ticker, partitions=partitions, stop=stop)
+    with working(core):
+        try:
+            run_workers(policies, ticks, env=core.env, stop=stop)
+        finally:
+            ticker.close()
+
+
+@contextmanager
+def working(core: Core) -> Iterator[None]:
+    """A thread beside the role's own loop that does work over many accounts. It runs on an event of its own: by looking
+    at the role's it would give a sign of life for a loop that hangs."""
+    ending = threading.Event()
+    thread = threading.Thread(target=Worker(core.database, core.arrears).run, args=[ending], name="work", daemon=True)
+    thread.start()
     try:
-        run_workers(policies, ticks, env=core.env, stop=stop)
+        yield
     finally:
-        ticker.close()
+        ending.set()
+        thread.join()
 
 
 def deliver(core: Core, stop: threading.Event, *, carrier: Carrier) -> None:

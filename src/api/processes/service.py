@@ -26,13 +26,14 @@ from adapters.reactor import Reactor
 from adapters.readers.projections import Progress as BuildProgress
 from adapters.readers.projections import Status, checkpoints, silent
 from adapters.readers.runner import LIVE_BATCH, NotReached, Runner
-from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker, TickReport
+from adapters.work.worker import Turn, Worker
 from api.processes.core import CACHE_SIZE, Core, anchored
 from policies.table import POLICIES
 
 _TICK_SECONDS = 2.0
 _RESTART_SECONDS = 1.0
+_PATIENCE_SECONDS = 600.0
 
 log = structlog.get_logger("arrears.service")
 
@@ -63,13 +64,15 @@ class Service(Core):
         self._drained = -1
         self.sealer = Sealer(database, anchor=self.anchor, on_sealed=self.feed.announce)
         self._closing.callback(self.sealer.close)
-        self._reactor = Runner(database, self.feed, Reactor(self.arrears, POLICIES, self._shown))
+        self._reactor = Runner(database, self.feed, Reactor(self.arrears, POLICIES))
         self._closing.callback(self._reactor.release)
         outbox = Outbox(outbox_folder(env, data_dir))
         self._deliverer = self._delivery(outbox)
         self._closing.callback(self._stop_delivering)
         self.ticker = Ticker(self.arrears, database)
         self._closing.callback(self.ticker.close)
+        self._worker = Worker(database, self.arrears)
+        self._closing.callback(self._worker.close)
 
     def close(self) -> None:
         """Stops what runs, seals what is stored, and lets the database go."""
@@ -108,6 +111,7 @@ class Service(Core):
             ("policies", self._reactor.run),
             ("delivery", self._deliverer.run),
             ("ticks", self._tick_until),
+            ("work", self._worker.run),
         ):
             thread = threading.Thread(target=self._supervise, args=(name, run), name=name, daemon=True)
             thread.start()
@@ -140,10 +144,6 @@ class Service(Core):
         else:
             self._stop.wait((moment - self.clock.now()).total_seconds())
 
-    def _shown(self, position: int) -> None:
-        if self._threads:  # step by step, projections come first anyway
-            report_shown(self.projections, position, stop=self._stop)
-
     def settle(self, timeout: float = 5.0) -> None:
         """Returns once the projections show everything stored before this call. Raises NotReached."""
         deadline = time.monotonic() + timeout
@@ -165,7 +165,25 @@ class Service(Core):
     # --- step by step ---
 
     def drain(self) -> None:
-        """Seals, projects, reacts and delivers until nothing is left to do at this moment."""
+        """Seals, projects, reacts, delivers and does work over many accounts until nothing is left to do now.
+
+        Raises NotReached where open work may not go on for ten minutes.
+        """
+        last_chunk = time.monotonic()
+        while True:
+            self._catch_up()
+            turn = self._worker.turn()
+            if turn is Turn.IDLE:
+                return
+            if turn is Turn.CHUNK:
+                last_chunk = time.monotonic()
+            elif time.monotonic() - last_chunk > _PATIENCE_SECONDS:
+                raise NotReached("open work does not go on: arrears work list")
+            else:
+                time.sleep(turn.value)
+
+    def _catch_up(self) -> None:
+        """Everything but work over many accounts."""
         while True:
             while self.sealer.seal_once():
                 pass
