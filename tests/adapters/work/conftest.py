@@ -12,7 +12,6 @@ import pytest
 
 from adapters.clock import ManualClock
 from adapters.postgres.database import Database
-from adapters.work import rows
 from adapters.work.worker import Worker
 from aggregates.account.aging import AgeAccount, Aged
 from aggregates.account.command import account_id
@@ -22,9 +21,9 @@ from aggregates.kernel.command import Command, Issued, Outcome, Rejected
 from aggregates.office import ChangeOfficeSettings, OpenOffice, office_id
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
-from aggregates.work import BeginWork
 from api.processes.service import Service
 from projections.questions.work import WorkProgress, work, works
+from tests.work import begun
 
 OFFICE = office_id("main")
 OTHER_BUCKETS = ChangeOfficeSettings(office_id=OFFICE, scheme=BucketScheme.of([10, 20]))
@@ -97,23 +96,10 @@ class Plant:
         (open_work,) = self.open_work
         return open_work
 
-    def begin(self, asks: type[Command], office: UUID = OFFICE, **arguments: Any) -> WorkProgress:
+    def begin(self, asks: type[Command], office: str = "main", **arguments: Any) -> WorkProgress:
         """Work that was begun at the log's end."""
         self.catch_up()
-        (cause,) = self.service.feed.read(self.service.feed.head() - 1, 1)
-        begin = BeginWork(
-            work_id=uuid4(),
-            office_id=office,
-            command=asks.command_name,
-            arguments=arguments,
-            policy="test",
-            cause_event_id=cause.event_id,
-            cause_position=cause.position or 0,
-        )
-        self.service.arrears.handle([Issued(command=begin, command_id=uuid4(), actor="policy:test@1")])
-        with self.database.connect("arrears_app") as connection:
-            rows.add(connection, begin)
-        return self.progress_of(begin.work_id)
+        return self.progress_of(begun(self.service, office, asks, **arguments))
 
     @contextmanager
     def worker(self) -> Iterator[Worker]:

@@ -157,7 +157,7 @@ def test_works_take_turns(plant: Plant):
     with plant.worker() as worker:
         assert worker.turn() is Turn.CHUNK
         plant.catch_up()
-        small = plant.begin(SetFlag, office=small_office, flag="vip")
+        small = plant.begin(SetFlag, office="small", flag="vip")
         for _ in range(2):
             assert worker.turn() is Turn.CHUNK
             plant.catch_up()
