@@ -29,7 +29,8 @@ _DUE = 5_000
 
 
 @contextmanager
-def _service(clock: Clock | None = None) -> Iterator[Service]:
+def fresh_service(clock: Clock | None = None) -> Iterator[Service]:
+    """One in a folder of its own, as durable as in service."""
     folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
     try:
         with Service.open(folder, env={}, clock=clock) as service:
@@ -46,7 +47,7 @@ def _service(clock: Clock | None = None) -> Iterator[Service]:
 def latency() -> list[Row]:
     """From sending a command to its effect in the collections report, at 100 commands a second, everything running."""
     accounts = 2_000
-    with _service() as service:
+    with fresh_service() as service:
         send(service.arrears, portfolio(accounts, issued_on=_TODAY, due_on=due_tomorrow(0, date(2030, 1, 1))))
         service.drain()
         service.start()
@@ -125,7 +126,7 @@ def account_batch() -> list[Row]:
     accounts, rounds = 10_000, 4
     today = datetime.now(UTC).date()
     rates = []
-    with _service() as service:
+    with fresh_service() as service:
         send(service.arrears, portfolio(accounts, issued_on=today, due_on=due_tomorrow(0, today)))
         for round_ in range(rounds):
             commands = [payment(n, f"P-{round_}-{n}", today) for n in range(accounts)]
@@ -170,7 +171,7 @@ def business_day() -> list[Row]:
 def _day_on(accounts: int) -> tuple[float, int]:
     """Seconds and events of the day on which 5,000 accounts become past due."""
     clock = ManualClock(datetime(2026, 3, 2, 6, tzinfo=UTC))
-    with _service(clock) as service:
+    with fresh_service(clock) as service:
         send(service.arrears, portfolio(accounts, issued_on=_TODAY, due_on=due_tomorrow(_DUE, _TODAY)))
         service.tick()
         with service.database.connect(autocommit=True) as connection:
