@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from adapters.work import rows
 from aggregates.account.aging import AgeAccount
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued
 from aggregates.office import office_id
 from aggregates.work import BeginWork
@@ -23,7 +24,7 @@ def begun(service: Service, office: str = "main", asks: type[Command] = AgeAccou
         cause_event_id=cause.event_id,
         cause_position=cause.position or 0,
     )
-    service.arrears.handle([Issued(command=begin, command_id=uuid4(), actor="policy:test@1")])
+    service.arrears.handle([Issued(command=begin, command_id=uuid4(), actor=Actor.policy("test", 1))])
     with service.database.connect("arrears_app") as connection:
         rows.add(connection, begin)
     return begin.work_id

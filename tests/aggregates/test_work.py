@@ -47,7 +47,7 @@ def test_work_is_begun_once():
 
 
 def test_what_nobody_can_be_asked_is_not_begun():
-    given_only().when(a_begin(command="dance")).then_refused("unknown-command")
+    given_only().when(a_begin(command="dance")).then_refused("no-such-command")
 
 
 def test_nothing_personal_is_asked_of_everybody():

@@ -7,10 +7,12 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
+from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
-from aggregates.account.receivables import BillInvoice, ReceivePayment
+from aggregates.account.payments import ReceivePayment
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued
 from aggregates.office import OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise
@@ -100,7 +102,7 @@ def _fill(service: Service, accounts: int) -> None:
 
 
 def _issued(command: Command) -> Issued:
-    return Issued(command=command, command_id=uuid4(), actor="service:bench")
+    return Issued(command=command, command_id=uuid4(), actor=Actor.service("bench"))
 
 
 def _pay(service: Service, number: int) -> None:

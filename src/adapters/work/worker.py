@@ -18,6 +18,7 @@ from adapters.readers.backoff import Backoff
 from adapters.readers.poison import is_poison, said
 from adapters.work import rows
 from adapters.work.rows import Counts, LastEvent, WorkRow
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import COMMANDS, Accepted, Issued, Outcome, identifier
 from aggregates.kernel.event import Recorded
 from aggregates.work import FinishWork, WorkBegun, account_command_id
@@ -116,7 +117,7 @@ class Worker:
                 Issued(
                     command=command,
                     command_id=identifier("work-finished", work.work_id),
-                    actor=begun.meta.actor,
+                    actor=Actor.parse(begun.meta.actor),
                     causation_id=begun.event_id,
                     correlation_id=begun.meta.correlation_id,
                     traceparent=begun.meta.traceparent,
@@ -170,7 +171,7 @@ def _issued(begun: Recorded, account_id: UUID) -> Issued:
     return Issued(
         command=COMMANDS[event.command].model_validate({**event.arguments, "account_id": account_id}),
         command_id=account_command_id(begun.aggregate_id, account_id),
-        actor=begun.meta.actor,
+        actor=Actor.parse(begun.meta.actor),
         causation_id=event.cause_event_id,
         correlation_id=begun.meta.correlation_id,
         traceparent=begun.meta.traceparent,

@@ -14,9 +14,10 @@ from adapters.clock import ManualClock
 from adapters.postgres.database import Database
 from adapters.work.worker import Worker
 from aggregates.account.aging import AgeAccount, Aged
+from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
-from aggregates.account.receivables import BillInvoice
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Outcome, Rejected
 from aggregates.office import ChangeOfficeSettings, OpenOffice, office_id
 from aggregates.values.aging import BucketScheme
@@ -48,7 +49,7 @@ class Plant:
         return sorted(account_id(OFFICE, f"A-{n}") for n in range(self.most_accounts))
 
     def do(self, *commands: Command, reason: str | None = None) -> list[Outcome]:
-        issued = [Issued(command=c, command_id=uuid4(), actor="person:carla", reason=reason) for c in commands]
+        issued = [Issued(command=c, command_id=uuid4(), actor=Actor.person("carla"), reason=reason) for c in commands]
         outcomes = self.service.arrears.handle(issued)
         assert not [each for each in outcomes if isinstance(each, Rejected)], outcomes
         return outcomes

@@ -19,7 +19,7 @@ from adapters.work import rows, worker
 from adapters.work.worker import Turn, Worker
 from aggregates.account.aging import AgeAccount
 from aggregates.account.flags import SetFlag
-from aggregates.account.receivables import ReceivePayment
+from aggregates.account.payments import ReceivePayment
 from aggregates.kernel.command import Issued
 from aggregates.office import OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise, PromisePaymentCounted
