@@ -1,15 +1,16 @@
 """The reader that applies policies: events in, commands out."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple
-from uuid import UUID
 
 from psycopg import Connection
 
 from adapters.eventstore.application import Arrears
-from aggregates.kernel.command import Command, Issued
+from adapters.work import rows
+from aggregates.kernel.command import Accepted, Command, Issued
 from aggregates.kernel.event import Event, Recorded
+from aggregates.work import BeginWork, work_id
 from policies.policy import EveryAccount, Policy
 
 _CHUNK = 1_000
@@ -19,15 +20,13 @@ class Reactor:
     """Runs the table of policies over batches of events.
 
     Its commands are stored in transactions of their own, before the checkpoint is: after a crash some events are
-    met again, and the commands' ids make the repeat harmless.
+    met again, and the commands' ids make the repeat harmless. What is asked of every account is only begun here.
     """
 
     name: ClassVar[str] = "policies"
 
-    def __init__(self, arrears: Arrears, policies: Sequence[Policy], shown: Callable[[int], None]) -> None:
-        """`shown` returns once the collections report has everything up to a position, or raises OutOfReach."""
+    def __init__(self, arrears: Arrears, policies: Sequence[Policy]) -> None:
         self._arrears = arrears
-        self._shown = shown
         self._by_event: dict[type[Event], list[Policy]] = {}
         for policy in policies:
             for event_class in policy.listens:
@@ -40,32 +39,29 @@ class Reactor:
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         wishes: dict[object, _Wish] = {}
+        command: Command
+        key: object
         for recorded in batch:
             for policy in self._by_event.get(type(recorded.event), ()):
                 for ordinal, reaction in enumerate(policy.react(recorded)):
                     if isinstance(reaction, EveryAccount):
-                        self._handle(wishes.values())
-                        wishes.clear()
-                        self._for_every_account(recorded, policy, reaction, connection)
-                        continue
-                    # A settling command looks at the account as it is: the last one of a batch answers for all.
-                    key = (policy.id, reaction) if policy.settles else (policy.id, recorded.event_id, ordinal)
+                        begin = _begin(reaction, policy, recorded, ordinal)
+                        command, key = begin, begin.work_id
+                    else:
+                        command = reaction
+                        # A settling command looks at the account as it is: the last one of a batch answers for all.
+                        key = (policy.id, reaction) if policy.settles else (policy.id, recorded.event_id, ordinal)
                     wishes.pop(key, None)
-                    wishes[key] = _Wish(reaction, policy, recorded, ordinal)
-        self._handle(wishes.values())
+                    wishes[key] = _Wish(command, policy, recorded, ordinal)
+        self._handle(wishes.values(), connection)
 
-    def _for_every_account(
-        self, recorded: Recorded, policy: Policy, wish: EveryAccount, connection: Connection[Any]
-    ) -> None:
-        self._shown(recorded.position or 0)  # accounts opened before must be among those that are found
-        for chunk in chunks(account_ids(connection, wish.office_id), _CHUNK):
-            self._arrears.handle(
-                [_Wish(wish.command(account), policy, recorded, account).issued() for account in chunk]
-            )
-
-    def _handle(self, wishes: Iterable["_Wish"]) -> None:
+    def _handle(self, wishes: Iterable["_Wish"], connection: Connection[Any]) -> None:
+        """The rows of begun work are stored with the checkpoint: whoever moves that has made them, once."""
         for chunk in chunks(wishes, _CHUNK):
-            self._arrears.handle([each.issued() for each in chunk])
+            outcomes = self._arrears.handle([each.issued() for each in chunk])
+            for wish, outcome in zip(chunk, outcomes, strict=True):
+                if isinstance(wish.command, BeginWork) and isinstance(outcome, Accepted):
+                    rows.add(connection, wish.command)
 
 
 class _Wish(NamedTuple):
@@ -87,21 +83,16 @@ class _Wish(NamedTuple):
         )
 
 
-def account_ids(connection: Connection[Any], office_id: UUID) -> Iterator[UUID]:
-    """Every account of an office, page by page."""
-    last = UUID(int=0)
-    while True:
-        rows = connection.execute(
-            """
-            SELECT account_id FROM read_model.collections_report
-            WHERE office_id = %s AND account_id > %s ORDER BY account_id LIMIT %s
-            """,
-            [office_id, last, _CHUNK],
-        ).fetchall()
-        if not rows:
-            return
-        for (last,) in rows:
-            yield last
+def _begin(wish: EveryAccount, policy: Policy, cause: Recorded, ordinal: int) -> BeginWork:
+    return BeginWork(
+        work_id=work_id(cause.event_id, policy.id, ordinal),
+        office_id=wish.office_id,
+        command=wish.asks.command_name,
+        arguments=dict(wish.arguments),
+        policy=policy.id,
+        cause_event_id=cause.event_id,
+        cause_position=cause.position or 0,
+    )
 
 
 def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -5,8 +5,9 @@ the decision is taken inside the write path, on the state and the settings of th
 that came in meanwhile always counts. A policy has no state of its own.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from aggregates.kernel.actor import Actor
@@ -16,10 +17,18 @@ from aggregates.kernel.event import Event, Recorded
 
 @dataclass(frozen=True, slots=True)
 class EveryAccount:
-    """A wish for every account of an office: settings changed, so each is looked at anew, in chunks."""
+    """A wish for every account of an office: settings changed, so each is looked at anew. It becomes a `Work`.
+
+    `arguments` are what the command says besides whose account it is; they are stored, and never personal text.
+    """
 
     office_id: UUID
-    command: Callable[[UUID], Command]
+    asks: type[Command]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def command(self, account_id: UUID) -> Command:
+        """What is asked of one account."""
+        return self.asks.model_validate({**self.arguments, "account_id": account_id})
 
 
 Reaction = Command | EveryAccount

@@ -1,7 +1,6 @@
 """All policies, in one table."""
 
 from collections.abc import Iterable
-from uuid import UUID
 
 from aggregates.account.activities import ActivityKind, Direction, RecordActivity
 from aggregates.account.aging import AgeAccount, Aged
@@ -15,7 +14,6 @@ from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
-from aggregates.kernel.command import Command
 from aggregates.kernel.event import Recorded
 from aggregates.office import (
     AgingBucketsSet,
@@ -35,11 +33,7 @@ CAMPAIGN_CHANGES = (CampaignLaunched, CampaignRevised, CampaignPaused, CampaignR
 
 def age_everyone(recorded: Recorded) -> Iterable[Reaction]:
     """New buckets or another zone: every account of the office is put into the bucket that now is right."""
-    yield EveryAccount(recorded.aggregate_id, _age)
-
-
-def _age(account_id: UUID) -> Command:
-    return AgeAccount(account_id=account_id)
+    yield EveryAccount(recorded.aggregate_id, AgeAccount)
 
 
 # --- auto-collection ---------------------------------------------------------------------------------
@@ -55,16 +49,12 @@ def judge_campaign(recorded: Recorded) -> Iterable[Reaction]:
     """A campaign changed: who is in it, and where each stands, is judged by its current version."""
     event = recorded.event
     if isinstance(event, CAMPAIGN_CHANGES):
-        yield EveryAccount(event.office_id, _judge)
+        yield EveryAccount(event.office_id, JudgeCollection)
 
 
 def judge_office(recorded: Recorded) -> Iterable[Reaction]:
     """A setting that the rules look at changed in the office."""
-    yield EveryAccount(recorded.aggregate_id, _judge)
-
-
-def _judge(account_id: UUID) -> Command:
-    return JudgeCollection(account_id=account_id)
+    yield EveryAccount(recorded.aggregate_id, JudgeCollection)
 
 
 # --- promises ----------------------------------------------------------------------------------------

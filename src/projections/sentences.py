@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from aggregates import campaign, office, promise, reader
+from aggregates import campaign, office, promise, reader, work
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
@@ -174,6 +174,10 @@ SENTENCES: dict[type[Event], Sentence] = {
     office.AutomationResumed: "Automation resumed",
     # readers of the log
     reader.EventDiscarded: "{e.discarded_event_name} at position {e.position} given up for {e.reader}",
+    # work over many accounts
+    work.WorkBegun: "Work begun: {e.command} for every account opened up to position {e.cause_position}",
+    work.WorkFinished: "Work finished: {e.done} accounts done, {e.refused} refused, {e.failed} failed",
+    work.WorkCancelled: "Work cancelled: no further account is asked",
 }
 
 

@@ -30,7 +30,7 @@ _DUE = 5_000
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def bench_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
     try:
         yield folder
@@ -40,7 +40,7 @@ def _folder() -> Iterator[Path]:
 
 @contextmanager
 def _service(clock: Clock | None = None) -> Iterator[StepByStep]:
-    with _folder() as folder, StepByStep.open(folder, env={}, clock=clock) as service:
+    with bench_folder() as folder, StepByStep.open(folder, env={}, clock=clock) as service:
         service.prepare()
         yield service
 
@@ -52,7 +52,7 @@ def _service(clock: Clock | None = None) -> Iterator[StepByStep]:
 def latency() -> list[Row]:
     """From sending a command to its effect in the collections report, at 100 commands a second, everything running."""
     accounts = 2_000
-    with _folder() as folder:
+    with bench_folder() as folder:
         with StepByStep.open(folder, env={}) as before:
             before.prepare()
             send(before.arrears, portfolio(accounts, issued_on=_TODAY, due_on=due_tomorrow(0, date(2030, 1, 1))))

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,13 +15,11 @@ from adapters.kafka.connection import events_topic, group_of
 from adapters.kafka.partition_counts import shared_partitions
 from adapters.kafka.topics import Change, Topics, read_topics
 from adapters.reactor import Reactor
-from adapters.readers.shown import report_shown
 from adapters.ticker import Ticker
 from adapters.workers.app import add_agent, make_app, run_loop, run_workers
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
 from aggregates.account.billing import InvoiceBilled
-from api.processes.step_by_step import StepByStep
 from policies.table import POLICIES
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.stage import Stage, billed, real_mix, staged, until
@@ -40,7 +37,7 @@ def policies() -> list[Row]:
     with staged(real_mix(_INVOICES)) as stage:
         table = run_loop(_table(stage, min(_TABLE_EVENTS, stage.events)))
         ours, counting = _beside_counting(stage)
-    with staged(_billed_and_shown) as stage:
+    with staged(billed(_ACCOUNTS)) as stage:
         commands, counting_these = _beside_counting(_only(stage, InvoiceBilled.event_name))
     return [
         Row("policies through Faust, real mix", ours, "events/s", "Faust agent that counts, take(1000)", counting, 0.5),
@@ -51,14 +48,6 @@ def policies() -> list[Row]:
             "Faust agent that counts, take(1000)", counting_these, _COMMANDS_BESIDE_COUNTING,
         ),
     ]  # fmt: skip
-
-
-def _billed_and_shown(service: StepByStep) -> None:
-    """A new campaign turns to every account, so the report has to show them."""
-    billed(_ACCOUNTS)(service)
-    while service.sealer.seal_once():
-        pass
-    service.projections.catch_up()
 
 
 def _only(stage: Stage, name: str) -> Stage:
@@ -116,7 +105,7 @@ def _ours(stage: Stage) -> float:
     stage.begin_anew("policies", group_of("react", stage.env))
     with stage.service() as service:
         stop = threading.Event()
-        reactor = Reactor(service.arrears, POLICIES, partial(report_shown, service.projections, stop=stop))
+        reactor = Reactor(service.arrears, POLICIES)
         ticker = Ticker(service.arrears, service.database)
         partitions = shared_partitions(stage.env)
         worker = _Timed(service.database, service.arrears, reactor, env=stage.env, partitions=partitions, stop=stop)

@@ -55,6 +55,9 @@ def _left(connection: Connection, readers: set[str]) -> tuple[int, list[str]]:
     )
     left += [f"{reader} never began" for reader in sorted(readers - checkpoints.keys())]
     left += [f"{reader} is at {at}" for reader, at in sorted(checkpoints.items()) if at < head]
+    ((works,),) = connection.execute("SELECT count(*) FROM arrears.work WHERE is_open").fetchall()
+    if works:
+        left.append(f"{works} pieces of work open")
     now = datetime.now(UTC)
     latest = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
     due = count_due(connection, now=now, latest_local_date=latest)

@@ -11,6 +11,7 @@ from adapters.kafka.partition_counts import shared_partitions
 from adapters.kafka.publisher import reader_name
 from adapters.postgres.database import Database
 from adapters.ticker import Ticker, TickReport
+from adapters.work.rows import is_any_open
 from adapters.workers.clock import ClockWork
 from api.processes.parts import CLOCK, PARTS, REACT
 from api.processes.parts.part import Part, Worker
@@ -71,13 +72,18 @@ class ClusterService(StepByStep):
         while True:
             head = self.feed.head()
             positions = self._positions(readers)
-            if not self.has_unsealed() and self.feed.head() == head and all(each >= head for each in positions):
+            is_at_end = not self.has_unsealed() and self.feed.head() == head and all(each >= head for each in positions)
+            if is_at_end and not self._is_work_open():
                 return
             if self._failed:
                 raise RuntimeError("a part ended") from self._failed[0]
             if time.monotonic() > deadline:
                 raise TimeoutError(f"head {head}, readers at {positions}")
             time.sleep(_LOOK_SECONDS)
+
+    def _is_work_open(self) -> bool:
+        with self.database.connect("arrears_app") as connection:
+            return is_any_open(connection)
 
     def _positions(self, readers: list[str]) -> list[int]:
         with self.database.connect("arrears_app") as connection:

@@ -13,6 +13,9 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _OF_THE_LOG = {
     "last_position", "position", "updated_at", "recorded_at", "sent_at", "place",
 }  # fmt: skip
+# Of work over many accounts only what the accounts did is compared: when it is begun and finished, and so what of it is
+# a repeat, depends on who takes which chunk when.
+_WORK = "work"
 
 
 def events_of(service: Service) -> dict[str, list[str]]:
@@ -21,6 +24,8 @@ def events_of(service: Service) -> dict[str, list[str]]:
     after = 0
     while batch := service.feed.read(after):
         for each in batch:
+            if each.name.startswith(f"{_WORK}."):
+                continue
             said = orjson.dumps(
                 [each.name, each.effective_on, each.meta.actor, _blurred(each.event.model_dump(mode="json"))],
                 option=orjson.OPT_SORT_KEYS,
@@ -36,7 +41,11 @@ def tables_of(service: Service) -> dict[str, list[str]]:
     with service.database.connect("arrears_app") as connection:
         for table in (table for projection in PROJECTIONS for table in projection.public):
             rows = connection.execute(f"SELECT to_jsonb(t) FROM read_model.{table} AS t").fetchall()
-            found[table] = sorted(orjson.dumps(_blurred(row), option=orjson.OPT_SORT_KEYS).decode() for (row,) in rows)
+            found[table] = sorted(
+                orjson.dumps(_blurred(row), option=orjson.OPT_SORT_KEYS).decode()
+                for (row,) in rows
+                if row.get("aggregate_kind") != _WORK
+            )
     return found
 
 

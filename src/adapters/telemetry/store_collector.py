@@ -57,11 +57,17 @@ DUE = Gauge(
     ("kind",),
 )
 
-GAUGES = (UP, HEAD, UNSEALED, LAG_EVENTS, LAG_SECONDS, PARKED, STANDS_STILL, DUE)
+WORK_OPEN = Gauge("arrears_work_open", "Pieces of work over many accounts that are not finished.")
+WORK_LEFT = Gauge(
+    "arrears_work_left_accounts",
+    "Accounts that open work has not asked yet; counted with its first chunk.",
+)
+
+GAUGES = (UP, HEAD, UNSEALED, LAG_EVENTS, LAG_SECONDS, PARKED, STANDS_STILL, DUE, WORK_OPEN, WORK_LEFT)
 
 
 class StoreCollector(Collector):
-    """Asks with three queries each time it is collected, on a connection of its own. Never raises.
+    """Asks with a few queries each time it is collected, on a connection of its own. Never raises.
 
     What it finds concerns the whole installation: one process need show it.
     """
@@ -97,6 +103,7 @@ class StoreCollector(Collector):
                 _family(UP, {(): 1}),
                 *_of_the_log(connection),
                 *_of_readers(connection),
+                *_of_work(connection),
                 *_of_the_agenda(connection, self._clock.now()),
             ]
 
@@ -148,6 +155,15 @@ def _of_readers(connection: Connection[Any]) -> Iterator[Metric]:
     yield _family(LAG_SECONDS, seconds)
     yield _family(PARKED, parked)
     yield _family(STANDS_STILL, stands_still)
+
+
+def _of_work(connection: Connection[Any]) -> Iterator[Metric]:
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(accounts - done - refused - failed), 0)::bigint FROM arrears.work WHERE is_open"
+    ).fetchone()
+    is_open, left = row or (0, 0)
+    yield _family(WORK_OPEN, {(): is_open})
+    yield _family(WORK_LEFT, {(): left})
 
 
 def _of_the_agenda(connection: Connection[Any], now: datetime) -> Iterator[Metric]:

@@ -25,6 +25,7 @@ from aggregates.account.receivables import Receivables
 from aggregates.account.shields import Why
 from aggregates.campaign import Campaign, Step
 from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.command import identifier
 from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
@@ -238,7 +239,7 @@ class Messages(AccountPart):
         language, _ = step.template_for(self.contact.details.language)
         self.emit(
             MessageQueued(
-                message_id=command.made_id(context.command_id),
+                message_id=identifier("message", self.whole.id, context.command_id),
                 campaign_id=campaign.id,
                 plan_version=campaign.plan_version,
                 step_id=step.id,

@@ -143,7 +143,7 @@ class Funds(BaseModel):
 
 
 class Receivables(AccountPart):
-    """Open items and unfunds that are used up: bounded by what is open, unless the account was loaded with its whole history."""
+    """Open items, and funds with something left: bounded by what is open, unless the whole history was loaded."""
 
     keeps_all: bool = False
     """True keeps settled items and funds that are used up too: for reversals and corrections."""

@@ -31,6 +31,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("unknown-office", "There is no such office.", NOT_FOUND),
         RefusalCode("unknown-payment", "The account has no payment of this number.", NOT_FOUND),
         RefusalCode("unknown-promise", "There is no such promise.", NOT_FOUND),
+        RefusalCode("unknown-work", "There is no such work.", NOT_FOUND),
         # It is there already.
         RefusalCode("campaign-exists", "The office has a campaign of this title; revise it."),
         RefusalCode("duplicate", "Another command has this natural key already."),
@@ -49,6 +50,8 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("paused-now", "A pause is in force now; resume first."),
         RefusalCode("payment-reversed", "The payment was taken back already."),
         RefusalCode("promise-settled", "The promise is kept, broken or withdrawn already."),
+        RefusalCode("work-cancelled", "The work was cancelled."),
+        RefusalCode("work-finished", "The work is finished."),
         # Days, amounts and currencies that do not go together.
         RefusalCode("follow-up-past", "A follow-up lies today or later."),
         RefusalCode("future-correction", "What was recorded is corrected to today or an earlier day."),
@@ -61,6 +64,9 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("promise-too-large", "No more can be promised than is owed and not promised yet."),
         RefusalCode("reversed-first", "A payment is taken back on the day of its receipt or later."),
         RefusalCode("wrong-currency", "An account and its office work in one currency."),
+        # What cannot be asked of every account.
+        RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),
+        RefusalCode("no-such-command", "What is asked of every account is a command."),
         # Who asks, and why.
         RefusalCode("no-consent-kept", "Consent is kept for numbers and e-mail addresses; opt out of other channels."),
         RefusalCode("no-rules", "This process decides nothing that needs the rules of auto-collection or of contact."),

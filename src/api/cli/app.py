@@ -22,6 +22,7 @@ from api.cli import (
     reports,
     roles,
     running,
+    work,
 )
 from api.cli.problems import show, told
 
@@ -72,6 +73,7 @@ for commands in (running, roles, cluster, billing, reports, accounts, kafka):
 for name, group in (
     ("office", offices),
     ("campaign", campaigns),
+    ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),
     ("log", log),

@@ -13,6 +13,7 @@ KINDS = {
     "office": "The settings under which accounts are worked.",
     "promise": "A customer's commitment to pay.",
     "reader": "What people decided about readers of the log.",
+    "work": "Something that is asked of every account of an office, because of one event.",
 }
 """What the events of each kind of aggregate are about."""
 

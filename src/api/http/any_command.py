@@ -22,6 +22,7 @@ from aggregates.campaign import LaunchCampaign, PauseCampaign, ResumeCampaign, R
 from aggregates.kernel.command import Command
 from aggregates.office import ChangeOfficeSettings, OpenOffice, PauseOfficeAutomation, ResumeOfficeAutomation
 from aggregates.promise import JudgePromise, MakePromise, ReschedulePromise, WithdrawPromise
+from aggregates.work import CancelWork
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk
 from api.http.problems import FieldProblem, from_errors
 from api.http.shapes import AMOUNT_SCHEMA, Body, Day, Done, JsonBody, minor_amounts, read_strictly
@@ -72,6 +73,7 @@ COMMANDS: dict[str, type[Command]] = {
         ChangeOfficeSettings,
         PauseOfficeAutomation,
         ResumeOfficeAutomation,
+        CancelWork,
     )
 }
 

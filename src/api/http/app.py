@@ -19,6 +19,7 @@ from api.http import (
     promises,
     receivables,
     report,
+    work,
 )
 from api.http.auth import Gate
 from api.http.commands import CommandDesk
@@ -40,6 +41,7 @@ ROUTERS = (
     report.router,
     campaigns.router,
     offices.router,
+    work.router,
     any_command.router,
     operations.router,
 )

@@ -1,6 +1,7 @@
 """Arrears driven step by step: nothing runs by itself, and every effect is there when a call returns."""
 
 import threading
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,13 +13,16 @@ from adapters.billing.source import ImportSource
 from adapters.clock import Clock, ManualClock
 from adapters.delivery.carrier import Carrier
 from adapters.postgres.database import Database
-from adapters.readers.runner import LIVE_BATCH, Runner
+from adapters.readers.runner import LIVE_BATCH, NotReached, Runner
 from adapters.ticker import TickReport
+from adapters.work.worker import Turn
 from api.processes import parts
 from api.processes.core import CACHE_SIZE
 from api.processes.parts.clock import ticker_of
 from api.processes.parts.part import Reading, Steps
 from api.processes.service import Service
+
+_PATIENCE_SECONDS = 600.0
 
 
 class StepByStep(Service):
@@ -44,6 +48,7 @@ class StepByStep(Service):
             part.name: part.from_store(self, self._stop) for part in parts.PARTS if isinstance(part, Reading)
         }
         self.ticker = ticker_of(self)
+        self._worker = parts.REACT.worker(self)
 
     def close(self) -> None:
         """Lets everything go, the database last."""
@@ -64,7 +69,25 @@ class StepByStep(Service):
     # --- steps ---
 
     def drain(self) -> None:
-        """Seals, projects, reacts and delivers until nothing is left to do at this moment."""
+        """Seals, projects, reacts, delivers and does work over many accounts until nothing is left to do now.
+
+        Raises NotReached where open work may not go on for ten minutes.
+        """
+        last_chunk = time.monotonic()
+        while True:
+            self._catch_up()
+            turn = self._worker.turn()
+            if turn is Turn.IDLE:
+                return
+            if turn is Turn.CHUNK:
+                last_chunk = time.monotonic()
+            elif time.monotonic() - last_chunk > _PATIENCE_SECONDS:
+                raise NotReached("open work does not go on: arrears work list")
+            else:
+                time.sleep(turn.value)
+
+    def _catch_up(self) -> None:
+        """Everything but work over many accounts."""
         while True:
             while self.sealer.seal_once():
                 pass

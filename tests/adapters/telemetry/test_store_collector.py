@@ -130,6 +130,21 @@ def test_a_reader_in_trouble_is_shown_as_standing_still(database: Database, coun
     assert Scrape(database)("arrears_reader_stands_still", LIVE) == 1
 
 
+# --- work over many accounts ---------------------------------------------------------------------------
+
+
+def test_open_work_and_the_accounts_that_are_left_are_counted(database: Database, log: Log):
+    with database.connect("arrears_app") as connection:
+        for accounts, done, is_open in ((None, 0, True), (7, 3, True), (9, 9, False)):
+            connection.execute(
+                "INSERT INTO arrears.work (work_id, office_id, command, policy, cause_position, appends_before,"
+                " accounts, done, is_open) VALUES (%s, %s, 'age-account', 'aging', 1, '{}', %s, %s, %s)",
+                [uuid4(), uuid4(), accounts, done, is_open],
+            )
+    scrape = Scrape(database)
+    assert (scrape("arrears_work_open"), scrape("arrears_work_left_accounts")) == (2, 4)
+
+
 # --- the agenda ----------------------------------------------------------------------------------------
 
 

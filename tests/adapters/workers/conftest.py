@@ -27,6 +27,7 @@ from adapters.workers.app import run_workers
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, RecordActivity
+from aggregates.account.aging import AgeAccount
 from aggregates.account.billing import BillInvoice, InvoiceBilled
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
@@ -59,7 +60,7 @@ def a_note(account: UUID, text: str = "billed") -> Command:
 
 
 class Notes:
-    """A policy that takes a note of every invoice, and of everybody when a campaign begins. It fails on request."""
+    """A policy that takes a note of every invoice, and ages everybody when a campaign begins. It fails on request."""
 
     fails_on: ClassVar[str | None] = None
     fails_with: ClassVar[Exception] = ValueError("too odd")
@@ -70,7 +71,7 @@ class Notes:
         event = recorded.event
         cls.before(recorded)
         if isinstance(event, CampaignLaunched):
-            return [EveryAccount(event.office_id, lambda account: a_note(account, "campaign"))]
+            return [EveryAccount(event.office_id, AgeAccount)]
         if isinstance(event, InvoiceBilled) and recorded.account_id is not None:
             if event.item.number == cls.fails_on:
                 raise cls.fails_with
@@ -149,8 +150,8 @@ class Plant:
 
     # --- workers ---
 
-    def policies(self, stop: threading.Event | None = None, shown: Callable[[int], None] | None = None) -> PolicyWorker:
-        reactor = Reactor(self.arrears, [NOTES], shown or (lambda _: None))
+    def policies(self, stop: threading.Event | None = None) -> PolicyWorker:
+        reactor = Reactor(self.arrears, [NOTES])
         worker = PolicyWorker(
             self.database,
             self.arrears,

@@ -175,7 +175,7 @@ def test_poison_parks_its_account_and_nobody_else(billed: Plant, monkeypatch: py
     assert sorted(billed.notes) == ["2", "4"]
     assert [each.error_text for each in billed.parked] == ["too odd", None]
     monkeypatch.setattr(Notes, "fails_on", None)
-    runner = Runner(billed.database, billed.arrears.feed, Reactor(billed.arrears, [NOTES], lambda _: None))
+    runner = Runner(billed.database, billed.arrears.feed, Reactor(billed.arrears, [NOTES]))
     assert runner.retry(account(LEFT)).handled == 2
     billed.bill((LEFT, "5"))
     worker.take(billed.messages)
@@ -241,18 +241,14 @@ def _unreachable(_: object) -> int:
 # --- everybody ---------------------------------------------------------------------------------------
 
 
-def test_a_wish_for_everybody_waits_until_the_report_shows_them(billed: Plant, monkeypatch: pytest.MonkeyPatch):
+def test_a_wish_for_everybody_becomes_work_and_holds_up_nobody(billed: Plant):
     step = Step(id="one", title="One", days=1, channel=Channel.EMAIL, templates={"en": Template(body="…")})
     launched = billed.do(LaunchCampaign(office_id=OFFICE, title="All", plan=CampaignPlan(steps=(step,))))
-    asked: list[int] = []
-
-    def shown(position: int) -> None:
-        asked.append(position)
-        billed.projections.catch_up(position, names=["collections_report"])
-
-    billed.policies(shown=shown).take(billed.messages)
-    assert asked == [launched - 1]  # the last event is the office's
-    assert sorted(billed.notes) == ["1", "2", "3", "4", *["campaign"] * 3]
+    billed.bill((LEFT, "5"))
+    billed.policies().take(billed.messages)
+    assert sorted(billed.notes) == ["1", "2", "3", "4", "5"]
+    begun = rows(billed.database, "SELECT command, cause_position, done, is_open FROM arrears.work")
+    assert begun == [("age-account", launched - 1, 0, True)]  # the last event is the office's
 
 
 # --- the fault, seeded -------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from api.processes.parts.clock import ticker_of
@@ -12,22 +11,35 @@ if TYPE_CHECKING:
     from adapters.reactor import Reactor
     from adapters.readers.runner import Runner
     from adapters.ticker import TickReport
+    from adapters.work.worker import Worker
     from api.processes.core import Core
 
 
 class React(Reading):
     name = "react"
-    does = "Apply policies, and work the ticks of the agenda"
+    does = "Apply policies, work the ticks of the agenda, and do work over many accounts"
     at_work = "Reacting"
     how_many = HowMany.SHARE
     needs = frozenset({Need.KEY, Need.TABLES, Need.KAFKA})
 
     def from_store(self, core: "Core", stop: threading.Event) -> "Runner":
+        del stop
         from adapters.readers.runner import Runner
 
-        runner = Runner(core.database, core.feed, self._reactor(core, stop))
+        runner = Runner(core.database, core.feed, self._reactor(core))
         core.closing.callback(runner.release)
         return runner
+
+    def in_one_process(self, core: "Core", stop: threading.Event) -> Run:
+        return self._beside_work(core, self.from_store(core, stop).run)
+
+    def worker(self, core: "Core") -> "Worker":
+        """Does work over many accounts, chunk by chunk."""
+        from adapters.work.worker import Worker
+
+        worker = Worker(core.database, core.arrears)
+        core.closing.callback(worker.close)
+        return worker
 
     def alone(
         self,
@@ -44,15 +56,31 @@ class React(Reading):
 
         partitions = shared_partitions(core.env)
         policies = PolicyWorker(
-            core.database, core.arrears, self._reactor(core, stop), env=core.env, partitions=partitions, stop=stop
+            core.database, core.arrears, self._reactor(core), env=core.env, partitions=partitions, stop=stop
         )
         ticks = TickWorker(core.database, ticker_of(core), partitions=partitions, stop=stop, on_worked=on_worked)
-        return lambda until: run_workers(policies, ticks, env=core.env, stop=until)
+        return self._beside_work(core, lambda until: run_workers(policies, ticks, env=core.env, stop=until))
+
+    def _beside_work(self, core: "Core", run: Run) -> Run:
+        """With a thread that does work over many accounts. It ends by an event of its own: by looking at the part's it
+        would give a sign of life for a loop that hangs."""
+        worker = self.worker(core)
+
+        def run_both(stop: threading.Event) -> None:
+            ending = threading.Event()
+            thread = threading.Thread(target=worker.run, args=[ending], name="work", daemon=True)
+            thread.start()
+            try:
+                run(stop)
+            finally:
+                ending.set()
+                thread.join()
+
+        return run_both
 
     @staticmethod
-    def _reactor(core: "Core", stop: threading.Event) -> "Reactor":
+    def _reactor(core: "Core") -> "Reactor":
         from adapters.reactor import Reactor
-        from adapters.readers.shown import report_shown
         from policies.table import POLICIES
 
-        return Reactor(core.arrears, POLICIES, partial(report_shown, core.projections, stop=stop))
+        return Reactor(core.arrears, POLICIES)

@@ -1,0 +1,198 @@
+"""A worker: takes one chunk of some work at a time, wherever it runs."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import structlog
+from psycopg import Connection
+
+from adapters.eventstore.application import Arrears
+from adapters.postgres.database import Database
+from adapters.postgres.errors import explained
+from adapters.postgres.kept_connection import KeptConnection
+from adapters.readers.backoff import Backoff
+from adapters.readers.poison import is_poison, said
+from adapters.work import rows
+from adapters.work.rows import Counts, LastEvent, WorkRow
+from aggregates.kernel.actor import Actor
+from aggregates.kernel.command import COMMANDS, Accepted, Issued, Outcome, identifier
+from aggregates.kernel.event import Recorded
+from aggregates.work import FinishWork, WorkBegun, account_command_id
+
+CHUNK = 250
+"""Accounts of one chunk: what a payment that comes meanwhile waits for at most."""
+_RETRIES = 2
+"""Of a chunk as a whole; after them its accounts are asked one by one."""
+_RETRY_SECONDS = 0.5
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Turn(Enum):
+    """What came of a turn; the value is how many seconds it makes sense to wait before the next one."""
+
+    CHUNK = 0.0
+    """A chunk was done, or a piece of work ended."""
+    WAITING = 0.02
+    """There is open work, and no chunk of it may be taken just now."""
+    IDLE = 0.25
+    """No work is open."""
+
+
+class Worker:
+    """Used by one thread. Any number of workers, of any number of processes, share the work.
+
+    A chunk is a transaction that holds the work's row; its commands are stored in transactions of their own before it
+    ends. Whoever dies between the two lets go of the row with its connection, the chunk is done again by whoever comes
+    next, and the commands' ids make that harmless.
+    """
+
+    def __init__(self, database: Database, arrears: Arrears) -> None:
+        self._arrears = arrears
+        self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), _by_index)
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set, which it looks at between chunks. What fails is logged and tried again."""
+        backoff = Backoff()
+        try:
+            while not stop.is_set():
+                try:
+                    turn = self.turn()
+                except Exception as error:
+                    self._connection.close()
+                    if not stop.is_set():
+                        _log.error("work stands still", error=type(error).__name__, said=said(error))
+                    stop.wait(backoff.failed())
+                else:
+                    backoff.worked()
+                    if turn is not Turn.CHUNK:
+                        stop.wait(turn.value)
+        finally:
+            self.close()
+
+    @explained()
+    def turn(self) -> Turn:
+        """One chunk, if there is one to be taken. Raises what is no account's fault; nothing of the turn is stored
+        then, but for commands, which are repeated."""
+        connection = self._connection.get()
+        if not rows.is_any_open(connection):
+            return Turn.IDLE
+        with connection.transaction():
+            work = rows.take(connection)
+            if work is None:
+                return Turn.WAITING
+            self._next_chunk(work, connection)
+            return Turn.CHUNK
+
+    def close(self) -> None:
+        """Lets the connection go; the next turn makes another."""
+        self._connection.close()
+
+    # --- inside ---
+
+    def _next_chunk(self, work: WorkRow, connection: Connection[Any]) -> None:
+        begun, *ended = self._arrears.history(work.work_id)
+        if ended:  # cancelled; or finished by somebody who died before the row said so
+            rows.close(connection, work)
+            return
+        if work.accounts is None:
+            rows.count_accounts(connection, work)
+        accounts = rows.next_accounts(connection, work, CHUNK)
+        if not accounts:
+            self._finish(begun, work, connection)
+            return
+        outcomes = self._ask(begun, work, accounts, connection)
+        if outcomes is not None:
+            rows.advance(connection, work, accounts[-1], _counts(outcomes), _last_event(accounts, outcomes))
+
+    def _finish(self, begun: Recorded, work: WorkRow, connection: Connection[Any]) -> None:
+        """Refused where it was cancelled in this moment: it has ended all the same."""
+        command = FinishWork(work_id=work.work_id, done=work.done, refused=work.refused, failed=work.failed)
+        self._arrears.handle(
+            [
+                Issued(
+                    command=command,
+                    command_id=identifier("work-finished", work.work_id),
+                    actor=Actor.parse(begun.meta.actor),
+                    causation_id=begun.event_id,
+                    correlation_id=begun.meta.correlation_id,
+                    traceparent=begun.meta.traceparent,
+                )
+            ]
+        )
+        rows.close(connection, work)
+
+    def _ask(
+        self, begun: Recorded, work: WorkRow, accounts: Sequence[UUID], connection: Connection[Any]
+    ) -> list[Outcome | None] | None:
+        """What came of each account, None where it failed; no list where the chunk is to be tried again."""
+        if work.attempts > _RETRIES:
+            return [self._ask_one(begun, each) for each in accounts]
+        try:
+            return list(self._arrears.handle([_issued(begun, each) for each in accounts]))
+        except Exception as error:
+            if not is_poison(error):
+                raise
+            _log.warning("a chunk of work failed", work=str(work.work_id), error=type(error).__name__, said=said(error))
+            rows.postpone(connection, work, _RETRY_SECONDS * 2**work.attempts)
+            return None
+
+    def _ask_one(self, begun: Recorded, account_id: UUID) -> Outcome | None:
+        try:
+            (outcome,) = self._arrears.handle([_issued(begun, account_id)])
+        except Exception as error:
+            if not is_poison(error):
+                raise
+            _log.error(
+                "an account is left out of work",
+                work=str(begun.aggregate_id),
+                account=str(account_id),
+                error=type(error).__name__,
+                said=said(error),
+            )
+            return None
+        return outcome
+
+
+def _by_index(connection: Connection[Any]) -> None:
+    """A plan made while a table was small must not read all of it once it is large."""
+    for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
+        connection.execute("SELECT set_config(%s, 'off', false)", [name])
+
+
+def _issued(begun: Recorded, account_id: UUID) -> Issued:
+    """The work's command to one account, in the name of the policy that asked, because of what that met."""
+    event = begun.event
+    assert isinstance(event, WorkBegun)  # noqa: S101
+    return Issued(
+        command=COMMANDS[event.command].model_validate({**event.arguments, "account_id": account_id}),
+        command_id=account_command_id(begun.aggregate_id, account_id),
+        actor=Actor.parse(begun.meta.actor),
+        causation_id=event.cause_event_id,
+        correlation_id=begun.meta.correlation_id,
+        traceparent=begun.meta.traceparent,
+    )
+
+
+def _counts(outcomes: Iterable[Outcome | None]) -> Counts:
+    done = refused = failed = 0
+    for outcome in outcomes:
+        if outcome is None:
+            failed += 1
+        elif isinstance(outcome, Accepted):
+            done += 1
+        else:
+            refused += 1
+    return Counts(done, refused, failed)
+
+
+def _last_event(accounts: Sequence[UUID], outcomes: Sequence[Outcome | None]) -> LastEvent | None:
+    """Commands are stored in their order, so the last one that led to something has the last event."""
+    for account_id, outcome in zip(reversed(accounts), reversed(outcomes), strict=True):
+        if isinstance(outcome, Accepted) and outcome.event_ids:
+            return LastEvent(account_id, outcome.version)
+    return None

@@ -1,0 +1,58 @@
+"""Work over many accounts: how far it is, and stopping it."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from aggregates.values.codes import Code
+from aggregates.work import CancelWork
+from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk
+from api.http.paging import Cursor, Limit, Page
+from api.http.problems import documented, unknown
+from api.http.reading import AS_ASKED, Question, Readings
+from api.http.shapes import Body, Done, JsonBody
+from projections.questions.work import WorkProgress, WorkState, work, works
+
+router = APIRouter(prefix="/v1/work", tags=["work"])
+
+
+class Cancellation(Body):
+    """Why it is stopped. What was done stays done."""
+
+    reason: str | None = Field(None, max_length=1_000)
+
+
+@router.get("", responses=AS_ASKED)
+def list_work(
+    *,
+    readings: Readings,
+    office: Annotated[Code | None, Query(description="An office's code; all offices where not given.")] = None,
+    state: Annotated[WorkState | None, Query(description="Only work in this state.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[WorkProgress]:
+    """What rule changes ask of every account of an office, and how far that is; the newest first."""
+    office_id = readings.office(office).id if office else None
+    return readings.page(
+        Question("work", office, state),
+        lambda connection, inner: works(connection, office_id=office_id, state=state, limit=limit, cursor=inner),
+        cursor,
+    )
+
+
+@router.get("/{work_id}", responses=documented(404))
+def get_work(*, work_id: UUID, readings: Readings) -> WorkProgress:
+    """How far a piece of work is."""
+    with readings.connection() as connection:
+        found = work(connection, work_id)
+    if found is None:
+        raise unknown("work")
+    return found
+
+
+@router.post("/{work_id}/cancellation", responses=MAY_BE_REFUSED)
+def cancel_work(*, work_id: UUID, body: JsonBody[Cancellation], desk: Desk, caller: CallerOf) -> Done:
+    """Stop a piece of work before its next chunk of accounts."""
+    return desk.issue(CancelWork(work_id=work_id), caller, reason=body.reason)
