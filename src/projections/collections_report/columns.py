@@ -57,6 +57,8 @@ class Column:
     """Its heading on a page."""
     head: str = ""
     """Its heading in a table at the command line."""
+    quiet: bool = False
+    """In that table nothing is shown for zero."""
     sort: Sort | None = None
     sort_key: str = ""
     """What rows are ordered by, where the column may be missing or its letters differ; over the report's columns."""
@@ -66,6 +68,11 @@ class Column:
     """Its name in `dashboard.accounts`, where that differs."""
     view: str = ""
     """SQL in that view, where it is not the stored column: over a row `r` and the office's business date `d`."""
+
+    @property
+    def is_figure(self) -> bool:
+        """Aligned to the right where people see it."""
+        return self.kind in {"bigint", "integer"}
 
 
 _DISPUTED_THEN = """
@@ -116,7 +123,13 @@ class StoredRow:
     ] = 0
     unapplied: Annotated[
         int,
-        Column("bigint", "Payments and credits not allocated yet, in minor units.", amount=True, head="unapplied"),
+        Column(
+            "bigint",
+            "Payments and credits not allocated yet, in minor units.",
+            amount=True,
+            head="unapplied",
+            quiet=True,
+        ),
     ] = 0
     past_due: Annotated[
         int,
@@ -159,13 +172,13 @@ class StoredRow:
     flags: Annotated[list[str], Column("text[]", "Flags that the account carries.", recorded=True)] = field(
         default_factory=list
     )
-    next_action: Annotated[
-        str | None, Column("text", "Title of the next planned step, or Review.", recorded=True, title="Next")
-    ] = None
+    next_action: Annotated[str | None, Column("text", "Title of the next planned step, or Review.", recorded=True)] = (
+        None
+    )
     next_action_at: Annotated[
         Any,
         Column(
-            "timestamptz", "When it is planned.", recorded=True,
+            "timestamptz", "When it is planned.", recorded=True, title="Next",
             sort=Sort.NEXT_ACTION, sort_key="coalesce(next_action_at, 'infinity')", ascending=True,
         ),
     ] = None  # fmt: skip
@@ -267,7 +280,7 @@ class CollectionsRow(Answer):
 
 # --- what is shown where, in which order ---------------------------------------------------------------
 
-ON_PAGE = ("customer_name", "balance", "days_past_due", "bucket", "stage", "next_action", "last_payment_on")
+ON_PAGE = ("customer_name", "balance", "days_past_due", "bucket", "stage", "next_action_at", "last_payment_on")
 
 IN_TABLE = ("number", "customer_name", "balance", "buckets", "unapplied", "days_past_due", "stage", "why")
 """At the command line."""
