@@ -203,5 +203,6 @@ def collections_report(
 
 
 def _with_open_buckets(row: CollectionsRow) -> CollectionsRow:
-    """Today's rows leave empty buckets out."""
-    return row.model_copy(update={"buckets": {name: amount for name, amount in row.buckets.items() if amount}})
+    """Today's rows leave empty buckets out, and name the others in the order in which PostgreSQL keeps keys."""
+    ordered = sorted(row.buckets, key=lambda name: (len(name.encode()), name.encode()))
+    return row.model_copy(update={"buckets": {name: row.buckets[name] for name in ordered if row.buckets[name]}})

@@ -46,7 +46,7 @@ items AS (
     GROUP BY account_id
 ),
 owed AS (
-    SELECT account.account_id, account.number, account.customer_name, account.office, account.currency,
+    SELECT account.account_id, account.number, account.customer_name, account.office, %(currency)s::text AS currency,
            account.recorded_before, by_account.oldest_due_on, items.item_ids, items.item_minors,
            coalesce(by_account.outstanding, 0)                                AS outstanding,
            coalesce(unapplied.minor, 0)                                       AS unapplied,
