@@ -22,7 +22,7 @@ OWING = "(outstanding <> 0 OR unapplied <> 0)"
 
 _PAGE = """
 , page AS (
-    SELECT *, ({key})::text AS sorted_by, {key} AS sort_key
+    SELECT *, ({key})::text AS sorted_by
     FROM wanted
     WHERE %(after_id)s::uuid IS NULL OR ({key}, account_id) {beyond} (%(after)s::{type}, %(after_id)s::uuid)
     ORDER BY {key} {direction}, account_id {direction}
@@ -39,11 +39,11 @@ _WITH_SUMS = """
 SELECT totals.*, page.*
 FROM totals
 LEFT JOIN page ON true
-ORDER BY page.sort_key {direction}, page.account_id {direction}
+ORDER BY {key} {direction}, account_id {direction}
 """
 
 _ROWS = """
-SELECT * FROM page ORDER BY sort_key {direction}, account_id {direction}
+SELECT * FROM page ORDER BY {key} {direction}, account_id {direction}
 """
 
 
