@@ -191,7 +191,7 @@ def read_account(
         return AccountRead(account, account, office, today, account.version, history, None)
     true_then = [recorded for recorded in history if recorded.effective_on <= as_of]
     if not true_then:
-        raise UnknownAccount("there was no such account")
+        raise UnknownAccount("there is no such account")
     return AccountRead(
         account=_folded(account_id, (r for r in history if local_date(r.recorded_at, office.zone) <= as_of)),
         customer=_folded(account_id, (r for r in history if _is_of_customer(r, as_of))),

@@ -246,10 +246,7 @@ _WORKED_OUT: Mapping[str, Column] = {
 
 
 class CollectionsRow(Answer):
-    """An account in the report. `balance` is `outstanding` less `unapplied`.
-
-    `buckets` has every bucket of the office, and those of an earlier scheme that an item is still in.
-    """
+    """An account in the report, amounts in its currency. `balance` is `outstanding` less `unapplied`."""
 
     account_id: UUID
     number: str
