@@ -39,7 +39,14 @@ class TableProjection(Projection):
     folder: ClassVar[Path]
 
     def create(self, connection: Connection[Any]) -> None:
-        connection.execute((self.folder / "schema.sql").read_text(encoding="utf-8"))
+        self.run_schema(connection)
+
+    def run_schema(self, connection: Connection[Any], **parts: str) -> None:
+        """Runs `schema.sql`, where `{name}` stands for a part that is made elsewhere."""
+        text = (self.folder / "schema.sql").read_text(encoding="utf-8")
+        for name, part in parts.items():
+            text = text.replace(f"{{{name}}}", part)
+        connection.execute(text.encode())
 
     def complete(self, connection: Connection[Any]) -> None:
         connection.execute((self.folder / "indexes.sql").read_text(encoding="utf-8"))
@@ -79,12 +86,13 @@ class Table:
     def __init__(self, name: str, *, key: str, columns: Sequence[str]) -> None:
         """`columns` are names with their types (`account_id uuid`), in the order of the rows' values.
 
-        The value of a `jsonb` column is JSON in UTF-8.
+        The value of a `jsonb` column is JSON in UTF-8, that of an array a list of what needs no quotes.
         """
         names, kinds = zip(*(column.split(" ", 1) for column in columns), strict=True)
         into = f"{name} ({', '.join(names)})"
         self._kinds = kinds
         self._json = [index for index, kind in enumerate(kinds) if kind == "jsonb"]
+        self._arrays = [index for index, kind in enumerate(kinds) if kind.endswith("[]")]
         self._insert = f"INSERT INTO {into} {rows_from(*columns)} ON CONFLICT ({key}) DO NOTHING"
         self._copy = f"COPY {into} FROM STDIN (FORMAT BINARY)"
 
@@ -111,6 +119,8 @@ class Table:
     def _insert_new(self, connection: Connection[Any], rows: Sequence[Row]) -> None:
         for index in self._json:
             rows = [(*row[:index], _fragment(row[index]), *row[index + 1 :]) for row in rows]
+        for index in self._arrays:
+            rows = [(*row[:index], as_array(row[index]), *row[index + 1 :]) for row in rows]
         connection.execute(self._insert, [as_json(rows)], prepare=True)
 
 
@@ -126,6 +136,11 @@ class _JsonDumper(Dumper):
 
 def _fragment(value: object) -> orjson.Fragment | None:
     return orjson.Fragment(value) if isinstance(value, bytes) else None
+
+
+def as_array(value: object) -> object:
+    """A list as PostgreSQL writes an array whose elements need no quotes; anything else as it is."""
+    return "{" + ",".join(map(str, value)) + "}" if isinstance(value, list) else value
 
 
 def rows_from(*columns: str) -> str:

@@ -9,14 +9,18 @@ from psycopg import sql
 
 from adapters.postgres.database import Database
 from aggregates.kernel.event import Recorded
+from projections.account_history import AccountHistoryProjection
 from projections.activity_history import ActivityHistoryProjection
 from projections.audit_trail import AuditTrailProjection
 from projections.base import Projection
+from projections.collections_report import CollectionsReportProjection
 from projections.ledger import LedgerProjection
 from projections.promises import PromisesProjection
 
 PROJECTIONS: list[type[Projection]] = [
+    CollectionsReportProjection,
     LedgerProjection,
+    AccountHistoryProjection,
     PromisesProjection,
     ActivityHistoryProjection,
     AuditTrailProjection,

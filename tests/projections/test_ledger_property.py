@@ -22,7 +22,7 @@ from aggregates.account.payments import (
 from aggregates.kernel.command import Command
 from aggregates.values.aging import BucketScheme
 from projections.ledger import LedgerProjection
-from projections.questions import Sort, aging, collections, statement
+from projections.questions import aging, collections, statement
 from tests.projections.conftest import ReadModels
 from tests.projections.history import History, usd
 
@@ -159,7 +159,7 @@ def check_against_paper(read_models: ReadModels, telling: Telling) -> None:
         assert {b.bucket: (b.amount, b.items) for b in report.buckets if b.items} == {
             bucket: (sum(amounts), len(amounts)) for bucket, amounts in by_bucket.items()
         }
-        page = collections(connection, as_of=as_of, scheme=SCHEME, sort=Sort.NUMBER)
+        page = collections(connection, today=as_of, as_of=as_of, scheme=SCHEME)
         assert (page.outstanding, page.unapplied) == (outstanding, report.unapplied)
         assert sum((row.balance for row in page.rows), page.balance) == 2 * page.balance
 
@@ -169,7 +169,7 @@ def shared(postgres, migrated_template):
     name = postgres.create(template=migrated_template)
     with Database(postgres.dsn_of(name)) as database, database.connect() as connection:
         models = ReadModels(connection)
-        models.build([], projections=[LedgerProjection])
+        models.build([])
         yield models
     postgres.drop(name)
 

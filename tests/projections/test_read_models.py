@@ -30,6 +30,7 @@ from projections.batch import Table
 from projections.ledger import LedgerProjection
 from projections.questions import Activity, activity, audit, promises
 from projections.sentences import SENTENCES, sentence
+from tests.builders import a_campaign
 from tests.projections.conftest import PROJECTIONS, ReadModels
 from tests.projections.history import MAIN, History, usd
 
@@ -291,6 +292,7 @@ def test_an_event_without_a_sentence_is_called_by_its_name():
 def eventful() -> History:
     """A history with something for every table."""
     history = History(JAN_1, MemoryStore(RULES)).opened()
+    history.give(a_campaign())
     for number in range(1, 6):
         account = history.account(f"A-{number}")
         for invoice in range(1, 4):

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection, sql
 
+from projections.collections_report.columns import dashboard_columns, dashboard_comments
+
 FOLDER = Path(__file__).parent / "dashboard_views"
 
 _OVER = re.compile(r"^-- over:(?P<names>.*)$", re.MULTILINE)
@@ -25,11 +27,16 @@ def shipped() -> tuple[DashboardView, ...]:
     """The views of this release. The file's name is the view's, after a number that gives the order."""
     found = []
     for path in sorted(FOLDER.glob("*.sql")):
-        text = path.read_text(encoding="utf-8")
+        text = _with_columns(path.read_text(encoding="utf-8"))
         over = _OVER.search(text)
         names = frozenset(over["names"].replace(",", " ").split()) if over else frozenset()
         found.append(DashboardView(path.stem.split("_", 1)[1], names, text))
     return tuple(found)
+
+
+def _with_columns(text: str) -> str:
+    """The view of the collections report names its columns once, where the report has them."""
+    return text.replace("{columns}", dashboard_columns()).replace("{comments}", dashboard_comments())
 
 
 def install(connection: Connection[Any]) -> None:

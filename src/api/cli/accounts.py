@@ -5,14 +5,14 @@ from uuid import UUID
 
 import typer
 
-from api.cli.opening import guest, question
+from api.cli.opening import question
 from api.cli.options import AsJson, AsOf, DataDir, OfficeCode
 from api.cli.output import note, print_json, print_table, say, shown
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from api.http.account_view import AccountView
+    from api.application.account_view import AccountView
 
 app = typer.Typer(no_args_is_help=True, help="One account.")
 
@@ -38,13 +38,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Everything that is known of an account, today or at the end of an earlier day."""
-    from api.http.account_view import account_view, read_account
+    from api.application.account_view import account_view, read_account
     from projections.questions import find_account
 
-    with guest(data) as service:
-        with service.database.connect("arrears_app") as connection:
-            account_id = find_account(connection, account, office=office)
-        view = account_view(read_account(service, account_id, as_of))
+    with question(data) as (service, connection):
+        account_id = find_account(connection, account, office=office)
+        view = account_view(read_account(service, connection, account_id, as_of))
     if as_json:
         print_json(view.model_dump(mode="json"))
     else:

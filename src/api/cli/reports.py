@@ -1,7 +1,8 @@
 """`arrears report …` and `arrears kpi`: what was owed, promised, done and collected, as of any day."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from aggregates.values.aging import BucketScheme
     from api.processes.service import Service
+    from projections.questions import CollectionsReport, CollectionsRow
 
 Currency = Annotated[str | None, typer.Option("--currency", metavar="ISO", help="Where several are in use.")]
 As = Annotated[Format, typer.Option("--format", help="A table for people; CSV or JSON for programs.")]
@@ -88,21 +90,23 @@ def collections_report(
     as_json: AsJson = False,
     limit: Limit = None,
 ) -> None:
-    """One row for each account that owes something: balance, buckets, days past due, stage, and why it is in it."""
-    from api.standing import standings
+    """One row for each account that owes something: balance, buckets, days past due, stage, and why it is in it.
+
+    CSV and JSON have all of its columns: flags, what is next, promises, the latest payment and contact.
+    """
     from projections.questions import Filters, collections
 
     chosen = _chosen(format, as_json)
     wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
     with question(data) as (service, connection):
         scheme, today = _office_settings(service, connection, office)
-        day = as_of or today
 
         def page(size: int, cursor: str | None) -> Any:
             return collections(
                 connection,
-                as_of=day,
+                today=today,
                 scheme=scheme,
+                as_of=as_of,
                 known_on=known_on,
                 office=office,
                 currency=currency,
@@ -113,43 +117,73 @@ def collections_report(
 
         first = page(min(wanted or _PAGE, _PAGE), None)
         found = list(_all_rows(first, page, wanted))
-        stands = standings(connection, [row.account_id for row in found], as_of=day, known_on=known_on)
-    rows = [{**row.model_dump(mode="json"), **stands[row.account_id]} for row in found]
-    if chosen is Format.JSON:
-        sums = first.model_dump(mode="json", exclude={"rows", "next_cursor"})
-        print_json({**sums, "rows": rows})
-        return
-    if chosen is Format.CSV:
-        flat = ("account_id", "number", "customer_name", "office", "currency", "balance", "outstanding", "unapplied")
-        more = ("bucket", "days_past_due", "oldest_due_on", "items", "stage", "why")
-        print_csv(
-            (*flat, *(f"bucket {name}" for name in scheme.names), *more),
-            (
-                [*(getattr(r, n) for n in flat), *r.buckets.values(), *(getattr(r, n) for n in more[:4]), *_stage(s)]
-                for r, s in ((row, stands[row.account_id]) for row in found)
-            ),
-        )
-        return
-    figures = ("balance", *scheme.names, "unapplied", "dpd")
+    match chosen:
+        case Format.JSON:
+            sums = first.model_dump(mode="json", exclude={"rows", "next_cursor"})
+            print_json({**sums, "rows": [row.model_dump(mode="json") for row in found]})
+        case Format.CSV:
+            _collections_csv(found, scheme)
+        case Format.TABLE:
+            _collections_table(first, found, scheme)
+
+
+def _collections_csv(found: "Sequence[CollectionsRow]", scheme: "BucketScheme") -> None:
+    from projections.collections_report.columns import IN_FILES
+
+    buckets = _bucket_names(found, scheme)
+    header = [*_spread(IN_FILES, lambda name: name, [f"bucket {name}" for name in buckets])]
+    print_csv(header, ([*_spread(IN_FILES, _cells_of(row), _open_in(row, buckets))] for row in found))
+
+
+def _collections_table(first: "CollectionsReport", found: "Sequence[CollectionsRow]", scheme: "BucketScheme") -> None:
+    from projections.collections_report.columns import COLUMNS, IN_TABLE
+
+    buckets = _bucket_names(found, scheme)
+    figures = [*buckets, *(COLUMNS[name].head for name in IN_TABLE if COLUMNS[name].is_figure)]
+
+    def cells(row: "CollectionsRow") -> Iterator[Any]:
+        cell = _cells_of(row)
+        open_in = [amount or None for amount in _open_in(row, buckets)]
+        return _spread(IN_TABLE, lambda name: (cell(name) or None) if COLUMNS[name].quiet else cell(name), open_in)
+
     print_table(
-        ("account", "customer", *figures, "stage", "why"),
-        (
-            (
-                r.number,
-                r.customer_name,
-                r.balance,
-                *(v or None for v in r.buckets.values()),
-                r.unapplied or None,
-                r.days_past_due,
-                *_stage(stands[r.account_id]),
-            )
-            for r in found
-        ),
+        [*_spread(IN_TABLE, lambda name: COLUMNS[name].head, buckets)],
+        ([*cells(row)] for row in found),
         title=f"Collections as of {first.as_of}, {first.currency}",
         right=figures,
     )
     say(f"{first.accounts:,} accounts owe {first.outstanding:,}, less {first.unapplied:,} unapplied: {first.balance:,}")
     _left_out(first.accounts, len(found))
+
+
+def _spread(names: Iterable[str], cell: Callable[[str], Any], buckets: Iterable[Any]) -> Iterator[Any]:
+    """A cell for each column, and one for each bucket in the place of `buckets`."""
+    for name in names:
+        if name == "buckets":
+            yield from buckets
+        else:
+            yield cell(name)
+
+
+def _cells_of(row: "CollectionsRow") -> Callable[[str], Any]:
+    """What stands in a row under a column, in a few words."""
+
+    def cell(name: str) -> Any:
+        value = getattr(row, name)
+        if name == "why":
+            return value.detail if value else None
+        return ", ".join(value) if isinstance(value, list) else value
+
+    return cell
+
+
+def _bucket_names(found: "Sequence[CollectionsRow]", scheme: "BucketScheme") -> list[str]:
+    """Those of the office, and of an earlier scheme that an item is still in."""
+    return [*dict.fromkeys([*scheme.names, *(name for row in found for name in row.buckets)])]
+
+
+def _open_in(row: "CollectionsRow", buckets: Iterable[str]) -> list[Decimal]:
+    return [row.buckets.get(name, Decimal()) for name in buckets]
 
 
 @app.command("promises")
@@ -223,8 +257,7 @@ def activity_report(
     limit: Limit = None,
 ) -> None:
     """What was done: contacts, messages and their fate, promises, payments, disputes. The newest first."""
-    from api.activities import activities
-    from projections.questions import find_account
+    from projections.questions import activities, find_account
 
     chosen = _chosen(format, as_json)
     wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
@@ -298,11 +331,6 @@ def _figure(value: Any) -> str:
     return "–" if value is None else shown(value)
 
 
-def _stage(standing: dict[str, Any]) -> tuple[str | None, str | None]:
-    why = standing["why"]
-    return standing["stage"], why["detail"] if why else None
-
-
 def _all_rows(first: Any, page: Any, wanted: int | None) -> Iterator[Any]:
     """The rows of all pages, up to as many as are wanted."""
     given, report = 0, first
@@ -328,13 +356,9 @@ def _office_settings(
     from aggregates.values.aging import STANDARD_BUCKETS
     from aggregates.values.business_time import local_date
     from api.cli.problems import Problem
+    from projections.questions import office_ids
 
-    found = connection.execute(
-        "SELECT office_id FROM read_model.ledger_offices "
-        "WHERE %(office)s::text IS NULL OR %(office)s IN (code, office_id::text) ORDER BY code",
-        {"office": office},
-    ).fetchall()
-    offices = [service.arrears.load(Office, office_id) for (office_id,) in found]
+    offices = [service.arrears.load(Office, office_id) for office_id in office_ids(connection, office)]
     if not offices:
         if office is not None:
             raise Problem(f"there is no office {office!r}", hint="arrears office show")

@@ -12,12 +12,13 @@ from aggregates.office import office_id
 from aggregates.values.codes import Code, Number
 from aggregates.values.contact import Channel, ContactDetails, Country
 from aggregates.values.money import Currency
-from api.http.account_view import AccountView, FundsView, account_view, all_funds, read_account
+from api.application.account_view import AccountView, FundsView, account_view, all_funds, read_account
+from api.application.amounts import Amount
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, ServiceOf, created
 from api.http.etags import IfNoneMatch, names, not_modified, tagged
 from api.http.problems import documented
-from api.http.reading import AsOf
-from api.http.shapes import Amount, Body, Day, Done, JsonBody
+from api.http.reading import AsOf, Readings
+from api.http.shapes import Body, Day, Done, JsonBody
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
@@ -75,10 +76,17 @@ def open_account(*, body: JsonBody[NewAccount], desk: Desk, caller: CallerOf, re
     "/{account_id}", response_model=AccountView, responses={304: {"description": "Still the same"}, **documented(404)}
 )
 def get_account(
-    *, account_id: UUID, service: ServiceOf, response: Response, as_of: AsOf = None, if_none_match: IfNoneMatch = None
+    *,
+    account_id: UUID,
+    service: ServiceOf,
+    readings: Readings,
+    response: Response,
+    as_of: AsOf = None,
+    if_none_match: IfNoneMatch = None,
 ) -> AccountView | Response:
     """Everything that is known of an account, with personal data: today, or as of a day."""
-    read = read_account(service, account_id, as_of)
+    with readings.connection() as connection:
+        read = read_account(service, connection, account_id, as_of)
     if names(if_none_match, read.etag):
         return not_modified(read.etag)
     tagged(response, read.etag)
@@ -86,9 +94,10 @@ def get_account(
 
 
 @router.get("/{account_id}/payments", responses=documented(404))
-def list_payments(*, account_id: UUID, service: ServiceOf, as_of: AsOf = None) -> list[FundsView]:
+def list_payments(*, account_id: UUID, service: ServiceOf, readings: Readings, as_of: AsOf = None) -> list[FundsView]:
     """Every payment and credit of the account, the latest first."""
-    return all_funds(read_account(service, account_id, as_of).account)
+    with readings.connection() as connection:
+        return all_funds(read_account(service, connection, account_id, as_of))
 
 
 @router.put("/{account_id}/contact", responses=MAY_BE_REFUSED)

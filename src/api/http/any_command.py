@@ -23,9 +23,10 @@ from aggregates.kernel.command import Command
 from aggregates.office import ChangeOfficeSettings, OpenOffice, PauseOfficeAutomation, ResumeOfficeAutomation
 from aggregates.promise import JudgePromise, MakePromise, ReschedulePromise, WithdrawPromise
 from aggregates.work import CancelWork
+from api.application.amounts import AMOUNT_SCHEMA
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk
 from api.http.problems import FieldProblem, from_errors
-from api.http.shapes import AMOUNT_SCHEMA, Body, Day, Done, JsonBody, minor_amounts, read_strictly
+from api.http.shapes import Body, Day, Done, JsonBody, minor_amounts, read_strictly
 
 router = APIRouter(prefix="/v1/commands", tags=["commands"])
 

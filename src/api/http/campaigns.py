@@ -23,12 +23,13 @@ from aggregates.campaign import (
 )
 from aggregates.office import Office, office_id
 from aggregates.values.codes import Code
+from api.application.amounts import Amount
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, ServiceOf, created
 from api.http.etags import IfNoneMatch, names, not_modified, tagged
 from api.http.pauses import PauseBody, PauseView, pause_view
 from api.http.problems import documented, unknown
 from api.http.reading import Readings
-from api.http.shapes import Amount, Body, Done, JsonBody
+from api.http.shapes import Body, Done, JsonBody
 from api.processes.service import Service
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from aggregates.promise import Instalment, MakePromise, PromiseStatus, PromiseToPay, ReschedulePromise, WithdrawPromise
+from api.application.amounts import Amount
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, ServiceOf, created
 from api.http.paging import Cursor, Limit, Page
 from api.http.problems import unknown
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Readings
-from api.http.shapes import Amount, Body, Day, Done, JsonBody
+from api.http.shapes import Body, Day, Done, JsonBody
 from projections.questions.promises import PromiseRow, promises
 
 router = APIRouter(prefix="/v1", tags=["promises"])

@@ -21,7 +21,7 @@ from api.http.paging import Page, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, documented, unknown
 from api.http.shapes import Day
 from api.processes.service import Service
-from projections.questions import NoOffice, ReportRefused
+from projections.questions import NoOffice, ReportRefused, UnknownAccount, office_and_currency_of, office_ids
 
 AS_ASKED = documented(404, 409)
 
@@ -90,6 +90,8 @@ class Reader:
                 yield connection
         except NoOffice as refusal:
             raise Problem(409, "refused", str(refusal), reason_code="no-office") from None
+        except UnknownAccount:
+            raise unknown("account") from None
         except ReportRefused as refusal:
             field, colon, expected = str(refusal).partition(": ")
             if not colon:
@@ -116,8 +118,8 @@ class Reader:
     def offices(self) -> list[Office]:
         """Every office with its settings, by code."""
         with self.connection() as connection:
-            found = connection.execute("SELECT office_id FROM read_model.ledger_offices ORDER BY code").fetchall()
-        return [self.service.arrears.load(Office, office) for (office,) in found]
+            found = office_ids(connection)
+        return [self.service.arrears.load(Office, each) for each in found]
 
     def office(self, code: str) -> Office:
         """Raises a Problem where there is none."""
@@ -145,14 +147,7 @@ class Reader:
     def office_and_currency_of(self, account_id: UUID) -> tuple[str, str]:
         """Raises a Problem where the account is not known, or not read yet."""
         with self.connection() as connection:
-            row = connection.execute(
-                "SELECT office.code, account.currency FROM read_model.ledger_accounts AS account"
-                " JOIN read_model.ledger_offices AS office USING (office_id) WHERE account_id = %s",
-                [account_id],
-            ).fetchone()
-        if row is None:
-            raise unknown("account")
-        return row[0], row[1]
+            return office_and_currency_of(connection, account_id)
 
 
 def reader(request: Request) -> Reader:

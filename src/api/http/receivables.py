@@ -11,9 +11,10 @@ from aggregates.account.command import AccountCommand, document_id
 from aggregates.account.payments import NoteCredit, ReceivePayment, ReversalKind, ReversePayment
 from aggregates.account.receivables import ItemKind
 from aggregates.values.codes import Code, Number
+from api.application.amounts import Amount
 from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, created
 from api.http.problems import from_errors
-from api.http.shapes import Amount, Body, Day, Done, JsonBody
+from api.http.shapes import Body, Day, Done, JsonBody
 
 router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["receivables"])
 

@@ -1,37 +1,33 @@
 """Reports: collections of today or of a past day, aging, KPIs; and the list of accounts."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from psycopg import Connection
+from pydantic import BaseModel
 
 from aggregates.account.chase import Stage
 from aggregates.values.codes import Code
-from aggregates.values.money import Money
 from api.http.paging import Cursor, Limit, Page, unwrap_cursor, wrap_cursor
-from api.http.problems import FieldProblem
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Reader, Readings, Scope
 from api.http.shapes import Day, PlainText
-from api.http.worklist import (
+from projections.answer import AmountText
+from projections.questions import (
+    Aging,
+    CollectionsRow,
     Filters,
+    Kpi,
     Order,
     Sort,
     Summary,
-    WorkReport,
-    WorkRow,
-    in_scope,
+    accounts,
+    aging,
+    collections,
+    kpi,
     summary,
-    work_report,
-    worklist,
 )
-from projections.questions.aging import Aging, aging
-from projections.questions.collections import CollectionsReport, CollectionsRow, collections
-from projections.questions.collections import Filters as AsOfFilters
-from projections.questions.collections import Sort as AsOfSort
-from projections.questions.kpi import Kpi, kpi
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 
@@ -42,25 +38,33 @@ Search = Annotated[PlainText | None, Query(max_length=100, description="A part o
 Bucket = Annotated[PlainText | None, Query(max_length=40, description="That of the account's oldest open item.")]
 
 
+class CollectionsPage(BaseModel):
+    """A page of accounts; the sums are over all pages."""
+
+    as_of: date
+    currency: str
+    accounts: int
+    outstanding: AmountText
+    unapplied: AmountText
+    balance: AmountText
+    items: list[CollectionsRow]
+    next: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a collections report shows, and in which order."""
 
-    stage: Stage | None = None
-    bucket: str | None = None
-    flag: str | None = None
-    q: str | None = None
-    min_balance: str | None = None
-    max_balance: str | None = None
-    sort: Sort = Sort.BALANCE
-    descending: bool = True
+    filters: Filters
+    sort: Sort
+    descending: bool
 
 
 def asked(
     *,
-    stage: Annotated[Stage | None, Query(description="Today's stage in auto-collection.")] = None,
+    stage: Annotated[Stage | None, Query(description="The stage in auto-collection.")] = None,
     bucket: Bucket = None,
-    flag: Annotated[Code | None, Query(description="Accounts that carry this flag today.")] = None,
+    flag: Annotated[Code | None, Query(description="Accounts that carry this flag.")] = None,
     q: Search = None,
     min_balance: Balance = None,
     max_balance: Balance = None,
@@ -68,7 +72,15 @@ def asked(
     descending: bool = True,
 ) -> Asked:
     """Filters and order of a collections report."""
-    return Asked(stage, bucket, flag, q, min_balance, max_balance, sort, descending)
+    filters = Filters(
+        stage=stage,
+        bucket=bucket,
+        flag=flag,
+        search=q,
+        min_balance=None if min_balance is None else Decimal(min_balance),
+        max_balance=None if max_balance is None else Decimal(max_balance),
+    )
+    return Asked(filters, sort, descending)
 
 
 ReportAsked = Annotated[Asked, Depends(asked)]
@@ -84,8 +96,11 @@ def report_collections(
     known_on: KnownOn = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> WorkReport:
-    """One row per account that owes something or has funds left. Stage, flags and what is next are of today only."""
+) -> CollectionsPage:
+    """One row per account that owes something or has funds left, today or as of a past day.
+
+    Money is that of the day. Stage, flags and what is next are as recorded by the end of the earlier of the two days.
+    """
     return collections_report(readings, of, wanted, as_of=as_of, known_on=known_on, limit=limit, cursor=cursor)
 
 
@@ -94,7 +109,7 @@ def report_summary(*, readings: Readings, of: OfReport) -> Summary:
     """All accounts together, today: by age and by stage."""
     today, scheme = readings.today(of.office), readings.scheme(of.office)
     with readings.connection() as connection:
-        return summary(connection, office=of.office, currency=of.currency, scheme=scheme, today=today)
+        return summary(connection, today=today, scheme=scheme, office=of.office, currency=of.currency)
 
 
 @router.get("/report/aging", responses=AS_ASKED)
@@ -128,18 +143,24 @@ def list_accounts(
     q: Search = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[WorkRow]:
+) -> Page[CollectionsRow]:
     """Accounts by number, whether they owe something or not."""
-    today = readings.today(office)
-    filters = Filters(
-        office_id=readings.office(office).id if office else None, number=number, search=q, owing_only=False
-    )
-    order = Order(Sort.NUMBER, descending=False)
-    return readings.page(
+    today, scheme = readings.today(office), readings.scheme(office)
+    office_id = readings.office(office).id if office else None
+    found = readings.page(
         Question("accounts", office, number, q),
-        lambda connection, inner: worklist(connection, filters, order, today=today, limit=limit, cursor=inner),
+        lambda connection, inner: accounts(
+            connection,
+            today=today,
+            scheme=scheme,
+            office_id=office_id,
+            filters=Filters(number=number, search=q),
+            limit=limit,
+            cursor=inner,
+        ),
         cursor,
     )
+    return found.model_copy(update={"items": [_with_open_buckets(row) for row in found.items]})
 
 
 # --- the report, for this resource and for the page ----------------------------------------------------
@@ -154,105 +175,34 @@ def collections_report(
     known_on: date | None,
     limit: int,
     cursor: str | None,
-) -> WorkReport:
-    """Of today from the live table, of a past day from the ledger. Raises a Problem."""
-    today = readings.today(of.office)
+) -> CollectionsPage:
+    """A page of the report. Raises a Problem."""
+    today, scheme = readings.today(of.office), readings.scheme(of.office)
     question = Question("collections", of, wanted, as_of, known_on)
     inner = unwrap_cursor(question, cursor)
-    if known_on is None and as_of in {None, today}:
-        with readings.connection(with_cursor=cursor is not None) as connection:
-            report = _of_today(connection, of, wanted, today=today, limit=limit, cursor=inner)
-    else:
-        scheme = readings.scheme(of.office)
-        filters, sort = _filters_of_past(wanted), _sort_of_past(wanted.sort)
-        with readings.connection(with_cursor=cursor is not None) as connection:
-            past = collections(
-                connection,
-                as_of=as_of or today,
-                known_on=known_on,
-                scheme=scheme,
-                office=of.office,
-                currency=of.currency,
-                filters=filters,
-                sort=sort,
-                descending=wanted.descending,
-                limit=limit,
-                cursor=inner,
-            )
-        report = _as_work_report(past)
-    return report.model_copy(update={"next": wrap_cursor(question, report.next)})
-
-
-def _of_today(
-    connection: Connection[Any], of: Scope, wanted: Asked, *, today: date, limit: int, cursor: str | None
-) -> WorkReport:
-    filters = in_scope(connection, office=of.office, currency=of.currency)
-    filters = replace(
-        filters,
-        stage=wanted.stage,
-        bucket=wanted.bucket,
-        flag=wanted.flag,
-        search=wanted.q or None,
-        min_balance=_minor(wanted.min_balance, filters.currency),
-        max_balance=_minor(wanted.max_balance, filters.currency),
-    )
-    order = Order(wanted.sort, wanted.descending)
-    return work_report(connection, filters, order, today=today, limit=limit, cursor=cursor)
-
-
-def _minor(balance: str | None, currency: str) -> int | None:
-    return None if balance is None else Money.rounded(Decimal(balance), currency).minor
-
-
-# --- of a past day ---------------------------------------------------------------------------------------
-
-
-def _filters_of_past(wanted: Asked) -> AsOfFilters:
-    for name in ("stage", "flag"):
-        if getattr(wanted, name) is not None:
-            raise FieldProblem(name, "known of today only; leave it out, or as_of and known_on")
-    return AsOfFilters(
-        bucket=wanted.bucket,
-        search=wanted.q or None,
-        min_balance=None if wanted.min_balance is None else Decimal(wanted.min_balance),
-        max_balance=None if wanted.max_balance is None else Decimal(wanted.max_balance),
+    with readings.connection(with_cursor=cursor is not None) as connection:
+        report = collections(
+            connection,
+            today=today,
+            scheme=scheme,
+            as_of=as_of,
+            known_on=known_on,
+            office=of.office,
+            currency=of.currency,
+            filters=wanted.filters,
+            order=Order(wanted.sort, wanted.descending),
+            limit=limit,
+            cursor=inner,
+        )
+    is_past = known_on is not None or as_of not in {None, today}
+    return CollectionsPage(
+        **{name: getattr(report, name) for name in CollectionsPage.model_fields if name in type(report).model_fields},
+        items=[row if is_past else _with_open_buckets(row) for row in report.rows],
+        next=wrap_cursor(question, report.next_cursor),
     )
 
 
-def _sort_of_past(sort: Sort) -> AsOfSort:
-    try:
-        return AsOfSort(sort.value)
-    except ValueError:
-        known = ", ".join(s.value for s in AsOfSort if s.value in set(Sort))
-        raise FieldProblem("sort", f"expected one of {known} for a past day") from None
-
-
-def _as_work_report(past: CollectionsReport) -> WorkReport:
-    return WorkReport(
-        as_of=past.as_of,
-        currency=past.currency,
-        accounts=past.accounts,
-        outstanding=f"{past.outstanding:f}",
-        unapplied=f"{past.unapplied:f}",
-        balance=f"{past.balance:f}",
-        items=[_as_work_row(row) for row in past.rows],
-        next=past.next_cursor,
-    )
-
-
-def _as_work_row(row: CollectionsRow) -> WorkRow:
-    return WorkRow(
-        account_id=row.account_id,
-        number=row.number,
-        customer_name=row.customer_name,
-        office=row.office,
-        currency=row.currency,
-        balance=f"{row.balance:f}",
-        outstanding=f"{row.outstanding:f}",
-        unapplied=f"{row.unapplied:f}",
-        buckets={name: f"{amount:f}" for name, amount in row.buckets.items()},
-        bucket=row.bucket,
-        days_past_due=row.days_past_due,
-        oldest_due_on=row.oldest_due_on,
-        items=row.items,
-    )
+def _with_open_buckets(row: CollectionsRow) -> CollectionsRow:
+    """Today's rows leave empty buckets out, and name the others in the order in which PostgreSQL keeps keys."""
+    ordered = sorted(row.buckets, key=lambda name: (len(name.encode()), name.encode()))
+    return row.model_copy(update={"buckets": {name: row.buckets[name] for name in ordered if row.buckets[name]}})

@@ -3,7 +3,6 @@
 import json
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Annotated, Any, LiteralString, TypeVar
 from uuid import UUID
 
@@ -11,75 +10,26 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     GetCoreSchemaHandler,
-    PlainSerializer,
     ValidationError,
-    WithJsonSchema,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
-from adapters.billing.currencies import CURRENCIES
-from aggregates.values.money import Money, exponent
+from aggregates.values.money import Money
+from api.application.amounts import MOST_MINOR, read_amount, write_amount
 from api.http.problems import FieldProblem
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
-MOST_MINOR = 10**15
-"""Beyond this an amount is a mistake; sums over a portfolio still fit the database's integers."""
 
 LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 MOST_COUNT = 10**6
 """Of days or messages; a day that many days away from another is still a day."""
 
-_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOCAL_TIME = re.compile(LOCAL_TIME)
 _ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{5,8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:?[0-9]{2})")
 
 # --- money -------------------------------------------------------------------------------------------
-
-
-def read_amount(given: object) -> Money:
-    """Raises ValueError that says what was expected."""
-    if isinstance(given, Money):
-        return given
-    if not isinstance(given, dict) or given.keys() != {"amount", "currency"}:
-        raise ValueError('expected an object with amount and currency: {"amount": "12.50", "currency": "USD"}')
-    amount, currency = given["amount"], given["currency"]
-    if not isinstance(currency, str) or currency not in CURRENCIES:
-        raise ValueError("currency: expected an ISO 4217 code such as USD")
-    if not isinstance(amount, str) or not _DECIMAL.fullmatch(amount):
-        raise ValueError('amount: expected a decimal string such as "12.50" (in quotes)')
-    places = exponent(currency)
-    if len(amount.partition(".")[2]) > places:
-        raise ValueError(f"amount: expected at most {places} decimal places for {currency}")
-    minor = int(Decimal(amount).scaleb(places))
-    if abs(minor) > MOST_MINOR:
-        raise ValueError(f"amount: expected at most {decimal_text(MOST_MINOR, currency)}")
-    return Money(minor, currency)
-
-
-def decimal_text(minor: int, currency: str) -> str:
-    return f"{Money(minor, currency).decimal():f}"
-
-
-def write_amount(money: Money) -> dict[str, str]:
-    return {"amount": decimal_text(money.minor, money.currency), "currency": money.currency}
-
-
-AMOUNT_SCHEMA: dict[str, Any] = {
-    "title": "Amount",
-    "type": "object",
-    "required": ["amount", "currency"],
-    "additionalProperties": False,
-    "properties": {
-        "amount": {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$", "examples": ["12.50"]},
-        "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"]},
-    },
-}
-
-Amount = Annotated[Money, BeforeValidator(read_amount), PlainSerializer(write_amount), WithJsonSchema(AMOUNT_SCHEMA)]
-"""An amount with its currency. Never a JSON number: those are floats to many readers."""
 
 
 def minor_amounts(given: Any, path: str = "body") -> Any:
@@ -98,9 +48,6 @@ def minor_amounts(given: Any, path: str = "body") -> Any:
         case _:
             return given
 
-
-DecimalText = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["12.50"])]
-"""An amount in the row's or report's own currency."""
 
 # --- days --------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from adapters.postgres.database import Database, open_database
 from adapters.postgres.migrations import migrate, pending, require_current, shipped
 from adapters.readers.projections import Projections, checkpoints
 from policies.rules import RULES
+from projections.account_history.projection import AccountHistoryProjection
 from projections.activity_history.projection import ActivityHistoryProjection
 from projections.agenda.projection import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection
@@ -29,6 +30,7 @@ PROJECTIONS = (
     CollectionsReportProjection,
     AgendaProjection,
     LedgerProjection,
+    AccountHistoryProjection,
     ActivityHistoryProjection,
     AuditTrailProjection,
     PromisesProjection,

@@ -9,19 +9,12 @@ from uuid import UUID
 import orjson
 from psycopg import Connection
 
-from aggregates.account.activities import ActivityKind, ActivityRecorded
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
-from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepUnscheduled
 from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
-from aggregates.account.exclusion import Excluded, ExclusionLifted
-from aggregates.account.flags import FlagCleared, FlagSet
-from aggregates.account.holds import HoldPlaced, HoldReleased
-from aggregates.account.messages import MessageQueued, MessageSent
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
-from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.campaign import (
     CampaignLaunched,
     CampaignPaused,
@@ -31,31 +24,23 @@ from aggregates.campaign import (
     CampaignStatus,
 )
 from aggregates.kernel.event import Event, Recorded
-from projections.batch import EventProjection, Row, as_json, on
-from projections.collections_report.state import (
-    AS_TEXT,
-    Account,
-    AccountRow,
-    Campaign,
-    OpenItem,
-    columns_of,
-    typed,
-    values_of,
-)
+from projections.batch import Row, as_json, on
+from projections.collections_report.columns import STORED, comments, definitions
+from projections.collections_report.events import AccountEvents
+from projections.collections_report.state import AS_READ, Account, AccountRow, Campaign, OpenItem, typed, values_of
 from projections.upsert import upsert
 
-_CONTACTS = (ActivityKind.CALL, ActivityKind.SMS, ActivityKind.EMAIL, ActivityKind.LETTER)
 _CACHED_ACCOUNTS, _CACHED_ITEMS = 10_000, 20_000
 """What is kept at hand between batches: so many accounts, with so many open items in all."""
 _PER_EVENT = 5, 15
 """A rebuild keeps more: so many accounts and items for each event of its batches."""
 
-_PUT_ACCOUNTS = upsert("collections_report", "account_id", *typed(AccountRow))
+_PUT_ACCOUNTS = upsert("collections_report", "account_id", *(f"{n} {column.kind}" for n, column in STORED.items()))
 _PUT_ITEMS = upsert("open_items", "item_id", *typed(OpenItem))
 _PUT_CAMPAIGNS = upsert("campaigns", "campaign_id", *typed(Campaign))
 
 _GET_ACCOUNTS = f"""
-    SELECT {", ".join(f"{name}::text" if name in AS_TEXT else name for name in columns_of(AccountRow))},
+    SELECT {AS_READ},
            (SELECT json_agg(item)::text FROM open_items AS item WHERE item.account_id = account.account_id)
     FROM collections_report AS account WHERE account_id = ANY (%s)
 """  # noqa: S608
@@ -68,7 +53,7 @@ class UnknownSubject(LookupError):
     """An event about an account or campaign whose beginning this projection has not seen."""
 
 
-class CollectionsReportProjection(EventProjection):
+class CollectionsReportProjection(AccountEvents):
     """One row per account, and one per open item.
 
     A batch loads the accounts that it touches in one query, changes them event by event, and writes them in one
@@ -77,7 +62,7 @@ class CollectionsReportProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "collections_report"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     public: ClassVar[tuple[str, ...]] = ("collections_report", "open_items", "campaigns")
 
     def __init__(self) -> None:
@@ -85,6 +70,10 @@ class CollectionsReportProjection(EventProjection):
         self._items_at_most = 0
         self._campaigns: dict[UUID, Campaign] = {}
         self._knows_campaigns = False
+
+    def create(self, connection: Connection[Any]) -> None:
+        stored = tuple(STORED)
+        self.run_schema(connection, columns=definitions(stored), comments=comments("collections_report", stored))
 
     def forget(self) -> None:
         self._accounts.clear()
@@ -196,7 +185,7 @@ class CollectionsReportProjection(EventProjection):
     @on(InvoiceCorrected)
     def _corrected(self, event: InvoiceCorrected, account: Account) -> None:
         if event.open_after:
-            account.open_item(event.item, event.open_after.minor)
+            account.open_item(event.item, event.open_after.minor, event.dispute_id)
         else:
             account.settle_item(str(event.item.id))
 
@@ -213,7 +202,7 @@ class CollectionsReportProjection(EventProjection):
     def _released(self, event: AllocationReleased, account: Account) -> None:
         for part in event.parts:
             account.row.unapplied += part.amount.minor
-            account.open_item(part.item, part.open_after.minor)
+            account.open_item(part.item, part.open_after.minor, part.dispute_id)
 
     @on(CreditNoted)
     def _credited(self, event: CreditNoted, account: Account) -> None:
@@ -221,15 +210,14 @@ class CollectionsReportProjection(EventProjection):
 
     @on(PaymentReceived)
     def _paid(self, event: PaymentReceived, account: Account) -> None:
-        receipt = event.receipt
-        account.row.unapplied += receipt.amount.minor
-        account.row.paid(str(receipt.id), receipt.received_on.isoformat(), receipt.amount.minor)
+        super()._paid(event, account)
+        account.row.unapplied += event.receipt.amount.minor
 
     @on(PaymentReversed)
     def _reversed(self, event: PaymentReversed, account: Account) -> None:
         """All its allocations were released before, so all of it is unapplied now."""
+        super()._reversed(event, account)
         account.row.unapplied -= event.receipt.amount.minor
-        account.row.payment_gone(str(event.receipt.id))
 
     @on(CreditWithdrawn)
     def _withdrawn(self, event: CreditWithdrawn, account: Account) -> None:
@@ -240,46 +228,7 @@ class CollectionsReportProjection(EventProjection):
         for move in event.moves:
             account.change_item(str(move.item_id)).bucket = move.bucket
 
-    # --- auto-collection ---
-
-    @on(StageChanged)
-    def _stage_changed(self, event: StageChanged, account: Account) -> None:
-        row = account.row
-        row.stage, row.why_code, row.why_detail = event.stage, event.why.code, event.why.detail
-        row.campaign_id, row.plan_version = event.campaign_id, event.plan_version
-
-    @on(StepScheduled)
-    def _step_scheduled(self, event: StepScheduled, account: Account) -> None:
-        account.row.plan(event.step.title, event.step.step_id, event.step.due_at)
-
-    @on(StepUnscheduled, MessageQueued)
-    def _step_gone(self, _: StepUnscheduled | MessageQueued, account: Account) -> None:
-        account.row.plan(None, None, None)
-
-    @on(ReviewScheduled)
-    def _review_scheduled(self, event: ReviewScheduled, account: Account) -> None:
-        account.row.review_at = event.review_at
-        if account.row.next_step is None:
-            account.row.plan(None, None, None)
-
-    @on(MessageSent)
-    def _message_sent(self, event: MessageSent, account: Account) -> None:
-        account.row.contacted(event.sent_on.isoformat())
-
-    @on(Excluded, ExclusionLifted)
-    def _excluded(self, event: Excluded | ExclusionLifted, account: Account) -> None:
-        account.row.excluded = isinstance(event, Excluded)
-
     # --- casework ---
-
-    @on(FlagSet, FlagCleared)
-    def _flagged(self, event: FlagSet | FlagCleared, account: Account) -> None:
-        account.row.flag(event.flag, on=isinstance(event, FlagSet))
-
-    @on(ActivityRecorded)
-    def _activity(self, event: ActivityRecorded, account: Account) -> None:
-        if event.kind in _CONTACTS:
-            account.row.contacted(account.effective_on.isoformat())
 
     @on(DisputeOpened, DisputeResolved)
     def _disputed(self, event: DisputeOpened | DisputeResolved, account: Account) -> None:
@@ -287,19 +236,6 @@ class CollectionsReportProjection(EventProjection):
         for item_id in map(str, event.item_ids):
             if item_id in account.items:
                 account.change_item(item_id).dispute_id = dispute_id
-
-    @on(HoldPlaced, HoldReleased)
-    def _held(self, event: HoldPlaced | HoldReleased, account: Account) -> None:
-        account.row.hold(str(event.hold_id), on=isinstance(event, HoldPlaced))
-
-    @on(PromiseRegistered)
-    def _promised(self, event: PromiseRegistered, account: Account) -> None:
-        account.row.promise(str(event.promise_id), on=True)
-
-    @on(PromiseClosed)
-    def _promise_closed(self, event: PromiseClosed, account: Account) -> None:
-        account.row.promise(str(event.promise_id), on=False)
-        account.row.broken_promises = event.broken_promises
 
     # --- campaigns ---
 

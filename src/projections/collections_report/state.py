@@ -9,12 +9,12 @@ from uuid import UUID
 
 import orjson
 
-from aggregates.account.chase import Stage
 from aggregates.account.receivables import Item
 from aggregates.kernel.event import Recorded
 from aggregates.values.aging import CURRENT
+from projections.collections_report.columns import STORED, StoredRow
 
-AnyRow = TypeVar("AnyRow", "AccountRow", "OpenItem", "Campaign")
+AnyRow = TypeVar("AnyRow", "OpenItem", "Campaign")
 
 REVIEW = "Review"
 _KEPT_PAYMENTS = 5
@@ -57,52 +57,14 @@ class OpenItem:
         )
 
 
-@dataclass(slots=True)
-class AccountRow:
+class AccountRow(StoredRow):
     """A row of `collections_report`. What is derived from the items is filled in by `settle`, once a batch."""
 
-    account_id: str
-    office_id: str
-    number: str
-    customer_name: str
-    currency: str
-    customer_kind: str
-    last_position: int
-    updated_at: Any
-    segment: str | None = None
-    country: str | None = None
-    balance: int = 0
-    outstanding: int = 0
-    unapplied: int = 0
-    past_due: int = 0
-    buckets: dict[str, int] = field(default_factory=dict)
-    bucket: str = CURRENT
-    oldest_due_on: str | None = None
-    open_items: int = 0
-    disputed: int = 0
-    stage: Stage | None = None
-    why_code: str | None = None
-    why_detail: str | None = None
-    campaign_id: UUID | str | None = None
-    plan_version: int | None = None
-    flags: list[str] = field(default_factory=list)
-    next_action: str | None = None
-    next_action_at: Any = None
-    next_step: str | None = None
-    review_at: Any = None
-    last_payment_on: str | None = None
-    last_payment_minor: int | None = None
-    last_contact_on: str | None = None
-    broken_promises: int = 0
-    open_promises: int = 0
-    excluded: bool = False
-    held: bool = False
-    collections_stage: str = "not set"
-    memory: dict[str, Any] = field(default_factory=lambda: {"holds": [], "promises": [], "payments": []})
+    __slots__ = ()
 
     @classmethod
     def stored(cls, columns: Sequence[Any]) -> "AccountRow":
-        """From the table, where what is in `AS_TEXT` was asked for as text."""
+        """From the table, read as `AS_READ` says."""
         row = cls(*columns)
         row.buckets, row.memory = orjson.loads(cast(Any, row.buckets)), orjson.loads(cast(Any, row.memory))
         return row
@@ -177,19 +139,12 @@ class Campaign:
 
 _TYPES = {
     **dict.fromkeys(("account_id", "office_id", "campaign_id", "item_id", "dispute_id"), "uuid"),
-    **dict.fromkeys(("oldest_due_on", "last_payment_on", "last_contact_on", "issued_on", "due_on"), "date"),
-    **dict.fromkeys(("updated_at", "next_action_at", "review_at", "paused_from", "paused_until"), "timestamptz"),
-    **dict.fromkeys(("balance", "outstanding", "unapplied", "past_due", "disputed", "last_payment_minor"), "bigint"),
+    **dict.fromkeys(("issued_on", "due_on"), "date"),
+    **dict.fromkeys(("paused_from", "paused_until"), "timestamptz"),
     **dict.fromkeys(("amount", "open", "last_position"), "bigint"),
-    **dict.fromkeys(("open_items", "plan_version", "broken_promises", "open_promises"), "integer"),
-    **dict.fromkeys(("excluded", "held"), "boolean"),
-    **dict.fromkeys(("buckets", "memory"), "jsonb"),
-    "flags": "text[]",
+    "plan_version": "integer",
 }
-"""Columns that are not text."""
-
-AS_TEXT = {name for name, kind in _TYPES.items() if kind in {"uuid", "date", "timestamptz", "jsonb"}}
-"""Columns that are text while they are worked on: it is quicker to read, and goes back as it came."""
+"""Columns of items and campaigns that are not text."""
 
 
 def columns_of(row_class: type[AnyRow]) -> tuple[str, ...]:
@@ -201,8 +156,12 @@ def typed(row_class: type[AnyRow]) -> list[str]:
     return [f"{name} {_TYPES.get(name, 'text')}" for name in columns_of(row_class)]
 
 
-_FLAGS = columns_of(AccountRow).index("flags")
-_AROUND_FLAGS = attrgetter(*columns_of(AccountRow)[:_FLAGS]), attrgetter(*columns_of(AccountRow)[_FLAGS + 1 :])
+_NAMES = tuple(STORED)
+_AS_TEXT = {"uuid", "date", "timestamptz", "jsonb"}
+AS_READ = ", ".join(f"{name}::text" if column.kind in _AS_TEXT else name for name, column in STORED.items())
+"""The columns of `collections_report`; ids, days and moments as text: quicker to read, and going back as it came."""
+_FLAGS = _NAMES.index("flags")
+_AROUND_FLAGS = attrgetter(*_NAMES[:_FLAGS]), attrgetter(*_NAMES[_FLAGS + 1 :])
 _VALUES = {OpenItem: attrgetter(*columns_of(OpenItem)), Campaign: attrgetter(*columns_of(Campaign))}
 
 
@@ -230,11 +189,10 @@ class Account:
         self.effective_on = recorded.effective_on
         return True
 
-    def open_item(self, item: Item, open_minor: int) -> None:
-        """The item is open with its original dates, and current until it is aged; a dispute about it goes on."""
+    def open_item(self, item: Item, open_minor: int, dispute_id: UUID | None = None) -> None:
+        """The item is open with its original dates, and current until it is aged."""
         opened = OpenItem.of(item, self.row.account_id, open_minor=open_minor, position=self.row.last_position)
-        known = self.items.get(opened.item_id)
-        opened.dispute_id = known.dispute_id if known else None
+        opened.dispute_id = str(dispute_id) if dispute_id is not None else None
         self.items[opened.item_id] = opened
         self.changed_items.add(opened.item_id)
 

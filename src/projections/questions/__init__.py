@@ -4,11 +4,24 @@ A report may take several statements. Give a connection whose transaction is REP
 an answer have to be of one moment while the projections go on.
 """
 
-from projections.questions.activity import Activity, ActivityReport, activity
+from projections.collections_report.columns import CollectionsRow, Sort
+from projections.questions.activity import Activity, ActivityReport, OfficeActivity, activities, activity
 from projections.questions.aging import Aging, AgingBucket, aging
 from projections.questions.audit import AuditReport, AuditRow, audit
-from projections.questions.collections import CollectionsReport, CollectionsRow, Filters, Sort, collections
+from projections.questions.collections import (
+    AccountsPage,
+    BucketSum,
+    CollectionsReport,
+    Filters,
+    Order,
+    StageCount,
+    Summary,
+    accounts,
+    collections,
+    summary,
+)
 from projections.questions.kpi import Kpi, kpi
+from projections.questions.offices import office_and_currency_of, office_ids
 from projections.questions.promises import PromiseRow, PromisesReport, promises
 from projections.questions.scope import (
     BadQuestion,
@@ -21,6 +34,7 @@ from projections.questions.scope import (
 from projections.questions.statement import Statement, StatementItem, find_account, statement
 
 __all__ = [
+    "AccountsPage",
     "Activity",
     "ActivityReport",
     "Aging",
@@ -28,26 +42,36 @@ __all__ = [
     "AuditReport",
     "AuditRow",
     "BadQuestion",
+    "BucketSum",
     "CollectionsReport",
     "CollectionsRow",
     "Filters",
     "Kpi",
     "NoOffice",
+    "OfficeActivity",
+    "Order",
     "PromiseRow",
     "PromisesReport",
     "ReportRefused",
     "SeveralCurrencies",
     "Sort",
+    "StageCount",
     "Statement",
     "StatementItem",
+    "Summary",
     "UnknownAccount",
     "UnknownOffice",
+    "accounts",
+    "activities",
     "activity",
     "aging",
     "audit",
     "collections",
     "find_account",
     "kpi",
+    "office_and_currency_of",
+    "office_ids",
     "promises",
     "statement",
+    "summary",
 ]

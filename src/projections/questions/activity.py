@@ -1,14 +1,16 @@
-"""What was done about an account."""
+"""What was done about an account, or in an office."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
+from psycopg.rows import dict_row
 
+from projections.answer import Answer
 from projections.questions.paging import check_limit, cursor_after, key_after
-from projections.questions.scope import Answer, rows
+from projections.questions.scope import rows
 
 
 class Activity(Answer):
@@ -42,18 +44,41 @@ class ActivityReport(Answer):
     next_cursor: str | None
 
 
-_ROWS = """
-SELECT activity.*
+class OfficeActivity(Activity):
+    """An activity with whose it is."""
+
+    account_id: UUID
+    number: str | None
+    office: str | None
+
+
+_AT_ONCE = 1_000
+
+_DONE = """
 FROM read_model.activity_history AS activity
 LEFT JOIN read_model.ledger_accounts AS account USING (account_id)
 LEFT JOIN read_model.ledger_offices  AS office  USING (office_id)
-WHERE activity.account_id = %(account_id)s
-  AND (%(as_of)s::date IS NULL OR activity.effective_on <= %(as_of)s)
+WHERE (%(as_of)s::date IS NULL OR activity.effective_on <= %(as_of)s)
   AND (%(known_on)s::date IS NULL
        OR activity.recorded_at < (%(known_on)s::date + 1)::timestamp AT TIME ZONE coalesce(office.time_zone, 'UTC'))
+"""
+
+_PAGE = f"""
+SELECT activity.*
+{_DONE}
+  AND activity.account_id = %(account_id)s
   AND (%(kinds)s::text[] IS NULL OR activity.kind = ANY (%(kinds)s))
   AND (%(after)s::date IS NULL
        OR (activity.effective_on, activity.position) < (%(after)s::date, %(after_position)s::bigint))
+ORDER BY activity.effective_on DESC, activity.position DESC
+LIMIT %(limit)s
+"""
+
+_ALL = f"""
+SELECT activity.*, account.number, office.code AS office
+{_DONE}
+  AND (%(office)s::text IS NULL OR %(office)s IN (office.code, office.office_id::text))
+  AND (%(account_id)s::uuid IS NULL OR activity.account_id = %(account_id)s)
 ORDER BY activity.effective_on DESC, activity.position DESC
 LIMIT %(limit)s
 """
@@ -80,7 +105,7 @@ def activity(
         "after_position": after_position,
         "limit": check_limit(limit) + 1,
     }
-    found = rows(connection, asked, _ROWS)
+    found = rows(connection, asked, _PAGE)
     page = [Activity.model_validate(each) for each in found[:limit]]
     return ActivityReport(
         account_id=account_id,
@@ -90,3 +115,20 @@ def activity(
             cursor_after("effective_on", page[-1].effective_on, page[-1].position) if len(found) > limit else None
         ),
     )
+
+
+def activities(
+    connection: Connection[Any],
+    *,
+    as_of: date,
+    known_on: date | None = None,
+    office: str | None = None,
+    account_id: UUID | None = None,
+    limit: int | None = None,
+) -> Iterator[OfficeActivity]:
+    """What was done in an office, or everywhere, the newest first, in bounded memory; inside a transaction."""
+    asked = {"as_of": as_of, "known_on": known_on, "office": office, "account_id": account_id, "limit": limit}
+    with connection.cursor("activities", row_factory=dict_row) as cursor:
+        cursor.itersize = _AT_ONCE
+        for found in cursor.execute(_ALL, asked):
+            yield OfficeActivity.model_validate(found)

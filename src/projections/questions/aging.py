@@ -8,7 +8,8 @@ from psycopg import Connection
 
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
-from projections.questions.scope import LEDGER, Answer, parameters_of, row, scope_of
+from projections.answer import Answer
+from projections.questions.scope import LEDGER, parameters_of, row, scope_of
 
 
 class AgingBucket(Answer):

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from projections.answer import Answer
 from projections.questions.paging import check_limit, cursor_after, key_after
-from projections.questions.scope import Answer, rows
+from projections.questions.scope import rows
 
 
 class AuditRow(Answer):

@@ -10,10 +10,11 @@ from psycopg import Connection
 from pydantic import Field
 
 from aggregates.values.money import Money
+from projections.answer import Answer
 from projections.questions import formulas
 from projections.questions.formulas import MonthOfSales, three_places
 from projections.questions.promises import PROMISES_AS_OF
-from projections.questions.scope import LEDGER, Answer, BadQuestion, parameters_of, row, rows, scope_of
+from projections.questions.scope import LEDGER, BadQuestion, parameters_of, row, rows, scope_of
 
 CONVERSION_DAYS = 14
 

@@ -10,9 +10,10 @@ from psycopg.rows import DictRow
 
 from aggregates.promise import PromiseStatus
 from aggregates.values.money import Money
+from projections.answer import Answer
 from projections.promises.projection import STATE
 from projections.questions.paging import check_limit, cursor_after, key_after
-from projections.questions.scope import LEDGER, Answer, Scope, parameters_of, rows, scope_of
+from projections.questions.scope import LEDGER, Scope, parameters_of, rows, scope_of
 
 
 class PromisedInstalment(Answer):

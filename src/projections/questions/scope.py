@@ -8,7 +8,6 @@ from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
-from pydantic import BaseModel, ConfigDict
 
 from aggregates.values.aging import BucketScheme
 
@@ -35,12 +34,6 @@ class SeveralCurrencies(ReportRefused):
 
 class BadQuestion(ReportRefused):
     """An argument of the report cannot be used."""
-
-
-class Answer(BaseModel):
-    """Base of what reports return. In JSON amounts and ratios are decimal strings and days are ISO dates."""
-
-    model_config = ConfigDict(frozen=True, serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +95,7 @@ def parameters_of(
         "office_id": scope.office_id,
         "account_id": None,
         "from_dpd": bounds,
+        "buckets": list(scheme.names) if scheme else [],
     }
 
 
@@ -109,7 +103,9 @@ LEDGER = """
 WITH accounts AS (
     SELECT account.account_id, account.number, account.customer_name, office.code AS office,
            coalesce((%(known_on)s::date + 1)::timestamp AT TIME ZONE coalesce(office.time_zone, 'UTC'),
-                    'infinity') AS known_before
+                    'infinity') AS known_before,
+           (least(%(as_of)s::date, %(known_on)s::date) + 1)::timestamp
+                    AT TIME ZONE coalesce(office.time_zone, 'UTC') AS recorded_before
     FROM read_model.ledger_accounts AS account
     LEFT JOIN read_model.ledger_offices AS office USING (office_id)
     WHERE account.currency = %(currency)s
@@ -132,7 +128,7 @@ sums AS (
 ),
 open_items AS (
     SELECT item.account_id, item.item_id, item.number, item.kind, item.issued_on, item.due_on, item.amount_minor,
-           item.service_type, sums.open_minor, %(as_of)s::date - item.due_on AS dpd,
+           item.service_type, item.subscription, sums.open_minor, %(as_of)s::date - item.due_on AS dpd,
            width_bucket(%(as_of)s::date - item.due_on, %(from_dpd)s::integer[]) AS bucket
     FROM sums
     JOIN read_model.ledger_items AS item USING (item_id)

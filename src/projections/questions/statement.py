@@ -1,4 +1,4 @@
-"""One account as of a day: its open items, each by its own due date, and its funds."""
+"""One account as of a day: its row in the collections report, what else was recorded, and its open items and funds."""
 
 from datetime import date
 from decimal import Decimal
@@ -7,48 +7,56 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from aggregates.account.receivables import ItemKind
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
-from projections.questions.scope import LEDGER, Answer, Scope, UnknownAccount, parameters_of, row, rows
+from projections.answer import AmountText, Answer
+from projections.collections_report.columns import CollectionsRow
+from projections.questions.collections.source import ONE_ACCOUNT, row_of
+from projections.questions.scope import LEDGER, Scope, UnknownAccount, parameters_of, row, rows
 
 
 class StatementItem(Answer):
-    """An open item. `days_past_due` is 0 where it is not past due."""
+    """An open item. `days_past_due` is negative before its due date."""
 
     item_id: UUID
     number: str
-    kind: str
+    kind: ItemKind
     issued_on: date
     due_on: date
-    amount: Decimal
-    open: Decimal
+    amount: AmountText
+    open: AmountText
     days_past_due: int
     bucket: str
     service_type: str | None
+    subscription: str | None
+    disputed: bool
 
 
 class Statement(Answer):
-    """What an account owed at the end of a day. `balance` is `outstanding` less `unapplied`."""
+    """What an account owed at the end of a day, and where it stood."""
 
-    account_id: UUID
-    number: str
-    customer_name: str
     as_of: date
-    currency: str
+    row: CollectionsRow
+    """As in the collections report of that day, where accounts that owe nothing are left out."""
+    campaign_id: UUID | None
+    plan_version: int | None
     items: tuple[StatementItem, ...]
-    outstanding: Decimal
-    unapplied: Decimal
-    balance: Decimal
+    unapplied_of: dict[UUID, AmountText]
+    """What was left of each payment and credit that had come in by then."""
 
 
 _ITEMS = """
-SELECT item_id, number, kind, issued_on, due_on, amount_minor, open_minor, greatest(0, dpd) AS dpd, bucket, service_type
+SELECT item_id, number, kind, issued_on, due_on, amount_minor, open_minor, dpd, bucket, service_type, subscription
 FROM open_items
 ORDER BY due_on, issued_on, number
 """
 
-_UNAPPLIED = """
-SELECT coalesce(sum(minor), 0)::bigint AS minor FROM unapplied
+_FUNDS = """
+SELECT funds_id, sum(unapplied_minor)::bigint AS minor
+FROM entries
+WHERE funds_id IS NOT NULL
+GROUP BY funds_id
 """
 
 
@@ -78,31 +86,28 @@ def find_account(connection: Connection[Any], text: str, *, office: str | None =
 def statement(
     connection: Connection[Any], account_id: UUID, *, as_of: date, scheme: BucketScheme, known_on: date | None = None
 ) -> Statement:
-    """The account's open items and funds at the end of a day. Raises UnknownAccount."""
+    """The account at the end of a day, owing or not, with its open items. Raises UnknownAccount."""
     known = rows(
         connection,
         {"id": account_id},
-        "SELECT number, customer_name, currency FROM read_model.ledger_accounts WHERE account_id = %(id)s",
+        "SELECT currency FROM read_model.ledger_accounts WHERE account_id = %(id)s",
     )
     if not known:
         raise UnknownAccount(f"account: there is no {account_id}")
-    account = known[0]
-    currency = account["currency"]
+    currency = known[0]["currency"]
     asked = parameters_of(Scope(currency, None), as_of=as_of, known_on=known_on, scheme=scheme)
     asked["account_id"] = account_id
-    found = rows(connection, asked, LEDGER, _ITEMS)
-    unapplied = row(connection, asked, LEDGER, _UNAPPLIED)["minor"]
-    outstanding = sum(each["open_minor"] for each in found)
+    account = row(connection, asked, ONE_ACCOUNT)
+    disputed = set(account["recorded_disputed_items"] or ())
 
     def amount(minor: int) -> Decimal:
         return Money(minor, currency).decimal()
 
     return Statement(
-        account_id=account_id,
-        number=account["number"],
-        customer_name=account["customer_name"],
         as_of=as_of,
-        currency=currency,
+        row=row_of(account, scheme),
+        campaign_id=account["recorded_campaign_id"],
+        plan_version=account["recorded_plan_version"],
         items=tuple(
             StatementItem(
                 item_id=each["item_id"],
@@ -115,10 +120,10 @@ def statement(
                 days_past_due=each["dpd"],
                 bucket=scheme.names[each["bucket"]],
                 service_type=each["service_type"],
+                subscription=each["subscription"],
+                disputed=each["item_id"] in disputed,
             )
-            for each in found
+            for each in rows(connection, asked, LEDGER, _ITEMS)
         ),
-        outstanding=amount(outstanding),
-        unapplied=amount(unapplied),
-        balance=amount(outstanding - unapplied),
+        unapplied_of={each["funds_id"]: amount(each["minor"]) for each in rows(connection, asked, LEDGER, _FUNDS)},
     )

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.campaign import Campaign
 from aggregates.values.business_time import local_date
-from api.http.account_view import AccountRead, AccountView, account_view, all_funds, read_account
+from api.application.account_view import AccountRead, AccountView, account_view, all_funds, read_account
 from api.http.commands import ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, unknown
@@ -53,7 +53,8 @@ def account_page(
         raise unknown("account") from None
     if tab not in TABS:
         raise FieldProblem("tab", f"expected one of {', '.join(TABS)}")
-    read = read_account(service, known, _day(as_of))
+    with readings.connection() as connection:
+        read = read_account(service, connection, known, _day(as_of))
     view = account_view(read)
     today = local_date(service.clock.now(), read.office.zone)
     is_past = read.as_of < today
@@ -104,7 +105,7 @@ def _tab(
     as_of = read.as_of if is_past else None
     match tab:
         case "payments":
-            return {"funds": all_funds(read.account)}
+            return {"funds": all_funds(read)}
         case "activity":
             question = Question("page", tab, view.id, as_of)
             inner = unwrap_cursor(question, cursor)

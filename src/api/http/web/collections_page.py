@@ -20,19 +20,12 @@ from api.http.report import Asked, collections_report
 from api.http.shapes import Day, PlainText
 from api.http.web.bars import parts_of
 from api.http.web.rendering import render
-from api.http.worklist import Sort, Summary, WorkRow, summary
-from projections.questions.aging import Aging, aging
+from projections.collections_report.columns import COLUMNS, ON_PAGE
+from projections.questions import CollectionsRow, Filters, Sort, summary
 
 router = APIRouter(include_in_schema=False)
 
 _PER_PAGE = 50
-
-# Title, what it sorts by, its class; those after `Age` are of today only, or of a past day only.
-_COLUMNS = (("Account", Sort.CUSTOMER_NAME, ""), ("Balance", Sort.BALANCE, "amount"))
-_OVERDUE = (("Overdue", Sort.DAYS_PAST_DUE, "amount"), ("Age", None, ""))
-_TODAY = (("Stage and why", Sort.STAGE, ""), ("Next", Sort.NEXT_ACTION, ""), ("Last payment", Sort.LAST_PAYMENT, ""))
-_PAST = (("Unapplied", None, "amount"), ("Oldest due", None, ""))
-_ASCENDING_FIRST = {Sort.CUSTOMER_NAME, Sort.STAGE, Sort.NEXT_ACTION}
 
 
 class ReportForm(BaseModel):
@@ -81,17 +74,13 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         form = form.model_copy(update={"office": offices[0].code})
     today = readings.today(form.office)
     is_past = form.as_of is not None and form.as_of < today
-    form = form.model_copy(update={"as_of": form.as_of if is_past else None, **_of_today_only(form, is_past=is_past)})
+    form = form.model_copy(update={"as_of": form.as_of if is_past else None})
     scheme = readings.scheme(form.office)
-    scope = Scope(form.office, None)
     report = collections_report(
         readings,
-        scope,
+        Scope(form.office, None),
         Asked(
-            stage=form.stage,
-            bucket=form.bucket,
-            flag=form.flag,
-            q=form.q,
+            Filters(stage=form.stage, bucket=form.bucket, flag=form.flag, search=form.q),
             sort=form.sort,
             descending=form.dir == "desc",
         ),
@@ -118,11 +107,11 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         is_filtered=is_filtered,
         today_url=form.url(as_of=None),
         cleared_url=form.url(q=None, stage=None, bucket=None, flag=None),
-        totals=_totals(readings, scope, form, scheme, today),
+        totals=_totals(readings, form, scheme, today),
         stages=[stage.value for stage in Stage],
         bucket_names=scheme.names,
         flags=_flags(offices, form.office),
-        columns=_columns(form, is_past=is_past),
+        columns=_columns(form),
         rows=[_row(row, scheme, form, zones) for row in report.items],
         found=report.accounts,
         found_balance=report.balance,
@@ -131,57 +120,23 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
     )
 
 
-def _of_today_only(form: ReportForm, *, is_past: bool) -> dict[str, Any]:
-    """A past day knows no stages and flags, and cannot be sorted by them."""
-    if not is_past:
-        return {}
-    sortable = {Sort.CUSTOMER_NAME, Sort.BALANCE, Sort.DAYS_PAST_DUE, Sort.OUTSTANDING, Sort.NUMBER}
-    return {"stage": None, "flag": None, "sort": form.sort if form.sort in sortable else Sort.BALANCE}
-
-
-def _totals(readings: Reader, scope: Scope, form: ReportForm, scheme: BucketScheme, today: date) -> dict[str, Any]:
+def _totals(readings: Reader, form: ReportForm, scheme: BucketScheme, today: date) -> dict[str, Any]:
     """What the head of the page shows: everything of the office, whatever the filter."""
     with readings.connection() as connection:
-        if form.as_of is None:
-            return _of_summary(
-                summary(connection, office=scope.office, currency=scope.currency, scheme=scheme, today=today), form
-            )
-        return _of_aging(
-            aging(connection, as_of=form.as_of, scheme=scheme, office=scope.office, currency=scope.currency), form
-        )
-
-
-def _of_summary(found: Summary, form: ReportForm) -> dict[str, Any]:
-    stages = [
-        {
-            "stage": each.stage,
-            "accounts": each.accounts,
-            "url": form.url(stage=None if form.stage == each.stage else each.stage),
-            "chosen": form.stage == each.stage,
-        }
-        for each in found.stages
-        if each.stage is not None
-    ]
+        found = summary(connection, today=today, scheme=scheme, as_of=form.as_of, office=form.office)
     return {
-        "balance": found.balance,
-        "outstanding": found.outstanding,
-        "unapplied": found.unapplied,
-        "currency": found.currency,
-        "accounts": found.accounts,
-        "buckets": _linked([(each.bucket, Decimal(each.amount)) for each in found.buckets], form),
-        "stages": stages,
-    }
-
-
-def _of_aging(found: Aging, form: ReportForm) -> dict[str, Any]:
-    return {
-        "balance": found.total,
-        "outstanding": found.total + found.unapplied,
-        "unapplied": found.unapplied,
-        "currency": found.currency,
-        "accounts": found.accounts,
+        **{name: getattr(found, name) for name in ("balance", "outstanding", "unapplied", "currency", "accounts")},
         "buckets": _linked([(each.bucket, each.amount) for each in found.buckets], form),
-        "stages": [],
+        "stages": [
+            {
+                "stage": each.stage,
+                "accounts": each.accounts,
+                "url": form.url(stage=None if form.stage == each.stage else each.stage),
+                "chosen": form.stage == each.stage,
+            }
+            for each in found.stages
+            if each.stage is not None
+        ],
     }
 
 
@@ -197,24 +152,34 @@ def _flags(offices: list[Office], chosen: str | None) -> dict[str, Any]:
     return dict(sorted(flags.items()))
 
 
-def _columns(form: ReportForm, *, is_past: bool) -> list[dict[str, Any]]:
-    columns = []
-    for title, sort, style in (*_COLUMNS, *_OVERDUE, *(_PAST if is_past else _TODAY)):
-        column: dict[str, Any] = {"title": title, "class": style, "url": None, "order": None, "arrow": ""}
-        if sort is not None:
-            first = "asc" if sort in _ASCENDING_FIRST else "desc"
+def _columns(form: ReportForm) -> list[dict[str, Any]]:
+    """The headings; a click sorts by what stands in the column, the other way round where it is sorted so already."""
+    headings = []
+    for name in ON_PAGE:
+        column = COLUMNS[name]
+        heading: dict[str, Any] = {
+            "name": name,
+            "title": column.title,
+            "kind": column.kind,
+            "class": "amount" if column.is_figure else "",
+            "url": None,
+            "order": None,
+            "arrow": "",
+        }
+        if (sort := column.sort) is not None:
+            first = "asc" if column.ascending else "desc"
             other = "asc" if form.dir == "desc" else "desc"
-            column["url"] = form.url(sort=sort.value, dir=other if form.sort == sort else first)
+            heading["url"] = form.url(sort=sort.value, dir=other if form.sort == sort else first)
             if form.sort == sort:
-                column["order"] = "ascending" if form.dir == "asc" else "descending"
-                column["arrow"] = "↑" if form.dir == "asc" else "↓"
-        columns.append(column)
-    return columns
+                heading["order"] = "ascending" if form.dir == "asc" else "descending"
+                heading["arrow"] = "↑" if form.dir == "asc" else "↓"
+        headings.append(heading)
+    return headings
 
 
-def _row(row: WorkRow, scheme: BucketScheme, form: ReportForm, offices: dict[str, Office]) -> dict[str, Any]:
+def _row(row: CollectionsRow, scheme: BucketScheme, form: ReportForm, offices: dict[str, Office]) -> dict[str, Any]:
     names = [*scheme.names, *(row.buckets.keys() - set(scheme.names))]
-    buckets = [(name, Decimal(row.buckets.get(name, "0"))) for name in names]
+    buckets = [(name, row.buckets.get(name, Decimal())) for name in names]
     parts = parts_of(buckets)
     office = offices.get(row.office or "")
     next_at = row.next_action_at

@@ -1,0 +1,400 @@
+"""One account as people and programs see it.
+
+As it is now it is folded from its events. As of a past day money comes from the ledger, and stage, why and flags from
+the history of accounts, as in the collections report of that day. Casework, and what was next, is what was recorded by
+the end of the day; who the customer is, what was true then.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from pydantic import BaseModel
+
+from aggregates.account import Account
+from aggregates.account.activities import FollowUp
+from aggregates.account.chase import Stage
+from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
+from aggregates.account.customer import AccountOpened, CustomerKind, CustomerRenamed, SubscriptionRecorded
+from aggregates.account.disputes import Dispute
+from aggregates.account.exclusion import Exclusion
+from aggregates.account.holds import Hold
+from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem, allocation_order
+from aggregates.account.shields import Why
+from aggregates.kernel.event import Recorded
+from aggregates.office import Office
+from aggregates.values.aging import BucketScheme
+from aggregates.values.business_time import local_date
+from aggregates.values.contact import ContactDetails, OptOut
+from aggregates.values.money import Money
+from api.application.amounts import Amount
+from api.processes.service import Service
+from projections.questions import BadQuestion, Statement, UnknownAccount, statement
+
+# --- shapes ------------------------------------------------------------------------------------------
+
+
+class ItemView(BaseModel):
+    """An open item and how old it is."""
+
+    id: UUID
+    number: str
+    kind: ItemKind
+    issued_on: date
+    due_on: date
+    amount: Amount
+    open: Amount
+    days_past_due: int
+    """Negative before the due date."""
+    bucket: str
+    service_type: str | None
+    subscription: str | None
+    disputed: bool
+
+
+class FundsView(BaseModel):
+    """A payment or credit, what it was put against, and what is left of it."""
+
+    id: UUID
+    kind: FundsKind
+    number: str
+    received_on: date
+    amount: Amount
+    unapplied: Amount
+    reversed: bool
+    waits_for_invoice: str | None
+
+
+class PromiseInForce(BaseModel):
+    """A promise that holds back the chase."""
+
+    id: UUID
+    made_on: date
+    due_on: date
+    amount: Amount
+    remaining: Amount
+
+
+class SubscriptionView(BaseModel):
+    number: str
+    service_type: str | None
+    started_on: date | None
+    initial_discount: Amount | None
+
+
+class BucketAmount(BaseModel):
+    bucket: str
+    amount: Amount
+    items: int
+
+
+class NextAction(BaseModel):
+    """What happens next: a step of the sequence, a message on its way, a follow-up, a promise that comes due."""
+
+    kind: str
+    title: str
+    on: date
+
+
+class AccountView(BaseModel):
+    """Everything that is known of an account."""
+
+    id: UUID
+    office_id: UUID
+    office: str
+    number: str
+    version: int
+    as_of: date
+    currency: str
+    customer_name: str
+    customer_kind: CustomerKind
+    segment: str | None
+    country: str | None
+    contact: ContactDetails
+    opt_outs: list[OptOut]
+    subscriptions: list[SubscriptionView]
+    balance: Amount
+    """Open items less unapplied funds."""
+    outstanding: Amount
+    unapplied: Amount
+    days_past_due: int
+    bucket: str
+    aging: list[BucketAmount]
+    open_items: list[ItemView]
+    unapplied_funds: list[FundsView]
+    stage: Stage | None
+    why: Why | None
+    """Why it is in its stage; null before it was judged."""
+    campaign_id: UUID | None
+    plan_version: int | None
+    next_action: NextAction | None
+    flags: list[str]
+    promises: list[PromiseInForce]
+    broken_promises: int
+    disputes: list[Dispute]
+    holds: list[Hold]
+    exclusion: Exclusion | None
+    follow_ups: list[FollowUp]
+
+
+# --- reading -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRead:
+    """An account, its office, and the day they are looked at."""
+
+    account: Account
+    """As it is; of a past day what was recorded by its end."""
+    customer: Account
+    """The same; of a past day what was true of the customer then."""
+    office: Office
+    as_of: date
+    version: int
+    history: list[Recorded]
+    """Events that are true by then."""
+    then: Statement | None
+    """What a past day's report says of it; None: today."""
+
+    @property
+    def etag(self) -> str:
+        """Changes with the account, with the office's settings, and with the day."""
+        if self.then is None:
+            return f'"{self.version}-{self.office.version}-{self.as_of}"'
+        shown = hashlib.sha256(self.then.model_dump_json().encode()).hexdigest()[:16]
+        return f'"{self.version}-{self.account.version}-{self.office.version}-{self.as_of}-{shown}"'
+
+
+def read_account(
+    service: Service, connection: Connection[Any], account_id: UUID, as_of: date | None = None
+) -> AccountRead:
+    """The account with everything it ever had, as it is, or at the end of an earlier day.
+
+    Raises UnknownAccount where there was no such account then, and BadQuestion for a day to come.
+    """
+    history = service.arrears.history(account_id)
+    opened = next((r.event for r in history if isinstance(r.event, AccountOpened)), None)
+    if opened is None:
+        raise UnknownAccount("there is no such account")
+    office = service.arrears.load(Office, opened.office_id)
+    today = local_date(service.clock.now(), office.zone)
+    if as_of is not None and as_of > today:
+        raise BadQuestion(f"as_of: expected {today} or earlier")
+    if as_of is None or as_of == today:
+        account = _folded(account_id, history)
+        return AccountRead(account, account, office, today, account.version, history, None)
+    true_then = [recorded for recorded in history if recorded.effective_on <= as_of]
+    if not true_then:
+        raise UnknownAccount("there is no such account")
+    return AccountRead(
+        account=_folded(account_id, (r for r in history if local_date(r.recorded_at, office.zone) <= as_of)),
+        customer=_folded(account_id, (r for r in history if _is_of_customer(r, as_of))),
+        office=office,
+        as_of=as_of,
+        version=len(true_then),
+        history=true_then,
+        then=statement(connection, account_id, as_of=as_of, scheme=office.scheme),
+    )
+
+
+def _folded(account_id: UUID, history: Iterable[Recorded]) -> Account:
+    account = Account.blank(account_id, whole=True)
+    account.fold(recorded.event for recorded in history)
+    return account
+
+
+_OF_CUSTOMER = (CustomerRenamed, SubscriptionRecorded, ContactDetailsChanged, ConsentRecorded, OptedOut, OptedIn)
+
+
+def _is_of_customer(recorded: Recorded, as_of: date) -> bool:
+    """What an account was opened with is so from its first day: invoices may be older than the customer's record."""
+    return isinstance(recorded.event, AccountOpened) or (
+        isinstance(recorded.event, _OF_CUSTOMER) and recorded.effective_on <= as_of
+    )
+
+
+def account_view(read: AccountRead) -> AccountView:
+    account, customer, office, as_of = read.account, read.customer.customer, read.office, read.as_of
+    then = _of_then(read.then) if read.then is not None else _of_today(account, office, as_of)
+    return AccountView(
+        id=account.id,
+        office_id=office.id,
+        office=office.code,
+        number=customer.number,
+        version=read.version,
+        as_of=as_of,
+        currency=customer.currency,
+        customer_name=customer.name,
+        customer_kind=customer.kind,
+        segment=customer.segment,
+        country=customer.country,
+        contact=read.customer.contact.details,
+        opt_outs=read.customer.contact.opt_outs,
+        subscriptions=[SubscriptionView(**dict(s)) for s in customer.subscriptions.values()],
+        aging=_aging(customer.currency, then["open_items"], office.scheme),
+        unapplied_funds=[funds for funds in _all_funds(read) if funds.unapplied],
+        next_action=_next_action(account, office),
+        promises=[PromiseInForce(**dict(p)) for p in account.promises.open.values()],
+        broken_promises=account.promises.broken,
+        disputes=list(account.disputes.open.values()),
+        holds=list(account.holds.in_force.values()),
+        exclusion=account.exclusion.current,
+        follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
+        **then,
+    )
+
+
+def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
+    """Money, stage and flags, from the account itself."""
+    items = [
+        item_view(i, office.scheme, today) for i in sorted(account.receivables.items.values(), key=allocation_order)
+    ]
+    dpd = max((item.days_past_due for item in items), default=0)
+    chase = account.chase
+    return {
+        "balance": account.receivables.balance,
+        "outstanding": account.receivables.outstanding,
+        "unapplied": account.receivables.unapplied,
+        "days_past_due": max(0, dpd),
+        "bucket": office.scheme.bucket_of(dpd),
+        "open_items": items,
+        "stage": chase.stage,
+        "why": chase.why,
+        "campaign_id": chase.campaign_id,
+        "plan_version": chase.plan_version,
+        "flags": sorted(account.flags.carried),
+    }
+
+
+def _of_then(then: Statement) -> dict[str, Any]:
+    """The same from the report of a past day."""
+    row = then.row
+
+    def money(amount: Decimal) -> Money:
+        return Money.rounded(amount, row.currency)
+
+    return {
+        "balance": money(row.balance),
+        "outstanding": money(row.outstanding),
+        "unapplied": money(row.unapplied),
+        "days_past_due": row.days_past_due,
+        "bucket": row.bucket,
+        "open_items": [
+            ItemView(
+                **item.model_dump(exclude={"item_id", "amount", "open"}),
+                id=item.item_id,
+                amount=money(item.amount),
+                open=money(item.open),
+            )
+            for item in then.items
+        ],
+        "stage": row.stage,
+        "why": row.why,
+        "campaign_id": then.campaign_id,
+        "plan_version": then.plan_version,
+        "flags": row.flags,
+    }
+
+
+def item_view(item: OpenItem, scheme: BucketScheme, as_of: date) -> ItemView:
+    dpd = (as_of - item.due_on).days
+    return ItemView(
+        id=item.id,
+        number=item.item.number,
+        kind=item.item.kind,
+        issued_on=item.item.issued_on,
+        due_on=item.due_on,
+        amount=item.item.amount,
+        open=item.open,
+        days_past_due=dpd,
+        bucket=scheme.bucket_of(dpd),
+        service_type=item.item.service_type,
+        subscription=item.item.subscription,
+        disputed=item.dispute_id is not None,
+    )
+
+
+def funds_view(funds: Funds) -> FundsView:
+    return FundsView(
+        id=funds.id,
+        kind=funds.receipt.kind,
+        number=funds.receipt.number,
+        received_on=funds.receipt.received_on,
+        amount=funds.receipt.amount,
+        unapplied=funds.unapplied,
+        reversed=funds.reversed,
+        waits_for_invoice=funds.receipt.waits_for,
+    )
+
+
+def all_funds(read: AccountRead) -> list[FundsView]:
+    """Every payment and credit that had come in, the latest first."""
+    return _all_funds(read)[::-1]
+
+
+def _all_funds(read: AccountRead) -> list[FundsView]:
+    """By day. Of a past day: what the ledger says was left of each."""
+    if read.then is None:
+        receivables = read.account.receivables
+        kept = [*receivables.funds.values(), *receivables.used_up.values()]
+    else:
+        kept = _funds_then(read.history, read.then)
+    return [funds_view(f) for f in sorted(kept, key=lambda f: (f.receipt.received_on, f.receipt.number))]
+
+
+def _funds_then(history: Iterable[Recorded], then: Statement) -> list[Funds]:
+    found: dict[UUID, Funds] = {}
+    for recorded in history:
+        match recorded.event:
+            case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
+                left = Money.rounded(then.unapplied_of.get(receipt.id, Decimal()), receipt.amount.currency)
+                found[receipt.id] = Funds(receipt=receipt, unapplied=left)
+            case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt) if receipt.id in found:
+                found[receipt.id].reversed = True
+    return list(found.values())
+
+
+def _aging(currency: str, items: list[ItemView], scheme: BucketScheme) -> list[BucketAmount]:
+    """Every bucket of the office, youngest first; their sum is what is outstanding."""
+    return [
+        BucketAmount(
+            bucket=name,
+            amount=Money.total((item.open for item in items if item.bucket == name), currency),
+            items=sum(item.bucket == name for item in items),
+        )
+        for name in scheme.names
+    ]
+
+
+def _next_action(account: Account, office: Office) -> NextAction | None:
+    """The earliest of what is planned."""
+
+    def day_of(moment: datetime) -> date:
+        return local_date(moment, office.zone)
+
+    planned = [
+        NextAction(kind="message", title=f"{m.channel} message is {m.state}", on=day_of(m.queued_at))
+        for m in account.messages.under_way.values()
+    ]
+    if (step := account.chase.scheduled) is not None:
+        planned.append(NextAction(kind="step", title=step.title, on=day_of(step.due_at)))
+    planned += [
+        NextAction(kind="follow-up", title=f"follow-up{f' by {f.assignee}' if f.assignee else ''}", on=f.due_on)
+        for f in account.activities.follow_ups.values()
+    ]
+    planned += [
+        NextAction(kind="promise", title=f"promise of {p.amount} comes due", on=p.due_on)
+        for p in account.promises.open.values()
+    ]
+    planned += [
+        NextAction(kind="hold", title=f"hold ({h.code}) ends", on=h.until + timedelta(days=1))
+        for h in account.holds.in_force.values()
+        if h.until is not None
+    ]
+    return min(planned, key=lambda action: action.on, default=None)

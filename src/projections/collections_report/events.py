@@ -1,0 +1,86 @@
+"""What events say of an account besides its money: the stage and why, what is next, flags, holds, promises, contacts.
+
+The collections report shows it as it is now, the history of accounts as it was.
+"""
+
+from aggregates.account.activities import ActivityKind, ActivityRecorded
+from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepUnscheduled
+from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.messages import MessageQueued, MessageSent
+from aggregates.account.payments import PaymentReceived, PaymentReversed
+from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from projections.batch import EventProjection, on
+from projections.collections_report.state import Account
+
+_CONTACTS = (ActivityKind.CALL, ActivityKind.SMS, ActivityKind.EMAIL, ActivityKind.LETTER)
+
+
+class AccountEvents(EventProjection):
+    """One method per event, `(self, event, account)`: what it changes in the account's row."""
+
+    # --- auto-collection ---
+
+    @on(StageChanged)
+    def _stage_changed(self, event: StageChanged, account: Account) -> None:
+        row = account.row
+        row.stage, row.why_code, row.why_detail = event.stage, event.why.code, event.why.detail
+        row.campaign_id, row.plan_version = event.campaign_id, event.plan_version
+
+    @on(StepScheduled)
+    def _step_scheduled(self, event: StepScheduled, account: Account) -> None:
+        account.row.plan(event.step.title, event.step.step_id, event.step.due_at)
+
+    @on(StepUnscheduled, MessageQueued)
+    def _step_gone(self, _: StepUnscheduled | MessageQueued, account: Account) -> None:
+        account.row.plan(None, None, None)
+
+    @on(ReviewScheduled)
+    def _review_scheduled(self, event: ReviewScheduled, account: Account) -> None:
+        account.row.review_at = event.review_at
+        if account.row.next_step is None:
+            account.row.plan(None, None, None)
+
+    @on(MessageSent)
+    def _message_sent(self, event: MessageSent, account: Account) -> None:
+        account.row.contacted(event.sent_on.isoformat())
+
+    @on(Excluded, ExclusionLifted)
+    def _excluded(self, event: Excluded | ExclusionLifted, account: Account) -> None:
+        account.row.excluded = isinstance(event, Excluded)
+
+    # --- casework ---
+
+    @on(FlagSet, FlagCleared)
+    def _flagged(self, event: FlagSet | FlagCleared, account: Account) -> None:
+        account.row.flag(event.flag, on=isinstance(event, FlagSet))
+
+    @on(ActivityRecorded)
+    def _activity(self, event: ActivityRecorded, account: Account) -> None:
+        if event.kind in _CONTACTS:
+            account.row.contacted(account.effective_on.isoformat())
+
+    @on(HoldPlaced, HoldReleased)
+    def _held(self, event: HoldPlaced | HoldReleased, account: Account) -> None:
+        account.row.hold(str(event.hold_id), on=isinstance(event, HoldPlaced))
+
+    @on(PromiseRegistered)
+    def _promised(self, event: PromiseRegistered, account: Account) -> None:
+        account.row.promise(str(event.promise_id), on=True)
+
+    @on(PromiseClosed)
+    def _promise_closed(self, event: PromiseClosed, account: Account) -> None:
+        account.row.promise(str(event.promise_id), on=False)
+        account.row.broken_promises = event.broken_promises
+
+    # --- payments ---
+
+    @on(PaymentReceived)
+    def _paid(self, event: PaymentReceived, account: Account) -> None:
+        receipt = event.receipt
+        account.row.paid(str(receipt.id), receipt.received_on.isoformat(), receipt.amount.minor)
+
+    @on(PaymentReversed)
+    def _reversed(self, event: PaymentReversed, account: Account) -> None:
+        account.row.payment_gone(str(event.receipt.id))

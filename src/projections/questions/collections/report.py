@@ -1,0 +1,172 @@
+"""The collections report, and the list of all accounts: a page of rows in an order."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import DictRow
+
+from aggregates.values.aging import BucketScheme
+from aggregates.values.money import Money
+from projections.answer import AmountText, Answer
+from projections.collections_report.columns import SORT_KEYS, CollectionsRow, Sort
+from projections.questions.collections.filters import Filters, Order, conditions
+from projections.questions.collections.source import Source, row_of, source_of, today_s
+from projections.questions.paging import check_limit, cursor_after, key_after
+from projections.questions.scope import BadQuestion, row, rows, scope_of
+
+OWING = "(outstanding <> 0 OR unapplied <> 0)"
+
+_PAGE = """
+, page AS (
+    SELECT *, ({key})::text AS sorted_by
+    FROM wanted
+    WHERE %(after_id)s::uuid IS NULL OR ({key}, account_id) {beyond} (%(after)s::{type}, %(after_id)s::uuid)
+    ORDER BY {key} {direction}, account_id {direction}
+    LIMIT %(limit)s
+)
+"""
+
+_WITH_SUMS = """
+, totals AS (
+    SELECT count(*) AS accounts, coalesce(sum(outstanding), 0)::bigint AS sum_outstanding,
+           coalesce(sum(unapplied), 0)::bigint AS sum_unapplied
+    FROM wanted
+)
+SELECT totals.*, page.*
+FROM totals
+LEFT JOIN page ON true
+ORDER BY {key} {direction}, account_id {direction}
+"""
+
+_ROWS = """
+SELECT * FROM page ORDER BY {key} {direction}, account_id {direction}
+"""
+
+
+class CollectionsReport(Answer):
+    """A page of accounts; the sums are over all pages."""
+
+    as_of: date
+    currency: str
+    accounts: int
+    outstanding: AmountText
+    unapplied: AmountText
+    balance: AmountText
+    rows: tuple[CollectionsRow, ...]
+    next_cursor: str | None
+
+
+class AccountsPage(Answer):
+    """A page of accounts."""
+
+    rows: tuple[CollectionsRow, ...]
+    next_cursor: str | None
+
+
+def collections(
+    connection: Connection[Any],
+    *,
+    today: date,
+    scheme: BucketScheme,
+    as_of: date | None = None,
+    known_on: date | None = None,
+    office: str | None = None,
+    currency: str | None = None,
+    filters: Filters | None = None,
+    order: Order | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> CollectionsReport:
+    """A page of the accounts that owed something, or had funds left, at the end of a day (None: of today).
+
+    Money is that of the day, as known on `known_on`. Stage, flags, what is next and the like are as recorded by the
+    end of the earlier of the two days, in the office's time zone. Raises ReportRefused.
+    """
+    scope = scope_of(connection, office=office, currency=currency)
+    filters, order = filters or Filters(), order or Order()
+    _check_bucket(connection, filters.bucket, scheme)
+    source = source_of(connection, scope, today=today, as_of=as_of, known_on=known_on, scheme=scheme)
+    given = filters.given(scope.currency)
+    query = selected(source, [OWING, *conditions(given)])
+    found = rows(connection, _asked(source, given, order, limit, cursor), *query, _in(order, _PAGE + _WITH_SUMS))
+    sums = found[0]
+    page, next_cursor = _cut([each for each in found if each["account_id"] is not None], order, limit)
+
+    def amount(minor: int) -> Decimal:
+        return Money(minor, scope.currency).decimal()
+
+    return CollectionsReport(
+        as_of=as_of or today,
+        currency=scope.currency,
+        accounts=sums["accounts"],
+        outstanding=amount(sums["sum_outstanding"]),
+        unapplied=amount(sums["sum_unapplied"]),
+        balance=amount(sums["sum_outstanding"] - sums["sum_unapplied"]),
+        rows=tuple(row_of(each, scheme) for each in page),
+        next_cursor=next_cursor,
+    )
+
+
+def accounts(
+    connection: Connection[Any],
+    *,
+    today: date,
+    scheme: BucketScheme,
+    office_id: UUID | None = None,
+    filters: Filters | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> AccountsPage:
+    """Accounts by number as they are now, whether they owe something or not, in whatever currency."""
+    source = today_s(office_id=office_id, currency=None, today=today)
+    order = Order(Sort.NUMBER, descending=False)
+    given = (filters or Filters()).given("")
+    query = selected(source, conditions(given))
+    found = rows(connection, _asked(source, given, order, limit, cursor), *query, _in(order, _PAGE + _ROWS))
+    page, next_cursor = _cut(found, order, limit)
+    return AccountsPage(rows=tuple(row_of(each, scheme) for each in page), next_cursor=next_cursor)
+
+
+def selected(source: Source, where: Sequence[str]) -> tuple[str, str]:
+    """The CTE `wanted`: rows of `report` for which all of that holds. A past day is worked out once, today is read."""
+    how = "MATERIALIZED" if source.is_past else "NOT MATERIALIZED"
+    return source.query, f", wanted AS {how} (SELECT * FROM report WHERE {' AND '.join(where) or 'true'})\n"  # noqa: S608
+
+
+def _in(order: Order, query: str) -> str:
+    key, kind = SORT_KEYS[order.sort]
+    return (
+        query.replace("{key}", key)
+        .replace("{type}", kind)
+        .replace("{beyond}", "<" if order.descending else ">")
+        .replace("{direction}", "DESC" if order.descending else "ASC")
+    )
+
+
+def _asked(
+    source: Source, given: Mapping[str, object], order: Order, limit: int, cursor: str | None
+) -> dict[str, object]:
+    after, after_id = key_after(cursor, str(order), 2)
+    limit = check_limit(limit) + 1
+    return {**source.parameters, **given, "after": after, "after_id": after_id, "limit": limit}
+
+
+def _cut(found: list[DictRow], order: Order, limit: int) -> tuple[list[DictRow], str | None]:
+    """A page's rows, and where the next one begins."""
+    page = found[:limit]
+    more = len(found) > limit
+    return page, cursor_after(str(order), page[-1]["sorted_by"], page[-1]["account_id"]) if more else None
+
+
+def _check_bucket(connection: Connection[Any], bucket: str | None, scheme: BucketScheme) -> None:
+    """One of the office's, or one of an earlier scheme that an account is still in. Raises BadQuestion."""
+    if bucket is None or bucket in scheme.names:
+        return
+    asked = {"bucket": bucket}
+    query = "SELECT EXISTS (SELECT FROM read_model.collections_report WHERE bucket = %(bucket)s) AS is_used"
+    if not row(connection, asked, query)["is_used"]:
+        raise BadQuestion(f"bucket: expected one of {', '.join(scheme.names)}, not {bucket!r}")

@@ -1,0 +1,132 @@
+"""An account as of a past day, over HTTP and as a page: what the report of that day says, in any currency."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from adapters.clock import ManualClock
+from api.processes.step_by_step import StepByStep
+from tests.api.http.client import Client, usd
+from tests.api.http.conftest import NOW
+
+
+def test_an_account_in_another_currency_can_be_looked_at_before_its_customer_was_known(
+    client: Client, service: StepByStep, office: str
+):
+    """Invoices are older than the day on which the customer was opened: name, number and currency hold all the same."""
+    for currency, amount in (("EUR", "70.50"), ("JPY", "7050")):
+        code = currency.lower()
+        client.done("POST", "/v1/offices", {"code": code, "title": code, "currency": currency, "time_zone": "UTC"})
+        body = {"office": code, "number": f"{currency}-1", "customer_name": "Kunde Eins", "currency": currency}
+        address = f"/v1/accounts/{client.done('POST', '/v1/accounts', body)['id']}"
+        owed = {"amount": amount, "currency": currency}
+        invoice = {"number": "I-1", "issued_on": "2026-01-05", "due_on": "2026-01-31", "amount": owed}
+        client.done("POST", f"{address}/invoices", invoice)
+        payment = {"number": "P-1", "amount": owed, "received_on": "2026-02-03"}
+        client.done("POST", f"{address}/payments", payment)
+        service.drain()
+        for as_of, balance, bucket, funds in (
+            ("2026-01-05", owed, "current", []),
+            ("2026-02-02", owed, "1-30", []),
+            ("2026-02-03", {**owed, "amount": f"{Decimal(amount) * 0:f}"}, "current", ["P-1"]),
+        ):
+            then = client.get(address, params={"as_of": as_of}).json()
+            said = (then["number"], then["customer_name"], then["currency"], then["balance"], then["bucket"])
+            assert said == (f"{currency}-1", "Kunde Eins", currency, balance, bucket)
+            payments = client.get(f"{address}/payments", params={"as_of": as_of}).json()
+            assert [(each["number"], each["reversed"]) for each in payments] == [(number, False) for number in funds]
+        assert client.refused(404, "GET", address, params={"as_of": "2026-01-04"})["reason_code"] == "unknown-account"
+
+
+def test_an_account_of_a_past_day_is_the_same_until_something_changes_that_day(
+    client: Client, service: StepByStep, account: str
+):
+    service.drain()
+    before = client.get(account, params={"as_of": "2026-03-01"})
+    etag = {"If-None-Match": before.headers["etag"]}
+    assert client.get(account, params={"as_of": "2026-03-01"}, headers=etag).status_code == 304
+    payment = {"number": "LATE", "amount": usd("10.00"), "received_on": "2026-02-28"}
+    client.done("POST", f"{account}/payments", payment)
+    service.drain()
+    after = client.get(account, params={"as_of": "2026-03-01"}, headers=etag)
+    assert (after.status_code, after.json()["balance"]) == (200, usd("90.00"))
+
+
+@pytest.fixture(scope="module")
+def lived(client: Client, service: StepByStep, office: str) -> str:
+    """An account of which something was recorded on most of ten days. Time goes on: tests of other days come before."""
+    opened = {"office": office, "number": "L-1", "customer_name": "Ada Lovelace", "currency": "USD"}
+    account = f"/v1/accounts/{client.done('POST', '/v1/accounts', opened)['id']}"
+    for number, issued_on, due_on in (("INV-1", "2026-01-01", "2026-01-31"), ("INV-2", "2026-03-10", "2026-04-10")):
+        invoice = {"number": number, "issued_on": issued_on, "due_on": due_on, "amount": usd("100.00")}
+        client.done("POST", f"{account}/invoices", invoice)
+    clock = service.clock
+    assert isinstance(clock, ManualClock)
+    disputed = client.done("POST", f"{account}/disputes", {"invoice_numbers": ["INV-1"], "reason_code": "wrong-amount"})
+    for day in range(1, 10):
+        clock.set(NOW + timedelta(days=day))
+        service.tick()
+        today = f"{clock.now():%Y-%m-%d}"
+        match day:
+            case 2:
+                client.done("PUT", f"{account}/flags/bankruptcy", {"reason": "letter of the court"})
+            case 3:
+                paid = {"number": "A", "amount": usd("30.00"), "received_on": today, "invoice_number": "INV-1"}
+                client.done("POST", f"{account}/payments", paid)
+            case 4:
+                promise = {"instalments": [{"due_on": "2026-04-20", "amount": usd("40.00")}]}
+                client.done("POST", f"{account}/promises", promise)
+            case 5:
+                client.done("DELETE", f"{account}/flags/bankruptcy")
+            case 6:
+                client.done("PUT", f"{account}/exclusion", {"reason": "asked us to wait"})
+            case 7:
+                resolved = f"{account}/disputes/{disputed['id']}/resolution"
+                client.done("POST", resolved, {"resolution": "agreed"})
+            case 8:
+                late = {"number": "B", "amount": usd("5.00"), "received_on": "2026-03-18"}
+                client.done("POST", f"{account}/payments", late)
+    service.tick()
+    return account
+
+
+def test_an_account_says_of_every_day_what_the_report_says(client: Client, service: StepByStep, lived: str):
+    shown: set[str] = set()
+    for back in range(15):
+        as_of = f"{(service.clock.now() - timedelta(days=back)):%Y-%m-%d}"
+        report = client.get("/v1/report/collections", params={"as_of": as_of, "office": "main", "limit": 100}).json()
+        (row,) = (row for row in report["items"] if row["account_id"] == lived.rpartition("/")[2])
+        then = client.get(lived, params={"as_of": as_of}).json()
+        for field in ("balance", "outstanding", "unapplied"):
+            assert then[field] == {"amount": row[field], "currency": row["currency"]}, (as_of, field)
+        for field in ("number", "customer_name", "days_past_due", "bucket", "stage", "why", "flags", "broken_promises"):
+            assert then[field] == row[field], (as_of, field)
+        assert {each["bucket"]: each["amount"]["amount"] for each in then["aging"] if each["items"]} == {
+            name: amount for name, amount in row["buckets"].items() if Decimal(amount)
+        }
+        assert len(then["open_items"]) == row["items"]
+        assert (len(then["promises"]), bool(then["disputes"])) == (row["open_promises"], row["disputed"] != "0.00")
+        disputed = sum(Decimal(item["open"]["amount"]) for item in then["open_items"] if item["disputed"])
+        assert disputed == Decimal(row["disputed"])
+        assert sum(Decimal(each["unapplied"]["amount"]) for each in then["unapplied_funds"]) == Decimal(
+            row["unapplied"]
+        )
+        shown.add(str({name: row[name] for name in ("stage", "flags", "disputed", "open_promises", "balance")}))
+    assert len(shown) > 5
+
+
+def test_a_page_of_a_past_day_shows_and_filters_stage_flags_and_what_is_next(
+    client: Client, service: StepByStep, lived: str
+):
+    def page(path: str) -> str:
+        found = client.get(path, headers={"Accept": "text/html"})
+        assert found.status_code == 200
+        return found.text
+
+    flagged = page("/?office=main&as_of=2026-03-19&flag=bankruptcy")
+    assert "Stage and why" in flagged
+    assert 'class="flag">bankruptcy' in flagged
+    assert "1 account of this selection" in flagged
+    assert "No account is like that." in page("/?office=main&as_of=2026-03-17&flag=bankruptcy")
+    assert 'class="stage stage-' in page("/?office=main&as_of=2026-03-24&sort=stage&dir=asc")
