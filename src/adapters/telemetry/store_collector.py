@@ -15,7 +15,8 @@ from psycopg import Connection
 from adapters.clock import Clock, SystemClock
 from adapters.postgres.database import Database
 from aggregates.values.business_time import local_date
-from projections.agenda.queries import KINDS, count_due, latest_zones
+from policies.agenda import KINDS
+from projections.agenda.queries import count_due, latest_zones
 
 CONNECT_SECONDS = 3
 _STATEMENT_MS = 5_000
@@ -61,7 +62,7 @@ GAUGES = (UP, HEAD, UNSEALED, LAG_EVENTS, LAG_SECONDS, PARKED, STANDS_STILL, DUE
 
 
 class StoreCollector(Collector):
-    """Asks with three queries each time it is collected, on a connection of its own. Never raises.
+    """Asks with a few queries each time it is collected, on a connection of its own. Never raises.
 
     What it finds concerns the whole installation: one process need show it.
     """
@@ -156,7 +157,7 @@ def _of_the_agenda(connection: Connection[Any], now: datetime) -> Iterator[Metri
         return
     latest = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
     due = count_due(connection, now=now, latest_local_date=latest, most=MOST_DUE)
-    yield _family(DUE, {(kind,): due.get(kind, 0) for kind in KINDS})
+    yield _family(DUE, {(kind,): count for kind, count in {**dict.fromkeys(KINDS, 0), **due}.items()})
 
 
 def _family(gauge: Gauge, figures: Mapping[tuple[str, ...], float]) -> Metric:
