@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from aggregates.kernel.event import Recorded
 from aggregates.office import OfficeOpened, TimeZoneChanged
 from policies.agenda import KINDS, PLANS
-from policies.planning import REMEMBERED, PromiseMemory, Subject, office_of, remembered
+from policies.planning import REMEMBERED, PromiseMemory, Subject, office_by_beginning, remembered
 
 _UTC = ZoneInfo("UTC")
 
@@ -46,7 +46,7 @@ class Agenda:
         if isinstance(event, OfficeOpened | TimeZoneChanged):
             self._zones[recorded.aggregate_id] = ZoneInfo(event.time_zone)
         if owner_id not in self._offices:
-            self._offices[owner_id] = office_of(recorded)
+            self._offices[owner_id] = office_by_beginning(recorded)
         if type(event) in REMEMBERED:
             known = self._promises.get(recorded.aggregate_id)
             subject.promise = self._promises[recorded.aggregate_id] = remembered(known, event)

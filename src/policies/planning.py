@@ -89,7 +89,7 @@ BEGINNINGS = (AccountOpened, CampaignLaunched, OfficeOpened)
 """The events by which an owner and its office become known."""
 
 
-def office_of(recorded: Recorded) -> UUID:
+def office_by_beginning(recorded: Recorded) -> UUID:
     """The office whose days count for an owner, by its first event. Raises UnknownSubject for any other."""
     match recorded.event:
         case OfficeOpened():

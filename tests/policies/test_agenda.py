@@ -11,15 +11,17 @@ import pytest
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import AgeAccount
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
+from aggregates.account.customer import EnsureAccount
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.holds import HoldPlaced, HoldReleased
-from aggregates.account.messages import TakeStep
+from aggregates.account.messages import DispatchMessage, ReportFailed, ReportSent, ReportUncertain, TakeStep
 from aggregates.account.shields import Why
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import Event, Meta, Recorded
 from aggregates.office import AutomationPaused, AutomationResumed, TimeZoneChanged
 from aggregates.promise import (
+    CountPayment,
     Instalment,
     PromiseBroken,
     PromiseKept,
@@ -30,7 +32,9 @@ from aggregates.promise import (
     PromiseReopened,
     PromiseRescheduled,
     PromiseWithdrawn,
+    TakePaymentBack,
 )
+from aggregates.reader import DiscardEvent
 from policies.agenda import AGENDA, KINDS, PLANS, UnknownKind, command_for, command_id_for, issued_for, kind_of
 from policies.agenda_memory import Agenda, PlannedItem
 from policies.planning import REMEMBERED, AgendaKind, UnknownSubject
@@ -203,6 +207,13 @@ STORIES: dict[str, Steps] = {
 """For each kind what happens, and when its items are due after each event."""
 
 
+FROM_ELSEWHERE = {
+    CountPayment, TakePaymentBack, DispatchMessage, ReportSent, ReportFailed, ReportUncertain, EnsureAccount,
+    DiscardEvent,
+}  # fmt: skip
+"""Commands of the system's own that policies ask for, or delivery, imports and whoever looks after dead letters."""
+
+
 # --- what each kind plans ------------------------------------------------------------------------------
 
 
@@ -257,6 +268,13 @@ def test_an_event_about_something_unknown_is_not_taken():
         Story().of(PROMISE, COUNTED)
     with pytest.raises(UnknownSubject):
         Story().of(identifier("campaign", "other"), a_pause())
+
+
+def test_what_the_system_asks_of_itself_is_asked_for_by_the_agenda_or_known_to_come_from_elsewhere():
+    """A new command of its own stands in the agenda's table, or here."""
+    internal = {each for each in COMMANDS.values() if each.is_internal and each.__module__.startswith("aggregates.")}
+    assert internal - FROM_ELSEWHERE == {c for kind in AGENDA for c in kind.commands if c.is_internal}
+    assert internal >= FROM_ELSEWHERE
 
 
 # --- order ---------------------------------------------------------------------------------------------

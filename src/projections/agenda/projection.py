@@ -14,7 +14,7 @@ from aggregates.kernel.event import Event, Recorded
 from aggregates.office import OfficeOpened, TimeZoneChanged
 from aggregates.promise import PromiseMade
 from policies.agenda import AGENDA, AGENDA_VERSION, KINDS, PLANS
-from policies.planning import BEGINNINGS, REMEMBERED, PromiseMemory, Subject, office_of, remembered
+from policies.planning import BEGINNINGS, REMEMBERED, PromiseMemory, Subject, office_by_beginning, remembered
 from projections.agenda.partition import place_of
 from projections.batch import Row, TableProjection, as_json, rows_from
 from projections.upsert import upsert
@@ -118,7 +118,7 @@ class AgendaProjection(TableProjection):
         owner_id, position = recorded.account_id or recorded.aggregate_id, cast(int, recorded.position)
         owner = self._owners.get(owner_id)
         if owner is None:
-            owner = self._owners[owner_id] = Owner(owner_id, office_of(recorded), 0, place_of(owner_id))
+            owner = self._owners[owner_id] = Owner(owner_id, office_by_beginning(recorded), 0, place_of(owner_id))
         if position <= owner.last_position:
             return None
         owner.last_position = position
