@@ -29,11 +29,11 @@ from aggregates.kernel.event import Event, Recorded
 from aggregates.kernel.memory import MemoryStore
 from aggregates.office import Office
 from aggregates.promise import PromiseToPay
-from policies.agenda import AGENDA_POLICIES
+from policies.agenda import command_id_for, issued_for
+from policies.agenda_memory import Agenda, PlannedItem
 from policies.policy import EveryAccount
 from policies.rules import RULES
 from policies.table import POLICIES
-from tests.agenda import Agenda
 from tests.builders import ACCOUNT, CAMPAIGN, OFFICE, PROMISE, an_account, an_office
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
@@ -174,10 +174,18 @@ class World:
     def tick(self) -> None:
         """Takes what is due on the agenda, in order, then what follows, until nothing more is due."""
         self.react()
-        while due := self.agenda.due(self.now, self):
-            for each in due:
-                self.issue(Issued(each.command, each.command_id, actor=Actor.policy(*AGENDA_POLICIES[each.kind])))
+        while due := self.due():
+            for issued in issued_for(due, set()):
+                self.issue(issued)
             self.react()
+
+    def due(self) -> list[PlannedItem]:
+        """What is due and was not taken yet."""
+        return [item for item in self.agenda.due(self.now) if command_id_for(item) not in self.outcomes]
+
+    def stuck(self) -> list[PlannedItem]:
+        """What was taken and is due all the same: nothing will ever come of it."""
+        return [item for item in self.agenda.due(self.now) if command_id_for(item) in self.outcomes]
 
     def deliver(self, *, carrier: Carrier = "takes") -> None:
         """What the deliverer does about every message under way: claim, send, report.
@@ -212,7 +220,7 @@ class World:
         if delivering:
             self.deliver()
         for _ in range(10_000):
-            moment = self.agenda.next_moment(self)
+            moment = min(map(self.agenda.due_at, self.due()), default=self.agenda.next_due(after=self.now))
             if moment is None or moment > end:
                 break
             self.now = max(self.now, moment)
@@ -220,7 +228,7 @@ class World:
             if delivering:
                 self.deliver()
         else:
-            raise AssertionError(f"the agenda never empties: {self.agenda.due(self.now, self)}")
+            raise AssertionError(f"the agenda never empties: {self.due()}")
         self.now = max(self.now, end)
 
 

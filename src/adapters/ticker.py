@@ -1,23 +1,35 @@
 """A tick: what the agenda has due is turned into commands, in order, in batches."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain
+from typing import Any
 from uuid import UUID
+
+import structlog
+from psycopg import Connection
 
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
 from adapters.reactor import chunks
 from adapters.telemetry.metrics import count_tick
-from aggregates.account.aging import AgeAccount
-from aggregates.kernel.command import Accepted, Issued
+from aggregates.kernel.command import Accepted
 from aggregates.values.business_time import local_date
-from policies.agenda import DueItem, actor_for, command_for, command_id_for
-from projections.agenda.queries import Share, due, latest_zones, next_due_at, set_clock
+from policies.agenda import issued_for
+from projections.agenda.queries import (
+    Share,
+    count_due,
+    due,
+    latest_zones,
+    next_due_at,
+    set_clock,
+    unknown_kinds,
+)
 
 _CHUNK = 1_000
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +59,18 @@ class Ticker:
                 set_clock(connection, now)
             today = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
             pages = due(connection, now=now, latest_local_date=today, page=_CHUNK, share=share)
-            aged: set[UUID] = set()
+            answered: set[tuple[str, UUID]] = set()
             for items in pages:
                 found += len(items)
-                issued = list(_issued(items, aged))
+                issued = list(issued_for(items, answered))
                 commands += len(issued)
                 for outcome in chain.from_iterable(map(self._arrears.handle, chunks(issued, _CHUNK))):
                     if isinstance(outcome, Accepted):
                         events += len(outcome.event_ids)
                     else:
                         refused += 1
-        count_tick(due=found, commands=commands)
+            unknown = _unknown_due(connection, now, today, share)
+        count_tick(due=found, commands=commands, unknown=unknown)
         return TickReport(now, found, commands, events, refused)
 
     def close(self) -> None:
@@ -69,12 +82,11 @@ class Ticker:
             return next_due_at(connection, after=after)
 
 
-def _issued(items: Iterable[DueItem], aged: set[UUID]) -> Iterator[Issued]:
-    """One command an item; one alone ages all items of an account. Those whose turn it was are in `aged`."""
-    for item in items:
-        command = command_for(item)
-        if isinstance(command, AgeAccount):
-            if command.account_id in aged:
-                continue
-            aged.add(command.account_id)
-        yield Issued(command=command, command_id=command_id_for(item), actor=actor_for(item))
+def _unknown_due(connection: Connection[Any], now: datetime, today: date, share: Share | None) -> int:
+    """How many items are due of kinds that this release does not know. They are left, and that is said."""
+    kinds = unknown_kinds(connection)
+    if not kinds:
+        return 0
+    due_by_kind = count_due(connection, now=now, latest_local_date=today, share=share, kinds=kinds)
+    _log.error("the agenda holds kinds that this release does not know", kinds=kinds, due=due_by_kind)
+    return sum(due_by_kind.values())

@@ -1,6 +1,6 @@
 """The promise to pay: a customer's commitment to pay an amount by a date, or in instalments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -197,8 +197,11 @@ class PromiseToPay(Aggregate):
     def is_open(self) -> bool:
         return self.status is PromiseStatus.OPEN
 
-    def judged_after(self, instalment: Instalment) -> date:
-        return instalment.due_on + timedelta(days=self.grace_days)
+    @property
+    def missed_from(self) -> date | None:
+        """The first day on which a judgement finds it missed, with what has come in so far."""
+        instalments = ((each.due_on, each.amount.minor) for each in self.instalments)
+        return first_missed(instalments, self.received.minor, self.grace_days)
 
     # --- decisions ---
 
@@ -302,9 +305,8 @@ class PromiseToPay(Aggregate):
     def _judge(self, account: Account, today: date) -> None:
         if self._remaining_on(account) < self.promised - self.received:
             return  # judged when that payment is counted
-        due = [i for i in self.instalments if today > self.judged_after(i)]
-        missed = bool(due) and self.received < promised_amount(due)
-        if self.received >= self.promised or missed:
+        missed_from = self.missed_from
+        if self.received >= self.promised or (missed_from is not None and today >= missed_from):
             self._record(account, today)
 
     def _record(self, account: Account, today: date) -> None:
@@ -373,6 +375,22 @@ class PromiseToPay(Aggregate):
 def promised_amount(instalments: Sequence[Instalment]) -> Money:
     """What is promised altogether; at least one instalment, all in one currency."""
     return Money.total((each.amount for each in instalments), instalments[0].amount.currency)
+
+
+def first_missed(instalments: Iterable[tuple[date, int]], received: int, grace_days: int) -> date | None:
+    """The first day on which a judgement finds a promise missed: the one rule of decision and agenda.
+
+    Instalments are (due on, minor units above zero), in any order; `received` is in minor units too. That is the day
+    after the grace of the first instalment which what has come in does not cover, together with those before it.
+    None: all are covered, or the day lies beyond the calendar.
+    """
+    promised = 0
+    for due_on, minor in sorted(instalments):
+        promised += minor
+        if promised > received:
+            wait = timedelta(days=grace_days + 1)
+            return due_on + wait if date.max - due_on >= wait else None
+    return None
 
 
 def _require_sound(instalments: tuple[Instalment, ...], earliest: date) -> None:

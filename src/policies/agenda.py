@@ -1,14 +1,236 @@
-"""What is asked for when an item of the agenda falls due."""
+"""The agenda: every kind of future thing in one table, and what is asked for when it is due.
 
+A row says what is planned, by which events, and which command follows; everything else (the projection and its
+tables' comments, the order of work, who is named in events, the agenda that tests keep in memory) is made from it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from aggregates.kernel.actor import Actor
-from aggregates.kernel.command import COMMANDS, Command, identifier
+from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue, RemindFollowUp
+from aggregates.account.aging import AgeAccount, Aged
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
+from aggregates.account.chase import JudgeCollection, ReviewScheduled, StepScheduled, StepUnscheduled
+from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred
+from aggregates.account.holds import HoldPlaced, HoldReleased, ReleaseHold
+from aggregates.account.messages import MessageQueued, TakeStep
+from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired, ResumeCampaign
+from aggregates.kernel.command import COMMANDS, Command, Issued, identifier
+from aggregates.kernel.event import Event
+from aggregates.office import AutomationPaused, AutomationResumed, ResumeOfficeAutomation
+from aggregates.promise import JudgePromise
+from policies.planning import REMEMBERED, AgendaKind, Entry, Planner, Subject
+from policies.policy import AGING, AUTO_COLLECTION, PROMISE_MONITORING, PolicyName
+
+BILLING = PolicyName("billing", 1)
+FOLLOW_UPS = PolicyName("follow-ups", 1)
+
+_ONE_DAY = timedelta(days=1)
+_Plan = Iterator[Entry]
+
+# --- facts -------------------------------------------------------------------------------------------
+
+
+def fact_deferred(event: FactDeferred, subject: Subject) -> _Plan:
+    yield Entry(event.fact_id, AdmitFact(account_id=subject.owner_id, fact_id=event.fact_id), on=event.arrives_on)
+
+
+def fact_arrived(event: FactArrived, _: Subject) -> _Plan:
+    yield Entry(event.fact_id)
+
+
+# --- aging -------------------------------------------------------------------------------------------
+
+
+def item_billed(event: InvoiceBilled, subject: Subject) -> _Plan:
+    yield _aged_on(subject, event.item.id, event.item.due_on + _ONE_DAY)
+
+
+def item_corrected(event: InvoiceCorrected, subject: Subject) -> _Plan:
+    yield _aged_on(subject, event.item.id, event.item.due_on + _ONE_DAY if event.open_after else None)
+
+
+def items_released(event: AllocationReleased, subject: Subject) -> _Plan:
+    for part in event.parts:
+        yield _aged_on(subject, part.item.id, part.item.due_on + _ONE_DAY)
+
+
+def items_allocated(event: FundsAllocated, _: Subject) -> _Plan:
+    for part in event.parts:
+        if not part.open_after:
+            yield Entry(part.item_id)
+
+
+def items_aged(event: Aged, subject: Subject) -> _Plan:
+    for move in event.moves:
+        yield _aged_on(subject, move.item_id, move.next_on)
+
+
+def _aged_on(subject: Subject, item_id: UUID, day: date | None) -> Entry:
+    return Entry(item_id, AgeAccount(account_id=subject.owner_id), on=day)
+
+
+# --- holds, pauses -----------------------------------------------------------------------------------
+
+
+def hold_placed(event: HoldPlaced, subject: Subject) -> _Plan:
+    release = ReleaseHold(account_id=subject.owner_id, hold_id=event.hold_id)
+    yield Entry(event.hold_id, release, on=event.until + _ONE_DAY if event.until else None)
+
+
+def hold_released(event: HoldReleased, _: Subject) -> _Plan:
+    yield Entry(event.hold_id)
+
+
+def campaign_paused(event: CampaignPaused, subject: Subject) -> _Plan:
+    yield Entry(subject.owner_id, ResumeCampaign(campaign_id=subject.owner_id), at=event.paused_until)
+
+
+def office_paused(event: AutomationPaused, subject: Subject) -> _Plan:
+    yield Entry(subject.owner_id, ResumeOfficeAutomation(office_id=subject.owner_id), at=event.paused_until)
+
+
+def pause_over(_: CampaignResumed | CampaignRetired | AutomationResumed, subject: Subject) -> _Plan:
+    yield Entry(subject.owner_id)
+
+
+# --- promises ----------------------------------------------------------------------------------------
+
+
+def promise_changed(_: Event, subject: Subject) -> _Plan:
+    judge = JudgePromise(promise_id=subject.aggregate_id, account_id=subject.owner_id)
+    yield Entry(subject.aggregate_id, judge, on=subject.promise.judged_on())
+
+
+# --- follow-ups --------------------------------------------------------------------------------------
+
+
+def activity_recorded(event: ActivityRecorded, subject: Subject) -> _Plan:
+    if event.follow_up_on is not None:
+        remind = RemindFollowUp(account_id=subject.owner_id, activity_id=event.activity_id)
+        yield Entry(event.activity_id, remind, on=event.follow_up_on)
+
+
+def followed_up(event: FollowUpFellDue | FollowUpCompleted, _: Subject) -> _Plan:
+    yield Entry(event.activity_id)
+
+
+# --- auto-collection ---------------------------------------------------------------------------------
+
+
+def review_scheduled(event: ReviewScheduled, subject: Subject) -> _Plan:
+    yield Entry(subject.owner_id, JudgeCollection(account_id=subject.owner_id), at=event.review_at)
+
+
+def step_scheduled(event: StepScheduled, subject: Subject) -> _Plan:
+    take = TakeStep(account_id=subject.owner_id, step_id=event.step.step_id)
+    yield Entry(subject.owner_id, take, at=event.step.due_at)
+
+
+def step_gone(_: StepUnscheduled | MessageQueued, subject: Subject) -> _Plan:
+    yield Entry(subject.owner_id)
+
+
+# --- the table ---------------------------------------------------------------------------------------
+
+AGENDA: tuple[AgendaKind, ...] = (
+    AgendaKind(
+        "fact",
+        "the fact that was learned before its day, and arrives on it",
+        (AdmitFact,),
+        BILLING,
+        {FactDeferred: fact_deferred, FactArrived: fact_arrived},
+    ),
+    AgendaKind(
+        "aging",
+        "the open item that is in another bucket from that day on",
+        (AgeAccount,),
+        AGING,
+        {
+            InvoiceBilled: item_billed,
+            InvoiceCorrected: item_corrected,
+            AllocationReleased: items_released,
+            FundsAllocated: items_allocated,
+            Aged: items_aged,
+        },
+        one_for_all=True,
+    ),
+    AgendaKind(
+        "hold",
+        "the hold that ends, on the day after its last one",
+        (ReleaseHold,),
+        AUTO_COLLECTION,
+        {HoldPlaced: hold_placed, HoldReleased: hold_released},
+    ),
+    AgendaKind(
+        "promise",
+        "the promise that is missed from that day on, unless more has come in",
+        (JudgePromise,),
+        PROMISE_MONITORING,
+        dict.fromkeys(REMEMBERED, promise_changed),
+    ),
+    AgendaKind(
+        "pause-end",
+        "the campaign or office whose pause ends",
+        (ResumeCampaign, ResumeOfficeAutomation),
+        AUTO_COLLECTION,
+        {
+            CampaignPaused: campaign_paused,
+            CampaignResumed: pause_over,
+            CampaignRetired: pause_over,
+            AutomationPaused: office_paused,
+            AutomationResumed: pause_over,
+        },
+    ),
+    AgendaKind(
+        "follow-up",
+        "the activity that somebody wants to come back to on that day",
+        (RemindFollowUp,),
+        FOLLOW_UPS,
+        {ActivityRecorded: activity_recorded, FollowUpFellDue: followed_up, FollowUpCompleted: followed_up},
+    ),
+    AgendaKind(
+        "review",
+        "the account that is judged anew, as something that holds it back ends",
+        (JudgeCollection,),
+        AUTO_COLLECTION,
+        {ReviewScheduled: review_scheduled},
+    ),
+    AgendaKind(
+        "step",
+        "the account whose next step of auto-collection is taken",
+        (TakeStep,),
+        AUTO_COLLECTION,
+        {StepScheduled: step_scheduled, StepUnscheduled: step_gone, MessageQueued: step_gone},
+    ),
+)
+"""In the order in which they are worked: what can change a judgement comes before what acts on one."""
+
+AGENDA_VERSION = 2
+"""Raised when a kind plans otherwise, or by events that logs may hold already: agendas are then built anew."""
+
+KINDS: tuple[str, ...] = tuple(kind.name for kind in AGENDA)
+
+PLANS: Mapping[type[Event], tuple[tuple[str, Planner], ...]] = {
+    event_class: tuple((kind.name, kind.plans[event_class]) for kind in AGENDA if event_class in kind.plans)
+    for event_class in {event_class: None for kind in AGENDA for event_class in kind.plans}
+}
+"""By event, which kinds it plans."""
+
+_BY_NAME = {kind.name: kind for kind in AGENDA}
+
+# --- what is due -------------------------------------------------------------------------------------
+
+
+class UnknownKind(LookupError):
+    """No kind of agenda item has this name in this release."""
 
 
 class DueItem(Protocol):
-    """A row of the agenda whose time has come."""
+    """An item of an agenda whose time has come."""
 
     @property
     def owner_id(self) -> UUID:
@@ -33,21 +255,12 @@ class DueItem(Protocol):
         ...
 
 
-AGENDA_POLICIES = {
-    "aging": ("aging", 1),
-    "step": ("auto-collection", 1),
-    "review": ("auto-collection", 1),
-    "fact": ("billing", 1),
-    "promise": ("promise-monitoring", 1),
-    "hold": ("auto-collection", 1),
-    "follow-up": ("follow-ups", 1),
-    "pause-end": ("auto-collection", 1),
-}
-"""Which policy, in which version, answers for each kind of agenda item."""
-
-
-def actor_for(item: DueItem) -> Actor:
-    return Actor.policy(*AGENDA_POLICIES[item.kind])
+def kind_of(name: str) -> AgendaKind:
+    """Raises UnknownKind."""
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise UnknownKind(f"no kind of agenda item is named {name!r} in this release") from None
 
 
 def command_for(item: DueItem) -> Command:
@@ -57,3 +270,15 @@ def command_for(item: DueItem) -> Command:
 def command_id_for(item: DueItem) -> UUID:
     """The same item met by two ticks is one command; an item put there anew is another."""
     return identifier("tick", item.kind, item.owner_id, item.ref, item.position)
+
+
+def issued_for(items: Iterable[DueItem], answered: set[tuple[str, UUID]]) -> Iterator[Issued]:
+    """The commands for items that are due, in their order. `answered` is kept by the caller for the whole of a tick:
+    owners for whom one command of a kind was enough. Raises UnknownKind."""
+    for item in items:
+        kind = kind_of(item.kind)
+        if kind.one_for_all:
+            if (item.kind, item.owner_id) in answered:
+                continue
+            answered.add((item.kind, item.owner_id))
+        yield Issued(command=command_for(item), command_id=command_id_for(item), actor=kind.policy.actor)

@@ -7,12 +7,32 @@ that came in meanwhile always counts. A policy has no state of its own.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, identifier
 from aggregates.kernel.event import Event, Recorded
+
+
+@dataclass(frozen=True)
+class PolicyName:
+    """Which policy, in which version: this goes into the events that it causes."""
+
+    id: str
+    version: int
+
+    @cached_property
+    def actor(self) -> Actor:
+        return Actor.policy(self.id, self.version)
+
+
+AGING = PolicyName("aging", 1)
+AUTO_COLLECTION = PolicyName("auto-collection", 1)
+BROKEN_PROMISE = PolicyName("broken-promise", 1)
+PROMISE_MONITORING = PolicyName("promise-monitoring", 1)
+PROMISE_REVERSAL = PolicyName("promise-reversal", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +56,21 @@ Reaction = Command | EveryAccount
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`react` is pure. `id` and `version` go into the events that the policy causes."""
+    """`react` is pure."""
 
-    id: str
-    version: int
+    name: PolicyName
     listens: frozenset[type[Event]]
     react: Callable[[Recorded], Iterable[Reaction]]
     settles: bool = False
     """Its commands look at the account as it is, so one of them answers for several events of an account."""
 
     @property
+    def id(self) -> str:
+        return self.name.id
+
+    @property
     def actor(self) -> Actor:
-        return Actor.policy(self.id, self.version)
+        return self.name.actor
 
     def command_id(self, cause: UUID, ordinal: object) -> UUID:
         """Repeatable: a newer version of the policy that meets the same event again repeats nothing."""

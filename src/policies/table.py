@@ -24,7 +24,16 @@ from aggregates.office import (
     TimeZoneChanged,
 )
 from aggregates.promise import CountPayment, PromiseBroken, PromisePartiallyKept, TakePaymentBack
-from policies.policy import EveryAccount, Policy, Reaction
+from policies.policy import (
+    AGING,
+    AUTO_COLLECTION,
+    BROKEN_PROMISE,
+    PROMISE_MONITORING,
+    PROMISE_REVERSAL,
+    EveryAccount,
+    Policy,
+    Reaction,
+)
 
 CAMPAIGN_CHANGES = (CampaignLaunched, CampaignRevised, CampaignPaused, CampaignResumed, CampaignRetired)
 
@@ -98,18 +107,12 @@ def task_after_broken_promise(recorded: Recorded) -> Iterable[Reaction]:
 
 
 POLICIES: tuple[Policy, ...] = (
-    Policy("aging", 1, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, settles=True),
+    Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, settles=True),
+    Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
+    Policy(PROMISE_REVERSAL, frozenset({PaymentReversed}), take_back_from_promises),
+    Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
     Policy(
-        "promise-monitoring",
-        1,
-        frozenset({PaymentReceived}),
-        count_towards_promises,
-    ),
-    Policy("promise-reversal", 1, frozenset({PaymentReversed}), take_back_from_promises),
-    Policy("broken-promise", 1, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
-    Policy(
-        "auto-collection",
-        1,
+        AUTO_COLLECTION,
         frozenset(
             {
                 InvoiceBilled,
@@ -135,16 +138,9 @@ POLICIES: tuple[Policy, ...] = (
         judge_account,
         settles=True,
     ),
+    Policy(AUTO_COLLECTION, frozenset(CAMPAIGN_CHANGES), judge_campaign, settles=True),
     Policy(
-        "auto-collection",
-        1,
-        frozenset(CAMPAIGN_CHANGES),
-        judge_campaign,
-        settles=True,
-    ),
-    Policy(
-        "auto-collection",
-        1,
+        AUTO_COLLECTION,
         frozenset({AutomationPaused, AutomationResumed, CalendarSet, FlagsDefined, TimeZoneChanged}),
         judge_office,
         settles=True,

@@ -134,7 +134,7 @@ class Life:
         before = len(self.world.log)
         self.world.tick()
         assert [r.event for r in self.world.log[before:]] == []
-        assert self.world.agenda.stuck(self.world) == []
+        assert self.world.stuck() == []
 
     def happen(self, happenings: tuple[Happening, ...]) -> None:
         for happening in happenings:

@@ -1,10 +1,7 @@
 """The table of policies and the agenda: what is asked for, by whom, under which id."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
-
-import pytest
 
 from aggregates import promise
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
@@ -29,14 +26,13 @@ from aggregates.account.messages import (
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,
-    TakeStep,
 )
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import REGISTRY
-from policies.agenda import AGENDA_POLICIES, actor_for, command_for, command_id_for
-from policies.policy import EveryAccount
+from policies.agenda import AGENDA
+from policies.policy import EveryAccount, PolicyName
 from policies.table import POLICIES
-from tests.builders import ACCOUNT, MAR, a_campaign, a_payment, a_promise, an_invoice, usd
+from tests.builders import MAR, a_campaign, a_payment, a_promise, an_invoice, usd
 from tests.given import given_auto_collection, live
 
 CAUSE = identifier("cause")
@@ -102,7 +98,7 @@ def test_reactions_to_one_event_have_ids_of_their_own():
 
 def test_a_newer_version_of_a_policy_repeats_nothing():
     [first, *_] = POLICIES
-    newer = type(first)(first.id, first.version + 1, first.listens, first.react)
+    newer = replace(first, name=PolicyName(first.name.id, first.name.version + 1))
     assert newer.command_id(CAUSE, 0) == first.command_id(CAUSE, 0)
     assert newer.actor != first.actor
 
@@ -120,33 +116,10 @@ def test_settings_fan_out_to_every_account():
     assert {p.id for p in reactions} == {"aging", "auto-collection"}
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row of an agenda."""
-
-    owner_id: UUID = ACCOUNT
-    kind: str = "step"
-    ref: str = "x"
-    command_name: str = "take-step"
-    payload: dict[str, Any] = field(default_factory=lambda: {"account_id": str(ACCOUNT), "step_id": "firm"})
-    position: int = 7
-
-
-def test_a_due_item_is_a_command():
-    assert command_for(Row()) == TakeStep(account_id=ACCOUNT, step_id="firm")
-    assert str(actor_for(Row())) == "policy:auto-collection@1"
-
-
-def test_the_same_item_in_two_ticks_is_one_command_and_put_there_anew_another():
-    assert command_id_for(Row()) == command_id_for(Row())
-    others: list[dict[str, Any]] = [{"position": 8}, {"ref": "y"}, {"kind": "review"}, {"owner_id": CAUSE}]
-    for other in others:
-        assert command_id_for(Row()) != command_id_for(replace(Row(), **other))
-
-
-@pytest.mark.parametrize("kind", sorted(AGENDA_POLICIES))
-def test_every_kind_of_item_has_a_policy_that_answers_for_it(kind: str):
-    assert actor_for(Row(kind=kind)).is_policy
+def test_a_policy_has_one_version():
+    """Whether it answers for events, for the agenda or for both."""
+    names = {policy.name for policy in POLICIES} | {kind.policy for kind in AGENDA}
+    assert len({name.id for name in names}) == len(names)
 
 
 def test_what_policies_ask_for_are_commands():

@@ -57,6 +57,11 @@ READER_EVENTS = Counter(
 TICKS = Counter("arrears_ticks", "Ticks of the clock that were worked.", registry=OURS)
 TICK_DUE = Counter("arrears_tick_due_items", "Agenda items that ticks found due.", registry=OURS)
 TICK_COMMANDS = Counter("arrears_tick_commands", "Commands that ticks issued.", registry=OURS)
+TICK_UNKNOWN = Counter(
+    "arrears_tick_unknown_items",
+    "Agenda items that ticks found due and left, because this release does not know their kind.",
+    registry=OURS,
+)
 
 WhatCame = tuple[str, str, str]
 """Of a command: its name, the outcome, and the reason of a rejection (else empty)."""
@@ -80,11 +85,12 @@ def count_events(reader: str, count: int) -> None:
         READER_EVENTS.labels(reader.partition("@")[0]).inc(count)
 
 
-def count_tick(*, due: int, commands: int) -> None:
+def count_tick(*, due: int, commands: int, unknown: int) -> None:
     """A tick was worked."""
     TICKS.inc()
     TICK_DUE.inc(due)
     TICK_COMMANDS.inc(commands)
+    TICK_UNKNOWN.inc(unknown)
 
 
 def registry_of(collectors: Iterable[Collector] = ()) -> CollectorRegistry:

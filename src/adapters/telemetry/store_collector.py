@@ -15,7 +15,8 @@ from psycopg import Connection
 from adapters.clock import Clock, SystemClock
 from adapters.postgres.database import Database
 from aggregates.values.business_time import local_date
-from projections.agenda.queries import KINDS, count_due, latest_zones
+from policies.agenda import KINDS
+from projections.agenda.queries import count_due, latest_zones
 
 CONNECT_SECONDS = 3
 _STATEMENT_MS = 5_000
@@ -172,7 +173,7 @@ def _of_the_agenda(connection: Connection[Any], now: datetime) -> Iterator[Metri
         return
     latest = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
     due = count_due(connection, now=now, latest_local_date=latest, most=MOST_DUE)
-    yield _family(DUE, {(kind,): due.get(kind, 0) for kind in KINDS})
+    yield _family(DUE, {(kind,): count for kind, count in {**dict.fromkeys(KINDS, 0), **due}.items()})
 
 
 def _family(gauge: Gauge, figures: Mapping[tuple[str, ...], float]) -> Metric:

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg import Connection
 
-KINDS = ("fact", "aging", "hold", "promise", "pause-end", "follow-up", "review", "step")
-"""In the order in which they are worked: what can change a judgement comes before what acts on one."""
+from policies.agenda import KINDS
 
 Key = tuple[int, datetime, UUID]
 """Rank of the kind, due from, ref: where a page ended."""
@@ -118,18 +117,28 @@ def due(
 
 
 def count_due(
-    connection: Connection[Any], *, now: datetime, latest_local_date: date, most: int = 10_000
+    connection: Connection[Any],
+    *,
+    now: datetime,
+    latest_local_date: date,
+    most: int = 10_000,
+    share: Share | None = None,
+    kinds: Sequence[str] | None = None,
 ) -> dict[str, int]:
-    """How many items of each kind are due at `now`; counts no more than `most`, in the order of KINDS."""
+    """How many items of each kind are due at `now`; counts no more than `most`.
+
+    Without `kinds` all that the agenda holds are counted: first those that this release does not know, which nobody
+    works, then the others in their order.
+    """
     rank, due_from, ref = _BEFORE_ALL
     found = connection.execute(
         "SELECT kind, count(*) FROM (" + _DUE + ") AS due GROUP BY kind",  # noqa: S608 - constants
         {
-            "kinds": list(KINDS),
+            "kinds": [*unknown_kinds(connection), *KINDS] if kinds is None else list(kinds),
             "now": now,
             "latest": latest_local_date,
-            "share": None,
-            "shares": 1,
+            "share": share[0] if share else None,
+            "shares": share[1] if share else 1,
             "rank": rank,
             "from": due_from,
             "ref": ref,
@@ -137,6 +146,23 @@ def count_due(
         },
     )
     return dict(found.fetchall())
+
+
+# As many looks into the index as there are kinds, however long the agenda is.
+_KINDS_THERE = """
+    WITH RECURSIVE found (kind) AS (
+        SELECT min(kind) FROM read_model.agenda
+        UNION ALL
+        SELECT (SELECT min(kind) FROM read_model.agenda WHERE agenda.kind > found.kind) FROM found
+        WHERE found.kind IS NOT NULL
+    )
+    SELECT kind FROM found WHERE kind <> ALL (%s)
+"""
+
+
+def unknown_kinds(connection: Connection[Any]) -> list[str]:
+    """Kinds of items that the agenda holds and this release does not know: a newer one planned them."""
+    return [row[0] for row in connection.execute(_KINDS_THERE, [list(KINDS)], prepare=True)]
 
 
 _NEXT = """

@@ -1,4 +1,5 @@
 -- Every future thing. A row is due from a moment on, or from the beginning of a local day of its office on.
+-- What the kinds are, and what each is about, is said in comments that are made from policies/agenda.py.
 
 CREATE TABLE agenda (
     kind          text      NOT NULL,
@@ -17,8 +18,6 @@ CREATE TABLE agenda (
 ) WITH (fillfactor = 80);
 
 COMMENT ON TABLE  agenda               IS 'Every future thing, and the command that is asked for when it is due.';
-COMMENT ON COLUMN agenda.kind          IS 'aging, step, review, fact, promise, hold, follow-up or pause-end.';
-COMMENT ON COLUMN agenda.ref           IS 'What it is about: the item, promise, fact, hold or activity; for a step or review the account; for the end of a pause the campaign or office.';
 COMMENT ON COLUMN agenda.owner_id      IS 'The account, or the campaign or office whose pause ends.';
 COMMENT ON COLUMN agenda.due_at        IS 'The moment it is due; null where it is due on a local day.';
 COMMENT ON COLUMN agenda.due_on        IS 'The local day of the office on which it is due; null where it is due at a moment.';

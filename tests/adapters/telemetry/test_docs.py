@@ -7,6 +7,7 @@ import pytest
 
 from adapters.telemetry import metrics, tracing
 from adapters.telemetry.store_collector import GAUGES
+from policies.agenda import KINDS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "telemetry.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| `(arrears_\w+)` \| (\w+) \|([^|]*)\| ([^|]+) \| (.+) \|$", re.MULTILINE)
@@ -52,6 +53,11 @@ def test_every_label_is_explained():
     used = {label for _, said, _ in existing().values() for label in re.findall(r"`(\w+)`", said)}
     explained = set(re.findall(r"^\| `(\w+)` \| [^|]+ \|$", PAGE, re.MULTILINE))
     assert used <= explained
+
+
+def test_the_kinds_of_agenda_items_are_listed_in_their_order():
+    ((listed,),) = [re.findall(r"^\| `kind` \| of the agenda item: ([^;]+);", PAGE, re.MULTILINE)]
+    assert listed == ", ".join(f"`{kind}`" for kind in KINDS)
 
 
 def test_every_expression_names_metrics_that_exist():

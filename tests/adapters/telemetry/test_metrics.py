@@ -1,17 +1,21 @@
 """What the process counts: each batch once, under labels of which there are few."""
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.eventstore.application import Arrears
 from adapters.postgres.database import Database
+from adapters.readers.projections import Projections
 from adapters.readers.runner import Runner
 from adapters.telemetry import metrics
 from adapters.ticker import Ticker
+from projections.agenda import AgendaProjection
 from tests.adapters.eventstore.conftest import NOON, issue
 from tests.adapters.eventstore.ledger import Break, Count, CountTwiceThenRefuse, OpenCase
-from tests.adapters.readers.builders import an_item, billed
+from tests.adapters.readers.builders import a_step, an_item, billed, opened
 from tests.adapters.readers.log import Log
 from tests.adapters.telemetry.conftest import Grown
 
@@ -85,17 +89,46 @@ def test_generations_of_a_projection_are_one_reader(grown: Grown):
     assert grown("arrears_reader_events_total", reader="agenda") == 5
 
 
-def test_ticks_are_counted(app: Arrears, database: Database, grown: Grown, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("adapters.ticker.latest_zones", lambda connection: [])
-    monkeypatch.setattr("adapters.ticker.due", lambda connection, **_: iter([]))
+@pytest.fixture
+def agenda(database: Database, log: Log) -> Iterator[Projections]:
+    projections = Projections(database, log.feed, [AgendaProjection])
+    projections.start()
+    yield projections
+    projections.close()
+
+
+@pytest.fixture
+def ticker(app: Arrears, database: Database, agenda: Projections) -> Iterator[Ticker]:
     ticker = Ticker(app, database)
-    ticker.tick(NOON)
+    yield ticker
     ticker.close()
+
+
+def test_ticks_are_counted(ticker: Ticker, grown: Grown):
+    ticker.tick(NOON)
     assert grown("arrears_ticks_total") == 1
     assert grown("arrears_tick_due_items_total") == 0
-    metrics.count_tick(due=3, commands=2)
+    assert grown("arrears_tick_unknown_items_total") == 0
+    metrics.count_tick(due=3, commands=2, unknown=1)
     assert grown("arrears_tick_due_items_total") == 3
     assert grown("arrears_tick_commands_total") == 2
+    assert grown("arrears_tick_unknown_items_total") == 1
+
+
+def test_what_a_newer_release_planned_is_counted_and_said_and_left(
+    ticker: Ticker, agenda: Projections, database: Database, log: Log, grown: Grown
+):
+    log.append(uuid4(), opened(), a_step(due_at=NOON))
+    agenda.catch_up()
+    with database.connect() as connection:
+        connection.execute("UPDATE read_model.agenda SET kind = 'escalation'")
+    with capture_logs() as said:
+        report = ticker.tick(NOON)
+    assert (report.due, report.commands) == (0, 0)
+    assert grown("arrears_tick_unknown_items_total") == 1
+    assert [(each["log_level"], each["kinds"], each["due"]) for each in said if "kinds" in each] == [
+        ("error", ["escalation"], {"escalation": 1})
+    ]
 
 
 def test_deliveries_are_counted_by_channel_and_result(grown: Grown):

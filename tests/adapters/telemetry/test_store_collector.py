@@ -175,6 +175,14 @@ def test_what_is_due_is_what_a_tick_would_find(database: Database, planned: Proj
     assert sum(scrape.all("arrears_agenda_due_items")) == len(found)
 
 
+def test_what_a_newer_release_planned_is_shown_under_its_kind(database: Database, planned: Projections):
+    with database.connect() as connection:
+        connection.execute("UPDATE read_model.agenda SET kind = 'escalation' WHERE kind = 'step'")
+    scrape = Scrape(database, NOON + timedelta(hours=1))
+    assert scrape("arrears_agenda_due_items", kind="escalation") == 2
+    assert scrape("arrears_agenda_due_items", kind="step") == 0
+
+
 def test_before_the_first_projection_is_built_there_is_no_agenda(database: Database):
     scrape = Scrape(database)
     assert scrape("arrears_database_up") == 1

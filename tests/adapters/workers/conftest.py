@@ -38,7 +38,7 @@ from aggregates.kernel.event import Recorded
 from aggregates.office import OpenOffice, office_id
 from aggregates.values.money import Money
 from api.processes.publishing import publishing
-from policies.policy import EveryAccount, Policy, Reaction
+from policies.policy import EveryAccount, Policy, PolicyName, Reaction
 from projections.agenda.projection import AgendaProjection
 from projections.collections_report.projection import CollectionsReportProjection
 from tests.adapters.kafka.fixture import TestKafka
@@ -79,7 +79,7 @@ class Notes:
         return []
 
 
-NOTES = Policy("notes", 1, frozenset({InvoiceBilled, CampaignLaunched}), Notes.react)
+NOTES = Policy(PolicyName("notes", 1), frozenset({InvoiceBilled, CampaignLaunched}), Notes.react)
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """The agenda: what events plan, move and cancel, and when it is due."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +14,7 @@ from adapters.readers.projections import Projections
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpFellDue
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
 from aggregates.account.deferred import FactArrived, FactDeferred
-from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.holds import HoldPlaced, HoldReleased, PlaceHold
 from aggregates.account.shields import Why
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.command import COMMANDS, identifier
@@ -27,9 +29,21 @@ from aggregates.promise import (
     PromiseReopened,
     PromiseRescheduled,
 )
+from policies.agenda import AGENDA, KINDS, DueItem, command_for, command_id_for
+from policies.agenda_memory import Agenda
 from projections.agenda import AgendaProjection, queries
 from projections.agenda.partition import partition_of
-from projections.agenda.queries import AgendaItem, due, due_page, latest_zones, next_due_at, set_clock
+from projections.agenda.queries import (
+    AgendaItem,
+    count_due,
+    due,
+    due_page,
+    latest_zones,
+    next_due_at,
+    set_clock,
+    unknown_kinds,
+)
+from tests import builders as decisions
 from tests.adapters.readers.builders import (
     CAMPAIGN,
     OFFICE,
@@ -50,7 +64,9 @@ from tests.adapters.readers.builders import (
     released,
     usd,
 )
-from tests.adapters.readers.log import Log
+from tests.adapters.readers.log import Log, rows
+from tests.builders import MAR
+from tests.given import given_auto_collection, live
 
 ADA, BOB = identifier("account", "ada"), identifier("account", "bob")
 PROMISE = identifier("promise", 1)
@@ -282,7 +298,8 @@ def test_a_moment_is_due_from_then_on(log: Log, due_at: Callable[..., list[Agend
     assert item.position == 2
 
 
-def test_every_item_carries_a_whole_command(log: Log, due_at: Callable[..., list[AgendaItem]]):
+def everything_is_planned(log: Log) -> None:
+    """An item of each kind."""
     log.append(OFFICE, an_office(), AutomationPaused(paused_from=moment(0), paused_until=moment(2)))
     log.append(CAMPAIGN, a_campaign(), CampaignPaused(office_id=OFFICE, paused_from=moment(0), paused_until=moment(1)))
     log.append(
@@ -298,11 +315,76 @@ def test_every_item_carries_a_whole_command(log: Log, due_at: Callable[..., list
         ),
     )
     log.append(PROMISE, promised(ADA, (3, 500)), account_id=ADA)
+
+
+def test_every_item_carries_a_whole_command(log: Log, due_at: Callable[..., list[AgendaItem]]):
+    everything_is_planned(log)
     items = due_at(moment(500))
     for item in items:
         COMMANDS[item.command_name].model_validate(item.payload)
     kinds = ["fact", "aging", "hold", "promise", "pause-end", "pause-end", "follow-up", "review", "step"]
     assert [item.kind for item in items] == kinds
+
+
+def test_the_agenda_in_memory_is_the_one_in_the_database(log: Log, due_at: Callable[..., list[AgendaItem]]):
+    everything_is_planned(log)
+    log.append(ADA, a_step("second", due_at=moment(3)), aged(ITEM, "1-30", next_on=day(41)), billed(an_item("I-2")))
+    log.append(OFFICE, TimeZoneChanged(time_zone="Asia/Tokyo"), AutomationResumed(resumed_at=moment(1)))
+    log.append(PROMISE, counted(300, after=300), account_id=ADA)
+    in_memory = Agenda()
+    for recorded in log.read_all():
+        in_memory.note(recorded)
+    for now in map(moment, range(-1, 50)):
+        assert [as_due(item) for item in in_memory.due(now)] == [as_due(item) for item in due_at(now, FAR)]
+    assert {item.kind for item in in_memory.due(now)} == set(KINDS)
+
+
+def test_what_decisions_plan_is_the_same_in_memory_and_in_the_database(
+    log: Log, due_at: Callable[..., list[AgendaItem]]
+):
+    """Of a life in which a promise is broken, a payment reversed, a hold placed, and messages leave."""
+    world = given_auto_collection(
+        decisions.a_campaign(), decisions.an_invoice("A", due_on=MAR(2)), decisions.an_invoice("B", due_on=MAR(12)),
+        live(MAR(9)),
+        decisions.a_promise(decisions.usd(80), due_on=MAR(12)), decisions.a_payment(decisions.usd(50), on=MAR(10)),
+        live(MAR(14)), decisions.a_reversal(on=MAR(14)), live(MAR(20)),
+        PlaceHold(account_id=decisions.ACCOUNT, code="court", until=MAR(25)), live(MAR(22)),
+    ).world  # fmt: skip
+    log.append_all(replace(recorded, position=None) for recorded in world.log)
+    for now in (world.now, *(world.now + timedelta(days=days) for days in range(60))):
+        assert [as_due(i) for i in world.agenda.due(now)] == [as_due(i) for i in due_at(now, FAR)]
+
+
+def as_due(item: DueItem) -> tuple[Any, ...]:
+    return item.kind, item.ref, item.owner_id, item.position, command_for(item), command_id_for(item)
+
+
+def test_a_kind_that_this_release_does_not_know_is_counted_before_all_others_and_never_due(
+    log: Log, database: Database, due_at: Callable[..., list[AgendaItem]]
+):
+    log.append(ADA, opened(), a_step(due_at=moment(1)), *[billed(an_item(f"I-{n}")) for n in range(3)])
+    assert [item.kind for item in due_at(moment(90))] == ["aging", "aging", "aging", "step"]
+    with database.connect() as connection:
+        assert unknown_kinds(connection) == []
+        connection.execute("UPDATE read_model.agenda SET kind = 'escalation' WHERE kind = 'step'")
+        assert unknown_kinds(connection) == ["escalation"]
+        count = partial(count_due, connection, now=moment(90), latest_local_date=FAR)
+        assert count() == {"escalation": 1, "aging": 3}
+        assert count(most=1) == {"escalation": 1}
+        assert count(kinds=["aging"]) == {"aging": 3}
+    assert [item.kind for item in due_at(moment(90))] == ["aging", "aging", "aging"]
+
+
+def test_the_comments_in_the_database_are_made_from_the_table(database: Database, projections: Projections):
+    said = dict(
+        rows(
+            database,
+            "SELECT attname, col_description(attrelid, attnum) FROM pg_attribute"
+            " WHERE attrelid = 'read_agenda_1.agenda'::regclass AND attname IN ('kind', 'ref')",
+        )
+    )
+    assert said["kind"].startswith("fact, aging, hold, promise, pause-end, follow-up, review or step;")
+    assert all(f"{kind.name}: {kind.about}" in said["ref"] for kind in AGENDA)
 
 
 def test_pages_cover_everything_once_in_order(log: Log, database: Database, projections: Projections):
@@ -324,7 +406,7 @@ def test_a_page_far_behind_looks_at_no_more_rows_than_the_first(log: Log, databa
         (*_, last) = due_page(connection, now=moment(90), latest_local_date=FAR, limit=600)
         rank, due_from, ref = last.key
         behind = {"rank": rank, "from": due_from, "ref": ref, "limit": 10, "share": None, "shares": 1}
-        given = {"kinds": list(queries.KINDS), "now": moment(90), "latest": FAR, **behind}
+        given = {"kinds": list(KINDS), "now": moment(90), "latest": FAR, **behind}
         row = connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + queries._DUE, given).fetchone()
     assert row is not None
     looked_at = [
