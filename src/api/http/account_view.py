@@ -22,8 +22,8 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import local_date
 from aggregates.values.contact import ContactDetails, OptOut
 from aggregates.values.money import Money
+from api.application.amounts import Amount
 from api.http.problems import FieldProblem, unknown
-from api.http.shapes import Amount
 from api.processes.service import Service
 
 # --- shapes ------------------------------------------------------------------------------------------

@@ -3,9 +3,7 @@
 import json
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Annotated, Any, LiteralString, TypeVar
-from uuid import UUID
 
 from pydantic import (
     BaseModel,
@@ -13,73 +11,21 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
-    PlainSerializer,
     ValidationError,
-    WithJsonSchema,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
-from adapters.billing.currencies import CURRENCIES
-from aggregates.values.money import Money, exponent
+from api.application.amounts import read_amount
+from api.application.plausibility import EARLIEST, LATEST
 from api.http.problems import FieldProblem
 
-EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
-MOST_MINOR = 10**15
-"""Beyond this an amount is a mistake; sums over a portfolio still fit the database's integers."""
-
 LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
-MOST_COUNT = 10**6
-"""Of days or messages; a day that many days away from another is still a day."""
 
-_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOCAL_TIME = re.compile(LOCAL_TIME)
 _ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{5,8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:?[0-9]{2})")
 
 # --- money -------------------------------------------------------------------------------------------
-
-
-def read_amount(given: object) -> Money:
-    """Raises ValueError that says what was expected."""
-    if isinstance(given, Money):
-        return given
-    if not isinstance(given, dict) or given.keys() != {"amount", "currency"}:
-        raise ValueError('expected an object with amount and currency: {"amount": "12.50", "currency": "USD"}')
-    amount, currency = given["amount"], given["currency"]
-    if not isinstance(currency, str) or currency not in CURRENCIES:
-        raise ValueError("currency: expected an ISO 4217 code such as USD")
-    if not isinstance(amount, str) or not _DECIMAL.fullmatch(amount):
-        raise ValueError('amount: expected a decimal string such as "12.50" (in quotes)')
-    places = exponent(currency)
-    if len(amount.partition(".")[2]) > places:
-        raise ValueError(f"amount: expected at most {places} decimal places for {currency}")
-    minor = int(Decimal(amount).scaleb(places))
-    if abs(minor) > MOST_MINOR:
-        raise ValueError(f"amount: expected at most {decimal_text(MOST_MINOR, currency)}")
-    return Money(minor, currency)
-
-
-def decimal_text(minor: int, currency: str) -> str:
-    return f"{Money(minor, currency).decimal():f}"
-
-
-def write_amount(money: Money) -> dict[str, str]:
-    return {"amount": decimal_text(money.minor, money.currency), "currency": money.currency}
-
-
-AMOUNT_SCHEMA: dict[str, Any] = {
-    "title": "Amount",
-    "type": "object",
-    "required": ["amount", "currency"],
-    "additionalProperties": False,
-    "properties": {
-        "amount": {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$", "examples": ["12.50"]},
-        "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"]},
-    },
-}
-
-Amount = Annotated[Money, BeforeValidator(read_amount), PlainSerializer(write_amount), WithJsonSchema(AMOUNT_SCHEMA)]
-"""An amount with its currency. Never a JSON number: those are floats to many readers."""
 
 
 def minor_amounts(given: Any, path: str = "body") -> Any:
@@ -205,59 +151,3 @@ def _unusable(given: object, path: Path = ()) -> tuple[Path, LiteralString] | No
         case _:
             return None
     return next((found for key, value in entries if (found := _unusable(value, (*path, key))) is not None), None)
-
-
-def implausible(value: object, path: str = "") -> tuple[str, str] | None:
-    """The first date or amount in a command that no calculation should meet: its field, and what was expected."""
-    match value:
-        case bool():
-            return None
-        case int():
-            return None if abs(value) <= MOST_COUNT else (path, f"expected a number up to {MOST_COUNT}")
-        case date():
-            day = date(value.year, value.month, value.day)
-            return None if EARLIEST <= day <= LATEST else (path, f"expected a day from {EARLIEST} to {LATEST}")
-        case Money():
-            return None if abs(value.minor) <= MOST_MINOR else (path, "expected a smaller amount")
-        case BaseModel():
-            entries = [(name, getattr(value, name)) for name in type(value).model_fields]
-        case dict():
-            entries = [(str(key), each) for key, each in value.items()]
-        case tuple() | list() | frozenset():
-            entries = [(str(index), each) for index, each in enumerate(value)]
-        case _:
-            return None
-    prefix = f"{path}." if path else ""
-    return next((found for name, each in entries if (found := implausible(each, prefix + name)) is not None), None)
-
-
-# --- answers -----------------------------------------------------------------------------------------
-
-
-class Done(BaseModel):
-    """A command was carried out. A repeat under the same Idempotency-Key gets the same answer."""
-
-    id: UUID
-    """What the command was about, or made."""
-    command_id: UUID
-    event_ids: list[UUID]
-    """The facts that were recorded; none where everything was so already."""
-    version: int
-    """The version of what was changed, afterwards."""
-
-
-def plain(value: Any) -> Any:
-    """A value for JSON: money as decimal text with its currency, sets as sorted lists."""
-    match value:
-        case Money():
-            return write_amount(value)
-        case BaseModel():
-            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
-        case dict():
-            return {str(key): plain(each) for key, each in value.items()}
-        case set() | frozenset():
-            return sorted((plain(each) for each in value), key=str)
-        case list() | tuple():
-            return [plain(each) for each in value]
-        case _:
-            return value

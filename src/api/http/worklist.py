@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from aggregates.account.chase import Stage
 from aggregates.account.shields import Why
 from aggregates.values.aging import BucketScheme
-from api.http.shapes import DecimalText, decimal_text
+from api.application.amounts import decimal_text
+from api.http.shapes import DecimalText
 from projections.questions.paging import cursor_after, key_after
 from projections.questions.scope import scope_of
 
