@@ -76,7 +76,7 @@ _KNOWN = (
     ("adapters.readers.projections", "BeingBuilt", _WAIT),
     ("adapters.readers.projections", "SwitchDelayed", "Run the rebuild again; it goes on from there."),
     ("adapters.readers.runner", "NotReached", _WAIT),
-    ("adapters.readers.runner", "ReaderBroken", "Nothing was skipped. This release does not fit the log: see the log."),
+    ("adapters.readers.poison", "ReaderBroken", "Nothing was skipped. This release does not fit the log: see the log."),
     ("adapters.readers.poison", "OutOfReach", "Nothing was skipped. Run it again."),
     ("adapters.kafka.jars", "KafkaUnavailable", ""),
     ("adapters.kafka.topics", "TopicsProblem", ""),
