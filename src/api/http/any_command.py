@@ -56,7 +56,9 @@ def send_command(*, body: JsonBody[AnyCommand], issuing: IssuingOf, caller: Call
         command = read_strictly(COMMANDS[body.name], minor_amounts(body.body))
     except ValidationError as error:
         raise from_errors([{**e, "loc": ("body", "body", *e["loc"])} for e in error.errors()]) from None
-    return issuing.issue(command, caller, reason=body.reason, effective_on=body.effective_on)
+    # Answered with what it is about even where it makes something: a repeat of an older release's gets that answer.
+    about = command.targets()[0].id if command.makes is not None else None
+    return issuing.issue(command, caller, about=about, reason=body.reason, effective_on=body.effective_on)
 
 
 @cache

@@ -1,7 +1,7 @@
 """What every door goes through to issue a command: authority, plausibility, natural keys, and how HTTP says a no."""
 
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -98,12 +98,10 @@ def test_a_number_that_came_by_http_is_not_imported_again_nor_the_other_way_roun
     assert client.get(account).json()["balance"]["amount"] == "170.00"
 
 
-def test_what_is_made_is_answered_with_however_it_is_asked_for(client: Client, account: str):
+def test_what_is_made_is_answered_with_and_what_it_is_about_where_it_is_asked_for_by_name(client: Client, account: str):
     account_id = account.rpartition("/")[2]
-    by_name = client.done(
-        "POST", "/v1/commands", {"name": "record-activity", "body": {"account_id": account_id, "kind": "note"}}
-    )
-    by_route = client.done("POST", f"{account}/activities", {"kind": "note"})
-    assert account_id not in (by_name["id"], by_route["id"])
-    flagged = client.done("PUT", f"{account}/flags/vip")
-    assert UUID(flagged["id"]) == UUID(account_id)
+    made = client.done("POST", f"{account}/activities", {"kind": "note", "follow_up_on": "2026-03-20"})
+    assert [each["activity_id"] for each in client.get(account).json()["follow_ups"]] == [made["id"]]
+    by_name = {"name": "record-activity", "body": {"account_id": account_id, "kind": "note"}}
+    assert client.done("POST", "/v1/commands", by_name)["id"] == account_id
+    assert client.done("PUT", f"{account}/flags/vip")["id"] == account_id
