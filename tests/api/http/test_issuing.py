@@ -23,14 +23,14 @@ from api.application.issuing import (
     Refused,
 )
 from api.http.problems import not_issued
-from api.processes.service import Service
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 
 ADA = Caller(Actor.person("ada"), Authority.PUBLIC)
 
 
 @pytest.fixture
-def issuing(service: Service) -> Issuing:
+def issuing(service: StepByStep) -> Issuing:
     return Issuing(service, Requests(lambda: service.database.connect("arrears_app")))
 
 
@@ -72,7 +72,7 @@ def test_a_refusal_has_the_status_of_its_catalogue(code: str):
 # --- natural keys ---
 
 
-def bring_in(service: Service, folder: Path, number: str, invoice: str) -> tuple[int, int]:
+def bring_in(service: StepByStep, folder: Path, number: str, invoice: str) -> tuple[int, int]:
     """How many invoices an import brought in, and how many it refused."""
     file = folder / f"{invoice}.csv"
     file.write_text(
@@ -84,7 +84,7 @@ def bring_in(service: Service, folder: Path, number: str, invoice: str) -> tuple
 
 
 def test_a_number_that_came_by_http_is_not_imported_again_nor_the_other_way_round(
-    client: Client, account: str, service: Service, tmp_path: Path
+    client: Client, account: str, service: StepByStep, tmp_path: Path
 ):
     number = client.get(account).json()["number"]
     assert bring_in(service, tmp_path, number, "INV-1") == (0, 1)
