@@ -96,7 +96,9 @@ class Telling:
     def _correct_invoice(self, number: str, day: int, due: int, of: int) -> None:
         self._invoice(CorrectInvoice, number, day, due, of)
 
-    def _receive(self, command: type[ReceivePayment], number: str, day: int, of: int, about: str | None):
+    def _receive(
+        self, command: type[ReceivePayment | CorrectPayment], number: str, day: int, of: int, about: str | None
+    ):
         given = command(
             account_id=self.account, number=number, received_on=on(day), amount=usd(of), invoice_number=about
         )
@@ -110,7 +112,7 @@ class Telling:
     def _correct_payment(self, number: str, day: int, of: int, about: str | None) -> None:
         self._receive(CorrectPayment, number, day, of, about)
 
-    def _note(self, command: type[NoteCredit], number: str, day: int, of: int, about: str | None):
+    def _note(self, command: type[NoteCredit | CorrectCredit], number: str, day: int, of: int, about: str | None):
         given = command(account_id=self.account, number=number, issued_on=on(day), amount=usd(of), invoice_number=about)
         if on(day) <= self.history.today and self._give(given):
             self.paper.funds[f"credit {number}"] = (day, of)

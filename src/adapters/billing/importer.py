@@ -19,7 +19,7 @@ from adapters.billing.staging import Comparison, Loaded, Staged, Staging
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from aggregates.account import Account
 from aggregates.account.billing import BillInvoice, CorrectInvoice
-from aggregates.account.command import account_id, document_id
+from aggregates.account.command import account_id
 from aggregates.account.customer import CustomerKind, EnsureAccount, OpenAccount, RecordSubscription, Subscription
 from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment
 from aggregates.kernel.actor import Actor
@@ -150,20 +150,21 @@ class Importer:
         account = account_id(office, staged.fact.account_number)
         if each.account_before not in (None, staged.fact.account_number):
             raise ImportRefused(f"account {each.account_before}, where this {staged.fact.kind} was imported before")
-        command, key = self._command(staged.fact, office, account, corrects=each.change is Change.CHANGED)
+        command = self._command(staged.fact, office, account, corrects=each.change is Change.CHANGED)
+        natural_key = command.natural_key()
         revision = f"{each.revision}:{staged.digest.hex()}"
         return Issued(
             command=command,
             command_id=identifier("import", staged.office, staged.natural_key, revision),
             actor=ACTOR,
             effective_on=staged.effective_on if isinstance(staged.fact, CustomerFact | SubscriptionFact) else None,
-            key=key,
+            key=natural_key.id if natural_key is not None else None,
         )
 
-    def _command(self, fact: Fact, office: UUID, account: UUID, *, corrects: bool) -> tuple[Command, UUID | None]:
+    def _command(self, fact: Fact, office: UUID, account: UUID, *, corrects: bool) -> Command:
         match fact:
             case CustomerFact():
-                return self._customer(fact, office, account, known=corrects), None
+                return self._customer(fact, office, account, known=corrects)
             case SubscriptionFact():
                 subscription = Subscription(
                     number=fact.subscription_number,
@@ -171,10 +172,9 @@ class Importer:
                     started_on=fact.started_on,
                     initial_discount=fact.initial_discount,
                 )
-                return RecordSubscription(account_id=account, subscription=subscription), None
+                return RecordSubscription(account_id=account, subscription=subscription)
             case InvoiceFact():
                 invoice = CorrectInvoice if corrects else BillInvoice
-                key = None if corrects else document_id(account, "invoice", fact.invoice_number)
                 return invoice(
                     account_id=account,
                     number=fact.invoice_number,
@@ -186,18 +186,17 @@ class Importer:
                     subscription=fact.subscription_number,
                     marked_disputed=bool(fact.disputed),
                     information=dict(fact.information),
-                ), key
+                )
             case PaymentFact():
-                number = payment_number(fact)
                 payment = CorrectPayment if corrects else ReceivePayment
                 return payment(
                     account_id=account,
-                    number=number,
+                    number=payment_number(fact),
                     amount=fact.amount,
                     received_on=fact.received_on,
                     method=fact.method,
                     invoice_number=fact.invoice_number,
-                ), None if corrects else document_id(account, "payment", number)
+                )
             case CreditFact():
                 credit = CorrectCredit if corrects else NoteCredit
                 return credit(
@@ -206,7 +205,7 @@ class Importer:
                     amount=fact.amount,
                     issued_on=fact.issued_on,
                     invoice_number=fact.invoice_number,
-                ), None if corrects else document_id(account, "credit", fact.credit_number)
+                )
 
     def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
         """What the file does not say stays as it is known."""

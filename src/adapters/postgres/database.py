@@ -1,17 +1,22 @@
 """Which database we talk to, and how connections are made."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool
 
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.errors import ConnectionFailed, DataFolderUnusable, WrongPostgresVersion, explained
+
+Connection = psycopg.Connection[Any]
+"""A connection, for those who only hand it on."""
 
 Role = Literal["arrears_app", "arrears_sealer", "arrears_reader"]
 
@@ -56,6 +61,14 @@ class Database:
     def connect(self, role: Role | None = None, *, autocommit: bool = False) -> psycopg.Connection:
         """A new connection. Raises a `DatabaseProblem` when the server cannot be reached or the role is missing."""
         return psycopg.connect(self.conninfo(role), autocommit=autocommit)
+
+    @contextmanager
+    def snapshot(self, role: Role | None = None) -> Iterator[Connection]:
+        """A connection for reading: all that it answers is of one moment, while others write."""
+        with self.connect(role) as connection:
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            yield connection
 
     def pool(
         self, role: Role | None = None, *, min_size: int = 1, max_size: int = 8, autocommit: bool = False

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import psycopg
 from psycopg import errors as pg
+from psycopg_pool import PoolTimeout
 
 
 class DatabaseProblem(Exception):
@@ -75,12 +76,16 @@ _LOST = (pg.AdminShutdown, pg.CrashShutdown, pg.IdleSessionTimeout, pg.IdleInTra
 _NOT_MIGRATED = (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg.InvalidSchemaName)
 
 
-def in_plain_words(error: psycopg.Error | OSError) -> DatabaseProblem | None:
+def in_plain_words(error: BaseException) -> DatabaseProblem | None:
     """The problem behind a driver's error, or None where it is not one that a person can do something about."""
     if isinstance(error, OSError):
         return DiskFull(f"The disk is full: {error}", hint=DISK_HINT) if error.errno in _NO_SPACE else None
+    if not isinstance(error, psycopg.Error):
+        return None
     said = _first_line(error)
     match error:
+        case PoolTimeout():
+            return ConnectionFailed("every connection to the database is in use", hint="Try again in a moment.")
         case pg.DiskFull():
             return DiskFull(f"The database has no space left: {said}", hint=DISK_HINT)
         case pg.TooManyConnections():

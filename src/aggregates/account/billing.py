@@ -7,12 +7,13 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from aggregates.account.allocation import Allocations
-from aggregates.account.command import AccountCommand, document_id
+from aggregates.account.command import AccountCommand, document_id, document_key
 from aggregates.account.customer import Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.part import AccountPart
 from aggregates.account.receivables import Item, ItemKind, OpenItem, Receivables
 from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.command import NaturalKey
 from aggregates.kernel.context import Context, NeedsHistory
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
@@ -75,6 +76,9 @@ class _InvoiceData(AccountCommand):
 
 class BillInvoice(_InvoiceData, name="bill-invoice", may_need_history=True):
     """Add an invoice. One dated in the future waits for its day."""
+
+    def natural_key(self) -> NaturalKey:
+        return document_key(self.account_id, "invoice", self.number)
 
 
 class CorrectInvoice(_InvoiceData, name="correct-invoice", may_need_history=True):

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from aggregates.kernel.command import Command, Target, identifier
+from aggregates.kernel.command import Command, NaturalKey, Target, identifier
 
 
 def account_id(office: UUID, number: str) -> UUID:
@@ -13,6 +13,11 @@ def account_id(office: UUID, number: str) -> UUID:
 def document_id(account: UUID, kind: str, number: str) -> UUID:
     """The id of an invoice, payment or credit from its number within the account."""
     return identifier(kind, account, number)
+
+
+def document_key(account: UUID, kind: str, number: str) -> NaturalKey:
+    """The natural key of a command that brings in an invoice, payment or credit."""
+    return NaturalKey(kind, document_id(account, kind, number), number)
 
 
 class AccountCommand(Command, sees=("office",)):

@@ -8,13 +8,14 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from aggregates.account.allocation import Allocations
-from aggregates.account.command import AccountCommand, document_id
+from aggregates.account.command import AccountCommand, document_id, document_key
 from aggregates.account.customer import Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.part import AccountPart
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import Funds, FundsKind, PromiseShare, Receipt, Receivables
 from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.command import NaturalKey
 from aggregates.kernel.context import Context, NeedsHistory
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
@@ -66,9 +67,7 @@ class CreditWithdrawn(Event, name="account.credit-withdrawn"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class NoteCredit(AccountCommand, name="note-credit", may_need_history=True):
-    """Give the customer a credit, for an invoice or for the oldest open items."""
-
+class _CreditData(AccountCommand):
     number: Number
     amount: Money
     issued_on: date
@@ -81,9 +80,18 @@ class NoteCredit(AccountCommand, name="note-credit", may_need_history=True):
         return self
 
 
-class ReceivePayment(AccountCommand, name="receive-payment", may_need_history=True):
-    """Record money that came in, for an invoice or for the oldest open items."""
+class NoteCredit(_CreditData, name="note-credit", may_need_history=True):
+    """Give the customer a credit, for an invoice or for the oldest open items."""
 
+    def natural_key(self) -> NaturalKey:
+        return document_key(self.account_id, "credit", self.number)
+
+
+class CorrectCredit(_CreditData, name="correct-credit", may_need_history=True):
+    """Say what a credit really was; it always was so."""
+
+
+class _PaymentData(AccountCommand):
     number: Number
     amount: Money
     received_on: date
@@ -97,20 +105,23 @@ class ReceivePayment(AccountCommand, name="receive-payment", may_need_history=Tr
         return self
 
 
+class ReceivePayment(_PaymentData, name="receive-payment", may_need_history=True):
+    """Record money that came in, for an invoice or for the oldest open items."""
+
+    def natural_key(self) -> NaturalKey:
+        return document_key(self.account_id, "payment", self.number)
+
+
+class CorrectPayment(_PaymentData, name="correct-payment", may_need_history=True):
+    """Say what a payment really was; it always was so."""
+
+
 class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=True):
     """Record that a payment was taken back; what it settled is open again."""
 
     number: Number
     reversal: ReversalKind
     reversed_on: date
-
-
-class CorrectPayment(ReceivePayment, name="correct-payment", may_need_history=True):
-    """Say what a payment really was; it always was so."""
-
-
-class CorrectCredit(NoteCredit, name="correct-credit", may_need_history=True):
-    """Say what a credit really was; it always was so."""
 
 
 # --- decisions ---------------------------------------------------------------------------------------
@@ -140,7 +151,7 @@ class Payments(AccountPart):
         self.deferred.refuse_if_waiting("payment", command.number)
         self._receive(command)
 
-    def _receive(self, command: ReceivePayment, settled: tuple[PromiseShare, ...] = ()) -> None:
+    def _receive(self, command: ReceivePayment | CorrectPayment, settled: tuple[PromiseShare, ...] = ()) -> None:
         left = command.amount - Money.total((share.amount for share in settled), self.customer.currency)
         receipt = Receipt(
             id=document_id(self.whole.id, "payment", command.number),
@@ -173,7 +184,7 @@ class Payments(AccountPart):
         self.deferred.refuse_if_waiting("credit", command.number)
         self._credit(command)
 
-    def _credit(self, command: NoteCredit) -> None:
+    def _credit(self, command: NoteCredit | CorrectCredit) -> None:
         receipt = Receipt(
             id=document_id(self.whole.id, "credit", command.number),
             kind=FundsKind.CREDIT,

@@ -69,6 +69,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("no-such-command", "What is asked of every account is a command."),
         # Who asks, and why.
         RefusalCode("no-consent-kept", "Consent is kept for numbers and e-mail addresses; opt out of other channels."),
+        RefusalCode("no-office", "There is no office yet."),
         RefusalCode("no-rules", "This process decides nothing that needs the rules of auto-collection or of contact."),
         RefusalCode("not-a-person", "Only people decide this."),
         RefusalCode("reason-required", "People have to say why."),

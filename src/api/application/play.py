@@ -14,6 +14,7 @@ from adapters.billing.staging import Staged
 from adapters.clock import ManualClock
 from aggregates.values.business_time import day_starts
 from api.processes.step_by_step import StepByStep
+from projections.questions.portfolio import has_accounts
 
 DAY_BEGINS = time(0, 0, 1)
 _TICKS_A_MOMENT = 10
@@ -129,6 +130,5 @@ class _Arrivals:
 def _require_no_accounts(service: StepByStep) -> None:
     service.drain()
     with service.database.connect("arrears_app") as connection:
-        row = connection.execute("SELECT EXISTS (SELECT FROM read_model.collections_report)").fetchone()
-    if row is not None and row[0]:
-        raise PlayRefused("this data folder holds accounts already; live through history in a new one")
+        if has_accounts(connection):
+            raise PlayRefused("this data folder holds accounts already; live through history in a new one")

@@ -31,11 +31,12 @@ def model_from(model: type[AnyModel], said: Mapping[str, Any], *, source: Path |
         return model.model_validate(said)
     except ValidationError as error:
         where = f"{source.name}: " if source is not None else ""
-        found = "\n       ".join(f"{where}{_told(each)}" for each in error.errors())
+        found = "\n       ".join(f"{where}{_expected(each)}" for each in error.errors())
         raise SettingsError(found) from None
 
 
-def _told(error: Mapping[str, Any]) -> str:
+def _expected(error: Mapping[str, Any]) -> str:
+    """The field, and what was expected of it."""
     field = ".".join(str(part) for part in error["loc"])
     said = str(error["msg"]).removeprefix("Value error, ")
     match error["type"]:
@@ -44,5 +45,5 @@ def _told(error: Mapping[str, Any]) -> str:
         case "extra_forbidden":
             return f"{field}: unknown key"
         case _:
-            told = said[:1].lower() + said[1:]
-            return f"{field}: {told}" if field else told
+            expected = said[:1].lower() + said[1:]
+            return f"{field}: {expected}" if field else expected

@@ -10,8 +10,7 @@ from api.cli.options import AsJson, AsOf, DataDir, OfficeCode
 from api.cli.output import note, print_json, print_table, say, shown
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
+    from adapters.postgres.database import Connection
     from api.application.account_view import AccountView
 
 app = typer.Typer(no_args_is_help=True, help="One account.")
@@ -123,7 +122,7 @@ def audit(
     )
 
 
-def _id(connection: "Connection[Any]", text: str, office: str | None) -> UUID:
+def _id(connection: "Connection", text: str, office: str | None) -> UUID:
     from projections.questions import find_account
 
     try:

@@ -24,14 +24,14 @@ from api.cli import (
     running,
     work,
 )
-from api.cli.problems import show, told
+from api.cli.problems import problems_shown, show
 
 
 class CommandLine(TyperGroup):
     """Known problems and wrong usage are said in a line or two, never with a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        with told():
+        with problems_shown():
             return super().invoke(ctx)
 
     def main(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.offices import Since, Until, find_office, office_ids, told
+from api.cli.offices import Since, Until, find_office, say_done
 from api.cli.opening import commanding, guest, issue
 from api.cli.options import AsJson, DataDir, OfficeCode, Reason
 from api.cli.output import print_json, print_table, say, shown
@@ -27,11 +27,12 @@ PlanFile = Annotated[
 @app.command("list")
 def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
     """Every campaign, in the order in which accounts are matched with them."""
-    from api.http.campaigns import view_of
+    from api.application.campaigns import campaign_view, campaigns_of
 
     with guest(data) as service:
-        codes = {each.id: each.code for each in _offices(service, office)}
-        views = [view_of(each, service) for each in _campaigns(service, office)]
+        offices = _offices(service, office)
+        codes = {each.id: each.code for each in offices}
+        views = [campaign_view(each, service.clock.now()) for each in campaigns_of(service, offices)]
     if as_json:
         print_json([{**view.model_dump(mode="json"), "office": codes[view.office_id]} for view in views])
         return
@@ -58,12 +59,10 @@ def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = 
 @app.command("show")
 def show(name: Name, data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
     """A campaign's rules and steps, and every version of them."""
-    from api.http.campaigns import CampaignInFull, plan_versions, view_of
+    from api.application.campaigns import campaign_in_full
 
     with guest(data) as service:
-        campaign = _named(service, name, office)
-        versions = plan_versions(service, campaign.id)
-        view = CampaignInFull(**dict(view_of(campaign, service)), plan=versions[0].plan, versions=versions)
+        view = campaign_in_full(service, _named(service, name, office))
     if as_json:
         print_json(view.model_dump(mode="json"))
         return
@@ -115,8 +114,10 @@ def launch(
     with commanding(data) as service:
         to = find_office(service, office or said.office)
         command = LaunchCampaign(office_id=to.id, title=said.title, plan=said.plan(to.currency))
-        outcome = issue(service, command, reason=reason)
-    told(outcome.event_ids, f"{said.title} runs, with {len(said.steps)} steps.", "It runs already.", as_json=as_json)
+        done = issue(service, command, reason=reason)
+    say_done(
+        done, changed=f"{said.title} runs, with {len(said.steps)} steps.", same="It runs already.", as_json=as_json
+    )
 
 
 @app.command("revise")
@@ -139,8 +140,10 @@ def revise(
     with commanding(data) as service:
         campaign = _named(service, name or said.title, office)
         plan: CampaignPlan = said.plan(_currency(service, campaign))
-        outcome = issue(service, ReviseCampaign(campaign_id=campaign.id, plan=plan), reason=reason)
-    told(outcome.event_ids, f"{campaign.title} has a new version.", "The file says what runs already.", as_json=as_json)
+        done = issue(service, ReviseCampaign(campaign_id=campaign.id, plan=plan), reason=reason)
+    say_done(
+        done, changed=f"{campaign.title} has a new version.", same="The file says what runs already.", as_json=as_json
+    )
 
 
 @app.command("pause")
@@ -160,8 +163,8 @@ def pause(
     with commanding(data) as service:
         campaign = _named(service, name, office)
         command = PauseCampaign(campaign_id=campaign.id, paused_from=since, paused_until=until)
-        outcome = issue(service, command, reason=reason)
-    told(outcome.event_ids, f"{campaign.title} is paused.", "It was paused so already.", as_json=as_json)
+        done = issue(service, command, reason=reason)
+    say_done(done, changed=f"{campaign.title} is paused.", same="It was paused so already.", as_json=as_json)
 
 
 @app.command("resume")
@@ -173,8 +176,8 @@ def resume(
 
     with commanding(data) as service:
         campaign = _named(service, name, office)
-        outcome = issue(service, ResumeCampaign(campaign_id=campaign.id), reason=reason)
-    told(outcome.event_ids, f"{campaign.title} sends again.", "It was not paused.", as_json=as_json)
+        done = issue(service, ResumeCampaign(campaign_id=campaign.id), reason=reason)
+    say_done(done, changed=f"{campaign.title} sends again.", same="It was not paused.", as_json=as_json)
 
 
 @app.command("retire")
@@ -186,30 +189,24 @@ def retire(
 
     with commanding(data) as service:
         campaign = _named(service, name, office)
-        outcome = issue(service, RetireCampaign(campaign_id=campaign.id), reason=reason)
-    told(outcome.event_ids, f"{campaign.title} has ended.", "", as_json=as_json)
+        done = issue(service, RetireCampaign(campaign_id=campaign.id), reason=reason)
+    say_done(done, changed=f"{campaign.title} has ended.", same="", as_json=as_json)
 
 
 # --- inside ------------------------------------------------------------------------------------------
 
 
 def _offices(service: "Service", code: str | None) -> "list[Office]":
-    from aggregates.office import Office
+    from api.application.offices import every_office
 
-    if code is not None:
-        return [find_office(service, code)]
-    return [service.arrears.load(Office, office) for office in office_ids(service)]
-
-
-def _campaigns(service: "Service", office: str | None) -> "list[Campaign]":
-    from api.http.campaigns import campaigns_of
-
-    return campaigns_of(service, _offices(service, office))
+    return [find_office(service, code)] if code is not None else every_office(service)
 
 
 def _named(service: "Service", name: str, office: str | None) -> "Campaign":
     """Raises Problem where there is none of this title or id, or several."""
-    known = _campaigns(service, office)
+    from api.application.campaigns import campaigns_of
+
+    known = campaigns_of(service, _offices(service, office))
     found = [each for each in known if name.casefold() in (each.title.casefold(), str(each.id))]
     if len(found) == 1:
         return found[0]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.opening import actor, commanding, guest
+from api.cli.opening import commanding, guest, issue
 from api.cli.options import AsJson, DataDir, Reason
 from api.cli.output import note, print_json, print_table, say
 from api.cli.problems import Problem
@@ -147,16 +147,13 @@ def _runner(service: "StepByStep", reader: str) -> "Iterator[Runner]":
 
 def _record(service: "StepByStep", letter: "DeadLetter", reason: str | None) -> None:
     """The decision stands in the log before it is carried out; its id follows from the letter."""
-    from aggregates.kernel.command import Issued, Rejected, identifier
+    from aggregates.kernel.command import identifier
     from aggregates.reader import DiscardEvent
 
     command = DiscardEvent(
         reader=letter.reader, position=letter.position, event_id=letter.event_id, event_name=letter.event_name
     )
-    command_id = identifier("discard", letter.reader, letter.position)
-    (outcome,) = service.arrears.handle([Issued(command=command, command_id=command_id, actor=actor(), reason=reason)])
-    if isinstance(outcome, Rejected):
-        raise Problem(outcome.detail)
+    issue(service, command, reason=reason, command_id=identifier("discard", letter.reader, letter.position))
 
 
 def _letters(service: "StepByStep", reader: str | None, state: str) -> "list[DeadLetter]":

@@ -4,7 +4,6 @@ import re
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
 
 import typer
 
@@ -16,7 +15,8 @@ from api.cli.problems import Problem
 
 if TYPE_CHECKING:
     from aggregates.office import ChangeOfficeSettings, Office
-    from api.http.offices import OfficeView
+    from api.application.issuing import Done
+    from api.application.offices import OfficeView
     from api.processes.service import Service
 
 app = typer.Typer(no_args_is_help=True, help="Offices: settings, opening, pausing their automation.")
@@ -66,13 +66,11 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show an office and its settings, or all offices."""
-    from api.http.offices import office_view
+    from api.application.offices import every_office, office_view
 
     with guest(data) as service:
-        if code is not None:
-            views = [office_view(find_office(service, code), service)]
-        else:
-            views = [office_view(_by_id(service, office), service) for office in office_ids(service)]
+        offices = [find_office(service, code)] if code is not None else every_office(service)
+        views = [office_view(office, service.clock.now()) for office in offices]
     if as_json:
         said = [view.model_dump(mode="json") for view in views]
         print_json(said[0] if code is not None else said)
@@ -123,8 +121,8 @@ def open_office(
     said = {"code": code, "title": title or code, "currency": currency, "time_zone": time_zone}
     command = model_from(OpenOffice, said)
     with commanding(data) as service:
-        outcome = issue(service, command)
-    told(outcome.event_ids, f"Office {code} is open.", f"Office {code} was open already.", as_json=as_json)
+        done = issue(service, command)
+    say_done(done, changed=f"Office {code} is open.", same=f"Office {code} was open already.", as_json=as_json)
 
 
 @app.command("set")
@@ -185,8 +183,8 @@ def change(
         sections |= {name: value for name, value in given.items() if value is not None}
         if not sections:
             raise typer.BadParameter("nothing to change: give a setting, or --file")
-        outcome = issue(service, _settings(office, sections, file), reason=reason)
-    told(outcome.event_ids, f"Office {code} is changed.", f"Office {code} was so already.", as_json=as_json)
+        done = issue(service, _settings(office, sections, file), reason=reason)
+    say_done(done, changed=f"Office {code} is changed.", same=f"Office {code} was so already.", as_json=as_json)
 
 
 def _settings(office: "Office", sections: dict[str, Any], file: Path | None) -> "ChangeOfficeSettings":
@@ -232,8 +230,8 @@ def pause(
 
     with commanding(data) as service:
         command = PauseOfficeAutomation(office_id=office_id(code), paused_from=since, paused_until=until)
-        outcome = issue(service, command, reason=reason)
-    told(outcome.event_ids, f"Office {code} sends nothing by itself.", "It was paused so already.", as_json=as_json)
+        done = issue(service, command, reason=reason)
+    say_done(done, changed=f"Office {code} sends nothing by itself.", same="It was paused so already.", as_json=as_json)
 
 
 @app.command("resume")
@@ -242,39 +240,27 @@ def resume(code: Code, data: DataDir = None, reason: Reason = None, as_json: AsJ
     from aggregates.office import ResumeOfficeAutomation, office_id
 
     with commanding(data) as service:
-        outcome = issue(service, ResumeOfficeAutomation(office_id=office_id(code)), reason=reason)
-    told(outcome.event_ids, f"Office {code} sends again.", "It was not paused.", as_json=as_json)
+        done = issue(service, ResumeOfficeAutomation(office_id=office_id(code)), reason=reason)
+    say_done(done, changed=f"Office {code} sends again.", same="It was not paused.", as_json=as_json)
 
 
 # --- inside ------------------------------------------------------------------------------------------
 
 
-def office_ids(service: "Service") -> list[UUID]:
-    """Every office, by code."""
-    with service.database.connect("arrears_app") as connection:
-        rows = connection.execute("SELECT office_id FROM read_model.ledger_offices ORDER BY code").fetchall()
-    return [row[0] for row in rows]
-
-
 def find_office(service: "Service", code: str) -> "Office":
     """Raises Problem where there is none."""
     from adapters.eventstore.application import AggregateNotFoundError
-    from aggregates.office import office_id
+    from aggregates.office import Office, office_id
 
     try:
-        return _by_id(service, office_id(code))
+        return service.arrears.load(Office, office_id(code))
     except AggregateNotFoundError:
         raise Problem(f"there is no office {code!r}", hint="arrears office show") from None
 
 
-def _by_id(service: "Service", office: UUID) -> "Office":
-    from aggregates.office import Office
-
-    return service.arrears.load(Office, office)
-
-
-def told(event_ids: tuple[UUID, ...], changed: str, same: str, *, as_json: bool) -> None:
+def say_done(done: "Done", *, changed: str, same: str, as_json: bool) -> None:
+    """What came of a command: `changed`, or `same` where everything was so already."""
     if as_json:
-        print_json({"changed": bool(event_ids), "event_ids": event_ids})
+        print_json({"changed": bool(done.event_ids), "event_ids": done.event_ids})
     else:
-        say(changed if event_ids else same)
+        say(changed if done.event_ids else same)

@@ -3,19 +3,19 @@
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID
 
-from api.cli.problems import Problem
 from api.cli.progress import Bars
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from adapters.clock import Clock
+    from adapters.postgres.database import Connection
     from aggregates.kernel.actor import Actor
-    from aggregates.kernel.command import Accepted, Command
+    from aggregates.kernel.command import Command
+    from api.application.issuing import Done
     from api.processes.service import Service
     from api.processes.step_by_step import StepByStep
 
@@ -52,26 +52,22 @@ def commanding(data: Path | None) -> Iterator["StepByStep"]:
 
 
 @contextmanager
-def question(data: Path | None) -> Iterator[tuple["Service", "Connection[Any]"]]:
+def question(data: Path | None) -> Iterator[tuple["Service", "Connection"]]:
     """For reports: all figures of an answer are of one moment, while the projections go on."""
-    from psycopg import IsolationLevel
-
-    with guest(data) as service, service.database.connect("arrears_app") as connection:
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
+    with guest(data) as service, service.database.snapshot("arrears_app") as connection:
         yield service, connection
 
 
-def issue(service: "Service", command: "Command", *, reason: str | None = None) -> "Accepted":
-    """Sends a command in the name of the person at the keyboard. Raises Problem where it is refused."""
-    from aggregates.kernel.command import Issued, Rejected
+def issue(
+    service: "Service", command: "Command", *, reason: str | None = None, command_id: UUID | None = None
+) -> "Done":
+    """Issues a command in the name of the person at the keyboard. Raises NotIssued where it is not carried out."""
+    from adapters.eventstore.requests import Requests
+    from api.application.authority import Authority
+    from api.application.issuing import Caller, Issuing
 
-    issued = Issued(command=command, command_id=uuid4(), actor=actor(), reason=reason)
-    (outcome,) = service.arrears.handle([issued])
-    if isinstance(outcome, Rejected):
-        hint = 'Say why: --reason "…"' if outcome.reason_code == "reason-required" else ""
-        raise Problem(outcome.detail, hint=hint)
-    return outcome
+    issuing = Issuing(service, Requests(partial(service.database.connect, "arrears_app")))
+    return issuing.issue(command, Caller(actor(), Authority.OPERATOR, reason), command_id=command_id)
 
 
 def actor() -> "Actor":

@@ -24,7 +24,7 @@ def show(message: str, hint: str = "") -> None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def problems_shown() -> Iterator[None]:
     """Known problems become their message and exit code 1; what nobody expected keeps its traceback."""
     try:
         yield
@@ -46,12 +46,12 @@ def known(error: BaseException) -> Problem | None:
     for module, name, hint in _KNOWN:
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(error, kind):
-            return Problem(getattr(error, "message", "") or str(error), hint=getattr(error, "hint", "") or hint)
+            own = getattr(error, "hint", "") or _REFUSAL_HINTS.get(getattr(error, "reason_code", ""), "")
+            return Problem(getattr(error, "message", "") or str(error), hint=own or hint)
     if "psycopg" in sys.modules or isinstance(error, OSError):
         from adapters.postgres.errors import in_plain_words
 
-        psycopg_error = getattr(sys.modules.get("psycopg"), "Error", OSError)
-        plain = in_plain_words(error) if isinstance(error, (psycopg_error, OSError)) else None
+        plain = in_plain_words(error)
         if plain is not None:
             return Problem(plain.message, hint=plain.hint)
     return None
@@ -59,6 +59,8 @@ def known(error: BaseException) -> Problem | None:
 
 _OLDER_COPY = "If an older copy was restored on purpose: docs/operations.md, section Restore."
 _WAIT = "Wait for it: arrears projections status"
+_REFUSAL_HINTS = {"reason-required": 'Say why: --reason "…"'}
+"""What to do about a refused command, by its reason code."""
 
 _KNOWN = (
     ("adapters.postgres.errors", "DatabaseProblem", ""),
@@ -69,15 +71,16 @@ _KNOWN = (
     ("adapters.eventstore.verify", "LogBehind", _OLDER_COPY),
     ("adapters.eventstore.feed", "LogHole", "Run: arrears log verify"),
     ("adapters.eventstore.mapper", "UnreadableEvent", "Run: arrears log verify"),
-    ("aggregates.event", "UnknownEvent", "Run the release that wrote it, or a newer one."),
+    ("aggregates.kernel.event", "UnknownEvent", "Run the release that wrote it, or a newer one."),
     ("adapters.readers.projections", "UnknownProjection", ""),
     ("adapters.readers.projections", "BeingBuilt", _WAIT),
     ("adapters.readers.projections", "SwitchDelayed", "Run the rebuild again; it goes on from there."),
     ("adapters.readers.runner", "NotReached", _WAIT),
-    ("adapters.readers.runner", "ReaderBroken", "Nothing was skipped. This release does not fit the log: see the log."),
+    ("adapters.readers.poison", "ReaderBroken", "Nothing was skipped. This release does not fit the log: see the log."),
     ("adapters.readers.poison", "OutOfReach", "Nothing was skipped. Run it again."),
     ("adapters.kafka.jars", "KafkaUnavailable", ""),
     ("adapters.kafka.topics", "TopicsProblem", ""),
+    ("api.application.issuing", "NotIssued", ""),
     ("api.application.play", "PlayRefused", ""),
     ("api.application.settings", "SettingsError", "Nothing was changed."),
     ("api.http.problems", "Problem", ""),

@@ -7,67 +7,48 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact
-from aggregates.account.customer import CustomerKind, OpenAccount, RecordSubscription, Subscription
+from aggregates.account.customer import OpenAccount, RecordSubscription, Subscription
 from aggregates.office import office_id
-from aggregates.values.codes import Code, Number
-from aggregates.values.contact import Channel, ContactDetails, Country
-from aggregates.values.money import Currency
+from aggregates.values.codes import Code
+from aggregates.values.contact import Channel, ContactDetails
 from api.application.account_view import AccountView, FundsView, account_view, all_funds, read_account
-from api.application.amounts import Amount
-from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, ServiceOf, created
+from api.application.issuing import Done
+from api.http.bodies import CommandBody, body_of, from_body
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.etags import IfNoneMatch, names, not_modified, tagged
 from api.http.problems import documented
 from api.http.reading import AsOf, Readings
-from api.http.shapes import Body, Day, Done, JsonBody
+from api.http.shapes import Body, JsonBody
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
 
-class NewAccount(Body):
+@body_of(OpenAccount, without={"information"}, instead={"office_id": "office"})
+class NewAccount(CommandBody):
     """A customer's receivables with one office."""
 
     office: Code
-    number: Number
-    customer_name: str = Field(min_length=1, max_length=300)
-    currency: Currency
-    customer_kind: CustomerKind = CustomerKind.CONSUMER
-    segment: str | None = Field(None, max_length=100)
-    country: Country | None = None
-    contact: ContactDetails | None = None
-    reason: str | None = Field(None, max_length=1_000)
 
 
+@body_of(Subscription)
 class SubscriptionBody(Body):
     """A service the customer subscribes to."""
 
-    number: Number
     service_type: str | None = Field(None, max_length=100)
-    started_on: Day | None = None
-    initial_discount: Amount | None = None
 
 
-class OptOutBody(Body):
+@body_of(OptOutOfContact, address={"account_id"})
+class OptOutBody(CommandBody):
     """A medium, or one address or number of it (`point_id`), that the customer does not want to be reached by."""
 
-    channel: Channel
     point_id: str | None = Field(None, min_length=1, max_length=100)
-    reason: str | None = Field(None, max_length=1_000)
 
 
 @router.post("", status_code=201, responses=MAY_BE_REFUSED)
-def open_account(*, body: JsonBody[NewAccount], desk: Desk, caller: CallerOf, response: Response) -> Done:
+def open_account(*, body: JsonBody[NewAccount], issuing: IssuingOf, caller: CallerOf, response: Response) -> Done:
     """Open an account. Again with the same data changes nothing; with other data it updates the customer."""
-    command = OpenAccount(
-        office_id=office_id(body.office),
-        number=body.number,
-        customer_name=body.customer_name,
-        currency=body.currency,
-        customer_kind=body.customer_kind,
-        segment=body.segment,
-        country=body.country,
-        contact=body.contact,
-    )
-    done = desk.issue(command, caller, reason=body.reason)
+    command = from_body(OpenAccount, body, office_id=office_id(body.office))
+    done = issuing.issue(command, caller, reason=body.reason)
     created(response, f"/v1/accounts/{done.id}")
     return done
 
@@ -101,23 +82,24 @@ def list_payments(*, account_id: UUID, service: ServiceOf, readings: Readings, a
 
 
 @router.put("/{account_id}/contact", responses=MAY_BE_REFUSED)
-def put_contact(*, account_id: UUID, body: JsonBody[ContactDetails], desk: Desk, caller: CallerOf) -> Done:
+def put_contact(*, account_id: UUID, body: JsonBody[ContactDetails], issuing: IssuingOf, caller: CallerOf) -> Done:
     """Replace the ways of reaching the customer."""
-    return desk.issue(ChangeContactDetails(account_id=account_id, contact=body), caller)
+    return issuing.issue(ChangeContactDetails(account_id=account_id, contact=body), caller)
 
 
 @router.post("/{account_id}/subscriptions", responses=MAY_BE_REFUSED)
-def record_subscription(*, account_id: UUID, body: JsonBody[SubscriptionBody], desk: Desk, caller: CallerOf) -> Done:
+def record_subscription(
+    *, account_id: UUID, body: JsonBody[SubscriptionBody], issuing: IssuingOf, caller: CallerOf
+) -> Done:
     """Record a service the customer subscribes to, or what changed of it."""
-    subscription = Subscription(**dict(body))
-    return desk.issue(RecordSubscription(account_id=account_id, subscription=subscription), caller)
+    command = RecordSubscription(account_id=account_id, subscription=from_body(Subscription, body))
+    return issuing.issue(command, caller)
 
 
 @router.post("/{account_id}/opt-outs", responses=MAY_BE_REFUSED)
-def opt_out(*, account_id: UUID, body: JsonBody[OptOutBody], desk: Desk, caller: CallerOf) -> Done:
+def opt_out(*, account_id: UUID, body: JsonBody[OptOutBody], issuing: IssuingOf, caller: CallerOf) -> Done:
     """Honour at once that the customer does not want to be contacted this way."""
-    command = OptOutOfContact(account_id=account_id, channel=body.channel, point_id=body.point_id)
-    return desk.issue(command, caller, reason=body.reason)
+    return issuing.issue(from_body(OptOutOfContact, body, account_id=account_id), caller, reason=body.reason)
 
 
 @router.delete("/{account_id}/opt-outs/{channel}", responses=MAY_BE_REFUSED)
@@ -125,9 +107,9 @@ def opt_in(
     *,
     account_id: UUID,
     channel: Channel,
-    desk: Desk,
+    issuing: IssuingOf,
     caller: CallerOf,
     point_id: Annotated[str | None, Query(max_length=100, description="The address or number; all where none.")] = None,
 ) -> Done:
     """The customer takes an opt-out back."""
-    return desk.issue(OptInToContact(account_id=account_id, channel=channel, point_id=point_id), caller)
+    return issuing.issue(OptInToContact(account_id=account_id, channel=channel, point_id=point_id), caller)

@@ -7,82 +7,22 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, ValidationError
 
-from aggregates.account.activities import CompleteFollowUp, RecordActivity
-from aggregates.account.aging import AgeAccount
-from aggregates.account.billing import BillInvoice, CorrectInvoice
-from aggregates.account.chase import JudgeCollection, MoveStage
-from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact, RecordConsent
-from aggregates.account.customer import OpenAccount, RecordSubscription
-from aggregates.account.disputes import OpenDispute, ResolveDispute
-from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
-from aggregates.account.flags import ClearFlag, SetFlag
-from aggregates.account.holds import PlaceHold, ReleaseHold
-from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment, ReversePayment
-from aggregates.campaign import LaunchCampaign, PauseCampaign, ResumeCampaign, RetireCampaign, ReviseCampaign
-from aggregates.kernel.command import Command
-from aggregates.office import ChangeOfficeSettings, OpenOffice, PauseOfficeAutomation, ResumeOfficeAutomation
-from aggregates.promise import JudgePromise, MakePromise, ReschedulePromise, WithdrawPromise
-from aggregates.work import CancelWork
+from aggregates.kernel.command import public_commands
 from api.application.amounts import AMOUNT_SCHEMA
-from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk
+from api.application.issuing import Done
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf
 from api.http.problems import FieldProblem, from_errors
-from api.http.shapes import Body, Day, Done, JsonBody, minor_amounts, read_strictly
+from api.http.shapes import Body, Day, JsonBody, minor_amounts, read_strictly
 
 router = APIRouter(prefix="/v1/commands", tags=["commands"])
 
-# What people and programs may ask for. Steps, messages and their fate, deferred facts and counting towards promises
-# are the system's own.
-COMMANDS: dict[str, type[Command]] = {
-    command.command_name: command
-    for command in (
-        OpenAccount,
-        ChangeContactDetails,
-        RecordConsent,
-        OptOutOfContact,
-        OptInToContact,
-        RecordSubscription,
-        BillInvoice,
-        CorrectInvoice,
-        NoteCredit,
-        CorrectCredit,
-        ReceivePayment,
-        CorrectPayment,
-        ReversePayment,
-        AgeAccount,
-        JudgeCollection,
-        MoveStage,
-        ExcludeAccount,
-        LiftExclusion,
-        SetFlag,
-        ClearFlag,
-        RecordActivity,
-        CompleteFollowUp,
-        OpenDispute,
-        ResolveDispute,
-        PlaceHold,
-        ReleaseHold,
-        MakePromise,
-        ReschedulePromise,
-        WithdrawPromise,
-        JudgePromise,
-        LaunchCampaign,
-        ReviseCampaign,
-        PauseCampaign,
-        ResumeCampaign,
-        RetireCampaign,
-        OpenOffice,
-        ChangeOfficeSettings,
-        PauseOfficeAutomation,
-        ResumeOfficeAutomation,
-        CancelWork,
-    )
-}
+COMMANDS = public_commands()
 
 
 class AnyCommand(Body):
     """A command's name and what it says (`GET /v1/commands` has the schemas)."""
 
-    name: str = Field(json_schema_extra={"enum": [*sorted(COMMANDS)]})
+    name: str = Field(json_schema_extra={"enum": [*COMMANDS]})
     body: dict[str, Any] = Field(max_length=50)
     reason: str | None = Field(None, max_length=1_000)
     effective_on: Day | None = None
@@ -101,22 +41,24 @@ class CommandSchema(BaseModel):
 @router.get("")
 def list_commands() -> list[CommandSchema]:
     """Every command that can be sent, with the schema of its body."""
-    return [_schema(name) for name in sorted(COMMANDS)]
+    return [_schema(name) for name in COMMANDS]
 
 
 @router.post("", responses=MAY_BE_REFUSED)
-def send_command(*, body: JsonBody[AnyCommand], desk: Desk, caller: CallerOf) -> Done:
+def send_command(*, body: JsonBody[AnyCommand], issuing: IssuingOf, caller: CallerOf) -> Done:
     """Carry a command out."""
-    today = desk.service.clock.now().date()
+    today = issuing.service.clock.now().date()
     if body.effective_on is not None and (body.effective_on - today).days > 1:
         raise FieldProblem("effective_on", f"expected {today} or earlier")
     if body.name not in COMMANDS:
-        raise FieldProblem("name", f"expected one of {', '.join(sorted(COMMANDS))}")
+        raise FieldProblem("name", f"expected one of {', '.join(COMMANDS)}")
     try:
         command = read_strictly(COMMANDS[body.name], minor_amounts(body.body))
     except ValidationError as error:
         raise from_errors([{**e, "loc": ("body", "body", *e["loc"])} for e in error.errors()]) from None
-    return desk.issue(command, caller, reason=body.reason, effective_on=body.effective_on)
+    # Answered with what it is about even where it makes something: a repeat of an older release's gets that answer.
+    about = command.targets()[0].id if command.makes is not None else None
+    return issuing.issue(command, caller, about=about, reason=body.reason, effective_on=body.effective_on)
 
 
 @cache

@@ -5,8 +5,10 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from adapters.eventstore.requests import Requests
 from adapters.telemetry.metrics import registry_of
 from adapters.telemetry.store_collector import StoreCollector
+from api.application.issuing import Issuing
 from api.http import (
     accounts,
     any_command,
@@ -22,7 +24,6 @@ from api.http import (
     work,
 )
 from api.http.auth import Gate
-from api.http.commands import CommandDesk
 from api.http.middleware import Surroundings
 from api.http.openapi import document
 from api.http.reading import Reader
@@ -64,7 +65,7 @@ def create_app(service: Service, token: str | None) -> FastAPI:
     app.state.service = service
     app.state.gate = Gate(token)
     app.state.problem_page = pages.problem_page
-    app.state.desk = CommandDesk(service, pool)
+    app.state.issuing = Issuing(service, Requests(pool.connection))
     app.state.reader = Reader(service, pool)
     app.state.metrics = registry_of([StoreCollector(service.database, service.clock)])
     for router in ROUTERS:

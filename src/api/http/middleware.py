@@ -61,7 +61,7 @@ class Surroundings:
                 headers[CORRELATION] = str(correlation_id)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(**_told_of(correlation_id)):
+        with structlog.contextvars.bound_contextvars(**_logged_with(correlation_id)):
             try:
                 self._gate.check(request)
                 await self._app(scope, _limited(request, receive), with_headers)
@@ -79,7 +79,7 @@ class Surroundings:
                 )
 
 
-def _told_of(correlation_id: UUID) -> dict[str, str]:
+def _logged_with(correlation_id: UUID) -> dict[str, str]:
     """What stands in every line that is logged about the request."""
     trace_id = trace_id_of(current_traceparent())
     return {CORRELATION_KEY: str(correlation_id)} | ({TRACE_KEY: trace_id} if trace_id else {})

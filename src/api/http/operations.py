@@ -12,7 +12,6 @@ from adapters.telemetry.checks import projections_built
 from adapters.telemetry.metrics import exposition
 from api.http.commands import ServiceOf
 from api.http.problems import Problem, documented
-from api.http.reading import Readings
 
 router = APIRouter(tags=["operations"])
 
@@ -48,10 +47,8 @@ def live() -> Live:
 
 
 @router.get("/health/ready", responses=documented(503))
-def ready(readings: Readings, service: ServiceOf) -> Ready:
+def ready(service: ServiceOf) -> Ready:
     """The database answers and every projection is built."""
-    with readings.connection() as connection:
-        connection.execute("SELECT FROM read_model.checkpoints LIMIT 1")
     if (problem := projections_built(service.status)()) is not None:
         raise Problem(503, "not-ready", problem, headers={"Retry-After": "2"})
     return Ready()

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -16,6 +14,8 @@ from adapters.eventstore.application import AggregateNotFoundError
 from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem, in_plain_words
 from aggregates.kernel.command import Rejected
+from aggregates.kernel.refusals import CONFLICT, REFUSALS
+from api.application.issuing import ImplausibleField, KeyReused, NotIssued, NotPermitted, Outdated, Refused
 
 MEDIA_TYPE = "application/problem+json"
 PROBLEM = "Problem"
@@ -62,6 +62,7 @@ SCHEMA: dict[str, Any] = {
 }
 
 _MOST_ERRORS = 50
+_TOO_BUSY = "others change the same all the time; nothing was done, try again"
 
 _log = structlog.get_logger(__name__)
 
@@ -110,9 +111,28 @@ def wants_page(request: Request) -> bool:
 
 
 def refused(rejected: Rejected) -> Problem:
-    """A refusal: 404 where something named is unknown, else 409."""
-    status = 404 if rejected.reason_code.startswith("unknown-") else 409
+    """A refusal, with the status that the catalogue has for it; outcomes of older releases are kept for repeats."""
+    known = REFUSALS.get(rejected.reason_code)
+    status = known.status if known is not None else CONFLICT
     return Problem(status, "refused", rejected.detail, reason_code=rejected.reason_code)
+
+
+def not_issued(error: NotIssued) -> Problem:
+    """Why a command was not carried out, as this door says it."""
+    match error:
+        case Refused():
+            return refused(error.rejected)
+        case ImplausibleField():
+            return FieldProblem(error.field, error.expected)
+        case KeyReused():
+            errors = [{"field": "Idempotency-Key", "expected": "a new key for a new request"}]
+            return Problem(422, "idempotency-key-reused", str(error), errors=errors)
+        case Outdated():
+            return Problem(412, "changed-meanwhile", str(error))
+        case NotPermitted():
+            return Problem(403, "not-permitted", str(error))
+        case _:
+            raise TypeError(f"{type(error).__name__} has no answer here") from error
 
 
 def unknown(kind: str) -> Problem:
@@ -136,16 +156,17 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def install(app: FastAPI) -> None:
     """Makes every error of the app a problem. What nobody expected is caught further out, see `unexpected`."""
     app.add_exception_handler(Problem, _own)
+    app.add_exception_handler(NotIssued, _not_issued)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, of_the_framework)
     app.add_exception_handler(AggregateNotFoundError, _not_found)
-    for kind in (DatabaseProblem, PoolTimeout, Conflict):
+    for kind in (DatabaseProblem, Conflict):
         app.add_exception_handler(kind, _no_database)
 
 
 def unexpected(request: Request, error: Exception) -> Response:
     """A defect, or the database: says nothing of what is inside; the log has it under the correlation id."""
-    known = in_plain_words(error) if isinstance(error, psycopg.Error | OSError) else None
+    known = in_plain_words(error)
     if known is not None:
         return _no_database(request, known)
     _log.error("unexpected", path=request.url.path, exc_info=error)
@@ -159,19 +180,18 @@ def _own(request: Request, error: Exception) -> Response:
     return error.response(request)
 
 
+def _not_issued(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotIssued)  # noqa: S101
+    return not_issued(error).response(request)
+
+
 def _not_found(request: Request, _: Exception) -> Response:
     return Problem(404, "not-found", "there is no such thing at that time").response(request)
 
 
 def _no_database(request: Request, error: Exception) -> Response:
     _log.warning("database unavailable", path=request.url.path, error=str(error))
-    match error:
-        case DatabaseProblem():
-            detail = error.message
-        case Conflict():
-            detail = "others change the same all the time; nothing was done, try again"
-        case _:
-            detail = "every connection to the database is in use"
+    detail = error.message if isinstance(error, DatabaseProblem) else _TOO_BUSY
     return Problem(503, "unavailable", detail, headers={"Retry-After": "2"}).response(request)
 
 

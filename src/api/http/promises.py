@@ -4,46 +4,33 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
 
 from aggregates.promise import Instalment, MakePromise, PromiseStatus, PromiseToPay, ReschedulePromise, WithdrawPromise
-from api.application.amounts import Amount
-from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk, ServiceOf, created
+from api.application.issuing import Done
+from api.http.bodies import CommandBody, body_of, from_body
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.paging import Cursor, Limit, Page
 from api.http.problems import unknown
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Readings
-from api.http.shapes import Body, Day, Done, JsonBody
+from api.http.shapes import Body, JsonBody
 from projections.questions.promises import PromiseRow, promises
 
 router = APIRouter(prefix="/v1", tags=["promises"])
 
-Reason = Annotated[str | None, Field(max_length=1_000)]
 
-
+@body_of(Instalment)
 class InstalmentBody(Body):
     """A part of the promised amount and the day it is due."""
 
-    due_on: Day
-    amount: Amount
 
-
-Instalments = Annotated[tuple[InstalmentBody, ...], Field(min_length=1, max_length=60)]
-
-
-class NewPromise(Body):
+@body_of(MakePromise, address={"promise_id", "account_id"}, nested={Instalment: InstalmentBody})
+class NewPromise(CommandBody):
     """What the customer promised to pay, in one amount or several."""
 
-    instalments: Instalments
-    assignee: str | None = Field(None, max_length=100)
-    notes: str | None = Field(None, max_length=10_000)
-    reason: Reason = None
 
-
-class OtherDays(Body):
+@body_of(ReschedulePromise, address={"promise_id", "account_id"}, nested={Instalment: InstalmentBody})
+class OtherDays(CommandBody):
     """The same amount in total, on other days."""
-
-    instalments: Instalments
-    reason: Reason = None
 
 
 @router.get("/promises", responses=AS_ASKED)
@@ -106,41 +93,37 @@ def list_promises_of_account(
 
 @router.post("/accounts/{account_id}/promises", status_code=201, responses=MAY_BE_REFUSED)
 def make_promise(
-    *, account_id: UUID, body: JsonBody[NewPromise], desk: Desk, caller: CallerOf, response: Response
+    *, account_id: UUID, body: JsonBody[NewPromise], issuing: IssuingOf, caller: CallerOf, response: Response
 ) -> Done:
     """Record a promise. The chase rests for what it covers."""
-    command = MakePromise(
-        promise_id=caller.new_id("promise"),
-        account_id=account_id,
-        instalments=_instalments(body.instalments),
-        assignee=body.assignee,
-        notes=body.notes,
-    )
+    command = from_body(MakePromise, body, promise_id=caller.new_id("promise"), account_id=account_id)
     created(response, f"/v1/accounts/{account_id}/promises")
-    return desk.issue(command, caller, reason=body.reason)
+    return issuing.issue(command, caller, reason=body.reason)
 
 
 @router.patch("/accounts/{account_id}/promises/{promise_id}", responses=MAY_BE_REFUSED)
 def reschedule_promise(
-    *, account_id: UUID, promise_id: UUID, body: JsonBody[OtherDays], desk: Desk, caller: CallerOf, service: ServiceOf
+    *,
+    account_id: UUID,
+    promise_id: UUID,
+    body: JsonBody[OtherDays],
+    issuing: IssuingOf,
+    caller: CallerOf,
+    service: ServiceOf,
 ) -> Done:
     """Move an open promise to other days; it stays the same promise."""
     _require_its(service, promise_id, account_id)
-    command = ReschedulePromise(
-        promise_id=promise_id, account_id=account_id, instalments=_instalments(body.instalments)
-    )
-    return desk.issue(command, caller, reason=body.reason)
+    command = from_body(ReschedulePromise, body, promise_id=promise_id, account_id=account_id)
+    return issuing.issue(command, caller, reason=body.reason)
 
 
 @router.delete("/accounts/{account_id}/promises/{promise_id}", responses=MAY_BE_REFUSED)
-def withdraw_promise(*, account_id: UUID, promise_id: UUID, desk: Desk, caller: CallerOf, service: ServiceOf) -> Done:
+def withdraw_promise(
+    *, account_id: UUID, promise_id: UUID, issuing: IssuingOf, caller: CallerOf, service: ServiceOf
+) -> Done:
     """Take an open promise back. Say why (X-Reason)."""
     _require_its(service, promise_id, account_id)
-    return desk.issue(WithdrawPromise(promise_id=promise_id, account_id=account_id), caller)
-
-
-def _instalments(bodies: tuple[InstalmentBody, ...]) -> tuple[Instalment, ...]:
-    return tuple(Instalment(due_on=each.due_on, amount=each.amount) for each in bodies)
+    return issuing.issue(WithdrawPromise(promise_id=promise_id, account_id=account_id), caller)
 
 
 def _require_its(service: ServiceOf, promise_id: UUID, account_id: UUID) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, LiteralString, TypeVar
-from uuid import UUID
 
 from pydantic import (
     BaseModel,
@@ -15,15 +14,11 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
-from aggregates.values.money import Money
-from api.application.amounts import MOST_MINOR, read_amount, write_amount
+from api.application.amounts import read_amount
+from api.application.plausibility import EARLIEST, LATEST
 from api.http.problems import FieldProblem
 
-EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
-
 LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
-MOST_COUNT = 10**6
-"""Of days or messages; a day that many days away from another is still a day."""
 
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOCAL_TIME = re.compile(LOCAL_TIME)
@@ -152,59 +147,3 @@ def _unusable(given: object, path: Path = ()) -> tuple[Path, LiteralString] | No
         case _:
             return None
     return next((found for key, value in entries if (found := _unusable(value, (*path, key))) is not None), None)
-
-
-def implausible(value: object, path: str = "") -> tuple[str, str] | None:
-    """The first date or amount in a command that no calculation should meet: its field, and what was expected."""
-    match value:
-        case bool():
-            return None
-        case int():
-            return None if abs(value) <= MOST_COUNT else (path, f"expected a number up to {MOST_COUNT}")
-        case date():
-            day = date(value.year, value.month, value.day)
-            return None if EARLIEST <= day <= LATEST else (path, f"expected a day from {EARLIEST} to {LATEST}")
-        case Money():
-            return None if abs(value.minor) <= MOST_MINOR else (path, "expected a smaller amount")
-        case BaseModel():
-            entries = [(name, getattr(value, name)) for name in type(value).model_fields]
-        case dict():
-            entries = [(str(key), each) for key, each in value.items()]
-        case tuple() | list() | frozenset():
-            entries = [(str(index), each) for index, each in enumerate(value)]
-        case _:
-            return None
-    prefix = f"{path}." if path else ""
-    return next((found for name, each in entries if (found := implausible(each, prefix + name)) is not None), None)
-
-
-# --- answers -----------------------------------------------------------------------------------------
-
-
-class Done(BaseModel):
-    """A command was carried out. A repeat under the same Idempotency-Key gets the same answer."""
-
-    id: UUID
-    """What the command was about, or made."""
-    command_id: UUID
-    event_ids: list[UUID]
-    """The facts that were recorded; none where everything was so already."""
-    version: int
-    """The version of what was changed, afterwards."""
-
-
-def plain(value: Any) -> Any:
-    """A value for JSON: money as decimal text with its currency, sets as sorted lists."""
-    match value:
-        case Money():
-            return write_amount(value)
-        case BaseModel():
-            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
-        case dict():
-            return {str(key): plain(each) for key, each in value.items()}
-        case set() | frozenset():
-            return sorted((plain(each) for each in value), key=str)
-        case list() | tuple():
-            return [plain(each) for each in value]
-        case _:
-            return value

@@ -4,24 +4,24 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import Field
 
 from aggregates.values.codes import Code
 from aggregates.work import CancelWork
-from api.http.commands import MAY_BE_REFUSED, CallerOf, Desk
+from api.application.issuing import Done
+from api.http.bodies import CommandBody, body_of, from_body
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf
 from api.http.paging import Cursor, Limit, Page
 from api.http.problems import documented, unknown
 from api.http.reading import AS_ASKED, Question, Readings
-from api.http.shapes import Body, Done, JsonBody
+from api.http.shapes import JsonBody
 from projections.questions.work import WorkProgress, WorkState, work, works
 
 router = APIRouter(prefix="/v1/work", tags=["work"])
 
 
-class Cancellation(Body):
+@body_of(CancelWork, address={"work_id"})
+class Cancellation(CommandBody):
     """Why it is stopped. What was done stays done."""
-
-    reason: str | None = Field(None, max_length=1_000)
 
 
 @router.get("", responses=AS_ASKED)
@@ -53,6 +53,6 @@ def get_work(*, work_id: UUID, readings: Readings) -> WorkProgress:
 
 
 @router.post("/{work_id}/cancellation", responses=MAY_BE_REFUSED)
-def cancel_work(*, work_id: UUID, body: JsonBody[Cancellation], desk: Desk, caller: CallerOf) -> Done:
+def cancel_work(*, work_id: UUID, body: JsonBody[Cancellation], issuing: IssuingOf, caller: CallerOf) -> Done:
     """Stop a piece of work before its next chunk of accounts."""
-    return desk.issue(CancelWork(work_id=work_id), caller, reason=body.reason)
+    return issuing.issue(from_body(CancelWork, body, work_id=work_id), caller, reason=body.reason)

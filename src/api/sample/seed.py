@@ -17,6 +17,7 @@ from api.application.campaign_file import read_campaign
 from api.application.play import live_through
 from api.processes.step_by_step import StepByStep
 from api.sample.stories import ACCOUNTS, CURRENCY, DAYS, OFFICE, days_of
+from projections.questions.portfolio import has_accounts, messages_sent
 
 ZONE = ZoneInfo("America/New_York")
 MORNING = time(9, 0)
@@ -112,13 +113,10 @@ def _handle(service: StepByStep, commands: list[Issued]) -> None:
 
 def _has_accounts(service: StepByStep) -> bool:
     with service.database.connect("arrears_app") as connection:
-        row = connection.execute("SELECT EXISTS (SELECT FROM read_model.collections_report)").fetchone()
-    return row is not None and bool(row[0])
+        return has_accounts(connection)
 
 
 def _counted(service: StepByStep, accounts: int) -> Seeded:
     with service.database.connect("arrears_app") as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM read_model.activity_history WHERE kind = 'message-sent'"
-        ).fetchone()
-    return Seeded(accounts=accounts, events=service.feed.head(), messages=row[0] if row else 0)
+        messages = messages_sent(connection)
+    return Seeded(accounts=accounts, events=service.feed.head(), messages=messages)

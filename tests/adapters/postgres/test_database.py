@@ -110,6 +110,30 @@ def test_a_connection_takes_its_role_before_the_first_statement(database, role):
         assert connection.execute("SELECT current_user").fetchone() == (role,)
 
 
+def test_a_pool_that_has_lent_everything_is_said(database):
+    with (
+        database.pool(min_size=1, max_size=1) as pool,
+        pool.connection(),
+        pytest.raises(ConnectionFailed, match="every connection to the database is in use"),
+        explained(),
+        pool.connection(timeout=0.1),
+    ):
+        pass
+
+
+def test_what_a_snapshot_answers_is_of_one_moment_and_changes_nothing(database):
+    with database.connect() as writer:
+        writer.execute("CREATE TABLE public.figures AS SELECT 1 AS figure")
+    with database.snapshot() as reader:
+        assert reader.execute("SELECT count(*) FROM public.figures").fetchone() == (1,)
+        with database.connect() as writer:
+            writer.execute("INSERT INTO public.figures VALUES (2)")
+        assert reader.execute("SELECT count(*) FROM public.figures").fetchone() == (1,)
+        with pytest.raises(pg.ReadOnlySqlTransaction):
+            reader.execute("INSERT INTO public.figures VALUES (3)")
+        reader.rollback()
+
+
 def test_roles_cannot_log_in(database):
     with database.connect() as connection:
         rows = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname LIKE 'arrears\\_%'").fetchall()

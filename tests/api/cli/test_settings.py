@@ -79,6 +79,12 @@ def test_pausing_an_office_backdated_and_for_a_time(arrears: Arrears):
     assert "later than" in arrears("office", "pause", "main", "--until", "2020-01-01", code=1).err
 
 
+def test_a_day_that_can_only_be_a_mistake_is_refused_at_the_command_line_too(arrears: Arrears):
+    said = arrears("office", "pause", "main", "--from", "2026-01-01", "--until", "2500-01-01", code=1)
+    assert said.err == "Error: paused_until: expected a day from 1900-01-01 to 2199-12-31\n"
+    assert arrears("office", "show", "main", "--json").json["pause"] is None
+
+
 def test_a_campaign_from_launch_to_retirement(arrears: Arrears, folder: Path, tmp_path: Path):
     assert "There is no campaign yet" in arrears("campaign", "list").out
     assert arrears("campaign", "launch", folder / "campaign.toml").out == "Reminders runs, with 1 steps.\n"

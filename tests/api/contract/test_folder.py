@@ -75,7 +75,8 @@ def test_a_missing_and_a_foreign_file_are_told(checkout: Path):
 
 
 @pytest.mark.parametrize(
-    "path", ["docs/events.md", "schemas/asyncapi.json", "schemas/envelope.json", "schemas/openapi.json"]
+    "path",
+    ["docs/events.md", "docs/refusals.md", "schemas/asyncapi.json", "schemas/envelope.json", "schemas/openapi.json"],
 )
 def test_a_generated_file_that_says_something_else_is_told_and_written_anew(checkout: Path, path: str):
     good = (checkout / path).read_text()

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from aggregates.campaign import Anchor, Campaign, CampaignStatus, EngagementRules, Step
 from aggregates.office import Office, Pause
-from api.http.campaigns import campaigns_of
+from api.application.campaigns import campaigns_of
 from api.http.commands import ServiceOf
 from api.http.reading import Readings
 from api.http.web.rendering import moment, money, render

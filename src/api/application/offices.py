@@ -1,0 +1,73 @@
+"""Offices and pauses as doors show them, and how they are found."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from aggregates.office import DeliveryLimits, FlagDefinition, Office, Pause
+from aggregates.values.aging import BucketScheme
+from aggregates.values.business_time import BusinessCalendar, SendWindow
+from api.processes.service import Service
+from projections.questions.offices import office_ids
+
+
+class PauseView(BaseModel):
+    """A pause that is in force, will be, or was and has not been followed by a resume."""
+
+    paused_from: datetime
+    paused_until: datetime | None
+    in_force: bool
+
+
+class OfficeView(BaseModel):
+    """An office and its settings."""
+
+    id: UUID
+    code: str
+    title: str
+    currency: str
+    time_zone: str
+    scheme: BucketScheme
+    flags: dict[str, FlagDefinition]
+    limits: DeliveryLimits
+    calendar: BusinessCalendar
+    window: SendWindow
+    grace_days: int
+    fee_service_types: list[str]
+    campaign_ids: list[UUID]
+    pause: PauseView | None
+    version: int
+
+
+def pause_view(pause: Pause | None, now: datetime) -> PauseView | None:
+    if pause is None:
+        return None
+    return PauseView(paused_from=pause.paused_from, paused_until=pause.paused_until, in_force=pause.covers(now))
+
+
+def office_view(office: Office, now: datetime) -> OfficeView:
+    return OfficeView(
+        id=office.id,
+        code=office.code,
+        title=office.title,
+        currency=office.currency,
+        time_zone=office.time_zone,
+        scheme=office.scheme,
+        flags=office.flags,
+        limits=office.limits,
+        calendar=office.calendar,
+        window=office.window,
+        grace_days=office.grace_days,
+        fee_service_types=sorted(office.fee_service_types),
+        campaign_ids=office.campaign_ids,
+        pause=pause_view(office.pause, now),
+        version=office.version,
+    )
+
+
+def every_office(service: Service) -> list[Office]:
+    """Every office with its settings, by code."""
+    with service.database.connect("arrears_app") as connection:
+        found = office_ids(connection)
+    return [service.arrears.load(Office, office) for office in found]
