@@ -16,6 +16,7 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.errors import ConnectionFailed, DataFolderUnusable, WrongPostgresVersion, explained
 
 Connection = psycopg.Connection[Any]
+Pool = ConnectionPool[Connection]
 """A connection, for those who only hand it on."""
 
 Role = Literal["arrears_app", "arrears_sealer", "arrears_reader"]

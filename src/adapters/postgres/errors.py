@@ -8,6 +8,9 @@ import psycopg
 from psycopg import errors as pg
 from psycopg_pool import PoolTimeout
 
+ValueNotTaken = psycopg.DataError
+"""A value that the database cannot read, such as a cursor that somebody made up."""
+
 
 class DatabaseProblem(Exception):
     """Something about the database that a person has to know. `message` says what is wrong, `hint` what to do."""

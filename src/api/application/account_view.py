@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from psycopg import Connection
 from pydantic import BaseModel
 
+from adapters.postgres.database import Connection
 from aggregates.account import Account
 from aggregates.account.activities import FollowUp
 from aggregates.account.chase import Stage
@@ -171,9 +171,7 @@ class AccountRead:
         return f'"{self.version}-{self.account.version}-{self.office.version}-{self.as_of}-{shown}"'
 
 
-def read_account(
-    service: Service, connection: Connection[Any], account_id: UUID, as_of: date | None = None
-) -> AccountRead:
+def read_account(service: Service, connection: Connection, account_id: UUID, as_of: date | None = None) -> AccountRead:
     """The account with everything it ever had, as it is, or at the end of an earlier day.
 
     Raises UnknownAccount where there was no such account then, and BadQuestion for a day to come.

@@ -1,13 +1,14 @@
 """Offices and pauses as doors show them, and how they are found."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from aggregates.office import DeliveryLimits, FlagDefinition, Office, Pause
-from aggregates.values.aging import BucketScheme
-from aggregates.values.business_time import BusinessCalendar, SendWindow
+from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
+from aggregates.values.business_time import BusinessCalendar, SendWindow, local_date
 from api.processes.service import Service
 from projections.questions.offices import office_ids
 
@@ -71,3 +72,14 @@ def every_office(service: Service) -> list[Office]:
     with service.database.connect("arrears_app") as connection:
         found = office_ids(connection)
     return [service.arrears.load(Office, office) for office in found]
+
+
+def scheme_of(offices: Sequence[Office]) -> BucketScheme:
+    """The aging buckets that the offices share; the standard ones where they differ, or there is none."""
+    schemes = {office.scheme for office in offices}
+    return schemes.pop() if len(schemes) == 1 else STANDARD_BUCKETS
+
+
+def today_in(offices: Sequence[Office], now: datetime) -> date:
+    """The latest local day that it is in any of the offices; in UTC where there is none."""
+    return max((local_date(now, office.zone) for office in offices), default=now.date())

@@ -12,8 +12,7 @@ from api.cli.options import AsJson, AsOf, DataDir, KnownOn, OfficeCode, read_day
 from api.cli.output import Format, note, print_csv, print_json, print_table, say, shown
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
+    from adapters.postgres.database import Connection
     from aggregates.values.aging import BucketScheme
     from api.processes.service import Service
     from projections.questions import CollectionsReport, CollectionsRow
@@ -348,13 +347,10 @@ def _left_out(accounts: int, given: int) -> None:
         note(f"{accounts - given:,} more: --limit N, or --format csv for all.")
 
 
-def _office_settings(
-    service: "Service", connection: "Connection[Any]", office: str | None
-) -> "tuple[BucketScheme, date]":
+def _office_settings(service: "Service", connection: "Connection", office: str | None) -> "tuple[BucketScheme, date]":
     """The aging buckets and today's date of the office; where none is named, those that all share, else standard."""
     from aggregates.office import Office
-    from aggregates.values.aging import STANDARD_BUCKETS
-    from aggregates.values.business_time import local_date
+    from api.application.offices import scheme_of, today_in
     from api.cli.problems import Problem
     from projections.questions import office_ids
 
@@ -363,6 +359,4 @@ def _office_settings(
         if office is not None:
             raise Problem(f"there is no office {office!r}", hint="arrears office show")
         raise Problem("there is no office yet, and nothing to report on", hint="arrears import FILE --profile P")
-    schemes = {each.scheme for each in offices}
-    today = max(local_date(service.clock.now(), each.zone) for each in offices)
-    return schemes.pop() if len(schemes) == 1 else STANDARD_BUCKETS, today
+    return scheme_of(offices), today_in(offices, service.clock.now())

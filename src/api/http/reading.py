@@ -4,19 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 from uuid import UUID
 
-import psycopg
 from fastapi import Depends, Query, Request
-from psycopg import Connection
-from psycopg_pool import ConnectionPool
 
 from adapters.eventstore.application import AggregateNotFoundError
+from adapters.postgres.database import Connection, Pool
+from adapters.postgres.errors import ValueNotTaken
 from aggregates.office import Office, office_id
-from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
-from aggregates.values.business_time import local_date
+from aggregates.values.aging import BucketScheme
 from aggregates.values.codes import Code
+from api.application.offices import scheme_of, today_in
 from api.http.paging import Page, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, documented, unknown
 from api.http.shapes import Day
@@ -79,10 +78,10 @@ class Reader:
     """Asks reports; turns what they refuse into problems."""
 
     service: Service
-    pool: ConnectionPool[Any]
+    pool: Pool
 
     @contextmanager
-    def connection(self, *, with_cursor: bool = False) -> Iterator[Connection[Any]]:
+    def connection(self, *, with_cursor: bool = False) -> Iterator[Connection]:
         """A connection for reading. Raises a Problem for what a report refuses."""
         try:
             with self.pool.connection() as connection:
@@ -97,7 +96,7 @@ class Reader:
             if not colon:
                 raise Problem(422, "validation", str(refusal)) from None
             raise FieldProblem(field, expected) from None
-        except psycopg.DataError:
+        except ValueNotTaken:
             if not with_cursor:
                 raise
             raise FieldProblem("cursor", "expected what `next` of the page before said") from None
@@ -105,7 +104,7 @@ class Reader:
     def page(
         self,
         question: Question,
-        ask: Callable[[Connection[Any], str | None], Report[ReportRow]],
+        ask: Callable[[Connection, str | None], Report[ReportRow]],
         cursor: str | None,
     ) -> Page[ReportRow]:
         inner = unwrap_cursor(question, cursor)
@@ -133,16 +132,12 @@ class Reader:
         return self.offices() if code is None else [self.office(code)]
 
     def scheme(self, code: str | None) -> BucketScheme:
-        """The office's buckets; those that all offices share, else the standard ones, where none is named."""
-        if code is not None:
-            return self.office(code).scheme
-        schemes = {office.scheme for office in self.offices()}
-        return schemes.pop() if len(schemes) == 1 else STANDARD_BUCKETS
+        """The buckets of the office with this code, or of all."""
+        return scheme_of(self.offices_named(code))
 
     def today(self, code: str | None) -> date:
-        """The local day in the office; where none is named, the latest day it is in any of them."""
-        now = self.service.clock.now()
-        return max((local_date(now, office.zone) for office in self.offices_named(code)), default=now.date())
+        """The local day in the office with this code, or in all."""
+        return today_in(self.offices_named(code), self.service.clock.now())
 
     def office_and_currency_of(self, account_id: UUID) -> tuple[str, str]:
         """Raises a Problem where the account is not known, or not read yet."""
