@@ -49,8 +49,8 @@ class Reactor:
                         command, key = begin, begin.work_id
                     else:
                         command = reaction
-                        # A settling command looks at the account as it is: the last one of a batch answers for all.
-                        key = (policy.id, reaction) if policy.settles else (policy.id, recorded.event_id, ordinal)
+                        # A coalescing policy looks at the account as it is: the last one of a batch answers for all.
+                        key = (policy.id, reaction) if policy.coalesces else (policy.id, recorded.event_id, ordinal)
                     wishes.pop(key, None)
                     wishes[key] = _Wish(command, policy, recorded, ordinal)
         self._handle(wishes.values(), connection)

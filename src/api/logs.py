@@ -104,15 +104,15 @@ def told_safely(logger: WrappedLogger, method: str, event: EventDict) -> EventDi
         return event
     error = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) else sys.exception()
     if error is not None:
-        event["exception"] = "\n".join(_told(error))
+        event["exception"] = "\n".join(_lines_of(error))
     return event
 
 
-def _told(error: BaseException) -> list[str]:
+def _lines_of(error: BaseException) -> list[str]:
     frames = traceback.format_list(traceback.extract_tb(error.__traceback__))
     lines = [line.rstrip() for line in frames] + [f"{type(error).__name__}: {said(error)}"]
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return [*_told(cause), "and then:", *lines] if cause is not None else lines
+    return [*_lines_of(cause), "and then:", *lines] if cause is not None else lines
 
 
 def said(error: BaseException) -> str:

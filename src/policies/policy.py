@@ -61,7 +61,7 @@ class Policy:
     name: PolicyName
     listens: frozenset[type[Event]]
     react: Callable[[Recorded], Iterable[Reaction]]
-    settles: bool = False
+    coalesces: bool = False
     """Its commands look at the account as it is, so one of them answers for several events of an account."""
 
     @property

@@ -70,7 +70,7 @@ def judge_office(recorded: Recorded) -> Iterable[Reaction]:
 
 
 def count_towards_promises(recorded: Recorded) -> Iterable[Reaction]:
-    """The account said which part of a payment is for which promise; the promises are told."""
+    """The account said which part of a payment is for which promise; each promise counts its own."""
     event = recorded.event
     if isinstance(event, PaymentReceived) and recorded.account_id:
         for share in event.receipt.promises:
@@ -107,7 +107,7 @@ def task_after_broken_promise(recorded: Recorded) -> Iterable[Reaction]:
 
 
 POLICIES: tuple[Policy, ...] = (
-    Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, settles=True),
+    Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
     Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
     Policy(PROMISE_REVERSAL, frozenset({PaymentReversed}), take_back_from_promises),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
@@ -136,13 +136,13 @@ POLICIES: tuple[Policy, ...] = (
             }
         ),
         judge_account,
-        settles=True,
+        coalesces=True,
     ),
-    Policy(AUTO_COLLECTION, frozenset(CAMPAIGN_CHANGES), judge_campaign, settles=True),
+    Policy(AUTO_COLLECTION, frozenset(CAMPAIGN_CHANGES), judge_campaign, coalesces=True),
     Policy(
         AUTO_COLLECTION,
         frozenset({AutomationPaused, AutomationResumed, CalendarSet, FlagsDefined, TimeZoneChanged}),
         judge_office,
-        settles=True,
+        coalesces=True,
     ),
 )

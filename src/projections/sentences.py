@@ -55,7 +55,7 @@ def _over(channel: str, point_id: str | None) -> str:
 def _corrected(event: InvoiceCorrected) -> str:
     """Says what of the invoice was wrong."""
     was, now = event.previous, event.item
-    told = [
+    changes = [
         f"{what} {before} is {after}"
         for what, before, after in (
             ("amount", was.amount, now.amount),
@@ -64,7 +64,7 @@ def _corrected(event: InvoiceCorrected) -> str:
         )
         if before != after
     ]
-    return f"Invoice {now.number} corrected: {'; '.join(told) or 'its description changed'}"
+    return f"Invoice {now.number} corrected: {'; '.join(changes) or 'its description changed'}"
 
 
 def _stage(event: StageChanged) -> str:
@@ -78,9 +78,9 @@ def _refused(event: ContactRefused) -> str:
 
 def _activity(event: ActivityRecorded) -> str:
     name = event.kind.replace("-", " ").capitalize()
-    told = [event.direction.value, *([event.disposition.replace("-", " ")] if event.disposition else [])]
+    details = [event.direction.value, *([event.disposition.replace("-", " ")] if event.disposition else [])]
     follow_up = f"; follow up on {event.follow_up_on}" if event.follow_up_on else ""
-    return f"{name} ({', '.join(told)}){follow_up}"
+    return f"{name} ({', '.join(details)}){follow_up}"
 
 
 def _promised(event: promise.PromiseMade) -> str:

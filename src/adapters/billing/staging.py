@@ -182,7 +182,7 @@ class Staging:
                 self._copy_facts(batch, merging)
                 self._copy_problems(problem for row in batch for problem in row.problems)
             self._connection.execute("ANALYZE import_staging")
-            repeats = self._settle()
+            repeats = self._take_in()
         return self._counted(rows, repeats)
 
     def refuse(self, problems: Iterable[RowProblem]) -> None:
@@ -266,7 +266,7 @@ class Staging:
             for line, column, value, expected in problems:
                 copy.write_row((line, column.replace("\0", "␀"), value.replace("\0", "␀"), expected))
 
-    def _settle(self) -> int:
+    def _take_in(self) -> int:
         run = self._connection.execute
         run(_NUMBER_THE_UNNUMBERED, [UNNUMBERED])
         run(_FIND_REPEATS)

@@ -61,7 +61,7 @@ class _Chair:
         self.seat: Seat | None = None
         self.again_at = 0.0
         self.backoff = Backoff()
-        self.told: set[str] = set()
+        self.said: set[str] = set()
         """The readers whose trouble is shown in the status, or may be: an earlier process may have left it there."""
         self.stuck: dict[int, int] = {}
         """The offsets that have to be passed before it is well again, by partition."""
@@ -208,7 +208,7 @@ class TopicRunner:
         except (ReaderRetired, psycopg.Error, DatabaseProblem) as error:
             self._put_off(chair, error)
         else:
-            chair.told.add(chair.seat.name)
+            chair.said.add(chair.seat.name)
             self._with(chair, lambda seat: seat.enter(self._owned, self._find))
             self._seek(consumer, self._owned)
 
@@ -277,9 +277,9 @@ class TopicRunner:
     def _all_is_well(self, chair: _Chair) -> None:
         chair.backoff.worked()
         chair.stuck = {}
-        for name in chair.told:
+        for name in chair.said:
             note_trouble(self._database, name, None)
-        chair.told = set()
+        chair.said = set()
 
     def _put_off(self, chair: _Chair, error: Exception) -> None:
         seat, chair.seat = chair.seat, None
@@ -289,7 +289,7 @@ class TopicRunner:
             seat.release()
         chair.again_at = time.monotonic() + chair.backoff.failed()
         if not isinstance(error, PartitionMoved | ReaderRetired):
-            chair.told.add(name)
+            chair.said.add(name)
             note_trouble(self._database, name, error)
 
     def _find(self, places: Mapping[int, Place]) -> Mapping[int, int]:

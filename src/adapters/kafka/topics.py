@@ -123,12 +123,12 @@ class Topics:
 
     def plan(self, wanted: Sequence[Topic]) -> list[Change]:
         """What has to be done. Raises TopicsProblem, before anything is done, for what must not be done."""
-        with _told():
+        with _explained():
             return [change for topic in wanted for change in self._changes(topic)]
 
     def apply(self, change: Change) -> None:
         """Does one thing of the plan."""
-        with _told():
+        with _explained():
             if change.create is not None:
                 topic = change.create
                 self._admin.create_topics(
@@ -191,7 +191,7 @@ class Topics:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _explained() -> Iterator[None]:
     try:
         yield
     except KafkaError as error:

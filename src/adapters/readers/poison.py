@@ -219,7 +219,7 @@ def dead_letter(connection: Connection[Any], reader: str, position: int) -> Dead
         ).fetchone()
 
 
-def settle(connection: Connection[Any], reader: str, position: int, state: str) -> None:
+def close(connection: Connection[Any], reader: str, position: int, state: str) -> None:
     """Notes what became of a dead letter: `handled` or `discarded`."""
     connection.execute(
         "UPDATE read_model.dead_letters SET state = %s, settled_at = clock_timestamp() "

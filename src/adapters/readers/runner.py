@@ -307,7 +307,7 @@ class Runner:
                 if error is not None:
                     poison.failed_again(connection, self.name, letter.position, error)
                     break
-                poison.settle(connection, self.name, letter.position, "handled")
+                poison.close(connection, self.name, letter.position, "handled")
                 handled += 1
         self.forget()
         return Retried(handled, len(letters) - handled)
@@ -341,7 +341,7 @@ class Runner:
             if first.position != position:
                 raise LookupError(f"the event at position {position} waits behind the one at {first.position}")
             on_discard(letter)
-            poison.settle(connection, self.name, position, "discarded")
+            poison.close(connection, self.name, position, "discarded")
         return self.retry(letter.sequence_id)
 
 

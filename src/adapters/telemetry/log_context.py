@@ -18,12 +18,12 @@ def logged_about(commands: Sequence[Issued]) -> Iterator[None]:
 
     Calls share batches, so whose thread works on a batch says nothing about whose commands are in it.
     """
-    told = _told(commands)
+    bindings = _bindings(commands)
     before = contextvars.get_contextvars()
-    stale = {key: before[key] for key in (CORRELATION, TRACE) if key in before and key not in told}
+    stale = {key: before[key] for key in (CORRELATION, TRACE) if key in before and key not in bindings}
     if stale:
         contextvars.unbind_contextvars(*stale)
-    bound = contextvars.bind_contextvars(**told)
+    bound = contextvars.bind_contextvars(**bindings)
     try:
         yield
     finally:
@@ -31,11 +31,11 @@ def logged_about(commands: Sequence[Issued]) -> Iterator[None]:
         contextvars.bind_contextvars(**stale)
 
 
-def _told(commands: Sequence[Issued]) -> dict[str, str]:
+def _bindings(commands: Sequence[Issued]) -> dict[str, str]:
     if len(commands) != 1:
         return {}
     (issued,) = commands
-    told = {CORRELATION: str(issued.correlation_id or issued.command_id)}
+    bindings = {CORRELATION: str(issued.correlation_id or issued.command_id)}
     if (trace_id := trace_id_of(issued.traceparent)) is not None:
-        told[TRACE] = trace_id
-    return told
+        bindings[TRACE] = trace_id
+    return bindings

@@ -61,7 +61,7 @@ class PolicyWorker:
         self._last_given = time.monotonic()
         self._waiting: dict[int, tuple[int, float]] = {}
         """Where partitions stand that have more, and since when."""
-        self._told = True
+        self._was_said = True
         """Whether trouble is shown in the status, or may be: an earlier process may have left it there."""
 
     def take(self, messages: Sequence[Any]) -> None:
@@ -127,16 +127,16 @@ class PolicyWorker:
                 return
 
     def _is_well(self) -> None:
-        if self._told:
+        if self._was_said:
             note_trouble(self._database, self._seat.name, None)
-            self._told = False
+            self._was_said = False
 
     def _recover(self, error: Exception) -> None:
         """The next attempt starts from what is stored."""
         self.close()
         if not isinstance(error, PartitionMoved) and not self._stop.is_set():
             note_trouble(self._database, self._seat.name, error)
-            self._told = True
+            self._was_said = True
 
     def _take(self, batch: Mapping[int, Polled]) -> None:
         self._enter(frozenset(batch))

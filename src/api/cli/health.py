@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watched(part: Part, core: "Opened", told: threading.Event | None = None) -> Iterator[threading.Event]:
+def watched(part: Part, core: "Opened", ending: threading.Event | None = None) -> Iterator[threading.Event]:
     """Answers on ARREARS_HEALTH_PORT, if that is set, and gives an event for the part's loop to run on.
 
     Each look at the event is a sign of life. A part that needs read tables is ready once every projection is built.
@@ -28,7 +28,7 @@ def watched(part: Part, core: "Opened", told: threading.Event | None = None) -> 
     from api.processes.core import Core
 
     heartbeat = Heartbeat(part.name)
-    stop = heartbeat.watching(told or threading.Event())
+    stop = heartbeat.watching(ending or threading.Event())
     if not (port := os.environ.get(PORT_VARIABLE)):
         yield stop
         return

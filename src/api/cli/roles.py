@@ -148,7 +148,7 @@ def _run(
     from api import logs
 
     logs.configure(default="info")
-    with traced(part.name), opened() as core, until_told() as told, watched(part, core, told) as stop:
+    with traced(part.name), opened() as core, until_told() as ending, watched(part, core, ending) as stop:
         run = make(core, stop)
         note(f"{says or part.at_work}. SIGTERM or Ctrl-C ends it.")
         run(stop)

@@ -52,7 +52,7 @@ class Story:
     customer: Customer
     today: date
     small: bool = False
-    told: list[tuple[date, Issued]] = field(default_factory=list)
+    commands: list[tuple[date, Issued]] = field(default_factory=list)
 
     @property
     def place(self) -> int:
@@ -72,10 +72,10 @@ class Story:
 
     def say(self, day: date, command: Command, actor: str, reason: str | None = None) -> UUID:
         """Returns the command's id."""
-        command_id = identifier("sample", self.customer.account, day - self.today, len(self.told))
+        command_id = identifier("sample", self.customer.account, day - self.today, len(self.commands))
         if day <= self.today:
             issued = Issued(command=command, command_id=command_id, actor=Actor.parse(actor), reason=reason)
-            self.told.append((max(day, self.first_day), issued))
+            self.commands.append((max(day, self.first_day), issued))
         return command_id
 
     def open(self) -> None:
@@ -369,7 +369,7 @@ def days_of(today: date, accounts: int = ACCOUNTS) -> Iterator[tuple[date, list[
     """Every day that is lived through, with its commands in order."""
     by_day: dict[date, list[Issued]] = {}
     for place in range(accounts):
-        for day, issued in story_of(place, today).told:
+        for day, issued in story_of(place, today).commands:
             by_day.setdefault(day, []).append(issued)
     for ago in reversed(range(DAYS)):
         day = today - ago * _DAY

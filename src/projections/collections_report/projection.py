@@ -148,7 +148,7 @@ class CollectionsReportProjection(AccountEvents):
             if isinstance(subject, Campaign):
                 campaigns.append(values_of(subject))
                 continue
-            subject.settle()
+            subject.add_up()
             rows.append(subject.row.values())
             for item_id in subject.changed_items:
                 item = subject.items.get(item_id)

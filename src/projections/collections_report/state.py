@@ -58,7 +58,7 @@ class OpenItem:
 
 
 class AccountRow(StoredRow):
-    """A row of `collections_report`. What is derived from the items is filled in by `settle`, once a batch."""
+    """A row of `collections_report`. What is derived from the items is filled in by `add_up`, once a batch."""
 
     __slots__ = ()
 
@@ -207,7 +207,7 @@ class Account:
         self.items.pop(item_id, None)
         self.changed_items.add(item_id)
 
-    def settle(self) -> None:
+    def add_up(self) -> None:
         """Brings the sums up to date."""
         row = self.row
         if self.changed_items:
