@@ -128,9 +128,9 @@ class AgendaProjection(TableProjection):
     def _load_owners(self, owner_ids: set[UUID], connection: Connection[Any]) -> None:
         missing = []
         for owner_id in owner_ids:
-            if owner_id in self._owners:
+            try:
                 self._owners.move_to_end(owner_id)
-            else:
+            except KeyError:
                 missing.append(owner_id)
         if missing:
             for owner_id, office_id, position in connection.execute(
