@@ -20,9 +20,9 @@ from aggregates.account.messages import MessageQueued, TakeStep
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired, ResumeCampaign
 from aggregates.kernel.command import COMMANDS, Command, Issued, identifier
 from aggregates.kernel.event import Event
-from aggregates.office import AutomationPaused, AutomationResumed, ResumeOfficeAutomation
+from aggregates.office import AutomationPaused, AutomationResumed, ResumeOfficeAutomation, TimeZoneChanged
 from aggregates.promise import JudgePromise
-from policies.planning import REMEMBERED, AgendaKind, Entry, Planner, Subject
+from policies.planning import BEGINNINGS, REMEMBERED, AgendaKind, Entry, Planner, Subject
 from policies.policy import AGING, AUTO_COLLECTION, PROMISE_MONITORING, PolicyName
 
 BILLING = PolicyName("billing", 1)
@@ -219,6 +219,9 @@ PLANS: Mapping[type[Event], tuple[tuple[str, Planner], ...]] = {
     for event_class in {event_class: None for kind in AGENDA for event_class in kind.plans}
 }
 """By event, which kinds it plans."""
+
+INTEREST: frozenset[type[Event]] = frozenset({*PLANS, *REMEMBERED, *BEGINNINGS, TimeZoneChanged})
+"""The events that an agenda takes note of; the last two say whose days count, and when they begin."""
 
 _BY_NAME = {kind.name: kind for kind in AGENDA}
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from aggregates.kernel.event import Recorded
 from aggregates.office import OfficeOpened, TimeZoneChanged
-from policies.agenda import KINDS, PLANS
+from policies.agenda import INTEREST, KINDS, PLANS
 from policies.planning import REMEMBERED, PromiseMemory, Subject, office_by_beginning, remembered
 
 _UTC = ZoneInfo("UTC")
@@ -41,6 +41,8 @@ class Agenda:
 
     def note(self, recorded: Recorded) -> None:
         """Plans, moves and cancels what an event says. Raises UnknownSubject."""
+        if type(recorded.event) not in INTEREST:
+            return
         event, owner_id = recorded.event, recorded.account_id or recorded.aggregate_id
         subject = Subject(owner_id, recorded.aggregate_id)
         if isinstance(event, OfficeOpened | TimeZoneChanged):

@@ -34,7 +34,8 @@ from aggregates.promise import (
     PromiseWithdrawn,
     TakePaymentBack,
 )
-from aggregates.reader import DiscardEvent
+from aggregates.reader import DiscardEvent, EventDiscarded
+from aggregates.work import BeginWork, FinishWork
 from policies.agenda import AGENDA, KINDS, PLANS, UnknownKind, command_for, command_id_for, issued_for, kind_of
 from policies.agenda_memory import Agenda, PlannedItem
 from policies.planning import REMEMBERED, AgendaKind, UnknownSubject
@@ -209,9 +210,9 @@ STORIES: dict[str, Steps] = {
 
 FROM_ELSEWHERE = {
     CountPayment, TakePaymentBack, DispatchMessage, ReportSent, ReportFailed, ReportUncertain, EnsureAccount,
-    DiscardEvent,
+    DiscardEvent, BeginWork, FinishWork,
 }  # fmt: skip
-"""Commands of the system's own that policies ask for, or delivery, imports and whoever looks after dead letters."""
+"""Commands of the system's own that policies ask for, or delivery, imports, work and dead letters."""
 
 
 # --- what each kind plans ------------------------------------------------------------------------------
@@ -261,6 +262,15 @@ def test_a_planner_takes_the_events_that_it_is_listed_for(kind: AgendaKind):
 def test_what_is_remembered_of_a_promise_is_what_its_kind_plans_by():
     assert set(REMEMBERED) == set(kind_of("promise").plans)
     assert PromiseMade in REMEMBERED
+
+
+def test_events_that_plan_nothing_are_passed_over_whoever_they_are_about():
+    story = Story()
+    discarded = EventDiscarded(
+        reader="ledger", position=1, discarded_event_id=FACT, discarded_event_name="account.opened"
+    )
+    story.of(identifier("reader", "ledger"), discarded)
+    assert story.planned == []
 
 
 def test_an_event_about_something_unknown_is_not_taken():

@@ -13,8 +13,8 @@ from psycopg import Connection, sql
 from aggregates.kernel.event import Event, Recorded
 from aggregates.office import OfficeOpened, TimeZoneChanged
 from aggregates.promise import PromiseMade
-from policies.agenda import AGENDA, AGENDA_VERSION, KINDS, PLANS
-from policies.planning import BEGINNINGS, REMEMBERED, PromiseMemory, Subject, office_by_beginning, remembered
+from policies.agenda import AGENDA, AGENDA_VERSION, INTEREST, KINDS, PLANS
+from policies.planning import REMEMBERED, PromiseMemory, Subject, office_by_beginning, remembered
 from projections.agenda.partition import place_of
 from projections.batch import Row, TableProjection, as_json, rows_from
 from projections.upsert import upsert
@@ -24,7 +24,6 @@ _CACHED_AT_LEAST, _CACHED_BATCHES = 10_000, 10
 _NOBODY = UUID(int=0)
 
 _OF_OFFICES: frozenset[type[Event]] = frozenset({OfficeOpened, TimeZoneChanged})
-_INTEREST: frozenset[type[Event]] = frozenset({*PLANS, *REMEMBERED, *BEGINNINGS, *_OF_OFFICES})
 
 _PUT_AGENDA = upsert(
     "agenda", "kind, ref",
@@ -90,7 +89,7 @@ class AgendaProjection(TableProjection):
 
     @property
     def interest(self) -> frozenset[str]:
-        return frozenset(event_class.event_name for event_class in _INTEREST)
+        return frozenset(event_class.event_name for event_class in INTEREST)
 
     def create(self, connection: Connection[Any]) -> None:
         super().create(connection)
@@ -102,7 +101,7 @@ class AgendaProjection(TableProjection):
         self._owners.clear()
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
-        mine = [recorded for recorded in batch if type(recorded.event) in _INTEREST]
+        mine = [recorded for recorded in batch if type(recorded.event) in INTEREST]
         self._load_owners({recorded.account_id or recorded.aggregate_id for recorded in mine}, connection)
         planning = Planning(promises=_load_promises(mine, connection))
         for recorded in mine:
@@ -128,9 +127,9 @@ class AgendaProjection(TableProjection):
     def _load_owners(self, owner_ids: set[UUID], connection: Connection[Any]) -> None:
         missing = []
         for owner_id in owner_ids:
-            if owner_id in self._owners:
+            try:
                 self._owners.move_to_end(owner_id)
-            else:
+            except KeyError:
                 missing.append(owner_id)
         if missing:
             for owner_id, office_id, position in connection.execute(
