@@ -13,6 +13,7 @@ from aggregates.account.chase import Stage
 from aggregates.account.command import account_id
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.holds import PlaceHold
 from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
 from aggregates.values.aging import STANDARD_BUCKETS
 from projections.agenda.queries import set_clock
@@ -21,6 +22,7 @@ from projections.questions import BadQuestion, CollectionsRow, Filters, Order, S
 from tests.builders import APR, DAY, MAR, OFFICE, a_campaign, an_account, an_invoice, an_office, usd
 from tests.given import World
 from tests.projections.conftest import ReadModels
+from tests.projections.history import History
 
 TODAY = APR(20)
 PAST = (MAR(4), MAR(15), MAR(31), APR(10), APR(19))
@@ -226,3 +228,23 @@ def test_the_report_as_it_was_is_the_report_of_the_log_as_it_was(read_models: Re
         asked: dict[str, Any] = {"order": Order(Sort.NUMBER), "scheme": STANDARD_BUCKETS}
         then = collections(read_models.connection, today=day, **asked).rows
         assert then == collections(read_models.connection, today=TODAY, as_of=day, known_on=day, **asked).rows
+
+
+def test_what_was_known_never_becomes_less_where_a_clock_went_back(read_models: ReadModels):
+    """Recorded by a clock of 9 March, and after it by one of 6 March: known from the 9th on, both."""
+    history = History(MAR(9)).opened()
+    account = history.account()
+    history.give(SetFlag(account_id=account, flag="bankruptcy"))
+    history.today = MAR(6)
+    history.give(PlaceHold(account_id=account, code="vacation"), reason="back in June")
+    history.give(ExcludeAccount(account_id=account), reason="asked us to wait")
+    read_models.build(history.log)
+    kept = read_models.connection.execute(
+        "SELECT recorded_at::date, flags, held, excluded FROM read_model.account_history ORDER BY position"
+    ).fetchall()
+    assert kept == [
+        (MAR(9), ["bankruptcy"], False, False), (MAR(9), ["bankruptcy"], True, False),
+        (MAR(9), ["bankruptcy"], True, True),
+    ]  # fmt: skip
+    for day, flags in ((MAR(8), []), (MAR(9), ["bankruptcy"])):
+        assert statement(read_models.connection, account, as_of=day, scheme=STANDARD_BUCKETS).row.flags == flags
