@@ -12,7 +12,7 @@ from aggregates.kernel.event import REGISTRY, Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import REFUSALS, Refusal, RefusalCode
 
-for _code in ("case-exists", "limit-reached", "changed-my-mind"):
+for _code in ("test-case-exists", "test-limit-reached", "test-changed-my-mind"):
     REFUSALS[_code] = RefusalCode(_code, "A refusal of the tests.")
 
 
@@ -185,14 +185,14 @@ def _remark(remark: Remark, command: MakeRemark, context: Context) -> None:
 @decides(OpenCase)
 def _open(case: Case, command: OpenCase, context: Context) -> None:
     if case.exists:
-        raise Refusal("case-exists", "it is open already")
+        raise Refusal("test-case-exists", "it is open already")
     case.emit(CaseOpened(label=command.label, who=command.who, contact=Contact(phones=command.phones)))
 
 
 @decides(Count)
 def _count(case: Case, command: Count, context: Context) -> None:
     if command.limit is not None and case.total >= command.limit:
-        raise Refusal("limit-reached", f"{case.total} were counted already")
+        raise Refusal("test-limit-reached", f"{case.total} were counted already")
     if command.by:
         case.emit(Counted(by=command.by))
 
@@ -201,7 +201,7 @@ def _count(case: Case, command: Count, context: Context) -> None:
 def _count_then_refuse(case: Case, command: CountTwiceThenRefuse, context: Context) -> None:
     case.emit(Counted(by=1000))
     case.emit(Counted(by=1000))
-    raise Refusal("changed-my-mind", "after emitting")
+    raise Refusal("test-changed-my-mind", "after emitting")
 
 
 @decides(Break)

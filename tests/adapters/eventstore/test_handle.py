@@ -101,7 +101,7 @@ def test_a_refusal_is_an_outcome_and_undoes_nothing_else(app: Arrears):
             issue(OpenCase(case_id=other_id)),
         ]
     )
-    assert outcomes[1] == Rejected("case-exists", "it is open already")
+    assert outcomes[1] == Rejected("test-case-exists", "it is open already")
     assert [type(o) for o in outcomes] == [Accepted, Rejected, Accepted, Accepted]
     assert names(app, case_id) == ["test.case-opened", "test.counted"]
 
@@ -115,7 +115,7 @@ def test_a_refusal_after_emitting_leaves_no_trace(app: Arrears):
     assert [type(o) for o in outcomes] == [Accepted, Rejected, Accepted]
     accepted, refused = app.handle([issue(Count(case_id=case_id, limit=4)), issue(Count(case_id=case_id, limit=4))])
     assert isinstance(accepted, Accepted)
-    assert refused == Rejected("limit-reached", "4 were counted already")
+    assert refused == Rejected("test-limit-reached", "4 were counted already")
     assert [e.version for e in app.history(case_id)] == [1, 2, 3, 4, 5]
 
 
@@ -340,7 +340,7 @@ def test_an_aggregate_from_a_snapshot_is_the_same_as_from_its_events(new_app: Ne
     assert b"Ada" not in bytes(state)
     admin.execute("DELETE FROM arrears.events WHERE version < 200")  # so it must be the snapshot that is used
     (outcome,) = new_app().handle([issue(Count(case_id=case_id, limit=250))])
-    assert outcome == Rejected("limit-reached", "250 were counted already")
+    assert outcome == Rejected("test-limit-reached", "250 were counted already")
 
 
 def test_a_snapshot_of_another_shape_is_passed_over(new_app: NewApp, admin: psycopg.Connection):

@@ -35,7 +35,7 @@ def test_commands_are_counted_by_name_and_by_what_came_of_them(app: Arrears, gro
     assert commands(grown, "test-open-case", "accepted") == 1
     assert commands(grown, "test-open-case", "repeated") == 1
     assert commands(grown, "test-count", "accepted") == 3
-    assert commands(grown, "test-count-then-refuse", "rejected", "changed-my-mind") == 1
+    assert commands(grown, "test-count-then-refuse", "rejected", "test-changed-my-mind") == 1
     assert commands(grown, "test-break", "failed") == 1
     assert grown("arrears_handle_seconds_count") == 4
     assert grown("arrears_handle_seconds_sum") > 0
