@@ -69,11 +69,11 @@ class Deferred(AccountPart):
             raise Refusal(f"duplicate-{kind}", f"{kind} {number} waits for its day already; correct it")
 
     def defer(self, command: Command, arrives_on: date, fact_id: UUID) -> None:
+        """Keeps the command for its day. Its `information`, if it has any, is personal and kept apart."""
+        said = command.model_dump(mode="json")
+        information = said.pop("information", {})
         deferred = DeferredFact(
-            arrives_on=arrives_on,
-            command_name=command.command_name,
-            command=command.model_dump(mode="json", exclude={"information"}),
-            information=getattr(command, "information", {}),
+            arrives_on=arrives_on, command_name=command.command_name, command=said, information=information
         )
         if self.facts.get(fact_id) != deferred:
             self.emit(FactDeferred(fact_id=fact_id, **deferred.model_dump()))
