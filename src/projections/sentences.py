@@ -1,6 +1,7 @@
 """Every event in a sentence for people. No sentence names or quotes the customer: those stay in personal fields."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from aggregates import campaign, office, promise, reader, work
@@ -35,8 +36,17 @@ Sentence = str | Callable[[Any], str]
 
 def sentence(event: Event) -> str:
     """What happened, in a short sentence without personal data."""
-    said = SENTENCES.get(type(event), event.event_name)
+    said = SENTENCES.get(type(event))
+    if said is None:
+        return _meaning(type(event))
     return said.format(e=event) if isinstance(said, str) else said(event)
+
+
+@cache
+def _meaning(event_class: type[Event]) -> str:
+    """The first sentence of the event's docstring, which says what the event means."""
+    said = " ".join((event_class.__doc__ or "").split())
+    return said.partition(". ")[0].removesuffix(".")
 
 
 def _parts(event: FundsAllocated | AllocationReleased) -> str:
@@ -95,6 +105,7 @@ REVERSALS = {
 }
 
 SENTENCES: dict[type[Event], Sentence] = {
+    # Of any other event its docstring's first sentence is said.
     # the customer
     AccountOpened: "Account {e.number} opened in {e.currency}",
     CustomerRenamed: "Customer's name or classification changed",

@@ -11,10 +11,10 @@ from aggregates.account.activities import ActivityKind, Direction, Disposition, 
 from aggregates.account.billing import BillInvoice
 from aggregates.account.chase import JUDGE, CoveredItem, Judgement
 from aggregates.account.contact import OptOutOfContact
-from aggregates.account.customer import OpenAccount
+from aggregates.account.customer import AccountOpened, OpenAccount
 from aggregates.account.disputes import OpenDispute
-from aggregates.account.exclusion import ExcludeAccount
-from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.exclusion import ExcludeAccount, Excluded
+from aggregates.account.flags import ClearFlag, FlagSet, SetFlag
 from aggregates.account.holds import PlaceHold
 from aggregates.account.messages import MessageFailed, MessageQueued, MessageSent, MessageWithdrawn
 from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
@@ -22,9 +22,17 @@ from aggregates.account.shields import Why
 from aggregates.kernel.event import REGISTRY, Event, Recorded
 from aggregates.kernel.memory import MemoryStore
 from aggregates.office import ChangeOfficeSettings
-from aggregates.promise import CountPayment, Instalment, MakePromise, TakePaymentBack, WithdrawPromise
+from aggregates.promise import (
+    CountPayment,
+    Instalment,
+    MakePromise,
+    PromiseBroken,
+    TakePaymentBack,
+    WithdrawPromise,
+)
 from aggregates.values.contact import Channel
 from projections.activity_history import ActivityHistoryProjection
+from projections.activity_history.projection import LEFT_OUT, kind_of
 from projections.audit_trail import AuditTrailProjection
 from projections.batch import Table
 from projections.ledger import LedgerProjection
@@ -273,17 +281,31 @@ def test_the_trail_of_an_account_comes_in_pages(history: History, account: UUID,
     ]
 
 
-def test_every_event_of_the_product_has_a_sentence():
-    ours = {name for name in REGISTRY.names() if not name.startswith(("test.", "test-"))}
-    assert {event_class.event_name for event_class in SENTENCES} >= ours
-
-
-def test_an_event_without_a_sentence_is_called_by_its_name():
+def test_an_event_without_a_sentence_of_its_own_is_told_by_the_first_of_its_docstring():
     class Unheard(Event):
-        pass
+        """Nobody picked up: the
+        line was dead. `tries` is how often."""
 
-    Unheard.event_name = "account.unheard"
-    assert sentence(Unheard()) == "account.unheard"
+    assert sentence(Unheard()) == "Nobody picked up: the line was dead"
+
+
+def test_no_event_of_the_product_is_told_in_words_that_are_meant_for_programmers():
+    ours = [REGISTRY.current(name) for name in REGISTRY.names() if not name.startswith(("test.", "test-"))]
+    told = [sentence(event_class.model_construct()) for event_class in ours if event_class not in SENTENCES]
+    assert [said for said in told if not said or "`" in said or said == Event.__doc__] == []
+
+
+def test_an_activity_is_named_like_its_event():
+    kinds = [kind_of(event) for event in (FlagSet, Excluded, PromiseBroken, AccountOpened)]
+    assert kinds == ["flag-set", "excluded", "promise-broken", "account-opened"]
+
+
+def test_every_event_of_an_account_or_promise_is_an_activity_unless_it_is_left_out():
+    told = ActivityHistoryProjection().interest or frozenset()
+    left_out = {event.event_name for event in LEFT_OUT}
+    of_both = {n for n in REGISTRY.names() if n.startswith(("account.", "promise."))}
+    assert told | left_out == of_both
+    assert not told & left_out
 
 
 # --- whatever they are told twice ---

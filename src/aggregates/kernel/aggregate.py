@@ -121,6 +121,11 @@ class Aggregate(BaseModel):
         before, after = _blank_state(cls)
         return cls.model_validate_json(b"%b%b%b" % (before, str(aggregate_id).encode(), after))
 
+    @classmethod
+    def events(cls) -> tuple[type[Event], ...]:
+        """The events that it applies: every one that it emits."""
+        return tuple(cls._appliers)
+
     @property
     def exists(self) -> bool:
         return self.version > 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from adapters.postgres.database import Connection
     from aggregates.values.aging import BucketScheme
     from api.processes.service import Service
-    from projections.questions import CollectionsReport, CollectionsRow
+    from projections.questions import CollectionsReport, CollectionsRow, Filters
 
 Currency = Annotated[str | None, typer.Option("--currency", metavar="ISO", help="Where several are in use.")]
 As = Annotated[Format, typer.Option("--format", help="A table for people; CSV or JSON for programs.")]
@@ -85,6 +85,10 @@ def collections_report(
     currency: Currency = None,
     bucket: Annotated[str | None, typer.Option("--bucket", metavar="NAME", help="Of the oldest open item.")] = None,
     search: Annotated[str | None, typer.Option("--search", metavar="TEXT", help="In number or customer name.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="FILTER=VALUE", help="Any other filter, such as flag=vip; may be repeated."),
+    ] = None,
     format: As = Format.TABLE,  # noqa: A002
     as_json: AsJson = False,
     limit: Limit = None,
@@ -93,8 +97,9 @@ def collections_report(
 
     CSV and JSON have all of its columns: flags, what is next, promises, the latest payment and contact.
     """
-    from projections.questions import Filters, collections
+    from projections.questions import collections
 
+    filters = _filters(where or (), bucket=bucket, search=search)
     chosen = _chosen(format, as_json)
     wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
     with question(data) as (service, connection):
@@ -109,7 +114,7 @@ def collections_report(
                 known_on=known_on,
                 office=office,
                 currency=currency,
-                filters=Filters(bucket=bucket, search=search),
+                filters=filters,
                 limit=size,
                 cursor=cursor,
             )
@@ -124,6 +129,23 @@ def collections_report(
             _collections_csv(found, scheme)
         case Format.TABLE:
             _collections_table(first, found, scheme)
+
+
+def _filters(where: Sequence[str], **given: object) -> "Filters":
+    """Those with an option of their own, and those said by name. Raises BadParameter."""
+    from pydantic import ValidationError
+
+    from projections.questions import Filters
+
+    said = {name: value for name, _, value in (each.partition("=") for each in where)}
+    for name, value in said.items():
+        if name not in Filters.model_fields or not value:
+            raise typer.BadParameter(f"--where {name}: expected FILTER=VALUE of {', '.join(Filters.model_fields)}")
+    try:
+        return Filters.model_validate({**given, **said})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise typer.BadParameter(f"{wrong['loc'][0]}: {wrong['msg']}") from None
 
 
 def _collections_csv(found: "Sequence[CollectionsRow]", scheme: "BucketScheme") -> None:

@@ -12,7 +12,7 @@ from adapters.kafka.headers import headers_schema
 from adapters.kafka.topics import Topic, read_topics
 from aggregates.kernel.event import Event
 from api.contract.events import Schema, file_name
-from api.contract.glossary import KINDS
+from api.contract.glossary import meaning_of
 
 SPECIFICATION = "3.0.0"
 KAFKA_BINDING = "0.5.0"
@@ -132,7 +132,7 @@ def _message(event: type[Event]) -> dict[str, Any]:
 
 
 def _tag(kind: str) -> dict[str, str]:
-    return {"name": kind, "description": KINDS[kind]}
+    return {"name": kind, "description": meaning_of(kind)}
 
 
 def _kind(event: type[Event]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from adapters.kafka.headers import headers_page
+from aggregates.kernel.aggregate import KINDS as AGGREGATE_KINDS
 from aggregates.kernel.event import Event
 from api.contract.events import Schema, is_personal, schema_of
 
@@ -15,7 +16,7 @@ KINDS = {
     "reader": "What people decided about readers of the log.",
     "work": "Something that is asked of every account of an office, because of one event.",
 }
-"""What the events of each kind of aggregate are about."""
+"""What the events of each kind of aggregate are about, where that is not what the aggregate's docstring says."""
 
 _HEAD = """# Events
 
@@ -37,12 +38,17 @@ CloudEvents 1.0 has them in Kafka's binary mode. `schemas/asyncapi.json` says th
 """
 
 
+def meaning_of(kind: str) -> str:
+    """What the events of a kind of aggregate are about."""
+    return KINDS.get(kind) or " ".join((AGGREGATE_KINDS[kind].__doc__ or "").split())
+
+
 def glossary(events: Iterable[type[Event]]) -> str:
     """The page, in Markdown."""
     parts = [_HEAD]
     ordered = sorted(events, key=lambda event: event.event_name)
     for kind, group in groupby(ordered, key=lambda event: event.event_name.partition(".")[0]):
-        parts.append(f"\n## {kind}\n\n{KINDS.get(kind, '')}\n\n| event | means | says |\n|---|---|---|\n")
+        parts.append(f"\n## {kind}\n\n{meaning_of(kind)}\n\n| event | means | says |\n|---|---|---|\n")
         parts.extend(_row(event) for event in group)
     parts.append(_TOPIC + headers_page())
     return "".join(parts)

@@ -1,20 +1,20 @@
 """Reports: collections of today or of a past day, aging, KPIs; and the list of accounts."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, make_dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from aggregates.account.chase import Stage
 from aggregates.values.codes import Code
 from api.http.paging import Cursor, Limit, Page, unwrap_cursor, wrap_cursor
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Reader, Readings, Scope
-from api.http.shapes import Day, PlainText
+from api.http.shapes import PLAIN_TEXT, Day, PlainText
 from projections.answer import AmountText
 from projections.questions import (
+    CHOICES,
     Aging,
     CollectionsRow,
     Filters,
@@ -35,7 +35,6 @@ Balance = Annotated[
     str | None, Query(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$", description='A decimal such as "100.00".')
 ]
 Search = Annotated[PlainText | None, Query(max_length=100, description="A part of the number or the name.")]
-Bucket = Annotated[PlainText | None, Query(max_length=40, description="That of the account's oldest open item.")]
 
 
 class CollectionsPage(BaseModel):
@@ -60,27 +59,37 @@ class Asked:
     descending: bool
 
 
-def asked(
-    *,
-    stage: Annotated[Stage | None, Query(description="The stage in auto-collection.")] = None,
-    bucket: Bucket = None,
-    flag: Annotated[Code | None, Query(description="Accounts that carry this flag.")] = None,
-    q: Search = None,
-    min_balance: Balance = None,
-    max_balance: Balance = None,
-    sort: Sort = Sort.BALANCE,
-    descending: bool = True,
-) -> Asked:
+Chosen: Any = make_dataclass(
+    "Chosen",
+    [
+        (name, Annotated[choice.type, PLAIN_TEXT, Query(description=choice.means)], None)
+        for name, choice in CHOICES.items()
+    ],
+    frozen=True,
+)
+"""The filters by one of several values, each a parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """The other filters, and the order of rows, each a parameter."""
+
+    q: Search = None
+    min_balance: Balance = None
+    max_balance: Balance = None
+    sort: Sort = Sort.BALANCE
+    descending: bool = True
+
+
+def asked(*, chosen: Annotated[Any, Depends(Chosen)], sought: Annotated[Sought, Depends()]) -> Asked:
     """Filters and order of a collections report."""
     filters = Filters(
-        stage=stage,
-        bucket=bucket,
-        flag=flag,
-        search=q,
-        min_balance=None if min_balance is None else Decimal(min_balance),
-        max_balance=None if max_balance is None else Decimal(max_balance),
+        **asdict(chosen),
+        search=sought.q,
+        min_balance=None if sought.min_balance is None else Decimal(sought.min_balance),
+        max_balance=None if sought.max_balance is None else Decimal(sought.max_balance),
     )
-    return Asked(filters, sort, descending)
+    return Asked(filters, sought.sort, sought.descending)
 
 
 ReportAsked = Annotated[Asked, Depends(asked)]

@@ -88,7 +88,8 @@ def _plain_text(given: object) -> object:
     return given
 
 
-PlainText = Annotated[str, BeforeValidator(_plain_text)]
+PLAIN_TEXT = BeforeValidator(_plain_text)
+PlainText = Annotated[str, PLAIN_TEXT]
 """Text in an address, which the database can hold; bodies are looked at as a whole."""
 
 # --- bodies ------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from psycopg.rows import tuple_row
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.kernel.event import Event, Recorded
 from projections.batch import Row, Table, as_array, as_json, on
-from projections.collections_report.columns import RECORDED, STORED, comments, definitions
+from projections.collections_report.columns import HISTORY_VERSION, RECORDED, STORED, comments, definitions
 from projections.collections_report.events import AccountEvents
 from projections.collections_report.state import Account, AccountRow
 from projections.upsert import upsert
@@ -89,7 +89,7 @@ class AccountHistoryProjection(AccountEvents):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "account_history"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = HISTORY_VERSION
     public: ClassVar[tuple[str, ...]] = ("account_history",)
 
     def __init__(self) -> None:

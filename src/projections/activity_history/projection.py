@@ -10,16 +10,20 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from aggregates.account import Account
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
-from aggregates.account.chase import StageChanged
-from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
-from aggregates.account.customer import AccountOpened
+from aggregates.account.aging import Aged
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
+from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
+from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut
+from aggregates.account.customer import AccountOpened, CustomerRenamed, SubscriptionRecorded
+from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
-from aggregates.account.exclusion import Excluded, ExclusionLifted
-from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import (
     ContactRefused,
+    MessageDispatched,
     MessageFailed,
     MessageQueued,
     MessageSent,
@@ -27,16 +31,10 @@ from aggregates.account.messages import (
     MessageWithdrawn,
 )
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.event import Event, Recorded
-from aggregates.promise import (
-    PromiseBroken,
-    PromiseKept,
-    PromiseMade,
-    PromisePartiallyKept,
-    PromiseReopened,
-    PromiseRescheduled,
-    PromiseWithdrawn,
-)
+from aggregates.promise import PromiseMade, PromisePaymentCounted, PromisePaymentTakenBack, PromiseToPay
 from aggregates.values.contact import Channel
 from projections.batch import EventProjection, Table, on
 from projections.sentences import sentence
@@ -66,24 +64,47 @@ CHANNEL_OF = {
     ActivityKind.PORTAL_VISIT: Channel.PORTAL,
 }
 
-PLAIN: dict[type[Event], str] = {
-    AccountOpened: "account-opened",
-    ContactDetailsChanged: "contact-details-changed",
-    Excluded: "excluded",
-    ExclusionLifted: "exclusion-lifted",
-    FlagSet: "flag-set",
-    FlagCleared: "flag-cleared",
-}
-"""Events about which there is nothing to say but that they happened."""
+LEFT_OUT: frozenset[type[Event]] = frozenset(
+    {
+        # They are about the customer's record, not about the chase.
+        CustomerRenamed,
+        SubscriptionRecorded,
+        # What becomes of money once it came in, and what bills say: the statement and the audit trail have it.
+        InvoiceBilled,
+        InvoiceCorrected,
+        FundsAllocated,
+        AllocationReleased,
+        PromisePaymentCounted,
+        PromisePaymentTakenBack,
+        # They wait for a day, or follow from one.
+        FactDeferred,
+        FactArrived,
+        Aged,
+        ReviewScheduled,
+        StepScheduled,
+        StepUnscheduled,
+        StepsPassedOver,
+        # The promise, or the message, has an entry of its own for the same.
+        PromiseRegistered,
+        PromiseClosed,
+        MessageDispatched,
+    }
+)
+"""Events of an account or a promise that are no activity. Every other one has an entry."""
 
-PROMISE_KINDS: dict[type[Event], str] = {
-    PromiseRescheduled: "promise-rescheduled",
-    PromiseKept: "promise-kept",
-    PromisePartiallyKept: "promise-partially-kept",
-    PromiseBroken: "promise-broken",
-    PromiseWithdrawn: "promise-withdrawn",
-    PromiseReopened: "promise-reopened",
-}
+NAMED_OTHERWISE: dict[type[Event], str] = {AccountOpened: "account-opened"}
+"""Kinds of entries that are not made from the event's name."""
+
+
+def kind_of(event_class: type[Event]) -> str:
+    """The kind of an event's entry: `account.flag-set` is a `flag-set`, `promise.kept` a `promise-kept`."""
+    name = event_class.event_name.removeprefix("account.").replace(".", "-")
+    return NAMED_OTHERWISE.get(event_class, name)
+
+
+def _events_of(*aggregate_classes: type[Aggregate]) -> tuple[type[Event], ...]:
+    """The events of these aggregates that have entries."""
+    return tuple(e for each in aggregate_classes for e in each.events() if e not in LEFT_OUT)
 
 
 @dataclass(slots=True)
@@ -159,11 +180,13 @@ class ActivityHistoryProjection(EventProjection):
         self.tell(batch, rows)
         rows.write(connection)
 
-    # --- the customer ---
+    @on(*_events_of(Account, PromiseToPay))
+    def _happened(self, recorded: Recorded, event: Event, rows: HistoryRows) -> None:
+        """There is nothing to say but that it happened, and why; the methods below say more of theirs."""
+        ref_id = recorded.aggregate_id if recorded.aggregate_id != recorded.account_id else None
+        rows.add(recorded, kind_of(type(event)), ref_id=ref_id, notes=recorded.meta.reason)
 
-    @on(*PLAIN)
-    def _plain(self, recorded: Recorded, event: Event, rows: HistoryRows) -> None:
-        rows.add(recorded, PLAIN[type(event)], notes=recorded.meta.reason)
+    # --- the customer ---
 
     @on(ConsentRecorded)
     def _consent(self, recorded: Recorded, event: ConsentRecorded, rows: HistoryRows) -> None:
@@ -274,7 +297,3 @@ class ActivityHistoryProjection(EventProjection):
     @on(PromiseMade)
     def _promise_made(self, recorded: Recorded, event: PromiseMade, rows: HistoryRows) -> None:
         rows.add(recorded, "promise-made", ref_id=recorded.aggregate_id, assignee=event.assignee, notes=event.notes)
-
-    @on(*PROMISE_KINDS)
-    def _promise(self, recorded: Recorded, event: Event, rows: HistoryRows) -> None:
-        rows.add(recorded, PROMISE_KINDS[type(event)], ref_id=recorded.aggregate_id, notes=recorded.meta.reason)

@@ -25,7 +25,7 @@ from aggregates.campaign import (
 )
 from aggregates.kernel.event import Event, Recorded
 from projections.batch import Row, as_json, on
-from projections.collections_report.columns import STORED, comments, definitions
+from projections.collections_report.columns import REPORT_VERSION, STORED, comments, definitions
 from projections.collections_report.events import AccountEvents
 from projections.collections_report.state import AS_READ, Account, AccountRow, Campaign, OpenItem, typed, values_of
 from projections.upsert import upsert
@@ -62,7 +62,7 @@ class CollectionsReportProjection(AccountEvents):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "collections_report"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = REPORT_VERSION
     public: ClassVar[tuple[str, ...]] = ("collections_report", "open_items", "campaigns")
 
     def __init__(self) -> None:

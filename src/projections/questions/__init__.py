@@ -9,6 +9,7 @@ from projections.questions.activity import Activity, ActivityReport, OfficeActiv
 from projections.questions.aging import Aging, AgingBucket, aging
 from projections.questions.audit import AuditReport, AuditRow, audit
 from projections.questions.collections import (
+    CHOICES,
     AccountsPage,
     BucketSum,
     CollectionsReport,
@@ -34,6 +35,7 @@ from projections.questions.scope import (
 from projections.questions.statement import Statement, StatementItem, find_account, statement
 
 __all__ = [
+    "CHOICES",
     "AccountsPage",
     "Activity",
     "ActivityReport",

@@ -60,6 +60,13 @@ def test_a_cell_never_becomes_a_formula(portfolio: Arrears):
     assert names == {"A-1": "Ada, Ltd.", "A-2": "'=HYPERLINK(1)"}
 
 
+def test_collections_take_any_filter_by_its_name(portfolio: Arrears):
+    asked = ("report", "collections", "--as-of", "2026-02-15", "--json", "--where")
+    assert [row["number"] for row in portfolio(*asked, "number=A-2").json["rows"]] == ["A-2"]
+    assert [row["number"] for row in portfolio(*asked, "min_balance=75.26").json["rows"]] == ["A-1"]
+    assert portfolio(*asked, "number=A-2", "--where", "min_balance=75.26").json["rows"] == []
+
+
 def test_collections_today_say_stage_and_why(portfolio: Arrears):
     (row,) = portfolio("report", "collections", "--json").json["rows"]
     assert row["number"] == "A-1"
@@ -109,6 +116,9 @@ def test_kpis_as_a_table(portfolio: Arrears):
         (["report", "aging", "--as-of", "2026-02-30"], "there is no such day"),
         (["report", "aging", "--as-of", "yesterday"], "expected a day such as 2026-03-31"),
         (["report", "promises", "--status", "lost"], "expected one of open, kept"),
+        (["report", "collections", "--where", "colour=red"], "expected FILTER=VALUE of stage, bucket"),
+        (["report", "collections", "--where", "stage"], "expected FILTER=VALUE of stage, bucket"),
+        (["report", "collections", "--where", "stage=asleep"], "stage: Input should be"),
         (["report", "collections", "--limit", "0"], "greater than or equal to 1"),
         (["report", "sales"], "No such command 'sales'"),
         (["kpi", "--from", "2026-01-01"], "--to"),

@@ -2,14 +2,14 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Annotated, Any, Literal, cast, get_args
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from aggregates.account.chase import Stage
 from aggregates.office import Office
 from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import local_date
@@ -17,11 +17,11 @@ from aggregates.values.codes import Code
 from api.http.problems import from_errors
 from api.http.reading import Reader, Readings, Scope
 from api.http.report import Asked, collections_report
-from api.http.shapes import Day, PlainText
+from api.http.shapes import PLAIN_TEXT, Day, PlainText
 from api.http.web.bars import parts_of
 from api.http.web.rendering import render
 from projections.collections_report.columns import COLUMNS, ON_PAGE
-from projections.questions import CollectionsRow, Filters, Sort, summary
+from projections.questions import CHOICES, CollectionsRow, Filters, Sort, summary
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,35 +29,44 @@ _PER_PAGE = 50
 
 
 class ReportForm(BaseModel):
-    """What the page's form and links ask."""
+    """What the page's form and links ask; what `CHOICES` has comes to it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     office: Code | None = None
     q: PlainText | None = Field(None, max_length=100)
-    stage: Stage | None = None
-    bucket: PlainText | None = Field(None, max_length=40)
-    flag: Code | None = None
     as_of: Day | None = None
     sort: Sort = Sort.BALANCE
     dir: Literal["asc", "desc"] = "desc"
     cursor: str | None = Field(None, max_length=2_000)
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """By name, what is chosen of `CHOICES`."""
+        return {name: getattr(self, name) for name in CHOICES}
+
     def url(self, **changes: object) -> str:
         """The page's address with something changed; the first page again, unless a cursor is given."""
         asked = {**self.model_dump(mode="json"), "cursor": None, **changes}
-        default = ReportForm().model_dump(mode="json")
+        default = type(self)().model_dump(mode="json")
         given = {
             name: str(value) for name, value in asked.items() if value not in {None, ""} and value != default[name]
         }
         return f"/?{urlencode(given)}" if given else "/"
 
 
+_Form = create_model(
+    "ReportForm",
+    __base__=ReportForm,
+    **cast(Any, {name: (Annotated[choice.type, PLAIN_TEXT], None) for name, choice in CHOICES.items()}),
+)
+
+
 def form_of(request: Request) -> ReportForm:
     """Fields that were left empty count as not given. Raises a Problem."""
     given = {name: value for name, value in request.query_params.items() if value.strip()}
     try:
-        return ReportForm.model_validate(given)
+        return _Form.model_validate(given)
     except ValidationError as error:
         raise from_errors(error.errors()) from None
 
@@ -80,7 +89,7 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         readings,
         Scope(form.office, None),
         Asked(
-            Filters(stage=form.stage, bucket=form.bucket, flag=form.flag, search=form.q),
+            Filters(**form.chosen, search=form.q),
             sort=form.sort,
             descending=form.dir == "desc",
         ),
@@ -90,7 +99,7 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         cursor=form.cursor,
     )
     zones = {office.code: office for office in offices}
-    is_filtered = any((form.q, form.stage, form.bucket, form.flag))
+    is_filtered = any((form.q, *form.chosen.values()))
     return render(
         request,
         "collections.html",
@@ -106,11 +115,9 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         is_past=is_past,
         is_filtered=is_filtered,
         today_url=form.url(as_of=None),
-        cleared_url=form.url(q=None, stage=None, bucket=None, flag=None),
+        cleared_url=form.url(q=None, **dict.fromkeys(CHOICES)),
         totals=_totals(readings, form, scheme, today),
-        stages=[stage.value for stage in Stage],
-        bucket_names=scheme.names,
-        flags=_flags(offices, form.office),
+        choices=_choices(form, scheme, offices),
         columns=_columns(form),
         rows=[_row(row, scheme, form, zones) for row in report.items],
         found=report.accounts,
@@ -131,8 +138,8 @@ def _totals(readings: Reader, form: ReportForm, scheme: BucketScheme, today: dat
             {
                 "stage": each.stage,
                 "accounts": each.accounts,
-                "url": form.url(stage=None if form.stage == each.stage else each.stage),
-                "chosen": form.stage == each.stage,
+                "url": form.url(stage=None if form.chosen["stage"] == each.stage else each.stage),
+                "chosen": form.chosen["stage"] == each.stage,
             }
             for each in found.stages
             if each.stage is not None
@@ -141,14 +148,38 @@ def _totals(readings: Reader, form: ReportForm, scheme: BucketScheme, today: dat
 
 
 def _linked(buckets: list[tuple[str, Decimal]], form: ReportForm) -> list[Any]:
-    return parts_of(buckets, urls=[form.url(bucket=None if form.bucket == name else name) for name, _ in buckets])
+    chosen = form.chosen["bucket"]
+    return parts_of(buckets, urls=[form.url(bucket=None if chosen == name else name) for name, _ in buckets])
 
 
-def _flags(offices: list[Office], chosen: str | None) -> dict[str, Any]:
-    flags: dict[str, Any] = {}
+def _choices(form: ReportForm, scheme: BucketScheme, offices: list[Office]) -> list[dict[str, Any]]:
+    """What people can choose of, each with its values and their titles."""
+    of_office: dict[str, dict[str, str]] = {
+        "bucket": {name: name for name in scheme.names},
+        "flag": _flags(offices, form.office),
+    }
+    return [
+        {
+            "name": name,
+            "title": choice.title,
+            "values": of_office[name] if name in of_office else _titled(choice.type),
+            "chosen": form.chosen[name],
+        }
+        for name, choice in CHOICES.items()
+    ]
+
+
+def _titled(choice: Any) -> dict[str, str]:
+    """The values of an enumeration that may be None."""
+    values = next(each for each in get_args(choice) if issubclass(each, StrEnum))
+    return {value: value.replace("-", " ").capitalize() for value in values}
+
+
+def _flags(offices: list[Office], chosen: str | None) -> dict[str, str]:
+    flags: dict[str, str] = {}
     for office in offices:
         if chosen in {None, office.code}:
-            flags |= office.flags
+            flags |= {code: flag.title for code, flag in office.flags.items()}
     return dict(sorted(flags.items()))
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from aggregates.account.chase import Stage
+from aggregates.values.codes import Code
 from aggregates.values.money import Money
 from projections.collections_report.columns import Sort
 
@@ -17,6 +19,10 @@ class Where:
     """The condition of a filter that is given, over the report's columns; `%(name)s` is what was given."""
 
     condition: str
+    means: str = ""
+    """Whose value it is, for who asks by HTTP."""
+    title: str = ""
+    """Its label on the page, where people choose one of several values; HTTP and the page offer it as it stands."""
 
 
 class Filters(BaseModel):
@@ -24,10 +30,17 @@ class Filters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stage: Annotated[Stage | None, Where("stage = %(stage)s::text")] = None
-    bucket: Annotated[str | None, Where("bucket = %(bucket)s::text")] = None
-    """The bucket of the account's oldest open item."""
-    flag: Annotated[str | None, Where("%(flag)s::text = ANY (flags)")] = None
+    stage: Annotated[
+        Stage | None, Where("stage = %(stage)s::text", means="The stage in auto-collection.", title="Stage")
+    ] = None
+    bucket: Annotated[
+        str | None,
+        Field(max_length=40),
+        Where("bucket = %(bucket)s::text", means="That of the account's oldest open item.", title="Bucket"),
+    ] = None
+    flag: Annotated[
+        Code | None, Where("%(flag)s::text = ANY (flags)", means="Accounts that carry this flag.", title="Flag")
+    ] = None
     number: Annotated[str | None, Where("number = %(number)s::text")] = None
     """Exactly this number."""
     search: Annotated[
@@ -52,15 +65,42 @@ class Filters(BaseModel):
         }
 
 
-_WHERE: Mapping[str, str] = {
-    name: next(each.condition for each in field.metadata if isinstance(each, Where))
+_WHERE: Mapping[str, Where] = {
+    name: next(each for each in field.metadata if isinstance(each, Where))
     for name, field in Filters.model_fields.items()
 }
 
 
+def _typed(field: FieldInfo) -> Any:
+    """The type with its bounds."""
+    typed: Any = field.annotation
+    for bound in field.metadata:
+        if not isinstance(bound, Where):
+            typed = Annotated[typed, bound]
+    return typed
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A filter by one of several values, as HTTP and the page offer it."""
+
+    title: str
+    means: str
+    type: Any
+    """What it may be, or None."""
+
+
+CHOICES: Mapping[str, Choice] = {
+    name: Choice(where.title, where.means, _typed(Filters.model_fields[name]))
+    for name, where in _WHERE.items()
+    if where.title
+}
+"""By name, in the order of the page."""
+
+
 def conditions(given: Mapping[str, object]) -> list[str]:
     """What has to hold for the filters with these names."""
-    return [_WHERE[name] for name in given]
+    return [_WHERE[name].condition for name in given]
 
 
 @dataclass(frozen=True, slots=True)
