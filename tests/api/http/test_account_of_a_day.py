@@ -48,9 +48,11 @@ def test_an_account_of_a_past_day_is_the_same_until_something_changes_that_day(
     assert client.get(account, params={"as_of": "2026-03-01"}, headers=etag).status_code == 304
     payment = {"number": "LATE", "amount": usd("10.00"), "received_on": "2026-02-28"}
     client.done("POST", f"{account}/payments", payment)
+    not_read_yet = {"If-None-Match": client.get(account, params={"as_of": "2026-03-01"}).headers["etag"]}
     service.drain()
-    after = client.get(account, params={"as_of": "2026-03-01"}, headers=etag)
-    assert (after.status_code, after.json()["balance"]) == (200, usd("90.00"))
+    for known in (etag, not_read_yet):
+        after = client.get(account, params={"as_of": "2026-03-01"}, headers=known)
+        assert (after.status_code, after.json()["balance"]) == (200, usd("90.00"))
 
 
 @pytest.fixture(scope="module")
