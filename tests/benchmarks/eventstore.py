@@ -30,6 +30,7 @@ from aggregates.kernel.event import Meta, Recorded
 from tests.adapters.eventstore.ledger import Count, Counted, OpenCase
 from tests.benchmarks.harness import Row, benchmark, fresh_database
 
+ACTOR = Actor.service("benchmark")
 _PROCESSES, _THREADS = 2, 8
 _SECONDS = 4.0
 _ROUNDS = 3
@@ -232,10 +233,10 @@ def our_commands(dsn: str) -> Callable[[], Once]:
 
     def new_worker() -> Once:
         case_id = uuid4()
-        app.handle([Issued(OpenCase(case_id=case_id), uuid4(), Actor.service("benchmark"))])
+        app.handle([Issued(OpenCase(case_id=case_id), uuid4(), ACTOR)])
 
         def once() -> None:
-            app.handle([Issued(Count(case_id=case_id), uuid4(), Actor.service("benchmark"))])
+            app.handle([Issued(Count(case_id=case_id), uuid4(), ACTOR)])
 
         return once
 
@@ -324,7 +325,7 @@ def batch_rate() -> list[Row]:
         sealing.start()
         for _ in range(_ROUNDS):
             case_ids = [uuid4() for _ in range(1_000)]
-            app.handle([Issued(OpenCase(case_id=i, who="Ada"), uuid4(), Actor.service("benchmark")) for i in case_ids])
+            app.handle([Issued(OpenCase(case_id=i, who="Ada"), uuid4(), ACTOR) for i in case_ids])
             ours.append(_batches(lambda ids=case_ids: _count_all(app, ids)))  # type: ignore[misc]
             stock_app = _stock_application(database.dsn)
             cases = [StockCase("a case") for _ in range(1_000)]
@@ -356,7 +357,7 @@ def _batches(once: Callable[[], Any]) -> float:
 
 
 def _count_all(app: Arrears, case_ids: list[UUID]) -> None:
-    app.handle([Issued(Count(case_id=i), uuid4(), Actor.service("benchmark")) for i in case_ids])
+    app.handle([Issued(Count(case_id=i), uuid4(), ACTOR) for i in case_ids])
 
 
 def _stock_count_all(app: "Application[UUID]", cases: list[StockCase]) -> None:

@@ -16,13 +16,12 @@ from adapters.clock import Clock, ManualClock
 from adapters.postgres.database import Database
 from aggregates.account.command import account_id
 from aggregates.account.payments import ReceivePayment
-from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Issued
 from aggregates.values.money import Money
 from api.processes.one_process import OneProcess
 from api.processes.step_by_step import StepByStep
 from tests.benchmarks.harness import Row, benchmark
-from tests.benchmarks.portfolio import OFFICE, due_tomorrow, portfolio, send
+from tests.benchmarks.portfolio import ACTOR, OFFICE, due_tomorrow, portfolio, send
 
 _TODAY = date(2026, 3, 2)
 _RATE, _SECONDS = 100, 15
@@ -151,7 +150,7 @@ def payment(account: int, number: str, day: date) -> Issued:
     command = ReceivePayment(
         account_id=account_id(OFFICE, f"A-{account:07}"), number=number, amount=Money(1, "USD"), received_on=day
     )
-    return Issued(command=command, command_id=uuid4(), actor=Actor.parse("service:bench"))
+    return Issued(command=command, command_id=uuid4(), actor=ACTOR)
 
 
 # --- a business day ------------------------------------------------------------------------------------------

@@ -18,13 +18,15 @@ from aggregates.values.money import Money
 OFFICE = office_id("bench")
 _CHUNK = 1_000
 
+ACTOR = Actor.service("bench")
+
 
 def send(arrears: Arrears, commands: Iterator[Command]) -> int:
     """Carries the commands out in chunks and returns how many; a refusal is an error here."""
     sent = 0
     while chunk := list(islice(commands, _CHUNK)):
         issued = [
-            Issued(command=command, command_id=identifier("bench", sent + n), actor=Actor.parse("service:bench"))
+            Issued(command=command, command_id=identifier("bench", sent + n), actor=ACTOR)
             for n, command in enumerate(chunk)
         ]
         for outcome in arrears.handle(issued):

@@ -151,7 +151,8 @@ class Arrears(Application[UUID]):
         targets: set[UUID] = set()
         for each in batch:
             part.append(each)
-            targets.update(target.id for target in each.targets)
+            for target in each.targets:
+                targets.add(target.id)
             if len(targets) >= at_once:
                 yield part
                 part, targets = [], set()

@@ -1,8 +1,7 @@
 """Who acts: a person, a service, or a policy in one of its versions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 from typing import Self
 
 
@@ -12,7 +11,7 @@ class ActorKind(StrEnum):
     POLICY = "policy"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Written `person:<name>`, `service:<name>` or `policy:<id>@<version>`; so it stands in events."""
 
@@ -20,6 +19,11 @@ class Actor:
     name: str
     version: int | None = None
     """Of a policy."""
+    _text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        at = "" if self.version is None else f"@{self.version}"
+        object.__setattr__(self, "_text", f"{self.kind}:{self.name}{at}")
 
     @classmethod
     def person(cls, name: str) -> Self:
@@ -54,10 +58,5 @@ class Actor:
     def is_policy(self) -> bool:
         return self.kind is ActorKind.POLICY
 
-    @cached_property
-    def text(self) -> str:
-        at = "" if self.version is None else f"@{self.version}"
-        return f"{self.kind}:{self.name}{at}"
-
     def __str__(self) -> str:
-        return self.text
+        return self._text

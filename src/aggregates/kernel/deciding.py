@@ -33,8 +33,9 @@ class Decided:
         """A defect in saying what the command is about concerns this command only."""
         try:
             targets = issued.command.targets()
-            if unknown := {target.kind for target in targets} - KINDS.keys():
-                raise LookupError(f"no aggregate is of kind {', '.join(sorted(unknown))}")
+            for target in targets:
+                if target.kind not in KINDS:
+                    raise LookupError(f"no aggregate is of kind {target.kind}")
             return cls(issued, targets)
         except Exception as error:
             return cls(issued, (), error=error)
