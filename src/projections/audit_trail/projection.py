@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from psycopg import Connection
 
 from aggregates.account.shields import Why
+from aggregates.kernel.actor import Actor
 from aggregates.kernel.event import Event, Recorded
 from aggregates.kernel.personal import EACH, personal_paths
 from projections.batch import Row, Table, TableProjection
@@ -57,11 +58,8 @@ def _kind(event_name: str) -> str:
 @lru_cache(10_000)
 def actor_parts(actor: str) -> tuple[str, str, str | None]:
     """Kind, id and version: `policy:aging@3` is a policy named aging in its version 3."""
-    kind, _, name = actor.partition(":")
-    if kind == "policy":
-        name, _, version = name.rpartition("@") if "@" in name else (name, "", "")
-        return kind, name, version or None
-    return kind, name, None
+    parsed = Actor.parse(actor)
+    return parsed.kind.value, parsed.name, None if parsed.version is None else str(parsed.version)
 
 
 def _why(event: Event) -> str | None:

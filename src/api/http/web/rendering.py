@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 
+from aggregates.kernel.actor import Actor
 from aggregates.values.money import Money
 
 FOLDER = Path(__file__).parent
@@ -43,9 +44,10 @@ def money(value: str | Decimal | Money) -> str:
 
 def who(actor: str) -> str:
     """`person:ada` is ada; `policy:aging@3` is policy aging, version 3."""
-    kind, _, rest = actor.partition(":")
-    name, _, version = rest.partition("@")
-    return name if kind == "person" else f"{kind} {name}{f', version {version}' if version else ''}"
+    parsed = Actor.parse(actor)
+    if parsed.is_person:
+        return parsed.name
+    return f"{parsed.kind} {parsed.name}{f', version {parsed.version}' if parsed.version else ''}"
 
 
 @cache
