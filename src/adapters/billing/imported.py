@@ -74,12 +74,3 @@ def record(connection: psycopg.Connection, imported: Sequence[Classified]) -> No
                 [one.staged.digest for one in fresh],
             ],
         )
-
-
-def forget(connection: psycopg.Connection, office: str, account_number: str) -> None:
-    """Forget what was imported about the customer of an account, for whom erasure was asked."""
-    with connection.transaction():
-        connection.execute(
-            "DELETE FROM arrears.import_facts WHERE office = %s AND natural_key = %s",
-            [office, f"customer:{account_number}"],
-        )

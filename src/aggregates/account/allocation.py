@@ -7,12 +7,10 @@ from itertools import groupby
 from typing import ClassVar
 from uuid import UUID
 
-from aggregates.account.command import document_id
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.account.receivables import Funds, Item, OpenItem, Receipt, Receivables, allocation_order
 from aggregates.kernel.aggregate import Needs, applies
-from aggregates.kernel.context import NeedsHistory
 from aggregates.kernel.event import Event
 from aggregates.kernel.value import Value
 from aggregates.values.business_time import ONE_DAY
@@ -86,7 +84,7 @@ class Allocations(AccountPart):
         if funds.waits:
             return
         number = funds.receipt.invoice_number
-        named = self.receivables.items.get(document_id(self.whole.id, "invoice", number)) if number else None
+        named = self.receivables.items.get(self.receivables.item_id(number)) if number else None
         others = sorted(
             (i for i in self.receivables.items.values() if not i.dispute_id and i is not named), key=allocation_order
         )
@@ -125,8 +123,7 @@ class Allocations(AccountPart):
 
     def release_from_item(self, was: OpenItem, *, down_to: Money) -> None:
         """Take allocations back from an item, the newest first, until no more than `down_to` is allocated."""
-        if not self.receivables.keeps_all:
-            raise NeedsHistory
+        self.receivables.require_history()
         excess = was.item.amount - was.open - down_to
         given = [
             (part, funds)

@@ -14,7 +14,7 @@ from aggregates.account.part import AccountPart
 from aggregates.account.receivables import Item, ItemKind, OpenItem, Receivables
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import NaturalKey
-from aggregates.kernel.context import Context, NeedsHistory
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
@@ -167,8 +167,7 @@ class Billing(AccountPart):
         )
 
     def _forgotten(self, kind: str, number: str) -> OpenItem:
-        if not self.receivables.keeps_all:
-            raise NeedsHistory
+        self.receivables.require_history()
         raise Refusal(f"unknown-{kind}", f"the account has no {kind} {number}")
 
     # --- apply ---

@@ -16,7 +16,7 @@ from aggregates.account.promises import Promises
 from aggregates.account.receivables import Funds, FundsKind, PromiseShare, Receipt, Receivables
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import NaturalKey
-from aggregates.kernel.context import Context, NeedsHistory
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.values.codes import Number
@@ -201,11 +201,10 @@ class Payments(AccountPart):
         """The invoice number where no such invoice was ever billed, so that the money waits for it."""
         if invoice_number is None:
             return None
-        item_id = document_id(self.whole.id, "invoice", invoice_number)
+        item_id = self.receivables.item_id(invoice_number)
         if item_id in self.receivables.items or item_id in self.receivables.settled:
             return None
-        if not self.receivables.keeps_all:
-            raise NeedsHistory
+        self.receivables.require_history()
         return invoice_number
 
     def _promise_shares(self, amount: Money, received_on: date) -> tuple[PromiseShare, ...]:
@@ -272,8 +271,7 @@ class Payments(AccountPart):
 
     def _funds_with_history(self, kind: str, number: str) -> Funds:
         """The payment or credit with everything it settled, which only a remembering account knows."""
-        if not self.receivables.keeps_all:
-            raise NeedsHistory
+        self.receivables.require_history()
         funds_id = document_id(self.whole.id, kind, number)
         funds = self.receivables.funds.get(funds_id) or self.receivables.used_up.get(funds_id)
         if funds is None:

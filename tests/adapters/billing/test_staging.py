@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from adapters.billing.facts import CustomerFact
-from adapters.billing.imported import Change, classify, forget, record
+from adapters.billing.imported import Change, classify, record
 from adapters.billing.profile import load_profile, parse_profile
 from adapters.billing.readers import FileProblem
 from adapters.billing.rows import RowProblem
@@ -132,14 +132,6 @@ def test_what_was_imported_is_unchanged_and_what_differs_is_a_new_revision(conne
     assert second["invoice:I3"].change is Change.NEW
     record(connection, list(second.values()))
     assert {one.change for one in classify(connection, everything(staging))} == {Change.UNCHANGED}
-
-
-def test_forgetting_a_customer_leaves_the_documents(connection, tmp_path):
-    rows = "U,1,N,,1,1,2020-01-10,,USD,5,7\n"
-    staging = staged(connection, written(tmp_path, SETTLED_HEADER + rows), parse_profile(SETTLED))
-    record(connection, classify(connection, everything(staging)))
-    forget(connection, "U", "1")
-    assert [one.change for one in classify(connection, everything(staging))] == [Change.NEW, Change.UNCHANGED]
 
 
 def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_staged(connection, tmp_path):
