@@ -1,5 +1,6 @@
 """What was done about the account, and what somebody has to come back to."""
 
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
@@ -113,10 +114,11 @@ class CompleteFollowUp(AccountCommand, name="complete-follow-up"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Activities(AccountPart):
     """What somebody has to come back to."""
 
-    follow_ups: dict[UUID, FollowUp] = Field(default_factory=dict)
+    follow_ups: dict[UUID, FollowUp] = field(default_factory=dict)
 
     @decides(RecordActivity)
     def record_activity(self, command: RecordActivity, context: Context) -> None:

@@ -1,5 +1,6 @@
 """How old what is open is: the buckets of items and of the account."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -48,6 +49,7 @@ class AgeAccount(AccountCommand, name="age-account"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Aging(AccountPart):
     """The bucket of the account: its oldest item's."""
 

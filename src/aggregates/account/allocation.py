@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import ClassVar
@@ -64,6 +65,7 @@ class AllocationReleased(Event, name="account.allocation-released"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Allocations(AccountPart):
     """Puts funds against items and takes them back; decided as part of what brings money, items or their correction."""
 

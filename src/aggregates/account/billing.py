@@ -1,5 +1,6 @@
 """Billing: invoices, and what they really were."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, Self
 from uuid import UUID
@@ -88,6 +89,7 @@ class CorrectInvoice(_InvoiceData, name="correct-invoice", may_need_history=True
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Billing(AccountPart):
     """Decisions about invoices."""
 

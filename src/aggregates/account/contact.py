@@ -1,6 +1,6 @@
 """How the customer may be reached: details, consent, opt-outs."""
 
-from pydantic import Field
+from dataclasses import dataclass, field
 
 from aggregates.account.command import AccountCommand
 from aggregates.account.part import AccountPart
@@ -75,11 +75,12 @@ class OptInToContact(AccountCommand, name="opt-in"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Contact(AccountPart):
     """The ways of reaching the customer, and what they do not want."""
 
-    details: ContactDetails = ContactDetails()
-    opt_outs: list[OptOut] = Field(default_factory=list)
+    details: ContactDetails = field(default_factory=ContactDetails)
+    opt_outs: list[OptOut] = field(default_factory=list)
 
     def has_opted_out(self, channel: Channel, point_id: str) -> bool:
         return any(opt_out.covers(channel, point_id) for opt_out in self.opt_outs)

@@ -1,5 +1,6 @@
 """Who the customer is, and what they subscribe to."""
 
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import ClassVar
@@ -129,6 +130,7 @@ DESCRIPTION = {
 """What says who the customer is, by its name in commands and events and in the state; any change is one event."""
 
 
+@dataclass
 class Customer(AccountPart):
     """Who owes, to which office, in which currency. Amounts of the account are in its currency."""
 
@@ -139,8 +141,8 @@ class Customer(AccountPart):
     kind: CustomerKind = CustomerKind.CONSUMER
     segment: str | None = None
     country: str | None = None
-    information: dict[str, Personal] = Field(default_factory=dict)
-    subscriptions: dict[str, Subscription] = Field(default_factory=dict)
+    information: dict[str, Personal] = field(default_factory=dict)
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
 
     contact: ClassVar = Needs(Contact)
 

@@ -1,5 +1,6 @@
 """Facts of the future: received now, true on their day."""
 
+from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
@@ -59,10 +60,11 @@ class AdmitFact(AccountCommand, name="admit-fact", may_need_history=True, intern
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Deferred(AccountPart):
     """What waits for its day."""
 
-    facts: dict[UUID, DeferredFact] = Field(default_factory=dict)
+    facts: dict[UUID, DeferredFact] = field(default_factory=dict)
 
     def refuse_if_waiting(self, kind: str, number: str) -> None:
         if document_id(self.whole.id, f"deferred-{kind}", number) in self.facts:

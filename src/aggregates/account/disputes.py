@@ -1,5 +1,6 @@
 """What the customer disputes."""
 
+from dataclasses import dataclass, field
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -71,10 +72,11 @@ class ResolveDispute(AccountCommand, name="resolve-dispute"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Disputes(AccountPart):
     """Open disputes; each open item says which one it is under."""
 
-    open: dict[UUID, Dispute] = Field(default_factory=dict)
+    open: dict[UUID, Dispute] = field(default_factory=dict)
 
     receivables: ClassVar = Needs(Receivables)
     allocation: ClassVar = Needs(Allocations)

@@ -1,5 +1,6 @@
 """The account taken out of auto-collection by hand."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
@@ -50,6 +51,7 @@ class LiftExclusion(ChasingCommand, name="lift-exclusion"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Exclusions(AccountPart):
     """Whether a person took the account out of auto-collection."""
 

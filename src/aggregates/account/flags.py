@@ -1,8 +1,7 @@
 """Flags of the office that the account carries."""
 
+from dataclasses import dataclass, field
 from typing import ClassVar
-
-from pydantic import Field
 
 from aggregates.account.command import AccountCommand
 from aggregates.account.customer import Customer
@@ -48,10 +47,11 @@ class ClearFlag(AccountCommand, name="clear-flag"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Flags(AccountPart):
     """Which flags the account carries."""
 
-    carried: set[str] = Field(default_factory=set)
+    carried: set[str] = field(default_factory=set)
 
     customer: ClassVar = Needs(Customer)
 

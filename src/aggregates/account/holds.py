@@ -1,9 +1,8 @@
 """Holds: the chase of the whole account rests."""
 
+from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
-
-from pydantic import Field
 
 from aggregates.account.command import AccountCommand
 from aggregates.account.part import AccountPart
@@ -62,10 +61,11 @@ class ReleaseHold(AccountCommand, name="release-hold"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Holds(AccountPart):
     """Holds in force."""
 
-    in_force: dict[UUID, Hold] = Field(default_factory=dict)
+    in_force: dict[UUID, Hold] = field(default_factory=dict)
 
     def shields(self) -> list[Shield]:
         """A hold rests the chase of the whole account, to the end of its last day."""

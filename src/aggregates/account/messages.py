@@ -1,12 +1,13 @@
 """Messages: from the planned step to what the carrier made of it."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from aggregates.account.chase import (
     Chase,
@@ -199,10 +200,11 @@ class ContactRules(Protocol):
 MAY_CONTACT: Rule[ContactRules] = Rule("contact rules")
 
 
+@dataclass
 class Messages(AccountPart):
     """Messages that were queued and have no result yet."""
 
-    under_way: dict[UUID, MessageUnderWay] = Field(default_factory=dict)
+    under_way: dict[UUID, MessageUnderWay] = field(default_factory=dict)
 
     customer: ClassVar = Needs(Customer)
     contact: ClassVar = Needs(Contact)

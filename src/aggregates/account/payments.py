@@ -1,6 +1,7 @@
 """Money that comes in and goes back: payments, credits, their reversal and correction."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import ClassVar, Self
@@ -127,6 +128,7 @@ class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=Tr
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Payments(AccountPart):
     """Decisions about payments and credits."""
 

@@ -1,10 +1,11 @@
 """What promises to pay hold back; the promise itself is an aggregate of its own."""
 
+from dataclasses import dataclass, field
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
@@ -54,10 +55,11 @@ class PromiseClosed(Event, name="account.promise-closed"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+@dataclass
 class Promises(AccountPart):
     """Open promises and what of each is still to come, and how many were broken."""
 
-    open: dict[UUID, OpenPromise] = Field(default_factory=dict)
+    open: dict[UUID, OpenPromise] = field(default_factory=dict)
     broken: int = 0
 
     customer: ClassVar = Needs(Customer)

@@ -1,5 +1,6 @@
 """What is owed and what came in: open items, and payments and credits with what is left of them."""
 
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import ClassVar
@@ -142,16 +143,17 @@ class Funds(BaseModel):
 # --- state -------------------------------------------------------------------------------------------
 
 
+@dataclass
 class Receivables(AccountPart):
     """Open items, and funds with something left: bounded by what is open, unless the whole history was loaded."""
 
     keeps_all: bool = False
     """True keeps settled items and funds that are used up too: for reversals and corrections."""
-    items: dict[UUID, OpenItem] = Field(default_factory=dict)
-    settled: dict[UUID, OpenItem] = Field(default_factory=dict)
+    items: dict[UUID, OpenItem] = field(default_factory=dict)
+    settled: dict[UUID, OpenItem] = field(default_factory=dict)
     """Items with nothing open; kept only where `keeps_all`."""
-    funds: dict[UUID, Funds] = Field(default_factory=dict)
-    used_up: dict[UUID, Funds] = Field(default_factory=dict)
+    funds: dict[UUID, Funds] = field(default_factory=dict)
+    used_up: dict[UUID, Funds] = field(default_factory=dict)
     """Funds with nothing left, or taken back; kept only where `keeps_all`."""
 
     customer: ClassVar = Needs(Customer)

@@ -4,7 +4,6 @@ import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -90,7 +89,7 @@ class Aggregate(BaseModel):
         if self._parts:
             whole = weakref.ref(self)
             for name in self._parts.values():
-                _WHOLE.__set__(self.__dict__[name], whole)
+                self.__dict__[name]._whole = whole
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -101,7 +100,7 @@ class Aggregate(BaseModel):
             if isinstance(field.annotation, type) and issubclass(field.annotation, Part)
         }
         appliers: dict[type[Event], dict[str | None, Callable[[Any, Any], None]]] = {}
-        owners: list[tuple[str | None, type[BaseModel]]] = [(None, cls), *((n, part) for part, n in cls._parts.items())]
+        owners: list[tuple[str | None, type]] = [(None, cls), *((n, part) for part, n in cls._parts.items())]
         for name, owner in owners:
             for base in reversed(owner.__mro__):
                 for method in vars(base).values():
@@ -116,10 +115,7 @@ class Aggregate(BaseModel):
     @classmethod
     def blank(cls, aggregate_id: UUID, *, whole: bool = False) -> Self:
         """Before its first event. `whole`: it is to keep everything it ever had, for what asks for history."""
-        if not cls._parts:
-            return cls(id=aggregate_id)
-        before, after = _blank_state(cls)
-        return cls.model_validate_json(b"%b%b%b" % (before, str(aggregate_id).encode(), after))
+        return cls(id=aggregate_id)
 
     @classmethod
     def events(cls) -> tuple[type[Event], ...]:
@@ -176,19 +172,6 @@ class Aggregate(BaseModel):
         return pending
 
 
-_NO_ID = UUID(int=0)
-
-
-@cache
-def _blank_state(aggregate_class: type[Aggregate]) -> tuple[bytes, bytes]:
-    """The state of one before its first event as JSON, before and after its id.
-
-    Reading it is done by pydantic's core, twice as fast as calling the model of each part.
-    """
-    before, _, after = aggregate_class(id=_NO_ID).model_dump_json().encode().partition(str(_NO_ID).encode())
-    return before, after
-
-
 def _by_part(name: str, decision: Decision) -> Decision:
     """The decision of a command to the whole aggregate that one of its parts takes."""
 
@@ -221,16 +204,15 @@ class Needs(Generic[AnyPart]):
         return cast(AnyPart, whole.__dict__[whole._parts[self._part]])
 
 
-class Part(BaseModel):
-    """One subject of an aggregate: its state, decisions and apply methods.
+class Part:
+    """One subject of an aggregate: its state, decisions and apply methods; a dataclass, so that it is cheap to change.
 
     A part changes its own state, and of another part only what its `Needs` name.
     """
 
-    model_config = ConfigDict(validate_assignment=False, extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     # A weak reference: a circle would keep thousands of aggregates in memory until the next full collection.
-    __slots__ = ("_whole",)
     if TYPE_CHECKING:
         _whole: weakref.ref[Aggregate]
 
@@ -245,6 +227,3 @@ class Part(BaseModel):
     def emit(self, event: Event, *, effective_on: date | None = None) -> None:
         """See `Aggregate.emit`."""
         self.whole.emit(event, effective_on=effective_on)
-
-
-_WHOLE: Any = vars(Part)["_whole"]

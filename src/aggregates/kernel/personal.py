@@ -1,10 +1,10 @@
 """Personal data: text that the store encrypts under its account's own key and the public contract leaves out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, WithJsonSchema
 
@@ -40,6 +40,13 @@ def _model_paths(model: type[BaseModel]) -> Iterator[Path]:
                 yield (name, *path)
 
 
+def _dataclass_paths(annotation: type) -> Iterator[Path]:
+    types = get_type_hints(annotation, include_extras=True)
+    for field in fields(annotation):
+        for path in _type_paths(types[field.name]):
+            yield (field.name, *path)
+
+
 def _type_paths(annotation: Any) -> Iterator[Path]:
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -57,3 +64,5 @@ def _type_paths(annotation: Any) -> Iterator[Path]:
             yield (EACH, *path)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield from _model_paths(annotation)
+    elif isinstance(annotation, type) and is_dataclass(annotation):
+        yield from _dataclass_paths(annotation)
