@@ -177,7 +177,7 @@ class Billing(AccountPart):
     @applies(InvoiceBilled)
     def _billed(self, event: InvoiceBilled) -> None:
         item = event.item
-        self.receivables.items[item.id] = OpenItem.model_construct(
+        self.receivables.items[item.id] = OpenItem(
             item=item, open=item.amount, open_since=item.issued_on, known_on=event.known_on,
             bucket=CURRENT, next_on=item.due_on + ONE_DAY, dispute_id=None, steps=[],
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, ConfigDict
 
 from aggregates.account.chase import (
     Chase,
@@ -44,10 +44,11 @@ class MessageState(StrEnum):
     UNCERTAIN = "uncertain"
 
 
-class MessageUnderWay(BaseModel):
+@dataclass(kw_only=True)
+class MessageUnderWay:
     """A message that was queued and has no result yet."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     id: UUID
     campaign_id: UUID

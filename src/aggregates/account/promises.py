@@ -5,7 +5,7 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
@@ -19,10 +19,11 @@ from aggregates.values.money import Money
 # --- values ------------------------------------------------------------------------------------------
 
 
-class OpenPromise(BaseModel):
+@dataclass(kw_only=True)
+class OpenPromise:
     """A promise that still holds back the chase for what is left of it."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     id: UUID
     made_on: date

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from aggregates.account.command import document_id
 from aggregates.account.customer import Customer
@@ -47,10 +47,11 @@ class Item(Value):
     """What the billing file says besides; nothing is decided by it."""
 
 
-class OpenItem(BaseModel):
+@dataclass(kw_only=True)
+class OpenItem:
     """An item that still has an open amount (or, where the account remembers, had one)."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     item: Item
     open: Money
@@ -62,7 +63,7 @@ class OpenItem(BaseModel):
     next_on: date | None
     """The day on which it moves to the next bucket; None in the oldest."""
     dispute_id: UUID | None = None
-    steps: list[str] = Field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
     """Steps of the sequence whose message covered this item."""
 
     @property
@@ -108,16 +109,17 @@ class Allocation(Value):
     allocated_on: date
 
 
-class Funds(BaseModel):
+@dataclass(kw_only=True)
+class Funds:
     """A payment or credit with an amount not yet allocated (or, where the account remembers, any)."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     receipt: Receipt
     unapplied: Money
     waits: bool = False
     """Kept for an invoice that is not known yet."""
-    allocated: dict[UUID, tuple[Allocation, ...]] = Field(default_factory=dict)
+    allocated: dict[UUID, tuple[Allocation, ...]] = field(default_factory=dict)
     """What it put against each item, oldest day first."""
     reversed: bool = False
 

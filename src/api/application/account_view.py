@@ -238,7 +238,7 @@ def account_view(read: AccountRead) -> AccountView:
         aging=_aging(customer.currency, then["open_items"], office.scheme),
         unapplied_funds=[funds for funds in _all_funds(read) if funds.unapplied],
         next_action=_next_action(account, office),
-        promises=[PromiseInForce(**dict(p)) for p in account.promises.open.values()],
+        promises=[PromiseInForce(**vars(p)) for p in account.promises.open.values()],
         broken_promises=account.promises.broken,
         disputes=list(account.disputes.open.values()),
         holds=list(account.holds.in_force.values()),
