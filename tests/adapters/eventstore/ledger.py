@@ -10,10 +10,15 @@ from aggregates.kernel.command import Command, Target
 from aggregates.kernel.context import Context, NeedsHistory
 from aggregates.kernel.event import REGISTRY, Event
 from aggregates.kernel.personal import Personal
-from aggregates.kernel.refusals import REFUSALS, Refusal, RefusalCode
+from aggregates.kernel.refusals import Refusal
 
-for _code in ("test-case-exists", "test-limit-reached", "test-changed-my-mind"):
-    REFUSALS[_code] = RefusalCode(_code, "A refusal of the tests.")
+
+class OddRefusal(Refusal):
+    """With a code that is in no catalogue, so that the product's is the same whatever tests ran before."""
+
+    def __init__(self, reason_code: str, detail: str) -> None:
+        Exception.__init__(self, f"{reason_code}: {detail}")
+        self.reason_code, self.detail = reason_code, detail
 
 
 class Contact(BaseModel):
@@ -128,36 +133,36 @@ class CaseCommand(Command):
         return (Target("test-case", self.case_id),)
 
 
-class OpenCase(CaseCommand, name="test-open-case"):
+class OpenCase(CaseCommand, name="test-open-case", internal=True):
     label: str = "a case"
     who: str | None = None
     phones: list[str] = Field(default_factory=list)
 
 
-class Count(CaseCommand, name="test-count"):
+class Count(CaseCommand, name="test-count", internal=True):
     by: int = 1
     limit: int | None = None
 
 
-class CountTwiceThenRefuse(CaseCommand, name="test-count-then-refuse"):
+class CountTwiceThenRefuse(CaseCommand, name="test-count-then-refuse", internal=True):
     """Breaks the rule that decisions check first: its two events must leave no trace."""
 
 
-class Break(CaseCommand, name="test-break"):
+class Break(CaseCommand, name="test-break", internal=True):
     """A decision with a defect."""
 
 
-class Repeat(CaseCommand, name="test-repeat", may_need_history=True):
+class Repeat(CaseCommand, name="test-repeat", may_need_history=True, internal=True):
     """Counts what was counted as the nth, which only a remembering case knows."""
 
     nth: int
 
 
-class Note(CaseCommand, name="test-note"):
+class Note(CaseCommand, name="test-note", internal=True):
     text: str
 
 
-class Shelve(Command, name="test-shelve"):
+class Shelve(Command, name="test-shelve", internal=True):
     case_id: UUID
     shelf_id: UUID
 
@@ -168,7 +173,7 @@ class Shelve(Command, name="test-shelve"):
         )
 
 
-class MakeRemark(Command, name="test-make-remark"):
+class MakeRemark(Command, name="test-make-remark", internal=True):
     remark_id: UUID
     account_id: UUID
     text: str
@@ -185,14 +190,14 @@ def _remark(remark: Remark, command: MakeRemark, context: Context) -> None:
 @decides(OpenCase)
 def _open(case: Case, command: OpenCase, context: Context) -> None:
     if case.exists:
-        raise Refusal("test-case-exists", "it is open already")
+        raise OddRefusal("test-case-exists", "it is open already")
     case.emit(CaseOpened(label=command.label, who=command.who, contact=Contact(phones=command.phones)))
 
 
 @decides(Count)
 def _count(case: Case, command: Count, context: Context) -> None:
     if command.limit is not None and case.total >= command.limit:
-        raise Refusal("test-limit-reached", f"{case.total} were counted already")
+        raise OddRefusal("test-limit-reached", f"{case.total} were counted already")
     if command.by:
         case.emit(Counted(by=command.by))
 
@@ -201,7 +206,7 @@ def _count(case: Case, command: Count, context: Context) -> None:
 def _count_then_refuse(case: Case, command: CountTwiceThenRefuse, context: Context) -> None:
     case.emit(Counted(by=1000))
     case.emit(Counted(by=1000))
-    raise Refusal("test-changed-my-mind", "after emitting")
+    raise OddRefusal("test-changed-my-mind", "after emitting")
 
 
 @decides(Break)
