@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -90,11 +90,19 @@ def exercise(operation: Any, mode: GenerationMode, account_id: str) -> None:
     )
     @given(operation.as_strategy(generation_mode=mode))
     def agree(case: Any) -> None:
+        assume(all(_can_be_sent(value) for value in (case.query or {}).values()))
         if _is_uuid(case.path_parameters.get("account_id")):
             case.path_parameters["account_id"] = account_id
         case.call_and_validate(checks=CHECKS)
 
     agree()
+
+
+def _can_be_sent(value: object) -> bool:
+    """An address has text and lists of text: an object in it arrives as something else, which may well be right."""
+    return not isinstance(value, dict) and not (
+        isinstance(value, list) and any(isinstance(each, dict | list) for each in value)
+    )
 
 
 def _is_uuid(text: object) -> bool:
