@@ -13,7 +13,7 @@ from aggregates.kernel.command import Command, Target, identifier
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import SetOf, Value
 from aggregates.office import Office, Pause, office_of
 from aggregates.values.business_time import SendWindow
 from aggregates.values.codes import Code
@@ -38,11 +38,11 @@ class EngagementRules(Value):
     min_dpd: int = Field(1, ge=-60, le=3650)
     """Days past due of the oldest chaseable item; negative reminds before the due date."""
     max_dpd: int | None = None
-    buckets: frozenset[str] | None = None
-    flags_any: frozenset[Code] = frozenset()
-    flags_none: frozenset[Code] = frozenset()
-    segments: frozenset[str] | None = None
-    countries: frozenset[str] | None = None
+    buckets: SetOf[str] | None = None
+    flags_any: SetOf[Code] = frozenset()
+    flags_none: SetOf[Code] = frozenset()
+    segments: SetOf[str] | None = None
+    countries: SetOf[str] | None = None
 
 
 class Anchor(StrEnum):

@@ -13,7 +13,7 @@ from aggregates.kernel.command import Command, Target, identifier
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import SetOf, Value
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, TimeZone
 from aggregates.values.codes import Code
@@ -107,7 +107,7 @@ class PromiseRulesSet(Event, name="office.promise-rules-set"):
 class FeeServiceTypesSet(Event, name="office.fee-service-types-set"):
     """The office said which service types are fees. What is allocated last goes by an item's kind, not by these."""
 
-    service_types: frozenset[Code]
+    service_types: SetOf[Code]
 
 
 class TimeZoneChanged(Event, name="office.time-zone-changed"):
@@ -168,7 +168,7 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     calendar: BusinessCalendar | None = None
     window: SendWindow | None = None
     grace_days: int | None = Field(None, ge=0, le=60)
-    fee_service_types: frozenset[Code] | None = None
+    fee_service_types: SetOf[Code] | None = None
     time_zone: TimeZone | None = None
 
 
@@ -209,7 +209,7 @@ class Office(Aggregate):
     calendar: BusinessCalendar = BusinessCalendar()
     window: SendWindow = SendWindow()
     grace_days: int = 3
-    fee_service_types: frozenset[str] = frozenset({"late-fee"})
+    fee_service_types: SetOf[str] = frozenset({"late-fee"})
     campaign_ids: list[UUID] = Field(default_factory=list)
     pause: Pause | None = None
 

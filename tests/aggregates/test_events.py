@@ -1,13 +1,14 @@
 """Names and versions of events, and the road from old versions to new ones."""
 
+import json
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-import aggregates.office
 import aggregates.promise  # noqa: F401 - registers
 from aggregates.kernel.event import REGISTRY, BrokenUpcasterChain, Event, EventRegistry, UnknownEvent
+from aggregates.office import FeeServiceTypesSet
 
 
 def an_event(version: int) -> type[Event]:
@@ -86,3 +87,10 @@ def test_an_event_never_changes_and_takes_nothing_unknown():
         happened.model_validate({"text": "a", "more": 1})
     with pytest.raises(ValidationError):
         happened.model_validate({"text": "a"}).text = "b"  # type: ignore[attr-defined]
+
+
+def test_members_of_sets_are_stored_in_order_whatever_order_the_process_has_them_in():
+    codes = [f"code-{n}" for n in range(50)]
+    event = FeeServiceTypesSet(service_types=frozenset(codes))
+    assert json.loads(event.model_dump_json())["service_types"] == sorted(codes)
+    assert event.model_dump()["service_types"] == frozenset(codes)

@@ -58,6 +58,8 @@ def latency() -> list[Row]:
             before.drain()
         with OneProcess.open(folder, env={}) as service:
             service.start()
+            service.arrears.handle([payment(n, "P-before", datetime.now(UTC).date()) for n in range(accounts)])
+            service.wait_until_shown(30)  # from here on accounts are at hand, as in a service that has run for a while
             with _Watch(service.database) as watch:
                 sent = _pay_at_a_rate(service, accounts)
                 service.wait_until_shown(30)

@@ -1,9 +1,43 @@
 """Values: what has no identity of its own and never changes."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Any, TypeVar, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 
 class Value(BaseModel):
     """Base of values inside events, commands and state. Unknown fields are refused: none is lost in silence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _InOrder:
+    """Members of a set are stored in order; the JSON Schema is that of any set."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        in_order = core_schema.wrap_serializer_function_ser_schema(_in_order, when_used="json")
+        return cast(CoreSchema, {**schema, "serialization": in_order})
+
+    @staticmethod
+    def __get_pydantic_json_schema__(schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(cast(CoreSchema, {name: part for name, part in schema.items() if name != "serialization"}))
+
+
+def _in_order(members: Any, serialized: SerializerFunctionWrapHandler) -> Any:
+    return sorted(serialized(members))
+
+
+Member = TypeVar("Member")
+SetOf = Annotated[frozenset[Member], _InOrder]
+"""A set whose members are stored in order: a set's own order differs from process to process, and the same facts are to
+be the same bytes."""

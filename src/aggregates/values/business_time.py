@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import SetOf, Value
 
 ONE_DAY = timedelta(days=1)
 
@@ -45,8 +45,8 @@ class SendWindow(Value):
 class BusinessCalendar(Value):
     """Working weekdays (0 is Monday) and the holidays between them."""
 
-    weekdays: frozenset[Annotated[int, Field(ge=0, le=6)]] = Field(frozenset({0, 1, 2, 3, 4}), min_length=1)
-    holidays: frozenset[date] = frozenset()
+    weekdays: SetOf[Annotated[int, Field(ge=0, le=6)]] = Field(frozenset({0, 1, 2, 3, 4}), min_length=1)
+    holidays: SetOf[date] = frozenset()
 
     def is_open(self, day: date) -> bool:
         return day.weekday() in self.weekdays and day not in self.holidays
