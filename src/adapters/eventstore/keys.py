@@ -7,10 +7,11 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -71,6 +72,10 @@ def _decoded(text: str, source: str) -> bytes:
     return key
 
 
+Erase = Callable[[UUID, psycopg.Connection], None]
+"""Takes out what is kept of a person besides the log."""
+
+
 class KeyRing:
     """Account keys, unwrapped on demand and kept for a minute: a destroyed key is forgotten everywhere soon after."""
 
@@ -85,6 +90,11 @@ class KeyRing:
         self._keys: OrderedDict[UUID, tuple[AESGCM | None, float]] = OrderedDict()
         self._lock = threading.Lock()
         self._checked = False
+        self._also_erase: list[Erase] = []
+
+    def also_erase(self, erase: Erase) -> None:
+        """Calls `erase` in the transaction that destroys a key."""
+        self._also_erase.append(erase)
 
     def get(self, account_id: UUID) -> AESGCM | None:
         """The account's cipher, or None where the key is destroyed or was never made."""
@@ -139,8 +149,12 @@ class KeyRing:
             self.forget([account_id])  # another process may have been first
 
     def destroy(self, account_id: UUID) -> None:
-        """Erases the person: what is encrypted under the key can never be read again."""
-        with self._connections.use() as connection:
+        """Erases the person: what is encrypted under the key can never be read again, and read tables forget them.
+
+        Whoever writes personal text into read tables shares the lock: behind an erasure nothing is written.
+        """
+        with self._connections.use() as connection, connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('arrears.erasure', 0))")
             connection.execute(
                 """
                 INSERT INTO arrears.account_keys (account_id, wrapped_key, destroyed_at)
@@ -150,6 +164,8 @@ class KeyRing:
                 """,
                 [account_id],
             )
+            for erase in self._also_erase:
+                erase(account_id, connection)
         self.admit([(account_id, None)])
 
     def is_destroyed(self, account_id: UUID) -> bool:

@@ -236,6 +236,7 @@ def promises_report(
         def page(size: int, cursor: str | None) -> Any:
             return promises(
                 connection,
+                service.feed,
                 as_of=as_of or today,
                 known_on=known_on,
                 office=office,
@@ -288,6 +289,7 @@ def activity_report(
         day = as_of or today
         found = activities(
             connection,
+            service.feed,
             as_of=day,
             known_on=known_on,
             office=office,

@@ -50,6 +50,7 @@ def list_promises(
         Question("promises", of, as_of, known_on, status),
         lambda connection, inner: promises(
             connection,
+            readings.log,
             as_of=day,
             known_on=known_on,
             office=of.office,
@@ -79,6 +80,7 @@ def list_promises_of_account(
         Question("promises of", account_id, as_of, known_on),
         lambda connection, inner: promises(
             connection,
+            readings.log,
             as_of=day,
             known_on=known_on,
             office=office,

@@ -20,6 +20,7 @@ from api.http.paging import Page, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, documented, unknown
 from api.http.shapes import Day
 from api.processes.service import Service
+from projections.opening import Opens
 from projections.questions import NoOffice, ReportRefused, UnknownAccount, office_and_currency_of, office_ids
 
 AS_ASKED = documented(404, 409)
@@ -79,6 +80,11 @@ class Reader:
 
     service: Service
     pool: Pool
+
+    @property
+    def log(self) -> Opens:
+        """Opens the events whose text is personal."""
+        return self.service.feed
 
     @contextmanager
     def connection(self, *, with_cursor: bool = False) -> Iterator[Connection]:

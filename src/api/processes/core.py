@@ -24,6 +24,7 @@ from projections.agenda.projection import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection
 from projections.collections_report.projection import CollectionsReportProjection
 from projections.ledger.projection import LedgerProjection
+from projections.people.projection import PeopleProjection
 from projections.promises.projection import PromisesProjection
 
 PROJECTIONS = (
@@ -34,6 +35,7 @@ PROJECTIONS = (
     ActivityHistoryProjection,
     AuditTrailProjection,
     PromisesProjection,
+    PeopleProjection,
 )
 
 CACHE_SIZE = 20_000
@@ -98,6 +100,7 @@ class Core(Opened):
         self.feed: Feed = self.arrears.feed
         self.projections = Projections(database, self.feed, PROJECTIONS)
         self.closing.callback(self.projections.close)
+        self.arrears.keys.also_erase(self.projections.erase)
 
     @classmethod
     def open(
