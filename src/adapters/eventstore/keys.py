@@ -19,6 +19,8 @@ from adapters.eventstore.connections import Connections
 
 KEY_VARIABLE = "ARREARS_MASTER_KEY"
 FILE_VARIABLE = "ARREARS_MASTER_KEY_FILE"
+KEY_FILE = "master.key"
+"""In a data folder."""
 
 _SIZE = 32
 _NONCE = 12
@@ -36,26 +38,46 @@ def master_key(env: Mapping[str, str] = os.environ, *, data_dir: Path | None = N
         return _read(Path(name))
     if data_dir is None:
         raise MasterKeyError(f"no master key: set {KEY_VARIABLE} (base64 of {_SIZE} bytes) or {FILE_VARIABLE}")
-    return _read_or_make(data_dir / "master.key")
+    return _read_or_make(data_dir / KEY_FILE)
+
+
+def given_key(env: Mapping[str, str], file: Path | None) -> bytes:
+    """The key in a file, else that of the environment; none is made."""
+    return _read(file) if file is not None else master_key(env)
+
+
+def keep_key(data_dir: Path, key: bytes) -> None:
+    """Puts a key into a new data folder."""
+    _keep(data_dir / KEY_FILE, key)
+
+
+def fingerprint_of(master: bytes) -> bytes:
+    """The check value by which a log knows its master key."""
+    return hmac.digest(master, b"arrears master key", "sha256")
 
 
 def _read_or_make(path: Path) -> bytes:
     try:
         return _read(path)
     except FileNotFoundError:
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(os.urandom(_SIZE)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(unfinished, path)  # fails where another process was first: then its key is the key
-        except FileExistsError:
-            pass
-        finally:
-            unfinished.unlink()
+        _keep(path, os.urandom(_SIZE))
         return _read(path)
+
+
+def _keep(path: Path, key: bytes) -> None:
+    """Where another process was first, its key is the key."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(base64.b64encode(key) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(unfinished, path)  # fails where another process was first: then its key is the key
+    except FileExistsError:
+        pass
+    finally:
+        unfinished.unlink()
 
 
 def _read(path: Path) -> bytes:
@@ -181,7 +203,7 @@ class KeyRing:
         """Raises MasterKeyError unless the master key is the one this log knows; the first one becomes known."""
         if self._checked:
             return
-        mine = hmac.digest(self._master_bytes, b"arrears master key", "sha256")
+        mine = fingerprint_of(self._master_bytes)
         known = "SELECT fingerprint FROM arrears.master_key"
         with self._connections.use() as connection:
             row = connection.execute(known).fetchone()

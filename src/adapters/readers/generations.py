@@ -11,7 +11,7 @@ from psycopg import Connection, sql
 from psycopg.rows import class_row
 
 from adapters.postgres.database import Database
-from adapters.readers import dashboard, partitions
+from adapters.readers import dashboard, partitions, poison
 from aggregates.kernel.event import Recorded
 from projections.base import Projection
 from projections.personal import FILLING, PersonalProjection
@@ -278,6 +278,7 @@ def drop(connection: Connection[Any], generation: Generation) -> None:
     with connection.transaction():
         connection.execute("SELECT set_config('lock_timeout', %s, true)", [_SWITCH_PATIENCE])
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(generation.schema)))
+        poison.forget(connection, reader=generation.reader)
         connection.execute("DELETE FROM read_model.dead_letters WHERE reader = %s", [generation.reader])
         connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [generation.reader])
         connection.execute("DELETE FROM read_model.projections WHERE reader = %s", [generation.reader])

@@ -14,7 +14,7 @@ from psycopg import Connection
 from adapters.eventstore.seals import Checkpoint
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem, explained
-from adapters.readers import generations
+from adapters.readers import generations, poison
 from adapters.readers.generations import Generation, GenerationReader, State
 from adapters.readers.handling import ReaderRetired
 from adapters.readers.poison import DeadLetter, dead_letters
@@ -356,6 +356,7 @@ class Projections:
             projection = make()
             if isinstance(projection, PersonalProjection):
                 generations.erase(connection, projection, account_id)
+        poison.forget(connection, account_id=account_id)
 
     def wait_for(
         self,

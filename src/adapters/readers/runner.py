@@ -18,7 +18,7 @@ from adapters.postgres.kept_connection import in_utc
 from adapters.readers import poison
 from adapters.readers.backoff import Backoff
 from adapters.readers.handling import Handling, ReaderRetired
-from adapters.readers.poison import DeadLetter, is_poison
+from adapters.readers.poison import DeadLetter, ReaderBroken, is_poison
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import count_events
 from aggregates.kernel.event import Recorded
@@ -366,10 +366,12 @@ def connect(database: Database, search_path: str | None = None) -> Connection[An
 
 def note_trouble(database: Database, reader: str, error: Exception | None) -> None:
     """Says why a reader stands still, and that it does not any more, where `status` finds it, if the database is there
-    to keep it."""
+    to keep it. What an error says that an event may be to blame for is in the process's log alone: it may quote it."""
     if error is not None:
         _log.error("reader stands still", reader=reader, error=type(error).__name__, said=poison.said(error))
-    trouble = None if error is None else f"{type(error).__name__}: {poison.said(error)}"
+    trouble = None if error is None else type(error).__name__
+    if error is not None and not (is_poison(error) and not isinstance(error, ReaderBroken)):
+        trouble = f"{trouble}: {poison.said(error)}"
     with suppress(psycopg.Error, DatabaseProblem), database.connect("arrears_app") as connection:
         connection.execute("UPDATE read_model.checkpoints SET trouble = %s WHERE reader = %s", [trouble, reader])
 

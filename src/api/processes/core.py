@@ -38,6 +38,9 @@ PROJECTIONS = (
     PeopleProjection,
 )
 
+ANCHOR = "last-seal.json"
+"""The file of a data folder that remembers the log's last seal."""
+
 CACHE_SIZE = 20_000
 """Weight of the aggregates at hand: some ten thousand accounts with an open item each."""
 
@@ -136,7 +139,7 @@ class Core(Opened):
     @property
     def anchor(self) -> Path | None:
         """Where the last seal is remembered outside the database; only beside a data folder."""
-        return self.data_dir / "last-seal.json" if self.data_dir else None
+        return self.data_dir / ANCHOR if self.data_dir else None
 
     def when_stored(self, wake: Callable[[], None]) -> None:
         """Calls `wake` after each append of this process. (The sealer of another one sees it by itself.)"""

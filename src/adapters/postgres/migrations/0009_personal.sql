@@ -18,6 +18,24 @@ BEGIN
 END
 $$;
 
--- What an earlier release kept of an error may quote the event that it was about. What kind of error it was stays.
-UPDATE read_model.dead_letters SET error_text = NULL WHERE error_text IS NOT NULL;
-UPDATE read_model.checkpoints  SET trouble    = NULL WHERE trouble    IS NOT NULL;
+-- What an error said may quote the event that it was about, or the customer whose message could not be sent.
+
+CREATE UNLOGGED TABLE personal.error_texts (
+    reader     text   NOT NULL,
+    position   bigint NOT NULL,
+    error_text text   NOT NULL,
+    PRIMARY KEY (reader, position)
+);
+
+ALTER TABLE personal.error_texts ALTER COLUMN error_text SET STATISTICS 0;  -- samples of it in a catalog that is logged
+
+COMMENT ON TABLE personal.error_texts IS 'What the errors said that put events aside; lost in a crash, while read_model.dead_letters stays.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON personal.error_texts TO arrears_app;
+
+INSERT INTO personal.error_texts (reader, position, error_text)
+SELECT reader, position, error_text FROM read_model.dead_letters WHERE error_text IS NOT NULL;
+
+ALTER TABLE read_model.dead_letters DROP COLUMN error_text;
+
+UPDATE read_model.checkpoints SET trouble = split_part(trouble, ':', 1) WHERE trouble IS NOT NULL;
