@@ -21,8 +21,8 @@ Names = Annotated[
 _ARE_FILLED = """
     SELECT EXISTS (
         SELECT FROM personal.filling
-        WHERE until <= (SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
-                        WHERE name = 'people' AND state = 'live')
+        WHERE until <= coalesce((SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
+                                 WHERE name = 'people' AND state = 'live'), 0)
     )
 """
 
