@@ -160,7 +160,7 @@ def _without_password(database: Database) -> str:
     """A command's arguments can be seen by everybody on the machine."""
     given = conninfo_to_dict(database.conninfo())
     given.pop("password", None)
-    return make_conninfo(**given)
+    return make_conninfo("", **given)
 
 
 def _only(connection: psycopg.Connection, query: str) -> object:

@@ -15,8 +15,8 @@ CREATE UNLOGGED TABLE {FILLING} (
     until    bigint  NOT NULL
 );
 
-COMMENT ON TABLE  {FILLING}       IS 'One row. None: PostgreSQL emptied the tables, and nobody has begun to fill them again.';
-COMMENT ON COLUMN {FILLING}.until IS 'Place in the log up to which they are filled again after they were emptied; 0 where they never were.';
+COMMENT ON TABLE  {FILLING}       IS 'One row. None: the tables were emptied, and nobody fills them again yet.';
+COMMENT ON COLUMN {FILLING}.until IS 'Place in the log up to which they are filled again; 0: never emptied.';
 
 INSERT INTO {FILLING} (until) VALUES (0);
 """  # noqa: S608

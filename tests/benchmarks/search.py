@@ -29,8 +29,8 @@ _SEARCHES = 2_000
 _TODAY = date(2026, 3, 2)
 _OFFICE = identifier("office", "bench")
 _SYLLABLES = (
-    "an ba bel chi da del do el en er fa gar go ha hen il is ja jo ka kel la len lo ma mar mi na nel no ol or pe per qui "
-    "ra ric ro sa sen si so ta tel to ul va ven vi wa wil xa yo za zen"
+    "an ba bel chi da del do el en er fa gar go ha hen il is ja jo ka kel la len lo ma mar mi na nel no ol or pe per "
+    "qui ra ric ro sa sen si so ta tel to ul va ven vi wa wil xa yo za zen"
 ).split()
 
 
@@ -109,9 +109,7 @@ def _fill(database: Database) -> None:
             """.encode(),
             [_OFFICE],
         )
-        connection.execute(
-            f"CREATE INDEX people_terms ON {people} USING gin (terms) WITH (fastupdate = off)".encode()
-        )
+        connection.execute(f"CREATE INDEX people_terms ON {people} USING gin (terms) WITH (fastupdate = off)".encode())
     with database.connect("arrears_app", autocommit=True) as connection:
         for table in (people, report):
             connection.execute(f"VACUUM ANALYZE {table}".encode())

@@ -1,6 +1,7 @@
 """An erased person is gone at once: from lists, from search, from what was written about them."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +12,7 @@ from aggregates.account.command import account_id
 from aggregates.account.contact import ChangeContactDetails
 from aggregates.account.customer import OpenAccount
 from aggregates.kernel.actor import Actor
-from aggregates.kernel.command import Accepted, Issued
+from aggregates.kernel.command import Accepted, Command, Issued
 from aggregates.kernel.personal import ERASED
 from aggregates.office import OpenOffice, office_id
 from aggregates.values.aging import STANDARD_BUCKETS
@@ -30,7 +31,7 @@ ADA = account_id(MAIN, "A-1")
 def service(a_service: AService) -> StepByStep:
     """Ada's account, and Eve's."""
     made = a_service(ManualClock(datetime(2026, 3, 2, 15, tzinfo=UTC)))
-    commands = [OpenOffice(code="main", title="Main", currency="USD", time_zone="UTC")]
+    commands: list[Command] = [OpenOffice(code="main", title="Main", currency="USD", time_zone="UTC")]
     for number, name in (("A-1", "Ada Lovelace"), ("E-1", "Eve Lovelock")):
         account = account_id(MAIN, number)
         phone = PhoneNumber(id="phone-1", number=f"+1 793 555 01{number[-1]}5")
@@ -89,7 +90,7 @@ def test_events_that_were_opened_before_bring_nothing_back(service: StepByStep):
 
 
 def test_tables_that_are_built_anew_are_the_same(service: StepByStep):
-    def rows() -> list[object]:
+    def rows() -> list[Any]:
         with service.database.connect("arrears_app") as connection:
             return connection.execute("SELECT * FROM personal.people ORDER BY number").fetchall()
 

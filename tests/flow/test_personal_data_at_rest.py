@@ -16,11 +16,11 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from adapters.backup import backup
 from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
 from adapters.delivery.carrier import CarrierRefused
 from adapters.delivery.rendering import Letter
-from adapters.backup import backup
 from adapters.postgres.cluster import installed_programs
 from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedPostgres
@@ -78,15 +78,19 @@ class Secrets:
 class Carrier:
     """Quotes whom it cannot reach, refuses one account's mail, and breaks over another's."""
 
+    def __init__(self) -> None:
+        self._broke: dict[UUID, str] = {}
+
     def send(self, message_id: UUID, letter: Letter) -> str:
         if letter.to.endswith("refused.example"):
             raise CarrierRefused("no-such-mailbox", f"550 {letter.to} is not known here")
         if letter.to.endswith("breaks.example"):
+            self._broke[message_id] = letter.to
             raise RuntimeError(f"no answer for {letter.to}")
         return f"carrier-{message_id.hex[:8]}"
 
     def took(self, message_id: UUID) -> Letter | bool | None:
-        return None
+        raise RuntimeError(f"no answer for {self._broke[message_id]}")
 
 
 class Talkative:
@@ -258,8 +262,8 @@ def bring_in_a_file(world: World) -> None:
     header = "account_number,name,email_1,email_1_consent,phone_1,phone_1_type,note"
     text = world.text
     rows = [
-        f"B-{nth},{text('imported name')},{text('imported e-mail')}@b.example,{consent},{text('imported phone')},mobile,"
-        f"{text('imported note')}"
+        f"B-{nth},{text('imported name')},{text('imported e-mail')}@b.example,{consent},+1 212 555 010{nth},"
+        f"mobile,{text('imported note')}"
         for nth, consent in ((1, "given"), (2, "given"), (3, text("refused consent")))
     ]
     file = world.folder / "customers.csv"
@@ -285,7 +289,10 @@ def fail_to_handle(world: World) -> None:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("personal")
-    env = {"ARREARS_MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "ARREARS_OUTBOX": str(folder / "outbox")}
+    env = {
+        "ARREARS_MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        "ARREARS_OUTBOX": str(folder / "outbox"),
+    }
     with EmbeddedPostgres(folder / "data", settings=READABLE) as embedded:
         database = Database(embedded.dsn)
         migrate(database)
@@ -335,7 +342,13 @@ def test_who_asks_sees_what_is_personal(world: World):
             *promises(connection, service.feed, as_of=TODAY + timedelta(2), account_id=promised).rows,
         ]
     shown = world.secrets.found_in("\n".join(each.model_dump_json() for each in said).encode())
-    for where in ("notes of a call", "notes of a dispute", "notes of a promise", "new name", "the reason of place-hold"):
+    for where in (
+        "notes of a call",
+        "notes of a dispute",
+        "notes of a promise",
+        "new name",
+        "the reason of place-hold",
+    ):
         assert where in shown
 
 
@@ -375,7 +388,7 @@ def test_no_table_holds_a_secret_in_the_open(world: World):
 def test_a_backup_holds_no_secret(world: World, tmp_path: Path):
     file = tmp_path / "arrears.backup"
     backup(world.service.database, file)
-    restored = [installed_programs() / "bin" / "pg_restore", "--file=-", str(file)]
+    restored = [str(installed_programs() / "bin" / "pg_restore"), "--file=-", str(file)]
     script = subprocess.run(restored, check=True, capture_output=True).stdout
     assert b"arrears.events" in script
     assert world.secrets.found_in(script) == []

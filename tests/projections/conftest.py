@@ -61,7 +61,8 @@ class ReadModels:
         """Makes a new generation of each from these events, and shows it; of names too, which every report has."""
         self._generation += 1
         self.log.keep(log)
-        for make in dict.fromkeys((*projections, PeopleProjection)):
+        makes: list[type[Projection]] = [*projections, PeopleProjection]
+        for make in dict.fromkeys(makes):
             projection = make()
             schema = self._schema(projection)
             self.connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))

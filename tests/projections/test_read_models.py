@@ -156,7 +156,9 @@ def test_what_was_done_about_an_account_newest_first(history: History, account: 
     assert (call.channel, call.direction, call.disposition) == ("voice", "outbound", "left-message")
     assert (call.notes, call.assignee, call.actor) == (f"left a message for {SECRET}", "ann", "person:tester")
     assert activity(read_models.connection, read_models.log, account, as_of=day(4)).rows[0].kind == "flag-set"
-    assert [row.kind for row in activity(read_models.connection, read_models.log, account, kinds=["call"]).rows] == ["call"]
+    assert [row.kind for row in activity(read_models.connection, read_models.log, account, kinds=["call"]).rows] == [
+        "call"
+    ]
 
 
 def test_history_comes_in_pages(history: History, account: UUID, read_models: ReadModels):
@@ -259,7 +261,9 @@ def test_the_audit_trail_says_what_who_under_which_version_and_why(
     assert flag.causation_id == cause
     assert {row.aggregate_kind for row in trail} == {"account", "promise"}
     assert [row.event_name for row in audit(read_models.connection, read_models.log, promised).rows] == ["promise.made"]
-    assert [row.summary for row in audit(read_models.connection, read_models.log, MAIN).rows] == ["Office main (Main) opened: USD, UTC"]
+    assert [row.summary for row in audit(read_models.connection, read_models.log, MAIN).rows] == [
+        "Office main (Main) opened: USD, UTC"
+    ]
 
 
 def test_personal_text_is_in_no_summary_and_in_no_data(history: History, account: UUID, read_models: ReadModels):

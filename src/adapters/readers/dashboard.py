@@ -43,8 +43,7 @@ def install(connection: Connection[Any]) -> None:
     """Makes, or makes again, every view whose tables are there; one process at a time. In the caller's transaction."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('arrears.dashboard', 0))")
     rows = connection.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace IN "
-        "('read_model'::regnamespace, 'personal'::regnamespace)"
+        "SELECT relname FROM pg_class WHERE relnamespace IN ('read_model'::regnamespace, 'personal'::regnamespace)"
     )
     there = {row[0] for row in rows}
     for view in shipped():

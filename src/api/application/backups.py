@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from adapters import backup as backups
+from adapters.backup import BackedUp, NotEmpty
 from adapters.eventstore.keys import MasterKeyError, fingerprint_of, given_key, keep_key
 from adapters.eventstore.seals import Seal, write_anchor
 from adapters.eventstore.verify import Finding, verify
-from adapters import backup as backups
-from adapters.backup import BackedUp, NotEmpty
 from adapters.postgres.database import Database, open_database
 from adapters.readers.projections import checkpoints
 from api.processes.core import ANCHOR

@@ -40,7 +40,9 @@ def backup(
         made = back_up(database, target, now=datetime.now(UTC))
         is_folder = database.is_embedded
     if as_json:
-        print_json({"file": str(made.path), "bytes": made.size, "events": made.seal.position, "seal": made.seal.hash.hex()})
+        print_json(
+            {"file": str(made.path), "bytes": made.size, "events": made.seal.position, "seal": made.seal.hash.hex()}
+        )
         return
     say(f"{made.path}: {made.seal.position:,} events, {made.size / 1_000_000:,.1f} MB")
     say(f"The log ends with seal {made.seal.hash.hex()[:16]} at position {made.seal.position}.")
@@ -80,9 +82,7 @@ def restore(
                 raise Problem("--master-key is for a data folder", hint="For a server: ARREARS_MASTER_KEY_FILE.")
             restored = restore_server(file, env=os.environ, progress=bars.bar("Verifying"))
         elif data is not None:
-            restored = restore_folder(
-                file, data, env=os.environ, key_file=key_file, progress=bars.bar("Verifying")
-            )
+            restored = restore_folder(file, data, env=os.environ, key_file=key_file, progress=bars.bar("Verifying"))
         else:
             raise Problem("where to?", hint=f"--data FOLDER, or {URL_VARIABLE} for a server")
     _tell(restored, as_json=as_json)

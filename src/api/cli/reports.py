@@ -84,7 +84,10 @@ def collections_report(
     office: OfficeCode = None,
     currency: Currency = None,
     bucket: Annotated[str | None, typer.Option("--bucket", metavar="NAME", help="Of the oldest open item.")] = None,
-    search: Annotated[str | None, typer.Option("--search", metavar="TEXT", help="In name, number, phone or e-mail; or an invoice's number.")] = None,
+    search: Annotated[
+        str | None,
+        typer.Option("--search", metavar="TEXT", help="In name, number, phone or e-mail; or an invoice's number."),
+    ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option("--where", metavar="FILTER=VALUE", help="Any other filter, such as flag=vip; may be repeated."),

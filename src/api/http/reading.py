@@ -136,9 +136,7 @@ class Reader:
         inner = unwrap_cursor(question, cursor)
         with self.connection(with_cursor=cursor is not None) as connection:
             report = ask(connection, inner)
-        return NamedPage(
-            items=list(report.rows), next=wrap_cursor(question, report.next_cursor), names=report.names
-        )
+        return NamedPage(items=list(report.rows), next=wrap_cursor(question, report.next_cursor), names=report.names)
 
     # --- offices ---
 

@@ -46,8 +46,8 @@ _ACTIVITY_HISTORY = Table(
     columns=[
         "position bigint", "event_id uuid", "account_id uuid", "occurred_at timestamptz", "recorded_at timestamptz",
         "effective_on date", "kind text", "channel text", "direction text", "disposition text", "summary text",
-        "has_notes boolean", "assignee text", "follow_up_on date", "actor text", "campaign_id uuid", "plan_version integer",
-        "ref_id uuid",
+        "has_notes boolean", "assignee text", "follow_up_on date", "actor text", "campaign_id uuid",
+        "plan_version integer", "ref_id uuid",
     ],
 )  # fmt: skip
 
@@ -110,7 +110,7 @@ def _events_of(*aggregate_classes: type[Aggregate]) -> tuple[type[Event], ...]:
 
 @dataclass(slots=True)
 class Entry:
-    """A row of the history; what is None does not apply. That there are notes is stored, not what they say."""
+    """A row of the history; what is None does not apply. Of notes it is stored that there are some."""
 
     recorded: Recorded
     kind: str

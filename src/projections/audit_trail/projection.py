@@ -21,7 +21,8 @@ _AUDIT_TRAIL = Table(
         "position bigint", "event_id uuid", "recorded_at timestamptz", "effective_on date", "aggregate_kind text",
         "aggregate_id uuid", "aggregate_version integer", "account_id uuid", "event_name text",
         "event_version smallint", "summary text", "actor_kind text", "actor_id text", "actor_version text",
-        "reason text", "gives_reason boolean", "command_id uuid", "causation_id uuid", "correlation_id uuid", "data jsonb",
+        "reason text", "gives_reason boolean", "command_id uuid", "causation_id uuid", "correlation_id uuid",
+        "data jsonb",
     ],
 )  # fmt: skip
 

@@ -38,8 +38,8 @@ class Column:
     """A column: of the table, of the report, or of both.
 
     `today` and `past` are SQL: over a row `r` of `read_model.collections_report`; and over what the ledger says of the
-    day (`owed`) and the account's last `change` of `read_model.account_history` that was recorded by then. Both have the
-    account's `person` of `personal.people`, or none while that is filled again.
+    day (`owed`) and the account's last `change` of `read_model.account_history` that was recorded by then. Both have
+    the account's `person` of `personal.people`, or none while that is filled again.
     """
 
     kind: str
@@ -68,7 +68,8 @@ class Column:
     dashboard: str = ""
     """Its name in `dashboard.accounts`, where that differs."""
     view: str = ""
-    """SQL in that view, where it is not the stored column: over a row `r`, the office's business date `d`, and the person `p`."""
+    """SQL in that view, where it is not the stored column: over a row `r`, the office's business date `d` and the
+    person `p`."""
 
     @property
     def is_figure(self) -> bool:

@@ -12,8 +12,8 @@ Names = Annotated[
     str | None,
     Field(
         exclude_if=lambda said: said is FILLED,
-        description="`being filled` after a crash, until all names are there again: account numbers stand in their place, "
-        "and search finds numbers alone. Left out otherwise.",
+        description="`being filled` after a crash, until all names are there again: account numbers stand in their "
+        "place, and search finds numbers alone. Left out otherwise.",
     ),
 ]
 """What an answer says of the names in it."""

@@ -113,9 +113,11 @@ def test_an_orderly_end_keeps_them(data_dir: Path):
         plant.open_accounts(1)
         plant.projections.catch_up()
         plant.projections.close()
-    with EmbeddedPostgres(data_dir, settings=QUICK_AND_FORGETFUL) as embedded:
-        with Database(embedded.dsn).connect("arrears_app") as connection:
-            assert connection.execute("SELECT count(*) FROM personal.people").fetchone() == (1,)
+    with (
+        EmbeddedPostgres(data_dir, settings=QUICK_AND_FORGETFUL) as embedded,
+        Database(embedded.dsn).connect("arrears_app") as connection,
+    ):
+        assert connection.execute("SELECT count(*) FROM personal.people").fetchone() == (1,)
 
 
 def test_one_that_was_emptied_while_it_was_built_begins_anew(plant: Plant, monkeypatch: pytest.MonkeyPatch):

@@ -28,7 +28,9 @@ class Where:
 
 
 _OF_INVOICE = """
-    ARRAY(SELECT item.account_id FROM read_model.ledger_items AS item WHERE lower(item.number) = lower(%(search)s::text))
+    ARRAY(
+        SELECT item.account_id FROM read_model.ledger_items AS item WHERE lower(item.number) = lower(%(search)s::text)
+    )
 """
 
 _FOUND = f"""
@@ -66,8 +68,8 @@ class Filters(BaseModel):
     number: Annotated[str | None, Where("number = %(number)s::text")] = None
     """Exactly this number."""
     search: Annotated[str | None, Where(_FOUND)] = None
-    """A part of the customer's name, e-mail address or telephone number, or of the account's number; or the number of an
-    invoice. A text of less than three characters: how a word of these begins."""
+    """A part of the customer's name, e-mail address or telephone number, or of the account's number; or the number of
+    an invoice. A text of less than three characters: how a word of these begins."""
     min_balance: Annotated[Decimal | None, Where("balance >= %(min_balance)s::bigint")] = None
     max_balance: Annotated[Decimal | None, Where("balance <= %(max_balance)s::bigint")] = None
     min_dpd: Annotated[int | None, Where("days_past_due >= %(min_dpd)s::integer")] = None

@@ -159,7 +159,14 @@ def _asked(
 ) -> dict[str, object]:
     after, after_id = key_after(cursor, str(order), 2)
     limit = check_limit(limit) + 1
-    return {**source.parameters, **given, **parameters_of_search(given), "after": after, "after_id": after_id, "limit": limit}
+    return {
+        **source.parameters,
+        **given,
+        **parameters_of_search(given),
+        "after": after,
+        "after_id": after_id,
+        "limit": limit,
+    }
 
 
 def _prepare(given: Mapping[str, object]) -> bool | None:
