@@ -45,6 +45,7 @@ class Plant:
     def crash(self) -> None:
         """Connections of before are found broken, as those of any process would be."""
         self.embedded.crash_and_recover()
+        self.log.close()
         self.log = Log(self.database)
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
@@ -60,6 +61,7 @@ def plant(data_dir: Path) -> Iterator[Plant]:
         made = Plant(embedded)
         yield made
         made.projections.close()
+        made.log.close()
 
 
 def test_a_crash_empties_them_and_the_reader_begins_anew(plant: Plant):
@@ -102,7 +104,9 @@ def test_what_is_filled_again_is_not_waited_for(plant: Plant):
     plant.crash()
     again = Projections(plant.database, plant.log.feed, (PeopleProjection, ActivityHistoryProjection))
     try:
-        again.wait_for(plant.log.feed.head(), timeout=1)
+        head = again.catch_up(names=["activity_history"])
+        again.wait_for(head, timeout=60)
+        assert again.is_being_filled("people")
     finally:
         again.close()
 
@@ -113,6 +117,7 @@ def test_an_orderly_end_keeps_them(data_dir: Path):
         plant.open_accounts(1)
         plant.projections.catch_up()
         plant.projections.close()
+        plant.log.close()
     with (
         EmbeddedPostgres(data_dir, settings=QUICK_AND_FORGETFUL) as embedded,
         Database(embedded.dsn).connect("arrears_app") as connection,
