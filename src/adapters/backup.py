@@ -114,13 +114,13 @@ def _owners(path: Path) -> set[str]:
 
 def _make_roles(connection: psycopg.Connection, owners: set[str]) -> list[str]:
     """The roles that are missing here; returns those that are not Arrears' own. What they own is given away later."""
+    ours = set(get_args(Role))
     there = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
-    for role in (*get_args(Role), *sorted(owners)):
-        if role not in there:
-            connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
-        if role not in there or role in get_args(Role):
-            connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
-    return sorted(owners - there - set(get_args(Role)))
+    for role in sorted((ours | owners) - there):
+        connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+    for role in sorted(ours | (owners - there)):
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
+    return sorted(owners - there - ours)
 
 
 # --- PostgreSQL's programs -------------------------------------------------------------------------------
