@@ -5,7 +5,9 @@ writes: policies, messages, a billing file with refused rows, events that cannot
 """
 
 import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -287,8 +289,8 @@ def fail_to_handle(world: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("personal")
+def world() -> Iterator[World]:
+    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
     env = {
         "ARREARS_MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         "ARREARS_OUTBOX": str(folder / "outbox"),
@@ -305,6 +307,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             for name in service.projections.names:
                 service.rebuild(name)
             yield lived
+    shutil.rmtree(folder)
 
 
 # --- what was put there ---

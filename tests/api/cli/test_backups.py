@@ -2,6 +2,8 @@
 
 import base64
 import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,15 +27,16 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture(scope="module")
-def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a small portfolio, and its backup beside it."""
-    folder = tmp_path_factory.mktemp("backups")
+def lived_in() -> Iterator[Path]:
+    """A folder with a data folder, which has a small portfolio."""
+    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
     files_in(folder)
     data = folder / "data"
     process("office", "open", "main", "--title", "Main office", "--currency", "USD", data=data)
     for kind in ("customers", "invoices", "payments"):
         process("import", folder / f"{kind}.csv", "--profile", kind, data=data)
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +48,17 @@ def saved(lived_in: Path) -> Path:
     return file
 
 
-def test_a_restored_folder_has_everything_and_finds_everybody(lived_in: Path, saved: Path, tmp_path: Path):
-    data, key = lived_in / "data", lived_in / "data" / "master.key"
-    restored = tmp_path / "restored"
+def test_a_restored_folder_has_everything_and_finds_everybody(lived_in: Path, saved: Path, data_dir: Path):
+    data, key, restored = lived_in / "data", lived_in / "data" / "master.key", data_dir
     said = process("restore", saved, "--master-key", key, data=restored)
     assert "every one as it was sealed" in said.out
-    for question in (
-        ("report", "collections", "--json"),
-        ("report", "activity", "--json"),
-        ("audit", "A-1", "--json"),
-        ("find", "212 555", "--json"),
-    ):
-        assert process(*question, data=restored).json == process(*question, data=data).json, question
-    assert process("find", "ada", data=restored).lines[1].startswith("A-1")
+    for question in (("audit", "A-1", "--json"), ("find", "212 555", "--json")):
+        answer = process(*question, data=restored).json
+        assert answer == process(*question, data=data).json, question
+        assert len(answer["rows"]) > 0
+    assert answer["rows"][0]["customer_name"] == "Ada, Ltd."
     assert (restored / "master.key").stat().st_mode & 0o077 == 0
-    assert process("log", "verify", data=restored).out == process("log", "verify", data=data).out
+    assert (restored / "last-seal.json").read_text() == (data / "last-seal.json").read_text()
 
 
 def test_another_key_is_refused_and_nothing_is_made(saved: Path, tmp_path: Path):
@@ -79,11 +78,11 @@ def test_a_folder_that_is_not_empty_is_refused_and_stays(lived_in: Path, saved: 
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
 
 
-def test_a_backup_that_was_cut_is_refused_and_nothing_is_left(lived_in: Path, saved: Path, tmp_path: Path):
-    whole, cut = saved.read_bytes(), tmp_path / "cut.backup"
+def test_a_backup_that_was_cut_is_refused_and_nothing_is_left(lived_in: Path, saved: Path, data_dir: Path):
+    whole, cut = saved.read_bytes(), lived_in / "cut.backup"
     cut.write_bytes(whole[: len(whole) * 9 // 10])
-    process("restore", cut, "--master-key", lived_in / "data" / "master.key", data=tmp_path / "restored", code=1)
-    assert not (tmp_path / "restored").exists()
+    process("restore", cut, "--master-key", lived_in / "data" / "master.key", data=data_dir, code=1)
+    assert list(data_dir.rglob("*")) == []
 
 
 @pytest.mark.parametrize("text", ["", "no backup at all"])
