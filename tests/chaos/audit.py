@@ -193,7 +193,8 @@ def readers_are_at_the_end_and_well(evidence: Evidence) -> Iterator[str]:
 def nothing_was_put_aside(evidence: Evidence) -> Iterator[str]:
     with evidence.core.database.connect("arrears_app") as connection:
         for reader, position, name, error, text in connection.execute(
-            "SELECT reader, position, event_name, error_class, error_text FROM read_model.dead_letters ORDER BY 1, 2"
+            "SELECT reader, position, event_name, error_class, error_text "
+            "FROM read_model.dead_letters LEFT JOIN personal.error_texts USING (reader, position) ORDER BY 1, 2"
         ):
             yield f"{reader}, {name} at position {position}: {error}: {text}"
 

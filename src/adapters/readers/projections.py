@@ -14,7 +14,7 @@ from psycopg import Connection
 from adapters.eventstore.seals import Checkpoint
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem, explained
-from adapters.readers import generations
+from adapters.readers import generations, poison
 from adapters.readers.generations import Generation, GenerationReader, State
 from adapters.readers.handling import ReaderRetired
 from adapters.readers.poison import DeadLetter, dead_letters
@@ -30,6 +30,7 @@ from adapters.readers.runner import (
 )
 from adapters.readers.watermark import Watermark
 from projections.base import Projection
+from projections.personal import PersonalProjection
 
 _SWITCH_ATTEMPTS = 30
 _STANDBY_SECONDS = 0.5
@@ -343,6 +344,20 @@ class Projections:
             trouble=trouble,
         )
 
+    def is_being_filled(self, name: str) -> bool:
+        """Whether PostgreSQL emptied the tables of a projection with personal data, and they are filled again."""
+        with self._connect() as connection:
+            live = generations.generation_in(connection, name, "live")
+            return live is not None and live.is_personal and generations.is_being_filled(connection, live)
+
+    def erase(self, account_id: UUID, connection: Connection) -> None:
+        """Takes out what read tables hold of a person, in the transaction that destroys the person's key."""
+        for make in self._factories.values():
+            projection = make()
+            if isinstance(projection, PersonalProjection):
+                generations.erase(connection, projection, account_id)
+        poison.forget(connection, account_id=account_id)
+
     def wait_for(
         self,
         position: int,
@@ -352,9 +367,11 @@ class Projections:
         stop: threading.Event | None = None,
     ) -> None:
         """Returns once the live generations show everything up to a position. Raises NotReached, also when `stop` was
-        set meanwhile."""
+        set meanwhile. What is filled again after a crash is not waited for: that may take long, and answers say so."""
         deadline = time.monotonic() + timeout
         for name in names or self._factories:
+            if self._factories[name]().is_personal and self.is_being_filled(name):
+                continue
             if not self.watermark.wait(name, position, timeout=max(0.0, deadline - time.monotonic()), stop=stop):
                 raise NotReached(f"{name} does not show position {position} yet")
 

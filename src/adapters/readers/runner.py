@@ -18,7 +18,7 @@ from adapters.postgres.kept_connection import in_utc
 from adapters.readers import poison
 from adapters.readers.backoff import Backoff
 from adapters.readers.handling import Handling, ReaderRetired
-from adapters.readers.poison import DeadLetter, is_poison
+from adapters.readers.poison import DeadLetter, ReaderBroken, is_poison
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import count_events
 from aggregates.kernel.event import Recorded
@@ -113,6 +113,7 @@ class Runner:
         self._on_progress = on_progress
         self._connection: Connection[Any] | None = None
         self._position: int | None = None
+        self._fills_again = False
         self._handling: Handling[Recorded] = Handling(reader.name, self)
         self._turn = threading.RLock()
 
@@ -198,15 +199,19 @@ class Runner:
     def _one_turn(self) -> int | None:
         """Events passed, or None where another runner is active."""
         with self._turn:
-            return self._one_batch(self._batch) if self._take_lock() else None
+            if not self._take_lock():
+                return None
+            return self._one_batch(REBUILD_BATCH if self._fills_again else self._batch)
 
     def _one_batch(self, limit: int) -> int:
         """Reads and handles one batch, and returns how many events the checkpoint moved."""
         connection = self._active()
-        batch = self._source.read(self._at(), limit)
+        interest: frozenset[str] | None = getattr(self._reader, "interest", None)
+        # Nobody shares what is read from the beginning, so only what is wanted is opened.
+        batch = self._source.read(self._at(), limit, interest if self._fills_again else None)
+        self._fills_again = self._fills_again and len(batch) == limit
         if not batch:
             return 0
-        interest: frozenset[str] | None = getattr(self._reader, "interest", None)
         wanted = batch if interest is None else [each for each in batch if each.name in interest]
         if self._at_once is not None and len(wanted) > self._at_once:
             first_left_out = wanted[self._at_once].position
@@ -274,6 +279,7 @@ class Runner:
             if row is None or not row[0]:
                 connection.close()
                 return False
+            self._fills_again = begin(self._reader, connection)
             self._position = register(connection, self.name)
         except BaseException:
             connection.close()
@@ -360,10 +366,12 @@ def connect(database: Database, search_path: str | None = None) -> Connection[An
 
 def note_trouble(database: Database, reader: str, error: Exception | None) -> None:
     """Says why a reader stands still, and that it does not any more, where `status` finds it, if the database is there
-    to keep it."""
+    to keep it. What an error says that an event may be to blame for is in the process's log alone: it may quote it."""
     if error is not None:
         _log.error("reader stands still", reader=reader, error=type(error).__name__, said=poison.said(error))
-    trouble = None if error is None else f"{type(error).__name__}: {poison.said(error)}"
+    trouble = None if error is None else type(error).__name__
+    if error is not None and not (is_poison(error) and not isinstance(error, ReaderBroken)):
+        trouble = f"{trouble}: {poison.said(error)}"
     with suppress(psycopg.Error, DatabaseProblem), database.connect("arrears_app") as connection:
         connection.execute("UPDATE read_model.checkpoints SET trouble = %s WHERE reader = %s", [trouble, reader])
 
@@ -371,6 +379,13 @@ def note_trouble(database: Database, reader: str, error: Exception | None) -> No
 def lock_name(reader: str) -> str:
     """The advisory lock of a reader: held alone by a runner, shared by those who divide its partitions."""
     return f"arrears.reader:{reader}"
+
+
+def begin(reader: Reader, connection: Connection[Any]) -> bool:
+    """Lets the reader look at what it wrote before, on a new connection and before its checkpoint is read. Returns
+    whether it was set back to the log's beginning, because that is lost."""
+    look: Callable[[Connection[Any]], bool] | None = getattr(reader, "begin", None)
+    return look is not None and look(connection)
 
 
 # --- checkpoints ---------------------------------------------------------------------------------------

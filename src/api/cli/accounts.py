@@ -99,12 +99,12 @@ def audit(
     """Who did what, when and why: every event of an account (with its promises), a campaign, an office."""
     from projections.questions import audit as ask
 
-    with question(data) as (_, connection):
+    with question(data) as (service, connection):
         wanted = _id(connection, id, office)
         rows: list[Any] = []
         cursor = None
         while True:
-            page = ask(connection, wanted, limit=_AUDIT_PAGE, cursor=cursor)
+            page = ask(connection, service.feed, wanted, limit=_AUDIT_PAGE, cursor=cursor)
             rows += page.rows
             cursor = page.next_cursor
             if cursor is None:

@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 
 from api.cli import (
     accounts,
+    backups,
     billing,
     campaigns,
     cluster,
@@ -22,6 +23,7 @@ from api.cli import (
     reports,
     roles,
     running,
+    search,
     work,
 )
 from api.cli.problems import problems_shown, show
@@ -68,7 +70,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, roles, cluster, billing, reports, accounts, kafka):
+for commands in (running, roles, cluster, billing, reports, accounts, search, backups, kafka):
     commands.add_to(app)
 for name, group in (
     ("office", offices),

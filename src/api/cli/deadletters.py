@@ -182,7 +182,9 @@ def _parked(service: "StepByStep", reader: str, position: int) -> "DeadLetter":
 def _problem(letter: "DeadLetter") -> str:
     if letter.error_class is None:
         return "waits behind an earlier one"
-    return f"{letter.error_class}: {letter.error_text}"
+    return (
+        f"{letter.error_class}: {letter.error_text or 'what it said was lost when the database crashed; retry says it'}"
+    )
 
 
 def _as_dict(letter: "DeadLetter") -> dict[str, Any]:

@@ -129,6 +129,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def note_names(said: str | None) -> None:
+    """Says where names are missing; `said` is what the answer says of them."""
+    if said:
+        note("Names are being filled in again after an interruption: account numbers stand in their place.")
+
+
 def note(text: str) -> None:
     """A line for people that is not the result, on stderr."""
     sys.stderr.write(text + "\n")

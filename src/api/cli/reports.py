@@ -9,7 +9,7 @@ import typer
 
 from api.cli.opening import question
 from api.cli.options import AsJson, AsOf, DataDir, KnownOn, OfficeCode, read_day
-from api.cli.output import Format, note, print_csv, print_json, print_table, say, shown
+from api.cli.output import Format, note, note_names, print_csv, print_json, print_table, say, shown
 
 if TYPE_CHECKING:
     from adapters.postgres.database import Connection
@@ -50,7 +50,7 @@ def aging_report(
     from projections.questions import aging
 
     with question(data) as (service, connection):
-        scheme, today = _office_settings(service, connection, office)
+        scheme, today = office_settings(service, connection, office)
         report = aging(
             connection,
             as_of=as_of or today,
@@ -84,7 +84,10 @@ def collections_report(
     office: OfficeCode = None,
     currency: Currency = None,
     bucket: Annotated[str | None, typer.Option("--bucket", metavar="NAME", help="Of the oldest open item.")] = None,
-    search: Annotated[str | None, typer.Option("--search", metavar="TEXT", help="In number or customer name.")] = None,
+    search: Annotated[
+        str | None,
+        typer.Option("--search", metavar="TEXT", help="In name, number, phone or e-mail; or an invoice's number."),
+    ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option("--where", metavar="FILTER=VALUE", help="Any other filter, such as flag=vip; may be repeated."),
@@ -103,7 +106,7 @@ def collections_report(
     chosen = _chosen(format, as_json)
     wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
     with question(data) as (service, connection):
-        scheme, today = _office_settings(service, connection, office)
+        scheme, today = office_settings(service, connection, office)
 
         def page(size: int, cursor: str | None) -> Any:
             return collections(
@@ -175,6 +178,7 @@ def _collections_table(first: "CollectionsReport", found: "Sequence[CollectionsR
     )
     say(f"{first.accounts:,} accounts owe {first.outstanding:,}, less {first.unapplied:,} unapplied: {first.balance:,}")
     _left_out(first.accounts, len(found))
+    note_names(first.names)
 
 
 def _spread(names: Iterable[str], cell: Callable[[str], Any], buckets: Iterable[Any]) -> Iterator[Any]:
@@ -231,11 +235,12 @@ def promises_report(
     chosen = _chosen(format, as_json)
     wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
     with question(data) as (service, connection):
-        _, today = _office_settings(service, connection, office)
+        _, today = office_settings(service, connection, office)
 
         def page(size: int, cursor: str | None) -> Any:
             return promises(
                 connection,
+                service.feed,
                 as_of=as_of or today,
                 known_on=known_on,
                 office=office,
@@ -261,6 +266,7 @@ def promises_report(
     header = ("account", "customer", "made", "due", "promised", "received", "status", "level", "assignee")
     title = f"Promises to pay as of {first.as_of}, {first.currency}"
     print_table(header, rows, title=title, right=("promised", "received", "level"))
+    note_names(first.names)
     if more:
         note("There are more: --limit N, or --format csv for all.")
 
@@ -283,11 +289,12 @@ def activity_report(
     chosen = _chosen(format, as_json)
     wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
     with question(data) as (service, connection):
-        _, today = _office_settings(service, connection, office)
+        _, today = office_settings(service, connection, office)
         account_id = find_account(connection, account, office=office) if account else None
         day = as_of or today
         found = activities(
             connection,
+            service.feed,
             as_of=day,
             known_on=known_on,
             office=office,
@@ -369,7 +376,7 @@ def _left_out(accounts: int, given: int) -> None:
         note(f"{accounts - given:,} more: --limit N, or --format csv for all.")
 
 
-def _office_settings(service: "Service", connection: "Connection", office: str | None) -> "tuple[BucketScheme, date]":
+def office_settings(service: "Service", connection: "Connection", office: str | None) -> "tuple[BucketScheme, date]":
     """The aging buckets and today's date of the office; where none is named, those that all share, else standard."""
     from aggregates.office import Office
     from api.application.offices import scheme_of, today_in

@@ -34,7 +34,7 @@ def list_activity(
     return readings.page(
         Question("activity", account_id, kind, as_of, known_on),
         lambda connection, inner: activity(
-            connection, account_id, as_of=as_of, known_on=known_on, kinds=kind, limit=limit, cursor=inner
+            connection, readings.log, account_id, as_of=as_of, known_on=known_on, kinds=kind, limit=limit, cursor=inner
         ),
         cursor,
     )
@@ -46,6 +46,6 @@ def list_audit(*, account_id: UUID, readings: Readings, limit: Limit = 200, curs
     readings.office_and_currency_of(account_id)
     return readings.page(
         Question("audit", account_id),
-        lambda connection, inner: audit(connection, account_id, limit=limit, cursor=inner),
+        lambda connection, inner: audit(connection, readings.log, account_id, limit=limit, cursor=inner),
         cursor,
     )

@@ -9,7 +9,7 @@ from aggregates.promise import Instalment, MakePromise, PromiseStatus, PromiseTo
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
-from api.http.paging import Cursor, Limit, Page
+from api.http.paging import Cursor, Limit, NamedPage
 from api.http.problems import unknown
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Readings
 from api.http.shapes import Body, JsonBody
@@ -43,13 +43,14 @@ def list_promises(
     known_on: KnownOn = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[PromiseRow]:
+) -> NamedPage[PromiseRow]:
     """Promises of an office, the earliest due first."""
     day = as_of or readings.today(of.office)
-    return readings.page(
+    return readings.named_page(
         Question("promises", of, as_of, known_on, status),
         lambda connection, inner: promises(
             connection,
+            readings.log,
             as_of=day,
             known_on=known_on,
             office=of.office,
@@ -71,14 +72,15 @@ def list_promises_of_account(
     known_on: KnownOn = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[PromiseRow]:
+) -> NamedPage[PromiseRow]:
     """Every promise of the account, open or past, the earliest due first."""
     office, currency = readings.office_and_currency_of(account_id)
     day = as_of or readings.today(office)
-    return readings.page(
+    return readings.named_page(
         Question("promises of", account_id, as_of, known_on),
         lambda connection, inner: promises(
             connection,
+            readings.log,
             as_of=day,
             known_on=known_on,
             office=office,

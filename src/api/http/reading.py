@@ -16,11 +16,13 @@ from aggregates.office import Office, office_id
 from aggregates.values.aging import BucketScheme
 from aggregates.values.codes import Code
 from api.application.offices import scheme_of, today_in
-from api.http.paging import Page, unwrap_cursor, wrap_cursor
+from api.http.paging import NamedPage, Page, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, documented, unknown
 from api.http.shapes import Day
 from api.processes.service import Service
+from projections.opening import Opens
 from projections.questions import NoOffice, ReportRefused, UnknownAccount, office_and_currency_of, office_ids
+from projections.questions.names import Names
 
 AS_ASKED = documented(404, 409)
 
@@ -70,6 +72,13 @@ class Report(Protocol[Row_co]):
     def next_cursor(self) -> str | None: ...
 
 
+class NamedReport(Report[Row_co], Protocol[Row_co]):
+    """What reports with customers' names answer with."""
+
+    @property
+    def names(self) -> Names: ...
+
+
 ReportRow = TypeVar("ReportRow")
 
 
@@ -79,6 +88,11 @@ class Reader:
 
     service: Service
     pool: Pool
+
+    @property
+    def log(self) -> Opens:
+        """Opens the events whose text is personal."""
+        return self.service.feed
 
     @contextmanager
     def connection(self, *, with_cursor: bool = False) -> Iterator[Connection]:
@@ -111,6 +125,18 @@ class Reader:
         with self.connection(with_cursor=cursor is not None) as connection:
             report = ask(connection, inner)
         return Page(items=list(report.rows), next=wrap_cursor(question, report.next_cursor))
+
+    def named_page(
+        self,
+        question: Question,
+        ask: Callable[[Connection, str | None], NamedReport[ReportRow]],
+        cursor: str | None,
+    ) -> NamedPage[ReportRow]:
+        """The same where rows have customers' names."""
+        inner = unwrap_cursor(question, cursor)
+        with self.connection(with_cursor=cursor is not None) as connection:
+            report = ask(connection, inner)
+        return NamedPage(items=list(report.rows), next=wrap_cursor(question, report.next_cursor), names=report.names)
 
     # --- offices ---
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from aggregates.values.codes import Code
-from api.http.paging import Cursor, Limit, Page, unwrap_cursor, wrap_cursor
+from api.http.paging import Cursor, Limit, NamedPage, unwrap_cursor, wrap_cursor
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Reader, Readings, Scope
 from api.http.shapes import PLAIN_TEXT, Day, PlainText
 from projections.answer import AmountText
@@ -28,13 +28,21 @@ from projections.questions import (
     kpi,
     summary,
 )
+from projections.questions.names import FILLED, Names
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 
 Balance = Annotated[
     str | None, Query(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$", description='A decimal such as "100.00".')
 ]
-Search = Annotated[PlainText | None, Query(max_length=100, description="A part of the number or the name.")]
+Search = Annotated[
+    PlainText | None,
+    Query(
+        max_length=100,
+        description="A part of the customer's name, e-mail address or telephone number, or of the account's number; or "
+        "the number of an invoice. Fewer than three characters: how a word of these begins.",
+    ),
+]
 
 
 class CollectionsPage(BaseModel):
@@ -48,6 +56,7 @@ class CollectionsPage(BaseModel):
     balance: AmountText
     items: list[CollectionsRow]
     next: str | None
+    names: Names = FILLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +161,11 @@ def list_accounts(
     q: Search = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[CollectionsRow]:
+) -> NamedPage[CollectionsRow]:
     """Accounts by number, whether they owe something or not."""
     today, scheme = readings.today(office), readings.scheme(office)
     office_id = readings.office(office).id if office else None
-    found = readings.page(
+    found = readings.named_page(
         Question("accounts", office, number, q),
         lambda connection, inner: accounts(
             connection,

@@ -24,6 +24,7 @@ from projections.agenda.projection import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection
 from projections.collections_report.projection import CollectionsReportProjection
 from projections.ledger.projection import LedgerProjection
+from projections.people.projection import PeopleProjection
 from projections.promises.projection import PromisesProjection
 
 PROJECTIONS = (
@@ -34,7 +35,11 @@ PROJECTIONS = (
     ActivityHistoryProjection,
     AuditTrailProjection,
     PromisesProjection,
+    PeopleProjection,
 )
+
+ANCHOR = "last-seal.json"
+"""The file of a data folder that remembers the log's last seal."""
 
 CACHE_SIZE = 20_000
 """Weight of the aggregates at hand: some ten thousand accounts with an open item each."""
@@ -98,6 +103,7 @@ class Core(Opened):
         self.feed: Feed = self.arrears.feed
         self.projections = Projections(database, self.feed, PROJECTIONS)
         self.closing.callback(self.projections.close)
+        self.arrears.keys.also_erase(self.projections.erase)
 
     @classmethod
     def open(
@@ -133,7 +139,7 @@ class Core(Opened):
     @property
     def anchor(self) -> Path | None:
         """Where the last seal is remembered outside the database; only beside a data folder."""
-        return self.data_dir / "last-seal.json" if self.data_dir else None
+        return self.data_dir / ANCHOR if self.data_dir else None
 
     def when_stored(self, wake: Callable[[], None]) -> None:
         """Calls `wake` after each append of this process. (The sealer of another one sees it by itself.)"""

@@ -102,8 +102,8 @@ def test_buckets_add_up_on_any_day(service: Service, connection: Connection[Any]
     assert all(b.amount > 0 for b in report.buckets if day == TODAY)
 
 
-def test_promises_are_of_every_kind(connection: Connection[Any]):
-    found = promises(connection, as_of=TODAY, limit=1_000).rows
+def test_promises_are_of_every_kind(service: Service, connection: Connection[Any]):
+    found = promises(connection, service.feed, as_of=TODAY, limit=1_000).rows
     assert {promise.status for promise in found} >= {"kept", "partially-kept", "broken"}
 
 

@@ -110,18 +110,19 @@ def _tab(
             question = Question("page", tab, view.id, as_of)
             inner = unwrap_cursor(question, cursor)
             with readings.connection(with_cursor=cursor is not None) as connection:
-                done = activity(connection, view.id, as_of=as_of, limit=_PER_PAGE, cursor=inner)
+                done = activity(connection, readings.log, view.id, as_of=as_of, limit=_PER_PAGE, cursor=inner)
             return {"activity": done.rows, "next_url": _next(here, tab, as_of, wrap_cursor(question, done.next_cursor))}
         case "audit":
             question = Question("page", tab, view.id)
             inner = unwrap_cursor(question, cursor)
             with readings.connection(with_cursor=cursor is not None) as connection:
-                trail = audit(connection, view.id, limit=_PER_PAGE, cursor=inner)
+                trail = audit(connection, readings.log, view.id, limit=_PER_PAGE, cursor=inner)
             return {"audit": trail.rows, "next_url": _next(here, tab, as_of, wrap_cursor(question, trail.next_cursor))}
         case "overview":
             with readings.connection() as connection:
                 made = promises(
                     connection,
+                    readings.log,
                     as_of=read.as_of,
                     office=read.office.code,
                     currency=view.currency,

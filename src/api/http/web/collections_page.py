@@ -122,6 +122,7 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         rows=[_row(row, scheme, form, zones) for row in report.items],
         found=report.accounts,
         found_balance=report.balance,
+        names=report.names,
         first_url=form.url() if form.cursor else None,
         next_url=form.url(cursor=report.next) if report.next else None,
     )
