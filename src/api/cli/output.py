@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -133,6 +134,11 @@ def note_names(said: str | None) -> None:
     """Says where names are missing; `said` is what the answer says of them."""
     if said:
         note("Names are being filled in again after an interruption: account numbers stand in their place.")
+
+
+def printable(text: str) -> str:
+    """Text from outside for a terminal: lines stay, and what would steer the terminal is left out."""
+    return "".join(each for each in text if each in "\n\t" or not unicodedata.category(each).startswith("C"))
 
 
 def note(text: str) -> None:
