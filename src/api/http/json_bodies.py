@@ -1,7 +1,7 @@
 """JSON as this door takes it: what two readers could understand differently is refused, at every depth."""
 
 import json
-import math
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,10 +14,10 @@ _LONGEST_KEY = 100
 
 
 def read_json(body: bytes) -> Any:
-    """Raises a Problem: where it is no JSON, where a name stands twice in one object, and where a value is none that
-    JSON has (NaN, half of a surrogate pair) or that a calculation can hold."""
+    """Raises a Problem: where it is no JSON, where a name stands twice in one object, and where a text is none that
+    could be written again."""
     try:
-        said = json.loads(body, object_pairs_hook=_each_name_once, parse_float=_finite, parse_constant=_no_value)
+        said = json.loads(body, object_pairs_hook=_each_name_once)
         _look_through(said)
     except _Twice as twice:
         raise FieldProblem(twice.name, "expected once, but it stands there twice") from None
@@ -28,7 +28,7 @@ def read_json(body: bytes) -> Any:
     except UnicodeDecodeError:
         raise _no_json("it is not UTF-8") from None
     except ValueError as error:
-        raise _no_json(str(error) if isinstance(error, _NoValue) else "a number has too many digits") from None
+        raise _no_json(str(error) if isinstance(error, _NoText) else "a number has too many digits") from None
     return said
 
 
@@ -36,8 +36,8 @@ def _no_json(why: str) -> Problem:
     return Problem(400, "json", f"the body is not JSON: {why}")
 
 
-class _NoValue(ValueError):
-    """Something that JSON does not have as a value."""
+class _NoText(ValueError):
+    """A text that is none."""
 
 
 class _Twice(Exception):
@@ -51,24 +51,13 @@ class _Twice(Exception):
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     said = dict(pairs)
     if len(said) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _Twice(next(name for name in names if names.count(name) > 1))
+        times = Counter(name for name, _ in pairs)
+        raise _Twice(next(name for name, count in times.items() if count > 1))
     return said
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise _NoValue("a number is too large")
-    return number
-
-
-def _no_value(name: str) -> Any:
-    raise _NoValue(f"{name} is no value")
-
-
 def _look_through(said: Any) -> None:
-    """Without recursion: it is the depth that is looked for. Raises RecursionError, _NoValue."""
+    """Without recursion: it is the depth that is looked for. Raises RecursionError, _NoText."""
     level, depth = [said], 0
     while level:
         depth += 1
@@ -93,4 +82,4 @@ def _look_through(said: Any) -> None:
 def _require_text(text: str) -> None:
     """Half of a surrogate pair is no character: nothing could write it again."""
     if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
-        raise _NoValue("a text holds half of a surrogate pair")
+        raise _NoText("a text holds half of a surrogate pair")
