@@ -12,6 +12,7 @@ from adapters import ticker
 from adapters.clock import ManualClock
 from adapters.delivery.outbox import Outbox
 from adapters.delivery.rendering import Letter
+from aggregates.account import Account
 from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.contact import OptOutOfContact
@@ -112,7 +113,7 @@ class World:
 
     @property
     def history(self) -> list[Recorded]:
-        return self.service.arrears.history(ANNA)
+        return self.service.arrears.history(Account, ANNA)
 
     @property
     def names(self) -> list[str]:

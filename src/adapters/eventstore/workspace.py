@@ -9,7 +9,7 @@ from adapters.eventstore.recorder import EventRow, Loaded, LogRecorder, Wanted
 from aggregates.kernel.aggregate import KINDS, Aggregate
 from aggregates.kernel.command import Target
 from aggregates.kernel.deciding import Decided
-from aggregates.kernel.event import Event, Recorded
+from aggregates.kernel.event import Event, Recorded, kind_of
 
 Kinds = Mapping[UUID, str]
 """Kinds of aggregates by id."""
@@ -132,7 +132,10 @@ class Workspace:
         return self._instances.get(aggregate_id)
 
     def target(self, target: Target, *, whole: bool) -> Aggregate:
-        return self._kept_whole(target) if whole else self._instances[target.id]
+        found = self._instances[target.id]
+        if found.kind != target.kind and not found.exists:  # another command of the batch takes it for something else
+            found = self._instances[target.id] = KINDS[target.kind].blank(target.id)
+        return self._kept_whole(target) if whole and found.kind == target.kind else found
 
     def add(self, aggregate: Aggregate, events: list[Recorded]) -> None:
         self.emitted.setdefault(aggregate.id, []).extend(events)
@@ -222,7 +225,12 @@ class Workspace:
         )
         self._mapper.keys.admit(loaded.keys)
         self.without_key |= wanted.keys() - cached.keys() - {account_id for account_id, _ in loaded.keys}
+        of_another_kind: dict[UUID, str] = {}
         for aggregate_id, kind in wanted.items():
+            known = _kind_in(loaded, aggregate_id) if aggregate_id not in cached else None
+            if known not in {None, kind}:
+                of_another_kind[aggregate_id] = known
+                continue
             aggregate = cached.get(aggregate_id) or self._start(kind, aggregate_id, loaded)
             events = loaded.events.get(aggregate_id, ())
             self._fold(aggregate, events)
@@ -230,6 +238,8 @@ class Workspace:
                 self.read_long.add(aggregate_id)
             self._instances[aggregate_id] = aggregate
             self.stored_version[aggregate_id] = aggregate.version
+        if of_another_kind:  # as what they are: another command of the batch may be right about them
+            self._bring_in(of_another_kind, {}, ())
         return loaded.outcomes
 
     def _start(self, kind: str, aggregate_id: UUID, loaded: Loaded) -> Aggregate:
@@ -246,3 +256,11 @@ class Workspace:
 
     def _decode(self, row: EventRow) -> Event:
         return self._mapper.decode_event(row.name, row.event_version, row.event_id, row.account_id, row.state)
+
+
+def _kind_in(loaded: Loaded, aggregate_id: UUID) -> str | None:
+    """What the log knows it as; None where it knows nothing of it."""
+    if (shot := loaded.snapshots.get(aggregate_id)) is not None:
+        return shot.kind
+    events = loaded.events.get(aggregate_id)
+    return kind_of(events[0].name) if events else None

@@ -53,7 +53,10 @@ class Workspace(Protocol):
     """The aggregates of a batch: shared instances, so each command sees what the earlier ones did."""
 
     def target(self, target: Target, *, whole: bool) -> Aggregate:
-        """The instance; `whole` the one that keeps everything it ever had."""
+        """The instance; `whole` the one that keeps everything it ever had.
+
+        Of the kind that the id is known as, which may be another than the target's; else a blank one of the target's.
+        """
         ...
 
     def find(self, aggregate_id: UUID) -> Aggregate | None: ...
@@ -94,8 +97,9 @@ class Decider:
 
     def _decide(self, decided: Decided, *, whole: bool) -> None:
         issued = decided.issued
-        targets = [self._workspace.target(target, whole=whole) for target in decided.targets]
+        targets: list[Aggregate] = []
         try:
+            targets = [self._target(target, whole=whole) for target in decided.targets]
             sight = self._sight(issued.command, targets)
             decided.seen = sight.ids
             context = self._context(issued, targets, sight)
@@ -112,6 +116,13 @@ class Decider:
         else:
             decided.events = self._stamped(issued, targets, context)
             decided.outcome = Accepted(tuple(e.event_id for e in decided.events), targets[0].version)
+
+    def _target(self, target: Target, *, whole: bool) -> Aggregate:
+        """What is known under this id as something else is not there."""
+        found = self._workspace.target(target, whole=whole)
+        if found.kind != target.kind:
+            raise Refusal(f"unknown-{target.kind}", f"there is no such {target.kind}: this is the id of a {found.kind}")
+        return found
 
     def _undo(self, targets: list[Aggregate]) -> None:
         for target in targets:
@@ -214,9 +225,11 @@ def in_sight(kinds: Container[str], links: Iterable[Target], find: Find) -> dict
     to_follow = list(links)
     while to_follow:
         link = to_follow.pop()
-        if link.kind in kinds and link.id not in found and (linked := find(link.id)) is not None:
-            found[link.id] = linked
-            to_follow += linked.links()
+        if link.kind in kinds and link.id not in found:
+            linked = find(link.id)
+            if linked is not None and linked.kind == link.kind:
+                found[link.id] = linked
+                to_follow += linked.links()
     return found
 
 

@@ -1,11 +1,13 @@
 """The app: every router, the gate, and one error shape around them."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from adapters.eventstore.requests import Requests
+from adapters.telemetry.checks import projections_built
 from adapters.telemetry.metrics import registry_of
 from adapters.telemetry.store_collector import StoreCollector
 from api.application.issuing import Issuing
@@ -23,7 +25,9 @@ from api.http import (
     report,
     work,
 )
+from api.http.admission import LIMITS, Admission, Kind, Limits
 from api.http.auth import Gate
+from api.http.health import Kept
 from api.http.middleware import Surroundings
 from api.http.openapi import document
 from api.http.reading import Reader
@@ -48,7 +52,7 @@ ROUTERS = (
 )
 
 
-def create_app(service: Service, token: str | None) -> FastAPI:
+def create_app(service: Service, token: str | None, *, limits: Mapping[Kind, Limits] = LIMITS) -> FastAPI:
     """The HTTP door of a service. Without a token only this machine's own addresses are answered."""
     app = FastAPI(
         title="Arrears",
@@ -67,6 +71,7 @@ def create_app(service: Service, token: str | None) -> FastAPI:
     app.state.problem_page = pages.problem_page
     app.state.issuing = Issuing(service, Requests(pool.connection))
     app.state.reader = Reader(service, pool)
+    app.state.readiness = Kept(projections_built(service.status))
     app.state.metrics = registry_of([StoreCollector(service.database, service.clock)])
     for router in ROUTERS:
         app.include_router(router)
@@ -74,6 +79,7 @@ def create_app(service: Service, token: str | None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     problems.install(app)
     document(app, has_token=token is not None)
+    app.add_middleware(Admission, limits=limits)
     app.add_middleware(Surroundings, gate=app.state.gate)
     app.add_middleware(Traced)
     return app

@@ -3,12 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.campaign import (
     Campaign,
-    CampaignLaunched,
     LaunchCampaign,
     PauseCampaign,
     ResumeCampaign,
@@ -30,13 +29,14 @@ from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.etags import IfNoneMatch, names, not_modified, tagged
-from api.http.pauses import PauseBody
+from api.http.pauses import RESUMED, PauseBody, ResumeBody
 from api.http.problems import documented, unknown
 from api.http.reading import Readings
+from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
 from api.processes.service import Service
 
-router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
+router = Router(prefix="/v1/campaigns", tags=["campaigns"])
 
 # --- bodies ------------------------------------------------------------------------------------------
 
@@ -58,6 +58,13 @@ class PlanToCheck(Body):
     office: Code
     plan: PlanBody
 
+
+@body_of(RetireCampaign, address={"campaign_id"})
+class Retirement(CommandBody):
+    """Why the campaign ends; it may be left out."""
+
+
+_RETIREMENT = Retirement()
 
 # --- reading -----------------------------------------------------------------------------------------
 
@@ -94,9 +101,6 @@ def get_campaign(
 
 def campaign_named(service: Service, campaign_id: UUID) -> Campaign:
     """Raises a Problem where no campaign has this id."""
-    history = service.arrears.history(campaign_id)
-    if not history or not isinstance(history[0].event, CampaignLaunched):
-        raise unknown("campaign")
     try:
         return service.arrears.load(Campaign, campaign_id)
     except AggregateNotFoundError:
@@ -136,12 +140,16 @@ def pause_campaign(*, campaign_id: UUID, body: JsonBody[PauseBody], issuing: Iss
 
 
 @router.post("/{campaign_id}/resume", responses=MAY_BE_REFUSED)
-def resume_campaign(*, campaign_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
+def resume_campaign(
+    *, campaign_id: UUID, body: JsonBody[ResumeBody] = RESUMED, issuing: IssuingOf, caller: CallerOf
+) -> Done:
     """Let the campaign send again, by its current rules; what was missed is not sent in a burst."""
-    return issuing.issue(ResumeCampaign(campaign_id=campaign_id), caller)
+    return issuing.issue(ResumeCampaign(campaign_id=campaign_id), caller, reason=body.reason)
 
 
 @router.post("/{campaign_id}/retire", responses=MAY_BE_REFUSED)
-def retire_campaign(*, campaign_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
+def retire_campaign(
+    *, campaign_id: UUID, body: JsonBody[Retirement] = _RETIREMENT, issuing: IssuingOf, caller: CallerOf
+) -> Done:
     """End the campaign for good."""
-    return issuing.issue(RetireCampaign(campaign_id=campaign_id), caller)
+    return issuing.issue(RetireCampaign(campaign_id=campaign_id), caller, reason=body.reason)

@@ -3,14 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.http.paging import Cursor, Limit, Page
 from api.http.reading import AS_ASKED, AsOf, KnownOn, Question, Readings
+from api.http.routing import Router
 from projections.questions.activity import Activity, activity
 from projections.questions.audit import AuditRow, audit
 
-router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["history"])
+router = Router(prefix="/v1/accounts/{account_id}", tags=["history"])
 
 Kinds = Annotated[
     list[Annotated[str, Query(max_length=40)]] | None,

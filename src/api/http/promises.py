@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from aggregates.promise import Instalment, MakePromise, PromiseStatus, PromiseToPay, ReschedulePromise, WithdrawPromise
 from api.application.issuing import Done
@@ -12,10 +12,11 @@ from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, cr
 from api.http.paging import Cursor, Limit, NamedPage
 from api.http.problems import unknown
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Readings
+from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
 from projections.questions.promises import PromiseRow, promises
 
-router = APIRouter(prefix="/v1", tags=["promises"])
+router = Router(prefix="/v1", tags=["promises"])
 
 
 @body_of(Instalment)
@@ -130,8 +131,6 @@ def withdraw_promise(
 
 def _require_its(service: ServiceOf, promise_id: UUID, account_id: UUID) -> None:
     """A promise under another account's address is none of it."""
-    history = service.arrears.history(promise_id)
-    if not history or history[0].account_id != account_id or history[0].aggregate_id != promise_id:
-        raise unknown("promise")
-    if not history[0].name.startswith(f"{PromiseToPay.kind}."):
+    history = service.arrears.history(PromiseToPay, promise_id)
+    if not history or history[0].account_id != account_id:
         raise unknown("promise")

@@ -12,6 +12,7 @@ from fastapi import Depends, Query, Request
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.postgres.database import Connection, Pool
 from adapters.postgres.errors import ValueNotTaken
+from adapters.postgres.waiting import for_whoever_waits
 from aggregates.office import Office, office_id
 from aggregates.values.aging import BucketScheme
 from aggregates.values.codes import Code
@@ -39,7 +40,7 @@ class Scope:
     currency: str | None
 
 
-def of_report(
+async def of_report(
     office: Annotated[Code | None, Query(description="An office's code; all offices where not given.")] = None,
     currency: Currency = None,
 ) -> Scope:
@@ -96,9 +97,10 @@ class Reader:
 
     @contextmanager
     def connection(self, *, with_cursor: bool = False) -> Iterator[Connection]:
-        """A connection for reading. Raises a Problem for what a report refuses."""
+        """A connection for reading. Raises a Problem for what a report refuses, NobodyWaits where who asked has
+        left."""
         try:
-            with self.pool.connection() as connection:
+            with self.pool.connection() as connection, for_whoever_waits(connection):
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield connection
         except NoOffice as refusal:
@@ -171,7 +173,7 @@ class Reader:
             return office_and_currency_of(connection, account_id)
 
 
-def reader(request: Request) -> Reader:
+async def reader(request: Request) -> Reader:
     """The app's reader."""
     found: Reader = request.app.state.reader
     return found

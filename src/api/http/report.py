@@ -5,12 +5,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel
 
 from aggregates.values.codes import Code
 from api.http.paging import Cursor, Limit, NamedPage, unwrap_cursor, wrap_cursor
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Reader, Readings, Scope
+from api.http.routing import Router
 from api.http.shapes import PLAIN_TEXT, Day, PlainText
 from projections.answer import AmountText
 from projections.questions import (
@@ -30,7 +31,7 @@ from projections.questions import (
 )
 from projections.questions.names import FILLED, Names
 
-router = APIRouter(prefix="/v1", tags=["reports"])
+router = Router(prefix="/v1", tags=["reports"])
 
 Balance = Annotated[
     str | None, Query(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$", description='A decimal such as "100.00".')
@@ -90,7 +91,7 @@ class Sought:
     descending: bool = True
 
 
-def asked(*, chosen: Annotated[Any, Depends(Chosen)], sought: Annotated[Sought, Depends()]) -> Asked:
+async def asked(*, chosen: Annotated[Any, Depends(Chosen)], sought: Annotated[Sought, Depends()]) -> Asked:
     """Filters and order of a collections report."""
     filters = Filters(
         **asdict(chosen),

@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from aggregates.account.shields import Why
 from aggregates.kernel.actor import Actor
-from aggregates.kernel.event import Event, Recorded
+from aggregates.kernel.event import Event, Recorded, kind_of
 from aggregates.kernel.personal import EACH, personal_paths
 from projections.batch import Row, Table, TableProjection
 from projections.sentences import sentence
@@ -44,16 +44,11 @@ def _row(recorded: Recorded) -> Row:
     event_class = type(event)
     data = event.__pydantic_serializer__.to_json(event, exclude=_personal_fields(event_class))
     return (
-        recorded.position, recorded.event_id, recorded.recorded_at, recorded.effective_on, _kind(event.event_name),
+        recorded.position, recorded.event_id, recorded.recorded_at, recorded.effective_on, kind_of(event.event_name),
         recorded.aggregate_id, recorded.version, recorded.account_id, event.event_name, event.event_version,
         sentence(event), *actor_parts(meta.actor), _open_reason(recorded), is_personal(recorded), meta.command_id,
         meta.causation_id, meta.correlation_id, data,
     )  # fmt: skip
-
-
-@lru_cache(1000)
-def _kind(event_name: str) -> str:
-    return event_name.partition(".")[0]
 
 
 @lru_cache(10_000)

@@ -15,7 +15,17 @@ from adapters.eventstore.verify import verify
 from adapters.postgres.database import Database
 from aggregates.kernel.personal import ERASED
 from tests.adapters.eventstore.conftest import before_the_append_of, issue
-from tests.adapters.eventstore.ledger import Case, CaseOpened, Count, MakeRemark, Note, Noted, OpenCase, Remarked
+from tests.adapters.eventstore.ledger import (
+    Case,
+    CaseOpened,
+    Count,
+    MakeRemark,
+    Note,
+    Noted,
+    OpenCase,
+    Remark,
+    Remarked,
+)
 
 NewApp = Callable[..., Arrears]
 
@@ -37,7 +47,7 @@ def test_personal_text_is_nowhere_readable_in_the_database(app: Arrears, admin: 
     # With a blank in each: ids and ciphertext have none, so nothing looks like one by chance.
     assert not any(words in stored for words in (b"Ada L", b"555 1", b"555 2", b"Bob said", b"called Cem"))
     assert b"L-1" in stored
-    opened, noted = app.history(case_id)
+    opened, noted = app.history(Case, case_id)
     assert isinstance(opened.event, CaseOpened)
     assert (opened.event.who, opened.event.contact.phones) == ("Ada L", ["555 1", "555 2"])
     assert opened.meta.reason == "Bob said so"
@@ -83,7 +93,7 @@ def test_a_key_made_by_two_processes_at_once_is_one_key(new_app: NewApp):
     with before_the_append_of(one, lambda: remark(two, 1)):
         remark(one, 0)
     reader = new_app()
-    texts = [e.event.text for i in remarks for e in reader.history(i) if isinstance(e.event, Remarked)]
+    texts = [e.event.text for i in remarks for e in reader.history(Remark, i) if isinstance(e.event, Remarked)]
     assert texts == ["remark 0", "remark 1"]
 
 

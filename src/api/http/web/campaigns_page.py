@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from aggregates.campaign import Anchor, Campaign, CampaignStatus, EngagementRules, Step
@@ -15,9 +15,10 @@ from api.application.campaigns import campaigns_of
 from api.http.campaigns import campaign_named
 from api.http.commands import ServiceOf
 from api.http.reading import Readings
+from api.http.routing import Router
 from api.http.web.rendering import moment, money, render
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get("/campaigns")
