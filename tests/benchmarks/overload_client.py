@@ -59,7 +59,7 @@ class Load:
             took = 1_000 * (time.perf_counter() - started)
             if status == 503:
                 self.seen.refused += 1
-                await asyncio.sleep(_RETRY_SECONDS * random.uniform(1, 1.5))  # noqa: S311
+                await asyncio.sleep(_RETRY_SECONDS * random.uniform(1, 1.5))
             elif status < 400:
                 self.seen.admitted.append(took)
                 self.seen.by_kind.setdefault(what, []).append(took)
@@ -121,4 +121,4 @@ def percentile(figures: list[float], share: float) -> float:
 
 if __name__ == "__main__":
     address, connections, seconds = sys.argv[1:]
-    print(json.dumps(asdict(asyncio.run(load(address, int(connections), float(seconds))))))  # noqa: T201
+    print(json.dumps(asdict(asyncio.run(load(address, int(connections), float(seconds))))))
