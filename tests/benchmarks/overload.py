@@ -15,7 +15,7 @@ from adapters.kafka.local import free_ports
 from api.processes.step_by_step import StepByStep
 from tests.benchmarks.flow import bench_folder
 from tests.benchmarks.harness import Row, benchmark
-from tests.benchmarks.overload_client import percentile
+from tests.benchmarks.overload_client import Seen, percentile
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
 
 _ACCOUNTS = 2_000
@@ -32,27 +32,29 @@ def overload() -> list[Row]:
     with _served() as address:
         for connections in _CONNECTIONS:
             seen = _load(address, connections)
-            if seen["failed"]:
-                raise RuntimeError(f"not answered: {Counter(seen['failed'])}")
-            asked = len(seen["admitted"]) + seen["refused"]
-            limits = {"goal_is_value": True, "less_is_better": True}
-            p99, health = percentile(seen["admitted"], 0.99), percentile(seen["health"], 0.99)
+            if seen.failed:
+                raise RuntimeError(f"not answered: {Counter(seen.failed)}")
+            asked = len(seen.admitted) + seen.refused
+            p99, health = percentile(seen.admitted, 0.99), percentile(seen.health, 0.99)
             at = f"at {connections} connections"
             rows += [
-                Row(f"admitted requests {at}, p99", p99, "ms", "limit", _MOST_MS, _MOST_MS, **limits),
-                Row(f"health {at}, p99", health, "ms", "limit", _MOST_HEALTH_MS, _MOST_HEALTH_MS, **limits),
-                Row(f"admitted {at}", len(seen["admitted"]) / _SECONDS, "requests/s", "", None, None),
-                Row(f"refused {at}", 100 * seen["refused"] / asked, "%", "", None, None),
+                _at_most(f"admitted requests {at}, p99", p99, _MOST_MS),
+                _at_most(f"health {at}, p99", health, _MOST_HEALTH_MS),
+                Row(f"admitted {at}", len(seen.admitted) / _SECONDS, "requests/s", "", None, None),
+                Row(f"refused {at}", 100 * seen.refused / asked, "%", "", None, None),
             ]
     return rows
 
 
-def _load(address: str, connections: int) -> dict[str, list[float]]:
+def _at_most(name: str, milliseconds: float, limit: float) -> Row:
+    return Row(name, milliseconds, "ms", "limit", limit, limit, goal_is_value=True, less_is_better=True)
+
+
+def _load(address: str, connections: int) -> Seen:
     """What a client in a process of its own saw."""
     command = [sys.executable, "-m", "tests.benchmarks.overload_client", address, str(connections), str(_SECONDS)]
     said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10 * _SECONDS).stdout
-    seen: dict[str, list[float]] = json.loads(said)
-    return seen
+    return Seen(**json.loads(said))
 
 
 @contextmanager

@@ -79,9 +79,9 @@ def kind_of(scope: Scope) -> Kind | None:
 class Overloaded(Problem):
     """There is no place now; nothing was done."""
 
-    def __init__(self) -> None:
+    def __init__(self, **headers: str) -> None:
         detail = "too much is being asked at once; nothing was done, try again"
-        super().__init__(503, "overloaded", detail, headers={"Retry-After": str(_RETRY_SECONDS)})
+        super().__init__(503, "overloaded", detail, headers={"Retry-After": str(_RETRY_SECONDS), **headers})
 
 
 class Admission:
@@ -99,7 +99,7 @@ class Admission:
         came = Came.ANSWERED
         try:
             if scope.get("state", {}).get(CROWDED):
-                raise Overloaded
+                raise Overloaded(Connection="close")
             client = await _Client.read(receive)  # a slow body must not hold a place
             with client.watched():
                 await self._work(self._places[kind], client, scope, send)
@@ -206,7 +206,8 @@ class _Places:
 
     async def take(self, client: _Client) -> None:
         """Raises Overloaded where too many wait or it takes too long, NobodyWaits where the client leaves."""
-        if self._places.statistics().tasks_waiting >= self._limits.waiting:
+        now = self._places.statistics()
+        if now.borrowed_tokens >= self._limits.at_once and now.tasks_waiting >= self._limits.waiting:
             raise Overloaded
         with self._waiting.track_inprogress(), client.queueing():
             try:

@@ -37,6 +37,9 @@ class Bounds:
     """Without taking anything of an answer that is too large for the buffers in between."""
 
 
+BOUNDS = Bounds()
+
+
 class Closed(StrEnum):
     """Why a connection was closed by us; the label of its metric."""
 
@@ -54,7 +57,7 @@ def protocol_of(bounds: Bounds) -> type["BoundedConnection"]:
 class BoundedConnection(H11Protocol):
     """A connection of HTTP/1.1 within its bounds."""
 
-    bounds: ClassVar[Bounds] = Bounds()
+    bounds: ClassVar[Bounds] = BOUNDS
 
     _deadline: asyncio.TimerHandle | None = None
     """Of what the client is saying."""

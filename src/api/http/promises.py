@@ -5,12 +5,11 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from aggregates.promise import Instalment, MakePromise, PromiseStatus, PromiseToPay, ReschedulePromise, WithdrawPromise
+from aggregates.promise import Instalment, MakePromise, PromiseStatus, ReschedulePromise, WithdrawPromise
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
-from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, created
 from api.http.paging import Cursor, Limit, NamedPage
-from api.http.problems import unknown
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
@@ -112,25 +111,13 @@ def reschedule_promise(
     body: JsonBody[OtherDays],
     issuing: IssuingOf,
     caller: CallerOf,
-    service: ServiceOf,
 ) -> Done:
     """Move an open promise to other days; it stays the same promise."""
-    _require_its(service, promise_id, account_id)
     command = from_body(ReschedulePromise, body, promise_id=promise_id, account_id=account_id)
     return issuing.issue(command, caller, reason=body.reason)
 
 
 @router.delete("/accounts/{account_id}/promises/{promise_id}", responses=MAY_BE_REFUSED)
-def withdraw_promise(
-    *, account_id: UUID, promise_id: UUID, issuing: IssuingOf, caller: CallerOf, service: ServiceOf
-) -> Done:
+def withdraw_promise(*, account_id: UUID, promise_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
     """Take an open promise back. Say why (X-Reason)."""
-    _require_its(service, promise_id, account_id)
     return issuing.issue(WithdrawPromise(promise_id=promise_id, account_id=account_id), caller)
-
-
-def _require_its(service: ServiceOf, promise_id: UUID, account_id: UUID) -> None:
-    """A promise under another account's address is none of it."""
-    history = service.arrears.history(PromiseToPay, promise_id)
-    if not history or history[0].account_id != account_id:
-        raise unknown("promise")

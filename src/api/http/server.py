@@ -8,7 +8,7 @@ import uvicorn
 from api.http.admission import LIMITS, Kind, Limits
 from api.http.app import create_app
 from api.http.auth import is_loopback
-from api.http.connections import Bounds, protocol_of
+from api.http.connections import BOUNDS, Bounds, protocol_of
 from api.http.problems import Problem
 from api.processes.service import Service
 
@@ -48,7 +48,7 @@ def server_of(
     token: str | None,
     *,
     limits: Mapping[Kind, Limits] = LIMITS,
-    bounds: Bounds = Bounds(),
+    bounds: Bounds = BOUNDS,
 ) -> uvicorn.Server:
     """The server, not yet running. Raises BindRefused."""
     check_bind(host, token)
