@@ -32,7 +32,7 @@ from aggregates.promise import PromiseToPay
 from policies.agenda import command_id_for, issued_for
 from policies.agenda_memory import Agenda, PlannedItem
 from policies.policy import EveryAccount
-from policies.rules import RULES
+from adapters.rules import RULES
 from policies.table import POLICIES
 from tests.builders import ACCOUNT, CAMPAIGN, OFFICE, PROMISE, an_account, an_office
 

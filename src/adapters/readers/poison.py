@@ -13,8 +13,10 @@ from psycopg.rows import class_row
 from adapters.eventstore.feed import LogHole
 from adapters.postgres.errors import DatabaseProblem
 
-MOST_PER_BATCH = 20
-"""More sequences failing in one batch means that the reader is broken, not the events: it stops instead."""
+MOST_AT_ONCE = 20
+"""More sequences failing means that the reader is broken, not the events: it stops instead."""
+AT_ONCE = 1_000
+"""Events that count as "at once", in however many batches they come: readers take one at a time, or ten thousand."""
 
 _LONGEST_TEXT = 500
 
@@ -55,7 +57,7 @@ class OutOfReach(Exception):
 
 
 class ReaderBroken(Exception):
-    """A reader fails on the events of many accounts. Nothing was parked, and its checkpoint stays."""
+    """A reader fails on the events of many accounts. Nothing more is parked, and its checkpoint stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +98,24 @@ def is_poison(error: Exception) -> bool:
 class Sieve(Generic[AnyItem]):
     """Handles a batch in halves and quarters until the events that fail stand alone, and parks their sequences.
 
-    Used only after the whole batch failed in one go: a batch without poison costs nothing extra.
+    Used only after the whole batch failed in one go: a batch without poison costs nothing extra. `failed` is how many
+    sequences were parked just before.
     """
 
     def __init__(
-        self, reader: str, handler: Handler[AnyItem], connection: Connection[Any], parked: Collection[UUID]
+        self,
+        reader: str,
+        handler: Handler[AnyItem],
+        connection: Connection[Any],
+        parked: Collection[UUID],
+        *,
+        failed: int = 0,
     ) -> None:
         self._reader = reader
         self._handler = handler
         self._connection = connection
         self._was_parked = frozenset(parked)
+        self._failed = failed
         self.parked = set(parked)
 
     def handle(self, batch: Sequence[AnyItem]) -> None:
@@ -133,9 +143,9 @@ class Sieve(Generic[AnyItem]):
 
     def _park(self, recorded: AnyItem, error: Exception) -> None:
         self.parked.add(sequence_of(recorded))
-        if len(self.parked - self._was_parked) > MOST_PER_BATCH:
+        if self._failed + len(self.parked - self._was_parked) > MOST_AT_ONCE:
             raise ReaderBroken(
-                f"{self._reader} fails on more than {MOST_PER_BATCH} accounts at once, the last time on "
+                f"{self._reader} fails on more than {MOST_AT_ONCE} accounts at once, the last time on "
                 f"{recorded.name} at position {recorded.position}: {said(error)}"
             ) from error
         _put_aside(self._connection, self._reader, [recorded], error)

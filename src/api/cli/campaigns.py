@@ -8,12 +8,14 @@ import typer
 from api.cli.offices import Since, Until, find_office, say_done
 from api.cli.opening import commanding, guest, issue
 from api.cli.options import AsJson, DataDir, OfficeCode, Reason
-from api.cli.output import print_json, print_table, say, shown
+from api.cli.output import print_json, print_table, printable, say, shown
 from api.cli.problems import Problem
 
 if TYPE_CHECKING:
+    from aggregates.account import Account
     from aggregates.campaign import Campaign, CampaignPlan
     from aggregates.office import Office
+    from api.application.campaign_check import CheckedPlan
     from api.processes.service import Service
 
 app = typer.Typer(no_args_is_help=True, help="Campaigns: whom auto-collection engages, and with which messages.")
@@ -146,6 +148,50 @@ def revise(
     )
 
 
+@app.command("check")
+def check(
+    *,
+    file: PlanFile,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="NUMBER", help="Default: the office's first that owes something.")
+    ] = None,
+    data: DataDir = None,
+    office: Annotated[
+        str | None, typer.Option("--office", metavar="CODE", help="Default: what the file says, else main.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is wrong with a campaign, and every text of it, written for a made-up account and a real one."""
+    from api.application.campaign_check import check_plan
+    from api.application.campaign_file import read_campaign
+
+    said = read_campaign(file)
+    with guest(data) as service:
+        to = find_office(service, office or said.office)
+        checked = check_plan(service, to, said.plan(to.currency), account=_account(service, account, to))
+    if as_json:
+        print_json(checked.model_dump(mode="json"))
+    else:
+        _show(checked)
+    if checked.faults:
+        raise typer.Exit(1)
+
+
+def _show(checked: "CheckedPlan") -> None:
+    for text in checked.texts:
+        whose = f"account {text.account}" if text.account is not None else "a made-up account"
+        say(f"--- {text.title} ({text.step}), {text.channel.value}, {text.language}, for {whose}")
+        if text.problem is not None:
+            say(f"This would not be sent: {text.problem}")
+            continue
+        if text.subject is not None:
+            say(f"Subject: {printable(text.subject)}")
+        say(f"{printable(text.body or '')}\n")
+    for fault in checked.faults:
+        say(f"{fault.field}: {fault.expected}")
+    say("It would be refused." if checked.faults else "Nothing is wrong with it.")
+
+
 @app.command("pause")
 def pause(
     *,
@@ -214,6 +260,20 @@ def _named(service: "Service", name: str, office: str | None) -> "Campaign":
         raise Problem(f"several offices have a campaign {name!r}", hint="Name one: --office CODE")
     titles = ", ".join(repr(each.title) for each in known) or "none yet"
     raise Problem(f"there is no campaign {name!r}", hint=f"Campaigns: {titles}")
+
+
+def _account(service: "Service", number: str | None, office: "Office") -> "Account | None":
+    """Raises Problem where the office has none of this number."""
+    if number is None:
+        return None
+    from adapters.eventstore.application import AggregateNotFoundError
+    from aggregates.account import Account
+    from aggregates.account.command import account_id
+
+    try:
+        return service.arrears.load(Account, account_id(office.id, number))
+    except AggregateNotFoundError:
+        raise Problem(f"office {office.code!r} has no account {number!r}") from None
 
 
 def _currency(service: "Service", campaign: "Campaign") -> str:

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -127,6 +128,11 @@ def say(text: str) -> None:
     """A line for people, on stdout."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def printable(text: str) -> str:
+    """Text from outside for a terminal: lines stay, and what would steer the terminal is left out."""
+    return "".join(each for each in text if each in "\n\t" or not unicodedata.category(each).startswith("C"))
 
 
 def note(text: str) -> None:

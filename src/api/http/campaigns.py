@@ -17,6 +17,7 @@ from aggregates.campaign import (
 )
 from aggregates.office import office_id
 from aggregates.values.codes import Code
+from api.application.campaign_check import CheckedPlan, check_plan
 from api.application.campaigns import (
     CampaignInFull,
     CampaignView,
@@ -32,7 +33,7 @@ from api.http.etags import IfNoneMatch, names, not_modified, tagged
 from api.http.pauses import PauseBody
 from api.http.problems import documented, unknown
 from api.http.reading import Readings
-from api.http.shapes import JsonBody
+from api.http.shapes import Body, JsonBody
 from api.processes.service import Service
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
@@ -48,6 +49,13 @@ class NewCampaign(CommandBody):
 
 @body_of(ReviseCampaign, address={"campaign_id"})
 class Revision(CommandBody):
+    plan: PlanBody
+
+
+class PlanToCheck(Body):
+    """A version of a campaign as it might be."""
+
+    office: Code
     plan: PlanBody
 
 
@@ -75,7 +83,7 @@ def get_campaign(
     *, campaign_id: UUID, service: ServiceOf, response: Response, if_none_match: IfNoneMatch = None
 ) -> CampaignInFull | Response:
     """A campaign and every version of its plan."""
-    campaign = _campaign(service, campaign_id)
+    campaign = campaign_named(service, campaign_id)
     is_paused = campaign.pause is not None and campaign.pause.covers(service.clock.now())
     etag = f'"{campaign.version}{"-paused" if is_paused else ""}"'
     if names(if_none_match, etag):
@@ -84,7 +92,8 @@ def get_campaign(
     return campaign_in_full(service, campaign)
 
 
-def _campaign(service: Service, campaign_id: UUID) -> Campaign:
+def campaign_named(service: Service, campaign_id: UUID) -> Campaign:
+    """Raises a Problem where no campaign has this id."""
     history = service.arrears.history(campaign_id)
     if not history or not isinstance(history[0].event, CampaignLaunched):
         raise unknown("campaign")
@@ -104,6 +113,13 @@ def launch_campaign(*, body: JsonBody[NewCampaign], issuing: IssuingOf, caller: 
     done = issuing.issue(command, caller, reason=body.reason)
     created(response, f"/v1/campaigns/{done.id}")
     return done
+
+
+@router.post("/check", responses=documented(404))
+def check_campaign(*, body: JsonBody[PlanToCheck], service: ServiceOf, readings: Readings) -> CheckedPlan:
+    """What is wrong with a plan, and every text of it, written for a made-up account and a real one. Nothing changes."""
+    [office] = readings.offices_named(body.office)
+    return check_plan(service, office, body.plan.plan())
 
 
 @router.put("/{campaign_id}/plan", responses=MAY_BE_REFUSED)

@@ -15,7 +15,15 @@ from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem, in_plain_words
 from aggregates.kernel.command import Rejected
 from aggregates.kernel.refusals import CONFLICT, REFUSALS
-from api.application.issuing import ImplausibleField, KeyReused, NotIssued, NotPermitted, Outdated, Refused
+from api.application.issuing import (
+    FaultyPlan,
+    ImplausibleField,
+    KeyReused,
+    NotIssued,
+    NotPermitted,
+    Outdated,
+    Refused,
+)
 
 MEDIA_TYPE = "application/problem+json"
 PROBLEM = "Problem"
@@ -99,9 +107,10 @@ class Problem(Exception):
 class FieldProblem(Problem):
     """A field that is not as expected; `field` as the caller wrote it (`instalments.0.amount`)."""
 
-    def __init__(self, field: str, expected: str) -> None:
-        errors = [{"field": field, "expected": expected}]
-        super().__init__(422, "validation", f"{field}: {expected}", errors=errors)
+    def __init__(self, field: str, expected: str, *others: tuple[str, str]) -> None:
+        found = [(field, expected), *others][:_MOST_ERRORS]
+        errors = [{"field": name, "expected": each} for name, each in found]
+        super().__init__(422, "validation", "; ".join(f"{name}: {each}" for name, each in found), errors=errors)
 
 
 def wants_page(request: Request) -> bool:
@@ -124,6 +133,9 @@ def not_issued(error: NotIssued) -> Problem:
             return refused(error.rejected)
         case ImplausibleField():
             return FieldProblem(error.field, error.expected)
+        case FaultyPlan():
+            first, *others = [(each.field, each.expected) for each in error.faults]
+            return FieldProblem(*first, *others)
         case KeyReused():
             errors = [{"field": "Idempotency-Key", "expected": "a new key for a new request"}]
             return Problem(422, "idempotency-key-reused", str(error), errors=errors)

@@ -4,9 +4,10 @@ import gc
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from adapters.clock import Clock, SystemClock
 from adapters.eventstore.application import Arrears
@@ -17,7 +18,7 @@ from adapters.eventstore.verify import check_not_behind
 from adapters.postgres.database import Database, open_database
 from adapters.postgres.migrations import migrate, pending, require_current, shipped
 from adapters.readers.projections import Projections, checkpoints
-from policies.rules import RULES
+from adapters.rules import RULES
 from projections.account_history.projection import AccountHistoryProjection
 from projections.activity_history.projection import ActivityHistoryProjection
 from projections.agenda.projection import AgendaProjection
@@ -25,6 +26,9 @@ from projections.audit_trail.projection import AuditTrailProjection
 from projections.collections_report.projection import CollectionsReportProjection
 from projections.ledger.projection import LedgerProjection
 from projections.promises.projection import PromisesProjection
+
+if TYPE_CHECKING:
+    from adapters.delivery.renderer import Renderer
 
 PROJECTIONS = (
     CollectionsReportProjection,
@@ -134,6 +138,15 @@ class Core(Opened):
     def anchor(self) -> Path | None:
         """Where the last seal is remembered outside the database; only beside a data folder."""
         return self.data_dir / "last-seal.json" if self.data_dir else None
+
+    @cached_property
+    def renderer(self) -> "Renderer":
+        """What fills in templates; most processes and commands never do."""
+        from adapters.delivery.renderer import Renderer
+
+        renderer = Renderer()
+        self.closing.callback(renderer.close)
+        return renderer
 
     def when_stored(self, wake: Callable[[], None]) -> None:
         """Calls `wake` after each append of this process. (The sealer of another one sees it by itself.)"""

@@ -30,7 +30,7 @@ from aggregates.kernel.command import Accepted, Command, Outcome, Rejected
 from aggregates.office import ChangeOfficeSettings, FlagDefinition, OpenOffice, PauseOfficeAutomation, office_id
 from aggregates.values.contact import Channel
 from aggregates.values.money import Money
-from policies.rules import RULES
+from adapters.rules import RULES
 from tests.adapters.eventstore.conftest import before_the_append_of, issue
 
 OFFICE = office_id("main")

@@ -15,7 +15,7 @@ PLAN = {
             "title": "Reminder",
             "days": 5,
             "channel": "email",
-            "templates": {"en": {"subject": "Your account", "body": "{{ amount }} is due"}},
+            "templates": {"en": {"subject": "Your account", "body": "{{ amount_due }} is due"}},
         }
     ],
 }

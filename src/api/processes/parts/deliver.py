@@ -57,6 +57,7 @@ class Deliver(Reading):
             core.arrears,
             carrier or Outbox(outbox_folder(core.env, core.data_dir)),
             lambda moment: core.clock.wait_until(moment, stop),
+            core.renderer,
         )
 
 
