@@ -33,6 +33,7 @@ class Limits:
     """Bytes of address space of the whole process."""
     wall_seconds: float = 60.0
     """For an answer, however little was worked for it."""
+    start_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +79,14 @@ class Renderer:
     by somebody else, so a draft gets a second one unless its own work was what ended the first.
     """
 
-    def __init__(self, limits: Limits = Limits(), *, most_processes: int = 2) -> None:  # noqa: B008
+    def __init__(self, limits: Limits = Limits(), *, most_processes: int = 2) -> None:
         self._limits = limits
         self._idle: deque[_Process] = deque()
         self._free = threading.BoundedSemaphore(most_processes)
         self._is_closed = False
 
     def render(self, drafts: Sequence[Draft]) -> list[Rendered]:
-        """One answer for each draft, in order. Raises RendererUnavailable, and nothing that a template is the reason of.
-        """
+        """One answer for each draft, in order. Raises RendererUnavailable, and nothing by a template's fault."""
         done: list[Rendered] = []
         tried = 0
         while len(done) < len(drafts):
@@ -95,7 +95,7 @@ class Renderer:
             try:
                 with self._process() as process:
                     for answer in process.answers(left):
-                        done.append(answer)
+                        done.append(answer)  # noqa: PERF402  those before one that ends the process are kept
             except _Died as died:
                 tried = tried + 1 if len(done) == before else 1
                 if died.detail is not None or tried > 1:
@@ -139,7 +139,7 @@ class _Process:
         except OSError as error:
             raise RendererUnavailable(f"no process that makes texts can be started: {error}") from error
         try:
-            ready = self._answer()
+            ready = self._answer(limits.start_seconds)
         except _Died:
             ready = {}
         if ready != READY:
@@ -164,12 +164,15 @@ class _Process:
         except OSError:
             raise _Died(self._reason()) from None
         for _ in drafts:
-            yield _rendered(self._answer())
+            yield _rendered(self._answer(self._limits.wall_seconds))
 
-    def _answer(self) -> dict[str, Any]:
-        deadline = time.monotonic() + self._limits.wall_seconds
-        length = int.from_bytes(self._read(4, deadline), "big")
-        answer: dict[str, Any] = json.loads(self._read(length, deadline))
+    def _answer(self, seconds: float) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        try:
+            length = int.from_bytes(self._read(4, deadline), "big")
+            answer: dict[str, Any] = json.loads(self._read(length, deadline))
+        except TimeoutError:
+            raise _Died(f"it was not made within {seconds:g} seconds") from None
         return answer
 
     def _read(self, count: int, deadline: float) -> bytes:
@@ -180,7 +183,7 @@ class _Process:
         found = bytearray()
         while len(found) < count:
             if not waiting.poll(1000 * max(0.0, deadline - time.monotonic())):
-                raise _Died(f"it was not made within {self._limits.wall_seconds:g} seconds")
+                raise TimeoutError
             more = os.read(descriptor, count - len(found))
             if not more:
                 raise _Died(self._reason())

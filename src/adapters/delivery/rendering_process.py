@@ -1,7 +1,7 @@
 """A process that fills in templates and does nothing else: `python -m adapters.delivery.rendering_process`.
 
-It is given drafts on its standard input and answers each on its standard output, so whoever waits knows which one it did
-not answer. What it may use is limited by the operating system; it ends when its input does, and so with whoever
+It is given drafts on its standard input and answers each on its standard output, so whoever waits knows which one it
+did not answer. What it may use is limited by the operating system; it ends when its input does, and so with whoever
 started it. Frames are four bytes of length, the most significant first, and JSON.
 """
 
@@ -45,7 +45,7 @@ class _TooLong(Exception):
 
 
 def filled_in(texts: Sequence[str], values: Mapping[str, Any], most: int) -> dict[str, Any]:
-    """`{"texts": […]}` of at most `most` characters each, or `{"code": …, "detail": …}`. No error of any class leaves."""
+    """`{"texts": […]}`, each of at most `most` characters, or `{"code": …, "detail": …}`. Raises nothing."""
     try:
         said = typed(values)
         return {"texts": [_filled_in(text, said, most) for text in texts]}

@@ -5,9 +5,9 @@ refused, so nothing is left that computes, calls, walks along attributes or repe
 the work is at most (parts of the text) x (invoices of the account). No text is run to find that out.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, singledispatchmethod
 from typing import NamedTuple
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes
@@ -191,12 +191,16 @@ class _Check:
         """What an expression is, or None where it is nothing."""
         if self._is_too_much(node, depth):
             return None
-        for allowed, look in _EXPRESSIONS:
-            if isinstance(node, allowed):
-                return look(self, node, depth + 1)
+        return self._look(node, depth + 1)
+
+    @singledispatchmethod
+    def _look(self, node: nodes.Node, depth: int) -> Kind | None:
+        """By the type of the node; one that none of the methods below is for is not allowed."""
+        del depth
         self._fault(node, f"{_named(node)} is not known here: {_WHAT_THERE_IS}")
         return None
 
+    @_look.register
     def _constant(self, node: nodes.Const, _: int) -> Kind | None:
         match node.value:
             case bool():
@@ -208,6 +212,7 @@ class _Check:
         self._fault(node, "expected a text or a number")
         return None
 
+    @_look.register
     def _name(self, node: nodes.Name, _: int) -> Kind | None:
         found = self._scope.get(node.name)
         if isinstance(found, Kind):
@@ -220,6 +225,7 @@ class _Check:
             self._fault(node, _unknown("placeholder", node.name, names))
         return None
 
+    @_look.register
     def _field(self, node: nodes.Getattr, _: int) -> Kind | None:
         fields = self._scope.get(node.node.name) if isinstance(node.node, nodes.Name) else None
         if fields is None or isinstance(fields, Kind):
@@ -229,6 +235,7 @@ class _Check:
             self._fault(node, _unknown("field", node.attr, fields))
         return fields.get(node.attr)
 
+    @_look.register
     def _filter(self, node: nodes.Filter, depth: int) -> Kind | None:
         known = FILTERS.get(node.name)
         taken = self._kind(node.node, depth) if node.node is not None else None
@@ -244,15 +251,18 @@ class _Check:
             self._fault(node, f"expected {options or f'|{known.name} with nothing after it'}")
         return known.gives
 
+    @_look.register
     def _not(self, node: nodes.Not, depth: int) -> Kind | None:
         self._kind(node.node, depth)
         return Kind.TRUTH
 
+    @_look.register
     def _joined(self, node: nodes.And | nodes.Or, depth: int) -> Kind | None:
         """`a or b` is one of the two, so it is what both are, or can only be asked."""
         left, right = self._kind(node.left, depth), self._kind(node.right, depth)
         return None if left is None or right is None else left if left is right else Kind.TRUTH
 
+    @_look.register
     def _compared(self, node: nodes.Compare, depth: int) -> Kind | None:
         left = self._kind(node.expr, depth)
         for operand in node.ops:
@@ -265,6 +275,7 @@ class _Check:
             left = right
         return Kind.TRUTH
 
+    @_look.register
     def _either(self, node: nodes.CondExpr, depth: int) -> Kind | None:
         self._kind(node.test, depth)
         first = self._kind(node.expr1, depth)
@@ -275,21 +286,6 @@ class _Check:
         if first is not None and second is not None and first is not second:
             self._fault(node, f"expected the same kind on both sides, not {_a(first)} and {_a(second)}")
         return first
-
-
-_Look = Callable[[_Check, nodes.Node, int], Kind | None]
-
-_EXPRESSIONS: tuple[tuple[type[nodes.Node] | tuple[type[nodes.Node], ...], _Look], ...] = (
-    (nodes.Const, _Check._constant),
-    (nodes.Name, _Check._name),
-    (nodes.Getattr, _Check._field),
-    (nodes.Filter, _Check._filter),
-    (nodes.Not, _Check._not),
-    ((nodes.And, nodes.Or), _Check._joined),
-    (nodes.Compare, _Check._compared),
-    (nodes.CondExpr, _Check._either),
-)
-"""The expressions that there are."""
 
 
 # --- words -------------------------------------------------------------------------------------------

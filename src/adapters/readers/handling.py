@@ -84,9 +84,7 @@ class Handling(Generic[AnyItem]):
     def _failed_just_now(self) -> int:
         """How many sequences failed within the last events and are parked still."""
         since = self._worked - AT_ONCE
-        self._failed_at = {
-            each: at for each, at in self._failed_at.items() if at > since and each in self._parked
-        }
+        self._failed_at = {each: at for each, at in self._failed_at.items() if at > since and each in self._parked}
         return len(self._failed_at)
 
     def _begin(self, connection: Connection[Any], begin: Callable[[], None]) -> None:

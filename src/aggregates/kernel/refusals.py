@@ -71,7 +71,10 @@ REFUSALS: dict[str, RefusalCode] = {
         # Who asks, and why.
         RefusalCode("no-consent-kept", "Consent is kept for numbers and e-mail addresses; opt out of other channels."),
         RefusalCode("no-office", "There is no office yet."),
-        RefusalCode("no-rules", "This process decides nothing that needs rules it has not: of auto-collection, contact, templates."),
+        RefusalCode(
+            "no-rules",
+            "This process decides nothing that needs rules it has not: of auto-collection, contact, templates.",
+        ),
         RefusalCode("not-a-person", "Only people decide this."),
         RefusalCode("reason-required", "People have to say why."),
         RefusalCode("stage-is-judged", "Auto-collection stages follow from status and rules; nobody sets them."),

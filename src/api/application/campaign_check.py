@@ -64,7 +64,9 @@ def check_plan(service: Service, office: Office, plan: CampaignPlan, *, account:
     if any(each.field.startswith("plan.steps.") for each in found):
         return CheckedPlan(faults=found, texts=[])
     texts = list(_texts(service, office, plan, account or _some_account(service, office)))
-    return CheckedPlan(faults=[*found, *(_view(fault) for fault, _ in texts if fault)], texts=[text for _, text in texts])
+    return CheckedPlan(
+        faults=[*found, *(_view(fault) for fault, _ in texts if fault)], texts=[text for _, text in texts]
+    )
 
 
 def faults_of(service: Service, command: LaunchCampaign | ReviseCampaign) -> list[FaultView]:

@@ -117,7 +117,7 @@ def launch_campaign(*, body: JsonBody[NewCampaign], issuing: IssuingOf, caller: 
 
 @router.post("/check", responses=documented(404))
 def check_campaign(*, body: JsonBody[PlanToCheck], service: ServiceOf, readings: Readings) -> CheckedPlan:
-    """What is wrong with a plan, and every text of it, written for a made-up account and a real one. Nothing changes."""
+    """What is wrong with a plan, and all its texts, written for a made-up account and a real one. Nothing changes."""
     [office] = readings.offices_named(body.office)
     return check_plan(service, office, body.plan.plan())
 
