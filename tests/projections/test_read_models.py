@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from adapters.rules import template_faults
 from aggregates.account.activities import ActivityKind, Direction, Disposition, RecordActivity
 from aggregates.account.billing import BillInvoice
 from aggregates.account.chase import JUDGE, CoveredItem, Judgement
@@ -19,6 +20,7 @@ from aggregates.account.holds import PlaceHold
 from aggregates.account.messages import MessageFailed, MessageQueued, MessageSent, MessageWithdrawn
 from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
 from aggregates.account.shields import Why
+from aggregates.campaign import TEMPLATE_RULES
 from aggregates.kernel.event import REGISTRY, Event, Recorded
 from aggregates.kernel.memory import MemoryStore
 from aggregates.office import ChangeOfficeSettings
@@ -44,7 +46,10 @@ from tests.projections.history import MAIN, History, usd
 
 JAN_1 = date(2026, 1, 1)
 SECRET = "Grace Hopper"
-RULES = {JUDGE: lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed"))}
+RULES = {
+    JUDGE: lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed")),
+    TEMPLATE_RULES: template_faults,
+}
 
 
 def day(number: int) -> date:
