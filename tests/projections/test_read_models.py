@@ -21,6 +21,7 @@ from aggregates.account.messages import MessageFailed, MessageQueued, MessageSen
 from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
 from aggregates.account.shields import Why
 from aggregates.campaign import TEMPLATE_RULES
+from aggregates.kernel.context import Rules
 from aggregates.kernel.event import REGISTRY, Event, Recorded
 from aggregates.kernel.memory import MemoryStore
 from aggregates.office import ChangeOfficeSettings
@@ -46,7 +47,7 @@ from tests.projections.history import MAIN, History, usd
 
 JAN_1 = date(2026, 1, 1)
 SECRET = "Grace Hopper"
-RULES = {
+RULES: Rules = {
     JUDGE: lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed")),
     TEMPLATE_RULES: template_faults,
 }

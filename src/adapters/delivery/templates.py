@@ -325,7 +325,7 @@ def _a(kind: Kind) -> str:
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    close = get_close_matches(name, names)
     hint = f"close to it: {', '.join(close)}" if close else f"expected one of {', '.join(names)}"
     return f"there is no {what} {_short(name)!r}; {hint}"
 

@@ -1,5 +1,6 @@
 """Offices and campaigns over HTTP: settings that nobody overwrites unseen, pauses, versions."""
 
+from collections.abc import Mapping
 from itertools import count
 
 import pytest
@@ -128,7 +129,7 @@ def own(address: str) -> str:
     return address.removeprefix("/v1/offices/")
 
 
-def a_plan(text: str, *, channel: str = "email", rules: dict[str, object] | None = None) -> dict[str, object]:
+def a_plan(text: str, *, channel: str = "email", rules: Mapping[str, object] | None = None) -> dict[str, object]:
     step = {"id": "reminder", "title": "Reminder", "days": 5, "channel": channel, "templates": {"en": {"body": text}}}
     return {"rules": rules or {}, "steps": [step]}
 
@@ -168,9 +169,7 @@ def test_every_fault_of_a_plan_is_said_with_its_field(client: Client, own: str):
             "plan.steps.0.templates.en.body",
             "plan.steps.0.templates.en.body",
         ]
-        assert errors[2]["expected"].endswith(
-            "line 1: there is no placeholder 'amount'; close to it: amount_due, account_number"
-        )
+        assert errors[2]["expected"].endswith("line 1: there is no placeholder 'amount'; close to it: amount_due")
 
 
 def test_a_text_message_that_is_too_long_for_anybody_is_refused(client: Client, own: str):
