@@ -149,7 +149,7 @@ def plan_faults(plan: CampaignPlan, office: Office, template_rules: TemplateRule
 
 
 def _unknown(kind: str, name: str, known: Collection[str]) -> str:
-    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    close = get_close_matches(name, known)
     hint = f"close to it: {', '.join(close)}" if close else f"expected one of {', '.join(known)}"
     return f"the office has no {kind} {name!r}; {hint}"
 
@@ -354,4 +354,5 @@ def _require_currency(plan: CampaignPlan, office: Office) -> None:
 def _require_faultless(plan: CampaignPlan, office: Office, context: Context) -> None:
     found = list(plan_faults(plan, office, context.rule(TEMPLATE_RULES)))
     if found:
-        raise Refusal("faulty-plan", "; ".join(f"{each.field}: {each.expected}" for each in found))
+        said = "; ".join(f"{each.field}: {each.expected}" for each in found)
+        raise Refusal("faulty-plan", f"the plan cannot be carried out: {said}")

@@ -87,22 +87,24 @@ class Renderer:
 
     def render(self, drafts: Sequence[Draft]) -> list[Rendered]:
         """One answer for each draft, in order. Raises RendererUnavailable, and nothing by a template's fault."""
-        done: list[Rendered] = []
-        tried = 0
-        while len(done) < len(drafts):
-            left = drafts[len(done) :]
-            before = len(done)
-            try:
-                with self._process() as process:
-                    for answer in process.answers(left):
-                        done.append(answer)  # noqa: PERF402  those before one that ends the process are kept
-            except _Died as died:
-                tried = tried + 1 if len(done) == before else 1
-                if died.detail is not None or tried > 1:
-                    done.append(NotRendered(TOO_MUCH, died.detail or "the process that makes texts ended twice at it"))
-                    tried = 0
-                _log.warning("a process that makes texts ended", is_failed=tried == 0, why=died.detail)
-        return done
+        return [self._rendered(draft) for draft in drafts]
+
+    def _rendered(self, draft: Draft) -> Rendered:
+        try:
+            return self._tried(draft)
+        except _Died as died:
+            if died.detail is None:
+                with suppress(_Died):
+                    return self._tried(draft)
+            return NotRendered(TOO_MUCH, died.detail or "the process that makes texts ended twice at it")
+
+    def _tried(self, draft: Draft) -> Rendered:
+        try:
+            with self._process() as process:
+                return process.answer(draft)
+        except _Died as died:
+            _log.warning("a process that makes texts ended", why=died.detail)
+            raise
 
     def close(self) -> None:
         """Ends every process. Nothing is rendered afterwards."""
@@ -156,15 +158,14 @@ class _Process:
             start_new_session=True,  # a Ctrl-C is meant for whoever waits for it
         )
 
-    def answers(self, drafts: Sequence[Draft]) -> Iterator[Rendered]:
-        """Each as soon as it is there. Raises _Died."""
+    def answer(self, draft: Draft) -> Rendered:
+        """Raises _Died."""
         assert self._process.stdin is not None  # noqa: S101
         try:
-            write_frame(self._process.stdin, [draft.as_json() for draft in drafts])
+            write_frame(self._process.stdin, draft.as_json())
         except OSError:
             raise _Died(self._reason()) from None
-        for _ in drafts:
-            yield _rendered(self._answer(self._limits.wall_seconds))
+        return _rendered(self._answer(self._limits.wall_seconds))
 
     def _answer(self, seconds: float) -> dict[str, Any]:
         deadline = time.monotonic() + seconds

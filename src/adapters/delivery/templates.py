@@ -22,7 +22,7 @@ DEEPEST = 10
 """Conditions within conditions, and parts of one condition that are joined."""
 MOST_FAULTS = 20
 
-KEPT_COMPILED = 512
+KEPT = 512
 """Texts: a campaign with ten steps in three languages has sixty."""
 
 
@@ -44,8 +44,12 @@ class BadTemplate(Exception):
         super().__init__("; ".join(map(str, self.faults)))
 
 
+@lru_cache(maxsize=KEPT)
 def faults(text: str, message: MessageKind = MessageKind.STEP) -> tuple[Fault, ...]:
-    """Everything that is wrong with a template, from its first line to its last; nothing of it is run."""
+    """Everything that is wrong with a template, from its first line to its last; nothing of it is run.
+
+    Remembered: doors ask, and the decision asks again, each time it is decided.
+    """
     try:
         _allowed(text, message)
     except BadTemplate as error:
@@ -53,7 +57,7 @@ def faults(text: str, message: MessageKind = MessageKind.STEP) -> tuple[Fault, .
     return ()
 
 
-@lru_cache(maxsize=KEPT_COMPILED)
+@lru_cache(maxsize=KEPT)
 def compiled(text: str) -> Template:
     """The template, ready to be filled in. Raises BadTemplate."""
     return _environment().from_string(_allowed(text, MessageKind.STEP))
@@ -325,7 +329,7 @@ def _a(kind: Kind) -> str:
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    close = get_close_matches(name, names)
     hint = f"close to it: {', '.join(close)}" if close else f"expected one of {', '.join(names)}"
     return f"there is no {what} {_short(name)!r}; {hint}"
 
