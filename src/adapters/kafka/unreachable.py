@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -15,6 +16,8 @@ from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.security import Security
 
 _ANSWER_SECONDS = 5.0
+_PATIENCE_SECONDS = 6.0
+"""No other server is asked after this."""
 _ALERT_SECONDS = 1.0
 """With TLS 1.3 a broker says only after the handshake that it does not take our certificate."""
 
@@ -35,7 +38,10 @@ def explained(options: Mapping[str, Any], security: Security) -> Iterator[None]:
 def unreachable(options: Mapping[str, Any], security: Security, error: Exception) -> KafkaUnavailable:
     """What to say of a client's error. Connects to the servers once more, which may take some seconds."""
     servers: Sequence[str] = options["bootstrap_servers"]
+    until = time.monotonic() + _PATIENCE_SECONDS
     for server in servers:
+        if time.monotonic() > until:
+            break
         with suppress(OSError):
             if (problem := _look(server, security) or _log_in(server, options, security)) is not None:
                 return problem

@@ -150,7 +150,7 @@ class LocalCluster:
             )
 
     def run(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Starts a command beside the cluster, for the caller to wait for; its output goes into a file of the folder."""
+        """Starts a command beside the cluster, for the caller to wait for. Its output goes to the folder's logs."""
         with (self.folder / "logs" / "commands.log").open("ab") as log:
             return subprocess.Popen(
                 [*_COMMAND, *arguments],
