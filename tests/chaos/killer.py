@@ -108,9 +108,8 @@ class Killer:
         roles: Sequence[str] = (),
         longest_pause: float = 3.0,
     ) -> None:
-        """That many of each, in a random order, with random pauses between them; everything runs again afterwards.
-
-        A rebuild that was killed is asked for again at the end, as whoever asked for it would.
+        """That many of each, in a random order, with random pauses between them; everything runs again afterwards, but
+        for a rebuild that was killed: see `finish_rebuild`.
 
         `roles` are those whose members are killed, unless it is all.
         """
@@ -128,16 +127,25 @@ class Killer:
                 time.sleep(self._random.uniform(0, longest_pause))
                 self._look_after()
                 act()
-            if rebuilds:
-                self._finish_rebuild()
         finally:
-            self._stop_rebuild()
             self._wait_for_broker()
             while self._frozen or self._told_to_end:
                 self._look_after()
                 time.sleep(0.1)
+            self._stop_rebuild()
         if self._failed:
             raise self._failed[0]
+
+    def finish_rebuild(self) -> None:
+        """Whoever asked for one asks again until it is there, and nothing is left of those that were killed.
+
+        Raises RuntimeError where that does not come about.
+        """
+        for _ in range(_REBUILD_ATTEMPTS):
+            self._note_rebuild(_how_it_ended(self._cluster.run("projections", "rebuild")))
+            if not self._is_unfinished():
+                return
+        raise RuntimeError(f"no rebuild of {_REBUILD_ATTEMPTS} came to its end")
 
     # --- deeds ---
 
@@ -168,16 +176,6 @@ class Killer:
             self._note_rebuild("killed" if process.poll() is None else _how_it_ended(process))
             process.kill()
             process.wait()
-
-    def _finish_rebuild(self) -> None:
-        """Whoever asked for one asks again until it is there, and nothing is left of those that were killed."""
-        for _ in range(_REBUILD_ATTEMPTS):
-            process = self._rebuilding or self._cluster.run("projections", "rebuild")
-            self._rebuilding = None
-            self._note_rebuild(_how_it_ended(process))
-            if process.returncode == 0 and not self._is_unfinished():
-                return
-        self._failed.append(RuntimeError(f"no rebuild of {_REBUILD_ATTEMPTS} came to its end"))
 
     def _note_rebuild(self, how: str) -> None:
         self.deeds.rebuilds[how] += 1

@@ -114,6 +114,8 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
             finally:
                 load.stop()
             tell("load stopped, waiting until everything is quiet")
+            if plan.rebuilds:
+                killer.finish_rebuild()
             unrest = wait_until_quiet(core.database, _readers(cluster), seconds=plan.quiet_within)
             for member in cluster.members:
                 cluster.end(member, wait=False)
