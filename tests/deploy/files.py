@@ -23,6 +23,8 @@ ROLES = {part.name for part in PARTS}
 DIVIDED = {part.name for part in PARTS if part.how_many is HowMany.SHARE}
 """Roles whose processes share the partitions."""
 WITH_KEY = {part.name for part in PARTS if Need.KEY in part.needs}
+WITH_KAFKA = {"topics", *(part.name for part in PARTS if Need.KAFKA in part.needs)}
+"""Whoever talks to Kafka."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
+import structlog
 from psycopg import Connection, sql
 from psycopg.rows import class_row
 
@@ -21,7 +22,21 @@ State = Literal["building", "live", "retired"]
 PERSONAL = "personal"
 """Generations with personal data are in schemas `personal_<name>_<generation>`, the views on them in `personal`."""
 
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
 _SWITCH_PATIENCE = "2s"
+_BUILD_LOCK = "arrears.projection:"
+
+IS_BEING_BUILT = f"""
+    EXISTS (
+        SELECT FROM pg_locks AS l
+        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('{_BUILD_LOCK}' || {{name}}, 0)
+    )
+"""  # noqa: S608 - constants
+"""Whether a process builds the projection of that name now, in SQL. (To try for its lock would keep others from it.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +108,10 @@ def generation_in(connection: Connection[Any], name: str, state: State) -> Gener
 @contextmanager
 def building(database: Database, name: str) -> Iterator[Connection[Any] | None]:
     """A connection that alone may build generations of this projection, or None where another process does."""
-    lock = f"arrears.projection:{name}"
     with database.connect("arrears_app", autocommit=True) as connection:
-        row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [lock]).fetchone()
+        row = connection.execute(
+            "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"{_BUILD_LOCK}{name}"]
+        ).fetchone()
         held = row is not None and row[0]
         try:
             yield connection if held else None
@@ -103,6 +119,12 @@ def building(database: Database, name: str) -> Iterator[Connection[Any] | None]:
             # A closed connection gives its locks up only when the server notices: the next one could come too early.
             with suppress(psycopg.Error):
                 connection.execute("SELECT pg_advisory_unlock_all()")
+
+
+def is_being_built(connection: Connection[Any], name: str) -> bool:
+    """Whether a process builds a generation of this projection now."""
+    row = connection.execute(f"SELECT {IS_BEING_BUILT.format(name='%s')}", [name]).fetchone()
+    return row is not None and bool(row[0])
 
 
 def start_building(connection: Connection[Any], projection: Projection, *, afresh: bool = False) -> Generation:
@@ -282,6 +304,19 @@ def drop(connection: Connection[Any], generation: Generation) -> None:
         connection.execute("DELETE FROM read_model.dead_letters WHERE reader = %s", [generation.reader])
         connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [generation.reader])
         connection.execute("DELETE FROM read_model.projections WHERE reader = %s", [generation.reader])
+
+
+def drop_unfinished(connection: Connection[Any], projection: Projection) -> None:
+    """Removes the generation that was begun, where nobody needs it: the live one shows as much, or more.
+
+    That of a newer release is left alone. For whoever may build; see `building`.
+    """
+    unfinished = generation_in(connection, projection.name, "building")
+    live = generation_in(connection, projection.name, "live")
+    if unfinished is None or live is None or unfinished.version > min(projection.version, live.version):
+        return
+    drop(connection, unfinished)
+    _log.warning("removed an unfinished generation that nobody builds", reader=unfinished.reader)
 
 
 def drop_retired(connection: Connection[Any], name: str) -> None:

@@ -32,6 +32,7 @@ from adapters.readers.watermark import Watermark
 from projections.base import Projection
 from projections.personal import PersonalProjection
 
+_UNFINISHED = "nobody builds it: it goes on with 'arrears projections rebuild {name}', else the next start removes it"
 _SWITCH_ATTEMPTS = 30
 _STANDBY_SECONDS = 0.5
 
@@ -114,12 +115,31 @@ class Projections:
         built: list[str] = []
         waiting = self._outdated()
         while waiting:
-            built += self._build(waiting, progress, afresh=False)
+            built += self._build(waiting, progress, afresh=False, only_if=_is_outdated)
             waiting = [name for name in self._outdated() if name in waiting]
             if waiting:
                 time.sleep(_STANDBY_SECONDS)
         self._refresh_dashboard()
         return built
+
+    @explained()
+    def start_keeping(self, progress: Progress = silent) -> list[str]:
+        """As `start`, for a process that goes on to keep the tables up to date. It also removes what nobody needs.
+
+        That is a generation that was begun, has no builder any more, and would show what the live one shows.
+        """
+        built = self.start(progress)
+        self._drop_unfinished()
+        return built
+
+    def _drop_unfinished(self) -> None:
+        """Looked up first, so that the lock is taken where there is something to drop, and again once it is held."""
+        with self._connect() as connection:
+            found = {g.name for g in generations.generations(connection) if g.state == "building"}
+        for name in self._factories.keys() & found:
+            with generations.building(self._database, name) as connection:
+                if connection is not None:
+                    generations.drop_unfinished(connection, self._make(name))
 
     def _refresh_dashboard(self) -> None:
         """The views of this release, also where no projection was built."""
@@ -128,8 +148,7 @@ class Projections:
 
     def _outdated(self) -> list[str]:
         with self._connect() as connection:
-            live = {g.name: g.version for g in generations.generations(connection) if g.state == "live"}
-        return [name for name, make in self._factories.items() if live.get(name, 0) < make().version]
+            return [name for name, make in self._factories.items() if _is_outdated(connection, make())]
 
     # --- live ---
 
@@ -246,14 +265,23 @@ class Projections:
         """Rebuilds every projection in one pass over the log; returns those that were (others are being built)."""
         return self._build(self.names, progress, afresh=afresh)
 
-    def _build(self, names: Sequence[str], progress: Progress, *, afresh: bool) -> list[str]:
-        """In one pass: they read the same batches, which are decoded once. Leaves out what others are building."""
+    def _build(
+        self, names: Sequence[str], progress: Progress, *, afresh: bool, only_if: "_Needed | None" = None
+    ) -> list[str]:
+        """In one pass: they read the same batches, which are decoded once. Leaves out what others are building.
+
+        `only_if` is asked for each of them when nobody else can build it any more: another process may have, since it
+        was looked up.
+        """
         with ExitStack() as stack:
             mine: list[tuple[Projection, Connection]] = []
             for name in names:
-                connection = stack.enter_context(generations.building(self._database, name))
-                if connection is not None:
-                    mine.append((self._make(name), connection))
+                with ExitStack() as lock:
+                    connection = lock.enter_context(generations.building(self._database, name))
+                    projection = self._make(name)
+                    if connection is not None and (only_if is None or only_if(connection, projection)):
+                        mine.append((projection, connection))
+                        stack.push(lock.pop_all())
             ahead = ReadAhead(self._replay, _wanted([projection for projection, _ in mine]))
             stack.callback(ahead.forget)
             builds: list[_Build] = []
@@ -318,7 +346,7 @@ class Projections:
         """How every generation stands, of one projection or of all."""
         if name is not None:
             self._make(name)
-        with self._connect() as connection:
+        with self._database.snapshot("arrears_app") as connection:  # a generation may be dropped meanwhile
             found = [g for g in generations.generations(connection, name) if g.name in self._factories]
             return [self._status(connection, g) for g in found if g.state != "retired"]
 
@@ -330,6 +358,8 @@ class Projections:
             [generation.reader],
         ).fetchone()
         trouble, parked = row if row is not None else (None, 0)
+        if generation.state == "building" and not generations.is_being_built(connection, generation.name):
+            trouble = _UNFINISHED.format(name=generation.name)
         return Status(
             name=generation.name,
             generation=generation.generation,
@@ -413,6 +443,16 @@ class Projections:
 
     def _connect(self) -> Connection:
         return self._database.connect("arrears_app", autocommit=True)
+
+
+_Needed = Callable[[Connection, Projection], bool]
+"""Whether a projection has to be built."""
+
+
+def _is_outdated(connection: Connection, projection: Projection) -> bool:
+    """Whether there is no live generation, or one of an older version only."""
+    live = generations.generation_in(connection, projection.name, "live")
+    return live is None or live.version < projection.version
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from adapters.clock import Clock, SystemClock
 from adapters.postgres.database import Database
+from adapters.readers.generations import IS_BEING_BUILT
 from aggregates.values.business_time import local_date
 from policies.agenda import KINDS
 from projections.agenda.queries import count_due, latest_zones
@@ -51,7 +52,11 @@ LAG_SECONDS = Gauge(
 PARKED = Gauge(
     "arrears_reader_parked_sequences", "Accounts whose events a reader has put aside after a failure.", _OF_A_READER
 )
-STANDS_STILL = Gauge("arrears_reader_stands_still", "1 while something keeps a reader from going on.", _OF_A_READER)
+STANDS_STILL = Gauge(
+    "arrears_reader_stands_still",
+    "1 while something keeps a reader from going on, such as a generation's builder that ended.",
+    _OF_A_READER,
+)
 DUE = Gauge(
     "arrears_agenda_due_items",
     f"Agenda items that are due and not worked yet; at most {MOST_DUE:,} of all kinds are counted.",
@@ -123,13 +128,13 @@ def _of_the_log(connection: Connection[Any]) -> Iterator[Metric]:
 
 
 # A divided reader stands in each of its partitions, and nowhere before the checkpoint, which is the least of them.
-_READERS = """
+_READERS = f"""
     SELECT split_part(c.reader, '@', 1), coalesce(g.state, 'live'), coalesce(p.partition::text, ''),
            greatest(0, (SELECT coalesce(max(last), 0) FROM arrears.seals) - stands.at),
            coalesce(greatest(0, extract(epoch FROM clock_timestamp() - next.sealed_at)), 0)::float8,
            (SELECT count(DISTINCT d.sequence_id) FROM read_model.dead_letters AS d
             WHERE d.reader = c.reader AND d.state = 'parked'),
-           c.trouble IS NOT NULL
+           c.trouble IS NOT NULL OR (g.state = 'building' AND NOT {IS_BEING_BUILT.format(name="g.name")})
     FROM read_model.checkpoints AS c
     LEFT JOIN read_model.projections AS g ON g.reader = c.reader
     LEFT JOIN read_model.partitions  AS p ON p.reader = c.reader
@@ -139,7 +144,7 @@ _READERS = """
     ) AS next ON true
     WHERE g.state IS DISTINCT FROM 'retired'
     ORDER BY 1, 2, p.partition
-"""
+"""  # noqa: S608 - constants
 
 
 def _of_readers(connection: Connection[Any]) -> Iterator[Metric]:

@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from adapters.clock import Clock
 from adapters.eventstore.seals import head_seal
-from adapters.kafka.connection import client_options, ticks_topic
+from adapters.kafka.connection import reaching, ticks_topic
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.topics import Topics
 from adapters.postgres.database import Database
@@ -95,14 +95,15 @@ class ClockWork:
                 self._partitions = topics.partitions(self._topic)
             if not self._partitions:
                 raise KafkaUnavailable(f"Kafka has no topic {self._topic}.", hint="arrears topics apply makes it.")
-            self._producer = KafkaProducer(
-                **client_options(self._env),
-                client_id="arrears-clock",
-                acks="all",
-                request_timeout_ms=int(_SEND_SECONDS * 1_000),
-                delivery_timeout_ms=int(_SEND_SECONDS * 1_000) + 1_000,
-                max_block_ms=int(_SEND_SECONDS * 1_000),
-                bootstrap_timeout_ms=int(_SEND_SECONDS * 1_000),
-                allow_auto_create_topics=False,
-            )
+            with reaching(self._env) as options:
+                self._producer = KafkaProducer(
+                    **options,
+                    client_id="arrears-clock",
+                    acks="all",
+                    request_timeout_ms=int(_SEND_SECONDS * 1_000),
+                    delivery_timeout_ms=int(_SEND_SECONDS * 1_000) + 1_000,
+                    max_block_ms=int(_SEND_SECONDS * 1_000),
+                    bootstrap_timeout_ms=int(_SEND_SECONDS * 1_000),
+                    allow_auto_create_topics=False,
+                )
         return self._producer

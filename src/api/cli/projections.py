@@ -64,7 +64,8 @@ def rebuild(
 ) -> None:
     """Build read tables anew from the log, beside the live ones, and switch when they have caught up.
 
-    Works while Arrears serves. Interrupted, the next call goes on where this one stopped.
+    Works while Arrears serves. Interrupted, the next call goes on where this one stopped; a start of `serve` or
+    `project` before that removes what was built by then.
     """
     with guest(data) as service, Bars() as bars:
 

@@ -149,6 +149,18 @@ class LocalCluster:
                 start_new_session=True,  # Ctrl-C reaches us; we end the others
             )
 
+    def run(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Starts a command beside the cluster, for the caller to wait for. Its output goes to the folder's logs."""
+        with (self.folder / "logs" / "commands.log").open("ab") as log:
+            return subprocess.Popen(
+                [*_COMMAND, *arguments],
+                env=self.env,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
     def end(self, member: Member, *, wait: bool = True) -> None:
         """SIGTERM; kills it where that is not enough."""
         with self._turn:

@@ -30,7 +30,7 @@ class OneProcess(Service):
 
     def start(self) -> None:
         """Runs every part that has something to do here, each in a thread named like it."""
-        self.projections.start()
+        self.projections.start_keeping()
         made = [(part.name, part.in_one_process(self, self._stop)) for part in parts.PARTS]
         for name, run in made:
             if run is not None:

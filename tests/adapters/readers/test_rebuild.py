@@ -1,6 +1,9 @@
 """Generations: a rebuild stands beside the live one, equals it, joins it, and takes its place without a gap."""
 
 import random
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from adapters.eventstore.seals import Checkpoint
 from adapters.postgres.database import Database
 from adapters.postgres.errors import ConnectionLost
 from adapters.readers import generations
@@ -25,6 +29,7 @@ from projections.base import Projection
 from projections.collections_report import CollectionsReportProjection
 from projections.ledger.projection import LedgerProjection
 from projections.promises.projection import PromisesProjection
+from tests.adapters.readers import dies_building
 from tests.adapters.readers.counter import Counted, Counter, Odd, WiderCounter, account
 from tests.adapters.readers.log import Log, fingerprint, rows
 from tests.benchmarks.history import history
@@ -259,6 +264,135 @@ def test_two_rebuilds_at_once_are_refused(make: Make, log: Log):
 
     projections.rebuild("counter", again)
     assert refused
+
+
+def test_whoever_looked_before_another_was_done_builds_no_second_generation(
+    make: Make, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    """Two processes start on an empty database: both find that nothing is built, then one builds it."""
+    first, second, building = make(), make(), generations.building
+
+    def once_the_first_is_done(database: Database, name: str) -> Any:
+        monkeypatch.setattr(generations, "building", building)
+        assert first.start() == ["counter"]
+        return building(database, name)
+
+    monkeypatch.setattr(generations, "building", once_the_first_is_done)
+    assert second.start() == []
+    assert rows(database, "SELECT reader, state FROM read_model.projections") == [("counter@1", "live")]
+
+
+def test_an_older_release_that_looked_before_a_newer_one_was_done_does_not_take_its_place(
+    make: Make, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    make().start()
+    older, newer, building = make(WiderCounter), make(NewestCounter), generations.building
+
+    def once_the_newer_is_done(database: Database, name: str) -> Any:
+        monkeypatch.setattr(generations, "building", building)
+        assert newer.start() == ["counter"]
+        return building(database, name)
+
+    monkeypatch.setattr(generations, "building", once_the_newer_is_done)
+    assert older.start() == []
+    assert rows(database, "SELECT version, state FROM read_model.projections") == [(3, "live")]
+
+
+class NewestCounter(WiderCounter):
+    version = 3
+
+
+# --- a builder that was killed --------------------------------------------------------------------------
+
+
+def killed_building(database: Database, projection: str = "Counter") -> None:
+    """A process builds a generation and is killed in the middle; its locks are gone when this returns."""
+    done = subprocess.run([sys.executable, "-m", dies_building.__name__, database.dsn, projection], check=False)
+    assert done.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 60
+    with database.connect("arrears_app", autocommit=True) as connection:
+        while generations.is_being_built(connection, "counter"):
+            assert time.monotonic() < deadline, "the server does not notice that the builder is gone"
+            time.sleep(0.02)
+
+
+def states(database: Database) -> list[tuple[Any, ...]]:
+    return rows(database, "SELECT reader, version, state FROM read_model.projections ORDER BY generation")
+
+
+def test_what_a_killed_builder_left_is_finished_by_whoever_starts_next(make: Make, database: Database, log: Log):
+    log.append(account(1), *[Counted() for _ in range(30)])
+    killed_building(database)
+    assert states(database) == [("counter@1", 1, "building")]
+    projections = make()
+    assert projections.start() == ["counter"]
+    assert states(database) == [("counter@1", 1, "live")]
+    assert total(database) == 30
+
+
+def test_what_a_killed_rebuild_left_is_shown_and_removed_by_the_next_process_that_keeps_the_tables(
+    make: Make, database: Database, log: Log
+):
+    projections = make()
+    projections.start()
+    log.append(account(1), *[Counted() for _ in range(30)])
+    projections.catch_up()
+    killed_building(database)
+    assert states(database) == [("counter@1", 1, "live"), ("counter@2", 1, "building")]
+    live, unfinished = projections.status()
+    assert live.trouble is None
+    assert "nobody builds it: it goes on with 'arrears projections rebuild counter'" in (unfinished.trouble or "")
+
+    make().start()  # a command that only looks does not throw away what a rebuild had done
+    assert len(states(database)) == 2
+    make().start_keeping()
+    assert states(database) == [("counter@1", 1, "live")]
+    assert rows(database, "SELECT nspname FROM pg_namespace WHERE nspname = 'read_counter_2'") == []
+    assert [each.reader for each in checkpoints_of(database)] == ["counter@1"]
+
+
+def test_a_rebuild_goes_on_with_what_a_killed_one_left(make: Make, database: Database, log: Log):
+    projections = make()
+    projections.start()
+    log.append(account(1), *[Counted() for _ in range(30)])
+    projections.catch_up()
+    killed_building(database)
+    assert projections.rebuild("counter").reader == "counter@2"
+    assert states(database) == [("counter@2", 1, "live")]
+    assert projections.status()[0].trouble is None
+
+
+def test_what_somebody_builds_is_left_to_them(make: Make, database: Database, log: Log):
+    projections = make()
+    projections.start()
+    log.append(account(1), Counted())
+    seen: list[str | None] = []
+
+    def meanwhile(name: str, position: int, target: int) -> None:
+        make().start_keeping()
+        seen.extend(each.trouble for each in projections.status())
+
+    projections.rebuild("counter", meanwhile)
+    assert set(seen) == {None}
+    assert states(database) == [("counter@2", 1, "live")]
+
+
+def test_what_a_newer_release_began_is_left_to_it(make: Make, database: Database, log: Log):
+    make().start()
+    log.append(account(1), *[Counted() for _ in range(30)])
+    killed_building(database, "WiderCounter")
+    make().start_keeping()
+    assert states(database) == [("counter@1", 1, "live"), ("counter@2", 2, "building")]
+    make(WiderCounter).start_keeping()
+    assert states(database) == [("counter@2", 2, "live")]
+
+
+def checkpoints_of(database: Database) -> list[Checkpoint]:
+    with database.connect("arrears_app") as connection:
+        return checkpoints(connection)
+
+
+# --- one at a time --------------------------------------------------------------------------------------
 
 
 def test_whoever_ends_lets_the_next_one_build_though_the_server_still_knows_the_connection(

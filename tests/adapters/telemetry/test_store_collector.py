@@ -148,6 +148,25 @@ def test_open_work_and_the_accounts_that_are_left_are_counted(database: Database
 # --- the agenda ----------------------------------------------------------------------------------------
 
 
+def test_a_generation_that_was_begun_stands_still_once_nobody_builds_it(database: Database, counted: Projections):
+    building = {"reader": "counter", "state": "building"}
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(name: str, position: int, target: int) -> None:
+        assert Scrape(database)("arrears_reader_stands_still", building) == 0
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        counted.rebuild("counter", interrupt)
+    scrape = Scrape(database)
+    assert scrape("arrears_reader_stands_still", building) == 1
+    assert scrape("arrears_reader_stands_still", LIVE) == 0
+    counted.rebuild("counter")
+    assert Scrape(database)("arrears_reader_stands_still", building) is None
+
+
 @pytest.fixture
 def planned(database: Database, log: Log):
     """Two accounts, each with a step at noon and an item that ages the day after it is due."""

@@ -15,6 +15,7 @@ import pytest
 from adapters.clock import ManualClock
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.sealer import Sealer
+from adapters.kafka.connection import group_of
 from adapters.kafka.seats import Seat
 from adapters.kafka.topic_runner import TopicRunner
 from adapters.postgres.database import Database
@@ -207,7 +208,7 @@ class Plant:
             self.database,
             self.arrears.event_mapper,
             {name: partial(seat, name) for name in names},
-            group=f"{self.env['ARREARS_EVENTS_TOPIC']}.project",
+            group=group_of("project", self.env),
             env=self.env,
             heartbeat_interval_ms=200,
         )
