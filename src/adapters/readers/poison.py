@@ -57,6 +57,12 @@ class OutOfReach(Exception):
 class ReaderBroken(Exception):
     """A reader fails on the events of many accounts. Nothing was parked, and its checkpoint stays."""
 
+    def __init__(self, reader: str, item: Item, error: Exception) -> None:
+        where = f"fails on more than {MOST_PER_BATCH} accounts at once, the last time on {item.name}"
+        self.without_text = f"{reader} {where} at position {item.position}, with {type(error).__name__}"
+        """What is wrong but for what the error says, which may quote an event."""
+        super().__init__(f"{self.without_text}: {said(error)}")
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -135,10 +141,7 @@ class Sieve(Generic[AnyItem]):
     def _park(self, recorded: AnyItem, error: Exception) -> None:
         self.parked.add(sequence_of(recorded))
         if len(self.parked - self._was_parked) > MOST_PER_BATCH:
-            raise ReaderBroken(
-                f"{self._reader} fails on more than {MOST_PER_BATCH} accounts at once, the last time on "
-                f"{recorded.name} at position {recorded.position}, with {type(error).__name__}"
-            ) from error
+            raise ReaderBroken(self._reader, recorded, error) from error
         _put_aside(self._connection, self._reader, [recorded], error)
 
 
