@@ -317,10 +317,11 @@ def tables(service: StepByStep) -> dict[str, list[tuple[object, ...]]]:
     found = {}
     with service.database.connect("arrears_app") as connection:
         views = connection.execute(
-            "SELECT unnest(public) FROM read_model.projections WHERE state = 'live' ORDER BY 1"
+            "SELECT CASE WHEN schema LIKE 'personal%' THEN 'personal.' ELSE 'read_model.' END || unnest(public) "
+            "FROM read_model.projections WHERE state = 'live' ORDER BY 1"
         ).fetchall()
         for (view,) in views:
-            found[view] = connection.execute(f"SELECT to_jsonb(v)::text FROM read_model.{view} v ORDER BY 1").fetchall()
+            found[view] = connection.execute(f"SELECT to_jsonb(v)::text FROM {view} v ORDER BY 1").fetchall()
     return found
 
 

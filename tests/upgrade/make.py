@@ -2,6 +2,9 @@
 
 A release that writes other things into the log gets a folder of its own, beside this one; then this one still shows
 that logs from before can be opened. Making this one again would make it a log of the release that does it.
+
+Taken out of what was recorded, because read tables keep nothing personal any more: names and notes, and in the audit
+trail the reasons that people gave about accounts. Hashes over the rest are by a release that still said all of it.
 """
 
 import base64

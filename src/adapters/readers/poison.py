@@ -59,6 +59,12 @@ class OutOfReach(Exception):
 class ReaderBroken(Exception):
     """A reader fails on the events of many accounts. Nothing more is parked, and its checkpoint stays."""
 
+    def __init__(self, reader: str, item: Item, error: Exception) -> None:
+        where = f"fails on more than {MOST_AT_ONCE} accounts at once, the last time on {item.name}"
+        self.without_text = f"{reader} {where} at position {item.position}, with {type(error).__name__}"
+        """What is wrong but for what the error says, which may quote an event."""
+        super().__init__(f"{self.without_text}: {said(error)}")
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -145,10 +151,7 @@ class Sieve(Generic[AnyItem]):
     def _park(self, recorded: AnyItem, error: Exception) -> None:
         self.parked.add(sequence_of(recorded))
         if self._failed + len(self.parked - self._was_parked) > MOST_AT_ONCE:
-            raise ReaderBroken(
-                f"{self._reader} fails on more than {MOST_AT_ONCE} accounts at once, the last time on "
-                f"{recorded.name} at position {recorded.position}, with {type(error).__name__}"
-            ) from error
+            raise ReaderBroken(self._reader, recorded, error) from error
         _put_aside(self._connection, self._reader, [recorded], error)
 
 

@@ -369,11 +369,15 @@ def note_trouble(database: Database, reader: str, error: Exception | None) -> No
     to keep it. What an error says that an event may be to blame for is in the process's log alone: it may quote it."""
     if error is not None:
         _log.error("reader stands still", reader=reader, error=type(error).__name__, said=poison.said(error))
-    trouble = None if error is None else type(error).__name__
-    if error is not None and not (is_poison(error) and not isinstance(error, ReaderBroken)):
-        trouble = f"{trouble}: {poison.said(error)}"
+    trouble = None if error is None else f"{type(error).__name__}{_without_events(error)}"
     with suppress(psycopg.Error, DatabaseProblem), database.connect("arrears_app") as connection:
         connection.execute("UPDATE read_model.checkpoints SET trouble = %s WHERE reader = %s", [trouble, reader])
+
+
+def _without_events(error: Exception) -> str:
+    if isinstance(error, ReaderBroken):
+        return f": {error.without_text}"
+    return "" if is_poison(error) else f": {poison.said(error)}"
 
 
 def lock_name(reader: str) -> str:

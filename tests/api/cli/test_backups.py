@@ -53,10 +53,8 @@ def test_a_restored_folder_has_everything_and_finds_everybody(lived_in: Path, sa
     said = process("restore", saved, "--master-key", key, data=restored)
     assert "every one as it was sealed" in said.out
     for question in (("audit", "A-1", "--json"), ("find", "212 555", "--json")):
-        answer = process(*question, data=restored).json
-        assert answer == process(*question, data=data).json, question
-        assert len(answer["rows"]) > 0
-    assert answer["rows"][0]["customer_name"] == "Ada, Ltd."
+        assert process(*question, data=restored).json == process(*question, data=data).json, question
+    assert process("find", "212 555", "--json", data=restored).json["rows"][0]["customer_name"] == "Ada, Ltd."
     assert (restored / "master.key").stat().st_mode & 0o077 == 0
     assert (restored / "last-seal.json").read_text() == (data / "last-seal.json").read_text()
 

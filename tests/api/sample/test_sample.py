@@ -54,9 +54,13 @@ def connection(service: Service) -> Iterator[Connection[Any]]:
 def digests(connection: Connection[Any]) -> dict[str, tuple[int, str]]:
     """Rows and a digest of every read table."""
     found = {}
-    for view in (view for projection in PROJECTIONS for view in projection.public):
+    for view in (
+        f"{'personal' if projection.is_personal else 'read_model'}.{view}"
+        for projection in PROJECTIONS
+        for view in projection.public
+    ):
         row = connection.execute(
-            f"SELECT count(*), coalesce(md5(string_agg(r::text, '' ORDER BY r::text)), '') FROM read_model.{view} r"
+            f"SELECT count(*), coalesce(md5(string_agg(r::text, '' ORDER BY r::text)), '') FROM {view} r"
         ).fetchone()
         assert row is not None
         found[view] = (row[0], row[1])
