@@ -8,6 +8,7 @@ from api.cli.opening import guest
 from api.cli.options import AsJson, DataDir
 from api.cli.output import print_json, print_table, say
 from api.cli.progress import Bars
+from api.cli.signals import until_told
 
 app = typer.Typer(no_args_is_help=True, help="The read tables: how far they are, and building them anew.")
 
@@ -66,7 +67,7 @@ def rebuild(
 
     Works while Arrears serves. Interrupted, the next call goes on where this one stopped.
     """
-    with guest(data) as service, Bars() as bars:
+    with guest(data) as service, until_told(service.stop), Bars() as bars:
 
         def progress(which: str, position: int, target: int) -> None:
             bars.show(f"Building {which}", position, target)

@@ -29,6 +29,7 @@ from api.http.openapi import document
 from api.http.reading import Reader
 from api.http.tracing import Traced
 from api.http.web import pages
+from api.processes.readiness import checks_of
 from api.processes.service import Service
 
 _CONNECTIONS = 12
@@ -67,6 +68,7 @@ def create_app(service: Service, token: str | None) -> FastAPI:
     app.state.problem_page = pages.problem_page
     app.state.issuing = Issuing(service, Requests(pool.connection))
     app.state.reader = Reader(service, pool)
+    app.state.readiness = checks_of(service)
     app.state.metrics = registry_of([StoreCollector(service.database, service.clock)])
     for router in ROUTERS:
         app.include_router(router)

@@ -8,10 +8,10 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.telemetry.checks import projections_built
 from adapters.telemetry.metrics import exposition
 from api.http.commands import ServiceOf
 from api.http.problems import Problem, documented
+from api.processes.readiness import problems_of
 
 router = APIRouter(tags=["operations"])
 
@@ -47,10 +47,12 @@ def live() -> Live:
 
 
 @router.get("/health/ready", responses=documented(503))
-def ready(service: ServiceOf) -> Ready:
-    """The database answers and every projection is built."""
-    if (problem := projections_built(service.status)()) is not None:
-        raise Problem(503, "not-ready", problem, headers={"Retry-After": "2"})
+def ready(request: Request) -> Ready:
+    """Everything can be done: the database answers and takes writes, no page of it is damaged, the clocks agree, the
+    master key fits, every projection is built."""
+    if problems := problems_of(request.app.state.readiness):
+        said = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        raise Problem(503, "not-ready", said, headers={"Retry-After": "2"})
     return Ready()
 
 

@@ -15,6 +15,7 @@ from adapters.readers.poison import DeadLetter, ReaderBroken, dead_letters
 from adapters.readers.projections import Projections
 from adapters.readers.runner import NotReached, Retried, Runner
 from aggregates.kernel.event import Recorded
+from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.counter import BrokenCounter, Counted, Counter, Odd, TolerantCounter, account
 from tests.adapters.readers.log import Log, rows
 
@@ -41,7 +42,7 @@ def totals(database: Database) -> dict[UUID, int]:
     return dict(rows(database, "SELECT account_id, total FROM read_model.counts"))
 
 
-class Notebook:
+class Notebook(AnyReader):
     """A reader that keeps nothing in the database."""
 
     name = "notebook"
