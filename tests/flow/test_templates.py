@@ -18,6 +18,7 @@ from adapters.reactor import Reactor
 from adapters.readers.poison import MOST_AT_ONCE, ReaderBroken, dead_letters
 from adapters.readers.runner import Runner
 from adapters.rules import RULES
+from aggregates.account import Account
 from aggregates.account.billing import BillInvoice, InvoiceBilled
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
@@ -108,8 +109,8 @@ def live(service: StepByStep) -> None:
 
 
 def last(service: StepByStep, who: UUID, kind: type[Any]) -> Any:
-    found = [each.event for each in service.arrears.history(who) if isinstance(each.event, kind)]
-    assert len(found) == 1, [each.name for each in service.arrears.history(who)]
+    found = [each.event for each in service.arrears.history(Account, who) if isinstance(each.event, kind)]
+    assert len(found) == 1, [each.name for each in service.arrears.history(Account, who)]
     return found[0]
 
 
@@ -204,7 +205,8 @@ def test_delivery_that_fails_for_many_accounts_stands_still(service: StepByStep)
     with pytest.raises(ReaderBroken, match="delivery fails on more than 20 accounts"):
         live(service)
     assert parked(service, "delivery") <= MOST_AT_ONCE
-    sent = [each for who in accounts for each in service.arrears.history(who) if isinstance(each.event, MessageSent)]
+    told = [each.event for who in accounts for each in service.arrears.history(Account, who)]
+    sent = [each for each in told if isinstance(each, MessageSent)]
     assert sent == []
 
 

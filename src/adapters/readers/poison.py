@@ -11,7 +11,9 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from adapters.eventstore.feed import LogHole
-from adapters.postgres.errors import DatabaseProblem
+from adapters.eventstore.keys import MasterKeyError
+from adapters.postgres.errors import DAMAGED, DatabaseProblem
+from adapters.stop import Stopped
 
 MOST_AT_ONCE = 20
 """More sequences failing means that the reader is broken, not the events: it stops instead."""
@@ -91,12 +93,24 @@ def sequence_of(recorded: Item) -> UUID:
     return recorded.account_id or recorded.aggregate_id
 
 
+_NOBODYS_FAULT = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    *DAMAGED,
+    DatabaseProblem,
+    OutOfReach,
+    LogHole,
+    MasterKeyError,
+    MemoryError,
+    OSError,
+    Stopped,
+)
+
+
 def is_poison(error: Exception) -> bool:
-    """Whether the event is to blame. Lost connections, a full disk, deadlocks and the like are not its fault, and a log
-    that lacks an event is an alarm."""
-    return not isinstance(
-        error, (psycopg.OperationalError, psycopg.InterfaceError, DatabaseProblem, OutOfReach, LogHole, MemoryError)
-    )
+    """Whether the event is to blame. Lost connections, a full disk, files, a damaged page, deadlocks and the like are
+    not its fault, nor is being told to end; and a log that lacks an event is an alarm."""
+    return not isinstance(error, _NOBODYS_FAULT)
 
 
 # --- while reading -------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from adapters.readers.runner import (
     lag_of,
 )
 from adapters.readers.watermark import Watermark
+from adapters.stop import Stop, cancelled_on, check, pause
 from projections.base import Projection
 from projections.personal import PersonalProjection
 
@@ -78,6 +79,7 @@ class Projections:
     """Runs the given projections. Each generation gets an instance of its own from the factory (a class will do).
 
     `replay` is a second source for rebuilds, so that live readers of this process need not wait for its batches.
+    Building and catching up raise Stopped soon after `stop` is set; the next start, or rebuild, goes on from there.
     """
 
     def __init__(
@@ -89,8 +91,10 @@ class Projections:
         replay: Source | None = None,
         batch: int = LIVE_BATCH,
         rebuild_batch: int = REBUILD_BATCH,
+        stop: Stop | None = None,
     ) -> None:
         self._database = database
+        self._stop = stop or Stop()
         self._source = source
         self._replay = replay or source
         self._batch = batch
@@ -118,7 +122,7 @@ class Projections:
             built += self._build(waiting, progress, afresh=False, only_if=_is_outdated)
             waiting = [name for name in self._outdated() if name in waiting]
             if waiting:
-                time.sleep(_STANDBY_SECONDS)
+                pause(self._stop, _STANDBY_SECONDS)
         self._refresh_dashboard()
         return built
 
@@ -193,7 +197,7 @@ class Projections:
                 self._retired(name)
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(0.01)
+                pause(self._stop, 0.01)
             else:
                 return
 
@@ -235,6 +239,7 @@ class Projections:
             batch=self._rebuild_batch if replay is not None else self._batch,
             search_path=generation.search_path,
             on_progress=announce,
+            stop=self._stop,
         )
 
     def close(self) -> None:
@@ -303,6 +308,7 @@ class Projections:
         while builds:
             for build in builds:
                 name = build.generation.name
+                check(self._stop)
                 aim = min(head, min(positions.values()) + self._rebuild_batch)
                 positions[name] = max(build.runner.catch_up(aim), aim)
                 progress(name, positions[name], head)
@@ -316,7 +322,8 @@ class Projections:
         """Joins the live generation and takes its place: held still, caught up with, replaced in one transaction."""
         name = build.generation.name
         build.runner.catch_up()
-        generations.complete(build.connection, build.projection, build.generation)
+        with cancelled_on(self._stop, build.connection):  # indexes of large tables
+            generations.complete(build.connection, build.projection, build.generation)
         position = self._take_its_place(build)
         build.runner.release()
         self.watermark.announce(name, position)
@@ -334,7 +341,7 @@ class Projections:
                     generations.switch(build.connection, build.generation)
                     return position
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-                time.sleep(0.1 * attempt)
+                pause(self._stop, 0.1 * attempt)
         raise SwitchDelayed(
             f"{build.generation.name} is built; long queries on the old tables keep it from being shown"
         )

@@ -19,6 +19,7 @@ from adapters.readers import poison
 from adapters.readers.backoff import Backoff
 from adapters.readers.handling import Handling, ReaderRetired
 from adapters.readers.poison import DeadLetter, ReaderBroken, is_poison
+from adapters.stop import Stop, Stopped, check, pause
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import count_events
 from aggregates.kernel.event import Recorded
@@ -29,6 +30,7 @@ REBUILD_BATCH = 10_000
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _STANDBY_SECONDS = 0.25
+_LOOK_SECONDS = 0.02
 _POLL_SECONDS = 1.0
 
 
@@ -38,11 +40,20 @@ class Reader(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def interest(self) -> frozenset[str] | None:
+        """Names of the events that mean something to it; None: all."""
+        ...
+
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         """Works on a batch in order of position, inside the transaction that moves the checkpoint.
 
         What is written through `connection` is stored once; other effects may happen again after a crash.
         """
+        ...
+
+    def forget(self) -> None:
+        """Drops what it remembers of events: that may not be what is stored."""
         ...
 
 
@@ -89,8 +100,8 @@ class Runner:
     """Runs one reader. Any number of runners may exist for it; the one that holds the lock is active.
 
     The lock belongs to the connection that writes, so whoever lost it cannot write any more. `search_path` is set on
-    that connection; `on_progress` is told each checkpoint once it is committed. A reader that says what its `interest`
-    is gets these events alone, at most `at_once` of them in a transaction.
+    that connection; `on_progress` is told each checkpoint once it is committed. A reader gets the events of its
+    `interest` alone, at most `at_once` of them in a transaction.
     """
 
     def __init__(
@@ -103,9 +114,12 @@ class Runner:
         at_once: int | None = None,
         search_path: str | None = None,
         on_progress: Callable[[int], None] | None = None,
+        stop: Stop | None = None,
     ) -> None:
+        """`stop` ends `catch_up`; `run` is given one of its own."""
         self._database = database
         self._source = source
+        self._stop = stop or Stop()
         self._at_once = at_once
         self._reader = reader
         self._batch = batch
@@ -138,7 +152,7 @@ class Runner:
         """Reads up to a position (None: the log's end as it is now) and returns the checkpoint.
 
         Where another runner is active, waits for that one. Raises NotReached after `timeout` seconds without
-        reaching it, ReaderRetired, and ReaderBroken.
+        reaching it, ReaderRetired, ReaderBroken, and Stopped between batches.
         """
         target = self._source.head() if to is None else to
         deadline = time.monotonic() + timeout
@@ -149,14 +163,14 @@ class Runner:
                 return position
             if time.monotonic() > deadline:
                 raise NotReached(f"{self.name} is at position {position}, not at {target} yet")
-            time.sleep(0.02)
+            pause(self._stop, _LOOK_SECONDS)
 
     def _take_turns(self, target: int, batch: int) -> int:
         if not self._take_lock():
             with self._database.connect("arrears_app", autocommit=True) as connection:
                 return _position(connection, self.name)
         while (position := self._at()) < target and self._one_batch(min(batch, target - position)):
-            pass
+            check(self._stop)
         return self._at()
 
     def run(self, stop: threading.Event) -> None:
@@ -172,6 +186,8 @@ class Runner:
                     moved = self._one_turn()
                 except ReaderRetired:
                     raise
+                except Stopped:
+                    return
                 except Exception as error:  # the other readers and the doors go on
                     if stop.is_set():
                         return  # it was interrupted; what is wrong beside that, the next process meets again
@@ -206,7 +222,7 @@ class Runner:
     def _one_batch(self, limit: int) -> int:
         """Reads and handles one batch, and returns how many events the checkpoint moved."""
         connection = self._active()
-        interest: frozenset[str] | None = getattr(self._reader, "interest", None)
+        interest = self._reader.interest
         # Nobody shares what is read from the beginning, so only what is wanted is opened.
         batch = self._source.read(self._at(), limit, interest if self._fills_again else None)
         self._fills_again = self._fills_again and len(batch) == limit
@@ -251,10 +267,7 @@ class Runner:
             self._reader.handle(batch, connection)
 
     def forget(self) -> None:
-        """Lets the reader drop what it remembers, if it does: that may not be what is stored."""
-        forget = getattr(self._reader, "forget", None)
-        if forget is not None:
-            forget()
+        self._reader.forget()
 
     # --- one at a time ---
 

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from psycopg import Connection
 
 from adapters.clock import Clock, SystemClock
+from adapters.clock_check import difference
 from adapters.postgres.database import Database
 from adapters.readers.generations import IS_BEING_BUILT
 from aggregates.values.business_time import local_date
@@ -69,7 +70,25 @@ WORK_LEFT = Gauge(
     "Accounts that open work has not asked yet; counted with its first chunk.",
 )
 
-GAUGES = (UP, HEAD, UNSEALED, LAG_EVENTS, LAG_SECONDS, PARKED, STANDS_STILL, DUE, WORK_OPEN, WORK_LEFT)
+CLOCK_DIFFERENCE = Gauge(
+    "arrears_clock_difference_seconds",
+    "How far the clock of this process is ahead of the database's, below 0 behind; beyond the tolerance there are no"
+    " ticks.",
+)
+
+GAUGES = (
+    UP,
+    HEAD,
+    UNSEALED,
+    LAG_EVENTS,
+    LAG_SECONDS,
+    PARKED,
+    STANDS_STILL,
+    DUE,
+    WORK_OPEN,
+    WORK_LEFT,
+    CLOCK_DIFFERENCE,
+)
 
 
 class StoreCollector(Collector):
@@ -107,6 +126,7 @@ class StoreCollector(Collector):
             connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(_STATEMENT_MS)])
             return [
                 _family(UP, {(): 1}),
+                _family(CLOCK_DIFFERENCE, {(): difference(self._clock, connection).total_seconds()}),
                 *_of_the_log(connection),
                 *_of_readers(connection),
                 *_of_work(connection),

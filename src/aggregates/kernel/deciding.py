@@ -176,7 +176,7 @@ class Decider:
                 reason=issued.reason,
                 traceparent=issued.traceparent,
             )
-            account_id = target.about_account
+            account_id, recorded_at = target.about_account, target.recording(self._now)
             mine = [
                 Recorded(
                     aggregate_id=target.id,
@@ -184,7 +184,7 @@ class Decider:
                     event_id=uuid5(issued.command_id, str(ordinal)),
                     account_id=account_id,
                     effective_on=each.effective_on or context.effective_on,
-                    recorded_at=self._now,
+                    recorded_at=recorded_at,
                     event=each.event,
                     meta=meta,
                 )

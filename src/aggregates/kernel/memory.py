@@ -52,7 +52,7 @@ class MemoryStore:
     def replayed(self, aggregate_class: type[AnyAggregate], aggregate_id: UUID, *, whole: bool = False) -> AnyAggregate:
         """A fresh instance with the whole history."""
         blank = aggregate_class.blank(aggregate_id, whole=whole)
-        blank.fold(recorded.event for recorded in self._history(aggregate_id))
+        blank.fold(self._history(aggregate_id))
         return blank
 
     def _history(self, aggregate_id: UUID) -> Iterable[Recorded]:
@@ -77,7 +77,7 @@ class MemoryStore:
             self.aggregates[aggregate.id] = first
         for each in (self.aggregates[aggregate.id], whole):
             if each is not None and each is not aggregate:
-                each.fold(recorded.event for recorded in events)
+                each.fold(events)
         for recorded in events:
             recorded.position = len(self.log) + 1
             self.log.append(recorded)

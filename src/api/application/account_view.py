@@ -203,7 +203,7 @@ def read_account(service: Service, connection: Connection, account_id: UUID, as_
 
 def _folded(account_id: UUID, history: Iterable[Recorded]) -> Account:
     account = Account.blank(account_id, whole=True)
-    account.fold(recorded.event for recorded in history)
+    account.fold(history)
     return account
 
 

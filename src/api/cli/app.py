@@ -27,6 +27,7 @@ from api.cli import (
     work,
 )
 from api.cli.problems import problems_shown, show
+from api.cli.signals import end_when_told
 
 
 class CommandLine(TyperGroup):
@@ -86,4 +87,5 @@ for name, group in (
 
 def main() -> None:
     """The command `arrears`."""
+    end_when_told()
     app(prog_name="arrears")

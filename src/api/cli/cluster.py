@@ -1,5 +1,6 @@
 """`arrears cluster`: every part of a cluster on this machine, to try things on."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from api.processes.local_cluster import LocalCluster
 
 _FOLDER = Path("cluster")
+_LOOK_SECONDS = 0.5
+_TOLD_TO_END = {0, -signal.SIGTERM, 128 + signal.SIGTERM}
+"""How a process ends that is told to: once its work began, before it could hear, while it was starting."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,6 +41,7 @@ def cluster(
 
     Needs Java 17 and Maven, which fetches Kafka. A process that ends is started again.
     """
+    from adapters.stop import check
     from api import logs
     from api.processes.local_cluster import LocalCluster
 
@@ -49,15 +54,22 @@ def cluster(
         folder, count={"react": react, "project": project, "deliver": deliver}, brokers=brokers, api_port=port
     )
     with until_told() as stop:
-        made.start(lambda part: note(f"starting {part}"))
+
+        def starting(part: str) -> None:
+            check(stop)
+            note(f"starting {part}")
+
+        made.start(starting)
         try:
             _show(made, port)
-            stop.wait()
+            while not stop.wait(_LOOK_SECONDS):
+                if made.failure is not None:
+                    raise made.failure
             note("ending")
         finally:
             made.stop()
     failed = [
-        each.name for each in made.members if each.process is not None and each.process.returncode not in {0, -15}
+        each.name for each in made.members if each.process is not None and each.process.returncode not in _TOLD_TO_END
     ]
     if failed:
         raise Problem(f"did not end as told: {', '.join(failed)}", hint=f"What they said is in {folder / 'logs'}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from api.cli.progress import Bars
+from api.cli.signals import until_told
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def owning(data: Path | None, *, clock: "Clock | None" = None, **options: Any) -> Iterator["StepByStep"]:
-    """Nobody else works in the data folder meanwhile; a new one is made. More `options` go to `StepByStep.open`."""
-    with _open(data, clock=clock, reading=False, **options) as service:
+    """Nobody else works in the data folder meanwhile; a new one is made. More `options` go to `StepByStep.open`.
+
+    Told to end, it ends between two batches.
+    """
+    with _open(data, clock=clock, reading=False, **options) as service, until_told(service.stop):
         yield service
 
 
@@ -45,7 +49,7 @@ def commanding(data: Path | None) -> Iterator["StepByStep"]:
         service = _open(data, clock=None, reading=False)
     except DataFolderInUse:
         service = _open(data, clock=None, reading=True)
-    with service:
+    with service, until_told(service.stop):
         service.prepare()
         yield service
         service.drain()

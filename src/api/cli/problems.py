@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import typer
 
+from api.cli.signals import Told
+
 
 class Problem(Exception):
     """Something that the person at the command line has to know."""
@@ -25,9 +27,15 @@ def show(message: str, hint: str = "") -> None:
 
 @contextmanager
 def problems_shown() -> Iterator[None]:
-    """Known problems become their message and exit code 1; what nobody expected keeps its traceback."""
+    """Known problems become their message and exit code 1; what nobody expected keeps its traceback.
+
+    A signal has its sentence too, and an exit code of its own.
+    """
     try:
         yield
+    except Told as told:
+        show(told.message, told.hint)
+        raise typer.Exit(told.code) from None
     except Exception as error:
         problem = known(error)
         if problem is None:

@@ -8,6 +8,7 @@ from api.cli.opening import guest
 from api.cli.options import AsJson, DataDir
 from api.cli.output import print_json, print_table, say
 from api.cli.progress import Bars
+from api.cli.signals import until_told
 
 app = typer.Typer(no_args_is_help=True, help="The read tables: how far they are, and building them anew.")
 
@@ -67,7 +68,7 @@ def rebuild(
     Works while Arrears serves. Interrupted, the next call goes on where this one stopped; a start of `serve` or
     `project` before that removes what was built by then.
     """
-    with guest(data) as service, Bars() as bars:
+    with guest(data) as service, until_told(service.stop), Bars() as bars:
 
         def progress(which: str, position: int, target: int) -> None:
             bars.show(f"Building {which}", position, target)

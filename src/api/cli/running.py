@@ -12,6 +12,7 @@ from api.cli.options import AsJson, DataDir, read_moment
 from api.cli.output import note, print_json, say
 from api.cli.problems import Problem
 from api.cli.progress import Bars
+from api.cli.signals import ended_as_told, until_told
 
 TOKEN_VARIABLE = "ARREARS_API_TOKEN"  # noqa: S105
 
@@ -91,11 +92,12 @@ def serve(
     check_door(host, port, token)
     logs.configure(default="info")
     with traced("serve"), OneProcess.open(data) as service:
-        with Bars() as bars:
+        with until_told(service.stop), Bars() as bars:
             service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
         say(f"Arrears is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)")
         service.start()
-        serve_http(service, host=host, port=port, token=token)
+        with ended_as_told(lambda: service.failure):
+            serve_http(service, host=host, port=port, token=token)
 
 
 def check_door(host: str, port: int, token: str | None) -> None:

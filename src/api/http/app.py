@@ -7,7 +7,6 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from adapters.eventstore.requests import Requests
-from adapters.telemetry.checks import projections_built
 from adapters.telemetry.metrics import registry_of
 from adapters.telemetry.store_collector import StoreCollector
 from api.application.issuing import Issuing
@@ -33,6 +32,7 @@ from api.http.openapi import document
 from api.http.reading import Reader
 from api.http.tracing import Traced
 from api.http.web import pages
+from api.processes.readiness import checks_of, problem_of
 from api.processes.service import Service
 
 _CONNECTIONS = 12
@@ -71,7 +71,9 @@ def create_app(service: Service, token: str | None, *, limits: Mapping[Kind, Lim
     app.state.problem_page = pages.problem_page
     app.state.issuing = Issuing(service, Requests(pool.connection))
     app.state.reader = Reader(service, pool)
-    app.state.readiness = Kept(projections_built(service.status))
+    checks = checks_of(service)
+    checks = checks_of(service)
+    app.state.readiness = Kept(lambda: problem_of(checks))
     app.state.metrics = registry_of([StoreCollector(service.database, service.clock)])
     for router in ROUTERS:
         app.include_router(router)

@@ -10,12 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from adapters.eventstore.keys import FILE_VARIABLE, KEY_VARIABLE, master_key
+from adapters.eventstore.keys import FILE_NAME, FILE_VARIABLE, KEY_VARIABLE, master_key_of
 from adapters.kafka.connection import SERVERS_VARIABLE
 from adapters.kafka.local import HOST, LocalKafka, free_ports
 from adapters.kafka.topics import Topics, read_topics
 from adapters.postgres.database import DATA_VARIABLE, URL_VARIABLE, Database
 from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.keeper import Keeper, ServerLost
 from adapters.postgres.migrations import migrate
 from adapters.telemetry.health import PORT_VARIABLE
 from api.processes import parts
@@ -74,6 +75,7 @@ class LocalCluster:
         """`settings` are more ones for PostgreSQL, `jvm` more options for Kafka's."""
         self.folder = folder
         self.postgres = EmbeddedPostgres(folder, settings={**_POSTGRES, **(settings or {})})
+        self._keeper = Keeper(self.postgres)
         self.kafka = LocalKafka(folder / "kafka", brokers=brokers, jvm=jvm)
         self._given = dict(env)
         self.env: dict[str, str] = {}
@@ -85,6 +87,8 @@ class LocalCluster:
             Member(role, number, port, ("--port", str(api_port + number - 1)) if role == parts.API.name else ())
             for (role, number), port in zip(wanted, free_ports(len(wanted)), strict=True)
         ]
+        self.failure: ServerLost | None = None
+        """Why nobody looks after the processes any more."""
         self._watching = threading.Event()
         self._watcher: threading.Thread | None = None
         self._turn = threading.RLock()
@@ -189,12 +193,13 @@ class LocalCluster:
             **{name: text for name, text in self._given.items() if name not in {DATA_VARIABLE, KEY_VARIABLE}},
             URL_VARIABLE: self.postgres.dsn,
             SERVERS_VARIABLE: self.kafka.bootstrap_servers,
-            FILE_VARIABLE: str(self.folder / "master.key"),
+            FILE_VARIABLE: str(self.folder / FILE_NAME),
             "ARREARS_OUTBOX": str(self.folder / "outbox"),
         }
-        master_key({}, data_dir=self.folder)
         with Database(self.postgres.dsn) as database:
             migrate(database)
+            with database.connect("arrears_app") as connection:
+                master_key_of(connection, {}, data_dir=self.folder, may_make=True)
         copies = min(3, len(self.kafka.nodes))
         with Topics(self.env) as topics:
             for change in topics.plan([topic.with_copies(copies) for topic in read_topics()]):
@@ -203,6 +208,11 @@ class LocalCluster:
     def _watch(self) -> None:
         while not self._watching.wait(RESTART_SECONDS):
             with self._turn:
+                try:
+                    self._keeper.look()
+                except ServerLost as lost:
+                    self.failure = lost
+                    return
                 ended = [each for each in self.members if each.wanted and not each.is_running]
             for member in ended:
                 self.launch(member)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from adapters.eventstore.application import Arrears
-from adapters.eventstore.keys import MasterKeyError, master_key
+from adapters.eventstore.keys import MasterKeyError, MasterKeyMissing, master_key, master_key_of
 from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.verify import verify
 from adapters.postgres.database import Database
@@ -126,8 +126,54 @@ def test_another_master_key_is_refused_at_first_use(new_app: NewApp):
         stranger.handle([issue(OpenCase(case_id=uuid4(), who="Eve"))])
 
 
-def test_the_data_folder_gets_a_key_of_its_own_that_only_its_user_reads(tmp_path: Path):
-    made = master_key({}, data_dir=tmp_path)
+def test_a_log_that_knows_no_fingerprint_knows_its_key_by_what_that_opens(new_app: NewApp, admin: psycopg.Connection):
+    new_app().handle([issue(OpenCase(case_id=uuid4(), who="Ada"))])
+    admin.execute("DELETE FROM arrears.master_key")
+    admin.commit()
+    with pytest.raises(MasterKeyError, match="not the master key"):
+        new_app(master_key=bytes(32)).keys.check_master()
+    new_app().keys.check_master()
+    new_app().handle([issue(OpenCase(case_id=uuid4(), who="Eve"))])
+    assert admin.execute("SELECT count(*) FROM arrears.master_key").fetchone() == (1,)
+
+
+def test_looking_at_a_log_makes_no_key_known_to_it(new_app: NewApp, admin: psycopg.Connection):
+    new_app(master_key=bytes(32)).keys.check_master()
+    assert admin.execute("SELECT count(*) FROM arrears.master_key").fetchone() == (0,)
+
+
+def test_of_two_processes_with_different_keys_the_second_writes_nothing(new_app: NewApp, admin: psycopg.Connection):
+    one, two = new_app(), new_app(master_key=bytes(32))
+    for each in (one, two):
+        each.keys.check_master()
+    one.handle([issue(OpenCase(case_id=uuid4(), who="Ada"))])
+    with pytest.raises(MasterKeyError, match="not the master key"):
+        two.handle([issue(OpenCase(case_id=uuid4(), who="Eve"))])
+    assert admin.execute("SELECT count(*) FROM arrears.events").fetchone() == (1,)
+
+
+def test_a_lost_key_is_not_replaced(app: Arrears, admin: psycopg.Connection, tmp_path: Path):
+    app.handle([issue(Count(case_id=uuid4()))])
+    with pytest.raises(MasterKeyMissing, match="put that file back"):
+        master_key_of(admin, {}, data_dir=tmp_path, may_make=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_only_reads_makes_no_key(admin: psycopg.Connection, tmp_path: Path):
+    with pytest.raises(MasterKeyMissing, match="the first command that writes makes it"):
+        master_key_of(admin, {}, data_dir=tmp_path, may_make=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_named_and_not_there_is_said_and_not_made(admin: psycopg.Connection, tmp_path: Path):
+    env = {"ARREARS_MASTER_KEY_FILE": str(tmp_path / "key")}
+    with pytest.raises(MasterKeyMissing, match=f"not there: {tmp_path}/key"):
+        master_key_of(admin, env, data_dir=tmp_path, may_make=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_data_folder_gets_a_key_of_its_own_that_only_its_user_reads(admin: psycopg.Connection, tmp_path: Path):
+    made = master_key_of(admin, {}, data_dir=tmp_path, may_make=True)
     assert len(made) == 32
     assert master_key({}, data_dir=tmp_path) == made
     assert stat.S_IMODE((tmp_path / "master.key").stat().st_mode) == 0o600

@@ -14,13 +14,14 @@ from adapters.readers import partitions
 from adapters.readers.partitions import PartitionMoved, Place
 from aggregates.kernel.event import Recorded
 from tests.adapters.kafka.written import Paper, accounts_in
+from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.counter import Counted, account
 from tests.adapters.readers.log import Log
 
 (ANN,) = accounts_in(0, 1, make=account)
 
 
-class Sender:
+class Sender(AnyReader):
     """Sends what it finds unsent, as one does who looks first and notes it afterwards; the first one is slow."""
 
     name = "sender"

@@ -16,6 +16,7 @@ from adapters.readers.poison import MOST_AT_ONCE, DeadLetter, ReaderBroken, dead
 from adapters.readers.projections import Projections
 from adapters.readers.runner import NotReached, Retried, Runner
 from aggregates.kernel.event import Recorded
+from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.counter import BrokenCounter, Counted, Counter, Odd, TolerantCounter, account
 from tests.adapters.readers.log import Log, rows
 
@@ -42,7 +43,7 @@ def totals(database: Database) -> dict[UUID, int]:
     return dict(rows(database, "SELECT account_id, total FROM read_model.counts"))
 
 
-class Notebook:
+class Notebook(AnyReader):
     """A reader that keeps nothing in the database."""
 
     name = "notebook"

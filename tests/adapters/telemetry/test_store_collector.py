@@ -18,6 +18,7 @@ from adapters.telemetry.store_collector import StoreCollector
 from aggregates.kernel.command import identifier
 from projections.agenda.projection import AgendaProjection
 from projections.agenda.queries import count_due, due, latest_zones
+from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.builders import NOON, a_step, an_item, an_office, billed, opened
 from tests.adapters.readers.counter import Counted, Counter, Odd
 from tests.adapters.readers.log import Log
@@ -107,7 +108,7 @@ def test_a_rebuild_is_shown_beside_the_live_one(database: Database, counted: Pro
 
 
 def test_accounts_that_are_put_aside_are_counted_once_each(database: Database, log: Log):
-    class Choosy:
+    class Choosy(AnyReader):
         name = "choosy"
 
         def handle(self, batch, connection):
