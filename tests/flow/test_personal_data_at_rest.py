@@ -49,6 +49,7 @@ from aggregates.values.money import Money
 from api.contract.events import load_every_event
 from api.processes.step_by_step import StepByStep
 from projections.questions import activity, audit, promises
+from tests.adapters.readers.any_reader import AnyReader
 from tests.conftest import QUICK_AND_FORGETFUL
 
 pytestmark = pytest.mark.postgres
@@ -95,7 +96,7 @@ class Carrier:
         raise RuntimeError(f"no answer for {self._broke[message_id]}")
 
 
-class Talkative:
+class Talkative(AnyReader):
     """A reader that fails on everything that has notes, and quotes them."""
 
     name = "talkative"

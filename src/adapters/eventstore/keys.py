@@ -271,7 +271,8 @@ class KeyRing:
         self.check_master()
         with self._connections.use() as connection:
             connection.execute(
-                "INSERT INTO arrears.master_key (fingerprint) VALUES (%s) ON CONFLICT DO NOTHING", [fingerprint_of(self._master_bytes)]
+                "INSERT INTO arrears.master_key (fingerprint) VALUES (%s) ON CONFLICT DO NOTHING",
+                [fingerprint_of(self._master_bytes)],
             )
         self._checked = False  # another process, with another key, may have been first
         self.check_master()

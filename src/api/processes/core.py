@@ -166,15 +166,6 @@ class Core(Opened):
         self.closing.callback(renderer.close)
         return renderer
 
-    @cached_property
-    def renderer(self) -> "Renderer":
-        """What fills in templates; most processes and commands never do."""
-        from adapters.delivery.renderer import Renderer
-
-        renderer = Renderer()
-        self.closing.callback(renderer.close)
-        return renderer
-
     def when_stored(self, wake: Callable[[], None]) -> None:
         """Calls `wake` after each append of this process. (The sealer of another one sees it by itself.)"""
         self._wakes.append(wake)
