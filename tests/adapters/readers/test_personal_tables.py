@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from adapters.kafka.seats import Seat
 from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
+from adapters.readers.generations import GenerationReader
 from adapters.readers.projections import Projections
 from aggregates.kernel.command import identifier
 from projections.activity_history.projection import ActivityHistoryProjection
@@ -147,3 +149,20 @@ def test_their_generations_are_in_schemas_of_their_own(plant: Plant):
         views = connection.execute("SELECT viewname FROM pg_views WHERE schemaname = 'personal' ORDER BY 1").fetchall()
     assert schemas == ["personal_people_2", "read_activity_history_1"]
     assert views == [("filling",), ("people",)]
+
+
+def test_those_who_divide_the_work_begin_anew_too(plant: Plant):
+    def seat() -> Seat:
+        projection, generation = plant.projections.live("people")
+        return Seat(plant.database, GenerationReader(projection, generation), search_path=generation.search_path)
+
+    plant.open_accounts(1)
+    head = plant.projections.catch_up()
+    plant.projections.close()
+    for crashed, position in ((False, head), (True, 0)):
+        if crashed:
+            plant.crash()
+        taken = seat()
+        taken.enter([0, 1], lambda _: {})
+        assert {place.position for place in taken.places.values()} == {position}
+        taken.release()
