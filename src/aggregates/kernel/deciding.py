@@ -225,11 +225,9 @@ def in_sight(kinds: Container[str], links: Iterable[Target], find: Find) -> dict
     to_follow = list(links)
     while to_follow:
         link = to_follow.pop()
-        if link.kind in kinds and link.id not in found:
-            linked = find(link.id)
-            if linked is not None and linked.kind == link.kind:
-                found[link.id] = linked
-                to_follow += linked.links()
+        if link.kind in kinds and link.id not in found and (linked := find(link.id)) is not None:
+            found[link.id] = linked
+            to_follow += linked.links()
     return found
 
 

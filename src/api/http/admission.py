@@ -50,11 +50,11 @@ class Limits:
 
 LIMITS: Mapping[Kind, Limits] = {
     # Commands that are decided together are stored together: more at once cost little.
-    Kind.COMMANDS: Limits(at_once=16, waiting=256, longest=0.25),
+    Kind.COMMANDS: Limits(at_once=8, waiting=256, longest=0.2),
     Kind.SHOWN: Limits(at_once=8, waiting=64, longest=1.0),
     # Python works on one at a time: more at once make each of them slower, and the health check too.
-    Kind.QUESTIONS: Limits(at_once=4, waiting=256, longest=0.25),
-    Kind.PAGES: Limits(at_once=2, waiting=256, longest=0.25),
+    Kind.QUESTIONS: Limits(at_once=4, waiting=256, longest=0.2),
+    Kind.PAGES: Limits(at_once=2, waiting=256, longest=0.2),
     Kind.FILES: Limits(at_once=4, waiting=256, longest=1.0),
     Kind.FIGURES: Limits(at_once=1, waiting=8, longest=5.0),
 }

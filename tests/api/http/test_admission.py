@@ -2,20 +2,24 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from api.http import report
-from api.http.admission import LIMITS, Kind, Limits, kind_of
+from api.http.admission import LIMITS, Admission, Kind, Limits, kind_of
 from api.http.connections import BOUNDS, Bounds
 from api.http.health import Kept
 from api.http.server import server_of
@@ -137,6 +141,14 @@ def test_every_kind_of_work_has_limits():
     assert LIMITS.keys() == set(Kind)
     threads = 40  # of anyio, which all kinds share: none may be kept from its places by another
     assert sum(each.at_once for each in LIMITS.values()) < threads
+
+
+def test_the_page_lists_the_limits_as_they_are():
+    page = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| [^|]+ \| (\d+) \| (\d+) \| ([\d.]+) s \|$", page, re.MULTILINE)
+    assert {Kind(kind): Limits(int(at_once), int(waiting), float(s)) for kind, at_once, waiting, s in listed} == LIMITS
+    assert f"{BOUNDS.head:.0f} seconds for its head and {BOUNDS.body:.0f} for its body" in page
+    assert f"{BOUNDS.open} connections may be open" in page
 
 
 @pytest.mark.parametrize(
@@ -289,6 +301,47 @@ def test_a_command_that_began_is_carried_out_though_its_caller_left(
     _until(lambda: client.get(account).json()["flags"] == ["vip"])
 
 
+def test_who_does_not_take_an_answer_holds_no_place():
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response("worked out")(scope, receive, send)
+
+    async def ask() -> None:
+        admission = Admission(answer, limits={Kind.QUESTIONS: ONE_PLACE})
+        taken, begun = asyncio.Event(), asyncio.Event()
+
+        async def take_slowly(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                begun.set()
+                await taken.wait()
+
+        async def take(message: Message) -> None:
+            assert message.get("status", 200) == 200
+
+        slow = asyncio.create_task(admission(_question(), _said_all(), take_slowly))
+        await begun.wait()
+        await asyncio.wait_for(admission(_question(), _said_all(), take), LONG)
+        taken.set()
+        await slow
+
+    asyncio.run(ask())
+
+
+def _question() -> Scope:
+    return {"type": "http", "method": "GET", "path": "/v1/offices", "headers": [], "state": {}}
+
+
+def _said_all() -> Receive:
+    """Of a client that has no more to say and stays."""
+    said: list[Message] = [{"type": "http.request"}]
+
+    async def receive() -> Message:
+        if not said:
+            await asyncio.Event().wait()
+        return said.pop()
+
+    return receive
+
+
 # --- connections ---
 
 
@@ -365,12 +418,11 @@ def test_a_request_in_parts_is_answered(serve: Callable[..., str]):
         assert _answer(connection).startswith("HTTP/1.1 200 ")
 
 
-def test_who_does_not_take_an_answer_holds_no_place_and_is_not_waited_for(serve: Callable[..., str]):
-    address = serve(Bounds(answer=0.2), files=Limits(at_once=1, waiting=10, longest=LONG))
+def test_who_does_not_take_an_answer_is_not_waited_for(serve: Callable[..., str]):
+    address = serve(Bounds(answer=0.2))
     before = _figure(address, "arrears_http_closed_connections_total", reason="slow-reader")
     with _connected(address) as connection:
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1_000)
-        assert httpx.get(f"{address}/openapi.json", timeout=LONG).status_code == 200
         _until(lambda: _figure(address, "arrears_http_closed_connections_total", reason="slow-reader") > before)
 
 
