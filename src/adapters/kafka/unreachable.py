@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from kafka import errors as kafka_errors
+from kafka.cluster import get_ip_port_afi
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
@@ -50,17 +51,16 @@ def unreachable(options: Mapping[str, Any], security: Security, error: Exception
 
 def _look(server: str, security: Security) -> KafkaUnavailable | None:
     """What is wrong between us and a server as far as TLS goes. Raises OSError where it does not answer at all."""
-    host, _, port = server.rpartition(":")
-    host = host.strip("[]")
+    host, port, _ = get_ip_port_afi(server)
     if security.tls is None:
-        if _speaks_tls(host, int(port)):
+        if _speaks_tls(host, port):
             return KafkaUnavailable(
                 f"Kafka at {server} speaks TLS, and {names.PROTOCOL} is {security.protocol}.",
                 hint=f"It has to be {'SASL_SSL' if security.login else 'SSL or SASL_SSL'} for that.",
             )
         return None
     try:
-        with _connected(host, int(port)) as plain, security.tls.wrap_socket(plain, server_hostname=host) as secured:
+        with _connected(host, port) as plain, security.tls.wrap_socket(plain, server_hostname=host) as secured:
             secured.settimeout(_ALERT_SECONDS)
             with suppress(TimeoutError):
                 secured.recv(1)
@@ -89,18 +89,23 @@ def _log_in(server: str, options: Mapping[str, Any], security: Security) -> Kafk
         )
     except kafka_errors.IllegalSaslStateError:
         return KafkaUnavailable(f"Kafka at {server} takes no logins.", hint=f"Look at {names.PROTOCOL}.")
-    except kafka_errors.KafkaError:
-        return None
-    if login is None:
+    except _Ended:
         return KafkaUnavailable(
             f"Kafka at {server} answers, and then ends the connection.",
-            hint=f"It may want a login: look at {names.PROTOCOL}.",
+            hint=f"It may want a login: look at {names.PROTOCOL}." if login is None else "",
         )
+    except kafka_errors.KafkaError:
+        return None
     return None
 
 
+class _Ended(Exception):
+    """The server took the connection, and ended it when it was asked for something."""
+
+
 def _connect(options: Mapping[str, Any]) -> None:
-    """Connects to the one server, logs in, and ends. Raises what the server says, as KafkaError."""
+    """Connects to the one server, logs in, and asks who else there is. Raises _Ended, and what the server says, as
+    KafkaError."""
     network = NetworkSelector(**{name: options[name] for name in options.keys() & NetworkSelector.DEFAULT_CONFIG})
     manager = KafkaConnectionManager(network, **options)
 
@@ -109,6 +114,10 @@ def _connect(options: Mapping[str, Any]) -> None:
         await manager.get_connection(
             server.node_id, timeout_ms=_ANSWER_SECONDS * 1_000, pop_on_close=False, refresh_metadata_on_err=False
         )
+        try:
+            await manager.cluster.refresh_metadata(server.node_id)
+        except kafka_errors.KafkaConnectionError as error:
+            raise _Ended from error
 
     try:
         manager.run(connect)
