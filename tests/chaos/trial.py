@@ -1,13 +1,10 @@
 """One trial: a cluster under load, its processes ended at random, and the audit afterwards."""
 
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from adapters.delivery.deliverer import Deliverer
 from adapters.kafka.connection import events_topic
@@ -21,6 +18,7 @@ from tests.chaos.killer import Deeds, Killer
 from tests.chaos.load import Load, accepted
 from tests.chaos.postbox import Postbox
 from tests.chaos.quiet import wait_until_quiet
+from tests.temporary import temporary_folder
 
 Says = Callable[[str], None]
 
@@ -130,21 +128,20 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
 
 @contextmanager
 def _cluster(plan: Plan, says: Says) -> Iterator[LocalCluster]:
-    folder = Path(tempfile.mkdtemp(prefix="arrears-chaos-"))
-    cluster = LocalCluster(
-        folder,
-        count=plan.count,
-        brokers=plan.brokers,
-        api_port=free_ports(1)[0],
-        settings=plan.settings,
-        jvm=QUICK_START,
-    )
-    try:
-        cluster.start(says)
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        cluster = LocalCluster(
+            folder,
+            count=plan.count,
+            brokers=plan.brokers,
+            api_port=free_ports(1)[0],
+            settings=plan.settings,
+            jvm=QUICK_START,
+        )
+        try:
+            cluster.start(says)
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 def _wait_for_views(core: Core) -> None:

@@ -1,7 +1,6 @@
 """Faust workers on a real Kafka: partitions come and go, and nothing is lost or done twice by it."""
 
 import asyncio
-import tempfile
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,7 +30,7 @@ def test_an_app_keeps_to_what_faust_is_good_at():
 
 def test_an_app_that_starts_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     asyncio.run(make_app({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092"}).on_first_start())
     assert list(tmp_path.iterdir()) == []
 

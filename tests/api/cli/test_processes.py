@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.cli.conftest import files_in, process
+from tests.temporary import temporary_folder
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -28,13 +28,12 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder with a small portfolio, used by no process."""
     files = tmp_path_factory.mktemp("files")
     files_in(files)
-    data = Path(f"/tmp/arrears-test-cli-{os.getpid()}")
-    said = process("import", files / "customers.csv", "--profile", "customers", "--currency", "USD", data=data)
-    assert said.err == ""  # no progress where nobody looks
-    process("import", files / "invoices.csv", "--profile", "invoices", data=data)
-    process("import", files / "payments.csv", "--profile", "payments", data=data)
-    yield data
-    shutil.rmtree(data, ignore_errors=True)
+    with temporary_folder() as data:
+        said = process("import", files / "customers.csv", "--profile", "customers", "--currency", "USD", data=data)
+        assert said.err == ""  # no progress where nobody looks
+        process("import", files / "invoices.csv", "--profile", "invoices", data=data)
+        process("import", files / "payments.csv", "--profile", "payments", data=data)
+        yield data
 
 
 def test_what_was_imported_is_there_in_the_next_process(imported: Path):
@@ -147,13 +146,10 @@ def test_a_play_from_the_start_gives_the_reports_of_an_import(tmp_path: Path):
     days = ["2026-01-04", "2026-01-16", "2026-01-28", "2026-01-31"]
     reports = []
     for way in (["play", file, "--from", "2026-01-01", "--to", "2026-01-31"], ["import", file]):
-        data = Path(f"/tmp/arrears-test-{way[0]}-{os.getpid()}")
-        try:
+        with temporary_folder() as data:
             process(*way, "--profile", "ibm", data=data)
             asked = [process("report", "aging", "--as-of", day, "--json", data=data).out for day in days]
             reports.append([json.loads(said) for said in asked])
-        finally:
-            shutil.rmtree(data, ignore_errors=True)
     played, imported = reports
     assert played == imported
     assert [report["total"] for report in played] == ["55.94", "137.68", "75.94", "55.94"]

@@ -1,7 +1,5 @@
 """The sample portfolio is always the same, shows everything there is to see, and adds up."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,6 +14,7 @@ from api.processes.service import Service
 from api.sample import Seeded, seed
 from api.sample.stories import ACCOUNTS, SLOTS, days_of
 from projections.questions import aging, collections, promises
+from tests.temporary import temporary_folder
 
 NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
 """A Tuesday; 11:00 in the office."""
@@ -25,18 +24,13 @@ ONE_OF_EACH = len(SLOTS)
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 
-def a_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="arrears-test-"))
-
-
 @pytest.fixture(scope="module")
 def seeded() -> Iterator[tuple[Path, Seeded]]:
     """A folder with one account for each story."""
-    folder = a_folder()
-    made = seed(folder, now=NOW, accounts=ONE_OF_EACH)
-    assert made is not None
-    yield folder, made
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        made = seed(folder, now=NOW, accounts=ONE_OF_EACH)
+        assert made is not None
+        yield folder, made
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +102,10 @@ def test_promises_are_of_every_kind(connection: Connection[Any]):
 
 
 def test_it_is_the_same_every_time(service: Service, connection: Connection[Any]):
-    again = a_folder()
-    try:
+    with temporary_folder() as again:
         assert seed(again, now=NOW, accounts=ONE_OF_EACH) is not None
         with Service.open(again, reading=True) as other, other.database.connect("arrears_app") as elsewhere:
             assert digests(elsewhere) == digests(connection)
-    finally:
-        shutil.rmtree(again, ignore_errors=True)
 
 
 def test_a_folder_with_accounts_is_left_as_it_is(seeded: tuple[Path, Seeded]):
