@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import typer
 
+from api.cli.ending import ExitCode
+
 
 class Problem(Exception):
     """Something that the person at the command line has to know."""
@@ -33,7 +35,7 @@ def problems_shown() -> Iterator[None]:
         if problem is None:
             raise
         show(problem.message, problem.hint)
-        raise typer.Exit(1) from None
+        raise typer.Exit(ExitCode.FAILED) from None
 
 
 def known(error: BaseException) -> Problem | None:
@@ -86,5 +88,6 @@ _KNOWN = (
     ("api.http.problems", "Problem", ""),
     ("projections.questions.scope", "ReportRefused", ""),
     ("api.contract.folder", "ContractProblem", ""),
+    ("api.sample.seed", "SampleUnfinished", ""),
 )
 """Module, error, and a hint where the error has none of its own."""

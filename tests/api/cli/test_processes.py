@@ -120,6 +120,18 @@ def test_a_folder_without_data_is_not_made_by_reading(tmp_path: Path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_dry_run_makes_no_data(tmp_path: Path, is_there: bool):
+    files_in(tmp_path)
+    data = tmp_path / "new"
+    if is_there:
+        data.mkdir()
+    said = process("import", tmp_path / "invoices.csv", "--profile", "invoices", "--dry-run", data=data)
+    assert "3 would be brought in" in said.out
+    assert data.exists() == is_there
+    assert not is_there or list(data.iterdir()) == []
+
+
 def test_no_folder_named():
     said = process("report", "aging", data=Path(), code=1, ARREARS_DATA="")
     assert said.err.splitlines()[0] == "Error: No database was named"
