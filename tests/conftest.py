@@ -15,9 +15,15 @@ from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from tests.adapters.kafka.fixture import kafka  # noqa: F401
+from tests.signals import keep_from_children
 from tests.temporary import temporary_folder
 
 pytest_plugins = ["pytester", "tests.needs", "tests.leftovers"]
+
+
+def pytest_configure() -> None:
+    keep_from_children()
+
 
 # Nothing a test stores has to survive a power cut.
 QUICK_AND_FORGETFUL = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}

@@ -19,6 +19,7 @@ from tests.chaos.load import Load, accepted
 from tests.chaos.postbox import Postbox
 from tests.chaos.quiet import wait_until_quiet
 from tests.temporary import temporary_folder
+from tests.waiting import wait_until
 
 Says = Callable[[str], None]
 
@@ -152,17 +153,8 @@ def _wait_for_views(core: Core) -> None:
             row = connection.execute("SELECT count(*) FROM read_model.projections WHERE state = 'live'").fetchone()
         return row is not None and int(row[0]) == len(PROJECTIONS)
 
-    wait_for(are_made, 120, "the projections are made")
+    wait_until(are_made, "the projections are made")
 
 
 def _readers(cluster: LocalCluster) -> set[str]:
     return {Reactor.name, Deliverer.name, reader_name(events_topic(cluster.env))}
-
-
-def wait_for(is_so: Callable[[], bool], seconds: float, what: str) -> None:
-    """Returns once something is so. Raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not after {seconds:.0f} s")
-        time.sleep(0.05)

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import pytest
 
 from tests.api.cli.conftest import files_in, process
 from tests.temporary import temporary_folder
+from tests.waiting import HANG, wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -56,19 +56,20 @@ def serving(data: Path) -> Iterator[int]:
         text=True,
     )
     try:
-        until = time.monotonic() + 60
-        while True:
+
+        def is_ready() -> bool:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5).close()
-                break
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=HANG).close()
             except OSError:
                 assert server.poll() is None, server.stderr.read() if server.stderr else ""
-                assert time.monotonic() < until
-                time.sleep(0.1)
+                return False
+            return True
+
+        wait_until(is_ready, "it is ready")
         yield port
     finally:
         server.send_signal(signal.SIGTERM)
-        _, err = server.communicate(timeout=60)
+        _, err = server.communicate(timeout=HANG)
     assert "Traceback" not in err
     for line in err.splitlines():
         assert json.loads(line)["at"]  # JSON where nobody looks
