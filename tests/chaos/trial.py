@@ -1,13 +1,10 @@
 """One trial: a cluster under load, its processes ended at random, and the audit afterwards."""
 
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from adapters.delivery.deliverer import Deliverer
 from adapters.kafka.connection import events_topic
@@ -22,6 +19,8 @@ from tests.chaos.killer import Deeds, Killer
 from tests.chaos.load import Load, accepted
 from tests.chaos.postbox import Postbox
 from tests.chaos.quiet import wait_until_quiet
+from tests.temporary import temporary_folder
+from tests.waiting import wait_until
 
 Says = Callable[[str], None]
 
@@ -148,21 +147,20 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
 
 @contextmanager
 def _cluster(plan: Plan, says: Says) -> Iterator[LocalCluster]:
-    folder = Path(tempfile.mkdtemp(prefix="arrears-chaos-"))
-    cluster = LocalCluster(
-        folder,
-        count=plan.count,
-        brokers=plan.brokers,
-        api_port=free_ports(1)[0],
-        settings=plan.settings,
-        jvm=QUICK_START,
-    )
-    try:
-        cluster.start(says)
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        cluster = LocalCluster(
+            folder,
+            count=plan.count,
+            brokers=plan.brokers,
+            api_port=free_ports(1)[0],
+            settings=plan.settings,
+            jvm=QUICK_START,
+        )
+        try:
+            cluster.start(says)
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 def _wait_for_views(core: Core) -> None:
@@ -173,7 +171,7 @@ def _wait_for_views(core: Core) -> None:
             row = connection.execute("SELECT count(*) FROM read_model.projections WHERE state = 'live'").fetchone()
         return row is not None and int(row[0]) == len(PROJECTIONS)
 
-    wait_for(are_made, 120, "the projections are made")
+    wait_until(are_made, "the projections are made")
 
 
 def _is_unfinished(core: Core) -> bool:
@@ -186,12 +184,3 @@ def _is_unfinished(core: Core) -> bool:
 
 def _readers(cluster: LocalCluster) -> set[str]:
     return {Reactor.name, Deliverer.name, reader_name(events_topic(cluster.env))}
-
-
-def wait_for(is_so: Callable[[], bool], seconds: float, what: str) -> None:
-    """Returns once something is so. Raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not after {seconds:.0f} s")
-        time.sleep(0.05)

@@ -12,6 +12,7 @@ import yaml
 
 from api.processes.parts import PARTS
 from api.processes.parts.part import HowMany, Need
+from tests.waiting import HANG
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -109,7 +110,7 @@ def run(*command: str | Path, **options: Any) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=HANG,
         check=False,
         **options,
     )

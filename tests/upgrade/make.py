@@ -11,7 +11,6 @@ import base64
 import json
 import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from api.http.app import create_app
 from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 from tests.conftest import QUICK_AND_FORGETFUL, TestServer
+from tests.temporary import temporary_folder
 from tests.upgrade.answers import (
     EXPECTED,
     compact,
@@ -55,12 +55,13 @@ def make() -> None:
         sys.exit(f"{EXPECTED.name} is there: the old log stays as it is")
     FOLDER.mkdir(exist_ok=True)
     MASTER_KEY.write_text(base64.b64encode(os.urandom(32)).decode() + "\n", encoding="ascii")
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        with EmbeddedPostgres(scratch / "postgres", settings=QUICK_AND_FORGETFUL) as embedded:
-            server = TestServer(embedded.dsn)
-            lived = _live(server, scratch)
-            asked = _ask(server, scratch, lived)
+    with (
+        temporary_folder() as scratch,
+        EmbeddedPostgres(scratch / "postgres", settings=QUICK_AND_FORGETFUL) as embedded,
+    ):
+        server = TestServer(embedded.dsn)
+        lived = _live(server, scratch)
+        asked = _ask(server, scratch, lived)
     EXPECTED.write_text(_written(asked), encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ import errno
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -53,6 +54,7 @@ SETTINGS: Mapping[str, str] = {
 
 _SOCKET_PATH_LIMIT = 103  # macOS; Linux takes four more
 _START_PATIENCE = 600  # seconds; a long crash recovery is still a start
+_REMOVE_PATIENCE = 60  # seconds; programs of a process that was killed may still write in it
 _LOG_LIMIT = 5_000_000  # bytes; then the log is put aside as log.1
 
 
@@ -130,6 +132,22 @@ class Cluster:
         """Stop the server and remove what it no longer needs."""
         postmaster.stop(patience=60)
         self._remove_socket_folder(postmaster.socket_folder)
+
+    def remove(self) -> None:
+        """Delete it, whatever state it is in and whoever still works in it."""
+        found = read_postmaster(self.folder)
+
+        def is_gone() -> bool:
+            for pid in processes_in(self.folder):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return not self.folder.exists()
+
+        if not wait_until(is_gone, seconds=_REMOVE_PATIENCE):
+            raise DataFolderUnusable(f"{self.folder} cannot be removed", hint="Remove it, then try again.")
+        if found is not None:
+            self._remove_socket_folder(found.socket_folder)
 
     # --- inside ------------------------------------------------------------------------------------------------
 

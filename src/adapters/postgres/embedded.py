@@ -15,7 +15,7 @@ from urllib.parse import quote
 import psycopg
 
 from adapters.postgres.cluster import DATABASE, USER, Cluster
-from adapters.postgres.errors import DataFolderInUse, DataFolderUnusable, DiskFull, explained, in_plain_words
+from adapters.postgres.errors import DataFolderInUse, DataFolderUnusable, DiskFull, explained, folder_unusable, in_plain_words
 from adapters.postgres.file_locks import FileLock
 from adapters.postgres.postmaster import Postmaster, read_postmaster
 
@@ -30,7 +30,7 @@ class EmbeddedPostgres:
     Whoever leaves last stops the server. A server that outlived its owner (kill -9) is used again.
 
     Layout: `lock` (held by the owner, holds its process id), `lock.users` (shared by all), `lock.turn` (held while
-    starting or stopping), `postgres` (the cluster), `postgres/log`.
+    starting or stopping), `lock.making` (where `made_whole` made the folder), `postgres` (the cluster), `postgres/log`.
     """
 
     def __init__(self, data_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
@@ -137,10 +137,7 @@ class EmbeddedPostgres:
         except OSError as error:
             if isinstance(in_plain_words(error), DiskFull):
                 raise
-            raise DataFolderUnusable(
-                f"The data folder {self.data_dir} cannot be used: {error.strerror}",
-                hint="Choose a folder you may write, with --data or ARREARS_DATA.",
-            ) from error
+            raise folder_unusable(self.data_dir, error) from error
 
     def _become_owner(self) -> None:
         lock = FileLock(self.data_dir / "lock")

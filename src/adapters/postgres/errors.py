@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 from psycopg import errors as pg
@@ -34,6 +35,14 @@ class DataFolderInUse(DatabaseProblem):
 
 class DataFolderUnusable(DatabaseProblem):
     """The data folder cannot be read or written by this process, or the platform cannot run PostgreSQL in it."""
+
+
+def folder_unusable(folder: Path, error: OSError) -> DataFolderUnusable:
+    """A data folder that cannot be made or written."""
+    return DataFolderUnusable(
+        f"The data folder {folder} cannot be used: {error.strerror}",
+        hint="Choose a folder you may write, with --data or ARREARS_DATA.",
+    )
 
 
 class WrongPostgresVersion(DatabaseProblem):

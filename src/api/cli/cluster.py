@@ -72,13 +72,13 @@ def cluster(
         each.name for each in made.members if each.process is not None and each.process.returncode not in _TOLD_TO_END
     ]
     if failed:
-        raise Problem(f"did not end as told: {', '.join(failed)}", hint=f"What they said is in {folder / 'logs'}")
+        raise Problem(f"did not end as told: {', '.join(failed)}", hint=f"What they said is in {made.logs}")
 
 
 def _show(made: "LocalCluster", port: int) -> None:
     print_table(
         ("process", "health and metrics", "log"),
-        ((each.name, each.health, f"logs/{each.name}.log") for each in made.members),
+        ((each.name, each.health, made.log_of(each)) for each in made.members),
     )
     say(f"The report:     http://127.0.0.1:{port}/")
     say(f"The database:   --data {made.folder}")

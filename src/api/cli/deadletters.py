@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.cli.ending import end_of_list
 from api.cli.opening import commanding, guest, issue
 from api.cli.options import AsJson, DataDir, Reason
 from api.cli.output import note, print_json, print_table, say
@@ -88,8 +89,7 @@ def retry(reader: ReaderName, position: Position, data: DataDir = None, as_json:
             with _runner(service, letter.reader) as runner:
                 outcome = runner.retry(letter.sequence_id)
     _tell(outcome, as_json=as_json)
-    if outcome.left:
-        raise typer.Exit(1)
+    end_of_list(done=outcome.handled, refused=outcome.left)
 
 
 @app.command("discard")
@@ -114,6 +114,7 @@ def discard(
         except LookupError as error:
             raise Problem(str(error), hint="arrears deadletters list") from None
     _tell(outcome, as_json=as_json)
+    end_of_list(done=1 + outcome.handled, refused=outcome.left)
 
 
 # --- inside ------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Opening Arrears for a command: alone in the data folder, or as a guest beside a running service."""
 
 import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -29,6 +30,20 @@ def owning(data: Path | None, *, clock: "Clock | None" = None, **options: Any) -
     """
     with _open(data, clock=clock, reading=False, **options) as service, until_told(service.stop):
         yield service
+
+
+@contextmanager
+def trying(data: Path | None, **options: Any) -> Iterator["StepByStep"]:
+    """As `owning`, for one who changes nothing: where there is no data yet, none is made."""
+    from adapters.postgres.database import URL_VARIABLE
+    from adapters.postgres.new_folder import has_data, made_for_a_while
+
+    if data is None or URL_VARIABLE in os.environ or has_data(data):
+        with owning(data, **options) as service:
+            yield service
+    else:
+        with made_for_a_while() as folder, owning(folder, **options) as service:
+            yield service
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import typer
 
+from api.cli.ending import ExitCode
 from api.cli.signals import Told
 
 
@@ -41,7 +42,7 @@ def problems_shown() -> Iterator[None]:
         if problem is None:
             raise
         show(problem.message, problem.hint)
-        raise typer.Exit(1) from None
+        raise typer.Exit(ExitCode.FAILED) from None
 
 
 def known(error: BaseException) -> Problem | None:
@@ -94,5 +95,6 @@ _KNOWN = (
     ("api.http.problems", "Problem", ""),
     ("projections.questions.scope", "ReportRefused", ""),
     ("api.contract.folder", "ContractProblem", ""),
+    ("api.sample.seed", "SampleUnfinished", ""),
 )
 """Module, error, and a hint where the error has none of its own."""

@@ -72,7 +72,6 @@ def create_app(service: Service, token: str | None, *, limits: Mapping[Kind, Lim
     app.state.issuing = Issuing(service, Requests(pool.connection))
     app.state.reader = Reader(service, pool)
     checks = checks_of(service)
-    checks = checks_of(service)
     app.state.readiness = Kept(lambda: problem_of(checks))
     app.state.metrics = registry_of([StoreCollector(service.database, service.clock)])
     for router in ROUTERS:

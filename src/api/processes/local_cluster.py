@@ -107,7 +107,7 @@ class LocalCluster:
             says(f"Kafka, {len(self.kafka.nodes)} broker{'s' if len(self.kafka.nodes) > 1 else ''}")
             self.kafka.start()
             self._prepare()
-            (self.folder / "logs").mkdir(exist_ok=True)
+            self.logs.mkdir(exist_ok=True)
             for member in self.members:
                 says(member.name)
                 self.launch(member)
@@ -130,6 +130,14 @@ class LocalCluster:
         self.kafka.stop()
         self.postgres.stop()
 
+    @property
+    def logs(self) -> Path:
+        """The folder of what the processes say."""
+        return self.folder / "logs"
+
+    def log_of(self, member: Member) -> Path:
+        return self.logs / f"{member.name}.log"
+
     def member(self, role: str, number: int = 1) -> Member:
         return next(each for each in self.members if (each.role, each.number) == (role, number))
 
@@ -140,7 +148,7 @@ class LocalCluster:
                 return
             if member.log is not None:
                 member.log.close()
-            member.log = (self.folder / "logs" / f"{member.name}.log").open("ab")
+            member.log = self.log_of(member).open("ab")
             member.wanted = True
             member.starts += 1
             member.process = subprocess.Popen(

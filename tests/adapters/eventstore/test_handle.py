@@ -26,6 +26,7 @@ from tests.adapters.eventstore.ledger import (
     Shelf,
     Shelve,
 )
+from tests.waiting import HANG
 
 NewApp = Callable[..., Arrears]
 
@@ -288,13 +289,13 @@ def test_concurrent_single_commands_share_a_transaction(app: Arrears, monkeypatc
         sizes.append(len(facts))
         if len(sizes) == 1:
             first_is_in.set()
-            go.wait(10)
+            go.wait(HANG)
         append(self, facts, **more)
 
     monkeypatch.setattr(LogRecorder, "append", slow_first)
     with ThreadPoolExecutor(16) as threads:
         calls = [threads.submit(app.handle, [issue(Count(case_id=case_ids[0]))])]
-        first_is_in.wait(10)
+        first_is_in.wait(HANG)
         calls += [threads.submit(app.handle, [issue(Count(case_id=i))]) for i in case_ids[1:]]
         while len(app._group._waiting) < 15:
             pass

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -33,6 +32,7 @@ from tests.adapters.readers import dies_building
 from tests.adapters.readers.counter import Counted, Counter, Odd, WiderCounter, account
 from tests.adapters.readers.log import Log, fingerprint, rows
 from tests.benchmarks.history import history
+from tests.waiting import HANG, wait_until
 
 FACTORIES: tuple[type[Projection], ...] = (
     CollectionsReportProjection,
@@ -151,7 +151,7 @@ def test_events_that_come_during_a_rebuild_are_in_the_new_generation_and_no_read
         for _ in range(3):
             projections.rebuild("counter", more)
         position = log.append(account(3), Counted())
-        projections.wait_for(position, timeout=10)
+        projections.wait_for(position, timeout=HANG)
     finally:
         stop.set()
         live.join()
@@ -463,7 +463,7 @@ def test_status_shows_lag_in_events_and_seconds(make: Make, log: Log):
     log.append(account(1), Counted(), Counted())
     (status,) = projections.status()
     assert (status.checkpoint, status.head, status.lag_events) == (1, 3, 2)
-    assert 0 < status.lag_seconds < 60
+    assert 0 < status.lag_seconds < HANG
     assert (status.version, status.wanted_version, status.state, status.parked, status.trouble) == (
         1,
         1,
@@ -493,13 +493,13 @@ def test_who_is_asked_to_stop_waits_no_longer(make: Make, log: Log):
     waiting.join(0.3)
     assert waiting.is_alive()
     stop.set()
-    waiting.join(5)
+    waiting.join(HANG)
     assert not waiting.is_alive()
 
 
 def _wait_for_ever(projections: Projections, position: int, stop: threading.Event) -> None:
     with pytest.raises(NotReached):
-        projections.wait_for(position, timeout=3_600, stop=stop)
+        projections.wait_for(position, timeout=2 * HANG, stop=stop)
 
 
 def test_what_a_stop_interrupted_is_no_trouble(make: Make, log: Log, monkeypatch: pytest.MonkeyPatch):
@@ -525,7 +525,7 @@ def test_a_write_is_seen_where_another_process_runs_the_projection(make: Make, l
     running.start()
     position = log.append(account(1), Counted())
     threading.Timer(0.1, running.catch_up).start()
-    waiting.wait_for(position, timeout=10)
+    waiting.wait_for(position, timeout=HANG)
 
 
 def test_a_standing_reader_says_why(make: Make, log: Log, monkeypatch: pytest.MonkeyPatch):
@@ -540,13 +540,10 @@ def test_a_standing_reader_says_why(make: Make, log: Log, monkeypatch: pytest.Mo
     thread.start()
     try:
         position = log.append(account(1), Counted())
-        while not (trouble := projections.status()[0].trouble):
-            stop.wait(0.02)
-        assert trouble == "DiskFull: no space left"
+        wait_until(lambda: projections.status()[0].trouble == "DiskFull: no space left", "it says why")
         monkeypatch.undo()
-        projections.wait_for(position, timeout=10)
-        while projections.status()[0].trouble:
-            stop.wait(0.02)
+        projections.wait_for(position, timeout=HANG)
+        wait_until(lambda: projections.status()[0].trouble is None, "it goes on")
     finally:
         stop.set()
         thread.join()
@@ -560,10 +557,7 @@ def test_the_trouble_of_an_earlier_process_is_over_once_another_reads(make: Make
     thread = threading.Thread(target=projections.run, args=[stop])
     thread.start()
     try:
-        deadline = time.monotonic() + 10
-        while projections.status()[0].trouble and time.monotonic() < deadline:
-            stop.wait(0.02)
-        assert projections.status()[0].trouble is None
+        wait_until(lambda: projections.status()[0].trouble is None, "the trouble is over")
     finally:
         stop.set()
         thread.join()

@@ -19,6 +19,7 @@ from aggregates.kernel.event import Recorded
 from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.counter import BrokenCounter, Counted, Counter, Odd, TolerantCounter, account
 from tests.adapters.readers.log import Log, rows
+from tests.waiting import HANG
 
 ANN, BOB, CID = account(1), account(2), account(3)
 
@@ -131,7 +132,7 @@ def test_a_running_reader_hears_of_new_events(make: Make, database: Database, lo
     try:
         for number in range(1, 6):
             position = log.append(ANN, Counted())
-            projections.wait_for(position, timeout=10)
+            projections.wait_for(position, timeout=HANG)
             assert totals(database) == {ANN: number}
     finally:
         stop.set()
@@ -145,14 +146,14 @@ def test_a_lost_connection_is_made_anew(make: Make, database: Database, log: Log
     thread = threading.Thread(target=projections.run, args=[stop])
     thread.start()
     try:
-        projections.wait_for(log.append(ANN, Counted()), timeout=10)
+        projections.wait_for(log.append(ANN, Counted()), timeout=HANG)
         rows(
             database,
             "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
             "WHERE locktype = 'advisory' AND datname = current_database() AND application_name = 'arrears_app'",
         )
         position = log.append(ANN, Counted())
-        projections.wait_for(position, timeout=10)
+        projections.wait_for(position, timeout=HANG)
         assert totals(database) == {ANN: 2}
     finally:
         stop.set()

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,21 +27,13 @@ from aggregates.values.money import Money
 from aggregates.work import CancelWork, Work, WorkFinished
 from policies.table import POLICIES
 from tests.adapters.work.conftest import NOW, OTHER_BUCKETS, Plant
-
-PATIENCE = 60.0
+from tests.waiting import HANG, wait_until
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "CHUNK", 3)
     monkeypatch.setattr(worker, "_RETRY_SECONDS", 0.0)
-
-
-def wait_until(is_so: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, f"{what}: it did not happen in time"
-        time.sleep(0.01)
 
 
 def work_off(plant: Plant, worker: Worker) -> int:
@@ -130,7 +121,7 @@ def test_two_workers_share_one_work_and_nobody_does_a_chunk_twice(plant: Plant, 
         threads = [threading.Thread(target=each.run, args=[stop]) for each in (one, two)]
         for each in threads:
             each.start()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + HANG
         while plant.progress(work).state == "open" and time.monotonic() < deadline:
             plant.catch_up()
         stop.set()
@@ -168,7 +159,7 @@ def test_works_take_turns(plant: Plant):
 def test_killed_between_a_chunk_and_its_progress_it_goes_on_and_no_account_is_asked_twice(plant: Plant):
     work = plant.change_buckets()
     dies = [sys.executable, "-m", "tests.adapters.work.dies"]
-    died = subprocess.run(dies, check=False, env={**os.environ, **plant.env}, timeout=PATIENCE)
+    died = subprocess.run(dies, check=False, env={**os.environ, **plant.env}, timeout=HANG)
     assert died.returncode == -signal.SIGKILL
     repeated = asked("repeated")
     with plant.worker() as worker:

@@ -3,12 +3,10 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.api.cli.conftest import files_in, process
+from tests.temporary import temporary_folder
+from tests.waiting import HANG, wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -28,13 +28,12 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder with a small portfolio, used by no process."""
     files = tmp_path_factory.mktemp("files")
     files_in(files)
-    data = Path(f"/tmp/arrears-test-cli-{os.getpid()}")
-    said = process("import", files / "customers.csv", "--profile", "customers", "--currency", "USD", data=data)
-    assert said.err == ""  # no progress where nobody looks
-    process("import", files / "invoices.csv", "--profile", "invoices", data=data)
-    process("import", files / "payments.csv", "--profile", "payments", data=data)
-    yield data
-    shutil.rmtree(data, ignore_errors=True)
+    with temporary_folder() as data:
+        said = process("import", files / "customers.csv", "--profile", "customers", "--currency", "USD", data=data)
+        assert said.err == ""  # no progress where nobody looks
+        process("import", files / "invoices.csv", "--profile", "invoices", data=data)
+        process("import", files / "payments.csv", "--profile", "payments", data=data)
+        yield data
 
 
 def test_what_was_imported_is_there_in_the_next_process(imported: Path):
@@ -57,19 +56,20 @@ def serving(data: Path) -> Iterator[int]:
         text=True,
     )
     try:
-        until = time.monotonic() + 60
-        while True:
+
+        def is_ready() -> bool:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5).close()
-                break
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=HANG).close()
             except OSError:
                 assert server.poll() is None, server.stderr.read() if server.stderr else ""
-                assert time.monotonic() < until
-                time.sleep(0.1)
+                return False
+            return True
+
+        wait_until(is_ready, "it is ready")
         yield port
     finally:
         server.send_signal(signal.SIGTERM)
-        _, err = server.communicate(timeout=60)
+        _, err = server.communicate(timeout=HANG)
     assert "Traceback" not in err
     for line in err.splitlines():
         assert json.loads(line)["at"]  # JSON where nobody looks
@@ -121,6 +121,18 @@ def test_a_folder_without_data_is_not_made_by_reading(tmp_path: Path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_dry_run_makes_no_data(tmp_path: Path, is_there: bool):
+    files_in(tmp_path)
+    data = tmp_path / "new"
+    if is_there:
+        data.mkdir()
+    said = process("import", tmp_path / "invoices.csv", "--profile", "invoices", "--dry-run", data=data)
+    assert "3 would be brought in" in said.out
+    assert data.exists() == is_there
+    assert not is_there or list(data.iterdir()) == []
+
+
 def test_no_folder_named():
     said = process("report", "aging", data=Path(), code=1, ARREARS_DATA="")
     assert said.err.splitlines()[0] == "Error: No database was named"
@@ -147,13 +159,10 @@ def test_a_play_from_the_start_gives_the_reports_of_an_import(tmp_path: Path):
     days = ["2026-01-04", "2026-01-16", "2026-01-28", "2026-01-31"]
     reports = []
     for way in (["play", file, "--from", "2026-01-01", "--to", "2026-01-31"], ["import", file]):
-        data = Path(f"/tmp/arrears-test-{way[0]}-{os.getpid()}")
-        try:
+        with temporary_folder() as data:
             process(*way, "--profile", "ibm", data=data)
             asked = [process("report", "aging", "--as-of", day, "--json", data=data).out for day in days]
             reports.append([json.loads(said) for said in asked])
-        finally:
-            shutil.rmtree(data, ignore_errors=True)
     played, imported = reports
     assert played == imported
     assert [report["total"] for report in played] == ["55.94", "137.68", "75.94", "55.94"]
