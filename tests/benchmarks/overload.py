@@ -13,10 +13,10 @@ from urllib.error import URLError
 
 from adapters.kafka.local import free_ports
 from api.processes.step_by_step import StepByStep
-from tests.benchmarks.flow import bench_folder
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.overload_client import Seen, percentile
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
+from tests.temporary import temporary_folder
 
 _ACCOUNTS = 2_000
 _CONNECTIONS = (64, 256)
@@ -61,7 +61,7 @@ def _load(address: str, connections: int) -> Seen:
 def _served() -> Iterator[str]:
     """The address of a service with everything running, in a process of its own."""
     today = datetime.now(UTC).date()
-    with bench_folder() as folder:
+    with temporary_folder() as folder:
         with StepByStep.open(folder, env={}) as service:
             service.prepare()
             send(service.arrears, portfolio(_ACCOUNTS, issued_on=today, due_on=due_tomorrow(_ACCOUNTS, today)))

@@ -5,9 +5,7 @@ writes: policies, messages, a billing file with refused rows, events that cannot
 """
 
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -51,6 +49,7 @@ from api.processes.step_by_step import StepByStep
 from projections.questions import activity, audit, promises
 from tests.adapters.readers.any_reader import AnyReader
 from tests.conftest import QUICK_AND_FORGETFUL
+from tests.temporary import temporary_folder
 
 pytestmark = pytest.mark.postgres
 
@@ -291,24 +290,23 @@ def fail_to_handle(world: World) -> None:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
-    env = {
-        "ARREARS_MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-        "ARREARS_OUTBOX": str(folder / "outbox"),
-    }
-    with EmbeddedPostgres(folder / "data", settings=READABLE) as embedded:
-        database = Database(embedded.dsn)
-        migrate(database)
-        with StepByStep(database, data_dir=None, env=env, clock=ManualClock(NOW)) as service:
-            service.prepare()
-            service.deliver_through(Carrier())
-            lived = World(service, Secrets(), folder)
-            live(lived)
-            fail_to_handle(lived)
-            for name in service.projections.names:
-                service.rebuild(name)
-            yield lived
-    shutil.rmtree(folder)
+    with temporary_folder() as folder:
+        env = {
+            "ARREARS_MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "ARREARS_OUTBOX": str(folder / "outbox"),
+        }
+        with EmbeddedPostgres(folder / "data", settings=READABLE) as embedded:
+            database = Database(embedded.dsn)
+            migrate(database)
+            with StepByStep(database, data_dir=None, env=env, clock=ManualClock(NOW)) as service:
+                service.prepare()
+                service.deliver_through(Carrier())
+                lived = World(service, Secrets(), folder)
+                live(lived)
+                fail_to_handle(lived)
+                for name in service.projections.names:
+                    service.rebuild(name)
+                yield lived
 
 
 # --- what was put there ---

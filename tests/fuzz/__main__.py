@@ -3,10 +3,8 @@
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ import typer
 
 from adapters.kafka.local import free_ports
 from tests.fuzz.hooks import IDS_VARIABLE
+from tests.temporary import temporary_folder
 
 _ARREARS = (sys.executable, "-c", "from api.cli import main; main()")
 _STARTS_SECONDS = 300
@@ -86,10 +85,9 @@ def _get(url: str) -> Any:
 @contextmanager
 def _served() -> Iterator[tuple[str, Path]]:
     """The address of a sample portfolio, served by a process of its own, and that one's log."""
-    folder = Path(tempfile.mkdtemp(prefix="arrears-fuzz-"))
-    [port] = free_ports(1)
-    address, log = f"http://127.0.0.1:{port}", folder / "log"
-    try:
+    with temporary_folder() as folder:
+        [port] = free_ports(1)
+        address, log = f"http://127.0.0.1:{port}", folder / "log"
         with log.open("w") as lines:
             process = subprocess.Popen(
                 [*_ARREARS, "run", "--sample", "--data", str(folder / "data"), "--port", str(port)],
@@ -103,8 +101,6 @@ def _served() -> Iterator[tuple[str, Path]]:
         finally:
             process.terminate()
             process.wait(60)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:

@@ -15,7 +15,14 @@ from urllib.parse import quote
 import psycopg
 
 from adapters.postgres.cluster import DATABASE, USER, Cluster
-from adapters.postgres.errors import DataFolderInUse, DataFolderUnusable, DiskFull, explained, folder_unusable, in_plain_words
+from adapters.postgres.errors import (
+    DataFolderInUse,
+    DataFolderUnusable,
+    DiskFull,
+    explained,
+    folder_unusable,
+    in_plain_words,
+)
 from adapters.postgres.file_locks import FileLock
 from adapters.postgres.postmaster import Postmaster, read_postmaster
 

@@ -16,7 +16,7 @@ from adapters.postgres.new_folder import can_be_made_whole, made_whole
 from aggregates.campaign import LaunchCampaign
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Rejected, identifier
-from aggregates.office import ChangeOfficeSettings, DeliveryLimits, OpenOffice
+from aggregates.office import ChangeOfficeSettings, DeliveryLimits, Office, OpenOffice
 from aggregates.values.business_time import local_date
 from api.application.campaign_file import read_campaign
 from api.application.play import live_through
@@ -145,7 +145,7 @@ def _has_accounts(service: StepByStep) -> bool:
 
 def _require_whole(service: StepByStep, accounts: int) -> None:
     """Raises SampleUnfinished where the accounts are the sample's, and its last command was never sent."""
-    history = service.arrears.history(OFFICE)
+    history = service.arrears.history(Office, OFFICE)
     if not history or history[0].meta.command_id != identifier("sample", OpenOffice.command_name):
         return
     today = local_date(history[0].recorded_at, ZONE) + timedelta(days=DAYS - 1)

@@ -3,8 +3,6 @@
 import base64
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from kafka.admin import (
 from adapters.kafka.local import QUICK_START, Listener, LocalKafka
 from tests.adapters.kafka.certificates import DAY, NOW, Authority, Pair
 from tests.adapters.kafka.fixture import TestKafka
+from tests.temporary import temporary_folder
 
 USER, PASSWORD = "arrears", "s3cret, with a comma"
 CLUSTER_PAGE = Path(__file__).parents[3] / "docs" / "cluster.md"
@@ -86,8 +85,7 @@ class ProtectedKafka(TestKafka):
 
 @contextmanager
 def protected_kafka() -> Iterator[ProtectedKafka]:
-    folder = Path(tempfile.mkdtemp(prefix="arrears-kafka-"))
-    try:
+    with temporary_folder() as folder:
         authority = Authority(folder)
         broker = authority.sign("broker")
         settings = {
@@ -122,8 +120,6 @@ def protected_kafka() -> Iterator[ProtectedKafka]:
             )
             _enrol(kafka)
             yield kafka
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _keystore(pair: Pair) -> dict[str, str]:

@@ -309,11 +309,8 @@ def killed_building(database: Database, projection: str = "Counter") -> None:
     """A process builds a generation and is killed in the middle; its locks are gone when this returns."""
     done = subprocess.run([sys.executable, "-m", dies_building.__name__, database.dsn, projection], check=False)
     assert done.returncode == -signal.SIGKILL
-    deadline = time.monotonic() + 60
     with database.connect("arrears_app", autocommit=True) as connection:
-        while generations.is_being_built(connection, "counter"):
-            assert time.monotonic() < deadline, "the server does not notice that the builder is gone"
-            time.sleep(0.02)
+        wait_until(lambda: not generations.is_being_built(connection, "counter"), "the builder's lock is gone")
 
 
 def states(database: Database) -> list[tuple[Any, ...]]:

@@ -19,7 +19,8 @@ from adapters.workers.clock import ClockWork
 from tests.adapters.kafka.certificates import Authority
 from tests.adapters.kafka.protected import PASSWORD, USER, ProtectedKafka, documented_rights, protected_kafka
 from tests.adapters.readers.log import rows
-from tests.adapters.workers.conftest import NewPlant, account, wait_until
+from tests.adapters.workers.conftest import NewPlant, account
+from tests.waiting import wait_until
 
 ARREARS = Path(sys.executable).with_name("arrears")
 EVERYBODY = range(1, 7)

@@ -2,8 +2,6 @@
 
 import base64
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from aggregates.office import office_id
 from api.processes.step_by_step import StepByStep
 from tests.api.cli.conftest import Arrears, files_in, process
 from tests.conftest import TestServer
+from tests.temporary import temporary_folder
 
 pytestmark = pytest.mark.postgres
 
@@ -29,14 +28,13 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture(scope="module")
 def lived_in() -> Iterator[Path]:
     """A folder with a data folder, which has a small portfolio."""
-    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
-    files_in(folder)
-    data = folder / "data"
-    process("office", "open", "main", "--title", "Main office", "--currency", "USD", data=data)
-    for kind in ("customers", "invoices", "payments"):
-        process("import", folder / f"{kind}.csv", "--profile", kind, data=data)
-    yield folder
-    shutil.rmtree(folder)
+    with temporary_folder() as folder:
+        files_in(folder)
+        data = folder / "data"
+        process("office", "open", "main", "--title", "Main office", "--currency", "USD", data=data)
+        for kind in ("customers", "invoices", "payments"):
+            process("import", folder / f"{kind}.csv", "--profile", kind, data=data)
+        yield folder
 
 
 @pytest.fixture(scope="module")

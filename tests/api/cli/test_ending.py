@@ -1,9 +1,7 @@
 """Real processes told to end while they are at something long: a sentence, an exit code, and nothing lost."""
 
 import json
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 
 from tests.api.cli.conftest import process
 from tests.api.cli.running import Running, serving, started, until
+from tests.temporary import temporary_folder
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -36,15 +35,16 @@ def half_imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pa
     file = tmp_path_factory.mktemp("files") / "invoices.csv"
     lines = [f"A-{n},INV-{n},2026-03-01,2026-03-31,10.00,USD" for n in range(ACCOUNTS)]
     file.write_text("\n".join(["account_number,invoice_number,issued_on,due_on,amount,currency", *lines]))
-    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
-    data, log = folder / "data", folder / "log"
-    verb = ("import", file, "--profile", "invoices", "--currency", "USD")
-    with started(*verb, data=data, log=log) as ended:
-        until(lambda: ask(data, "SELECT count(*) FROM arrears.events WHERE name = 'account.invoice-billed'"), "facts")
-        ended.told(signal.SIGTERM)
-    again = json.loads(process(*verb, "--json", data=data).out)
-    yield data, ended, again["unchanged"]
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        data, log = folder / "data", folder / "log"
+        verb = ("import", file, "--profile", "invoices", "--currency", "USD")
+        with started(*verb, data=data, log=log) as ended:
+            until(
+                lambda: ask(data, "SELECT count(*) FROM arrears.events WHERE name = 'account.invoice-billed'"), "facts"
+            )
+            ended.told(signal.SIGTERM)
+        again = json.loads(process(*verb, "--json", data=data).out)
+        yield data, ended, again["unchanged"]
 
 
 def test_an_import_ends_between_chunks_and_the_same_file_again_brings_in_the_rest(

@@ -1,10 +1,8 @@
 """Real processes on a machine that fails them: a killed server, a damaged page, a full disk, a lost key."""
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +14,7 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.postmaster import Postmaster, read_postmaster
 from tests.api.cli.conftest import files_in, process
 from tests.api.cli.running import Running, serving, until
+from tests.temporary import temporary_folder
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -27,10 +26,9 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder with a small portfolio, used by no process; to be copied."""
     files = tmp_path_factory.mktemp("files")
     files_in(files)
-    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
-    process("import", files / "invoices.csv", "--profile", "invoices", "--currency", "USD", data=folder / "data")
-    yield folder / "data"
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        process("import", files / "invoices.csv", "--profile", "invoices", "--currency", "USD", data=folder / "data")
+        yield folder / "data"
 
 
 @pytest.fixture
@@ -142,11 +140,10 @@ def test_damage_anywhere_is_a_sentence_at_the_start(data: Path, relation: str):
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """A file system of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(folder)], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-    folder.rmdir()
+    with temporary_folder() as folder:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(folder)], check=True)
+        yield folder
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.mark.mount
