@@ -6,7 +6,7 @@ import typer
 
 from api.cli.opening import guest
 from api.cli.options import AsJson, DataDir
-from api.cli.output import print_json, print_table, say
+from api.cli.output import note, print_json, print_table, say
 from api.cli.progress import Bars
 from api.cli.signals import until_told
 
@@ -32,7 +32,9 @@ def list_all(data: DataDir = None, as_json: AsJson = False) -> None:
 def status(data: DataDir = None, as_json: AsJson = False) -> None:
     """How far each projection is behind the log, in events and in seconds, and what keeps it."""
     with guest(data, catch_up=False) as service:
-        rows = service.status()
+        rows, clock_problem = service.status(), service.clock_problem()
+    if clock_problem is not None:
+        note(f"Note: {clock_problem}")
     if as_json:
         print_json(rows)
         return

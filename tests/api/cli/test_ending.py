@@ -78,14 +78,14 @@ def test_a_service_ends_amid_work_over_many_accounts_and_the_next_one_does_the_r
     data, _, _ = half_imported
     done = "SELECT coalesce(max(done + refused), 0) FROM arrears.work WHERE is_open"
     with serving(data, tmp_path / "first") as service:
-        with started("office", "set", "main", "--grace-days", "9", data=data, log=tmp_path / "log") as command:
+        with started("office", "set", "main", "--buckets", "10,20,30", data=data, log=tmp_path / "log") as command:
             until(lambda: ask(data, done), "a chunk")
             command.told(signal.SIGTERM)
         assert service.told(signal.SIGTERM) == 143
         assert "left behind" not in service.said
     with serving(data, tmp_path / "second"):
         until(lambda: process("work", "list", data=data).out == "No work is open.\n", "work done")
-        (work,) = json.loads(process("work", "list", "--all", "--json", data=data).out)[-1:]
+        work = process("work", "list", "--all", "--json", data=data).json[0]
     assert work["done"] + work["refused"] == ACCOUNTS
     assert process("log", "verify", data=data).out.endswith("every one as it was sealed.\n")
 

@@ -54,16 +54,18 @@ def server_of(data: Path) -> Postmaster:
 
 def test_a_server_that_was_killed_is_started_again_and_everything_goes_on(data: Path, log: Path):
     with serving(data, log) as service:
-        for times, days in enumerate(("7", "8"), 1):
+        for times, bounds in enumerate(("10,20", "15,45"), 1):
             killed = server_of(data)
             os.kill(killed.pid, signal.SIGKILL)
             until(partial(_was_started_again, service, times), "another start")
             service.until_ready()
             assert server_of(data).pid != killed.pid
-            said = process("office", "set", "main", "--grace-days", days, data=data)
+            said = process("office", "set", "main", "--buckets", bounds, data=data)
             assert said.out == "Office main is changed.\n"
             # stored, sealed, reacted to, worked and shown: every part works on the new server
             until(lambda: process("work", "list", data=data).out == "No work is open.\n", "work done")
+            ended = process("work", "list", "--all", "--json", data=data).json
+            assert len(ended) == times, ended
         assert service.told(signal.SIGTERM) == 143
     assert read_postmaster(data / "postgres") is None
     assert process("log", "verify", data=data).out.endswith("every one as it was sealed.\n")
