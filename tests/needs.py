@@ -33,6 +33,7 @@ NEEDS = {
     "postgres": Need("PostgreSQL, which comes with the packages", ("initdb", "pg_ctl", "postgres"), is_prepared=False),
     "kafka": Need("Apache Kafka, started where none is named, and kcat", ("java", "kcat", "docker")),
     "browser": Need("Chromium", CHROMIUM_NAMES),
+    "console": Need("curl and jq, which pages of the documentation use", ("curl", "jq")),
     "promtool": Need("promtool, which comes with Prometheus", ("promtool",)),
 }
 
