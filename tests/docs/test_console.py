@@ -161,6 +161,7 @@ def test_what_is_said_of_commands_is_of_commands_that_are_there(beginnings: Iter
     assert [each for each in beginnings if not any(command.text.startswith(each) for command in ALL)] == []
 
 
+@pytest.mark.console
 @pytest.mark.postgres
 @pytest.mark.slow
 @pytest.mark.parametrize("page", IN_ONE_PROCESS)
@@ -172,6 +173,7 @@ def test_a_page_can_be_followed(page: str, folder: Path):
         somebody.follow(commands)
 
 
+@pytest.mark.console
 @pytest.mark.kafka
 @pytest.mark.postgres
 @pytest.mark.slow

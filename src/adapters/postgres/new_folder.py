@@ -20,9 +20,12 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 def can_be_made_whole(folder: Path) -> bool:
     """Whether `made_whole` may make it: it is not there or empty, and another folder can be given its place."""
-    if not folder.exists():
-        return True
-    is_empty = folder.is_dir() and next(folder.iterdir(), None) is None
+    try:
+        if not folder.exists():
+            return True
+        is_empty = folder.is_dir() and next(folder.iterdir(), None) is None
+    except PermissionError:
+        return False
     return is_empty and not folder.is_mount() and not folder.is_symlink() and os.access(folder.parent, os.W_OK)
 
 
