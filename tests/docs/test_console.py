@@ -134,9 +134,9 @@ def follower(folder: Path, *, data: str) -> Iterator[Follower]:
 
 def test_a_block_is_read_as_commands_and_what_they_show():
     page = "x\n\n    ```console\n    $ one |\n      two\n    said\n    $ three # what for\n    ```\n"
-    assert commands_of("page.md", page) == [
-        Command("page.md", 4, "one |\n  two", "said\n"),
-        Command("page.md", 7, "three # what for", ""),
+    assert commands_of("a page", page) == [
+        Command("a page", 4, "one |\n  two", "said\n"),
+        Command("a page", 7, "three # what for", ""),
     ]
 
 

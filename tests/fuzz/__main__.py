@@ -19,6 +19,7 @@ import typer
 from adapters.kafka.local import free_ports
 from tests.fuzz.hooks import IDS_VARIABLE
 from tests.temporary import temporary_folder
+from tests.waiting import HANG
 
 _ARREARS = (sys.executable, "-c", "from api.cli import main; main()")
 _STARTS_SECONDS = 300
@@ -100,14 +101,14 @@ def _served() -> Iterator[tuple[str, Path]]:
             yield address, log
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(HANG)
 
 
 def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + _STARTS_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(URLError):
-            urllib.request.urlopen(url, timeout=5).close()
+            urllib.request.urlopen(url, timeout=HANG).close()
             return
         time.sleep(0.2)
     raise TimeoutError(f"nothing answers at {url}")

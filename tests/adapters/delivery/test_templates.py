@@ -112,6 +112,10 @@ def test_there_are_many_hostile_texts():
         ("{{ customer_name|upper(1) }}", 1, "expected |upper with nothing after it"),
         ("{{ office if amount_due }}", 1, "expected … if … else …"),
         ("{{ 1 + 1 }}", 1, "a calculation is not known here"),
+        (HOSTILE["brackets in brackets"], 1, f"at most {DEEPEST} deep"),
+        ("{% if office %}" * (DEEPEST + 1) + "{% endif %}" * (DEEPEST + 1), 1, f"at most {DEEPEST} deep"),
+        ("{{ " + " or ".join(["office"] * (DEEPEST + 2)) + " }}", 1, f"at most {DEEPEST} deep"),
+        ("\n" + "{{ office }}" * (MOST_PARTS + 1), 2, f"at most {MOST_PARTS} placeholders"),
         ("{{ amount_due < oldest_due_on }}", 1, "an amount and a day cannot be compared so"),
     ],
 )

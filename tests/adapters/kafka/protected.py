@@ -40,7 +40,7 @@ class ProtectedKafka(TestKafka):
     authority: Authority
     client: Pair
     servers: dict[str, str]
-    """By listener: SECURE takes logins over TLS, MUTUAL wants a certificate, EXPIRED, ELSEWHERE show a bad one."""
+    """By listener: at SECURE one logs in over TLS, at MUTUAL with a certificate; those at EXPIRED and ELSEWHERE are bad."""
 
     @property
     def env(self) -> dict[str, str]:

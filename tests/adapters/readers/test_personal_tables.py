@@ -1,7 +1,6 @@
 """Tables with personal data are emptied by a crash, and are filled again from the log."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from projections.people import PeopleProjection
 from tests.adapters.readers.builders import OFFICE, an_office, opened
 from tests.adapters.readers.log import Log
 from tests.conftest import QUICK_AND_FORGETFUL
+from tests.waiting import HANG, wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -51,10 +51,7 @@ class Plant:
         self.log = Log(self.database)
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
-        while not holds():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(holds, "it holds")
 
 
 @pytest.fixture
@@ -107,7 +104,7 @@ def test_what_is_filled_again_is_not_waited_for(plant: Plant):
     again = Projections(plant.database, plant.log.feed, (PeopleProjection, ActivityHistoryProjection))
     try:
         head = again.catch_up(names=["activity_history"])
-        again.wait_for(head, timeout=60)
+        again.wait_for(head, timeout=HANG)
         assert again.is_being_filled("people")
     finally:
         again.close()

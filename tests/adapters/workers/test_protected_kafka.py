@@ -20,7 +20,7 @@ from tests.adapters.kafka.certificates import Authority
 from tests.adapters.kafka.protected import PASSWORD, USER, ProtectedKafka, documented_rights, protected_kafka
 from tests.adapters.readers.log import rows
 from tests.adapters.workers.conftest import NewPlant, account
-from tests.waiting import wait_until
+from tests.waiting import HANG, wait_until
 
 ARREARS = Path(sys.executable).with_name("arrears")
 EVERYBODY = range(1, 7)
@@ -188,7 +188,7 @@ def test_the_command_line_says_it_and_tells_no_secret(kafka: ProtectedKafka, tmp
     wrong = tmp_path / "password"
     wrong.write_text("a wrong secret", encoding="utf-8")
     env = {**os.environ, **kafka.env, "KAFKA_SASL_PASSWORD_FILE": str(wrong), "ARREARS_LOG_LEVEL": "debug"}
-    done = subprocess.run([ARREARS, *command], env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([ARREARS, *command], env=env, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 1
     assert f"refuses the login of {USER}" in done.stderr
     assert "Traceback" not in done.stderr

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import HANG
+
 PATIENCE = 120.0
 """Longer than anything takes on the slowest machine; nothing waits for it where all is well."""
 
@@ -50,7 +52,7 @@ class Running:
     def ready(self) -> tuple[int, str]:
         """Status and detail of `/health/ready`; (0, "") where nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/ready", timeout=30) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/ready", timeout=HANG) as answer:
                 return answer.status, ""
         except urllib.error.HTTPError as error:
             body: dict[str, Any] = json.loads(error.read())

@@ -3,6 +3,7 @@
 import csv
 import io
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +144,11 @@ def test_wrong_usage_is_told_in_a_line(portfolio: Arrears, arguments: list[str],
 def test_a_question_without_an_answer_is_told_in_a_line(portfolio: Arrears, arguments: list[str], problem: str):
     said = portfolio(*arguments, code=1)
     assert problem in said.err.splitlines()[0]
+
+
+def test_a_campaign_s_texts_are_written_for_an_account_of_one_s_choice(portfolio: Arrears, folder: Path):
+    checked = portfolio("campaign", "check", folder / "campaign.toml", "--account", "A-2", "--json").json
+    assert [(each["account"], each["problem"]) for each in checked["texts"]] == [(None, None), ("A-2", None)]
+    assert checked["texts"][1]["body"].startswith("Please pay 0.00.")
+    checked = portfolio("campaign", "check", folder / "campaign.toml", "--json").json
+    assert [each["account"] for each in checked["texts"]] == [None, "A-1"]

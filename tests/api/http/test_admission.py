@@ -438,7 +438,7 @@ def test_the_longest_idle_connection_makes_room(serve: Callable[..., str]):
 def test_health_is_answered_where_every_connection_is_busy(serve: Callable[..., str], summary: Gate):
     address = serve(Bounds(open=2, spare=1), questions=Limits(at_once=2, waiting=10, longest=LONG))
     asked = [_ask(address) for _ in range(2)]
-    summary.wait_for(2)
+    summary.wait_for(len(asked))
     assert httpx.get(f"{address}/health/live").status_code == 200
     refused = httpx.get(f"{address}/v1/offices")
     assert (refused.status_code, refused.headers["connection"]) == (503, "close")
