@@ -40,7 +40,7 @@ class ProtectedKafka(TestKafka):
     authority: Authority
     client: Pair
     servers: dict[str, str]
-    """By listener: at SECURE one logs in over TLS, at MUTUAL with a certificate; those at EXPIRED and ELSEWHERE are bad."""
+    """By listener: one logs in at SECURE, shows a certificate at MUTUAL; those of EXPIRED and ELSEWHERE are bad."""
 
     @property
     def env(self) -> dict[str, str]:
