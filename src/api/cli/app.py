@@ -24,7 +24,7 @@ from api.cli import (
     running,
     work,
 )
-from api.cli.problems import problems_shown, show
+from api.cli.problems import problems_shown, show, show_defect
 
 
 class CommandLine(TyperGroup):
@@ -84,4 +84,5 @@ for name, group in (
 
 def main() -> None:
     """The command `arrears`."""
+    sys.excepthook = show_defect
     app(prog_name="arrears")

@@ -7,6 +7,13 @@ from typing import Annotated
 
 import typer
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def is_id(text: str) -> bool:
+    """Whether this is an id and not a number."""
+    return _ID.fullmatch(text) is not None
+
 
 def read_day(text: str) -> date:
     """A day such as 2026-03-31."""
@@ -47,6 +54,13 @@ AsOf = Annotated[
 KnownOn = Annotated[
     date | None,
     typer.Option("--known-on", parser=read_day, metavar="DAY", help="Only what was recorded by the end of this day."),
+]
+Account = Annotated[
+    str | None, typer.Option("--account", metavar="ID|NUMBER", help="Only this account, by its number or its id.")
+]
+AccountArgument = Annotated[str, typer.Argument(metavar="ID|NUMBER", help="The account's number, or its id.")]
+Currency = Annotated[
+    str | None, typer.Option("--currency", metavar="ISO", help="Only this one. Default: each that is in use.")
 ]
 OfficeCode = Annotated[str | None, typer.Option("--office", metavar="CODE", help="Only this office.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the audit trail.")]

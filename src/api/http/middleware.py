@@ -17,6 +17,7 @@ from api.http.auth import SIGN_IN, Gate
 from api.http.problems import Problem, of_the_framework, unexpected, wants_page
 
 CORRELATION = "X-Correlation-Id"
+LOCAL = "Arrears-Local"
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -59,6 +60,8 @@ class Surroundings:
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")  # balances and names are nobody's cache's business
                 headers[CORRELATION] = str(correlation_id)
+                if self._gate.is_local(request):
+                    headers[LOCAL] = "yes"  # to somebody who has to know that this is the service of its data folder
             await send(message)
 
         with structlog.contextvars.bound_contextvars(**_logged_with(correlation_id)):

@@ -48,6 +48,11 @@ SCHEMA: dict[str, Any] = {
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What is wrong with this request, for people."},
         "reason_code": {"type": "string", "description": "Why a command was refused, for programs."},
+        "currencies": {
+            "type": "array",
+            "description": "Those to choose from, where one has to be named: amounts of several never add up.",
+            "items": {"type": "string"},
+        },
         "correlation_id": {"type": "string", "format": "uuid"},
         "errors": {
             "type": "array",
@@ -99,9 +104,9 @@ class Problem(Exception):
 class FieldProblem(Problem):
     """A field that is not as expected; `field` as the caller wrote it (`instalments.0.amount`)."""
 
-    def __init__(self, field: str, expected: str) -> None:
+    def __init__(self, field: str, expected: str, **more: Any) -> None:
         errors = [{"field": field, "expected": expected}]
-        super().__init__(422, "validation", f"{field}: {expected}", errors=errors)
+        super().__init__(422, "validation", f"{field}: {expected}", errors=errors, **more)
 
 
 def wants_page(request: Request) -> bool:
