@@ -21,7 +21,7 @@ from aggregates.values.aging import BucketScheme
 from api.application.account_view import account_view, read_account
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
 from api.application.offices import office_view, scheme_of, today_in
-from api.cli.asking import Ask, Refused
+from api.cli.asking import Ask, Refused, no_office
 from api.cli.opening import question
 from api.processes.service import Service
 from projections.questions import (
@@ -29,6 +29,7 @@ from projections.questions import (
     NoOffice,
     ReportRefused,
     SeveralCurrencies,
+    UnknownAccount,
     accounts,
     activities,
     aging,
@@ -57,7 +58,7 @@ class Here:
         """The one that is named, or all by code. Raises Refused where there is none."""
         found = [self.service.arrears.load(Office, each) for each in office_ids(self.connection, self.office)]
         if not found and self.office is not None:
-            raise Refused(f"there is no office {self.office!r}", reason_code="unknown-office")
+            raise no_office(self.office)
         return found
 
     @property
@@ -96,6 +97,8 @@ def answering_here(data: Path | None, *, catch_up: bool = True) -> Iterator[Ask]
                 raise Refused(str(refusal), currencies=refusal.currencies) from None
             except NoOffice as refusal:
                 raise Refused(str(refusal), reason_code="no-office") from None
+            except UnknownAccount:
+                raise Refused("there is no such account") from None
             except ReportRefused as refusal:
                 raise Refused(str(refusal)) from None
 

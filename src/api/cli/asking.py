@@ -46,6 +46,10 @@ class Refused(Problem):
         self.reason_code, self.field, self.currencies = reason_code, field, currencies
 
 
+def no_office(code: object) -> Refused:
+    return Refused(f"there is no office {code!r}", reason_code="unknown-office")
+
+
 _HINTS = {"no-office": "arrears import FILE --profile P", "unknown-office": "arrears office show"}
 
 
@@ -117,7 +121,7 @@ class OverHttp:
         paged = path in PAGED
         status, answer = self._get(_address(path, {**asked, **({"limit": limit or AT_MOST} if paged else {})}))
         if status != 200:
-            raise _refusal(answer)
+            raise _refusal(answer, asked.get("office"))
         if paged and limit is None and answer["next"] is not None:
             raise AnswerHere
         return answer
@@ -160,11 +164,14 @@ def _address(path: str, asked: Mapping[str, Any]) -> str:
     return f"{filled}?{urlencode(parameters)}" if parameters else filled
 
 
-def _refusal(problem: Any) -> Refused:
+def _refusal(problem: Any, office: str | None) -> Refused:
+    reason_code = str(problem.get("reason_code", ""))
+    if reason_code == "unknown-office":
+        return no_office(office)
     errors = problem.get("errors") or [{}]
     return Refused(
         str(problem.get("detail")),
-        reason_code=str(problem.get("reason_code", "")),
+        reason_code=reason_code,
         field=str(errors[0].get("field", "")),
         currencies=tuple(map(str, problem.get("currencies", ()))),
     )

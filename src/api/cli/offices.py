@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.application.settings import model_from, read_toml
-from api.cli.asking import answered
+from api.cli.asking import answered, no_office
 from api.cli.opening import commanding, issue
 from api.cli.options import AsJson, DataDir, Reason, read_day, read_moment
 from api.cli.output import print_fields, print_json, say, shown
-from api.cli.problems import Problem
 
 if TYPE_CHECKING:
     from aggregates.office import ChangeOfficeSettings, Office
@@ -257,10 +256,6 @@ def find_office(service: "Service", code: str) -> "Office":
         return service.arrears.load(Office, office_id(code))
     except AggregateNotFoundError:
         raise no_office(code) from None
-
-
-def no_office(code: str) -> Problem:
-    return Problem(f"there is no office {code!r}", hint="arrears office show")
 
 
 def say_done(done: "Done", *, changed: str, same: str, as_json: bool) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,3 +142,17 @@ def admin(arrears: Arrears) -> Iterator[psycopg.Connection[Any]]:
     """A connection to the same database that may do anything."""
     with psycopg.connect(os.environ["ARREARS_DATABASE_URL"]) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder with a small portfolio, used by no process."""
+    files = tmp_path_factory.mktemp("files")
+    files_in(files)
+    data = Path(f"/tmp/arrears-test-cli-{os.getpid()}")
+    said = process("import", files / "customers.csv", "--profile", "customers", "--currency", "USD", data=data)
+    assert said.err == ""  # no progress where nobody looks
+    process("import", files / "invoices.csv", "--profile", "invoices", data=data)
+    process("import", files / "payments.csv", "--profile", "payments", data=data)
+    yield data
+    shutil.rmtree(data, ignore_errors=True)
