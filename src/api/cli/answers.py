@@ -90,7 +90,7 @@ def answering_here(data: Path | None, *, catch_up: bool = True) -> Iterator[Ask]
 
         def ask(path: str, *, limit: int | None = None, **asked: Any) -> Any:
             here = Here(service, connection, asked.get("office"))
-            paged = {"limit": limit} if path in _PAGED else {}
+            paged = {"limit": limit} if path in PAGED else {}
             try:
                 return ANSWERS[path](here, **asked, **paged)
             except SeveralCurrencies as refusal:
@@ -322,7 +322,7 @@ def list_projections(here: Here) -> Any:
 # --- inside ------------------------------------------------------------------------------------------
 
 
-_PAGED = frozenset(path for path, answer in ANSWERS.items() if "limit" in answer.__annotations__)
+PAGED = frozenset(path for path, answer in ANSWERS.items() if "limit" in answer.__annotations__)
 
 
 def _json(answer: BaseModel) -> Any:

@@ -61,7 +61,7 @@ def tail(
 
     logs.configure()
     names = {plain_name(each) for each in kinds or ()}
-    whose = _account(account, office, data) if account else None
+    whose = id_of(account, office, data) if account else None
     with Tail(account_id=whose) as topic, until_told() as stop:
         at_least = _seek(topic, start)
         for batch in topic.events(follow=not once):
@@ -72,8 +72,11 @@ def tail(
                 return
 
 
-def _account(text: str, office: str | None, data: Path | None) -> UUID:
-    """Ids follow from offices' codes and accounts' numbers: with both nobody has to be asked. Raises Refused."""
+def id_of(text: str, office: str | None, data: Path | None) -> UUID:
+    """The account's id. It follows from the office's code and the account's number: with both nobody has to be asked.
+
+    Raises Refused.
+    """
     if is_id(text):
         return UUID(text)
     if office is not None:

@@ -69,11 +69,11 @@ def _aging_table(report: Mapping[str, Any]) -> None:
 
 # --- collections ---------------------------------------------------------------------------------------
 
-_FILTERS = ("stage", "bucket", "flag", "number", "search", "min_balance", "max_balance", "min_dpd", "max_dpd")
+FILTERS = ("stage", "bucket", "flag", "number", "search", "min_balance", "max_balance", "min_dpd", "max_dpd")
 """Those of `projections.questions.Filters`, which takes a second to import."""
 
 _BUCKETS = "buckets"
-_IN_TABLE: Mapping[str, Column] = {
+IN_TABLE: Mapping[str, Column] = {
     "number": key("account"),
     "customer_name": text("customer", 5),
     "balance": figure("balance"),
@@ -84,6 +84,7 @@ _IN_TABLE: Mapping[str, Column] = {
     "why": prose("why", 4),
 }
 """By the name in a row; a figure for each bucket in the place of `buckets`."""
+AMOUNTS = frozenset({"balance", "outstanding", "unapplied", "past_due", "disputed"})
 
 
 @app.command("collections")
@@ -139,8 +140,8 @@ def _filters(where: Sequence[str], **given: str | None) -> dict[str, Any]:
     """Those with an option of their own, and those said by name. Raises BadParameter."""
     said = {name: value for name, _, value in (each.partition("=") for each in where)}
     for name, value in said.items():
-        if name not in _FILTERS or not value:
-            raise typer.BadParameter(f"--where {name}: expected FILTER=VALUE of {', '.join(_FILTERS)}")
+        if name not in FILTERS or not value:
+            raise typer.BadParameter(f"--where {name}: expected FILTER=VALUE of {', '.join(FILTERS)}")
     by_http = {"q" if name == "search" else name: value for name, value in said.items()}
     return {name: value for name, value in {**given, **by_http}.items() if value is not None}
 
@@ -173,10 +174,10 @@ def _collections_table(report: dict[str, Any]) -> None:
     def cells(row: Mapping[str, Any]) -> Iterator[Any]:
         cell, quiet = _cells_of(row), {"unapplied": _amount(row["unapplied"]) or None}
         open_in = [amount or None for amount in _open_in(row, buckets)]
-        return _spread(_IN_TABLE, lambda name: quiet[name] if name in quiet else cell(name), open_in)
+        return _spread(IN_TABLE, lambda name: quiet[name] if name in quiet else cell(name), open_in)
 
     print_table(
-        [*_spread(_IN_TABLE, _IN_TABLE.__getitem__, (figure(name, 1) for name in buckets))],
+        [*_spread(IN_TABLE, IN_TABLE.__getitem__, (figure(name, 1) for name in buckets))],
         ([*cells(row)] for row in rows),
         title=f"Collections as of {report['as_of']}, {report['currency']}",
     )
@@ -205,7 +206,7 @@ def _cells_of(row: Mapping[str, Any]) -> Callable[[str], Any]:
         value = row[name]
         if name == "why":
             return value["detail"] if value else None
-        if name in {"balance", "outstanding", "unapplied", "past_due", "disputed"}:
+        if name in AMOUNTS:
             return _amount(value)
         return ", ".join(value) if isinstance(value, list) else value
 
@@ -236,7 +237,7 @@ _PROMISES: Mapping[str, Column] = {
 }
 """By the name in a row; the names are those of CSV."""
 
-_STATES = ("open", "kept", "partially-kept", "broken", "withdrawn")
+STATES = ("open", "kept", "partially-kept", "broken", "withdrawn")
 
 
 @app.command("promises")
@@ -256,8 +257,8 @@ def promises_report(
     limit: Limit = None,
 ) -> None:
     """Promises to pay, the earliest due first: what was promised, what came in, and how they were judged."""
-    if status is not None and status not in _STATES:
-        raise typer.BadParameter(f"--status {status!r}: expected one of {', '.join(_STATES)}")
+    if status is not None and status not in STATES:
+        raise typer.BadParameter(f"--status {status!r}: expected one of {', '.join(STATES)}")
     chosen = _chosen(format, as_json)
     wanted = _wanted(limit, chosen)
     scope = {"office": office, "currency": currency, "as_of": as_of, "known_on": known_on, "status": status}
