@@ -130,6 +130,10 @@ class Projections:
             live = {g.name: g.version for g in generations.generations(connection) if g.state == "live"}
         return [name for name, make in self._factories.items() if live.get(name, 0) < make().version]
 
+    def are_built(self) -> bool:
+        """Whether a live generation of this release's version, or a newer one, is there for each."""
+        return not self._outdated()
+
     # --- live ---
 
     def run(self, stop: threading.Event) -> None:

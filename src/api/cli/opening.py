@@ -63,9 +63,20 @@ def commanding(data: Path | None, **options: Any) -> Iterator["StepByStep"]:
 
 @contextmanager
 def question(data: Path | None, *, catch_up: bool = True) -> Iterator[tuple["Service", "Connection"]]:
-    """For reports: all figures of an answer are of one moment, while the projections go on."""
-    with guest(data, catch_up=catch_up) as service, service.database.snapshot("arrears_app") as connection:
-        yield service, connection
+    """For reports: all figures of an answer are of one moment, while the projections go on.
+
+    Where nobody runs, what a process that ended has left is done first. Where somebody does, it is not waited for.
+    """
+    from api import logs
+    from api.processes.service import Service
+
+    logs.configure()
+    with Service.open(data, reading=True) as service:
+        if catch_up and service.needs_hands():
+            with guest(data):
+                pass
+        with service.database.snapshot("arrears_app") as connection:
+            yield service, connection
 
 
 def issue(

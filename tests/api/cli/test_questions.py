@@ -19,7 +19,7 @@ ROUTES = {
     route.path: route
     for router in ROUTERS
     for route in router.routes
-    if isinstance(route, APIRoute) and "GET" in route.methods
+    if isinstance(route, APIRoute) and "GET" in (route.methods or ())
 }
 
 
