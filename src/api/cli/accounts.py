@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.asking import Ask, account_id, answered
+from api.cli.asking import answered
 from api.cli.options import AccountArgument, AsJson, AsOf, DataDir, OfficeCode, read_moment
 from api.cli.output import note, print_json, print_table, say, shown
+from api.cli.questions import Ask, account_id
 from api.cli.tables import figure, key, prose, tabular, text, word
 
 app = typer.Typer(no_args_is_help=True, help="One account.")

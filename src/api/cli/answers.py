@@ -21,8 +21,8 @@ from aggregates.values.aging import BucketScheme
 from api.application.account_view import account_view, read_account
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
 from api.application.offices import office_view, scheme_of, today_in
-from api.cli.asking import Ask, Refused, no_office
 from api.cli.opening import question
+from api.cli.questions import Ask, Refused, no_office
 from api.processes.service import Service
 from projections.questions import (
     Filters,

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from api.cli.asking import Ask, answered
+from api.cli.asking import answered
 from api.cli.offices import Since, Until, find_office, say_done
 from api.cli.opening import commanding, issue
 from api.cli.options import AsJson, DataDir, OfficeCode, Reason, read_moment
 from api.cli.output import print_json, print_table, say, shown
 from api.cli.problems import Problem
+from api.cli.questions import Ask
 from api.cli.tables import figure, key, tabular, text, word
 
 if TYPE_CHECKING:

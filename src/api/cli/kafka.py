@@ -6,10 +6,10 @@ from uuid import UUID
 
 import typer
 
-from api.cli.asking import account_id as asked_account_id
 from api.cli.asking import answered
 from api.cli.options import Account, AsJson, DataDir, OfficeCode, is_id
 from api.cli.output import json_of, print_json, say
+from api.cli.questions import account_id as asked_account_id
 from api.cli.signals import until_told
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.application.settings import model_from, read_toml
-from api.cli.asking import answered, no_office
+from api.cli.asking import answered
 from api.cli.opening import commanding, issue
 from api.cli.options import AsJson, DataDir, Reason, read_day, read_moment
 from api.cli.output import print_fields, print_json, say, shown
+from api.cli.questions import no_office
 
 if TYPE_CHECKING:
     from aggregates.office import ChangeOfficeSettings, Office

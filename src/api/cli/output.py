@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from uuid import UUID
 
 from api import terminal
-from api.cli.tables import Column, Fit, chosen, drawn, fitted, names_of, refuse_columns, wish
+from api.cli.tables import Column, Fit, chosen, drawn, fitted, names_of, refuse_columns, wish, wrapped
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -119,9 +119,11 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, tit
     places = chosen(columns, wished.columns)
     shown_columns = [columns[place] for place in places]
     cells = [[terminal.line(shown(row[place])) for place in places] for row in rows]
-    layout = fitted(shown_columns, cells, None if wished.wide else width_of(sys.stdout))
+    width = None if wished.wide else width_of(sys.stdout)
+    layout = fitted(shown_columns, cells, width)
     if title:
-        _bold(title)
+        for each in wrapped(terminal.line(title), width) if width else [title]:
+            _bold(each)
     for each in drawn(shown_columns, layout, names_of(shown_columns)):
         _bold(each)
     for row in cells:
@@ -142,7 +144,7 @@ def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
 
 
 def width_of(stream: TextIO) -> int | None:
-    """Cells in a line: what COLUMNS says, or the terminal; None where there is none: rows stay on one line."""
+    """Cells in a line, by the environment or the terminal; None where there is neither: rows stay on one line."""
     said = os.environ.get("COLUMNS", "")
     if said.isascii() and said.isdigit() and int(said) > 0:
         return int(said)

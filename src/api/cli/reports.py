@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.asking import Ask, Refused, account_id, answered, by_currency
+from api.cli.asking import answered
 from api.cli.options import Account, AsJson, AsOf, Currency, DataDir, KnownOn, OfficeCode, read_day
 from api.cli.output import Format, note, print_csv, print_json, print_table, say, shown
+from api.cli.questions import Ask, Refused, account_id, by_currency
 from api.cli.tables import Column, figure, key, prose, tabular, text, word
 
 As = Annotated[Format, typer.Option("--format", help="A table for people; CSV or JSON for programs.")]

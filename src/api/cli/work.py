@@ -5,11 +5,12 @@ from uuid import UUID
 
 import typer
 
-from api.cli.asking import Refused, answered
+from api.cli.asking import answered
 from api.cli.opening import guest, issue
 from api.cli.options import AsJson, DataDir, OfficeCode, Reason, read_moment
 from api.cli.output import print_fields, print_json, print_table, say
 from api.cli.problems import Problem
+from api.cli.questions import Refused
 from api.cli.tables import figure, tabular, text, word
 
 if TYPE_CHECKING:

@@ -137,17 +137,16 @@ def test_every_table_keeps_to_the_terminal(
     portfolio: Arrears, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], width: int
 ):
     monkeypatch.setenv("COLUMNS", str(width))
-    prose = ("A-1  Ada, Ltd.", "reached by:", "stage ", "2 accounts owe", "Collections as of")
-    lines = [each for each in portfolio(*command).lines if not each.startswith(prose)]
-    assert max(map(len, lines)) <= width
+    sentences = ("A-1  Ada, Ltd.", "reached by:", "stage ", "owes ", "2 accounts owe", "There is no campaign yet")
+    lines = [each for each in portfolio(*command).lines if not each.startswith(sentences)]
+    assert max(map(len, lines), default=0) <= width
 
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_collections_show_account_and_balance_whole(portfolio: Arrears, monkeypatch: pytest.MonkeyPatch, width: int):
     monkeypatch.setenv("COLUMNS", str(width))
     said = portfolio("report", "collections", "--as-of", "2026-02-15")
-    assert said.lines[1].split()[0] == "account"
-    assert "balance" in said.lines[1]
+    assert any(line.startswith("account ") and "balance" in line for line in said.lines)
     assert any(line.startswith("A-1") and "310.50" in line for line in said.lines)
     assert "--wide shows all" in said.err
     wide = portfolio("report", "collections", "--as-of", "2026-02-15", "--wide")
