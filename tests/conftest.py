@@ -1,8 +1,6 @@
 """One PostgreSQL server per test run, and a fresh migrated database per test."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +15,15 @@ from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from tests.adapters.kafka.fixture import kafka  # noqa: F401
+from tests.signals import keep_from_children
+from tests.temporary import temporary_folder
 
-pytest_plugins = ["pytester", "tests.needs"]
+pytest_plugins = ["pytester", "tests.needs", "tests.leftovers"]
+
+
+def pytest_configure() -> None:
+    keep_from_children()
+
 
 # Nothing a test stores has to survive a power cut.
 QUICK_AND_FORGETFUL = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -55,12 +60,8 @@ def postgres() -> Iterator[TestServer]:
     if url := os.environ.get("ARREARS_TEST_DATABASE_URL"):
         yield TestServer(url)
         return
-    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
-    try:
-        with EmbeddedPostgres(folder, settings=QUICK_AND_FORGETFUL) as embedded:
-            yield TestServer(embedded.dsn)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder, EmbeddedPostgres(folder, settings=QUICK_AND_FORGETFUL) as embedded:
+        yield TestServer(embedded.dsn)
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +95,5 @@ def empty_database(postgres: TestServer) -> Iterator[Database]:
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A data folder with a short path, removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        yield folder

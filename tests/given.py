@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from adapters.rules import RULES
 from aggregates.account import Account
 from aggregates.account.messages import (
     DispatchMessage,
@@ -32,7 +33,6 @@ from aggregates.promise import PromiseToPay
 from policies.agenda import command_id_for, issued_for
 from policies.agenda_memory import Agenda, PlannedItem
 from policies.policy import EveryAccount
-from policies.rules import RULES
 from policies.table import POLICIES
 from tests.builders import ACCOUNT, CAMPAIGN, OFFICE, PROMISE, an_account, an_office
 

@@ -31,8 +31,10 @@ class Need:
 
 NEEDS = {
     "postgres": Need("PostgreSQL, which comes with the packages", ("initdb", "pg_ctl", "postgres"), is_prepared=False),
+    "mount": Need("to mount a file system of a few hundred megabytes, as root", ("mount", "umount"), is_prepared=False),
     "kafka": Need("Apache Kafka, started where none is named, and kcat", ("java", "kcat", "docker")),
     "browser": Need("Chromium", CHROMIUM_NAMES),
+    "console": Need("curl and jq, which pages of the documentation use", ("curl", "jq")),
     "promtool": Need("promtool, which comes with Prometheus", ("promtool",)),
 }
 

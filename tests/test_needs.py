@@ -1,5 +1,6 @@
 """What a test needs is declared, prepared where it is asked for, and nothing else is started."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -81,6 +82,39 @@ def test_it_is_prepared_by_dev():
     refused = subprocess.run([DEV, "prepare", "nonsense"], capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "./dev: there is no 'nonsense' to prepare" in refused.stderr
+
+
+def test_what_a_fresh_machine_lacks_is_installed_by_dev_alone():
+    """`./dev test` prepares everything that tests need, and a build machine calls that and nothing else."""
+    (prepared,) = re.findall(r"^everything\(\) \{\n    prepare (.+)$", DEV.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(prepared.split()) == {name for name, need in NEEDS.items() if need.is_prepared}
+    build = (DEV.parent / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert [line for line in build if not re.match(r"#|set |cd |export |exec </dev/null$|echo |$", line)] == [
+        "./dev test"
+    ]
+    assert "$ ./dev test " in (DEV.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("need", "installed"),
+    [
+        ("browser", "chromium"),
+        ("kafka", "openjdk-17-jre-headless maven kcat"),
+        ("console", "curl jq"),
+    ],
+)
+def test_what_is_missing_is_installed(tmp_path: Path, need: str, installed: str):
+    hidden = {*NEEDS[need].programs, "mvn", "apt-get", "apt-cache", "id"}
+    for folder in ("/bin", "/usr/bin"):
+        for program in Path(folder).iterdir():
+            if program.name not in hidden and not (tmp_path / program.name).exists():
+                (tmp_path / program.name).symlink_to(program)
+    for name, does in (("apt-get", f'echo "$@" >>{tmp_path}/asked'), ("apt-cache", "true"), ("id", "echo 0")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    env = {"PATH": str(tmp_path), "HOME": os.environ.get("HOME", "/")}
+    subprocess.run([DEV, "prepare", need], env=env, capture_output=True, check=True)
+    assert (tmp_path / "asked").read_text() == f"install -y -qq --no-install-recommends {installed}\n"
 
 
 STARTS = """

@@ -6,6 +6,11 @@ from typing import Protocol
 
 
 class Clock(Protocol):
+    @property
+    def is_set(self) -> bool:
+        """Whether somebody sets it, instead of the time that passes."""
+        ...
+
     def now(self) -> datetime:
         """The current moment; aware, in UTC."""
         ...
@@ -18,6 +23,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clock."""
 
+    is_set = False
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -27,6 +34,8 @@ class SystemClock:
 
 class ManualClock:
     """A clock that stands until it is set: for tests, and for living through history."""
+
+    is_set = True
 
     def __init__(self, moment: datetime) -> None:
         self.set(moment)

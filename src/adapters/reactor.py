@@ -55,6 +55,9 @@ class Reactor:
                     wishes[key] = _Wish(command, policy, recorded, ordinal)
         self._handle(wishes.values(), connection)
 
+    def forget(self) -> None:
+        """There is nothing that it remembers."""
+
     def _handle(self, wishes: Iterable["_Wish"], connection: Connection[Any]) -> None:
         """The rows of begun work are stored with the checkpoint: whoever moves that has made them, once."""
         for chunk in chunks(wishes, _CHUNK):

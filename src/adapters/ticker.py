@@ -1,18 +1,19 @@
 """A tick: what the agenda has due is turned into commands, in order, in batches."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
-from itertools import chain
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
 from psycopg import Connection
 
+from adapters.clock_check import TOLERANCE, ClockCheck
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
 from adapters.reactor import chunks
+from adapters.stop import Stop, check
 from adapters.telemetry.metrics import count_tick
 from aggregates.kernel.command import Accepted
 from aggregates.values.business_time import local_date
@@ -23,7 +24,6 @@ from projections.agenda.queries import (
     due,
     latest_zones,
     next_due_at,
-    set_clock,
     unknown_kinds,
 )
 
@@ -47,16 +47,25 @@ class TickReport:
 class Ticker:
     """Works the agenda. The agenda has to be up to date: the caller lets readers catch up first."""
 
-    def __init__(self, arrears: Arrears, database: Database) -> None:
+    def __init__(
+        self, arrears: Arrears, database: Database, *, stop: Stop | None = None, tolerance: timedelta = TOLERANCE
+    ) -> None:
+        """`tolerance`: how far the clock may be from the database's."""
         self._arrears = arrears
+        self._stop = stop or Stop()
+        self._clock_check = ClockCheck(arrears.clock, tolerance)
         self._connections = Connections(lambda: database.connect("arrears_app", autocommit=True))
 
     def tick(self, now: datetime, share: Share | None = None) -> TickReport:
-        """Everything due at `now`, or one partition's share of it, once. What that makes due again is for the next."""
+        """Everything due at `now`, or one partition's share of it, once. What that makes due again is for the next.
+
+        Raises ClockDiffers, and Stopped between two chunks: what is left is due at the next tick.
+        """
         found = commands = events = refused = 0
         with self._connections.use() as connection:
+            self._clock_check.require(connection)
             if share is None:
-                set_clock(connection, now)
+                self._clock_check.show(connection, now)
             today = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
             pages = due(connection, now=now, latest_local_date=today, page=_CHUNK, share=share)
             answered: set[tuple[str, UUID]] = set()
@@ -64,11 +73,13 @@ class Ticker:
                 found += len(items)
                 issued = list(issued_for(items, answered))
                 commands += len(issued)
-                for outcome in chain.from_iterable(map(self._arrears.handle, chunks(issued, _CHUNK))):
-                    if isinstance(outcome, Accepted):
-                        events += len(outcome.event_ids)
-                    else:
-                        refused += 1
+                for chunk in chunks(issued, _CHUNK):
+                    check(self._stop)
+                    for outcome in self._arrears.handle(chunk):
+                        if isinstance(outcome, Accepted):
+                            events += len(outcome.event_ids)
+                        else:
+                            refused += 1
             unknown = _unknown_due(connection, now, today, share)
         count_tick(due=found, commands=commands, unknown=unknown)
         return TickReport(now, found, commands, events, refused)

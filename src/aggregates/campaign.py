@@ -1,16 +1,18 @@
 """The campaign: whom auto-collection engages, with which messages, and when; every version of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
-from aggregates.kernel.context import Context
+from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import SetOf, Value
@@ -105,6 +107,51 @@ class CampaignPlan(Value):
 
     def step(self, step_id: str) -> Step | None:
         return next((step for step in self.steps if step.id == step_id), None)
+
+
+# --- what is wrong with a plan -----------------------------------------------------------------------
+
+
+class TemplateRules(Protocol):
+    """What is wrong with a template's text: each time the line, and what was expected (`adapters.rules`)."""
+
+    def __call__(self, text: str, /) -> Iterable[tuple[int, str]]: ...
+
+
+TEMPLATE_RULES: Rule[TemplateRules] = Rule("rules of templates")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFault:
+    """Something in a plan that its office does not know, or that cannot be filled in."""
+
+    field: str
+    """As the plan has it: `steps.0.templates.en.body`."""
+    expected: str
+    """For people, and where in the plan."""
+
+
+def plan_faults(plan: CampaignPlan, office: Office, template_rules: TemplateRules) -> Iterator[PlanFault]:
+    """Everything that keeps the plan from being carried out in the office."""
+    for field, named, known in (
+        ("flags_any", plan.rules.flags_any, office.flags),
+        ("flags_none", plan.rules.flags_none, office.flags),
+        ("buckets", plan.rules.buckets or (), office.scheme.names),
+    ):
+        for name in sorted(set(named).difference(known)):
+            yield PlanFault(f"rules.{field}", _unknown(field.partition("_")[0].removesuffix("s"), name, known))
+    for index, step in enumerate(plan.steps):
+        for language, template in step.templates.items():
+            for field, text in (("subject", template.subject), ("body", template.body)):
+                for line, expected in template_rules(text) if text else ():
+                    where = f"step {step.id!r}, {language}, {field}, line {line}"
+                    yield PlanFault(f"steps.{index}.templates.{language}.{field}", f"{where}: {expected}")
+
+
+def _unknown(kind: str, name: str, known: Collection[str]) -> str:
+    close = get_close_matches(name, known)
+    hint = f"close to it: {', '.join(close)}" if close else f"expected one of {', '.join(known)}"
+    return f"the office has no {kind} {name!r}; {hint}"
 
 
 class CampaignStatus(StrEnum):
@@ -242,14 +289,17 @@ class Campaign(Aggregate):
         if self.exists:
             raise Refusal("campaign-exists", f"the office has a campaign {command.title!r} already; revise it")
         _require_currency(command.plan, office)
+        _require_faultless(command.plan, office, context)
         office.register_campaign(self.id)
         self.emit(CampaignLaunched(office_id=command.office_id, title=command.title, plan=command.plan))
 
     @decides(ReviseCampaign)
     def revise(self, command: ReviseCampaign, context: Context) -> None:
         self._require_running()
-        _require_currency(command.plan, office_of(context, self.office_id))
         if command.plan != self.plan:
+            office = office_of(context, self.office_id)
+            _require_currency(command.plan, office)
+            _require_faultless(command.plan, office, context)
             self.emit(CampaignRevised(office_id=self.office_id, plan_version=self.plan_version + 1, plan=command.plan))
 
     @decides(PauseCampaign)
@@ -299,3 +349,10 @@ def _require_currency(plan: CampaignPlan, office: Office) -> None:
     for amount in (plan.rules.min_amount, plan.rules.max_amount):
         if amount is not None and amount.currency != office.currency:
             raise Refusal("wrong-currency", f"the office works in {office.currency}, a rule is in {amount.currency}")
+
+
+def _require_faultless(plan: CampaignPlan, office: Office, context: Context) -> None:
+    found = list(plan_faults(plan, office, context.rule(TEMPLATE_RULES)))
+    if found:
+        said = "; ".join(f"{each.field}: {each.expected}" for each in found)
+        raise Refusal("faulty-plan", f"the plan cannot be carried out: {said}")

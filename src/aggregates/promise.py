@@ -205,9 +205,13 @@ class PromiseToPay(Aggregate):
 
     # --- decisions ---
 
-    def _require_open(self) -> None:
-        if not self.exists:
+    def _require_its(self, account: Account) -> None:
+        """A promise of another account is none of this one."""
+        if not self.exists or self.account_id != account.id:
             raise Refusal("unknown-promise", "there is no such promise")
+
+    def _require_open(self, account: Account) -> None:
+        self._require_its(account)
         if not self.is_open:
             raise Refusal("promise-settled", f"the promise is {self.status} already")
 
@@ -237,7 +241,7 @@ class PromiseToPay(Aggregate):
 
     @decides(ReschedulePromise)
     def reschedule(self, account: Account, command: ReschedulePromise, context: Context) -> None:
-        self._require_open()
+        self._require_open(account)
         _require_sound(command.instalments, context.today)
         if promised_amount(command.instalments) != self.promised:
             raise Refusal("other-amount", f"instalments: expected {self.promised} in total, as promised")
@@ -252,7 +256,7 @@ class PromiseToPay(Aggregate):
 
     @decides(WithdrawPromise)
     def withdraw(self, account: Account, command: WithdrawPromise, context: Context) -> None:
-        self._require_open()
+        self._require_open(account)
         context.require_reason()
         self.emit(PromiseWithdrawn())
         account.promises.close(self.id, PromiseStatus.WITHDRAWN)
@@ -294,8 +298,10 @@ class PromiseToPay(Aggregate):
 
         A promise due today is still good; an instalment is judged on due_on + grace_days + 1.
         """
-        if self.exists and self.is_open:
-            self._judge(account, context.today)
+        if self.exists:
+            self._require_its(account)
+            if self.is_open:
+                self._judge(account, context.today)
 
     def _remaining_on(self, account: Account) -> Money:
         """What the account says is left: less than what is counted here while a payment is on its way to be counted."""

@@ -1,4 +1,4 @@
-"""The rules that decisions ask, as they are handed to the write path."""
+"""The rules that decisions ask; `adapters.rules` adds the one that needs a library, and hands all to the write path."""
 
 from aggregates.account.chase import JUDGE
 from aggregates.account.messages import MAY_CONTACT

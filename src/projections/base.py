@@ -14,7 +14,8 @@ class Projection(ABC):
 
     Every generation of a projection lives in a database schema of its own, which is the first on the search
     path whenever `create`, `handle` and `complete` run: its SQL names plain tables. The tables in `public` are
-    seen by everyone else as views `read_model.<table>` on the live generation.
+    seen by everyone else as views `read_model.<table>` on the live generation (`personal.<table>` where they hold
+    personal data).
 
     `handle` runs inside the transaction that stores the checkpoint. It may be given events that it has seen
     before: every row remembers the last position that touched it, so that a repeat changes nothing. What an
@@ -25,6 +26,8 @@ class Projection(ABC):
     version: ClassVar[int]
     """Raised when the tables or their meaning change; the next start builds a new generation beside the live one."""
     public: ClassVar[tuple[str, ...]]
+    is_personal: ClassVar[bool] = False
+    """Whether its tables hold personal data: see `PersonalProjection`."""
 
     @property
     def interest(self) -> frozenset[str] | None:

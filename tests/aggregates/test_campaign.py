@@ -1,5 +1,8 @@
 """Campaigns: launched, revised, paused, resumed, retired; and the place in a sequence."""
 
+import re
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -10,16 +13,22 @@ from aggregates.campaign import (
     CampaignRetired,
     CampaignRevised,
     EngagementRules,
+    LaunchCampaign,
     PauseCampaign,
     ResumeCampaign,
     RetireCampaign,
+    ReviseCampaign,
+    Step,
     Template,
 )
-from aggregates.kernel.command import Command
-from aggregates.office import CampaignRegistered
+from aggregates.kernel.command import Command, Rejected
+from aggregates.kernel.refusals import Refusal
+from aggregates.office import CampaignRegistered, ChangeOfficeSettings, FlagDefinition
+from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
-from tests.builders import CAMPAIGN, DAY, a_campaign, a_plan, a_revised_campaign, a_step, an_office
+from tests.builders import CAMPAIGN, DAY, OFFICE, a_campaign, a_plan, a_revised_campaign, a_step, an_office
 from tests.given import given, given_only, like
+from tests.projections.history import History
 
 ANOTHER = a_revised_campaign(a_step("other", 5))
 EUR_RULES = EngagementRules(min_amount=Money(1, "EUR"))
@@ -49,6 +58,72 @@ def test_a_revision_is_a_new_version():
 def test_rules_are_in_the_office_s_currency():
     given().when(a_campaign(rules=EUR_RULES)).then_refused("wrong-currency")
     given(a_campaign()).when(a_revised_campaign(rules=EUR_RULES)).then_refused("wrong-currency")
+
+
+def a_text(body: str, subject: str | None = None) -> Step:
+    return a_step("friendly", 3, templates={"en": Template(body="Well"), "es": Template(subject=subject, body=body)})
+
+
+FAULTY = [
+    (
+        {"rules": EngagementRules(flags_any=frozenset({"legl"}))},
+        "rules.flags_any: the office has no flag 'legl'; close to it: legal",
+    ),
+    (
+        {"rules": EngagementRules(flags_none=frozenset({"nn"}))},
+        "rules.flags_none: the office has no flag 'nn'; expected one of bankruptcy,",
+    ),
+    (
+        {"rules": EngagementRules(buckets=frozenset({"31-61", "current"}))},
+        "rules.buckets: the office has no bucket '31-61'; close to it: 31-60",
+    ),
+    (
+        {"steps": (a_text("a\nb {{ amount }}"),)},
+        "steps.0.templates.es.body: step 'friendly', es, body, line 2: there is no placeholder 'amount'; close to it: ",
+    ),
+    (
+        {"steps": (a_text("a", "{% if office %}"),)},
+        "steps.0.templates.es.subject: step 'friendly', es, subject, line 1: Unexpected end",
+    ),
+]
+
+
+@pytest.mark.parametrize(("faulty", "said"), FAULTY)
+def test_a_plan_that_cannot_be_carried_out_is_refused_and_every_fault_says_where(faulty: dict[str, Any], said: str):
+    plan = a_plan(*faulty.get("steps", ()), rules=faulty.get("rules"))
+    for command in (
+        LaunchCampaign(office_id=OFFICE, title="Other", plan=plan),
+        ReviseCampaign(campaign_id=CAMPAIGN, plan=plan),
+    ):
+        scenario = given(a_campaign()).when(command).then_refused("faulty-plan")
+        assert isinstance(scenario.outcome, Rejected)
+        assert scenario.outcome.detail.startswith(f"the plan cannot be carried out: {said}")
+
+
+def test_all_faults_of_a_plan_are_said_at_once():
+    rules = EngagementRules(flags_any=frozenset({"a"}), buckets=frozenset({"b"}))
+    outcome = given().when(a_campaign(a_text("{{ x }}", "{{ y }}"), rules=rules)).outcome
+    assert isinstance(outcome, Rejected)
+    fields = re.findall(r"(?:rules|steps)\.[a-z0-9._]+", outcome.detail)
+    assert fields == ["rules.flags_any", "rules.buckets", "steps.0.templates.es.subject", "steps.0.templates.es.body"]
+
+
+def test_flags_and_buckets_are_those_that_the_office_has_now():
+    own = ChangeOfficeSettings(
+        office_id=OFFICE, flags={"key": FlagDefinition(title="Key account")}, scheme=BucketScheme.of([10, 20])
+    )
+    rules = EngagementRules(flags_none=frozenset({"key"}), buckets=frozenset({"11-20"}))
+    given().when(a_campaign(rules=rules)).then_refused("faulty-plan")
+    given(own).when(a_campaign(rules=rules)).then(CampaignLaunched, CampaignRegistered)
+    changed = given(own, a_campaign(rules=rules), ChangeOfficeSettings(office_id=OFFICE, flags={}))
+    changed.when(a_revised_campaign(rules=rules)).then_nothing_happened()
+    changed.when(a_revised_campaign(a_step("other", 5), rules=rules)).then_refused("faulty-plan")
+
+
+def test_without_rules_of_templates_no_campaign_is_launched():
+    history = History().opened()
+    with pytest.raises(Refusal, match="no-rules: there are no rules of templates here"):
+        history.give(a_campaign())
 
 
 def test_a_campaign_is_paused_and_resumed():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from aggregates.account.command import account_id
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.kernel.command import Command, identifier
 from aggregates.office import ChangeOfficeSettings
@@ -34,6 +35,7 @@ from tests.builders import (
     a_payment,
     a_promise,
     a_reversal,
+    an_account,
     an_invoice,
     an_office,
     instalments,
@@ -266,6 +268,23 @@ def test_a_withdrawn_promise_holds_nothing_back():
 def test_people_say_why_they_withdraw_a_promise():
     scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20)))
     scenario.when(WithdrawPromise(**ABOUT), reason=None).then_refused("reason-required")
+
+
+OF_ANOTHER = {"promise_id": PROMISE, "account_id": account_id(OFFICE, "A-2")}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        WithdrawPromise(**OF_ANOTHER),
+        ReschedulePromise(**OF_ANOTHER, instalments=instalments((APR(1), usd(100)))),
+        JudgePromise(**OF_ANOTHER),
+    ],
+    ids=lambda command: command.command_name,
+)
+def test_a_promise_of_one_account_is_none_of_another(command: Command):
+    made = a_promise(usd(100), due_on=MAR(20))
+    given(*OWED, an_account(number="A-2"), made).when(command).then_refused("unknown-promise")
 
 
 @pytest.mark.parametrize("command", [moved((MAR(30), usd(100))), WithdrawPromise(**ABOUT)])

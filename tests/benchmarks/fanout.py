@@ -22,9 +22,9 @@ from api.processes.one_process import OneProcess
 from api.processes.service import Service
 from api.processes.step_by_step import StepByStep
 from projections.questions.work import WorkProgress, works
-from tests.benchmarks.flow import bench_folder
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.portfolio import OFFICE, due_tomorrow, portfolio, send
+from tests.temporary import temporary_folder
 
 ACCOUNTS_VARIABLE = "ARREARS_BENCH_ACCOUNTS"
 _ACCOUNTS = 100_000
@@ -47,7 +47,7 @@ _PLAN = CampaignPlan(
 def fanout() -> list[Row]:
     """100,000 accounts (or ARREARS_BENCH_ACCOUNTS) re-judged by a new campaign; payments elsewhere every 100 ms."""
     accounts = int(os.environ.get(ACCOUNTS_VARIABLE, _ACCOUNTS))
-    with bench_folder() as folder:
+    with temporary_folder() as folder:
         with StepByStep.open(folder, env={}) as before:
             before.prepare()
             _fill(before, accounts)

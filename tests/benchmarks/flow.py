@@ -1,15 +1,12 @@
 """The whole flow: from a command to the report, and a business day on portfolios of different sizes."""
 
-import shutil
 import statistics
-import tempfile
 import threading
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 from adapters.clock import Clock, ManualClock
@@ -22,6 +19,7 @@ from api.processes.one_process import OneProcess
 from api.processes.step_by_step import StepByStep
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.portfolio import ACTOR, OFFICE, due_tomorrow, portfolio, send
+from tests.temporary import temporary_folder
 
 _TODAY = date(2026, 3, 2)
 _RATE, _SECONDS = 100, 15
@@ -29,17 +27,8 @@ _DUE = 5_000
 
 
 @contextmanager
-def bench_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
 def _service(clock: Clock | None = None) -> Iterator[StepByStep]:
-    with bench_folder() as folder, StepByStep.open(folder, env={}, clock=clock) as service:
+    with temporary_folder() as folder, StepByStep.open(folder, env={}, clock=clock) as service:
         service.prepare()
         yield service
 
@@ -51,7 +40,7 @@ def _service(clock: Clock | None = None) -> Iterator[StepByStep]:
 def latency() -> list[Row]:
     """From sending a command to its effect in the collections report, at 100 commands a second, everything running."""
     accounts = 2_000
-    with bench_folder() as folder:
+    with temporary_folder() as folder:
         with StepByStep.open(folder, env={}) as before:
             before.prepare()
             send(before.arrears, portfolio(accounts, issued_on=_TODAY, due_on=due_tomorrow(0, date(2030, 1, 1))))

@@ -2,17 +2,15 @@
 
 import importlib
 import pkgutil
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import tests.benchmarks
 from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
+from tests.temporary import temporary_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +85,6 @@ def discover() -> None:
 @contextmanager
 def fresh_database() -> Iterator[Database]:
     """A migrated database on a server of its own, as durable as in service."""
-    folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
-    try:
-        with EmbeddedPostgres(folder) as server, Database(server.dsn) as database:
-            migrate(database)
-            yield database
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder, EmbeddedPostgres(folder) as server, Database(server.dsn) as database:
+        migrate(database)
+        yield database

@@ -1,12 +1,9 @@
 """The publisher beside a bare producer, and the wire format by itself."""
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 from uuid import uuid4
 
 from kafka import KafkaAdminClient, KafkaProducer
@@ -21,6 +18,7 @@ from adapters.postgres.database import Database
 from api.processes.publishing import publishing
 from tests.benchmarks.harness import Row, benchmark, fresh_database
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
+from tests.temporary import temporary_folder
 
 _ACCOUNTS = 25_000
 _PARTITIONS = 12
@@ -109,12 +107,8 @@ def _topic(servers: str) -> str:
 
 @contextmanager
 def _kafka() -> Iterator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
-    try:
-        with LocalKafka(folder) as kafka:
-            yield kafka.bootstrap_servers
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder, LocalKafka(folder) as kafka:
+        yield kafka.bootstrap_servers
 
 
 @contextmanager

@@ -1,35 +1,23 @@
 """Memory of the Python processes, PostgreSQL apart: a service on a large portfolio, the import of a large file."""
 
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
 import psutil
 
 from api.processes.step_by_step import StepByStep
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
+from tests.temporary import temporary_folder
 
 _ACCOUNTS = 100_000
 _ROWS = 1_000_000
 _PORT = 18_473
 _MEGABYTE = 1024 * 1024
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _arrears(*arguments: str) -> list[str]:
@@ -67,7 +55,7 @@ def _peak_until(command: list[str], finished: Callable[[subprocess.Popen[bytes]]
 @benchmark("serve-memory")
 def serve_memory() -> list[Row]:
     """`arrears serve` on 100,000 accounts, while its pages are read."""
-    with _folder() as folder:
+    with temporary_folder() as folder:
         today = date.today()  # noqa: DTZ011
         with StepByStep.open(folder, env={}) as service:
             service.prepare()
@@ -103,7 +91,7 @@ class _Reads:
 @benchmark("import-memory")
 def import_memory() -> list[Row]:
     """`arrears import` of a file with a million invoices of 20,000 customers."""
-    with _folder() as folder:
+    with temporary_folder() as folder:
         path = folder / "invoices.csv"
         issued = date(2025, 1, 1)
         with path.open("w", encoding="utf-8") as file:

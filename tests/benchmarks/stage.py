@@ -2,10 +2,8 @@
 
 import csv
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,6 +23,7 @@ from api.processes.publishing import publishing
 from api.processes.step_by_step import StepByStep
 from tests.benchmarks.harness import fresh_database
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
+from tests.temporary import temporary_folder
 
 TODAY = date(2026, 3, 2)
 
@@ -68,9 +67,8 @@ class Stage:
 @contextmanager
 def staged(fill: Fill, *, publish: bool = True) -> Iterator[Stage]:
     """What `fill` puts into the log, sealed, and published to a broker of its own; tables are made and wait for it."""
-    folder = Path(tempfile.mkdtemp(prefix="arrears-bench-"))
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = stack.enter_context(temporary_folder())
         kafka = stack.enter_context(LocalKafka(folder))
         database = stack.enter_context(fresh_database())
         env = {
@@ -109,23 +107,21 @@ def _several_times(invoices: int) -> Iterator[Path]:
     source = REAL_INVOICES if REAL_INVOICES.exists() else SAMPLE_INVOICES
     with source.open(encoding="utf-8", newline="") as given:
         rows = list(csv.DictReader(given))
-    with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="utf-8", newline="", delete=False) as file:
-        out = csv.DictWriter(file, fieldnames=list(rows[0]))
-        out.writeheader()
-        for copy in range(-(-invoices // len(rows))):
-            for row in rows:
-                out.writerow(
-                    {
-                        **row,
-                        "customerID": f"{row['customerID']}-{copy}",
-                        "invoiceNumber": f"{row['invoiceNumber']}{copy}",
-                    }
-                )
-    try:
-        yield Path(file.name)
-    finally:
-        with suppress(OSError):
-            Path(file.name).unlink()
+    with temporary_folder() as folder:
+        path = folder / "invoices.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            out = csv.DictWriter(file, fieldnames=list(rows[0]))
+            out.writeheader()
+            for copy in range(-(-invoices // len(rows))):
+                for row in rows:
+                    out.writerow(
+                        {
+                            **row,
+                            "customerID": f"{row['customerID']}-{copy}",
+                            "invoiceNumber": f"{row['invoiceNumber']}{copy}",
+                        }
+                    )
+        yield path
 
 
 def billed(accounts: int) -> Fill:

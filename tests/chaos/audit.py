@@ -38,6 +38,7 @@ from aggregates.promise import (
     PromiseWithdrawn,
 )
 from aggregates.values.business_time import local_date
+from aggregates.work import WorkBegun, WorkFinished
 from api.processes.core import Core
 from tests.adapters.kafka.wire import envelopes, without_repeats
 from tests.chaos.killer import Deeds
@@ -190,10 +191,40 @@ def readers_are_at_the_end_and_well(evidence: Evidence) -> Iterator[str]:
                 yield f"{reader} says: {trouble}"
 
 
+def no_generation_is_left_unfinished(evidence: Evidence) -> Iterator[str]:
+    """Each projection has one generation, which is shown, and no schema is left of others."""
+    with evidence.core.database.connect("arrears_app") as connection:
+        for reader, state in connection.execute(
+            "SELECT reader, state FROM read_model.projections WHERE state <> 'live' ORDER BY reader"
+        ):
+            yield f"{reader} is {state}"
+        for (schema,) in connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname ~ '^read_.+_[0-9]+$'"
+            " AND nspname NOT IN (SELECT schema FROM read_model.projections)"
+        ):
+            yield f"schema {schema} belongs to no generation"
+
+
+def work_asked_every_account(evidence: Evidence) -> Iterator[str]:
+    """Work over many accounts is finished, and has asked each of its accounts once."""
+    begun = {each.aggregate_id for each in evidence.of(WorkBegun)}
+    finished = Counter(each.aggregate_id for each in evidence.of(WorkFinished))
+    for work_id in begun:
+        if finished[work_id] != 1:
+            yield f"work {work_id} finished {finished[work_id]} times"
+    with evidence.core.database.connect("arrears_app") as connection:
+        for work_id, accounts, asked, failed in connection.execute(
+            "SELECT work_id, accounts, done + refused + failed, failed FROM arrears.work"
+        ):
+            if asked != accounts or failed:
+                yield f"work {work_id}: {accounts} accounts, {asked} asked, {failed} failed"
+
+
 def nothing_was_put_aside(evidence: Evidence) -> Iterator[str]:
     with evidence.core.database.connect("arrears_app") as connection:
         for reader, position, name, error, text in connection.execute(
-            "SELECT reader, position, event_name, error_class, error_text FROM read_model.dead_letters ORDER BY 1, 2"
+            "SELECT reader, position, event_name, error_class, error_text "
+            "FROM read_model.dead_letters LEFT JOIN personal.error_texts USING (reader, position) ORDER BY 1, 2"
         ):
             yield f"{reader}, {name} at position {position}: {error}: {text}"
 
@@ -358,6 +389,8 @@ CHECKS: dict[str, Check] = {
     "A command sent again has the same outcome": repeated_commands_have_one_outcome,
     "Every reader is at the end of the log and says no trouble": readers_are_at_the_end_and_well,
     "Nothing was put aside": nothing_was_put_aside,
+    "Each projection has one generation, and none is unfinished": no_generation_is_left_unfinished,
+    "Work over many accounts is finished and asked each account once": work_asked_every_account,
     "Every view is the fold of the log": every_view_is_the_fold_of_the_log,
     "The topic without repeats is the log, key by key": the_topic_is_the_log,
     "Whatever else is on the topic is a repeat": nothing_but_repeats_besides,

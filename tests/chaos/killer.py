@@ -21,6 +21,11 @@ _LONGEST_WAIT_FOR_A_LETTER_SECONDS = 1.0
 _MAY_END_SECONDS = 30.0
 _AT_WORK_SECONDS = 8.0
 _AT_WORK_SHARE = 0.8
+_LONGEST_PAUSE_AT_START_SECONDS = 4.0
+_BUILDERS_SHARE = 0.7
+_LONGEST_WORK_SECONDS = 0.5
+_REBUILD_LIVES_SECONDS = (2.0, 10.0)
+_REBUILD_ATTEMPTS = 10
 
 
 @dataclass
@@ -33,6 +38,12 @@ class Deeds:
     brokers: Counter[str] = field(default_factory=Counter)
     """Restarts, by how the broker was ended."""
     postgres: int = 0
+    at_start: int = 0
+    """Of the kills, those while the first processes were starting and building tables."""
+    in_work: int = 0
+    """Of the kills, those right after work over many accounts was begun."""
+    rebuilds: Counter[str] = field(default_factory=Counter)
+    """Rebuilds of projections beside the running cluster, by whether they were finished or killed."""
     slow_to_end: list[str] = field(default_factory=list)
 
     @property
@@ -52,7 +63,19 @@ class _Pending:
 class Killer:
     """Seeded: the same seed chooses the same victims, as far as they run at that moment."""
 
-    def __init__(self, cluster: LocalCluster, *, seed: int, says: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        cluster: LocalCluster,
+        *,
+        seed: int,
+        begin_work: Callable[[], None],
+        is_unfinished: Callable[[], bool],
+        says: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`begin_work` lets something be asked of every account; `is_unfinished` says whether a generation of a
+        projection was begun and is not shown."""
+        self._begin_work = begin_work
+        self._is_unfinished = is_unfinished
         self.deeds = Deeds()
         self._cluster = cluster
         self._random = Random(f"{seed}-killer")
@@ -61,24 +84,39 @@ class Killer:
         self._told_to_end: list[_Pending] = []
         self._frozen: list[_Pending] = []
         self._restarting: threading.Thread | None = None
+        self._rebuilding: subprocess.Popen[bytes] | None = None
+        self._kill_rebuild_at = 0.0
         self._failed: list[BaseException] = []
+
+    def work_at_start(self, kills: int) -> None:
+        """Kills members while they start and build what is not there yet, most often those that build."""
+        for _ in range(kills):
+            time.sleep(self._random.uniform(0, _LONGEST_PAUSE_AT_START_SECONDS))
+            roles = ("project",) if self._random.random() < _BUILDERS_SHARE else ()
+            self._end(*self._somebody(roles, age=0.0), signal.SIGKILL)
+            self.deeds.at_start += 1
 
     def work(
         self,
         *,
         kills: int,
+        rebuilds: int,
+        works: int,
         freezes: int,
         brokers: int,
         postgres: int,
         roles: Sequence[str] = (),
         longest_pause: float = 3.0,
     ) -> None:
-        """That many of each, in a random order, with random pauses between them; everything runs again afterwards.
+        """That many of each, in a random order, with random pauses between them; everything runs again afterwards, but
+        for a rebuild that was killed: see `finish_rebuild`.
 
         `roles` are those whose members are killed, unless it is all.
         """
         acts: list[Callable[[], object]] = [
             *[partial(self._kill, roles)] * kills,
+            *[self._rebuild] * rebuilds,
+            *[self._kill_in_work] * works,
             *[self._freeze] * freezes,
             *[self._restart_broker] * brokers,
             *[self._crash_postgres] * postgres,
@@ -94,8 +132,20 @@ class Killer:
             while self._frozen or self._told_to_end:
                 self._look_after()
                 time.sleep(0.1)
+            self._stop_rebuild()
         if self._failed:
             raise self._failed[0]
+
+    def finish_rebuild(self) -> None:
+        """Whoever asked for one asks again until it is there, and nothing is left of those that were killed.
+
+        Raises RuntimeError where that does not come about.
+        """
+        for _ in range(_REBUILD_ATTEMPTS):
+            self._note_rebuild(_how_it_ended(self._cluster.run("projections", "rebuild")))
+            if not self._is_unfinished():
+                return
+        raise RuntimeError(f"no rebuild of {_REBUILD_ATTEMPTS} came to its end")
 
     # --- deeds ---
 
@@ -104,6 +154,34 @@ class Killer:
         member, process = self._somebody(roles)
         if member.role == "deliver":
             self._wait_for_a_letter()
+        self._end(member, process, how)
+
+    def _kill_in_work(self) -> None:
+        """Lets something be asked of every account, and kills one of those who ask while they are at it."""
+        self._begin_work()
+        time.sleep(self._random.uniform(0, _LONGEST_WORK_SECONDS))
+        self._end(*self._somebody(("react",), age=0.0), signal.SIGKILL)
+        self.deeds.in_work += 1
+
+    def _rebuild(self) -> None:
+        """Builds every projection anew beside the cluster. It is killed after some seconds, if it takes that long."""
+        self._stop_rebuild()
+        self._rebuilding = self._cluster.run("projections", "rebuild")
+        self._kill_rebuild_at = time.monotonic() + self._random.uniform(*_REBUILD_LIVES_SECONDS)
+        self._says("      rebuild of every projection begun")
+
+    def _stop_rebuild(self) -> None:
+        process, self._rebuilding = self._rebuilding, None
+        if process is not None:
+            self._note_rebuild("killed" if process.poll() is None else _how_it_ended(process))
+            process.kill()
+            process.wait()
+
+    def _note_rebuild(self, how: str) -> None:
+        self.deeds.rebuilds[how] += 1
+        self._says(f"      rebuild {how}")
+
+    def _end(self, member: Member, process: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
         process.send_signal(how)
         self.deeds.kills[member.role, how.name] += 1
         if how == signal.SIGTERM:
@@ -143,9 +221,13 @@ class Killer:
 
     # --- inside ---
 
-    def _somebody(self, roles: Sequence[str] = ()) -> tuple[Member, "subprocess.Popen[bytes]"]:
-        """A member that runs, of a random role: mostly one that is past its start and at work. Waits where none is."""
-        age = _AT_WORK_SECONDS if self._random.random() < _AT_WORK_SHARE else 0.0
+    def _somebody(
+        self, roles: Sequence[str] = (), *, age: float | None = None
+    ) -> tuple[Member, "subprocess.Popen[bytes]"]:
+        """A member that runs, of a random role: mostly one that is past its start and at work, unless its `age` in
+        seconds is said. Waits where none is."""
+        if age is None:
+            age = _AT_WORK_SECONDS if self._random.random() < _AT_WORK_SHARE else 0.0
         while True:
             running: dict[str, list[tuple[Member, subprocess.Popen[bytes]]]] = {
                 each.role: [] for each in self._cluster.members if not roles or each.role in roles
@@ -176,6 +258,8 @@ class Killer:
     def _look_after(self) -> None:
         """Thaws what was frozen long enough; notes who has not ended in time, and ends it."""
         now = time.monotonic()
+        if now >= self._kill_rebuild_at:
+            self._stop_rebuild()
         for each in self._frozen[:]:
             if now - each.at >= FROZEN_SECONDS:
                 each.process.send_signal(signal.SIGCONT)
@@ -192,6 +276,10 @@ class Killer:
         if self._restarting is not None:
             self._restarting.join()
             self._restarting = None
+
+
+def _how_it_ended(process: "subprocess.Popen[bytes]") -> str:
+    return "finished" if process.wait() == 0 else "failed"
 
 
 def _age(process: "subprocess.Popen[bytes]") -> float:

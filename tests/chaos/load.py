@@ -27,7 +27,14 @@ from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePay
 from aggregates.campaign import CampaignPlan, LaunchCampaign, PauseCampaign, Step, Template, campaign_id
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Outcome
-from aggregates.office import ChangeOfficeSettings, DeliveryLimits, OpenOffice, office_id
+from aggregates.office import (
+    STANDARD_FLAGS,
+    ChangeOfficeSettings,
+    DeliveryLimits,
+    FlagDefinition,
+    OpenOffice,
+    office_id,
+)
 from aggregates.promise import Instalment, MakePromise
 from aggregates.values.business_time import SendWindow
 from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress
@@ -103,6 +110,7 @@ class Load:
             Desk(arrears, self.memory, n, Random(f"{seed}-desk-{n}"), zone=self._zone, pause=desks / rate)
             for n in range(desks)
         ]
+        self._head_office = Desk(arrears, self.memory, desks, Random(f"{seed}-office"), zone=self._zone, pause=0.0)
         self._threads = [
             threading.Thread(target=desk.work, args=(self._stop,), name=f"desk-{n}", daemon=True)
             for n, desk in enumerate(self._desks)
@@ -113,6 +121,10 @@ class Load:
         self._desks[0].send(*opening(self._zone))
         for thread in self._threads:
             thread.start()
+
+    def begin_work(self) -> None:
+        """The office changes its flags, and every account is judged anew. For one thread."""
+        self._head_office.change_flags()
 
     def stop(self) -> None:
         """Returns once every command that was sent has its answer."""
@@ -167,6 +179,7 @@ class Desk:
         self._customers: list[_Customer] = []
         self._mine: list[Answered] = []
         self._paused_at = time.monotonic()
+        self._vip_blocks = False
 
     def work(self, stop: threading.Event) -> None:
         try:
@@ -350,6 +363,12 @@ class Desk:
         if self._number == 0 and time.monotonic() - self._paused_at > _PAUSE_EVERY_SECONDS:
             self._paused_at = time.monotonic()
             self.send(PauseCampaign(campaign_id=CAMPAIGN, paused_until=datetime.now(UTC) + timedelta(seconds=2)))
+
+    def change_flags(self) -> None:
+        """A flag that many carry blocks from now on, or does so no longer."""
+        self._vip_blocks = not self._vip_blocks
+        vip = FlagDefinition(title="Handle with care", blocks=self._vip_blocks)
+        self.send(ChangeOfficeSettings(office_id=OFFICE, flags={**STANDARD_FLAGS, "vip": vip}))
 
 
 _PLAY: dict[Callable[[Desk], None], int] = {

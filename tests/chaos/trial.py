@@ -1,18 +1,16 @@
 """One trial: a cluster under load, its processes ended at random, and the audit afterwards."""
 
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from adapters.delivery.deliverer import Deliverer
 from adapters.kafka.connection import events_topic
 from adapters.kafka.local import QUICK_START, free_ports
 from adapters.kafka.publisher import reader_name
+from adapters.postgres.errors import DatabaseProblem
 from adapters.reactor import Reactor
 from api.processes.core import PROJECTIONS, Core
 from api.processes.local_cluster import LocalCluster
@@ -21,6 +19,8 @@ from tests.chaos.killer import Deeds, Killer
 from tests.chaos.load import Load, accepted
 from tests.chaos.postbox import Postbox
 from tests.chaos.quiet import wait_until_quiet
+from tests.temporary import temporary_folder
+from tests.waiting import wait_until
 
 Says = Callable[[str], None]
 
@@ -36,6 +36,12 @@ class Plan:
     freezes: int = 1
     broker_restarts: int = 1
     postgres_crashes: int = 1
+    at_start: int = 2
+    """Of the kills, those while the first processes start and build tables."""
+    in_work: int = 2
+    """Of the kills, those right after work over many accounts was begun."""
+    rebuilds: int = 2
+    """Rebuilds of all projections that are begun meanwhile; one is killed when the next begins."""
     brokers: int = 1
     count: Mapping[str, int] = field(default_factory=lambda: {"project": 2, "react": 2})
     rate: float = 12.0
@@ -83,12 +89,21 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
     with _cluster(plan, tell) as cluster, Core.open(None, env=cluster.env) as core:
         with Postbox(cluster.folder / "outbox") as postbox:
             load = Load(core.arrears, seed=plan.seed, rate=plan.rate)
-            killer = Killer(cluster, seed=plan.seed, says=tell)
+            killer = Killer(
+                cluster,
+                seed=plan.seed,
+                begin_work=load.begin_work,
+                is_unfinished=lambda: _is_unfinished(core),
+                says=tell,
+            )
             load.start()
             try:
+                killer.work_at_start(plan.at_start)
                 _wait_for_views(core)
                 killer.work(
-                    kills=plan.kills,
+                    kills=plan.kills - plan.at_start - plan.in_work,
+                    rebuilds=plan.rebuilds,
+                    works=plan.in_work,
                     freezes=plan.freezes,
                     brokers=plan.broker_restarts,
                     postgres=plan.postgres_crashes,
@@ -98,6 +113,8 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
             finally:
                 load.stop()
             tell("load stopped, waiting until everything is quiet")
+            if plan.rebuilds:
+                killer.finish_rebuild()
             unrest = wait_until_quiet(core.database, _readers(cluster), seconds=plan.quiet_within)
             for member in cluster.members:
                 cluster.end(member, wait=False)
@@ -130,42 +147,40 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
 
 @contextmanager
 def _cluster(plan: Plan, says: Says) -> Iterator[LocalCluster]:
-    folder = Path(tempfile.mkdtemp(prefix="arrears-chaos-"))
-    cluster = LocalCluster(
-        folder,
-        count=plan.count,
-        brokers=plan.brokers,
-        api_port=free_ports(1)[0],
-        settings=plan.settings,
-        jvm=QUICK_START,
-    )
-    try:
-        cluster.start(says)
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        cluster = LocalCluster(
+            folder,
+            count=plan.count,
+            brokers=plan.brokers,
+            api_port=free_ports(1)[0],
+            settings=plan.settings,
+            jvm=QUICK_START,
+        )
+        try:
+            cluster.start(says)
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 def _wait_for_views(core: Core) -> None:
-    """Until the first process has made the projections: what comes before is a start, and no chaos yet."""
+    """Until the projections are made, whoever was killed meanwhile."""
 
     def are_made() -> bool:
         with core.database.connect("arrears_app") as connection:
             row = connection.execute("SELECT count(*) FROM read_model.projections WHERE state = 'live'").fetchone()
         return row is not None and int(row[0]) == len(PROJECTIONS)
 
-    wait_for(are_made, 120, "the projections are made")
+    wait_until(are_made, "the projections are made")
+
+
+def _is_unfinished(core: Core) -> bool:
+    """Whether a generation was begun and is not shown; also where the database does not say just now."""
+    try:
+        return any(each.state == "building" for each in core.projections.status())
+    except DatabaseProblem:
+        return True
 
 
 def _readers(cluster: LocalCluster) -> set[str]:
     return {Reactor.name, Deliverer.name, reader_name(events_topic(cluster.env))}
-
-
-def wait_for(is_so: Callable[[], bool], seconds: float, what: str) -> None:
-    """Returns once something is so. Raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not after {seconds:.0f} s")
-        time.sleep(0.05)

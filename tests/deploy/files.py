@@ -12,6 +12,7 @@ import yaml
 
 from api.processes.parts import PARTS
 from api.processes.parts.part import HowMany, Need
+from tests.waiting import HANG
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -23,6 +24,8 @@ ROLES = {part.name for part in PARTS}
 DIVIDED = {part.name for part in PARTS if part.how_many is HowMany.SHARE}
 """Roles whose processes share the partitions."""
 WITH_KEY = {part.name for part in PARTS if Need.KEY in part.needs}
+WITH_KAFKA = {"topics", *(part.name for part in PARTS if Need.KAFKA in part.needs)}
+"""Whoever talks to Kafka."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -107,7 +110,7 @@ def run(*command: str | Path, **options: Any) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=HANG,
         check=False,
         **options,
     )

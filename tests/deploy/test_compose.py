@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from adapters.eventstore.keys import master_key
+from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.local import QUICK_START, Listener, LocalKafka
+from adapters.kafka.topics import Topics
 from tests.deploy.files import DEPLOY, JOBS, ROLES, WITH_KEY, compose, of_arrears, run, script
 
 FOLDER = DEPLOY / "compose"
@@ -156,7 +159,7 @@ def _items(environment: dict[str, Any]) -> list[tuple[str, Any]]:
 
 def test_no_secret_and_no_default_for_one_is_in_the_file():
     for service, name, value in environment_of_everything():
-        if re.search(r"PASSWORD|TOKEN|MASTER_KEY$", name):
+        if re.search(r"PASSWORD|TOKEN|MASTER_KEY", name) and not name.endswith("_FILE"):
             assert re.fullmatch(r"\$\{\w+:\?[^}]*\}", value), (service, name)
         if "postgresql://" in value:
             assert re.fullmatch(r"postgresql://\w+:\$\{\w+:\?[^}]*\}@postgres:5432/arrears", value), (service, name)
@@ -187,11 +190,76 @@ def test_secrets_are_made_that_work(made: Path):
 
 
 def test_secrets_that_are_there_stay(made: Path):
-    before = made.read_text(encoding="utf-8")
+    def files() -> dict[Path, bytes]:
+        return {each: each.read_bytes() for each in made.parent.rglob("*") if each.is_file()}
+
+    before = files()
     said = run(made.parent / "make-env")
 
-    assert "not changed" in said
-    assert made.read_text(encoding="utf-8") == before
+    assert said.count("not changed") == 2
+    assert files() == before
+    shutil.rmtree(made.parent / "secrets")  # as an installation has it that was made before there were any
+    run(made.parent / "make-env")
+    assert files().keys() == before.keys()
+    assert made.read_bytes() == before[made]
+
+
+def test_files_with_secrets_are_made_that_others_on_this_machine_cannot_reach(made: Path):
+    folder = made.parent / "secrets"
+    named = {name: FOLDER / each["file"] for name, each in compose()["secrets"].items()}
+
+    assert {each.name for each in folder.iterdir()} == set(named)
+    assert {each.relative_to(FOLDER).parent for each in named.values()} == {Path("secrets")}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()} == {0o444}  # containers' users read them
+
+
+def test_files_with_secrets_go_to_whom_they_concern():
+    given = {name: set(service.get("secrets", [])) for name, service in compose()["services"].items()}
+    ours, brokers = {"kafka-password", "kafka-ca.crt"}, {"kafka-broker.pem", "kafka-logins.conf"}
+
+    assert {name for name, files in given.items() if files & brokers} == {"kafka"}
+    assert {name for name, files in given.items() if files & ours} == set(of_arrears())
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_a_broker_with_these_settings_lets_our_processes_in_and_nobody_without_a_login(made: Path, tmp_path: Path):
+    """The settings of the compose file, on a broker of this machine."""
+    secrets = str(made.parent / "secrets")
+    said = {name: str(text).replace("/run/secrets", secrets) for name, text in kafka_environment().items()}
+    protocols = dict(each.split(":") for each in said["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    settings = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): text
+        for name, text in said.items()
+        if name.startswith(("KAFKA_SASL_", "KAFKA_SSL_"))
+    }
+    listeners = {name: Listener(protocols[name], {}) for name in ("INSIDE", "OUTSIDE")}
+    jvm = (*QUICK_START, said["KAFKA_OPTS"])
+    with LocalKafka(tmp_path / "kafka", jvm=jvm, settings=settings, listeners=listeners) as kafka:
+        for name in listeners:
+            env = {
+                variable: str(text).replace("/run/secrets", secrets)
+                for variable, text in of_arrears()["topics"]["environment"].items()
+            } | {"KAFKA_BOOTSTRAP_SERVERS": kafka.servers_at(name)}
+            with Topics(env) as topics:
+                assert topics.brokers() == 1
+            without = {"KAFKA_BOOTSTRAP_SERVERS": kafka.servers_at(name)}
+            with pytest.raises(KafkaUnavailable, match="speaks TLS"):
+                Topics(without)
+
+
+def kafka_environment() -> dict[str, str]:
+    found: dict[str, str] = compose()["services"]["kafka"]["environment"]
+    return found
+
+
+def test_nothing_passes_between_containers_in_the_clear():
+    said = kafka_environment()
+    protocols = dict(each.split(":") for each in said["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    for each in said["KAFKA_LISTENERS"].split(","):
+        name, _, address = each.partition("://")
+        assert protocols[name] == "SASL_SSL" or address.startswith("localhost:"), each
 
 
 def test_secrets_are_kept_out_of_the_repository():

@@ -1,16 +1,20 @@
 """The manifests: valid for the oldest and the newest Kubernetes, and every pod as locked up as any other."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from adapters.kafka.connection import client_options
+from tests.adapters.kafka.certificates import Authority
 from tests.deploy.files import (
     DIVIDED,
     JOBS,
     KUBERNETES,
     ROLES,
+    WITH_KAFKA,
     WITH_KEY,
     container,
     manifests,
@@ -184,7 +188,7 @@ def test_secrets_that_are_asked_for_are_in_the_example():
     expected = {name: set(keys) for name, keys in example().items()}
 
     assert set(expected.pop("arrears-master-key")) == {"master.key"}
-    assert all(name.startswith("KAFKA_") for name in expected.pop("arrears-kafka"))
+    assert set(expected.pop("arrears-kafka")) == {Path(file).name for file in kafka_files()}
     assert asked == expected
 
 
@@ -208,10 +212,36 @@ def test_the_master_key_goes_to_whom_it_concerns():
             assert variables["ARREARS_MASTER_KEY_FILE"] == f"{mounts['master-key']}/master.key", name
 
 
+def kafka_files() -> set[str]:
+    """Files that the settings for Kafka name."""
+    return {value for value in of_kind("ConfigMap")["arrears-kafka"]["data"].values() if value.startswith("/")}
+
+
+def test_whoever_talks_to_kafka_and_nobody_else_has_its_settings_and_its_secrets_as_files():
+    for name, workload in workloads().items():
+        settings = {each["configMapRef"]["name"] for each in container(workload).get("envFrom", [])}
+        mounts = {each["name"]: each for each in container(workload)["volumeMounts"]}
+        assert ("arrears-kafka" in settings) == ("kafka" in mounts) == (name in WITH_KAFKA), name
+        if name in WITH_KAFKA:
+            volume = next(each for each in pod(workload)["volumes"] if each["name"] == "kafka")
+            assert mounts["kafka"]["readOnly"] is True
+            assert volume["secret"] == {"secretName": "arrears-kafka", "defaultMode": 0o440}
+            assert {str(Path(file).parent) for file in kafka_files()} == {mounts["kafka"]["mountPath"]}
+
+
+def test_the_settings_for_kafka_fit_together(tmp_path: Path):
+    Authority(tmp_path, "ca").file.rename(tmp_path / "ca.crt")
+    (tmp_path / "password").write_text("a password", encoding="utf-8")
+    said = of_kind("ConfigMap")["arrears-kafka"]["data"]
+    options = client_options({name: text.replace("/etc/arrears-kafka", str(tmp_path)) for name, text in said.items()})
+    assert options["security_protocol"] == "SASL_SSL"
+    assert options["sasl_plain_password"] == "a password"
+
+
 def test_the_example_holds_no_secret_and_is_applied_by_nobody():
     for secret in example().values():
         for key, value in secret.items():
-            assert "CHANGE-ME" in value or key in {"KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME"}, key
+            assert "CHANGE-ME" in value, key
     assert not of_kind("Secret")
     for file in KUBERNETES.rglob("kustomization.yaml"):
         assert "secret" not in yaml.safe_dump(yaml.safe_load(file.read_text(encoding="utf-8")))
@@ -231,6 +261,37 @@ def test_nobody_talks_to_a_pod_but_who_has_to():
         for rule in policy["spec"].get("ingress", []):
             assert rule["from"]
             assert rule["ports"]
+
+
+def selects(policy: dict[str, Any], component: str) -> bool:
+    """Whether a policy is about the pods of a role or job."""
+    selector = policy["spec"]["podSelector"]
+    labels = {"app.kubernetes.io/name": "arrears", "app.kubernetes.io/component": component}
+    is_of = {"In": lambda has, of: has in of, "NotIn": lambda has, of: has not in of}
+    return all(labels.get(name) == value for name, value in selector.get("matchLabels", {}).items()) and all(
+        is_of[each["operator"]](labels[each["key"]], each["values"]) for each in selector.get("matchExpressions", [])
+    )
+
+
+def test_a_pod_talks_to_nobody_but_whom_it_has_to():
+    """By destination and by port; and everywhere a name has to be found."""
+    reached: dict[str, set[tuple[str, int]]] = {name: set() for name in ROLES | JOBS}
+    for policy in policies().values():
+        for rule in policy["spec"].get("egress", []):
+            assert rule["to"]
+            assert all(each["namespaceSelector"]["matchLabels"] for each in rule["to"])
+            places = {each["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for each in rule["to"]}
+            for name in reached:
+                if selects(policy, name):
+                    reached[name] |= {(place, port["port"]) for place in places for port in rule["ports"]}
+    (servers,) = {of_kind("ConfigMap")["arrears-kafka"]["data"]["KAFKA_BOOTSTRAP_SERVERS"]}
+    for name, found in reached.items():
+        expected = {("kube-system", 53), ("monitoring", 4318)}
+        if name != "topics":
+            expected.add(("postgres", 5432))
+        if name in WITH_KAFKA:
+            expected.add(("kafka", int(servers.rpartition(":")[2])))
+        assert found == expected, name
 
 
 def test_the_namespace_refuses_pods_with_more_rights():

@@ -2,8 +2,6 @@
 
 import importlib.util
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from tests.adapters.readers.counter import Counted, account
 from tests.adapters.readers.log import MASTER_KEY, Log
 from tests.conftest import QUICK_AND_FORGETFUL
 from tests.deploy.files import DEPLOY, run
+from tests.temporary import temporary_folder
 
 pytestmark = pytest.mark.postgres
 
@@ -47,19 +46,15 @@ def psql() -> Path:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """A server of its own, because logins belong to the whole server."""
-    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
-    try:
-        with EmbeddedPostgres(folder, settings=QUICK_AND_FORGETFUL) as embedded:
-            dsn = make_conninfo(embedded.dsn, dbname="postgres")
-            with psycopg.connect(dsn, autocommit=True) as connection:
-                connection.execute("DROP DATABASE arrears")  # the one that a data folder comes with
-            script = DEPLOY / "postgres" / "logins.sql"
-            run(psql(), "--no-psqlrc", "--dbname", dsn, "--file", script, env={**os.environ, **PASSWORDS})
-            with Database(make_conninfo(dsn, dbname="arrears", user="arrears_owner")) as owned:
-                migrate(owned)
-            yield dsn
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder, EmbeddedPostgres(folder, settings=QUICK_AND_FORGETFUL) as embedded:
+        dsn = make_conninfo(embedded.dsn, dbname="postgres")
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("DROP DATABASE arrears")  # the one that a data folder comes with
+        script = DEPLOY / "postgres" / "logins.sql"
+        run(psql(), "--no-psqlrc", "--dbname", dsn, "--file", script, env={**os.environ, **PASSWORDS})
+        with Database(make_conninfo(dsn, dbname="arrears", user="arrears_owner")) as owned:
+            migrate(owned)
+        yield dsn
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from adapters.telemetry import metrics
 from adapters.telemetry.store_collector import GAUGES
-from tests.deploy.files import DEPLOY, KUBERNETES, ROOT, container, of_arrears, of_kind, read_yaml, workloads
+from tests.deploy.files import DEPLOY, ROOT, container, of_arrears, of_kind, workloads
 
 _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
 _FOREIGN = {"up", "ALERTS", "process_resident_memory_bytes", "process_cpu_seconds_total"}
@@ -58,12 +58,9 @@ def variables_given() -> Iterator[tuple[str, str]]:
     for name, workload in workloads().items():
         for each in container(workload).get("env", []):
             yield each["name"], f"kubernetes: {name}"
-    for variable in of_kind("ConfigMap")["arrears-config"]["data"]:
-        yield variable, "kubernetes: arrears-config"
-    for secret in read_yaml(KUBERNETES / "secret.example.yaml"):
-        if secret["metadata"]["name"] == "arrears-kafka":
-            for variable in secret["stringData"]:
-                yield variable, "kubernetes: arrears-kafka"
+    for name, configuration in of_kind("ConfigMap").items():
+        for variable in configuration["data"]:
+            yield variable, f"kubernetes: {name}"
     text = (DEPLOY / "container" / "Containerfile").read_text(encoding="utf-8")
     for variable in re.findall(r"\b((?:ARREARS|KAFKA)_[A-Z_]+)=", text):
         yield variable, "Containerfile"

@@ -12,6 +12,7 @@ from adapters import ticker
 from adapters.clock import ManualClock
 from adapters.delivery.outbox import Outbox
 from adapters.delivery.rendering import Letter
+from aggregates.account import Account
 from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.contact import OptOutOfContact
@@ -112,7 +113,7 @@ class World:
 
     @property
     def history(self) -> list[Recorded]:
-        return self.service.arrears.history(ANNA)
+        return self.service.arrears.history(Account, ANNA)
 
     @property
     def names(self) -> list[str]:
@@ -316,10 +317,11 @@ def tables(service: StepByStep) -> dict[str, list[tuple[object, ...]]]:
     found = {}
     with service.database.connect("arrears_app") as connection:
         views = connection.execute(
-            "SELECT unnest(public) FROM read_model.projections WHERE state = 'live' ORDER BY 1"
+            "SELECT CASE WHEN schema LIKE 'personal%' THEN 'personal.' ELSE 'read_model.' END || unnest(public) "
+            "FROM read_model.projections WHERE state = 'live' ORDER BY 1"
         ).fetchall()
         for (view,) in views:
-            found[view] = connection.execute(f"SELECT to_jsonb(v)::text FROM read_model.{view} v ORDER BY 1").fetchall()
+            found[view] = connection.execute(f"SELECT to_jsonb(v)::text FROM {view} v ORDER BY 1").fetchall()
     return found
 
 

@@ -143,7 +143,10 @@ def test_invoices_open_the_accounts_that_no_file_describes(a_service: AService, 
         report = service.import_file(path, "invoices", defaults=OfficeDefaults())
         assert (report.brought_in, report.refused) == (2, 0)
         with service.database.connect("arrears_app") as connection:
-            rows = connection.execute("SELECT number, customer_name, outstanding FROM read_model.collections_report")
+            rows = connection.execute(
+                "SELECT r.number, customer_name, outstanding "
+                "FROM read_model.collections_report AS r JOIN personal.people USING (account_id)"
+            )
             assert rows.fetchall() == [("C-1", "C-1", 3_000)]
 
 

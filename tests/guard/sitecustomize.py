@@ -1,4 +1,4 @@
-"""Keeps a test, and every Python process that it starts, from programs that it does not declare.
+"""Keeps a test, and every Python process that it starts, from programs that it does not declare, and sets their clock.
 
 Python imports a module of this name when it starts, where the folder is on PYTHONPATH; tests/needs.py puts it there.
 """
@@ -9,6 +9,10 @@ from typing import Any
 
 FORBIDDEN = "PROGRAMS_THAT_THIS_TEST_DOES_NOT_DECLARE"
 """Variable of the environment: names of programs, with commas. tests/needs.py sets it for each test."""
+
+
+NOW = "NOW_OF_THIS_TEST"
+"""Variable of the environment: the moment at which the machine's clock stands, for processes that a test starts."""
 
 
 class UndeclaredNeed(RuntimeError):
@@ -26,4 +30,15 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
         )
 
 
+def _set_clock(moment: str) -> None:
+    from datetime import datetime
+
+    from adapters.clock import SystemClock
+
+    now = datetime.fromisoformat(moment)
+    setattr(SystemClock, "now", lambda _: now)  # noqa: B010  a method in place of another
+
+
 sys.addaudithook(_refuse)
+if NOW in os.environ:
+    _set_clock(os.environ[NOW])

@@ -16,8 +16,8 @@ from adapters.workers.clock import ClockWork
 from api.processes.parts import CLOCK, PARTS, REACT
 from api.processes.parts.part import Part, Worker
 from api.processes.step_by_step import StepByStep
+from tests.waiting import HANG
 
-_PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.01
 
 
@@ -46,7 +46,7 @@ class ClusterService(StepByStep):
     def close(self) -> None:
         self.ending.set()
         for each in self._threads:
-            each.join(_PATIENCE_SECONDS)
+            each.join(HANG)
         self._clockwork.close()
         super().close()
 
@@ -68,7 +68,7 @@ class ClusterService(StepByStep):
         if not hasattr(self, "_clockwork"):
             return
         readers = [reader_name(events_topic(self.env)), "policies", "delivery"]
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + HANG
         while True:
             head = self.feed.head()
             positions = self._positions(readers)
@@ -101,7 +101,7 @@ class ClusterService(StepByStep):
         if not self._clockwork.tick():
             raise RuntimeError("another process says the time")
         with self._ticked:
-            if not self._ticked.wait_for(lambda: len(self._ticks_worked) >= self.partitions, _PATIENCE_SECONDS):
+            if not self._ticked.wait_for(lambda: len(self._ticks_worked) >= self.partitions, HANG):
                 raise TimeoutError(f"{len(self._ticks_worked)} of {self.partitions} ticks were worked")
             done = list(self._ticks_worked)
         return TickReport(

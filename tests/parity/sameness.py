@@ -39,8 +39,12 @@ def tables_of(service: Service) -> dict[str, list[str]]:
     """By table, the rows of every live projection, in an order of their own."""
     found = {}
     with service.database.connect("arrears_app") as connection:
-        for table in (table for projection in PROJECTIONS for table in projection.public):
-            rows = connection.execute(f"SELECT to_jsonb(t) FROM read_model.{table} AS t").fetchall()
+        for schema, table in (
+            ("personal" if projection.is_personal else "read_model", table)
+            for projection in PROJECTIONS
+            for table in projection.public
+        ):
+            rows = connection.execute(f"SELECT to_jsonb(t) FROM {schema}.{table} AS t").fetchall()
             found[table] = sorted(
                 orjson.dumps(_blurred(row), option=orjson.OPT_SORT_KEYS).decode()
                 for (row,) in rows

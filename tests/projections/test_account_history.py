@@ -42,7 +42,7 @@ class Told:
         self.payments: dict[UUID, date] = {}
 
     def hear(self, recorded: Recorded) -> None:
-        self.account.fold([recorded.event])
+        self.account.fold([recorded])
         match recorded.event:
             case MessageSent(sent_on=day):
                 self.sent.append(day)

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from adapters.rules import template_faults
 from aggregates.account.activities import ActivityKind, Direction, Disposition, RecordActivity
 from aggregates.account.billing import BillInvoice
 from aggregates.account.chase import JUDGE, CoveredItem, Judgement
@@ -19,6 +20,8 @@ from aggregates.account.holds import PlaceHold
 from aggregates.account.messages import MessageFailed, MessageQueued, MessageSent, MessageWithdrawn
 from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
 from aggregates.account.shields import Why
+from aggregates.campaign import TEMPLATE_RULES
+from aggregates.kernel.context import Rules
 from aggregates.kernel.event import REGISTRY, Event, Recorded
 from aggregates.kernel.memory import MemoryStore
 from aggregates.office import ChangeOfficeSettings
@@ -36,6 +39,7 @@ from projections.activity_history.projection import LEFT_OUT, kind_of
 from projections.audit_trail import AuditTrailProjection
 from projections.batch import Table
 from projections.ledger import LedgerProjection
+from projections.people import PeopleProjection
 from projections.questions import Activity, activity, audit, promises
 from projections.sentences import SENTENCES, sentence
 from tests.builders import a_campaign
@@ -44,7 +48,10 @@ from tests.projections.history import MAIN, History, usd
 
 JAN_1 = date(2026, 1, 1)
 SECRET = "Grace Hopper"
-RULES = {JUDGE: lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed"))}
+RULES: Rules = {
+    JUDGE: lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed")),
+    TEMPLATE_RULES: template_faults,
+}
 
 
 def day(number: int) -> date:
@@ -93,18 +100,20 @@ def test_a_promise_is_shown_as_it_stood_on_any_day(history: History, account: UU
     read_models.build(history.log)
 
     def stood(number: int) -> tuple[str, str, date | None]:
-        (row,) = promises(read_models.connection, as_of=day(number)).rows
+        (row,) = promises(read_models.connection, read_models.log, as_of=day(number)).rows
         return row.status.value, str(row.received), row.judged_on
 
-    assert promises(read_models.connection, as_of=day(4)).rows == ()
+    assert promises(read_models.connection, read_models.log, as_of=day(4)).rows == ()
     assert stood(5) == ("open", "0.00", None)
     assert stood(8) == ("kept", "60.00", day(8))
     assert stood(15)[:2] == ("broken", "0.00")
     (now,) = read_models.connection.execute(
-        "SELECT status, received_minor, promised_minor, due_on, notes, position FROM read_model.promises"
+        "SELECT status, received_minor, promised_minor, due_on, position FROM read_model.promises"
     ).fetchall()
-    assert now[:5] == ("broken", 0, 6_000, day(20), f"{SECRET} called")
-    assert now[5] == max(r.position or 0 for r in history.of(promised))
+    assert now[:4] == ("broken", 0, 6_000, day(20))
+    assert now[4] == max(r.position or 0 for r in history.of(promised))
+    (row,) = promises(read_models.connection, read_models.log, as_of=day(15)).rows
+    assert row.notes == f"{SECRET} called"
 
 
 def test_promises_come_in_pages_by_due_date_and_can_be_filtered(
@@ -113,11 +122,11 @@ def test_promises_come_in_pages_by_due_date_and_can_be_filtered(
     made = [promise(history, account, 1_000, number) for number in (9, 7, 8)]
     history.give(WithdrawPromise(promise_id=made[0], account_id=account), reason="paid otherwise")
     read_models.build(history.log)
-    first = promises(read_models.connection, as_of=day(0), limit=2)
-    second = promises(read_models.connection, as_of=day(0), limit=2, cursor=first.next_cursor)
+    first = promises(read_models.connection, read_models.log, as_of=day(0), limit=2)
+    second = promises(read_models.connection, read_models.log, as_of=day(0), limit=2, cursor=first.next_cursor)
     assert [row.promise_id for row in (*first.rows, *second.rows)] == [made[1], made[2], made[0]]
     assert second.next_cursor is None
-    withdrawn = promises(read_models.connection, as_of=day(0), status=second.rows[0].status)
+    withdrawn = promises(read_models.connection, read_models.log, as_of=day(0), status=second.rows[0].status)
     assert [row.promise_id for row in withdrawn.rows] == [made[0]]
     assert withdrawn.rows[0].judged_on == day(0)
 
@@ -142,7 +151,7 @@ def test_what_was_done_about_an_account_newest_first(history: History, account: 
     history.today = day(5)
     pay(history, account, "P-1", 2_500)
     read_models.build(history.log)
-    shown = activity(read_models.connection, account)
+    shown = activity(read_models.connection, read_models.log, account)
     assert [(row.kind, row.summary) for row in shown.rows] == [
         ("payment", "Payment P-1 of 25.00 USD received"),
         ("flag-set", "Flag bankruptcy set"),
@@ -152,8 +161,10 @@ def test_what_was_done_about_an_account_newest_first(history: History, account: 
     call = shown.rows[2]
     assert (call.channel, call.direction, call.disposition) == ("voice", "outbound", "left-message")
     assert (call.notes, call.assignee, call.actor) == (f"left a message for {SECRET}", "ann", "person:tester")
-    assert activity(read_models.connection, account, as_of=day(4)).rows[0].kind == "flag-set"
-    assert [row.kind for row in activity(read_models.connection, account, kinds=["call"]).rows] == ["call"]
+    assert activity(read_models.connection, read_models.log, account, as_of=day(4)).rows[0].kind == "flag-set"
+    assert [row.kind for row in activity(read_models.connection, read_models.log, account, kinds=["call"]).rows] == [
+        "call"
+    ]
 
 
 def test_history_comes_in_pages(history: History, account: UUID, read_models: ReadModels):
@@ -161,11 +172,11 @@ def test_history_comes_in_pages(history: History, account: UUID, read_models: Re
         history.today = day(number % 3)
         pay(history, account, f"P-{number}", 100)
     read_models.build(history.log)
-    whole = activity(read_models.connection, account).rows
+    whole = activity(read_models.connection, read_models.log, account).rows
     paged: list[Activity] = []
     cursor = None
     while True:
-        page = activity(read_models.connection, account, limit=3, cursor=cursor)
+        page = activity(read_models.connection, read_models.log, account, limit=3, cursor=cursor)
         paged += page.rows
         cursor = page.next_cursor
         if cursor is None:
@@ -205,14 +216,16 @@ def test_each_word_about_a_message_names_the_campaign_version_that_sent_it(
 ):
     read_models.build([*history.log, *message_events(history, account)], batch=batch)
     rows = read_models.connection.execute(
-        "SELECT kind, channel, direction, plan_version, campaign_id IS NOT NULL, summary, notes "
+        "SELECT kind, channel, direction, plan_version, campaign_id IS NOT NULL, summary, has_notes "
         "FROM read_model.activity_history WHERE kind LIKE 'message-%' ORDER BY position"
     ).fetchall()
     assert [(row[0], *row[1:5]) for row in rows] == [
         (kind, "email", "outbound", 3, True)
         for kind in ("message-queued", "message-sent", "message-queued", "message-withdrawn")
     ]
-    assert rows[1][5:] == ("Message first (First reminder) sent by email", f"Your account\n\nDear {SECRET}")
+    assert rows[1][5:] == ("Message first (First reminder) sent by email", True)
+    (sent,) = activity(read_models.connection, read_models.log, account, kinds=["message-sent"]).rows
+    assert sent.notes == f"Your account\n\nDear {SECRET}"
     assert rows[3][5] == "Message first withdrawn: it was paid"
 
 
@@ -227,10 +240,8 @@ def test_the_carrier_s_words_about_a_failed_message_are_notes_of_the_history_and
     )  # fmt: skip
     told = replace(queued, event=failed, version=queued.version + 1, event_id=uuid4(), position=len(history.log) + 2)
     read_models.build([*history.log, queued, told])
-    (row,) = read_models.connection.execute(
-        "SELECT summary, notes FROM read_model.activity_history WHERE kind = 'message-failed'"
-    ).fetchall()
-    assert row == ("Message first by email failed: bounced", f"{SECRET} does not live here")
+    (row,) = activity(read_models.connection, read_models.log, account, kinds=["message-failed"]).rows
+    assert (row.summary, row.notes) == ("Message first by email failed: bounced", f"{SECRET} does not live here")
     assert read_models.column("SELECT reason FROM read_model.audit_trail WHERE event_id = %s", told.event_id) == [None]
     assert read_models.column("SELECT data FROM read_model.audit_trail WHERE data::text ~ 'does not live here'") == []
 
@@ -246,7 +257,7 @@ def test_the_audit_trail_says_what_who_under_which_version_and_why(
     history.give(SetFlag(account_id=account, flag="bankruptcy"), actor="policy:scrub@7", causation_id=cause)
     promised = promise(history, account, 1_000, 5)
     read_models.build(history.log)
-    trail = audit(read_models.connection, account).rows
+    trail = audit(read_models.connection, read_models.log, account).rows
     assert [row.event_name for row in trail] == [r.name for r in history.log if r.account_id == account]
     hold = next(row for row in trail if row.event_name == "account.hold-placed")
     assert (hold.summary, hold.reason) == ("Hold placed: vacation", "back in June")
@@ -255,8 +266,10 @@ def test_the_audit_trail_says_what_who_under_which_version_and_why(
     assert (flag.actor_kind, flag.actor_id, flag.actor_version) == ("policy", "scrub", "7")
     assert flag.causation_id == cause
     assert {row.aggregate_kind for row in trail} == {"account", "promise"}
-    assert [row.event_name for row in audit(read_models.connection, promised).rows] == ["promise.made"]
-    assert [row.summary for row in audit(read_models.connection, MAIN).rows] == ["Office main (Main) opened: USD, UTC"]
+    assert [row.event_name for row in audit(read_models.connection, read_models.log, promised).rows] == ["promise.made"]
+    assert [row.summary for row in audit(read_models.connection, read_models.log, MAIN).rows] == [
+        "Office main (Main) opened: USD, UTC"
+    ]
 
 
 def test_personal_text_is_in_no_summary_and_in_no_data(history: History, account: UUID, read_models: ReadModels):
@@ -274,8 +287,8 @@ def test_the_trail_of_an_account_comes_in_pages(history: History, account: UUID,
     for number in range(1, 6):
         pay(history, account, f"P-{number}", 100)
     read_models.build(history.log)
-    first = audit(read_models.connection, account, limit=4)
-    rest = audit(read_models.connection, account, cursor=first.next_cursor)
+    first = audit(read_models.connection, read_models.log, account, limit=4)
+    rest = audit(read_models.connection, read_models.log, account, cursor=first.next_cursor)
     assert [r.position for r in (*first.rows, *rest.rows)] == [
         r.position for r in history.log if r.account_id == account
     ]
@@ -374,7 +387,8 @@ def test_an_earlier_change_told_again_alone_does_not_come_back(history: History,
     read_models.build(history.log)
     for recorded in history.log:
         read_models.write(LedgerProjection(), [recorded])
-    assert read_models.column("SELECT customer_name FROM read_model.ledger_accounts") == ["Ada King"]
+        read_models.write(PeopleProjection(), [recorded])
+    assert read_models.column("SELECT customer_name FROM personal.people") == ["Ada King"]
     assert read_models.column("SELECT time_zone FROM read_model.ledger_offices") == ["Europe/London"]
 
 
@@ -382,9 +396,9 @@ def test_a_nul_in_a_note_is_left_out_of_few_rows_and_of_many(history: History, a
     for _ in range(60):
         history.give(RecordActivity(account_id=account, kind=ActivityKind.NOTE, notes="a \x00 in a note"))
     for batch in (7, 1_000):
-        read_models.build(history.log, batch=batch, projections=[ActivityHistoryProjection])
-        notes = read_models.column("SELECT notes FROM read_model.activity_history WHERE kind = 'note'")
-        assert notes == ["a  in a note"] * 60
+        read_models.build(history.log, batch=batch, projections=[ActivityHistoryProjection, LedgerProjection])
+        noted = activity(read_models.connection, read_models.log, account, kinds=["note"], limit=100).rows
+        assert [row.notes for row in noted] == ["a  in a note"] * 60
 
 
 def test_rows_that_are_copied_and_rows_that_are_inserted_are_the_same(history: History, read_models: ReadModels):

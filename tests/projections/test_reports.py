@@ -347,7 +347,7 @@ def test_promises_kept_of_those_that_came_due(history: History, read_models: Rea
     assert (report.promises_due, report.promises_kept) == (2, 1)
     assert str(report.promise_kept_rate) == "50.000"
     assert str(report.promise_kept_rate_by_amount) == "25.000"
-    assert len(promises(read_models.connection, as_of=day(30)).rows) == 3
+    assert len(promises(read_models.connection, read_models.log, as_of=day(30)).rows) == 3
 
 
 def test_what_was_once_overpaid_by_a_reversed_payment_was_unapplied(history: History, read_models: ReadModels):

@@ -70,7 +70,7 @@ def public_tables(connection: Connection[Any]) -> list[str]:
     """The tables of live projections, and the views for dashboards."""
     found = connection.execute(
         """
-        SELECT 'read_model.' || unnest(public) FROM read_model.projections WHERE state = 'live'
+        SELECT 'read_model.' || unnest(public) FROM read_model.projections WHERE state = 'live' AND schema LIKE 'read%'
         UNION ALL
         SELECT 'dashboard.' || viewname FROM pg_views WHERE schemaname = 'dashboard'
         ORDER BY 1

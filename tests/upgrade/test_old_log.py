@@ -131,7 +131,7 @@ def test_an_aggregate_is_the_same_from_its_snapshot_and_from_its_whole_history(l
             continue  # passed over, and the events are read
         shot = arrears.event_mapper.decode_snapshot(KINDS[kind], aggregate_id, version, account_id, bytes(state))
         assert shot.model_dump() == arrears.load(KINDS[kind], aggregate_id, version=version).model_dump()
-        shot.fold(each.event for each in arrears.history(aggregate_id) if each.version > version)
+        shot.fold(each for each in arrears.history(KINDS[kind], aggregate_id) if each.version > version)
         assert shot.model_dump() == arrears.load(KINDS[kind], aggregate_id).model_dump()
 
 

@@ -17,6 +17,7 @@ from adapters.billing.rows import RowProblem
 from adapters.billing.source import ImportSource
 from adapters.billing.staging import Comparison, Loaded, Staged, Staging
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
+from adapters.stop import Stop, check
 from aggregates.account import Account
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id
@@ -323,10 +324,15 @@ def _plain(error: ImportRefused | ValidationError) -> str:
 
 
 def stage(
-    connection: psycopg.Connection, source: ImportSource, defaults: OfficeDefaults, progress: Progress | None
+    connection: psycopg.Connection,
+    source: ImportSource,
+    defaults: OfficeDefaults,
+    progress: Progress | None,
+    *,
+    stop: Stop | None = None,
 ) -> tuple[Staging, Loaded]:
-    """Read the whole file into the staging tables. Raises FileProblem."""
-    staging = Staging(connection, default_office=defaults.code)
+    """Read the whole file into the staging tables. Raises FileProblem, Stopped."""
+    staging = Staging(connection, default_office=defaults.code, stop=stop)
     return staging, staging.load(source, progress)
 
 
@@ -351,19 +357,22 @@ def run_import(
     strict: bool = False,
     reading: Progress | None = None,
     done: Done | None = None,
+    stop: Stop | None = None,
 ) -> ImportReport:
     """Bring a file in: good rows at once, bad rows into the reject file; `strict` brings in all or nothing.
 
-    Raises FileProblem where the file cannot be read, ImportRefused where `strict` found a bad row.
+    Raises FileProblem where the file cannot be read, ImportRefused where `strict` found a bad row, and Stopped between
+    chunks: what was brought in stays, and the next import of the file goes on from there.
     """
-    staging, loaded = stage(connection, source, defaults, reading)
+    staging, loaded = stage(connection, source, defaults, reading, stop=stop)
     if strict and loaded.refused:
         first = next(staging.problems())
         raise ImportRefused(f"{loaded.refused} of {loaded.rows} rows have problems, the first in {first}")
     report = ImportReport(rows=loaded.rows, facts=dict(loaded.facts), repeats=loaded.repeats)
     importer = Importer(arrears, connection, staging, defaults)
-    total, seen = sum(loaded.facts.values()), 0
+    total, seen, stop = sum(loaded.facts.values()), 0, stop or Stop()
     for chunk in staging.by_account(CHUNK):
+        check(stop)
         importer.bring_in(chunk, report)
         seen += len(chunk)
         if done:
@@ -371,7 +380,7 @@ def run_import(
     finish(report, staging)
     if report.refused:
         report.rejects = reject_path(source.path)
-        write_rejects(source, staging.problems(), report.rejects)
+        write_rejects(source, staging.problems(), report.rejects, lambda *_: check(stop))
     staging.drop()
     return report
 

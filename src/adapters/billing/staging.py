@@ -1,7 +1,8 @@
 """Facts of one import on their way into the log: sorted, compared and counted by PostgreSQL, not in memory.
 
 The tables are temporary. They belong to the connection and vanish with it, so that an import that dies leaves
-nothing behind, and personal data is at no time in a table that others read.
+nothing behind, and personal data is at no time in a table that others read. Of what facts say there are no statistics:
+those are samples, kept in a catalog that is logged and copied.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from adapters.billing.profile import Kind
 from adapters.billing.readers import Progress
 from adapters.billing.rows import ParsedRow, RowProblem
 from adapters.billing.source import ImportSource
+from adapters.stop import Stop, cancelled_on, check
 
 _BATCH = 10_000
 _PAGE = 2_000
@@ -36,6 +38,7 @@ CREATE TEMPORARY TABLE import_staging (
     payload        text             NOT NULL,
     merges         boolean          NOT NULL
 );
+ALTER TABLE import_staging ALTER COLUMN payload SET STATISTICS 0;
 CREATE TEMPORARY TABLE import_problems (
     line        bigint           NOT NULL,
     column_name text             NOT NULL,
@@ -163,8 +166,9 @@ class Comparison:
 class Staging:
     """The staged facts of one import. One at a time per connection; `drop` or the connection's end clears it."""
 
-    def __init__(self, connection: psycopg.Connection, *, default_office: str) -> None:
+    def __init__(self, connection: psycopg.Connection, *, default_office: str, stop: Stop | None = None) -> None:
         self._connection = connection
+        self._stop = stop or Stop()
         self._default_office = default_office
         self._indexed: set[tuple[str, ...]] = set()
         with connection.transaction():
@@ -172,17 +176,19 @@ class Staging:
             connection.execute(_TABLES)
 
     def load(self, source: ImportSource, progress: Progress | None = None) -> Loaded:
-        """Read the whole file. Raises `FileProblem`, and then nothing is staged."""
+        """Read the whole file. Raises `FileProblem` and `Stopped`, and then nothing is staged."""
         merging = frozenset() if source.profile.kind is Kind.CUSTOMERS else frozenset({"customer", "subscription"})
         rows = 0
         with self._connection.transaction():
             parsed = source.rows(progress)
             while batch := list(islice(parsed, _BATCH)):
+                check(self._stop)
                 rows += len(batch)
                 self._copy_facts(batch, merging)
                 self._copy_problems(problem for row in batch for problem in row.problems)
-            self._connection.execute("ANALYZE import_staging")
-            repeats = self._take_in()
+            with cancelled_on(self._stop, self._connection):
+                self._connection.execute("ANALYZE import_staging")
+                repeats = self._take_in()
         return self._counted(rows, repeats)
 
     def refuse(self, problems: Iterable[RowProblem]) -> None:
@@ -308,7 +314,7 @@ class Staging:
 
     def _index(self, order: tuple[str, ...]) -> None:
         if order not in self._indexed:
-            with self._connection.transaction():
+            with self._connection.transaction(), cancelled_on(self._stop, self._connection):
                 columns = sql.SQL(", ").join(map(sql.Identifier, order))
                 self._connection.execute(sql.SQL("CREATE UNIQUE INDEX ON import_staging ({})").format(columns))
             self._indexed.add(order)

@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
+import structlog
 from psycopg import Connection
 
 from adapters.delivery.carrier import Carrier, CarrierRefused
+from adapters.delivery.renderer import Renderer
 from adapters.delivery.rendering import Letter, RenderingProblem, render
 from adapters.eventstore.application import Arrears
+from adapters.readers.poison import is_poison
 from adapters.telemetry.metrics import count_delivery
 from aggregates.account import Account
 from aggregates.account.messages import (
@@ -33,6 +36,8 @@ ACTOR = Actor.service("delivery")
 
 AT_ONCE = 20
 """Messages between two checkpoints: after a crash so many are looked at again."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 WaitUntil = Callable[[datetime], None]
 """Lets time pass up to a moment: sleeping in service, setting the clock where history is lived through."""
@@ -74,9 +79,10 @@ class Deliverer:
     name: ClassVar[str] = "delivery"
     interest: ClassVar[frozenset[str]] = frozenset({MessageQueued.event_name})
 
-    def __init__(self, arrears: Arrears, carrier: Carrier, wait_until: WaitUntil) -> None:
+    def __init__(self, arrears: Arrears, carrier: Carrier, wait_until: WaitUntil, renderer: Renderer) -> None:
         self._arrears = arrears
         self._carrier = carrier
+        self._renderer = renderer
         self._pace = Pace(wait_until)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -84,6 +90,9 @@ class Deliverer:
         for recorded in batch:
             if isinstance(recorded.event, MessageQueued):
                 self._deliver(recorded.aggregate_id, recorded.event.message_id, recorded)
+
+    def forget(self) -> None:
+        """There is nothing that it remembers of messages; the pace that an office keeps is true all the same."""
 
     def _deliver(self, account_id: UUID, message_id: UUID, cause: Recorded) -> None:
         before = self._errand(account_id, message_id, cause)
@@ -113,20 +122,40 @@ class Deliverer:
             letter = self._render(errand)
             reference = self._carrier.send(errand.message.id, letter)
         except (RenderingProblem, CarrierRefused) as error:
-            self._issue(
-                "failed",
-                errand,
-                ReportFailed(
-                    account_id=errand.account.id, message_id=errand.message.id, code=error.code, detail=error.detail
-                ),
-            )
+            self._report_failed(errand, error.code, error.detail)
         else:
             self._report_sent(errand, letter, reference)
 
     def _render(self, errand: Errand) -> Letter:
+        """Raises RenderingProblem: whatever goes wrong in making a text is wrong with this message alone."""
         campaign = self._arrears.load(Campaign, errand.message.campaign_id)
         today = local_date(self._arrears.clock.now(), errand.office.zone)
-        return render(errand.account, errand.office, campaign, errand.message, today)
+        try:
+            return render(errand.account, errand.office, campaign, errand.message, today, renderer=self._renderer)
+        except RenderingProblem:
+            raise
+        except Exception as error:
+            if not is_poison(error):
+                raise
+            raise RenderingProblem("bad-template", f"no text can be made ({type(error).__name__})") from error
+
+    def _report_failed(self, errand: Errand, code: str, detail: str) -> None:
+        """The log of the process says which message and why, without its text."""
+        message = errand.message
+        _log.warning(
+            "a message failed",
+            message_id=str(message.id),
+            campaign_id=str(message.campaign_id),
+            plan_version=message.plan_version,
+            step=message.step_id,
+            language=message.language,
+            code=code,
+        )
+        self._issue(
+            "failed",
+            errand,
+            ReportFailed(account_id=errand.account.id, message_id=message.id, code=code, detail=detail),
+        )
 
     def _report_sent(self, errand: Errand, letter: Letter, reference: str | None) -> None:
         self._issue(

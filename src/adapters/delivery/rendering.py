@@ -1,17 +1,17 @@
-"""Message text from a template: placeholders filled in a sandbox, the opt-out line added, lengths checked."""
+"""Message text from a template: what its placeholders stand for, the opt-out line, and how long it may become."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import SandboxedEnvironment
-
+from adapters.delivery.placeholders import example_values
+from adapters.delivery.renderer import Draft, NotRendered, Rendered, Renderer
 from aggregates.account import Account
+from aggregates.account.chase import CoveredItem
 from aggregates.account.messages import MessageUnderWay
-from aggregates.campaign import Campaign
+from aggregates.campaign import Campaign, Template
 from aggregates.office import Office
 from aggregates.values.contact import Channel
 from aggregates.values.money import Money
@@ -19,13 +19,14 @@ from aggregates.values.money import Money
 SMS_LIMIT = 140
 """Characters of an SMS with all placeholders expanded and the opt-out line included."""
 
+TEXT_LIMIT = 100_000
+"""Characters of any other message, and of a subject: nobody reads more, and no carrier takes much more."""
+
 OPT_OUT_LINES: Mapping[Channel, str] = {
     Channel.SMS: "Reply STOP to opt out",
     Channel.EMAIL: "To stop e-mails to this address, reply with UNSUBSCRIBE.",
 }
 """12 CFR 1006.6(e): every electronic message says how to opt out of that address or number."""
-
-_SANDBOX = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
 
 
 class RenderingProblem(Exception):
@@ -35,6 +36,14 @@ class RenderingProblem(Exception):
         super().__init__(detail)
         self.code = code
         self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A template filled in, with everything that a message of its channel has to say."""
+
+    subject: str | None
+    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +60,10 @@ class Letter:
         return hashlib.sha256(self.body.encode()).hexdigest()
 
 
-def render(account: Account, office: Office, campaign: Campaign, message: MessageUnderWay, today: date) -> Letter:
-    """The text of a queued message as of now. Raises RenderingProblem."""
+def render(
+    account: Account, office: Office, campaign: Campaign, message: MessageUnderWay, today: date, *, renderer: Renderer
+) -> Letter:
+    """The text of a queued message as of now. Raises RenderingProblem, whatever is wrong with message or template."""
     step = campaign.plan.step(message.step_id) if campaign.plan else None
     if step is None:
         raise RenderingProblem("no-template", f"campaign {campaign.title!r} has no step {message.step_id!r} any more")
@@ -60,20 +71,40 @@ def render(account: Account, office: Office, campaign: Campaign, message: Messag
     if to is None:
         raise RenderingProblem("no-contact-point", f"{message.point_id!r} is not known any more")
     _, template = step.template_for(message.language)
-    values = placeholders(account, office, message, today)
-    body = _fill(template.body, values)
-    opt_out = OPT_OUT_LINES.get(message.channel)
+    values = values_of(account, office, message.items, today)
+    [rendered] = renderer.render([draft_of(template, values)])
+    text = text_of(message.channel, template, rendered)
+    return Letter(message.channel, to, text.subject, text.body)
+
+
+def draft_of(template: Template, values: Mapping[str, Any]) -> Draft:
+    texts = (template.body,) if not template.subject else (template.body, template.subject)
+    return Draft(texts, values, most=TEXT_LIMIT)
+
+
+def text_of(channel: Channel, template: Template, rendered: Rendered) -> Text:
+    """What a draft of the template became, as a message over the channel. Raises RenderingProblem."""
+    if isinstance(rendered, NotRendered):
+        raise RenderingProblem(rendered.code, rendered.detail)
+    body = rendered[0]
+    opt_out = OPT_OUT_LINES.get(channel)
     if opt_out:
-        body = f"{body} {opt_out}" if message.channel is Channel.SMS else f"{body}\n\n{opt_out}"
-    if message.channel is Channel.SMS and len(body) > SMS_LIMIT:
+        body = f"{body} {opt_out}" if channel is Channel.SMS else f"{body}\n\n{opt_out}"
+    if channel is Channel.SMS and len(body) > SMS_LIMIT:
         raise RenderingProblem("sms-too-long", f"{len(body)} characters, expected at most {SMS_LIMIT}")
-    return Letter(message.channel, to, _fill(template.subject, values) if template.subject else None, body)
+    return Text(rendered[1] if template.subject else None, body)
 
 
-def placeholders(account: Account, office: Office, message: MessageUnderWay, today: date) -> dict[str, Any]:
-    """What a template can name. A part payment since the queue counts, and so does what a promise covers."""
-    still_open = [covered for covered in message.items if covered.item_id in account.receivables.items]
-    items = [account.receivables.items[covered.item_id] for covered in still_open]
+# --- what placeholders stand for ---------------------------------------------------------------------
+
+
+def values_of(account: Account, office: Office, covered: Iterable[CoveredItem], today: date) -> dict[str, Any]:
+    """What every placeholder stands for in a message about these items, as PLACEHOLDERS declares them.
+
+    A part payment since the queue counts, and so does what a promise covers.
+    """
+    still_open = [each for each in covered if each.item_id in account.receivables.items]
+    items = [account.receivables.items[each.item_id] for each in still_open]
     due = Money.total(
         (min(c.open, account.receivables.items[c.item_id].open) for c in still_open), account.customer.currency
     )
@@ -92,8 +123,6 @@ def placeholders(account: Account, office: Office, message: MessageUnderWay, tod
     }
 
 
-def _fill(template: str, values: Mapping[str, Any]) -> str:
-    try:
-        return _SANDBOX.from_string(template).render(values)
-    except TemplateError as error:
-        raise RenderingProblem("bad-template", str(error)) from error
+def sample_values(office: Office) -> dict[str, Any]:
+    """What placeholders stand for in a made-up account of the office."""
+    return {**example_values(), "office": office.title, "currency": office.currency}

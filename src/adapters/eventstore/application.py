@@ -34,7 +34,7 @@ from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.command import Issued, Outcome, Rejected
 from aggregates.kernel.context import Rules
 from aggregates.kernel.deciding import Decided, Decider, decide_batch, to_decide_again
-from aggregates.kernel.event import REGISTRY, Recorded
+from aggregates.kernel.event import REGISTRY, Recorded, kind_of
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
@@ -245,12 +245,13 @@ class Arrears(Application[UUID]):
         """The aggregate now, at a version, as it was true at the end of a day, or as we knew it at a moment.
 
         By effective date its events up to that day are folded in the order they were recorded. Several points
-        together narrow each other. Raises AggregateNotFoundError where no event is left.
+        together narrow each other. Raises AggregateNotFoundError where no event is left, and where the id is that of
+        an aggregate of another class.
         """
 
         def project(_: object, events: Iterable[DomainEventProtocol[UUID]]) -> AnyAggregate | None:
             aggregate = aggregate_class.blank(aggregate_id)
-            for recorded in cast(Iterable[Recorded], events):
+            for recorded in _of(aggregate_class, cast(Iterable[Recorded], events)):
                 if effective_on is not None and recorded.effective_on > effective_on:
                     continue
                 if recorded_at is not None and recorded.recorded_at > recorded_at:
@@ -260,12 +261,17 @@ class Arrears(Application[UUID]):
 
         return self.repository.get(aggregate_id, version=version, projector_func=project)
 
-    def history(self, aggregate_id: UUID) -> list[Recorded]:
-        """Every event of an aggregate, oldest first."""
-        return [cast(Recorded, event) for event in self.events.get(aggregate_id)]
+    def history(self, aggregate_class: type[Aggregate], aggregate_id: UUID) -> list[Recorded]:
+        """Every event of an aggregate, oldest first; none where the id is that of an aggregate of another class."""
+        return list(_of(aggregate_class, cast(Iterable[Recorded], self.events.get(aggregate_id))))
 
 
 __all__ = ["AggregateNotFoundError", "Arrears", "EventStoreFactory"]
+
+
+def _of(aggregate_class: type[Aggregate], events: Iterable[Recorded]) -> Iterator[Recorded]:
+    """The events, where they are of an aggregate of this class."""
+    return (recorded for recorded in events if kind_of(recorded.name) == aggregate_class.kind)
 
 
 def _answer(decided: Decided) -> Outcome | Exception:

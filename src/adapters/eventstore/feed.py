@@ -19,6 +19,15 @@ _BYTES_PER_EVENT = 2_000
 """A batch of events that say much more than most is cut: decoded, and as rows of readers, they take far more room."""
 
 
+_COLUMNS = """
+    SELECT position, aggregate_id, version, event_id, account_id, name, event_version, effective_on, recorded_at, state,
+           meta
+    FROM arrears.events
+"""
+_AFTER = f"{_COLUMNS} WHERE position > %b ORDER BY position LIMIT %b"
+_AT = f"{_COLUMNS} WHERE position = ANY (%b::bigint[])"
+
+
 class LogHole(Exception):
     """A position is missing from the log. Nothing is skipped: somebody has to look (`arrears log verify`)."""
 
@@ -59,6 +68,18 @@ class Feed:
             return self._last_batch[offset : offset + limit]
 
     @explained()
+    def at(self, positions: Collection[int]) -> dict[int, Recorded]:
+        """The events at these positions, by position, in one query. One that is not there is left out.
+
+        Raises what the mapper raises for an event it cannot read.
+        """
+        if not positions:
+            return {}
+        with self._connections.use() as connection:
+            rows = connection.execute(_AT, [list(positions)], prepare=True, binary=True).fetchall()
+        return {recorded.position: recorded for recorded in self._mapper.decode_all(rows) if recorded.position}
+
+    @explained()
     def head(self) -> int:
         """The log's last position; 0 when it is empty."""
         with self._connections.use() as connection:
@@ -97,11 +118,7 @@ class Feed:
     def _fetch(self, after: int, limit: int, names: Collection[str] | None = None) -> list[Recorded]:
         with self._connections.use() as connection:
             rows = connection.execute(
-                """
-                SELECT position, aggregate_id, version, event_id, account_id, name, event_version,
-                       effective_on, recorded_at, state, meta
-                FROM arrears.events WHERE position > %b ORDER BY position LIMIT %b
-                """,
+                _AFTER,
                 [after, limit],
                 prepare=True,
                 binary=True,

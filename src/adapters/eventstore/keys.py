@@ -7,10 +7,13 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import psycopg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -18,6 +21,8 @@ from adapters.eventstore.connections import Connections
 
 KEY_VARIABLE = "ARREARS_MASTER_KEY"
 FILE_VARIABLE = "ARREARS_MASTER_KEY_FILE"
+FILE_NAME = "master.key"
+"""In the data folder."""
 
 _SIZE = 32
 _NONCE = 12
@@ -27,38 +32,99 @@ class MasterKeyError(Exception):
     """The master key is missing, malformed, or not the one that this log was written with."""
 
 
+class MasterKeyMissing(MasterKeyError):
+    """The file that should hold it is not there."""
+
+
 def master_key(env: Mapping[str, str] = os.environ, *, data_dir: Path | None = None) -> bytes:
-    """The 32 bytes that wrap all account keys: from the environment, a file, or made once in the data folder."""
+    """The 32 bytes that wrap all account keys: from the environment, or from a file, its own or the data folder's.
+
+    Raises MasterKeyError.
+    """
     if text := env.get(KEY_VARIABLE):
         return _decoded(text, KEY_VARIABLE)
     if name := env.get(FILE_VARIABLE):
         return _read(Path(name))
     if data_dir is None:
         raise MasterKeyError(f"no master key: set {KEY_VARIABLE} (base64 of {_SIZE} bytes) or {FILE_VARIABLE}")
-    return _read_or_make(data_dir / "master.key")
+    return _read(data_dir / FILE_NAME)
 
 
-def _read_or_make(path: Path) -> bytes:
+def given_key(env: Mapping[str, str], file: Path | None) -> bytes:
+    """The key in a file, else that of the environment; none is made."""
+    return _read(file) if file is not None else master_key(env)
+
+
+def keep_key(data_dir: Path, key: bytes) -> None:
+    """Puts a key into a new data folder."""
+    _keep(data_dir / FILE_NAME, key)
+
+
+def fingerprint_of(master: bytes) -> bytes:
+    """The check value by which a log knows its master key."""
+    return hmac.digest(master, b"arrears master key", "sha256")
+
+
+def master_key_of(
+    connection: psycopg.Connection[Any], env: Mapping[str, str], *, data_dir: Path | None, may_make: bool
+) -> bytes:
+    """The same for whoever opens this database. One in the data folder is made once, for a log that has nothing yet.
+
+    Raises MasterKeyError: a new key in place of a lost one would open nothing that was written with that.
+    """
     try:
-        return _read(path)
-    except FileNotFoundError:
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        return master_key(env, data_dir=data_dir)
+    except MasterKeyMissing as missing:
+        if data_dir is None or env.get(FILE_VARIABLE):
+            raise
+        if _is_in_use(connection):
+            raise MasterKeyMissing(
+                f"{data_dir / FILE_NAME} is not there, and the log was written with the key that it held; put that "
+                f"file back, or give the key with {KEY_VARIABLE} or {FILE_VARIABLE}. No other key opens this log"
+            ) from missing
+        if not may_make:
+            raise MasterKeyMissing(
+                f"{data_dir / FILE_NAME} is not there yet: the first command that writes makes it"
+            ) from missing
+        return _make(data_dir / FILE_NAME)
+
+
+def _is_in_use(connection: psycopg.Connection[Any]) -> bool:
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM arrears.events) OR EXISTS (SELECT FROM arrears.master_key)"
+        " OR EXISTS (SELECT FROM arrears.account_keys)"
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _make(path: Path) -> bytes:
+    _keep(path, os.urandom(_SIZE))
+    return _read(path)
+
+
+def _keep(path: Path, key: bytes) -> None:
+    """Where another process was first, its key is the key."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(os.urandom(_SIZE)) + b"\n")
+            file.write(base64.b64encode(key) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(unfinished, path)  # fails where another process was first: then its key is the key
-        except FileExistsError:
-            pass
-        finally:
-            unfinished.unlink()
-        return _read(path)
+        with suppress(FileExistsError):
+            os.link(unfinished, path)
+    finally:
+        unfinished.unlink()
 
 
 def _read(path: Path) -> bytes:
-    return _decoded(path.read_text(encoding="ascii", errors="replace"), str(path))
+    try:
+        text = path.read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError as error:
+        raise MasterKeyMissing(f"the master key is not there: {path}") from error
+    except OSError as error:
+        raise MasterKeyError(f"the master key cannot be read: {path}: {error.strerror}") from error
+    return _decoded(text, str(path))
 
 
 def _decoded(text: str, source: str) -> bytes:
@@ -69,6 +135,10 @@ def _decoded(text: str, source: str) -> bytes:
     if len(key) != _SIZE:
         raise MasterKeyError(f"{source} is not the base64 of {_SIZE} bytes")
     return key
+
+
+Erase = Callable[[UUID, psycopg.Connection], None]
+"""Takes out what is kept of a person besides the log."""
 
 
 class KeyRing:
@@ -84,7 +154,12 @@ class KeyRing:
         self._keep_seconds = keep_seconds
         self._keys: OrderedDict[UUID, tuple[AESGCM | None, float]] = OrderedDict()
         self._lock = threading.Lock()
-        self._checked = False
+        self._checked = self._is_known = False
+        self._also_erase: list[Erase] = []
+
+    def also_erase(self, erase: Erase) -> None:
+        """Calls `erase` in the transaction that destroys a key."""
+        self._also_erase.append(erase)
 
     def get(self, account_id: UUID) -> AESGCM | None:
         """The account's cipher, or None where the key is destroyed or was never made."""
@@ -121,7 +196,7 @@ class KeyRing:
 
     def make(self, account_id: UUID) -> tuple[AESGCM, bytes]:
         """A new key and its wrapped form, to be stored with the account's first personal event; else `forget` it."""
-        self.check_master()
+        self._make_master_known()
         key, nonce = os.urandom(_SIZE), os.urandom(_NONCE)
         cipher = AESGCM(key)
         self._keep({account_id: cipher})
@@ -139,8 +214,12 @@ class KeyRing:
             self.forget([account_id])  # another process may have been first
 
     def destroy(self, account_id: UUID) -> None:
-        """Erases the person: what is encrypted under the key can never be read again."""
-        with self._connections.use() as connection:
+        """Erases the person: what is encrypted under the key can never be read again, and read tables forget them.
+
+        Whoever writes personal text into read tables shares the lock: behind an erasure nothing is written.
+        """
+        with self._connections.use() as connection, connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('arrears.erasure', 0))")
             connection.execute(
                 """
                 INSERT INTO arrears.account_keys (account_id, wrapped_key, destroyed_at)
@@ -150,6 +229,8 @@ class KeyRing:
                 """,
                 [account_id],
             )
+            for erase in self._also_erase:
+                erase(account_id, connection)
         self.admit([(account_id, None)])
 
     def is_destroyed(self, account_id: UUID) -> bool:
@@ -162,24 +243,40 @@ class KeyRing:
                 self._keys.pop(account_id, None)
 
     def check_master(self) -> None:
-        """Raises MasterKeyError unless the master key is the one this log knows; the first one becomes known."""
+        """Raises MasterKeyError unless the master key is the one that this log was written with, if it was with any."""
         if self._checked:
             return
-        mine = hmac.digest(self._master_bytes, b"arrears master key", "sha256")
-        known = "SELECT fingerprint FROM arrears.master_key"
-        with self._connections.use() as connection:
-            row = connection.execute(known).fetchone()
-            if row is None:
-                connection.execute(
-                    "INSERT INTO arrears.master_key (fingerprint) VALUES (%s) ON CONFLICT DO NOTHING", [mine]
-                )
-                row = connection.execute(known).fetchone()
-        if row is None or not hmac.compare_digest(bytes(row[0]), mine):
+        if not self.fits():
             raise MasterKeyError(
                 "this is not the master key that the log was written with; "
-                f"give that one ({KEY_VARIABLE}, {FILE_VARIABLE} or DATA/master.key)"
+                f"give that one ({KEY_VARIABLE}, {FILE_VARIABLE} or DATA/{FILE_NAME})"
             )
         self._checked = True
+
+    def fits(self) -> bool:
+        """Whether the log knows the master key by its fingerprint, or, where it has none, some account's key opens."""
+        with self._connections.use() as connection:
+            known = connection.execute("SELECT fingerprint FROM arrears.master_key").fetchone()
+            if known is not None:
+                return hmac.compare_digest(bytes(known[0]), fingerprint_of(self._master_bytes))
+            some = connection.execute(
+                "SELECT account_id, wrapped_key FROM arrears.account_keys WHERE wrapped_key IS NOT NULL LIMIT 1"
+            ).fetchone()
+        return some is None or self._opened(some[0], bytes(some[1])) is not None
+
+    def _make_master_known(self) -> None:
+        """From the first key on that is wrapped, another master key is refused."""
+        if self._is_known:
+            return
+        self.check_master()
+        with self._connections.use() as connection:
+            connection.execute(
+                "INSERT INTO arrears.master_key (fingerprint) VALUES (%s) ON CONFLICT DO NOTHING",
+                [fingerprint_of(self._master_bytes)],
+            )
+        self._checked = False  # another process, with another key, may have been first
+        self.check_master()
+        self._is_known = True
 
     def _keep(self, ciphers: Mapping[UUID, AESGCM | None]) -> None:
         until = time.monotonic() + self._keep_seconds
@@ -202,8 +299,13 @@ class KeyRing:
         if wrapped is None:
             return None
         self.check_master()
-        wrapped = bytes(wrapped)
+        cipher = self._opened(account_id, bytes(wrapped))
+        if cipher is None:
+            raise MasterKeyError(f"the key of account {account_id} was not wrapped by this master key")
+        return cipher
+
+    def _opened(self, account_id: UUID, wrapped: bytes) -> AESGCM | None:
         try:
             return AESGCM(self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], account_id.bytes))
         except InvalidTag:
-            raise MasterKeyError(f"the key of account {account_id} was not wrapped by this master key") from None
+            return None

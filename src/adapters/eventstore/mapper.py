@@ -114,7 +114,7 @@ class EventMapper(Mapper[UUID]):
                 data = self._lifted(event_class, event_version, account_id, data)
             return event_class.model_validate_json(orjson.dumps(data))
         except (ValidationError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise UnreadableEvent(f"{name} version {event_version}, event {event_id}: {error}") from error
+            raise UnreadableEvent(f"{name} version {event_version}, event {event_id}: {_fault(error)}") from None
 
     def _lifted(
         self, event_class: type[Event], event_version: int, account_id: UUID | None, data: dict[str, Any]
@@ -136,7 +136,7 @@ class EventMapper(Mapper[UUID]):
             else:
                 meta = _meta(said)
         except (ValidationError, orjson.JSONDecodeError) as error:
-            raise UnreadableEvent(f"meta of {name}, event {event_id}: {error}") from error
+            raise UnreadableEvent(f"meta of {name}, event {event_id}: {_fault(error)}") from None
         return Recorded(aggregate_id, version, event_id, account_id, effective_on, at, event, meta, position)
 
     def decode_all(self, rows: Iterable[LogRow], names: Collection[str] | None = None) -> list[Recorded]:
@@ -193,6 +193,14 @@ class EventMapper(Mapper[UUID]):
 def _meta(said: bytes) -> Meta:
     """What one command left says the same of its author each time."""
     return Meta.model_validate_json(said)
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong, and where, without the values, which may be personal."""
+    if isinstance(error, ValidationError):
+        found = error.errors(include_input=False, include_context=False, include_url=False)
+        return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['type']}" for each in found)
+    return type(error).__name__
 
 
 def _wants_key(row: LogRow) -> bool:

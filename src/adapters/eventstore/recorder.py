@@ -59,6 +59,7 @@ class EventRow(NamedTuple):
     name: str
     event_version: int
     state: bytes
+    recorded_at: datetime
 
 
 class SnapshotRow(NamedTuple):
@@ -68,6 +69,8 @@ class SnapshotRow(NamedTuple):
     state_version: int
     account_id: UUID | None
     state: bytes
+    recorded_at: datetime | None = None
+    """Of the last event in it; known where it was loaded."""
 
 
 class Wanted(NamedTuple):
@@ -183,12 +186,12 @@ class LogRecorder(ApplicationRecorder):
         statement = _LOAD_AFRESH if afresh else _LOAD_ON
         rows = self._run(lambda connection: connection.execute(statement, parameters, binary=True).fetchall())
         loaded = Loaded()
-        for what, identity, version, event_id, account_id, name, shape, state in rows:
+        for what, identity, version, event_id, account_id, name, shape, state, at in rows:
             if what == 2:
-                row = EventRow(version, event_id, account_id, name, shape, state)
+                row = EventRow(version, event_id, account_id, name, shape, state, at)
                 loaded.events.setdefault(identity, []).append(row)
             elif what == 1:
-                loaded.snapshots[identity] = SnapshotRow(identity, version, name, shape, account_id, state)
+                loaded.snapshots[identity] = SnapshotRow(identity, version, name, shape, account_id, state, at)
             elif what == 3:
                 loaded.outcomes[identity] = state
             else:
@@ -380,19 +383,20 @@ _REQUIRE_CURRENT = " WHERE arrears.require_current(%b, %b)"
 # LATERAL with ORDER BY keeps the planner on one index probe per aggregate, whatever it believes about table sizes.
 _LOAD_ON = """
 WITH wanted AS MATERIALIZED (SELECT * FROM unnest(%b, %b) AS w (aggregate_id, after))
-SELECT 2::smallint, e.aggregate_id, e.version, e.event_id, e.account_id, e.name, e.event_version, e.state
+SELECT 2::smallint, e.aggregate_id, e.version, e.event_id, e.account_id, e.name, e.event_version, e.state, e.recorded_at
 FROM wanted w CROSS JOIN LATERAL (
     SELECT * FROM arrears.events e WHERE e.aggregate_id = w.aggregate_id AND e.version > w.after ORDER BY e.version
 ) e
 UNION ALL
-SELECT 3, c.command_id, NULL, NULL, NULL, NULL, NULL, convert_to(c.outcome::text, 'UTF8')
+SELECT 3, c.command_id, NULL, NULL, NULL, NULL, NULL, convert_to(c.outcome::text, 'UTF8'), NULL
 FROM arrears.commands c WHERE c.command_id = ANY(%b)
 """
 
 _LOAD_AFRESH = """
 WITH wanted AS MATERIALIZED (SELECT * FROM unnest(%b, %b, %b) AS w (aggregate_id, after, state_version)),
 shot AS MATERIALIZED (
-    SELECT s.*
+    SELECT s.*, (SELECT e.recorded_at FROM arrears.events e
+                 WHERE e.aggregate_id = s.aggregate_id AND e.version = s.version) AS recorded_at
     FROM wanted w CROSS JOIN LATERAL (
         SELECT * FROM arrears.snapshots s
         WHERE s.aggregate_id = w.aggregate_id AND s.state_version = w.state_version
@@ -400,17 +404,17 @@ shot AS MATERIALIZED (
     ) s
     WHERE w.after = 0 AND w.state_version > 0
 )
-SELECT 1::smallint, aggregate_id, version, NULL::uuid, account_id, kind, state_version, state FROM shot
+SELECT 1::smallint, aggregate_id, version, NULL::uuid, account_id, kind, state_version, state, recorded_at FROM shot
 UNION ALL
-SELECT 2, e.aggregate_id, e.version, e.event_id, e.account_id, e.name, e.event_version, e.state
+SELECT 2, e.aggregate_id, e.version, e.event_id, e.account_id, e.name, e.event_version, e.state, e.recorded_at
 FROM wanted w LEFT JOIN shot USING (aggregate_id) CROSS JOIN LATERAL (
     SELECT * FROM arrears.events e
     WHERE e.aggregate_id = w.aggregate_id AND e.version > coalesce(shot.version, w.after) ORDER BY e.version
 ) e
 UNION ALL
-SELECT 4, k.account_id, NULL, NULL, NULL, NULL, NULL, k.wrapped_key
+SELECT 4, k.account_id, NULL, NULL, NULL, NULL, NULL, k.wrapped_key, NULL
 FROM wanted w JOIN arrears.account_keys k ON k.account_id = w.aggregate_id WHERE w.after = 0
 UNION ALL
-SELECT 3, c.command_id, NULL, NULL, NULL, NULL, NULL, convert_to(c.outcome::text, 'UTF8')
+SELECT 3, c.command_id, NULL, NULL, NULL, NULL, NULL, convert_to(c.outcome::text, 'UTF8'), NULL
 FROM arrears.commands c WHERE c.command_id = ANY(%b)
 """

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psycopg
+import structlog
 
 from adapters.eventstore.connections import always_by_index
 from adapters.eventstore.seals import Seal, write_anchor
@@ -21,6 +22,10 @@ _BUSY_SECONDS = 0.004
 _IDLE_SECONDS = 0.04
 _STANDBY_SECONDS = 0.25
 _ANCHOR_SECONDS = 5.0
+_LAST_SECONDS = 3.0
+"""For sealing what is stored when told to end; of a large backlog the next start does the rest."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # One statement is one snapshot. Whoever stored an effect had seen its cause committed, so a snapshot with the effect
 # has the cause too, with the lower number. Rows are reached by ctid: nobody else updates this table.
@@ -90,7 +95,7 @@ class Sealer:
         self._poked.set()
 
     def run(self, stop: threading.Event) -> None:
-        """Seals until `stop` is set and nothing is left waiting. A lost connection is made anew."""
+        """Seals until `stop` is set and nothing, or a large backlog, is left. A lost connection is made anew."""
         idle = 0
         try:
             while not stop.is_set():
@@ -106,7 +111,8 @@ class Sealer:
                     idle = 0 if sealed else idle + 1
                     self._rest(idle, stop)
             with suppress(psycopg.OperationalError, psycopg.InterfaceError):  # whoever seals next does the rest
-                while self._holds_lock and self.seal_once():
+                until = time.monotonic() + _LAST_SECONDS
+                while self._holds_lock and self.seal_once() and time.monotonic() < until:
                     pass
         finally:
             self.close()
@@ -163,5 +169,9 @@ class Sealer:
     def _write_anchor(self) -> None:
         self._anchored = time.monotonic()
         if self._anchor is not None and self._head is not None:
-            write_anchor(self._anchor, self._head)
-            self._head = None
+            try:
+                write_anchor(self._anchor, self._head)
+            except OSError as error:  # sealing goes on, and the next seal is written there
+                _log.error("the last seal was not remembered", path=str(self._anchor), said=error.strerror)
+            else:
+                self._head = None

@@ -9,7 +9,7 @@ from adapters.eventstore.recorder import EventRow, Loaded, LogRecorder, Wanted
 from aggregates.kernel.aggregate import KINDS, Aggregate
 from aggregates.kernel.command import Target
 from aggregates.kernel.deciding import Decided
-from aggregates.kernel.event import Event, Recorded
+from aggregates.kernel.event import Event, Recorded, kind_of
 
 Kinds = Mapping[UUID, str]
 """Kinds of aggregates by id."""
@@ -132,13 +132,16 @@ class Workspace:
         return self._instances.get(aggregate_id)
 
     def target(self, target: Target, *, whole: bool) -> Aggregate:
-        return self._kept_whole(target) if whole else self._instances[target.id]
+        found = self._instances[target.id]
+        if found.kind != target.kind and not found.exists:  # another command of the batch takes it for something else
+            found = self._instances[target.id] = KINDS[target.kind].blank(target.id)
+        return self._kept_whole(target) if whole and found.kind == target.kind else found
 
     def add(self, aggregate: Aggregate, events: list[Recorded]) -> None:
         self.emitted.setdefault(aggregate.id, []).extend(events)
         for other in (self._instances.get(aggregate.id), self._whole.get(aggregate.id)):
             if other is not None and other is not aggregate:
-                other.fold(recorded.event for recorded in events)
+                other.fold(events)
 
     def undo(self, aggregate: Aggregate) -> None:
         if self._whole.get(aggregate.id) is aggregate:
@@ -207,7 +210,7 @@ class Workspace:
         rows = self._recorder.load([Wanted(aggregate.id)]).events.get(aggregate.id, [])
         stored = self.stored_version[aggregate.id]
         self._fold(aggregate, [row for row in rows if row.version <= stored])
-        aggregate.fold(recorded.event for recorded in self.emitted.get(aggregate.id, ()))
+        aggregate.fold(self.emitted.get(aggregate.id, ()))
         return aggregate
 
     def _bring_in(
@@ -222,7 +225,12 @@ class Workspace:
         )
         self._mapper.keys.admit(loaded.keys)
         self.without_key |= wanted.keys() - cached.keys() - {account_id for account_id, _ in loaded.keys}
+        of_another_kind: dict[UUID, str] = {}
         for aggregate_id, kind in wanted.items():
+            known = _kind_in(loaded, aggregate_id) if aggregate_id not in cached else None
+            if known not in {None, kind}:
+                of_another_kind[aggregate_id] = known
+                continue
             aggregate = cached.get(aggregate_id) or self._start(kind, aggregate_id, loaded)
             events = loaded.events.get(aggregate_id, ())
             self._fold(aggregate, events)
@@ -230,19 +238,32 @@ class Workspace:
                 self.read_long.add(aggregate_id)
             self._instances[aggregate_id] = aggregate
             self.stored_version[aggregate_id] = aggregate.version
+        if of_another_kind:  # as what they are: another command of the batch may be right about them
+            self._bring_in(of_another_kind, {}, ())
         return loaded.outcomes
 
     def _start(self, kind: str, aggregate_id: UUID, loaded: Loaded) -> Aggregate:
         shot = loaded.snapshots.get(aggregate_id)
         if shot is None:
             return KINDS[kind].blank(aggregate_id)
-        return self._mapper.decode_snapshot(KINDS[kind], aggregate_id, shot.version, shot.account_id, shot.state)
+        aggregate = self._mapper.decode_snapshot(KINDS[kind], aggregate_id, shot.version, shot.account_id, shot.state)
+        aggregate.was_recorded(shot.recorded_at)
+        return aggregate
 
     def _fold(self, aggregate: Aggregate, rows: Iterable[EventRow]) -> None:
         for row in rows:
             if row.version != aggregate.version + 1:
                 raise LogGap(f"{aggregate.kind} {aggregate.id}: version {aggregate.version + 1} is not in the log")
             aggregate.apply(self._decode(row))
+            aggregate.was_recorded(row.recorded_at)
 
     def _decode(self, row: EventRow) -> Event:
         return self._mapper.decode_event(row.name, row.event_version, row.event_id, row.account_id, row.state)
+
+
+def _kind_in(loaded: Loaded, aggregate_id: UUID) -> str | None:
+    """What the log knows it as; None where it knows nothing of it."""
+    if (shot := loaded.snapshots.get(aggregate_id)) is not None:
+        return shot.kind
+    events = loaded.events.get(aggregate_id)
+    return kind_of(events[0].name) if events else None

@@ -1,10 +1,15 @@
-"""Where Kafka is and how to log in there: the environment, in the words that Kafka's own clients use."""
+"""Where Kafka is and how every client of it is made: from the environment. `security` has the words for logging in."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from kafka.net.sasl.oauth import AbstractTokenProvider
+
 from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.security import Login, Security, security
+from adapters.kafka.unreachable import explained
 
 SERVERS_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 TOPIC_VARIABLE = "ARREARS_EVENTS_TOPIC"
@@ -15,29 +20,56 @@ METADATA_MS = 10_000
 """Between two looks at the topics: a consumer that joins its group before it knows its topic is given nothing until
 it looks again, and the clients' own five minutes are long for that."""
 
-_OPTIONS = {
-    "KAFKA_SECURITY_PROTOCOL": "security_protocol",
-    "KAFKA_SASL_MECHANISM": "sasl_mechanism",
-    "KAFKA_SASL_USERNAME": "sasl_plain_username",
-    "KAFKA_SASL_PASSWORD": "sasl_plain_password",
-    "KAFKA_SSL_CAFILE": "ssl_cafile",
-    "KAFKA_SSL_CERTFILE": "ssl_certfile",
-    "KAFKA_SSL_KEYFILE": "ssl_keyfile",
-    "KAFKA_SSL_PASSWORD": "ssl_password",
-}
-
 
 class KafkaNotNamed(KafkaUnavailable):
     """Nobody said where Kafka is."""
 
 
-def client_options(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """What every client of kafka-python is made with. Raises KafkaNotNamed."""
+def bootstrap_servers(env: Mapping[str, str] = os.environ) -> list[str]:
+    """Where Kafka is, as host:port. Raises KafkaNotNamed."""
     servers = [each.strip() for each in env.get(SERVERS_VARIABLE, "").split(",") if each.strip()]
     if not servers:
         raise KafkaNotNamed("Nobody said where Kafka is.", hint=f"Set {SERVERS_VARIABLE}, such as 127.0.0.1:9092.")
-    options: dict[str, Any] = {name: env[variable] for variable, name in _OPTIONS.items() if env.get(variable)}
-    return {"bootstrap_servers": servers, **options}
+    return servers
+
+
+def client_options(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """What every client of kafka-python is made with; `reaching` gives it to one. Raises KafkaNotNamed and
+    KafkaMisconfigured."""
+    return _options(bootstrap_servers(env), security(env))
+
+
+@contextmanager
+def reaching(env: Mapping[str, str] = os.environ) -> Iterator[dict[str, Any]]:
+    """The options for a client that is made inside. Where it does not get through, a KafkaUnavailable says why."""
+    servers, protected = bootstrap_servers(env), security(env)
+    options = _options(servers, protected)
+    with explained(options, protected):
+        yield options
+
+
+def _options(servers: Sequence[str], protected: Security) -> dict[str, Any]:
+    options: dict[str, Any] = {"bootstrap_servers": list(servers), "security_protocol": protected.protocol}
+    if protected.tls is not None:
+        options["ssl_context"] = protected.tls
+    if (login := protected.login) is not None:
+        options["sasl_mechanism"] = login.mechanism
+        if login.token_file is not None:
+            options["sasl_oauth_token_provider"] = _Tokens(login)
+        else:
+            options |= {"sasl_plain_username": login.username, "sasl_plain_password": login.password}
+    return options
+
+
+class _Tokens(AbstractTokenProvider):  # type: ignore[misc]
+    """Asked at each login, on the client's own thread."""
+
+    def __init__(self, login: Login) -> None:
+        super().__init__()
+        self._login = login
+
+    def token(self) -> str:
+        return self._login.token()
 
 
 def events_topic(env: Mapping[str, str] = os.environ) -> str:

@@ -32,12 +32,22 @@ _ATTEMPTS = 1_000
 _GUARD = 'read -r _ || kill -9 "$1"'
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Another way to a broker than the plain one. `settings` are lines of server.properties for it alone."""
+
+    protocol: str
+    settings: Mapping[str, str]
+
+
 @dataclass
 class _Broker:
     node: int
     port: int
     controller_port: int
     folder: Path
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """Of further listeners, by name."""
     process: subprocess.Popen[bytes] | None = None
     guard: subprocess.Popen[bytes] | None = None
     log: IO[bytes] | None = field(default=None, repr=False)
@@ -58,7 +68,8 @@ class _Broker:
 class LocalKafka:
     """Brokers with data in a folder of their own; a context manager. Nodes count from 1 and keep their ports.
 
-    `jvm` are more options for java, `settings` more lines for each broker's server.properties.
+    `jvm` are more options for java, `settings` more lines for each broker's server.properties. Brokers talk to each
+    other in the clear; `listeners` are further ways in, by name.
     With one broker nothing is replicated; with three, topics of the cluster itself are, and two of three must answer.
     Raises KafkaUnavailable where Java or Maven is missing, or a broker does not come up.
     """
@@ -70,15 +81,23 @@ class LocalKafka:
         brokers: int = 1,
         jvm: Sequence[str] = (),
         settings: Mapping[str, str] | None = None,
+        listeners: Mapping[str, Listener] | None = None,
     ) -> None:
         if brokers not in {1, 2, 3}:
             raise ValueError("one to three brokers")
         self.folder = folder
         self._options = tuple(jvm)
         self._settings = dict(settings or {})
-        ports = free_ports(2 * brokers)
+        self._listeners = dict(listeners or {})
+        ports = iter(free_ports((2 + len(self._listeners)) * brokers))
         self._brokers = {
-            node: _Broker(node, ports[2 * node - 2], ports[2 * node - 1], folder / f"broker-{node}")
+            node: _Broker(
+                node,
+                next(ports),
+                next(ports),
+                folder / f"broker-{node}",
+                {name: next(ports) for name in self._listeners},
+            )
             for node in range(1, brokers + 1)
         }
         self._java = ""
@@ -88,6 +107,10 @@ class LocalKafka:
     def bootstrap_servers(self) -> str:
         """host:port of every broker, with commas, as KAFKA_BOOTSTRAP_SERVERS has it."""
         return ",".join(broker.address for broker in self._brokers.values())
+
+    def servers_at(self, listener: str) -> str:
+        """The same for a further listener."""
+        return ",".join(f"{HOST}:{broker.ports[listener]}" for broker in self._brokers.values())
 
     @property
     def nodes(self) -> tuple[int, ...]:
@@ -190,14 +213,16 @@ class LocalKafka:
         copies = str(len(self._brokers))
         in_sync = "2" if len(self._brokers) == 3 else "1"
         voters = ",".join(f"{each.node}@{HOST}:{each.controller_port}" for each in self._brokers.values())
+        further = [f",{name}://{HOST}:{port}" for name, port in broker.ports.items()]
+        protocols = [f",{name}:{listener.protocol}" for name, listener in self._listeners.items()]
         lines = {
             "process.roles": "broker,controller",
             "node.id": str(broker.node),
             "controller.quorum.voters": voters,
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{broker.address},CONTROLLER://{HOST}:{broker.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{broker.address}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": f"PLAINTEXT://{broker.address},CONTROLLER://{HOST}:{broker.controller_port}{''.join(further)}",
+            "advertised.listeners": f"PLAINTEXT://{broker.address}{''.join(further)}",
+            "listener.security.protocol.map": f"PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{''.join(protocols)}",
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": str(broker.folder / "data"),
             "auto.create.topics.enable": "false",
@@ -220,6 +245,11 @@ class LocalKafka:
             "num.io.threads": "2",
             "background.threads": "2",
             **self._settings,
+            **{
+                f"listener.name.{name.lower()}.{key}": value
+                for name, listener in self._listeners.items()
+                for key, value in listener.settings.items()
+            },
         }
         return "".join(f"{key}={value}\n" for key, value in lines.items())
 

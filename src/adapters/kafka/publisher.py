@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 from psycopg import Connection
 
 from adapters.kafka.cloudevents import LARGEST, SOURCE, SOURCE_VARIABLE, Message, to_message
-from adapters.kafka.connection import EVENTS_TOPIC, client_options, events_topic
+from adapters.kafka.connection import EVENTS_TOPIC, client_options, events_topic, reaching
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.sealed_rows import SealedRow
 from adapters.kafka.topics import Topics
@@ -93,7 +93,7 @@ class Publisher:
         producer: Callable[..., KafkaProducer] = KafkaProducer,
     ) -> None:
         self._env = env
-        self._options = client_options(env)
+        client_options(env)  # what is wrong with them is said before anything begins
         self._topic = topic or events_topic(env)
         self._source = (env.get(SOURCE_VARIABLE) or SOURCE).encode()
         self._make = producer
@@ -105,6 +105,13 @@ class Publisher:
     @property
     def name(self) -> str:
         return reader_name(self._topic)
+
+    @property
+    def interest(self) -> None:
+        """Everything is published."""
+
+    def forget(self) -> None:
+        """There is nothing that it remembers."""
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         """Raises TooLarge before anything was sent, NotPublished and TopicUnfit."""
@@ -136,7 +143,8 @@ class Publisher:
     def _connected(self) -> KafkaProducer:
         if self._producer is None:
             self._partitions = self._look_at_topic()
-            self._producer = self._make(**self._options, **PRODUCER_SETTINGS, client_id="arrears-publisher")
+            with reaching(self._env) as options:
+                self._producer = self._make(**options, **PRODUCER_SETTINGS, client_id="arrears-publisher")
         return self._producer
 
     def _look_at_topic(self) -> int:

@@ -13,7 +13,7 @@ from adapters.postgres.kept_connection import KeptConnection
 from adapters.readers import partitions
 from adapters.readers.handling import Handling
 from adapters.readers.partitions import PartitionMoved, Place
-from adapters.readers.runner import Reader, connect, lock_name, register
+from adapters.readers.runner import Reader, begin, connect, lock_name, register
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import count_events
 from aggregates.kernel.event import Recorded
@@ -68,8 +68,7 @@ class Seat:
     @property
     def interest(self) -> frozenset[str] | None:
         """Names of the events that the reader does something about; None: all."""
-        found: frozenset[str] | None = getattr(self._reader, "interest", None)
-        return found
+        return self._reader.interest
 
     # --- partitions ---
 
@@ -154,10 +153,8 @@ class Seat:
             self._reader.handle(opened, connection)
 
     def forget(self) -> None:
-        """Lets the reader drop what it remembers, if it does."""
-        forget = getattr(self._reader, "forget", None)
-        if forget is not None:
-            forget()
+        """Lets the reader drop what it remembers."""
+        self._reader.forget()
 
     def release(self) -> None:
         self.places = {}
@@ -198,6 +195,7 @@ class Seat:
         ).fetchone()
         if row is None or not row[0]:
             raise PartitionMoved(f"another process reads the whole log for {self.name}")
+        begin(self._reader, connection)
         register(connection, self.name)
 
 

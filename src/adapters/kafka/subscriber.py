@@ -24,7 +24,7 @@ from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata
 
 from adapters.kafka.cloudevents import TYPE_PREFIX, Envelope, NotOurs, from_message
-from adapters.kafka.connection import METADATA_MS, client_options, events_topic
+from adapters.kafka.connection import METADATA_MS, events_topic, reaching
 
 _LOOK_SECONDS = 0.5
 _COMMIT_SECONDS = 1.0
@@ -37,7 +37,8 @@ class Subscriber:
     """Events of the log, for one group of processes that share the work. A context manager, and an iterable.
 
     `types` are event names, with or without `collections.` before and `.v1` behind; none means all. A group that
-    nobody has heard of starts at the `start` of the topic. More options go to KafkaConsumer. Raises KafkaError.
+    nobody has heard of starts at the `start` of the topic. More options go to KafkaConsumer. Raises KafkaUnavailable
+    where no broker takes it, and KafkaError.
     """
 
     def __init__(
@@ -62,17 +63,16 @@ class Subscriber:
         self._at_hand: dict[TopicPartition, int] = {}
         """The next offset of what was polled and is not handled yet."""
         self._committed_at = time.monotonic()
-        self._consumer = KafkaConsumer(
-            **client_options(env),
-            **{
-                "group_id": group,
-                "enable_auto_commit": False,
-                "metadata_max_age_ms": METADATA_MS,
-                "auto_offset_reset": "earliest" if start == "beginning" else "latest",
-                "client_id": f"arrears-subscriber-{group}",
-                **options,
-            },
-        )
+        settings = {
+            "group_id": group,
+            "enable_auto_commit": False,
+            "metadata_max_age_ms": METADATA_MS,
+            "auto_offset_reset": "earliest" if start == "beginning" else "latest",
+            "client_id": f"arrears-subscriber-{group}",
+            **options,
+        }
+        with reaching(env) as connecting:
+            self._consumer = KafkaConsumer(**connecting, **settings)
         self._consumer.subscribe([self._topic], listener=_Assigned(self._new))
 
     def __enter__(self) -> Self:

@@ -7,10 +7,9 @@ from typing import Any, Self
 from uuid import UUID
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
 from adapters.kafka.cloudevents import Envelope, NotOurs, from_message
-from adapters.kafka.connection import client_options, events_topic
+from adapters.kafka.connection import events_topic, reaching
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.readers.partitions import Place
 from adapters.readers.poison import OutOfReach
@@ -33,15 +32,11 @@ class Tail:
     def __init__(
         self, env: Mapping[str, str] = os.environ, *, topic: str | None = None, account_id: UUID | None = None
     ) -> None:
-        options = client_options(env)
         name = topic or events_topic(env)
-        try:
+        with reaching(env) as options:
             self._consumer = KafkaConsumer(
                 **options, client_id="arrears-tail", bootstrap_timeout_ms=_ANSWER_MS, enable_auto_commit=False
             )
-        except KafkaError as error:
-            servers = ", ".join(options["bootstrap_servers"])
-            raise KafkaUnavailable(f"Kafka does not answer at {servers}: {type(error).__name__}") from error
         known = self._consumer.partitions_for_topic(name)
         if not known:
             self.close()

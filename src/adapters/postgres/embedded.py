@@ -15,7 +15,14 @@ from urllib.parse import quote
 import psycopg
 
 from adapters.postgres.cluster import DATABASE, USER, Cluster
-from adapters.postgres.errors import DataFolderInUse, DataFolderUnusable, explained
+from adapters.postgres.errors import (
+    DataFolderInUse,
+    DataFolderUnusable,
+    DiskFull,
+    explained,
+    folder_unusable,
+    in_plain_words,
+)
 from adapters.postgres.file_locks import FileLock
 from adapters.postgres.postmaster import Postmaster, read_postmaster
 
@@ -30,7 +37,7 @@ class EmbeddedPostgres:
     Whoever leaves last stops the server. A server that outlived its owner (kill -9) is used again.
 
     Layout: `lock` (held by the owner, holds its process id), `lock.users` (shared by all), `lock.turn` (held while
-    starting or stopping), `postgres` (the cluster), `postgres/log`.
+    starting or stopping), `lock.making` (where `made_whole` made the folder), `postgres` (the cluster), `postgres/log`.
     """
 
     def __init__(self, data_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
@@ -91,6 +98,24 @@ class EmbeddedPostgres:
         finally:
             self._let_go()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the server that was started or joined still runs."""
+        return self._postmaster is not None and self._postmaster.is_alive
+
+    @explained()
+    def revive(self) -> bool:
+        """Starts the server again, at the same address, where it died under its users; whether that was needed.
+
+        For the owner of the folder.
+        """
+        with self._turn():
+            if self._postmaster is None or self._postmaster.is_alive:
+                return False
+            running = self._cluster.running()
+            self._postmaster = running or self._cluster.start(self._postmaster.socket_folder)
+            return running is None
+
     @explained()
     def crash_and_recover(self) -> None:
         """Ends the server as a crash would, under whoever uses it, and starts it again at the same address."""
@@ -116,11 +141,10 @@ class EmbeddedPostgres:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             self._lock_file("turn").close()
-        except (PermissionError, NotADirectoryError, FileExistsError) as error:
-            raise DataFolderUnusable(
-                f"The data folder {self.data_dir} cannot be used: {error.strerror}",
-                hint="Choose a folder you may write, with --data or ARREARS_DATA.",
-            ) from error
+        except OSError as error:
+            if isinstance(in_plain_words(error), DiskFull):
+                raise
+            raise folder_unusable(self.data_dir, error) from error
 
     def _become_owner(self) -> None:
         lock = FileLock(self.data_dir / "lock")

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 from psycopg import errors as pg
@@ -36,12 +37,24 @@ class DataFolderUnusable(DatabaseProblem):
     """The data folder cannot be read or written by this process, or the platform cannot run PostgreSQL in it."""
 
 
+def folder_unusable(folder: Path, error: OSError) -> DataFolderUnusable:
+    """A data folder that cannot be made or written."""
+    return DataFolderUnusable(
+        f"The data folder {folder} cannot be used: {error.strerror}",
+        hint="Choose a folder you may write, with --data or ARREARS_DATA.",
+    )
+
+
 class WrongPostgresVersion(DatabaseProblem):
     """The cluster in the data folder, or the server, is of a version this Arrears does not work with."""
 
 
 class DiskFull(DatabaseProblem):
     """No space is left where the database writes."""
+
+
+class DataDamaged(DatabaseProblem):
+    """The disk gave back something else than was written, or cannot be read."""
 
 
 class ServerDidNotStart(DatabaseProblem):
@@ -75,6 +88,8 @@ class UnknownPostgresRole(DatabaseProblem):
 MIGRATE_HINT = "Run: arrears migrate"
 DISK_HINT = "Free some space, then try again. Nothing half-done was kept."
 
+DAMAGED = (pg.DataCorrupted, pg.IndexCorrupted, pg.IoError, pg.UndefinedFile)
+DAMAGE_HINT = "Nothing was changed. docs/operations.md, section Damage, says how to go on."
 _LOST = (pg.AdminShutdown, pg.CrashShutdown, pg.IdleSessionTimeout, pg.IdleInTransactionSessionTimeout)
 _NOT_MIGRATED = (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg.InvalidSchemaName)
 
@@ -82,7 +97,7 @@ _NOT_MIGRATED = (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg
 def in_plain_words(error: BaseException) -> DatabaseProblem | None:
     """The problem behind a driver's error, or None where it is not one that a person can do something about."""
     if isinstance(error, OSError):
-        return DiskFull(f"The disk is full: {error}", hint=DISK_HINT) if error.errno in _NO_SPACE else None
+        return _about_a_file(error)
     if not isinstance(error, psycopg.Error):
         return None
     said = _first_line(error)
@@ -91,6 +106,10 @@ def in_plain_words(error: BaseException) -> DatabaseProblem | None:
             return ConnectionFailed("every connection to the database is in use", hint="Try again in a moment.")
         case pg.DiskFull():
             return DiskFull(f"The database has no space left: {said}", hint=DISK_HINT)
+        case _ if isinstance(error, DAMAGED):
+            return DataDamaged(f"A part of the database cannot be read: {said}", hint=DAMAGE_HINT)
+        case pg.InsufficientPrivilege() if _READ_ONLY in said:
+            return DataFolderUnusable(f"The database cannot write: {said}", hint=_READ_ONLY_HINT)
         case pg.TooManyConnections():
             return ConnectionFailed(f"The server takes no more connections: {said}")
         case pg.InvalidPassword() | pg.InvalidAuthorizationSpecification() | pg.InvalidCatalogName():
@@ -120,8 +139,19 @@ def explained() -> Iterator[None]:
 
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_NOT_OURS = (errno.EROFS, errno.EACCES, errno.EPERM)
+_READ_ONLY = "Read-only file system"
+_READ_ONLY_HINT = "Make it writable, or use another folder: --data or ARREARS_DATA."
 _URL_HINT = "Look at ARREARS_DATABASE_URL."
 _LOST_HINT = "What was confirmed is safe. Try again; commands that were stored are not stored twice."
+
+
+def _about_a_file(error: OSError) -> DatabaseProblem | None:
+    if error.errno in _NO_SPACE:
+        return DiskFull(f"The disk is full: {error}", hint=DISK_HINT)
+    if error.errno in _NOT_OURS and error.filename is not None:
+        return DataFolderUnusable(f"{error.filename} cannot be used: {error.strerror}", hint=_READ_ONLY_HINT)
+    return None
 
 
 def _without_answer(said: str) -> DatabaseProblem:
@@ -130,6 +160,10 @@ def _without_answer(said: str) -> DatabaseProblem:
         return UnknownPostgresRole(f"The database has no such role for us: {said}", hint=MIGRATE_HINT)
     if "No space left on device" in said:
         return DiskFull(f"The database has no space left: {said}", hint=DISK_HINT)
+    if _READ_ONLY in said:
+        return DataFolderUnusable(f"The database cannot write: {said}", hint=_READ_ONLY_HINT)
+    if any(words in said for words in ("invalid page in block", "could not read", "could not open file")):
+        return DataDamaged(f"A part of the database cannot be read: {said}", hint=DAMAGE_HINT)
     if any(words in said for words in ("connection failed", "connection is bad", "could not translate", "timeout")):
         return ConnectionFailed(f"The database cannot be reached: {said}", hint=_URL_HINT)
     return ConnectionLost(f"The connection to the database was lost: {said}", hint=_LOST_HINT)

@@ -15,7 +15,7 @@ _OVER = re.compile(r"^-- over:(?P<names>.*)$", re.MULTILINE)
 
 
 class DashboardView(NamedTuple):
-    """A file that makes one view, and the views of the read model it needs."""
+    """A file that makes one view, and the views of the read model (and of personal data) it needs."""
 
     name: str
     over: frozenset[str]
@@ -42,7 +42,9 @@ def _with_columns(text: str) -> str:
 def install(connection: Connection[Any]) -> None:
     """Makes, or makes again, every view whose tables are there; one process at a time. In the caller's transaction."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('arrears.dashboard', 0))")
-    rows = connection.execute("SELECT relname FROM pg_class WHERE relnamespace = 'read_model'::regnamespace")
+    rows = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace IN ('read_model'::regnamespace, 'personal'::regnamespace)"
+    )
     there = {row[0] for row in rows}
     for view in shipped():
         if view.over <= there:

@@ -6,7 +6,16 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from adapters.readers.poison import AnyItem, Handler, Sieve, is_poison, park_behind, parked_sequences, sequence_of
+from adapters.readers.poison import (
+    AT_ONCE,
+    AnyItem,
+    Handler,
+    Sieve,
+    is_poison,
+    park_behind,
+    parked_sequences,
+    sequence_of,
+)
 
 
 class ReaderRetired(Exception):
@@ -24,6 +33,9 @@ class Handling(Generic[AnyItem]):
         self.name = name
         self._handler = handler
         self._parked = set(parked)
+        self._worked = 0
+        self._failed_at: dict[UUID, int] = {}
+        """Sequences that were parked here, and how many events had been worked on by then."""
 
     def work(
         self,
@@ -48,6 +60,7 @@ class Handling(Generic[AnyItem]):
             if not is_poison(error):
                 raise
             self._sift(batch, connection, begin, save)
+        self._worked += len(batch)
 
     def _sift(
         self,
@@ -60,12 +73,19 @@ class Handling(Generic[AnyItem]):
         try:
             with connection.transaction():
                 self._begin(connection, begin)
-                sieve = Sieve(self.name, self._handler, connection, self._parked)
+                sieve = Sieve(self.name, self._handler, connection, self._parked, failed=self._failed_just_now())
                 sieve.handle(batch)
                 save()
-                self._parked = sieve.parked
         finally:
             self._handler.forget()
+        self._failed_at |= dict.fromkeys(sieve.parked - self._parked, self._worked)
+        self._parked = sieve.parked
+
+    def _failed_just_now(self) -> int:
+        """How many sequences failed within the last events and are parked still."""
+        since = self._worked - AT_ONCE
+        self._failed_at = {each: at for each, at in self._failed_at.items() if at > since and each in self._parked}
+        return len(self._failed_at)
 
     def _begin(self, connection: Connection[Any], begin: Callable[[], None]) -> None:
         begin()

@@ -62,6 +62,13 @@ def hold(connection: Connection[Any], reader: str) -> None:
         raise ReaderRetired(f"{reader} has no checkpoint any more")
 
 
+def hold_alone(connection: Connection[Any], reader: str) -> None:
+    """As `hold`, and nobody else holds it meanwhile. Raises ReaderRetired."""
+    found = connection.execute("SELECT FROM read_model.checkpoints WHERE reader = %s FOR UPDATE", [reader]).fetchone()
+    if found is None:
+        raise ReaderRetired(f"{reader} has no checkpoint any more")
+
+
 def take_turn(connection: Connection[Any], reader: str, partitions: Collection[int]) -> None:
     """Waits until nobody else works on these partitions, and keeps others out until the transaction ends.
 

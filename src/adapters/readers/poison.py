@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 import psycopg
@@ -11,10 +11,14 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from adapters.eventstore.feed import LogHole
-from adapters.postgres.errors import DatabaseProblem
+from adapters.eventstore.keys import MasterKeyError
+from adapters.postgres.errors import DAMAGED, DatabaseProblem
+from adapters.stop import Stopped
 
-MOST_PER_BATCH = 20
-"""More sequences failing in one batch means that the reader is broken, not the events: it stops instead."""
+MOST_AT_ONCE = 20
+"""More sequences failing means that the reader is broken, not the events: it stops instead."""
+AT_ONCE = 1_000
+"""Events that count as "at once", in however many batches they come: readers take one at a time, or ten thousand."""
 
 _LONGEST_TEXT = 500
 
@@ -55,12 +59,19 @@ class OutOfReach(Exception):
 
 
 class ReaderBroken(Exception):
-    """A reader fails on the events of many accounts. Nothing was parked, and its checkpoint stays."""
+    """A reader fails on the events of many accounts. Nothing more is parked, and its checkpoint stays."""
+
+    def __init__(self, reader: str, item: Item, error: Exception) -> None:
+        where = f"fails on more than {MOST_AT_ONCE} accounts at once, the last time on {item.name}"
+        self.without_text = f"{reader} {where} at position {item.position}, with {type(error).__name__}"
+        """What is wrong but for what the error says, which may quote an event."""
+        super().__init__(f"{self.without_text}: {said(error)}")
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was put aside. `error_class` None: it only waits behind one that failed."""
+    """An event that was put aside. `error_class` None: it only waits behind one that failed; `error_text` None: that,
+    or what the error said was lost when the database crashed."""
 
     reader: str
     position: int
@@ -82,12 +93,24 @@ def sequence_of(recorded: Item) -> UUID:
     return recorded.account_id or recorded.aggregate_id
 
 
+_NOBODYS_FAULT = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    *DAMAGED,
+    DatabaseProblem,
+    OutOfReach,
+    LogHole,
+    MasterKeyError,
+    MemoryError,
+    OSError,
+    Stopped,
+)
+
+
 def is_poison(error: Exception) -> bool:
-    """Whether the event is to blame. Lost connections, a full disk, deadlocks and the like are not its fault, and a log
-    that lacks an event is an alarm."""
-    return not isinstance(
-        error, (psycopg.OperationalError, psycopg.InterfaceError, DatabaseProblem, OutOfReach, LogHole, MemoryError)
-    )
+    """Whether the event is to blame. Lost connections, a full disk, files, a damaged page, deadlocks and the like are
+    not its fault, nor is being told to end; and a log that lacks an event is an alarm."""
+    return not isinstance(error, _NOBODYS_FAULT)
 
 
 # --- while reading -------------------------------------------------------------------------------------
@@ -96,16 +119,24 @@ def is_poison(error: Exception) -> bool:
 class Sieve(Generic[AnyItem]):
     """Handles a batch in halves and quarters until the events that fail stand alone, and parks their sequences.
 
-    Used only after the whole batch failed in one go: a batch without poison costs nothing extra.
+    Used only after the whole batch failed in one go: a batch without poison costs nothing extra. `failed` is how many
+    sequences were parked just before.
     """
 
     def __init__(
-        self, reader: str, handler: Handler[AnyItem], connection: Connection[Any], parked: Collection[UUID]
+        self,
+        reader: str,
+        handler: Handler[AnyItem],
+        connection: Connection[Any],
+        parked: Collection[UUID],
+        *,
+        failed: int = 0,
     ) -> None:
         self._reader = reader
         self._handler = handler
         self._connection = connection
         self._was_parked = frozenset(parked)
+        self._failed = failed
         self.parked = set(parked)
 
     def handle(self, batch: Sequence[AnyItem]) -> None:
@@ -133,11 +164,8 @@ class Sieve(Generic[AnyItem]):
 
     def _park(self, recorded: AnyItem, error: Exception) -> None:
         self.parked.add(sequence_of(recorded))
-        if len(self.parked - self._was_parked) > MOST_PER_BATCH:
-            raise ReaderBroken(
-                f"{self._reader} fails on more than {MOST_PER_BATCH} accounts at once, the last time on "
-                f"{recorded.name} at position {recorded.position}: {said(error)}"
-            ) from error
+        if self._failed + len(self.parked - self._was_parked) > MOST_AT_ONCE:
+            raise ReaderBroken(self._reader, recorded, error) from error
         _put_aside(self._connection, self._reader, [recorded], error)
 
 
@@ -161,8 +189,8 @@ def _put_aside(connection: Connection[Any], reader: str, events: Sequence[Item],
     connection.execute(
         """
         INSERT INTO read_model.dead_letters (reader, position, sequence_id, account_id, event_id, event_name,
-                                             error_class, error_text)
-        SELECT %s, position, sequence_id, account_id, event_id, event_name, %s, %s
+                                             error_class)
+        SELECT %s, position, sequence_id, account_id, event_id, event_name, %s
         FROM unnest(%s::bigint[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[])
              AS e (position, sequence_id, account_id, event_id, event_name)
         ON CONFLICT (reader, position) DO NOTHING
@@ -170,13 +198,23 @@ def _put_aside(connection: Connection[Any], reader: str, events: Sequence[Item],
         [
             reader,
             type(error).__name__ if error else None,
-            said(error) if error else None,
             [e.position for e in events],
             [sequence_of(e) for e in events],
             [e.account_id for e in events],
             [e.event_id for e in events],
             [e.name for e in events],
         ],
+    )
+    if error is not None:
+        _keep_text(connection, reader, cast(int, events[0].position), error)
+
+
+def _keep_text(connection: Connection[Any], reader: str, position: int, error: Exception) -> None:
+    """What an error said may quote personal text: it is kept where that is."""
+    connection.execute(
+        "INSERT INTO personal.error_texts (reader, position, error_text) VALUES (%s, %s, %s) "
+        "ON CONFLICT (reader, position) DO UPDATE SET error_text = excluded.error_text",
+        [reader, position, said(error).replace("\x00", "")],
     )
 
 
@@ -198,7 +236,7 @@ def dead_letters(
             """
             SELECT reader, position, sequence_id, account_id, event_id, event_name, error_class, error_text, attempts,
                    state, parked_at, settled_at
-            FROM read_model.dead_letters
+            FROM read_model.dead_letters LEFT JOIN personal.error_texts USING (reader, position)
             WHERE state = %(state)s AND (%(reader)s::text IS NULL OR reader = %(reader)s)
               AND (%(sequence)s::uuid IS NULL OR sequence_id = %(sequence)s)
             ORDER BY reader, position
@@ -213,7 +251,8 @@ def dead_letter(connection: Connection[Any], reader: str, position: int) -> Dead
             """
             SELECT reader, position, sequence_id, account_id, event_id, event_name, error_class, error_text, attempts,
                    state, parked_at, settled_at
-            FROM read_model.dead_letters WHERE reader = %s AND position = %s
+            FROM read_model.dead_letters LEFT JOIN personal.error_texts USING (reader, position)
+            WHERE reader = %s AND position = %s
             """,
             [reader, position],
         ).fetchone()
@@ -230,7 +269,20 @@ def close(connection: Connection[Any], reader: str, position: int, state: str) -
 
 def failed_again(connection: Connection[Any], reader: str, position: int, error: Exception) -> None:
     connection.execute(
-        "UPDATE read_model.dead_letters SET attempts = attempts + 1, error_class = %s, error_text = %s "
+        "UPDATE read_model.dead_letters SET attempts = attempts + 1, error_class = %s "
         "WHERE reader = %s AND position = %s",
-        [type(error).__name__, said(error), reader, position],
+        [type(error).__name__, reader, position],
+    )
+    _keep_text(connection, reader, position, error)
+
+
+def forget(connection: Connection[Any], *, reader: str | None = None, account_id: UUID | None = None) -> None:
+    """Drops what errors said: of a reader that goes, or about the events of a person who is erased."""
+    connection.execute(
+        """
+        DELETE FROM personal.error_texts AS said USING read_model.dead_letters AS letter
+        WHERE said.reader = letter.reader AND said.position = letter.position
+          AND (letter.reader = %s OR letter.account_id = %s)
+        """,
+        [reader, account_id],
     )

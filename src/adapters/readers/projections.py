@@ -14,7 +14,7 @@ from psycopg import Connection
 from adapters.eventstore.seals import Checkpoint
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem, explained
-from adapters.readers import generations
+from adapters.readers import generations, poison
 from adapters.readers.generations import Generation, GenerationReader, State
 from adapters.readers.handling import ReaderRetired
 from adapters.readers.poison import DeadLetter, dead_letters
@@ -29,8 +29,11 @@ from adapters.readers.runner import (
     lag_of,
 )
 from adapters.readers.watermark import Watermark
+from adapters.stop import Stop, cancelled_on, check, pause
 from projections.base import Projection
+from projections.personal import PersonalProjection
 
+_UNFINISHED = "nobody builds it: it goes on with 'arrears projections rebuild {name}', else the next start removes it"
 _SWITCH_ATTEMPTS = 30
 _STANDBY_SECONDS = 0.5
 
@@ -76,6 +79,7 @@ class Projections:
     """Runs the given projections. Each generation gets an instance of its own from the factory (a class will do).
 
     `replay` is a second source for rebuilds, so that live readers of this process need not wait for its batches.
+    Building and catching up raise Stopped soon after `stop` is set; the next start, or rebuild, goes on from there.
     """
 
     def __init__(
@@ -87,8 +91,10 @@ class Projections:
         replay: Source | None = None,
         batch: int = LIVE_BATCH,
         rebuild_batch: int = REBUILD_BATCH,
+        stop: Stop | None = None,
     ) -> None:
         self._database = database
+        self._stop = stop or Stop()
         self._source = source
         self._replay = replay or source
         self._batch = batch
@@ -113,12 +119,31 @@ class Projections:
         built: list[str] = []
         waiting = self._outdated()
         while waiting:
-            built += self._build(waiting, progress, afresh=False)
+            built += self._build(waiting, progress, afresh=False, only_if=_is_outdated)
             waiting = [name for name in self._outdated() if name in waiting]
             if waiting:
-                time.sleep(_STANDBY_SECONDS)
+                pause(self._stop, _STANDBY_SECONDS)
         self._refresh_dashboard()
         return built
+
+    @explained()
+    def start_keeping(self, progress: Progress = silent) -> list[str]:
+        """As `start`, for a process that goes on to keep the tables up to date. It also removes what nobody needs.
+
+        That is a generation that was begun, has no builder any more, and would show what the live one shows.
+        """
+        built = self.start(progress)
+        self._drop_unfinished()
+        return built
+
+    def _drop_unfinished(self) -> None:
+        """Looked up first, so that the lock is taken where there is something to drop, and again once it is held."""
+        with self._connect() as connection:
+            found = {g.name for g in generations.generations(connection) if g.state == "building"}
+        for name in self._factories.keys() & found:
+            with generations.building(self._database, name) as connection:
+                if connection is not None:
+                    generations.drop_unfinished(connection, self._make(name))
 
     def _refresh_dashboard(self) -> None:
         """The views of this release, also where no projection was built."""
@@ -127,8 +152,7 @@ class Projections:
 
     def _outdated(self) -> list[str]:
         with self._connect() as connection:
-            live = {g.name: g.version for g in generations.generations(connection) if g.state == "live"}
-        return [name for name, make in self._factories.items() if live.get(name, 0) < make().version]
+            return [name for name, make in self._factories.items() if _is_outdated(connection, make())]
 
     def are_built(self) -> bool:
         """Whether a live generation of this release's version, or a newer one, is there for each."""
@@ -177,7 +201,7 @@ class Projections:
                 self._retired(name)
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(0.01)
+                pause(self._stop, 0.01)
             else:
                 return
 
@@ -219,6 +243,7 @@ class Projections:
             batch=self._rebuild_batch if replay is not None else self._batch,
             search_path=generation.search_path,
             on_progress=announce,
+            stop=self._stop,
         )
 
     def close(self) -> None:
@@ -249,14 +274,23 @@ class Projections:
         """Rebuilds every projection in one pass over the log; returns those that were (others are being built)."""
         return self._build(self.names, progress, afresh=afresh)
 
-    def _build(self, names: Sequence[str], progress: Progress, *, afresh: bool) -> list[str]:
-        """In one pass: they read the same batches, which are decoded once. Leaves out what others are building."""
+    def _build(
+        self, names: Sequence[str], progress: Progress, *, afresh: bool, only_if: "_Needed | None" = None
+    ) -> list[str]:
+        """In one pass: they read the same batches, which are decoded once. Leaves out what others are building.
+
+        `only_if` is asked for each of them when nobody else can build it any more: another process may have, since it
+        was looked up.
+        """
         with ExitStack() as stack:
             mine: list[tuple[Projection, Connection]] = []
             for name in names:
-                connection = stack.enter_context(generations.building(self._database, name))
-                if connection is not None:
-                    mine.append((self._make(name), connection))
+                with ExitStack() as lock:
+                    connection = lock.enter_context(generations.building(self._database, name))
+                    projection = self._make(name)
+                    if connection is not None and (only_if is None or only_if(connection, projection)):
+                        mine.append((projection, connection))
+                        stack.push(lock.pop_all())
             ahead = ReadAhead(self._replay, _wanted([projection for projection, _ in mine]))
             stack.callback(ahead.forget)
             builds: list[_Build] = []
@@ -278,6 +312,7 @@ class Projections:
         while builds:
             for build in builds:
                 name = build.generation.name
+                check(self._stop)
                 aim = min(head, min(positions.values()) + self._rebuild_batch)
                 positions[name] = max(build.runner.catch_up(aim), aim)
                 progress(name, positions[name], head)
@@ -291,7 +326,8 @@ class Projections:
         """Joins the live generation and takes its place: held still, caught up with, replaced in one transaction."""
         name = build.generation.name
         build.runner.catch_up()
-        generations.complete(build.connection, build.projection, build.generation)
+        with cancelled_on(self._stop, build.connection):  # indexes of large tables
+            generations.complete(build.connection, build.projection, build.generation)
         position = self._take_its_place(build)
         build.runner.release()
         self.watermark.announce(name, position)
@@ -309,7 +345,7 @@ class Projections:
                     generations.switch(build.connection, build.generation)
                     return position
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-                time.sleep(0.1 * attempt)
+                pause(self._stop, 0.1 * attempt)
         raise SwitchDelayed(
             f"{build.generation.name} is built; long queries on the old tables keep it from being shown"
         )
@@ -321,7 +357,7 @@ class Projections:
         """How every generation stands, of one projection or of all."""
         if name is not None:
             self._make(name)
-        with self._connect() as connection:
+        with self._database.snapshot("arrears_app") as connection:  # a generation may be dropped meanwhile
             found = [g for g in generations.generations(connection, name) if g.name in self._factories]
             return [self._status(connection, g) for g in found if g.state != "retired"]
 
@@ -333,6 +369,8 @@ class Projections:
             [generation.reader],
         ).fetchone()
         trouble, parked = row if row is not None else (None, 0)
+        if generation.state == "building" and not generations.is_being_built(connection, generation.name):
+            trouble = _UNFINISHED.format(name=generation.name)
         return Status(
             name=generation.name,
             generation=generation.generation,
@@ -347,6 +385,20 @@ class Projections:
             trouble=trouble,
         )
 
+    def is_being_filled(self, name: str) -> bool:
+        """Whether PostgreSQL emptied the tables of a projection with personal data, and they are filled again."""
+        with self._connect() as connection:
+            live = generations.generation_in(connection, name, "live")
+            return live is not None and live.is_personal and generations.is_being_filled(connection, live)
+
+    def erase(self, account_id: UUID, connection: Connection) -> None:
+        """Takes out what read tables hold of a person, in the transaction that destroys the person's key."""
+        for make in self._factories.values():
+            projection = make()
+            if isinstance(projection, PersonalProjection):
+                generations.erase(connection, projection, account_id)
+        poison.forget(connection, account_id=account_id)
+
     def wait_for(
         self,
         position: int,
@@ -356,9 +408,11 @@ class Projections:
         stop: threading.Event | None = None,
     ) -> None:
         """Returns once the live generations show everything up to a position. Raises NotReached, also when `stop` was
-        set meanwhile."""
+        set meanwhile. What is filled again after a crash is not waited for: that may take long, and answers say so."""
         deadline = time.monotonic() + timeout
         for name in names or self._factories:
+            if self._factories[name]().is_personal and self.is_being_filled(name):
+                continue
             if not self.watermark.wait(name, position, timeout=max(0.0, deadline - time.monotonic()), stop=stop):
                 raise NotReached(f"{name} does not show position {position} yet")
 
@@ -400,6 +454,16 @@ class Projections:
 
     def _connect(self) -> Connection:
         return self._database.connect("arrears_app", autocommit=True)
+
+
+_Needed = Callable[[Connection, Projection], bool]
+"""Whether a projection has to be built."""
+
+
+def _is_outdated(connection: Connection, projection: Projection) -> bool:
+    """Whether there is no live generation, or one of an older version only."""
+    live = generations.generation_in(connection, projection.name, "live")
+    return live is None or live.version < projection.version
 
 
 @dataclass(frozen=True, slots=True)

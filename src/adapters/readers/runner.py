@@ -18,7 +18,8 @@ from adapters.postgres.kept_connection import in_utc
 from adapters.readers import poison
 from adapters.readers.backoff import Backoff
 from adapters.readers.handling import Handling, ReaderRetired
-from adapters.readers.poison import DeadLetter, is_poison
+from adapters.readers.poison import DeadLetter, ReaderBroken, is_poison
+from adapters.stop import Stop, Stopped, check, pause
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import count_events
 from aggregates.kernel.event import Recorded
@@ -29,6 +30,7 @@ REBUILD_BATCH = 10_000
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _STANDBY_SECONDS = 0.25
+_LOOK_SECONDS = 0.02
 _POLL_SECONDS = 1.0
 
 
@@ -38,11 +40,20 @@ class Reader(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def interest(self) -> frozenset[str] | None:
+        """Names of the events that mean something to it; None: all."""
+        ...
+
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         """Works on a batch in order of position, inside the transaction that moves the checkpoint.
 
         What is written through `connection` is stored once; other effects may happen again after a crash.
         """
+        ...
+
+    def forget(self) -> None:
+        """Drops what it remembers of events: that may not be what is stored."""
         ...
 
 
@@ -89,8 +100,8 @@ class Runner:
     """Runs one reader. Any number of runners may exist for it; the one that holds the lock is active.
 
     The lock belongs to the connection that writes, so whoever lost it cannot write any more. `search_path` is set on
-    that connection; `on_progress` is told each checkpoint once it is committed. A reader that says what its `interest`
-    is gets these events alone, at most `at_once` of them in a transaction.
+    that connection; `on_progress` is told each checkpoint once it is committed. A reader gets the events of its
+    `interest` alone, at most `at_once` of them in a transaction.
     """
 
     def __init__(
@@ -103,9 +114,12 @@ class Runner:
         at_once: int | None = None,
         search_path: str | None = None,
         on_progress: Callable[[int], None] | None = None,
+        stop: Stop | None = None,
     ) -> None:
+        """`stop` ends `catch_up`; `run` is given one of its own."""
         self._database = database
         self._source = source
+        self._stop = stop or Stop()
         self._at_once = at_once
         self._reader = reader
         self._batch = batch
@@ -113,6 +127,7 @@ class Runner:
         self._on_progress = on_progress
         self._connection: Connection[Any] | None = None
         self._position: int | None = None
+        self._fills_again = False
         self._handling: Handling[Recorded] = Handling(reader.name, self)
         self._turn = threading.RLock()
 
@@ -137,7 +152,7 @@ class Runner:
         """Reads up to a position (None: the log's end as it is now) and returns the checkpoint.
 
         Where another runner is active, waits for that one. Raises NotReached after `timeout` seconds without
-        reaching it, ReaderRetired, and ReaderBroken.
+        reaching it, ReaderRetired, ReaderBroken, and Stopped between batches.
         """
         target = self._source.head() if to is None else to
         deadline = time.monotonic() + timeout
@@ -148,14 +163,14 @@ class Runner:
                 return position
             if time.monotonic() > deadline:
                 raise NotReached(f"{self.name} is at position {position}, not at {target} yet")
-            time.sleep(0.02)
+            pause(self._stop, _LOOK_SECONDS)
 
     def _take_turns(self, target: int, batch: int) -> int:
         if not self._take_lock():
             with self._database.connect("arrears_app", autocommit=True) as connection:
                 return _position(connection, self.name)
         while (position := self._at()) < target and self._one_batch(min(batch, target - position)):
-            pass
+            check(self._stop)
         return self._at()
 
     def run(self, stop: threading.Event) -> None:
@@ -171,6 +186,8 @@ class Runner:
                     moved = self._one_turn()
                 except ReaderRetired:
                     raise
+                except Stopped:
+                    return
                 except Exception as error:  # the other readers and the doors go on
                     if stop.is_set():
                         return  # it was interrupted; what is wrong beside that, the next process meets again
@@ -198,15 +215,19 @@ class Runner:
     def _one_turn(self) -> int | None:
         """Events passed, or None where another runner is active."""
         with self._turn:
-            return self._one_batch(self._batch) if self._take_lock() else None
+            if not self._take_lock():
+                return None
+            return self._one_batch(REBUILD_BATCH if self._fills_again else self._batch)
 
     def _one_batch(self, limit: int) -> int:
         """Reads and handles one batch, and returns how many events the checkpoint moved."""
         connection = self._active()
-        batch = self._source.read(self._at(), limit)
+        interest = self._reader.interest
+        # Nobody shares what is read from the beginning, so only what is wanted is opened.
+        batch = self._source.read(self._at(), limit, interest if self._fills_again else None)
+        self._fills_again = self._fills_again and len(batch) == limit
         if not batch:
             return 0
-        interest: frozenset[str] | None = getattr(self._reader, "interest", None)
         wanted = batch if interest is None else [each for each in batch if each.name in interest]
         if self._at_once is not None and len(wanted) > self._at_once:
             first_left_out = wanted[self._at_once].position
@@ -246,10 +267,7 @@ class Runner:
             self._reader.handle(batch, connection)
 
     def forget(self) -> None:
-        """Lets the reader drop what it remembers, if it does: that may not be what is stored."""
-        forget = getattr(self._reader, "forget", None)
-        if forget is not None:
-            forget()
+        self._reader.forget()
 
     # --- one at a time ---
 
@@ -274,6 +292,7 @@ class Runner:
             if row is None or not row[0]:
                 connection.close()
                 return False
+            self._fills_again = begin(self._reader, connection)
             self._position = register(connection, self.name)
         except BaseException:
             connection.close()
@@ -360,17 +379,30 @@ def connect(database: Database, search_path: str | None = None) -> Connection[An
 
 def note_trouble(database: Database, reader: str, error: Exception | None) -> None:
     """Says why a reader stands still, and that it does not any more, where `status` finds it, if the database is there
-    to keep it."""
+    to keep it. What an error says that an event may be to blame for is in the process's log alone: it may quote it."""
     if error is not None:
         _log.error("reader stands still", reader=reader, error=type(error).__name__, said=poison.said(error))
-    trouble = None if error is None else f"{type(error).__name__}: {poison.said(error)}"
+    trouble = None if error is None else f"{type(error).__name__}{_without_events(error)}"
     with suppress(psycopg.Error, DatabaseProblem), database.connect("arrears_app") as connection:
         connection.execute("UPDATE read_model.checkpoints SET trouble = %s WHERE reader = %s", [trouble, reader])
+
+
+def _without_events(error: Exception) -> str:
+    if isinstance(error, ReaderBroken):
+        return f": {error.without_text}"
+    return "" if is_poison(error) else f": {poison.said(error)}"
 
 
 def lock_name(reader: str) -> str:
     """The advisory lock of a reader: held alone by a runner, shared by those who divide its partitions."""
     return f"arrears.reader:{reader}"
+
+
+def begin(reader: Reader, connection: Connection[Any]) -> bool:
+    """Lets the reader look at what it wrote before, on a new connection and before its checkpoint is read. Returns
+    whether it was set back to the log's beginning, because that is lost."""
+    look: Callable[[Connection[Any]], bool] | None = getattr(reader, "begin", None)
+    return look is not None and look(connection)
 
 
 # --- checkpoints ---------------------------------------------------------------------------------------

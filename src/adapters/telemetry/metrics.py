@@ -7,10 +7,12 @@ number is about. `docs/telemetry.md` lists every metric.
 
 from collections import Counter as Tally
 from collections.abc import Iterable
+from enum import StrEnum
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     PlatformCollector,
@@ -63,6 +65,31 @@ TICK_UNKNOWN = Counter(
     registry=OURS,
 )
 
+HTTP_REQUESTS = Counter(
+    "arrears_http_requests",
+    "Requests by what came of them: answered, refused (too much was asked at once), or dropped (the client had left).",
+    ["work", "outcome"],
+    registry=OURS,
+)
+HTTP_RUNNING = Gauge("arrears_http_running_requests", "Requests that are being worked on.", ["work"], registry=OURS)
+HTTP_WAITING = Gauge("arrears_http_waiting_requests", "Requests that wait for a place.", ["work"], registry=OURS)
+HTTP_CONNECTIONS = Gauge("arrears_http_connections", "Open connections.", registry=OURS)
+HTTP_CLOSED = Counter(
+    "arrears_http_closed_connections",
+    "Connections that were closed because they held up others; the reason says how.",
+    ["reason"],
+    registry=OURS,
+)
+
+
+class Came(StrEnum):
+    """What came of a request."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    DROPPED = "dropped"
+
+
 WhatCame = tuple[str, str, str]
 """Of a command: its name, the outcome, and the reason of a rejection (else empty)."""
 
@@ -91,6 +118,16 @@ def count_tick(*, due: int, commands: int, unknown: int) -> None:
     TICK_DUE.inc(due)
     TICK_COMMANDS.inc(commands)
     TICK_UNKNOWN.inc(unknown)
+
+
+def count_request(work: str, came: Came) -> None:
+    """A request came to its end."""
+    HTTP_REQUESTS.labels(work, came.value).inc()
+
+
+def count_closed(reason: str) -> None:
+    """A connection was closed that would have held up others."""
+    HTTP_CLOSED.labels(reason).inc()
 
 
 def registry_of(collectors: Iterable[Collector] = ()) -> CollectorRegistry:

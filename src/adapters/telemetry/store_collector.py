@@ -13,7 +13,9 @@ from prometheus_client.registry import Collector
 from psycopg import Connection
 
 from adapters.clock import Clock, SystemClock
+from adapters.clock_check import difference
 from adapters.postgres.database import Database
+from adapters.readers.generations import IS_BEING_BUILT
 from aggregates.values.business_time import local_date
 from policies.agenda import KINDS
 from projections.agenda.queries import count_due, latest_zones
@@ -51,7 +53,11 @@ LAG_SECONDS = Gauge(
 PARKED = Gauge(
     "arrears_reader_parked_sequences", "Accounts whose events a reader has put aside after a failure.", _OF_A_READER
 )
-STANDS_STILL = Gauge("arrears_reader_stands_still", "1 while something keeps a reader from going on.", _OF_A_READER)
+STANDS_STILL = Gauge(
+    "arrears_reader_stands_still",
+    "1 while something keeps a reader from going on, such as a generation's builder that ended.",
+    _OF_A_READER,
+)
 DUE = Gauge(
     "arrears_agenda_due_items",
     f"Agenda items that are due and not worked yet; at most {MOST_DUE:,} of all kinds are counted.",
@@ -64,7 +70,25 @@ WORK_LEFT = Gauge(
     "Accounts that open work has not asked yet; counted with its first chunk.",
 )
 
-GAUGES = (UP, HEAD, UNSEALED, LAG_EVENTS, LAG_SECONDS, PARKED, STANDS_STILL, DUE, WORK_OPEN, WORK_LEFT)
+CLOCK_DIFFERENCE = Gauge(
+    "arrears_clock_difference_seconds",
+    "How far the clock of this process is ahead of the database's, below 0 behind; beyond the tolerance there are no"
+    " ticks.",
+)
+
+GAUGES = (
+    UP,
+    HEAD,
+    UNSEALED,
+    LAG_EVENTS,
+    LAG_SECONDS,
+    PARKED,
+    STANDS_STILL,
+    DUE,
+    WORK_OPEN,
+    WORK_LEFT,
+    CLOCK_DIFFERENCE,
+)
 
 
 class StoreCollector(Collector):
@@ -102,6 +126,7 @@ class StoreCollector(Collector):
             connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(_STATEMENT_MS)])
             return [
                 _family(UP, {(): 1}),
+                _family(CLOCK_DIFFERENCE, {(): difference(self._clock, connection).total_seconds()}),
                 *_of_the_log(connection),
                 *_of_readers(connection),
                 *_of_work(connection),
@@ -123,13 +148,13 @@ def _of_the_log(connection: Connection[Any]) -> Iterator[Metric]:
 
 
 # A divided reader stands in each of its partitions, and nowhere before the checkpoint, which is the least of them.
-_READERS = """
+_READERS = f"""
     SELECT split_part(c.reader, '@', 1), coalesce(g.state, 'live'), coalesce(p.partition::text, ''),
            greatest(0, (SELECT coalesce(max(last), 0) FROM arrears.seals) - stands.at),
            coalesce(greatest(0, extract(epoch FROM clock_timestamp() - next.sealed_at)), 0)::float8,
            (SELECT count(DISTINCT d.sequence_id) FROM read_model.dead_letters AS d
             WHERE d.reader = c.reader AND d.state = 'parked'),
-           c.trouble IS NOT NULL
+           c.trouble IS NOT NULL OR (g.state = 'building' AND NOT {IS_BEING_BUILT.format(name="g.name")})
     FROM read_model.checkpoints AS c
     LEFT JOIN read_model.projections AS g ON g.reader = c.reader
     LEFT JOIN read_model.partitions  AS p ON p.reader = c.reader
@@ -139,7 +164,7 @@ _READERS = """
     ) AS next ON true
     WHERE g.state IS DISTINCT FROM 'retired'
     ORDER BY 1, 2, p.partition
-"""
+"""  # noqa: S608 - constants
 
 
 def _of_readers(connection: Connection[Any]) -> Iterator[Metric]:

@@ -21,7 +21,7 @@ from adapters.work.rows import Counts, LastEvent, WorkRow
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import COMMANDS, Accepted, Issued, Outcome, identifier
 from aggregates.kernel.event import Recorded
-from aggregates.work import FinishWork, WorkBegun, account_command_id
+from aggregates.work import FinishWork, Work, WorkBegun, account_command_id
 
 CHUNK = 250
 """Accounts of one chunk: what a payment that comes meanwhile waits for at most."""
@@ -95,7 +95,7 @@ class Worker:
     # --- inside ---
 
     def _next_chunk(self, work: WorkRow, connection: Connection[Any]) -> None:
-        begun, *ended = self._arrears.history(work.work_id)
+        begun, *ended = self._arrears.history(Work, work.work_id)
         if ended:  # cancelled; or finished by somebody who died before the row said so
             rows.close(connection, work)
             return

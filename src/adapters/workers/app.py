@@ -5,7 +5,6 @@ that fails leaves an agent.
 """
 
 import asyncio
-import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -15,10 +14,13 @@ from typing import Any, TypeVar
 import faust
 import structlog
 import uvloop
+from aiokafka.abc import AbstractTokenProvider
+from faust.auth import OAuthCredentials
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from mode.threads import WorkerThread
 
-from adapters.kafka.connection import client_options, events_topic, group_of, ticks_topic
+from adapters.kafka.connection import bootstrap_servers, events_topic, group_of, ticks_topic
+from adapters.kafka.security import Login, Security, security
 from adapters.kafka.topic_runner import WORKER_VARIABLE
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
@@ -180,13 +182,12 @@ def add_agent(
 
 def make_app(env: Mapping[str, str], *, group: str | None = None, **settings: Any) -> faust.App:
     """An app without web server, tables and topics of its own."""
-    options = client_options(env)
     worker_id = env.get(WORKER_VARIABLE)
     return _App(
         group or group_of("react", env),
         **{
-            "broker": ";".join(f"kafka://{each}" for each in options["bootstrap_servers"]),
-            "broker_credentials": _credentials(options),
+            "broker": ";".join(f"kafka://{each}" for each in bootstrap_servers(env)),
+            "broker_credentials": _credentials(security(env)),
             "broker_session_timeout": _SESSION_SECONDS,
             "broker_heartbeat_interval": _HEARTBEAT_SECONDS,
             "broker_request_timeout": _REQUEST_SECONDS,
@@ -208,19 +209,22 @@ def make_app(env: Mapping[str, str], *, group: str | None = None, **settings: An
     )
 
 
-def _credentials(options: Mapping[str, Any]) -> Any:
-    """The same words as for the other clients, as Faust wants them."""
-    protocol = options.get("security_protocol", "PLAINTEXT")
-    context = None
-    if protocol in {"SSL", "SASL_SSL"}:
-        context = ssl.create_default_context(cafile=options.get("ssl_cafile"))
-        if options.get("ssl_certfile"):
-            context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"), options.get("ssl_password"))
-    if protocol in {"SASL_PLAINTEXT", "SASL_SSL"}:
-        return faust.SASLCredentials(
-            mechanism=options.get("sasl_mechanism", "PLAIN"),
-            username=options.get("sasl_plain_username"),
-            password=options.get("sasl_plain_password"),
-            ssl_context=context,
-        )
-    return faust.SSLCredentials(context) if context is not None else None
+def _credentials(protected: Security) -> Any:
+    """The same as for the other clients, as Faust wants it."""
+    login = protected.login
+    if login is None:
+        return faust.SSLCredentials(protected.tls) if protected.tls is not None else None
+    if login.token_file is not None:
+        return OAuthCredentials(oauth_cb=_Tokens(login), ssl_context=protected.tls)
+    return faust.SASLCredentials(
+        mechanism=login.mechanism, username=login.username, password=login.password, ssl_context=protected.tls
+    )
+
+
+class _Tokens(AbstractTokenProvider):  # type: ignore[misc]
+    def __init__(self, login: Login) -> None:
+        super().__init__()
+        self._login = login
+
+    async def token(self) -> str:
+        return await asyncio.to_thread(self._login.token)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -12,14 +13,14 @@ from kafka.errors import KafkaError
 from psycopg import Connection
 
 from adapters.clock import Clock
+from adapters.clock_check import TOLERANCE, ClockCheck, ClockDiffers
 from adapters.eventstore.seals import head_seal
-from adapters.kafka.connection import client_options, ticks_topic
+from adapters.kafka.connection import reaching, ticks_topic
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.topics import Topics
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem
 from adapters.workers.ticks import Tick
-from projections.agenda.queries import set_clock
 
 _LOCK = "arrears.clock"
 _SEND_SECONDS = 10.0
@@ -31,9 +32,13 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class ClockWork:
     """Sends a tick to each partition. The lock belongs to its connection: whoever loses that, stops saying the time."""
 
-    def __init__(self, database: Database, clock: Clock, *, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, env: Mapping[str, str], tolerance: timedelta = TOLERANCE
+    ) -> None:
+        """`tolerance`: how far the clock may be from the database's."""
         self._database = database
         self._clock = clock
+        self._clock_check = ClockCheck(clock, tolerance)
         self._env = env
         self._topic = ticks_topic(env)
         self._connection: Connection[Any] | None = None
@@ -45,6 +50,8 @@ class ClockWork:
         while not stop.is_set():
             try:
                 self.tick()
+            except ClockDiffers:  # it was said; another process, whose clock is right, may take over
+                self.close()
             except (psycopg.Error, DatabaseProblem, KafkaError, KafkaUnavailable) as error:
                 _log.error("no tick was sent", error=type(error).__name__, said=str(error))
                 self.close()
@@ -53,12 +60,16 @@ class ClockWork:
             stop.wait(every)
 
     def tick(self) -> bool:
-        """Whether it was this process that said the time. Raises KafkaError, KafkaUnavailable, DatabaseProblem."""
+        """Whether it was this process that said the time.
+
+        Raises ClockDiffers, KafkaError, KafkaUnavailable, DatabaseProblem.
+        """
         connection = self._leading()
         if connection is None:
             return False
+        self._clock_check.require(connection)
         tick = Tick(self._clock.now(), head_seal(connection).position)
-        set_clock(connection, tick.now)
+        self._clock_check.show(connection, tick.now)
         producer = self._connected()
         sent = [producer.send(self._topic, value=tick.to_json(), partition=each) for each in range(self._partitions)]
         producer.flush(timeout=_SEND_SECONDS)
@@ -95,14 +106,15 @@ class ClockWork:
                 self._partitions = topics.partitions(self._topic)
             if not self._partitions:
                 raise KafkaUnavailable(f"Kafka has no topic {self._topic}.", hint="arrears topics apply makes it.")
-            self._producer = KafkaProducer(
-                **client_options(self._env),
-                client_id="arrears-clock",
-                acks="all",
-                request_timeout_ms=int(_SEND_SECONDS * 1_000),
-                delivery_timeout_ms=int(_SEND_SECONDS * 1_000) + 1_000,
-                max_block_ms=int(_SEND_SECONDS * 1_000),
-                bootstrap_timeout_ms=int(_SEND_SECONDS * 1_000),
-                allow_auto_create_topics=False,
-            )
+            with reaching(self._env) as options:
+                self._producer = KafkaProducer(
+                    **options,
+                    client_id="arrears-clock",
+                    acks="all",
+                    request_timeout_ms=int(_SEND_SECONDS * 1_000),
+                    delivery_timeout_ms=int(_SEND_SECONDS * 1_000) + 1_000,
+                    max_block_ms=int(_SEND_SECONDS * 1_000),
+                    bootstrap_timeout_ms=int(_SEND_SECONDS * 1_000),
+                    allow_auto_create_topics=False,
+                )
         return self._producer

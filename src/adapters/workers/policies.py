@@ -27,6 +27,7 @@ from adapters.readers.backoff import Backoff
 from adapters.readers.partitions import PartitionMoved, Place
 from adapters.readers.poison import sequence_of
 from adapters.readers.runner import note_trouble
+from adapters.stop import check
 from projections.agenda.partition import partition_of
 
 _BUSY_SECONDS = 0.1
@@ -150,6 +151,7 @@ class PolicyWorker:
         _log.warning("fetched from the topic", partition=partition, first=first, until=until)
         with Tail(self._env) as tail:
             for records in tail.stretch(partition, first, until):
+                check(self._stop)
                 batch = {partition: self._polled(records)}
                 self._complete(batch)
                 if self._seat.take(batch, self._partitions):
@@ -175,6 +177,7 @@ class PolicyWorker:
             raise TopicCut(f"nothing says where partition {partition} goes on after position {at:,}")
         _log.warning("taken from the store", partition=partition, after=at, before=first)
         while at < first - 1:
+            check(self._stop)
             events = self._arrears.feed.read(at, min(_CHUNK, first - 1 - at))
             if not events:
                 raise LogHole(at + 1, first)

@@ -13,6 +13,7 @@ import structlog
 from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
 from adapters.readers.partitions import position_of
+from adapters.stop import Stopped
 from adapters.ticker import Ticker, TickReport
 
 _PATIENCE_SECONDS = 30.0
@@ -64,6 +65,8 @@ class TickWorker:
                 return
             try:
                 self._work(partition, Tick.from_json(value))
+            except Stopped:
+                return
             except Exception as error:
                 _log.error("tick not worked", partition=partition, error=type(error).__name__, said=str(error))
 

@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 
 from aggregates.kernel.command import Command, Target
-from aggregates.kernel.event import Event
+from aggregates.kernel.event import Event, Recorded
 
 _APPLIES = "__applies__"
 _DECIDES = "__decides__"
@@ -76,13 +76,15 @@ class Aggregate(BaseModel):
     version: int = 0
 
     # A slot, because a private attribute of pydantic is looked up in Python each time.
-    __slots__ = ("_pending",)
+    __slots__ = ("_pending", "_recorded_at")
     if TYPE_CHECKING:
         _pending: list[Pending]
+        _recorded_at: datetime | None
 
     def __new__(cls, *_: object, **__: object) -> Self:
         self = super().__new__(cls)
         self._pending = []
+        self._recorded_at = None
         return self
 
     def model_post_init(self, _: Any, /) -> None:
@@ -162,9 +164,24 @@ class Aggregate(BaseModel):
             method(self if part is None else state[part], event)
         state["version"] += 1
 
-    def fold(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self.apply(event)
+    def fold(self, history: Iterable[Recorded]) -> None:
+        """Changes the state by events of the log, in their order."""
+        for recorded in history:
+            self.apply(recorded.event)
+            self._recorded_at = recorded.recorded_at
+
+    def was_recorded(self, at: datetime | None) -> None:
+        """Says when the last event was recorded, where the state does not come from `fold`."""
+        self._recorded_at = at
+
+    def recording(self, now: datetime) -> datetime:
+        """When events that are decided `now` are recorded: not before the last one's time, whatever the clock did.
+
+        What was known at the end of a day is asked by that time, so an aggregate's past must not grow.
+        """
+        if self._recorded_at is None or now > self._recorded_at:
+            self._recorded_at = now
+        return self._recorded_at
 
     def collect(self) -> list[Pending]:
         """Takes the pending events; the caller stores them or forgets this aggregate."""

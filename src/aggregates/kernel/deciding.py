@@ -53,7 +53,10 @@ class Workspace(Protocol):
     """The aggregates of a batch: shared instances, so each command sees what the earlier ones did."""
 
     def target(self, target: Target, *, whole: bool) -> Aggregate:
-        """The instance; `whole` the one that keeps everything it ever had."""
+        """The instance; `whole` the one that keeps everything it ever had.
+
+        Of the kind that the id is known as, which may be another than the target's; else a blank one of the target's.
+        """
         ...
 
     def find(self, aggregate_id: UUID) -> Aggregate | None: ...
@@ -94,8 +97,9 @@ class Decider:
 
     def _decide(self, decided: Decided, *, whole: bool) -> None:
         issued = decided.issued
-        targets = [self._workspace.target(target, whole=whole) for target in decided.targets]
+        targets: list[Aggregate] = []
         try:
+            targets = [self._target(target, whole=whole) for target in decided.targets]
             sight = self._sight(issued.command, targets)
             decided.seen = sight.ids
             context = self._context(issued, targets, sight)
@@ -112,6 +116,13 @@ class Decider:
         else:
             decided.events = self._stamped(issued, targets, context)
             decided.outcome = Accepted(tuple(e.event_id for e in decided.events), targets[0].version)
+
+    def _target(self, target: Target, *, whole: bool) -> Aggregate:
+        """What is known under this id as something else is not there."""
+        found = self._workspace.target(target, whole=whole)
+        if found.kind != target.kind:
+            raise Refusal(f"unknown-{target.kind}", f"there is no such {target.kind}: this is the id of a {found.kind}")
+        return found
 
     def _undo(self, targets: list[Aggregate]) -> None:
         for target in targets:
@@ -165,7 +176,7 @@ class Decider:
                 reason=issued.reason,
                 traceparent=issued.traceparent,
             )
-            account_id = target.about_account
+            account_id, recorded_at = target.about_account, target.recording(self._now)
             mine = [
                 Recorded(
                     aggregate_id=target.id,
@@ -173,7 +184,7 @@ class Decider:
                     event_id=uuid5(issued.command_id, str(ordinal)),
                     account_id=account_id,
                     effective_on=each.effective_on or context.effective_on,
-                    recorded_at=self._now,
+                    recorded_at=recorded_at,
                     event=each.event,
                     meta=meta,
                 )

@@ -42,6 +42,11 @@ class Event(BaseModel):
             REGISTRY.add(cls)
 
 
+def kind_of(event_name: str) -> str:
+    """The kind of the aggregate that an event is of: `account` of `account.payment-received`."""
+    return event_name.partition(".")[0]
+
+
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 

@@ -43,13 +43,16 @@ class MemoryStore:
         return [cast(Outcome, batch[issued.command_id].outcome) for issued in commands]
 
     def get(self, aggregate_class: type[AnyAggregate], aggregate_id: UUID) -> AnyAggregate:
-        """The aggregate as it is. Raises KeyError where nothing was stored of it."""
-        return cast(AnyAggregate, self.aggregates[aggregate_id])
+        """The aggregate as it is. Raises KeyError where nothing was stored of one of this class."""
+        found = self.aggregates[aggregate_id]
+        if not isinstance(found, aggregate_class):
+            raise KeyError(aggregate_id)
+        return found
 
     def replayed(self, aggregate_class: type[AnyAggregate], aggregate_id: UUID, *, whole: bool = False) -> AnyAggregate:
         """A fresh instance with the whole history."""
         blank = aggregate_class.blank(aggregate_id, whole=whole)
-        blank.fold(recorded.event for recorded in self._history(aggregate_id))
+        blank.fold(self._history(aggregate_id))
         return blank
 
     def _history(self, aggregate_id: UUID) -> Iterable[Recorded]:
@@ -58,7 +61,7 @@ class MemoryStore:
     # --- what the decider asks of a workspace ---
 
     def target(self, target: Target, *, whole: bool) -> Aggregate:
-        if whole:
+        if whole:  # asked after the other one, whose kind was right
             if target.id not in self._whole:
                 self._whole[target.id] = self.replayed(KINDS[target.kind], target.id, whole=True)
             return self._whole[target.id]
@@ -74,7 +77,7 @@ class MemoryStore:
             self.aggregates[aggregate.id] = first
         for each in (self.aggregates[aggregate.id], whole):
             if each is not None and each is not aggregate:
-                each.fold(recorded.event for recorded in events)
+                each.fold(events)
         for recorded in events:
             recorded.position = len(self.log) + 1
             self.log.append(recorded)

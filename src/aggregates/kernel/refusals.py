@@ -53,6 +53,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("work-cancelled", "The work was cancelled."),
         RefusalCode("work-finished", "The work is finished."),
         # Days, amounts and currencies that do not go together.
+        RefusalCode("faulty-plan", "A plan names what its office knows, and its templates can be filled in."),
         RefusalCode("follow-up-past", "A follow-up lies today or later."),
         RefusalCode("future-correction", "What was recorded is corrected to today or an earlier day."),
         RefusalCode("future-reversal", "A payment is taken back today or on an earlier day."),
@@ -70,7 +71,10 @@ REFUSALS: dict[str, RefusalCode] = {
         # Who asks, and why.
         RefusalCode("no-consent-kept", "Consent is kept for numbers and e-mail addresses; opt out of other channels."),
         RefusalCode("no-office", "There is no office yet."),
-        RefusalCode("no-rules", "This process decides nothing that needs the rules of auto-collection or of contact."),
+        RefusalCode(
+            "no-rules",
+            "This process decides nothing that needs rules it has not: of auto-collection, contact, templates.",
+        ),
         RefusalCode("not-a-person", "Only people decide this."),
         RefusalCode("reason-required", "People have to say why."),
         RefusalCode("stage-is-judged", "Auto-collection stages follow from status and rules; nobody sets them."),

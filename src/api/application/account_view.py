@@ -176,7 +176,7 @@ def read_account(service: Service, connection: Connection, account_id: UUID, as_
 
     Raises UnknownAccount where there was no such account then, and BadQuestion for a day to come.
     """
-    history = service.arrears.history(account_id)
+    history = service.arrears.history(Account, account_id)
     opened = next((r.event for r in history if isinstance(r.event, AccountOpened)), None)
     if opened is None:
         raise UnknownAccount("there is no such account")
@@ -203,7 +203,7 @@ def read_account(service: Service, connection: Connection, account_id: UUID, as_
 
 def _folded(account_id: UUID, history: Iterable[Recorded]) -> Account:
     account = Account.blank(account_id, whole=True)
-    account.fold(recorded.event for recorded in history)
+    account.fold(history)
     return account
 
 

@@ -96,7 +96,7 @@ def campaign_in_full(service: Service, campaign: Campaign) -> CampaignInFull:
 
 def _plan_versions(service: Service, campaign_id: UUID) -> list[PlanVersion]:
     versions = []
-    for recorded in service.arrears.history(campaign_id):
+    for recorded in service.arrears.history(Campaign, campaign_id):
         event = recorded.event
         if isinstance(event, CampaignLaunched | CampaignRevised):
             versions.append(

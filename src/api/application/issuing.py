@@ -1,10 +1,11 @@
 """Issuing a command for a door: whether it may be, is plausible and was asked before, and what came of it."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
 
 import orjson
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from adapters.eventstore.requests import Requests
 from adapters.readers.runner import NotReached
 from adapters.telemetry.tracing import current_traceparent
+from aggregates.campaign import LaunchCampaign, ReviseCampaign
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.command import Accepted, Command, Issued, NaturalKey, Rejected, identifier
@@ -21,6 +23,9 @@ from api.application.amounts import write_amount
 from api.application.authority import Authority, may_issue
 from api.application.plausibility import implausible
 from api.processes.service import Service
+
+if TYPE_CHECKING:
+    from api.application.campaign_check import FaultView
 
 # --- who asks, and what is answered ------------------------------------------------------------------
 
@@ -93,6 +98,14 @@ class ImplausibleField(NotIssued):
         self.field, self.expected = field, expected
 
 
+class FaultyPlan(NotIssued):
+    """A campaign's plan cannot be carried out; each fault names the field, as in the command, and what was expected."""
+
+    def __init__(self, faults: "Sequence[FaultView]") -> None:
+        super().__init__("\n       ".join(f"{each.field}: {each.expected}" for each in faults))
+        self.faults = tuple(faults)
+
+
 class KeyReused(NotIssued):
     """The idempotency key was used for a request with another content."""
 
@@ -137,7 +150,7 @@ class Issuing:
         """Carries the command out; its id follows from the idempotency key where it is not given.
 
         `about` is the id to answer with where that is not what the command makes, brings in or is sent to. Raises
-        NotPermitted, ImplausibleField, KeyReused, Outdated, Refused.
+        NotPermitted, ImplausibleField, FaultyPlan, KeyReused, Outdated, Refused.
         """
         if not may_issue(caller.authority, command):
             raise NotPermitted(f"{command.command_name} is for Arrears itself")
@@ -148,6 +161,8 @@ class Issuing:
             command_id = self._command_id(command, caller, reason=reason, effective_on=effective_on)
         if precondition is not None and not precondition.holds and not self.requests.is_done(command_id):
             raise Outdated(precondition.otherwise)
+        if (faults := self._faults(command)) and not self.requests.is_done(command_id):
+            raise FaultyPlan(faults)
         natural_key = command.natural_key()
         issued = Issued(
             command,
@@ -169,6 +184,14 @@ class Issuing:
             event_ids=list(accepted.event_ids),
             version=accepted.version,
         )
+
+    def _faults(self, command: Command) -> "list[FaultView]":
+        """Of a campaign's plan."""
+        if not isinstance(command, LaunchCampaign | ReviseCampaign):
+            return []
+        from api.application.campaign_check import faults_of  # no other command needs templates
+
+        return faults_of(self.service, command)
 
     def _accepted(self, issued: Issued, natural_key: NaturalKey | None, precondition: Precondition | None) -> Accepted:
         [outcome] = self.service.arrears.handle([issued])

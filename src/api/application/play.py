@@ -12,6 +12,7 @@ from adapters.billing.rejects import reject_path, write_rejects
 from adapters.billing.source import ImportSource
 from adapters.billing.staging import Staged
 from adapters.clock import ManualClock
+from adapters.stop import check
 from aggregates.values.business_time import day_starts
 from api.processes.step_by_step import StepByStep
 from projections.questions.portfolio import has_accounts
@@ -53,7 +54,7 @@ def play(
     """Lives from `first` through `last`. Facts dated before `first` are there on `first`; later ones are left out.
 
     The service's clock has to be a ManualClock: what is recorded has the time of the day it arrives.
-    Raises PlayRefused, ProfileError, FileProblem.
+    Raises PlayRefused, ProfileError, FileProblem, and Stopped.
     """
     clock = service.clock
     if not isinstance(clock, ManualClock):
@@ -66,7 +67,7 @@ def play(
     service.prepare()
     _require_no_accounts(service)
     with service.database.connect("arrears_app") as connection:
-        staging, loaded = stage(connection, source, defaults, None)
+        staging, loaded = stage(connection, source, defaults, None, stop=service.stop)
         report = ImportReport(rows=loaded.rows, facts=dict(loaded.facts), repeats=loaded.repeats)
         importer = Importer(service.arrears, connection, staging, defaults)
         arriving = _Arrivals(staging.by_day(until=last), first)
@@ -74,6 +75,7 @@ def play(
         while day <= last:
             clock.set(max(clock.now(), datetime.combine(day, DAY_BEGINS, zone)))
             for chunk in arriving.on(day):
+                check(service.stop)
                 importer.bring_in(chunk, report)
             service.drain()
             ticks += live_through(service, clock, until=day_starts(day + timedelta(days=1), zone))

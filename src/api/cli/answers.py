@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import chain
@@ -183,6 +183,7 @@ def list_promises(
     def page(size: int, cursor: str | None) -> Any:
         return promises(
             here.connection,
+            here.service.feed,
             as_of=as_of or here.today,
             known_on=known_on,
             office=office,
@@ -210,6 +211,7 @@ def list_activity(
         office_and_currency_of(here.connection, UUID(account_id))  # raises UnknownAccount
     found = activities(
         here.connection,
+        here.service.feed,
         as_of=day,
         known_on=known_on,
         office=office,
@@ -239,9 +241,11 @@ def report_kpi(
 
 
 @answers("/v1/accounts")
-def list_accounts(here: Here, *, limit: int | None, office: str | None = None, number: str | None = None) -> Any:
+def list_accounts(
+    here: Here, *, limit: int | None, office: str | None = None, number: str | None = None, q: str | None = None
+) -> Any:
     office_id = here.offices[0].id if office else None
-    filters = Filters(number=number)
+    filters = Filters(number=number, search=q)
 
     def page(size: int, cursor: str | None) -> Any:
         return accounts(
@@ -265,7 +269,7 @@ def get_account(here: Here, *, id: str, as_of: date | None = None) -> Any:  # no
 @answers("/v1/audit/{id}")
 def list_audit(here: Here, *, id: str, limit: int | None) -> Any:  # noqa: A002
     def page(size: int, cursor: str | None) -> Any:
-        return audit(here.connection, UUID(id), limit=size, cursor=cursor)
+        return audit(here.connection, here.service.feed, UUID(id), limit=size, cursor=cursor)
 
     return _pages(page, limit)
 
@@ -312,11 +316,6 @@ def get_work(here: Here, *, id: str) -> Any:  # noqa: A002
     if found is None:
         raise Refused("there is no such work", reason_code="unknown-work")
     return _json(found)
-
-
-@answers("/v1/projections")
-def list_projections(here: Here) -> Any:
-    return [asdict(each) for each in here.service.status()]
 
 
 # --- inside ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 
 from api.cli import (
     accounts,
+    backups,
     billing,
     campaigns,
     cluster,
@@ -22,9 +23,11 @@ from api.cli import (
     reports,
     roles,
     running,
+    search,
     work,
 )
 from api.cli.problems import problems_shown, show, show_defect
+from api.cli.signals import end_when_told
 
 
 class CommandLine(TyperGroup):
@@ -68,7 +71,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, roles, cluster, billing, reports, accounts, kafka):
+for commands in (running, roles, cluster, billing, reports, accounts, search, backups, kafka):
     commands.add_to(app)
 for name, group in (
     ("office", offices),
@@ -85,4 +88,5 @@ for name, group in (
 def main() -> None:
     """The command `arrears`."""
     sys.excepthook = show_defect
+    end_when_told()
     app(prog_name="arrears")

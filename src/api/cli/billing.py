@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.opening import commanding, owning
+from api.cli.ending import end_of_list
+from api.cli.opening import commanding, owning, trying
 from api.cli.options import AsJson, DataDir, read_day
 from api.cli.output import note, print_json, say
 from api.cli.progress import Bars
@@ -58,7 +59,8 @@ def import_file(
     Everything comes in under its own dates, so reports of any past day are right at once. Nothing is sent for the
     past. The same file again changes nothing; a corrected file changes only what differs.
     """
-    with commanding(data, cache_size=_AT_HAND) as service, Bars() as bars:
+    opened = trying if dry_run else commanding
+    with opened(data, cache_size=_AT_HAND) as service, Bars() as bars:
         report = service.import_file(
             file,
             profile,
@@ -72,6 +74,7 @@ def import_file(
         print_json(_as_dict(report, dry_run=dry_run))
     else:
         _tell(report, file, dry_run=dry_run)
+    _end(report)
 
 
 def play(
@@ -117,6 +120,7 @@ def play(
     else:
         say(f"Lived through {report.days:,} days with {report.ticks:,} ticks, from {first} to {last}.")
         _tell(report.facts, file, dry_run=False)
+    _end(report.facts)
 
 
 def _defaults(office: str, currency: str | None, time_zone: str) -> "OfficeDefaults":
@@ -153,6 +157,11 @@ def _as_dict(report: "ImportReport", *, dry_run: bool) -> dict[str, object]:
         "problems": [str(problem) for problem in report.problems],
         "rejects": report.rejects,
     }
+
+
+def _end(report: "ImportReport") -> None:
+    taken = report.brought_in + report.corrected + report.unchanged + report.deferred + report.repeats
+    end_of_list(done=taken, refused=report.refused)
 
 
 def _tell(report: "ImportReport", file: Path, *, dry_run: bool) -> None:

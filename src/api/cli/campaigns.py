@@ -4,21 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
 
 import typer
 
 from api.cli.asking import answered
 from api.cli.offices import Since, Until, find_office, say_done
-from api.cli.opening import commanding, issue
-from api.cli.options import AsJson, DataDir, OfficeCode, Reason, read_moment
-from api.cli.output import print_json, print_table, say, shown
+from api.cli.opening import commanding, guest, issue
+from api.cli.options import AsJson, DataDir, OfficeCode, Reason, account_option, is_id, read_moment
+from api.cli.output import print_json, print_table, say, say_lines, shown
 from api.cli.problems import Problem
 from api.cli.questions import Ask
 from api.cli.tables import figure, key, tabular, text, word
 
 if TYPE_CHECKING:
+    from aggregates.account import Account
     from aggregates.campaign import Campaign, CampaignPlan
     from aggregates.office import Office
+    from api.application.campaign_check import CheckedPlan
     from api.processes.service import Service
 
 Found = TypeVar("Found")
@@ -175,6 +178,50 @@ def revise(
     )
 
 
+@app.command("check")
+def check(
+    *,
+    file: PlanFile,
+    account: Annotated[
+        str | None, account_option("By its number or its id. Default: the office's first that owes something.")
+    ] = None,
+    data: DataDir = None,
+    office: Annotated[
+        str | None, typer.Option("--office", metavar="CODE", help="Default: what the file says, else main.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is wrong with a campaign, and every text of it, written for a made-up account and a real one."""
+    from api.application.campaign_check import check_plan
+    from api.application.campaign_file import read_campaign
+
+    said = read_campaign(file)
+    with guest(data) as service:
+        to = find_office(service, office or said.office)
+        checked = check_plan(service, to, said.plan(to.currency), account=_account(service, account, to))
+    if as_json:
+        print_json(checked.model_dump(mode="json"))
+    else:
+        _show(checked)
+    if checked.faults:
+        raise typer.Exit(1)
+
+
+def _show(checked: "CheckedPlan") -> None:
+    for each in checked.texts:
+        whose = f"account {each.account}" if each.account is not None else "a made-up account"
+        say(f"--- {each.title} ({each.step}), {each.channel.value}, {each.language}, for {whose}")
+        if each.problem is not None:
+            say(f"This would not be sent: {each.problem}")
+            continue
+        if each.subject is not None:
+            say(f"Subject: {each.subject}")
+        say_lines(f"{each.body or ''}\n")
+    for fault in checked.faults:
+        say(f"{fault.field}: {fault.expected}")
+    say("It would be refused." if checked.faults else "Nothing is wrong with it.")
+
+
 @app.command("pause")
 def pause(
     *,
@@ -251,6 +298,23 @@ def _one(known: Sequence[Found], name: str, title_and_id: Callable[[Found], tupl
         raise Problem(f"several offices have a campaign {name!r}", hint="Name one: --office CODE")
     said = ", ".join(repr(title) for title, _ in titles) or "none yet"
     raise Problem(f"there is no campaign {name!r}", hint=f"Campaigns: {said}")
+
+
+def _account(service: "Service", text: str | None, office: "Office") -> "Account | None":
+    """Raises Problem where the office has none of this number or id."""
+    if text is None:
+        return None
+    from adapters.eventstore.application import AggregateNotFoundError
+    from aggregates.account import Account
+    from aggregates.account.command import account_id
+
+    try:
+        found = service.arrears.load(Account, UUID(text) if is_id(text) else account_id(office.id, text))
+    except AggregateNotFoundError:
+        found = None
+    if found is None or found.customer.office_id != office.id:
+        raise Problem(f"office {office.code!r} has no account {text!r}")
+    return found
 
 
 def _currency(service: "Service", campaign: "Campaign") -> str:

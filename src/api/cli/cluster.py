@@ -1,5 +1,6 @@
 """`arrears cluster`: every part of a cluster on this machine, to try things on."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _FOLDER = Path("cluster")
 _PROCESSES = (key("process"), word("health and metrics", 2), word("log", 1))
+_LOOK_SECONDS = 0.5
+_TOLD_TO_END = {0, -signal.SIGTERM, 128 + signal.SIGTERM}
+"""How a process ends that is told to: once its work began, before it could hear, while it was starting."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,6 +44,7 @@ def cluster(
 
     Needs Java 17 and Maven, which fetches Kafka. A process that ends is started again.
     """
+    from adapters.stop import check
     from api import logs
     from api.processes.local_cluster import LocalCluster
 
@@ -52,22 +57,29 @@ def cluster(
         folder, count={"react": react, "project": project, "deliver": deliver}, brokers=brokers, api_port=port
     )
     with until_told() as stop:
-        made.start(lambda part: note(f"starting {part}"))
+
+        def starting(part: str) -> None:
+            check(stop)
+            note(f"starting {part}")
+
+        made.start(starting)
         try:
             _show(made, port)
-            stop.wait()
+            while not stop.wait(_LOOK_SECONDS):
+                if made.failure is not None:
+                    raise made.failure
             note("ending")
         finally:
             made.stop()
     failed = [
-        each.name for each in made.members if each.process is not None and each.process.returncode not in {0, -15}
+        each.name for each in made.members if each.process is not None and each.process.returncode not in _TOLD_TO_END
     ]
     if failed:
-        raise Problem(f"did not end as told: {', '.join(failed)}", hint=f"What they said is in {folder / 'logs'}")
+        raise Problem(f"did not end as told: {', '.join(failed)}", hint=f"What they said is in {made.logs}")
 
 
 def _show(made: "LocalCluster", port: int) -> None:
-    print_table(_PROCESSES, ((each.name, each.health, f"logs/{each.name}.log") for each in made.members))
+    print_table(_PROCESSES, ((each.name, each.health, made.log_of(each)) for each in made.members))
     say(f"The report:     http://127.0.0.1:{port}/")
     say(f"The database:   --data {made.folder}")
     say(f"Kafka:          KAFKA_BOOTSTRAP_SERVERS={made.kafka.bootstrap_servers}")

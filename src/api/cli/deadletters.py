@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.cli.ending import end_of_list
 from api.cli.opening import commanding, guest, issue
 from api.cli.options import AsJson, DataDir, Reason
 from api.cli.output import note, print_fields, print_json, print_table, say
@@ -100,8 +101,7 @@ def retry(reader: ReaderName, position: Position, data: DataDir = None, as_json:
             with _runner(service, letter.reader) as runner:
                 outcome = runner.retry(letter.sequence_id)
     _tell(outcome, as_json=as_json)
-    if outcome.left:
-        raise typer.Exit(1)
+    end_of_list(done=outcome.handled, refused=outcome.left)
 
 
 @app.command("discard")
@@ -126,6 +126,7 @@ def discard(
         except LookupError as error:
             raise Problem(str(error), hint="arrears deadletters list") from None
     _tell(outcome, as_json=as_json)
+    end_of_list(done=1 + outcome.handled, refused=outcome.left)
 
 
 # --- inside ------------------------------------------------------------------------------------------
@@ -194,7 +195,9 @@ def _parked(service: "StepByStep", reader: str, position: int) -> "DeadLetter":
 def _problem(letter: "DeadLetter") -> str:
     if letter.error_class is None:
         return "waits behind an earlier one"
-    return f"{letter.error_class}: {letter.error_text}"
+    return (
+        f"{letter.error_class}: {letter.error_text or 'what it said was lost when the database crashed; retry says it'}"
+    )
 
 
 def _as_dict(letter: "DeadLetter") -> dict[str, Any]:

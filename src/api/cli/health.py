@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from api.cli.problems import Problem
-from api.processes.parts.part import Need, Part
+from api.processes.parts.part import Part
 
 if TYPE_CHECKING:
     from api.processes.core import Opened
@@ -21,25 +21,21 @@ def watched(part: Part, core: "Opened", ending: threading.Event | None = None) -
     Raises Problem where the port cannot be used.
     """
     from adapters.clock import SystemClock
-    from adapters.telemetry.checks import database_answers, projections_built
     from adapters.telemetry.health import HOST_VARIABLE, PORT_VARIABLE, HealthServer
     from adapters.telemetry.heartbeat import Heartbeat
     from adapters.telemetry.store_collector import StoreCollector
-    from api.processes.core import Core
+    from api.processes.readiness import checks_of
 
     heartbeat = Heartbeat(part.name)
     stop = heartbeat.watching(ending or threading.Event())
     if not (port := os.environ.get(PORT_VARIABLE)):
         yield stop
         return
-    checks = {"database": database_answers(core.database)}
-    if Need.TABLES in part.needs and isinstance(core, Core):
-        checks["projections"] = projections_built(core.projections.status)
     try:
         server = HealthServer(
             int(port),
             host=os.environ.get(HOST_VARIABLE) or "127.0.0.1",
-            checks=checks,
+            checks=checks_of(core, part.needs),
             heartbeats=[heartbeat] if part.has_loop else [],
             collectors=[StoreCollector(core.database, SystemClock())] if part.shows_installation else [],
         )

@@ -38,17 +38,23 @@ def announced(folder: Path | None, *, host: str, port: int) -> Iterator[str | No
         return
     made = LocalService(_EVERY_ADDRESS.get(host, host), port, os.getpid(), secrets.token_urlsafe(32))
     file = folder / FILE
-    unfinished = file.with_name(f"{FILE}.{made.pid}")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as writing:
-        json.dump(asdict(made), writing)
-    unfinished.replace(file)
+    with suppress(OSError):  # on a full disk there is no file; commands then answer by themselves
+        _write(file, made)
     try:
         yield made.token
     finally:
         if local_service(folder) == made:
             with suppress(OSError):
                 file.unlink()
+
+
+def _write(file: Path, made: LocalService) -> None:
+    """At once, and readable to nobody else at any moment."""
+    unfinished = file.with_name(f"{FILE}.{made.pid}")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as writing:
+        json.dump(asdict(made), writing)
+    unfinished.replace(file)
 
 
 def local_service(folder: Path) -> LocalService | None:

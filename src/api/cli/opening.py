@@ -1,6 +1,7 @@
 """Opening Arrears for a command: alone in the data folder, or as a guest beside a running service."""
 
 import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from api.cli.problems import Problem
 from api.cli.progress import Bars
+from api.cli.signals import until_told
 
 if TYPE_CHECKING:
     from adapters.clock import Clock
@@ -22,16 +24,33 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def owning(data: Path | None, *, because: str, clock: "Clock | None" = None) -> Iterator["StepByStep"]:
-    """Nobody else works in the data folder meanwhile; a new one is made. Raises Problem with `because` in it."""
+def owning(data: Path | None, *, because: str, clock: "Clock | None" = None, **options: Any) -> Iterator["StepByStep"]:
+    """Nobody else works in the data folder meanwhile; a new one is made. Raises Problem with `because` in it.
+
+    Told to end, it ends between two batches. More `options` go to `StepByStep.open`.
+    """
     from adapters.postgres.errors import DataFolderInUse
 
     try:
-        service = _open(data, clock=clock, reading=False)
+        service = _open(data, clock=clock, reading=False, **options)
     except DataFolderInUse as error:
         raise Problem(f"{because}. {error.message}", hint="Stop it first, or name another folder: --data DIR") from None
-    with service:
+    with service, until_told(service.stop):
         yield service
+
+
+@contextmanager
+def trying(data: Path | None, **options: Any) -> Iterator["StepByStep"]:
+    """As `owning`, for one who changes nothing: where there is no data yet, none is made."""
+    from adapters.postgres.database import URL_VARIABLE
+    from adapters.postgres.new_folder import has_data, made_for_a_while
+
+    if data is None or URL_VARIABLE in os.environ or has_data(data):
+        with owning(data, **options) as service:
+            yield service
+    else:
+        with made_for_a_while() as folder, owning(folder, **options) as service:
+            yield service
 
 
 @contextmanager
@@ -55,7 +74,7 @@ def commanding(data: Path | None, **options: Any) -> Iterator["StepByStep"]:
         service = _open(data, clock=None, reading=False, **options)
     except DataFolderInUse:
         service = _open(data, clock=None, reading=True, **options)
-    with service:
+    with service, until_told(service.stop):
         service.prepare()
         yield service
         service.drain()

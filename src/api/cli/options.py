@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,9 +55,14 @@ KnownOn = Annotated[
     date | None,
     typer.Option("--known-on", parser=read_day, metavar="DAY", help="Only what was recorded by the end of this day."),
 ]
-Account = Annotated[
-    str | None, typer.Option("--account", metavar="ID|NUMBER", help="Only this account, by its number or its id.")
-]
+
+
+def account_option(means: str) -> Any:
+    """`--account`: whoever takes an account takes its number, or its id."""
+    return typer.Option("--account", metavar="ID|NUMBER", help=means)
+
+
+Account = Annotated[str | None, account_option("Only this account, by its number or its id.")]
 AccountArgument = Annotated[str, typer.Argument(metavar="ID|NUMBER", help="The account's number, or its id.")]
 Currency = Annotated[
     str | None, typer.Option("--currency", metavar="ISO", help="Only this one. Default: each that is in use.")

@@ -37,6 +37,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def say_lines(text: str) -> None:
+    """Text with lines of its own, on stdout."""
+    for each in text.split("\n"):
+        say(each)
+
+
 def note(text: str) -> None:
     """A line for people that is not the result, on stderr."""
     sys.stderr.write(terminal.line(text) + "\n")
@@ -179,3 +185,9 @@ def shown(value: Any) -> str:
             return ", ".join(shown(each) for each in (sorted(value, key=str) if isinstance(value, set) else value))
         case _:
             return str(plain(value))
+
+
+def note_names(said: str | None) -> None:
+    """Says where names are missing; `said` is what the answer says of them."""
+    if said:
+        note("Names are being filled in again after an interruption: account numbers stand in their place.")

@@ -9,7 +9,9 @@ from types import TracebackType
 import typer
 
 from api import terminal
+from api.cli.ending import ExitCode
 from api.cli.output import note
+from api.cli.signals import Told
 
 
 class Problem(Exception):
@@ -35,15 +37,21 @@ def show_defect(kind: type[BaseException], error: BaseException, at: TracebackTy
 
 @contextmanager
 def problems_shown() -> Iterator[None]:
-    """Known problems become their message and exit code 1; what nobody expected keeps its traceback."""
+    """Known problems become their message and exit code 1; what nobody expected keeps its traceback.
+
+    A signal has its sentence too, and an exit code of its own.
+    """
     try:
         yield
+    except Told as told:
+        show(told.message, told.hint)
+        raise typer.Exit(told.code) from None
     except Exception as error:
         problem = known(error)
         if problem is None:
             raise
         show(problem.message, problem.hint)
-        raise typer.Exit(1) from None
+        raise typer.Exit(ExitCode.FAILED) from None
 
 
 def known(error: BaseException) -> Problem | None:
@@ -96,5 +104,6 @@ _KNOWN = (
     ("api.http.problems", "Problem", ""),
     ("projections.questions.scope", "ReportRefused", ""),
     ("api.contract.folder", "ContractProblem", ""),
+    ("api.sample.seed", "SampleUnfinished", ""),
 )
 """Module, error, and a hint where the error has none of its own."""

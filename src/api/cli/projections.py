@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.asking import answered
 from api.cli.opening import guest
 from api.cli.options import AsJson, DataDir
-from api.cli.output import print_json, print_table, say
+from api.cli.output import note, print_json, print_table, say
 from api.cli.progress import Bars
+from api.cli.signals import until_told
 from api.cli.tables import figure, key, prose, tabular, word
 
 app = typer.Typer(no_args_is_help=True, help="The read tables: how far they are, and building them anew.")
@@ -49,7 +49,10 @@ def list_all(data: DataDir = None, as_json: AsJson = False) -> None:
 @tabular
 def status(data: DataDir = None, as_json: AsJson = False) -> None:
     """How far each projection is behind the log, in events and in seconds, and what keeps it."""
-    rows = answered(data, lambda ask: ask("/v1/projections"), catch_up=False)
+    with guest(data, catch_up=False) as service:
+        rows, clock_problem = service.status(), service.clock_problem()
+    if clock_problem is not None:
+        note(f"Note: {clock_problem}")
     if as_json:
         print_json(rows)
         return
@@ -57,16 +60,16 @@ def status(data: DataDir = None, as_json: AsJson = False) -> None:
         _STATUS,
         (
             (
-                r["name"],
-                r["generation"],
-                r["version"],
-                r["state"],
-                r["checkpoint"],
-                r["head"],
-                r["lag_events"],
-                f"{r['lag_seconds']:.1f}",
-                r["parked"] or None,
-                r["trouble"],
+                r.name,
+                r.generation,
+                r.version,
+                r.state,
+                r.checkpoint,
+                r.head,
+                r.lag_events,
+                f"{r.lag_seconds:.1f}",
+                r.parked or None,
+                r.trouble,
             )
             for r in rows
         ),
@@ -81,9 +84,10 @@ def rebuild(
 ) -> None:
     """Build read tables anew from the log, beside the live ones, and switch when they have caught up.
 
-    Works while Arrears serves. Interrupted, the next call goes on where this one stopped.
+    Works while Arrears serves. Interrupted, the next call goes on where this one stopped; a start of `serve` or
+    `project` before that removes what was built by then.
     """
-    with guest(data) as service, Bars() as bars:
+    with guest(data) as service, until_told(service.stop), Bars() as bars:
 
         def progress(which: str, position: int, target: int) -> None:
             bars.show(f"Building {which}", position, target)

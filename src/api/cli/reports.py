@@ -9,7 +9,7 @@ import typer
 
 from api.cli.asking import answered
 from api.cli.options import Account, AsJson, AsOf, Currency, DataDir, KnownOn, OfficeCode, read_day
-from api.cli.output import Format, note, print_csv, print_json, print_table, say, shown
+from api.cli.output import Format, note, note_names, print_csv, print_json, print_table, say, shown
 from api.cli.questions import Ask, Refused, account_id, by_currency
 from api.cli.tables import Column, figure, key, prose, tabular, text, word
 
@@ -98,7 +98,10 @@ def collections_report(
     office: OfficeCode = None,
     currency: Currency = None,
     bucket: Annotated[str | None, typer.Option("--bucket", metavar="NAME", help="Of the oldest open item.")] = None,
-    search: Annotated[str | None, typer.Option("--search", metavar="TEXT", help="In number or customer name.")] = None,
+    search: Annotated[
+        str | None,
+        typer.Option("--search", metavar="TEXT", help="In name, number, phone or e-mail; or an invoice's number."),
+    ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option("--where", metavar="FILTER=VALUE", help="Any other filter, such as flag=vip; may be repeated."),
@@ -189,6 +192,7 @@ def _collections_table(report: dict[str, Any]) -> None:
     say(f"{accounts:,} accounts owe {outstanding:,}, less {unapplied:,} unapplied: {balance:,}")
     if accounts > len(rows):
         note(f"{accounts - len(rows):,} more: --limit N, or --format csv for all.")
+    note_names(report.get("names"))
 
 
 def _spread(names: Iterable[str], cell: Callable[[str], Any], buckets: Iterable[Any]) -> Iterator[Any]:
@@ -285,6 +289,7 @@ def _promises_table(report: Mapping[str, Any]) -> None:
 
     title = f"Promises to pay as of {report['as_of']}, {report['currency']}"
     print_table([*_PROMISES.values()], ([cell(row, n) for n in _PROMISES] for row in report["items"]), title=title)
+    note_names(report.get("names"))
     if report["next"] is not None:
         note("There are more: --limit N, or --format csv for all.")
 

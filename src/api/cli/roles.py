@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -13,7 +14,7 @@ from api.cli.options import AsJson, DataDir
 from api.cli.output import note, print_json, say
 from api.cli.progress import Bars
 from api.cli.running import Host, Port, TokenFile, check_door, token_of
-from api.cli.signals import until_told
+from api.cli.signals import ended_as_told, until_told
 from api.processes import parts
 from api.processes.parts import API, CLOCK, PROJECT, PUBLISH
 from api.processes.parts.clock import TICK_SECONDS
@@ -57,7 +58,7 @@ def serve_api(data: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000,
     token = token_of(token_file)
     check_door(host, port, token)
     logs.configure(default="info")
-    with traced(API.name), Service.open(data, reading=True) as service, watched(API, service):
+    with ended_as_told(), traced(API.name), Service.open(data, reading=True) as service, watched(API, service):
         note(f"The API is at http://{f'[{host}]' if ':' in host else host}:{port}/")
         serve_http(service, host=host, port=port, token=token)
 
@@ -88,8 +89,9 @@ def _publish_once(opened: "Callable[[], Opened]", *, as_json: bool) -> None:
         check_same_log(core.database)
         head = head_of(core.database)
         with (
+            until_told(core.stop) as stop,
             Bars() as bars,
-            publishing(core.database, on_progress=lambda at: bars.show("Publishing", at, head)) as runner,
+            publishing(core.database, on_progress=lambda at: bars.show("Publishing", at, head), stop=stop) as runner,
         ):
             _publish_to_the_end(runner, as_json=as_json)
 
@@ -144,11 +146,18 @@ def _run(
     says: str | None = None,
 ) -> None:
     """Until SIGTERM or Ctrl-C; what is at hand is finished first."""
+    from adapters.stop import Stopped
     from adapters.telemetry.tracing import traced
     from api import logs
 
     logs.configure(default="info")
-    with traced(part.name), opened() as core, until_told() as ending, watched(part, core, ending) as stop:
+    with (
+        traced(part.name),
+        opened() as core,
+        until_told(core.stop) as ending,
+        watched(part, core, ending) as stop,
+        suppress(Stopped),
+    ):
         run = make(core, stop)
         note(f"{says or part.at_work}. SIGTERM or Ctrl-C ends it.")
         run(stop)

@@ -13,6 +13,7 @@ from api.cli.options import AsJson, DataDir, read_moment
 from api.cli.output import note, print_json, say
 from api.cli.problems import Problem
 from api.cli.progress import Bars
+from api.cli.signals import ended_as_told, until_told
 
 TOKEN_VARIABLE = "ARREARS_API_TOKEN"  # noqa: S105
 
@@ -92,11 +93,14 @@ def serve(
     check_door(host, port, token)
     logs.configure(default="info")
     with traced("serve"), OneProcess.open(data) as service:
-        with Bars() as bars:
+        with until_told(service.stop), Bars() as bars:
             service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
         say(f"Arrears is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)")
         service.start()
-        with announced(service.data_dir, host=host, port=port) as local_token:
+        with (
+            announced(service.data_dir, host=host, port=port) as local_token,
+            ended_as_told(lambda: service.failure),
+        ):
             serve_http(service, host=host, port=port, token=token, local_token=local_token)
 
 

@@ -10,7 +10,7 @@ from adapters.kafka.cloudevents import LARGEST, TYPE_PREFIX
 from adapters.kafka.connection import EVENTS_TOPIC, TOPIC_VARIABLE
 from adapters.kafka.headers import headers_schema
 from adapters.kafka.topics import Topic, read_topics
-from aggregates.kernel.event import Event
+from aggregates.kernel.event import Event, kind_of
 from api.contract.events import Schema, file_name
 from api.contract.glossary import meaning_of
 
@@ -42,7 +42,7 @@ def asyncapi(events: Iterable[type[Event]]) -> Schema:
             "version": version("arrears"),
             "description": _ABOUT,
             "license": {"name": "Apache-2.0"},
-            "tags": [_tag(kind) for kind, _ in groupby(map(_kind, ordered))],
+            "tags": [_tag(kind) for kind, _ in groupby(kind_of(event.event_name) for event in ordered)],
         },
         "defaultContentType": "application/json",
         "channels": {EVENTS_TOPIC: _channel(names)},
@@ -126,14 +126,10 @@ def _message(event: type[Event]) -> dict[str, Any]:
         },
         "payload": {"$ref": f"./events/{schema}"},
         "correlationId": {"$ref": "#/components/correlationIds/request"},
-        "tags": [{"name": _kind(event)}],
+        "tags": [{"name": kind_of(event.event_name)}],
         "bindings": {"$ref": "#/components/messageBindings/keyed"},
     }
 
 
 def _tag(kind: str) -> dict[str, str]:
     return {"name": kind, "description": meaning_of(kind)}
-
-
-def _kind(event: type[Event]) -> str:
-    return event.event_name.partition(".")[0]

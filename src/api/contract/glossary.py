@@ -5,7 +5,7 @@ from itertools import groupby
 
 from adapters.kafka.headers import headers_page
 from aggregates.kernel.aggregate import KINDS as AGGREGATE_KINDS
-from aggregates.kernel.event import Event
+from aggregates.kernel.event import Event, kind_of
 from api.contract.events import Schema, is_personal, schema_of
 
 KINDS = {
@@ -47,7 +47,7 @@ def glossary(events: Iterable[type[Event]]) -> str:
     """The page, in Markdown."""
     parts = [_HEAD]
     ordered = sorted(events, key=lambda event: event.event_name)
-    for kind, group in groupby(ordered, key=lambda event: event.event_name.partition(".")[0]):
+    for kind, group in groupby(ordered, key=lambda event: kind_of(event.event_name)):
         parts.append(f"\n## {kind}\n\n{meaning_of(kind)}\n\n| event | means | says |\n|---|---|---|\n")
         parts.extend(_row(event) for event in group)
     parts.append(_TOPIC + headers_page())

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import Field
 
 from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact
@@ -18,9 +18,10 @@ from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, cr
 from api.http.etags import IfNoneMatch, names, not_modified, tagged
 from api.http.problems import documented
 from api.http.reading import AsOf, Readings
+from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
 
-router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+router = Router(prefix="/v1/accounts", tags=["accounts"])
 
 
 @body_of(OpenAccount, without={"information"}, instead={"office_id": "office"})

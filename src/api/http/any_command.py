@@ -4,7 +4,6 @@ import re
 from functools import cache
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field, ValidationError
 
 from aggregates.kernel.command import public_commands
@@ -12,9 +11,10 @@ from api.application.amounts import AMOUNT_SCHEMA
 from api.application.issuing import Done
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf
 from api.http.problems import FieldProblem, from_errors
+from api.http.routing import Router
 from api.http.shapes import Body, Day, JsonBody, minor_amounts, read_strictly
 
-router = APIRouter(prefix="/v1/commands", tags=["commands"])
+router = Router(prefix="/v1/commands", tags=["commands"])
 
 COMMANDS = public_commands()
 

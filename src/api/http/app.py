@@ -1,5 +1,6 @@
 """The app: every router, the gate, and one error shape around them."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -23,12 +24,15 @@ from api.http import (
     report,
     work,
 )
+from api.http.admission import LIMITS, Admission, Kind, Limits
 from api.http.auth import Gate
+from api.http.health import Kept
 from api.http.middleware import Surroundings
 from api.http.openapi import document
 from api.http.reading import Reader
 from api.http.tracing import Traced
 from api.http.web import pages
+from api.processes.readiness import checks_of, problem_of
 from api.processes.service import Service
 
 _CONNECTIONS = 12
@@ -48,7 +52,9 @@ ROUTERS = (
 )
 
 
-def create_app(service: Service, token: str | None, local_token: str | None = None) -> FastAPI:
+def create_app(
+    service: Service, token: str | None, local_token: str | None = None, *, limits: Mapping[Kind, Limits] = LIMITS
+) -> FastAPI:
     """The HTTP door of a service. Without a token only this machine's own addresses are answered.
 
     `local_token` lets the commands of this machine read.
@@ -70,6 +76,8 @@ def create_app(service: Service, token: str | None, local_token: str | None = No
     app.state.problem_page = pages.problem_page
     app.state.issuing = Issuing(service, Requests(pool.connection))
     app.state.reader = Reader(service, pool)
+    checks = checks_of(service)
+    app.state.readiness = Kept(lambda: problem_of(checks))
     app.state.metrics = registry_of([StoreCollector(service.database, service.clock)])
     for router in ROUTERS:
         app.include_router(router)
@@ -77,6 +85,7 @@ def create_app(service: Service, token: str | None, local_token: str | None = No
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     problems.install(app)
     document(app, has_token=token is not None)
+    app.add_middleware(Admission, limits=limits)
     app.add_middleware(Surroundings, gate=app.state.gate)
     app.add_middleware(Traced)
     return app

@@ -2,12 +2,11 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.campaign import (
     Campaign,
-    CampaignLaunched,
     LaunchCampaign,
     PauseCampaign,
     ResumeCampaign,
@@ -16,6 +15,7 @@ from aggregates.campaign import (
 )
 from aggregates.office import office_id
 from aggregates.values.codes import Code
+from api.application.campaign_check import CheckedPlan, check_plan
 from api.application.campaigns import (
     CampaignInFull,
     CampaignView,
@@ -28,13 +28,14 @@ from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.etags import IfNoneMatch, names, not_modified, tagged
-from api.http.pauses import PauseBody
+from api.http.pauses import RESUMED, PauseBody, ResumeBody
 from api.http.problems import documented, unknown
 from api.http.reading import OfficeOf, Readings
-from api.http.shapes import JsonBody
+from api.http.routing import Router
+from api.http.shapes import Body, JsonBody
 from api.processes.service import Service
 
-router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
+router = Router(prefix="/v1/campaigns", tags=["campaigns"])
 
 # --- bodies ------------------------------------------------------------------------------------------
 
@@ -49,6 +50,20 @@ class NewCampaign(CommandBody):
 class Revision(CommandBody):
     plan: PlanBody
 
+
+class PlanToCheck(Body):
+    """A version of a campaign as it might be."""
+
+    office: Code
+    plan: PlanBody
+
+
+@body_of(RetireCampaign, address={"campaign_id"})
+class Retirement(CommandBody):
+    """Why the campaign ends; it may be left out."""
+
+
+_RETIREMENT = Retirement()
 
 # --- reading -----------------------------------------------------------------------------------------
 
@@ -74,7 +89,7 @@ def get_campaign(
     *, campaign_id: UUID, service: ServiceOf, response: Response, if_none_match: IfNoneMatch = None
 ) -> CampaignInFull | Response:
     """A campaign and every version of its plan."""
-    campaign = _campaign(service, campaign_id)
+    campaign = campaign_named(service, campaign_id)
     is_paused = campaign.pause is not None and campaign.pause.covers(service.clock.now())
     etag = f'"{campaign.version}{"-paused" if is_paused else ""}"'
     if names(if_none_match, etag):
@@ -83,10 +98,8 @@ def get_campaign(
     return campaign_in_full(service, campaign)
 
 
-def _campaign(service: Service, campaign_id: UUID) -> Campaign:
-    history = service.arrears.history(campaign_id)
-    if not history or not isinstance(history[0].event, CampaignLaunched):
-        raise unknown("campaign")
+def campaign_named(service: Service, campaign_id: UUID) -> Campaign:
+    """Raises a Problem where no campaign has this id."""
     try:
         return service.arrears.load(Campaign, campaign_id)
     except AggregateNotFoundError:
@@ -105,6 +118,13 @@ def launch_campaign(*, body: JsonBody[NewCampaign], issuing: IssuingOf, caller: 
     return done
 
 
+@router.post("/check", responses=documented(404))
+def check_campaign(*, body: JsonBody[PlanToCheck], service: ServiceOf, readings: Readings) -> CheckedPlan:
+    """What is wrong with a plan, and all its texts, written for a made-up account and a real one. Nothing changes."""
+    [office] = readings.offices_named(body.office)
+    return check_plan(service, office, body.plan.plan())
+
+
 @router.put("/{campaign_id}/plan", responses=MAY_BE_REFUSED)
 def revise_campaign(*, campaign_id: UUID, body: JsonBody[Revision], issuing: IssuingOf, caller: CallerOf) -> Done:
     """Give the campaign a new version; accounts continue by it from the step they are at."""
@@ -119,12 +139,16 @@ def pause_campaign(*, campaign_id: UUID, body: JsonBody[PauseBody], issuing: Iss
 
 
 @router.post("/{campaign_id}/resume", responses=MAY_BE_REFUSED)
-def resume_campaign(*, campaign_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
+def resume_campaign(
+    *, campaign_id: UUID, body: JsonBody[ResumeBody] = RESUMED, issuing: IssuingOf, caller: CallerOf
+) -> Done:
     """Let the campaign send again, by its current rules; what was missed is not sent in a burst."""
-    return issuing.issue(ResumeCampaign(campaign_id=campaign_id), caller)
+    return issuing.issue(ResumeCampaign(campaign_id=campaign_id), caller, reason=body.reason)
 
 
 @router.post("/{campaign_id}/retire", responses=MAY_BE_REFUSED)
-def retire_campaign(*, campaign_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
+def retire_campaign(
+    *, campaign_id: UUID, body: JsonBody[Retirement] = _RETIREMENT, issuing: IssuingOf, caller: CallerOf
+) -> Done:
     """End the campaign for good."""
-    return issuing.issue(RetireCampaign(campaign_id=campaign_id), caller)
+    return issuing.issue(RetireCampaign(campaign_id=campaign_id), caller, reason=body.reason)

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import Field
 
 from aggregates.account.activities import CompleteFollowUp, RecordActivity
@@ -16,9 +16,10 @@ from aggregates.values.codes import Code, Number
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, created
+from api.http.routing import Router
 from api.http.shapes import JsonBody
 
-router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["casework"])
+router = Router(prefix="/v1/accounts/{account_id}", tags=["casework"])
 
 Flag = Annotated[Code, Path(description="A flag that the office defines.")]
 
@@ -55,6 +56,19 @@ class Why(CommandBody):
     """Why; the audit trail shows it."""
 
 
+@body_of(SetFlag, address={"account_id", "flag"})
+class Flagging(CommandBody):
+    """Why the flag is set; it may be left out."""
+
+
+@body_of(CompleteFollowUp, address={"account_id", "activity_id"})
+class Completion(CommandBody):
+    """Why the follow-up counts as done; it may be left out."""
+
+
+_FLAGGING, _COMPLETION = Flagging(), Completion()
+
+
 # --- stage and exclusion -----------------------------------------------------------------------------
 
 
@@ -80,9 +94,11 @@ def lift_exclusion(*, account_id: UUID, issuing: IssuingOf, caller: CallerOf) ->
 
 
 @router.put("/flags/{flag}", responses=MAY_BE_REFUSED)
-def set_flag(*, account_id: UUID, flag: Flag, issuing: IssuingOf, caller: CallerOf) -> Done:
+def set_flag(
+    *, account_id: UUID, flag: Flag, body: JsonBody[Flagging] = _FLAGGING, issuing: IssuingOf, caller: CallerOf
+) -> Done:
     """Mark the account with a flag of its office."""
-    return issuing.issue(SetFlag(account_id=account_id, flag=flag), caller)
+    return issuing.issue(SetFlag(account_id=account_id, flag=flag), caller, reason=body.reason)
 
 
 @router.delete("/flags/{flag}", responses=MAY_BE_REFUSED)
@@ -104,9 +120,17 @@ def record_activity(
 
 
 @router.post("/activities/{activity_id}/follow-up/completion", responses=MAY_BE_REFUSED)
-def complete_follow_up(*, account_id: UUID, activity_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
+def complete_follow_up(
+    *,
+    account_id: UUID,
+    activity_id: UUID,
+    body: JsonBody[Completion] = _COMPLETION,
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
     """Say that a follow-up was done."""
-    return issuing.issue(CompleteFollowUp(account_id=account_id, activity_id=activity_id), caller, about=activity_id)
+    command = CompleteFollowUp(account_id=account_id, activity_id=activity_id)
+    return issuing.issue(command, caller, about=activity_id, reason=body.reason)
 
 
 # --- disputes ----------------------------------------------------------------------------------------

@@ -2,13 +2,14 @@
 
 import re
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request, Response
 
 from aggregates.kernel.actor import Actor
 from api.application.authority import Authority
 from api.application.issuing import Caller, Issuing
-from api.http.problems import FieldProblem, documented
+from api.http.problems import FieldProblem, documented, path_of
 from api.processes.service import Service
 
 MAY_BE_REFUSED = documented(404, 409)
@@ -18,7 +19,7 @@ _WAIT = re.compile(r"(?:^|[,; ])wait=([0-9]{1,3})(?:$|[,; ])")
 # --- who asks ----------------------------------------------------------------------------------------
 
 
-def caller(
+async def caller(
     request: Request,
     x_actor: Annotated[
         str | None, Header(max_length=100, description="Who does this; the audit trail shows person:<it>.")
@@ -36,16 +37,21 @@ def caller(
 ) -> Caller:
     """What the headers of a request say about who issues its command."""
     person = _text(x_actor, "X-Actor") or ("api" if request.app.state.gate.token is not None else "local")
-    waiting = _WAIT.search(prefer or "")
     return Caller(
         actor=Actor.person(person),
         authority=Authority.PUBLIC,
         reason=_text(x_reason, "X-Reason"),
         correlation_id=request.state.correlation_id,
         idempotency_key=idempotency_key,
-        scope=f"{request.method} {request.url.path}",
-        wait=min(float(waiting[1]), _LONGEST_WAIT) if waiting else 0.0,
+        scope=f"{request.method} {urlsplit(f'//localhost{path_of(request)}').path}",
+        wait=seconds_to_wait(prefer),
     )
+
+
+def seconds_to_wait(prefer: str | None) -> float:
+    """For how long a Prefer header wants to wait until what was done is shown."""
+    waiting = _WAIT.search(prefer or "")
+    return min(float(waiting[1]), _LONGEST_WAIT) if waiting else 0.0
 
 
 CallerOf = Annotated[Caller, Depends(caller)]
@@ -67,7 +73,7 @@ def _text(header: str | None, name: str) -> str | None:
 # --- what the app has --------------------------------------------------------------------------------
 
 
-def issuing(request: Request) -> Issuing:
+async def issuing(request: Request) -> Issuing:
     """Through which the app issues commands."""
     found: Issuing = request.app.state.issuing
     return found
@@ -76,7 +82,7 @@ def issuing(request: Request) -> Issuing:
 IssuingOf = Annotated[Issuing, Depends(issuing)]
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """The service that the app is a door of."""
     found: Service = request.app.state.service
     return found

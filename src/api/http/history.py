@@ -4,14 +4,15 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.http.paging import Cursor, Limit, Page
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfficeOf, Question, Readings
+from api.http.routing import Router
 from projections.questions.activity import Activity, OfficeActivity, activity, office_activity
 from projections.questions.audit import AuditRow, audit
 
-router = APIRouter(prefix="/v1", tags=["history"])
+router = Router(prefix="/v1", tags=["history"])
 
 Kinds = Annotated[
     list[Annotated[str, Query(max_length=40)]] | None,
@@ -43,7 +44,14 @@ def list_all_activity(
     report, following = readings.report(
         Question("all activity", office, account_id, as_of, known_on),
         lambda connection, inner: office_activity(
-            connection, as_of=day, known_on=known_on, office=office, account_id=account_id, limit=limit, cursor=inner
+            connection,
+            readings.log,
+            as_of=day,
+            known_on=known_on,
+            office=office,
+            account_id=account_id,
+            limit=limit,
+            cursor=inner,
         ),
         cursor,
     )
@@ -66,7 +74,7 @@ def list_activity(
     return readings.page(
         Question("activity", account_id, kind, as_of, known_on),
         lambda connection, inner: activity(
-            connection, account_id, as_of=as_of, known_on=known_on, kinds=kind, limit=limit, cursor=inner
+            connection, readings.log, account_id, as_of=as_of, known_on=known_on, kinds=kind, limit=limit, cursor=inner
         ),
         cursor,
     )
@@ -78,7 +86,7 @@ def list_audit(*, account_id: UUID, readings: Readings, limit: Limit = 200, curs
     readings.office_and_currency_of(account_id)
     return readings.page(
         Question("audit", account_id),
-        lambda connection, inner: audit(connection, account_id, limit=limit, cursor=inner),
+        lambda connection, inner: audit(connection, readings.log, account_id, limit=limit, cursor=inner),
         cursor,
     )
 
@@ -91,6 +99,6 @@ def list_audit_of_anything(
     nothing is recorded under this id."""
     return readings.page(
         Question("audit of anything", subject_id),
-        lambda connection, inner: audit(connection, subject_id, limit=limit, cursor=inner),
+        lambda connection, inner: audit(connection, readings.log, subject_id, limit=limit, cursor=inner),
         cursor,
     )

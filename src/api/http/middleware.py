@@ -12,9 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.telemetry.log_context import CORRELATION as CORRELATION_KEY
 from adapters.telemetry.log_context import TRACE as TRACE_KEY
+from adapters.telemetry.metrics import Came
 from adapters.telemetry.tracing import current_traceparent, trace_id_of
 from api.http.auth import SIGN_IN, Gate
-from api.http.problems import Problem, of_the_framework, unexpected, wants_page
+from api.http.problems import Problem, of_the_framework, path_of, unexpected, wants_page
+from api.http.shapes import read_whole_number
 
 CORRELATION = "X-Correlation-Id"
 LOCAL = "Arrears-Local"
@@ -36,7 +38,7 @@ _MAX_BODY = 1_000_000
 
 
 class Surroundings:
-    """The outermost middleware; everything inside may raise."""
+    """Around the app and its admission; everything inside may raise."""
 
     def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
         self._app = app
@@ -46,6 +48,9 @@ class Surroundings:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"]
+        if method == "HEAD":  # the answer to GET without its body, whatever is asked
+            scope = {**scope, "method": "GET"}
         request = Request(scope)
         correlation_id = _correlation_of(request)
         request.state.correlation_id = correlation_id
@@ -62,6 +67,8 @@ class Surroundings:
                 headers[CORRELATION] = str(correlation_id)
                 if self._gate.is_local(request):
                     headers[LOCAL] = "yes"  # to somebody who has to know that this is the service of its data folder
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         with structlog.contextvars.bound_contextvars(**_logged_with(correlation_id)):
@@ -75,11 +82,18 @@ class Surroundings:
             finally:
                 _log.info(
                     "request",
-                    method=request.method,
-                    path=request.url.path,
+                    method=method,
+                    path=path_of(request),
                     status=status,
                     ms=round((time.perf_counter() - started) * 1000, 1),
+                    **_unanswered(request),
                 )
+
+
+def _unanswered(request: Request) -> dict[str, str]:
+    """What came of a request that was not worked on, or not to its end."""
+    came = getattr(request.state, "came", Came.ANSWERED)
+    return {} if came is Came.ANSWERED else {"outcome": came.value}
 
 
 def _logged_with(correlation_id: UUID) -> dict[str, str]:
@@ -90,8 +104,8 @@ def _logged_with(correlation_id: UUID) -> dict[str, str]:
 
 def _limited(request: Request, receive: Receive) -> Receive:
     """Refuses a body that is too large: by what it says of itself, else as soon as it is seen."""
-    said = request.headers.get("content-length", "")
-    if said.isascii() and said.isdigit() and int(said) > _MAX_BODY:
+    said = request.headers.get("content-length", "0")
+    if (read_whole_number(said) or 0) > _MAX_BODY:
         raise _too_large()
     seen = 0
 

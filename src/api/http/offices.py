@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from aggregates.office import (
     ChangeOfficeSettings,
@@ -18,12 +18,13 @@ from api.application.offices import OfficeView, office_view
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.etags import IfMatch, IfNoneMatch, names, not_modified, tagged
-from api.http.pauses import PauseBody
+from api.http.pauses import RESUMED, PauseBody, ResumeBody
 from api.http.problems import documented
 from api.http.reading import Readings
+from api.http.routing import Router
 from api.http.shapes import JsonBody
 
-router = APIRouter(prefix="/v1/offices", tags=["offices"])
+router = Router(prefix="/v1/offices", tags=["offices"])
 
 OfficeCode = Annotated[Code, Path(description="The office's code.")]
 
@@ -102,6 +103,8 @@ def pause_office(*, code: OfficeCode, body: JsonBody[PauseBody], issuing: Issuin
 
 
 @router.post("/{code}/resume", responses=MAY_BE_REFUSED)
-def resume_office(*, code: OfficeCode, issuing: IssuingOf, caller: CallerOf) -> Done:
+def resume_office(
+    *, code: OfficeCode, body: JsonBody[ResumeBody] = RESUMED, issuing: IssuingOf, caller: CallerOf
+) -> Done:
     """Let automatic messages leave again, under the rules of now."""
-    return issuing.issue(ResumeOfficeAutomation(office_id=office_id(code)), caller)
+    return issuing.issue(ResumeOfficeAutomation(office_id=office_id(code)), caller, reason=body.reason)

@@ -41,7 +41,7 @@ def _document(app: FastAPI, *, has_token: bool) -> dict[str, Any]:
     for path, method, operation in _operations(made):
         responses = operation["responses"]
         responses.pop("422", None)
-        statuses = [400, 413, 422] if "requestBody" in operation else [422] if operation.get("parameters") else []
+        statuses = [400, 408, 413, 415, 422] if "requestBody" in operation else [408, 413, 422]
         statuses += [500, 503] if method == "get" else [403, 500, 503]
         if has_token and path.startswith("/v1"):
             statuses.append(401)

@@ -3,17 +3,17 @@
 from dataclasses import asdict
 from typing import Any, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.telemetry.checks import projections_built
 from adapters.telemetry.metrics import exposition
 from api.http.commands import ServiceOf
+from api.http.health import Kept
 from api.http.problems import Problem, documented
+from api.http.routing import Router
 
-router = APIRouter(tags=["operations"])
+router = Router(tags=["operations"])
 
 
 class Live(BaseModel):
@@ -41,15 +41,17 @@ class ProjectionStatus(BaseModel):
 
 
 @router.get("/health/live")
-def live() -> Live:
+async def live() -> Live:
     """The process answers."""
     return Live()
 
 
 @router.get("/health/ready", responses=documented(503))
-def ready(service: ServiceOf) -> Ready:
-    """The database answers and every projection is built."""
-    if (problem := projections_built(service.status)()) is not None:
+async def ready(request: Request) -> Ready:
+    """Everything can be done: the database answers and takes writes, no page of it is damaged, the clocks agree, the
+    master key fits, every projection is built."""
+    readiness: Kept = request.app.state.readiness
+    if (problem := await readiness.problem()) is not None:
         raise Problem(503, "not-ready", problem, headers={"Retry-After": "2"})
     return Ready()
 

@@ -9,6 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from api.http.problems import FieldProblem
+from projections.questions.names import FILLED, Names
 
 Row = TypeVar("Row")
 
@@ -21,6 +22,12 @@ class Page(BaseModel, Generic[Row]):
 
     items: list[Row]
     next: str | None
+
+
+class NamedPage(Page[Row]):
+    """A page of rows with customers' names."""
+
+    names: Names = FILLED
 
 
 def wrap_cursor(question: object, inner: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 import structlog
 from fastapi import FastAPI, Request
@@ -15,7 +16,15 @@ from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem, in_plain_words
 from aggregates.kernel.command import Rejected
 from aggregates.kernel.refusals import CONFLICT, REFUSALS
-from api.application.issuing import ImplausibleField, KeyReused, NotIssued, NotPermitted, Outdated, Refused
+from api.application.issuing import (
+    FaultyPlan,
+    ImplausibleField,
+    KeyReused,
+    NotIssued,
+    NotPermitted,
+    Outdated,
+    Refused,
+)
 
 MEDIA_TYPE = "application/problem+json"
 PROBLEM = "Problem"
@@ -27,9 +36,11 @@ TITLES = {
     403: "Not from there",
     404: "Not found",
     405: "Not a method of this resource",
+    408: "Too slow",
     409: "Refused",
     412: "Changed meanwhile",
     413: "Too large",
+    415: "Not a type that is read here",
     421: "Not this host",
     422: "Not as expected",
     500: "A defect on our side",
@@ -83,10 +94,9 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.more = more
 
-    def response(self, request: Request) -> Response:
-        """As problem+json; as a page where a person looks at pages."""
-        correlation_id = getattr(request.state, "correlation_id", None)
-        content = {
+    def content(self, correlation_id: UUID | None = None) -> dict[str, Any]:
+        """What is said, for JSON."""
+        return {
             "type": f"urn:arrears:problem:{self.code}",
             "title": TITLES.get(self.status, "It did not work"),
             "status": self.status,
@@ -94,24 +104,53 @@ class Problem(Exception):
             **self.more,
             **({"correlation_id": str(correlation_id)} if correlation_id else {}),
         }
+
+    def response(self, request: Request) -> Response:
+        """As problem+json; as a page where a person looks at pages. Never fails: it is what is left to say."""
+        content = self.content(getattr(request.state, "correlation_id", None))
         if wants_page(request):
-            page: Response = request.app.state.problem_page(request, content)
-            page.headers.update(self.headers)
-            return page
-        return JSONResponse(content, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+            try:
+                page: Response = request.app.state.problem_page(request, content)
+            except Exception as error:
+                _log.error("the page of a problem could not be made", exc_info=error)
+            else:
+                page.headers.update(self.headers)
+                return page
+        return JSONResponse(_writable(content), self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def _writable(content: Any) -> Any:
+    """What was quoted of a request may hold what no text can be written with: half of a surrogate pair."""
+    match content:
+        case str():
+            return content.encode("utf-8", "backslashreplace").decode("utf-8")
+        case dict():
+            return {_writable(name): _writable(each) for name, each in content.items()}
+        case list() | tuple():
+            return [_writable(each) for each in content]
+        case _:
+            return content
 
 
 class FieldProblem(Problem):
     """A field that is not as expected; `field` as the caller wrote it (`instalments.0.amount`)."""
 
-    def __init__(self, field: str, expected: str, **more: Any) -> None:
-        errors = [{"field": field, "expected": expected}]
-        super().__init__(422, "validation", f"{field}: {expected}", errors=errors, **more)
+    def __init__(self, field: str, expected: str, *others: tuple[str, str], **more: Any) -> None:
+        found = [(field, expected), *others][:_MOST_ERRORS]
+        errors = [{"field": name, "expected": each} for name, each in found]
+        detail = "; ".join(f"{name}: {each}" for name, each in found)
+        super().__init__(422, "validation", detail, errors=errors, **more)
+
+
+def path_of(request: Request) -> str:
+    """Of the request itself: an address cannot be made where the Host header is none."""
+    path: str = request.scope["path"]
+    return path
 
 
 def wants_page(request: Request) -> bool:
     """A browser that looks at pages, not a program that asks a resource."""
-    path = request.url.path
+    path = path_of(request)
     return "text/html" in request.headers.get("accept", "") and not path.startswith(("/v1", "/health", "/openapi"))
 
 
@@ -129,6 +168,9 @@ def not_issued(error: NotIssued) -> Problem:
             return refused(error.rejected)
         case ImplausibleField():
             return FieldProblem(error.field, error.expected)
+        case FaultyPlan():
+            first, *others = [(each.field, each.expected) for each in error.faults]
+            return FieldProblem(*first, *others)
         case KeyReused():
             errors = [{"field": "Idempotency-Key", "expected": "a new key for a new request"}]
             return Problem(422, "idempotency-key-reused", str(error), errors=errors)
@@ -174,7 +216,7 @@ def unexpected(request: Request, error: Exception) -> Response:
     known = in_plain_words(error)
     if known is not None:
         return _no_database(request, known)
-    _log.error("unexpected", path=request.url.path, exc_info=error)
+    _log.error("unexpected", path=path_of(request), exc_info=error)
     return Problem(500, "unexpected", "something went wrong; the log has more under this correlation id").response(
         request
     )
@@ -195,7 +237,7 @@ def _not_found(request: Request, _: Exception) -> Response:
 
 
 def _no_database(request: Request, error: Exception) -> Response:
-    _log.warning("database unavailable", path=request.url.path, error=str(error))
+    _log.warning("database unavailable", path=path_of(request), error=str(error))
     detail = error.message if isinstance(error, DatabaseProblem) else _TOO_BUSY
     return Problem(503, "unavailable", detail, headers={"Retry-After": "2"}).response(request)
 
@@ -206,10 +248,10 @@ def of_the_framework(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     match error.status_code:
         case 404:
-            problem = Problem(404, "not-found", f"nothing is at {request.url.path}")
+            problem = Problem(404, "not-found", f"nothing is at {path_of(request)}")
         case 405:
             headers["Allow"] = ", ".join(_methods_of(request))
-            problem = Problem(405, "method", f"{request.method} is not a method of {request.url.path}", headers=headers)
+            problem = Problem(405, "method", f"{request.method} is not a method of {path_of(request)}", headers=headers)
         case 413:
             problem = Problem(413, "too-large", "the body is larger than this service takes")
         case status:
@@ -219,10 +261,11 @@ def of_the_framework(request: Request, error: Exception) -> Response:
 
 def _methods_of(request: Request) -> list[str]:
     """Every method that some route takes at this path; the framework names those of one route only."""
-    methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
     routes = request.app.router.routes
     scope = dict(request.scope)
-    return [m for m in methods if any(r.matches({**scope, "method": m})[0] is Match.FULL for r in routes)]
+    found = [m for m in methods if any(r.matches({**scope, "method": m})[0] is Match.FULL for r in routes)]
+    return [each for method in found for each in ((method, "HEAD") if method == "GET" else (method,))]
 
 
 def _invalid(request: Request, error: Exception) -> Response:

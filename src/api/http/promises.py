@@ -4,19 +4,19 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
-from aggregates.promise import Instalment, MakePromise, PromiseStatus, PromiseToPay, ReschedulePromise, WithdrawPromise
+from aggregates.promise import Instalment, MakePromise, PromiseStatus, ReschedulePromise, WithdrawPromise
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
-from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
-from api.http.paging import Cursor, Limit, Page
-from api.http.problems import unknown
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, created
+from api.http.paging import Cursor, Limit, NamedPage
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Readings
+from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
 from projections.questions.promises import PromiseRow, promises
 
-router = APIRouter(prefix="/v1", tags=["promises"])
+router = Router(prefix="/v1", tags=["promises"])
 
 
 @body_of(Instalment)
@@ -34,7 +34,7 @@ class OtherDays(CommandBody):
     """The same amount in total, on other days."""
 
 
-class PromisesPage(Page[PromiseRow]):
+class PromisesPage(NamedPage[PromiseRow]):
     """A page of promises as they stood on a day, in one currency."""
 
     as_of: date
@@ -58,6 +58,7 @@ def list_promises(
         Question("promises", of, as_of, known_on, status),
         lambda connection, inner: promises(
             connection,
+            readings.log,
             as_of=day,
             known_on=known_on,
             office=of.office,
@@ -68,7 +69,13 @@ def list_promises(
         ),
         cursor,
     )
-    return PromisesPage(items=list(report.rows), next=following, as_of=report.as_of, currency=report.currency)
+    return PromisesPage(
+        items=list(report.rows),
+        next=following,
+        names=report.names,
+        as_of=report.as_of,
+        currency=report.currency,
+    )
 
 
 @router.get("/accounts/{account_id}/promises", responses=AS_ASKED)
@@ -80,14 +87,15 @@ def list_promises_of_account(
     known_on: KnownOn = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[PromiseRow]:
+) -> NamedPage[PromiseRow]:
     """Every promise of the account, open or past, the earliest due first."""
     office, currency = readings.office_and_currency_of(account_id)
     day = as_of or readings.today(office)
-    return readings.page(
+    return readings.named_page(
         Question("promises of", account_id, as_of, known_on),
         lambda connection, inner: promises(
             connection,
+            readings.log,
             as_of=day,
             known_on=known_on,
             office=office,
@@ -118,27 +126,13 @@ def reschedule_promise(
     body: JsonBody[OtherDays],
     issuing: IssuingOf,
     caller: CallerOf,
-    service: ServiceOf,
 ) -> Done:
     """Move an open promise to other days; it stays the same promise."""
-    _require_its(service, promise_id, account_id)
     command = from_body(ReschedulePromise, body, promise_id=promise_id, account_id=account_id)
     return issuing.issue(command, caller, reason=body.reason)
 
 
 @router.delete("/accounts/{account_id}/promises/{promise_id}", responses=MAY_BE_REFUSED)
-def withdraw_promise(
-    *, account_id: UUID, promise_id: UUID, issuing: IssuingOf, caller: CallerOf, service: ServiceOf
-) -> Done:
+def withdraw_promise(*, account_id: UUID, promise_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
     """Take an open promise back. Say why (X-Reason)."""
-    _require_its(service, promise_id, account_id)
     return issuing.issue(WithdrawPromise(promise_id=promise_id, account_id=account_id), caller)
-
-
-def _require_its(service: ServiceOf, promise_id: UUID, account_id: UUID) -> None:
-    """A promise under another account's address is none of it."""
-    history = service.arrears.history(promise_id)
-    if not history or history[0].account_id != account_id or history[0].aggregate_id != promise_id:
-        raise unknown("promise")
-    if not history[0].name.startswith(f"{PromiseToPay.kind}."):
-        raise unknown("promise")

@@ -12,14 +12,16 @@ from fastapi import Depends, Query, Request
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.postgres.database import Connection, Pool
 from adapters.postgres.errors import ValueNotTaken
+from adapters.postgres.waiting import for_whoever_waits
 from aggregates.office import Office, office_id
 from aggregates.values.aging import BucketScheme
 from aggregates.values.codes import Code
 from api.application.offices import scheme_of, today_in
-from api.http.paging import Page, unwrap_cursor, wrap_cursor
+from api.http.paging import NamedPage, Page, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, documented, unknown
 from api.http.shapes import Day
 from api.processes.service import Service
+from projections.opening import Opens
 from projections.questions import (
     NoOffice,
     ReportRefused,
@@ -28,6 +30,7 @@ from projections.questions import (
     office_and_currency_of,
     office_ids,
 )
+from projections.questions.names import Names
 
 AS_ASKED = documented(404, 409)
 
@@ -45,7 +48,7 @@ class Scope:
     currency: str | None
 
 
-def of_report(
+async def of_report(
     office: OfficeOf = None,
     currency: Currency = None,
 ) -> Scope:
@@ -78,6 +81,13 @@ class Report(Protocol[Row_co]):
     def next_cursor(self) -> str | None: ...
 
 
+class NamedReport(Report[Row_co], Protocol[Row_co]):
+    """What reports with customers' names answer with."""
+
+    @property
+    def names(self) -> Names: ...
+
+
 ReportRow = TypeVar("ReportRow")
 AnyReport = TypeVar("AnyReport", bound=Report[Any])
 
@@ -89,11 +99,17 @@ class Reader:
     service: Service
     pool: Pool
 
+    @property
+    def log(self) -> Opens:
+        """Opens the events whose text is personal."""
+        return self.service.feed
+
     @contextmanager
     def connection(self, *, with_cursor: bool = False) -> Iterator[Connection]:
-        """A connection for reading. Raises a Problem for what a report refuses."""
+        """A connection for reading. Raises a Problem for what a report refuses, NobodyWaits where who asked has
+        left."""
         try:
-            with self.pool.connection() as connection:
+            with self.pool.connection() as connection, for_whoever_waits(connection):
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield connection
         except NoOffice as refusal:
@@ -129,6 +145,16 @@ class Reader:
             report = ask(connection, inner)
         return report, wrap_cursor(question, report.next_cursor)
 
+    def named_page(
+        self,
+        question: Question,
+        ask: Callable[[Connection, str | None], NamedReport[ReportRow]],
+        cursor: str | None,
+    ) -> NamedPage[ReportRow]:
+        """The same where rows have customers' names."""
+        report, following = self.report(question, ask, cursor)
+        return NamedPage(items=list(report.rows), next=following, names=report.names)
+
     # --- offices ---
 
     def offices(self) -> list[Office]:
@@ -162,7 +188,7 @@ class Reader:
             return office_and_currency_of(connection, account_id)
 
 
-def reader(request: Request) -> Reader:
+async def reader(request: Request) -> Reader:
     """The app's reader."""
     found: Reader = request.app.state.reader
     return found

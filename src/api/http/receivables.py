@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from aggregates.account.billing import BillInvoice
 from aggregates.account.command import document_id
@@ -12,9 +12,10 @@ from aggregates.values.codes import Number
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, created
+from api.http.routing import Router
 from api.http.shapes import JsonBody
 
-router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["receivables"])
+router = Router(prefix="/v1/accounts/{account_id}", tags=["receivables"])
 
 
 @body_of(BillInvoice, address={"account_id"}, without={"information"})

@@ -5,12 +5,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel
 
 from api.application.plausibility import MOST_COUNT
-from api.http.paging import Cursor, Limit, Page, unwrap_cursor, wrap_cursor
+from api.http.paging import Cursor, Limit, NamedPage, unwrap_cursor, wrap_cursor
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfficeOf, OfReport, Question, Reader, Readings, Scope
+from api.http.routing import Router
 from api.http.shapes import PLAIN_TEXT, Day, PlainText
 from projections.answer import AmountText
 from projections.questions import (
@@ -28,14 +29,22 @@ from projections.questions import (
     kpi,
     summary,
 )
+from projections.questions.names import FILLED, Names
 
-router = APIRouter(prefix="/v1", tags=["reports"])
+router = Router(prefix="/v1", tags=["reports"])
 
 Balance = Annotated[
     str | None, Query(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$", description='A decimal such as "100.00".')
 ]
 DaysPastDue = Annotated[int | None, Query(ge=0, le=MOST_COUNT, description="Of the oldest open item.")]
-Search = Annotated[PlainText | None, Query(max_length=100, description="A part of the number or the name.")]
+Search = Annotated[
+    PlainText | None,
+    Query(
+        max_length=100,
+        description="A part of the customer's name, e-mail address or telephone number, or of the account's number; or "
+        "the number of an invoice. Fewer than three characters: how a word of these begins.",
+    ),
+]
 
 
 class CollectionsPage(BaseModel):
@@ -51,6 +60,7 @@ class CollectionsPage(BaseModel):
     """Every bucket of the report, youngest first; rows may leave out those in which nothing is open."""
     items: list[CollectionsRow]
     next: str | None
+    names: Names = FILLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,7 @@ class Sought:
     descending: bool = True
 
 
-def asked(*, chosen: Annotated[Any, Depends(Chosen)], sought: Annotated[Sought, Depends()]) -> Asked:
+async def asked(*, chosen: Annotated[Any, Depends(Chosen)], sought: Annotated[Sought, Depends()]) -> Asked:
     """Filters and order of a collections report."""
     filters = Filters(
         **asdict(chosen),
@@ -161,11 +171,11 @@ def list_accounts(
     q: Search = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[CollectionsRow]:
+) -> NamedPage[CollectionsRow]:
     """Accounts by number, whether they owe something or not."""
     today, scheme = readings.today(office), readings.scheme(office)
     office_id = readings.office(office).id if office else None
-    found = readings.page(
+    found = readings.named_page(
         Question("accounts", office, number, q),
         lambda connection, inner: accounts(
             connection,

@@ -1,10 +1,14 @@
 """Running the HTTP door: on this machine's own address, or elsewhere behind an API token."""
 
+from collections.abc import Mapping
+
 import structlog
 import uvicorn
 
+from api.http.admission import LIMITS, Kind, Limits
 from api.http.app import create_app
 from api.http.auth import is_loopback
+from api.http.connections import BOUNDS, Bounds, protocol_of
 from api.http.problems import Problem
 from api.processes.service import Service
 
@@ -47,15 +51,23 @@ def serve(
 
 
 def server_of(
-    service: Service, host: str, port: int, token: str | None, local_token: str | None = None
+    service: Service,
+    host: str,
+    port: int,
+    token: str | None,
+    local_token: str | None = None,
+    *,
+    limits: Mapping[Kind, Limits] = LIMITS,
+    bounds: Bounds = BOUNDS,
 ) -> uvicorn.Server:
     """The server, not yet running. Raises BindRefused."""
     check_bind(host, token)
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(service, token, local_token),
+            create_app(service, token, local_token, limits=limits),
             host=host,
             port=port,
+            http=protocol_of(bounds),
             log_config=None,  # the app logs its requests itself
             access_log=False,
             server_header=False,

@@ -44,6 +44,16 @@ def minor_amounts(given: Any, path: str = "body") -> Any:
             return given
 
 
+# --- numbers -----------------------------------------------------------------------------------------
+
+_MOST_DIGITS = 15
+
+
+def read_whole_number(given: str) -> int | None:
+    """None where it is none, or one with more digits than anything here has: Python refuses thousands of them."""
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS else None
+
+
 # --- days --------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from aggregates.work import CancelWork
 from api.application.issuing import Done
@@ -12,10 +12,11 @@ from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf
 from api.http.paging import Cursor, Limit, Page
 from api.http.problems import documented, unknown
 from api.http.reading import AS_ASKED, OfficeOf, Question, Readings
+from api.http.routing import Router
 from api.http.shapes import JsonBody
 from projections.questions.work import WorkProgress, WorkState, work, works
 
-router = APIRouter(prefix="/v1/work", tags=["work"])
+router = Router(prefix="/v1/work", tags=["work"])
 
 
 @body_of(CancelWork, address={"work_id"})

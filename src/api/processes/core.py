@@ -4,27 +4,34 @@ import gc
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from adapters.clock import Clock, SystemClock
+from adapters.clock_check import tolerance_of
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.feed import Feed
-from adapters.eventstore.keys import master_key
+from adapters.eventstore.keys import master_key_of
 from adapters.eventstore.seals import Checkpoint, read_anchor
 from adapters.eventstore.verify import check_not_behind
 from adapters.postgres.database import Database, open_database
 from adapters.postgres.migrations import migrate, pending, require_current, shipped
 from adapters.readers.projections import Projections, checkpoints
-from policies.rules import RULES
+from adapters.rules import RULES
+from adapters.stop import Stop
 from projections.account_history.projection import AccountHistoryProjection
 from projections.activity_history.projection import ActivityHistoryProjection
 from projections.agenda.projection import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection
 from projections.collections_report.projection import CollectionsReportProjection
 from projections.ledger.projection import LedgerProjection
+from projections.people.projection import PeopleProjection
 from projections.promises.projection import PromisesProjection
+
+if TYPE_CHECKING:
+    from adapters.delivery.renderer import Renderer
 
 PROJECTIONS = (
     CollectionsReportProjection,
@@ -34,7 +41,11 @@ PROJECTIONS = (
     ActivityHistoryProjection,
     AuditTrailProjection,
     PromisesProjection,
+    PeopleProjection,
 )
+
+ANCHOR = "last-seal.json"
+"""The file of a data folder that remembers the log's last seal."""
 
 CACHE_SIZE = 20_000
 """Weight of the aggregates at hand: some ten thousand accounts with an open item each."""
@@ -52,6 +63,8 @@ class Opened:
         self.database = database
         self.data_dir = data_dir
         self.env = env
+        self.stop = Stop()
+        """Set once it is to end; whatever is made for it looks at this."""
         self.closing = ExitStack()
         self.closing.callback(database.close)
 
@@ -77,27 +90,35 @@ class Core(Opened):
         env: Mapping[str, str],
         clock: Clock | None = None,
         cache_size: int = CACHE_SIZE,
+        may_make_key: bool = False,
     ) -> None:
-        """Takes over the database; use `open`. Raises SchemaNotCurrent, LogBehind, MasterKeyError."""
+        """Takes over the database; use `open`. Raises SchemaNotCurrent, LogBehind, MasterKeyError.
+
+        `may_make_key`: where the log has nothing yet, a master key is made in the data folder.
+        """
         super().__init__(database, data_dir=data_dir, env=env)
         gc.set_threshold(*_COLLECT_AFTER)
         self.clock: Clock = clock or SystemClock()
+        self.clock_tolerance = tolerance_of(env)
         self._wakes: list[Callable[[], None]] = []
         with database.connect("arrears_app") as connection:
             require_current(connection)
             check_not_behind(connection, [*checkpoints(connection), *anchored(self.anchor)])
+            key = master_key_of(connection, env, data_dir=data_dir, may_make=may_make_key)
         self.arrears = Arrears(
             database,
-            master_key=master_key(env, data_dir=data_dir),
+            master_key=key,
             clock=self.clock,
             rules=RULES,
             cache_size=cache_size,
             on_stored=self._stored,
         )
         self.closing.callback(self.arrears.close)
+        self.arrears.keys.check_master()
         self.feed: Feed = self.arrears.feed
-        self.projections = Projections(database, self.feed, PROJECTIONS)
+        self.projections = Projections(database, self.feed, PROJECTIONS, stop=self.stop)
         self.closing.callback(self.projections.close)
+        self.arrears.keys.also_erase(self.projections.erase)
 
     @classmethod
     def open(
@@ -124,6 +145,7 @@ class Core(Opened):
                 env=env,
                 clock=clock,
                 cache_size=cache_size,
+                may_make_key=not reading,
             )
         except BaseException:
             database.close()
@@ -133,7 +155,16 @@ class Core(Opened):
     @property
     def anchor(self) -> Path | None:
         """Where the last seal is remembered outside the database; only beside a data folder."""
-        return self.data_dir / "last-seal.json" if self.data_dir else None
+        return self.data_dir / ANCHOR if self.data_dir else None
+
+    @cached_property
+    def renderer(self) -> "Renderer":
+        """What fills in templates; most processes and commands never do."""
+        from adapters.delivery.renderer import Renderer
+
+        renderer = Renderer()
+        self.closing.callback(renderer.close)
+        return renderer
 
     def when_stored(self, wake: Callable[[], None]) -> None:
         """Calls `wake` after each append of this process. (The sealer of another one sees it by itself.)"""

@@ -10,12 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from adapters.eventstore.keys import FILE_VARIABLE, KEY_VARIABLE, master_key
+from adapters.eventstore.keys import FILE_NAME, FILE_VARIABLE, KEY_VARIABLE, master_key_of
 from adapters.kafka.connection import SERVERS_VARIABLE
 from adapters.kafka.local import HOST, LocalKafka, free_ports
 from adapters.kafka.topics import Topics, read_topics
 from adapters.postgres.database import DATA_VARIABLE, URL_VARIABLE, Database
 from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.keeper import Keeper, ServerLost
 from adapters.postgres.migrations import migrate
 from adapters.telemetry.health import PORT_VARIABLE
 from api.processes import parts
@@ -74,6 +75,7 @@ class LocalCluster:
         """`settings` are more ones for PostgreSQL, `jvm` more options for Kafka's."""
         self.folder = folder
         self.postgres = EmbeddedPostgres(folder, settings={**_POSTGRES, **(settings or {})})
+        self._keeper = Keeper(self.postgres)
         self.kafka = LocalKafka(folder / "kafka", brokers=brokers, jvm=jvm)
         self._given = dict(env)
         self.env: dict[str, str] = {}
@@ -85,6 +87,8 @@ class LocalCluster:
             Member(role, number, port, ("--port", str(api_port + number - 1)) if role == parts.API.name else ())
             for (role, number), port in zip(wanted, free_ports(len(wanted)), strict=True)
         ]
+        self.failure: ServerLost | None = None
+        """Why nobody looks after the processes any more."""
         self._watching = threading.Event()
         self._watcher: threading.Thread | None = None
         self._turn = threading.RLock()
@@ -103,7 +107,7 @@ class LocalCluster:
             says(f"Kafka, {len(self.kafka.nodes)} broker{'s' if len(self.kafka.nodes) > 1 else ''}")
             self.kafka.start()
             self._prepare()
-            (self.folder / "logs").mkdir(exist_ok=True)
+            self.logs.mkdir(exist_ok=True)
             for member in self.members:
                 says(member.name)
                 self.launch(member)
@@ -126,6 +130,14 @@ class LocalCluster:
         self.kafka.stop()
         self.postgres.stop()
 
+    @property
+    def logs(self) -> Path:
+        """The folder of what the processes say."""
+        return self.folder / "logs"
+
+    def log_of(self, member: Member) -> Path:
+        return self.logs / f"{member.name}.log"
+
     def member(self, role: str, number: int = 1) -> Member:
         return next(each for each in self.members if (each.role, each.number) == (role, number))
 
@@ -136,7 +148,7 @@ class LocalCluster:
                 return
             if member.log is not None:
                 member.log.close()
-            member.log = (self.folder / "logs" / f"{member.name}.log").open("ab")
+            member.log = self.log_of(member).open("ab")
             member.wanted = True
             member.starts += 1
             member.process = subprocess.Popen(
@@ -147,6 +159,18 @@ class LocalCluster:
                 stdout=member.log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches us; we end the others
+            )
+
+    def run(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Starts a command beside the cluster, for the caller to wait for. Its output goes to the folder's logs."""
+        with (self.folder / "logs" / "commands.log").open("ab") as log:
+            return subprocess.Popen(
+                [*_COMMAND, *arguments],
+                env=self.env,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def end(self, member: Member, *, wait: bool = True) -> None:
@@ -177,12 +201,13 @@ class LocalCluster:
             **{name: text for name, text in self._given.items() if name not in {DATA_VARIABLE, KEY_VARIABLE}},
             URL_VARIABLE: self.postgres.dsn,
             SERVERS_VARIABLE: self.kafka.bootstrap_servers,
-            FILE_VARIABLE: str(self.folder / "master.key"),
+            FILE_VARIABLE: str(self.folder / FILE_NAME),
             "ARREARS_OUTBOX": str(self.folder / "outbox"),
         }
-        master_key({}, data_dir=self.folder)
         with Database(self.postgres.dsn) as database:
             migrate(database)
+            with database.connect("arrears_app") as connection:
+                master_key_of(connection, {}, data_dir=self.folder, may_make=True)
         copies = min(3, len(self.kafka.nodes))
         with Topics(self.env) as topics:
             for change in topics.plan([topic.with_copies(copies) for topic in read_topics()]):
@@ -191,6 +216,11 @@ class LocalCluster:
     def _watch(self) -> None:
         while not self._watching.wait(RESTART_SECONDS):
             with self._turn:
+                try:
+                    self._keeper.look()
+                except ServerLost as lost:
+                    self.failure = lost
+                    return
                 ended = [each for each in self.members if each.wanted and not each.is_running]
             for member in ended:
                 self.launch(member)

@@ -1,15 +1,26 @@
 """Arrears in one process: every part in a thread of its own."""
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import structlog
+
 from adapters.clock import Clock
 from adapters.postgres.database import Database
+from adapters.postgres.keeper import Keeper, ServerLost
 from api.processes import parts
 from api.processes.core import CACHE_SIZE
 from api.processes.service import Service
 from api.processes.supervise import supervise
+
+_END_SECONDS = 12.0
+"""For what the parts have in hand. It is safe to leave them behind: what is not stored is done at the next start."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class OneProcess(Service):
@@ -23,25 +34,44 @@ class OneProcess(Service):
         env: Mapping[str, str],
         clock: Clock | None = None,
         cache_size: int = CACHE_SIZE,
+        may_make_key: bool = False,
     ) -> None:
-        super().__init__(database, data_dir=data_dir, env=env, clock=clock, cache_size=cache_size)
-        self._stop = threading.Event()
+        super().__init__(
+            database, data_dir=data_dir, env=env, clock=clock, cache_size=cache_size, may_make_key=may_make_key
+        )
         self._threads: list[threading.Thread] = []
+        self.failure: ServerLost | None = None
+        """Why the process tells itself to end, where it does."""
 
     def start(self) -> None:
         """Runs every part that has something to do here, each in a thread named like it."""
-        self.projections.start()
-        made = [(part.name, part.in_one_process(self, self._stop)) for part in parts.PARTS]
+        self.projections.start_keeping()
+        made = [(part.name, part.in_one_process(self, self.stop)) for part in parts.PARTS]
         for name, run in made:
             if run is not None:
-                thread = threading.Thread(target=supervise, args=(name, run, self._stop), name=name, daemon=True)
+                thread = threading.Thread(target=supervise, args=(name, run, self.stop), name=name, daemon=True)
                 thread.start()
                 self._threads.append(thread)
+        if (server := self.database.embedded) is not None:
+            keeper = threading.Thread(target=self._keep, args=[Keeper(server)], name="postgres", daemon=True)
+            keeper.start()
+            self._threads.append(keeper)
+
+    def _keep(self, keeper: Keeper) -> None:
+        """Nothing can be done without the server: whoever looks after this process has to see that it ended."""
+        try:
+            keeper.run(self.stop)
+        except ServerLost as lost:
+            self.failure = lost
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def close(self) -> None:
         """Ends the parts, which finish what they have in hand and seal what is stored, and lets the database go."""
-        self._stop.set()
+        self.stop.set()
+        until = time.monotonic() + _END_SECONDS
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, until - time.monotonic()))
+        if left := [thread.name for thread in self._threads if thread.is_alive()]:
+            _log.warning("parts did not end in time and are left behind", parts=left, seconds=_END_SECONDS)
         self._threads.clear()
         super().close()

@@ -16,6 +16,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.migrations import require_current
 from adapters.readers.read_ahead import ReadAhead
 from adapters.readers.runner import Runner
+from adapters.stop import Stop
 from aggregates.kernel.event import REGISTRY
 
 _COLLECT_AFTER = (50_000, 20, 100)
@@ -29,6 +30,7 @@ def publishing(
     *,
     topic: str | None = None,
     on_progress: Callable[[int], None] | None = None,
+    stop: Stop | None = None,
 ) -> Iterator[Runner]:
     """A runner for the reader `publisher`, of this topic or the one that the environment names.
 
@@ -40,7 +42,7 @@ def publishing(
         require_current(connection)
     rows, publisher = SealedRows(database), Publisher(env, topic=topic)
     ahead = ReadAhead(rows)
-    runner = Runner(database, ahead, publisher, batch=ROUND, on_progress=on_progress)
+    runner = Runner(database, ahead, publisher, batch=ROUND, on_progress=on_progress, stop=stop)
     try:
         yield runner
     finally:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
+from adapters.clock_check import ClockCheck
 from adapters.eventstore.sealer import somebody_seals
 from adapters.eventstore.verify import Finding, verify
 from adapters.readers.projections import Progress as BuildProgress
@@ -57,6 +58,11 @@ class Service(Core):
 
     def status(self) -> list[Status]:
         return self.projections.status()
+
+    def clock_problem(self) -> str | None:
+        """What is wrong with this machine's clock, or None."""
+        with self.database.connect("arrears_app") as connection:
+            return ClockCheck(self.clock, self.clock_tolerance).problem(connection)
 
     def rebuild(self, name: str, progress: BuildProgress = silent) -> None:
         """Builds a projection anew beside the live one and switches. Raises UnknownProjection, BeingBuilt."""

@@ -1,6 +1,5 @@
 """Arrears driven step by step: nothing runs by itself, and every effect is there when a call returns."""
 
-import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,6 +13,7 @@ from adapters.clock import Clock, ManualClock
 from adapters.delivery.carrier import Carrier
 from adapters.postgres.database import Database
 from adapters.readers.runner import LIVE_BATCH, NotReached, Runner
+from adapters.stop import check, pause
 from adapters.ticker import TickReport
 from adapters.work.worker import Turn
 from api.processes import parts
@@ -39,27 +39,29 @@ class StepByStep(Service):
         env: Mapping[str, str],
         clock: Clock | None = None,
         cache_size: int = CACHE_SIZE,
+        may_make_key: bool = False,
     ) -> None:
-        super().__init__(database, data_dir=data_dir, env=env, clock=clock, cache_size=cache_size)
-        self._stop = threading.Event()
+        super().__init__(
+            database, data_dir=data_dir, env=env, clock=clock, cache_size=cache_size, may_make_key=may_make_key
+        )
         self._drained = -1
         self.sealer = parts.SEAL.sealer(self)
         self._readers: dict[str, Steps] = {
-            part.name: part.from_store(self, self._stop) for part in parts.PARTS if isinstance(part, Reading)
+            part.name: part.from_store(self, self.stop) for part in parts.PARTS if isinstance(part, Reading)
         }
         self.ticker = ticker_of(self)
         self._worker = parts.REACT.worker(self)
 
     def close(self) -> None:
         """Lets everything go, the database last."""
-        self._stop.set()
+        self.stop.set()
         super().close()
 
     def deliver_through(self, carrier: Carrier) -> None:
         """Sends messages through another carrier than the local outbox from now on."""
         for each in self.runners:
             each.release()  # whoever goes on takes its lock again
-        self._readers[parts.DELIVER.name] = parts.DELIVER.from_store(self, self._stop, carrier=carrier)
+        self._readers[parts.DELIVER.name] = parts.DELIVER.from_store(self, self.stop, carrier=carrier)
 
     @property
     def runners(self) -> tuple[Runner, ...]:
@@ -71,11 +73,12 @@ class StepByStep(Service):
     def drain(self) -> None:
         """Seals, projects, reacts, delivers and does work over many accounts until nothing is left to do now.
 
-        Raises NotReached where open work may not go on for ten minutes.
+        Raises NotReached where open work may not go on for ten minutes, and Stopped.
         """
         last_chunk = time.monotonic()
         while True:
             self._catch_up()
+            check(self.stop)
             turn = self._worker.turn()
             if turn is Turn.IDLE:
                 return
@@ -84,13 +87,13 @@ class StepByStep(Service):
             elif time.monotonic() - last_chunk > _PATIENCE_SECONDS:
                 raise NotReached("open work does not go on: arrears work list")
             else:
-                time.sleep(turn.value)
+                pause(self.stop, turn.value)
 
     def _catch_up(self) -> None:
         """Everything but work over many accounts."""
         while True:
             while self.sealer.seal_once():
-                pass
+                check(self.stop)
             head = self.feed.head()
             if head == self._drained and (self.sealer.is_active or not self.has_unsealed()):
                 return
@@ -102,7 +105,7 @@ class StepByStep(Service):
             self._drained = head
 
     def tick(self, now: datetime | None = None) -> TickReport:
-        """Lets one tick happen and everything it leads to. `now` None is the clock's."""
+        """Lets one tick happen and everything it leads to. `now` None is the clock's. Raises ClockDiffers, Stopped."""
         self.prepare()
         if now is not None and isinstance(self.clock, ManualClock):
             self.clock.set(now)
@@ -130,15 +133,22 @@ class StepByStep(Service):
     ) -> ImportReport:
         """Brings a billing file in and judges the accounts for today. `check_only` says what it would do.
 
-        Raises ProfileError, FileProblem, ImportRefused.
+        Raises ProfileError, FileProblem, ImportRefused, and Stopped between chunks, which stay.
         """
         source = ImportSource(path, load_profile(profile))
         self.prepare()
         with self.database.connect("arrears_app") as connection:
             if check_only:
-                return dry_run(*stage(connection, source, defaults, reading))
+                return dry_run(*stage(connection, source, defaults, reading, stop=self.stop))
             report = run_import(
-                self.arrears, connection, source, defaults=defaults, strict=strict, reading=reading, done=done
+                self.arrears,
+                connection,
+                source,
+                defaults=defaults,
+                strict=strict,
+                reading=reading,
+                done=done,
+                stop=self.stop,
             )
         self.tick()
         return report

@@ -1,17 +1,22 @@
 """Living through the sample portfolio: its commands on their days, ticks in between, up to this moment."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime, time, timedelta
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from adapters.clock import ManualClock
+from adapters.clock import ManualClock, SystemClock
+from adapters.eventstore.requests import Requests
+from adapters.postgres.database import URL_VARIABLE
+from adapters.postgres.new_folder import can_be_made_whole, made_whole
 from aggregates.campaign import LaunchCampaign
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Rejected, identifier
-from aggregates.office import ChangeOfficeSettings, DeliveryLimits, OpenOffice
+from aggregates.office import ChangeOfficeSettings, DeliveryLimits, Office, OpenOffice
 from aggregates.values.business_time import local_date
 from api.application.campaign_file import read_campaign
 from api.application.play import live_through
@@ -27,6 +32,15 @@ _UNTIL = time(9, 30)
 _CHUNK = 500
 
 Progress = Callable[[int, int], None]
+
+
+class SampleUnfinished(Exception):
+    """What is there is a part of the sample portfolio: whoever made it did not get to the end."""
+
+    hint = "Take another data folder or database, or remove this one."
+
+    def __init__(self) -> None:
+        super().__init__("The sample portfolio is here in part only: its making was interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +63,27 @@ def seed(
     """Fills a data folder with the sample portfolio, ending at `now`; None where accounts are there already.
 
     `begins` is told accounts and days before it is made, `progress` the days that are done and all of them.
+
+    A new folder is there when all of it is, and not before. In a folder that is in use already, and on a server, it is
+    made in place: raises SampleUnfinished where somebody began that and did not get to the end.
     """
-    now = now or datetime.now(UTC)
+    fill = partial(_fill, now=now or SystemClock().now(), accounts=accounts, begins=begins, progress=progress)
+    if data is None or URL_VARIABLE in os.environ or not can_be_made_whole(data):
+        return fill(data)
+    with made_whole(data) as unfinished:
+        return fill(unfinished)
+
+
+def _fill(
+    data: Path | None, *, now: datetime, accounts: int, begins: Progress | None, progress: Progress | None
+) -> Seeded | None:
     today = local_date(now, ZONE)
     clock = ManualClock(datetime.combine(today, MORNING, ZONE))
     with StepByStep.open(data, clock=clock) as service:
         service.prepare()
         service.drain()
         if _has_accounts(service):
+            _require_whole(service, accounts)
             return None
         if begins is not None:
             begins(accounts, DAYS)
@@ -114,6 +141,17 @@ def _handle(service: StepByStep, commands: list[Issued]) -> None:
 def _has_accounts(service: StepByStep) -> bool:
     with service.database.connect("arrears_app") as connection:
         return has_accounts(connection)
+
+
+def _require_whole(service: StepByStep, accounts: int) -> None:
+    """Raises SampleUnfinished where the accounts are the sample's, and its last command was never sent."""
+    history = service.arrears.history(Office, OFFICE)
+    if not history or history[0].meta.command_id != identifier("sample", OpenOffice.command_name):
+        return
+    today = local_date(history[0].recorded_at, ZONE) + timedelta(days=DAYS - 1)
+    last = [issued for _, commands in days_of(today, accounts) for issued in commands][-1]
+    if not Requests(partial(service.database.connect, "arrears_app")).is_done(last.command_id):
+        raise SampleUnfinished
 
 
 def _counted(service: StepByStep, accounts: int) -> Seeded:

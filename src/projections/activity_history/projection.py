@@ -37,6 +37,7 @@ from aggregates.kernel.event import Event, Recorded
 from aggregates.promise import PromiseMade, PromisePaymentCounted, PromisePaymentTakenBack, PromiseToPay
 from aggregates.values.contact import Channel
 from projections.batch import EventProjection, Table, on
+from projections.opening import without_nul
 from projections.sentences import sentence
 
 _ACTIVITY_HISTORY = Table(
@@ -45,8 +46,8 @@ _ACTIVITY_HISTORY = Table(
     columns=[
         "position bigint", "event_id uuid", "account_id uuid", "occurred_at timestamptz", "recorded_at timestamptz",
         "effective_on date", "kind text", "channel text", "direction text", "disposition text", "summary text",
-        "notes text", "assignee text", "follow_up_on date", "actor text", "campaign_id uuid", "plan_version integer",
-        "ref_id uuid",
+        "has_notes boolean", "assignee text", "follow_up_on date", "actor text", "campaign_id uuid",
+        "plan_version integer", "ref_id uuid",
     ],
 )  # fmt: skip
 
@@ -109,7 +110,7 @@ def _events_of(*aggregate_classes: type[Aggregate]) -> tuple[type[Event], ...]:
 
 @dataclass(slots=True)
 class Entry:
-    """A row of the history; what is None does not apply."""
+    """A row of the history; what is None does not apply. Of notes it is stored that there are some."""
 
     recorded: Recorded
     kind: str
@@ -129,7 +130,7 @@ class Entry:
         return (
             recorded.position, recorded.event_id, recorded.account_id, self.occurred_at or recorded.recorded_at,
             recorded.recorded_at, recorded.effective_on, self.kind, self.channel, self.direction, self.disposition,
-            sentence(recorded.event), self.notes, self.assignee, self.follow_up_on, recorded.meta.actor,
+            sentence(recorded.event), bool(self.notes), self.assignee, self.follow_up_on, recorded.meta.actor,
             self.campaign_id, self.plan_version, self.ref_id,
         )  # fmt: skip
 
@@ -172,7 +173,7 @@ class ActivityHistoryProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "activity_history"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     public: ClassVar[tuple[str, ...]] = ("activity_history",)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -297,3 +298,13 @@ class ActivityHistoryProjection(EventProjection):
     @on(PromiseMade)
     def _promise_made(self, recorded: Recorded, event: PromiseMade, rows: HistoryRows) -> None:
         rows.add(recorded, "promise-made", ref_id=recorded.aggregate_id, assignee=event.assignee, notes=event.notes)
+
+
+_PROJECTION = ActivityHistoryProjection()
+
+
+def notes_of(recorded: Recorded) -> str | None:
+    """Personal: what was said or written, as the event says it that the entry is about."""
+    rows = HistoryRows()
+    _PROJECTION.tell([recorded], rows)
+    return next((without_nul(entry.notes) for entry in rows.entries), None)

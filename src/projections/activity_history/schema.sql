@@ -12,7 +12,7 @@ CREATE TABLE activity_history (
     direction    text,
     disposition  text,
     summary      text        NOT NULL,
-    notes        text,
+    has_notes    boolean     NOT NULL,
     assignee     text,
     follow_up_on date,
     actor        text        NOT NULL,
@@ -32,7 +32,7 @@ COMMENT ON COLUMN activity_history.channel      IS 'sms, voice, email, letter or
 COMMENT ON COLUMN activity_history.direction    IS 'inbound, outbound or internal.';
 COMMENT ON COLUMN activity_history.disposition  IS 'How a contact ended.';
 COMMENT ON COLUMN activity_history.summary      IS 'What happened, in a sentence without personal data.';
-COMMENT ON COLUMN activity_history.notes        IS 'Personal: what was said or written; reads erased once the account''s key is destroyed.';
+COMMENT ON COLUMN activity_history.has_notes    IS 'Whether something was said or written. What, is personal, and stays encrypted in the log.';
 COMMENT ON COLUMN activity_history.actor        IS 'person:<id>, service:<name> or policy:<id>@<version>.';
 COMMENT ON COLUMN activity_history.plan_version IS 'The version of the campaign that the message is by.';
 COMMENT ON COLUMN activity_history.ref_id       IS 'What it is about: a message, promise, payment, credit, dispute, hold or activity.';

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -212,7 +212,23 @@ def latest_zones(connection: Connection[Any]) -> list[ZoneInfo]:
 
 
 def set_clock(connection: Connection[Any], now: datetime) -> None:
-    """Says what time it is for those who look at dashboards; ticks do."""
+    """Says what time it is for those who look at dashboards; ticks on a clock that is set do."""
     connection.execute(
         "INSERT INTO read_model.clock (now) VALUES (%s) ON CONFLICT (only_one) DO UPDATE SET now = excluded.now", [now]
+    )
+
+
+def advance_clock(connection: Connection[Any], now: datetime, *, tolerance: timedelta) -> None:
+    """The same by a clock that runs: never back, unless what stands there is ahead of the database's clock as well.
+
+    That was a clock that was set, or both were wrong; it would be "today" for those who look until it came true.
+    """
+    connection.execute(
+        """
+        INSERT INTO read_model.clock AS clock (now) VALUES (%(now)s)
+        ON CONFLICT (only_one) DO UPDATE
+        SET now = CASE WHEN clock.now > clock_timestamp() + %(tolerance)s THEN excluded.now
+                       ELSE greatest(clock.now, excluded.now) END
+        """,
+        {"now": now, "tolerance": tolerance},
     )

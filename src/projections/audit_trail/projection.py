@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from aggregates.account.shields import Why
 from aggregates.kernel.actor import Actor
-from aggregates.kernel.event import Event, Recorded
+from aggregates.kernel.event import Event, Recorded, kind_of
 from aggregates.kernel.personal import EACH, personal_paths
 from projections.batch import Row, Table, TableProjection
 from projections.sentences import sentence
@@ -21,7 +21,8 @@ _AUDIT_TRAIL = Table(
         "position bigint", "event_id uuid", "recorded_at timestamptz", "effective_on date", "aggregate_kind text",
         "aggregate_id uuid", "aggregate_version integer", "account_id uuid", "event_name text",
         "event_version smallint", "summary text", "actor_kind text", "actor_id text", "actor_version text",
-        "reason text", "command_id uuid", "causation_id uuid", "correlation_id uuid", "data jsonb",
+        "reason text", "gives_reason boolean", "command_id uuid", "causation_id uuid", "correlation_id uuid",
+        "data jsonb",
     ],
 )  # fmt: skip
 
@@ -31,7 +32,7 @@ class AuditTrailProjection(TableProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "audit_trail"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     public: ClassVar[tuple[str, ...]] = ("audit_trail",)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -43,16 +44,11 @@ def _row(recorded: Recorded) -> Row:
     event_class = type(event)
     data = event.__pydantic_serializer__.to_json(event, exclude=_personal_fields(event_class))
     return (
-        recorded.position, recorded.event_id, recorded.recorded_at, recorded.effective_on, _kind(event.event_name),
+        recorded.position, recorded.event_id, recorded.recorded_at, recorded.effective_on, kind_of(event.event_name),
         recorded.aggregate_id, recorded.version, recorded.account_id, event.event_name, event.event_version,
-        sentence(event), *actor_parts(meta.actor), meta.reason or _why(event), meta.command_id, meta.causation_id,
-        meta.correlation_id, data,
+        sentence(event), *actor_parts(meta.actor), _open_reason(recorded), is_personal(recorded), meta.command_id,
+        meta.causation_id, meta.correlation_id, data,
     )  # fmt: skip
-
-
-@lru_cache(1000)
-def _kind(event_name: str) -> str:
-    return event_name.partition(".")[0]
 
 
 @lru_cache(10_000)
@@ -60,6 +56,16 @@ def actor_parts(actor: str) -> tuple[str, str, str | None]:
     """Kind, id and version: `policy:aging@3` is a policy named aging in its version 3."""
     parsed = Actor.parse(actor)
     return parsed.kind.value, parsed.name, None if parsed.version is None else str(parsed.version)
+
+
+def is_personal(recorded: Recorded) -> bool:
+    """Whether a person gave a reason that the log keeps encrypted: one about an account."""
+    return bool(recorded.meta.reason) and recorded.account_id is not None
+
+
+def _open_reason(recorded: Recorded) -> str | None:
+    """Why, where that is not personal: what a rule said, or a person about an office or a campaign."""
+    return None if is_personal(recorded) else recorded.meta.reason or _why(recorded.event)
 
 
 def _why(event: Event) -> str | None:

@@ -16,6 +16,7 @@ CREATE TABLE audit_trail (
     actor_id          text        NOT NULL,
     actor_version     text,
     reason            text,
+    gives_reason      boolean     NOT NULL,
     command_id        uuid        NOT NULL,
     causation_id      uuid,
     correlation_id    uuid        NOT NULL,
@@ -31,7 +32,8 @@ COMMENT ON COLUMN audit_trail.account_id        IS 'The account that the event i
 COMMENT ON COLUMN audit_trail.summary           IS 'What happened, in a sentence without personal data.';
 COMMENT ON COLUMN audit_trail.actor_kind        IS 'person, service or policy.';
 COMMENT ON COLUMN audit_trail.actor_version     IS 'The version of the policy.';
-COMMENT ON COLUMN audit_trail.reason            IS 'Why: what the person gave (reads erased once the account''s key is destroyed), or what a rule said.';
+COMMENT ON COLUMN audit_trail.reason            IS 'Why: what a rule said, or a person about something else than an account.';
+COMMENT ON COLUMN audit_trail.gives_reason      IS 'Whether a person gave a reason about an account. That is personal, and stays encrypted in the log.';
 COMMENT ON COLUMN audit_trail.causation_id      IS 'The event or message that led to it.';
 COMMENT ON COLUMN audit_trail.correlation_id    IS 'Joins everything that one request set going.';
 COMMENT ON COLUMN audit_trail.data              IS 'What the event says, without personal fields.';

@@ -38,7 +38,8 @@ class Column:
     """A column: of the table, of the report, or of both.
 
     `today` and `past` are SQL: over a row `r` of `read_model.collections_report`; and over what the ledger says of the
-    day (`owed`) and the account's last `change` of `read_model.account_history` that was recorded by then.
+    day (`owed`) and the account's last `change` of `read_model.account_history` that was recorded by then. Both have
+    the account's `person` of `personal.people`, or none while that is filled again.
     """
 
     kind: str
@@ -63,7 +64,8 @@ class Column:
     dashboard: str = ""
     """Its name in `dashboard.accounts`, where that differs."""
     view: str = ""
-    """SQL in that view, where it is not the stored column: over a row `r` and the office's business date `d`."""
+    """SQL in that view, where it is not the stored column: over a row `r`, the office's business date `d` and the
+    person `p`."""
 
     @property
     def is_figure(self) -> bool:
@@ -94,13 +96,6 @@ class StoredRow:
         Column(
             "text", "Number of the account in the customer's own systems.",
             sort=Sort.NUMBER, ascending=True, dashboard="account_number",
-        ),
-    ] = ""  # fmt: skip
-    customer_name: Annotated[
-        str,
-        Column(
-            "text", "Personal; reads erased once the person was erased.", title="Account",
-            sort=Sort.CUSTOMER_NAME, sort_key="lower(customer_name)", ascending=True,
         ),
     ] = ""  # fmt: skip
     currency: Annotated[str, Column("text", "ISO 4217 code that all amounts of the row are in.")] = ""
@@ -211,6 +206,12 @@ class StoredRow:
 
 
 _WORKED_OUT: Mapping[str, Column] = {
+    "customer_name": Column(
+        "text", "Personal; reads erased once the person was erased.",
+        today="coalesce(person.customer_name, r.number)", past="coalesce(person.customer_name, owed.number)",
+        view="coalesce(p.customer_name, r.number)", title="Account",
+        sort=Sort.CUSTOMER_NAME, sort_key="lower(customer_name)", ascending=True,
+    ),
     "office": Column(
         "text", "Short code of the office that works it.", today="office.code", past="owed.office", view="d.office"
     ),
@@ -320,7 +321,7 @@ RECORDED = tuple(name for name, column in STORED.items() if column.recorded)
 COLUMNS: Mapping[str, Column] = {**STORED, **_WORKED_OUT}
 IN_REPORT = tuple(CollectionsRow.model_fields)
 
-REPORT_VERSION = 3
+REPORT_VERSION = 4
 """Of the collections report: raised with its stored columns, or with what events say of them; it is built anew then."""
 HISTORY_VERSION = 2
 """Of the history of accounts: raised with the recorded columns in the same way."""

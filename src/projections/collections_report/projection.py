@@ -173,8 +173,7 @@ class CollectionsReportProjection(AccountEvents):
     @on(CustomerRenamed)
     def _renamed(self, event: CustomerRenamed, account: Account) -> None:
         row = account.row
-        row.customer_name, row.customer_kind = event.customer_name, event.customer_kind.value
-        row.segment, row.country = event.segment, event.country
+        row.customer_kind, row.segment, row.country = event.customer_kind.value, event.segment, event.country
 
     # --- receivables ---
 
@@ -265,7 +264,6 @@ def _opened(recorded: Recorded, event: AccountOpened) -> AccountRow:
         account_id=str(recorded.account_id),
         office_id=str(event.office_id),
         number=event.number,
-        customer_name=event.customer_name,
         currency=event.currency,
         customer_kind=event.customer_kind.value,
         last_position=0,

@@ -27,8 +27,8 @@ _ACCOUNTS = Table(
     "ledger_accounts",
     key="account_id",
     columns=[
-        "account_id uuid", "office_id uuid", "number text", "customer_name text", "customer_kind text",
-        "segment text", "country text", "currency text", "opened_on date", "position bigint",
+        "account_id uuid", "office_id uuid", "number text", "customer_kind text", "segment text", "country text",
+        "currency text", "opened_on date", "position bigint",
     ],
 )  # fmt: skip
 _ITEMS = Table(
@@ -52,15 +52,12 @@ _ENTRIES = Table(
 
 _RENAME = f"""
     UPDATE ledger_accounts AS account
-    SET customer_name = changed.customer_name,
-        customer_kind = changed.customer_kind,
+    SET customer_kind = changed.customer_kind,
         segment       = changed.segment,
         country       = changed.country,
         position      = changed.position
     FROM ({
-    rows_from(
-        "account_id uuid", "customer_name text", "customer_kind text", "segment text", "country text", "position bigint"
-    )
+    rows_from("account_id uuid", "customer_kind text", "segment text", "country text", "position bigint")
 }) AS changed
     WHERE account.account_id = changed.account_id
       AND account.position   < changed.position
@@ -156,7 +153,7 @@ class LedgerProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "ledger"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     public: ClassVar[tuple[str, ...]] = ("ledger_offices", "ledger_accounts", "ledger_items", "ledger_entries")
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -181,15 +178,15 @@ class LedgerProjection(EventProjection):
     def _account_opened(self, recorded: Recorded, event: AccountOpened, rows: LedgerRows) -> None:
         rows.accounts.append(
             (
-                recorded.aggregate_id, event.office_id, event.number, event.customer_name, event.customer_kind,
-                event.segment, event.country, event.currency, recorded.effective_on, recorded.position,
+                recorded.aggregate_id, event.office_id, event.number, event.customer_kind, event.segment,
+                event.country, event.currency, recorded.effective_on, recorded.position,
             )
         )  # fmt: skip
 
     @on(CustomerRenamed)
     def _renamed(self, recorded: Recorded, event: CustomerRenamed, rows: LedgerRows) -> None:
         account_id = recorded.aggregate_id
-        row = (account_id, event.customer_name, event.customer_kind, event.segment, event.country)
+        row = (account_id, event.customer_kind, event.segment, event.country)
         keep_latest(rows.renamed, account_id, recorded.position, row)
 
     # --- what is owed ---

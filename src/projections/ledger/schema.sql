@@ -17,7 +17,6 @@ CREATE TABLE ledger_accounts (
     account_id    uuid   PRIMARY KEY,
     office_id     uuid   NOT NULL,
     number        text   NOT NULL,
-    customer_name text   NOT NULL,
     customer_kind text   NOT NULL,
     segment       text,
     country       text,
@@ -27,7 +26,6 @@ CREATE TABLE ledger_accounts (
 );
 
 COMMENT ON TABLE  ledger_accounts               IS 'Accounts: whose receivables the ledger''s items and entries are.';
-COMMENT ON COLUMN ledger_accounts.customer_name IS 'Personal; reads erased once the account''s key is destroyed.';
 COMMENT ON COLUMN ledger_accounts.customer_kind IS 'consumer or commercial.';
 COMMENT ON COLUMN ledger_accounts.opened_on     IS 'Since when the account is worked.';
 COMMENT ON COLUMN ledger_accounts.position      IS 'Place in the log of the last event that changed the row.';

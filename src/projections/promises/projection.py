@@ -37,7 +37,7 @@ _SAID = {
     "level": "integer",
     "grace_days": "integer",
     "assignee": "text",
-    "notes": "text",
+    "notes_position": "bigint",
     "judged_on": "date",
 }
 """What an event may say of a promise."""
@@ -112,7 +112,7 @@ class PromisesProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "promises"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     public: ClassVar[tuple[str, ...]] = ("promises", "promise_history")
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -130,7 +130,7 @@ class PromisesProjection(EventProjection):
             level=event.level,
             grace_days=event.grace_days,
             assignee=event.assignee,
-            notes=event.notes,
+            notes_position=recorded.position if event.notes else None,
             **_promised(event.instalments),
         )
 

@@ -14,7 +14,7 @@ CREATE TABLE promises (
     level          integer NOT NULL,
     grace_days     integer NOT NULL,
     assignee       text,
-    notes          text,
+    notes_position bigint,
     judged_on      date,
     position       bigint  NOT NULL
 );
@@ -26,7 +26,7 @@ COMMENT ON COLUMN promises.promised_minor IS 'Sum of the instalments, in minor u
 COMMENT ON COLUMN promises.received_minor IS 'What came in towards it, in minor units.';
 COMMENT ON COLUMN promises.status         IS 'open, kept, partially-kept, broken or withdrawn.';
 COMMENT ON COLUMN promises.level          IS 'How many promises the account had broken before.';
-COMMENT ON COLUMN promises.notes          IS 'Personal; reads erased once the account''s key is destroyed.';
+COMMENT ON COLUMN promises.notes_position IS 'Place in the log of the event with its notes, which are personal and stay encrypted there.';
 COMMENT ON COLUMN promises.judged_on      IS 'The day on which it was kept, partially kept, broken or withdrawn.';
 COMMENT ON COLUMN promises.position       IS 'Place in the log of the last event that changed the row.';
 
@@ -47,11 +47,11 @@ CREATE TABLE promise_history (
     level          integer,
     grace_days     integer,
     assignee       text,
-    notes          text,
+    notes_position bigint,
     judged_on      date,
     PRIMARY KEY (promise_id, position)
 );
 
-COMMENT ON TABLE  promise_history          IS 'What each event said of a promise; null where it said nothing.';
-COMMENT ON COLUMN promise_history.position IS 'Place in the log of the event.';
-COMMENT ON COLUMN promise_history.notes    IS 'Personal; reads erased once the account''s key is destroyed.';
+COMMENT ON TABLE  promise_history                IS 'What each event said of a promise; null where it said nothing.';
+COMMENT ON COLUMN promise_history.position       IS 'Place in the log of the event.';
+COMMENT ON COLUMN promise_history.notes_position IS 'The same as position where the event has notes, which are personal and stay encrypted in the log.';

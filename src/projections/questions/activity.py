@@ -6,9 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
+from projections.activity_history.projection import notes_of
 from projections.answer import Answer
+from projections.opening import Opens
 from projections.questions.paging import check_limit, cursor_after, key_after
 from projections.questions.scope import rows
 
@@ -96,6 +98,7 @@ LIMIT %(limit)s
 
 def activity(
     connection: Connection[Any],
+    log: Opens,
     account_id: UUID,
     *,
     as_of: date | None = None,
@@ -104,7 +107,10 @@ def activity(
     limit: int = 50,
     cursor: str | None = None,
 ) -> ActivityReport:
-    """An account's history up to a day (None: all of it), newest first. Raises BadQuestion."""
+    """An account's history up to a day (None: all of it), newest first; `log` opens the events that have notes.
+
+    Raises BadQuestion.
+    """
     after, after_position = key_after(cursor, "effective_on", 2)
     asked = {
         "account_id": account_id,
@@ -116,7 +122,7 @@ def activity(
         "limit": check_limit(limit) + 1,
     }
     found = rows(connection, asked, _PAGE)
-    page = [Activity.model_validate(each) for each in found[:limit]]
+    page = [Activity.model_validate(each) for each in _with_notes(found[:limit], log)]
     return ActivityReport(
         account_id=account_id,
         as_of=as_of,
@@ -129,6 +135,7 @@ def activity(
 
 def office_activity(
     connection: Connection[Any],
+    log: Opens,
     *,
     as_of: date,
     known_on: date | None = None,
@@ -142,7 +149,7 @@ def office_activity(
     asked: dict[str, object] = {"as_of": as_of, "known_on": known_on, "office": office, "account_id": account_id}
     asked |= {"after": after, "after_position": after_position, "limit": check_limit(limit) + 1}
     found = rows(connection, asked, _ALL)
-    page = [OfficeActivity.model_validate(each) for each in found[:limit]]
+    page = [OfficeActivity.model_validate(each) for each in _with_notes(found[:limit], log)]
     return OfficeActivityReport(
         as_of=as_of,
         rows=tuple(page),
@@ -154,6 +161,7 @@ def office_activity(
 
 def activities(
     connection: Connection[Any],
+    log: Opens,
     *,
     as_of: date,
     known_on: date | None = None,
@@ -165,6 +173,14 @@ def activities(
     asked: dict[str, object] = {"as_of": as_of, "known_on": known_on, "office": office, "account_id": account_id}
     asked |= {"after": None, "after_position": None, "limit": limit}
     with connection.cursor("activities", row_factory=dict_row) as cursor:
-        cursor.itersize = _AT_ONCE
-        for found in cursor.execute(_ALL, asked):
-            yield OfficeActivity.model_validate(found)
+        cursor.execute(_ALL, asked)
+        while found := cursor.fetchmany(_AT_ONCE):
+            for each in _with_notes(found, log):
+                yield OfficeActivity.model_validate(each)
+
+
+def _with_notes(found: Sequence[DictRow], log: Opens) -> list[DictRow]:
+    """The rows with what was said or written, which is in the log alone."""
+    opened = log.at([each["position"] for each in found if each["has_notes"]])
+    notes = {position: notes_of(recorded) for position, recorded in opened.items()}
+    return [{**each, "notes": notes.get(each["position"])} for each in found]

@@ -1,12 +1,15 @@
 """Who did what, when and why."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
+from psycopg.rows import DictRow
 
 from projections.answer import Answer
+from projections.opening import Opens, without_nul
 from projections.questions.paging import check_limit, cursor_after, key_after
 from projections.questions.scope import rows
 
@@ -59,14 +62,24 @@ LIMIT %(limit)s
 """
 
 
-def audit(connection: Connection[Any], subject_id: UUID, *, limit: int = 200, cursor: str | None = None) -> AuditReport:
-    """Every event of an aggregate; of an account also those of its promises. Raises BadQuestion."""
+def audit(
+    connection: Connection[Any], log: Opens, subject_id: UUID, *, limit: int = 200, cursor: str | None = None
+) -> AuditReport:
+    """Every event of an aggregate; of an account also those of its promises. `log` opens those with a reason that is
+    personal. Raises BadQuestion."""
     (after,) = key_after(cursor, "position", 1)
     asked = {"subject_id": subject_id, "after": after or 0, "limit": check_limit(limit) + 1}
     found = rows(connection, asked, _ROWS)
-    page = [AuditRow.model_validate(each) for each in found[:limit]]
+    page = [AuditRow.model_validate(each) for each in _with_reasons(found[:limit], log)]
     return AuditReport(
         subject_id=subject_id,
         rows=tuple(page),
         next_cursor=cursor_after("position", page[-1].position) if len(found) > limit else None,
     )
+
+
+def _with_reasons(found: Sequence[DictRow], log: Opens) -> list[DictRow]:
+    """The rows with what people gave as a reason, which is in the log alone."""
+    opened = log.at([each["position"] for each in found if each["gives_reason"]])
+    reasons = {position: without_nul(recorded.meta.reason) for position, recorded in opened.items()}
+    return [{**each, "reason": reasons.get(each["position"], each["reason"])} for each in found]

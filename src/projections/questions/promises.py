@@ -8,10 +8,13 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import DictRow
 
-from aggregates.promise import PromiseStatus
+from aggregates.kernel.event import Recorded
+from aggregates.promise import PromiseMade, PromiseStatus
 from aggregates.values.money import Money
 from projections.answer import Answer
+from projections.opening import Opens, without_nul
 from projections.promises.projection import STATE
+from projections.questions.names import FILLED, Names, names
 from projections.questions.paging import check_limit, cursor_after, key_after
 from projections.questions.scope import LEDGER, Scope, parameters_of, rows, scope_of
 
@@ -51,11 +54,12 @@ class PromisesReport(Answer):
     currency: str
     rows: tuple[PromiseRow, ...]
     next_cursor: str | None
+    names: Names = FILLED
 
 
 PROMISES_AS_OF = """
 , promises AS (
-    SELECT promise.*, account.number, account.customer_name
+    SELECT promise.*, account.number
     FROM (
         SELECT history.account_id, {state}
         FROM read_model.promise_history AS history
@@ -71,8 +75,9 @@ PROMISES_AS_OF = """
 """Goes after `LEDGER`: promises as they stood at the end of a day."""
 
 _ROWS = """
-SELECT *
+SELECT promises.*, coalesce(person.customer_name, promises.number) AS customer_name
 FROM promises
+LEFT JOIN personal.people AS person USING (account_id)
 WHERE (%(status)s::text IS NULL OR status = %(status)s)
   AND (%(after_id)s::uuid IS NULL OR (due_on, promise_id) > (%(after)s::date, %(after_id)s::uuid))
 ORDER BY due_on, promise_id
@@ -82,6 +87,7 @@ LIMIT %(limit)s
 
 def promises(
     connection: Connection[Any],
+    log: Opens,
     *,
     as_of: date,
     known_on: date | None = None,
@@ -94,7 +100,7 @@ def promises(
 ) -> PromisesReport:
     """Promises made up to a day, with what had come in towards them and what they were judged by then.
 
-    Raises ReportRefused.
+    `log` opens the events that have notes. Raises ReportRefused.
     """
     scope = scope_of(connection, office=office, currency=currency)
     after, after_id = key_after(cursor, "due_on", 2)
@@ -108,15 +114,21 @@ def promises(
     }
     found = rows(connection, asked, LEDGER, PROMISES_AS_OF, _ROWS)
     page = found[:limit]
+    noted = log.at([each["notes_position"] for each in page if each["notes_position"] is not None])
     return PromisesReport(
         as_of=as_of,
         currency=scope.currency,
-        rows=tuple(_row(each, scope) for each in page),
+        rows=tuple(_row(each, _notes(noted.get(each["notes_position"])), scope) for each in page),
         next_cursor=cursor_after("due_on", page[-1]["due_on"], page[-1]["promise_id"]) if len(found) > limit else None,
+        names=names(connection),
     )
 
 
-def _row(found: DictRow, scope: Scope) -> PromiseRow:
+def _notes(made: Recorded | None) -> str | None:
+    return without_nul(made.event.notes) if made is not None and isinstance(made.event, PromiseMade) else None
+
+
+def _row(found: DictRow, notes: str | None, scope: Scope) -> PromiseRow:
     def amount(minor: int) -> Decimal:
         return Money(minor, scope.currency).decimal()
 
@@ -126,6 +138,7 @@ def _row(found: DictRow, scope: Scope) -> PromiseRow:
             PromisedInstalment(due_on=each["due_on"], amount=amount(each["amount_minor"]))
             for each in found["instalments"]
         ),
+        notes=notes,
         promised=amount(found["promised_minor"]),
         received=amount(found["received_minor"]),
     )

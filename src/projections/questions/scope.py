@@ -77,10 +77,12 @@ def _only_currency(connection: Connection[Any], offices: Sequence[DictRow]) -> s
     return currencies[0]
 
 
-def rows(connection: Connection[Any], parameters: Mapping[str, object], *query: str) -> list[DictRow]:
-    """What a query gives; its parts (`LEDGER`, say, and a SELECT over it) are put together."""
+def rows(
+    connection: Connection[Any], parameters: Mapping[str, object], *query: str, prepare: bool | None = None
+) -> list[DictRow]:
+    """What a query gives; its parts (`LEDGER`, say, and a SELECT over it) are put together. `prepare`: see psycopg."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute("".join(query), parameters).fetchall()
+        return cursor.execute("".join(query), parameters, prepare=prepare).fetchall()
 
 
 def row(connection: Connection[Any], parameters: Mapping[str, object], *query: str) -> DictRow:
@@ -107,7 +109,7 @@ def parameters_of(
 
 LEDGER = """
 WITH accounts AS (
-    SELECT account.account_id, account.number, account.customer_name, office.code AS office,
+    SELECT account.account_id, account.number, office.code AS office,
            coalesce((%(known_on)s::date + 1)::timestamp AT TIME ZONE coalesce(office.time_zone, 'UTC'),
                     'infinity') AS known_before,
            (least(%(as_of)s::date, %(known_on)s::date) + 1)::timestamp

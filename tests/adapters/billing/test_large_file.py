@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import adapters.billing
+from tests.waiting import HANG
 
 ROWS = 30_000
 LIMIT = 2_000_000
@@ -37,7 +38,7 @@ def test_a_large_csv_is_read_in_bounded_memory(tmp_path):
             file.write(f"A{n % 5_000},INV-{n},2024-{n % 12 + 1:02}-{n % 28 + 1:02},,{amount},USD\n")
     env = {**os.environ, "PYTHONPATH": str(Path(adapters.billing.__file__).parents[2])}
     done = subprocess.run(
-        [sys.executable, "-c", READ, str(path)], env=env, capture_output=True, text=True, check=True, timeout=300
+        [sys.executable, "-c", READ, str(path)], env=env, capture_output=True, text=True, check=True, timeout=HANG
     )
     rows, problems, peak = map(int, done.stdout.split())
     assert (rows, problems) == (ROWS, ROWS // 1_000)
@@ -55,7 +56,7 @@ def test_a_quotation_mark_that_never_closes_does_not_take_the_file_into_memory(t
         capture_output=True,
         text=True,
         check=True,
-        timeout=300,
+        timeout=HANG,
     )
     rows, problems, peak = map(int, done.stdout.split())
     assert (rows, problems) == (20_000, 1)

@@ -16,6 +16,7 @@ from adapters.eventstore.sealer import Sealer
 from adapters.postgres.database import Database
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued
+from tests.adapters.eventstore.ledger import Case
 
 MASTER_KEY = bytes(range(32))
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -77,7 +78,7 @@ def admin(database: Database) -> Iterator[psycopg.Connection]:
 
 
 def names(app: Arrears, aggregate_id: UUID) -> list[str]:
-    return [recorded.name for recorded in app.history(aggregate_id)]
+    return [recorded.name for recorded in app.history(Case, aggregate_id)]
 
 
 @contextmanager

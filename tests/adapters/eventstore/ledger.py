@@ -27,7 +27,7 @@ class Contact(BaseModel):
     phones: list[Personal] = Field(default_factory=list)
 
 
-class CaseOpened(Event, name="test.case-opened", version=3):
+class CaseOpened(Event, name="test-case.opened", version=3):
     """Version 1 had `title`, version 2 renamed it to `label`, version 3 has contact data."""
 
     label: str
@@ -35,29 +35,29 @@ class CaseOpened(Event, name="test.case-opened", version=3):
     contact: Contact = Contact()
 
 
-@REGISTRY.upcasts("test.case-opened", from_version=1)
+@REGISTRY.upcasts("test-case.opened", from_version=1)
 def _title_is_called_label(data: dict[str, Any]) -> dict[str, Any]:
     return {"label": data["title"], "who": data.get("who")}
 
 
-@REGISTRY.upcasts("test.case-opened", from_version=2)
+@REGISTRY.upcasts("test-case.opened", from_version=2)
 def _with_contact(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "contact": {"phones": []}}
 
 
-class Counted(Event, name="test.counted"):
+class Counted(Event, name="test-case.counted"):
     by: int
 
 
-class Noted(Event, name="test.noted"):
+class Noted(Event, name="test-case.noted"):
     text: Personal
 
 
-class Shelved(Event, name="test.shelved"):
+class Shelved(Event, name="test-shelf.shelved"):
     case_id: UUID
 
 
-class Remarked(Event, name="test.remarked"):
+class Remarked(Event, name="test-remark.remarked"):
     account_id: UUID
     text: Personal
 

@@ -13,6 +13,7 @@ from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.seals import NO_SEAL
 from tests.adapters.eventstore.conftest import issue
 from tests.adapters.eventstore.ledger import Count, OpenCase
+from tests.waiting import HANG
 
 
 @pytest.fixture
@@ -85,4 +86,4 @@ def test_the_seal_before_a_position_goes_with_a_checkpoint(ten: Arrears, sealer:
 
 def test_waiting_ends_when_the_feed_closes(app: Arrears):
     app.feed.close()
-    assert not app.feed.wait(0, timeout=10)
+    assert not app.feed.wait(0, timeout=HANG)

@@ -26,6 +26,7 @@ from tests.adapters.eventstore.ledger import (
     Shelf,
     Shelve,
 )
+from tests.waiting import HANG
 
 NewApp = Callable[..., Arrears]
 
@@ -73,7 +74,7 @@ def test_an_event_says_who_caused_it_when_and_why(app: Arrears):
             )
         ]
     )
-    (opened,) = app.history(case_id)
+    (opened,) = app.history(Case, case_id)
     meta = opened.meta
     assert (meta.actor, meta.command_id, meta.causation_id) == ("person:tester", command_id, cause)
     assert (meta.correlation_id, meta.reason) == (correlation, "she asked")
@@ -103,7 +104,7 @@ def test_a_refusal_is_an_outcome_and_undoes_nothing_else(app: Arrears):
     )
     assert outcomes[1] == Rejected("test-case-exists", "it is open already")
     assert [type(o) for o in outcomes] == [Accepted, Rejected, Accepted, Accepted]
-    assert names(app, case_id) == ["test.case-opened", "test.counted"]
+    assert names(app, case_id) == ["test-case.opened", "test-case.counted"]
 
 
 def test_a_refusal_after_emitting_leaves_no_trace(app: Arrears):
@@ -116,7 +117,7 @@ def test_a_refusal_after_emitting_leaves_no_trace(app: Arrears):
     accepted, refused = app.handle([issue(Count(case_id=case_id, limit=4)), issue(Count(case_id=case_id, limit=4))])
     assert isinstance(accepted, Accepted)
     assert refused == Rejected("test-limit-reached", "4 were counted already")
-    assert [e.version for e in app.history(case_id)] == [1, 2, 3, 4, 5]
+    assert [e.version for e in app.history(Case, case_id)] == [1, 2, 3, 4, 5]
 
 
 def test_a_defect_in_one_decision_is_raised_and_the_rest_is_stored(app: Arrears):
@@ -141,7 +142,7 @@ def test_the_same_command_again_has_the_same_outcome_and_no_second_event(new_app
     first = new_app().handle([opening, counting, counting])
     assert first[1] == first[2]
     assert new_app().handle([opening, counting]) == first[:2]
-    assert names(new_app(), case_id) == ["test.case-opened", "test.counted"]
+    assert names(new_app(), case_id) == ["test-case.opened", "test-case.counted"]
 
 
 def test_a_refusal_is_remembered_too(app: Arrears):
@@ -186,7 +187,7 @@ def test_the_same_command_from_two_processes_at_once_happens_once(new_app: NewAp
             opening, counting = issue(OpenCase(case_id=case_id)), issue(Count(case_id=case_id))
             results = list(threads.map(lambda app, c=[opening, counting]: app.handle(c), apps))
             assert results[0] == results[1]
-            assert names(apps[0], case_id) == ["test.case-opened", "test.counted"]
+            assert names(apps[0], case_id) == ["test-case.opened", "test-case.counted"]
 
 
 # --- conflicts ---
@@ -288,13 +289,13 @@ def test_concurrent_single_commands_share_a_transaction(app: Arrears, monkeypatc
         sizes.append(len(facts))
         if len(sizes) == 1:
             first_is_in.set()
-            go.wait(10)
+            go.wait(HANG)
         append(self, facts, **more)
 
     monkeypatch.setattr(LogRecorder, "append", slow_first)
     with ThreadPoolExecutor(16) as threads:
         calls = [threads.submit(app.handle, [issue(Count(case_id=case_ids[0]))])]
-        first_is_in.wait(10)
+        first_is_in.wait(HANG)
         calls += [threads.submit(app.handle, [issue(Count(case_id=i))]) for i in case_ids[1:]]
         while len(app._group._waiting) < 15:
             pass

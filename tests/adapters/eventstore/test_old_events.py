@@ -14,16 +14,16 @@ EVENT = UUID(int=7)
 
 # Every version of every event, as it lies in the log.
 CORPUS: list[tuple[str, int, bytes, Event]] = [
-    ("test.case-opened", 1, b'{"title":"a case"}', CaseOpened(label="a case")),
-    ("test.case-opened", 1, b'{"title":"a case","who":"Ada"}', CaseOpened(label="a case", who="Ada")),
-    ("test.case-opened", 2, b'{"label":"a case","who":"Ada"}', CaseOpened(label="a case", who="Ada")),
+    ("test-case.opened", 1, b'{"title":"a case"}', CaseOpened(label="a case")),
+    ("test-case.opened", 1, b'{"title":"a case","who":"Ada"}', CaseOpened(label="a case", who="Ada")),
+    ("test-case.opened", 2, b'{"label":"a case","who":"Ada"}', CaseOpened(label="a case", who="Ada")),
     (
-        "test.case-opened",
+        "test-case.opened",
         3,
         b'{"label":"a case","who":null,"contact":{"phones":["1"]}}',
         CaseOpened(label="a case", contact=Contact(phones=["1"])),
     ),
-    ("test.counted", 1, b'{"by":3}', Counted(by=3)),
+    ("test-case.counted", 1, b'{"by":3}', Counted(by=3)),
 ]
 
 
@@ -36,11 +36,11 @@ def test_every_stored_version_is_readable(app: Arrears, name: str, version: int,
     ("name", "version", "stored", "error"),
     [
         ("test.never-was", 1, b"{}", UnknownEvent),
-        ("test.counted", 2, b"{}", UnknownEvent),
-        ("test.counted", 1, b'{"by":"many"}', UnreadableEvent),
-        ("test.counted", 1, b'{"by":1,"and":2}', UnreadableEvent),
-        ("test.counted", 1, b"not json", UnreadableEvent),
-        ("test.case-opened", 2, b"not json", UnreadableEvent),
+        ("test-case.counted", 2, b"{}", UnknownEvent),
+        ("test-case.counted", 1, b'{"by":"many"}', UnreadableEvent),
+        ("test-case.counted", 1, b'{"by":1,"and":2}', UnreadableEvent),
+        ("test-case.counted", 1, b"not json", UnreadableEvent),
+        ("test-case.opened", 2, b"not json", UnreadableEvent),
     ],
 )
 def test_what_cannot_be_read_is_an_error(app: Arrears, name: str, version: int, stored: bytes, error: type[Exception]):

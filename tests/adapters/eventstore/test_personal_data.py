@@ -9,13 +9,23 @@ import psycopg
 import pytest
 
 from adapters.eventstore.application import Arrears
-from adapters.eventstore.keys import MasterKeyError, master_key
+from adapters.eventstore.keys import MasterKeyError, MasterKeyMissing, master_key, master_key_of
 from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.verify import verify
 from adapters.postgres.database import Database
 from aggregates.kernel.personal import ERASED
 from tests.adapters.eventstore.conftest import before_the_append_of, issue
-from tests.adapters.eventstore.ledger import Case, CaseOpened, Count, MakeRemark, Note, Noted, OpenCase, Remarked
+from tests.adapters.eventstore.ledger import (
+    Case,
+    CaseOpened,
+    Count,
+    MakeRemark,
+    Note,
+    Noted,
+    OpenCase,
+    Remark,
+    Remarked,
+)
 
 NewApp = Callable[..., Arrears]
 
@@ -37,7 +47,7 @@ def test_personal_text_is_nowhere_readable_in_the_database(app: Arrears, admin: 
     # With a blank in each: ids and ciphertext have none, so nothing looks like one by chance.
     assert not any(words in stored for words in (b"Ada L", b"555 1", b"555 2", b"Bob said", b"called Cem"))
     assert b"L-1" in stored
-    opened, noted = app.history(case_id)
+    opened, noted = app.history(Case, case_id)
     assert isinstance(opened.event, CaseOpened)
     assert (opened.event.who, opened.event.contact.phones) == ("Ada L", ["555 1", "555 2"])
     assert opened.meta.reason == "Bob said so"
@@ -83,7 +93,7 @@ def test_a_key_made_by_two_processes_at_once_is_one_key(new_app: NewApp):
     with before_the_append_of(one, lambda: remark(two, 1)):
         remark(one, 0)
     reader = new_app()
-    texts = [e.event.text for i in remarks for e in reader.history(i) if isinstance(e.event, Remarked)]
+    texts = [e.event.text for i in remarks for e in reader.history(Remark, i) if isinstance(e.event, Remarked)]
     assert texts == ["remark 0", "remark 1"]
 
 
@@ -116,8 +126,54 @@ def test_another_master_key_is_refused_at_first_use(new_app: NewApp):
         stranger.handle([issue(OpenCase(case_id=uuid4(), who="Eve"))])
 
 
-def test_the_data_folder_gets_a_key_of_its_own_that_only_its_user_reads(tmp_path: Path):
-    made = master_key({}, data_dir=tmp_path)
+def test_a_log_that_knows_no_fingerprint_knows_its_key_by_what_that_opens(new_app: NewApp, admin: psycopg.Connection):
+    new_app().handle([issue(OpenCase(case_id=uuid4(), who="Ada"))])
+    admin.execute("DELETE FROM arrears.master_key")
+    admin.commit()
+    with pytest.raises(MasterKeyError, match="not the master key"):
+        new_app(master_key=bytes(32)).keys.check_master()
+    new_app().keys.check_master()
+    new_app().handle([issue(OpenCase(case_id=uuid4(), who="Eve"))])
+    assert admin.execute("SELECT count(*) FROM arrears.master_key").fetchone() == (1,)
+
+
+def test_looking_at_a_log_makes_no_key_known_to_it(new_app: NewApp, admin: psycopg.Connection):
+    new_app(master_key=bytes(32)).keys.check_master()
+    assert admin.execute("SELECT count(*) FROM arrears.master_key").fetchone() == (0,)
+
+
+def test_of_two_processes_with_different_keys_the_second_writes_nothing(new_app: NewApp, admin: psycopg.Connection):
+    one, two = new_app(), new_app(master_key=bytes(32))
+    for each in (one, two):
+        each.keys.check_master()
+    one.handle([issue(OpenCase(case_id=uuid4(), who="Ada"))])
+    with pytest.raises(MasterKeyError, match="not the master key"):
+        two.handle([issue(OpenCase(case_id=uuid4(), who="Eve"))])
+    assert admin.execute("SELECT count(*) FROM arrears.events").fetchone() == (1,)
+
+
+def test_a_lost_key_is_not_replaced(app: Arrears, admin: psycopg.Connection, tmp_path: Path):
+    app.handle([issue(Count(case_id=uuid4()))])
+    with pytest.raises(MasterKeyMissing, match="put that file back"):
+        master_key_of(admin, {}, data_dir=tmp_path, may_make=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_only_reads_makes_no_key(admin: psycopg.Connection, tmp_path: Path):
+    with pytest.raises(MasterKeyMissing, match="the first command that writes makes it"):
+        master_key_of(admin, {}, data_dir=tmp_path, may_make=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_named_and_not_there_is_said_and_not_made(admin: psycopg.Connection, tmp_path: Path):
+    env = {"ARREARS_MASTER_KEY_FILE": str(tmp_path / "key")}
+    with pytest.raises(MasterKeyMissing, match=f"not there: {tmp_path}/key"):
+        master_key_of(admin, env, data_dir=tmp_path, may_make=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_data_folder_gets_a_key_of_its_own_that_only_its_user_reads(admin: psycopg.Connection, tmp_path: Path):
+    made = master_key_of(admin, {}, data_dir=tmp_path, may_make=True)
     assert len(made) == 32
     assert master_key({}, data_dir=tmp_path) == made
     assert stat.S_IMODE((tmp_path / "master.key").stat().st_mode) == 0o600

@@ -17,7 +17,7 @@ from adapters.postgres.errors import ConnectionLost
 from aggregates.kernel.command import Accepted
 from aggregates.kernel.event import Meta, Recorded
 from tests.adapters.eventstore.conftest import NOON, issue, names
-from tests.adapters.eventstore.ledger import Count, Counted, OpenCase
+from tests.adapters.eventstore.ledger import Case, Count, Counted, OpenCase
 
 MakeFacts = Callable[..., list[StoredFact]]
 
@@ -127,7 +127,7 @@ def test_a_connection_lost_after_the_commit_is_not_stored_twice(app: Arrears):
     with one_lost_append(app, after_commit=True):
         (outcome,) = app.handle([counting])
     assert isinstance(outcome, Accepted)
-    assert names(app, case_id) == ["test.case-opened", "test.counted"]
+    assert names(app, case_id) == ["test-case.opened", "test-case.counted"]
     assert app.handle([counting]) == [outcome]
 
 
@@ -155,7 +155,7 @@ def test_a_connection_lost_before_the_commit_is_tried_again(app: Arrears):
     with one_lost_append(app, after_commit=False):
         (outcome,) = app.handle([issue(Count(case_id=case_id))])
     assert isinstance(outcome, Accepted)
-    assert names(app, case_id) == ["test.case-opened", "test.counted"]
+    assert names(app, case_id) == ["test-case.opened", "test-case.counted"]
 
 
 def test_somebody_elses_event_after_a_lost_connection_is_a_conflict(new_app: Callable[..., Arrears]):
@@ -166,7 +166,7 @@ def test_somebody_elses_event_after_a_lost_connection_is_a_conflict(new_app: Cal
     ):
         (outcome,) = mine.handle([issue(Count(case_id=case_id, by=2))])
     assert isinstance(outcome, Accepted)
-    assert [e.event.by for e in mine.history(case_id) if isinstance(e.event, Counted)] == [5, 2]
+    assert [e.event.by for e in mine.history(Case, case_id) if isinstance(e.event, Counted)] == [5, 2]
 
 
 def test_connections_killed_at_random_lose_and_double_nothing(
@@ -184,7 +184,7 @@ def test_connections_killed_at_random_lose_and_double_nothing(
             )
         accepted += sum(isinstance(outcome, Accepted) for outcome in app.handle([command]))
     assert accepted == 60
-    assert len(app.history(case_id)) == 61
+    assert len(app.history(Case, case_id)) == 61
 
 
 def test_a_server_that_stays_away_is_said_in_plain_words(app: Arrears, monkeypatch: pytest.MonkeyPatch):
@@ -210,7 +210,7 @@ def test_the_library_reads_what_is_sealed_and_only_that(app: Arrears, facts: Mak
     assert app.recorder.max_notification_id() == 3
     assert [n.id for n in app.recorder.select_notifications(1, 10)] == [1, 2, 3]
     assert [n.id for n in app.recorder.select_notifications(1, 10, inclusive_of_start=False)] == [2, 3]
-    assert [n.id for n in app.recorder.select_notifications(None, 1, stop=2, topics=["test.counted"])] == [1]
+    assert [n.id for n in app.recorder.select_notifications(None, 1, stop=2, topics=["test-case.counted"])] == [1]
     assert [s.originator_version for s in app.recorder.select_events(one, gt=1, desc=True, limit=1)] == [3]
     assert [s.originator_version for s in app.recorder.select_events(one, lte=2)] == [1, 2]
     assert [section.id for section in app.notification_log.select(1, 2)] == [1, 2]
@@ -221,6 +221,6 @@ def test_the_librarys_event_store_and_subscription_work(app: Arrears, running_se
     meta = Meta(actor="service:test", command_id=uuid4(), correlation_id=uuid4())
     recorded = Recorded(case_id, 1, uuid4(), case_id, NOON.date(), NOON, Counted(by=1), meta)
     app.events.put([recorded])
-    assert [e.event for e in app.history(case_id)] == [Counted(by=1)]
+    assert [e.event for e in app.history(Case, case_id)] == [Counted(by=1)]
     with app.recorder.subscribe() as subscription:
         assert next(subscription).originator_id == case_id

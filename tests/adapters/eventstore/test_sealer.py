@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from adapters.postgres.database import Database
 from aggregates.kernel.event import Meta, Recorded
 from tests.adapters.eventstore.conftest import NOON, issue
 from tests.adapters.eventstore.ledger import Count, Counted, OpenCase
+from tests.waiting import HANG, wait_until
 
 
 class OpenAppend:
@@ -106,19 +106,17 @@ def test_only_one_sealer_seals_and_another_takes_over(app: Arrears, database: Da
     assert other.seal_once() == 0
     assert not other.is_active
     sealer.close()  # the server lets the lock go when it notices
-    until = time.monotonic() + 10
-    while not (sealed := other.seal_once()) and time.monotonic() < until:
-        pass
-    assert sealed == 1
+    wait_until(other.seal_once, "the other seals")
+    assert app.feed.head() == 2
     other.close()
 
 
 def test_a_poked_sealer_seals_at_once_and_readers_hear_of_it(app: Arrears, running_sealer: Sealer):
     app.handle([issue(OpenCase(case_id=uuid4()))])
     running_sealer.poke()
-    assert app.feed.wait(0, timeout=10)
+    assert app.feed.wait(0, timeout=HANG)
     assert app.feed.head() == 1
-    assert not app.feed.wait(1, timeout=0.05)
+    assert not app.feed.wait(after=1, timeout=0.05)
 
 
 def test_the_sealer_leaves_an_anchor_outside_of_the_database(
@@ -270,7 +268,7 @@ def test_sealers_killed_at_random_while_writers_write(
     for thread in writers:
         thread.join()
     done.set()
-    reader.join(30)
+    reader.join(HANG)
     stop.set()
     for thread in threads:
         thread.join()

@@ -58,7 +58,7 @@ def recompute_seals(log: psycopg.Connection) -> None:
 COLUMNS = {
     "state": "state || ' '",
     "meta": "meta || ' '",
-    "name": "'test.noted'",
+    "name": "'test-case.noted'",
     "event_version": "event_version + 1",
     "event_id": "gen_random_uuid()",
     "account_id": "NULL",

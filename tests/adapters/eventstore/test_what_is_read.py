@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.eventstore.application import Arrears
+from adapters.rules import RULES
 from aggregates.account import Account
 from aggregates.account.billing import BillInvoice
 from aggregates.account.chase import JudgeCollection, Stage
@@ -30,7 +31,6 @@ from aggregates.kernel.command import Accepted, Command, Outcome, Rejected
 from aggregates.office import ChangeOfficeSettings, FlagDefinition, OpenOffice, PauseOfficeAutomation, office_id
 from aggregates.values.contact import Channel
 from aggregates.values.money import Money
-from policies.rules import RULES
 from tests.adapters.eventstore.conftest import before_the_append_of, issue
 
 OFFICE = office_id("main")

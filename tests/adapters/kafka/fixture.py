@@ -1,13 +1,10 @@
 """Apache Kafka for tests. Where none can be had the tests fail and say why; they are never skipped."""
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -16,6 +13,7 @@ from kafka import KafkaAdminClient
 from adapters.kafka.docker import DockerKafka, docker_answers
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.local import QUICK_START, LocalKafka
+from tests.temporary import temporary_folder
 
 
 @dataclass(frozen=True)
@@ -55,12 +53,8 @@ class TestKafka:
 @contextmanager
 def local_kafka(*, brokers: int = 1) -> Iterator[LocalKafka]:
     """Brokers of this test's own, to be stopped and killed at will."""
-    folder = Path(tempfile.mkdtemp(prefix="arrears-kafka-"))
-    try:
-        with LocalKafka(folder, brokers=brokers, jvm=QUICK_START) as kafka:
-            yield kafka
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder, LocalKafka(folder, brokers=brokers, jvm=QUICK_START) as kafka:
+        yield kafka
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import envelopes, some_accounts
 from tests.adapters.readers.builders import an_item, billed, staged
 from tests.adapters.readers.log import MASTER_KEY, Log, rows
+from tests.waiting import HANG, wait_until
 
 ARREARS = Path(sys.executable).with_name("arrears")
 
@@ -41,7 +41,7 @@ def env(kafka: TestKafka, topic: str, database: Database) -> dict[str, str]:
 
 
 def arrears(env: Mapping[str, str], *arguments: str, code: int = 0) -> str:
-    done = subprocess.run([ARREARS, *arguments], env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([ARREARS, *arguments], env=env, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == code, done.stderr
     return done.stdout if code == 0 else done.stderr
 
@@ -57,15 +57,15 @@ def test_publish_ends_politely_when_told(env: dict[str, str], log: Log, database
     head = some_accounts(log, 5)
     process = subprocess.Popen([ARREARS, "publish"], env=env, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 60
-        while rows(database, "SELECT position FROM read_model.checkpoints WHERE reader LIKE 'publisher:%%'") != [
-            (head,)
-        ]:
+
+        def is_published() -> bool:
             assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+            at = rows(database, "SELECT position FROM read_model.checkpoints WHERE reader LIKE 'publisher:%%'")
+            return at == [(head,)]
+
+        wait_until(is_published, "all is published")
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=HANG)
     finally:
         process.kill()
         process.wait()

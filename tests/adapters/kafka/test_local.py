@@ -13,6 +13,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from adapters.kafka.jars import KafkaUnavailable, jars
 from tests.adapters.kafka.fixture import TestKafka, local_kafka
+from tests.waiting import HANG
 
 
 def test_what_is_sent_is_read(kafka: TestKafka):
@@ -57,12 +58,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.mark.slow
 def test_a_broker_does_not_outlive_whoever_started_it(tmp_path: Path):
     done = subprocess.run(
-        [sys.executable, "-c", ABANDONED, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", ABANDONED, str(tmp_path)], capture_output=True, text=True, timeout=HANG, check=False
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     broker = int(done.stdout)
     with suppress(psutil.NoSuchProcess):
-        psutil.Process(broker).wait(timeout=30)
+        psutil.Process(broker).wait(timeout=HANG)
 
 
 def test_without_maven_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -14,13 +14,15 @@ from adapters.readers import partitions
 from adapters.readers.partitions import PartitionMoved, Place
 from aggregates.kernel.event import Recorded
 from tests.adapters.kafka.written import Paper, accounts_in
+from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.counter import Counted, account
 from tests.adapters.readers.log import Log
+from tests.waiting import HANG
 
 (ANN,) = accounts_in(0, 1, make=account)
 
 
-class Sender:
+class Sender(AnyReader):
     """Sends what it finds unsent, as one does who looks first and notes it afterwards; the first one is slow."""
 
     name = "sender"
@@ -33,7 +35,7 @@ class Sender:
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         unsent = [each.position for each in batch if each.position not in self.noted]
         self.looked.set()
-        self.go_on.wait(5)
+        self.go_on.wait(HANG)
         self.sent += unsent
         self.noted.update(unsent)
 
@@ -59,11 +61,11 @@ def sent_by_two(database: Database, paper: Paper, *, patience: float = 0.5) -> l
         seat.enter([0], from_the_beginning)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(seats[0].take, paper.given(), 2)
-        assert slow.looked.wait(5)
+        assert slow.looked.wait(HANG)
         second = threads.submit(seats[1].take, paper.given(), 2)
         quick.looked.wait(patience)
         slow.go_on.set()
-        refused = [isinstance(each.exception(30), PartitionMoved) for each in (first, second)]
+        refused = [isinstance(each.exception(HANG), PartitionMoved) for each in (first, second)]
         assert sorted(refused) == [False, True]
     for seat in seats:
         seat.release()

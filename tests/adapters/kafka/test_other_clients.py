@@ -14,6 +14,7 @@ from api.processes.publishing import publishing
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import envelopes, records, some_accounts
 from tests.adapters.readers.log import Log
+from tests.waiting import HANG
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def topic(kafka: TestKafka, log: Log, database: Database) -> str:
     name = kafka.topic(partitions=3)
     some_accounts(log, 10)
     with publishing(database, kafka.env, topic=name) as runner:
-        runner.catch_up(timeout=60)
+        runner.catch_up(timeout=HANG)
     return name
 
 
@@ -30,7 +31,7 @@ def kcat(kafka: TestKafka, *arguments: str) -> Sequence[dict[str, Any]]:
     if shutil.which("kcat") is None:
         pytest.fail("kcat is missing (Debian, Ubuntu: apt-get install kcat; ./dev test does it)", pytrace=False)
     done = subprocess.run(
-        ["kcat", "-b", kafka.bootstrap_servers, *arguments], capture_output=True, text=True, timeout=60, check=True
+        ["kcat", "-b", kafka.bootstrap_servers, *arguments], capture_output=True, text=True, timeout=HANG, check=True
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
 

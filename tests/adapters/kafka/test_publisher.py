@@ -5,9 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -30,6 +29,7 @@ from tests.adapters.kafka.fixture import TestKafka, local_kafka
 from tests.adapters.kafka.wire import assert_is_the_log, envelopes, records, some_accounts, without_repeats
 from tests.adapters.readers.builders import an_item, billed, opened, staged
 from tests.adapters.readers.log import Log, rows
+from tests.waiting import HANG, wait_until
 
 
 def account(n: object) -> UUID:
@@ -43,7 +43,7 @@ def of_size(size: int) -> Event:
 
 def publish(database: Database, env: dict[str, str], topic: str, *, to: int | None = None) -> int:
     with publishing(database, env, topic=topic) as runner:
-        return runner.catch_up(to, timeout=60)
+        return runner.catch_up(to, timeout=HANG)
 
 
 @contextmanager
@@ -56,13 +56,6 @@ def running(runner: Runner) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def checkpoint(database: Database) -> int:
@@ -264,7 +257,7 @@ def test_killed_between_sending_and_the_checkpoint_nothing_is_lost(kafka: TestKa
         [sys.executable, "-c", KILLED_AFTER_SENDING, database.dsn, topic, "70"],
         env={"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "PATH": ""},
         check=False,
-        timeout=60,
+        timeout=HANG,
     )
     assert done.returncode == -signal.SIGKILL
     assert len(envelopes(kafka.bootstrap_servers, topic)) == 170
@@ -281,16 +274,16 @@ def test_a_standby_takes_over(kafka: TestKafka, log: Log, database: Database):
         publishing(database, kafka.env, topic=topic) as second,
     ):
         with running(first):
-            wait_for(lambda: first.is_active)
+            wait_until(lambda: first.is_active, "the first is active")
             with running(second):
                 some_accounts(log, 5)
                 head = log.feed.head()
-                wait_for(lambda: checkpoint(database) == head)
+                wait_until(lambda: checkpoint(database) == head, "all is published")
                 assert (first.is_active, second.is_active) == (True, False)
         with running(second):
-            wait_for(lambda: second.is_active)
+            wait_until(lambda: second.is_active, "the second is active")
             head = some_accounts(log, 5, start=5)
-            wait_for(lambda: checkpoint(database) == head)
+            wait_until(lambda: checkpoint(database) == head, "all is published")
     found = envelopes(kafka.bootstrap_servers, topic)
     assert len(found) == head
     assert_is_the_log(found, log.read_all())
@@ -334,10 +327,10 @@ def test_a_broker_that_goes_and_comes_back_costs_nothing(kill: bool, log: Log, d
         some_accounts(log, 300)
         with publishing(database, own.env, topic=topic) as runner, running(runner):
             runner._batch = 50
-            wait_for(lambda: checkpoint(database) > 0)
+            wait_until(lambda: checkpoint(database) > 0, "something is published")
             broker.restart_broker(1, kill=kill)
             head = some_accounts(log, 100, start=300)
-            wait_for(lambda: checkpoint(database) == head)
+            wait_until(lambda: checkpoint(database) == head, "all is published")
         assert_is_the_log(envelopes(own.bootstrap_servers, topic), log.read_all())
         assert rows(database, "SELECT count(*) FROM read_model.dead_letters") == [(0,)]
 
@@ -351,13 +344,13 @@ def test_leaders_may_change_while_it_publishes(log: Log, database: Database):
         some_accounts(log, 300)
         with publishing(database, own.env, topic=topic) as runner, running(runner):
             runner._batch = 50
-            wait_for(lambda: checkpoint(database) > 0)
+            wait_until(lambda: checkpoint(database) > 0, "something is published")
             cluster.kill_broker(1)
             head = some_accounts(log, 100, start=300)
-            wait_for(lambda: checkpoint(database) == head)
+            wait_until(lambda: checkpoint(database) == head, "all is published")
             cluster.start_broker(1)
             cluster.stop_broker(2)
             head = some_accounts(log, 100, start=400)
-            wait_for(lambda: checkpoint(database) == head)
+            wait_until(lambda: checkpoint(database) == head, "all is published")
         cluster.start_broker(2)
         assert_is_the_log(envelopes(own.bootstrap_servers, topic), log.read_all())

@@ -22,6 +22,7 @@ from aggregates.kernel.command import identifier
 from aggregates.kernel.event import Recorded
 from projections.base import Projection
 from tests.adapters.kafka.written import Paper, accounts_in
+from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.builders import opened
 from tests.adapters.readers.counter import BrokenCounter, Counted, Counter, Odd, TolerantCounter, account
 from tests.adapters.readers.log import Log, rows
@@ -84,7 +85,7 @@ def checkpoint(database: Database) -> int:
     return int(rows(database, "SELECT position FROM read_model.checkpoints WHERE reader LIKE 'counter@%%'")[0][0])
 
 
-class Notebook:
+class Notebook(AnyReader):
     """A reader that keeps what it saw, and nothing in the database."""
 
     name = "notebook"

@@ -15,6 +15,7 @@ from api.processes.publishing import publishing
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import some_accounts
 from tests.adapters.readers.log import Log
+from tests.waiting import HANG
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def published(kafka: TestKafka, topic: str, log: Log, database: Database) -> int
 
 def publish(kafka: TestKafka, topic: str, database: Database) -> None:
     with publishing(database, kafka.env, topic=topic) as runner:
-        runner.catch_up(timeout=60)
+        runner.catch_up(timeout=HANG)
 
 
 def subscriber(kafka: TestKafka, topic: str, group: str = "mirror", **options) -> Subscriber:

@@ -99,27 +99,6 @@ def test_nobody_said_where_kafka_is():
         client_options({})
 
 
-def test_a_login_is_passed_on():
-    options = client_options(
-        {
-            "KAFKA_BOOTSTRAP_SERVERS": "a:1, b:2",
-            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-            "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
-            "KAFKA_SASL_USERNAME": "arrears",
-            "KAFKA_SASL_PASSWORD": "pw",
-            "KAFKA_SSL_CAFILE": "ca.pem",
-        }
-    )
-    assert options == {
-        "bootstrap_servers": ["a:1", "b:2"],
-        "security_protocol": "SASL_SSL",
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": "arrears",
-        "sasl_plain_password": "pw",
-        "ssl_cafile": "ca.pem",
-    }
-
-
 def test_a_cluster_that_does_not_answer_is_said_to(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(topics, "_ANSWER_MS", 100)
     with pytest.raises(KafkaUnavailable, match="does not answer at"):

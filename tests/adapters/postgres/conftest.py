@@ -1,23 +1,21 @@
 """Data folders that hold a cluster already: making one takes a second, copying one does not."""
 
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from adapters.postgres.embedded import EmbeddedPostgres
+from tests.temporary import temporary_folder
 
 
 @pytest.fixture(scope="session")
 def made_once() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="arrears-test-"))
-    with EmbeddedPostgres(folder / "data"):
-        pass
-    yield folder / "data"
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        with EmbeddedPostgres(folder / "data"):
+            pass
+        yield folder / "data"
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.waiting import HANG
+
 HOLD = """
 import sys
 from pathlib import Path
@@ -28,4 +30,4 @@ def holding(data_dir: Path, how: str = "own") -> Iterator[subprocess.Popen[str]]
     try:
         yield process
     finally:
-        process.communicate(timeout=60)
+        process.communicate(timeout=HANG)

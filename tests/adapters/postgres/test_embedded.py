@@ -15,6 +15,7 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.errors import DataFolderInUse, DataFolderUnusable, ServerDidNotStart, WrongPostgresVersion
 from adapters.postgres.postmaster import Postmaster, read_postmaster, wait_until
 from tests.adapters.postgres.processes import holding
+from tests.waiting import HANG
 
 pytestmark = pytest.mark.postgres
 
@@ -110,7 +111,7 @@ def test_of_two_that_start_at_once_one_owns_and_one_is_refused(data_dir):
             with EmbeddedPostgres(data_dir):
                 owned.set()
                 outcomes.append("owns")
-                refused.wait(30)
+                refused.wait(HANG)
         except DataFolderInUse:
             outcomes.append("refused")
             refused.set()
@@ -119,7 +120,7 @@ def test_of_two_that_start_at_once_one_owns_and_one_is_refused(data_dir):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(HANG)
     assert sorted(outcomes) == ["owns", "refused"]
 
 
@@ -144,7 +145,7 @@ def test_a_reader_starts_the_server_when_nobody_else_runs_it(used_dir):
 
 def test_an_owner_that_leaves_does_not_take_the_server_from_a_reader(used_dir):
     with holding(used_dir) as owner, EmbeddedPostgres.attach(used_dir) as reader:
-        owner.communicate(timeout=60)
+        owner.communicate(timeout=HANG)
         assert ask(reader.dsn, "SELECT 1") == 1
     assert server_of(used_dir) is None
 
@@ -206,7 +207,7 @@ def test_a_process_told_to_end_stops_its_server(used_dir, how):
     with holding(used_dir) as owner:
         server = the_server_of(used_dir)
         owner.send_signal(how)
-        owner.wait(60)
+        owner.wait(HANG)
         assert not server.is_alive
 
 
@@ -216,7 +217,7 @@ def test_a_server_nobody_stopped_is_stopped_at_exit(used_dir):
         "from adapters.postgres.embedded import EmbeddedPostgres\n"
         "EmbeddedPostgres(pathlib.Path(sys.argv[1])).start()\n"
     )
-    subprocess.run([sys.executable, "-c", forgetful, str(used_dir)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", forgetful, str(used_dir)], check=True, timeout=HANG)
     assert server_of(used_dir) is None
 
 
@@ -231,7 +232,7 @@ def test_a_forked_child_that_ends_leaves_the_server_alone(used_dir):
         "print(psycopg.connect(postgres.dsn).execute('SELECT 1').fetchone()[0])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", forking, str(used_dir)], check=True, timeout=60, capture_output=True, text=True
+        [sys.executable, "-c", forking, str(used_dir)], check=True, timeout=HANG, capture_output=True, text=True
     )
     assert done.stdout.strip() == "1"
 

@@ -9,6 +9,7 @@ import pytest
 from adapters.postgres.database import Database
 from adapters.postgres.errors import MigrationChanged, SchemaNotCurrent, SchemaTooNew
 from adapters.postgres.migrations import FOLDER, migrate, pending, require_current, shipped
+from tests.waiting import HANG
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_two_that_migrate_at_once_apply_each_step_once(empty_database, folder):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(HANG)
     assert applied == [1, 2]
 
 

@@ -24,6 +24,7 @@ from projections.audit_trail.projection import AuditTrailProjection
 from projections.base import Projection
 from projections.collections_report import CollectionsReportProjection
 from projections.ledger.projection import LedgerProjection
+from projections.people import PeopleProjection
 from projections.promises.projection import PromisesProjection
 from tests.adapters.readers.builders import (
     OFFICE,
@@ -52,6 +53,7 @@ FACTORIES: tuple[type[Projection], ...] = (
     ActivityHistoryProjection,
     AuditTrailProjection,
     PromisesProjection,
+    PeopleProjection,
 )
 
 
@@ -109,6 +111,7 @@ def test_the_readers_role_reads_every_view_and_nothing_else(reader: psycopg.Conn
         "read_collections_report_1.collections_report",
         "arrears.events",
         "arrears.account_keys",
+        "personal.people",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             reader.execute(f"SELECT * FROM {closed}")

@@ -1,8 +1,10 @@
 """Generations: a rebuild stands beside the live one, equals it, joins it, and takes its place without a gap."""
 
 import random
+import signal
+import subprocess
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -11,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from adapters.eventstore.seals import Checkpoint
 from adapters.postgres.database import Database
 from adapters.postgres.errors import ConnectionLost
 from adapters.readers import generations
@@ -25,9 +28,11 @@ from projections.base import Projection
 from projections.collections_report import CollectionsReportProjection
 from projections.ledger.projection import LedgerProjection
 from projections.promises.projection import PromisesProjection
+from tests.adapters.readers import dies_building
 from tests.adapters.readers.counter import Counted, Counter, Odd, WiderCounter, account
 from tests.adapters.readers.log import Log, fingerprint, rows
 from tests.benchmarks.history import history
+from tests.waiting import HANG, wait_until
 
 FACTORIES: tuple[type[Projection], ...] = (
     CollectionsReportProjection,
@@ -146,7 +151,7 @@ def test_events_that_come_during_a_rebuild_are_in_the_new_generation_and_no_read
         for _ in range(3):
             projections.rebuild("counter", more)
         position = log.append(account(3), Counted())
-        projections.wait_for(position, timeout=10)
+        projections.wait_for(position, timeout=HANG)
     finally:
         stop.set()
         live.join()
@@ -261,6 +266,132 @@ def test_two_rebuilds_at_once_are_refused(make: Make, log: Log):
     assert refused
 
 
+def test_whoever_looked_before_another_was_done_builds_no_second_generation(
+    make: Make, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    """Two processes start on an empty database: both find that nothing is built, then one builds it."""
+    first, second, building = make(), make(), generations.building
+
+    def once_the_first_is_done(database: Database, name: str) -> Any:
+        monkeypatch.setattr(generations, "building", building)
+        assert first.start() == ["counter"]
+        return building(database, name)
+
+    monkeypatch.setattr(generations, "building", once_the_first_is_done)
+    assert second.start() == []
+    assert rows(database, "SELECT reader, state FROM read_model.projections") == [("counter@1", "live")]
+
+
+def test_an_older_release_that_looked_before_a_newer_one_was_done_does_not_take_its_place(
+    make: Make, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    make().start()
+    older, newer, building = make(WiderCounter), make(NewestCounter), generations.building
+
+    def once_the_newer_is_done(database: Database, name: str) -> Any:
+        monkeypatch.setattr(generations, "building", building)
+        assert newer.start() == ["counter"]
+        return building(database, name)
+
+    monkeypatch.setattr(generations, "building", once_the_newer_is_done)
+    assert older.start() == []
+    assert rows(database, "SELECT version, state FROM read_model.projections") == [(3, "live")]
+
+
+class NewestCounter(WiderCounter):
+    version = 3
+
+
+# --- a builder that was killed --------------------------------------------------------------------------
+
+
+def killed_building(database: Database, projection: str = "Counter") -> None:
+    """A process builds a generation and is killed in the middle; its locks are gone when this returns."""
+    done = subprocess.run([sys.executable, "-m", dies_building.__name__, database.dsn, projection], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with database.connect("arrears_app", autocommit=True) as connection:
+        wait_until(lambda: not generations.is_being_built(connection, "counter"), "the builder's lock is gone")
+
+
+def states(database: Database) -> list[tuple[Any, ...]]:
+    return rows(database, "SELECT reader, version, state FROM read_model.projections ORDER BY generation")
+
+
+def test_what_a_killed_builder_left_is_finished_by_whoever_starts_next(make: Make, database: Database, log: Log):
+    log.append(account(1), *[Counted() for _ in range(30)])
+    killed_building(database)
+    assert states(database) == [("counter@1", 1, "building")]
+    projections = make()
+    assert projections.start() == ["counter"]
+    assert states(database) == [("counter@1", 1, "live")]
+    assert total(database) == 30
+
+
+def test_what_a_killed_rebuild_left_is_shown_and_removed_by_the_next_process_that_keeps_the_tables(
+    make: Make, database: Database, log: Log
+):
+    projections = make()
+    projections.start()
+    log.append(account(1), *[Counted() for _ in range(30)])
+    projections.catch_up()
+    killed_building(database)
+    assert states(database) == [("counter@1", 1, "live"), ("counter@2", 1, "building")]
+    live, unfinished = projections.status()
+    assert live.trouble is None
+    assert "nobody builds it: it goes on with 'arrears projections rebuild counter'" in (unfinished.trouble or "")
+
+    make().start()  # a command that only looks does not throw away what a rebuild had done
+    assert len(states(database)) == 2
+    make().start_keeping()
+    assert states(database) == [("counter@1", 1, "live")]
+    assert rows(database, "SELECT nspname FROM pg_namespace WHERE nspname = 'read_counter_2'") == []
+    assert [each.reader for each in checkpoints_of(database)] == ["counter@1"]
+
+
+def test_a_rebuild_goes_on_with_what_a_killed_one_left(make: Make, database: Database, log: Log):
+    projections = make()
+    projections.start()
+    log.append(account(1), *[Counted() for _ in range(30)])
+    projections.catch_up()
+    killed_building(database)
+    assert projections.rebuild("counter").reader == "counter@2"
+    assert states(database) == [("counter@2", 1, "live")]
+    assert projections.status()[0].trouble is None
+
+
+def test_what_somebody_builds_is_left_to_them(make: Make, database: Database, log: Log):
+    projections = make()
+    projections.start()
+    log.append(account(1), Counted())
+    seen: list[str | None] = []
+
+    def meanwhile(name: str, position: int, target: int) -> None:
+        make().start_keeping()
+        seen.extend(each.trouble for each in projections.status())
+
+    projections.rebuild("counter", meanwhile)
+    assert set(seen) == {None}
+    assert states(database) == [("counter@2", 1, "live")]
+
+
+def test_what_a_newer_release_began_is_left_to_it(make: Make, database: Database, log: Log):
+    make().start()
+    log.append(account(1), *[Counted() for _ in range(30)])
+    killed_building(database, "WiderCounter")
+    make().start_keeping()
+    assert states(database) == [("counter@1", 1, "live"), ("counter@2", 2, "building")]
+    make(WiderCounter).start_keeping()
+    assert states(database) == [("counter@2", 2, "live")]
+
+
+def checkpoints_of(database: Database) -> list[Checkpoint]:
+    with database.connect("arrears_app") as connection:
+        return checkpoints(connection)
+
+
+# --- one at a time --------------------------------------------------------------------------------------
+
+
 def test_whoever_ends_lets_the_next_one_build_though_the_server_still_knows_the_connection(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -329,7 +460,7 @@ def test_status_shows_lag_in_events_and_seconds(make: Make, log: Log):
     log.append(account(1), Counted(), Counted())
     (status,) = projections.status()
     assert (status.checkpoint, status.head, status.lag_events) == (1, 3, 2)
-    assert 0 < status.lag_seconds < 60
+    assert 0 < status.lag_seconds < HANG
     assert (status.version, status.wanted_version, status.state, status.parked, status.trouble) == (
         1,
         1,
@@ -359,13 +490,13 @@ def test_who_is_asked_to_stop_waits_no_longer(make: Make, log: Log):
     waiting.join(0.3)
     assert waiting.is_alive()
     stop.set()
-    waiting.join(5)
+    waiting.join(HANG)
     assert not waiting.is_alive()
 
 
 def _wait_for_ever(projections: Projections, position: int, stop: threading.Event) -> None:
     with pytest.raises(NotReached):
-        projections.wait_for(position, timeout=3_600, stop=stop)
+        projections.wait_for(position, timeout=2 * HANG, stop=stop)
 
 
 def test_what_a_stop_interrupted_is_no_trouble(make: Make, log: Log, monkeypatch: pytest.MonkeyPatch):
@@ -391,7 +522,7 @@ def test_a_write_is_seen_where_another_process_runs_the_projection(make: Make, l
     running.start()
     position = log.append(account(1), Counted())
     threading.Timer(0.1, running.catch_up).start()
-    waiting.wait_for(position, timeout=10)
+    waiting.wait_for(position, timeout=HANG)
 
 
 def test_a_standing_reader_says_why(make: Make, log: Log, monkeypatch: pytest.MonkeyPatch):
@@ -406,13 +537,10 @@ def test_a_standing_reader_says_why(make: Make, log: Log, monkeypatch: pytest.Mo
     thread.start()
     try:
         position = log.append(account(1), Counted())
-        while not (trouble := projections.status()[0].trouble):
-            stop.wait(0.02)
-        assert trouble == "DiskFull: no space left"
+        wait_until(lambda: projections.status()[0].trouble == "DiskFull: no space left", "it says why")
         monkeypatch.undo()
-        projections.wait_for(position, timeout=10)
-        while projections.status()[0].trouble:
-            stop.wait(0.02)
+        projections.wait_for(position, timeout=HANG)
+        wait_until(lambda: projections.status()[0].trouble is None, "it goes on")
     finally:
         stop.set()
         thread.join()
@@ -426,10 +554,7 @@ def test_the_trouble_of_an_earlier_process_is_over_once_another_reads(make: Make
     thread = threading.Thread(target=projections.run, args=[stop])
     thread.start()
     try:
-        deadline = time.monotonic() + 10
-        while projections.status()[0].trouble and time.monotonic() < deadline:
-            stop.wait(0.02)
-        assert projections.status()[0].trouble is None
+        wait_until(lambda: projections.status()[0].trouble is None, "the trouble is over")
     finally:
         stop.set()
         thread.join()

@@ -11,12 +11,15 @@ from psycopg import Connection
 
 from adapters.postgres.database import Database
 from adapters.postgres.errors import ConnectionLost
-from adapters.readers.poison import DeadLetter, ReaderBroken, dead_letters
+from adapters.readers import handling
+from adapters.readers.poison import MOST_AT_ONCE, DeadLetter, ReaderBroken, dead_letters
 from adapters.readers.projections import Projections
 from adapters.readers.runner import NotReached, Retried, Runner
 from aggregates.kernel.event import Recorded
+from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.counter import BrokenCounter, Counted, Counter, Odd, TolerantCounter, account
 from tests.adapters.readers.log import Log, rows
+from tests.waiting import HANG
 
 ANN, BOB, CID = account(1), account(2), account(3)
 
@@ -41,7 +44,7 @@ def totals(database: Database) -> dict[UUID, int]:
     return dict(rows(database, "SELECT account_id, total FROM read_model.counts"))
 
 
-class Notebook:
+class Notebook(AnyReader):
     """A reader that keeps nothing in the database."""
 
     name = "notebook"
@@ -129,7 +132,7 @@ def test_a_running_reader_hears_of_new_events(make: Make, database: Database, lo
     try:
         for number in range(1, 6):
             position = log.append(ANN, Counted())
-            projections.wait_for(position, timeout=10)
+            projections.wait_for(position, timeout=HANG)
             assert totals(database) == {ANN: number}
     finally:
         stop.set()
@@ -143,14 +146,14 @@ def test_a_lost_connection_is_made_anew(make: Make, database: Database, log: Log
     thread = threading.Thread(target=projections.run, args=[stop])
     thread.start()
     try:
-        projections.wait_for(log.append(ANN, Counted()), timeout=10)
+        projections.wait_for(log.append(ANN, Counted()), timeout=HANG)
         rows(
             database,
             "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
             "WHERE locktype = 'advisory' AND datname = current_database() AND application_name = 'arrears_app'",
         )
         position = log.append(ANN, Counted())
-        projections.wait_for(position, timeout=10)
+        projections.wait_for(position, timeout=HANG)
         assert totals(database) == {ANN: 2}
     finally:
         stop.set()
@@ -303,3 +306,46 @@ def test_a_reader_that_fails_on_everything_stops_and_parks_nobody(make: Make, da
     with database.connect() as connection:
         assert dead_letters(connection) == []
     assert projections.status()[0].checkpoint == 0
+
+
+def test_a_reader_that_fails_on_everything_stops_however_few_events_come_at_once(
+    make: Make, database: Database, log: Log
+):
+    projections = make()
+    projections.start()
+    for number in range(MOST_AT_ONCE):
+        log.append(account(number), Odd())
+        projections.catch_up()
+    log.append(account(MOST_AT_ONCE), Odd())
+    for _ in range(2):
+        with pytest.raises(ReaderBroken, match="too odd"):
+            projections.catch_up()
+    (status,) = projections.status()
+    assert (status.parked, status.checkpoint) == (MOST_AT_ONCE, MOST_AT_ONCE)
+    projections.close()
+    repaired = make(TolerantCounter)
+    repaired.start()
+    log.append(ANN, Counted())
+    repaired.catch_up()
+    assert repaired.status()[0].lag_events == 0
+
+
+def test_poison_far_apart_parks_its_accounts_and_stops_nobody(make: Make, log: Log, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(handling, "AT_ONCE", 60)
+    projections = make()
+    projections.start()
+    for number in range(10, 40):
+        log.append(account(number), Odd())
+        log.append(ANN, Counted(), Counted(), Counted())
+        projections.catch_up()
+    assert projections.status()[0].parked == 30
+
+
+def test_what_was_repaired_does_not_count_any_more(make: Make, log: Log):
+    projections = make()
+    projections.start()
+    for number in range(2 * MOST_AT_ONCE):
+        position = log.append(account(number), Odd())
+        projections.catch_up()
+        projections.discard("counter", position, on_discard=lambda letter: None)
+    assert projections.status()[0].lag_events == 0

@@ -14,10 +14,11 @@ from adapters.telemetry.checks import database_answers, projections_built
 from adapters.telemetry.health import HealthServer
 from adapters.telemetry.heartbeat import Heartbeat
 from adapters.telemetry.store_collector import StoreCollector
+from tests.waiting import HANG
 
 
 def ask(server: HealthServer, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, str, bytes]:
-    connection = HTTPConnection(host, server.port, timeout=5)
+    connection = HTTPConnection(host, server.port, timeout=HANG)
     try:
         connection.request(method, path)
         response = connection.getresponse()

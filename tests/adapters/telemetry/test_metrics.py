@@ -15,6 +15,7 @@ from adapters.ticker import Ticker
 from projections.agenda import AgendaProjection
 from tests.adapters.eventstore.conftest import NOON, issue
 from tests.adapters.eventstore.ledger import Break, Count, CountTwiceThenRefuse, OpenCase
+from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.builders import a_step, an_item, billed, opened
 from tests.adapters.readers.log import Log
 from tests.adapters.telemetry.conftest import Grown
@@ -69,7 +70,7 @@ def test_a_batch_costs_one_increment_for_each_set_of_labels(
 
 
 def test_events_are_counted_for_each_reader(database: Database, log: Log, grown: Grown):
-    class Nobody:
+    class Nobody(AnyReader):
         name = "nobody"
 
         def handle(self, batch: object, connection: object) -> None:

@@ -26,6 +26,7 @@ from adapters.telemetry.tracing import current_traceparent, trace_id_of, wanted
 from aggregates.kernel.event import Meta
 from tests.adapters.eventstore.conftest import issue
 from tests.adapters.eventstore.ledger import Count, OpenCase
+from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.counter import Counted, Counter
 from tests.adapters.readers.log import Log
 
@@ -210,7 +211,7 @@ def test_what_is_no_trace_is_no_link(spans: InMemorySpanExporter):
 
 
 def test_the_publisher_s_closed_rows_link_too(app: Arrears, database: Database, spans: InMemorySpanExporter):
-    class Publisher:
+    class Publisher(AnyReader):
         name = "publisher"
 
         def handle(self, batch: object, connection: object) -> None:

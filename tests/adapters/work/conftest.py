@@ -13,6 +13,7 @@ import pytest
 from adapters.clock import ManualClock
 from adapters.postgres.database import Database
 from adapters.work.worker import Worker
+from aggregates.account import Account
 from aggregates.account.aging import AgeAccount, Aged
 from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
@@ -22,6 +23,7 @@ from aggregates.kernel.command import Command, Issued, Outcome, Rejected
 from aggregates.office import ChangeOfficeSettings, OpenOffice, office_id
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
+from aggregates.work import Work
 from api.processes.one_process import OneProcess
 from api.processes.step_by_step import StepByStep
 from projections.questions.work import WorkProgress, work, works
@@ -133,10 +135,10 @@ class Plant:
         return found
 
     def times_aged(self, account: UUID) -> int:
-        return sum(isinstance(each.event, Aged) for each in self.service.arrears.history(account))
+        return sum(isinstance(each.event, Aged) for each in self.service.arrears.history(Account, account))
 
     def names(self, of: WorkProgress) -> list[str]:
-        return [each.name for each in self.service.arrears.history(of.id)]
+        return [each.name for each in self.service.arrears.history(Work, of.id)]
 
 
 @pytest.fixture

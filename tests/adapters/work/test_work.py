@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,31 +16,24 @@ from adapters.reactor import Reactor
 from adapters.telemetry.metrics import COMMANDS
 from adapters.work import rows, worker
 from adapters.work.worker import Turn, Worker
+from aggregates.account import Account
 from aggregates.account.aging import AgeAccount
 from aggregates.account.flags import SetFlag
 from aggregates.account.payments import ReceivePayment
 from aggregates.kernel.command import Issued
 from aggregates.office import OpenOffice, office_id
-from aggregates.promise import Instalment, MakePromise, PromisePaymentCounted
+from aggregates.promise import Instalment, MakePromise, PromisePaymentCounted, PromiseToPay
 from aggregates.values.money import Money
-from aggregates.work import CancelWork, WorkFinished
+from aggregates.work import CancelWork, Work, WorkFinished
 from policies.table import POLICIES
 from tests.adapters.work.conftest import NOW, OTHER_BUCKETS, Plant
-
-PATIENCE = 60.0
+from tests.waiting import HANG, wait_until
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "CHUNK", 3)
     monkeypatch.setattr(worker, "_RETRY_SECONDS", 0.0)
-
-
-def wait_until(is_so: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, f"{what}: it did not happen in time"
-        time.sleep(0.01)
 
 
 def work_off(plant: Plant, worker: Worker) -> int:
@@ -80,8 +72,8 @@ def test_what_an_account_did_says_which_policy_asked_and_because_of_what(plant: 
     work = plant.change_buckets()
     with plant.worker() as worker:
         work_off(plant, worker)
-    aged = plant.service.arrears.history(plant.accounts[0])[-1].meta
-    begun = plant.service.arrears.history(work.id)[0].meta
+    aged = plant.service.arrears.history(Account, plant.accounts[0])[-1].meta
+    begun = plant.service.arrears.history(Work, work.id)[0].meta
     assert (aged.actor, aged.causation_id) == ("policy:aging@1", work.cause_event_id)
     assert aged.correlation_id == begun.correlation_id
     assert begun.causation_id == work.cause_event_id
@@ -129,7 +121,7 @@ def test_two_workers_share_one_work_and_nobody_does_a_chunk_twice(plant: Plant, 
         threads = [threading.Thread(target=each.run, args=[stop]) for each in (one, two)]
         for each in threads:
             each.start()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + HANG
         while plant.progress(work).state == "open" and time.monotonic() < deadline:
             plant.catch_up()
         stop.set()
@@ -167,7 +159,7 @@ def test_works_take_turns(plant: Plant):
 def test_killed_between_a_chunk_and_its_progress_it_goes_on_and_no_account_is_asked_twice(plant: Plant):
     work = plant.change_buckets()
     dies = [sys.executable, "-m", "tests.adapters.work.dies"]
-    died = subprocess.run(dies, check=False, env={**os.environ, **plant.env}, timeout=PATIENCE)
+    died = subprocess.run(dies, check=False, env={**os.environ, **plant.env}, timeout=HANG)
     assert died.returncode == -signal.SIGKILL
     repeated = asked("repeated")
     with plant.worker() as worker:
@@ -291,7 +283,7 @@ def test_an_account_that_keeps_failing_is_counted_and_named_and_the_others_go_on
     assert (done.state, done.done, done.failed) == ("finished", 6, 1)
     assert [plant.times_aged(each) for each in plant.accounts] == [2, 1, 2, 2, 2, 2, 2]
     assert [each["account"] for each in said if each["event"] == "an account is left out of work"] == [str(odd)]
-    finished = plant.service.arrears.history(work.id)[-1].event
+    finished = plant.service.arrears.history(Work, work.id)[-1].event
     assert finished == WorkFinished(done=6, refused=0, failed=1)
 
 
@@ -371,7 +363,8 @@ def test_what_happens_in_another_office_reaches_its_policies_while_the_work_is_u
         plant.do(ReceivePayment(account_id=account, number="P-1", amount=Money(10_000, "USD"), received_on=NOW.date()))
         wait_until(
             lambda: any(
-                isinstance(each.event, PromisePaymentCounted) for each in plant.service.arrears.history(promise)
+                isinstance(each.event, PromisePaymentCounted)
+                for each in plant.service.arrears.history(PromiseToPay, promise)
             ),
             "the payment counts towards the promise",
         )

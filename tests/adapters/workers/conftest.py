@@ -1,7 +1,6 @@
 """A log that commands are sent to, its topics, and a policy whose effect can be counted."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import pytest
 from adapters.clock import ManualClock
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.sealer import Sealer
+from adapters.kafka.connection import group_of
 from adapters.kafka.seats import Seat
 from adapters.kafka.topic_runner import TopicRunner
 from adapters.postgres.database import Database
@@ -44,11 +44,11 @@ from projections.collections_report.projection import CollectionsReportProjectio
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import records
 from tests.adapters.readers.log import MASTER_KEY, Log, rows
+from tests.waiting import HANG
 
 OFFICE = office_id("main")
 MORNING = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DUE = date(2026, 3, 2)
-PATIENCE = 60.0
 
 
 def account(number: int) -> UUID:
@@ -113,7 +113,7 @@ class Plant:
     def publish(self) -> int:
         self.seal()
         with publishing(self.database, self.env) as publisher:
-            return publisher.catch_up(timeout=PATIENCE)
+            return publisher.catch_up(timeout=HANG)
 
     def open_accounts(self, *numbers: int) -> int:
         return self.do(
@@ -207,7 +207,7 @@ class Plant:
             self.database,
             self.arrears.event_mapper,
             {name: partial(seat, name) for name in names},
-            group=f"{self.env['ARREARS_EVENTS_TOPIC']}.project",
+            group=group_of("project", self.env),
             env=self.env,
             heartbeat_interval_ms=200,
         )
@@ -248,13 +248,6 @@ class Running:
     @property
     def owned(self) -> set[int]:
         return set(self.policies._seat.places) if self.policies is not None else set()
-
-
-def wait_until(is_so: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, f"{what}: it did not happen in time"
-        time.sleep(0.02)
 
 
 NewPlant = Callable[..., Plant]

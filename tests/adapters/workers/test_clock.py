@@ -15,7 +15,8 @@ from adapters.workers.ticks import Tick
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.kafka.wire import records, some_accounts
 from tests.adapters.readers.log import Log, rows
-from tests.adapters.workers.conftest import MORNING, wait_until
+from tests.adapters.workers.conftest import MORNING
+from tests.waiting import HANG, wait_until
 
 
 @pytest.fixture
@@ -121,8 +122,8 @@ def test_no_topic_is_said_and_tried_again(database: Database, clock: ManualClock
 
 def test_a_clock_that_is_told_to_stop_does(first: ClockWork):
     stop = threading.Event()
-    thread = threading.Thread(target=first.run, args=[stop], kwargs={"every": 60.0})
+    thread = threading.Thread(target=first.run, args=[stop], kwargs={"every": 2 * HANG})
     thread.start()
     stop.set()
-    thread.join(20)
+    thread.join(HANG)
     assert not thread.is_alive()

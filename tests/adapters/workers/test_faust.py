@@ -1,7 +1,6 @@
 """Faust workers on a real Kafka: partitions come and go, and nothing is lost or done twice by it."""
 
 import asyncio
-import tempfile
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,8 @@ from adapters.workers import policies as policies_module
 from adapters.workers.app import WorkerEnded, make_app
 from adapters.workers.clock import ClockWork
 from projections.agenda.partition import partition_of
-from tests.adapters.workers.conftest import NewPlant, Notes, Plant, account, wait_until
+from tests.adapters.workers.conftest import NewPlant, Notes, Plant, account
+from tests.waiting import HANG, wait_until
 
 EVERYBODY = range(1, 25)
 
@@ -31,7 +31,7 @@ def test_an_app_keeps_to_what_faust_is_good_at():
 
 def test_an_app_that_starts_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     asyncio.run(make_app({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092"}).on_first_start())
     assert list(tmp_path.iterdir()) == []
 
@@ -101,7 +101,7 @@ def test_a_tick_of_the_clock_is_worked_in_every_partition_once(plant: Plant):
             wait_until(lambda: sorted(worker.ticked) == [0, 1], "both partitions have worked it")
         finally:
             clock.close()
-        plant.projections.wait_for(position, names=["agenda"], timeout=60)
+        plant.projections.wait_for(position, names=["agenda"], timeout=HANG)
     assert {partition_of(account(number), 2) for number in EVERYBODY} == {0, 1}
 
 
@@ -134,7 +134,7 @@ def test_a_worker_ends_although_faust_does_not(plant: Plant, monkeypatch: pytest
     monkeypatch.setattr(faust.App, hanging, hangs)
     threading.Thread(target=work, daemon=True).start()
     try:
-        assert ended.wait(20)
+        assert ended.wait(HANG)
         assert told.is_set()
     finally:
         let_go.set()
@@ -142,9 +142,9 @@ def test_a_worker_ends_although_faust_does_not(plant: Plant, monkeypatch: pytest
 
 def test_a_worker_gives_up_a_faust_that_does_not_start(plant: Plant, monkeypatch: pytest.MonkeyPatch):
     async def hangs(app: faust.App) -> None:
-        await asyncio.sleep(3_600)
+        await asyncio.sleep(2 * HANG)
 
     monkeypatch.setattr(app_module, "_START_SECONDS", 0.3)
     monkeypatch.setattr(faust.App, "start", hangs)
     with pytest.raises(WorkerEnded, match="did not start"), plant.faust() as running:
-        assert running.stop.wait(20)
+        assert running.stop.wait(HANG)

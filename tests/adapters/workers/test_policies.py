@@ -20,7 +20,8 @@ from aggregates.kernel.command import Issued, Outcome
 from aggregates.values.contact import Channel
 from projections.agenda.partition import partition_of
 from tests.adapters.readers.log import rows
-from tests.adapters.workers.conftest import NOTES, OFFICE, Notes, Plant, account, wait_until
+from tests.adapters.workers.conftest import NOTES, OFFICE, Notes, Plant, account
+from tests.waiting import wait_until
 
 EVERYWHERE = frozenset({0, 1})
 

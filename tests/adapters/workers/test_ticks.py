@@ -16,7 +16,8 @@ from aggregates.account.aging import Aged
 from projections.agenda import queries
 from projections.agenda.partition import partition_of
 from tests.adapters.readers.log import rows
-from tests.adapters.workers.conftest import NewPlant, Plant, account, wait_until
+from tests.adapters.workers.conftest import NewPlant, Plant, account
+from tests.waiting import HANG, wait_until
 
 ACCOUNTS = range(1, 13)
 OVERDUE = datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -174,6 +175,6 @@ def test_a_worker_that_is_told_to_stop_waits_no_longer(ticking: Ticking):
     thread = threading.Thread(target=ticking.worker.take, args=[[ticking.tick(0, position=1_000)]])
     thread.start()
     ticking.stop.set()
-    thread.join(10)
+    thread.join(HANG)
     assert not thread.is_alive()
     wait_until(lambda: ticking.worked == [], "nothing was worked")

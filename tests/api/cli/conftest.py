@@ -4,7 +4,6 @@ import base64
 import json
 import logging
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typer.testing import CliRunner
 
 from api.cli import app
 from tests.conftest import TestServer
+from tests.temporary import temporary_folder
 
 MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
 CUSTOMERS = """\
@@ -149,10 +149,9 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder with a small portfolio, used by no process."""
     files = tmp_path_factory.mktemp("files")
     files_in(files)
-    data = Path(f"/tmp/arrears-test-cli-{os.getpid()}")
-    said = process("import", files / "customers.csv", "--profile", "customers", "--currency", "USD", data=data)
-    assert said.err == ""  # no progress where nobody looks
-    process("import", files / "invoices.csv", "--profile", "invoices", data=data)
-    process("import", files / "payments.csv", "--profile", "payments", data=data)
-    yield data
-    shutil.rmtree(data, ignore_errors=True)
+    with temporary_folder() as data:
+        said = process("import", files / "customers.csv", "--profile", "customers", "--currency", "USD", data=data)
+        assert said.err == ""  # no progress where nobody looks
+        process("import", files / "invoices.csv", "--profile", "invoices", data=data)
+        process("import", files / "payments.csv", "--profile", "payments", data=data)
+        yield data

@@ -7,6 +7,16 @@ import pytest
 from tests.api.cli.conftest import Arrears
 
 
+def test_an_account_is_found_by_name_phone_and_invoice(portfolio: Arrears):
+    for text in ("ada, l", "212 555 01", "ada@example", "a-1", "inv-2"):
+        said = portfolio("find", text)
+        assert said.lines[1].split()[0] == "A-1", text
+        assert len(said.lines) == 2, text
+    rows = portfolio("find", "example.com", "--limit", "1", "--json").json
+    assert ([row["number"] for row in rows["rows"]], rows["next_cursor"] is not None) == (["A-1"], True)
+    assert "No account is found" in portfolio("find", "nobody", code=1).err
+
+
 def test_an_account_by_its_number(portfolio: Arrears):
     said = portfolio("account", "show", "A-1", "--json").json
     assert (said["number"], said["customer_name"], said["customer_kind"]) == ("A-1", "Ada, Ltd.", "commercial")

@@ -13,7 +13,7 @@ import pytest
 from api.cli import answers
 from api.cli.local_service import FILE, announced, local_service
 from tests.api.cli.conftest import Arrears, Said
-from tests.api.cli.serving import serving
+from tests.api.cli.running import serving
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -37,6 +37,8 @@ READ: list[tuple[str, ...]] = [
     ("account", "show", "A-1"),
     ("account", "show", "A-1", "--json"),
     ("account", "show", "A-2", "--as-of", "2026-02-15", "--office", "main"),
+    ("find", "example.com"),
+    ("find", "example.com", "--json"),
     ("audit", "A-1"),
     ("audit", "A-1", "--json"),
     ("office", "show"),
@@ -124,11 +126,11 @@ def alone(arrears_here: Arrears) -> dict[tuple[str, ...], Said]:
 
 
 @pytest.fixture(scope="module")
-def served(imported: Path, alone: dict[tuple[str, ...], Said]) -> Iterator[int]:
+def served(imported: Path, folder: Path, alone: dict[tuple[str, ...], Said]) -> Iterator[int]:
     """The port of a service on the folder."""
     del alone
-    with serving(imported) as port:
-        yield port
+    with serving(imported, folder / "serve.log") as running:
+        yield running.port
 
 
 def test_a_running_service_gives_the_answers_that_are_given_without_it(

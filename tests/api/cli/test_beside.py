@@ -1,7 +1,5 @@
 """Every verb works beside a running service, and has done its work and shows it when it ends."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +10,8 @@ import pytest
 from adapters.postgres.embedded import EmbeddedPostgres
 from api.cli.local_service import FILE
 from tests.api.cli.conftest import Arrears, process
-from tests.api.cli.serving import serving
+from tests.api.cli.running import serving
+from tests.temporary import temporary_folder
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -20,19 +19,19 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def data() -> Iterator[Path]:
     """A data folder with an office and nothing else."""
-    made = Path(f"/tmp/arrears-test-beside-{os.getpid()}")
-    process("office", "open", "main", "--currency", "USD", data=made)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    with temporary_folder() as made:
+        process("office", "open", "main", "--currency", "USD", data=made)
+        yield made
 
 
 @pytest.fixture(scope="module")
-def beside(data: Path) -> Iterator[Arrears]:
+def beside(data: Path, folder: Path) -> Iterator[Arrears]:
     """The command, beside a running service."""
-    with serving(data), pytest.MonkeyPatch.context() as patch:
+    with serving(data, folder / "serve.log") as running, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARREARS_DATA", str(data))
         patch.delenv("ARREARS_DATABASE_URL", raising=False)
         yield Arrears()
+        assert "Traceback" not in running.said
     assert not (data / FILE).exists()
     assert process("log", "verify", data=data).out.endswith("every one as it was sealed.\n")
 

@@ -31,12 +31,39 @@ def test_a_file_is_brought_in_once(arrears: Arrears, office: Arrears, folder: Pa
 def test_a_bad_row_is_told_and_goes_to_the_reject_file(office: Arrears, tmp_path: Path):
     file = tmp_path / "bad.csv"
     file.write_text(INVOICES.replace("INV-", "B-").replace("2026-02-02", "2026-02-30"))
-    said = office("import", file, "--profile", "invoices")
+    said = office("import", file, "--profile", "invoices", code=3)
     assert "2 brought in" in said.out
     assert "1 row refused" in said.err
     assert "line 3" in said.err
     assert "2026-02-30" in said.err
     assert (tmp_path / "bad.rejects.csv").exists()
+
+
+@pytest.mark.parametrize("how", [[], ["--dry-run"], ["--json"]])
+@pytest.mark.parametrize(
+    ("days", "code"),
+    [
+        (("2026-01-02", "2026-02-02", "2026-01-10"), 0),
+        (("2026-01-02", "2026-02-30", "2026-01-10"), 3),
+        (("2026-01-32", "2026-02-30", "2026-01-99"), 1),
+    ],
+)
+def test_the_exit_code_says_whether_all_some_or_none_of_the_rows_were_taken(
+    office: Arrears, tmp_path: Path, days: tuple[str, ...], code: int, how: list[str]
+):
+    file = tmp_path / "some.csv"
+    head, *rows = INVOICES.replace("INV-", f"E-{code}-{len(how)}-").splitlines()
+    columns = [row.split(",") for row in rows]
+    file.write_text("\n".join([head, *(",".join([*c[:2], day, *c[3:]]) for c, day in zip(columns, days, strict=True))]))
+    office("import", file, "--profile", "invoices", *how, code=code)
+
+
+def test_rows_that_are_in_already_count_as_taken(office: Arrears, tmp_path: Path):
+    file = tmp_path / "known.csv"
+    file.write_text(INVOICES.replace("INV-", "K-"))
+    office("import", file, "--profile", "invoices")
+    file.write_text(INVOICES.replace("INV-", "K-") + "A-1,K-9,2026-02-30,2026-04-04,1.00,USD\n")
+    office("import", file, "--profile", "invoices", code=3)
 
 
 def test_strict_refuses_everything(office: Arrears, tmp_path: Path):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 from adapters.eventstore.sealer import _ADVISORY_LOCK
+from aggregates.kernel.event import Recorded
 from aggregates.office import PauseOfficeAutomation, ResumeOfficeAutomation, office_id
 from api.cli.opening import actor, issue
 from api.processes.service import Service
@@ -151,6 +153,28 @@ def test_a_dead_letter_is_shown_and_handled_again(portfolio: Arrears, parked: in
     retry_the_rest(portfolio)
     assert portfolio("deadletters", "list").out == "No event is parked.\n"
     assert "was handled already" in portfolio("deadletters", "retry", "audit_trail", parked, code=1).err
+
+
+def test_the_exit_code_of_a_retry_says_whether_all_some_or_none_were_handled(
+    portfolio: Arrears, parked: int, monkeypatch: pytest.MonkeyPatch
+):
+    retry = ("deadletters", "retry", "audit_trail", parked)
+    real = AuditTrailProjection.handle
+
+    def broken_for(*names: str) -> None:
+        def handle(projection: AuditTrailProjection, batch: Sequence[Recorded], connection: Any) -> None:
+            if any(recorded.name in names for recorded in batch):
+                raise ValueError("cannot be told")
+            real(projection, batch, connection)
+
+        monkeypatch.setattr(AuditTrailProjection, "handle", handle)
+
+    broken_for("office.automation-paused")
+    assert portfolio(*retry, "--json", code=1).json["handled"] == 0
+    broken_for("office.automation-resumed")
+    assert portfolio(*retry, "--json", code=3).json["left"] > 0
+    broken_for()
+    retry_the_rest(portfolio)
 
 
 def test_giving_one_up_needs_a_reason_and_is_a_fact_of_its_own(portfolio: Arrears, parked: int):

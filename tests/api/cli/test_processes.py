@@ -1,14 +1,13 @@
 """Real processes on a real data folder, and when something is wrong with the folder."""
 
 import json
-import os
-import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
-from tests.api.cli.conftest import process
+from tests.api.cli.conftest import files_in, process
+from tests.temporary import temporary_folder
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -49,6 +48,18 @@ def test_a_folder_without_data_is_not_made_by_reading(tmp_path: Path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_dry_run_makes_no_data(tmp_path: Path, is_there: bool):
+    files_in(tmp_path)
+    data = tmp_path / "new"
+    if is_there:
+        data.mkdir()
+    said = process("import", tmp_path / "invoices.csv", "--profile", "invoices", "--dry-run", data=data)
+    assert "3 would be brought in" in said.out
+    assert data.exists() == is_there
+    assert not is_there or list(data.iterdir()) == []
+
+
 def test_no_folder_named():
     said = process("report", "aging", data=Path(), code=1, ARREARS_DATA="")
     assert said.err.splitlines()[0] == "Error: No database was named"
@@ -75,13 +86,10 @@ def test_a_play_from_the_start_gives_the_reports_of_an_import(tmp_path: Path):
     days = ["2026-01-04", "2026-01-16", "2026-01-28", "2026-01-31"]
     reports = []
     for way in (["play", file, "--from", "2026-01-01", "--to", "2026-01-31"], ["import", file]):
-        data = Path(f"/tmp/arrears-test-{way[0]}-{os.getpid()}")
-        try:
+        with temporary_folder() as data:
             process(*way, "--profile", "ibm", data=data)
             asked = [process("report", "aging", "--as-of", day, "--json", data=data).out for day in days]
             reports.append([json.loads(said) for said in asked])
-        finally:
-            shutil.rmtree(data, ignore_errors=True)
     played, imported = reports
     assert played == imported
     assert [report["total"] for report in played] == ["55.94", "137.68", "75.94", "55.94"]

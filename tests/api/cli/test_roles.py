@@ -5,9 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,15 +24,13 @@ from api.processes.parts.part import Need, Worker
 from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.readers.log import rows
 from tests.api.cli.conftest import MASTER_KEY, Arrears
+from tests.waiting import HANG, wait_until
 
 pytestmark = pytest.mark.slow
 
 COMMAND = (sys.executable, "-c", "from api.cli import main; main()")
 ROLES = [part.name for part in PARTS if isinstance(part, Worker)]
 READ_TOPICS = [part.name for part in PARTS if Need.KAFKA in part.needs and part is not PUBLISH]
-PATIENCE = 180.0
-SOON = 60.0
-"""Seconds until a role has ended: it takes a second or two where nobody else is busy."""
 
 
 @dataclass
@@ -65,13 +62,6 @@ def running(env: dict[str, str], *roles: str) -> Iterator[list[Member]]:
             member.process.wait()
         for ear in ears:
             ear.join()
-
-
-def wait_until(is_so: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, f"{what}: it did not happen in time"
-        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -120,7 +110,7 @@ def test_every_role_starts_works_and_ends_when_told(env: dict[str, str], databas
         wait_until(worked, "every role works")
         for member in members:
             member.process.send_signal(signal.SIGTERM)
-        codes = {member.role: member.process.wait(SOON) for member in members}
+        codes = {member.role: member.process.wait(HANG) for member in members}
     assert codes == dict.fromkeys(ROLES, 0)
     assert not [(each.role, each.said) for each in members if any("Traceback" in line for line in each.said)]
 

@@ -138,6 +138,28 @@ def test_a_campaign_file_that_is_not_as_expected(
     assert problem in said.err
 
 
+def test_a_campaign_is_checked_and_its_texts_are_shown(arrears: Arrears, folder: Path, tmp_path: Path):
+    said = arrears("campaign", "check", folder / "campaign.toml").out
+    assert "a made-up account" in said
+    assert "Subject: Due\nPlease pay 9384.99." in said
+    assert said.endswith("Nothing is wrong with it.\n")
+    faulty = tmp_path / "faulty.toml"
+    faulty.write_text(
+        CAMPAIGN.replace("{{ amount_due }}", "{{ amount }}").replace("min_dpd = 1", 'buckets = ["31-61"]')
+    )
+    bucket = "plan.rules.buckets: the office has no bucket '31-61'; close to it: 31-60"
+    text = (
+        "plan.steps.0.templates.en.body: step 'reminder', en, body, line 1: there is no placeholder 'amount'; "
+        "close to it: amount_due"
+    )
+    assert arrears("campaign", "check", faulty, code=1).out == f"{bucket}\n{text}\nIt would be refused.\n"
+    for verb in (("launch",), ("revise", "--campaign", "Reminders")):
+        assert arrears("campaign", verb[0], faulty, *verb[1:], code=1).err == f"Error: {bucket}\n       {text}\n"
+    checked = arrears("campaign", "check", faulty, "--json", code=1).json
+    assert [each["field"] for each in checked["faults"]] == ["plan.rules.buckets", "plan.steps.0.templates.en.body"]
+    assert "no account 'zzz'" in arrears("campaign", "check", faulty, "--account", "zzz", code=1).err
+
+
 def test_a_campaign_that_is_not_there(arrears: Arrears):
     said = arrears("campaign", "show", "Dunning", code=1)
     assert said.err.splitlines() == ["Error: there is no campaign 'Dunning'", "Hint: Campaigns: 'Reminders'"]

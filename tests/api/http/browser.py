@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.waiting import HANG, wait_until
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -81,7 +83,7 @@ class Browser:
         if self._session is not None:
             message["sessionId"] = self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + HANG
         while True:
             heard = self._next(deadline)
             if heard.get("id") == number:
@@ -118,10 +120,7 @@ class Browser:
         return answer["result"].get("value")
 
     def wait_for(self, expression: str) -> None:
-        deadline = time.monotonic() + 15
-        while not self.evaluate(expression):
-            assert time.monotonic() < deadline, f"never came true: {expression}"
-            time.sleep(0.02)
+        wait_until(lambda: self.evaluate(expression), expression)
 
     def press(self, key: str) -> None:
         for kind in ("keyDown", "keyUp"):

@@ -1,7 +1,6 @@
 """The pages in a real browser: they fit, they can be read, and they need nothing from elsewhere."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,7 @@ from api.http.server import server_of
 from api.processes.step_by_step import StepByStep
 from tests.api.http.browser import Browser, NoBrowser
 from tests.api.http.client import Client, usd
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -95,8 +95,7 @@ def site(service: StepByStep, client: Client, office: str) -> Iterator[str]:
     server = server_of(service, "127.0.0.1", 0, None)
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    wait_until(lambda: server.started, "the server starts")
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from aggregates.account import Account
 from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 
@@ -64,11 +65,11 @@ def test_a_number_is_never_taken_twice(client: Client, account: str, path: str, 
 def test_the_same_key_again_gets_the_same_answer_and_does_nothing(client: Client, account: str, service: StepByStep):
     key = {"Idempotency-Key": "bank-file-7-line-3"}
     first = client.post(f"{account}/payments", PAYMENT, headers=key)
-    events = len(service.arrears.history(UUID(account.rpartition("/")[2])))
+    events = len(service.arrears.history(Account, UUID(account.rpartition("/")[2])))
     again = client.post(f"{account}/payments", PAYMENT, headers=key)
     assert (again.status_code, again.json()) == (first.status_code, first.json())
     assert again.headers["location"] == first.headers["location"]
-    assert len(service.arrears.history(UUID(account.rpartition("/")[2]))) == events
+    assert len(service.arrears.history(Account, UUID(account.rpartition("/")[2]))) == events
 
 
 def test_the_same_key_with_another_content_is_refused(client: Client, account: str):

@@ -140,7 +140,7 @@ def test_a_correlation_id_is_kept_or_made(client: Client):
 
 def test_a_method_that_is_none_here_names_those_that_are(client: Client, account: str):
     problem = client.request("DELETE", account)
-    assert (problem.status_code, problem.headers["allow"]) == (405, "GET")
+    assert (problem.status_code, problem.headers["allow"]) == (405, "GET, HEAD")
     assert client.request("POST", f"{account}/exclusion").headers["allow"] == "PUT, DELETE"
 
 

@@ -12,8 +12,10 @@ from aggregates.kernel.command import Rejected
 from aggregates.kernel.refusals import REFUSALS
 from aggregates.reader import DiscardEvent
 from api.application.authority import Authority
+from api.application.campaign_check import FaultView
 from api.application.issuing import (
     Caller,
+    FaultyPlan,
     ImplausibleField,
     Issuing,
     KeyReused,
@@ -56,12 +58,13 @@ def test_every_no_has_an_answer_over_http():
     found = {
         Refused: Refused(Rejected("unknown-hold", "no such hold is in force")),
         ImplausibleField: ImplausibleField("until", "expected a day"),
+        FaultyPlan: FaultyPlan([FaultView(field="plan.rules.buckets", expected="a bucket of the office")]),
         KeyReused: KeyReused("another content"),
         Outdated: Outdated("changed"),
         NotPermitted: NotPermitted("not for you"),
     }
     assert set(NotIssued.__subclasses__()) == found.keys()
-    assert [not_issued(each).status for each in found.values()] == [404, 422, 422, 412, 403]
+    assert [not_issued(each).status for each in found.values()] == [404, 422, 422, 422, 412, 403]
 
 
 @pytest.mark.parametrize("code", REFUSALS)

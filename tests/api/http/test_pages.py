@@ -137,6 +137,28 @@ def test_the_report_sorts_filters_and_pages_by_links(client: Client, service: St
     assert sorted_by["aria-sort"] == "ascending"
 
 
+def test_the_page_says_while_names_are_filled_in_again(client: Client, service: StepByStep, office: str):
+    body = {"office": office, "number": "F-1", "customer_name": "Fay Filler", "currency": "USD"}
+    opened = client.done("POST", "/v1/accounts", body)
+    invoice = {"number": "1", "issued_on": "2026-01-01", "due_on": "2026-01-31", "amount": usd("5.00")}
+    client.done("POST", f"/v1/accounts/{opened['id']}/invoices", invoice)
+    service.wait_until_shown()
+    said = "Names are being filled in again"
+    asked = f"/?office={office}&q=F-1"
+    assert "Fay Filler" in page(client, asked).text
+    assert said not in page(client, asked).text
+    assert "names" not in client.get("/v1/accounts?number=F-1").json()
+    _, generation = service.projections.live("people")
+    with service.database.connect() as connection:  # as a crash leaves it
+        connection.execute(f"TRUNCATE {generation.schema}.people, {generation.schema}.filling".encode())
+    assert said in page(client, asked).text
+    assert "Fay Filler" not in page(client, asked).text
+    listed = client.get("/v1/accounts?number=F-1").json()
+    assert (listed["names"], listed["items"][0]["customer_name"]) == ("being filled", "F-1")
+    service.rebuild("people")
+    assert "Fay Filler" in page(client, asked).text
+
+
 def test_a_past_day_says_so(client: Client, hostile: str):
     assert "As it was true at the end of 2 Feb 2026." in page(client, f"{hostile}?as_of=2026-02-02").text
     assert "back to today" in page(client, "/?as_of=2026-02-02").text

@@ -1,9 +1,11 @@
 """Offices and campaigns over HTTP: settings that nobody overwrites unseen, pauses, versions."""
 
+from collections.abc import Mapping
 from itertools import count
 
 import pytest
 
+from tests.adapters.delivery.hostile import HOSTILE, TOO_LONG
 from tests.api.http.client import Client, usd
 
 _codes = count(1)
@@ -15,7 +17,7 @@ PLAN = {
             "title": "Reminder",
             "days": 5,
             "channel": "email",
-            "templates": {"en": {"subject": "Your account", "body": "{{ amount }} is due"}},
+            "templates": {"en": {"subject": "Your account", "body": "{{ amount_due }} is due"}},
         }
     ],
 }
@@ -116,3 +118,109 @@ def test_a_campaign_keeps_every_version(client: Client, office: str):
     client.done("POST", f"{address}/retire")
     assert client.refused(409, "POST", f"{address}/pause", {})["reason_code"] == "campaign-retired"
     assert client.refused(409, "POST", "/v1/campaigns", body)["reason_code"] == "campaign-exists"
+
+
+# --- what is checked before a campaign is taken -------------------------------------------------------
+
+
+@pytest.fixture
+def own(address: str) -> str:
+    """The code of an office that no other test has."""
+    return address.removeprefix("/v1/offices/")
+
+
+def a_plan(text: str, *, channel: str = "email", rules: Mapping[str, object] | None = None) -> dict[str, object]:
+    step = {"id": "reminder", "title": "Reminder", "days": 5, "channel": channel, "templates": {"en": {"body": text}}}
+    return {"rules": rules or {}, "steps": [step]}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_text_is_refused_whichever_way_it_comes(client: Client, own: str, text: str):
+    body = {"office": own, "title": "Hostile", "plan": a_plan(text)}
+    if "\x00" not in text:
+        [error, *_] = client.refused(422, "POST", "/v1/campaigns", body)["errors"]
+        assert error["field"] == "plan.steps.0.templates.en.body"
+        assert error["expected"].startswith("step 'reminder', en, body, line ")
+    office_id = client.get(f"/v1/offices/{own}").json()["id"]
+    command = {"office_id": office_id, "title": "Hostile", "plan": a_plan(text)}
+    problem = client.refused(422, "POST", "/v1/commands", {"name": "launch-campaign", "body": command})
+    assert problem["errors"][0]["field"].endswith("plan.steps.0.templates.en.body")
+    assert client.get("/v1/campaigns", params={"office": own}).json() == []
+
+
+@pytest.mark.parametrize("text", TOO_LONG.values(), ids=TOO_LONG)
+def test_a_text_of_too_many_characters_is_refused(client: Client, own: str, text: str):
+    body = {"office": own, "title": "Long", "plan": a_plan(text)}
+    assert client.request("POST", "/v1/campaigns", json=body).status_code in (413, 422)
+
+
+def test_every_fault_of_a_plan_is_said_with_its_field(client: Client, own: str):
+    rules = {"flags_any": ["legl"], "buckets": ["31-61"]}
+    plan = a_plan("{{ amount }}\n{{ 1/0 }}", rules=rules)
+    launched = client.done("POST", "/v1/campaigns", {"office": own, "title": "Good", "plan": a_plan("Well")})
+    for method, path, body in (
+        ("POST", "/v1/campaigns", {"office": own, "title": "Bad", "plan": plan}),
+        ("PUT", f"/v1/campaigns/{launched['id']}/plan", {"plan": plan}),
+    ):
+        errors = client.refused(422, method, path, body)["errors"]
+        assert [each["field"] for each in errors] == [
+            "plan.rules.flags_any",
+            "plan.rules.buckets",
+            "plan.steps.0.templates.en.body",
+            "plan.steps.0.templates.en.body",
+        ]
+        assert errors[2]["expected"].endswith("line 1: there is no placeholder 'amount'; close to it: amount_due")
+
+
+def test_a_text_message_that_is_too_long_for_anybody_is_refused(client: Client, own: str):
+    body = {"office": own, "title": "Long", "plan": a_plan("x" * 130, channel="sms")}
+    [error] = client.refused(422, "POST", "/v1/campaigns", body)["errors"]
+    assert error["expected"] == (
+        "step 'reminder', en, written for a made-up account: 152 characters, expected at most 140"
+    )
+
+
+def test_a_text_that_is_too_long_for_one_customer_is_taken(client: Client, own: str):
+    plan = a_plan("{{ customer_name }} " + "x" * 80, channel="sms")
+    account = {"office": own, "number": "L-1", "customer_name": "N" * 60, "currency": "USD"}
+    client.done("POST", "/v1/accounts", account, headers={"Prefer": "wait=5"})
+    checked = client.done("POST", "/v1/campaigns/check", {"office": own, "plan": plan})
+    assert [(each["account"], each["problem"]) for each in checked["texts"]] == [
+        (None, None),
+        ("L-1", "163 characters, expected at most 140"),
+    ]
+    assert checked["faults"] == []
+    client.done("POST", "/v1/campaigns", {"office": own, "title": "Long names", "plan": plan})
+
+
+def test_a_launch_that_was_taken_is_answered_again_whatever_the_office_says_now(client: Client, own: str):
+    plan = a_plan("Well", rules={"flags_none": ["vip"]})
+    body, once = {"office": own, "title": "Once", "plan": plan}, {"Idempotency-Key": "once"}
+    first = client.done("POST", "/v1/campaigns", body, headers=once)
+    client.done("PATCH", f"/v1/offices/{own}", {"flags": {}})
+    assert client.done("POST", "/v1/campaigns", body, headers=once) == first
+
+
+def test_a_plan_is_checked_and_its_texts_are_seen_and_nothing_changes(client: Client, own: str):
+    account = {"office": own, "number": "C-7", "customer_name": "Ada <Lovelace>", "currency": "USD"}
+    address = client.post("/v1/accounts", account).headers["location"]
+    invoice = {"number": "I-7", "issued_on": "2026-01-02", "due_on": "2026-02-02", "amount": usd("1234.50")}
+    client.done("POST", f"{address}/invoices", invoice, headers={"Prefer": "wait=5"})
+    text = "{{ customer_name }}: {% for i in invoices %}{{ i.number }} {{ i.open|amount('1.234,50') }}{% endfor %}"
+    checked = client.done("POST", "/v1/campaigns/check", {"office": own, "plan": a_plan(text)})
+    assert checked["faults"] == []
+    made_up, real = checked["texts"]
+    assert made_up["account"] is None
+    assert real["account"] == "C-7"
+    assert real["body"].startswith("Ada <Lovelace>: I-7 1.234,50")
+    faulty = client.done("POST", "/v1/campaigns/check", {"office": own, "plan": a_plan("{{ x }}")})
+    assert (len(faulty["faults"]), faulty["texts"]) == (1, [])
+    assert client.get("/v1/campaigns", params={"office": own}).json() == []
+    client.refused(404, "POST", "/v1/campaigns/check", {"office": "nowhere", "plan": a_plan("x")})
+    launched = client.done("POST", "/v1/campaigns", {"office": own, "title": "Seen", "plan": a_plan(text)})
+    seen = client.get(f"/campaigns/{launched['id']}/texts", headers={"Accept": "text/html"})
+    assert seen.status_code == 200
+    assert "Ada &lt;Lovelace&gt;: I-7 1.234,50" in seen.text
+    assert (
+        client.get("/campaigns", headers={"Accept": "text/html"}).text.count(f"/campaigns/{launched['id']}/texts") == 1
+    )

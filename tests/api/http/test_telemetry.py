@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from adapters.kafka.cloudevents import to_message
 from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.telemetry import tracing
+from aggregates.account import Account
 from api import logs
 from api.http.app import create_app
 from api.processes.step_by_step import StepByStep
@@ -106,7 +107,9 @@ def test_a_request_without_a_trace_begins_one_of_its_own(
     pay(client, account, "P-1")
     (request,) = spans.get_finished_spans()
     (first, *_) = [
-        event for event in service.arrears.history(account_id(account)) if event.name == "account.payment-received"
+        event
+        for event in service.arrears.history(Account, account_id(account))
+        if event.name == "account.payment-received"
     ]
     assert request.parent is None
     assert tracing.trace_id_of(first.meta.traceparent) == trace_of(request)
@@ -114,7 +117,7 @@ def test_a_request_without_a_trace_begins_one_of_its_own(
 
 def test_without_tracing_a_traceparent_is_not_kept(client: Client, account: str, service: StepByStep):
     pay(client, account, "P-1", traceparent=TRACEPARENT)
-    assert {event.meta.traceparent for event in service.arrears.history(account_id(account))} == {None}
+    assert {event.meta.traceparent for event in service.arrears.history(Account, account_id(account))} == {None}
 
 
 def test_a_span_has_no_ids_and_no_data_of_people(client: Client, account: str, spans: InMemorySpanExporter):

@@ -27,9 +27,9 @@ from api.processes.parts.part import HowMany, Part, Reading, Run, Worker
 from api.processes.service import Service
 from api.processes.step_by_step import StepByStep
 from tests.adapters.kafka.fixture import TestKafka
+from tests.waiting import HANG
 
 DOCS = Path(__file__).parents[3] / "docs"
-SOON = 30.0
 WORKERS = [part for part in parts.PARTS if isinstance(part, Worker)]
 READING = [part for part in parts.PARTS if isinstance(part, Reading)]
 
@@ -122,7 +122,7 @@ def test_what_is_written_is_shown_where_one_process_runs_everything(opened: Open
     service = opened(OneProcess)
     service.start()
     open_office(service)
-    service.wait_until_shown(SOON)
+    service.wait_until_shown(HANG)
     assert offices(service) == [office_id("main")]
 
 
@@ -133,7 +133,7 @@ def test_a_service_waits_for_what_others_do(opened: Open):
     with pytest.raises(NotReached, match="not sealed yet"):
         service.wait_until_shown(0.0)
     opened(OneProcess).start()
-    service.wait_until_shown(SOON)
+    service.wait_until_shown(HANG)
     assert offices(service) == [office_id("main")]
 
 
@@ -182,7 +182,7 @@ def test_step_by_step_drives_every_part_that_reads_the_log(opened: Open, monkeyp
 
 def test_a_part_of_the_list_runs_in_the_one_process(opened: Open, beep: Beep):
     opened(OneProcess).start()
-    assert beep.runs.wait(SOON)
+    assert beep.runs.wait(HANG)
 
 
 def test_a_part_of_the_list_is_a_command_with_its_sentence(beep: Beep):

@@ -1,7 +1,8 @@
 """The sample portfolio is always the same, shows everything there is to see, and adds up."""
 
-import shutil
-import tempfile
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,8 +15,10 @@ from psycopg import Connection
 from api.processes.core import PROJECTIONS
 from api.processes.service import Service
 from api.sample import Seeded, seed
+from api.sample.seed import SampleUnfinished
 from api.sample.stories import ACCOUNTS, SLOTS, days_of
 from projections.questions import aging, collections, promises
+from tests.temporary import temporary_folder
 
 NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
 """A Tuesday; 11:00 in the office."""
@@ -25,18 +28,13 @@ ONE_OF_EACH = len(SLOTS)
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 
-def a_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="arrears-test-"))
-
-
 @pytest.fixture(scope="module")
 def seeded() -> Iterator[tuple[Path, Seeded]]:
     """A folder with one account for each story."""
-    folder = a_folder()
-    made = seed(folder, now=NOW, accounts=ONE_OF_EACH)
-    assert made is not None
-    yield folder, made
-    shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder:
+        made = seed(folder, now=NOW, accounts=ONE_OF_EACH)
+        assert made is not None
+        yield folder, made
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +52,13 @@ def connection(service: Service) -> Iterator[Connection[Any]]:
 def digests(connection: Connection[Any]) -> dict[str, tuple[int, str]]:
     """Rows and a digest of every read table."""
     found = {}
-    for view in (view for projection in PROJECTIONS for view in projection.public):
+    for view in (
+        f"{'personal' if projection.is_personal else 'read_model'}.{view}"
+        for projection in PROJECTIONS
+        for view in projection.public
+    ):
         row = connection.execute(
-            f"SELECT count(*), coalesce(md5(string_agg(r::text, '' ORDER BY r::text)), '') FROM read_model.{view} r"
+            f"SELECT count(*), coalesce(md5(string_agg(r::text, '' ORDER BY r::text)), '') FROM {view} r"
         ).fetchone()
         assert row is not None
         found[view] = (row[0], row[1])
@@ -102,23 +104,58 @@ def test_buckets_add_up_on_any_day(service: Service, connection: Connection[Any]
     assert all(b.amount > 0 for b in report.buckets if day == TODAY)
 
 
-def test_promises_are_of_every_kind(connection: Connection[Any]):
-    found = promises(connection, as_of=TODAY, limit=1_000).rows
+def test_promises_are_of_every_kind(service: Service, connection: Connection[Any]):
+    found = promises(connection, service.feed, as_of=TODAY, limit=1_000).rows
     assert {promise.status for promise in found} >= {"kept", "partially-kept", "broken"}
 
 
 def test_it_is_the_same_every_time(service: Service, connection: Connection[Any]):
-    again = a_folder()
-    try:
+    with temporary_folder() as again:
         assert seed(again, now=NOW, accounts=ONE_OF_EACH) is not None
         with Service.open(again, reading=True) as other, other.database.connect("arrears_app") as elsewhere:
             assert digests(elsewhere) == digests(connection)
-    finally:
-        shutil.rmtree(again, ignore_errors=True)
 
 
 def test_a_folder_with_accounts_is_left_as_it_is(seeded: tuple[Path, Seeded]):
-    assert seed(seeded[0], now=NOW) is None
+    assert seed(seeded[0], now=NOW, accounts=ONE_OF_EACH) is None
+
+
+KILLED_AFTER = """
+import os, signal, sys
+from datetime import datetime
+from pathlib import Path
+from api.sample import seed
+
+def progress(day, _):
+    if day == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+seed(Path(sys.argv[1]), now=datetime.fromisoformat(sys.argv[2]), accounts=2, begins=progress, progress=progress)
+"""
+"""2 is how many accounts are made, so it kills before the first day."""
+
+
+def killed_while_it_is_made(folder: Path, day: int) -> None:
+    died = subprocess.run([sys.executable, "-c", KILLED_AFTER, str(folder), NOW.isoformat(), str(day)], check=False)
+    assert died.returncode == -signal.SIGKILL
+
+
+def test_a_sample_whose_making_was_interrupted_is_made_anew():
+    with temporary_folder() as within:
+        whole = seed(within / "undisturbed", now=NOW, accounts=2)
+        for day in (2, 150):
+            killed_while_it_is_made(within / "data", day)
+            assert not (within / "data").exists()
+        assert seed(within / "data", now=NOW, accounts=2) == whole
+        assert sorted(each.name for each in within.iterdir()) == ["data", "undisturbed"]
+
+
+def test_a_part_of_a_sample_in_a_folder_that_was_in_use_before_is_refused():
+    with temporary_folder() as folder:
+        (folder / "notes.txt").write_text("something of mine")
+        killed_while_it_is_made(folder, 150)
+        with pytest.raises(SampleUnfinished):
+            seed(folder, now=NOW, accounts=2)
 
 
 def test_no_two_customers_share_a_number_or_a_command():

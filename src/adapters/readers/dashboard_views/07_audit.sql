@@ -30,6 +30,6 @@ COMMENT ON COLUMN dashboard.audit.summary        IS 'What happened, in a sentenc
 COMMENT ON COLUMN dashboard.audit.actor_kind     IS 'person, service or policy.';
 COMMENT ON COLUMN dashboard.audit.actor_id       IS 'Which one.';
 COMMENT ON COLUMN dashboard.audit.actor_version  IS 'Version of the policy.';
-COMMENT ON COLUMN dashboard.audit.reason         IS 'Why: what the person gave (reads erased once the person was erased), or what a rule said.';
+COMMENT ON COLUMN dashboard.audit.reason         IS 'Why: what a rule said, or a person about something else than an account. What a person gave about an account is personal, and null here.';
 COMMENT ON COLUMN dashboard.audit.causation_id   IS 'The event or message that led to it.';
 COMMENT ON COLUMN dashboard.audit.correlation_id IS 'Joins everything that one request set going.';

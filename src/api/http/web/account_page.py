@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from adapters.eventstore.application import AggregateNotFoundError
@@ -15,6 +15,7 @@ from api.http.commands import ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, unknown
 from api.http.reading import Question, Reader, Readings
+from api.http.routing import Router
 from api.http.shapes import read_day
 from api.http.web.bars import age_of, parts_of
 from api.http.web.rendering import render
@@ -23,7 +24,7 @@ from projections.questions.activity import activity
 from projections.questions.audit import audit
 from projections.questions.promises import promises
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 TABS = {
     "overview": "Overview",
@@ -110,18 +111,19 @@ def _tab(
             question = Question("page", tab, view.id, as_of)
             inner = unwrap_cursor(question, cursor)
             with readings.connection(with_cursor=cursor is not None) as connection:
-                done = activity(connection, view.id, as_of=as_of, limit=_PER_PAGE, cursor=inner)
+                done = activity(connection, readings.log, view.id, as_of=as_of, limit=_PER_PAGE, cursor=inner)
             return {"activity": done.rows, "next_url": _next(here, tab, as_of, wrap_cursor(question, done.next_cursor))}
         case "audit":
             question = Question("page", tab, view.id)
             inner = unwrap_cursor(question, cursor)
             with readings.connection(with_cursor=cursor is not None) as connection:
-                trail = audit(connection, view.id, limit=_PER_PAGE, cursor=inner)
+                trail = audit(connection, readings.log, view.id, limit=_PER_PAGE, cursor=inner)
             return {"audit": trail.rows, "next_url": _next(here, tab, as_of, wrap_cursor(question, trail.next_cursor))}
         case "overview":
             with readings.connection() as connection:
                 made = promises(
                     connection,
+                    readings.log,
                     as_of=read.as_of,
                     office=read.office.code,
                     currency=view.currency,

@@ -2,19 +2,23 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from aggregates.campaign import Anchor, Campaign, CampaignStatus, EngagementRules, Step
 from aggregates.office import Office, Pause
+from api.application.campaign_check import check_plan
 from api.application.campaigns import campaigns_of
+from api.http.campaigns import campaign_named
 from api.http.commands import ServiceOf
 from api.http.reading import Readings
+from api.http.routing import Router
 from api.http.web.rendering import moment, money, render
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get("/campaigns")
@@ -30,6 +34,15 @@ def campaigns_page(request: Request, service: ServiceOf, readings: Readings) -> 
         for office in readings.offices()
     ]
     return render(request, "campaigns.html", area="campaigns", offices=offices)
+
+
+@router.get("/campaigns/{campaign_id}/texts")
+def texts_page(request: Request, campaign_id: UUID, service: ServiceOf) -> HTMLResponse:
+    """Every text of a campaign as it is now, written for a made-up account and for one of its office's."""
+    campaign = campaign_named(service, campaign_id)
+    assert campaign.plan is not None  # noqa: S101  a campaign is launched with one
+    checked = check_plan(service, service.arrears.load(Office, campaign.office_id), campaign.plan)
+    return render(request, "campaign_texts.html", area="campaigns", campaign=campaign, checked=checked)
 
 
 def _campaign(campaign: Campaign, office: Office, now: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, cast, get_args
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -17,13 +17,14 @@ from aggregates.values.codes import Code
 from api.http.problems import from_errors
 from api.http.reading import Reader, Readings, Scope
 from api.http.report import Asked, collections_report
+from api.http.routing import Router
 from api.http.shapes import PLAIN_TEXT, Day, PlainText
 from api.http.web.bars import parts_of
 from api.http.web.rendering import render
 from projections.collections_report.columns import COLUMNS, ON_PAGE
 from projections.questions import CHOICES, CollectionsRow, Filters, Sort, summary
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 _PER_PAGE = 50
 
@@ -122,6 +123,7 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         rows=[_row(row, scheme, form, zones) for row in report.items],
         found=report.accounts,
         found_balance=report.balance,
+        names=report.names,
         first_url=form.url() if form.cursor else None,
         next_url=form.url(cursor=report.next) if report.next else None,
     )

@@ -14,6 +14,7 @@ STATIC = FOLDER / "static"
 router = APIRouter()
 for page in (collections_page, account_page, campaigns_page, sessions):
     router.include_router(page.router)
+router.include_router(sessions.form)
 
 
 def problem_page(request: Request, problem: dict[str, Any]) -> Response:

@@ -6,9 +6,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.http.auth import COOKIE, SESSION_SECONDS, SIGN_IN, Gate
+from api.http.routing import Router, other_type
 from api.http.web.rendering import render
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
+form = APIRouter(include_in_schema=False)
+
+_FORM = "application/x-www-form-urlencoded"
 
 
 @router.get(SIGN_IN)
@@ -18,10 +22,12 @@ def sign_in_page(request: Request) -> Response:
     return render(request, "sign_in.html", failed=False)
 
 
-@router.post(SIGN_IN)
+@form.post(SIGN_IN)
 async def sign_in(request: Request) -> Response:
     """The gate lets in POSTs from our own pages only."""
     gate: Gate = request.app.state.gate
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise other_type(_FORM)
     given = parse_qs((await request.body()).decode("utf-8", "replace")).get("token", [""])[0]
     if not gate.is_token(given.strip()):
         return _refused(request)
@@ -32,7 +38,7 @@ async def sign_in(request: Request) -> Response:
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=request.scope["scheme"] == "https",
     )
     return response
 

@@ -1,6 +1,7 @@
 """The part that says what time it is. In one process it works what is due then, in a cluster `react` does."""
 
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ class Clock(Worker):
 
         del stop
         partitions_of(ticks_topic(core.env), core.env)
-        clockwork = ClockWork(core.database, core.clock, env=core.env)
+        clockwork = ClockWork(core.database, core.clock, env=core.env, tolerance=core.clock_tolerance)
         core.closing.callback(clockwork.close)
         return partial(clockwork.run, every=every)
 
@@ -44,13 +45,14 @@ def ticker_of(core: "Core") -> "Ticker":
     """What works the agenda. It is closed with `core`."""
     from adapters.ticker import Ticker
 
-    ticker = Ticker(core.arrears, core.database)
+    ticker = Ticker(core.arrears, core.database, stop=core.stop, tolerance=core.clock_tolerance)
     core.closing.callback(ticker.close)
     return ticker
 
 
 def _tick(core: "Core", ticker: "Ticker", stop: threading.Event) -> None:
-    """Works what is due, each time once the agenda shows the log's end. Raises NotReached where it does not."""
+    """Works what is due, each time once the agenda shows the log's end. Raises NotReached, Stopped."""
+    from adapters.clock_check import ClockDiffers
     from adapters.readers.runner import NotReached
 
     while not stop.is_set():
@@ -60,5 +62,6 @@ def _tick(core: "Core", ticker: "Ticker", stop: threading.Event) -> None:
             if stop.is_set():
                 return
             raise
-        ticker.tick(core.clock.now())
+        with suppress(ClockDiffers):  # it was said; what is due waits until the clocks agree
+            ticker.tick(core.clock.now())
         stop.wait(TICK_SECONDS)

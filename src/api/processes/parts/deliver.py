@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ class Deliver(Reading):
         from adapters.delivery.deliverer import AT_ONCE
         from adapters.readers.runner import Runner
 
-        runner = Runner(core.database, core.feed, self._deliverer(core, stop, carrier), at_once=AT_ONCE)
+        runner = Runner(core.database, core.feed, self._deliverer(core, stop, carrier), at_once=AT_ONCE, stop=core.stop)
         core.closing.callback(runner.release)
         return runner
 
@@ -52,12 +53,15 @@ class Deliver(Reading):
     def _deliverer(core: "Core", stop: threading.Event, carrier: "Carrier | None" = None) -> "Deliverer":
         from adapters.delivery.deliverer import Deliverer
         from adapters.delivery.outbox import Outbox
+        from adapters.stop import check
 
-        return Deliverer(
-            core.arrears,
-            carrier or Outbox(outbox_folder(core.env, core.data_dir)),
-            lambda moment: core.clock.wait_until(moment, stop),
-        )
+        def wait_until(moment: datetime) -> None:
+            """Told to end meanwhile, the message is left to the next start: its turn has not come."""
+            core.clock.wait_until(moment, stop)
+            check(stop)
+
+        outbox = carrier or Outbox(outbox_folder(core.env, core.data_dir))
+        return Deliverer(core.arrears, outbox, wait_until, core.renderer)
 
 
 def outbox_folder(env: Mapping[str, str], data_dir: Path | None) -> Path:

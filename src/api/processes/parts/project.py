@@ -39,7 +39,7 @@ class Project(Reading):
         del stop
         core.projections.check(names)
         partitions_of(events_topic(core.env), core.env)
-        core.projections.start(progress or silent)
+        core.projections.start_keeping(progress or silent)
         return TopicRunner(
             core.database,
             core.arrears.event_mapper,

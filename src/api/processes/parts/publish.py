@@ -24,4 +24,4 @@ class Publish(Worker):
 
         del stop
         check_same_log(core.database, core.env)
-        return core.closing.enter_context(publishing(core.database, core.env)).run
+        return core.closing.enter_context(publishing(core.database, core.env, stop=core.stop)).run

@@ -26,7 +26,7 @@ class React(Reading):
         del stop
         from adapters.readers.runner import Runner
 
-        runner = Runner(core.database, core.feed, self._reactor(core))
+        runner = Runner(core.database, core.feed, self._reactor(core), stop=core.stop)
         core.closing.callback(runner.release)
         return runner
 

@@ -12,6 +12,8 @@ from aggregates.account.chase import Stage
 from aggregates.values.codes import Code
 from aggregates.values.money import Money
 from projections.collections_report.columns import Sort
+from projections.people.terms import SHORTEST_ANYWHERE, compared, digits_asked, terms_asked
+from projections.questions.names import FILLED, Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,28 @@ class Where:
     """Whose value it is, for who asks by HTTP."""
     title: str = ""
     """Its label on the page, where people choose one of several values; HTTP and the page offer it as it stands."""
+
+
+_OF_INVOICE = """
+    ARRAY(
+        SELECT item.account_id FROM read_model.ledger_items AS item WHERE lower(item.number) = lower(%(search)s::text)
+    )
+"""
+
+_FOUND = f"""
+    account_id IN (
+        SELECT person.account_id
+        FROM personal.people AS person
+        WHERE (person.terms @> %(search_terms)s::integer[] AND strpos(person.searched, %(search_text)s::text) > 0)
+           OR (person.terms @> %(digits_terms)s::integer[] AND strpos(person.searched, %(digits)s::text) > 0)
+           OR person.account_id = ANY ({_OF_INVOICE})
+    )
+"""  # noqa: S608
+
+_FOUND_WITHOUT_NAMES = f"""
+    (strpos(lower(number), lower(%(search)s::text)) > 0 OR account_id = ANY ({_OF_INVOICE}))
+"""
+"""While names are filled in again: by numbers alone."""
 
 
 class Filters(BaseModel):
@@ -43,14 +67,9 @@ class Filters(BaseModel):
     ] = None
     number: Annotated[str | None, Where("number = %(number)s::text")] = None
     """Exactly this number."""
-    search: Annotated[
-        str | None,
-        Where(
-            "(strpos(lower(number), lower(%(search)s::text)) > 0"
-            " OR strpos(lower(customer_name), lower(%(search)s::text)) > 0)"
-        ),
-    ] = None
-    """A part of the account's number or of the customer's name."""
+    search: Annotated[str | None, Where(_FOUND)] = None
+    """A part of the customer's name, e-mail address or telephone number, or of the account's number; or the number of
+    an invoice. A text of less than three characters: how a word of these begins."""
     min_balance: Annotated[Decimal | None, Where("balance >= %(min_balance)s::bigint")] = None
     max_balance: Annotated[Decimal | None, Where("balance <= %(max_balance)s::bigint")] = None
     min_dpd: Annotated[int | None, Where("days_past_due >= %(min_dpd)s::integer")] = None
@@ -98,9 +117,24 @@ CHOICES: Mapping[str, Choice] = {
 """By name, in the order of the page."""
 
 
-def conditions(given: Mapping[str, object]) -> list[str]:
-    """What has to hold for the filters with these names."""
-    return [_WHERE[name].condition for name in given]
+def conditions(given: Mapping[str, object], said_of_names: Names = FILLED) -> list[str]:
+    """What has to hold for the filters that are given."""
+    instead = {} if said_of_names is FILLED else {"search": _FOUND_WITHOUT_NAMES}
+    return [instead.get(name, _WHERE[name].condition) for name in given]
+
+
+def parameters_of_search(given: Mapping[str, object]) -> dict[str, object]:
+    """What the condition of `search` needs besides the text; nothing is found by a text without letters and digits."""
+    text = given.get("search")
+    if not isinstance(text, str):
+        return {}
+    wanted, digits = compared(text), digits_asked(text)
+    return {
+        "search_text": wanted if len(wanted) >= SHORTEST_ANYWHERE else "",
+        "search_terms": terms_asked(wanted) or None,
+        "digits": digits,
+        "digits_terms": terms_asked(digits) if digits else None,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
 from projections.answer import AmountText, Answer
 from projections.collections_report.columns import SORT_KEYS, CollectionsRow, Sort
-from projections.questions.collections.filters import Filters, Order, conditions
+from projections.questions.collections.filters import Filters, Order, conditions, parameters_of_search
 from projections.questions.collections.source import Source, row_of, source_of, today_s
+from projections.questions.names import FILLED, Names, names
 from projections.questions.paging import check_limit, cursor_after, key_after
 from projections.questions.scope import BadQuestion, row, rows, scope_of
 
@@ -58,6 +59,7 @@ class CollectionsReport(Answer):
     balance: AmountText
     rows: tuple[CollectionsRow, ...]
     next_cursor: str | None
+    names: Names = FILLED
 
 
 class AccountsPage(Answer):
@@ -65,6 +67,7 @@ class AccountsPage(Answer):
 
     rows: tuple[CollectionsRow, ...]
     next_cursor: str | None
+    names: Names = FILLED
 
 
 def collections(
@@ -90,9 +93,10 @@ def collections(
     filters, order = filters or Filters(), order or Order()
     _check_bucket(connection, filters.bucket, scheme)
     source = source_of(connection, scope, today=today, as_of=as_of, known_on=known_on, scheme=scheme)
-    given = filters.given(scope.currency)
-    query = selected(source, [OWING, *conditions(given)])
-    found = rows(connection, _asked(source, given, order, limit, cursor), *query, _in(order, _PAGE + _WITH_SUMS))
+    given, said_of_names = filters.given(scope.currency), names(connection)
+    query = selected(source, [OWING, *conditions(given, said_of_names)])
+    asked = _asked(source, given, order, limit, cursor)
+    found = rows(connection, asked, *query, _in(order, _PAGE + _WITH_SUMS), prepare=_prepare(given))
     sums = found[0]
     page, next_cursor = _cut([each for each in found if each["account_id"] is not None], order, limit)
 
@@ -108,6 +112,7 @@ def collections(
         balance=amount(sums["sum_outstanding"] - sums["sum_unapplied"]),
         rows=tuple(row_of(each, scheme) for each in page),
         next_cursor=next_cursor,
+        names=said_of_names,
     )
 
 
@@ -124,11 +129,13 @@ def accounts(
     """Accounts by number as they are now, whether they owe something or not, in whatever currency."""
     source = today_s(office_id=office_id, currency=None, today=today)
     order = Order(Sort.NUMBER, descending=False)
-    given = (filters or Filters()).given("")
-    query = selected(source, conditions(given))
-    found = rows(connection, _asked(source, given, order, limit, cursor), *query, _in(order, _PAGE + _ROWS))
+    given, said_of_names = (filters or Filters()).given(""), names(connection)
+    query = selected(source, conditions(given, said_of_names))
+    asked = _asked(source, given, order, limit, cursor)
+    found = rows(connection, asked, *query, _in(order, _PAGE + _ROWS), prepare=_prepare(given))
     page, next_cursor = _cut(found, order, limit)
-    return AccountsPage(rows=tuple(row_of(each, scheme) for each in page), next_cursor=next_cursor)
+    shown = tuple(row_of(each, scheme) for each in page)
+    return AccountsPage(rows=shown, next_cursor=next_cursor, names=said_of_names)
 
 
 def selected(source: Source, where: Sequence[str]) -> tuple[str, str]:
@@ -152,7 +159,19 @@ def _asked(
 ) -> dict[str, object]:
     after, after_id = key_after(cursor, str(order), 2)
     limit = check_limit(limit) + 1
-    return {**source.parameters, **given, "after": after, "after_id": after_id, "limit": limit}
+    return {
+        **source.parameters,
+        **given,
+        **parameters_of_search(given),
+        "after": after,
+        "after_id": after_id,
+        "limit": limit,
+    }
+
+
+def _prepare(given: Mapping[str, object]) -> bool | None:
+    """A search is planned for the very text: there may be a few matches or every second account."""
+    return False if "search" in given else None
 
 
 def _cut(found: list[DictRow], order: Order, limit: int) -> tuple[list[DictRow], str | None]:

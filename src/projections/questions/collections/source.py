@@ -22,6 +22,7 @@ WITH report AS NOT MATERIALIZED (
     FROM read_model.collections_report AS r
     LEFT JOIN read_model.ledger_offices AS office   ON office.office_id = r.office_id
     LEFT JOIN read_model.campaigns      AS campaign ON campaign.campaign_id = r.campaign_id
+    LEFT JOIN personal.people           AS person   ON person.account_id = r.account_id
     WHERE (%(office_id)s::uuid IS NULL OR r.office_id = %(office_id)s)
       AND (%(currency)s::text  IS NULL OR r.currency = %(currency)s)
 )
@@ -46,7 +47,7 @@ items AS (
     GROUP BY account_id
 ),
 owed AS (
-    SELECT account.account_id, account.number, account.customer_name, account.office, %(currency)s::text AS currency,
+    SELECT account.account_id, account.number, account.office, %(currency)s::text AS currency,
            account.recorded_before, by_account.oldest_due_on, items.item_ids, items.item_minors,
            coalesce(by_account.outstanding, 0)                                AS outstanding,
            coalesce(unapplied.minor, 0)                                       AS unapplied,
@@ -72,8 +73,9 @@ CHANGE = """
         LIMIT 1
     ) AS change ON true
     LEFT JOIN read_model.campaigns AS campaign ON campaign.campaign_id = change.campaign_id
+    LEFT JOIN personal.people      AS person   ON person.account_id = owed.account_id
 """
-"""What was recorded of an account by the end of the earlier of the two days."""
+"""What was recorded of an account by the end of the earlier of the two days, and who its customer is."""
 
 PAST = f"""{LEDGER}{OWED},
 report AS (

@@ -1,0 +1,96 @@
+"""A process that fills in templates and does nothing else: `python -m adapters.delivery.rendering_process`.
+
+It is given a draft on its standard input, answers it on its standard output, and waits for the next; whoever waits
+knows which one it did not answer. What it may use is limited by the operating system; it ends when its input does, and
+so with whoever started it. Frames are four bytes of length, the most significant first, and JSON.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from adapters.delivery.placeholders import typed
+from adapters.delivery.templates import BadTemplate, compiled
+
+BAD_TEMPLATE, TOO_LONG, TOO_MUCH = "bad-template", "text-too-long", "rendering-stopped"
+"""Why a text was not made: it is no template, it became too long, or it used up time or memory."""
+
+READY = {"ready": True}
+"""Said once, before anything is asked."""
+
+
+def read_frame(source: IO[bytes]) -> Any:
+    """What was written by `write_frame`; None at the end. Raises EOFError in the middle of a frame."""
+    head = source.read(4)
+    if not head:
+        return None
+    length = int.from_bytes(head, "big")
+    body = source.read(length)
+    if len(head) < 4 or len(body) < length:
+        raise EOFError
+    return json.loads(body)
+
+
+def write_frame(target: IO[bytes], content: Any) -> None:
+    body = json.dumps(content).encode("ascii")
+    target.write(len(body).to_bytes(4, "big") + body)
+    target.flush()
+
+
+class _TooLong(Exception):
+    """More characters than the message may have."""
+
+
+def filled_in(texts: Sequence[str], values: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """`{"texts": […]}`, each of at most `most` characters, or `{"code": …, "detail": …}`. Raises nothing."""
+    try:
+        said = typed(values)
+        return {"texts": [_filled_in(text, said, most) for text in texts]}
+    except BadTemplate as error:
+        return {"code": BAD_TEMPLATE, "detail": str(error)}
+    except _TooLong:
+        return {"code": TOO_LONG, "detail": f"more than {most:,} characters"}
+    except MemoryError:
+        return {"code": TOO_MUCH, "detail": "it used up the memory that a text may use"}
+    except Exception as error:  # whatever it is, this message fails by it and no other
+        return {"code": BAD_TEMPLATE, "detail": f"it cannot be filled in ({type(error).__name__})"}
+
+
+def _filled_in(text: str, values: Mapping[str, Any], most: int) -> str:
+    parts, left = [], most
+    for part in compiled(text).generate(values):
+        left -= len(part)
+        if left < 0:
+            raise _TooLong
+        parts.append(part)
+    return "".join(parts)
+
+
+def _limit_memory(size: int) -> None:
+    if sys.platform == "linux":  # elsewhere the system does not hold itself to it
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def _limit_time(seconds: int) -> None:
+    """From now on; the operating system ends the process when it has worked so long."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1 + seconds, hard))
+
+
+def main() -> None:
+    """Arguments: the memory that it may use in bytes, and the seconds of work for a draft."""
+    memory, seconds = map(int, sys.argv[1:])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory(memory)
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    write_frame(target, READY)
+    while (draft := read_frame(source)) is not None:
+        _limit_time(seconds)
+        write_frame(target, filled_in(draft["texts"], draft["values"], draft["most"]))
+
+
+if __name__ == "__main__":
+    main()

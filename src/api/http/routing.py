@@ -1,0 +1,66 @@
+"""Routes, and what holds for the body of every request: JSON where one is expected, none elsewhere."""
+
+from collections.abc import Callable, Coroutine
+from email.message import Message
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from api.http.json_bodies import read_json
+from api.http.problems import FieldProblem, Problem
+
+
+class Route(APIRoute):
+    """Reads the body before anything else looks at the request; what nobody would look at is refused."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        takes_body = self.body_field is not None
+
+        async def with_body_read(request: Request) -> Response:
+            body = await request.body()
+            if not body:
+                return await handle(request)
+            if not takes_body:
+                raise FieldProblem("body", "expected none: nothing is read from a body here")
+            require_json(request)
+            return await handle(_Read(request, read_json(body)))
+
+        return with_body_read
+
+
+class Router(APIRouter):
+    """A router whose routes are `Route`s."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(route_class=Route, **given)
+
+
+class _Read(Request):
+    """A request whose body was read."""
+
+    def __init__(self, request: Request, said: Any) -> None:
+        super().__init__(request.scope, request.receive)
+        self._said = said
+        self._read = request
+
+    async def body(self) -> bytes:
+        return await self._read.body()
+
+    async def json(self) -> Any:
+        return self._said
+
+
+def require_json(request: Request) -> None:
+    """Raises a Problem for another type, and for none."""
+    message = Message()
+    message["Content-Type"] = request.headers.get("content-type", "text/plain")
+    subtype = message.get_content_subtype()
+    if message.get_content_maintype() != "application" or not (subtype == "json" or subtype.endswith("+json")):
+        raise other_type("application/json")
+
+
+def other_type(expected: str) -> Problem:
+    """The body is of a type that is not read here."""
+    return Problem(415, "media-type", f"expected a body with Content-Type: {expected}", headers={"Accept": expected})

@@ -1,0 +1,68 @@
+"""What search compares: text without case and accents, and hashes of its parts, which an index finds.
+
+PostgreSQL as it comes with Arrears has no trigram index, so the parts are hashed here and kept as an array of integers.
+A text of three characters or more is found anywhere; a shorter one at the beginning of a word.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from zlib import crc32
+
+SHORTEST_ANYWHERE = 3
+FEWEST_DIGITS = 4
+"""Of what looks like a telephone number; fewer are a part of any number."""
+
+_TELEPHONE = re.compile(r"[\d\s()+./-]+")
+_NOT_DIGITS = re.compile(r"\D+")
+_WORD = re.compile(r"\w+")
+
+
+def compared(text: str) -> str:
+    """As search compares it: compatible forms are one, without case, accents and surplus blanks."""
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return " ".join(plain.replace("\x00", "").split())
+
+
+def digits_of(telephone: str) -> str:
+    """The digits of a telephone number without what is dialled before them: `+1 793 555` is `1793555`."""
+    return _NOT_DIGITS.sub("", telephone).lstrip("0")
+
+
+def digits_asked(text: str) -> str | None:
+    """The digits that are looked for where somebody types what may be a telephone number."""
+    digits = digits_of(text) if _TELEPHONE.fullmatch(text) else ""
+    return digits if len(digits) >= FEWEST_DIGITS else None
+
+
+def terms_of(lines: Iterable[str]) -> list[int]:
+    """Hashes of what the lines, as search compares them, are found by: every three letters, and how words begin."""
+    found: set[str] = set()
+    for line in lines:
+        found.update(_everywhere(line))
+        for word in _WORD.findall(line):
+            found.update(_beginning(word[:length]) for length in range(1, SHORTEST_ANYWHERE))
+    return sorted(map(_hashed, found))
+
+
+def terms_asked(text: str) -> list[int]:
+    """What a row must have all of, to be looked at; `text` is as search compares it."""
+    if len(text) >= SHORTEST_ANYWHERE:
+        return sorted(map(_hashed, _everywhere(text)))
+    return sorted(_hashed(_beginning(word)) for word in _WORD.findall(text))
+
+
+def _everywhere(line: str) -> set[str]:
+    return {line[at : at + SHORTEST_ANYWHERE] for at in range(len(line) - SHORTEST_ANYWHERE + 1)}
+
+
+def _beginning(start: str) -> str:
+    """Not to be taken for a part of three letters, which may be anywhere."""
+    return f"\n{start}"
+
+
+def _hashed(part: str) -> int:
+    """32 bits with a sign, as PostgreSQL's integer has them."""
+    value = crc32(part.encode())
+    return value - (1 << 32) if value >= 1 << 31 else value

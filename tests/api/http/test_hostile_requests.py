@@ -1,0 +1,171 @@
+"""Requests that no client of good will sends: each is refused in the one error shape, and none is a defect."""
+
+from collections.abc import Callable
+
+import pytest
+
+from api.http.auth import COOKIE
+from api.http.web import pages
+from api.processes.step_by_step import StepByStep
+from tests.api.http.client import Client
+
+JSON = {"Content-Type": "application/json"}
+TOKEN = "correct horse battery staple"
+
+
+# --- bodies ---
+
+
+@pytest.mark.parametrize("media_type", [None, "text/plain", "application/xml", "application/jsonp", "json", "x" * 99])
+def test_a_body_of_another_type_or_of_none_is_refused(client: Client, account: str, media_type: str | None):
+    headers = {} if media_type is None else {"Content-Type": media_type}
+    response = client.request("POST", f"{account}/activities", content=b'{"kind": "note"}', headers=headers)
+    assert response.status_code == 415
+    assert response.headers["accept"] == "application/json"
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8", "application/x+json"])
+def test_json_is_taken_however_it_is_called(client: Client, account: str, media_type: str):
+    headers = {"Content-Type": media_type}
+    assert client.request("POST", f"{account}/activities", content=b'{"kind": "note"}', headers=headers).is_success
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ('{"kind": "note", "kind": "call"}', "kind"),
+        ('{"kind": "note", "notes": "a", "n\\u006ftes": "b"}', "notes"),
+        ('{"kind": "note", "notes": {"a": [{"b": 1, "b": 1}]}}', "b"),
+        ('[[{"' + "x" * 300 + '": 1, "' + "x" * 300 + '": 2}]]', "x" * 100 + "…"),
+    ],
+)
+def test_a_name_that_stands_twice_in_an_object_is_refused(client: Client, account: str, body: str, field: str):
+    response = client.request("POST", f"{account}/activities", content=body.encode(), headers=JSON)
+    assert response.status_code == 422
+    assert response.json()["errors"] == [{"field": field, "expected": "expected once, but it stands there twice"}]
+
+
+def test_a_command_by_its_name_has_each_name_once_too(client: Client, account: str):
+    account_id = account.rpartition("/")[2]
+    body = f'{{"name": "set-flag", "body": {{"account_id": "{account_id}", "flag": "vip", "flag": "legal"}}}}'
+    response = client.request("POST", "/v1/commands", content=body.encode(), headers=JSON)
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "flag")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"kind": ',
+        b'{"kind": ' + b"9" * 5_000 + b"}",
+        b"[" * 100 + b"]" * 100,
+        b"[" * 200_000,
+        b'{"kind": "\\ud800"}',
+        b'{"\\udfff": 1}',
+        b'"\xff\xfe\xfd"',
+    ],
+    ids=lambda body: body[:16].decode("latin-1"),
+)
+def test_what_is_not_json_is_said(client: Client, account: str, body: bytes):
+    for address in (f"{account}/activities", "/v1/commands"):
+        problem = client.request("POST", address, content=body, headers=JSON)
+        assert (problem.status_code, problem.json()["type"]) == (400, "urn:arrears:problem:json")
+
+
+def test_a_body_that_nobody_would_read_is_refused(client: Client, account: str):
+    """Rather than lost: it may say why."""
+    taken_none = []
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        for method, operation in methods.items():
+            if "requestBody" not in operation:
+                ids = {"account_id": account.rpartition("/")[2], "flag": "vip", "channel": "email", "code": "main"}
+                any_id = "00000000-0000-0000-0000-000000000001"
+                for name in ("activity_id", "campaign_id", "hold_id", "promise_id", "work_id"):
+                    ids[name] = any_id
+                address = path.format(**ids)
+                response = client.request(method.upper(), address, content=b'{"reason": "why"}', headers=JSON)
+                if path in {"/health/live", "/health/ready"}:
+                    assert response.status_code == 422
+                taken_none.append((response.status_code, method, path))
+    assert {each for each in taken_none if each[0] != 422} == set()
+    assert len(taken_none) > 20
+
+
+def test_the_reason_in_a_body_is_kept(client: Client, account: str, service: StepByStep):
+    client.done("PUT", f"{account}/flags/vip", {"reason": "a good customer"})
+    activity = client.done("POST", f"{account}/activities", {"kind": "note", "follow_up_on": "2026-03-20"})
+    client.done("POST", f"{account}/activities/{activity['id']}/follow-up/completion", {"reason": "called back"})
+    client.done("POST", "/v1/offices/main/pause", {})
+    client.done("POST", "/v1/offices/main/resume", {"reason": "the outage is over"})
+    assert {"a good customer", "called back", "the outage is over"} <= _reasons(service)
+
+
+def test_the_reason_may_be_left_out_where_none_is_needed(client: Client, account: str):
+    assert client.put(f"{account}/flags/vip").is_success
+    assert client.put(f"{account}/flags/legal", {}).is_success
+    assert client.put(f"{account}/flags/vip", {"why": "?"}).status_code == 422
+
+
+def _reasons(service: StepByStep) -> set[str]:
+    service.wait_until_shown()
+    with service.database.connect("arrears_app") as connection:
+        return {reason for (reason,) in connection.execute("SELECT DISTINCT reason FROM read_model.audit_trail")}
+
+
+# --- headers ---
+
+
+@pytest.mark.parametrize(
+    "session",
+    ["9" * 4_301 + ".x", "1" * 16 + ".x", "\u0661\u0662.x".encode().decode("latin-1"), "." * 5_000, "-1.x", "1e9.x"],
+    ids=["digits", "16 digits", "other digits", "dots", "negative", "float"],
+)
+def test_a_session_of_any_text_is_none(new_client: Callable[..., Client], session: str):
+    client = new_client(TOKEN)
+    cookie = {"Cookie": f"{COOKIE}={session}".encode("latin-1")}
+    for accept in ("text/html", "*/*"):
+        assert client.get("/sign-in", headers={**cookie, "Accept": accept}).status_code == 200
+        assert client.get("/", headers={**cookie, "Accept": accept}).status_code in {303, 401}
+        assert client.get("/nowhere", headers={**cookie, "Accept": accept}).status_code in {303, 401}
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "a b", "http://[", "\\", ":0", "", "[localhost]"])
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_a_host_that_is_none_is_not_answered(new_client: Callable[..., Client], host: str, accept: str):
+    for client, status in ((new_client(), {200, 421}), (new_client(TOKEN), {200, 303, 401})):
+        for path in ("/", "/v1/offices", "/nowhere", "/sign-in"):
+            assert client.get(path, headers={"Host": host, "Accept": accept}).status_code in {*status, 404}
+
+
+@pytest.mark.parametrize("origin", ["http://[", "//[", "null", "http://localhost:99999999"])
+def test_an_origin_that_is_none_is_another_one(client: Client, account: str, origin: str):
+    assert client.put(f"{account}/flags/vip", headers={"Origin": origin}).status_code == 403
+
+
+@pytest.mark.parametrize("length", ["9" * 5_000, "1000001", "9" * 16, "-1", "x"])
+def test_a_length_that_is_none_or_too_large_is_refused(client: Client, account: str, length: str):
+    headers = {**JSON, "Content-Length": length}
+    response = client.request("POST", f"{account}/activities", content=b'{"kind": "note"}', headers=headers)
+    assert response.status_code in {201, 413}
+
+
+def test_the_error_page_never_fails(client: Client, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pages, "render", broken)
+    response = client.get("/nowhere", headers={"Accept": "text/html"})
+    assert response.status_code == 404
+    assert response.json()["type"] == "urn:arrears:problem:not-found"
+
+
+# --- HEAD ---
+
+
+def test_head_is_answered_as_get_without_the_body(client: Client, account: str):
+    for path in ("/health/live", "/v1/offices", account, "/", "/static/arrears.css", "/openapi.json", "/nowhere"):
+        get, head = client.get(path), client.request("HEAD", path)
+        assert head.status_code == get.status_code, path
+        assert head.headers["content-type"] == get.headers["content-type"]
+        assert head.headers["content-length"] == str(len(get.content)), path
+        assert head.content == b""
+    assert client.request("HEAD", f"{account}/exclusion").status_code == 405

@@ -1,0 +1,1 @@
+"""The API fuzzed at length, as it is served: `./dev fuzz`."""
