@@ -11,6 +11,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from api import terminal
+
 LEVEL_VARIABLE = "ARREARS_LOG_LEVEL"
 LEFT_OUT = "[left out]"
 
@@ -60,11 +62,12 @@ def configure(*, default: str = "warning", stream: TextIO | None = None) -> None
         if stream.isatty()
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
+    for_people: list[Processor] = [for_terminal] if stream.isatty() else []
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *for_people, renderer],
         )
     )
     root = logging.getLogger()
@@ -94,6 +97,12 @@ def _clean(value: Any) -> Any:
             return [_clean(each) for each in value]
         case _:
             return value
+
+
+def for_terminal(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """A processor: what was quoted from outside cannot move the cursor of whoever looks."""
+    del logger, method
+    return {key: terminal.lines(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def told_safely(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -51,6 +51,20 @@ SELECT last - first + 1, last, hash, pg_notify('arrears_sealed', last::text) FRO
 """
 
 
+def somebody_seals(connection: psycopg.Connection) -> bool:
+    """Whether a sealer is at work, in whatever process."""
+    row = connection.execute(
+        """
+        SELECT EXISTS (SELECT FROM pg_locks
+                       WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+                         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                         AND (classid::bigint << 32) + objid::bigint = %s)
+        """,
+        [_ADVISORY_LOCK],
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 class Sealer:
     """Seals while it holds the lock; any number may stand by. One connection, which must not go through a pooler.
 

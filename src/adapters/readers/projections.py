@@ -154,6 +154,10 @@ class Projections:
         with self._connect() as connection:
             return [name for name, make in self._factories.items() if _is_outdated(connection, make())]
 
+    def are_built(self) -> bool:
+        """Whether a live generation of this release's version, or a newer one, is there for each."""
+        return not self._outdated()
+
     # --- live ---
 
     def run(self, stop: threading.Event) -> None:

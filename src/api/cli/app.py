@@ -26,7 +26,7 @@ from api.cli import (
     search,
     work,
 )
-from api.cli.problems import problems_shown, show
+from api.cli.problems import problems_shown, show, show_defect
 from api.cli.signals import end_when_told
 
 
@@ -87,5 +87,6 @@ for name, group in (
 
 def main() -> None:
     """The command `arrears`."""
+    sys.excepthook = show_defect
     end_when_told()
     app(prog_name="arrears")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.ending import end_of_list
-from api.cli.opening import owning, trying
+from api.cli.opening import commanding, owning, trying
 from api.cli.options import AsJson, DataDir, read_day
 from api.cli.output import note, print_json, say
 from api.cli.progress import Bars
@@ -59,7 +59,7 @@ def import_file(
     Everything comes in under its own dates, so reports of any past day are right at once. Nothing is sent for the
     past. The same file again changes nothing; a corrected file changes only what differs.
     """
-    opened = trying if dry_run else owning
+    opened = trying if dry_run else commanding
     with opened(data, cache_size=_AT_HAND) as service, Bars() as bars:
         report = service.import_file(
             file,
@@ -104,7 +104,8 @@ def play(
     defaults = _defaults(office, currency, time_zone)
     clock = ManualClock(datetime.combine(first, time.min, ZoneInfo(defaults.time_zone)))
     days = max(1, (last - first).days + 1)
-    with owning(data, clock=clock) as service, Bars() as bars:
+    alone = "play lives through history on a clock of its own, in an empty data folder of its own"
+    with owning(data, because=alone, clock=clock) as service, Bars() as bars:
         report = live_through(
             service,
             file,

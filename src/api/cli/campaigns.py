@@ -1,15 +1,21 @@
 """`arrears campaign`: whom auto-collection engages, with which messages, and when."""
 
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
 
 import typer
 
+from api.cli.asking import answered
 from api.cli.offices import Since, Until, find_office, say_done
 from api.cli.opening import commanding, guest, issue
-from api.cli.options import AsJson, DataDir, OfficeCode, Reason
-from api.cli.output import print_json, print_table, printable, say, shown
+from api.cli.options import AsJson, DataDir, OfficeCode, Reason, account_option, is_id, read_moment
+from api.cli.output import print_json, print_table, say, say_lines, shown
 from api.cli.problems import Problem
+from api.cli.questions import Ask
+from api.cli.tables import figure, key, tabular, text, word
 
 if TYPE_CHECKING:
     from aggregates.account import Account
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
     from aggregates.office import Office
     from api.application.campaign_check import CheckedPlan
     from api.processes.service import Service
+
+Found = TypeVar("Found")
 
 app = typer.Typer(no_args_is_help=True, help="Campaigns: whom auto-collection engages, and with which messages.")
 
@@ -26,76 +34,98 @@ PlanFile = Annotated[
 ]
 
 
+_CAMPAIGNS = (
+    key("campaign"),
+    word("office", 3),
+    word("status", 5),
+    figure("version", 2),
+    figure("steps", 4),
+    word("id", 1),
+)
+_STEPS = (
+    key("step"),
+    text("title", 4),
+    figure("days", 6),
+    word("after", 5),
+    word("by", 7),
+    word("required", 2),
+    text("languages", 1),
+)
+
+
 @app.command("list")
+@tabular
 def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
     """Every campaign, in the order in which accounts are matched with them."""
-    from api.application.campaigns import campaign_view, campaigns_of
 
-    with guest(data) as service:
-        offices = _offices(service, office)
-        codes = {each.id: each.code for each in offices}
-        views = [campaign_view(each, service.clock.now()) for each in campaigns_of(service, offices)]
+    def asked(ask: Ask) -> list[dict[str, Any]]:
+        codes = {each["id"]: each["code"] for each in ask("/v1/offices")}
+        return [{**view, "office": codes[view["office_id"]]} for view in ask("/v1/campaigns", office=office)]
+
+    views = answered(data, asked)
     if as_json:
-        print_json([{**view.model_dump(mode="json"), "office": codes[view.office_id]} for view in views])
+        print_json(views)
         return
     if not views:
         say("There is no campaign yet: arrears campaign launch FILE.toml")
         return
-    print_table(
-        ("campaign", "office", "status", "version", "steps", "id"),
-        (
-            (
-                v.title,
-                codes[v.office_id],
-                "paused" if v.pause and v.pause.in_force else v.status,
-                v.plan_version,
-                v.steps,
-                v.id,
-            )
-            for v in views
-        ),
-        right=("version", "steps"),
+    rows = (
+        (v["title"], v["office"], "paused" if _is_paused(v) else v["status"], v["plan_version"], v["steps"], v["id"])
+        for v in views
     )
+    print_table(_CAMPAIGNS, rows)
+
+
+def _is_paused(view: Mapping[str, Any]) -> bool:
+    return bool(view["pause"] and view["pause"]["in_force"])
 
 
 @app.command("show")
+@tabular
 def show(name: Name, data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
     """A campaign's rules and steps, and every version of them."""
-    from api.application.campaigns import campaign_in_full
 
-    with guest(data) as service:
-        view = campaign_in_full(service, _named(service, name, office))
+    def asked(ask: Ask) -> dict[str, Any]:
+        known = ask("/v1/campaigns", office=office)
+        found: dict[str, Any] = ask("/v1/campaigns/{id}", id=_one(known, name, lambda c: (c["title"], c["id"]))["id"])
+        return found
+
+    view = answered(data, asked)
     if as_json:
-        print_json(view.model_dump(mode="json"))
+        print_json(view)
         return
-    paused = " (paused)" if view.pause and view.pause.in_force else ""
-    say(f"{view.title}: {view.status}{paused}, version {view.plan_version}, {view.id}")
-    for rule, value in dict(view.plan.rules).items():
-        if value not in (None, frozenset()):
+    paused = " (paused)" if _is_paused(view) else ""
+    say(f"{view['title']}: {view['status']}{paused}, version {view['plan_version']}, {view['id']}")
+    for rule, value in view["plan"]["rules"].items():
+        if value not in (None, []):
             say(f"  {rule.replace('_', ' ')}: {_rule(value)}")
-    print_table(
-        ("step", "title", "days", "after", "by", "required", "languages"),
-        (
-            (
-                s.id,
-                s.title,
-                s.days,
-                "due date" if s.anchor == "past-due" else "engagement",
-                s.channel.value,
-                s.required or None,
-                sorted(s.templates),
-            )
-            for s in view.plan.steps
-        ),
-        right=("days",),
+    print_table(_STEPS, map(_step, view["plan"]["steps"]))
+    for version in view["versions"]:
+        why = f": {version['reason']}" if version["reason"] else ""
+        on = shown(read_moment(version["recorded_at"]))
+        say(f"version {version['plan_version']} on {on} UTC by {version['actor']}{why}")
+
+
+def _step(step: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (
+        step["id"],
+        step["title"],
+        step["days"],
+        "due date" if step["anchor"] == "past-due" else "engagement",
+        step["channel"],
+        step["required"] or None,
+        sorted(step["templates"]),
     )
-    for version in view.versions:
-        why = f": {version.reason}" if version.reason else ""
-        say(f"version {version.plan_version} on {version.recorded_at:%Y-%m-%d %H:%M} UTC by {version.actor}{why}")
 
 
 def _rule(value: Any) -> str:
-    return ", ".join(sorted(map(str, value))) if isinstance(value, frozenset) else shown(value)
+    match value:
+        case list():
+            return ", ".join(sorted(map(str, value)))
+        case {"amount": amount}:
+            return shown(Decimal(amount))
+        case _:
+            return shown(value)
 
 
 @app.command("launch")
@@ -153,7 +183,7 @@ def check(
     *,
     file: PlanFile,
     account: Annotated[
-        str | None, typer.Option("--account", metavar="NUMBER", help="Default: the office's first that owes something.")
+        str | None, account_option("By its number or its id. Default: the office's first that owes something.")
     ] = None,
     data: DataDir = None,
     office: Annotated[
@@ -178,15 +208,15 @@ def check(
 
 
 def _show(checked: "CheckedPlan") -> None:
-    for text in checked.texts:
-        whose = f"account {text.account}" if text.account is not None else "a made-up account"
-        say(f"--- {text.title} ({text.step}), {text.channel.value}, {text.language}, for {whose}")
-        if text.problem is not None:
-            say(f"This would not be sent: {text.problem}")
+    for each in checked.texts:
+        whose = f"account {each.account}" if each.account is not None else "a made-up account"
+        say(f"--- {each.title} ({each.step}), {each.channel.value}, {each.language}, for {whose}")
+        if each.problem is not None:
+            say(f"This would not be sent: {each.problem}")
             continue
-        if text.subject is not None:
-            say(f"Subject: {printable(text.subject)}")
-        say(f"{printable(text.body or '')}\n")
+        if each.subject is not None:
+            say(f"Subject: {each.subject}")
+        say_lines(f"{each.body or ''}\n")
     for fault in checked.faults:
         say(f"{fault.field}: {fault.expected}")
     say("It would be refused." if checked.faults else "Nothing is wrong with it.")
@@ -253,27 +283,38 @@ def _named(service: "Service", name: str, office: str | None) -> "Campaign":
     from api.application.campaigns import campaigns_of
 
     known = campaigns_of(service, _offices(service, office))
-    found = [each for each in known if name.casefold() in (each.title.casefold(), str(each.id))]
+    return _one(known, name, lambda each: (each.title, str(each.id)))
+
+
+def _one(known: Sequence[Found], name: str, title_and_id: Callable[[Found], tuple[str, str]]) -> Found:
+    """Raises Problem where there is none of this title or id, or several."""
+    titles = [title_and_id(each) for each in known]
+    found = [
+        each for each, (title, id_) in zip(known, titles, strict=True) if name.casefold() in (title.casefold(), id_)
+    ]
     if len(found) == 1:
         return found[0]
     if found:
         raise Problem(f"several offices have a campaign {name!r}", hint="Name one: --office CODE")
-    titles = ", ".join(repr(each.title) for each in known) or "none yet"
-    raise Problem(f"there is no campaign {name!r}", hint=f"Campaigns: {titles}")
+    said = ", ".join(repr(title) for title, _ in titles) or "none yet"
+    raise Problem(f"there is no campaign {name!r}", hint=f"Campaigns: {said}")
 
 
-def _account(service: "Service", number: str | None, office: "Office") -> "Account | None":
-    """Raises Problem where the office has none of this number."""
-    if number is None:
+def _account(service: "Service", text: str | None, office: "Office") -> "Account | None":
+    """Raises Problem where the office has none of this number or id."""
+    if text is None:
         return None
     from adapters.eventstore.application import AggregateNotFoundError
     from aggregates.account import Account
     from aggregates.account.command import account_id
 
     try:
-        return service.arrears.load(Account, account_id(office.id, number))
+        found = service.arrears.load(Account, UUID(text) if is_id(text) else account_id(office.id, text))
     except AggregateNotFoundError:
-        raise Problem(f"office {office.code!r} has no account {number!r}") from None
+        found = None
+    if found is None or found.customer.office_id != office.id:
+        raise Problem(f"office {office.code!r} has no account {text!r}")
+    return found
 
 
 def _currency(service: "Service", campaign: "Campaign") -> str:

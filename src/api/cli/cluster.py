@@ -11,11 +11,13 @@ from api.cli.output import note, print_table, say
 from api.cli.problems import Problem
 from api.cli.running import Port, check_door, seed_sample
 from api.cli.signals import until_told
+from api.cli.tables import key, tabular, word
 
 if TYPE_CHECKING:
     from api.processes.local_cluster import LocalCluster
 
 _FOLDER = Path("cluster")
+_PROCESSES = (key("process"), word("health and metrics", 2), word("log", 1))
 _LOOK_SECONDS = 0.5
 _TOLD_TO_END = {0, -signal.SIGTERM, 128 + signal.SIGTERM}
 """How a process ends that is told to: once its work began, before it could hear, while it was starting."""
@@ -25,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("cluster")(cluster)
 
 
+@tabular
 def cluster(
     data: DataDir = None,
     *,
@@ -76,10 +79,7 @@ def cluster(
 
 
 def _show(made: "LocalCluster", port: int) -> None:
-    print_table(
-        ("process", "health and metrics", "log"),
-        ((each.name, each.health, made.log_of(each)) for each in made.members),
-    )
+    print_table(_PROCESSES, ((each.name, each.health, made.log_of(each)) for each in made.members))
     say(f"The report:     http://127.0.0.1:{port}/")
     say(f"The database:   --data {made.folder}")
     say(f"Kafka:          KAFKA_BOOTSTRAP_SERVERS={made.kafka.bootstrap_servers}")

@@ -9,8 +9,9 @@ import typer
 from api.cli.ending import end_of_list
 from api.cli.opening import commanding, guest, issue
 from api.cli.options import AsJson, DataDir, Reason
-from api.cli.output import note, print_json, print_table, say
+from api.cli.output import note, print_fields, print_json, print_table, say
 from api.cli.problems import Problem
+from api.cli.tables import figure, key, prose, tabular, text, word
 
 if TYPE_CHECKING:
     from adapters.readers.poison import DeadLetter
@@ -25,7 +26,19 @@ ReaderName = Annotated[
 Position = Annotated[int, typer.Argument(metavar="POSITION", min=1, help="The event's place in the log.")]
 
 
+_LETTERS = (
+    key("reader"),
+    figure("position"),
+    text("event", 5),
+    word("account", 3),
+    prose("problem", 4),
+    figure("tries", 2),
+    word("since", 1),
+)
+
+
 @app.command("list")
+@tabular
 def list_all(
     data: DataDir = None,
     reader: Annotated[str | None, typer.Option("--reader", metavar="READER", help="Only this one's.")] = None,
@@ -44,7 +57,7 @@ def list_all(
         say("No event is parked." if state == "parked" else f"No event was {state}.")
         return
     print_table(
-        ("reader", "position", "event", "account", "problem", "tries", "since"),
+        _LETTERS,
         (
             (
                 plain_name(e.reader),
@@ -57,7 +70,6 @@ def list_all(
             )
             for e in letters
         ),
-        right=("position", "tries"),
     )
 
 
@@ -74,7 +86,7 @@ def show(reader: ReaderName, position: Position, data: DataDir = None, as_json: 
         print_json({**_as_dict(letter), "data": said})
         return
     rows = [(name.replace("_", " "), value) for name, value in _as_dict(letter).items()]
-    print_table(("", ""), [*rows, ("data", "")])
+    print_fields([*rows, ("data", "")])
     print_json(said)
 
 

@@ -6,8 +6,10 @@ from uuid import UUID
 
 import typer
 
-from api.cli.options import AsJson
-from api.cli.output import print_json, say
+from api.cli.asking import answered
+from api.cli.options import Account, AsJson, DataDir, OfficeCode, is_id
+from api.cli.output import json_of, print_json, say
+from api.cli.questions import account_id as asked_account_id
 from api.cli.signals import until_told
 
 if TYPE_CHECKING:
@@ -34,7 +36,10 @@ def read_start(text: str) -> str:
 
 
 def tail(
-    account: Annotated[UUID | None, typer.Option("--account", metavar="ID", help="Only this account's events.")] = None,
+    *,
+    account: Account = None,
+    office: OfficeCode = None,
+    data: DataDir = None,
     kinds: Annotated[
         list[str] | None,
         typer.Option("--type", metavar="NAME", help="Only these, such as account.payment-received. May be repeated."),
@@ -46,14 +51,18 @@ def tail(
     once: Annotated[bool, typer.Option("--once", help="Stop at the topic's end instead of waiting for more.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Show events as other services get them: from Kafka, without personal text."""
+    """Show events as other services get them: from Kafka, without personal text.
+
+    An account's number is looked up in the data folder or on the server; with --office it is enough by itself.
+    """
     from adapters.kafka.subscriber import plain_name
     from adapters.kafka.tail import Tail
     from api import logs
 
     logs.configure()
     names = {plain_name(each) for each in kinds or ()}
-    with Tail(account_id=account) as topic, until_told() as stop:
+    whose = id_of(account, office, data) if account else None
+    with Tail(account_id=whose) as topic, until_told() as stop:
         at_least = _seek(topic, start)
         for batch in topic.events(follow=not once):
             for envelope in batch:
@@ -61,6 +70,21 @@ def tail(
                     say(_as_json(envelope) if as_json else _as_line(envelope))
             if stop.is_set():
                 return
+
+
+def id_of(text: str, office: str | None, data: Path | None) -> UUID:
+    """The account's id. It follows from the office's code and the account's number: with both nobody has to be asked.
+
+    Raises Refused.
+    """
+    if is_id(text):
+        return UUID(text)
+    if office is not None:
+        from aggregates.account.command import account_id
+        from aggregates.office import office_id
+
+        return account_id(office_id(office), text)
+    return UUID(answered(data, lambda ask: asked_account_id(ask, text, office=office)))
 
 
 def _seek(topic: "Tail", start: str) -> int:
@@ -75,21 +99,16 @@ def _seek(topic: "Tail", start: str) -> int:
 
 
 def _as_line(envelope: "Envelope") -> str:
-    import json
-
-    said = json.dumps(envelope.data, ensure_ascii=False, separators=(", ", ": "))
+    said = json_of(envelope.data)
     at = f"{envelope.recorded_at:%Y-%m-%d %H:%M:%S}"
     return f"{envelope.position:>9}  {at}  {envelope.account_id or envelope.aggregate_id}  {envelope.name}  {said}"
 
 
 def _as_json(envelope: "Envelope") -> str:
     import dataclasses
-    import json
-
-    from api.cli.output import plain
 
     fields = {f.name: getattr(envelope, f.name) for f in dataclasses.fields(envelope) if f.name != "body"}
-    return json.dumps({**plain(fields), "data": envelope.data}, ensure_ascii=False)
+    return json_of({**fields, "data": envelope.data})
 
 
 # --- topics --------------------------------------------------------------------------------------------

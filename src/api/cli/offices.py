@@ -1,6 +1,7 @@
 """`arrears office`: settings, and pausing all of an office's automation."""
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.application.settings import model_from, read_toml
-from api.cli.opening import commanding, guest, issue
+from api.cli.asking import answered
+from api.cli.opening import commanding, issue
 from api.cli.options import AsJson, DataDir, Reason, read_day, read_moment
-from api.cli.output import print_json, print_table, say
-from api.cli.problems import Problem
+from api.cli.output import print_fields, print_json, say, shown
+from api.cli.questions import no_office
 
 if TYPE_CHECKING:
     from aggregates.office import ChangeOfficeSettings, Office
     from api.application.issuing import Done
-    from api.application.offices import OfficeView
     from api.processes.service import Service
 
 app = typer.Typer(no_args_is_help=True, help="Offices: settings, opening, pausing their automation.")
@@ -66,14 +67,13 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show an office and its settings, or all offices."""
-    from api.application.offices import every_office, office_view
-
-    with guest(data) as service:
-        offices = [find_office(service, code)] if code is not None else every_office(service)
-        views = [office_view(office, service.clock.now()) for office in offices]
+    views = answered(data, lambda ask: ask("/v1/offices"))
+    if code is not None:
+        views = [view for view in views if view["code"] == code]
+        if not views:
+            raise no_office(code)
     if as_json:
-        said = [view.model_dump(mode="json") for view in views]
-        print_json(said[0] if code is not None else said)
+        print_json(views[0] if code is not None else views)
         return
     if not views:
         say("There is no office yet: arrears office open CODE --title … or arrears import FILE")
@@ -81,25 +81,26 @@ def show(
         _tell(view)
 
 
-def _tell(view: "OfficeView") -> None:
-    say(f"{view.code}: {view.title}")
-    calendar = ", ".join(_WEEKDAYS[day] for day in sorted(view.calendar.weekdays))
-    rows = [
-        ("currency", view.currency),
-        ("time zone", view.time_zone),
-        ("aging buckets", ", ".join(view.scheme.names)),
-        ("flags", ", ".join(f"{c}{' (blocks)' if f.blocks else ''}" for c, f in sorted(view.flags.items()))),
-        ("messages leave", f"{view.window.opens:%H:%M} to {view.window.closes:%H:%M}, {calendar}"),
-        ("holidays", ", ".join(map(str, sorted(view.calendar.holidays))) or "none"),
-        ("at most", f"{view.limits.max_per_minute} messages a minute"),
-        ("promises", f"{view.grace_days} days of grace"),
-        ("fee service types", ", ".join(view.fee_service_types) or "none"),
-        ("campaigns", len(view.campaign_ids)),
+def _tell(view: Mapping[str, Any]) -> None:
+    say(f"{view['code']}: {view['title']}")
+    window, calendar, flags = view["window"], view["calendar"], sorted(view["flags"].items())
+    weekdays = ", ".join(_WEEKDAYS[day] for day in sorted(calendar["weekdays"]))
+    fields = [
+        ("currency", view["currency"]),
+        ("time zone", view["time_zone"]),
+        ("aging buckets", ", ".join(bucket["name"] for bucket in view["scheme"]["buckets"])),
+        ("flags", ", ".join(f"{code}{' (blocks)' if flag['blocks'] else ''}" for code, flag in flags)),
+        ("messages leave", f"{window['opens'][:5]} to {window['closes'][:5]}, {weekdays}"),
+        ("holidays", ", ".join(sorted(calendar["holidays"])) or "none"),
+        ("at most", f"{view['limits']['max_per_minute']} messages a minute"),
+        ("promises", f"{view['grace_days']} days of grace"),
+        ("fee service types", ", ".join(view["fee_service_types"]) or "none"),
+        ("campaigns", len(view["campaign_ids"])),
     ]
-    if view.pause:
-        until = f"{view.pause.paused_until:%Y-%m-%d %H:%M}" if view.pause.paused_until else "it is resumed"
-        rows.append(("PAUSED", f"from {view.pause.paused_from:%Y-%m-%d %H:%M} UTC until {until}"))
-    print_table(("", ""), rows)
+    if pause := view["pause"]:
+        until = shown(read_moment(pause["paused_until"])) if pause["paused_until"] else "it is resumed"
+        fields.append(("PAUSED", f"from {shown(read_moment(pause['paused_from']))} UTC until {until}"))
+    print_fields(fields)
 
 
 @app.command("open")
@@ -255,7 +256,7 @@ def find_office(service: "Service", code: str) -> "Office":
     try:
         return service.arrears.load(Office, office_id(code))
     except AggregateNotFoundError:
-        raise Problem(f"there is no office {code!r}", hint="arrears office show") from None
+        raise no_office(code) from None
 
 
 def say_done(done: "Done", *, changed: str, same: str, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from api.cli.problems import Problem
 from api.cli.progress import Bars
 from api.cli.signals import until_told
 
@@ -23,12 +24,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def owning(data: Path | None, *, clock: "Clock | None" = None, **options: Any) -> Iterator["StepByStep"]:
-    """Nobody else works in the data folder meanwhile; a new one is made. More `options` go to `StepByStep.open`.
+def owning(data: Path | None, *, because: str, clock: "Clock | None" = None, **options: Any) -> Iterator["StepByStep"]:
+    """Nobody else works in the data folder meanwhile; a new one is made. Raises Problem with `because` in it.
 
-    Told to end, it ends between two batches.
+    Told to end, it ends between two batches. More `options` go to `StepByStep.open`.
     """
-    with _open(data, clock=clock, reading=False, **options) as service, until_told(service.stop):
+    from adapters.postgres.errors import DataFolderInUse
+
+    try:
+        service = _open(data, clock=clock, reading=False, **options)
+    except DataFolderInUse as error:
+        raise Problem(f"{because}. {error.message}", hint="Stop it first, or name another folder: --data DIR") from None
+    with service, until_told(service.stop):
         yield service
 
 
@@ -56,14 +63,17 @@ def guest(data: Path | None, *, catch_up: bool = True) -> Iterator["StepByStep"]
 
 
 @contextmanager
-def commanding(data: Path | None) -> Iterator["StepByStep"]:
-    """To send commands, alone or beside a running service, which then does what follows from them."""
+def commanding(data: Path | None, **options: Any) -> Iterator["StepByStep"]:
+    """To send commands, alone or beside a running service, which then does what follows from them.
+
+    At the end all of it is done and shown, whoever did it. More `options` go to `StepByStep.open`.
+    """
     from adapters.postgres.errors import DataFolderInUse
 
     try:
-        service = _open(data, clock=None, reading=False)
+        service = _open(data, clock=None, reading=False, **options)
     except DataFolderInUse:
-        service = _open(data, clock=None, reading=True)
+        service = _open(data, clock=None, reading=True, **options)
     with service, until_told(service.stop):
         service.prepare()
         yield service
@@ -71,10 +81,21 @@ def commanding(data: Path | None) -> Iterator["StepByStep"]:
 
 
 @contextmanager
-def question(data: Path | None) -> Iterator[tuple["Service", "Connection"]]:
-    """For reports: all figures of an answer are of one moment, while the projections go on."""
-    with guest(data) as service, service.database.snapshot("arrears_app") as connection:
-        yield service, connection
+def question(data: Path | None, *, catch_up: bool = True) -> Iterator[tuple["Service", "Connection"]]:
+    """For reports: all figures of an answer are of one moment, while the projections go on.
+
+    Where nobody runs, what a process that ended has left is done first. Where somebody does, it is not waited for.
+    """
+    from api import logs
+    from api.processes.service import Service
+
+    logs.configure()
+    with Service.open(data, reading=True) as service:
+        if catch_up and service.needs_hands():
+            with guest(data):
+                pass
+        with service.database.snapshot("arrears_app") as connection:
+            yield service, connection
 
 
 def issue(

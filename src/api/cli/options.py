@@ -3,9 +3,16 @@
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def is_id(text: str) -> bool:
+    """Whether this is an id and not a number."""
+    return _ID.fullmatch(text) is not None
 
 
 def read_day(text: str) -> date:
@@ -47,6 +54,18 @@ AsOf = Annotated[
 KnownOn = Annotated[
     date | None,
     typer.Option("--known-on", parser=read_day, metavar="DAY", help="Only what was recorded by the end of this day."),
+]
+
+
+def account_option(means: str) -> Any:
+    """`--account`: whoever takes an account takes its number, or its id."""
+    return typer.Option("--account", metavar="ID|NUMBER", help=means)
+
+
+Account = Annotated[str | None, account_option("Only this account, by its number or its id.")]
+AccountArgument = Annotated[str, typer.Argument(metavar="ID|NUMBER", help="The account's number, or its id.")]
+Currency = Annotated[
+    str | None, typer.Option("--currency", metavar="ISO", help="Only this one. Default: each that is in use.")
 ]
 OfficeCode = Annotated[str | None, typer.Option("--office", metavar="CODE", help="Only this office.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the audit trail.")]

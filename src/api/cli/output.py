@@ -1,22 +1,23 @@
-"""What commands print: tables for people, JSON and CSV for programs. All of it on stdout."""
+"""What commands print: tables for people, JSON and CSV for programs. Results on stdout, everything else on stderr."""
 
 import csv
 import dataclasses
+import io
 import json
+import os
+import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any, TextIO
 from uuid import UUID
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from api import terminal
+from api.cli.tables import Column, Fit, chosen, drawn, fitted, names_of, refuse_columns, wish, wrapped
 
-_WIDE = 240
-"""Columns where nobody's terminal says how wide it is: rows stay on one line."""
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 class Format(StrEnum):
@@ -27,16 +28,38 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def console() -> "Console":
-    """For stdout. A file or a pipe gets plain text without line breaks in rows."""
-    from rich.console import Console
+# --- lines for people ----------------------------------------------------------------------------------
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE, soft_wrap=False)
+
+def say(text: str) -> None:
+    """A line for people, on stdout."""
+    sys.stdout.write(terminal.line(text) + "\n")
+    sys.stdout.flush()
+
+
+def say_lines(text: str) -> None:
+    """Text with lines of its own, on stdout."""
+    for each in text.split("\n"):
+        say(each)
+
+
+def note(text: str) -> None:
+    """A line for people that is not the result, on stderr."""
+    sys.stderr.write(terminal.line(text) + "\n")
+
+
+# --- JSON and CSV for programs -------------------------------------------------------------------------
 
 
 def print_json(value: Any) -> None:
     """One document, indented; amounts are decimal strings, days and moments ISO 8601."""
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+    refuse_columns()
+    sys.stdout.write(json_of(value, indent=2) + "\n")
+
+
+def json_of(value: Any, *, indent: int | None = None) -> str:
+    """JSON text; what a terminal would heed is escaped in it."""
+    return terminal.json_text(json.dumps(plain(value), ensure_ascii=False, indent=indent))
 
 
 def plain(value: Any) -> Any:
@@ -69,40 +92,80 @@ def plain(value: Any) -> Any:
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """RFC 4180 with a header line. A cell never becomes a spreadsheet's formula; amounts stay what they are."""
+    """RFC 4180 with a header line. A cell never becomes a spreadsheet's formula; amounts stay what they are.
+
+    A file gets cells exactly as they are; a terminal gets them as it gets everything.
+    """
     from adapters.billing.spreadsheet import guarded
 
+    refuse_columns()
+    clean = terminal.line if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout, lineterminator="\r\n")
-    writer.writerow(header)
+    writer.writerow(clean(name) for name in header)
     for row in rows:
-        writer.writerow([_cell(value, guarded) for value in row])
+        writer.writerow([clean(_cell(value, guarded)) for value in row])
 
 
 def _cell(value: Any, guarded: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, (Decimal, int)) and not isinstance(value, bool):
-        return str(value)  # a number is no formula, not even a negative one
-    return str(guarded(str(plain(value))))
+    said = str(plain(value))
+    return said if _NUMBER.fullmatch(said) else str(guarded(said))  # a number is no formula, not even a negative one
 
 
-def print_table(
-    header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None, right: Iterable[str] = ()
-) -> None:
-    """`right` names columns of figures."""
-    from rich.table import Table
-    from rich.text import Text
+# --- tables for people ---------------------------------------------------------------------------------
 
-    figures = set(right)
-    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(header))
-    for name in header:
-        table.add_column(name, justify="right" if name in figures else "left", no_wrap=name in figures)
-    for row in rows:
-        table.add_row(*(Text(shown(value)) for value in row))
-    out = console()
+
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+    """A table under its heading. It heeds `--wide` and `--columns`: the command has to be `tabular`.
+
+    Columns that make room where a terminal's lines are too short are named on stderr.
+    """
+    wished = wish()
+    places = chosen(columns, wished.columns)
+    shown_columns = [columns[place] for place in places]
+    cells = [[terminal.line(shown(row[place])) for place in places] for row in rows]
+    width = None if wished.wide else width_of(sys.stdout)
+    layout = fitted(shown_columns, cells, width)
     if title:
-        out.print(Text(title, style="bold"))
-    out.print(table)
+        for each in wrapped(terminal.line(title), width) if width else [title]:
+            _bold(each)
+    for each in drawn(shown_columns, layout, names_of(shown_columns)):
+        _bold(each)
+    for row in cells:
+        for each in drawn(shown_columns, layout, row):
+            say(each)
+    if layout.left_out:
+        note(f"left out: {', '.join(layout.left_out)}; --wide shows all")
+
+
+def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
+    """One thing, a line for each of its fields: what it is called, and its value."""
+    columns = (Column("name"), Column("value", fit=Fit.WRAPS))
+    rows = [(terminal.line(name), terminal.line(shown(value))) for name, value in fields]
+    layout = fitted(columns, rows, width_of(sys.stdout))
+    for row in rows:
+        for each in drawn(columns, layout, row):
+            say(each)
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Cells in a line, by the environment or the terminal; None where there is neither: rows stay on one line."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isascii() and said.isdigit() and int(said) > 0:
+        return int(said)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError, io.UnsupportedOperation):
+        return None
+
+
+def _bold(text: str) -> None:
+    """A line that stands out, where a terminal can show that."""
+    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        sys.stdout.write(f"\x1b[1m{terminal.line(text)}\x1b[0m\n")
+    else:
+        say(text)
 
 
 def shown(value: Any) -> str:
@@ -124,23 +187,7 @@ def shown(value: Any) -> str:
             return str(plain(value))
 
 
-def say(text: str) -> None:
-    """A line for people, on stdout."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
 def note_names(said: str | None) -> None:
     """Says where names are missing; `said` is what the answer says of them."""
     if said:
         note("Names are being filled in again after an interruption: account numbers stand in their place.")
-
-
-def printable(text: str) -> str:
-    """Text from outside for a terminal: lines stay, and what would steer the terminal is left out."""
-    return "".join(each for each in text if each in "\n\t" or not unicodedata.category(each).startswith("C"))
-
-
-def note(text: str) -> None:
-    """A line for people that is not the result, on stderr."""
-    sys.stderr.write(text + "\n")

@@ -1,12 +1,16 @@
 """What can go wrong, said to people at the command line: a problem, a hint, and exit code 1."""
 
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 import typer
 
+from api import terminal
 from api.cli.ending import ExitCode
+from api.cli.output import note
 from api.cli.signals import Told
 
 
@@ -21,9 +25,14 @@ class Problem(Exception):
 
 def show(message: str, hint: str = "") -> None:
     """The problem and its hint, on stderr."""
-    typer.echo(f"Error: {message}", err=True)
+    note(f"Error: {message}")
     if hint:
-        typer.echo(f"Hint: {hint}", err=True)
+        note(f"Hint: {hint}")
+
+
+def show_defect(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+    """The traceback of what nobody expected, on stderr: a `sys.excepthook`."""
+    sys.stderr.write(terminal.lines("".join(traceback.format_exception(kind, error, at))))
 
 
 @contextmanager

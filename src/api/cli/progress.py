@@ -1,8 +1,9 @@
 """Progress of what takes longer than a second: on stderr, and only where somebody looks."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+
+from api import terminal
 
 Advance = Callable[[int, int], None]
 """Told how much of how much is done."""
@@ -18,7 +19,7 @@ class Bars:
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
             self._progress = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TextColumn("{task.percentage:>3.0f}%"),
                 TimeElapsedColumn(),
@@ -49,17 +50,5 @@ class Bars:
         if self._progress is None:
             return
         if title not in self._tasks:
-            self._tasks[title] = self._progress.add_task(title, total=total)
+            self._tasks[title] = self._progress.add_task(terminal.line(title), total=total)
         self._progress.update(self._tasks[title], completed=done, total=total)  # type: ignore[arg-type]
-
-
-@contextmanager
-def working(title: str) -> Iterator[None]:
-    """A sign of life where nothing can be counted."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(title):
-        yield

@@ -9,11 +9,28 @@ from api.cli.options import AsJson, DataDir
 from api.cli.output import note, print_json, print_table, say
 from api.cli.progress import Bars
 from api.cli.signals import until_told
+from api.cli.tables import figure, key, prose, tabular, word
 
 app = typer.Typer(no_args_is_help=True, help="The read tables: how far they are, and building them anew.")
 
 
+_LISTED = (key("projection"), figure("version", 1), prose("views"))
+_STATUS = (
+    key("projection"),
+    figure("generation", 2),
+    figure("version", 1),
+    word("state", 8),
+    figure("at", 4),
+    figure("of", 3),
+    figure("behind", 9),
+    figure("seconds", 5),
+    figure("parked", 7),
+    prose("trouble", 6),
+)
+
+
 @app.command("list")
+@tabular
 def list_all(data: DataDir = None, as_json: AsJson = False) -> None:
     """Every projection of this release, its version, and the views it keeps."""
     from api.processes.core import PROJECTIONS
@@ -25,10 +42,11 @@ def list_all(data: DataDir = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_table(("projection", "version", "views"), (list(row.values()) for row in rows), right=("version",))
+        print_table(_LISTED, (list(row.values()) for row in rows))
 
 
 @app.command("status")
+@tabular
 def status(data: DataDir = None, as_json: AsJson = False) -> None:
     """How far each projection is behind the log, in events and in seconds, and what keeps it."""
     with guest(data, catch_up=False) as service:
@@ -39,7 +57,7 @@ def status(data: DataDir = None, as_json: AsJson = False) -> None:
         print_json(rows)
         return
     print_table(
-        ("projection", "generation", "version", "state", "at", "of", "behind", "seconds", "parked", "trouble"),
+        _STATUS,
         (
             (
                 r.name,
@@ -55,7 +73,6 @@ def status(data: DataDir = None, as_json: AsJson = False) -> None:
             )
             for r in rows
         ),
-        right=("generation", "version", "at", "of", "behind", "seconds", "parked"),
     )
 
 

@@ -1,31 +1,24 @@
 """`arrears report …` and `arrears kpi`: what was owed, promised, done and collected, as of any day."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from api.cli.opening import question
-from api.cli.options import AsJson, AsOf, DataDir, KnownOn, OfficeCode, read_day
+from api.cli.asking import answered
+from api.cli.options import Account, AsJson, AsOf, Currency, DataDir, KnownOn, OfficeCode, read_day
 from api.cli.output import Format, note, note_names, print_csv, print_json, print_table, say, shown
+from api.cli.questions import Ask, Refused, account_id, by_currency
+from api.cli.tables import Column, figure, key, prose, tabular, text, word
 
-if TYPE_CHECKING:
-    from adapters.postgres.database import Connection
-    from aggregates.values.aging import BucketScheme
-    from api.processes.service import Service
-    from projections.questions import CollectionsReport, CollectionsRow, Filters
-
-Currency = Annotated[str | None, typer.Option("--currency", metavar="ISO", help="Where several are in use.")]
 As = Annotated[Format, typer.Option("--format", help="A table for people; CSV or JSON for programs.")]
 Limit = Annotated[
     int | None,
     typer.Option("--limit", min=1, metavar="N", help="At most so many rows. Default: 50 in a table, else all."),
 ]
-AccountName = Annotated[str | None, typer.Option("--account", metavar="ID|NUMBER", help="Only this account.")]
 _SHOWN_IN_TABLE = 50
-_PAGE = 1_000
 
 app = typer.Typer(no_args_is_help=True, help="What was owed, promised and done, as of any day.")
 
@@ -35,7 +28,11 @@ def add_to(root: typer.Typer) -> None:
     root.command("kpi")(kpi)
 
 
+# --- aging ---------------------------------------------------------------------------------------------
+
+
 @app.command("aging")
+@tabular
 def aging_report(
     *,
     data: DataDir = None,
@@ -47,35 +44,52 @@ def aging_report(
     as_json: AsJson = False,
 ) -> None:
     """Open items by how long they are past due; every bucket, and unapplied funds in a column of their own."""
-    from projections.questions import aging
-
-    with question(data) as (service, connection):
-        scheme, today = office_settings(service, connection, office)
-        report = aging(
-            connection,
-            as_of=as_of or today,
-            scheme=scheme,
-            known_on=known_on,
-            office=office,
-            currency=currency,
-        )
+    scope = {"office": office, "currency": currency, "as_of": as_of, "known_on": known_on}
+    found = answered(data, lambda ask: by_currency(ask, "/v1/report/aging", **scope))
     match _chosen(format, as_json):
         case Format.JSON:
-            print_json(report.model_dump(mode="json"))
+            print_json(_one_or_all(found))
         case Format.CSV:
             header = ("as_of", "currency", "bucket", "amount", "items")
-            print_csv(header, ((report.as_of, report.currency, b.bucket, b.amount, b.items) for b in report.buckets))
+            print_csv(header, ([r["as_of"], r["currency"], *b.values()] for r in found for b in r["buckets"]))
         case Format.TABLE:
-            rows: list[Sequence[Any]] = [(b.bucket, b.amount, b.items) for b in report.buckets]
-            rows += [
-                ("unapplied", -report.unapplied, None),
-                ("total", report.total, sum(b.items for b in report.buckets)),
-            ]
-            title = f"Aging as of {report.as_of}, {report.currency}, {report.accounts:,} accounts"
-            print_table(("bucket", "amount", "items"), rows, title=title, right=("amount", "items"))
+            for report in _apart(found):
+                _aging_table(report)
+
+
+def _aging_table(report: Mapping[str, Any]) -> None:
+    buckets = report["buckets"]
+    rows: list[Sequence[Any]] = [(b["bucket"], _amount(b["amount"]), b["items"]) for b in buckets]
+    rows += [
+        ("unapplied", -_amount(report["unapplied"]), None),
+        ("total", _amount(report["total"]), sum(b["items"] for b in buckets)),
+    ]
+    title = f"Aging as of {report['as_of']}, {report['currency']}, {report['accounts']:,} accounts"
+    print_table((key("bucket"), figure("amount"), figure("items", 1)), rows, title=title)
+
+
+# --- collections ---------------------------------------------------------------------------------------
+
+FILTERS = ("stage", "bucket", "flag", "number", "search", "min_balance", "max_balance", "min_dpd", "max_dpd")
+"""Those of `projections.questions.Filters`, which takes a second to import."""
+
+_BUCKETS = "buckets"
+IN_TABLE: Mapping[str, Column] = {
+    "number": key("account"),
+    "customer_name": text("customer", 5),
+    "balance": figure("balance"),
+    _BUCKETS: figure("", 1),
+    "unapplied": figure("unapplied", 2),
+    "days_past_due": figure("dpd", 7),
+    "stage": word("stage", 6),
+    "why": prose("why", 4),
+}
+"""By the name in a row; a figure for each bucket in the place of `buckets`."""
+AMOUNTS = frozenset({"balance", "outstanding", "unapplied", "past_due", "disputed"})
 
 
 @app.command("collections")
+@tabular
 def collections_report(
     *,
     data: DataDir = None,
@@ -100,118 +114,139 @@ def collections_report(
 
     CSV and JSON have all of its columns: flags, what is next, promises, the latest payment and contact.
     """
-    from projections.questions import collections
-
-    filters = _filters(where or (), bucket=bucket, search=search)
+    filters = _filters(where or (), bucket=bucket, q=search)
     chosen = _chosen(format, as_json)
-    wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
-    with question(data) as (service, connection):
-        scheme, today = office_settings(service, connection, office)
+    wanted = _wanted(limit, chosen)
+    scope = {"office": office, "currency": currency, "as_of": as_of, "known_on": known_on}
 
-        def page(size: int, cursor: str | None) -> Any:
-            return collections(
-                connection,
-                today=today,
-                scheme=scheme,
-                as_of=as_of,
-                known_on=known_on,
-                office=office,
-                currency=currency,
-                filters=filters,
-                limit=size,
-                cursor=cursor,
-            )
+    def ask_and_show(ask: Ask) -> None:
+        found = by_currency(ask, "/v1/report/collections", limit=wanted, **scope, **filters)
+        for report in found:
+            report["items"] = map(_with_every_bucket(report), report["items"])
+        match chosen:
+            case Format.JSON:
+                print_json(_one_or_all([_with_rows(report, without={"bucket_names"}) for report in found]))
+            case Format.CSV:
+                _collections_csv(found)
+            case Format.TABLE:
+                for report in _apart(found):
+                    _collections_table(report)
 
-        first = page(min(wanted or _PAGE, _PAGE), None)
-        found = list(_all_rows(first, page, wanted))
-    match chosen:
-        case Format.JSON:
-            sums = first.model_dump(mode="json", exclude={"rows", "next_cursor"})
-            print_json({**sums, "rows": [row.model_dump(mode="json") for row in found]})
-        case Format.CSV:
-            _collections_csv(found, scheme)
-        case Format.TABLE:
-            _collections_table(first, found, scheme)
+    try:
+        answered(data, ask_and_show)
+    except Refused as refusal:
+        if refusal.field not in {name.partition("=")[0] for name in where or ()}:
+            raise
+        raise typer.BadParameter(refusal.message) from None
 
 
-def _filters(where: Sequence[str], **given: object) -> "Filters":
+def _filters(where: Sequence[str], **given: str | None) -> dict[str, Any]:
     """Those with an option of their own, and those said by name. Raises BadParameter."""
-    from pydantic import ValidationError
-
-    from projections.questions import Filters
-
     said = {name: value for name, _, value in (each.partition("=") for each in where)}
     for name, value in said.items():
-        if name not in Filters.model_fields or not value:
-            raise typer.BadParameter(f"--where {name}: expected FILTER=VALUE of {', '.join(Filters.model_fields)}")
-    try:
-        return Filters.model_validate({**given, **said})
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise typer.BadParameter(f"{wrong['loc'][0]}: {wrong['msg']}") from None
+        if name not in FILTERS or not value:
+            raise typer.BadParameter(f"--where {name}: expected FILTER=VALUE of {', '.join(FILTERS)}")
+    by_http = {"q" if name == "search" else name: value for name, value in said.items()}
+    return {name: value for name, value in {**given, **by_http}.items() if value is not None}
 
 
-def _collections_csv(found: "Sequence[CollectionsRow]", scheme: "BucketScheme") -> None:
+def _with_every_bucket(report: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A row with the office's buckets in their order, empty ones too, and those of an earlier scheme behind them."""
+    names, zero = report["bucket_names"], f"{_amount(report['outstanding']) * 0:f}"
+
+    def filled(row: dict[str, Any]) -> dict[str, Any]:
+        amounts = row["buckets"]
+        every = [*names, *sorted(amounts.keys() - set(names))]
+        return {**row, "buckets": {name: amounts.get(name, zero) for name in every}}
+
+    return filled
+
+
+def _collections_csv(found: Sequence[dict[str, Any]]) -> None:
     from projections.collections_report.columns import IN_FILES
 
-    buckets = _bucket_names(found, scheme)
+    rows = [row for report in found for row in report["items"]]
+    buckets = [*dict.fromkeys(name for report in found for name in _buckets_of(report, rows))]
     header = [*_spread(IN_FILES, lambda name: name, [f"bucket {name}" for name in buckets])]
-    print_csv(header, ([*_spread(IN_FILES, _cells_of(row), _open_in(row, buckets))] for row in found))
+    print_csv(header, ([*_spread(IN_FILES, _cells_of(row), _open_in(row, buckets))] for row in rows))
 
 
-def _collections_table(first: "CollectionsReport", found: "Sequence[CollectionsRow]", scheme: "BucketScheme") -> None:
-    from projections.collections_report.columns import COLUMNS, IN_TABLE
+def _collections_table(report: dict[str, Any]) -> None:
+    rows = [*report["items"]]
+    buckets = _buckets_of(report, rows)
 
-    buckets = _bucket_names(found, scheme)
-    figures = [*buckets, *(COLUMNS[name].head for name in IN_TABLE if COLUMNS[name].is_figure)]
-
-    def cells(row: "CollectionsRow") -> Iterator[Any]:
-        cell = _cells_of(row)
+    def cells(row: Mapping[str, Any]) -> Iterator[Any]:
+        cell, quiet = _cells_of(row), {"unapplied": _amount(row["unapplied"]) or None}
         open_in = [amount or None for amount in _open_in(row, buckets)]
-        return _spread(IN_TABLE, lambda name: (cell(name) or None) if COLUMNS[name].quiet else cell(name), open_in)
+        return _spread(IN_TABLE, lambda name: quiet[name] if name in quiet else cell(name), open_in)
 
     print_table(
-        [*_spread(IN_TABLE, lambda name: COLUMNS[name].head, buckets)],
-        ([*cells(row)] for row in found),
-        title=f"Collections as of {first.as_of}, {first.currency}",
-        right=figures,
+        [*_spread(IN_TABLE, IN_TABLE.__getitem__, (figure(name, 1) for name in buckets))],
+        ([*cells(row)] for row in rows),
+        title=f"Collections as of {report['as_of']}, {report['currency']}",
     )
-    say(f"{first.accounts:,} accounts owe {first.outstanding:,}, less {first.unapplied:,} unapplied: {first.balance:,}")
-    _left_out(first.accounts, len(found))
-    note_names(first.names)
+    accounts, (outstanding, unapplied, balance) = (
+        report["accounts"],
+        (_amount(report[name]) for name in ("outstanding", "unapplied", "balance")),
+    )
+    say(f"{accounts:,} accounts owe {outstanding:,}, less {unapplied:,} unapplied: {balance:,}")
+    if accounts > len(rows):
+        note(f"{accounts - len(rows):,} more: --limit N, or --format csv for all.")
+    note_names(report.get("names"))
 
 
 def _spread(names: Iterable[str], cell: Callable[[str], Any], buckets: Iterable[Any]) -> Iterator[Any]:
     """A cell for each column, and one for each bucket in the place of `buckets`."""
     for name in names:
-        if name == "buckets":
+        if name == _BUCKETS:
             yield from buckets
         else:
             yield cell(name)
 
 
-def _cells_of(row: "CollectionsRow") -> Callable[[str], Any]:
+def _cells_of(row: Mapping[str, Any]) -> Callable[[str], Any]:
     """What stands in a row under a column, in a few words."""
 
     def cell(name: str) -> Any:
-        value = getattr(row, name)
+        value = row[name]
         if name == "why":
-            return value.detail if value else None
+            return value["detail"] if value else None
+        if name in AMOUNTS:
+            return _amount(value)
         return ", ".join(value) if isinstance(value, list) else value
 
     return cell
 
 
-def _bucket_names(found: "Sequence[CollectionsRow]", scheme: "BucketScheme") -> list[str]:
+def _buckets_of(report: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Those of the office, and of an earlier scheme that an item is still in."""
-    return [*dict.fromkeys([*scheme.names, *(name for row in found for name in row.buckets)])]
+    return [*dict.fromkeys([*report["bucket_names"], *(name for row in rows for name in row["buckets"])])]
 
 
-def _open_in(row: "CollectionsRow", buckets: Iterable[str]) -> list[Decimal]:
-    return [row.buckets.get(name, Decimal()) for name in buckets]
+def _open_in(row: Mapping[str, Any], buckets: Iterable[str]) -> list[Decimal]:
+    return [_amount(row["buckets"].get(name, "0")) for name in buckets]
+
+
+# --- promises ------------------------------------------------------------------------------------------
+
+_PROMISES: Mapping[str, Column] = {
+    "number": key("account"),
+    "customer_name": text("customer", 4),
+    "made_on": word("made", 2),
+    "due_on": word("due", 8),
+    "promised": figure("promised"),
+    "received": figure("received", 9),
+    "status": word("status", 7),
+    "level": figure("level", 1),
+    "assignee": text("assignee", 3),
+}
+"""By the name in a row; the names are those of CSV."""
+
+STATES = ("open", "kept", "partially-kept", "broken", "withdrawn")
 
 
 @app.command("promises")
+@tabular
 def promises_report(
     *,
     data: DataDir = None,
@@ -227,102 +262,88 @@ def promises_report(
     limit: Limit = None,
 ) -> None:
     """Promises to pay, the earliest due first: what was promised, what came in, and how they were judged."""
-    from aggregates.promise import PromiseStatus
-    from projections.questions import promises
-
-    if status is not None and status not in set(PromiseStatus):
-        raise typer.BadParameter(f"--status {status!r}: expected one of {', '.join(PromiseStatus)}")
+    if status is not None and status not in STATES:
+        raise typer.BadParameter(f"--status {status!r}: expected one of {', '.join(STATES)}")
     chosen = _chosen(format, as_json)
-    wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
-    with question(data) as (service, connection):
-        _, today = office_settings(service, connection, office)
+    wanted = _wanted(limit, chosen)
+    scope = {"office": office, "currency": currency, "as_of": as_of, "known_on": known_on, "status": status}
 
-        def page(size: int, cursor: str | None) -> Any:
-            return promises(
-                connection,
-                service.feed,
-                as_of=as_of or today,
-                known_on=known_on,
-                office=office,
-                currency=currency,
-                status=PromiseStatus(status) if status else None,
-                limit=size,
-                cursor=cursor,
-            )
+    def ask_and_show(ask: Ask) -> None:
+        found = by_currency(ask, "/v1/promises", limit=wanted, **scope)
+        match chosen:
+            case Format.JSON:
+                print_json(_one_or_all([_with_rows(report) for report in found]))
+            case Format.CSV:
+                header = ("promise_id", *_PROMISES, "currency")
+                print_csv(header, ([row[name] for name in header] for report in found for row in report["items"]))
+            case Format.TABLE:
+                for report in _apart(found):
+                    _promises_table(report)
 
-        first = page(min(wanted or _PAGE, _PAGE), None)
-        found = list(_all_rows(first, page, wanted))
-        more = first.next_cursor is not None and wanted is not None and len(found) == wanted
-    if chosen is Format.JSON:
-        sums = first.model_dump(mode="json", exclude={"rows", "next_cursor"})
-        print_json({**sums, "rows": [row.model_dump(mode="json") for row in found]})
-        return
-    columns = ("number", "customer_name", "made_on", "due_on", "promised", "received", "status", "level", "assignee")
-    rows = ([getattr(row, name) for name in columns] for row in found)
-    if chosen is Format.CSV:
-        ids = ([row.promise_id, *cells] for row, cells in zip(found, rows, strict=True))
-        print_csv(("promise_id", *columns), ids)
-        return
-    header = ("account", "customer", "made", "due", "promised", "received", "status", "level", "assignee")
-    title = f"Promises to pay as of {first.as_of}, {first.currency}"
-    print_table(header, rows, title=title, right=("promised", "received", "level"))
-    note_names(first.names)
-    if more:
+    answered(data, ask_and_show)
+
+
+def _promises_table(report: Mapping[str, Any]) -> None:
+    def cell(row: Mapping[str, Any], name: str) -> Any:
+        return _amount(row[name]) if name in {"promised", "received"} else row[name]
+
+    title = f"Promises to pay as of {report['as_of']}, {report['currency']}"
+    print_table([*_PROMISES.values()], ([cell(row, n) for n in _PROMISES] for row in report["items"]), title=title)
+    note_names(report.get("names"))
+    if report["next"] is not None:
         note("There are more: --limit N, or --format csv for all.")
 
 
+# --- activity ------------------------------------------------------------------------------------------
+
+_ACTIVITY = (word("day", 4), key("account"), word("kind", 2), prose("what", 3), text("by", 1))
+_ACTIVITY_IN_CSV = (
+    "position", "occurred_at", "effective_on", "number", "kind", "channel", "direction", "disposition", "summary",
+    "notes", "assignee", "follow_up_on", "actor",
+)  # fmt: skip
+
+
 @app.command("activity")
+@tabular
 def activity_report(
     *,
     data: DataDir = None,
     as_of: AsOf = None,
     known_on: KnownOn = None,
     office: OfficeCode = None,
-    account: AccountName = None,
+    account: Account = None,
     format: As = Format.TABLE,  # noqa: A002
     as_json: AsJson = False,
     limit: Limit = None,
 ) -> None:
     """What was done: contacts, messages and their fate, promises, payments, disputes. The newest first."""
-    from projections.questions import activities, find_account
-
     chosen = _chosen(format, as_json)
-    wanted = limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
-    with question(data) as (service, connection):
-        _, today = office_settings(service, connection, office)
-        account_id = find_account(connection, account, office=office) if account else None
-        day = as_of or today
-        found = activities(
-            connection,
-            service.feed,
-            as_of=day,
-            known_on=known_on,
-            office=office,
-            account_id=account_id,
-            limit=None if wanted is None else wanted + 1,
-        )
-        if chosen is Format.JSON:
-            rows = [each.model_dump(mode="json") for each in list(found)[:wanted]]
-            print_json({"as_of": day, "account_id": account_id, "rows": rows})
-            return
-        if chosen is Format.CSV:
-            columns = (
-                "position", "occurred_at", "effective_on", "number", "kind", "channel", "direction", "disposition",
-                "summary", "notes", "assignee", "follow_up_on", "actor",
-            )  # fmt: skip
-            kept = (row for place, row in enumerate(found) if wanted is None or place < wanted)
-            print_csv(columns, ([getattr(row, name) for name in columns] for row in kept))
-            return
-        every = list(found)
-    print_table(
-        ("day", "account", "kind", "what", "by"),
-        ((row.effective_on, row.number, row.kind, row.summary, row.actor) for row in every[:wanted]),
-        title=f"Activity up to {day}",
-    )
-    if wanted is not None and len(every) > wanted:
-        note("There are more: --limit N, or --format csv for all.")
+    wanted = _wanted(limit, chosen)
+
+    def ask_and_show(ask: Ask) -> None:
+        whose = account_id(ask, account, office=office) if account else None
+        scope = {"office": office, "account_id": whose, "as_of": as_of, "known_on": known_on}
+        found = ask("/v1/activity", limit=wanted, **scope)
+        match chosen:
+            case Format.JSON:
+                print_json({"as_of": found["as_of"], "account_id": whose, "rows": [*found["items"]]})
+            case Format.CSV:
+                print_csv(_ACTIVITY_IN_CSV, ([row[name] for name in _ACTIVITY_IN_CSV] for row in found["items"]))
+            case Format.TABLE:
+                rows = (
+                    [row[n] for n in ("effective_on", "number", "kind", "summary", "actor")] for row in found["items"]
+                )
+                print_table(_ACTIVITY, rows, title=f"Activity up to {found['as_of']}")
+                if found["next"] is not None:
+                    note("There are more: --limit N, or --format csv for all.")
+
+    answered(data, ask_and_show)
 
 
+# --- KPIs ----------------------------------------------------------------------------------------------
+
+
+@tabular
 def kpi(
     *,
     first: Annotated[date, typer.Option("--from", parser=read_day, metavar="DAY", help="The first day of the period.")],
@@ -334,18 +355,16 @@ def kpi(
     as_json: AsJson = False,
 ) -> None:
     """KPIs of a period: DSO three ways, days delinquent, CEI, promises kept, conversion, recovery."""
-    from projections.questions import kpi as ask
-
-    with question(data) as (_, connection):
-        report = ask(connection, start=first, end=last, known_on=known_on, office=office, currency=currency)
-    said = report.model_dump(mode="json")
+    asked = {"from": first, "to": last, "known_on": known_on, "office": office, "currency": currency}
+    found = answered(data, lambda ask: by_currency(ask, "/v1/kpi", **asked))
     if as_json:
-        print_json(said)
+        print_json(_one_or_all(found))
         return
-    title = f"KPIs from {first} to {last}, {report.days} days, {report.currency}"
-    fields = [name for name in said if name not in {"from", "to", "days", "currency"}]
-    rows = ((name.replace("_", " "), _figure(getattr(report, name))) for name in fields)
-    print_table(("kpi", "value"), rows, title=title, right=("value",))
+    for said in _apart(found):
+        title = f"KPIs from {first} to {last}, {said['days']} days, {said['currency']}"
+        fields = [name for name in said if name not in {"from", "to", "days", "currency"}]
+        rows = ((name.replace("_", " "), _figure(said[name])) for name in fields)
+        print_table((text("kpi"), figure("value")), rows, title=title)
 
 
 # --- inside ------------------------------------------------------------------------------------------
@@ -355,37 +374,33 @@ def _chosen(format: Format, as_json: bool) -> Format:  # noqa: A002
     return Format.JSON if as_json else format
 
 
+def _wanted(limit: int | None, chosen: Format) -> int | None:
+    return limit or (_SHOWN_IN_TABLE if chosen is Format.TABLE else None)
+
+
+def _amount(said: str) -> Decimal:
+    """An amount of an answer."""
+    return Decimal(said)
+
+
 def _figure(value: Any) -> str:
-    return "–" if value is None else shown(value)
+    return "–" if value is None else shown(_amount(value) if isinstance(value, str) else value)
 
 
-def _all_rows(first: Any, page: Any, wanted: int | None) -> Iterator[Any]:
-    """The rows of all pages, up to as many as are wanted."""
-    given, report = 0, first
-    while True:
-        for row in report.rows:
-            yield row
-            given += 1
-        if report.next_cursor is None or (wanted is not None and given >= wanted):
-            return
-        report = page(_PAGE if wanted is None else min(_PAGE, wanted - given), report.next_cursor)
+def _with_rows(report: Mapping[str, Any], *, without: Iterable[str] = ()) -> dict[str, Any]:
+    """A report as this door prints it: all of its rows, and no pages."""
+    left_out = {"items", "next", *without}
+    return {**{name: value for name, value in report.items() if name not in left_out}, "rows": [*report["items"]]}
 
 
-def _left_out(accounts: int, given: int) -> None:
-    if accounts > given:
-        note(f"{accounts - given:,} more: --limit N, or --format csv for all.")
+def _one_or_all(found: Sequence[Any]) -> Any:
+    """As JSON: the report, or a list with one for each currency."""
+    return found[0] if len(found) == 1 else list(found)
 
 
-def office_settings(service: "Service", connection: "Connection", office: str | None) -> "tuple[BucketScheme, date]":
-    """The aging buckets and today's date of the office; where none is named, those that all share, else standard."""
-    from aggregates.office import Office
-    from api.application.offices import scheme_of, today_in
-    from api.cli.problems import Problem
-    from projections.questions import office_ids
-
-    offices = [service.arrears.load(Office, office_id) for office_id in office_ids(connection, office)]
-    if not offices:
-        if office is not None:
-            raise Problem(f"there is no office {office!r}", hint="arrears office show")
-        raise Problem("there is no office yet, and nothing to report on", hint="arrears import FILE --profile P")
-    return scheme_of(offices), today_in(offices, service.clock.now())
+def _apart(found: Iterable[Any]) -> Iterator[Any]:
+    """Each report, an empty line between them."""
+    for place, report in enumerate(found):
+        if place:
+            say("")
+        yield report

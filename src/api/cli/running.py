@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from api.cli.opening import owning
+from api.cli.local_service import announced
+from api.cli.opening import commanding, owning
 from api.cli.options import AsJson, DataDir, read_moment
 from api.cli.output import note, print_json, say
 from api.cli.problems import Problem
@@ -96,8 +97,11 @@ def serve(
             service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
         say(f"Arrears is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)")
         service.start()
-        with ended_as_told(lambda: service.failure):
-            serve_http(service, host=host, port=port, token=token)
+        with (
+            announced(service.data_dir, host=host, port=port) as local_token,
+            ended_as_told(lambda: service.failure),
+        ):
+            serve_http(service, host=host, port=port, token=token, local_token=local_token)
 
 
 def check_door(host: str, port: int, token: str | None) -> None:
@@ -134,10 +138,14 @@ def tick(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let one tick happen: what is due by now is done, with all that follows. The same tick again does nothing."""
+    """Let one tick happen: what is due by now is done, with all that follows. The same tick again does nothing.
+
+    Beside a running service, which ticks by itself, the clock cannot be set.
+    """
     from adapters.clock import ManualClock
 
-    with owning(data, clock=None if now is None else ManualClock(now)) as service:
+    alone = "tick --now sets the clock, which a running service lives by"
+    with commanding(data) if now is None else owning(data, because=alone, clock=ManualClock(now)) as service:
         report = service.tick(now)
     if as_json:
         print_json(report)
@@ -150,11 +158,16 @@ def tick(
 def migrate(data: DataDir = None) -> None:
     """Bring the database's schema to this release. Services never do it by themselves, except in a new folder."""
     from adapters.postgres.database import open_database
+    from adapters.postgres.errors import DataFolderInUse
     from adapters.postgres.migrations import migrate as apply
     from api import logs
 
     logs.configure()
-    with open_database(data) as database:
+    try:
+        database = open_database(data)
+    except DataFolderInUse:
+        database = open_database(data, reading=True)
+    with database:
         applied = apply(database)
     for migration in applied:
         say(f"applied {migration}")

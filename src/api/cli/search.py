@@ -1,19 +1,32 @@
 """`arrears find`: which account is it?"""
 
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Any
 
 import typer
 
-from api.cli.opening import question
+from api.cli.asking import answered
+from api.cli.ending import ExitCode
 from api.cli.options import AsJson, DataDir, OfficeCode
 from api.cli.output import note, note_names, print_json, print_table
-from api.cli.reports import office_settings
+from api.cli.tables import figure, key, tabular, text, word
+
+_FOUND = (
+    key("account"),
+    text("customer", 5),
+    word("office", 2),
+    figure("balance"),
+    word("currency", 6),
+    figure("dpd", 3),
+    word("stage", 4),
+)
 
 
 def add_to(root: typer.Typer) -> None:
     root.command("find")(find)
 
 
+@tabular
 def find(
     text: Annotated[
         str, typer.Argument(metavar="TEXT", help="A part of a name, number, phone or e-mail; or an invoice's number.")
@@ -28,33 +41,27 @@ def find(
 
     Exit code 1 where there is none.
     """
-    from projections.questions import Filters, accounts, office_ids
-
-    with question(data) as (service, connection):
-        scheme, today = office_settings(service, connection, office)
-        found = accounts(
-            connection,
-            today=today,
-            scheme=scheme,
-            office_id=office_ids(connection, office)[0] if office else None,
-            filters=Filters(search=text),
-            limit=limit,
-        )
+    found = answered(data, lambda ask: ask("/v1/accounts", q=text, office=office, limit=limit))
+    rows = found["items"]
     if as_json:
-        print_json(found.model_dump(mode="json"))
-    elif found.rows:
-        print_table(
-            ("account", "customer", "office", "balance", "currency", "dpd", "stage"),
-            (
-                (r.number, r.customer_name, r.office, r.balance, r.currency, r.days_past_due, r.stage)
-                for r in found.rows
-            ),
-            right=("balance", "dpd"),
-        )
-        if found.next_cursor is not None:
+        names = {"names": found["names"]} if "names" in found else {}
+        print_json({"rows": [_without_empty_buckets(row) for row in rows], "next_cursor": found["next"], **names})
+    elif rows:
+        columns = ("number", "customer_name", "office", "balance", "currency", "days_past_due", "stage")
+        print_table(_FOUND, ([_cell(row, name) for name in columns] for row in rows))
+        if found["next"] is not None:
             note("There are more: --limit N, or more of the text.")
     else:
         note("No account is found by that.")
-    note_names(found.names)
-    if not found.rows:
-        raise typer.Exit(1)
+    note_names(found.get("names"))
+    if not rows:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _cell(row: dict[str, Any], name: str) -> Any:
+    return Decimal(row[name]) if name == "balance" else row[name]
+
+
+def _without_empty_buckets(row: dict[str, Any]) -> dict[str, Any]:
+    amounts = sorted(row["buckets"].items(), key=lambda bucket: (len(bucket[0]), bucket[0]))
+    return {**row, "buckets": {name: amount for name, amount in amounts if Decimal(amount)}}

@@ -1,14 +1,17 @@
 """`arrears work`: what rule changes ask of every account of an office, how far that is, and stopping it."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
+from api.cli.asking import answered
 from api.cli.opening import guest, issue
-from api.cli.options import AsJson, DataDir, OfficeCode, Reason
-from api.cli.output import print_json, print_table, say
+from api.cli.options import AsJson, DataDir, OfficeCode, Reason, read_moment
+from api.cli.output import print_fields, print_json, print_table, say
 from api.cli.problems import Problem
+from api.cli.questions import Refused
+from api.cli.tables import figure, tabular, text, word
 
 if TYPE_CHECKING:
     from api.processes.service import Service
@@ -21,7 +24,21 @@ WorkId = Annotated[UUID, typer.Argument(metavar="ID", help="The work's id, as li
 _MOST = 500
 
 
+_WORK = (
+    word("work"),
+    text("command", 6),
+    word("state", 7),
+    figure("accounts", 4),
+    figure("done", 5),
+    figure("refused", 2),
+    figure("failed", 3),
+    figure("left", 8),
+    word("begun", 1),
+)
+
+
 @app.command("list")
+@tabular
 def list_all(
     data: DataDir = None,
     office: OfficeCode = None,
@@ -29,38 +46,41 @@ def list_all(
     as_json: AsJson = False,
 ) -> None:
     """What is asked of every account of an office and has not ended; with --all the latest that has, too."""
-    from api.cli.offices import find_office
-    from projections.questions.work import works
-
-    with guest(data, catch_up=False) as service:
-        office_id = find_office(service, office).id if office else None
-        with service.database.connect("arrears_app") as connection:
-            found = works(connection, office_id=office_id, state=None if all_states else "open", limit=_MOST).rows
+    state = None if all_states else "open"
+    found = answered(
+        data, lambda ask: ask("/v1/work", office=office, state=state, limit=_MOST)["items"], catch_up=False
+    )
     if as_json:
         print_json(found)
         return
     if not found:
         say("There is no work yet." if all_states else "No work is open.")
         return
+    counts = ("accounts", "done", "refused", "failed", "left")
     print_table(
-        ("work", "command", "state", "accounts", "done", "refused", "failed", "left", "begun"),
+        _WORK,
         (
-            (e.id, e.command, e.state, e.accounts, e.done, e.refused, e.failed, e.left, e.begun_at)
+            (e["id"], e["command"], e["state"], *(e[count] for count in counts), read_moment(e["begun_at"]))
             for e in found
         ),
-        right=("accounts", "done", "refused", "failed", "left"),
-    )  # fmt: skip
+    )
 
 
 @app.command("show")
 def show(work_id: WorkId, data: DataDir = None, as_json: AsJson = False) -> None:
     """One piece of work: what is asked, because of which event, and how far it is."""
-    with guest(data, catch_up=False) as service:
-        found = _found(service, work_id)
+    try:
+        found = answered(data, lambda ask: ask("/v1/work/{id}", id=str(work_id)), catch_up=False)
+    except Refused:
+        raise _no_work() from None
     if as_json:
         print_json(found)
         return
-    print_table(("", ""), ((name.replace("_", " "), value) for name, value in dict(found).items()))
+    print_fields((name.replace("_", " "), _said(name, value)) for name, value in found.items())
+
+
+def _said(name: str, value: Any) -> Any:
+    return read_moment(value) if name.endswith("_at") and value is not None else value
 
 
 @app.command("cancel")
@@ -83,5 +103,9 @@ def _found(service: "Service", work_id: UUID) -> "WorkProgress":
     with service.database.connect("arrears_app") as connection:
         found = work(connection, work_id)
     if found is None:
-        raise Problem("there is no such work", hint="arrears work list --all")
+        raise _no_work()
     return found
+
+
+def _no_work() -> Problem:
+    return Problem("there is no such work", hint="arrears work list --all")

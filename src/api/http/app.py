@@ -52,8 +52,13 @@ ROUTERS = (
 )
 
 
-def create_app(service: Service, token: str | None, *, limits: Mapping[Kind, Limits] = LIMITS) -> FastAPI:
-    """The HTTP door of a service. Without a token only this machine's own addresses are answered."""
+def create_app(
+    service: Service, token: str | None, local_token: str | None = None, *, limits: Mapping[Kind, Limits] = LIMITS
+) -> FastAPI:
+    """The HTTP door of a service. Without a token only this machine's own addresses are answered.
+
+    `local_token` lets the commands of this machine read.
+    """
     app = FastAPI(
         title="Arrears",
         version=version("arrears"),
@@ -67,7 +72,7 @@ def create_app(service: Service, token: str | None, *, limits: Mapping[Kind, Lim
     )
     pool = service.database.pool("arrears_app", min_size=1, max_size=_CONNECTIONS)
     app.state.service = service
-    app.state.gate = Gate(token)
+    app.state.gate = Gate(token, local_token)
     app.state.problem_page = pages.problem_page
     app.state.issuing = Issuing(service, Requests(pool.connection))
     app.state.reader = Reader(service, pool)

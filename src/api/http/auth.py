@@ -25,6 +25,8 @@ class Gate:
     """Lets requests in. Without a token only those made on this machine are."""
 
     token: str | None
+    local_token: str | None = None
+    """Of the commands of this machine, which a service in a data folder made when it started: it lets them read."""
 
     def check(self, request: Request) -> None:
         """Raises a Problem where the request may not come in."""
@@ -32,7 +34,9 @@ class Gate:
             self._only_here(request)
         if request.method not in READING:
             self._own_origin(request)
-        if self.token is None or self._is_open(path_of(request)) or self._knows_token(request):
+        if self.token is None or self._is_open(path_of(request)) or self.is_token(_bearer(request)):
+            return
+        if self.is_local(request):
             return
         if not path_of(request).startswith("/v1") and self.has_session(request):
             return
@@ -42,7 +46,11 @@ class Gate:
 
     def is_token(self, given: str) -> bool:
         """Constant in time, so that nobody can feel their way to it."""
-        return self.token is not None and hmac.compare_digest(given.encode(), self.token.encode())
+        return _same(given, self.token)
+
+    def is_local(self, request: Request) -> bool:
+        """Whether a command of this machine asks, which it may, and which changes nothing."""
+        return request.method in READING and _same(_bearer(request), self.local_token)
 
     # --- sessions: an end and a signature, no state to keep ---
 
@@ -62,10 +70,6 @@ class Gate:
 
     # --- inside ---
 
-    def _knows_token(self, request: Request) -> bool:
-        kind, _, given = request.headers.get("authorization", "").partition(" ")
-        return kind.lower() == "bearer" and self.is_token(given.strip())
-
     @staticmethod
     def _is_open(path: str) -> bool:
         return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
@@ -83,6 +87,15 @@ class Gate:
         foreign = origin is not None and _netloc(origin) != request.headers.get("host")
         if foreign or request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             raise Problem(403, "origin", "changes are taken from this service's own pages and from programs only")
+
+
+def _bearer(request: Request) -> str:
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    return given.strip() if kind.lower() == "bearer" else ""
+
+
+def _same(given: str, token: str | None) -> bool:
+    return token is not None and hmac.compare_digest(given.encode(), token.encode())
 
 
 def _hostname(request: Request) -> str:

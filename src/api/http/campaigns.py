@@ -1,9 +1,8 @@
 """Campaigns: whom auto-collection engages and with which messages; every version, running or paused."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Response
 
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.campaign import (
@@ -31,7 +30,7 @@ from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, cr
 from api.http.etags import IfNoneMatch, names, not_modified, tagged
 from api.http.pauses import RESUMED, PauseBody, ResumeBody
 from api.http.problems import documented, unknown
-from api.http.reading import Readings
+from api.http.reading import OfficeOf, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
 from api.processes.service import Service
@@ -74,7 +73,7 @@ def list_campaigns(
     *,
     service: ServiceOf,
     readings: Readings,
-    office: Annotated[Code | None, Query(description="An office's code; all offices where not given.")] = None,
+    office: OfficeOf = None,
 ) -> list[CampaignView]:
     """Campaigns in the order in which accounts are matched with them."""
     now = service.clock.now()

@@ -1,17 +1,18 @@
-"""What was done about an account, and the audit trail: who did what, when, why, under which policy version."""
+"""What was done, and the audit trail: who did what, when, why, under which policy version."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
 
 from api.http.paging import Cursor, Limit, Page
-from api.http.reading import AS_ASKED, AsOf, KnownOn, Question, Readings
+from api.http.reading import AS_ASKED, AsOf, KnownOn, OfficeOf, Question, Readings
 from api.http.routing import Router
-from projections.questions.activity import Activity, activity
+from projections.questions.activity import Activity, OfficeActivity, activity, office_activity
 from projections.questions.audit import AuditRow, audit
 
-router = Router(prefix="/v1/accounts/{account_id}", tags=["history"])
+router = Router(prefix="/v1", tags=["history"])
 
 Kinds = Annotated[
     list[Annotated[str, Query(max_length=40)]] | None,
@@ -19,7 +20,45 @@ Kinds = Annotated[
 ]
 
 
+class ActivityPage(Page[OfficeActivity]):
+    """A page of what was done up to a day."""
+
+    as_of: date
+
+
 @router.get("/activity", responses=AS_ASKED)
+def list_all_activity(
+    *,
+    readings: Readings,
+    office: OfficeOf = None,
+    account_id: Annotated[UUID | None, Query(description="Only this account.")] = None,
+    as_of: AsOf = None,
+    known_on: KnownOn = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> ActivityPage:
+    """Contacts, messages, promises, money, disputes, notes of all accounts: the newest first."""
+    if account_id is not None:
+        readings.office_and_currency_of(account_id)
+    day = as_of or readings.today(office)
+    report, following = readings.report(
+        Question("all activity", office, account_id, as_of, known_on),
+        lambda connection, inner: office_activity(
+            connection,
+            readings.log,
+            as_of=day,
+            known_on=known_on,
+            office=office,
+            account_id=account_id,
+            limit=limit,
+            cursor=inner,
+        ),
+        cursor,
+    )
+    return ActivityPage(items=list(report.rows), next=following, as_of=day)
+
+
+@router.get("/accounts/{account_id}/activity", responses=AS_ASKED)
 def list_activity(
     *,
     account_id: UUID,
@@ -41,12 +80,25 @@ def list_activity(
     )
 
 
-@router.get("/audit", responses=AS_ASKED)
+@router.get("/accounts/{account_id}/audit", responses=AS_ASKED)
 def list_audit(*, account_id: UUID, readings: Readings, limit: Limit = 200, cursor: Cursor = None) -> Page[AuditRow]:
     """Every fact about the account and its promises, in the log's order."""
     readings.office_and_currency_of(account_id)
     return readings.page(
         Question("audit", account_id),
         lambda connection, inner: audit(connection, readings.log, account_id, limit=limit, cursor=inner),
+        cursor,
+    )
+
+
+@router.get("/audit/{subject_id}", responses=AS_ASKED)
+def list_audit_of_anything(
+    *, subject_id: UUID, readings: Readings, limit: Limit = 200, cursor: Cursor = None
+) -> Page[AuditRow]:
+    """Every fact about an account with its promises, a campaign, an office, a reader, a piece of work; none where
+    nothing is recorded under this id."""
+    return readings.page(
+        Question("audit of anything", subject_id),
+        lambda connection, inner: audit(connection, readings.log, subject_id, limit=limit, cursor=inner),
         cursor,
     )

@@ -19,6 +19,7 @@ from api.http.problems import Problem, of_the_framework, path_of, unexpected, wa
 from api.http.shapes import read_whole_number
 
 CORRELATION = "X-Correlation-Id"
+LOCAL = "Arrears-Local"
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -64,6 +65,8 @@ class Surroundings:
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")  # balances and names are nobody's cache's business
                 headers[CORRELATION] = str(correlation_id)
+                if self._gate.is_local(request):
+                    headers[LOCAL] = "yes"  # to somebody who has to know that this is the service of its data folder
             elif method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)

@@ -59,6 +59,11 @@ SCHEMA: dict[str, Any] = {
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What is wrong with this request, for people."},
         "reason_code": {"type": "string", "description": "Why a command was refused, for programs."},
+        "currencies": {
+            "type": "array",
+            "description": "Those to choose from, where one has to be named: amounts of several never add up.",
+            "items": {"type": "string"},
+        },
         "correlation_id": {"type": "string", "format": "uuid"},
         "errors": {
             "type": "array",
@@ -130,10 +135,11 @@ def _writable(content: Any) -> Any:
 class FieldProblem(Problem):
     """A field that is not as expected; `field` as the caller wrote it (`instalments.0.amount`)."""
 
-    def __init__(self, field: str, expected: str, *others: tuple[str, str]) -> None:
+    def __init__(self, field: str, expected: str, *others: tuple[str, str], **more: Any) -> None:
         found = [(field, expected), *others][:_MOST_ERRORS]
         errors = [{"field": name, "expected": each} for name, each in found]
-        super().__init__(422, "validation", "; ".join(f"{name}: {each}" for name, each in found), errors=errors)
+        detail = "; ".join(f"{name}: {each}" for name, each in found)
+        super().__init__(422, "validation", detail, errors=errors, **more)
 
 
 def path_of(request: Request) -> str:

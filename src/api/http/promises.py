@@ -1,5 +1,6 @@
 """Promises to pay: made, moved, taken back, and what became of them."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -33,6 +34,13 @@ class OtherDays(CommandBody):
     """The same amount in total, on other days."""
 
 
+class PromisesPage(NamedPage[PromiseRow]):
+    """A page of promises as they stood on a day, in one currency."""
+
+    as_of: date
+    currency: str
+
+
 @router.get("/promises", responses=AS_ASKED)
 def list_promises(
     *,
@@ -43,10 +51,10 @@ def list_promises(
     known_on: KnownOn = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> NamedPage[PromiseRow]:
+) -> PromisesPage:
     """Promises of an office, the earliest due first."""
     day = as_of or readings.today(of.office)
-    return readings.named_page(
+    report, following = readings.report(
         Question("promises", of, as_of, known_on, status),
         lambda connection, inner: promises(
             connection,
@@ -60,6 +68,13 @@ def list_promises(
             cursor=inner,
         ),
         cursor,
+    )
+    return PromisesPage(
+        items=list(report.rows),
+        next=following,
+        names=report.names,
+        as_of=report.as_of,
+        currency=report.currency,
     )
 
 

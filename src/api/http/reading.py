@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
@@ -22,13 +22,21 @@ from api.http.problems import FieldProblem, Problem, documented, unknown
 from api.http.shapes import Day
 from api.processes.service import Service
 from projections.opening import Opens
-from projections.questions import NoOffice, ReportRefused, UnknownAccount, office_and_currency_of, office_ids
+from projections.questions import (
+    NoOffice,
+    ReportRefused,
+    SeveralCurrencies,
+    UnknownAccount,
+    office_and_currency_of,
+    office_ids,
+)
 from projections.questions.names import Names
 
 AS_ASKED = documented(404, 409)
 
 AsOf = Annotated[Day | None, Query(description="The end of this day, by effective date; today where not given.")]
 KnownOn = Annotated[Day | None, Query(description="Only what was recorded by the end of this day.")]
+OfficeOf = Annotated[Code | None, Query(description="An office's code; all offices where not given.")]
 Currency = Annotated[str | None, Query(pattern="^[A-Z]{3}$", description="Needed where accounts have several.")]
 
 
@@ -41,7 +49,7 @@ class Scope:
 
 
 async def of_report(
-    office: Annotated[Code | None, Query(description="An office's code; all offices where not given.")] = None,
+    office: OfficeOf = None,
     currency: Currency = None,
 ) -> Scope:
     """Office and currency of a report."""
@@ -81,6 +89,7 @@ class NamedReport(Report[Row_co], Protocol[Row_co]):
 
 
 ReportRow = TypeVar("ReportRow")
+AnyReport = TypeVar("AnyReport", bound=Report[Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,8 @@ class Reader:
             field, colon, expected = str(refusal).partition(": ")
             if not colon:
                 raise Problem(422, "validation", str(refusal)) from None
-            raise FieldProblem(field, expected) from None
+            several = {"currencies": refusal.currencies} if isinstance(refusal, SeveralCurrencies) else {}
+            raise FieldProblem(field, expected, **several) from None
         except ValueNotTaken:
             if not with_cursor:
                 raise
@@ -123,10 +133,17 @@ class Reader:
         ask: Callable[[Connection, str | None], Report[ReportRow]],
         cursor: str | None,
     ) -> Page[ReportRow]:
+        report, following = self.report(question, ask, cursor)
+        return Page(items=list(report.rows), next=following)
+
+    def report(
+        self, question: Question, ask: Callable[[Connection, str | None], AnyReport], cursor: str | None
+    ) -> tuple[AnyReport, str | None]:
+        """What a report answers for a page, and the cursor of the page after it."""
         inner = unwrap_cursor(question, cursor)
         with self.connection(with_cursor=cursor is not None) as connection:
             report = ask(connection, inner)
-        return Page(items=list(report.rows), next=wrap_cursor(question, report.next_cursor))
+        return report, wrap_cursor(question, report.next_cursor)
 
     def named_page(
         self,
@@ -135,10 +152,8 @@ class Reader:
         cursor: str | None,
     ) -> NamedPage[ReportRow]:
         """The same where rows have customers' names."""
-        inner = unwrap_cursor(question, cursor)
-        with self.connection(with_cursor=cursor is not None) as connection:
-            report = ask(connection, inner)
-        return NamedPage(items=list(report.rows), next=wrap_cursor(question, report.next_cursor), names=report.names)
+        report, following = self.report(question, ask, cursor)
+        return NamedPage(items=list(report.rows), next=following, names=report.names)
 
     # --- offices ---
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from pydantic import BaseModel
 
-from aggregates.values.codes import Code
+from api.application.plausibility import MOST_COUNT
 from api.http.paging import Cursor, Limit, NamedPage, unwrap_cursor, wrap_cursor
-from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Reader, Readings, Scope
+from api.http.reading import AS_ASKED, AsOf, KnownOn, OfficeOf, OfReport, Question, Reader, Readings, Scope
 from api.http.routing import Router
 from api.http.shapes import PLAIN_TEXT, Day, PlainText
 from projections.answer import AmountText
@@ -36,6 +36,7 @@ router = Router(prefix="/v1", tags=["reports"])
 Balance = Annotated[
     str | None, Query(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$", description='A decimal such as "100.00".')
 ]
+DaysPastDue = Annotated[int | None, Query(ge=0, le=MOST_COUNT, description="Of the oldest open item.")]
 Search = Annotated[
     PlainText | None,
     Query(
@@ -55,6 +56,8 @@ class CollectionsPage(BaseModel):
     outstanding: AmountText
     unapplied: AmountText
     balance: AmountText
+    bucket_names: list[str]
+    """Every bucket of the report, youngest first; rows may leave out those in which nothing is open."""
     items: list[CollectionsRow]
     next: str | None
     names: Names = FILLED
@@ -87,6 +90,9 @@ class Sought:
     q: Search = None
     min_balance: Balance = None
     max_balance: Balance = None
+    number: Annotated[PlainText | None, Query(max_length=100, description="Exactly this number.")] = None
+    min_dpd: DaysPastDue = None
+    max_dpd: DaysPastDue = None
     sort: Sort = Sort.BALANCE
     descending: bool = True
 
@@ -98,6 +104,9 @@ async def asked(*, chosen: Annotated[Any, Depends(Chosen)], sought: Annotated[So
         search=sought.q,
         min_balance=None if sought.min_balance is None else Decimal(sought.min_balance),
         max_balance=None if sought.max_balance is None else Decimal(sought.max_balance),
+        number=sought.number,
+        min_dpd=sought.min_dpd,
+        max_dpd=sought.max_dpd,
     )
     return Asked(filters, sought.sort, sought.descending)
 
@@ -157,7 +166,7 @@ def report_kpi(
 def list_accounts(
     *,
     readings: Readings,
-    office: Annotated[Code | None, Query(description="An office's code; all offices where not given.")] = None,
+    office: OfficeOf = None,
     number: Annotated[PlainText | None, Query(max_length=100, description="Exactly this number.")] = None,
     q: Search = None,
     limit: Limit = 50,
@@ -216,6 +225,7 @@ def collections_report(
     is_past = known_on is not None or as_of not in {None, today}
     return CollectionsPage(
         **{name: getattr(report, name) for name in CollectionsPage.model_fields if name in type(report).model_fields},
+        bucket_names=[*scheme.names],
         items=[row if is_past else _with_open_buckets(row) for row in report.rows],
         next=wrap_cursor(question, report.next_cursor),
     )

@@ -35,10 +35,19 @@ def check_bind(host: str, token: str | None) -> None:
         )
 
 
-def serve(service: Service, host: str = "127.0.0.1", port: int = 8000, token: str | None = None) -> None:
-    """Serves until SIGINT or SIGTERM; requests under way are finished first. Raises BindRefused."""
+def serve(
+    service: Service,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    local_token: str | None = None,
+) -> None:
+    """Serves until SIGINT or SIGTERM; requests under way are finished first. Raises BindRefused.
+
+    `local_token` lets the commands of this machine read.
+    """
     _log.info("serving", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/", token=token is not None)
-    server_of(service, host, port, token).run()
+    server_of(service, host, port, token, local_token).run()
 
 
 def server_of(
@@ -46,6 +55,7 @@ def server_of(
     host: str,
     port: int,
     token: str | None,
+    local_token: str | None = None,
     *,
     limits: Mapping[Kind, Limits] = LIMITS,
     bounds: Bounds = BOUNDS,
@@ -54,7 +64,7 @@ def server_of(
     check_bind(host, token)
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(service, token, limits=limits),
+            create_app(service, token, local_token, limits=limits),
             host=host,
             port=port,
             http=protocol_of(bounds),

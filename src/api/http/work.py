@@ -5,14 +5,13 @@ from uuid import UUID
 
 from fastapi import Query
 
-from aggregates.values.codes import Code
 from aggregates.work import CancelWork
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf
 from api.http.paging import Cursor, Limit, Page
 from api.http.problems import documented, unknown
-from api.http.reading import AS_ASKED, Question, Readings
+from api.http.reading import AS_ASKED, OfficeOf, Question, Readings
 from api.http.routing import Router
 from api.http.shapes import JsonBody
 from projections.questions.work import WorkProgress, WorkState, work, works
@@ -29,7 +28,7 @@ class Cancellation(CommandBody):
 def list_work(
     *,
     readings: Readings,
-    office: Annotated[Code | None, Query(description="An office's code; all offices where not given.")] = None,
+    office: OfficeOf = None,
     state: Annotated[WorkState | None, Query(description="Only work in this state.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from adapters.clock_check import ClockCheck
+from adapters.eventstore.sealer import somebody_seals
 from adapters.eventstore.verify import Finding, verify
 from adapters.readers.projections import Progress as BuildProgress
 from adapters.readers.projections import Status, checkpoints, silent
@@ -32,6 +33,16 @@ class Service(Core):
                 raise NotReached("stored events are not sealed yet")
             time.sleep(_LOOK_SECONDS)
         self.projections.wait_for(self.feed.head(), timeout=max(0.0, deadline - time.monotonic()))
+
+    def needs_hands(self) -> bool:
+        """Whether read tables are missing, or behind the log and nobody is there who brings them to its end."""
+        if not self.projections.are_built():
+            return True
+        with self.database.connect("arrears_app") as connection:
+            if somebody_seals(connection):
+                return False
+        head = self.feed.head()
+        return self.has_unsealed() or any(each.state == "live" and each.checkpoint < head for each in self.status())
 
     def has_unsealed(self) -> bool:
         """Whether something stored has no place in the log yet."""

@@ -2,8 +2,8 @@
 
 A column that is stored is a field of `StoredRow`; one that is worked out when somebody looks stands in `_WORKED_OUT`.
 What the report answers with is `CollectionsRow`. Everything else is made from these: the table and its comments, the
-history of accounts, the SQL of today and of a past day, HTTP, pages, tables and files at the command line, and the
-dashboard's view.
+history of accounts, the SQL of today and of a past day, HTTP, pages, files at the command line, and the dashboard's
+view.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,10 +56,6 @@ class Column:
     """Kept in the history of accounts: on a past day it is what was recorded by the end of that day."""
     title: str = ""
     """Its heading on a page."""
-    head: str = ""
-    """Its heading in a table at the command line."""
-    quiet: bool = False
-    """In that table nothing is shown for zero."""
     sort: Sort | None = None
     sort_key: str = ""
     """What rows are ordered by, where the column may be missing or its letters differ; over the report's columns."""
@@ -99,7 +95,7 @@ class StoredRow:
         str,
         Column(
             "text", "Number of the account in the customer's own systems.",
-            head="account", sort=Sort.NUMBER, ascending=True, dashboard="account_number",
+            sort=Sort.NUMBER, ascending=True, dashboard="account_number",
         ),
     ] = ""  # fmt: skip
     currency: Annotated[str, Column("text", "ISO 4217 code that all amounts of the row are in.")] = ""
@@ -110,7 +106,7 @@ class StoredRow:
         int,
         Column(
             "bigint", "Outstanding less unapplied, in minor units; negative where the customer has credit.",
-            amount=True, title="Balance", head="balance", sort=Sort.BALANCE,
+            amount=True, title="Balance", sort=Sort.BALANCE,
         ),
     ] = 0  # fmt: skip
     outstanding: Annotated[
@@ -122,8 +118,6 @@ class StoredRow:
             "bigint",
             "Payments and credits not allocated yet, in minor units.",
             amount=True,
-            head="unapplied",
-            quiet=True,
         ),
     ] = 0
     past_due: Annotated[
@@ -134,7 +128,7 @@ class StoredRow:
     ] = 0
     buckets: Annotated[
         dict[str, int],
-        Column("jsonb", "Open amount by aging bucket, in minor units, without empty ones.", head="buckets"),
+        Column("jsonb", "Open amount by aging bucket, in minor units, without empty ones."),
     ] = field(default_factory=dict)
     bucket: Annotated[str, Column("text", "Aging bucket of the oldest open item.", title="Age")] = CURRENT
     oldest_due_on: Annotated[str | None, Column("date", "Due date of the oldest open item.")] = None
@@ -148,7 +142,7 @@ class StoredRow:
         Column(
             "text",
             "Auto-collection stage: outstanding, scheduled, engaged, follow-up or blocked; null where nothing is owed.",
-            recorded=True, title="Stage and why", head="stage",
+            recorded=True, title="Stage and why",
             sort=Sort.STAGE, sort_key="coalesce(stage, '')", ascending=True,
         ),
     ] = None  # fmt: skip
@@ -215,7 +209,7 @@ _WORKED_OUT: Mapping[str, Column] = {
     "customer_name": Column(
         "text", "Personal; reads erased once the person was erased.",
         today="coalesce(person.customer_name, r.number)", past="coalesce(person.customer_name, owed.number)",
-        view="coalesce(p.customer_name, r.number)", title="Account", head="customer",
+        view="coalesce(p.customer_name, r.number)", title="Account",
         sort=Sort.CUSTOMER_NAME, sort_key="lower(customer_name)", ascending=True,
     ),
     "office": Column(
@@ -226,7 +220,7 @@ _WORKED_OUT: Mapping[str, Column] = {
         today="greatest(0, coalesce(%(as_of)s::date - r.oldest_due_on, 0))",
         past="greatest(0, coalesce(%(as_of)s::date - owed.oldest_due_on, 0))",
         view="greatest(0, coalesce(d.business_date - r.oldest_due_on, 0))",
-        title="Overdue", head="dpd", sort=Sort.DAYS_PAST_DUE,
+        title="Overdue", sort=Sort.DAYS_PAST_DUE,
         sort_key="coalesce(%(as_of)s::date - oldest_due_on, -100000)",
     ),
     "items": Column("integer", "How many items are open.", today="r.open_items", past="owed.open_items"),
@@ -236,7 +230,6 @@ _WORKED_OUT: Mapping[str, Column] = {
         " jsonb_build_object('code', r.why_code, 'detail', coalesce(r.why_detail, '')) END",
         past="CASE WHEN change.why_code IS NOT NULL THEN"
         " jsonb_build_object('code', change.why_code, 'detail', coalesce(change.why_detail, '')) END",
-        head="why",
     ),
     "campaign": Column(
         "text", "Title of the campaign that the account is in.", today="campaign.title", past="campaign.title",
@@ -279,9 +272,6 @@ class CollectionsRow(Answer):
 # --- what is shown where, in which order ---------------------------------------------------------------
 
 ON_PAGE = ("customer_name", "balance", "days_past_due", "bucket", "stage", "next_action_at", "last_payment_on")
-
-IN_TABLE = ("number", "customer_name", "balance", "buckets", "unapplied", "days_past_due", "stage", "why")
-"""At the command line."""
 
 _LATER_IN_FILES = ("past_due", "disputed")
 """Came to CSV files later than `why`; a new column of the report comes after all others by itself."""

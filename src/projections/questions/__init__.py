@@ -5,7 +5,15 @@ an answer have to be of one moment while the projections go on.
 """
 
 from projections.collections_report.columns import CollectionsRow, Sort
-from projections.questions.activity import Activity, ActivityReport, OfficeActivity, activities, activity
+from projections.questions.activity import (
+    Activity,
+    ActivityReport,
+    OfficeActivity,
+    OfficeActivityReport,
+    activities,
+    activity,
+    office_activity,
+)
 from projections.questions.aging import Aging, AgingBucket, aging
 from projections.questions.audit import AuditReport, AuditRow, audit
 from projections.questions.collections import (
@@ -51,6 +59,7 @@ __all__ = [
     "Kpi",
     "NoOffice",
     "OfficeActivity",
+    "OfficeActivityReport",
     "Order",
     "PromiseRow",
     "PromisesReport",
@@ -71,6 +80,7 @@ __all__ = [
     "collections",
     "find_account",
     "kpi",
+    "office_activity",
     "office_and_currency_of",
     "office_ids",
     "promises",

@@ -54,6 +54,14 @@ class OfficeActivity(Activity):
     office: str | None
 
 
+class OfficeActivityReport(Answer):
+    """A page of what was done in an office, or everywhere, the newest first."""
+
+    as_of: date
+    rows: tuple[OfficeActivity, ...]
+    next_cursor: str | None
+
+
 _AT_ONCE = 1_000
 
 _DONE = """
@@ -81,6 +89,8 @@ SELECT activity.*, account.number, office.code AS office
 {_DONE}
   AND (%(office)s::text IS NULL OR %(office)s IN (office.code, office.office_id::text))
   AND (%(account_id)s::uuid IS NULL OR activity.account_id = %(account_id)s)
+  AND (%(after)s::date IS NULL
+       OR (activity.effective_on, activity.position) < (%(after)s::date, %(after_position)s::bigint))
 ORDER BY activity.effective_on DESC, activity.position DESC
 LIMIT %(limit)s
 """
@@ -123,6 +133,32 @@ def activity(
     )
 
 
+def office_activity(
+    connection: Connection[Any],
+    log: Opens,
+    *,
+    as_of: date,
+    known_on: date | None = None,
+    office: str | None = None,
+    account_id: UUID | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> OfficeActivityReport:
+    """What was done in an office, or everywhere, up to a day: a page, the newest first. Raises BadQuestion."""
+    after, after_position = key_after(cursor, "effective_on", 2)
+    asked: dict[str, object] = {"as_of": as_of, "known_on": known_on, "office": office, "account_id": account_id}
+    asked |= {"after": after, "after_position": after_position, "limit": check_limit(limit) + 1}
+    found = rows(connection, asked, _ALL)
+    page = [OfficeActivity.model_validate(each) for each in _with_notes(found[:limit], log)]
+    return OfficeActivityReport(
+        as_of=as_of,
+        rows=tuple(page),
+        next_cursor=(
+            cursor_after("effective_on", page[-1].effective_on, page[-1].position) if len(found) > limit else None
+        ),
+    )
+
+
 def activities(
     connection: Connection[Any],
     log: Opens,
@@ -133,8 +169,9 @@ def activities(
     account_id: UUID | None = None,
     limit: int | None = None,
 ) -> Iterator[OfficeActivity]:
-    """What was done in an office, or everywhere, the newest first, in bounded memory; inside a transaction."""
-    asked = {"as_of": as_of, "known_on": known_on, "office": office, "account_id": account_id, "limit": limit}
+    """All of what `office_activity` has in pages, in bounded memory; inside a transaction."""
+    asked: dict[str, object] = {"as_of": as_of, "known_on": known_on, "office": office, "account_id": account_id}
+    asked |= {"after": None, "after_position": None, "limit": limit}
     with connection.cursor("activities", row_factory=dict_row) as cursor:
         cursor.execute(_ALL, asked)
         while found := cursor.fetchmany(_AT_ONCE):

@@ -29,7 +29,11 @@ class UnknownAccount(ReportRefused):
 
 
 class SeveralCurrencies(ReportRefused):
-    """Amounts of different currencies are never added up: one has to be named."""
+    """Amounts of different currencies are never added up: one of `currencies` has to be named."""
+
+    def __init__(self, message: str, currencies: Sequence[str]) -> None:
+        super().__init__(message)
+        self.currencies = tuple(currencies)
 
 
 class BadQuestion(ReportRefused):
@@ -67,7 +71,9 @@ def _only_currency(connection: Connection[Any], offices: Sequence[DictRow]) -> s
     if not currencies:
         raise NoOffice("there is no office yet, and nothing to report on")
     if len(currencies) > 1:
-        raise SeveralCurrencies(f"currency: expected one of {', '.join(currencies)}, or an office; they do not add up")
+        raise SeveralCurrencies(
+            f"currency: expected one of {', '.join(currencies)}, or an office; they do not add up", currencies
+        )
     return currencies[0]
 
 

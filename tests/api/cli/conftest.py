@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from api.cli import app
 from tests.conftest import TestServer
+from tests.temporary import temporary_folder
 
 MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
 CUSTOMERS = """\
@@ -141,3 +142,16 @@ def admin(arrears: Arrears) -> Iterator[psycopg.Connection[Any]]:
     """A connection to the same database that may do anything."""
     with psycopg.connect(os.environ["ARREARS_DATABASE_URL"]) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder with a small portfolio, used by no process."""
+    files = tmp_path_factory.mktemp("files")
+    files_in(files)
+    with temporary_folder() as data:
+        said = process("import", files / "customers.csv", "--profile", "customers", "--currency", "USD", data=data)
+        assert said.err == ""  # no progress where nobody looks
+        process("import", files / "invoices.csv", "--profile", "invoices", data=data)
+        process("import", files / "payments.csv", "--profile", "payments", data=data)
+        yield data

@@ -11,8 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from adapters.eventstore.sealer import _ADVISORY_LOCK
 from aggregates.kernel.event import Recorded
-from api.cli.opening import actor
+from aggregates.office import PauseOfficeAutomation, ResumeOfficeAutomation, office_id
+from api.cli.opening import actor, issue
+from api.processes.service import Service
 from projections.audit_trail.projection import AuditTrailProjection
 from tests.api.cli.conftest import Arrears
 
@@ -38,6 +41,34 @@ def test_a_moment_that_is_none(portfolio: Arrears, moment: str):
 
 
 # --- projections and the log ---
+
+
+def paused_and_left(portfolio: Arrears) -> str:
+    """The office's id, after a process stored that it is paused or resumed, and ended before the event was sealed."""
+    office = portfolio("office", "show", "main", "--json").json
+    change = ResumeOfficeAutomation if office["pause"] else PauseOfficeAutomation
+    with Service.open(None, reading=True) as service:
+        issue(service, change(office_id=office_id("main")), reason="Stop")
+    return str(office["id"])
+
+
+def test_what_a_process_left_is_done_by_the_next_that_reads(portfolio: Arrears):
+    office = paused_and_left(portfolio)
+    latest = portfolio("audit", office, "--json").json["rows"][-1]
+    assert latest["event_name"].startswith("office.automation-")
+    assert f"{latest['actor_kind']}:{latest['actor_id']}" == str(actor())
+    portfolio("office", "resume", "main")
+
+
+def test_what_somebody_else_is_at_is_not_waited_for(portfolio: Arrears, admin: psycopg.Connection[Any]):
+    admin.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+    try:
+        before = portfolio("audit", office_id("main"), "--json").json
+        assert portfolio("audit", paused_and_left(portfolio), "--json").json == before
+    finally:
+        admin.execute("SELECT pg_advisory_unlock(%s)", [_ADVISORY_LOCK])
+    portfolio("office", "resume", "main")
+    assert portfolio("audit", office_id("main"), "--json").json != before
 
 
 def test_projections_are_listed_with_their_views(portfolio: Arrears):

@@ -1,93 +1,20 @@
-"""Real processes on a real data folder: beside a running service, and when something is wrong with the folder."""
+"""Real processes on a real data folder, and when something is wrong with the folder."""
 
 import json
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.api.cli.conftest import files_in, process
 from tests.temporary import temporary_folder
-from tests.waiting import HANG, wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
-
-RUNNING = ("-c", "from api.cli import main; main()")
-
-
-@pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data folder with a small portfolio, used by no process."""
-    files = tmp_path_factory.mktemp("files")
-    files_in(files)
-    with temporary_folder() as data:
-        said = process("import", files / "customers.csv", "--profile", "customers", "--currency", "USD", data=data)
-        assert said.err == ""  # no progress where nobody looks
-        process("import", files / "invoices.csv", "--profile", "invoices", data=data)
-        process("import", files / "payments.csv", "--profile", "payments", data=data)
-        yield data
 
 
 def test_what_was_imported_is_there_in_the_next_process(imported: Path):
     said = process("report", "aging", "--as-of", "2026-02-15", "--json", data=imported)
     assert json.loads(said.out)["total"] == "385.75"
-    assert process("log", "verify", data=imported).out.endswith("every one as it was sealed.\n")
-
-
-@contextmanager
-def serving(data: Path) -> Iterator[int]:
-    """The port of a running `arrears serve`, which is ended politely."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ARREARS_")}
-    server = subprocess.Popen(
-        [sys.executable, *RUNNING, "serve", "--port", str(port), "--data", str(data)],
-        env=env,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-
-        def is_ready() -> bool:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=HANG).close()
-            except OSError:
-                assert server.poll() is None, server.stderr.read() if server.stderr else ""
-                return False
-            return True
-
-        wait_until(is_ready, "it is ready")
-        yield port
-    finally:
-        server.send_signal(signal.SIGTERM)
-        _, err = server.communicate(timeout=HANG)
-    assert "Traceback" not in err
-    for line in err.splitlines():
-        assert json.loads(line)["at"]  # JSON where nobody looks
-
-
-def test_beside_a_running_service(imported: Path, tmp_path: Path):
-    files_in(tmp_path)
-    with serving(imported):
-        assert json.loads(process("report", "aging", "--json", data=imported).out)["total"] == "310.50"
-        assert process("office", "set", "main", "--grace-days", "7", data=imported).out == "Office main is changed.\n"
-        process("campaign", "launch", tmp_path / "campaign.toml", data=imported)
-        row = json.loads(process("report", "collections", "--json", data=imported).out)["rows"][0]
-        assert row["stage"] in {"scheduled", "engaged", "follow-up"}
-        assert '"grace_days": 7' in process("office", "show", "main", "--json", data=imported).out
-        process("projections", "rebuild", "promises", data=imported)
-        said = process("import", tmp_path / "invoices.csv", "--profile", "invoices", data=imported, code=1)
-        assert re.match(r"Error: The data folder .* is in use by process \d+\n", said.err)
-        assert "Hint: Stop it first" in said.err
     assert process("log", "verify", data=imported).out.endswith("every one as it was sealed.\n")
 
 

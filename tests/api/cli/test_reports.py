@@ -119,7 +119,7 @@ def test_kpis_as_a_table(portfolio: Arrears):
         (["report", "promises", "--status", "lost"], "expected one of open, kept"),
         (["report", "collections", "--where", "colour=red"], "expected FILTER=VALUE of stage, bucket"),
         (["report", "collections", "--where", "stage"], "expected FILTER=VALUE of stage, bucket"),
-        (["report", "collections", "--where", "stage=asleep"], "stage: Input should be"),
+        (["report", "collections", "--where", "stage=asleep"], "stage: expected 'outstanding'"),
         (["report", "collections", "--limit", "0"], "greater than or equal to 1"),
         (["report", "sales"], "No such command 'sales'"),
         (["kpi", "--from", "2026-01-01"], "--to"),

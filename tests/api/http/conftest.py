@@ -40,8 +40,8 @@ def service(
 def new_client(service: StepByStep) -> Iterator[Callable[..., Client]]:
     with ExitStack() as stack:
 
-        def make(token: str | None = None, **headers: str) -> Client:
-            return stack.enter_context(Client(create_app(service, token), headers=headers))
+        def make(token: str | None = None, local_token: str | None = None, **headers: str) -> Client:
+            return stack.enter_context(Client(create_app(service, token, local_token), headers=headers))
 
         yield make
 

@@ -47,6 +47,24 @@ def test_with_a_token_everything_but_health_asks_for_it(new_client: Callable[...
     assert client.get("/health/ready").json() == {"status": "ready"}
 
 
+def test_the_token_of_this_machines_commands_lets_read_and_nothing_else(new_client: Callable[..., Client]):
+    client = new_client(TOKEN, local_token="made at start")
+    local, public = ({"Authorization": f"Bearer {token}"} for token in ("made at start", TOKEN))
+    answer = client.get("/v1/offices", headers=local)
+    assert (answer.status_code, answer.headers["arrears-local"]) == (200, "yes")
+    assert client.post("/v1/offices/main/resume", headers=local).status_code == 401
+    assert client.post("/v1/commands", {}, headers=local).status_code == 401
+    assert "arrears-local" not in client.get("/v1/offices", headers=public).headers
+    assert "arrears-local" not in client.get("/v1/offices").headers
+    assert client.get("/", headers={**local, "Accept": "text/html"}).status_code == 200
+
+
+def test_without_such_a_token_nobody_has_it(new_client: Callable[..., Client]):
+    for given in ("Bearer ", "Bearer None", "Bearer", ""):
+        assert new_client(TOKEN).get("/v1/offices", headers={"Authorization": given}).status_code == 401
+        assert "arrears-local" not in new_client().get("/v1/offices", headers={"Authorization": given}).headers
+
+
 def test_a_browser_signs_in_with_the_token(new_client: Callable[..., Client]):
     client = new_client(TOKEN, Accept="text/html")
     assert client.get("/").headers["location"] == "/sign-in"

@@ -1,0 +1,352 @@
+"""Questions of commands answered in this process, as HTTP answers them: by its addresses, in its JSON."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from adapters.eventstore.application import AggregateNotFoundError
+from adapters.postgres.database import Connection
+from aggregates.campaign import Campaign
+from aggregates.office import Office
+from aggregates.promise import PromiseStatus
+from aggregates.values.aging import BucketScheme
+from api.application.account_view import account_view, read_account
+from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
+from api.application.offices import office_view, scheme_of, today_in
+from api.cli.opening import question
+from api.cli.questions import Ask, Refused, no_office
+from api.processes.service import Service
+from projections.questions import (
+    Filters,
+    NoOffice,
+    ReportRefused,
+    SeveralCurrencies,
+    UnknownAccount,
+    accounts,
+    activities,
+    aging,
+    audit,
+    collections,
+    kpi,
+    office_and_currency_of,
+    office_ids,
+    promises,
+)
+from projections.questions.work import work, works
+
+_PAGE = 1_000
+
+
+@dataclass(frozen=True)
+class Here:
+    """What an answer is made from: the service, one snapshot of its read tables, and the office that is asked about."""
+
+    service: Service
+    connection: Connection
+    office: str | None
+
+    @cached_property
+    def offices(self) -> list[Office]:
+        """The one that is named, or all by code. Raises Refused where there is none."""
+        found = [self.service.arrears.load(Office, each) for each in office_ids(self.connection, self.office)]
+        if not found and self.office is not None:
+            raise no_office(self.office)
+        return found
+
+    @property
+    def today(self) -> date:
+        return today_in(self.offices, self.service.clock.now())
+
+    @property
+    def scheme(self) -> BucketScheme:
+        return scheme_of(self.offices)
+
+
+Answer = Callable[..., Any]
+ANSWERS: dict[str, Answer] = {}
+"""By the address at which HTTP answers the same."""
+
+
+def answers(path: str) -> Callable[[Answer], Answer]:
+    def registered(answer: Answer) -> Answer:
+        ANSWERS[path] = answer
+        return answer
+
+    return registered
+
+
+@contextmanager
+def answering_here(data: Path | None, *, catch_up: bool = True) -> Iterator[Ask]:
+    """All answers are of one moment. Raises the problems of opening the data folder or the database."""
+    with question(data, catch_up=catch_up) as (service, connection):
+
+        def ask(path: str, *, limit: int | None = None, **asked: Any) -> Any:
+            here = Here(service, connection, asked.get("office"))
+            paged = {"limit": limit} if path in PAGED else {}
+            try:
+                return ANSWERS[path](here, **asked, **paged)
+            except SeveralCurrencies as refusal:
+                raise Refused(str(refusal), currencies=refusal.currencies) from None
+            except NoOffice as refusal:
+                raise Refused(str(refusal), reason_code="no-office") from None
+            except UnknownAccount:
+                raise Refused("there is no such account") from None
+            except ReportRefused as refusal:
+                raise Refused(str(refusal)) from None
+
+        yield ask
+
+
+# --- reports -------------------------------------------------------------------------------------------
+
+
+@answers("/v1/report/aging")
+def report_aging(
+    here: Here,
+    *,
+    office: str | None = None,
+    currency: str | None = None,
+    as_of: date | None = None,
+    known_on: date | None = None,
+) -> Any:
+    return _json(
+        aging(
+            here.connection,
+            as_of=as_of or here.today,
+            known_on=known_on,
+            scheme=here.scheme,
+            office=office,
+            currency=currency,
+        )
+    )
+
+
+@answers("/v1/report/collections")
+def report_collections(
+    here: Here,
+    *,
+    limit: int | None,
+    office: str | None = None,
+    currency: str | None = None,
+    as_of: date | None = None,
+    known_on: date | None = None,
+    **filters: Any,
+) -> Any:
+    wanted = _filters(filters)
+
+    def page(size: int, cursor: str | None) -> Any:
+        return collections(
+            here.connection,
+            today=here.today,
+            scheme=here.scheme,
+            as_of=as_of,
+            known_on=known_on,
+            office=office,
+            currency=currency,
+            filters=wanted,
+            limit=size,
+            cursor=cursor,
+        )
+
+    return {**_pages(page, limit), "bucket_names": [*here.scheme.names]}
+
+
+def _filters(given: Mapping[str, Any]) -> Filters:
+    renamed = {"search" if name == "q" else name: value for name, value in given.items()}
+    try:
+        return Filters.model_validate(renamed)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        field, expected = wrong["loc"][0], wrong["msg"].replace("Input should be", "expected")
+        raise Refused(f"{field}: {expected}", field=str(field)) from None
+
+
+@answers("/v1/promises")
+def list_promises(
+    here: Here,
+    *,
+    limit: int | None,
+    office: str | None = None,
+    currency: str | None = None,
+    as_of: date | None = None,
+    known_on: date | None = None,
+    status: str | None = None,
+) -> Any:
+    def page(size: int, cursor: str | None) -> Any:
+        return promises(
+            here.connection,
+            here.service.feed,
+            as_of=as_of or here.today,
+            known_on=known_on,
+            office=office,
+            currency=currency,
+            status=PromiseStatus(status) if status else None,
+            limit=size,
+            cursor=cursor,
+        )
+
+    return _pages(page, limit)
+
+
+@answers("/v1/activity")
+def list_activity(
+    here: Here,
+    *,
+    limit: int | None,
+    office: str | None = None,
+    account_id: str | None = None,
+    as_of: date | None = None,
+    known_on: date | None = None,
+) -> Any:
+    day = as_of or here.today
+    if account_id is not None:
+        office_and_currency_of(here.connection, UUID(account_id))  # raises UnknownAccount
+    found = activities(
+        here.connection,
+        here.service.feed,
+        as_of=day,
+        known_on=known_on,
+        office=office,
+        account_id=UUID(account_id) if account_id else None,
+        limit=None if limit is None else limit + 1,
+    )
+    if limit is None:
+        return {"as_of": str(day), "items": map(_json, found), "next": None}
+    rows = [_json(each) for each in found]
+    return {"as_of": str(day), "items": rows[:limit], "next": "more" if len(rows) > limit else None}
+
+
+@answers("/v1/kpi")
+def report_kpi(
+    here: Here,
+    *,
+    office: str | None = None,
+    currency: str | None = None,
+    known_on: date | None = None,
+    **period: date,
+) -> Any:
+    start, end = period["from"], period["to"]
+    return _json(kpi(here.connection, start=start, end=end, known_on=known_on, office=office, currency=currency))
+
+
+# --- accounts ------------------------------------------------------------------------------------------
+
+
+@answers("/v1/accounts")
+def list_accounts(
+    here: Here, *, limit: int | None, office: str | None = None, number: str | None = None, q: str | None = None
+) -> Any:
+    office_id = here.offices[0].id if office else None
+    filters = Filters(number=number, search=q)
+
+    def page(size: int, cursor: str | None) -> Any:
+        return accounts(
+            here.connection,
+            today=here.today,
+            scheme=here.scheme,
+            office_id=office_id,
+            filters=filters,
+            limit=size,
+            cursor=cursor,
+        )
+
+    return _pages(page, limit)
+
+
+@answers("/v1/accounts/{id}")
+def get_account(here: Here, *, id: str, as_of: date | None = None) -> Any:  # noqa: A002
+    return _json(account_view(read_account(here.service, here.connection, UUID(id), as_of)))
+
+
+@answers("/v1/audit/{id}")
+def list_audit(here: Here, *, id: str, limit: int | None) -> Any:  # noqa: A002
+    def page(size: int, cursor: str | None) -> Any:
+        return audit(here.connection, here.service.feed, UUID(id), limit=size, cursor=cursor)
+
+    return _pages(page, limit)
+
+
+# --- offices, campaigns --------------------------------------------------------------------------------
+
+
+@answers("/v1/offices")
+def list_offices(here: Here) -> Any:
+    return [_json(office_view(office, here.service.clock.now())) for office in here.offices]
+
+
+@answers("/v1/campaigns")
+def list_campaigns(here: Here, *, office: str | None = None) -> Any:
+    del office
+    return [_json(campaign_view(c, here.service.clock.now())) for c in campaigns_of(here.service, here.offices)]
+
+
+@answers("/v1/campaigns/{id}")
+def get_campaign(here: Here, *, id: str) -> Any:  # noqa: A002
+    try:
+        campaign = here.service.arrears.load(Campaign, UUID(id))
+    except AggregateNotFoundError:
+        raise Refused("there is no such campaign") from None
+    return _json(campaign_in_full(here.service, campaign))
+
+
+# --- looking after it ----------------------------------------------------------------------------------
+
+
+@answers("/v1/work")
+def list_work(here: Here, *, limit: int | None, office: str | None = None, state: Any = None) -> Any:
+    office_id = here.offices[0].id if office else None
+
+    def page(size: int, cursor: str | None) -> Any:
+        return works(here.connection, office_id=office_id, state=state, limit=size, cursor=cursor)
+
+    return _pages(page, limit)
+
+
+@answers("/v1/work/{id}")
+def get_work(here: Here, *, id: str) -> Any:  # noqa: A002
+    found = work(here.connection, UUID(id))
+    if found is None:
+        raise Refused("there is no such work", reason_code="unknown-work")
+    return _json(found)
+
+
+# --- inside ------------------------------------------------------------------------------------------
+
+
+PAGED = frozenset(path for path, answer in ANSWERS.items() if "limit" in answer.__annotations__)
+
+
+def _json(answer: BaseModel) -> Any:
+    return answer.model_dump(mode="json")
+
+
+def _pages(page: Callable[[int, str | None], Any], limit: int | None) -> dict[str, Any]:
+    """What the first page says of all, and its rows with those of the pages after it, up to as many as are wanted."""
+    first = page(min(limit or _PAGE, _PAGE), None)
+    said = first.model_dump(mode="json", exclude={"rows", "next_cursor"})
+    if limit is None:
+        return {**said, "items": map(_json, chain.from_iterable(p.rows for p in _all(page, first))), "next": None}
+    rows = [*first.rows]
+    cursor = first.next_cursor
+    while cursor is not None and len(rows) < limit:
+        following = page(min(_PAGE, limit - len(rows)), cursor)
+        rows += following.rows
+        cursor = following.next_cursor
+    return {**said, "items": [_json(row) for row in rows], "next": cursor}
+
+
+def _all(page: Callable[[int, str | None], Any], first: Any) -> Iterable[Any]:
+    report = first
+    while True:
+        yield report
+        if report.next_cursor is None:
+            return
+        report = page(_PAGE, report.next_cursor)
