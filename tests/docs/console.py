@@ -59,13 +59,13 @@ def is_as_shown(shown: str, said: str) -> bool:
     How wide the columns of a table are is not compared.
     """
     pattern = "".join(
-        r"(?:.*\n)*?" if line.strip() == "…" else _line(line) + r"[ \t]*\n" for line in shown.rstrip().splitlines()
+        r"(?:.*\n)*?" if line.strip() == "…" else rf" *{_line(line)} *\n" for line in shown.rstrip().splitlines()
     )
     return re.fullmatch(pattern, said.rstrip() + "\n") is not None
 
 
 def _line(line: str) -> str:
-    return r"\s+".join(".*".join(map(re.escape, word.split("…"))) for word in line.split())
+    return " +".join(".*".join(map(re.escape, word.split("…"))) for word in line.split())
 
 
 class Terminal:

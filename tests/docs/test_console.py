@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ NOT_RUN = {
     "alias cluster=": "for a container engine",
     "cluster": "for a container engine",
     "kubectl": "it needs Kubernetes",
+    "head -c 32": "for Kubernetes",
+    "export ARREARS_OWNER_PASSWORD=": "tests/deploy/test_logins.py runs the script",
+    "psql": "tests/deploy/test_logins.py runs the script",
+    "kafka-acls.sh": "it needs an authorizer; tests/adapters/kafka/test_security.py has one",
 }
 """Commands that are not run, by what they begin with, and why."""
 
@@ -40,6 +45,7 @@ KAFKA = (
 KEEP_RUNNING = {
     "./dev run": "Arrears is at",
     "./dev arrears serve": "Arrears is at",
+    "arrears serve": "Arrears is at",
     "./dev cluster": "Ctrl-C ends all of it",
     "arrears publish": "",
     "arrears tail  ": "",
@@ -48,14 +54,14 @@ KEEP_RUNNING = {
 }
 """Commands that run until they are told to end, and what they say when they are ready."""
 
-SERVES = ("./dev run", "./dev arrears serve", "./dev cluster")
-PORT = "8000"
-"""Where they serve: on a free port here."""
+SERVES = ("./dev run", "./dev arrears serve", "arrears serve", "./dev cluster")
+PORT, ANOTHER_PORT = "8000", "8001"
+"""Where they serve, the first without saying so: on free ports here."""
 
-BESIDE_A_SERVICE = ("curl",)
+BESIDE_A_SERVICE = ("curl", "arrears backup")
 
-THE_DAY = "2026-11-21T15:00:00+00:00"
-"""A Saturday, 10:00 in the sample's office: the day of the figures that the pages show."""
+THE_DAY = {NOW: "2026-11-21T15:00:00+00:00"}
+"""A Saturday, 10:00 in the sample's office: the day of the figures that README shows."""
 
 FILES = {
     "my-profile.toml": "src/adapters/billing/profiles/invoices.toml",
@@ -63,6 +69,9 @@ FILES = {
     "history.csv": "tests/adapters/billing/data/ibm-sample.csv",
 }
 """What pages take for granted in the folder."""
+
+BEFORE = {"docs/operations.md": "mkdir backups; cp .data/run/master.key ."}
+"""What else is there before a page is followed."""
 
 PRELUDE = "def mirror(*what): print('mirrored', *what, flush=True)\n"
 """What the examples in Python take for granted."""
@@ -102,14 +111,18 @@ class Follower:
             if ready is None or "--once" in text:
                 said = self.terminal.run(text)
             else:
-                options = f" --port {self.instead[PORT]}" if beginning(command, SERVES) else ""
+                options = f" --port {self._port()}" if beginning(command, SERVES) and "--port" not in text else ""
                 said = self.terminal.keep_running(text.split("  #")[0] + options, until=KEEP_RUNNING[ready])
             assert not shown or is_as_shown(shown, said), f"{command}\nis said to show\n{shown}\nbut shows\n{said}"
 
+    def _port(self) -> str:
+        """The one that the page speaks of; another where that is taken on this machine by what runs still."""
+        with socket.socket() as probe:
+            is_taken = probe.connect_ex(("127.0.0.1", int(self.instead[PORT]))) == 0
+        return str(free_ports(1)[0]) if is_taken else self.instead[PORT]
+
     def here(self, text: str) -> str:
-        for there, here in self.instead.items():
-            text = text.replace(there, here)
-        return text
+        return re.sub("|".join(map(re.escape, self.instead)), lambda found: self.instead[found[0]], text)
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +139,11 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def follower(folder: Path, *, data: str) -> Iterator[Follower]:
-    (port,) = free_ports(1)
-    with Terminal(folder, {NOW: THE_DAY, "ARREARS_DATA": str(folder / data)}) as terminal:
-        yield Follower(terminal, {PORT: str(port)})
+def follower(folder: Path, *, data: str, page: str) -> Iterator[Follower]:
+    instead = dict(zip((PORT, ANOTHER_PORT), map(str, free_ports(2)), strict=True)) | {"/backups": f"{folder}/backups"}
+    day = THE_DAY if page == "README.md" else {}
+    with Terminal(folder, {**day, "ARREARS_DATA": str(folder / data)}) as terminal:
+        yield Follower(terminal, instead)
 
 
 def test_a_block_is_read_as_commands_and_what_they_show():
@@ -144,6 +158,7 @@ def test_a_block_is_read_as_commands_and_what_they_show():
     ("shown", "said", "is_so"),
     [
         ("a  b\n", "a b\n", True),
+        (" 9 b\n10 c\n", "   9 b  \n  10 c  \n", True),
         ("a b\n", "a c\n", False),
         ("a b\n", "a b\nc\n", False),
         ("a … c\n", "a b b c\n", True),
@@ -167,9 +182,10 @@ def test_what_is_said_of_commands_is_of_commands_that_are_there(beginnings: Iter
 @pytest.mark.parametrize("page", IN_ONE_PROCESS)
 def test_a_page_can_be_followed(page: str, folder: Path):
     commands = [each for each in commands_of(page) if is_run(each) and not needs_kafka(each)]
-    with follower(folder, data=".data/run") as somebody:
+    with follower(folder, data=".data/run", page=page) as somebody:
         if any(beginning(each, BESIDE_A_SERVICE) for each in commands):
             somebody.follow(commands_of("docs/quick-start.md")[:1])
+        somebody.terminal.run(BEFORE.get(page, "true"))
         somebody.follow(commands)
 
 
@@ -178,7 +194,7 @@ def test_a_page_can_be_followed(page: str, folder: Path):
 @pytest.mark.postgres
 @pytest.mark.slow
 def test_the_readme_and_the_guide_for_subscribers_can_be_followed_on_a_cluster(folder: Path):
-    with follower(folder, data=".data/cluster") as somebody:
+    with follower(folder, data=".data/cluster", page="README.md") as somebody:
         somebody.follow(each for each in commands_of("README.md") if needs_kafka(each))
         said = somebody.terminal.said()
         logs = [Path(each) for each in re.findall(r"\S+\.log$", said, re.MULTILINE)]
@@ -203,7 +219,7 @@ def test_the_readme_and_the_guide_for_subscribers_can_be_followed_on_a_cluster(f
 @pytest.mark.slow
 @pytest.mark.parametrize("page", AS_A_CLUSTER)
 def test_a_page_can_be_followed_on_a_cluster(page: str, folder: Path):
-    with follower(folder, data=".data/cluster") as somebody:
+    with follower(folder, data=".data/cluster", page=page) as somebody:
         somebody.follow(each for each in commands_of(page) if is_run(each))
 
 

@@ -95,13 +95,20 @@ def serve(
     with traced("serve"), OneProcess.open(data) as service:
         with until_told(service.stop), Bars() as bars:
             service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
-        say(f"Arrears is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)")
         service.start()
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         with (
             announced(service.data_dir, host=host, port=port) as local_token,
             ended_as_told(lambda: service.failure),
         ):
-            serve_http(service, host=host, port=port, token=token, local_token=local_token)
+            serve_http(
+                service,
+                host=host,
+                port=port,
+                token=token,
+                local_token=local_token,
+                answers=lambda: say(f"Arrears is at {address} (Ctrl+C ends it)"),
+            )
 
 
 def check_door(host: str, port: int, token: str | None) -> None:

@@ -1,6 +1,7 @@
 """Running the HTTP door: on this machine's own address, or elsewhere behind an API token."""
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 
 import structlog
 import uvicorn
@@ -14,7 +15,13 @@ from api.processes.service import Service
 
 _SHUTDOWN_SECONDS = 10
 
+Answers = Callable[[], None]
+
 _log = structlog.get_logger(__name__)
+
+
+def _silent() -> None:
+    """Nobody waits for it."""
 
 
 class BindRefused(Problem):
@@ -35,19 +42,34 @@ def check_bind(host: str, token: str | None) -> None:
         )
 
 
+class _Server(uvicorn.Server):
+    """One that says when it takes connections."""
+
+    def __init__(self, config: uvicorn.Config, answers: Answers) -> None:
+        super().__init__(config)
+        self._answers = answers
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._answers()
+
+
 def serve(
     service: Service,
     host: str = "127.0.0.1",
     port: int = 8000,
     token: str | None = None,
     local_token: str | None = None,
+    *,
+    answers: Answers = _silent,
 ) -> None:
     """Serves until SIGINT or SIGTERM; requests under way are finished first. Raises BindRefused.
 
-    `local_token` lets the commands of this machine read.
+    `local_token` lets the commands of this machine read. `answers` is called once connections are taken.
     """
     _log.info("serving", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/", token=token is not None)
-    server_of(service, host, port, token, local_token).run()
+    server_of(service, host, port, token, local_token, answers=answers).run()
 
 
 def server_of(
@@ -59,10 +81,11 @@ def server_of(
     *,
     limits: Mapping[Kind, Limits] = LIMITS,
     bounds: Bounds = BOUNDS,
+    answers: Answers = _silent,
 ) -> uvicorn.Server:
     """The server, not yet running. Raises BindRefused."""
     check_bind(host, token)
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             create_app(service, token, local_token, limits=limits),
             host=host,
@@ -73,5 +96,6 @@ def server_of(
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        )
+        ),
+        answers,
     )
