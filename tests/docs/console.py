@@ -69,7 +69,7 @@ def _line(line: str) -> str:
 
 
 class Terminal:
-    """A shell in a folder. What is exported stays; what keeps running is ended, as by Ctrl+C, at the end."""
+    """A shell in a folder. Variables stay; what keeps running is ended, as by Ctrl+C, at the end."""
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self._folder = folder
@@ -89,7 +89,7 @@ class Terminal:
     def run(self, text: str) -> str:
         """What the command says. AssertionError where it fails."""
         kept = self._folder / ".environment"
-        keeping = f'{text}\nended=$?; env --null > "{kept}"; exit $ended'
+        keeping = f'set -o allexport\n{text}\nended=$?; env --null > "{kept}"; exit $ended'
         done = subprocess.run(
             ["bash", "-c", keeping],
             cwd=self._folder,
