@@ -73,9 +73,9 @@ class Terminal:
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self._folder = folder
-        kept = {n: v for n, v in os.environ.items() if not n.startswith(("ARREARS_", "KAFKA_"))}
+        kept = {n: v for n, v in os.environ.items() if not n.startswith(("ARREARS_", "KAFKA_", "COLUMNS"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-        self._env = {**kept, "PATH": path, "COLUMNS": "200", **env}
+        self._env = {**kept, "PATH": path, **env}
         self._running: list[tuple[str, subprocess.Popen[bytes], IO[bytes]]] = []
 
     def __enter__(self) -> Self:
