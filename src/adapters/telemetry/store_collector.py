@@ -154,7 +154,8 @@ _READERS = f"""
            coalesce(greatest(0, extract(epoch FROM clock_timestamp() - next.sealed_at)), 0)::float8,
            (SELECT count(DISTINCT d.sequence_id) FROM read_model.dead_letters AS d
             WHERE d.reader = c.reader AND d.state = 'parked'),
-           c.trouble IS NOT NULL OR (g.state = 'building' AND NOT {IS_BEING_BUILT.format(name="g.name")})
+           c.trouble IS NOT NULL
+           OR (g.state IS NOT DISTINCT FROM 'building' AND NOT {IS_BEING_BUILT.format(name="g.name")})
     FROM read_model.checkpoints AS c
     LEFT JOIN read_model.projections AS g ON g.reader = c.reader
     LEFT JOIN read_model.partitions  AS p ON p.reader = c.reader

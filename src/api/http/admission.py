@@ -33,6 +33,8 @@ class Kind(StrEnum):
     COMMANDS = "commands"
     SHOWN = "shown"
     """Commands that are answered once the read tables show them: they hold a place that long."""
+    REPORTS = "reports"
+    """Questions over the whole portfolio, of past days too: a few long ones must not keep anybody from an account."""
     QUESTIONS = "questions"
     PAGES = "pages"
     FILES = "files"
@@ -50,11 +52,12 @@ class Limits:
 
 LIMITS: Mapping[Kind, Limits] = {
     # Commands that are decided together are stored together: more at once cost little.
-    Kind.COMMANDS: Limits(at_once=8, waiting=256, longest=0.2),
+    Kind.COMMANDS: Limits(at_once=8, waiting=256, longest=0.15),
     Kind.SHOWN: Limits(at_once=8, waiting=64, longest=1.0),
     # Python works on one at a time: more at once make each of them slower, and the health check too.
-    Kind.QUESTIONS: Limits(at_once=4, waiting=256, longest=0.2),
-    Kind.PAGES: Limits(at_once=2, waiting=256, longest=0.2),
+    Kind.REPORTS: Limits(at_once=2, waiting=256, longest=0.15),
+    Kind.QUESTIONS: Limits(at_once=2, waiting=256, longest=0.15),
+    Kind.PAGES: Limits(at_once=1, waiting=256, longest=0.15),
     Kind.FILES: Limits(at_once=4, waiting=256, longest=1.0),
     Kind.FIGURES: Limits(at_once=1, waiting=8, longest=5.0),
 }
@@ -73,6 +76,8 @@ def kind_of(scope: Scope) -> Kind | None:
         return Kind.FIGURES
     if path.startswith("/static/") or path == "/openapi.json":
         return Kind.FILES
+    if path.startswith("/v1/report/") or path == "/v1/kpi":
+        return Kind.REPORTS
     return Kind.QUESTIONS if path.startswith("/v1/") else Kind.PAGES
 
 

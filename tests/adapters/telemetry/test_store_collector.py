@@ -132,6 +132,13 @@ def test_a_reader_in_trouble_is_shown_as_standing_still(database: Database, coun
     assert Scrape(database)("arrears_reader_stands_still", LIVE) == 1
 
 
+def test_a_reader_without_read_tables_goes_on_too(database: Database):
+    """Policies and delivery have no generations; a figure that is none would be no metrics at all."""
+    with database.connect("arrears_app") as connection:
+        connection.execute("INSERT INTO read_model.checkpoints (reader, position) VALUES ('policies', 0)")
+    assert Scrape(database)("arrears_reader_stands_still", reader="policies", state="live") == 0
+
+
 # --- work over many accounts ---------------------------------------------------------------------------
 
 

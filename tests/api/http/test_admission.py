@@ -131,7 +131,7 @@ def _figure(address: str, name: str, **labels: str) -> float:
 
 
 def _waiting(address: str) -> float:
-    return _figure(address, "arrears_http_waiting_requests", work="questions")
+    return _figure(address, "arrears_http_waiting_requests", work="reports")
 
 
 # --- places and queues ---
@@ -156,7 +156,8 @@ def test_the_page_lists_the_limits_as_they_are():
     [
         ("GET", "/health/live", {}, None),
         ("GET", "/health/ready", {}, None),
-        ("GET", "/v1/report/aging", {}, Kind.QUESTIONS),
+        ("GET", "/v1/report/aging", {}, Kind.REPORTS),
+        ("GET", "/v1/kpi", {}, Kind.REPORTS),
         ("GET", "/v1/accounts/x/audit", {}, Kind.QUESTIONS),
         ("POST", "/v1/commands", {}, Kind.COMMANDS),
         ("PUT", "/v1/accounts/x/flags/vip", {"prefer": "respond-async"}, Kind.COMMANDS),
@@ -173,8 +174,8 @@ def test_requests_are_sorted_by_what_they_cost(method: str, path: str, headers: 
 
 
 def test_who_finds_the_queue_full_is_refused_and_the_others_are_answered(serve: Callable[..., str], summary: Gate):
-    address = serve(questions=ONE_PLACE)
-    refused_before = _figure(address, "arrears_http_requests_total", work="questions", outcome="refused")
+    address = serve(reports=ONE_PLACE)
+    refused_before = _figure(address, "arrears_http_requests_total", work="reports", outcome="refused")
     first = _ask(address)
     summary.wait_for()
     second = _ask(address)
@@ -183,16 +184,16 @@ def test_who_finds_the_queue_full_is_refused_and_the_others_are_answered(serve: 
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert_problem(refused)
     assert refused.json()["type"] == "urn:arrears:problem:overloaded"
-    assert _figure(address, "arrears_http_running_requests", work="questions") == 1
+    assert _figure(address, "arrears_http_running_requests", work="reports") == 1
     summary.open.set()
     assert [each.result().status_code for each in (first, second)] == [200, 200]
-    refused_now = _figure(address, "arrears_http_requests_total", work="questions", outcome="refused")
+    refused_now = _figure(address, "arrears_http_requests_total", work="reports", outcome="refused")
     assert refused_now - refused_before == 1
-    assert _figure(address, "arrears_http_running_requests", work="questions") == 0
+    assert _figure(address, "arrears_http_running_requests", work="reports") == 0
 
 
 def test_who_waits_too_long_is_refused(serve: Callable[..., str], summary: Gate):
-    address = serve(questions=Limits(at_once=1, waiting=100, longest=0.05))
+    address = serve(reports=Limits(at_once=1, waiting=100, longest=0.05))
     first = _ask(address)
     summary.wait_for()
     assert [httpx.get(f"{address}/v1/report/summary").status_code for _ in range(3)] == [503] * 3
@@ -220,7 +221,7 @@ def test_a_person_is_refused_on_a_page(serve: Callable[..., str], monkeypatch: p
 
 
 def test_one_kind_of_work_does_not_hold_up_another(serve: Callable[..., str], summary: Gate):
-    address = serve(questions=ONE_PLACE)
+    address = serve(reports=ONE_PLACE)
     asked = [_ask(address) for _ in range(2)]
     summary.wait_for()
     assert httpx.get(address, headers={"Accept": "text/html"}).status_code == 200
@@ -236,8 +237,8 @@ def test_one_kind_of_work_does_not_hold_up_another(serve: Callable[..., str], su
 
 
 def test_who_left_while_waiting_costs_nothing(serve: Callable[..., str], summary: Gate):
-    address = serve(questions=Limits(at_once=1, waiting=1_000, longest=LONG))
-    dropped_before = _figure(address, "arrears_http_requests_total", work="questions", outcome="dropped")
+    address = serve(reports=Limits(at_once=1, waiting=1_000, longest=LONG))
+    dropped_before = _figure(address, "arrears_http_requests_total", work="reports", outcome="dropped")
     first = _ask(address)
     summary.wait_for()
     leaving = [_connected(address) for _ in range(200)]
@@ -251,7 +252,7 @@ def test_who_left_while_waiting_costs_nothing(serve: Callable[..., str], summary
     summary.open.set()
     assert first.result().status_code == 200
     assert summary.begun == 1
-    dropped_now = _figure(address, "arrears_http_requests_total", work="questions", outcome="dropped")
+    dropped_now = _figure(address, "arrears_http_requests_total", work="reports", outcome="dropped")
     assert dropped_now - dropped_before == 200
 
 
@@ -436,7 +437,7 @@ def test_the_longest_idle_connection_makes_room(serve: Callable[..., str]):
 
 
 def test_health_is_answered_where_every_connection_is_busy(serve: Callable[..., str], summary: Gate):
-    address = serve(Bounds(open=2, spare=1), questions=Limits(at_once=2, waiting=10, longest=LONG))
+    address = serve(Bounds(open=2, spare=1), reports=Limits(at_once=2, waiting=10, longest=LONG))
     asked = [_ask(address) for _ in range(2)]
     summary.wait_for(len(asked))
     assert httpx.get(f"{address}/health/live").status_code == 200
