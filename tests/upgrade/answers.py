@@ -34,8 +34,9 @@ def compact(answer: Any) -> str:
 
 
 def may_say_more(path: str) -> bool:
-    """The collections report of a past day may tell later what it has null for today."""
-    return path.startswith("/v1/report/collections?") and ("as_of=" in path or "known_on=" in path)
+    """The collections report of a past day tells what it had null, any report its buckets' names; and a page of
+    promises its day and currency."""
+    return path.startswith(("/v1/report/collections?", "/v1/promises?"))
 
 
 def unlike(expected: Any, found: Any, where: str = "answer") -> Iterator[str]:

@@ -362,8 +362,10 @@ def test_one_readers_trouble_neither_stops_nor_skips_the_others(
         monkeypatch.setattr(Names, "fails_with", None)
         stage.wait(position, "names")
         wait_until(lambda: stage.status("names").trouble is None, "the trouble is gone")
-    assert rows(stage.database, "SELECT count(*), min(name) FROM read_model.names") == [(300, "Ann")]
-    assert stage.projections.dead_letters() == []
+    parked = {letter.sequence_id for letter in stage.projections.dead_letters()}
+    assert len(parked) <= MOST_AT_ONCE  # those of a first few events, before it could be seen that all of them fail
+    [(named, name)] = rows(stage.database, "SELECT count(*), min(name) FROM read_model.names")
+    assert (named + len(parked), name) == (len(everybody), "Ann")
 
 
 def test_trouble_is_shown_without_interruption_and_tried_again_more_and_more_seldom(
