@@ -41,15 +41,15 @@ def owning(data: Path | None, *, because: str, clock: "Clock | None" = None, **o
 
 @contextmanager
 def trying(data: Path | None, **options: Any) -> Iterator["StepByStep"]:
-    """As `owning`, for one who changes nothing: where there is no data yet, none is made."""
+    """As `commanding`, for one who changes nothing: where there is no data yet, none is made."""
     from adapters.postgres.database import URL_VARIABLE
     from adapters.postgres.new_folder import has_data, made_for_a_while
 
     if data is None or URL_VARIABLE in os.environ or has_data(data):
-        with owning(data, **options) as service:
+        with commanding(data, **options) as service:
             yield service
     else:
-        with made_for_a_while() as folder, owning(folder, **options) as service:
+        with made_for_a_while() as folder, commanding(folder, **options) as service:
             yield service
 
 

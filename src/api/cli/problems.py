@@ -24,8 +24,11 @@ class Problem(Exception):
 
 
 def show(message: str, hint: str = "") -> None:
-    """The problem and its hint, on stderr."""
-    note(f"Error: {message}")
+    """The problem and its hint, on stderr. Where it has several lines, nothing that it quotes begins one of its own."""
+    first, *others = message.split("\n")
+    note(f"Error: {first}")
+    for each in others:
+        note(f"       {each.strip()}")
     if hint:
         note(f"Hint: {hint}")
 

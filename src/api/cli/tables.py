@@ -167,7 +167,8 @@ def _least(column: Column, natural: int) -> int:
 def _widths(
     columns: Sequence[Column], natural: Sequence[int], least: Sequence[int], places: Sequence[int], width: int
 ) -> list[int]:
-    """The least widths and what is left of the line, given to the most important columns first."""
+    """The least widths and what is left of the line: first for what would be cut, then for what goes on in the next
+    line, the most important columns first."""
     widths = {place: least[place] for place in places}
     spare = width - _total(list(widths.values()))
     by_importance = sorted(places, key=lambda place: columns[place].leaves or len(columns) + 1, reverse=True)
@@ -177,7 +178,7 @@ def _widths(
                 taken = min(-spare, max(0, widths[place] - _LEAST_FOLDED))
                 widths[place] -= taken
                 spare += taken
-    for place in by_importance:
+    for place in sorted(by_importance, key=lambda place: columns[place].fit is Fit.WRAPS):
         given = min(max(spare, 0), natural[place] - widths[place])
         widths[place] += given
         spare -= given
