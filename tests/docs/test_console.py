@@ -73,8 +73,12 @@ FILES = {
 BEFORE = {"docs/operations.md": "mkdir backups; cp .data/run/master.key ."}
 """What else is there before a page is followed."""
 
-PRELUDE = "def mirror(*what): print('mirrored', *what, flush=True)\n"
-"""What the examples in Python take for granted."""
+PRELUDE = """
+import os, signal
+signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+def mirror(*what): print("mirrored", *what, flush=True)
+"""
+"""What the examples in Python take for granted, and that they end without a word."""
 PRINTED = ("mirrored", "collections.")
 
 
@@ -202,7 +206,8 @@ def test_the_readme_and_the_guide_for_subscribers_can_be_followed_on_a_cluster(f
         assert [each for each in logs if not each.exists()] == []
         (servers,) = re.findall(r"KAFKA_BOOTSTRAP_SERVERS=(\S+)", said)
         somebody.terminal.run(f"export KAFKA_BOOTSTRAP_SERVERS={servers}")
-        opened = somebody.terminal.run("arrears tail --from beginning --once --json --type account.opened")
+        tail = "arrears tail --from beginning --json --type account.opened"
+        opened = somebody.terminal.keep_running(tail, until="}\n")
         somebody.instead |= {
             "127.0.0.1:9092": servers,
             "kafka-1:9092,kafka-2:9092": servers,
