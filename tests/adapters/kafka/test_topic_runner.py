@@ -25,6 +25,7 @@ from adapters.kafka.topic_runner import TopicRunner, last_heartbeat
 from adapters.postgres.database import Database
 from adapters.readers.generations import GenerationReader
 from adapters.readers.partitions import UNKNOWN, Place
+from adapters.readers.poison import MOST_AT_ONCE
 from adapters.readers.projections import Projections, Status
 from adapters.readers.runner import NotReached, Retried, note_trouble
 from aggregates.kernel.event import Recorded

@@ -22,6 +22,7 @@ from adapters.reactor import Reactor
 from adapters.readers.generations import GenerationReader
 from adapters.readers.poison import DeadLetter, dead_letters
 from adapters.readers.projections import Projections
+from adapters.rules import template_faults
 from adapters.ticker import Ticker
 from adapters.workers.app import run_workers
 from adapters.workers.policies import PolicyWorker
@@ -31,7 +32,7 @@ from aggregates.account.aging import AgeAccount
 from aggregates.account.billing import BillInvoice, InvoiceBilled
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
-from aggregates.campaign import CampaignLaunched
+from aggregates.campaign import TEMPLATE_RULES, CampaignLaunched
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Rejected
 from aggregates.kernel.event import Recorded
@@ -261,7 +262,7 @@ def new_plant(kafka: TestKafka, database: Database, monkeypatch: pytest.MonkeyPa
 
     def new(partitions: int = 2) -> Plant:
         clock = ManualClock(MORNING)
-        arrears = Arrears(database, master_key=MASTER_KEY, clock=clock)
+        arrears = Arrears(database, master_key=MASTER_KEY, clock=clock, rules={TEMPLATE_RULES: template_faults})
         projections = Projections(database, arrears.feed, [CollectionsReportProjection, AgendaProjection])
         projections.start()
         env = {
