@@ -10,6 +10,7 @@ from adapters.readers.projections import Progress as BuildProgress
 from adapters.readers.projections import Status, checkpoints, silent
 from adapters.readers.runner import NotReached
 from api.processes.core import Core, anchored
+from projections.questions.names import FILLED, names
 
 _LOOK_SECONDS = 0.002
 
@@ -35,12 +36,14 @@ class Service(Core):
         self.projections.wait_for(self.feed.head(), timeout=max(0.0, deadline - time.monotonic()))
 
     def needs_hands(self) -> bool:
-        """Whether read tables are missing, or behind the log and nobody is there who brings them to its end."""
+        """Whether read tables are missing, or behind the log or without names and nobody is there who mends that."""
         if not self.projections.are_built():
             return True
         with self.database.connect("arrears_app") as connection:
             if somebody_seals(connection):
                 return False
+            if names(connection) is not FILLED:
+                return True
         head = self.feed.head()
         return self.has_unsealed() or any(each.state == "live" and each.checkpoint < head for each in self.status())
 
