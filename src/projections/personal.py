@@ -1,6 +1,8 @@
 """Read models that hold personal data: in unlogged tables, which PostgreSQL empties after a crash."""
 
+from abc import abstractmethod
 from typing import Any, ClassVar
+from uuid import UUID
 
 from psycopg import Connection
 
@@ -35,6 +37,6 @@ class PersonalProjection(TableProjection):
         super().create(connection)
         connection.execute(_FILLING)
 
-    def erase(self, account_id: Any, connection: Connection[Any]) -> None:
+    @abstractmethod
+    def erase(self, account_id: UUID, connection: Connection[Any]) -> None:
         """Takes out what the tables hold of a person, in the transaction that destroys the person's key."""
-        raise NotImplementedError

@@ -222,6 +222,8 @@ def _credentials(protected: Security) -> Any:
 
 
 class _Tokens(AbstractTokenProvider):  # type: ignore[misc]
+    """Asked at each login, on Faust's event loop, which reading a file must not hold."""
+
     def __init__(self, login: Login) -> None:
         super().__init__()
         self._login = login

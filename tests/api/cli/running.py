@@ -6,27 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import HANG
-
-PATIENCE = 120.0
-"""Longer than anything takes on the slowest machine; nothing waits for it where all is well."""
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Returns as soon as the condition holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
+from tests.waiting import HANG, wait_until
 
 
 @dataclass
@@ -43,7 +31,7 @@ class Running:
 
     def ends(self) -> int:
         """Its exit code, once it has ended."""
-        return self.process.wait(PATIENCE)
+        return self.process.wait(HANG)
 
     def told(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
@@ -65,10 +53,10 @@ class Running:
             assert self.process.poll() is None, self.said
             return self.ready()[0] == 200
 
-        until(is_ready, f"ready; {self.ready()}")
+        wait_until(is_ready, f"ready; {self.ready()}")
 
     def until_not_ready(self, because: str) -> None:
-        until(lambda: because in self.ready()[1], f"not ready because of {because!r}; {self.ready()}")
+        wait_until(lambda: because in self.ready()[1], f"not ready because of {because!r}; {self.ready()}")
 
 
 @contextmanager
@@ -88,7 +76,7 @@ def started(*arguments: object, data: Path, log: Path, port: int = 0, **env: str
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(PATIENCE)
+                process.wait(HANG)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

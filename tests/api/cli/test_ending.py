@@ -9,8 +9,9 @@ import psycopg
 import pytest
 
 from tests.api.cli.conftest import process
-from tests.api.cli.running import Running, serving, started, until
+from tests.api.cli.running import Running, serving, started
 from tests.temporary import temporary_folder
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -39,7 +40,7 @@ def half_imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pa
         data, log = folder / "data", folder / "log"
         verb = ("import", file, "--profile", "invoices", "--currency", "USD")
         with started(*verb, data=data, log=log) as ended:
-            until(
+            wait_until(
                 lambda: ask(data, "SELECT count(*) FROM arrears.events WHERE name = 'account.invoice-billed'"), "facts"
             )
             ended.told(signal.SIGTERM)
@@ -66,7 +67,9 @@ def test_a_rebuild_ends_when_told_and_the_next_one_shows_the_tables(
         with psycopg.connect(f"postgresql://arrears@/arrears?host={data}/postgres") as looking:
             looking.execute("SELECT * FROM read_model.promises LIMIT 1")  # keeps the switch waiting
             with started("projections", "rebuild", "promises", data=data, log=tmp_path / "log") as rebuild:
-                until(lambda: ask(data, "SELECT count(*) FROM read_model.projections WHERE state = 'building'"), "it")
+                wait_until(
+                    lambda: ask(data, "SELECT count(*) FROM read_model.projections WHERE state = 'building'"), "it"
+                )
                 assert rebuild.told(how) == code
             assert rebuild.said == f"Error: ended by {how.name}; {GOES_ON}"
         assert "is live" in process("projections", "rebuild", "promises", data=data).out
@@ -79,12 +82,12 @@ def test_a_service_ends_amid_work_over_many_accounts_and_the_next_one_does_the_r
     done = "SELECT coalesce(max(done + refused), 0) FROM arrears.work WHERE is_open"
     with serving(data, tmp_path / "first") as service:
         with started("office", "set", "main", "--buckets", "10,20,30", data=data, log=tmp_path / "log") as command:
-            until(lambda: ask(data, done), "a chunk")
+            wait_until(lambda: ask(data, done), "a chunk")
             command.told(signal.SIGTERM)
         assert service.told(signal.SIGTERM) == 143
         assert "left behind" not in service.said
     with serving(data, tmp_path / "second"):
-        until(lambda: process("work", "list", data=data).out == "No work is open.\n", "work done")
+        wait_until(lambda: process("work", "list", data=data).out == "No work is open.\n", "work done")
         work = process("work", "list", "--all", "--json", data=data).json[0]
     assert work["done"] + work["refused"] == ACCOUNTS
     assert process("log", "verify", data=data).out.endswith("every one as it was sealed.\n")
@@ -100,7 +103,9 @@ def test_a_service_that_is_told_while_it_builds_its_tables_ends(
             connection.execute("UPDATE read_model.projections SET version = 0 WHERE name = 'promises'")
     with started("serve", "--port", 1_024, data=data, log=tmp_path / "log") as service:
         asked = "SELECT count(*) FROM read_model.projections WHERE state = 'building'"
-        until(lambda: ask(data, asked) or ask(data, "SELECT 1 FROM read_model.projections WHERE version = 0"), "it")
+        wait_until(
+            lambda: ask(data, asked) or ask(data, "SELECT 1 FROM read_model.projections WHERE version = 0"), "it"
+        )
         assert service.told(signal.SIGTERM) == 143
         assert "Traceback" not in service.said
     with serving(data, tmp_path / "again"):

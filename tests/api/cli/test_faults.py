@@ -13,8 +13,9 @@ import pytest
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.postmaster import Postmaster, read_postmaster
 from tests.api.cli.conftest import files_in, process
-from tests.api.cli.running import Running, serving, until
+from tests.api.cli.running import Running, serving
 from tests.temporary import temporary_folder
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -57,13 +58,13 @@ def test_a_server_that_was_killed_is_started_again_and_everything_goes_on(data: 
         for times, bounds in enumerate(("10,20", "15,45"), 1):
             killed = server_of(data)
             os.kill(killed.pid, signal.SIGKILL)
-            until(partial(_was_started_again, service, times), "another start")
+            wait_until(partial(_was_started_again, service, times), "another start")
             service.until_ready()
             assert server_of(data).pid != killed.pid
             said = process("office", "set", "main", "--buckets", bounds, data=data)
             assert said.out == "Office main is changed.\n"
             # stored, sealed, reacted to, worked and shown: every part works on the new server
-            until(lambda: process("work", "list", data=data).out == "No work is open.\n", "work done")
+            wait_until(lambda: process("work", "list", data=data).out == "No work is open.\n", "work done")
             ended = process("work", "list", "--all", "--json", data=data).json
             assert len(ended) == times, ended
         assert service.told(signal.SIGTERM) == 143
