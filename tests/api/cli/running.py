@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapters.kafka.local import free_ports
 from tests.waiting import HANG, wait_until
 
 
@@ -85,9 +85,7 @@ def started(*arguments: object, data: Path, log: Path, port: int = 0, **env: str
 @contextmanager
 def serving(data: Path, log: Path, **env: str) -> Iterator[Running]:
     """`arrears serve`, ready."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     with started("serve", "--port", port, data=data, log=log, port=port, **env) as running:
         running.until_ready()
         yield running

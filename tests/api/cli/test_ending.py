@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from adapters.kafka.local import free_ports
 from tests.api.cli.conftest import process
 from tests.api.cli.running import Running, serving, started
 from tests.temporary import temporary_folder
@@ -101,7 +102,7 @@ def test_a_service_that_is_told_while_it_builds_its_tables_ends(
         process("office", "set", "main", "--grace-days", "3", data=data)
         with psycopg.connect(f"postgresql://arrears@/arrears?host={data}/postgres") as connection:
             connection.execute("UPDATE read_model.projections SET version = 0 WHERE name = 'promises'")
-    with started("serve", "--port", 1_024, data=data, log=tmp_path / "log") as service:
+    with started("serve", "--port", free_ports(1)[0], data=data, log=tmp_path / "log") as service:
         asked = "SELECT count(*) FROM read_model.projections WHERE state = 'building'"
         wait_until(
             lambda: ask(data, asked) or ask(data, "SELECT 1 FROM read_model.projections WHERE version = 0"), "it"
