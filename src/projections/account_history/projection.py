@@ -61,13 +61,19 @@ class AccountAtWork(Account):
     written: list[object] = field(default_factory=list)
 
     def values(self) -> list[object]:
-        """What the history has of it, in the order of the columns and as COPY wants it; days are text in the row."""
+        """What the history has of it, in the order of the columns; days are text, as in the report's row."""
         values = [*_kept(self.row), self.disputed]
         values[_MEMORY] = orjson.dumps(values[_MEMORY])
-        for index in _DATES:
-            if values[index] is not None:
-                values[index] = date.fromisoformat(cast(str, values[index]))
         return values
+
+
+def _for_copy(values: list[object]) -> list[object]:
+    """The values as COPY wants them; days are read only here, since most events change none of the values."""
+    values = list(values)
+    for index in _DATES:
+        if values[index] is not None:
+            values[index] = date.fromisoformat(cast(str, values[index]))
+    return values
 
 
 class AccountHistoryProjection(AccountEvents):
@@ -109,7 +115,7 @@ class AccountHistoryProjection(AccountEvents):
                     account.written = now
                     if account.recorded_at is None or recorded.recorded_at > account.recorded_at:
                         account.recorded_at = recorded.recorded_at
-                    rows.append((recorded.position, recorded.aggregate_id, account.recorded_at, *now))
+                    rows.append((recorded.position, recorded.aggregate_id, account.recorded_at, *_for_copy(now)))
         _HISTORY.add(connection, rows)
         while len(self._accounts) > max(_CACHED, _PER_EVENT * len(batch)):
             self._accounts.popitem(last=False)
