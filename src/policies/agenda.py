@@ -11,7 +11,7 @@ from uuid import UUID
 
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue, RemindFollowUp
 from aggregates.account.aging import AgeAccount, Aged
-from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.allocation import AllocationReleased, FundsAllocated, FundsReallocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import JudgeCollection, ReviewScheduled, StepScheduled, StepUnscheduled
 from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred
@@ -62,6 +62,11 @@ def items_allocated(event: FundsAllocated, _: Subject) -> _Plan:
     for part in event.parts:
         if not part.open_after:
             yield Entry(part.item_id)
+
+
+def funds_reallocated(event: FundsReallocated, subject: Subject) -> _Plan:
+    for moved in event.items:
+        yield _aged_on(subject, moved.item_id, moved.next_on if moved.open_after else None)
 
 
 def items_aged(event: Aged, subject: Subject) -> _Plan:
@@ -154,6 +159,7 @@ AGENDA: tuple[AgendaKind, ...] = (
             InvoiceCorrected: item_corrected,
             AllocationReleased: items_released,
             FundsAllocated: items_allocated,
+            FundsReallocated: funds_reallocated,
             Aged: items_aged,
         },
         one_for_all=True,

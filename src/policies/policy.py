@@ -29,6 +29,7 @@ class PolicyName:
 
 
 AGING = PolicyName("aging", 1)
+ALLOCATION = PolicyName("allocation", 1)
 AUTO_COLLECTION = PolicyName("auto-collection", 1)
 BROKEN_PROMISE = PolicyName("broken-promise", 1)
 PROMISE_MONITORING = PolicyName("promise-monitoring", 1)

@@ -4,7 +4,13 @@ from collections.abc import Iterable
 
 from aggregates.account.activities import ActivityKind, Direction, RecordActivity
 from aggregates.account.aging import AgeAccount, Aged
-from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.allocation import (
+    AllocationDue,
+    AllocationReleased,
+    FundsAllocated,
+    FundsReallocated,
+    SettleAllocation,
+)
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import JudgeCollection
 from aggregates.account.customer import CustomerRenamed
@@ -26,6 +32,7 @@ from aggregates.office import (
 from aggregates.promise import CountPayment, PromiseBroken, PromisePartiallyKept, TakePaymentBack
 from policies.policy import (
     AGING,
+    ALLOCATION,
     AUTO_COLLECTION,
     BROKEN_PROMISE,
     PROMISE_MONITORING,
@@ -43,6 +50,15 @@ CAMPAIGN_CHANGES = (CampaignLaunched, CampaignRevised, CampaignPaused, CampaignR
 def age_everyone(recorded: Recorded) -> Iterable[Reaction]:
     """New buckets or another zone: every account of the office is put into the bucket that now is right."""
     yield EveryAccount(recorded.aggregate_id, AgeAccount)
+
+
+# --- allocation --------------------------------------------------------------------------------------
+
+
+def settle_allocation(recorded: Recorded) -> Iterable[Reaction]:
+    """Facts of earlier days were booked: what money was put against since is worked out, once for all of them."""
+    if recorded.account_id is not None:
+        yield SettleAllocation(account_id=recorded.account_id)
 
 
 # --- auto-collection ---------------------------------------------------------------------------------
@@ -108,6 +124,7 @@ def task_after_broken_promise(recorded: Recorded) -> Iterable[Reaction]:
 
 POLICIES: tuple[Policy, ...] = (
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
+    Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
     Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
     Policy(PROMISE_REVERSAL, frozenset({PaymentReversed}), take_back_from_promises),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
@@ -123,6 +140,7 @@ POLICIES: tuple[Policy, ...] = (
                 CreditWithdrawn,
                 FundsAllocated,
                 AllocationReleased,
+                FundsReallocated,
                 Aged,
                 FlagSet,
                 FlagCleared,

@@ -7,7 +7,13 @@ from typing import Any
 from aggregates import campaign, office, promise, reader, work
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
-from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.allocation import (
+    AllocationDecided,
+    AllocationDue,
+    AllocationReleased,
+    FundsAllocated,
+    FundsReallocated,
+)
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
@@ -121,6 +127,11 @@ SENTENCES: dict[type[Event], Sentence] = {
     PaymentReceived: "Payment {e.receipt.number} of {e.receipt.amount} received",
     FundsAllocated: lambda e: f"Funds allocated: {_parts(e)}",
     AllocationReleased: lambda e: f"Allocation of {e.receipt.number} taken back: {_parts(e)}",
+    AllocationDue: "A fact of {e.from_day} was booked late; what money was put against since is worked out anew",
+    AllocationDecided: "{e.amount} put against an invoice as of {e.allocated_on} by a person's decision",
+    FundsReallocated: lambda e: (
+        f"What money was put against since {e.from_day} worked out anew: {_count(len(e.moves), 'movement')}"
+    ),
     PaymentReversed: lambda e: f"Payment {e.receipt.number} of {e.receipt.amount} {REVERSALS[e.reversal]}",
     CreditWithdrawn: "Credit {e.receipt.number} of {e.receipt.amount} taken out: given in error",
     FactDeferred: "A {e.command_name} waits for {e.arrives_on}",

@@ -1,52 +1,98 @@
-"""A second opinion: the same receivables kept in plain dictionaries and integers.
+"""A second opinion: the same receivables worked out from nothing but the facts, each day by itself.
 
-It is told facts only (invoices, money in, reversals, disputes) and works out by itself what is open, in which
-bucket, and what is left over.
+It is told facts only (invoices, money in, reversals, disputes, what a person decided) and keeps no allocation: whenever
+it is asked, it goes through every day from the first on, in plain dictionaries and integers.
 """
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.allocation import AllocationDecided, AllocationReleased, FundsAllocated, FundsReallocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.receivables import Item
-from aggregates.kernel.event import Recorded
+from aggregates.kernel.event import Event, Recorded
 
 Row = dict[str, Any]
+Put = dict[tuple[date, UUID, UUID], int]
+"""What was put against an item by which money on which day; negative where it was taken back."""
 
 
 class PlainLedger:
-    """Items, money, and rows that say which money went to which item."""
+    """Facts, and what follows from them."""
 
     def __init__(self) -> None:
         self.items: dict[UUID, Row] = {}
-        self.money: dict[UUID, Row] = {}
-        self.rows: list[Row] = []
-        self.numbers: set[str] = set()
+        self.money: list[Row] = []
+        self.disputes: dict[UUID, Row] = {}
+        self.decided: list[AllocationDecided] = []
+        self._known: tuple[int, Put] | None = None
+        self._facts = 0
 
-    # --- what is known ---
+    # --- facts ---
 
-    def open(self, item_id: UUID) -> int:
-        return int(self.items[item_id]["amount"] - sum(r["amount"] for r in self.rows if r["item"] == item_id))
+    def take(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._facts += 1
+            match event:
+                case InvoiceBilled(item=item) | InvoiceCorrected(item=item):
+                    self.items[item.id] = _item(item)
+                case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
+                    self.money.append({
+                        "id": receipt.id, "amount": receipt.amount.minor, "on": receipt.received_on,
+                        "kind": receipt.kind.value, "number": receipt.number, "named": event.invoice_number,
+                        "gone": None,
+                    })  # fmt: skip
+                case PaymentReversed(receipt=receipt, reversed_on=gone):
+                    self._latest(receipt.id)["gone"] = gone
+                case CreditWithdrawn(receipt=receipt):
+                    self._latest(receipt.id)["gone"] = receipt.received_on
+                case DisputeOpened():
+                    self.disputes[event.dispute_id] = {"items": event.item_ids, "from": event.opened_on, "until": None}
+                case DisputeResolved():
+                    self.disputes[event.dispute_id]["until"] = event.resolved_on
+                case AllocationDecided():
+                    self.decided.append(event)
+                case _:
+                    self._facts -= 1
 
-    def left(self, money_id: UUID) -> int:
-        if self.money[money_id]["gone"]:
-            return 0
-        return int(self.money[money_id]["amount"] - sum(r["amount"] for r in self.rows if r["money"] == money_id))
+    def _latest(self, money_id: UUID) -> Row:
+        return [each for each in self.money if each["id"] == money_id][-1]
+
+    def is_there(self, money_id: UUID) -> bool:
+        return any(each["id"] == money_id and each["gone"] is None for each in self.money)
+
+    # --- what follows ---
+
+    def put(self) -> Put:
+        if self._known is None or self._known[0] != self._facts:
+            self._known = self._facts, self._work_out()
+        return self._known[1]
 
     def open_items(self) -> dict[UUID, int]:
-        return {i: amount for i in self.items if (amount := self.open(i))}
+        put = self.put()
+        left = {
+            item_id: item["amount"] - sum(a for (_, _, to), a in put.items() if to == item_id)
+            for item_id, item in self.items.items()
+        }
+        return {item_id: amount for item_id, amount in left.items() if amount}
 
     def left_over(self) -> dict[UUID, int]:
-        return {m: amount for m in self.money if (amount := self.left(m))}
+        put = self.put()
+        left = {
+            each["id"]: each["amount"] - sum(a for (_, of, _), a in put.items() if of == each["id"])
+            for each in self.money
+            if each["gone"] is None
+        }
+        return {money_id: amount for money_id, amount in left.items() if amount}
 
     def balance(self) -> int:
         """Without looking at any allocation."""
         billed = sum(item["amount"] for item in self.items.values())
-        return int(billed - sum(m["amount"] for m in self.money.values() if not m["gone"]))
+        return int(billed - sum(each["amount"] for each in self.money if each["gone"] is None))
 
     def buckets(self, today: date) -> dict[str, int]:
         sums = dict.fromkeys(("current", "1-30", "31-60", "61-90", "91-120", "121+"), 0)
@@ -62,65 +108,130 @@ class PlainLedger:
             sums[name] += amount
         return sums
 
-    # --- what happens ---
+    # --- a day after the other ---
 
-    def take(self, log: list[Recorded], live_rows: list[Row]) -> None:
-        """The facts of one command. Which money a corrected invoice gives back is taken over from `live_rows`."""
-        facts = [recorded.event for recorded in log]
-        for event in facts:
-            match event:
-                case InvoiceBilled(item=item):
-                    self._bill(item)
-                case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
-                    self.money[receipt.id] = {
-                        "amount": receipt.amount.minor,
-                        "on": receipt.received_on,
-                        "named": event.invoice_number,
-                        "gone": False,
-                    }
-                    self._spend(receipt.id)
-                case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt):
-                    self.money[receipt.id]["gone"] = True
-                    self.rows = [r for r in self.rows if r["money"] != receipt.id]
-                case DisputeOpened(item_ids=item_ids):
-                    for item_id in item_ids:
-                        self.items[item_id]["disputed"] = True
-                case DisputeResolved(item_ids=item_ids):
-                    for item_id in item_ids:
-                        self.items[item_id]["disputed"] = False
-                case InvoiceCorrected(item=item):
-                    disputed = self.items[item.id]["disputed"]
-                    self._bill(item)
-                    self.items[item.id]["disputed"] = disputed
-        if any(isinstance(event, InvoiceCorrected) for event in facts):
-            self.rows = live_rows
-        self._spend_all()
+    def _work_out(self) -> Put:
+        put: Put = {}
+        open_amounts = {i: item["amount"] for i, item in self.items.items()}
+        left = [0 if each["gone"] is not None and each["gone"] <= each["on"] else each["amount"] for each in self.money]
+        went: list[dict[UUID, int]] = [{} for _ in self.money]
 
-    def _bill(self, item: Item) -> None:
-        self.numbers.add(item.number)
-        self.items[item.id] = {
-            "number": item.number,
-            "amount": item.amount.minor,
-            "issued": item.issued_on,
-            "due": item.due_on,
-            "fee": item.kind == "fee",
-            "disputed": False,
-        }
-
-    def _spend_all(self) -> None:
-        for money_id in sorted(self.money, key=lambda m: (not self.money[m]["named"], self.money[m]["on"], str(m))):
-            self._spend(money_id)
-
-    def _spend(self, money_id: UUID) -> None:
-        money = self.money[money_id]
-        if money["named"] and money["named"] not in self.numbers:
-            return
-        by_age = sorted(self.items, key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number")])
-        named = [i for i in by_age if self.items[i]["number"] == money["named"]]
-        for item_id in named + [i for i in by_age if i not in named and not self.items[i]["disputed"]]:
-            amount = min(self.left(money_id), self.open(item_id))
+        def pay(day: date, nth: int, item_id: UUID, amount: int) -> None:
             if amount:
-                self.rows.append({"money": money_id, "item": item_id, "amount": amount})
+                key = day, self.money[nth]["id"], item_id
+                put[key] = put.get(key, 0) + amount
+                left[nth] -= amount
+                open_amounts[item_id] -= amount
+                went[nth][item_id] = went[nth].get(item_id, 0) + amount
+
+        def promised(day: date, **of: UUID) -> int:
+            """What a person decided of this money, or for this item, for a later day on which the money is there."""
+            return sum(
+                d.amount.minor
+                for d in self.decided
+                if self._day_of(d) > day and all(getattr(d, name) == value for name, value in of.items())
+                if (gone := self.money[self._money_of(d)]["gone"]) is None or self._day_of(d) < gone
+            )
+
+        for day in self._days():
+            for nth, money in enumerate(self.money):
+                if money["gone"] == day and money["gone"] > money["on"]:
+                    for item_id, amount in list(went[nth].items()):
+                        pay(day, nth, item_id, -amount)
+                    left[nth] = 0
+            for decided in self.decided:
+                if self._day_of(decided) == day:
+                    nth = self._money_of(decided)
+                    if self.money[nth]["gone"] is None or day < self.money[nth]["gone"]:
+                        most = min(left[nth], open_amounts[decided.item_id], decided.amount.minor)
+                        pay(day, nth, decided.item_id, most)
+            there = sorted(
+                (nth for nth, m in enumerate(self.money) if m["on"] <= day and left[nth]),
+                key=lambda nth: [self.money[nth][k] for k in ("on", "kind", "number")],
+            )
+            by_age = sorted(
+                (i for i, item in self.items.items() if item["issued"] <= day),
+                key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number")],
+            )
+            by_number = {self.items[i]["number"]: i for i in by_age}
+            for nth in there:
+                named = by_number.get(self.money[nth]["named"])
+                if named is not None:
+                    most = min(
+                        left[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                        open_amounts[named] - promised(day, item_id=named),
+                    )
+                    pay(day, nth, named, max(0, most))
+            for nth in there:
+                name = self.money[nth]["named"]
+                if name is not None and name not in by_number:
+                    continue
+                for item_id in by_age:
+                    if not self._is_disputed(item_id, day):
+                        most = min(
+                            left[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                            open_amounts[item_id] - promised(day, item_id=item_id),
+                        )
+                        pay(day, nth, item_id, max(0, most))
+        return {key: amount for key, amount in put.items() if amount}
+
+    def _day_of(self, decided: AllocationDecided) -> date:
+        """Not before both sides were there, as they are known now."""
+        money = self.money[self._money_of(decided)]
+        issued: date = self.items[decided.item_id]["issued"]
+        came: date = money["on"]
+        return max(decided.allocated_on, issued, came)
+
+    def _money_of(self, decided: AllocationDecided) -> int:
+        """What came last under its number."""
+        return max(nth for nth, each in enumerate(self.money) if each["id"] == decided.funds_id)
+
+    def _days(self) -> list[date]:
+        days = {item["issued"] for item in self.items.values()} | {self._day_of(d) for d in self.decided}
+        days |= {day for each in self.money for day in (each["on"], each["gone"]) if day is not None}
+        days |= {day for each in self.disputes.values() for day in (each["from"], each["until"]) if day is not None}
+        if not days:
+            return []
+        return [min(days) + timedelta(days=n) for n in range((max(days) - min(days)).days + 1)]
+
+    def _is_disputed(self, item_id: UUID, day: date) -> bool:
+        return any(
+            item_id in each["items"] and each["from"] <= day and (each["until"] is None or day < each["until"])
+            for each in self.disputes.values()
+        )
+
+
+def _item(item: Item) -> Row:
+    return {
+        "number": item.number,
+        "amount": item.amount.minor,
+        "issued": item.issued_on,
+        "due": item.due_on,
+        "fee": item.kind == "fee",
+    }
+
+
+def put_by(log: Iterable[Recorded]) -> Put:
+    """The same as the log says it."""
+    put: Put = {}
+
+    def add(day: date, money_id: UUID, item_id: UUID, amount: int) -> None:
+        put[day, money_id, item_id] = put.get((day, money_id, item_id), 0) + amount
+
+    for recorded in log:
+        match recorded.event:
+            case FundsAllocated() as event:
+                for part in event.parts:
+                    add(event.allocated_on, event.funds_id, part.item_id, part.amount.minor)
+            case AllocationReleased() as event:
+                for released in event.parts:
+                    add(event.released_on, event.receipt.id, released.item.id, -released.amount.minor)
+            case FundsReallocated() as event:
+                for move in event.moves:
+                    add(move.moved_on, move.funds_id, move.item_id, move.amount.minor)
+            case _:
+                pass
+    return {key: amount for key, amount in put.items() if amount}
 
 
 def as_of(log: list[Recorded]) -> dict[date, tuple[dict[UUID, int], int]]:
@@ -142,6 +253,8 @@ def as_of(log: list[Recorded]) -> dict[date, tuple[dict[UUID, int], int]]:
                 moves += [(day, part.item_id, -part.amount.minor, -part.amount.minor) for part in allocated]
             case AllocationReleased(parts=released):
                 moves += [(day, part.item.id, part.amount.minor, part.amount.minor) for part in released]
+            case FundsReallocated(moves=moved):
+                moves += [(m.moved_on, m.item_id, -m.amount.minor, -m.amount.minor) for m in moved]
             case _:
                 pass
     days: dict[date, tuple[dict[UUID, int], int]] = {}

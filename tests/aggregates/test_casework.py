@@ -117,7 +117,7 @@ def test_a_dispute_is_resolved_once():
 
 def test_a_dispute_of_a_paid_invoice_can_still_be_resolved():
     scenario = given(an_invoice("A", due_on=MAR(2)), a_dispute(), a_payment(usd(100), on=MAR(3), invoice="A"))
-    scenario.when(resolution(scenario)).then(DisputeResolved)
+    scenario.when(resolution(scenario), at=MAR(4)).then(DisputeResolved)
 
 
 # --- holds ---

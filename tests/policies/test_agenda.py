@@ -10,6 +10,7 @@ import pytest
 
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import AgeAccount
+from aggregates.account.allocation import SettleAllocation
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
 from aggregates.account.customer import EnsureAccount
 from aggregates.account.deferred import FactArrived, FactDeferred
@@ -57,6 +58,7 @@ from tests.adapters.readers.builders import (
     opened,
     promised,
     queued,
+    reallocated,
     released,
     usd,
 )
@@ -149,6 +151,8 @@ STORIES: dict[str, Steps] = {
         (ACCOUNT, released(RECEIPT, ITEM, 10_000, open_after=10_000), (day(11),)),
         (ACCOUNT, aged(ITEM, "121+"), ()),
         (ACCOUNT, corrected(ITEM, ITEM, open_after=0), ()),
+        (ACCOUNT, reallocated(ITEM, open_after=500, next_on=day(41)), (day(41),)),
+        (ACCOUNT, reallocated(ITEM, open_after=0), ()),
     ),
     "hold": (
         (ACCOUNT, a_hold(), (day(5),)),
@@ -210,7 +214,7 @@ STORIES: dict[str, Steps] = {
 
 FROM_ELSEWHERE = {
     CountPayment, TakePaymentBack, DispatchMessage, ReportSent, ReportFailed, ReportUncertain, EnsureAccount,
-    DiscardEvent, BeginWork, FinishWork,
+    DiscardEvent, BeginWork, FinishWork, SettleAllocation,
 }  # fmt: skip
 """Commands of the system's own that policies ask for, or delivery, imports, work and dead letters."""
 

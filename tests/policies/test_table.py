@@ -6,6 +6,7 @@ from uuid import UUID
 from aggregates import promise
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import AgeAccount
+from aggregates.account.allocation import AllocationDecided, AllocationDue
 from aggregates.account.chase import (
     JudgeCollection,
     ReviewScheduled,
@@ -41,6 +42,8 @@ CAUSE = identifier("cause")
 NOT_JUDGED = {
     AccountOpened,
     ActivityRecorded,
+    AllocationDecided,
+    AllocationDue,
     ConsentRecorded,
     ContactDetailsChanged,
     ContactRefused,

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.allocation import AllocationReleased, FundsAllocated, FundsReallocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.contact import OptedIn, OptedOut
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
@@ -117,6 +117,10 @@ class Witness:
                 for back in released:
                     self.open[back.item.id] += back.amount.minor
                     self.unapplied += back.amount.minor
+            case FundsReallocated(moves=moves):
+                for move in moves:
+                    self.open[move.item_id] -= move.amount.minor
+                    self.unapplied -= move.amount.minor
             case DisputeOpened(dispute_id=dispute_id, item_ids=item_ids):
                 self.disputes[dispute_id] = item_ids
             case DisputeResolved(dispute_id=dispute_id):

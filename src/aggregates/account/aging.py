@@ -61,6 +61,10 @@ class Aging(AccountPart):
     @decides(AgeAccount)
     def age(self, command: AgeAccount, context: Context) -> None:
         self.require_account()
+        self.look_again(context)
+
+    def look_again(self, context: Context) -> None:
+        """Says which items, and whether the account, are in another bucket today."""
         scheme, today = self.customer.office(context).scheme, context.today
         moves = []
         oldest = CURRENT

@@ -1,21 +1,41 @@
 """What payments and credits are put against, and taken back from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
-from typing import ClassVar
+from typing import ClassVar, Self, cast
 from uuid import UUID
 
+from pydantic import model_validator
+
+from aggregates.account.aging import Aging
+from aggregates.account.allocation_walk import Debt, Decided, Means, Move, Span, differences, net, walk
+from aggregates.account.command import AccountCommand, document_id
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
-from aggregates.account.receivables import Funds, Item, OpenItem, Receipt, Receivables, allocation_order
-from aggregates.kernel.aggregate import Needs, applies
+from aggregates.account.receivables import (
+    Funds,
+    FundsKind,
+    Item,
+    OpenItem,
+    Receipt,
+    Receivables,
+    allocation_order,
+)
+from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
+from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import Value
 from aggregates.values.business_time import ONE_DAY
+from aggregates.values.codes import Number
 from aggregates.values.money import Money
+
+_MOST_MOVES = 500
+_MOST_BYTES = 240_000
+"""Of an event's own, roughly: the contract allows 256 kB with everything around."""
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -41,6 +61,38 @@ class ReleasedPart(Value):
     """The item's place in the sequence, which a settled item took with it."""
 
 
+class MovedAmount(Value):
+    """Money that is put against an item as of a day, or (negative) was not put there on that day after all."""
+
+    moved_on: date
+    funds_id: UUID
+    item_id: UUID
+    amount: Money
+
+
+class MovedItem(Value):
+    """An item after money moved. `item` says what it is where nothing was open before: `open_after` zero settles it."""
+
+    item_id: UUID
+    open_after: Money
+    open_since: date
+    bucket: str
+    """The one that its days past due say when the money is moved; `next_on` is the day of the next one."""
+    next_on: date | None
+    known_on: date
+    item: Item | None = None
+    dispute_id: UUID | None = None
+    steps: tuple[str, ...] = ()
+
+
+class MovedFunds(Value):
+    """A payment or credit after its money moved. `receipt` says what it is where all of it was used before."""
+
+    funds_id: UUID
+    unapplied_after: Money
+    receipt: Receipt | None = None
+
+
 # --- events ------------------------------------------------------------------------------------------
 
 
@@ -62,55 +114,407 @@ class AllocationReleased(Event, name="account.allocation-released"):
     unapplied_after: Money
 
 
+class AllocationDue(Event, name="account.allocation-due"):
+    """A fact of an earlier day was booked: what money was put against from that day on is worked out anew."""
+
+    from_day: date
+
+
+class AllocationDecided(Event, name="account.allocation-decided"):
+    """A person said which item a payment or credit is for. It is put there as of that day and never moved again."""
+
+    funds_id: UUID
+    item_id: UUID
+    amount: Money
+    allocated_on: date
+
+
+class FundsReallocated(Event, name="account.funds-reallocated"):
+    """Money is put against items as the facts of a day and all later ones say. The balance is what it was.
+
+    What is taken back is negative, on the day on which it had been put there: it never was. `more`: another such event
+    follows at once, since one holds 500 movements at most.
+    """
+
+    from_day: date
+    moves: tuple[MovedAmount, ...]
+    items: tuple[MovedItem, ...]
+    funds: tuple[MovedFunds, ...]
+    more: bool = False
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+class SettleAllocation(AccountCommand, name="settle-allocation", may_need_history=True, internal=True):
+    """Work out anew what money is put against, where that is due."""
+
+
+class AllocateFunds(AccountCommand, name="allocate-funds", may_need_history=True):
+    """Say which invoice a payment or credit is for; it stays there whatever is booked later."""
+
+    kind: FundsKind = FundsKind.PAYMENT
+    number: Number
+    """Of the payment or credit."""
+    invoice_number: Number
+    amount: Money
+    allocated_on: date | None = None
+    """None: the first day on which both are there."""
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.amount.minor <= 0:
+            raise ValueError("amount: expected more than zero")
+        return self
+
+
+class RestateAllocation(AccountCommand, name="restate-allocation", may_need_history=True):
+    """Work out anew what all money of the account was put against, from the first day on, by the rules of now."""
+
+
 # --- decisions ---------------------------------------------------------------------------------------
 
 
 @dataclass
 class Allocations(AccountPart):
-    """Puts funds against items and takes them back; decided as part of what brings money, items or their correction."""
+    """Puts funds against items and takes them back; decided as part of what brings money, items or their correction.
+
+    The rule is `allocation_walk`. Most facts are of a day after all that was done with money before: the walk goes on
+    from there, over what is open. One of an earlier day needs the account's history; it is booked and walked later,
+    once for all such facts, unless the history is at hand.
+    """
+
+    due_from: date | None = None
+    """The day from which money has to be put against items anew; until then nothing new is."""
+    people_decided: bool = False
+    """Whether people ever said where money is to go."""
+    decided: list[AllocationDecided] = field(default_factory=list)
+    """What they said; kept only where the whole history is."""
 
     customer: ClassVar = Needs(Customer)
     receivables: ClassVar = Needs(Receivables)
+    aging: ClassVar = Needs(Aging)
 
-    def allocate_everything(self) -> None:
-        """Puts what is unapplied against what is open, wherever it may."""
-        if not self.receivables.items or not any(funds.unapplied for funds in self.receivables.funds.values()):
-            return
-        meant_first = sorted(self.receivables.funds.values(), key=_funds_order)
-        for funds in meant_first:
-            if funds.unapplied:
-                self.allocate(funds)
+    # --- after a fact was booked ---
 
-    def allocate(self, funds: Funds) -> None:
-        """As instructed, else oldest due first; never to a disputed item unless the customer named it."""
-        if funds.waits:
-            return
-        number = funds.receipt.invoice_number
-        named = self.receivables.items.get(self.receivables.item_id(number)) if number else None
-        others = sorted(
-            (i for i in self.receivables.items.values() if not i.dispute_id and i is not named), key=allocation_order
+    def goes_on(self, day: date) -> bool:
+        """Whether a fact of that day comes after everything that was done with money."""
+        through = self.receivables.allocated_through
+        return through is None or day > through
+
+    def follow(self, day: date, context: Context, *, goes_on: bool | None = None) -> None:
+        """Puts money against items as of a day on which a fact was booked, and of later days.
+
+        `goes_on` is what `goes_on` said before the fact was booked, where that makes a difference.
+        """
+        if goes_on is None:
+            goes_on = self.goes_on(day)
+        if goes_on and self.due_from is None:
+            self._go_on(day)
+        elif self.receivables.keeps_all:
+            self._walk_again(min(day, self.due_from or day), context)
+        elif self.due_from is None or day < self.due_from:
+            self.emit(AllocationDue(from_day=day))
+
+    def follow_change(self, changed: UUID, day: date, context: Context) -> None:
+        """The same for money or an item that is not what it was. What a person decided about it was kept free on
+        earlier days too, since both sides were there."""
+        if self.people_decided:
+            self.receivables.require_history()
+        days = [day]
+        for each in self.decided:
+            if changed == each.funds_id and (item := self.receivables.known_item(each.item_id)) is not None:
+                days.append(item.item.issued_on)
+            elif changed == each.item_id:
+                known = self.receivables.funds.get(each.funds_id) or self.receivables.used_up.get(each.funds_id)
+                days += [] if known is None else [known.receipt.received_on]
+        self.follow(min(days), context)
+
+    def follow_money(self, funds: Funds, context: Context) -> None:
+        """The same for money that came in. Where it names its item and covers no more than that, no other money is
+        concerned, unless some was put against that item later."""
+        item = self._named(funds)
+        if item is not None and not self.due_from and funds.unapplied <= item.open:
+            day = max(funds.receipt.received_on, item.open_since)
+            if item.moved_on is None or item.moved_on < day:
+                self._allocate(day, funds, [(item, funds.unapplied)])
+                return
+        self.follow(funds.receipt.received_on, context)
+
+    def follow_item(self, day: date, context: Context) -> None:
+        """The same for a new item that is there since a day: it concerns only money that may go to any item."""
+        through = self.receivables.freely_through
+        if (through is not None and day <= through) or any(
+            funds.unapplied and not funds.waits for funds in self.receivables.funds.values()
+        ):
+            self.follow(day, context)
+
+    def follow_dispute(self, day: date, context: Context) -> None:
+        """The same for items that are disputed since a day: what was put against them later is taken back."""
+        if not self.goes_on(day):
+            self.follow(day, context)
+
+    @decides(SettleAllocation)
+    def settle(self, command: SettleAllocation, context: Context) -> None:
+        self.require_account()
+        if self.due_from is not None:
+            self.receivables.require_history()
+            self._walk_again(self.due_from, context)
+
+    @decides(RestateAllocation)
+    def restate(self, command: RestateAllocation, context: Context) -> None:
+        self.require_account()
+        self.receivables.require_history()
+        days = [move.day for move in self.receivables.moves]
+        if days:
+            self._walk_again(min(days), context)
+
+    @decides(AllocateFunds)
+    def allocate_funds(self, command: AllocateFunds, context: Context) -> None:
+        self.require_account()
+        self.customer.require_currency(command.amount)
+        self.receivables.require_history()
+        kind = command.kind.value
+        funds_id = document_id(self.whole.id, kind, command.number)
+        funds = self.receivables.funds.get(funds_id) or self.receivables.used_up.get(funds_id)
+        if funds is None:
+            raise Refusal(f"unknown-{kind}", f"the account has no {kind} {command.number}")
+        if funds.reversed:
+            raise Refusal(f"{kind}-reversed", f"{kind} {command.number} was taken back already")
+        item = self.receivables.known_item(self.receivables.item_id(command.invoice_number))
+        if item is None:
+            raise Refusal("unknown-invoice", f"the account has no invoice {command.invoice_number}")
+        first = max(funds.receipt.received_on, item.item.issued_on)
+        day = command.allocated_on or first
+        if not first <= day <= context.today:
+            raise Refusal("allocation-day", f"allocated_on: expected a day from {first} to {context.today}")
+        most = self._free_on(day, funds, item)
+        if command.amount > most:
+            raise Refusal("allocation-too-large", f"amount: expected at most {most}, which both have left on {day}")
+        self.emit(
+            AllocationDecided(funds_id=funds_id, item_id=item.id, amount=command.amount, allocated_on=day),
+            effective_on=day,
         )
-        left = funds.unapplied
-        parts: list[tuple[date, AllocatedPart]] = []
-        for item in ([named] if named else []) + others:
-            amount = min(left, item.open)
-            if not amount:
-                break
-            left -= amount
-            part = AllocatedPart(item_id=item.id, amount=amount, open_after=item.open - amount)
-            parts.append((max(funds.receipt.received_on, item.open_since), part))
-        parts.sort(key=lambda part: part[0])
-        for allocated_on, group in groupby(parts, key=lambda part: part[0]):
-            same_day = tuple(part for _, part in group)
-            self.emit(
-                FundsAllocated(
-                    funds_id=funds.id,
-                    allocated_on=allocated_on,
-                    parts=same_day,
-                    unapplied_after=funds.unapplied - Money.total((p.amount for p in same_day), self.customer.currency),
-                ),
-                effective_on=allocated_on,
+        self._walk_again(min(day, self.due_from or day), context)
+
+    def _free_on(self, day: date, funds: Funds, item: OpenItem) -> Money:
+        """What a person may decide about: neither put somewhere on an earlier day, nor decided about already."""
+        free = min(funds.receipt.amount, item.item.amount).minor
+        for of_funds, whole in ((True, funds.receipt.amount), (False, item.item.amount)):
+            used = sum(
+                move.amount
+                for move in self.receivables.moves
+                if move.day < day and (move.funds_id == funds.id if of_funds else move.item_id == item.id)
+            ) + sum(
+                each.amount.minor
+                for each in self.decided
+                if self._day_of(each) >= day and (each.funds_id == funds.id if of_funds else each.item_id == item.id)
             )
+            free = min(free, whole.minor - used)
+        return self._money(max(0, free))
+
+    def _day_of(self, decided: AllocationDecided) -> date:
+        """The day of a decision, or the first one on which both sides are there, as they are known now."""
+        receivables = self.receivables
+        funds = receivables.funds.get(decided.funds_id) or receivables.used_up.get(decided.funds_id)
+        item = receivables.known_item(decided.item_id)
+        days = [decided.allocated_on]
+        days += [] if funds is None else [funds.receipt.received_on]
+        days += [] if item is None else [item.item.issued_on]
+        return max(days)
+
+    # --- the walk goes on ---
+
+    def _go_on(self, day: date) -> None:
+        """From a day after everything that was done with money: what is open and what is left say it all."""
+        receivables = self.receivables
+        if not receivables.items:
+            return
+        means = [
+            Means(
+                id=funds.id,
+                since=funds.receipt.received_on,
+                order=_funds_order(funds),
+                left=funds.unapplied.minor,
+                named=None if (item := self._named(funds)) is None else item.id,
+            )
+            for funds in receivables.funds.values()
+            if funds.unapplied and not funds.waits
+        ]
+        if not means:
+            return
+        debts = [
+            Debt(item.id, item.open_since, allocation_order(item), item.open.minor, self._disputes_of(item))
+            for item in receivables.items.values()
+        ]
+        moves = walk(debts, means, day)
+        for (moved_on, funds_id), group in groupby(moves, key=lambda move: (move.day, move.funds_id)):
+            against = [(receivables.items[move.item_id], self._money(move.amount)) for move in group]
+            self._allocate(moved_on, receivables.funds[funds_id], against)
+
+    def _allocate(self, day: date, funds: Funds, against: Iterable[tuple[OpenItem, Money]]) -> None:
+        parts = tuple(
+            AllocatedPart(item_id=item.id, amount=amount, open_after=item.open - amount) for item, amount in against
+        )
+        left = funds.unapplied - Money.total((part.amount for part in parts), self.customer.currency)
+        self.emit(
+            FundsAllocated(funds_id=funds.id, allocated_on=day, parts=parts, unapplied_after=left), effective_on=day
+        )
+
+    def _named(self, funds: Funds) -> OpenItem | None:
+        """The open item that money is meant for."""
+        number = funds.receipt.invoice_number
+        return self.receivables.items.get(self.receivables.item_id(number)) if number else None
+
+    def _disputes_of(self, item: OpenItem) -> list[Span]:
+        return [
+            Span(each.begins_on, each.ends_on)
+            for each in self.receivables.disputes.values()
+            if item.id in each.item_ids
+        ]
+
+    def _money(self, minor: int) -> Money:
+        return Money(minor, self.customer.currency)
+
+    # --- the walk again ---
+
+    def _walk_again(self, day: date, context: Context) -> None:
+        """From the evening before a day on, and moves what then is different; needs the whole history."""
+        changes, since = self._changes(day)
+        if changes or self.due_from is not None:
+            for event in self._reallocations(day, changes, since, context):
+                self.emit(event, effective_on=day)
+            if changes:
+                self.aging.look_again(context)
+
+    def restated(self) -> list[Move]:
+        """What `restate-allocation` would move; needs the whole history."""
+        days = [move.day for move in self.receivables.moves]
+        return self._changes(min(days))[0] if days else []
+
+    def _changes(self, day: date) -> tuple[list[Move], Mapping[UUID, date]]:
+        """What has to be moved since a day, and since when each item then is open again that was paid before."""
+        before: list[Move] = []
+        after: list[Move] = []
+        for move in self.receivables.moves:
+            (before if move.day < day else after).append(move)
+        moves = walk(
+            self._debts(net_by_item(before)),
+            self._means(day, net(before)),
+            day,
+            decided=(Decided(d.allocated_on, d.funds_id, d.item_id, d.amount.minor) for d in self.decided),
+        )
+        return differences(after, moves), _open_since([*before, *moves])
+
+    def _debts(self, put: Mapping[UUID, int]) -> list[Debt]:
+        return [
+            Debt(
+                item.id,
+                item.item.issued_on,
+                allocation_order(item),
+                item.item.amount.minor - put.get(item.id, 0),
+                self._disputes_of(item),
+            )
+            for item in (*self.receivables.items.values(), *self.receivables.settled.values())
+        ]
+
+    def _means(self, day: date, put: Mapping[UUID, Mapping[UUID, int]]) -> Iterator[Means]:
+        """Money that there was the evening before, or came later, but for what never was."""
+        receivables = self.receivables
+        known = (*receivables.funds.values(), *receivables.used_up.values(), *receivables.gone)
+        for funds in known:
+            receipt, gone_on = funds.receipt, funds.gone_on
+            if gone_on is not None and (gone_on <= receipt.received_on or gone_on < day):
+                continue
+            number = receipt.invoice_number
+            item = receivables.known_item(receivables.item_id(number)) if number else None
+            against = {}
+            if receipt.received_on < day and (gone_on is not None or receipt.id not in self._gone_later(day)):
+                against = {item_id: amount for item_id, amount in put.get(receipt.id, {}).items() if amount}
+            yield Means(
+                id=receipt.id,
+                since=receipt.received_on,
+                order=(*_funds_order(funds), gone_on is None),
+                left=receipt.amount.minor - sum(against.values()),
+                named=None if item is None else item.id,
+                waits=number is not None and item is None,
+                gone_on=gone_on,
+                against=against,
+            )
+
+    def _gone_later(self, day: date) -> set[UUID]:
+        """Numbers under which other money was there the evening before."""
+        return {
+            funds.id
+            for funds in self.receivables.gone
+            if funds.gone_on is not None and funds.receipt.received_on < day <= funds.gone_on
+        }
+
+    def _reallocations(
+        self, day: date, changes: list[Move], since: Mapping[UUID, date], context: Context
+    ) -> Iterator[FundsReallocated]:
+        """The events, each as things are after it."""
+        receivables, scheme = self.receivables, self.customer.office(context).scheme
+        opened: dict[UUID, int] = {}
+        left: dict[UUID, int] = {}
+        rest = list(changes)
+        while True:
+            weight = 0
+            moves: list[Move] = []
+            items: dict[UUID, tuple[OpenItem, bool]] = {}
+            funds: dict[UUID, tuple[Funds, bool]] = {}
+            while rest and len(moves) < _MOST_MOVES and weight < _MOST_BYTES:
+                move = rest.pop(0)
+                known_item = receivables.items.get(move.item_id) or receivables.settled[move.item_id]
+                known_funds = receivables.funds.get(move.funds_id) or receivables.used_up[move.funds_id]
+                was_open = opened.get(move.item_id, known_item.open.minor)
+                had = left.get(move.funds_id, known_funds.unapplied.minor)
+                opened[move.item_id], left[move.funds_id] = was_open - move.amount, had - move.amount
+                weight += 200
+                if move.item_id not in items:
+                    items[move.item_id] = known_item, not was_open
+                    weight += 250 + (0 if was_open else 600 + sum(map(len, known_item.item.information.values())))
+                if move.funds_id not in funds:
+                    funds[move.funds_id] = known_funds, not had
+                    weight += 150 + (0 if had else 500)
+                moves.append(move)
+            yield FundsReallocated(
+                from_day=day,
+                moves=tuple(
+                    MovedAmount(
+                        moved_on=move.day,
+                        funds_id=move.funds_id,
+                        item_id=move.item_id,
+                        amount=self._money(move.amount),
+                    )
+                    for move in moves
+                ),
+                items=tuple(
+                    MovedItem(
+                        item_id=item.id,
+                        open_after=self._money(opened[item.id]),
+                        open_since=max(since.get(item.id, date.min), item.item.issued_on),
+                        bucket=scheme.bucket_of((context.today - item.due_on).days),
+                        next_on=scheme.next_boundary(item.due_on, context.today),
+                        known_on=item.known_on,
+                        item=item.item if was_settled else None,
+                        dispute_id=item.dispute_id,
+                        steps=tuple(item.steps),
+                    )
+                    for item, was_settled in items.values()
+                ),
+                funds=tuple(
+                    MovedFunds(
+                        funds_id=each.id,
+                        unapplied_after=self._money(left[each.id]),
+                        receipt=each.receipt if was_used else None,
+                    )
+                    for each, was_used in funds.values()
+                ),
+                more=bool(rest),
+            )
+            if not rest:
+                return
 
     def release_everything(self, funds: Funds, gone_on: date) -> None:
         """Money that is gone from a day on releases then what it had settled; what it settled later, it never did."""
@@ -170,8 +574,10 @@ class Allocations(AccountPart):
     @applies(FundsAllocated)
     def _allocated(self, event: FundsAllocated) -> None:
         funds = self.receivables.funds[event.funds_id]
+        named = self._named(funds)
         for part in event.parts:
             funds.allocate(part.item_id, part.amount, event.allocated_on)
+            self._moved(Move(event.allocated_on, funds.id, part.item_id, part.amount.minor), named)
             item = self.receivables.items.pop(part.item_id)
             item.open = part.open_after
             self.receivables.keep_item(item)
@@ -191,13 +597,77 @@ class Allocations(AccountPart):
                 known_on=part.known_on,
                 next_on=part.item.due_on + ONE_DAY,
                 dispute_id=part.dispute_id,
+                moved_on=self.receivables.allocated_through,
                 steps=list(part.steps),
             )
             funds.release(part.item.id, part.amount, event.released_on)
+            self._moved(Move(event.released_on, funds.id, part.item.id, -part.amount.minor), None)
         funds.unapplied = event.unapplied_after
         self.receivables.funds[funds.id] = funds
 
+    @applies(AllocationDue)
+    def _due(self, event: AllocationDue) -> None:
+        self.due_from = event.from_day
 
-def _funds_order(funds: Funds) -> tuple[bool, date, str]:
-    """Money that was meant for an invoice comes first, then the oldest."""
-    return funds.receipt.invoice_number is None, funds.receipt.received_on, str(funds.id)
+    @applies(AllocationDecided)
+    def _decided(self, event: AllocationDecided) -> None:
+        self.people_decided = True
+        if self.receivables.keeps_all:
+            self.decided.append(event)
+
+    @applies(FundsReallocated)
+    def _reallocated(self, event: FundsReallocated) -> None:
+        receivables = self.receivables
+        for move in event.moves:
+            self._moved(Move(move.moved_on, move.funds_id, move.item_id, move.amount.minor), None)
+        for moved in event.items:
+            item = receivables.known_item(moved.item_id) or OpenItem(
+                item=cast(Item, moved.item), open=moved.open_after, open_since=moved.open_since,
+                known_on=moved.known_on, next_on=moved.next_on,
+            )  # fmt: skip
+            item.open, item.open_since, item.bucket, item.next_on = (
+                moved.open_after, moved.open_since, moved.bucket, moved.next_on,
+            )  # fmt: skip
+            item.dispute_id, item.steps = moved.dispute_id, list(moved.steps)
+            receivables.forget_item(moved.item_id)
+            item.moved_on = receivables.allocated_through
+            receivables.keep_item(item)
+        for of in event.funds:
+            funds = (
+                receivables.funds.get(of.funds_id)
+                or receivables.used_up.pop(of.funds_id, None)
+                or Funds(receipt=cast(Receipt, of.receipt), unapplied=of.unapplied_after)
+            )
+            funds.unapplied = of.unapplied_after
+            receivables.funds[funds.id] = funds
+            receivables.keep_funds(funds)
+        receivables.allocate_again({of.funds_id for of in event.funds}, self.customer.currency)
+        self.due_from = event.from_day if event.more else None
+
+    def _moved(self, move: Move, named: OpenItem | None) -> None:
+        self.receivables.moved(move, named=named is not None and named.id == move.item_id)
+
+
+def _funds_order(funds: Funds) -> tuple[date, str, str]:
+    """Money of a day by receipt day, kind and number; never by when or how it arrived here."""
+    return funds.receipt.received_on, funds.receipt.kind.value, funds.receipt.number
+
+
+def net_by_item(moves: Iterable[Move]) -> dict[UUID, int]:
+    """What is put against each item."""
+    found: dict[UUID, int] = {}
+    for move in moves:
+        found[move.item_id] = found.get(move.item_id, 0) + move.amount
+    return found
+
+
+def _open_since(moves: Iterable[Move]) -> dict[UUID, date]:
+    """The latest day on which something was taken back from an item, all movements of a day together."""
+    days: dict[tuple[date, UUID], int] = {}
+    for move in moves:
+        days[move.day, move.item_id] = days.get((move.day, move.item_id), 0) + move.amount
+    since: dict[UUID, date] = {}
+    for (day, item_id), amount in days.items():
+        if amount < 0 and day > since.get(item_id, date.min):
+            since[item_id] = day
+    return since

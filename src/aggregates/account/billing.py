@@ -112,7 +112,7 @@ class Billing(AccountPart):
             return
         self.deferred.refuse_if_waiting("invoice", command.number)
         self.emit(InvoiceBilled(item=item, known_on=context.today), effective_on=item.issued_on)
-        self.allocation.allocate_everything()
+        self.allocation.follow_item(item.issued_on, context)
 
     @decides(CorrectInvoice)
     def correct(self, command: CorrectInvoice, context: Context) -> None:
@@ -128,7 +128,8 @@ class Billing(AccountPart):
             or self.receivables.settled.get(item.id)
             or self._forgotten("invoice", command.number)
         )
-        if was.item == item:
+        previous = was.item
+        if previous == item:
             return
         if item.issued_on > context.today:
             raise Refusal("future-correction", "issued_on: expected today or earlier for an invoice that was billed")
@@ -142,16 +143,19 @@ class Billing(AccountPart):
         self.emit(
             InvoiceCorrected(
                 item=item,
-                previous=was.item,
+                previous=previous,
                 open_after=item.amount - allocated,
-                open_since=max(was.open_since, item.issued_on),
+                open_since=(
+                    item.issued_on if was.open_since == previous.issued_on else max(was.open_since, item.issued_on)
+                ),
                 known_on=was.known_on,
                 dispute_id=was.dispute_id,
                 steps=tuple(was.steps),
             ),
             effective_on=item.issued_on,
         )
-        self.allocation.allocate_everything()
+        if _of_money(item) != _of_money(previous):
+            self.allocation.follow_change(item.id, min(previous.issued_on, item.issued_on), context)
 
     def _item(self, command: BillInvoice | CorrectInvoice) -> Item:
         return Item(
@@ -186,6 +190,7 @@ class Billing(AccountPart):
 
     @applies(InvoiceCorrected)
     def _corrected(self, event: InvoiceCorrected) -> None:
+        was = self.receivables.known_item(event.item.id)
         self.receivables.forget_item(event.item.id)
         corrected = OpenItem(
             item=event.item,
@@ -194,6 +199,12 @@ class Billing(AccountPart):
             known_on=event.known_on,
             next_on=event.item.due_on + ONE_DAY,
             dispute_id=event.dispute_id,
+            moved_on=self.receivables.allocated_through if was is None else was.moved_on,
             steps=list(event.steps),
         )
         self.receivables.keep_item(corrected)
+
+
+def _of_money(item: Item) -> tuple[object, ...]:
+    """What of an item says which money goes there."""
+    return item.amount, item.issued_on, item.due_on, item.kind

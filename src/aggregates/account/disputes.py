@@ -10,7 +10,7 @@ from pydantic import Field
 from aggregates.account.allocation import Allocations
 from aggregates.account.command import AccountCommand
 from aggregates.account.part import AccountPart
-from aggregates.account.receivables import Receivables
+from aggregates.account.receivables import DisputedItems, Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.context import Context
@@ -49,6 +49,8 @@ class DisputeResolved(Event, name="account.dispute-resolved"):
     dispute_id: UUID
     item_ids: tuple[UUID, ...]
     resolution: str
+    resolved_on: date | None = None
+    """The first day on which the items are disputed no more; None where an earlier release did not say."""
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -113,6 +115,7 @@ class Disputes(AccountPart):
                 notes=command.notes,
             )
         )
+        self.allocation.follow_dispute(context.effective_on, context)
 
     @decides(ResolveDispute)
     def resolve_dispute(self, command: ResolveDispute, context: Context) -> None:
@@ -120,8 +123,17 @@ class Disputes(AccountPart):
         dispute = self.open.get(command.dispute_id)
         if dispute is None:
             raise Refusal("unknown-dispute", "no such dispute is open")
-        self.emit(DisputeResolved(dispute_id=dispute.id, item_ids=dispute.item_ids, resolution=command.resolution))
-        self.allocation.allocate_everything()
+        resolved_on = max(context.effective_on, dispute.opened_on)
+        goes_on = self.allocation.goes_on(resolved_on)
+        self.emit(
+            DisputeResolved(
+                dispute_id=dispute.id,
+                item_ids=dispute.item_ids,
+                resolution=command.resolution,
+                resolved_on=resolved_on,
+            )
+        )
+        self.allocation.follow(resolved_on, context, goes_on=goes_on)
 
     # --- apply ---
 
@@ -130,12 +142,14 @@ class Disputes(AccountPart):
         self.open[event.dispute_id] = Dispute(
             id=event.dispute_id, item_ids=event.item_ids, reason_code=event.reason_code, opened_on=event.opened_on
         )
+        self.receivables.disputes[event.dispute_id] = DisputedItems(item_ids=event.item_ids, begins_on=event.opened_on)
         for item_id in event.item_ids:
             self.receivables.items[item_id].dispute_id = event.dispute_id
 
     @applies(DisputeResolved)
     def _dispute_resolved(self, event: DisputeResolved) -> None:
         self.open.pop(event.dispute_id)
+        self.receivables.end_dispute(event.dispute_id, event.resolved_on)
         for item in (*self.receivables.items.values(), *self.receivables.settled.values()):
             if item.dispute_id == event.dispute_id:
                 item.dispute_id = None

@@ -151,9 +151,9 @@ class Payments(AccountPart):
             )
             return
         self.deferred.refuse_if_waiting("payment", command.number)
-        self._receive(command)
+        self.allocation.follow_money(self._receive(command), context)
 
-    def _receive(self, command: ReceivePayment | CorrectPayment, settled: tuple[PromiseShare, ...] = ()) -> None:
+    def _receive(self, command: ReceivePayment | CorrectPayment, settled: tuple[PromiseShare, ...] = ()) -> Funds:
         left = command.amount - Money.total((share.amount for share in settled), self.customer.currency)
         receipt = Receipt(
             id=document_id(self.whole.id, "payment", command.number),
@@ -169,7 +169,7 @@ class Payments(AccountPart):
             PaymentReceived(receipt=receipt, method=command.method, invoice_number=command.invoice_number),
             effective_on=command.received_on,
         )
-        self.allocation.allocate(self.receivables.funds[receipt.id])
+        return self.receivables.funds[receipt.id]
 
     @decides(NoteCredit)
     def note_credit(self, command: NoteCredit, context: Context) -> None:
@@ -184,9 +184,9 @@ class Payments(AccountPart):
             )
             return
         self.deferred.refuse_if_waiting("credit", command.number)
-        self._credit(command)
+        self.allocation.follow_money(self._credit(command), context)
 
-    def _credit(self, command: NoteCredit | CorrectCredit) -> None:
+    def _credit(self, command: NoteCredit | CorrectCredit) -> Funds:
         receipt = Receipt(
             id=document_id(self.whole.id, "credit", command.number),
             kind=FundsKind.CREDIT,
@@ -197,7 +197,7 @@ class Payments(AccountPart):
             waits_for=self._still_unknown(command.invoice_number),
         )
         self.emit(CreditNoted(receipt=receipt, invoice_number=command.invoice_number), effective_on=command.issued_on)
-        self.allocation.allocate(self.receivables.funds[receipt.id])
+        return self.receivables.funds[receipt.id]
 
     def _still_unknown(self, invoice_number: str | None) -> str | None:
         """The invoice number where no such invoice was ever billed, so that the money waits for it."""
@@ -227,8 +227,8 @@ class Payments(AccountPart):
         funds = self._funds_with_history("payment", command.number)
         if command.reversed_on < funds.receipt.received_on:
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
-        self._reverse(funds, command.reversal, command.reversed_on)
-        self.allocation.allocate_everything()
+        gone_on = self._reverse(funds, command.reversal, command.reversed_on)
+        self.allocation.follow_change(funds.id, gone_on, context)
 
     @decides(CorrectPayment)
     def correct_payment(self, command: CorrectPayment, context: Context) -> None:
@@ -244,7 +244,7 @@ class Payments(AccountPart):
         settled = self._shares_of_settled_promises(funds.receipt, command.amount)
         self._reverse(funds, ReversalKind.ERROR, funds.receipt.received_on, still_counts=settled)
         self._receive(command, settled)
-        self.allocation.allocate_everything()
+        self.allocation.follow_change(funds.id, min(funds.receipt.received_on, command.received_on), context)
 
     def _shares_of_settled_promises(self, receipt: Receipt, amount: Money) -> tuple[PromiseShare, ...]:
         """What a corrected payment goes on counting for: promises that it had settled, up to its new amount."""
@@ -269,7 +269,7 @@ class Payments(AccountPart):
         self.allocation.release_everything(funds, funds.receipt.received_on)
         self.emit(CreditWithdrawn(receipt=funds.receipt), effective_on=funds.receipt.received_on)
         self._credit(command)
-        self.allocation.allocate_everything()
+        self.allocation.follow_change(funds.id, min(funds.receipt.received_on, command.issued_on), context)
 
     def _funds_with_history(self, kind: str, number: str) -> Funds:
         """The payment or credit with everything it settled, which only a remembering account knows."""
@@ -284,20 +284,23 @@ class Payments(AccountPart):
 
     def _reverse(
         self, funds: Funds, reversal: ReversalKind, reversed_on: date, *, still_counts: Sequence[PromiseShare] = ()
-    ) -> None:
-        """Take a payment back. One recorded in error never was."""
+    ) -> date:
+        """Take a payment back, and return since when. One recorded in error never was."""
         on = funds.receipt.received_on if reversal is ReversalKind.ERROR else reversed_on
         self.allocation.release_everything(funds, on)
         gone = tuple(share for share in funds.receipt.promises if share not in still_counts)
         receipt = funds.receipt.model_copy(update={"promises": gone})
         self.emit(PaymentReversed(receipt=receipt, reversal=reversal, reversed_on=on), effective_on=on)
+        return on
 
     # --- apply ---
 
     @applies(CreditNoted, PaymentReceived)
     def _received(self, event: CreditNoted | PaymentReceived) -> None:
         receipt = event.receipt
-        self.receivables.used_up.pop(receipt.id, None)
+        before = self.receivables.used_up.pop(receipt.id, None)
+        if before is not None:
+            self.receivables.gone.append(before)
         self.receivables.funds[receipt.id] = Funds(
             receipt=receipt, unapplied=receipt.amount, waits=receipt.waits_for is not None
         )
@@ -308,9 +311,13 @@ class Payments(AccountPart):
     @applies(PaymentReversed, CreditWithdrawn)
     def _taken_back(self, event: PaymentReversed | CreditWithdrawn) -> None:
         receipt = event.receipt
+        gone_on = event.reversed_on if isinstance(event, PaymentReversed) else receipt.received_on
+        if gone_on > receipt.received_on:
+            self.receivables.went(gone_on)
         funds = self.receivables.funds.pop(receipt.id, None) or self.receivables.used_up.pop(receipt.id, None)
         if funds and self.receivables.keeps_all:
             funds.unapplied, funds.reversed = self.customer.zero, True
+            funds.gone_on = gone_on
             self.receivables.used_up[receipt.id] = funds
         for share in receipt.promises:
             if share.promise_id in self.promises.open:

@@ -1,5 +1,6 @@
 """What is owed and what came in: open items, and payments and credits with what is left of them."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from aggregates.account.allocation_walk import Move
 from aggregates.account.command import document_id
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
@@ -63,6 +65,8 @@ class OpenItem:
     next_on: date | None
     """The day on which it moves to the next bucket; None in the oldest."""
     dispute_id: UUID | None = None
+    moved_on: date | None = None
+    """The latest day on which money was put against it or taken back from it, since it is open."""
     steps: list[str] = field(default_factory=list)
     """Steps of the sequence whose message covered this item."""
 
@@ -102,6 +106,14 @@ class Receipt(Value):
     promises: tuple[PromiseShare, ...] = ()
 
 
+class DisputedItems(Value):
+    """Items that a dispute is about, and its days; `ends_on` is the day on which they are disputed no more."""
+
+    item_ids: tuple[UUID, ...]
+    begins_on: date
+    ends_on: date | None = None
+
+
 class Allocation(Value):
     """What one payment or credit put against one item on one day."""
 
@@ -122,6 +134,8 @@ class Funds:
     allocated: dict[UUID, tuple[Allocation, ...]] = field(default_factory=dict)
     """What it put against each item, oldest day first."""
     reversed: bool = False
+    gone_on: date | None = None
+    """The day on which it was taken back."""
 
     @property
     def id(self) -> UUID:
@@ -157,6 +171,16 @@ class Receivables(AccountPart):
     funds: dict[UUID, Funds] = field(default_factory=dict)
     used_up: dict[UUID, Funds] = field(default_factory=dict)
     """Funds with nothing left, or taken back; kept only where `keeps_all`."""
+    gone: list[Funds] = field(default_factory=list)
+    """Funds that were taken back, and of which others have the number since; kept only where `keeps_all`."""
+    moves: list[Move] = field(default_factory=list)
+    """Everything that was put against items and taken back; kept only where `keeps_all`."""
+    disputes: dict[UUID, DisputedItems] = field(default_factory=dict)
+    """By dispute; those that are over only where `keeps_all`."""
+    allocated_through: date | None = None
+    """The latest day on which money was put against an item or taken back, or a dispute ended."""
+    freely_through: date | None = None
+    """The latest day on which that was done with money that did not name the item."""
 
     customer: ClassVar = Needs(Customer)
 
@@ -205,6 +229,44 @@ class Receivables(AccountPart):
 
     # --- for apply methods ---
 
+    def moved(self, move: Move, *, named: bool) -> None:
+        """Notes that money was put against an item, or taken back; `named`: against the item that it names."""
+        self.allocated_through = _later(self.allocated_through, move.day)
+        if not named:
+            self.freely_through = _later(self.freely_through, move.day)
+        item = self.items.get(move.item_id)
+        if item is not None:
+            item.moved_on = _later(item.moved_on, move.day)
+        if self.keeps_all:
+            self.moves.append(move)
+
+    def went(self, day: date) -> None:
+        """Notes that money that was there went on a day: what is dated earlier may have been paid with it."""
+        self.allocated_through = _later(self.allocated_through, day)
+        self.freely_through = _later(self.freely_through, day)
+
+    def allocate_again(self, funds_ids: AbstractSet[UUID], currency: str) -> None:
+        """Works out what these funds are put against, from everything that was done with them."""
+        if not self.keeps_all:
+            return
+        for funds_id in funds_ids:
+            (self.funds.get(funds_id) or self.used_up[funds_id]).allocated = {}
+        for move in sorted((each for each in self.moves if each.funds_id in funds_ids), key=_by_day):
+            funds = self.funds.get(move.funds_id) or self.used_up[move.funds_id]
+            amount = Money(abs(move.amount), currency)
+            if move.amount > 0:
+                funds.allocate(move.item_id, amount, move.day)
+            else:
+                funds.release(move.item_id, amount, move.day)
+
+    def end_dispute(self, dispute_id: UUID, day: date | None) -> None:
+        """A day that is not known is taken for the first: what the dispute held back then is not walked again."""
+        was = self.disputes.pop(dispute_id)
+        if self.keeps_all:
+            self.disputes[dispute_id] = was.model_copy(update={"ends_on": day or was.begins_on})
+        if day is not None:
+            self.allocated_through = _later(self.allocated_through, day)
+
     def forget_item(self, item_id: UUID) -> None:
         self.items.pop(item_id, None)
         self.settled.pop(item_id, None)
@@ -220,6 +282,14 @@ class Receivables(AccountPart):
             del self.funds[funds.id]
             if self.keeps_all:
                 self.used_up[funds.id] = funds
+
+
+def _by_day(move: Move) -> tuple[date, bool]:
+    return move.day, move.amount < 0
+
+
+def _later(known: date | None, day: date) -> date:
+    return day if known is None or day > known else known
 
 
 def allocation_order(item: OpenItem) -> tuple[bool, date, date, str]:

@@ -53,6 +53,8 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("work-cancelled", "The work was cancelled."),
         RefusalCode("work-finished", "The work is finished."),
         # Days, amounts and currencies that do not go together.
+        RefusalCode("allocation-day", "Money is put against an invoice once both are there, and not in the future."),
+        RefusalCode("allocation-too-large", "No more than the money and the invoice have that nobody decided about."),
         RefusalCode("faulty-plan", "A plan names what its office knows, and its templates can be filled in."),
         RefusalCode("follow-up-past", "A follow-up lies today or later."),
         RefusalCode("future-correction", "What was recorded is corrected to today or an earlier day."),

@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 
 from api.cli import (
     accounts,
+    allocation,
     backups,
     billing,
     campaigns,
@@ -71,7 +72,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, roles, cluster, billing, reports, accounts, search, backups, kafka):
+for commands in (running, roles, cluster, billing, reports, accounts, allocation, search, backups, kafka):
     commands.add_to(app)
 for name, group in (
     ("office", offices),

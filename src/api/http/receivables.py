@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Path, Response
 
+from aggregates.account.allocation import AllocateFunds, RestateAllocation
 from aggregates.account.billing import BillInvoice
 from aggregates.account.command import document_id
 from aggregates.account.payments import NoteCredit, ReceivePayment, ReversePayment
@@ -36,6 +37,16 @@ class NewCredit(CommandBody):
 @body_of(ReversePayment, address={"account_id", "number"})
 class Reversal(CommandBody):
     """A payment was taken back; what it settled is open again with its own due date."""
+
+
+@body_of(AllocateFunds, address={"account_id"})
+class NewAllocation(CommandBody):
+    """Which invoice a payment or credit is for, from which day on."""
+
+
+@body_of(RestateAllocation, address={"account_id"})
+class Restatement(CommandBody):
+    """What all money was put against is worked out anew."""
 
 
 @router.post("/invoices", status_code=201, responses=MAY_BE_REFUSED)
@@ -78,3 +89,18 @@ def note_credit(
     """Give the customer a credit."""
     created(response, f"/v1/accounts/{account_id}/payments")
     return issuing.issue(from_body(NoteCredit, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.post("/allocations", status_code=201, responses=MAY_BE_REFUSED)
+def allocate_funds(
+    *, account_id: UUID, body: JsonBody[NewAllocation], issuing: IssuingOf, caller: CallerOf, response: Response
+) -> Done:
+    """Say which invoice a payment or credit is for. It stays there, whatever is booked later."""
+    created(response, f"/v1/accounts/{account_id}")
+    return issuing.issue(from_body(AllocateFunds, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.post("/allocations/restatement", responses=MAY_BE_REFUSED)
+def restate_allocation(*, account_id: UUID, body: JsonBody[Restatement], issuing: IssuingOf, caller: CallerOf) -> Done:
+    """Work out anew what all money of the account was put against, by the rules of now."""
+    return issuing.issue(from_body(RestateAllocation, body, account_id=account_id), caller, reason=body.reason)

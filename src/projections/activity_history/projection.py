@@ -13,7 +13,13 @@ from psycopg.rows import tuple_row
 from aggregates.account import Account
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
-from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.allocation import (
+    AllocationDecided,
+    AllocationDue,
+    AllocationReleased,
+    FundsAllocated,
+    FundsReallocated,
+)
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
 from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut
@@ -75,6 +81,9 @@ LEFT_OUT: frozenset[type[Event]] = frozenset(
         InvoiceCorrected,
         FundsAllocated,
         AllocationReleased,
+        AllocationDecided,
+        AllocationDue,
+        FundsReallocated,
         PromisePaymentCounted,
         PromisePaymentTakenBack,
         # They wait for a day, or follow from one.

@@ -10,7 +10,7 @@ import orjson
 from psycopg import Connection
 
 from aggregates.account.aging import Aged
-from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.allocation import AllocationReleased, FundsAllocated, FundsReallocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
@@ -202,6 +202,20 @@ class CollectionsReportProjection(AccountEvents):
         for part in event.parts:
             account.row.unapplied += part.amount.minor
             account.open_item(part.item, part.open_after.minor, part.dispute_id)
+
+    @on(FundsReallocated)
+    def _reallocated(self, event: FundsReallocated, account: Account) -> None:
+        for move in event.moves:
+            account.row.unapplied -= move.amount.minor
+        for moved in event.items:
+            item_id = str(moved.item_id)
+            if not moved.open_after:
+                account.settle_item(item_id)
+                continue
+            if moved.item is not None:
+                account.open_item(moved.item, moved.open_after.minor, moved.dispute_id)
+            item = account.change_item(item_id)
+            item.open, item.bucket = moved.open_after.minor, moved.bucket
 
     @on(CreditNoted)
     def _credited(self, event: CreditNoted, account: Account) -> None:

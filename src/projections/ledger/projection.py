@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from aggregates.account.allocation import AllocationReleased, FundsAllocated
+from aggregates.account.allocation import AllocationReleased, FundsAllocated, FundsReallocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
@@ -255,4 +255,14 @@ class LedgerProjection(EventProjection):
                 recorded, "release", event.released_on, part.amount.currency,
                 ordinal=ordinal, item_id=part.item.id, funds_id=event.receipt.id,
                 item_minor=minor, unapplied_minor=minor,
+            )  # fmt: skip
+
+    @on(FundsReallocated)
+    def _reallocated(self, recorded: Recorded, event: FundsReallocated, rows: LedgerRows) -> None:
+        """What was put there and never was goes on its own day, as of now; as it was known before, it stays."""
+        for ordinal, move in enumerate(event.moves):
+            minor = -move.amount.minor
+            rows.entry(
+                recorded, "allocation" if minor < 0 else "release", move.moved_on, move.amount.currency,
+                ordinal=ordinal, item_id=move.item_id, funds_id=move.funds_id, item_minor=minor, unapplied_minor=minor,
             )  # fmt: skip

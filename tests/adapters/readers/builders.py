@@ -5,7 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from aggregates.account.aging import Aged, BucketMove
-from aggregates.account.allocation import AllocatedPart, AllocationReleased, FundsAllocated, ReleasedPart
+from aggregates.account.allocation import (
+    AllocatedPart,
+    AllocationReleased,
+    FundsAllocated,
+    FundsReallocated,
+    MovedAmount,
+    MovedFunds,
+    MovedItem,
+    ReleasedPart,
+)
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ScheduledStep, Stage, StageChanged, StepScheduled
 from aggregates.account.customer import AccountOpened, CustomerKind
@@ -106,6 +115,26 @@ def released(receipt: Receipt, item: Item, minor: int, *, open_after: int) -> Al
         item=item, amount=usd(minor), open_after=usd(open_after), open_since=item.issued_on, known_on=MAR_2
     )
     return AllocationReleased(receipt=receipt, released_on=MAR_2, parts=(part,), unapplied_after=receipt.amount)
+
+
+def reallocated(item: Item, *moves: tuple[Receipt, date, int], open_after: int, **more: Any) -> FundsReallocated:
+    """The item was settled, and its money is put elsewhere or comes from elsewhere: (payment, day, amount)."""
+    return FundsReallocated(
+        from_day=item.issued_on,
+        moves=tuple(
+            MovedAmount(moved_on=on, funds_id=receipt.id, item_id=item.id, amount=usd(minor))
+            for receipt, on, minor in moves
+        ),
+        items=(
+            MovedItem(
+                item_id=item.id, open_after=usd(open_after), open_since=item.issued_on, bucket="1-30",
+                known_on=item.issued_on, item=item, **{"next_on": None, **more},
+            ),
+        ),
+        funds=tuple(
+            MovedFunds(funds_id=receipt.id, unapplied_after=usd(0), receipt=receipt) for receipt, _, _ in moves
+        ),
+    )  # fmt: skip
 
 
 def reversed_(receipt: Receipt) -> PaymentReversed:

@@ -1,0 +1,305 @@
+"""What money is put against, day by day: the same whatever the order in which the facts arrived.
+
+The rule, within a day: invoices and their corrections; money that is taken back; disputes that begin or end; what a
+person decided; money that names its invoice; other money, by receipt day, kind and number. Money that names an invoice
+waits, whole, for the invoice's issue day. What is left of it, and all other money, goes to the oldest due item that is
+not disputed, fees last, on the first day on which it can. A later day changes nothing of an earlier one.
+
+Amounts are minor units of one currency. Plain data in and out: what holds it is the account's business.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+
+class Span(NamedTuple):
+    """Days in which an item is disputed: from the first on, and without the last; None: it still is."""
+
+    begins: date
+    ends: date | None
+
+    def holds(self, day: date) -> bool:
+        return self.begins <= day and (self.ends is None or day < self.ends)
+
+
+@dataclass(slots=True)
+class Debt:
+    """An item as it is when the walk begins."""
+
+    id: UUID
+    since: date
+    """The first day on which money can be put against it."""
+    order: tuple[Any, ...]
+    """Its place among the items that money is put against; never the same for two."""
+    open: int
+    disputes: Sequence[Span] = ()
+    reserved: int = 0
+    """For what a person decided, on a day that has not come yet."""
+    is_there: bool = False
+    """Whether the walk has come to `since`."""
+
+    @property
+    def free(self) -> int:
+        return self.open - self.reserved
+
+    def is_disputed(self, day: date) -> bool:
+        return any(span.holds(day) for span in self.disputes)
+
+
+@dataclass(slots=True)
+class Means:
+    """A payment or credit as it is when the walk begins."""
+
+    id: UUID
+    since: date
+    """The day of its receipt."""
+    order: tuple[Any, ...]
+    """Its place among the money of a day; never the same for two."""
+    left: int
+    named: UUID | None = None
+    """The item that it is meant for."""
+    waits: bool = False
+    """No such item is known."""
+    gone_on: date | None = None
+    """The day on which it was taken back."""
+    against: dict[UUID, int] = field(default_factory=dict)
+    """What was put against each item before."""
+    reserved: int = 0
+
+    @property
+    def free(self) -> int:
+        return self.left - self.reserved
+
+    def is_later_than(self, other: "Means") -> bool:
+        """Of two that came under the same number, the first of which was taken back."""
+        return other.gone_on is not None and (self.gone_on is None or self.gone_on > other.gone_on)
+
+
+class Decided(NamedTuple):
+    """What a person put against an item. It is never moved, only cut where the payment or the item became less."""
+
+    day: date
+    funds_id: UUID
+    item_id: UUID
+    amount: int
+
+
+class Move(NamedTuple):
+    """An amount that is put against an item on a day, or (negative) taken back from it."""
+
+    day: date
+    funds_id: UUID
+    item_id: UUID
+    amount: int
+
+
+def walk(debts: Iterable[Debt], means: Iterable[Means], begins: date, *, decided: Iterable[Decided] = ()) -> list[Move]:
+    """Every movement from a day on, in order. `debts` and `means` are as the evening before left them, and changed."""
+    return _Walk(debts, means, begins, decided).run()
+
+
+class _Walk:
+    def __init__(self, debts: Iterable[Debt], means: Iterable[Means], begins: date, decided: Iterable[Decided]) -> None:
+        self._begins = begins
+        self._debts = {debt.id: debt for debt in debts}
+        self._means = sorted(means, key=lambda each: each.order)
+        self._issued: dict[date, list[Debt]] = {}
+        self._came: dict[date, list[int]] = {}
+        self._gone: dict[date, list[int]] = {}
+        self._disputed: dict[date, list[Debt]] = {}
+        self._decided: dict[date, list[Decided]] = {}
+        self._open: list[tuple[tuple[Any, ...], UUID]] = []
+        """Items that other money can be put against, in order."""
+        self._left: list[int] = []
+        """Money that can be put against any item: places in `_means`."""
+        self._waiting: dict[UUID, list[int]] = {}
+        """Money that came, by the item whose issue day it waits for."""
+        self._meant: dict[UUID, list[int]] = {}
+        """Money that has something left, by the item that it names, which is there."""
+        self._latest: dict[UUID, int] = {}
+        """Of money with the same number, the place of what came last."""
+        self._moves: list[Move] = []
+        self._note(decided)
+
+    def _note(self, decided: Iterable[Decided]) -> None:
+        for debt in self._debts.values():
+            self._issued.setdefault(max(debt.since, self._begins), []).append(debt)
+            for span in debt.disputes:
+                for day in span:
+                    if day is not None and day > max(debt.since, self._begins):
+                        self._disputed.setdefault(day, []).append(debt)
+        for place, each in enumerate(self._means):
+            self._came.setdefault(max(each.since, self._begins), []).append(place)
+            if each.gone_on is not None:
+                self._gone.setdefault(each.gone_on, []).append(place)
+            known = self._latest.get(each.id)
+            if known is None or each.is_later_than(self._means[known]):
+                self._latest[each.id] = place
+        for said in decided:
+            if said.funds_id in self._latest and said.item_id in self._debts:
+                self._reserve(said, self._means[self._latest[said.funds_id]], self._debts[said.item_id])
+
+    def _reserve(self, said: Decided, money: Means, debt: Debt) -> None:
+        day = max(said.day, money.since, debt.since)  # either may have been corrected to a later day
+        if day >= self._begins and (money.gone_on is None or day < money.gone_on):
+            self._decided.setdefault(day, []).append(said)
+            money.reserved += said.amount
+            debt.reserved += said.amount
+
+    def run(self) -> list[Move]:
+        for day in sorted({*self._issued, *self._came, *self._gone, *self._disputed, *self._decided}):
+            touched = self._issue(day)
+            touched |= self._take_back(day)
+            self._see_disputes(day)
+            for each in self._decided.get(day, ()):
+                self._carry_out(each, day)
+            self._receive(day, touched)
+            self._put_named(day, touched)
+            self._put_others(day)
+        return self._moves
+
+    # --- a day, in order ---
+
+    def _issue(self, day: date) -> set[UUID]:
+        """Returns the items that money which names them may be put against anew."""
+        issued = self._issued.get(day, ())
+        for debt in issued:
+            debt.is_there = True
+            if debt.free > 0 and not debt.is_disputed(day):
+                insort(self._open, (debt.order, debt.id))
+            for place in self._waiting.pop(debt.id, ()):
+                self._can_be_put(place)
+        return {debt.id for debt in issued}
+
+    def _take_back(self, day: date) -> set[UUID]:
+        reopened: set[UUID] = set()
+        for place in self._gone.get(day, ()):
+            money = self._means[place]
+            for item_id, amount in money.against.items():
+                if amount:
+                    self._moves.append(Move(day, money.id, item_id, -amount))
+                    debt = self._debts[item_id]
+                    debt.open += amount
+                    reopened.add(item_id)
+                    self._show(debt, day)
+            money.against = {}
+            self._used_up(place)
+            money.left = 0
+        return reopened
+
+    def _see_disputes(self, day: date) -> None:
+        for debt in self._disputed.get(day, ()):
+            self._show(debt, day)
+
+    def _carry_out(self, decided: Decided, day: date) -> None:
+        place, debt = self._latest[decided.funds_id], self._debts[decided.item_id]
+        money = self._means[place]
+        money.reserved -= decided.amount
+        debt.reserved -= decided.amount
+        amount = min(decided.amount, money.left, debt.open)
+        if amount > 0:
+            self._put(day, place, debt, amount)
+        self._show(debt, day)
+
+    def _receive(self, day: date, touched: set[UUID]) -> None:
+        for place in self._came.get(day, ()):
+            money = self._means[place]
+            if money.left <= 0 or (money.gone_on is not None and money.gone_on <= day):
+                continue
+            named = self._debts.get(money.named) if money.named is not None else None
+            if money.waits:
+                continue
+            if named is not None and not named.is_there:
+                self._waiting.setdefault(named.id, []).append(place)
+                continue
+            self._can_be_put(place)
+            if named is not None:
+                touched.add(named.id)
+
+    def _put_named(self, day: date, touched: set[UUID]) -> None:
+        """Money that names an item goes there, disputed or not."""
+        places = sorted({place for item_id in touched for place in self._meant.get(item_id, ())})
+        for place in places:
+            money = self._means[place]
+            debt = self._debts[money.named] if money.named is not None else None
+            amount = 0 if debt is None else min(money.free, debt.free)
+            if debt is not None and amount > 0:
+                self._put(day, place, debt, amount)
+
+    def _put_others(self, day: date) -> None:
+        at = 0
+        while self._open and at < len(self._left):
+            place = self._left[at]
+            money, debt = self._means[place], self._debts[self._open[0][1]]
+            amount = min(money.free, debt.free)
+            if amount > 0:
+                self._put(day, place, debt, amount)
+            if at < len(self._left) and self._left[at] == place and money.free <= 0:
+                at += 1  # the rest of it is for what a person decided
+
+    # --- inside ---
+
+    def _put(self, day: date, place: int, debt: Debt, amount: int) -> None:
+        money = self._means[place]
+        self._moves.append(Move(day, money.id, debt.id, amount))
+        money.left -= amount
+        debt.open -= amount
+        money.against[debt.id] = money.against.get(debt.id, 0) + amount
+        if money.left <= 0:
+            self._used_up(place)
+        if debt.free <= 0:
+            self._hide(debt)
+
+    def _can_be_put(self, place: int) -> None:
+        money = self._means[place]
+        if money.left <= 0:
+            return
+        insort(self._left, place)
+        if money.named is not None:
+            self._meant.setdefault(money.named, []).append(place)
+
+    def _used_up(self, place: int) -> None:
+        _remove(self._left, place)
+        named = self._means[place].named
+        for waiting in (self._meant, self._waiting):
+            if named is not None and place in (places := waiting.get(named, [])):
+                places.remove(place)
+
+    def _show(self, debt: Debt, day: date) -> None:
+        """Puts it among what is open to other money, or takes it out, as it is now."""
+        self._hide(debt)
+        if debt.free > 0 and debt.is_there and not debt.is_disputed(day):
+            insort(self._open, (debt.order, debt.id))
+
+    def _hide(self, debt: Debt) -> None:
+        _remove(self._open, (debt.order, debt.id))
+
+
+def _remove(ordered: list[Any], entry: Any) -> None:
+    at = bisect_left(ordered, entry)
+    if at < len(ordered) and ordered[at] == entry:
+        del ordered[at]
+
+
+def differences(before: Iterable[Move], after: Iterable[Move]) -> list[Move]:
+    """What has to be moved for the second to be true instead of the first: what is taken back comes first."""
+    changed: dict[tuple[date, UUID, UUID], int] = {}
+    for sign, moves in ((-1, before), (1, after)):
+        for move in moves:
+            key = move.day, move.funds_id, move.item_id
+            changed[key] = changed.get(key, 0) + sign * move.amount
+    moves = [Move(*key, amount) for key, amount in changed.items() if amount]
+    return sorted(moves, key=lambda move: (move.amount > 0, move.day, move.funds_id, move.item_id))
+
+
+def net(moves: Iterable[Move]) -> Mapping[UUID, dict[UUID, int]]:
+    """What is put against each item, by the money that is."""
+    found: dict[UUID, dict[UUID, int]] = {}
+    for move in moves:
+        of = found.setdefault(move.funds_id, {})
+        of[move.item_id] = of.get(move.item_id, 0) + move.amount
+    return found
