@@ -27,6 +27,7 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from adapters.readers.runner import Runner, note_trouble
 from aggregates.account.activities import ActivityKind, RecordActivity
+from aggregates.account.allocation import AllocateFunds
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id
 from aggregates.account.contact import ChangeContactDetails
@@ -225,6 +226,9 @@ def live(world: World) -> None:
         ),
         ReceivePayment(account_id=one, number="P-1", amount=Money(2_000, "USD"), received_on=TODAY),
         ReversePayment(account_id=one, number="P-1", reversal=ReversalKind.NSF, reversed_on=TODAY),
+        ReceivePayment(account_id=accounts["A-2"], number="P-2", amount=Money(10_000, "USD"), received_on=TODAY),
+        world.invoice(accounts["A-2"], "A-2-2", issued_on=TODAY - timedelta(30), due_on=TODAY),
+        AllocateFunds(account_id=accounts["A-2"], number="P-2", invoice_number="A-2-2", amount=Money(10_000, "USD")),
         OpenDispute(
             account_id=one, invoice_numbers=("A-1-1",), reason_code="quality", notes=text("notes of a dispute")
         ),

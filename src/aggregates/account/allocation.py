@@ -1,5 +1,6 @@
 """What payments and credits are put against, and taken back from."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -273,14 +274,10 @@ class Allocations(AccountPart):
     def allocate_funds(self, command: AllocateFunds, context: Context) -> None:
         self.require_account()
         self.customer.require_currency(command.amount)
-        self.receivables.require_history()
-        kind = command.kind.value
-        funds_id = document_id(self.whole.id, kind, command.number)
-        funds = self.receivables.funds.get(funds_id) or self.receivables.used_up.get(funds_id)
-        if funds is None:
-            raise Refusal(f"unknown-{kind}", f"the account has no {kind} {command.number}")
-        if funds.reversed:
-            raise Refusal(f"{kind}-reversed", f"{kind} {command.number} was taken back already")
+        if command.kind is FundsKind.PAYMENT:
+            funds = self.funds_with_history("payment", command.number)
+        else:
+            funds = self.funds_with_history("credit", command.number)
         item = self.receivables.known_item(self.receivables.item_id(command.invoice_number))
         if item is None:
             raise Refusal("unknown-invoice", f"the account has no invoice {command.invoice_number}")
@@ -292,10 +289,21 @@ class Allocations(AccountPart):
         if command.amount > most:
             raise Refusal("allocation-too-large", f"amount: expected at most {most}, which both have left on {day}")
         self.emit(
-            AllocationDecided(funds_id=funds_id, item_id=item.id, amount=command.amount, allocated_on=day),
+            AllocationDecided(funds_id=funds.id, item_id=item.id, amount=command.amount, allocated_on=day),
             effective_on=day,
         )
         self._walk_again(min(day, self.due_from or day), context)
+
+    def funds_with_history(self, kind: str, number: str) -> Funds:
+        """The payment or credit with everything it settled, which only a remembering account knows."""
+        self.receivables.require_history()
+        funds_id = document_id(self.whole.id, kind, number)
+        funds = self.receivables.funds.get(funds_id) or self.receivables.used_up.get(funds_id)
+        if funds is None:
+            raise Refusal(f"unknown-{kind}", f"the account has no {kind} {number}")
+        if funds.reversed:
+            raise Refusal(f"{kind}-reversed", f"{kind} {number} was taken back already")
+        return funds
 
     def _free_on(self, day: date, funds: Funds, item: OpenItem) -> Money:
         """What a person may decide about: neither put somewhere on an earlier day, nor decided about already."""
@@ -457,14 +465,14 @@ class Allocations(AccountPart):
         receivables, scheme = self.receivables, self.customer.office(context).scheme
         opened: dict[UUID, int] = {}
         left: dict[UUID, int] = {}
-        rest = list(changes)
+        rest = deque(changes)
         while True:
             weight = 0
             moves: list[Move] = []
             items: dict[UUID, tuple[OpenItem, bool]] = {}
             funds: dict[UUID, tuple[Funds, bool]] = {}
             while rest and len(moves) < _MOST_MOVES and weight < _MOST_BYTES:
-                move = rest.pop(0)
+                move = rest.popleft()
                 known_item = receivables.items.get(move.item_id) or receivables.settled[move.item_id]
                 known_funds = receivables.funds.get(move.funds_id) or receivables.used_up[move.funds_id]
                 was_open = opened.get(move.item_id, known_item.open.minor)
@@ -641,7 +649,8 @@ class Allocations(AccountPart):
             funds.unapplied = of.unapplied_after
             receivables.funds[funds.id] = funds
             receivables.keep_funds(funds)
-        receivables.allocate_again({of.funds_id for of in event.funds}, self.customer.currency)
+        if not event.more:
+            receivables.allocate_again(self.customer.currency)
         self.due_from = event.from_day if event.more else None
 
     def _moved(self, move: Move, named: OpenItem | None) -> None:

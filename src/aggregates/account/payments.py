@@ -224,7 +224,7 @@ class Payments(AccountPart):
         self.require_account()
         if command.reversed_on > context.today:
             raise Refusal("future-reversal", "reversed_on: expected today or earlier")
-        funds = self._funds_with_history("payment", command.number)
+        funds = self.allocation.funds_with_history("payment", command.number)
         if command.reversed_on < funds.receipt.received_on:
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
         gone_on = self._reverse(funds, command.reversal, command.reversed_on)
@@ -240,7 +240,7 @@ class Payments(AccountPart):
             return
         if command.received_on > context.today:
             raise Refusal("future-correction", "received_on: expected today or earlier for a payment that came in")
-        funds = self._funds_with_history("payment", command.number)
+        funds = self.allocation.funds_with_history("payment", command.number)
         settled = self._shares_of_settled_promises(funds.receipt, command.amount)
         self._reverse(funds, ReversalKind.ERROR, funds.receipt.received_on, still_counts=settled)
         self._receive(command, settled)
@@ -265,22 +265,11 @@ class Payments(AccountPart):
             return
         if command.issued_on > context.today:
             raise Refusal("future-correction", "issued_on: expected today or earlier for a credit that was given")
-        funds = self._funds_with_history("credit", command.number)
+        funds = self.allocation.funds_with_history("credit", command.number)
         self.allocation.release_everything(funds, funds.receipt.received_on)
         self.emit(CreditWithdrawn(receipt=funds.receipt), effective_on=funds.receipt.received_on)
         self._credit(command)
         self.allocation.follow_change(funds.id, min(funds.receipt.received_on, command.issued_on), context)
-
-    def _funds_with_history(self, kind: str, number: str) -> Funds:
-        """The payment or credit with everything it settled, which only a remembering account knows."""
-        self.receivables.require_history()
-        funds_id = document_id(self.whole.id, kind, number)
-        funds = self.receivables.funds.get(funds_id) or self.receivables.used_up.get(funds_id)
-        if funds is None:
-            raise Refusal(f"unknown-{kind}", f"the account has no {kind} {number}")
-        if funds.reversed:
-            raise Refusal(f"{kind}-reversed", f"{kind} {number} was taken back already")
-        return funds
 
     def _reverse(
         self, funds: Funds, reversal: ReversalKind, reversed_on: date, *, still_counts: Sequence[PromiseShare] = ()

@@ -1,6 +1,5 @@
 """What is owed and what came in: open items, and payments and credits with what is left of them."""
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -245,19 +244,19 @@ class Receivables(AccountPart):
         self.allocated_through = _later(self.allocated_through, day)
         self.freely_through = _later(self.freely_through, day)
 
-    def allocate_again(self, funds_ids: AbstractSet[UUID], currency: str) -> None:
-        """Works out what these funds are put against, from everything that was done with them."""
+    def allocate_again(self, currency: str) -> None:
+        """Works out what funds are put against, from everything that was ever done with them."""
         if not self.keeps_all:
             return
-        for funds_id in funds_ids:
-            (self.funds.get(funds_id) or self.used_up[funds_id]).allocated = {}
-        for move in sorted((each for each in self.moves if each.funds_id in funds_ids), key=_by_day):
-            funds = self.funds.get(move.funds_id) or self.used_up[move.funds_id]
+        known = {**self.used_up, **self.funds}
+        for funds in known.values():
+            funds.allocated = {}
+        for move in sorted(self.moves, key=_by_day):
             amount = Money(abs(move.amount), currency)
             if move.amount > 0:
-                funds.allocate(move.item_id, amount, move.day)
+                known[move.funds_id].allocate(move.item_id, amount, move.day)
             else:
-                funds.release(move.item_id, amount, move.day)
+                known[move.funds_id].release(move.item_id, amount, move.day)
 
     def end_dispute(self, dispute_id: UUID, day: date | None) -> None:
         """A day that is not known is taken for the first: what the dispute held back then is not walked again."""
