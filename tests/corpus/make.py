@@ -1,7 +1,8 @@
 """Adds examples of event versions that have none yet: `python -m tests.corpus.make`. Never touches one that is there.
 
-Models are filled by their types, always the same way. `full` says everything that can be said, `sparse` only what has
-to be said. `encrypted.json` is a full one as the store keeps it, with the keys to read it.
+Models are filled by their types, always the same way. `full` says everything that can be said, but for fields that came
+to a version with a later release; `sparse` only what has to be said. `encrypted.json` is a full one as the store keeps
+it, with the keys to read it.
 """
 
 import base64
@@ -54,12 +55,12 @@ def example(event_class: type[Event], *, full: bool) -> dict[str, Any]:
 
 
 def filled(model: type[BaseModel], *, full: bool) -> BaseModel:
-    """A valid instance: every field set, or only the required ones."""
+    """A valid instance: every field set that the version had when it was made, or only the required ones."""
     return model.model_validate(
         {
             name: _value(field.annotation, field, full=full)
             for name, field in model.model_fields.items()
-            if full or field.is_required()
+            if field.is_required() or (full and field.exclude_if is None)
         }
     )
 

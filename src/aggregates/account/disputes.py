@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -17,7 +17,7 @@ from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import LATER, Value
 from aggregates.values.codes import Code, Number
 
 # --- values ------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ class DisputeResolved(Event, name="account.dispute-resolved"):
     dispute_id: UUID
     item_ids: tuple[UUID, ...]
     resolution: str
-    resolved_on: date | None = None
+    resolved_on: Annotated[date | None, LATER] = None
     """The first day on which the items are disputed no more; None where an earlier release did not say."""
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
@@ -17,6 +18,11 @@ class Value(BaseModel):
     """Base of values inside events, commands and state. Unknown fields are refused: none is lost in silence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+LATER = Field(exclude_if=lambda said: said is None)
+"""Annotation of a field that came with a later release: where it says nothing it is left out, so that what was stored,
+asked and answered before is the same bytes now."""
 
 
 class _InOrder:

@@ -68,7 +68,8 @@ def allocate(
             allocated_on=on,
         )
         done = issue(service, command, reason=reason)
-    say_done(done, changed=f"{amount} is put against {invoice}.", same="It was there already.", as_json=as_json)
+    said = f"{command.amount} is put against {invoice}."
+    say_done(done, changed=said, same="It was there already.", as_json=as_json)
 
 
 @app.command("restate")

@@ -155,6 +155,8 @@ def _as_dict(report: "ImportReport", *, dry_run: bool) -> dict[str, object]:
         "left_out": report.left_out,
         "refused": report.refused,
         "problems": [str(problem) for problem in report.problems],
+        "noticed": report.noticed,
+        "notices": [str(notice) for notice in report.notices],
         "rejects": report.rejects,
     }
 
@@ -177,6 +179,12 @@ def _tell(report: "ImportReport", file: Path, *, dry_run: bool) -> None:
     ):
         if count:
             say(f"  {count:>9,} {what}")
+    if report.noticed:
+        note(f"  {report.noticed:>9,} taken, to be looked at:")
+        for notice in report.notices:
+            note(f"    {notice}")
+        if report.noticed > len(report.notices):
+            note("    …")
     if not report.refused:
         return
     note(f"  {report.refused:>9,} {_plural('row', report.refused)} refused:")

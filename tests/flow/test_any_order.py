@@ -1,0 +1,106 @@
+"""Files in any order: what was owed on a day of the past is the same."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from adapters.billing.importer import OfficeDefaults
+from adapters.clock import ManualClock
+from aggregates.values.aging import STANDARD_BUCKETS
+from api.processes.step_by_step import StepByStep
+from projections.questions.aging import aging
+from tests.flow.conftest import AService
+
+KINDS = ("invoices", "payments", "credits")
+ORDERS = list(permutations(KINDS))
+NOW = ManualClock(datetime(2026, 11, 28, 12, tzinfo=UTC))
+JAN_1 = date(2026, 1, 1)
+HEADERS = {
+    "invoices": "account_number,invoice_number,issued_on,due_on,amount,currency",
+    "payments": "account_number,payment_number,received_on,amount,currency,invoice_number",
+    "credits": "account_number,credit_number,issued_on,amount,currency",
+}
+
+
+def files(folder: Path, rows: dict[str, list[str]]) -> dict[str, Path]:
+    for kind, lines in rows.items():
+        (folder / f"{kind}.csv").write_text("\n".join([HEADERS[kind], *lines, ""]), encoding="utf-8")
+    return {kind: folder / f"{kind}.csv" for kind in rows}
+
+
+def brought_in(service: StepByStep, of: dict[str, Path], order: Sequence[str]) -> None:
+    for kind in order:
+        report = service.import_file(of[kind], kind, defaults=OfficeDefaults(currency="USD"))
+        assert report.refused == 0
+
+
+def owed(service: StepByStep, day: date) -> object:
+    """What is open in each bucket, and what is unapplied, as of a day."""
+    with service.database.connect("arrears_app") as connection:
+        return aging(connection, as_of=day, scheme=STANDARD_BUCKETS).model_dump()
+
+
+ONE = {
+    "invoices": ["A1,I1,2026-01-25,2026-03-26,1000.00,USD"],
+    "payments": ["A1,P1,2026-03-30,1000.00,USD,I1"],
+    "credits": ["A1,C1,2026-05-05,100.00,USD"],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_credits_before_payments_leave_nothing_open_that_was_paid(
+    a_service: AService, tmp_path: Path, order: tuple[str, ...]
+):
+    service = a_service(NOW)
+    brought_in(service, files(tmp_path, ONE), order)
+    with service.database.connect("arrears_app") as connection:
+        sums = connection.execute(
+            """
+            SELECT sum(item_minor) FILTER (WHERE effective_on <= '2026-04-01'),
+                   sum(unapplied_minor) FILTER (WHERE effective_on <= '2026-04-01'),
+                   sum(item_minor), sum(unapplied_minor)
+            FROM read_model.ledger_entries
+            """
+        ).fetchone()
+    assert sums == (0, 0, 0, 10_000)
+
+
+def many(seed: int) -> dict[str, list[str]]:
+    """Three accounts whose money names its invoice, or not, or one that comes later or never."""
+    chance = random.Random(seed)
+    rows: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for nth in range(60):
+        account = f"A{nth % 3}"
+        day = JAN_1 + timedelta(chance.randrange(200))
+        due = day + timedelta(chance.randrange(60))
+        rows["invoices"].append(f"{account},I{nth},{day},{due},{chance.randrange(1, 9) * 10}.00,USD")
+        paid = JAN_1 + timedelta(chance.randrange(250))
+        named = chance.choice(["", "", f"I{chance.randrange(20) * 3 + nth % 3}", "I-NEVER"])
+        rows["payments"].append(f"{account},P{nth},{paid},{chance.randrange(1, 9) * 10}.00,USD,{named}")
+        if nth % 4 == 0:
+            given = JAN_1 + timedelta(chance.randrange(250))
+            rows["credits"].append(f"{account},C{nth},{given},10.00,USD")
+    return rows
+
+
+def test_whatever_the_order_of_files_each_day_of_the_past_is_the_same(a_service: AService, tmp_path: Path):
+    of = files(tmp_path, many(7))
+    found = []
+    for order in ORDERS:
+        service = a_service(NOW)
+        brought_in(service, of, order)
+        found.append([owed(service, JAN_1 + timedelta(days)) for days in range(0, 260, 7)])
+    assert all(each == found[0] for each in found)
+
+
+def test_the_same_files_again_move_nothing(a_service: AService, tmp_path: Path):
+    of = files(tmp_path, many(11))
+    service = a_service(NOW)
+    brought_in(service, of, KINDS)
+    before = service.arrears.feed.head()
+    brought_in(service, of, ("credits", "payments", "invoices"))
+    assert service.arrears.feed.head() == before
