@@ -70,7 +70,6 @@ def test_nothing_is_billed_to_an_account_that_does_not_exist():
     [
         ({"amount": cents(0)}, "more than zero"),
         ({"amount": cents(-1)}, "a credit note"),
-        ({"issued_on": MAR(3)}, "on or after issued_on"),
         ({"charges": usd(99)}, "before discount"),
         ({"number": "  "}, "at least 1 character"),
     ],

@@ -104,3 +104,45 @@ def test_the_same_files_again_move_nothing(a_service: AService, tmp_path: Path):
     before = service.arrears.feed.head()
     brought_in(service, of, ("credits", "payments", "invoices"))
     assert service.arrears.feed.head() == before
+
+
+# --- what files say later ---
+
+
+def test_an_invoice_of_zero_withdraws_the_one_that_was_billed(a_service: AService, tmp_path: Path):
+    """What had paid it pays what else is owed; stated again, it is owed again."""
+    service = a_service(NOW)
+    first = {
+        "invoices": ["1001,INV-1,2026-10-05,2026-11-04,100.00,USD", "1001,INV-2,2026-10-05,2026-11-05,40.00,USD"],
+        "payments": ["1001,P1,2026-11-10,30.00,USD,"],
+    }
+    brought_in(service, files(tmp_path, first), ("invoices", "payments"))
+    for amount, owes in (("0.00", 1_000), ("100.00", 11_000)):
+        changed = {"invoices": [f"1001,INV-1,2026-10-05,2026-11-04,{amount},USD"]}
+        report = service.import_file(files(tmp_path, changed)["invoices"], "invoices", defaults=OfficeDefaults())
+        assert (report.corrected, report.refused) == (1, 0)
+        with service.database.connect("arrears_app") as connection:
+            row = connection.execute(
+                "SELECT balance, outstanding, unapplied FROM read_model.collections_report"
+            ).fetchone()
+        assert row == (owes, owes, 0)
+
+
+def test_an_invoice_that_was_due_and_settled_before_it_was_issued_is_nothing_owed_on_any_day(
+    a_service: AService, tmp_path: Path
+):
+    service = a_service(NOW)
+    strange = {
+        "invoices": ["A1,I1,2026-03-10,2026-03-01,100.00,USD"],
+        "payments": ["A1,P1,2026-03-05,100.00,USD,I1"],
+        "credits": [],
+    }
+    brought_in(service, files(tmp_path, strange), ("payments", "invoices"))
+    with service.database.connect("arrears_app") as connection:
+        days = connection.execute(
+            """
+            SELECT effective_on, sum(item_minor), sum(unapplied_minor) FROM read_model.ledger_entries
+            GROUP BY 1 ORDER BY 1
+            """
+        ).fetchall()
+    assert days == [(date(2026, 3, 5), 0, 10_000), (date(2026, 3, 10), 0, -10_000)]

@@ -129,7 +129,7 @@ class SubscriptionFact(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceFact(_Fact):
-    """An invoice. `amount` is more than zero; without `due_on` it ages by `issued_on`."""
+    """An invoice. `amount` zero: it was withdrawn. Without `due_on` it ages by `issued_on`."""
 
     kind: ClassVar[str] = "invoice"
     rank: ClassVar[int] = 2

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
 import psycopg
@@ -75,6 +76,17 @@ class ImportReport:
     """The first few."""
     rejects: Path | None = None
 
+    @classmethod
+    def of(cls, loaded: Loaded) -> Self:
+        """Of a file that was read, before anything is brought in."""
+        return cls(
+            rows=loaded.rows,
+            facts=dict(loaded.facts),
+            repeats=loaded.repeats,
+            noticed=loaded.noticed,
+            notices=list(loaded.notices),
+        )
+
     def notice(self, notice: RowNotice) -> None:
         self.noticed += 1
         if len(self.notices) < PROBLEMS_SHOWN:
@@ -103,6 +115,10 @@ class Importer:
         for each in classified:
             if each.change is Change.UNCHANGED:
                 report.unchanged += 1
+                continue
+            if each.change is Change.NEW and _is_nothing(each.staged.fact):
+                report.unchanged += 1
+                report.notice(RowNotice(each.staged.line, _number(each.staged), "an invoice of 0.00; nothing is owed"))
                 continue
             try:
                 issued = self._issued(each)
@@ -330,6 +346,11 @@ def _currency(fact: Fact) -> str | None:
     return None if isinstance(fact, SubscriptionFact) else fact.amount.currency
 
 
+def _is_nothing(fact: Fact) -> bool:
+    """An invoice of which nothing was ever owed."""
+    return isinstance(fact, InvoiceFact) and not fact.amount
+
+
 def _problem(staged: Staged, expected: str) -> RowProblem:
     return RowProblem(staged.line, f"{staged.fact.kind} number", _number(staged), expected)
 
@@ -366,7 +387,7 @@ def stage(
 def dry_run(staging: Staging, loaded: Loaded) -> ImportReport:
     """What an import would do, from the file and from what was imported before; nothing is written."""
     compared: Iterable[Comparison] = staging.compare().values()
-    report = ImportReport(rows=loaded.rows, facts=dict(loaded.facts), repeats=loaded.repeats)
+    report = ImportReport.of(loaded)
     for each in compared:
         report.brought_in += each.new
         report.corrected += each.changed
@@ -395,7 +416,7 @@ def run_import(
     if strict and loaded.refused:
         first = next(staging.problems())
         raise ImportRefused(f"{loaded.refused} of {loaded.rows} rows have problems, the first in {first}")
-    report = ImportReport(rows=loaded.rows, facts=dict(loaded.facts), repeats=loaded.repeats)
+    report = ImportReport.of(loaded)
     importer = Importer(arrears, connection, staging, defaults)
     total, seen, stop = sum(loaded.facts.values()), 0, stop or Stop()
     for chunk in staging.by_account(CHUNK):

@@ -132,6 +132,7 @@ class Profile(_Part):
     dates: tuple[DateFormat, ...] = ()
     decimal: Literal[".", ","] = "."
     thousands: Literal[",", ".", " ", "'", ""] = ","
+    grouping: Literal["thousands", "indian"] = "thousands"
     currency_signs: tuple[Column, ...] = ()
     numbers: Literal["as-is", "strip-decimal"] = "as-is"
     columns: dict[str, Column]
@@ -207,7 +208,13 @@ class Profile(_Part):
                         yield f"{table}.{key}", column, group.optional
 
     def numbers_reader(self) -> Numbers:
-        return Numbers(decimal=self.decimal, thousands=self.thousands, signs=self.currency_signs)
+        return Numbers(
+            decimal=self.decimal,
+            thousands=self.thousands,
+            signs=self.currency_signs,
+            grouping=self.grouping,
+            are_stated=bool({"decimal", "thousands"} & self.model_fields_set),
+        )
 
 
 class _KeyProblem(ValueError):

@@ -1,7 +1,7 @@
 """A raw row to typed facts, or to every problem it has."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -44,6 +44,14 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*")
 _PHONE = re.compile(
     r"\+?[0-9][0-9 ()./\-]{3,30}(?:\s*(?:x|ext\.?)\s*[0-9]{1,8})?|\([0-9][0-9 ()./\-]{3,30}", re.IGNORECASE
 )
+_SEPARATED = re.compile(r"[;,\n]")
+_ANGLED = re.compile(r"<([^<>]*)>")
+_REMARK = re.compile(r"\s*\([^()0-9]*\)\s*$")
+"""What somebody wrote behind a number: `(office)`."""
+_MOST_POINTS = 20
+UNCLEAR_AMOUNT = 'decimal = "." or decimal = "," in the profile: the mark before three digits may be either'
+EMPTY = frozenset({"NULL", "null", "\\N", "-", "0000-00-00", "0000-00-00 00:00:00"})
+"""What databases and people write where there is nothing."""
 _NOT_CODE = re.compile(r"[^a-z0-9]+")
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
 
@@ -93,6 +101,8 @@ class ParsedRow(NamedTuple):
     row: RawRow
     facts: tuple[Fact, ...]
     problems: tuple[RowProblem, ...]
+    notices: tuple[RowNotice, ...] = ()
+    """Of a row that is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +182,7 @@ class RowParser:
         }[profile.kind]
         self._row = RawRow(0, ())
         self._problems: list[RowProblem] = []
+        self._notices: list[RowNotice] = []
 
     def _source(self, name: str) -> _Source:
         column = self._profile.columns.get(name, "")
@@ -197,15 +208,20 @@ class RowParser:
         """The row's facts, or all its problems."""
         self._row = row
         self._problems = problems = []
+        self._notices = []
         if row.broken:
             problems.append(RowProblem(row.line, "", row.broken, "quotation marks in pairs, doubled inside a cell"))
             return ParsedRow(row, (), tuple(problems))
         cells = row.cells
-        if (len(cells) != self._width and any(cells[self._width :])) or len(cells) < self._width:
+        if len(cells) < self._width:  # what is missing is empty; where it has to be there, its field says so
+            self._row = row._replace(cells=(*cells, *[None] * (self._width - len(cells))))
+        elif len(cells) > self._width and any(cells[self._width :]):
             problems.append(RowProblem(row.line, "", f"{len(cells)} cells", f"{self._width} cells, as the header has"))
             return ParsedRow(row, (), tuple(problems))
         facts = self._facts()
-        return ParsedRow(row, (), tuple(problems)) if problems else ParsedRow(row, facts, ())
+        if problems:
+            return ParsedRow(row, (), tuple(problems))
+        return ParsedRow(row, facts, (), tuple(self._notices))
 
     # --- rows ----------------------------------------------------------------------------------------
 
@@ -237,12 +253,10 @@ class RowParser:
         if self._subscriptions:
             customer = self._subscribed(account, office, currency)
         is_credit = amount is not None and amount.minor < 0
-        if amount is not None and amount.minor == 0:
-            self._refuse("amount", "an amount other than zero (negative for a credit note)")
         if issued and due and due < issued and not is_credit:
-            self._refuse("due_on", f"a date on or after the issue date {issued}")
+            self._notice(number, f"due on {due}, before it was issued on {issued}; it is owed from its issue day on")
         if issued and settled and settled < issued and not is_credit:
-            self._refuse("settled_on", f"a date on or after the issue date {issued}")
+            self._notice(number, f"settled on {settled}, before it was issued on {issued}; applied on its issue day")
         if amount and charges is not None and not is_credit and charges < amount:
             self._refuse("original_charges", f"charges before discount, so at least the amount {amount}")
         if self._problems or issued is None or amount is None:
@@ -272,7 +286,7 @@ class RowParser:
             disputed=disputed,
             information=information,
         )
-        if settled is None:
+        if settled is None or not amount:
             return (*customer, invoice)
         payment = PaymentFact(
             office=office,
@@ -367,8 +381,8 @@ class RowParser:
             customer_kind=self._choice("customer_kind", _CUSTOMER_KINDS),
             currency=currency,
             segment=self._text("segment", NUMBER_LIMIT),
-            language=self._matching("language", _LANGUAGE, "a language such as en or en-US"),
-            country=self._matching("country", _COUNTRY, "an ISO 3166 country of two capital letters, such as US"),
+            language=self._fitting("language", _LANGUAGE, "a language such as en or en-US"),
+            country=self._fitting("country", _COUNTRY, "an ISO 3166 country of two capital letters, such as US"),
             address_lines=tuple(line for line in lines if line),
             city=self._text("city"),
             region=self._text("region"),
@@ -376,34 +390,39 @@ class RowParser:
             preferred_channel=self._choice("preferred_channel", _CHANNELS),
             time_zone=self._time_zone(),
             since=self._date("since"),
-            phones=tuple(phone for phone in map(self._phone, self._phones) if phone),
-            emails=tuple(email for email in map(self._email, self._emails) if email),
+            phones=tuple(phone for group in self._phones for phone in self._phone(group))[:_MOST_POINTS],
+            emails=tuple(email for group in self._emails for email in self._email(group))[:_MOST_POINTS],
             information=self._informed(information),
             seen_on=seen_on,
         )
 
-    def _phone(self, sources: tuple[_Source, ...]) -> Phone | None:
+    def _phone(self, sources: tuple[_Source, ...]) -> Iterator[Phone]:
+        """The numbers of a cell; what cannot be one is left out, and said to be."""
         number, kind, sms, voice = sources
         text = self._text_of(number, TEXT_LIMIT)
-        if text is None:
-            return None
-        if not _PHONE.fullmatch(text):
-            self._wrong(number, text, "a phone number such as +1 212 555 0100")
-        return Phone(
-            number=text,
-            kind=self._choice_of(kind, _PHONE_KINDS) or PhoneKind.OTHER,
-            sms_consent=self._choice_of(sms, _CONSENTS) or Consent.UNKNOWN,
-            voice_consent=self._choice_of(voice, _CONSENTS) or Consent.UNKNOWN,
-        )
+        for each in _SEPARATED.split(text) if text is not None else ():
+            digits = _REMARK.sub("", each).strip()
+            if _PHONE.fullmatch(digits):
+                yield Phone(
+                    number=digits,
+                    kind=self._choice_of(kind, _PHONE_KINDS) or PhoneKind.OTHER,
+                    sms_consent=self._choice_of(sms, _CONSENTS) or Consent.UNKNOWN,
+                    voice_consent=self._choice_of(voice, _CONSENTS) or Consent.UNKNOWN,
+                )
+            elif each.strip():
+                self._left_out(number, each, "a phone number such as +1 212 555 0100")
 
-    def _email(self, sources: tuple[_Source, ...]) -> Email | None:
+    def _email(self, sources: tuple[_Source, ...]) -> Iterator[Email]:
+        """The addresses of a cell, also as `Name <address>`; what cannot be one is left out, and said to be."""
         address, consent = sources
         text = self._text_of(address, TEXT_LIMIT)
-        if text is None:
-            return None
-        if not _EMAIL.fullmatch(text):
-            self._wrong(address, text, "an e-mail address such as name@example.com")
-        return Email(address=text, consent=self._choice_of(consent, _CONSENTS) or Consent.UNKNOWN)
+        for each in _SEPARATED.split(text) if text is not None else ():
+            inner = _ANGLED.search(each)
+            found = (inner[1] if inner is not None else each).strip()
+            if _EMAIL.fullmatch(found):
+                yield Email(address=found, consent=self._choice_of(consent, _CONSENTS) or Consent.UNKNOWN)
+            elif each.strip():
+                self._left_out(address, each, "an e-mail address such as name@example.com")
 
     def _subscribed(self, account: str, office: str | None, currency: str | None) -> tuple[Fact, ...]:
         found: list[Fact] = []
@@ -426,7 +445,8 @@ class RowParser:
     def _time_zone(self) -> str | None:
         text = self._text("time_zone")
         if text is not None and text not in _zones():
-            self._refuse("time_zone", "an IANA time zone such as America/New_York")
+            self._left_out(self._sources["time_zone"], text, "an IANA time zone such as America/New_York")
+            return None
         return text
 
     # --- fields --------------------------------------------------------------------------------------
@@ -436,15 +456,23 @@ class RowParser:
         cell = self._row.cells[source.index] if source.index >= 0 else None
         if type(cell) is str:
             cell = cell.strip()
-        if cell is None or cell == "":
+        if cell is None or cell == "" or (type(cell) is str and cell in EMPTY):
             return source.default
         if source.values:
-            return source.values.get(cell_text(cell, self._decimal).strip().casefold(), cell)
+            cell = source.values.get(cell_text(cell, self._decimal).strip().casefold(), cell)
+            return source.default if cell == "" else cell
         return cell
 
     def _wrong(self, source: _Source, value: Cell, expected: str) -> None:
         text = cell_text(value, self._decimal)
         self._problems.append(RowProblem(self._row.line, source.column, text[:200], expected))
+
+    def _notice(self, value: str, said: str) -> None:
+        self._notices.append(RowNotice(self._row.line, value[:200], said))
+
+    def _left_out(self, source: _Source, value: str, expected: str) -> None:
+        """A detail of which no debt depends: the row is taken without it."""
+        self._notice(value, f"left out of column {source.column}; expected {expected}")
 
     def _refuse(self, field: str, expected: str) -> None:
         source = self._sources.get(field) or _Source(-1, field, None, {})
@@ -483,7 +511,7 @@ class RowParser:
         if source.index >= 0 and type(cell := self._row.cells[source.index]) is str and not self._strip_decimal:
             text = cell.strip()  # the common case first: this runs for every row
             if text and len(text) <= NUMBER_LIMIT and text.isprintable() and text[0] != "#" and not source.values:
-                return text
+                return "" if text in EMPTY else text
         cell = self._cell(source)
         if cell is None:
             return ""
@@ -548,6 +576,9 @@ class RowParser:
             minor = self._numbers.plain_hundredths(cell)
             if minor is not None:
                 return Money(minor, currency)
+        if currency is not None and exponent(currency) != 3 and self._numbers.is_unclear(cell):
+            self._wrong(source, cell, UNCLEAR_AMOUNT)
+            return None
         number: Decimal | None = None if cell is None else self._numbers.parse(cell)
         if number is None:
             self._wrong(source, cell, self._numbers.expected)
@@ -580,10 +611,11 @@ class RowParser:
             self._wrong(source, cell, f"one of {', '.join(choices)}")
         return found
 
-    def _matching(self, field: str, form: re.Pattern[str], expected: str) -> str | None:
+    def _fitting(self, field: str, form: re.Pattern[str], expected: str) -> str | None:
         text = self._text(field, NUMBER_LIMIT)
         if text is not None and not form.fullmatch(text):
-            self._refuse(field, expected)
+            self._left_out(self._sources[field], text, expected)
+            return None
         return text
 
     def _code(self, field: str) -> str | None:

@@ -16,7 +16,7 @@ from psycopg import sql
 from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, fact_from
 from adapters.billing.profile import Kind
 from adapters.billing.readers import Progress
-from adapters.billing.rows import ParsedRow, RowProblem
+from adapters.billing.rows import ParsedRow, RowNotice, RowProblem
 from adapters.billing.source import ImportSource
 from adapters.stop import Stop, cancelled_on, check
 
@@ -139,6 +139,9 @@ class Staged:
         return self.fact.effective_on
 
 
+_NOTICES_KEPT = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What was found in the file."""
@@ -152,6 +155,9 @@ class Loaded:
     """By kind, without repeats."""
     first_on: date | None = None
     last_on: date | None = None
+    notices: Sequence[RowNotice] = ()
+    """The first few about rows that are taken, and how many there are."""
+    noticed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +184,8 @@ class Staging:
     def load(self, source: ImportSource, progress: Progress | None = None) -> Loaded:
         """Read the whole file. Raises `FileProblem` and `Stopped`, and then nothing is staged."""
         merging = frozenset() if source.profile.kind is Kind.CUSTOMERS else frozenset({"customer", "subscription"})
-        rows = 0
+        rows = noticed = 0
+        notices: list[RowNotice] = []
         with self._connection.transaction():
             parsed = source.rows(progress)
             while batch := list(islice(parsed, _BATCH)):
@@ -186,10 +193,13 @@ class Staging:
                 rows += len(batch)
                 self._copy_facts(batch, merging)
                 self._copy_problems(problem for row in batch for problem in row.problems)
+                said = [notice for row in batch for notice in row.notices]
+                noticed += len(said)
+                notices += said[: _NOTICES_KEPT - len(notices)]
             with cancelled_on(self._stop, self._connection):
                 self._connection.execute("ANALYZE import_staging")
                 repeats = self._take_in()
-        return self._counted(rows, repeats)
+        return replace(self._counted(rows, repeats), notices=notices, noticed=noticed)
 
     def refuse(self, problems: Iterable[RowProblem]) -> None:
         """Add problems that were found later, such as a command that was rejected; their rows are refused too."""

@@ -128,6 +128,7 @@ def checked_date_format(form: str) -> str:
     return form
 
 
+_UNCLEAR = re.compile(r"[-+]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _MINUS = "-−–"
 _ALIKE = {" ": " \u00a0\u2009\u202f", "'": "'’"}
 _DIGITS: Final = 14
@@ -136,19 +137,37 @@ _DIGITS: Final = 14
 class Numbers:
     """Reads amounts with the profile's marks: `1,234.56`, `1.234,56`, `1 234,56`; `(12.50)`, `-12.50`, `12.50-`."""
 
-    def __init__(self, *, decimal: str = ".", thousands: str = ",", signs: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        decimal: str = ".",
+        thousands: str = ",",
+        signs: Sequence[str] = (),
+        grouping: str = "thousands",
+        are_stated: bool = True,
+    ) -> None:
+        """`grouping` is "thousands" or "indian" (1,23,456). `are_stated` False: both marks are only assumed, so that
+        one mark before three digits may be either."""
         self.decimal = decimal
+        self._are_stated = are_stated
         self._group = _ALIKE.get(thousands, thousands)
         self._signs = tuple(sorted(signs, key=len, reverse=True))
         mark = re.escape(decimal)
         group = f"[{re.escape(self._group)}]" if thousands else "(?!)"
-        self._form = re.compile(
-            rf"(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{mark}[0-9]{{0,20}})?|{mark}[0-9]{{1,20}}"
-        )
+        grouped = rf"[0-9]{{1,2}}(?:{group}[0-9]{{2}})*{group}[0-9]{{3}}"
+        if grouping != "indian":
+            grouped = rf"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+"
+        self._form = re.compile(rf"(?:{grouped}|[0-9]+)(?:{mark}[0-9]{{0,20}})?|{mark}[0-9]{{1,20}}")
         self._plain = re.compile(rf"-?[0-9]{{1,{_DIGITS}}}(?:{mark}[0-9]{{1,20}})?")
         self._hundredths = re.compile(rf"(-?[0-9]{{1,{_DIGITS}}}){mark}([0-9]{{2}})").fullmatch
         self._clean = str.maketrans({decimal: ".", **dict.fromkeys(self._group, "")})
         self.expected = f"an amount such as 1{thousands}234{decimal}56, of at most {_DIGITS} digits before the mark"
+        if not are_stated:
+            self.expected += '; the profile says of other marks: decimal = ",", thousands = "."'
+
+    def is_unclear(self, cell: Cell) -> bool:
+        """Whether the mark in `1.000` or `1,000` may be either: the profile has to state which is which."""
+        return not self._are_stated and isinstance(cell, str) and _UNCLEAR.fullmatch(cell.strip()) is not None
 
     def parse(self, cell: Cell) -> Decimal | None:
         """The number exactly as written, or None where the cell is none."""

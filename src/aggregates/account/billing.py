@@ -52,6 +52,9 @@ class InvoiceCorrected(Event, name="account.invoice-corrected"):
 
 
 class _InvoiceData(AccountCommand):
+    least: ClassVar[int] = 1
+    """Minor units."""
+
     number: Number
     kind: ItemKind = ItemKind.INVOICE
     issued_on: date
@@ -66,10 +69,8 @@ class _InvoiceData(AccountCommand):
 
     @model_validator(mode="after")
     def _plausible(self) -> Self:
-        if self.amount.minor <= 0:
+        if self.amount.minor < self.least:
             raise ValueError("amount: expected more than zero (a credit is a credit note)")
-        if self.due_on < self.issued_on:
-            raise ValueError("due_on: expected on or after issued_on")
         if self.charges is not None and self.charges < self.amount:
             raise ValueError("charges: expected at least the amount (they are before discount)")
         return self
@@ -83,7 +84,9 @@ class BillInvoice(_InvoiceData, name="bill-invoice", may_need_history=True):
 
 
 class CorrectInvoice(_InvoiceData, name="correct-invoice", may_need_history=True):
-    """Say what an invoice really was; allocations beyond the new amount come back."""
+    """Say what an invoice really was; allocations beyond the new amount come back. An amount of zero withdraws it."""
+
+    least = 0
 
 
 # --- decisions ---------------------------------------------------------------------------------------

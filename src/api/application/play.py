@@ -68,7 +68,7 @@ def play(
     _require_no_accounts(service)
     with service.database.connect("arrears_app") as connection:
         staging, loaded = stage(connection, source, defaults, None, stop=service.stop)
-        report = ImportReport(rows=loaded.rows, facts=dict(loaded.facts), repeats=loaded.repeats)
+        report = ImportReport.of(loaded)
         importer = Importer(service.arrears, connection, staging, defaults)
         arriving = _Arrivals(staging.by_day(until=last), first)
         day, ticks = first, 0

@@ -77,13 +77,18 @@ def test_a_stray_quotation_mark_costs_its_own_line_only(tmp_path):
     assert [fact.natural_key for fact in facts_of(read)] == ["invoice:I1", "invoice:I3", "invoice:I4", "invoice:I5"]
 
 
-def test_a_row_with_too_few_or_too_many_cells_is_a_problem_of_that_row(tmp_path):
-    read = invoices(tmp_path, "A1,I1", ROW, ROW + ",more", ROW + ",,,")
-    assert [str(problem) for problem in problems_of(read)] == [
-        "line 2: '2 cells'; expected 5 cells, as the header has",
-        "line 4: '6 cells'; expected 5 cells, as the header has",
-    ]
+def test_a_row_with_too_many_cells_is_a_problem_of_that_row(tmp_path):
+    read = invoices(tmp_path, ROW, ROW + ",more", ROW + ",,,")
+    assert [str(problem) for problem in problems_of(read)] == ["line 3: '6 cells'; expected 5 cells, as the header has"]
     assert len(facts_of(read)) == 2
+
+
+def test_a_row_may_end_before_what_may_be_missing(tmp_path):
+    """`A1,I1` lacks what every invoice has: its day and its amount."""
+    read = invoices(tmp_path, "A1,I1", ROW)
+    assert [(problem.line, problem.column) for problem in problems_of(read)] == [(2, "Issued"), (2, "Amount")]
+    payments = written(tmp_path, "account_number,received_on,amount,currency,method,reference\nA1,2024-01-02,5,USD\n")
+    assert len(facts_of(list(read_facts(payments, load_profile("payments"))))) == 1
 
 
 def test_a_wrong_encoding_names_line_byte_and_what_was_expected(tmp_path):

@@ -91,10 +91,10 @@ def test_a_workbooks_refused_rows_read_the_same_from_the_reject_file(tmp_path):
     path = workbook(
         tmp_path,
         HEADER.split(","),
-        [1001, 2960623488.0, dt.date(2024, 3, 2), dt.date(2024, 2, 1), 1234.125],
+        [1001, 2960623488.0, dt.date(2024, 3, 2), "unknown", 1234.125],
     )
     target = rejected(path, rules)
-    target.write_text(target.read_text("utf-8-sig").replace("2024-02-01", "2024-04-01"), "utf-8-sig")
+    target.write_text(target.read_text("utf-8-sig").replace("unknown", "2024-04-01"), "utf-8-sig")
     (fact,) = facts_of(list(read_facts(target, rules)))
     assert (fact.account_number, fact.natural_key) == ("1001", "invoice:2960623488")
     assert (fact.due_on, fact.amount.minor) == (dt.date(2024, 4, 1), 123413)
