@@ -44,7 +44,7 @@ AT_ONCE = 20
 """Messages between two checkpoints: after a crash so many are looked at again."""
 
 TO_CALL = timedelta(seconds=60)
-"""A claim allows so much from when it is recorded until the carrier is called: for rendering, and clocks that differ."""
+"""A claim allows so much until the carrier is called: for rendering, and for clocks that differ."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -9,9 +9,10 @@ which grows; what is written is written under it.
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,7 +41,7 @@ class Lease:
     """One process's side of a role's lease. Used by one thread.
 
     `lock` is the role's advisory lock, or the text that it is the hash of; `connects_as` what is renewed as from within
-    a transaction.
+    a transaction. `now` is a clock that never jumps and stands still while the machine sleeps, in seconds.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Lease:
         lock: int | str,
         connects_as: Role = "arrears_app",
         seconds: float = LEASE_SECONDS,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.role = role
         self.number: int | None = None
         """What is written under it; None while another process may have the role."""
         self._lock = lock
         self._seconds = seconds
+        self._now = now
         self._database = database
         self._beside = KeptConnection(lambda: database.connect(connects_as, autocommit=True))
         self._renewed = 0.0
@@ -80,7 +83,7 @@ class Lease:
             self.watch(connection)
             return False
         self._watched = None
-        self.number, self._renewed = int(row[0]), time.monotonic()
+        self.number, self._renewed = int(row[0]), self._now()
         return True
 
     def renew(self, connection: Connection[Any]) -> None:
@@ -88,12 +91,12 @@ class Lease:
 
         Whoever slept, and whom nobody replaced, has the role still.
         """
-        if time.monotonic() - self._renewed < self.renewal_seconds:
+        if self._now() - self._renewed < self.renewal_seconds:
             return
         renewed = connection.execute(_RENEW, self._about(), prepare=True)
         if renewed.rowcount != 1:
             raise self._lost()
-        self._renewed = time.monotonic()
+        self._renewed = self._now()
 
     def hold(self, connection: Connection[Any]) -> None:
         """Keeps the next holder out until the caller's transaction ends. Raises LeaseLost."""
@@ -118,7 +121,7 @@ class Lease:
     @explained()
     def renew_beside(self) -> None:
         """As `renew`, while the connection is in a transaction, of which nobody would see it."""
-        if self.number is not None and time.monotonic() - self._renewed >= self.renewal_seconds:
+        if self.number is not None and self._now() - self._renewed >= self.renewal_seconds:
             self.renew(self._beside.get())
 
     def _lost(self) -> LeaseLost:
@@ -138,16 +141,16 @@ class Lease:
     def watch(self, connection: Connection[Any]) -> None:
         """Ends the connection of a holder whose lease ran out, and that was seen not to renew it.
 
-        The second is for those who slept together: after a while without power, or a jump of the database's clock, every
-        lease has run out, and its holder renews it as soon as it is awake.
+        The second is for those who slept together: after that, or a jump of the database's clock, every lease has run
+        out, and its holder renews it as soon as it is awake.
         """
         row = connection.execute(_LOOK, [self.role], prepare=True).fetchone()
         if row is None:
             return
         number, holder, renewed_at, ran_out = row
         if self._watched is None or (self._watched.number, self._watched.renewed_at) != (number, renewed_at):
-            self._watched = _Watched(number, renewed_at)
-        if ran_out and time.monotonic() - self._watched.since >= self._seconds / 2:
+            self._watched = _Watched(number, renewed_at, self._now())
+        if ran_out and self._now() - self._watched.since >= self._seconds / 2:
             self._watched = None
             self._end(number, holder)
 
@@ -168,13 +171,13 @@ class Lease:
             _log.warning("a holder did not go on, its connection was ended", role=self.role, holder=holder)
 
 
+@dataclass(frozen=True, slots=True)
 class _Watched:
-    """A holder as it was seen, and since when (in seconds of a clock that stands still while the machine sleeps)."""
+    """A holder as it was seen, and since when."""
 
-    def __init__(self, number: int, renewed_at: datetime) -> None:
-        self.number = number
-        self.renewed_at = renewed_at
-        self.since = time.monotonic()
+    number: int
+    renewed_at: datetime
+    since: float
 
 
 _worked_under: ContextVar[Lease | None] = ContextVar("worked under", default=None)
