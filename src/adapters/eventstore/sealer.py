@@ -156,10 +156,12 @@ class Sealer:
     def _take_lock(self) -> bool:
         """Asks without waiting: a blocked statement would hold back vacuum for as long as another one seals."""
         connection = self._connected()
-        if not self.is_active:
-            return self._lease.take(connection)
-        self._lease.renew(connection)
-        return True
+        if self.is_active:
+            if self._lease.is_kept(connection):
+                return True
+            self._disconnect()
+            connection = self._connected()
+        return self._lease.take(connection)
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:

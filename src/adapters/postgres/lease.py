@@ -98,6 +98,17 @@ class Lease:
             raise self._lost()
         self._renewed = self._now()
 
+    def is_kept(self, connection: Connection[Any]) -> bool:
+        """As `renew`; False where another process has the role, or the connection was lost: then it is asked for anew.
+
+        For the begin of a turn, when nothing is at hand. Whoever works now and then only is replaced meanwhile.
+        """
+        try:
+            self.renew(connection)
+        except (LeaseLost, psycopg.OperationalError):
+            return False
+        return True
+
     def hold(self, connection: Connection[Any]) -> None:
         """Keeps the next holder out until the caller's transaction ends. Raises LeaseLost."""
         if connection.execute(_HOLD, self._about(), prepare=True).fetchone() is None:

@@ -288,7 +288,8 @@ class Runner:
 
     def _take_lock(self) -> bool:
         """Asks without waiting. Whoever gets it starts from the stored checkpoint."""
-        if self._connection is not None and not self._connection.closed:
+        connection = self._connection
+        if connection is not None and not connection.closed and self._lease.is_kept(connection):
             return True
         self.release()
         connection = connect(self._database, self._search_path)

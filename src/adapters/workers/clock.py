@@ -99,10 +99,10 @@ class ClockWork:
     # --- inside ---
 
     def _leading(self) -> Connection[Any] | None:
-        if self._connection is not None and not self._connection.closed:
-            self._lease.renew(self._connection)
-            return self._connection
-        self._lease.let_go()
+        if self._connection is not None:
+            if not self._connection.closed and self._lease.is_kept(self._connection):
+                return self._connection
+            self.close()
         connection = self._database.connect("arrears_app", autocommit=True)
         try:
             has_it = self._lease.take(connection)
