@@ -23,6 +23,7 @@ from psycopg import Connection
 from adapters.postgres.database import Database, Role
 from adapters.postgres.errors import DatabaseProblem, explained
 from adapters.postgres.kept_connection import KeptConnection
+from adapters.postgres.transactions import show_life
 
 LEASE_SECONDS = 10.0
 """After this a holder that did not renew is replaced."""
@@ -197,6 +198,7 @@ _worked_under: ContextVar[Lease | None] = ContextVar("worked under", default=Non
 
 def going_on() -> None:
     """Said by whatever takes long between two turns of a loop, wherever that is safe to end. Raises LeaseLost."""
+    show_life()
     lease = _worked_under.get()
     if lease is not None:
         lease.renew_beside()

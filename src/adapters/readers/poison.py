@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 
 from adapters.eventstore.feed import LogHole
 from adapters.eventstore.keys import MasterKeyError
-from adapters.postgres.errors import DAMAGED, DatabaseProblem
+from adapters.postgres.errors import DAMAGED, LOST, DatabaseProblem
 from adapters.postgres.lease import going_on
 from adapters.stop import Stopped
 
@@ -98,6 +98,7 @@ _NOBODYS_FAULT = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     *DAMAGED,
+    *LOST,
     DatabaseProblem,
     OutOfReach,
     LogHole,

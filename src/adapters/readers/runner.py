@@ -16,6 +16,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem, explained
 from adapters.postgres.kept_connection import in_utc
 from adapters.postgres.lease import Lease
+from adapters.postgres.transactions import end_when_frozen
 from adapters.readers import poison
 from adapters.readers.backoff import Backoff
 from adapters.readers.handling import Handling, ReaderRetired
@@ -375,6 +376,7 @@ def connect(database: Database, search_path: str | None = None) -> Connection[An
     """A connection for a reader to write on."""
     connection = database.connect("arrears_app", autocommit=True)
     in_utc(connection)
+    end_when_frozen(connection)
     # A crash may take the last transactions back, checkpoint and rows together: they are read again.
     connection.execute("SET synchronous_commit TO off")
     # A plan made while a table was empty must not read all of it once it is large.
