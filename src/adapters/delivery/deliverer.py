@@ -129,15 +129,14 @@ class Deliverer:
         claim = self._claim(errand)
         if isinstance(taken, Letter):
             self._report_sent(errand, taken, reference=None)
-        elif claim.meta.command_id == self._command_id("dispatch", errand.message):
-            if taken is False or self._carrier.is_idempotent:
-                self._send(errand, claim.recorded_at)
-            else:
-                self._report_uncertain(errand)
         elif self._carrier.is_idempotent:
             self._send_again(errand)
-        else:
+        elif claim.meta.command_id != self._command_id("dispatch", errand.message):
             self._give_up(errand, claim.recorded_at + TO_CALL + self._carrier.answers_within)
+        elif taken is False:
+            self._send(errand, claim.recorded_at)
+        else:
+            self._report_uncertain(errand)
 
     def _give_up(self, errand: Errand, claim_ends: datetime) -> None:
         """Another's claim. Until it ends, its owner may be about to say what became of it."""
