@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from psycopg import Connection
 
 from adapters.eventstore.application import Arrears
+from adapters.postgres.lease import going_on
 from adapters.work import rows
 from aggregates.kernel.command import Accepted, Command, Issued
 from aggregates.kernel.event import Event, Recorded
@@ -61,6 +62,7 @@ class Reactor:
     def _handle(self, wishes: Iterable["_Wish"], connection: Connection[Any]) -> None:
         """The rows of begun work are stored with the checkpoint: whoever moves that has made them, once."""
         for chunk in chunks(wishes, _CHUNK):
+            going_on()
             outcomes = self._arrears.handle([each.issued() for each in chunk])
             for wish, outcome in zip(chunk, outcomes, strict=True):
                 if isinstance(wish.command, BeginWork) and isinstance(outcome, Accepted):

@@ -272,14 +272,17 @@ _ENDINGS = {MessageSent: "sent", MessageFailed: "failed", MessageWithdrawn: "wit
 
 
 def endings(log: Sequence[Recorded]) -> dict[UUID, list[str]]:
-    """What became of each queued message."""
+    """What became of each queued message. Its sender may be taken for lost, and say later what it did: that counts."""
     found: dict[UUID, list[str]] = {}
     for recorded in log:
         event = recorded.event
         if isinstance(event, MessageQueued):
             found.setdefault(event.message_id, [])
         elif isinstance(event, MessageSent | MessageFailed | MessageWithdrawn | MessageUncertain):
-            found.setdefault(event.message_id, []).append(_ENDINGS[type(event)])
+            before = found.setdefault(event.message_id, [])
+            if before == ["uncertain"]:
+                before.clear()
+            before.append(_ENDINGS[type(event)])
     return found
 
 

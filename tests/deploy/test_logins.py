@@ -16,6 +16,7 @@ from adapters.postgres.cluster import VERSION
 from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.errors import UnknownPostgresRole
+from adapters.postgres.lease import LEASE_SECONDS, Lease
 from adapters.postgres.migrations import migrate
 from adapters.telemetry.store_collector import StoreCollector
 from api.processes.core import Core
@@ -24,6 +25,7 @@ from tests.adapters.readers.log import MASTER_KEY, Log
 from tests.conftest import QUICK_AND_FORGETFUL
 from tests.deploy.files import DEPLOY, run
 from tests.temporary import temporary_folder
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -92,6 +94,22 @@ def test_a_service_reads_builds_and_is_measured(login: Login):
 
     assert [sample.value for sample in families["arrears_database_up"].samples] == [1]
     assert families["arrears_reader_lag_events"].samples
+
+
+@pytest.mark.parametrize("user", ["arrears_service", "arrears_sealing"])
+def test_a_frozen_process_is_replaced_by_another_of_its_login(login: Login, user: str):
+    with (
+        login(user).connect("arrears_app", autocommit=True) as frozen,
+        login(user).connect("arrears_app", autocommit=True) as other,
+    ):
+        clock = iter((0.0, 0.0, LEASE_SECONDS, LEASE_SECONDS))
+        role = f"role of {user}"
+        assert Lease(login(user), role, lock=role).take(frozen)
+        frozen.execute("UPDATE arrears.leases SET until = clock_timestamp() WHERE role = %s", [role])
+        standby = Lease(login(user), role, lock=role, now=lambda: next(clock, LEASE_SECONDS))
+        assert not standby.take(other)
+        wait_until(lambda: standby.take(other), "it has the role")
+        assert standby.number == 2
 
 
 @pytest.mark.parametrize("user", ["arrears_service", "arrears_sealing"])

@@ -286,6 +286,8 @@ def test_a_sender_that_dies_while_sending_neither_loses_nor_doubles_the_message(
 
 
 class NeverKnows(Dying):
+    is_idempotent = False
+
     def took(self, message_id: UUID) -> None:
         del message_id
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import psycopg
@@ -80,6 +80,9 @@ class Secrets:
 
 class Carrier:
     """Quotes whom it cannot reach, refuses one account's mail, and breaks over another's."""
+
+    is_idempotent: ClassVar[bool] = False
+    answers_within: ClassVar[timedelta] = timedelta(seconds=10)
 
     def __init__(self) -> None:
         self._broke: dict[UUID, str] = {}

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice, product
 from string import ascii_lowercase
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
@@ -185,6 +185,9 @@ def test_where_no_process_makes_texts_delivery_waits_and_fails_no_message(
 
 class Breaks:
     """A carrier that takes nothing and does not say so."""
+
+    is_idempotent: ClassVar[bool] = False
+    answers_within: ClassVar[timedelta] = timedelta(seconds=10)
 
     def send(self, message_id: UUID, letter: Letter) -> str:
         raise RuntimeError("no answer")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -48,6 +48,9 @@ def details(name: str, *, language: str = "en", consent: str = "given", time_zon
 
 class Carrier:
     """Knows nobody called `nobody`, and breaks in the middle of what is for somebody in `broken`."""
+
+    is_idempotent: ClassVar[bool] = False
+    answers_within: ClassVar[timedelta] = timedelta(seconds=10)
 
     def __init__(self) -> None:
         self.broken = {"breaks@example.com", "breaks-for-good@example.com"}

@@ -1,5 +1,6 @@
 """What a carrier is: something that takes a message, and may know whether it took one."""
 
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -17,6 +18,19 @@ class CarrierRefused(Exception):
 
 class Carrier(Protocol):
     """Sends messages. An exception other than CarrierRefused leaves it open whether the message left."""
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether its contract promises that a message id which it took before does not leave a second time.
+
+        Only then a message is handed to it again that another process may still be handing to it.
+        """
+        ...
+
+    @property
+    def answers_within(self) -> timedelta:
+        """How long `send` takes at most. After that nobody waits for the process that called it."""
+        ...
 
     def send(self, message_id: UUID, letter: Letter) -> str:
         """Takes the message and returns the carrier's reference."""

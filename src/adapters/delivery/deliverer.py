@@ -1,10 +1,14 @@
-"""The reader that sends queued messages: claim, send, report; never twice by itself."""
+"""The reader that sends queued messages: claim, send, report; never twice by itself.
+
+A claim has an owner and an end. Its event is stored by a command whose id only this owner gives, and the end follows
+from when that was recorded: what the carrier may take to answer, and what may pass before it is called.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from psycopg import Connection
@@ -13,11 +17,13 @@ from adapters.delivery.carrier import Carrier, CarrierRefused
 from adapters.delivery.renderer import Renderer
 from adapters.delivery.rendering import Letter, RenderingProblem, render
 from adapters.eventstore.application import Arrears
+from adapters.postgres.lease import going_on
 from adapters.readers.poison import is_poison
 from adapters.telemetry.metrics import count_delivery
 from aggregates.account import Account
 from aggregates.account.messages import (
     DispatchMessage,
+    MessageDispatched,
     MessageQueued,
     MessageState,
     MessageUnderWay,
@@ -27,7 +33,7 @@ from aggregates.account.messages import (
 )
 from aggregates.campaign import Campaign
 from aggregates.kernel.actor import Actor
-from aggregates.kernel.command import Command, Issued, identifier
+from aggregates.kernel.command import Accepted, Command, Issued, Outcome, identifier
 from aggregates.kernel.event import Recorded
 from aggregates.office import Office
 from aggregates.values.business_time import local_date
@@ -36,6 +42,9 @@ ACTOR = Actor.service("delivery")
 
 AT_ONCE = 20
 """Messages between two checkpoints: after a crash so many are looked at again."""
+
+TO_CALL = timedelta(seconds=60)
+"""A claim allows so much until the carrier is called: for rendering, and for clocks that differ."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -72,8 +81,11 @@ class Errand:
 class Deliverer:
     """Handles `account.message-queued`. The claim is an event, stored before the carrier is called.
 
-    A crash between claim and result leaves a message that was claimed before: if the carrier knows, its answer
-    counts; if not, the message is reported as uncertain and shown to a person. It is never sent again.
+    A crash between claim and result leaves a message that was claimed before: if the carrier knows that it took it,
+    its answer counts. If not, and the claim was this one's, the carrier's word that it did not take it counts too.
+    Another's claim may be that of a process which is frozen, and goes on later: the message is handed over again only
+    to a carrier that takes an id once. Else it is reported as uncertain once the claim has ended, and shown to a
+    person. It is never sent again by itself; should the owner still report what became of it, that counts.
     """
 
     name: ClassVar[str] = "delivery"
@@ -83,6 +95,9 @@ class Deliverer:
         self._arrears = arrears
         self._carrier = carrier
         self._renderer = renderer
+        self._wait_until = wait_until
+        self._owner = uuid4()
+        """Of the claims that are made here."""
         self._pace = Pace(wait_until)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -95,36 +110,90 @@ class Deliverer:
         """There is nothing that it remembers of messages; the pace that an office keeps is true all the same."""
 
     def _deliver(self, account_id: UUID, message_id: UUID, cause: Recorded) -> None:
-        before = self._errand(account_id, message_id, cause)
-        if before is None or before.message.state is MessageState.UNCERTAIN:
-            return
-        if before.message.state is MessageState.DISPATCHED:
-            self._clear_up(before)
-            return
-        self._pace.take(before.office, self._arrears.clock.now())
-        self._issue("dispatch", before, DispatchMessage(account_id=account_id, message_id=message_id))
-        claimed = self._errand(account_id, message_id, cause)
-        if claimed is not None and claimed.message.state is MessageState.DISPATCHED:
-            self._send(claimed)
+        going_on()
+        errand = self._errand(account_id, message_id, cause)
+        if errand is not None and errand.message.state is MessageState.QUEUED:
+            self._pace.take(errand.office, self._arrears.clock.now())
+            claimed_at = self._arrears.clock.now()
+            outcome = self._issue("dispatch", errand, DispatchMessage(account_id=account_id, message_id=message_id))
+            errand = self._errand(account_id, message_id, cause)
+            if errand is not None and errand.message.state is MessageState.DISPATCHED and isinstance(outcome, Accepted):
+                self._send(errand, claimed_at)
+                return
+        if errand is not None and errand.message.state is MessageState.DISPATCHED:
+            self._clear_up(errand)
 
     def _clear_up(self, errand: Errand) -> None:
         """A claim without a result: ask the carrier what became of it."""
         taken = self._carrier.took(errand.message.id)
+        claim = self._claim(errand)
         if isinstance(taken, Letter):
             self._report_sent(errand, taken, reference=None)
+        elif self._carrier.is_idempotent:
+            self._send_again(errand)
+        elif claim.meta.command_id != self._command_id("dispatch", errand.message):
+            self._give_up(errand, claim.recorded_at + TO_CALL + self._carrier.answers_within)
         elif taken is False:
-            self._send(errand)
+            self._send(errand, claim.recorded_at)
         else:
             self._report_uncertain(errand)
 
-    def _send(self, errand: Errand) -> None:
+    def _give_up(self, errand: Errand, claim_ends: datetime) -> None:
+        """Another's claim. Until it ends, its owner may be about to say what became of it."""
+        if claim_ends > self._arrears.clock.now():
+            self._wait_until(claim_ends)
+        if not self._is_open(errand):
+            return
+        taken = self._carrier.took(errand.message.id)
+        if isinstance(taken, Letter):
+            self._report_sent(errand, taken, reference=None)
+        else:
+            self._report_uncertain(errand)
+
+    def _send(self, errand: Errand, claimed_at: datetime) -> None:
+        """By the owner of the claim. One that was held up for so long that others may have given it up looks first."""
+        try:
+            letter = self._render(errand)
+            if self._arrears.clock.now() - claimed_at > TO_CALL and not self._is_open(errand):
+                _log.warning("a message was given up before it was sent", message_id=str(errand.message.id))
+                return
+            reference = self._carrier.send(errand.message.id, letter)
+        except (RenderingProblem, CarrierRefused) as error:
+            self._report_failed(errand, error.code, error.detail)
+        else:
+            self._report_sent(errand, letter, reference)
+
+    def _send_again(self, errand: Errand) -> None:
+        """To a carrier that takes an id once. What left is what it took first, which may be another's text."""
         try:
             letter = self._render(errand)
             reference = self._carrier.send(errand.message.id, letter)
         except (RenderingProblem, CarrierRefused) as error:
             self._report_failed(errand, error.code, error.detail)
         else:
-            self._report_sent(errand, letter, reference)
+            taken = self._carrier.took(errand.message.id)
+            self._report_sent(errand, taken if isinstance(taken, Letter) else letter, reference)
+
+    # --- claims ---
+
+    def _is_open(self, errand: Errand) -> bool:
+        """Whether the message is claimed still, and nobody has said what became of it."""
+        now = self._errand(errand.account.id, errand.message.id, errand.cause)
+        return now is not None and now.message.state is MessageState.DISPATCHED
+
+    def _command_id(self, act: str, message: MessageUnderWay) -> UUID:
+        """Two owners claim by two commands, of which one is accepted; what became of a message is said once."""
+        owner = (self._owner,) if act == "dispatch" else ()
+        return identifier("delivery", act, message.id, *owner)
+
+    def _claim(self, errand: Errand) -> Recorded:
+        """The event by which a message was claimed."""
+        history = self._arrears.history(Account, errand.account.id)
+        return next(
+            each
+            for each in reversed(history)
+            if isinstance(each.event, MessageDispatched) and each.event.message_id == errand.message.id
+        )
 
     def _render(self, errand: Errand) -> Letter:
         """Raises RenderingProblem: whatever goes wrong in making a text is wrong with this message alone."""
@@ -175,12 +244,12 @@ class Deliverer:
     def _report_uncertain(self, errand: Errand) -> None:
         self._issue("uncertain", errand, ReportUncertain(account_id=errand.account.id, message_id=errand.message.id))
 
-    def _issue(self, act: str, errand: Errand, command: Command) -> None:
-        self._arrears.handle(
+    def _issue(self, act: str, errand: Errand, command: Command) -> Outcome:
+        (outcome,) = self._arrears.handle(
             [
                 Issued(
                     command=command,
-                    command_id=identifier("delivery", act, errand.message.id),
+                    command_id=self._command_id(act, errand.message),
                     actor=ACTOR,
                     causation_id=errand.cause.event_id,
                     correlation_id=errand.cause.meta.correlation_id,
@@ -190,6 +259,7 @@ class Deliverer:
         )
         if act != "dispatch":
             count_delivery(errand.message.channel, act)
+        return outcome
 
     def _errand(self, account_id: UUID, message_id: UUID, cause: Recorded) -> Errand | None:
         account = self._arrears.load(Account, account_id)

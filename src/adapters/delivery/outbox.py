@@ -2,15 +2,23 @@
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
+from typing import ClassVar
+from uuid import UUID, uuid4
 
 from adapters.delivery.rendering import Letter
 from aggregates.values.contact import Channel
 
 
 class Outbox:
-    """Writes each message to `FOLDER/<message id>.json`, whole or not at all; so it always knows what it took."""
+    """Writes each message to `FOLDER/<message id>.json`, whole or not at all; so it always knows what it took.
+
+    A message is taken once: what is there stays as it is, and its file's time says when it was handed over last.
+    """
+
+    is_idempotent: ClassVar[bool] = True
+    answers_within: ClassVar[timedelta] = timedelta(seconds=10)
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -18,7 +26,10 @@ class Outbox:
 
     def send(self, message_id: UUID, letter: Letter) -> str:
         path = self._path(message_id)
-        draft = path.with_suffix(".part")
+        if path.exists():
+            path.touch()
+            return path.name
+        draft = path.with_suffix(f".{uuid4().hex}.part")
         content = {
             "message_id": str(message_id),
             "channel": letter.channel,

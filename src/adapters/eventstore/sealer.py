@@ -13,8 +13,11 @@ from adapters.eventstore.connections import always_by_index
 from adapters.eventstore.seals import Seal, write_anchor
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem
+from adapters.postgres.lease import Lease
 
 CHANNEL = "arrears_sealed"
+ROLE = "sealer"
+"""Its lease's name."""
 
 _ADVISORY_LOCK = 0x7365616C6572  # "sealer"
 _BATCH = 5_000
@@ -28,15 +31,18 @@ _LAST_SECONDS = 3.0
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # One statement is one snapshot. Whoever stored an effect had seen its cause committed, so a snapshot with the effect
-# has the cause too, with the lower number. Rows are reached by ctid: nobody else updates this table.
+# has the cause too, with the lower number. Rows are reached by ctid: nobody else updates this table. The lease's row is
+# locked where there is something to seal: a holder that was replaced seals nothing.
 _SEAL = """
 WITH head AS (
     SELECT coalesce((SELECT last FROM arrears.seals ORDER BY last DESC LIMIT 1), 0)                AS last,
            coalesce((SELECT hash FROM arrears.seals ORDER BY last DESC LIMIT 1), sha256(''::bytea)) AS hash
 ), waiting AS MATERIALIZED (
     SELECT ctid AS row, seq FROM arrears.events WHERE position IS NULL ORDER BY seq LIMIT %b
+), mine AS MATERIALIZED (
+    SELECT FROM arrears.leases WHERE role = %b AND number = %b AND EXISTS (SELECT FROM waiting) FOR KEY SHARE
 ), placed AS MATERIALIZED (
-    SELECT row, head.last + row_number() OVER (ORDER BY seq) AS place FROM waiting, head
+    SELECT row, head.last + row_number() OVER (ORDER BY seq) AS place FROM waiting, head, mine
 ), moved AS (
     UPDATE arrears.events e SET position = placed.place FROM placed WHERE e.ctid = placed.row
     RETURNING e.position, e.leaf
@@ -66,7 +72,7 @@ def somebody_seals(connection: psycopg.Connection) -> bool:
 
 
 class Sealer:
-    """Seals while it holds the lock; any number may stand by. One connection, which must not go through a pooler.
+    """Seals while it has the lease; any number may stand by. One connection, which must not go through a pooler.
 
     `poke` wakes it at once for writers of this process; it looks by itself for those of others.
     """
@@ -82,14 +88,14 @@ class Sealer:
         self._anchor = anchor
         self._on_sealed = on_sealed
         self._connection: psycopg.Connection | None = None
-        self._holds_lock = False
+        self._lease = Lease(database, ROLE, lock=_ADVISORY_LOCK, connects_as="arrears_sealer")
         self._poked = threading.Event()
         self._head: Seal | None = None
         self._anchored = 0.0
 
     @property
     def is_active(self) -> bool:
-        return self._holds_lock
+        return self._lease.number is not None
 
     def poke(self) -> None:
         self._poked.set()
@@ -110,9 +116,10 @@ class Sealer:
                 elif sealed < _BATCH:
                     idle = 0 if sealed else idle + 1
                     self._rest(idle, stop)
-            with suppress(psycopg.OperationalError, psycopg.InterfaceError):  # whoever seals next does the rest
+            # whoever seals next does the rest
+            with suppress(psycopg.OperationalError, psycopg.InterfaceError, DatabaseProblem):
                 until = time.monotonic() + _LAST_SECONDS
-                while self._holds_lock and self.seal_once() and time.monotonic() < until:
+                while self.is_active and self.seal_once() and time.monotonic() < until:
                     pass
         finally:
             self.close()
@@ -121,7 +128,8 @@ class Sealer:
         """Seals what is committed, up to a batch, and returns how many events that were."""
         if not self._take_lock():
             return 0
-        row = self._connected().execute(_SEAL, [_BATCH], prepare=True, binary=True).fetchone()
+        connection = self._connected()
+        row = connection.execute(_SEAL, [_BATCH, ROLE, self._lease.number], prepare=True, binary=True).fetchone()
         if row is None:
             return 0
         sealed, last, digest, _ = row
@@ -147,10 +155,13 @@ class Sealer:
 
     def _take_lock(self) -> bool:
         """Asks without waiting: a blocked statement would hold back vacuum for as long as another one seals."""
-        if not self._holds_lock:
-            row = self._connected().execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK]).fetchone()
-            self._holds_lock = row is not None and bool(row[0])
-        return self._holds_lock
+        connection = self._connected()
+        if self.is_active:
+            if self._lease.is_kept(connection):
+                return True
+            self._disconnect()
+            connection = self._connected()
+        return self._lease.take(connection)
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:
@@ -160,8 +171,8 @@ class Sealer:
         return self._connection
 
     def _disconnect(self) -> None:
-        """The lock goes with the connection."""
-        self._holds_lock = False
+        """The lease goes with the connection."""
+        self._lease.let_go()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

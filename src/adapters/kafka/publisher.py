@@ -21,9 +21,11 @@ from psycopg import Connection
 
 from adapters.kafka.cloudevents import LARGEST, SOURCE, SOURCE_VARIABLE, Message, to_message
 from adapters.kafka.connection import EVENTS_TOPIC, client_options, events_topic, reaching
+from adapters.kafka.flushing import flush
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.sealed_rows import SealedRow
 from adapters.kafka.topics import Topics
+from adapters.postgres.lease import going_on
 from adapters.readers.poison import OutOfReach
 from aggregates.kernel.event import Recorded
 from projections.agenda.partition import partition_of
@@ -143,6 +145,7 @@ class Publisher:
     def _connected(self) -> KafkaProducer:
         if self._producer is None:
             self._partitions = self._look_at_topic()
+            going_on()
             with reaching(self._env) as options:
                 self._producer = self._make(**options, **PRODUCER_SETTINGS, client_id="arrears-publisher")
         return self._producer
@@ -195,8 +198,9 @@ class _Round:
         self._finish()
 
     def _finish(self) -> None:
-        """Waits for every message to be acknowledged. Raises the first error there is."""
-        self._producer.flush(timeout=_DELIVERY_MS / 1_000 + 1.0)
+        """Waits for every message to be acknowledged. Raises the first error there is, and LeaseLost: whoever was
+        replaced sends nothing after what is under way."""
+        flush(self._producer, seconds=_DELIVERY_MS / 1_000 + 1.0)
         for future in self._sent:
             if not future.succeeded():
                 future.get(timeout=_DELIVERY_MS / 1_000)

@@ -10,6 +10,7 @@ from psycopg import Connection
 from adapters.kafka.arrivals import Arrival
 from adapters.postgres.database import Database
 from adapters.postgres.kept_connection import KeptConnection
+from adapters.postgres.lease import Lease
 from adapters.readers import partitions
 from adapters.readers.handling import Handling
 from adapters.readers.partitions import PartitionMoved, Place
@@ -57,6 +58,8 @@ class Seat:
         self._on_progress = on_progress
         self._handling: Handling[Arrival | Recorded] = Handling(reader.name, self)
         self._connection = KeptConnection(partial(connect, database, search_path), self._sit)
+        self._whole_log = Lease(database, reader.name, lock=lock_name(reader.name))
+        """What keeps this one out while another process has it."""
         self.places: dict[int, Place] = {}
         self.has_worked = False
         """Whether anything was stored since it was made."""
@@ -194,6 +197,7 @@ class Seat:
             "SELECT pg_try_advisory_lock_shared(hashtextextended(%s, 0))", [lock_name(self.name)]
         ).fetchone()
         if row is None or not row[0]:
+            self._whole_log.watch(connection)
             raise PartitionMoved(f"another process reads the whole log for {self.name}")
         begin(self._reader, connection)
         register(connection, self.name)

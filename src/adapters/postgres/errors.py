@@ -90,7 +90,7 @@ DISK_HINT = "Free some space, then try again. Nothing half-done was kept."
 
 DAMAGED = (pg.DataCorrupted, pg.IndexCorrupted, pg.IoError, pg.UndefinedFile)
 DAMAGE_HINT = "Nothing was changed. docs/operations.md, section Damage, says how to go on."
-_LOST = (pg.AdminShutdown, pg.CrashShutdown, pg.IdleSessionTimeout, pg.IdleInTransactionSessionTimeout)
+LOST = (pg.AdminShutdown, pg.CrashShutdown, pg.IdleSessionTimeout, pg.IdleInTransactionSessionTimeout)
 _NOT_MIGRATED = (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg.InvalidSchemaName)
 
 
@@ -116,7 +116,7 @@ def in_plain_words(error: BaseException) -> DatabaseProblem | None:
             return ConnectionFailed(f"The server refused the connection: {said}", hint=_URL_HINT)
         case pg.CannotConnectNow():
             return ConnectionFailed(f"The server is starting or stopping: {said}", hint="Try again in a moment.")
-        case _ if isinstance(error, _LOST):
+        case _ if isinstance(error, LOST):
             return ConnectionLost(f"The server ended the connection: {said}", hint=_LOST_HINT)
         case _ if isinstance(error, _NOT_MIGRATED):
             return SchemaNotCurrent(f"The database is not what this Arrears expects: {said}", hint=MIGRATE_HINT)

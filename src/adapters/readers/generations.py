@@ -11,6 +11,7 @@ import structlog
 from psycopg import Connection, sql
 from psycopg.rows import class_row
 
+from adapters.postgres import lease
 from adapters.postgres.database import Database
 from adapters.readers import dashboard, partitions, poison
 from aggregates.kernel.event import Recorded
@@ -304,6 +305,7 @@ def drop(connection: Connection[Any], generation: Generation) -> None:
         connection.execute("DELETE FROM read_model.dead_letters WHERE reader = %s", [generation.reader])
         connection.execute("DELETE FROM read_model.checkpoints WHERE reader = %s", [generation.reader])
         connection.execute("DELETE FROM read_model.projections WHERE reader = %s", [generation.reader])
+        lease.forget(connection, generation.reader)
 
 
 def drop_unfinished(connection: Connection[Any], projection: Projection) -> None:

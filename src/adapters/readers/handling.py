@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from adapters.postgres.transactions import working_in
 from adapters.readers.poison import (
     AT_ONCE,
     AnyItem,
@@ -46,6 +47,17 @@ class Handling(Generic[AnyItem]):
         save: Callable[[], None],
     ) -> None:
         """Raises ReaderRetired, ReaderBroken, and whatever is no event's fault; nothing was stored then."""
+        with working_in(connection):
+            self._work(batch, connection, begin, save)
+        self._worked += len(batch)
+
+    def _work(
+        self,
+        batch: Sequence[AnyItem],
+        connection: Connection[Any],
+        begin: Callable[[], None],
+        save: Callable[[], None],
+    ) -> None:
         try:
             with connection.transaction():
                 self._begin(connection, begin)
@@ -60,7 +72,6 @@ class Handling(Generic[AnyItem]):
             if not is_poison(error):
                 raise
             self._sift(batch, connection, begin, save)
-        self._worked += len(batch)
 
     def _sift(
         self,

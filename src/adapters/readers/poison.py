@@ -12,7 +12,8 @@ from psycopg.rows import class_row
 
 from adapters.eventstore.feed import LogHole
 from adapters.eventstore.keys import MasterKeyError
-from adapters.postgres.errors import DAMAGED, DatabaseProblem
+from adapters.postgres.errors import DAMAGED, LOST, DatabaseProblem
+from adapters.postgres.lease import going_on
 from adapters.stop import Stopped
 
 MOST_AT_ONCE = 20
@@ -97,6 +98,7 @@ _NOBODYS_FAULT = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     *DAMAGED,
+    *LOST,
     DatabaseProblem,
     OutOfReach,
     LogHole,
@@ -141,6 +143,7 @@ class Sieve(Generic[AnyItem]):
 
     def handle(self, batch: Sequence[AnyItem]) -> None:
         """Raises ReaderBroken where too many sequences fail."""
+        going_on()
         healthy = self._without_parked(batch)
         if not healthy:
             return

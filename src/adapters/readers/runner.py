@@ -15,6 +15,8 @@ from psycopg import Connection
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem, explained
 from adapters.postgres.kept_connection import in_utc
+from adapters.postgres.lease import Lease
+from adapters.postgres.transactions import end_when_frozen
 from adapters.readers import poison
 from adapters.readers.backoff import Backoff
 from adapters.readers.handling import Handling, ReaderRetired
@@ -97,9 +99,9 @@ class Lag:
 
 
 class Runner:
-    """Runs one reader. Any number of runners may exist for it; the one that holds the lock is active.
+    """Runs one reader. Any number of runners may exist for it; the one that has the lease is active.
 
-    The lock belongs to the connection that writes, so whoever lost it cannot write any more. `search_path` is set on
+    The lease belongs to the connection that writes, so whoever lost it cannot write any more. `search_path` is set on
     that connection; `on_progress` is told each checkpoint once it is committed. A reader gets the events of its
     `interest` alone, at most `at_once` of them in a transaction.
     """
@@ -126,6 +128,7 @@ class Runner:
         self._search_path = search_path
         self._on_progress = on_progress
         self._connection: Connection[Any] | None = None
+        self._lease = Lease(database, reader.name, lock=lock_name(reader.name))
         self._position: int | None = None
         self._fills_again = False
         self._handling: Handling[Recorded] = Handling(reader.name, self)
@@ -180,6 +183,7 @@ class Runner:
         """
         backoff = Backoff()
         may_show_trouble = True  # that an earlier process left there
+        noted = False
         try:
             while not stop.is_set():
                 try:
@@ -192,12 +196,12 @@ class Runner:
                     if stop.is_set():
                         return  # it was interrupted; what is wrong beside that, the next process meets again
                     self._note(error)
-                    may_show_trouble = True
+                    may_show_trouble = noted = True
                     stop.wait(backoff.failed())
                     continue
-                if may_show_trouble and moved is not None:
+                if noted or (may_show_trouble and moved is not None):  # where another is active now, that one goes on
                     self._note(None)
-                    may_show_trouble = False
+                    may_show_trouble = noted = False
                     backoff.worked()
                 if moved is None:
                     stop.wait(_STANDBY_SECONDS)
@@ -222,6 +226,7 @@ class Runner:
     def _one_batch(self, limit: int) -> int:
         """Reads and handles one batch, and returns how many events the checkpoint moved."""
         connection = self._active()
+        self._lease.renew(connection)
         interest = self._reader.interest
         # Nobody shares what is read from the beginning, so only what is wanted is opened.
         batch = self._source.read(self._at(), limit, interest if self._fills_again else None)
@@ -233,9 +238,10 @@ class Runner:
             first_left_out = wanted[self._at_once].position
             wanted = wanted[: self._at_once]
             batch = batch[: (first_left_out or 0) - (batch[0].position or 0)]
-        self._handling.work(
-            wanted, connection, begin=lambda: self._begin(connection), save=lambda: self._save(connection, batch)
-        )
+        with self._lease.working():
+            self._handling.work(
+                wanted, connection, begin=lambda: self._begin(connection), save=lambda: self._save(connection, batch)
+            )
         self._position = batch[-1].position
         count_events(self.name, len(batch))
         if self._on_progress is not None:
@@ -243,7 +249,9 @@ class Runner:
         return len(batch)
 
     def _begin(self, connection: Connection[Any]) -> None:
-        """The row lock keeps retries and the switch of generations out until this batch is committed."""
+        """The row's lock keeps retries and the switch of generations out until this batch is committed, that of the
+        lease the next holder."""
+        self._lease.hold(connection)
         stored = _position(connection, self.name, lock=True)
         if stored != self._position:
             self.forget()
@@ -281,20 +289,19 @@ class Runner:
 
     def _take_lock(self) -> bool:
         """Asks without waiting. Whoever gets it starts from the stored checkpoint."""
-        if self._connection is not None and not self._connection.closed:
+        connection = self._connection
+        if connection is not None and not connection.closed and self._lease.is_kept(connection):
             return True
         self.release()
         connection = connect(self._database, self._search_path)
         try:
-            row = connection.execute(
-                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [lock_name(self.name)]
-            ).fetchone()
-            if row is None or not row[0]:
+            if not self._lease.take(connection):
                 connection.close()
                 return False
             self._fills_again = begin(self._reader, connection)
             self._position = register(connection, self.name)
         except BaseException:
+            self._lease.let_go()
             connection.close()
             raise
         self.forget()
@@ -305,6 +312,7 @@ class Runner:
         """Lets another runner take over. The next call of this one takes the lock again, if it can."""
         with self._turn:
             connection, self._connection, self._position = self._connection, None, None
+            self._lease.let_go()
             if connection is not None:
                 with suppress(psycopg.Error):
                     connection.close()
@@ -368,6 +376,7 @@ def connect(database: Database, search_path: str | None = None) -> Connection[An
     """A connection for a reader to write on."""
     connection = database.connect("arrears_app", autocommit=True)
     in_utc(connection)
+    end_when_frozen(connection)
     # A crash may take the last transactions back, checkpoint and rows together: they are read again.
     connection.execute("SET synchronous_commit TO off")
     # A plan made while a table was empty must not read all of it once it is large.

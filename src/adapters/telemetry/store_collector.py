@@ -15,6 +15,7 @@ from psycopg import Connection
 from adapters.clock import Clock, SystemClock
 from adapters.clock_check import difference
 from adapters.postgres.database import Database
+from adapters.postgres.lease import HELD
 from adapters.readers.generations import IS_BEING_BUILT
 from aggregates.values.business_time import local_date
 from policies.agenda import KINDS
@@ -76,6 +77,12 @@ CLOCK_DIFFERENCE = Gauge(
     " ticks.",
 )
 
+LEASE_AGE = Gauge(
+    "arrears_lease_age_seconds",
+    "How long ago the process that has a role showed that it goes on; beyond 10 another may take over.",
+    ("role", "holder"),
+)
+
 GAUGES = (
     UP,
     HEAD,
@@ -88,6 +95,7 @@ GAUGES = (
     WORK_OPEN,
     WORK_LEFT,
     CLOCK_DIFFERENCE,
+    LEASE_AGE,
 )
 
 
@@ -129,6 +137,7 @@ class StoreCollector(Collector):
                 _family(CLOCK_DIFFERENCE, {(): difference(self._clock, connection).total_seconds()}),
                 *_of_the_log(connection),
                 *_of_readers(connection),
+                *_of_leases(connection),
                 *_of_work(connection),
                 *_of_the_agenda(connection, self._clock.now()),
             ]
@@ -182,6 +191,17 @@ def _of_readers(connection: Connection[Any]) -> Iterator[Metric]:
     yield _family(LAG_SECONDS, seconds)
     yield _family(PARKED, parked)
     yield _family(STANDS_STILL, stands_still)
+
+
+_LEASES = f"""
+    SELECT lease.role, lease.holder, greatest(0, extract(epoch FROM clock_timestamp() - lease.renewed_at))::float8
+    FROM {HELD} WHERE lease.role NOT LIKE '%@%'
+"""  # noqa: S608 - constants
+
+
+def _of_leases(connection: Connection[Any]) -> Iterator[Metric]:
+    """Roles that a process has now, but for projections, whose lag says as much."""
+    yield _family(LEASE_AGE, {(role, holder): age for role, holder, age in connection.execute(_LEASES)})
 
 
 def _of_work(connection: Connection[Any]) -> Iterator[Metric]:

@@ -1,6 +1,7 @@
 """The clock of the cluster: says what time it is to every partition. One process says it, others stand by."""
 
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -16,21 +17,24 @@ from adapters.clock import Clock
 from adapters.clock_check import TOLERANCE, ClockCheck, ClockDiffers
 from adapters.eventstore.seals import head_seal
 from adapters.kafka.connection import reaching, ticks_topic
+from adapters.kafka.flushing import flush
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.topics import Topics
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem
-from adapters.workers.ticks import Tick
+from adapters.postgres.lease import Lease
+from adapters.workers.ticks import CLOCK, Tick
 
 _LOCK = "arrears.clock"
 _SEND_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
+_STANDBY_SECONDS = 1.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class ClockWork:
-    """Sends a tick to each partition. The lock belongs to its connection: whoever loses that, stops saying the time."""
+    """Sends a tick to each partition, while it has the lease: ticks carry its number."""
 
     def __init__(
         self, database: Database, clock: Clock, *, env: Mapping[str, str], tolerance: timedelta = TOLERANCE
@@ -42,6 +46,7 @@ class ClockWork:
         self._env = env
         self._topic = ticks_topic(env)
         self._connection: Connection[Any] | None = None
+        self._lease = Lease(database, CLOCK, lock=_LOCK)
         self._producer: KafkaProducer | None = None
         self._partitions = 0
 
@@ -49,15 +54,15 @@ class ClockWork:
         """A tick every so many seconds, where no other process says the time, until `stop` is set."""
         while not stop.is_set():
             try:
-                self.tick()
+                said = self.tick()
+                self._rest(every if said else min(every, _STANDBY_SECONDS), stop)
             except ClockDiffers:  # it was said; another process, whose clock is right, may take over
                 self.close()
+                stop.wait(every)
             except (psycopg.Error, DatabaseProblem, KafkaError, KafkaUnavailable) as error:
                 _log.error("no tick was sent", error=type(error).__name__, said=str(error))
                 self.close()
                 stop.wait(_RETRY_SECONDS)
-                continue
-            stop.wait(every)
 
     def tick(self) -> bool:
         """Whether it was this process that said the time.
@@ -68,11 +73,14 @@ class ClockWork:
         if connection is None:
             return False
         self._clock_check.require(connection)
-        tick = Tick(self._clock.now(), head_seal(connection).position)
-        self._clock_check.show(connection, tick.now)
+        tick = Tick(self._clock.now(), head_seal(connection).position, self._lease.number)
+        with connection.transaction():
+            self._lease.hold(connection)
+            self._clock_check.show(connection, tick.now)
         producer = self._connected()
         sent = [producer.send(self._topic, value=tick.to_json(), partition=each) for each in range(self._partitions)]
-        producer.flush(timeout=_SEND_SECONDS)
+        with self._lease.working():
+            flush(producer, seconds=_SEND_SECONDS)
         for each in sent:
             each.get(timeout=_SEND_SECONDS)
         return True
@@ -82,6 +90,7 @@ class ClockWork:
         if producer is not None:
             with suppress(KafkaError):
                 producer.close(timeout=1.0)
+        self._lease.let_go()
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(psycopg.Error):
@@ -90,15 +99,28 @@ class ClockWork:
     # --- inside ---
 
     def _leading(self) -> Connection[Any] | None:
-        if self._connection is not None and not self._connection.closed:
-            return self._connection
+        if self._connection is not None:
+            if not self._connection.closed and self._lease.is_kept(self._connection):
+                return self._connection
+            self.close()
         connection = self._database.connect("arrears_app", autocommit=True)
-        row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [_LOCK]).fetchone()
-        if row is None or not row[0]:
+        try:
+            has_it = self._lease.take(connection)
+        except BaseException:
+            connection.close()
+            raise
+        if not has_it:
             connection.close()
             return None
         self._connection = connection
         return connection
+
+    def _rest(self, seconds: float, stop: threading.Event) -> None:
+        """Until the next tick; meanwhile the lease is renewed."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, self._lease.renewal_seconds)):
+            if self._connection is not None:
+                self._lease.renew(self._connection)
 
     def _connected(self) -> KafkaProducer:
         if self._producer is None:

@@ -12,9 +12,13 @@ import structlog
 
 from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
+from adapters.postgres.lease import current_number
 from adapters.readers.partitions import position_of
 from adapters.stop import Stopped
 from adapters.ticker import Ticker, TickReport
+
+CLOCK = "clock"
+"""The role, of which one process says the time: its lease's name."""
 
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.02
@@ -24,18 +28,23 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What time it is, and the log's end then: the agenda has to show all up to there before it is worked."""
+    """What time it is, and the log's end then: the agenda has to show all up to there before it is worked.
+
+    `number` is that of the lease under which it was said; None from a release that had none.
+    """
 
     now: datetime
     position: int
+    number: int | None = None
 
     def to_json(self) -> bytes:
-        return orjson.dumps({"now": self.now, "position": self.position})
+        return orjson.dumps({"now": self.now, "position": self.position, "number": self.number})
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
         said = orjson.loads(text)
-        return cls(datetime.fromisoformat(said["now"]), int(said["position"]))
+        number = said.get("number")
+        return cls(datetime.fromisoformat(said["now"]), int(said["position"]), None if number is None else int(number))
 
 
 class TickWorker:
@@ -74,12 +83,22 @@ class TickWorker:
         self._connections.close()
 
     def _work(self, partition: int, tick: Tick) -> None:
+        if self._is_superseded(tick):
+            _log.warning("refused the tick of a clock that was replaced", partition=partition, number=tick.number)
+            return
         if not self._is_shown(partition, tick.position):
             _log.warning("the agenda is too far behind for a tick", partition=partition, position=tick.position)
             return
         report = self._ticker.tick(tick.now, (partition, self._partitions))
         if self._on_worked is not None:
             self._on_worked(partition, report)
+
+    def _is_superseded(self, tick: Tick) -> bool:
+        """Whether another process had the role before the tick came: this one was held up, and its time is over."""
+        if tick.number is None:
+            return False
+        with self._connections.use() as connection:
+            return tick.number < current_number(connection, CLOCK)
 
     def _is_shown(self, partition: int, position: int) -> bool:
         """Whether the partition's agenda has passed a position; waits for it a while."""

@@ -111,6 +111,24 @@ def test_only_one_sealer_seals_and_another_takes_over(app: Arrears, database: Da
     other.close()
 
 
+def test_a_sealer_that_was_replaced_seals_nothing_though_its_connection_lives(app: Arrears, database: Database):
+    """As it might be behind a pooler: the lease's number alone keeps it from sealing."""
+    with ExitStack() as stack:
+        old, new = Sealer(database), Sealer(database)
+        stack.callback(old.close)
+        stack.callback(new.close)
+        app.handle([issue(OpenCase(case_id=uuid4()))])
+        assert old.seal_once() == 1
+        assert old._connection is not None
+        old._connection.execute("SELECT pg_advisory_unlock_all()")
+        assert new.seal_once() == 0
+        assert new.is_active
+        app.handle([issue(OpenCase(case_id=uuid4()))])
+        assert old.seal_once() == 0
+        assert app.feed.head() == 1
+        assert new.seal_once() == 1
+
+
 def test_a_poked_sealer_seals_at_once_and_readers_hear_of_it(app: Arrears, running_sealer: Sealer):
     app.handle([issue(OpenCase(case_id=uuid4()))])
     running_sealer.poke()

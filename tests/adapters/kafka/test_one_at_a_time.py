@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import Connection
 
 from adapters.kafka.seats import Seat
+from adapters.postgres import transactions
 from adapters.postgres.database import Database
 from adapters.readers import partitions
 from adapters.readers.partitions import PartitionMoved, Place
@@ -16,7 +18,7 @@ from aggregates.kernel.event import Recorded
 from tests.adapters.kafka.written import Paper, accounts_in
 from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.counter import Counted, account
-from tests.adapters.readers.log import Log
+from tests.adapters.readers.log import Log, rows
 from tests.waiting import HANG
 
 (ANN,) = accounts_in(0, 1, make=account)
@@ -80,6 +82,32 @@ def test_the_second_waits_until_the_first_has_noted_what_it_did(log: Log, paper:
     log.append(ANN, Counted())
     paper.publish()
     assert sent_by_two(database, paper) == [1]
+
+
+def test_the_turn_of_a_process_that_is_frozen_in_it_ends(
+    log: Log, paper: Paper, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    """Kafka has given the partition to another one, and the kernel answers for the frozen one's connection."""
+    monkeypatch.setattr(transactions, "IDLE_SECONDS", 0.5)
+    log.append(ANN, Counted())
+    paper.publish()
+    frozen, other = Sender([], set()), Sender([], set())
+    other.go_on.set()
+    seats = Seat(database, frozen), Seat(database, other)
+    for seat in seats:
+        seat.enter([0], from_the_beginning)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(seats[0].take, paper.given(), 2)
+        assert frozen.looked.wait(HANG)
+        second = threads.submit(seats[1].take, paper.given(), 2)
+        try:
+            second.result(HANG)
+        finally:
+            frozen.go_on.set()
+        assert isinstance(first.exception(HANG), psycopg.Error)
+    for seat in seats:
+        seat.release()
+    assert rows(database, "SELECT position FROM read_model.partitions WHERE reader = 'sender'") == [(1,)]
 
 
 def test_without_the_turn_both_would_send(log: Log, paper: Paper, database: Database, monkeypatch: pytest.MonkeyPatch):

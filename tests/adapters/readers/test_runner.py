@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from adapters.postgres.database import Database
 from adapters.postgres.errors import ConnectionLost
+from adapters.postgres.lease import LeaseLost
 from adapters.readers import handling
 from adapters.readers.poison import MOST_AT_ONCE, DeadLetter, ReaderBroken, dead_letters
 from adapters.readers.projections import Projections
@@ -121,6 +122,23 @@ def test_only_one_runner_of_a_reader_is_active_and_another_takes_over(database: 
     standby.catch_up()
     standby.release()
     assert (first.seen, second.seen) == ([1], [2])
+
+
+def test_a_reader_that_was_replaced_writes_nothing_though_its_connection_lives(database: Database, log: Log):
+    log.append(ANN, Counted())
+    first, second = Notebook(), Notebook()
+    old, new = Runner(database, log.feed, first), Runner(database, log.feed, second)
+    old.catch_up()
+    assert old._connection is not None
+    old._connection.execute("SELECT pg_advisory_unlock_all()")
+    assert new.catch_up() == 1
+    log.append(ANN, Counted())
+    with pytest.raises(LeaseLost):
+        old.catch_up()
+    assert first.seen == [1]
+    assert new.catch_up() == 2
+    old.release()
+    new.release()
 
 
 def test_a_running_reader_hears_of_new_events(make: Make, database: Database, log: Log):

@@ -1,5 +1,7 @@
 """What the database says about lag, backlog, dead letters and the agenda, and what is shown when it says nothing."""
 
+import os
+import socket
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -10,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from adapters.clock import ManualClock
 from adapters.postgres.database import Database
+from adapters.postgres.lease import Lease
 from adapters.readers.projections import Projections
 from adapters.readers.runner import Runner
 from adapters.telemetry import store_collector
@@ -22,7 +25,7 @@ from tests.adapters.readers.any_reader import AnyReader
 from tests.adapters.readers.builders import NOON, a_step, an_item, an_office, billed, opened
 from tests.adapters.readers.counter import Counted, Counter, Odd
 from tests.adapters.readers.log import Log
-from tests.waiting import HANG
+from tests.waiting import HANG, wait_until
 
 LIVE = {"reader": "counter", "state": "live"}
 
@@ -137,6 +140,19 @@ def test_a_reader_without_read_tables_goes_on_too(database: Database):
     with database.connect("arrears_app") as connection:
         connection.execute("INSERT INTO read_model.checkpoints (reader, position) VALUES ('policies', 0)")
     assert Scrape(database)("arrears_reader_stands_still", reader="policies", state="live") == 0
+
+
+def test_who_has_a_role_and_when_it_last_went_on_is_shown_while_somebody_has_it(database: Database):
+    def age() -> float | None:
+        return Scrape(database)("arrears_lease_age_seconds", role="clock", holder=holder)
+
+    lease, holder = Lease(database, "clock", lock="of the clock"), f"{socket.gethostname()}:{os.getpid()}"
+    with database.connect("arrears_app", autocommit=True) as connection:
+        lease.take(connection)
+        assert (age() or 0) < HANG
+        connection.execute("UPDATE arrears.leases SET renewed_at = renewed_at - interval '1 hour'")
+        assert 3600 <= (age() or 0) < 3600 + HANG
+    wait_until(lambda: age() is None, "the server lets the lock go")
 
 
 # --- work over many accounts ---------------------------------------------------------------------------

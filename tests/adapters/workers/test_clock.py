@@ -61,7 +61,7 @@ def test_every_partition_is_told_the_time_and_the_logs_end(
 ):
     head = some_accounts(log, 2)
     assert first.tick()
-    assert ticks(env) == [(partition, Tick(MORNING, head)) for partition in range(3)]
+    assert ticks(env) == [(partition, Tick(MORNING, head, number=1)) for partition in range(3)]
     assert rows(database, "SELECT now FROM read_model.clock") == [(MORNING,)]
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from adapters.postgres.lease import Lease
 from adapters.ticker import Ticker, TickReport
 from adapters.workers import ticks as ticks_module
-from adapters.workers.ticks import Tick, TickWorker
+from adapters.workers.ticks import CLOCK, Tick, TickWorker
 from aggregates.account.aging import Aged
 from projections.agenda import queries
 from projections.agenda.partition import partition_of
@@ -178,3 +179,17 @@ def test_a_worker_that_is_told_to_stop_waits_no_longer(ticking: Ticking):
     thread.join(HANG)
     assert not thread.is_alive()
     wait_until(lambda: ticking.worked == [], "nothing was worked")
+
+
+def test_the_tick_of_a_clock_that_was_replaced_is_refused(ticking: Ticking):
+    """It was held up between its time and its sending; another one has said later times since."""
+    ticking.catch_up()
+    head = ticking.plant.seal()
+    with ticking.plant.database.connect("arrears_app", autocommit=True) as connection:
+        lease = Lease(ticking.plant.database, CLOCK, lock="of the clock")
+        for _ in range(2):
+            assert lease.take(connection)
+    for number, worked in ((1, 0), (2, 1), (None, 2)):  # none was in the ticks of an earlier release
+        message = SimpleNamespace(partition=0, value=Tick(OVERDUE, head, number).to_json())
+        ticking.worker.take([message])
+        assert len(ticking.worked) == worked

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from adapters.delivery.deliverer import Deliverer
     from adapters.readers.runner import Runner
     from api.processes.core import Core
+
+
+_SLICE = timedelta(seconds=1)
+"""While a message waits for its turn, whoever stands by is told so often that it waits."""
 
 
 class Deliver(Reading):
@@ -53,12 +57,15 @@ class Deliver(Reading):
     def _deliverer(core: "Core", stop: threading.Event, carrier: "Carrier | None" = None) -> "Deliverer":
         from adapters.delivery.deliverer import Deliverer
         from adapters.delivery.outbox import Outbox
+        from adapters.postgres.lease import going_on
         from adapters.stop import check
 
         def wait_until(moment: datetime) -> None:
             """Told to end meanwhile, the message is left to the next start: its turn has not come."""
-            core.clock.wait_until(moment, stop)
-            check(stop)
+            while (now := core.clock.now()) < moment:
+                core.clock.wait_until(min(moment, now + _SLICE), stop)
+                check(stop)
+                going_on()
 
         outbox = carrier or Outbox(outbox_folder(core.env, core.data_dir))
         return Deliverer(core.arrears, outbox, wait_until, core.renderer)
