@@ -24,6 +24,10 @@ class ClockDiffers(DatabaseProblem):
     """The clocks differ by more than is tolerated. Nothing that depends on the time is done by either."""
 
 
+class TickAhead(ClockDiffers):
+    """A tick says a time that has not come yet by the database's clock. It is not worked."""
+
+
 def tolerance_of(env: Mapping[str, str]) -> timedelta:
     """ARREARS_CLOCK_TOLERANCE, in seconds. Raises DatabaseProblem for what is no positive number."""
     said = env.get(TOLERANCE_VARIABLE)
@@ -60,6 +64,7 @@ class ClockCheck:
         self._clock = clock
         self._tolerance = tolerance
         self._differed = False
+        self._refused = False
         self._turn = threading.Lock()
 
     def problem(self, connection: Connection[Any]) -> str | None:
@@ -77,6 +82,29 @@ class ClockCheck:
             return None
         how = "ahead of" if ahead > timedelta(0) else "behind"
         return f"this machine's clock is {abs(ahead).total_seconds():,.0f} s {how} the database's; there are no ticks"
+
+    def require_not_ahead(self, connection: Connection[Any], moment: datetime) -> None:
+        """Raises TickAhead for a moment further ahead of the database's clock than is tolerated, whoever says it.
+
+        On a clock that is set the time is what it is set to.
+        """
+        if self._clock.is_set:
+            return
+        row = connection.execute("SELECT clock_timestamp()").fetchone()
+        assert row is not None  # noqa: S101
+        ahead: timedelta = moment - row[0]
+        is_ahead = ahead > self._tolerance
+        with self._turn:
+            begins, ends = is_ahead and not self._refused, self._refused and not is_ahead
+            self._refused = is_ahead
+        if begins:
+            _log.error("ticks say a time that has not come, and are not worked", seconds=ahead.total_seconds())
+        elif ends:
+            _log.warning("ticks say the time again")
+        if is_ahead:
+            raise TickAhead(
+                f"A tick is {ahead.total_seconds():,.0f} s ahead of the database's clock; it is not worked", hint=_HINT
+            )
 
     def show(self, connection: Connection[Any], now: datetime) -> None:
         """Says what time it is to those who look."""

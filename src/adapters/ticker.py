@@ -8,13 +8,13 @@ from uuid import UUID
 import structlog
 from psycopg import Connection
 
-from adapters.clock_check import TOLERANCE, ClockCheck
+from adapters.clock_check import TOLERANCE, ClockCheck, TickAhead
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
 from adapters.reactor import chunks
 from adapters.stop import Stop, check
-from adapters.telemetry.metrics import count_tick
+from adapters.telemetry.metrics import count_refused_tick, count_tick
 from aggregates.kernel.command import Accepted
 from aggregates.values.business_time import local_date
 from policies.agenda import issued_for
@@ -59,11 +59,19 @@ class Ticker:
     def tick(self, now: datetime, share: Share | None = None) -> TickReport:
         """Everything due at `now`, or one partition's share of it, once. What that makes due again is for the next.
 
-        Raises ClockDiffers, and Stopped between two chunks: what is left is due at the next tick.
+        What is due by this process's own clock alone is worked: earlier it would only be decided that it is too early.
+        Raises ClockDiffers, TickAhead, and Stopped between two chunks: what is left is due at the next tick.
         """
         found = commands = events = refused = 0
         with self._connections.use() as connection:
             self._clock_check.require(connection)
+            try:
+                self._clock_check.require_not_ahead(connection, now)
+            except TickAhead:
+                count_refused_tick()
+                raise
+            if not self._arrears.clock.is_set:
+                now = min(now, self._arrears.clock.now())
             if share is None:
                 self._clock_check.show(connection, now)
             today = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())

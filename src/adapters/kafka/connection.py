@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from kafka.net.compat import KafkaNetClient
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from adapters.kafka.jars import KafkaUnavailable
@@ -41,11 +42,25 @@ def client_options(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
 
 @contextmanager
 def reaching(env: Mapping[str, str] = os.environ) -> Iterator[dict[str, Any]]:
-    """The options for a client that is made inside. Where it does not get through, a KafkaUnavailable says why."""
+    """The options for a client that is made inside. Where it does not get through, a KafkaUnavailable says why.
+
+    A client that does not get through leaves its thread running, with all that it holds: it is ended here.
+    """
     servers, protected = bootstrap_servers(env), security(env)
     options = _options(servers, protected)
+    begun: list[KafkaNetClient] = []
+
+    def begin(**configs: Any) -> KafkaNetClient:
+        begun.append(KafkaNetClient(**configs))
+        return begun[-1]
+
     with explained(options, protected):
-        yield options
+        try:
+            yield {**options, "kafka_client": begin}
+        except BaseException:
+            for each in begun:
+                each.close()
+            raise
 
 
 def _options(servers: Sequence[str], protected: Security) -> dict[str, Any]:

@@ -25,6 +25,10 @@ class KafkaUnavailable(Exception):
         self.hint = hint
 
 
+class KafkaAway(KafkaUnavailable):
+    """Kafka was named and does not answer now, or not as it did: nothing is wrong here, and it may be back any time."""
+
+
 _INSTALL = f"""Any one of these helps:
   a Kafka that runs already    KAFKA_BOOTSTRAP_SERVERS=host:port
   Docker                       a running engine

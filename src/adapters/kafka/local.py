@@ -37,7 +37,9 @@ class Listener:
     """Another way to a broker than the plain one. `settings` are lines of server.properties for it alone."""
 
     protocol: str
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    advertised: int | None = None
+    """The port that clients are told to come to, where it is not the broker's own; for one broker alone."""
 
 
 @dataclass
@@ -214,6 +216,9 @@ class LocalKafka:
         in_sync = "2" if len(self._brokers) == 3 else "1"
         voters = ",".join(f"{each.node}@{HOST}:{each.controller_port}" for each in self._brokers.values())
         further = [f",{name}://{HOST}:{port}" for name, port in broker.ports.items()]
+        advertised = [
+            f",{name}://{HOST}:{self._listeners[name].advertised or port}" for name, port in broker.ports.items()
+        ]
         protocols = [f",{name}:{listener.protocol}" for name, listener in self._listeners.items()]
         lines = {
             "process.roles": "broker,controller",
@@ -221,7 +226,7 @@ class LocalKafka:
             "controller.quorum.voters": voters,
             "controller.listener.names": "CONTROLLER",
             "listeners": f"PLAINTEXT://{broker.address},CONTROLLER://{HOST}:{broker.controller_port}{''.join(further)}",
-            "advertised.listeners": f"PLAINTEXT://{broker.address}{''.join(further)}",
+            "advertised.listeners": f"PLAINTEXT://{broker.address}{''.join(advertised)}",
             "listener.security.protocol.map": f"PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{''.join(protocols)}",
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": str(broker.folder / "data"),

@@ -4,6 +4,7 @@ Kafka's group says who has which partition. How far a reader is stands in Postgr
 wrote, so that each event has its effect once, whatever ends when. The group's own offsets are not used.
 """
 
+import gc
 import os
 import threading
 import time
@@ -21,10 +22,12 @@ from adapters.eventstore.mapper import EventMapper
 from adapters.kafka.arrivals import arrivals, fetch_withheld
 from adapters.kafka.connection import METADATA_MS, events_topic, reaching
 from adapters.kafka.ends import Ends
+from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged
 from adapters.kafka.tail import Tail
+from adapters.kafka.watch import kafka_problem
 from adapters.postgres.database import Database
-from adapters.postgres.errors import DatabaseProblem
+from adapters.postgres.errors import ConnectionLost, DatabaseProblem, ServerAway
 from adapters.postgres.kept_connection import KeptConnection, in_utc
 from adapters.readers.backoff import Backoff
 from adapters.readers.handling import ReaderRetired
@@ -39,6 +42,13 @@ _SESSION_MS = 10_000
 _SILENT_SECONDS = 30.0
 """Three sessions without a heartbeat: the group has long forgotten this member, whatever its client believes."""
 _LISTEN_SECONDS = 5.0
+_LEAVE_MS = 5_000
+
+FETCH_BYTES = 8_388_608
+"""What a broker gives at a time, at most, and so what waits in memory; a process may have 512 MiB (deploy/)."""
+
+_AWAY = (psycopg.OperationalError, ServerAway, ConnectionLost, KafkaUnavailable, KafkaError)
+"""What one reader cannot reach, the others cannot reach either."""
 
 WORKER_VARIABLE = "ARREARS_WORKER_ID"
 """A name that stays with a process over restarts, such as a pod's: then a restart moves no partitions."""
@@ -101,13 +111,15 @@ class TopicRunner:
         self._batch = batch
         self._options = options
         self._chairs = [_Chair(name, make) for name, make in readers.items()]
-        self._assigned = _Assigned()
+        self._assigned = _Assigned(None)
         self._owned: frozenset[int] = frozenset()
         self._partitions = 0
         self._ends = Ends(database, env)
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), in_utc)
         self._in_hand: Collection[int] = ()
         """The partitions of the batch that is being handled."""
+        self._away_until = 0.0
+        """What cannot be reached is not looked for before."""
         self._confirmed_at = 0.0
         self._listened_at = 0.0
 
@@ -117,22 +129,31 @@ class TopicRunner:
         return self._owned
 
     def run(self, stop: threading.Event) -> None:
-        """Reads until `stop` is set; what goes wrong is logged, shown in the status, and tried again."""
+        """Reads until `stop` is set; what goes wrong is logged, shown in the status, and tried again.
+
+        While PostgreSQL or Kafka are away it stays in its group with one consumer, which fetches nothing that could not
+        be handled.
+        """
         backoff = Backoff()
         while not stop.is_set():
             try:
-                with ExitStack() as stack:
-                    stack.callback(self._leave)
-                    consumer = self._join()
-                    stack.callback(_close, consumer)
-                    while not stop.is_set():
-                        self._turn(consumer)
-                        backoff.worked()
+                self._read(stop, backoff)
             except Stopped:
                 return
             except Exception as error:
                 _log.error("reading the topic stopped", group=self._group, error=type(error).__name__, said=str(error))
+            gc.collect()  # a client is many objects that hold each other, with all that it fetched
+            if not stop.is_set():
                 stop.wait(backoff.failed())
+
+    def _read(self, stop: threading.Event, backoff: Backoff) -> None:
+        with ExitStack() as stack:
+            stack.callback(self._leave)
+            consumer = self._join()
+            stack.callback(_close, consumer)
+            while not stop.is_set():
+                self._turn(consumer)
+                backoff.worked()
 
     # --- the group ---
 
@@ -147,11 +168,12 @@ class TopicRunner:
             "reconnect_backoff_max_ms": 1_000,
             "metadata_max_age_ms": METADATA_MS,
             "allow_auto_create_topics": False,
+            "fetch_max_bytes": FETCH_BYTES,
             **self._options,
         }
         with reaching(self._env) as options:
             consumer = KafkaConsumer(**options, **static, **settings)
-        self._assigned = _Assigned()
+        self._assigned = _Assigned(consumer)
         consumer.subscribe([self._topic], listener=self._assigned)
         self._listened_at = time.monotonic() + _SILENT_SECONDS  # joining may take a while
         return consumer
@@ -174,18 +196,25 @@ class TopicRunner:
             self._take_partitions(consumer)
             return
         self._open_chairs(consumer)
-        if polled:
-            self._take({each.partition: self._opened(records) for each, records in polled.items()}, consumer)
-        if not polled or time.monotonic() - self._confirmed_at > _CONFIRM_SECONDS:  # some may be idle while others flow
-            self._confirm()
+        try:
+            if polled:
+                self._take({each.partition: self._opened(records) for each, records in polled.items()}, consumer)
+            if not polled or time.monotonic() - self._confirmed_at > _CONFIRM_SECONDS:  # some may idle, others flow
+                self._confirm()
+        except (psycopg.Error, DatabaseProblem, KafkaError, KafkaUnavailable) as error:
+            self._put_all_off(error)
+        self._hold_back(consumer)
 
     def _check_not_forgotten(self, consumer: KafkaConsumer) -> None:
         """A client was seen without partitions for a minute, in a group that had put it out. A new one joins."""
         if time.monotonic() - self._listened_at > _LISTEN_SECONDS:
             self._listened_at = time.monotonic()
             silent = last_heartbeat(consumer)
-            if silent > _SILENT_SECONDS:
+            if silent <= _SILENT_SECONDS:
+                return
+            if kafka_problem(self._env) is None:
                 raise Forgotten(f"no heartbeat for {min(silent, 9_999):.0f} seconds")
+            self._listened_at = time.monotonic() + _SILENT_SECONDS  # another client would not get through either
 
     def _take_partitions(self, consumer: KafkaConsumer) -> None:
         """What was polled by now may be of partitions that went, or from an offset that is not ours: it comes again."""
@@ -198,9 +227,8 @@ class TopicRunner:
         self._seek(consumer, self._owned)
 
     def _open_chairs(self, consumer: KafkaConsumer) -> None:
-        now = time.monotonic()
         for chair in self._chairs:
-            if chair.seat is None and now >= chair.again_at:
+            if chair.seat is None and time.monotonic() >= max(chair.again_at, self._away_until):
                 self._open(chair, consumer)
 
     def _open(self, chair: _Chair, consumer: KafkaConsumer) -> None:
@@ -214,12 +242,19 @@ class TopicRunner:
             self._seek(consumer, self._owned)
 
     def _seek(self, consumer: KafkaConsumer, partitions: Collection[int]) -> None:
-        """Goes to where the reader that is furthest behind goes on."""
+        """Goes to where the reader that is furthest behind goes on, and fetches from there."""
         seats = [chair.seat for chair in self._chairs if chair.seat is not None]
         for partition in partitions:
             offsets = [seat.places[partition].next_offset for seat in seats if partition in seat.places]
             if offsets:
                 consumer.seek(TopicPartition(self._topic, partition), min(offsets))
+                consumer.resume(TopicPartition(self._topic, partition))
+
+    def _hold_back(self, consumer: KafkaConsumer) -> None:
+        """Nothing is fetched of partitions of which no reader has its place: it would be let go of again."""
+        wanted = {each for chair in self._chairs if chair.seat is not None for each in chair.seat.places}
+        with suppress(KeyError):  # it went to another process meanwhile
+            consumer.pause(*(each for each in consumer.assignment() if each.partition not in wanted))
 
     def _opened(self, records: Sequence[Any]) -> Polled:
         return Polled(records[0].offset, records[-1].offset + 1, arrivals(records, self._mapper))
@@ -284,6 +319,15 @@ class TopicRunner:
             note_trouble(self._database, name, None)
         chair.said = set()
 
+    def _put_all_off(self, error: Exception) -> None:
+        """What all of them need is not there. Their places are looked up again once it is."""
+        for chair in self._chairs:
+            if chair.seat is not None:
+                self._put_off(chair, error)
+        self._in_hand = ()
+        self._ends.close()
+        self._connection.close()
+
     def _put_off(self, chair: _Chair, error: Exception) -> None:
         seat, chair.seat = chair.seat, None
         name = seat.name if seat is not None else chair.name
@@ -291,6 +335,8 @@ class TopicRunner:
             chair.stuck |= {each: seat.places[each].next_offset for each in self._in_hand if each in seat.places}
             seat.release()
         chair.again_at = time.monotonic() + chair.backoff.failed()
+        if isinstance(error, _AWAY):
+            self._away_until = chair.again_at
         if not isinstance(error, PartitionMoved | ReaderRetired):
             chair.said.add(name)
             note_trouble(self._database, name, error)
@@ -301,10 +347,14 @@ class TopicRunner:
 
 
 class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes that partitions came or went. Called on the client's own thread, where nothing may wait."""
+    """Notes that partitions came or went. Called on the client's own thread, where nothing may wait.
 
-    def __init__(self) -> None:
+    Those that came are fetched from once somebody said where to go on: without that, it would be from the beginning.
+    """
+
+    def __init__(self, consumer: KafkaConsumer | None) -> None:
         self.changed = threading.Event()
+        self._consumer = consumer
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         if revoked:
@@ -313,7 +363,9 @@ class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_lost(self, _: Collection[TopicPartition]) -> None:
         self.changed.set()
 
-    def on_partitions_assigned(self, _: Collection[TopicPartition]) -> None:
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        if self._consumer is not None:
+            self._consumer.pause(*assigned)
         self.changed.set()
 
 
@@ -330,4 +382,4 @@ def last_heartbeat(consumer: KafkaConsumer) -> float:
 
 def _close(consumer: KafkaConsumer) -> None:
     with suppress(KafkaError):
-        consumer.close()
+        consumer.close(timeout_ms=_LEAVE_MS)

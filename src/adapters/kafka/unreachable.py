@@ -13,7 +13,7 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from adapters.kafka import security as names
-from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.jars import KafkaAway, KafkaUnavailable
 from adapters.kafka.security import Security
 
 _ANSWER_SECONDS = 5.0
@@ -46,7 +46,23 @@ def unreachable(options: Mapping[str, Any], security: Security, error: Exception
         with suppress(OSError):
             if (problem := _look(server, security) or _log_in(server, options, security)) is not None:
                 return problem
-    return KafkaUnavailable(f"Kafka does not answer at {', '.join(servers)}: {type(error).__name__}")
+    return KafkaAway(f"Kafka does not answer at {', '.join(servers)}: {type(error).__name__}")
+
+
+def keeps_away(options: Mapping[str, Any], security: Security) -> KafkaUnavailable | None:
+    """What keeps a client with these options from getting through now, or None: it needs one server that answers."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    last: Exception = kafka_errors.KafkaTimeoutError()
+    for server in options["bootstrap_servers"]:
+        try:
+            _connect({**options, "bootstrap_servers": [server]})
+        except (_Ended, kafka_errors.KafkaError) as error:
+            last = error
+            if time.monotonic() > until:
+                break
+        else:
+            return None
+    return unreachable(options, security, last)
 
 
 def _look(server: str, security: Security) -> KafkaUnavailable | None:
@@ -65,7 +81,8 @@ def _look(server: str, security: Security) -> KafkaUnavailable | None:
             with suppress(TimeoutError):
                 secured.recv(1)
     except ssl.SSLCertVerificationError as error:
-        return KafkaUnavailable(f"Kafka at {server}: {_of_certificate(error, host)}")
+        passes = error.verify_code in {_EXPIRED, _NOT_YET_VALID}
+        return (KafkaAway if passes else KafkaUnavailable)(f"Kafka at {server}: {_of_certificate(error, host)}")
     except ssl.SSLError as error:
         return _of_handshake(server, error)
     return None
@@ -107,7 +124,7 @@ def _connect(options: Mapping[str, Any]) -> None:
     """Connects to the one server, logs in, and asks who else there is. Raises _Ended, and what the server says, as
     KafkaError."""
     network = NetworkSelector(**{name: options[name] for name in options.keys() & NetworkSelector.DEFAULT_CONFIG})
-    manager = KafkaConnectionManager(network, **options)
+    manager = KafkaConnectionManager(network, **{**options, "request_timeout_ms": int(_ANSWER_SECONDS * 1_000)})
 
     async def connect() -> None:
         (server, *_) = manager.cluster.bootstrap_brokers()

@@ -65,6 +65,10 @@ class ConnectionFailed(DatabaseProblem):
     """The server could not be reached, or would not let us in."""
 
 
+class ServerAway(ConnectionFailed):
+    """Nobody answered where the server is, or it is starting or stopping: it may be there at the next attempt."""
+
+
 class ConnectionLost(DatabaseProblem):
     """The connection ended in the middle. What was not confirmed may or may not have been stored."""
 
@@ -111,11 +115,11 @@ def in_plain_words(error: BaseException) -> DatabaseProblem | None:
         case pg.InsufficientPrivilege() if _READ_ONLY in said:
             return DataFolderUnusable(f"The database cannot write: {said}", hint=_READ_ONLY_HINT)
         case pg.TooManyConnections():
-            return ConnectionFailed(f"The server takes no more connections: {said}")
+            return ServerAway(f"The server takes no more connections: {said}")
         case pg.InvalidPassword() | pg.InvalidAuthorizationSpecification() | pg.InvalidCatalogName():
             return ConnectionFailed(f"The server refused the connection: {said}", hint=_URL_HINT)
         case pg.CannotConnectNow():
-            return ConnectionFailed(f"The server is starting or stopping: {said}", hint="Try again in a moment.")
+            return ServerAway(f"The server is starting or stopping: {said}", hint="Try again in a moment.")
         case _ if isinstance(error, LOST):
             return ConnectionLost(f"The server ended the connection: {said}", hint=_LOST_HINT)
         case _ if isinstance(error, _NOT_MIGRATED):
@@ -142,6 +146,8 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NOT_OURS = (errno.EROFS, errno.EACCES, errno.EPERM)
 _READ_ONLY = "Read-only file system"
 _READ_ONLY_HINT = "Make it writable, or use another folder: --data or ARREARS_DATA."
+_PASSING = ("the database system is", "too many clients", "connection slots")
+"""What a server says that refuses everybody just now, and not us."""
 _URL_HINT = "Look at ARREARS_DATABASE_URL."
 _LOST_HINT = "What was confirmed is safe. Try again; commands that were stored are not stored twice."
 
@@ -165,7 +171,8 @@ def _without_answer(said: str) -> DatabaseProblem:
     if any(words in said for words in ("invalid page in block", "could not read", "could not open file")):
         return DataDamaged(f"A part of the database cannot be read: {said}", hint=DAMAGE_HINT)
     if any(words in said for words in ("connection failed", "connection is bad", "could not translate", "timeout")):
-        return ConnectionFailed(f"The database cannot be reached: {said}", hint=_URL_HINT)
+        kind = ConnectionFailed if "FATAL" in said and not any(words in said for words in _PASSING) else ServerAway
+        return kind(f"The database cannot be reached: {said}", hint=_URL_HINT)
     return ConnectionLost(f"The connection to the database was lost: {said}", hint=_LOST_HINT)
 
 

@@ -188,6 +188,12 @@ class Runner:
             while not stop.is_set():
                 try:
                     moved = self._one_turn()
+                    if noted or (may_show_trouble and moved is not None):  # another that is active now goes on
+                        self._note(None)
+                        may_show_trouble = noted = False
+                        backoff.worked()
+                    if moved == 0 and not stop.is_set():
+                        self._source.wait(self._at(), _POLL_SECONDS)
                 except ReaderRetired:
                     raise
                 except Stopped:
@@ -199,14 +205,8 @@ class Runner:
                     may_show_trouble = noted = True
                     stop.wait(backoff.failed())
                     continue
-                if noted or (may_show_trouble and moved is not None):  # where another is active now, that one goes on
-                    self._note(None)
-                    may_show_trouble = noted = False
-                    backoff.worked()
                 if moved is None:
                     stop.wait(_STANDBY_SECONDS)
-                elif not moved and not stop.is_set():
-                    self._source.wait(self._at(), _POLL_SECONDS)
         finally:
             self.release()
 
@@ -386,11 +386,24 @@ def connect(database: Database, search_path: str | None = None) -> Connection[An
     return connection
 
 
+_said: dict[tuple[str, str], str] = {}
+"""What the log of this process said last of each reader of a database that stands still."""
+
+
 def note_trouble(database: Database, reader: str, error: Exception | None) -> None:
     """Says why a reader stands still, and that it does not any more, where `status` finds it, if the database is there
-    to keep it. What an error says that an event may be to blame for is in the process's log alone: it may quote it."""
-    if error is not None:
-        _log.error("reader stands still", reader=reader, error=type(error).__name__, said=poison.said(error))
+    to keep it. What an error says that an event may be to blame for is in the process's log alone: it may quote it.
+
+    The log says it when it begins, when it is something else, and when it is over, however often it is tried again.
+    """
+    said = None if error is None else f"{type(error).__name__}: {poison.said(error)}"
+    before = _said.pop((database.dsn, reader), None)
+    if error is not None and said is not None:
+        _said[database.dsn, reader] = said
+        if said != before:
+            _log.error("reader stands still", reader=reader, error=type(error).__name__, said=poison.said(error))
+    elif before is not None:
+        _log.warning("reader goes on", reader=reader)
     trouble = None if error is None else f"{type(error).__name__}{_without_events(error)}"
     with suppress(psycopg.Error, DatabaseProblem), database.connect("arrears_app") as connection:
         connection.execute("UPDATE read_model.checkpoints SET trouble = %s WHERE reader = %s", [trouble, reader])

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -96,6 +96,25 @@ def master_key_fits(fits: Callable[[], bool]) -> Check:
 def clock_agrees(database: Database, clock: Clock, tolerance: timedelta) -> Check:
     """This machine's clock and the database's differ by no more than is tolerated."""
     return _asking(database, ClockCheck(clock, tolerance).problem)
+
+
+def readers_go_on(database: Database, readers: Collection[str]) -> Check:
+    """None of these readers stands still, in whatever process: `arrears projections status` says the same."""
+
+    def stands_still(connection: Connection[Any]) -> str | None:
+        found = connection.execute(
+            """
+            SELECT split_part(c.reader, '@', 1), c.trouble
+            FROM read_model.checkpoints AS c LEFT JOIN read_model.projections AS p USING (reader)
+            WHERE c.trouble IS NOT NULL AND split_part(c.reader, '@', 1) = ANY (%s)
+              AND coalesce(p.state, 'live') = 'live'
+            ORDER BY 1
+            """,
+            [list(readers)],
+        ).fetchall()
+        return "; ".join(f"{reader} stands still: {trouble}" for reader, trouble in found) or None
+
+    return _asking(database, stands_still)
 
 
 def kept(check: Check, *, seconds: float) -> Check:

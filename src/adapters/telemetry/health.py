@@ -33,9 +33,10 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class HealthServer:
     """Answers `/live`, `/ready` and `/metrics` while it is entered. Raises OSError where the port cannot be had.
 
-    `/live` is 200 while every heartbeat has beaten lately; `/ready` is 200 while every check finds nothing wrong;
-    else both are 503, and say what is wrong. Port 0 takes a free one. Nothing is asked of who asks: on another
-    address than this machine's own, only those who may see figures should reach it.
+    `/live` is 200 while every heartbeat has beaten lately; `/ready` is 200 while that is so and every check finds
+    nothing wrong; else both are 503, and say what is wrong. `checks` is looked into each time. Port 0 takes a free
+    one. Nothing is asked of who asks: on another address than this machine's own, only those who may see figures
+    should reach it.
     """
 
     def __init__(
@@ -53,6 +54,10 @@ class HealthServer:
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=[_LOOK_SECONDS], name="health", daemon=True
         )
+
+    def add(self, collector: Collector) -> None:
+        """Shows more figures at `/metrics` from now on."""
+        self._server.answers.registry.register(collector)
 
     @property
     def port(self) -> int:
@@ -81,16 +86,16 @@ class _Answers:
     ) -> None:
         self._checks = checks
         self._heartbeats = {each.loop: each.problem for each in heartbeats}
-        self._registry = registry
+        self.registry = registry
 
     def to(self, path: str, accept: str | None) -> Answer:
         match path:
             case "/live":
                 return _report(self._heartbeats, well="live", ill="stuck")
             case "/ready":
-                return _report(self._checks, well="ready", ill="not-ready")
+                return _report({**self._checks, **self._heartbeats}, well="ready", ill="not-ready")
             case "/metrics":
-                return (HTTPStatus.OK, *exposition(self._registry, accept))
+                return (HTTPStatus.OK, *exposition(self.registry, accept))
             case _:
                 return HTTPStatus.NOT_FOUND, _JSON, b'{"paths":["/live","/ready","/metrics"]}'
 

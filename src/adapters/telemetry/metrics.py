@@ -57,6 +57,11 @@ READER_EVENTS = Counter(
     registry=OURS,
 )
 TICKS = Counter("arrears_ticks", "Ticks of the clock that were worked.", registry=OURS)
+TICKS_REFUSED = Counter(
+    "arrears_ticks_refused",
+    "Ticks that were not worked, because they said a time that had not come by the database's clock.",
+    registry=OURS,
+)
 TICK_DUE = Counter("arrears_tick_due_items", "Agenda items that ticks found due.", registry=OURS)
 TICK_COMMANDS = Counter("arrears_tick_commands", "Commands that ticks issued.", registry=OURS)
 TICK_UNKNOWN = Counter(
@@ -118,6 +123,11 @@ def count_tick(*, due: int, commands: int, unknown: int) -> None:
     TICK_DUE.inc(due)
     TICK_COMMANDS.inc(commands)
     TICK_UNKNOWN.inc(unknown)
+
+
+def count_refused_tick() -> None:
+    """A tick said a time that had not come."""
+    TICKS_REFUSED.inc()
 
 
 def count_request(work: str, came: Came) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import orjson
 import structlog
 
+from adapters.clock_check import ClockDiffers, TickAhead
 from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
 from adapters.postgres.lease import current_number
@@ -67,17 +68,25 @@ class TickWorker:
         self._on_worked = on_worked
 
     def take(self, messages: Sequence[Any]) -> None:
-        """A tick that cannot be worked is left to the next one."""
-        latest = {each.partition: each.value for each in messages}
-        for partition, value in sorted(latest.items()):
-            if self._stop.is_set():
-                return
-            try:
-                self._work(partition, Tick.from_json(value))
-            except Stopped:
-                return
-            except Exception as error:
-                _log.error("tick not worked", partition=partition, error=type(error).__name__, said=str(error))
+        """A tick that cannot be worked is left to the next one; what says a time that has not come is passed over."""
+        by_partition: dict[int, list[bytes]] = {}
+        for each in messages:
+            by_partition.setdefault(each.partition, []).append(each.value)
+        for partition, values in sorted(by_partition.items()):
+            for value in reversed(values):
+                if self._stop.is_set():
+                    return
+                try:
+                    self._work(partition, Tick.from_json(value))
+                except Stopped:
+                    return
+                except TickAhead:  # it was said; one before it may be right
+                    continue
+                except ClockDiffers:  # it was said
+                    break
+                except Exception as error:
+                    _log.error("tick not worked", partition=partition, error=type(error).__name__, said=str(error))
+                break
 
     def close(self) -> None:
         self._connections.close()

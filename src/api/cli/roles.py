@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -54,11 +54,18 @@ def serve_api(data: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000,
     from api import logs
     from api.http.server import serve as serve_http
     from api.processes.service import Service
+    from api.processes.supervise import when_there
 
     token = token_of(token_file)
     check_door(host, port, token)
     logs.configure(default="info")
-    with ended_as_told(), traced(API.name), Service.open(data, reading=True) as service, watched(API, service):
+    with (
+        ended_as_told(),
+        traced(API.name),
+        watched(API) as watch,
+        when_there(lambda: Service.open(data, reading=True), threading.Event(), watch.waits_for) as service,
+    ):
+        watch.works_with(service)
         note(f"The API is at http://{f'[{host}]' if ':' in host else host}:{port}/")
         serve_http(service, host=host, port=port, token=token)
 
@@ -123,7 +130,7 @@ def project(
             return PROJECT.alone(core, stop, names=chosen, progress=progress)
 
     says = f"Projecting {', '.join(chosen) or 'everything'}"
-    _run(PROJECT, lambda: Core.open(data, reading=True), make, says=says)
+    _run(PROJECT, lambda: Core.open(data, reading=True), make, says=says, readers=chosen)
 
 
 def clock(
@@ -144,20 +151,32 @@ def _run(
     make: Callable[[_Opened, threading.Event], Run],
     *,
     says: str | None = None,
+    readers: Sequence[str] = (),
 ) -> None:
-    """Until SIGTERM or Ctrl-C; what is at hand is finished first."""
+    """Until SIGTERM or Ctrl-C; what is at hand is finished first. Waits for PostgreSQL and Kafka, at the start too.
+
+    `readers`: those whose standing still makes the process not ready, where they are not all of the part's.
+    """
     from adapters.stop import Stopped
     from adapters.telemetry.tracing import traced
     from api import logs
+    from api.processes.supervise import when_there
 
     logs.configure(default="info")
     with (
         traced(part.name),
-        opened() as core,
+        watched(part) as watch,
+        when_there(opened, threading.Event(), watch.waits_for) as core,
         until_told(core.stop) as ending,
-        watched(part, core, ending) as stop,
         suppress(Stopped),
     ):
-        run = make(core, stop)
+        stop = watch.looking_at(ending)
+        watch.works_with(core, readers=readers or part.readers(core.env))
+        run = when_there(lambda: make(core, stop), stop, watch.waits_for)
         note(f"{says or part.at_work}. SIGTERM or Ctrl-C ends it.")
-        run(stop)
+
+        def go_on() -> None:
+            watch.waits_for(None)
+            run(stop)
+
+        when_there(go_on, stop, watch.waits_for)

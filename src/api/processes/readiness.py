@@ -1,6 +1,6 @@
 """What has to hold for a process to do its work now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from adapters.telemetry.checks import (
     Check,
@@ -10,13 +10,19 @@ from adapters.telemetry.checks import (
     master_key_fits,
     no_page_is_damaged,
     projections_built,
+    readers_go_on,
 )
 from api.processes.core import Core, Opened
 from api.processes.parts.part import Need
 
 
-def checks_of(core: Opened, needs: Iterable[Need] = (Need.KEY, Need.TABLES)) -> dict[str, Check]:
-    """By what cannot be done where the check finds something. The first one says whether the others can be made."""
+def checks_of(
+    core: Opened, needs: Iterable[Need] = (Need.KEY, Need.TABLES), *, readers: Collection[str] = ()
+) -> dict[str, Check]:
+    """By what cannot be done where the check finds something. The first one says whether the others can be made.
+
+    `readers` are those whose standing still is the process's own trouble.
+    """
     checks = {
         "database": database_answers(core.database),
         "disk": database_takes_writes(core.database),
@@ -28,6 +34,8 @@ def checks_of(core: Opened, needs: Iterable[Need] = (Need.KEY, Need.TABLES)) -> 
             checks["master key"] = master_key_fits(core.arrears.keys.fits)
         if Need.TABLES in needs:
             checks["projections"] = projections_built(core.projections.status)
+    if readers:
+        checks["readers"] = readers_go_on(core.database, readers)
     return checks
 
 

@@ -219,13 +219,14 @@ def set_clock(connection: Connection[Any], now: datetime) -> None:
 
 
 def advance_clock(connection: Connection[Any], now: datetime, *, tolerance: timedelta) -> None:
-    """The same by a clock that runs: never back, unless what stands there is ahead of the database's clock as well.
+    """The same by a clock that runs: not beyond the database's clock, and never back, unless what stands there is ahead
+    of that clock by more than is tolerated.
 
-    That was a clock that was set, or both were wrong; it would be "today" for those who look until it came true.
+    That was a clock that was set, or one that was wrong; it would be "today" for those who look until it came true.
     """
     connection.execute(
         """
-        INSERT INTO read_model.clock AS clock (now) VALUES (%(now)s)
+        INSERT INTO read_model.clock AS clock (now) VALUES (least(%(now)s::timestamptz, clock_timestamp()))
         ON CONFLICT (only_one) DO UPDATE
         SET now = CASE WHEN clock.now > clock_timestamp() + %(tolerance)s THEN excluded.now
                        ELSE greatest(clock.now, excluded.now) END

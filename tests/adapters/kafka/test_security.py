@@ -12,6 +12,7 @@ from faust.auth import OAuthCredentials
 from adapters.kafka.connection import client_options
 from adapters.kafka.publisher import Publisher
 from adapters.kafka.security import KafkaMisconfigured, security
+from adapters.kafka.watch import kafka_problem
 from adapters.workers.app import make_app
 from api.cli.problems import known
 from tests.adapters.kafka.certificates import DAY, NOW, Authority
@@ -172,6 +173,12 @@ def test_what_does_not_fit_together_is_refused_and_named(which: str, files: dict
     shown = known(refused.value)  # a sentence at the command line, and exit code 1
     assert shown is not None
     assert shown.message == refused.value.message
+
+
+def test_a_certificate_of_ours_that_expires_while_it_runs_is_named(files: dict[str, str]):
+    env = {**SERVERS, **filled({**TLS, "KAFKA_SSL_CERTFILE": "<expired>"}, files)}
+    assert "KAFKA_SSL_CERTFILE: " in (kafka_problem(env) or "")
+    assert " expired on " in (kafka_problem(env) or "")
 
 
 def test_every_client_refuses_at_its_making(files: dict[str, str]):

@@ -569,6 +569,9 @@ def test_whoever_is_read_past_looks_for_its_place_again_where_the_topic_was_cut(
         def seek(self, _: TopicPartition, offset: int) -> None:
             self.sought.append(offset)
 
+        def resume(self, _: TopicPartition) -> None:
+            """It is fetched from there."""
+
     stage.count(ANN, 4)
     paper = Paper(stage.database, PARTITIONS)
     paper.publish()

@@ -1,5 +1,6 @@
 """Topics are brought in line with their file, and never in a way that breaks the order of events."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from kafka import KafkaProducer
 
 from adapters.kafka import topics
 from adapters.kafka.connection import KafkaNotNamed, client_options
-from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.jars import KafkaAway
 from adapters.kafka.topics import DEFINITIONS, Topic, Topics, TopicsProblem, read_topics
 from tests.adapters.kafka.fixture import TestKafka
 
@@ -101,5 +102,15 @@ def test_nobody_said_where_kafka_is():
 
 def test_a_cluster_that_does_not_answer_is_said_to(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(topics, "_ANSWER_MS", 100)
-    with pytest.raises(KafkaUnavailable, match="does not answer at"):
+    with pytest.raises(KafkaAway, match="does not answer at"):
         Topics({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
+
+
+def test_a_client_that_does_not_get_through_leaves_no_thread_behind(monkeypatch: pytest.MonkeyPatch):
+    """With all that it holds: an outage is long, and many are made meanwhile."""
+    monkeypatch.setattr(topics, "_ANSWER_MS", 100)
+    before = set(threading.enumerate())
+    for _ in range(3):
+        with pytest.raises(KafkaAway):
+            Topics({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
+    assert set(threading.enumerate()) <= before

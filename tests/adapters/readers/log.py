@@ -67,6 +67,10 @@ class Log:
         self._recorder.append([replace(fact, event_version=version, state=state, leaf=leaf)], new_keys=keys)
         return self._sealed()
 
+    def let_others_seal(self) -> None:
+        """Until it appends again: then it takes their place, as soon as it can."""
+        self._sealer.close()
+
     def _sealed(self) -> int:
         while self._sealer.seal_once():
             pass

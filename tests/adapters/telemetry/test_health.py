@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.postgres.database import Database
-from adapters.telemetry.checks import database_answers, projections_built
+from adapters.telemetry.checks import database_answers, projections_built, readers_go_on
 from adapters.telemetry.health import HealthServer
 from adapters.telemetry.heartbeat import Heartbeat
 from adapters.telemetry.store_collector import StoreCollector
@@ -142,6 +142,28 @@ def test_the_database_check_says_what_is_wrong(database: Database, empty_databas
     assert database_answers(database)() is None
     assert "checkpoints" in (database_answers(empty_database)() or "")
     assert database_answers(Database("postgresql://127.0.0.1:1/nowhere"))() is not None
+
+
+def test_a_reader_of_the_process_that_stands_still_is_said_and_no_other(database: Database):
+    with database.connect() as connection:
+        connection.execute(
+            "INSERT INTO read_model.projections (name, generation, version, schema, public, state)"
+            " VALUES ('ledger', 1, 1, 'one', '{}', 'live'), ('ledger', 2, 1, 'two', '{}', 'building')"
+        )
+        connection.execute(
+            "INSERT INTO read_model.checkpoints (reader, position, trouble) VALUES"
+            " ('policies', 1, 'TopicCut: gone'), ('ledger@1', 1, NULL), ('ledger@2', 0, 'it ended')"
+        )
+    assert readers_go_on(database, ["policies"])() == "policies stands still: TopicCut: gone"
+    assert readers_go_on(database, ["ledger", "delivery"])() is None
+
+
+def test_a_loop_that_is_stuck_is_not_ready():
+    seconds = [0.0]
+    with HealthServer(0, heartbeats=[Heartbeat("loop", within=10, now=lambda: seconds[0])]) as server:
+        assert report(server, "/ready")[0] == 200
+        seconds[0] = 11.0
+        assert report(server, "/ready")[0] == 503
 
 
 def test_projections_are_built_once_each_has_a_live_generation():

@@ -1,7 +1,7 @@
 """The part that delivers."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,12 @@ class Deliver(Reading):
     at_work = "Delivering"
     how_many = HowMany.SHARE
     needs = frozenset({Need.KEY, Need.TABLES, Need.KAFKA})
+
+    def readers(self, env: Mapping[str, str]) -> Sequence[str]:
+        from adapters.delivery.deliverer import Deliverer
+
+        del env
+        return (Deliverer.name,)
 
     def from_store(self, core: "Core", stop: threading.Event, *, carrier: "Carrier | None" = None) -> "Runner":
         """`carrier` is another one than the local outbox."""

@@ -2,7 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -56,6 +56,11 @@ class Part:
     def help(self) -> str:
         """What it does and how many there may be, as the command line says it."""
         return f"{self.does}. {self.how_many.capitalize()}."
+
+    def readers(self, env: Mapping[str, str]) -> Sequence[str]:
+        """The readers of the log that its process works for: while one stands still, the process is not ready."""
+        del env
+        return ()
 
     def in_one_process(self, core: "Core", stop: threading.Event) -> Run | None:
         """Made for a thread beside the other parts, reading from the store; None where there is nothing to run.

@@ -1,7 +1,7 @@
 """The part that projects."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,12 @@ class Project(Reading):
     at_work = "Projecting"
     how_many = HowMany.SHARE
     needs = frozenset({Need.KEY, Need.KAFKA})
+
+    def readers(self, env: Mapping[str, str]) -> Sequence[str]:
+        from api.processes.core import PROJECTIONS
+
+        del env
+        return tuple(each.name for each in PROJECTIONS)
 
     def from_store(self, core: "Core", stop: threading.Event) -> "Projections":
         del stop

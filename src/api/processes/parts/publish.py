@@ -1,6 +1,7 @@
 """The part that publishes."""
 
 import threading
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from api.processes.parts.part import HowMany, Need, Run, Worker
@@ -17,6 +18,12 @@ class Publish(Worker):
     at_work = "Publishing"
     how_many = HowMany.ONE_WORKS
     needs = frozenset({Need.KAFKA})
+
+    def readers(self, env: Mapping[str, str]) -> Sequence[str]:
+        from adapters.kafka.connection import events_topic
+        from adapters.kafka.publisher import reader_name
+
+        return (reader_name(events_topic(env)),)
 
     def alone(self, core: "Opened", stop: threading.Event) -> Run:
         """Raises LogBehind where the topic has events that this log has not."""

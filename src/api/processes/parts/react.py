@@ -1,7 +1,7 @@
 """The part that reacts: policies, and in a cluster the ticks of each partition."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from api.processes.parts.clock import ticker_of
@@ -21,6 +21,12 @@ class React(Reading):
     at_work = "Reacting"
     how_many = HowMany.SHARE
     needs = frozenset({Need.KEY, Need.TABLES, Need.KAFKA})
+
+    def readers(self, env: Mapping[str, str]) -> Sequence[str]:
+        from adapters.reactor import Reactor
+
+        del env
+        return (Reactor.name,)
 
     def from_store(self, core: "Core", stop: threading.Event) -> "Runner":
         del stop

@@ -1,0 +1,129 @@
+"""PostgreSQL or Kafka are away for a minute, under real processes of every role: all wait, say so, and stay small."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.kafka.local import LocalKafka
+from adapters.postgres.database import Database
+from aggregates.account.chase import Stage
+from aggregates.kernel.command import identifier
+from api.processes.core import PROJECTIONS
+from api.processes.parts import PARTS
+from api.processes.parts.part import Need, Worker
+from api.processes.publishing import publishing
+from tests.adapters.kafka.fixture import local_kafka
+from tests.adapters.readers.builders import opened, staged
+from tests.chaos.world import READERS, World, a_world
+from tests.roles import Role, running, wait_until_ready
+from tests.waiting import HANG, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.kafka]
+
+ROLES = [part.name for part in PARTS if isinstance(part, Worker)]
+AT_KAFKA = {part.name for part in PARTS if Need.KAFKA in part.needs}
+PARTITIONS = 12
+OUTAGE_SECONDS = 60.0
+MAY_GROW_MB = 50.0
+ACCOUNTS, STAGES = 150, 130
+"""Some twenty megabytes on the topic: much more than a process may grow by, once they are fetched again and again."""
+
+
+EVERYBODY = (*READERS, *(each.name for each in PROJECTIONS))
+
+
+def fill(world: World) -> int:
+    for number in range(ACCOUNTS):
+        who = identifier("account", number)
+        events = [staged(Stage.SCHEDULED, code="x" * 500) for _ in range(STAGES)]
+        world.log.append_all([world.log.recorded(who, each) for each in (opened(f"A-{number}"), *events)])
+    with publishing(world.database, world.env) as publisher:
+        return publisher.catch_up(timeout=HANG)
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[LocalKafka]:
+    with local_kafka() as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def world(kafka: LocalKafka, database: Database, tmp_path: Path) -> Iterator[World]:
+    servers = kafka.bootstrap_servers
+    with a_world(
+        database, tmp_path, {"KAFKA_BOOTSTRAP_SERVERS": servers}, plain=servers, partitions=PARTITIONS
+    ) as world:
+        yield world
+
+
+def memory_through(roles: list[Role], seconds: float) -> dict[str, float]:
+    """By how many megabytes each grew at most, while so much time passes."""
+    before = {role.name: role.memory for role in roles}
+    most = dict(before)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for role in roles:
+            assert role.is_running, (role.name, role.said[-2_000:])
+            most[role.name] = max(most[role.name], role.memory)
+        time.sleep(0.5)
+    return {name: round(most[name] - before[name], 1) for name in most}
+
+
+def test_without_postgresql_every_role_waits_says_so_and_stays_small(world: World, tmp_path: Path):
+    head = fill(world)
+    with running(world.env, ROLES, tmp_path / "logs") as roles:
+        wait_until_ready(roles)
+        wait_until(lambda: world.is_read(head, *EVERYBODY), "all is read")
+        world.postgres.cut()
+        for role in roles:
+            role.wait_until_it_says("database", "")
+            assert role.ask("/live")[0] == 200
+        grown = memory_through(roles, OUTAGE_SECONDS)
+        world.postgres.restore()
+        wait_until_ready(roles)
+        world.goes_on(*EVERYBODY)
+    print("grown by MB:", grown)
+    assert {name: mb for name, mb in grown.items() if mb > MAY_GROW_MB} == {}
+
+
+def test_without_kafka_every_role_waits_says_so_and_stays_small(world: World, kafka: LocalKafka, tmp_path: Path):
+    head = fill(world)
+    with running(world.env, ROLES, tmp_path / "logs") as roles:
+        wait_until_ready(roles)
+        wait_until(lambda: world.is_read(head, *EVERYBODY), "all is read")
+        kafka.kill_broker(1)
+        for role in roles:
+            if role.name in AT_KAFKA:
+                role.wait_until_it_says("kafka", "does not answer")
+        grown = memory_through(roles, OUTAGE_SECONDS)
+        assert {role.name for role in roles if role.is_ready} == set(ROLES) - AT_KAFKA
+        kafka.start_broker(1)
+        wait_until_ready(roles)
+        world.goes_on(*EVERYBODY)
+        for role in roles:
+            if role.name in AT_KAFKA:
+                assert role.said.count("Kafka cannot be used") == role.said.count("Kafka can be used again") == 1
+    print("grown by MB:", grown)
+    assert {name: mb for name, mb in grown.items() if mb > MAY_GROW_MB} == {}
+
+
+def test_a_role_that_is_started_before_what_it_needs_waits_for_it(world: World, kafka: LocalKafka, tmp_path: Path):
+    world.postgres.cut()
+    kafka.kill_broker(1)
+    with running(world.env, ROLES, tmp_path / "logs") as roles:
+        for role in roles:
+            role.wait_until_it_says("start", "cannot be reached")
+            assert role.ask("/live")[0] == 200
+        world.postgres.restore()
+        (seal,) = (role for role in roles if role.name == "seal")
+        wait_until_ready([seal])
+        for role in roles:
+            if role.name in AT_KAFKA:
+                role.wait_until_it_says("start", "does not answer")
+        kafka.start_broker(1)
+        wait_until_ready(roles)
+        world.goes_on(*EVERYBODY)
+        for role in roles:
+            assert role.said.count("what was waited for is there") >= 1
