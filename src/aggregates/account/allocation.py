@@ -486,7 +486,11 @@ class Allocations(AccountPart):
                 weight += 200
                 if move.item_id not in items:
                     items[move.item_id] = known_item, not was_open
-                    weight += 250 + (0 if was_open else 600 + sum(map(len, known_item.item.information.values())))
+                    weight += (
+                        250
+                        + _weight_of(known_item.place)
+                        + (0 if was_open else 650 + sum(map(len, known_item.item.information.values())))
+                    )
                 if move.funds_id not in funds:
                     funds[move.funds_id] = known_funds, not had
                     weight += 150 + (0 if had else 500)
@@ -668,6 +672,11 @@ class Allocations(AccountPart):
 def _funds_order(funds: Funds) -> tuple[date, str, str]:
     """Money of a day by receipt day, kind and number; never by when or how it arrived here."""
     return funds.receipt.received_on, funds.receipt.kind.value, funds.receipt.number
+
+
+def _weight_of(place: Place) -> int:
+    """Of what is said of an item's place in the sequence, with what is said when it is reopened."""
+    return 350 + 60 * (len(place.passed_over) + len(place.failed)) + (80 if place.counted_from else 0)
 
 
 def net_by_item(moves: Iterable[Move]) -> dict[UUID, int]:
