@@ -9,6 +9,7 @@ import structlog
 from psycopg import Connection
 
 from adapters.clock_check import TOLERANCE, ClockCheck, TickAhead
+from adapters.daily_limit import DailyLimits
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
@@ -38,7 +39,7 @@ class TickReport:
 
     at: datetime
     due: int
-    """Agenda items that were due."""
+    """Agenda items that were due, and that an office's limit of messages a day left room for."""
     commands: int
     events: int
     refused: int
@@ -75,9 +76,11 @@ class Ticker:
             if share is None:
                 self._clock_check.show(connection, now)
             today = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
-            pages = due(connection, now=now, latest_local_date=today, page=_CHUNK, share=share)
+            limits = DailyLimits(self._arrears, connection, now)
+            pages = due(connection, now=now, latest_local_date=today, page=_CHUNK, share=share, full=limits.full)
             answered: set[tuple[str, UUID]] = set()
-            for items in pages:
+            for page in pages:
+                items = limits.allowed(page)
                 found += len(items)
                 issued = list(issued_for(items, answered))
                 commands += len(issued)

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import ClassVar, Protocol, Self
+from typing import Annotated, ClassVar, Protocol, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -15,7 +15,7 @@ from aggregates.kernel.command import Command, Target, identifier
 from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import SetOf, Value
+from aggregates.kernel.value import LATER, SetOf, Value
 from aggregates.office import Office, Pause, office_of
 from aggregates.values.business_time import SendWindow
 from aggregates.values.codes import Code
@@ -82,10 +82,23 @@ class Step(Value):
         return next(iter(self.templates.items()))
 
 
+class ExistingDebt(StrEnum):
+    """What a campaign does about debt of which a step was due before Arrears knew it, or the campaign was there."""
+
+    FROM_THE_START = "from-the-start"
+    """The first step now, the others at the distances that the plan has between them."""
+    AT_ITS_AGE = "at-its-age"
+    """The latest step that its age has come to, once; then on as planned."""
+    LEAVE = "leave"
+    """Steps due before Arrears knew the debt are passed over."""
+
+
 class CampaignPlan(Value):
     """What a version of a campaign says."""
 
     rules: EngagementRules = EngagementRules()
+    existing: Annotated[ExistingDebt | None, LATER] = None
+    """None: in a command what `completed` says; in what an earlier release stored, to leave it."""
     steps: tuple[Step, ...] = Field(min_length=1, max_length=50)
     window: SendWindow | None = None
     """Narrower or other hours than the office's."""
@@ -98,12 +111,23 @@ class CampaignPlan(Value):
             raise ValueError("two steps have the same id")
         return self
 
-    def place(self, done: list[str]) -> int:
+    @property
+    def about_existing(self) -> ExistingDebt:
+        """What this version does about existing debt."""
+        return self.existing or ExistingDebt.LEAVE
+
+    def completed(self, running: "CampaignPlan | None") -> "CampaignPlan":
+        """As it is stored: what a new campaign leaves open is the default, what a revision leaves open stays."""
+        if self.existing is not None:
+            return self
+        existing = ExistingDebt.FROM_THE_START if running is None else running.existing
+        return self if existing is None else self.model_copy(update={"existing": existing})
+
+    def place(self, done: Collection[str]) -> int:
         """Index of the first step after everything done; ids that this version no longer has count for nothing."""
         if not done:
             return 0
-        order = {step.id: index for index, step in enumerate(self.steps)}
-        return max((order[step_id] + 1 for step_id in done if step_id in order), default=0)
+        return max((index + 1 for index, step in enumerate(self.steps) if step.id in done), default=0)
 
     def step(self, step_id: str) -> Step | None:
         return next((step for step in self.steps if step.id == step_id), None)
@@ -168,6 +192,8 @@ class CampaignLaunched(Event, name="campaign.launched"):
     office_id: UUID
     title: str
     plan: CampaignPlan
+    launched_on: Annotated[date | None, LATER] = None
+    """The office's local date; None in what an earlier release stored."""
 
 
 class CampaignRevised(Event, name="campaign.revised"):
@@ -259,6 +285,7 @@ class Campaign(Aggregate):
     title: str = ""
     plan: CampaignPlan | None = None
     plan_version: int = 0
+    launched_on: date | None = None
     status: CampaignStatus = CampaignStatus.RUNNING
     pause: Pause | None = None
 
@@ -291,16 +318,24 @@ class Campaign(Aggregate):
         _require_currency(command.plan, office)
         _require_faultless(command.plan, office, context)
         office.register_campaign(self.id)
-        self.emit(CampaignLaunched(office_id=command.office_id, title=command.title, plan=command.plan))
+        self.emit(
+            CampaignLaunched(
+                office_id=command.office_id,
+                title=command.title,
+                plan=command.plan.completed(None),
+                launched_on=context.today,
+            )
+        )
 
     @decides(ReviseCampaign)
     def revise(self, command: ReviseCampaign, context: Context) -> None:
         self._require_running()
-        if command.plan != self.plan:
+        plan = command.plan.completed(self.plan)
+        if plan != self.plan:
             office = office_of(context, self.office_id)
-            _require_currency(command.plan, office)
-            _require_faultless(command.plan, office, context)
-            self.emit(CampaignRevised(office_id=self.office_id, plan_version=self.plan_version + 1, plan=command.plan))
+            _require_currency(plan, office)
+            _require_faultless(plan, office, context)
+            self.emit(CampaignRevised(office_id=self.office_id, plan_version=self.plan_version + 1, plan=plan))
 
     @decides(PauseCampaign)
     def pause_messages(self, command: PauseCampaign, context: Context) -> None:
@@ -326,7 +361,7 @@ class Campaign(Aggregate):
     @applies(CampaignLaunched)
     def _launched(self, event: CampaignLaunched) -> None:
         self.office_id, self.title = event.office_id, event.title
-        self.plan, self.plan_version = event.plan, 1
+        self.plan, self.plan_version, self.launched_on = event.plan, 1, event.launched_on
 
     @applies(CampaignRevised)
     def _revised(self, event: CampaignRevised) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from aggregates.kernel.command import Command, Target, identifier
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import SetOf, Value
+from aggregates.kernel.value import LATER, SetOf, Value
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, TimeZone
 from aggregates.values.codes import Code
@@ -36,6 +36,8 @@ class FlagDefinition(Value):
 
 class DeliveryLimits(Value):
     max_per_minute: int = Field(60, ge=1, le=100_000)
+    max_per_day: Annotated[int | None, LATER] = Field(None, ge=1, le=10_000_000)
+    """Messages that are queued on a local day of the office; None: as many as are due."""
 
 
 class Pause(Value):

@@ -211,6 +211,7 @@ AGENDA: tuple[AgendaKind, ...] = (
         (TakeStep,),
         AUTO_COLLECTION,
         {StepScheduled: step_scheduled, StepUnscheduled: step_gone, MessageQueued: step_gone},
+        sends=True,
     ),
 )
 """In the order in which they are worked: what can change a judgement comes before what acts on one."""
@@ -219,6 +220,8 @@ AGENDA_VERSION = 2
 """Raised when a kind plans otherwise, or by events that logs may hold already: agendas are then built anew."""
 
 KINDS: tuple[str, ...] = tuple(kind.name for kind in AGENDA)
+
+SENDING: tuple[str, ...] = tuple(kind.name for kind in AGENDA if kind.sends)
 
 PLANS: Mapping[type[Event], tuple[tuple[str, Planner], ...]] = {
     event_class: tuple((kind.name, kind.plans[event_class]) for kind in AGENDA if event_class in kind.plans)

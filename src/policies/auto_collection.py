@@ -1,4 +1,4 @@
-"""Auto-collection: where an account stands, why, and which step is next.
+"""Auto-collection: where an account stands, why, and when its next step is due.
 
 `judge` is a pure function of the account, its office and campaigns, and the moment. The account calls it from
 inside its decisions, so that a judgement is always of the state it changes.
@@ -10,15 +10,18 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from aggregates.account import Account
-from aggregates.account.chase import CoveredItem, Judgement, ScheduledStep, Stage
+from aggregates.account.chase import Judgement, ScheduledStep, Stage
 from aggregates.account.messages import MessageState
 from aggregates.account.receivables import OpenItem, allocation_order
 from aggregates.account.shields import Shield, Why, strongest
-from aggregates.campaign import Anchor, Campaign, CampaignPlan, EngagementRules, Step
+from aggregates.campaign import Campaign, EngagementRules, Step
 from aggregates.kernel.context import Context
 from aggregates.office import Office
 from aggregates.values.business_time import BusinessCalendar, day_starts, local_date, next_sending
+from aggregates.values.contact import ContactAttempt, Denied
 from aggregates.values.money import Money
+from policies.contact_rules import inconvenient_hours
+from policies.sequence import BEFORE_KNOWN, Course, NextStep, covered_items, next_step, plan_of
 
 EVERY_DAY = BusinessCalendar(weekdays=frozenset(range(7)))
 
@@ -47,13 +50,12 @@ def judge(account: Account, context: Context) -> Judgement:
         return _blocked(account, blocking.why)
     chaseable = chaseable_items(account, shields)
     if not chaseable:
-        return _blocked(account, strongest(shield for shield in shields if shield.campaign_ids is None).why)
+        return _blocked(account, _what_holds_back(account, [each for each in shields if each.campaign_ids is None]))
     moment = Moment(context.now, context.today, office, running)
     found = _campaign_for(account, chaseable, moment)
     if isinstance(found, Why):
         return Judgement(stage=Stage.OUTSTANDING, why=found, reconsider_at=_rules_change_at(chaseable, moment))
-    paused = any(shield.campaign_ids and found.id in shield.campaign_ids for shield in shields)
-    return _in_campaign(account, chaseable, found, moment, paused=paused)
+    return _in_campaign(account, chaseable, found, moment, shields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,34 @@ def _blocked(account: Account, why: Why) -> Judgement:
     """The account keeps its campaign, and with it the place in the sequence, until it is judged anew."""
     chase = account.chase
     return Judgement(stage=Stage.BLOCKED, why=why, campaign_id=chase.campaign_id, plan_version=chase.plan_version)
+
+
+def _what_holds_back(account: Account, shields: Sequence[Shield]) -> Why:
+    """The strongest reason; where several hold back a part each, what each of them does."""
+    amounts = _held_back(account, shields)
+    why = strongest(shield for shield in shields if shield.said in amounts).why
+    if len(amounts) > 1:
+        detail = "; ".join(f"{amount} is {said}" for said, amount in amounts.items())
+        return Why(code=why.code, detail=detail)
+    return why
+
+
+def _held_back(account: Account, shields: Iterable[Shield]) -> dict[str, Money]:
+    """By what is said of it, the amount that each of the shields holds back, the strongest first."""
+    items = account.receivables.items
+    amounts: dict[str, Money] = {}
+    left = account.receivables.outstanding
+    for shield in (each for each in shields if each.items is not None):
+        amount = Money.total((items[i].open for i in shield.items or () if i in items), account.customer.currency)
+        amounts[shield.said] = amounts.get(shield.said, account.customer.zero) + amount
+        left -= amount
+    for shield in shields:
+        if shield.amount is not None:
+            amount = min(shield.amount, left)
+            amounts[shield.said] = amounts.get(shield.said, account.customer.zero) + amount
+            left -= amount
+    order = list(dict.fromkeys(shield.said for shield in shields))
+    return {said: amounts[said] for said in order if amounts.get(said)}
 
 
 def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseable]:
@@ -113,7 +143,7 @@ def _campaign_for(account: Account, chaseable: Sequence[Chaseable], moment: Mome
     """The account's own campaign while it fits, else the office's first that does, else which rule failed."""
     failures = []
     for campaign in sorted(moment.running, key=lambda campaign: campaign.id != account.chase.campaign_id):
-        failed = next(_failing_rules(account, chaseable, _plan(campaign).rules, moment), None)
+        failed = next(_failing_rules(account, chaseable, plan_of(campaign).rules, moment), None)
         if failed is None:
             return campaign
         failures.append(Why(code=failed.code, detail=f"{campaign.title}: {failed.detail}"))
@@ -123,7 +153,8 @@ def _campaign_for(account: Account, chaseable: Sequence[Chaseable], moment: Mome
 def _failing_rules(
     account: Account, chaseable: Sequence[Chaseable], rules: EngagementRules, moment: Moment
 ) -> Iterator[Why]:
-    amount = Money.total((part.amount for part in chaseable), account.customer.currency)
+    due = (part.amount for part in chaseable if part.dpd(moment.today) >= _reach(rules))
+    amount = Money.total(due, account.customer.currency)
     dpd = chaseable[0].dpd(moment.today)
     if dpd < rules.min_dpd:
         yield Why(code="min-dpd", detail=f"{_age(dpd)}, engaged from {rules.min_dpd} days past due")
@@ -146,6 +177,12 @@ def _failing_rules(
         yield Why(code="country", detail=f"country {account.customer.country or 'unknown'} is not engaged")
 
 
+def _reach(rules: EngagementRules) -> int:
+    """From how many days past due on an item counts towards the amount: what is past due, and where accounts are
+    engaged before that, what is due by then."""
+    return min(1, rules.min_dpd)
+
+
 def _age(dpd: int) -> str:
     return f"{dpd} days past due" if dpd > 0 else "due today" if dpd == 0 else f"due in {-dpd} days"
 
@@ -155,10 +192,12 @@ def _rules_change_at(chaseable: Sequence[Chaseable], moment: Moment) -> datetime
     due_on = chaseable[0].item.due_on
     days = []
     for campaign in moment.running:
-        rules = _plan(campaign).rules
+        rules = plan_of(campaign).rules
         days.append(due_on + timedelta(days=rules.min_dpd))
         if rules.max_dpd is not None:
             days.append(due_on + timedelta(days=rules.max_dpd + 1))
+        if _reach(rules) < 1 and (rules.min_amount or rules.max_amount):  # else the account is judged as it ages
+            days += [part.item.due_on + timedelta(days=_reach(rules)) for part in chaseable]
     ahead = [day for day in days if day > moment.today]
     return day_starts(min(ahead), moment.office.zone) if ahead else None
 
@@ -167,29 +206,26 @@ def _rules_change_at(chaseable: Sequence[Chaseable], moment: Moment) -> datetime
 
 
 def _in_campaign(
-    account: Account, chaseable: list[Chaseable], campaign: Campaign, moment: Moment, *, paused: bool
+    account: Account, chaseable: list[Chaseable], campaign: Campaign, moment: Moment, shields: Iterable[Shield]
 ) -> Judgement:
     anchor = chaseable[0].item
-    step, due_on, passed_over = next_step(_plan(campaign), anchor, account.chase.engaged_on, moment.today)
-    stage = _stage(account, step)
-    if paused:
-        why = Why(code="paused", detail=f"{campaign.title}: automation is paused")
-        step, passed_over = None, ()
+    course = Course(campaign, account.chase.engaged_on, moment.today)
+    found = next_step(anchor, course)
+    scheduled = _scheduled(account, campaign, anchor, found, moment)
+    stage, why = _stage(account, found.step), Why(code="engaged", detail=f"meets the rules of {campaign.title}")
+    passed_over = found.passed_over
+    if found.step is not None and scheduled is not None:
+        never = _never_leaves(account, campaign, found.step, scheduled.due_at, moment)
+        if never is not None:
+            stage, why, scheduled, passed_over = Stage.FOLLOW_UP, never, None, ()
+        elif _is_paused(campaign, scheduled.due_at, shields):
+            why = Why(code="paused", detail=f"{campaign.title}: automation is paused")
+            scheduled, passed_over = None, ()
     elif stage is Stage.FOLLOW_UP:
-        why = Why(code="sequence-finished", detail=f"{campaign.title}: every step was taken and the debt is unpaid")
-    else:
-        why = Why(code="engaged", detail=f"meets the rules of {campaign.title}")
-    scheduled = None
-    if step is not None:
-        scheduled = ScheduledStep(
-            campaign_id=campaign.id,
-            plan_version=campaign.plan_version,
-            step_id=step.id,
-            title=step.title,
-            anchor_item_id=anchor.id,
-            due_at=_sending_time(account, campaign, due_on, moment),
-            required=step.required,
+        why = Why(
+            code="sequence-finished", detail=f"{campaign.title}: {_how_it_finished(campaign, anchor, passed_over)}"
         )
+    leaves = scheduled is not None and scheduled.due_at <= moment.now
     return Judgement(
         stage=stage,
         why=why,
@@ -198,8 +234,26 @@ def _in_campaign(
         next_step=scheduled,
         anchor_item_id=anchor.id,
         passed_over=passed_over,
-        covered=tuple(_covered(_plan(campaign), step, chaseable, moment.today)) if step else (),
+        counted_from=found.counted_from,
+        covered=tuple(covered_items(found, [(part.item, part.amount) for part in chaseable], course)) if leaves else (),
         reconsider_at=_rules_change_at(chaseable, moment),
+    )
+
+
+def _scheduled(
+    account: Account, campaign: Campaign, anchor: OpenItem, found: NextStep, moment: Moment
+) -> ScheduledStep | None:
+    step = found.step
+    if step is None:
+        return None
+    return ScheduledStep(
+        campaign_id=campaign.id,
+        plan_version=campaign.plan_version,
+        step_id=step.id,
+        title=step.title,
+        anchor_item_id=anchor.id,
+        due_at=_sending_time(account, campaign, found.due_on, moment),
+        required=step.required,
     )
 
 
@@ -210,67 +264,84 @@ def _stage(account: Account, step: Step | None) -> Stage:
     return Stage.ENGAGED if account.chase.engaged_on else Stage.SCHEDULED
 
 
-def next_step(
-    plan: CampaignPlan, anchor: OpenItem, engaged_on: date | None, today: date
-) -> tuple[Step | None, date, tuple[tuple[str, str], ...]]:
-    """The next step for the oldest item, the day it is due, and the steps passed over with their reasons.
-
-    Steps due before Arrears knew the item are never sent. Of steps missed since, the latest is sent; a required
-    one is never skipped: it goes first, and later ones shift behind it.
-    """
-    overdue: list[tuple[Step, date]] = []
-    ahead: tuple[Step, date] | None = None
-    for step in plan.steps[plan.place(anchor.steps) :]:
-        due_on = _due_on(step, anchor, engaged_on, today)
-        if due_on > today:
-            ahead = (step, due_on)
-            break
-        overdue.append((step, due_on))
-    passed = [(step.id, "before-known") for step, due_on in overdue if due_on < anchor.known_on]
-    missed = [(step, due_on) for step, due_on in overdue if due_on >= anchor.known_on]
-    if missed:
-        required = next((i for i, (step, _) in enumerate(missed) if step.required), len(missed) - 1)
-        step, due_on = missed[required]
-        passed += [(skipped.id, "missed") for skipped, _ in missed[:required]]
-        return step, due_on, tuple(passed)
-    if ahead is not None:
-        return *ahead, tuple(passed)
-    return None, today, tuple(passed)
+def _is_paused(campaign: Campaign, due_at: datetime, shields: Iterable[Shield]) -> bool:
+    """Whether a pause keeps the message that is due then from leaving; one that is over by then does not."""
+    return any(
+        shield.campaign_ids is not None
+        and campaign.id in shield.campaign_ids
+        and not (isinstance(shield.until, datetime) and shield.until <= due_at)
+        for shield in shields
+    )
 
 
-def _due_on(step: Step, anchor: OpenItem, engaged_on: date | None, today: date) -> date:
-    counted_from = anchor.due_on if step.anchor is Anchor.PAST_DUE else engaged_on or today
-    return counted_from + timedelta(days=step.days)
+def _how_it_finished(campaign: Campaign, anchor: OpenItem, passed_over: Iterable[tuple[str, str]]) -> str:
+    """That every step was taken, or which were not and why."""
+    reasons = {
+        **dict.fromkeys(anchor.place.failed, "failed"),
+        **anchor.place.passed_over,
+        **dict(passed_over),
+    }
+    not_sent: dict[str, list[str]] = {}
+    for step in plan_of(campaign).steps:
+        if step.id not in anchor.steps and step.id in reasons:
+            not_sent.setdefault(reasons[step.id], []).append(step.id)
+    if not not_sent:
+        return "every step was taken and the debt is unpaid"
+    said = "; ".join(f"{', '.join(steps)} ({_REASONS.get(why, why)})" for why, steps in not_sent.items())
+    return f"no step is left and the debt is unpaid; not sent: {said}"
+
+
+_REASONS = {BEFORE_KNOWN: "due before the debt was known"}
+"""In words, where the reason is not one itself."""
+
+
+# --- when it may leave -------------------------------------------------------------------------------
 
 
 def _sending_time(account: Account, campaign: Campaign, due_on: date, moment: Moment) -> datetime:
     """When the step's message may leave: in the window, on a business day, one message a day, as rules allow."""
-    office, plan, chase = moment.office, _plan(campaign), account.chase
+    chase = account.chase
     now = max(moment.now, chase.not_before) if chase.not_before else moment.now
+    today = local_date(now, moment.office.zone)
+    return _next_sending(campaign, max(due_on, today), now, moment, same_day=chase.last_message_on != today)
+
+
+def _next_sending(campaign: Campaign, day: date, now: datetime, moment: Moment, *, same_day: bool = True) -> datetime:
+    office, plan = moment.office, plan_of(campaign)
     return next_sending(
-        max(due_on, local_date(now, office.zone)),
+        day,
         now=now,
         window=plan.window or office.window,
         calendar=office.calendar if plan.business_days_only else EVERY_DAY,
         zone=office.zone,
-        same_day=chase.last_message_on != local_date(now, office.zone),
+        same_day=same_day,
     )
 
 
-def _covered(plan: CampaignPlan, step: Step, chaseable: Sequence[Chaseable], today: date) -> Iterator[CoveredItem]:
-    """One message is about every due item; a step before the due date also about those that are due by then."""
-    reach = min(1, step.days) if step.anchor is Anchor.PAST_DUE else 1
-    up_to = [s.id for s in plan.steps].index(step.id)
-    for number, part in enumerate(chaseable):
-        dpd = part.dpd(today)
-        if number == 0:
-            yield CoveredItem(item_id=part.item.id, open=part.amount, step_id=step.id)
-        elif dpd >= reach:
-            own = [s.id for s in plan.steps[: up_to + 1] if s.anchor is Anchor.ENGAGEMENT or s.days <= dpd]
-            yield CoveredItem(item_id=part.item.id, open=part.amount, step_id=own[-1] if own else None)
+def sends_now(office: Office, campaigns: Iterable[Campaign], now: datetime) -> bool:
+    """Whether a message of any campaign that runs may leave at this moment, as far as calendar and hours go."""
+    today = local_date(now, office.zone)
+    moment = Moment(now, today, office, ())
+    return any(campaign.runs and _next_sending(campaign, today, now, moment) <= now for campaign in campaigns)
 
 
-def _plan(campaign: Campaign) -> CampaignPlan:
-    if campaign.plan is None:
-        raise ValueError(f"campaign {campaign.id} was never launched")
-    return campaign.plan
+def _never_leaves(account: Account, campaign: Campaign, step: Step, due_at: datetime, moment: Moment) -> Why | None:
+    """Why the message could not leave on any of the days to come: the hours in which it is sent, and those in which the
+    customer may be contacted, have none in common."""
+    at, said = due_at, ""
+    for _ in range(_SENDING_DAYS):
+        verdict = inconvenient_hours(account, ContactAttempt(step.channel, "", at), moment.office)
+        if not isinstance(verdict, Denied) or not isinstance(verdict.until, datetime):
+            return None
+        said = verdict.detail
+        at = _next_sending(campaign, local_date(verdict.until, moment.office.zone), verdict.until, moment)
+    window = plan_of(campaign).window or moment.office.window
+    hours = f"{window.opens:%H:%M} to {window.closes:%H:%M} in {moment.office.zone.key}"
+    return Why(
+        code="hours-never-meet",
+        detail=f"{campaign.title}: {step.title} can never leave: it is sent from {hours}, and then {said}",
+    )
+
+
+_SENDING_DAYS = 10
+"""So many are looked at: a week of them, and more."""

@@ -79,6 +79,8 @@ class AgendaKind:
     """The events that plan, move or cancel it."""
     one_for_all: bool = False
     """One command does for all items of an owner that are due in the same tick."""
+    sends: bool = False
+    """A message may follow: an office's limit of messages a day holds for what is asked."""
 
 
 class UnknownSubject(LookupError):

@@ -32,6 +32,7 @@ AGING = PolicyName("aging", 1)
 ALLOCATION = PolicyName("allocation", 1)
 AUTO_COLLECTION = PolicyName("auto-collection", 1)
 BROKEN_PROMISE = PolicyName("broken-promise", 1)
+NO_COMMON_HOURS = PolicyName("no-common-hours", 1)
 PROMISE_MONITORING = PolicyName("promise-monitoring", 1)
 PROMISE_REVERSAL = PolicyName("promise-reversal", 1)
 

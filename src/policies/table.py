@@ -12,7 +12,8 @@ from aggregates.account.allocation import (
     SettleAllocation,
 )
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
-from aggregates.account.chase import JudgeCollection
+from aggregates.account.chase import JudgeCollection, Stage, StageChanged
+from aggregates.account.contact import ContactDetailsChanged
 from aggregates.account.customer import CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.flags import FlagCleared, FlagSet
@@ -35,6 +36,7 @@ from policies.policy import (
     ALLOCATION,
     AUTO_COLLECTION,
     BROKEN_PROMISE,
+    NO_COMMON_HOURS,
     PROMISE_MONITORING,
     PROMISE_REVERSAL,
     EveryAccount,
@@ -70,6 +72,13 @@ def judge_account(recorded: Recorded) -> Iterable[Reaction]:
         yield JudgeCollection(account_id=recorded.account_id)
 
 
+def judge_hours(recorded: Recorded) -> Iterable[Reaction]:
+    """Where the customer is says when they may be contacted; nothing else of how they are reached is looked at."""
+    event = recorded.event
+    if isinstance(event, ContactDetailsChanged) and event.contact.time_zone is not None and recorded.account_id:
+        yield JudgeCollection(account_id=recorded.account_id)
+
+
 def judge_campaign(recorded: Recorded) -> Iterable[Reaction]:
     """A campaign changed: who is in it, and where each stands, is judged by its current version."""
     event = recorded.event
@@ -80,6 +89,22 @@ def judge_campaign(recorded: Recorded) -> Iterable[Reaction]:
 def judge_office(recorded: Recorded) -> Iterable[Reaction]:
     """A setting that the rules look at changed in the office."""
     yield EveryAccount(recorded.aggregate_id, JudgeCollection)
+
+
+def task_where_nothing_can_leave(recorded: Recorded) -> Iterable[Reaction]:
+    """The office never sends while the customer may be contacted: somebody has to look for another way, once."""
+    event = recorded.event
+    if not isinstance(event, StageChanged) or event.why.code != "hours-never-meet" or recorded.account_id is None:
+        return
+    if event.previous is not Stage.FOLLOW_UP:
+        yield RecordActivity(
+            account_id=recorded.account_id,
+            kind=ActivityKind.TASK,
+            direction=Direction.INTERNAL,
+            notes="No message can leave: the hours in which the office sends, and those in which the customer may be "
+            "contacted, have none in common.",
+            follow_up_on=recorded.effective_on,
+        )
 
 
 # --- promises ----------------------------------------------------------------------------------------
@@ -156,6 +181,8 @@ POLICIES: tuple[Policy, ...] = (
         judge_account,
         coalesces=True,
     ),
+    Policy(AUTO_COLLECTION, frozenset({ContactDetailsChanged}), judge_hours, coalesces=True),
+    Policy(NO_COMMON_HOURS, frozenset({StageChanged}), task_where_nothing_can_leave),
     Policy(AUTO_COLLECTION, frozenset(CAMPAIGN_CHANGES), judge_campaign, coalesces=True),
     Policy(
         AUTO_COLLECTION,

@@ -186,7 +186,10 @@ SENTENCES: dict[type[Event], Sentence] = {
     office.OfficeOpened: "Office {e.code} ({e.title}) opened: {e.currency}, {e.time_zone}",
     office.AgingBucketsSet: lambda e: f"Aging buckets are {', '.join(e.scheme.names)}",
     office.FlagsDefined: lambda e: f"Flags are {', '.join(sorted(e.flags)) or 'none'}",
-    office.DeliveryLimitsSet: "Delivery limits: {e.limits.max_per_minute} messages a minute",
+    office.DeliveryLimitsSet: lambda e: (
+        f"Delivery limits: {e.limits.max_per_minute} messages a minute"
+        + (f", {e.limits.max_per_day} a day" if e.limits.max_per_day is not None else "")
+    ),
     office.CalendarSet: "Calendar changed; messages leave from {e.window.opens:%H:%M} to {e.window.closes:%H:%M}",
     office.PromiseRulesSet: "Promises are judged after {e.grace_days} days of grace",
     office.FeeServiceTypesSet: lambda e: f"Fee service types are {', '.join(sorted(e.service_types)) or 'none'}",

@@ -27,8 +27,18 @@ from aggregates.campaign import PauseCampaign, RetireCampaign
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, identifier
 from aggregates.kernel.context import Context
+from aggregates.kernel.personal import ERASED
 from aggregates.office import PauseOfficeAutomation
-from aggregates.values.contact import ALLOWED, Channel, Consent, ContactAttempt, Denied, Verdict
+from aggregates.values.contact import (
+    ALLOWED,
+    Channel,
+    Consent,
+    ContactAttempt,
+    Denied,
+    EmailAddress,
+    PostalAddress,
+    Verdict,
+)
 from policies.contact_rules import contact_rules
 from tests.builders import (
     ACCOUNT,
@@ -292,6 +302,26 @@ def test_who_opted_out_is_not_written_to_and_the_next_step_is_planned():
 
 def test_without_a_number_the_step_is_passed_over():
     scenario = given_auto_collection(ChangeContactDetails(account_id=ACCOUNT, contact=contact(phones=())), *a_text())
+    assert [e.rule_id for e in scenario.world.events(ContactRefused)] == ["no-contact-point"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "point_id", "known"),
+    [
+        (Channel.EMAIL, "email-1", {"emails": (EmailAddress(id="email-1", address=ERASED),)}),
+        (Channel.SMS, "phone-1", {"phones": (a_phone(number=ERASED),)}),
+        (Channel.VOICE, "phone-1", {"phones": (a_phone(number=ERASED),)}),
+        (Channel.LETTER, "address-1", {"addresses": (PostalAddress(id="address-1", lines=(ERASED,), city=ERASED),)}),
+    ],
+)
+def test_what_was_erased_is_no_address(channel: Channel, point_id: str, known: dict[str, object]):
+    details = contact(**known)
+    assert details.points(channel) == ()
+    assert details.address_of(point_id) is None
+    scenario = given_auto_collection(
+        ChangeContactDetails(account_id=ACCOUNT, contact=details),
+        a_campaign(a_step("only", 3, channel=channel)), an_invoice(due_on=MAR(2)), live(MAR(5)),
+    )  # fmt: skip
     assert [e.rule_id for e in scenario.world.events(ContactRefused)] == ["no-contact-point"]
 
 

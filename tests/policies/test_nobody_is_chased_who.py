@@ -15,7 +15,7 @@ from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
 from aggregates.account.payments import PaymentReceived
-from aggregates.campaign import EngagementRules, PauseCampaign, ResumeCampaign, RetireCampaign
+from aggregates.campaign import EngagementRules, ExistingDebt, PauseCampaign, ResumeCampaign, RetireCampaign
 from aggregates.kernel.command import Command, identifier
 from aggregates.office import PauseOfficeAutomation, ResumeOfficeAutomation
 from aggregates.promise import WithdrawPromise
@@ -97,10 +97,11 @@ DENSE = tuple(
 class Life:
     """A customer and a service that is not always there, day by day."""
 
-    def __init__(self) -> None:
+    def __init__(self, existing: ExistingDebt = ExistingDebt.FROM_THE_START) -> None:
         self.world = World(reacts=True)
         self.world.move_to(MAR(2))
-        for command in (an_office(), an_account(), a_campaign(*DENSE, rules=EngagementRules(min_dpd=-5))):
+        campaign = a_campaign(*DENSE, rules=EngagementRules(min_dpd=-5), existing=existing)
+        for command in (an_office(), an_account(), campaign):
             self.world.do(command)
         self.count = 0
         self.world.do(an_invoice("OLD", due_on=MAR(1)))
@@ -223,9 +224,9 @@ class Life:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(LIVES)
-def test_nobody_is_chased_who_paid_promised_disputed_or_told_us_to_stop(days: list[DayOfLife]):
-    life = Life()
+@given(LIVES, st.sampled_from(ExistingDebt))
+def test_nobody_is_chased_who_paid_promised_disputed_or_told_us_to_stop(days: list[DayOfLife], existing: ExistingDebt):
+    life = Life(existing)
     for day in days:
         life.spend(day)
     world = life.world

@@ -162,7 +162,7 @@ def test_an_older_invoice_that_turns_up_becomes_the_anchor():
     scenario = given_auto_collection(*OVERDUE, live(MAR(6)), an_invoice("OLD", due_on=FEB(27)))
     planned = scenario.account.chase.scheduled
     assert planned is not None
-    assert (planned.step_id, planned.anchor_item_id) == ("firm", invoice_id("OLD"))
+    assert (planned.step_id, planned.anchor_item_id) == ("friendly", invoice_id("OLD"))
 
 
 def test_a_reopened_invoice_continues_where_it_was():
@@ -177,34 +177,6 @@ def test_a_later_due_date_does_not_begin_anew():
         *OVERDUE, live(MAR(6)), a_corrected_invoice(due_on=MAR(10), issued_on=FEB(1)), live(APR(30))
     )
     assert scenario.world.sent() == [(MAR(5), "friendly"), (MAR(20), "firm"), (MAR(30), "final")]
-
-
-# --- the past of what is learned late ---
-
-
-def test_nothing_is_sent_for_the_past_of_an_imported_invoice():
-    scenario = given_auto_collection(a_campaign(), MAR(14), an_invoice(due_on=MAR(2)), live(APR(30)))
-    assert passed_over(scenario) == {"friendly": "before-known", "firm": "before-known"}
-    assert scenario.world.sent() == [(MAR(23), "final")]
-
-
-def test_a_step_due_on_the_day_of_the_import_is_sent():
-    scenario = given_auto_collection(a_campaign(), MAR(12), an_invoice(due_on=MAR(2)), live(MAR(13)))
-    assert scenario.world.sent() == [(MAR(12), "firm")]
-
-
-def test_an_imported_invoice_past_every_step_goes_to_follow_up_in_silence():
-    scenario = given_auto_collection(a_campaign(), APR(14), an_invoice(due_on=MAR(2)), live(APR(30)))
-    assert scenario.account.chase.stage is Stage.FOLLOW_UP
-    assert scenario.world.sent() == []
-
-
-def test_a_required_step_before_the_import_is_not_sent_either():
-    scenario = given_auto_collection(
-        a_campaign(*THREE_STEPS, a_step("last", 40)), MAR(31), an_invoice(due_on=MAR(2)), live(APR(30))
-    )
-    assert passed_over(scenario)["final"] == "before-known"
-    assert scenario.world.sent() == [(APR(13), "last")]
 
 
 # --- outages ---

@@ -15,7 +15,7 @@ from aggregates.account.chase import (
     StepsPassedOver,
     StepUnscheduled,
 )
-from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
+from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut
 from aggregates.account.customer import AccountOpened, SubscriptionRecorded
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.exclusion import Excluded, ExclusionLifted
@@ -45,7 +45,6 @@ NOT_JUDGED = {
     AllocationDecided,
     AllocationDue,
     ConsentRecorded,
-    ContactDetailsChanged,
     ContactRefused,
     FactArrived,
     FactDeferred,

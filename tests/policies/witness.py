@@ -1,6 +1,6 @@
 """Who may not be chased at a moment, told from the events alone: nothing here asks the rules that are tested."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from aggregates.account.allocation import AllocationReleased, FundsAllocated, FundsReallocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
+from aggregates.account.chase import StepsPassedOver
 from aggregates.account.contact import OptedIn, OptedOut
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
@@ -17,7 +18,7 @@ from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import MessageDispatched, MessageQueued
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
-from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRevised
+from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRevised, ExistingDebt
 from aggregates.kernel.event import Recorded
 from aggregates.office import AutomationPaused, AutomationResumed
 
@@ -42,6 +43,11 @@ class Witness:
     pauses: dict[str, Span] = field(default_factory=dict)
     days: dict[str, int] = field(default_factory=dict)
     """Of every step that any version of the campaign had."""
+    plan: list[str] = field(default_factory=list)
+    """The steps of the current version."""
+    existing: ExistingDebt | None = None
+    tried: defaultdict[UUID, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Steps that were taken about an invoice, or could not be."""
     queued: dict[UUID, MessageQueued] = field(default_factory=dict)
     left: Counter[date] = field(default_factory=Counter)
     taken: set[tuple[UUID, str]] = field(default_factory=set)
@@ -60,9 +66,13 @@ class Witness:
         if local.weekday() > 4 or not time(9) <= local.time() < time(18):
             yield f"{local} is not in the send window"
         anchor = message.items[0].item_id
-        due = (self.known[anchor] - self.due[anchor]).days
-        if self.days[message.step_id] < due:
+        existing = (self.known[anchor] - self.due[anchor]).days
+        if self.existing is ExistingDebt.LEAVE and self.days[message.step_id] < existing:
             yield f"{message.step_id} was due before the invoice was known"
+        if self.existing is ExistingDebt.FROM_THE_START and self.tried[anchor].isdisjoint(self.plan):
+            friendlier = [step for step in self.plan[: self.plan.index(message.step_id)] if self.days[step] > 0]
+            if any(self.days[step] < existing for step in friendlier):
+                yield f"{message.step_id} is the first of an existing invoice, before {friendlier}"
 
     def _about_leaving(self, recorded: Recorded, message: MessageQueued) -> Iterator[str]:
         moment = recorded.recorded_at
@@ -153,7 +163,12 @@ class Witness:
                 self.pauses.pop("office", None)
             case CampaignLaunched(plan=plan) | CampaignRevised(plan=plan):
                 self.days.update({step.id: step.days for step in plan.steps})
+                self.plan, self.existing = [step.id for step in plan.steps], plan.existing
+            case StepsPassedOver(item_id=item_id, steps=steps):
+                self.tried[item_id].update(steps)
             case MessageQueued() as message:
                 self.queued[message.message_id] = message
+                for covered in message.items:
+                    self.tried[covered.item_id].add(covered.step_id or "")
             case _:
                 pass

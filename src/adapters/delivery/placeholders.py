@@ -52,7 +52,7 @@ def _by_name(*placeholders: Placeholder) -> dict[str, Placeholder]:
 INVOICE = _by_name(
     Placeholder("number", Kind.TEXT, "the invoice's number", "104168-04"),
     Placeholder("due_on", Kind.DAY, "when it was due", "2026-08-11"),
-    Placeholder("open", Kind.AMOUNT, "what is open of it", "4779.73"),
+    Placeholder("open", Kind.AMOUNT, "what is open of it and not covered", "4779.73"),
 )
 """What a template can say of an invoice in its loop."""
 
@@ -69,7 +69,7 @@ PLACEHOLDERS = _by_name(
     Placeholder("account_number", Kind.TEXT, "the account's number", "104168"),
     Placeholder("office", Kind.TEXT, "the office's title", "Main office"),
     Placeholder("currency", Kind.TEXT, "the account's currency", "USD"),
-    Placeholder("amount_due", Kind.AMOUNT, "what is open of the invoices that the message is about", "9384.99"),
+    Placeholder("amount_due", Kind.AMOUNT, "what the invoices of the message add up to", "9384.99"),
     Placeholder("oldest_due_on", Kind.DAY, "when the oldest of them was due", "2026-08-11"),
     Placeholder("days_past_due", Kind.NUMBER, "how many days ago that was, 0 before", 102),
     Placeholder(

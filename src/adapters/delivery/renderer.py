@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from adapters.delivery.languages import ENGLISH
 from adapters.delivery.rendering_process import READY, TOO_MUCH, write_frame
 from adapters.readers.poison import OutOfReach
 
@@ -43,9 +44,11 @@ class Draft:
     texts: tuple[str, ...]
     values: Mapping[str, Any]
     most: int
+    language: str = ENGLISH
+    """In which amounts and days are written."""
 
     def as_json(self) -> dict[str, Any]:
-        return {"texts": self.texts, "values": self.values, "most": self.most}
+        return {"texts": self.texts, "values": self.values, "most": self.most, "language": self.language}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from adapters.delivery.languages import language_of
+from adapters.delivery.opt_out import opt_out_line
 from adapters.delivery.placeholders import example_values
 from adapters.delivery.renderer import Draft, NotRendered, Rendered, Renderer
 from aggregates.account import Account
@@ -21,12 +23,6 @@ SMS_LIMIT = 140
 
 TEXT_LIMIT = 100_000
 """Characters of any other message, and of a subject: nobody reads more, and no carrier takes much more."""
-
-OPT_OUT_LINES: Mapping[Channel, str] = {
-    Channel.SMS: "Reply STOP to opt out",
-    Channel.EMAIL: "To stop e-mails to this address, reply with UNSUBSCRIBE.",
-}
-"""12 CFR 1006.6(e): every electronic message says how to opt out of that address or number."""
 
 
 class RenderingProblem(Exception):
@@ -70,24 +66,26 @@ def render(
     to = account.contact.details.address_of(message.point_id)
     if to is None:
         raise RenderingProblem("no-contact-point", f"{message.point_id!r} is not known any more")
-    _, template = step.template_for(message.language)
+    text_language, template = step.template_for(message.language)
+    language = language_of(text_language, account.contact.details.language)
     values = values_of(account, office, message.items, today)
-    [rendered] = renderer.render([draft_of(template, values)])
-    text = text_of(message.channel, template, rendered)
+    [rendered] = renderer.render([draft_of(template, values, language)])
+    text = text_of(message.channel, template, rendered, language)
     return Letter(message.channel, to, text.subject, text.body)
 
 
-def draft_of(template: Template, values: Mapping[str, Any]) -> Draft:
+def draft_of(template: Template, values: Mapping[str, Any], language: str) -> Draft:
+    """With amounts and days in a language."""
     texts = (template.body,) if not template.subject else (template.body, template.subject)
-    return Draft(texts, values, most=TEXT_LIMIT)
+    return Draft(texts, values, most=TEXT_LIMIT, language=language)
 
 
-def text_of(channel: Channel, template: Template, rendered: Rendered) -> Text:
+def text_of(channel: Channel, template: Template, rendered: Rendered, language: str) -> Text:
     """What a draft of the template became, as a message over the channel. Raises RenderingProblem."""
     if isinstance(rendered, NotRendered):
         raise RenderingProblem(rendered.code, rendered.detail)
     body = rendered[0]
-    opt_out = OPT_OUT_LINES.get(channel)
+    opt_out = opt_out_line(channel, language)
     if opt_out:
         body = f"{body} {opt_out}" if channel is Channel.SMS else f"{body}\n\n{opt_out}"
     if channel is Channel.SMS and len(body) > SMS_LIMIT:
@@ -101,14 +99,13 @@ def text_of(channel: Channel, template: Template, rendered: Rendered) -> Text:
 def values_of(account: Account, office: Office, covered: Iterable[CoveredItem], today: date) -> dict[str, Any]:
     """What every placeholder stands for in a message about these items, as PLACEHOLDERS declares them.
 
-    A part payment since the queue counts, and so does what a promise covers.
+    Of each item it is about what may be chased: a part payment since the queue counts, and so does what a promise or
+    money that is not allocated covers. The amounts of the invoices add up to the amount that is due.
     """
-    still_open = [each for each in covered if each.item_id in account.receivables.items]
-    items = [account.receivables.items[each.item_id] for each in still_open]
-    due = Money.total(
-        (min(c.open, account.receivables.items[c.item_id].open) for c in still_open), account.customer.currency
-    )
-    oldest = min((item.due_on for item in items), default=today)
+    known = account.receivables.items
+    rows = [(known[c.item_id], min(c.open, known[c.item_id].open)) for c in covered if c.item_id in known]
+    due = Money.total((amount for _, amount in rows), account.customer.currency)
+    oldest = min((item.due_on for item, _ in rows), default=today)
     return {
         "customer_name": account.customer.name,
         "account_number": account.customer.number,
@@ -118,7 +115,8 @@ def values_of(account: Account, office: Office, covered: Iterable[CoveredItem], 
         "oldest_due_on": oldest.isoformat(),
         "days_past_due": max(0, (today - oldest).days),
         "invoices": [
-            {"number": i.item.number, "due_on": i.due_on.isoformat(), "open": str(i.open.decimal())} for i in items
+            {"number": item.item.number, "due_on": item.due_on.isoformat(), "open": str(amount.decimal())}
+            for item, amount in rows
         ],
     }
 

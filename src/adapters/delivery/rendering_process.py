@@ -12,8 +12,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from adapters.delivery.languages import ENGLISH
 from adapters.delivery.placeholders import typed
-from adapters.delivery.templates import BadTemplate, compiled
+from adapters.delivery.templates import LANGUAGE, BadTemplate, compiled
 
 BAD_TEMPLATE, TOO_LONG, TOO_MUCH = "bad-template", "text-too-long", "rendering-stopped"
 """Why a text was not made: it is no template, it became too long, or it used up time or memory."""
@@ -44,10 +45,10 @@ class _TooLong(Exception):
     """More characters than the message may have."""
 
 
-def filled_in(texts: Sequence[str], values: Mapping[str, Any], most: int) -> dict[str, Any]:
+def filled_in(texts: Sequence[str], values: Mapping[str, Any], most: int, language: str = ENGLISH) -> dict[str, Any]:
     """`{"texts": […]}`, each of at most `most` characters, or `{"code": …, "detail": …}`. Raises nothing."""
     try:
-        said = typed(values)
+        said = {**typed(values), LANGUAGE: language}
         return {"texts": [_filled_in(text, said, most) for text in texts]}
     except BadTemplate as error:
         return {"code": BAD_TEMPLATE, "detail": str(error)}
@@ -89,7 +90,7 @@ def main() -> None:
     write_frame(target, READY)
     while (draft := read_frame(source)) is not None:
         _limit_time(seconds)
-        write_frame(target, filled_in(draft["texts"], draft["values"], draft["most"]))
+        write_frame(target, filled_in(draft["texts"], draft["values"], draft["most"], draft["language"]))
 
 
 if __name__ == "__main__":

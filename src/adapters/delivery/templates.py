@@ -10,9 +10,11 @@ from difflib import get_close_matches
 from functools import lru_cache, singledispatchmethod
 from typing import NamedTuple
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes, pass_context
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from adapters.delivery.languages import written
 from adapters.delivery.placeholders import FILTERS, INVOICE, LOOP, Kind, MessageKind, placeholders_of
 
 MOST_CHARACTERS = 20_000
@@ -21,6 +23,9 @@ MOST_PARTS = 500
 DEEPEST = 10
 """Conditions within conditions, and parts of one condition that are joined."""
 MOST_FAULTS = 20
+
+LANGUAGE = "-language"
+"""Under which the language of a text stands beside its values; no template can name it."""
 
 KEPT = 512
 """Texts: a campaign with ten steps in three languages has sixty."""
@@ -75,12 +80,18 @@ def _allowed(text: str, message: MessageKind) -> nodes.Template:
 @lru_cache(maxsize=1)
 def _environment() -> ImmutableSandboxedEnvironment:
     """Jinja with nothing of its own to name or to call: what the check would miss is not there either."""
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, finalize=_in_its_language)
     environment.globals.clear()
     environment.tests.clear()
     environment.filters.clear()
     environment.filters.update({name: each.apply for name, each in FILTERS.items()})
     return environment
+
+
+@pass_context
+def _in_its_language(context: Context, value: object) -> object:
+    """Whatever is printed passes here: amounts and days that no filter has written yet."""
+    return written(value, context[LANGUAGE])
 
 
 def _parsed(text: str) -> nodes.Template:

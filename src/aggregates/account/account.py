@@ -34,7 +34,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 3
+    state_version: ClassVar[int] = 4
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -81,9 +81,10 @@ class Account(Aggregate):
             *self.disputes.shields(),
             *self.receivables.shields(),
         ]
-        all_paused = office.is_paused(now)
-        paused = [campaign.id for campaign in campaigns if all_paused or campaign.is_paused(now)]
-        if paused:
-            why = Why(code="paused", detail="automation is paused")
-            shields.append(Shield(ShieldSource.PAUSE, why, campaign_ids=frozenset(paused)))
+        for campaign in campaigns:
+            ends = [pause.paused_until for pause in (office.pause, campaign.pause) if pause and pause.covers(now)]
+            if ends:
+                until = None if None in ends else max(end for end in ends if end is not None)
+                why = Why(code="paused", detail="automation is paused")
+                shields.append(Shield(ShieldSource.PAUSE, why, until=until, campaign_ids=frozenset({campaign.id})))
         return shields

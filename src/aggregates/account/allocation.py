@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
-from typing import ClassVar, Self, cast
+from typing import Annotated, ClassVar, Self, cast
 from uuid import UUID
 
 from pydantic import model_validator
@@ -17,19 +17,22 @@ from aggregates.account.command import AccountCommand, document_id
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.account.receivables import (
+    NOWHERE,
     Funds,
     FundsKind,
     Item,
     OpenItem,
+    Place,
     Receipt,
     Receivables,
     allocation_order,
+    place_if_open,
 )
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import LATER, Value
 from aggregates.values.business_time import ONE_DAY
 from aggregates.values.codes import Number
 from aggregates.values.money import Money
@@ -59,7 +62,8 @@ class ReleasedPart(Value):
     known_on: date
     dispute_id: UUID | None = None
     steps: tuple[str, ...] = ()
-    """The item's place in the sequence, which a settled item took with it."""
+    """The steps that were taken about the item, which a settled item took with it."""
+    place: Annotated[Place | None, LATER] = None
 
 
 class MovedAmount(Value):
@@ -84,6 +88,7 @@ class MovedItem(Value):
     item: Item | None = None
     dispute_id: UUID | None = None
     steps: tuple[str, ...] = ()
+    place: Annotated[Place | None, LATER] = None
 
 
 class MovedFunds(Value):
@@ -481,7 +486,11 @@ class Allocations(AccountPart):
                 weight += 200
                 if move.item_id not in items:
                     items[move.item_id] = known_item, not was_open
-                    weight += 250 + (0 if was_open else 600 + sum(map(len, known_item.item.information.values())))
+                    weight += (
+                        250
+                        + _weight_of(known_item.place)
+                        + (0 if was_open else 650 + sum(map(len, known_item.item.information.values())))
+                    )
                 if move.funds_id not in funds:
                     funds[move.funds_id] = known_funds, not had
                     weight += 150 + (0 if had else 500)
@@ -508,6 +517,7 @@ class Allocations(AccountPart):
                         item=item.item if was_settled else None,
                         dispute_id=item.dispute_id,
                         steps=tuple(item.steps),
+                        place=place_if_open(item, self._money(opened[item.id]), context.today),
                     )
                     for item, was_settled in items.values()
                 ),
@@ -524,7 +534,7 @@ class Allocations(AccountPart):
             if not rest:
                 return
 
-    def release_everything(self, funds: Funds, gone_on: date) -> None:
+    def release_everything(self, funds: Funds, gone_on: date, today: date) -> None:
         """Money that is gone from a day on releases then what it had settled; what it settled later, it never did."""
         amounts: dict[date, dict[UUID, Money]] = {}
         for item_id, parts in funds.allocated.items():
@@ -533,9 +543,9 @@ class Allocations(AccountPart):
                 day[item_id] = day.get(item_id, self.customer.zero) + part.amount
         reopened = {i for i, parts in funds.allocated.items() if any(part.allocated_on < gone_on for part in parts)}
         for released_on, of_items in sorted(amounts.items()):
-            self._release(funds, of_items, released_on, reopened if released_on == gone_on else frozenset())
+            self._release(funds, of_items, released_on, reopened if released_on == gone_on else frozenset(), today)
 
-    def release_from_item(self, was: OpenItem, *, down_to: Money) -> None:
+    def release_from_item(self, was: OpenItem, *, down_to: Money, today: date) -> None:
         """Take allocations back from an item, the newest first, until no more than `down_to` is allocated."""
         self.receivables.require_history()
         excess = was.item.amount - was.open - down_to
@@ -548,10 +558,10 @@ class Allocations(AccountPart):
             amount = min(excess, part.amount)
             if amount:
                 excess -= amount
-                self._release(funds, {was.id: amount}, part.allocated_on, frozenset())
+                self._release(funds, {was.id: amount}, part.allocated_on, frozenset(), today)
 
     def _release(
-        self, funds: Funds, amounts: Mapping[UUID, Money], released_on: date, reopened: AbstractSet[UUID]
+        self, funds: Funds, amounts: Mapping[UUID, Money], released_on: date, reopened: AbstractSet[UUID], today: date
     ) -> None:
         """`reopened` are the items that were settled up to that day; on the others the money never was."""
         parts = tuple(
@@ -563,6 +573,7 @@ class Allocations(AccountPart):
                 known_on=was.known_on,
                 dispute_id=was.dispute_id,
                 steps=tuple(was.steps),
+                place=place_if_open(was, was.open + amount, today),
             )
             for item_id, amount in amounts.items()
             for was in (self.receivables.items.get(item_id) or self.receivables.settled[item_id],)
@@ -607,6 +618,7 @@ class Allocations(AccountPart):
                 dispute_id=part.dispute_id,
                 moved_on=self.receivables.allocated_through,
                 steps=list(part.steps),
+                place=part.place or NOWHERE,
             )
             funds.release(part.item.id, part.amount, event.released_on)
             self._moved(Move(event.released_on, funds.id, part.item.id, -part.amount.minor), None)
@@ -636,7 +648,7 @@ class Allocations(AccountPart):
             item.open, item.open_since, item.bucket, item.next_on = (
                 moved.open_after, moved.open_since, moved.bucket, moved.next_on,
             )  # fmt: skip
-            item.dispute_id, item.steps = moved.dispute_id, list(moved.steps)
+            item.dispute_id, item.steps, item.place = moved.dispute_id, list(moved.steps), moved.place or NOWHERE
             receivables.forget_item(moved.item_id)
             item.moved_on = receivables.allocated_through
             receivables.keep_item(item)
@@ -660,6 +672,11 @@ class Allocations(AccountPart):
 def _funds_order(funds: Funds) -> tuple[date, str, str]:
     """Money of a day by receipt day, kind and number; never by when or how it arrived here."""
     return funds.receipt.received_on, funds.receipt.kind.value, funds.receipt.number
+
+
+def _weight_of(place: Place) -> int:
+    """Of what is said of an item's place in the sequence, with what is said when it is reopened."""
+    return 350 + 60 * (len(place.passed_over) + len(place.failed)) + (80 if place.counted_from else 0)
 
 
 def net_by_item(moves: Iterable[Move]) -> dict[UUID, int]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -12,13 +12,14 @@ from aggregates.account.command import AccountCommand, document_id, document_key
 from aggregates.account.customer import Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.part import AccountPart
-from aggregates.account.receivables import Item, ItemKind, OpenItem, Receivables
+from aggregates.account.receivables import NOWHERE, Item, ItemKind, OpenItem, Place, Receivables, place_if_open
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import NaturalKey
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import LATER
 from aggregates.values.aging import CURRENT
 from aggregates.values.business_time import ONE_DAY
 from aggregates.values.codes import Code, Number
@@ -45,7 +46,8 @@ class InvoiceCorrected(Event, name="account.invoice-corrected"):
     known_on: date
     dispute_id: UUID | None = None
     steps: tuple[str, ...] = ()
-    """The item's place in the sequence, which a settled item took with it."""
+    """The steps that were taken about the item, which a settled item took with it."""
+    place: Annotated[Place | None, LATER] = None
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -139,7 +141,9 @@ class Billing(AccountPart):
         allocated = was.item.amount - was.open
         if allocated and (allocated > item.amount or item.issued_on > was.item.issued_on):
             self.allocation.release_from_item(
-                was, down_to=self.customer.zero if item.issued_on > was.item.issued_on else item.amount
+                was,
+                down_to=self.customer.zero if item.issued_on > was.item.issued_on else item.amount,
+                today=context.today,
             )
             was = self.receivables.items[item.id]
             allocated = was.item.amount - was.open
@@ -154,6 +158,7 @@ class Billing(AccountPart):
                 known_on=was.known_on,
                 dispute_id=was.dispute_id,
                 steps=tuple(was.steps),
+                place=place_if_open(was, item.amount - allocated, context.today),
             ),
             effective_on=item.issued_on,
         )
@@ -204,6 +209,7 @@ class Billing(AccountPart):
             dispute_id=event.dispute_id,
             moved_on=self.receivables.allocated_through if was is None else was.moved_on,
             steps=list(event.steps),
+            place=event.place or NOWHERE,
         )
         self.receivables.keep_item(corrected)
 

@@ -3,20 +3,20 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 from uuid import UUID
 
 from pydantic import AwareDatetime
 
 from aggregates.account.command import AccountCommand, ChasingCommand
 from aggregates.account.part import AccountPart
-from aggregates.account.receivables import Receivables
+from aggregates.account.receivables import CountedFrom, Receivables
 from aggregates.account.shields import Why
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import LATER, Value
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
@@ -53,6 +53,8 @@ class CoveredItem(Value):
     item_id: UUID
     open: Money
     step_id: str | None
+    counted_from: Annotated[CountedFrom | None, LATER] = None
+    """With this message its steps begin to be counted from other days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Judgement:
     """The oldest chaseable item, whose age says which step is next."""
     passed_over: tuple[tuple[str, str], ...] = ()
     """Steps that will not be sent for the anchor, each with its reason: `missed`, `before-known`."""
+    counted_from: CountedFrom | None = None
+    """Of the anchor, if the next step is sent or refused now: from when its other steps are counted."""
     covered: tuple[CoveredItem, ...] = ()
     """The items that the next step's message is about if it is sent now."""
     reconsider_at: datetime | None = None
@@ -109,12 +113,15 @@ class ReviewScheduled(Event, name="account.review-scheduled"):
 
 
 class StepsPassedOver(Event, name="account.steps-passed-over"):
-    """Steps that will never be sent about an item, each with its reason: missed, due before it was known, refused."""
+    """Steps that were not sent about an item and are passed over, each with its reason: missed, refused, or due before
+    the item was known."""
 
     campaign_id: UUID
     plan_version: int
     steps: dict[str, str]
     item_id: UUID
+    counted_from: Annotated[CountedFrom | None, LATER] = None
+    """With the refusal of its first step the item's other steps begin to be counted from other days."""
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -196,8 +203,7 @@ class Chase(AccountPart):
             self.emit(StepScheduled(step=next_step))
         if judgement.reconsider_at != self.review_at:
             self.emit(ReviewScheduled(review_at=judgement.reconsider_at))
-        known = (self.stage, self.why and self.why.code, self.campaign_id, self.plan_version)
-        if known != (judgement.stage, judgement.why.code, judgement.campaign_id, judgement.plan_version):
+        if self._differs(judgement):
             self.emit(
                 StageChanged(
                     stage=judgement.stage,
@@ -208,6 +214,16 @@ class Chase(AccountPart):
                     plan_version=judgement.plan_version,
                 )
             )
+
+    def _differs(self, judgement: Judgement) -> bool:
+        """Whether the stage, its reason or the plan is another.
+
+        Of a block, what each thing holds back counts too; what other reasons say in figures changes every day.
+        """
+        known = (self.stage, self.why and self.why.code, self.campaign_id, self.plan_version)
+        if known != (judgement.stage, judgement.why.code, judgement.campaign_id, judgement.plan_version):
+            return True
+        return judgement.stage is Stage.BLOCKED and self.why != judgement.why
 
     def _still_planned(self, planned: ScheduledStep | None, wanted: ScheduledStep) -> bool:
         """The same step planned for a moment that is no later: it is not planned anew each time we look."""
@@ -243,6 +259,9 @@ class Chase(AccountPart):
 
     @applies(StepsPassedOver)
     def _steps_passed_over(self, event: StepsPassedOver) -> None:
-        if event.item_id in self.receivables.items:
-            self.receivables.items[event.item_id].steps = [*self.receivables.items[event.item_id].steps, *event.steps]
+        item = self.receivables.items.get(event.item_id)
+        if item is not None:
+            passed_over = {**item.place.passed_over, **event.steps}
+            counted_from = event.counted_from or item.place.counted_from
+            item.place = item.place.model_copy(update={"passed_over": passed_over, "counted_from": counted_from})
         self.not_before = None

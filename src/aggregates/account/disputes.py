@@ -90,6 +90,7 @@ class Disputes(AccountPart):
                 ShieldSource.DISPUTE,
                 Why(code="dispute", detail="everything owed is disputed"),
                 items=frozenset(dispute.item_ids),
+                said="disputed",
             )
             for dispute in self.open.values()
         ]

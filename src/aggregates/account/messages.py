@@ -1,9 +1,10 @@
 """Messages: from the planned step to what the carrier made of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,7 @@ from aggregates.account.command import ChasingCommand
 from aggregates.account.contact import Contact
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
-from aggregates.account.receivables import Receivables
+from aggregates.account.receivables import CountedFrom, OpenItem, Receivables
 from aggregates.account.shields import Why
 from aggregates.campaign import Campaign, Step
 from aggregates.kernel.aggregate import Needs, applies, decides
@@ -31,6 +32,7 @@ from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import LATER
 from aggregates.values.business_time import local_date, moment_at
 from aggregates.values.contact import Allowed, Channel, Consent, ContactAttempt, Denied, Verdict
 from aggregates.values.money import Money
@@ -61,6 +63,8 @@ class MessageUnderWay:
     items: tuple[CoveredItem, ...]
     queued_at: AwareDatetime
     state: MessageState = MessageState.QUEUED
+    counted_before: dict[UUID, CountedFrom | None] = field(default_factory=dict)
+    """Of items whose steps are counted from other days with this message: from when they were before."""
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -127,13 +131,16 @@ class MessageSent(Event, name="account.message-sent"):
 
 
 class MessageFailed(Event, name="account.message-failed", version=2):
-    """The message could not be sent, for certain. `detail` is in the carrier's words, which may quote an address."""
+    """The message could not be made or sent, for certain, and its step is not taken. `detail` is in the carrier's
+    words, which may quote an address."""
 
     message_id: UUID
     step_id: str
     channel: Channel
     code: str
     detail: Personal
+    plan_version: Annotated[int | None, LATER] = None
+    """By which the step was to be taken; None in what an earlier release stored, where it counted as taken."""
 
 
 class MessageUncertain(Event, name="account.message-uncertain"):
@@ -237,7 +244,7 @@ class Messages(AccountPart):
         if denied is not None:
             self._refuse(wanted, ContactAttempt(step.channel, point_id, context.now), denied, context)
             if denied.until is None:
-                self._pass_over(wanted, denied.rule_id)
+                self._pass_over(wanted, denied.rule_id, judgement.counted_from)
             return
         language, _ = step.template_for(self.contact.details.language)
         self.emit(
@@ -284,13 +291,14 @@ class Messages(AccountPart):
             )
         )
 
-    def _pass_over(self, wanted: ScheduledStep, reason: str) -> None:
+    def _pass_over(self, wanted: ScheduledStep, reason: str, counted_from: CountedFrom | None) -> None:
         self.emit(
             StepsPassedOver(
                 campaign_id=wanted.campaign_id,
                 plan_version=wanted.plan_version,
                 steps={wanted.step_id: reason},
                 item_id=wanted.anchor_item_id,
+                counted_from=counted_from,
             )
         )
 
@@ -378,6 +386,7 @@ class Messages(AccountPart):
                 channel=message.channel,
                 code=command.code,
                 detail=command.detail,
+                plan_version=message.plan_version,
             )
         )
         self.chase.judge(context)
@@ -413,9 +422,12 @@ class Messages(AccountPart):
         )
         chase.last_message_on, chase.not_before, chase.scheduled = event.queued_on, None, None
         for covered in event.items:
+            item = self.receivables.items[covered.item_id]
             if covered.step_id is not None:
-                item = self.receivables.items[covered.item_id]
                 item.steps = [*item.steps, covered.step_id]
+            if covered.counted_from is not None:
+                self.under_way[event.message_id].counted_before[item.id] = item.place.counted_from
+                item.place = item.place.model_copy(update={"counted_from": covered.counted_from})
 
     @applies(MessageDispatched)
     def _message_dispatched(self, event: MessageDispatched) -> None:
@@ -424,10 +436,10 @@ class Messages(AccountPart):
     @applies(MessageWithdrawn)
     def _message_withdrawn(self, event: MessageWithdrawn) -> None:
         message = self.under_way.pop(event.message_id)
-        for covered in message.items:
-            item = self.receivables.known_item(covered.item_id)
-            if item is not None and covered.step_id in item.steps:
-                item.steps = _without_last(covered.step_id, item.steps)
+        for item in self._not_taken(message):
+            if item.id in message.counted_before:
+                counted_from = message.counted_before[item.id]
+                item.place = item.place.model_copy(update={"counted_from": counted_from})
 
     @applies(MessageSent)
     def _message_sent(self, event: MessageSent) -> None:
@@ -436,7 +448,22 @@ class Messages(AccountPart):
 
     @applies(MessageFailed)
     def _message_failed(self, event: MessageFailed) -> None:
-        self.under_way.pop(event.message_id)
+        message = self.under_way.pop(event.message_id)
+        if event.plan_version is None:
+            return
+        for item in self._not_taken(message):
+            if item.id == message.items[0].item_id:
+                failed = {**item.place.failed, event.step_id: event.plan_version}
+                item.place = item.place.model_copy(update={"failed": failed})
+
+    def _not_taken(self, message: MessageUnderWay) -> Iterator[OpenItem]:
+        """The items that a message was about, as if it had not been queued: none of their steps was taken by it."""
+        for covered in message.items:
+            item = self.receivables.known_item(covered.item_id)
+            if item is not None:
+                if covered.step_id is not None and covered.step_id in item.steps:
+                    item.steps = _without_last(covered.step_id, item.steps)
+                yield item
 
     @applies(MessageUncertain)
     def _message_uncertain(self, event: MessageUncertain) -> None:

@@ -227,7 +227,7 @@ class Payments(AccountPart):
         funds = self.allocation.funds_with_history("payment", command.number)
         if command.reversed_on < funds.receipt.received_on:
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
-        gone_on = self._reverse(funds, command.reversal, command.reversed_on)
+        gone_on = self._reverse(funds, command.reversal, command.reversed_on, context.today)
         self.allocation.follow_change(funds.id, gone_on, context)
 
     @decides(CorrectPayment)
@@ -242,7 +242,7 @@ class Payments(AccountPart):
             raise Refusal("future-correction", "received_on: expected today or earlier for a payment that came in")
         funds = self.allocation.funds_with_history("payment", command.number)
         settled = self._shares_of_settled_promises(funds.receipt, command.amount)
-        self._reverse(funds, ReversalKind.ERROR, funds.receipt.received_on, still_counts=settled)
+        self._reverse(funds, ReversalKind.ERROR, funds.receipt.received_on, context.today, still_counts=settled)
         self._receive(command, settled)
         self.allocation.follow_change(funds.id, min(funds.receipt.received_on, command.received_on), context)
 
@@ -266,17 +266,23 @@ class Payments(AccountPart):
         if command.issued_on > context.today:
             raise Refusal("future-correction", "issued_on: expected today or earlier for a credit that was given")
         funds = self.allocation.funds_with_history("credit", command.number)
-        self.allocation.release_everything(funds, funds.receipt.received_on)
+        self.allocation.release_everything(funds, funds.receipt.received_on, context.today)
         self.emit(CreditWithdrawn(receipt=funds.receipt), effective_on=funds.receipt.received_on)
         self._credit(command)
         self.allocation.follow_change(funds.id, min(funds.receipt.received_on, command.issued_on), context)
 
     def _reverse(
-        self, funds: Funds, reversal: ReversalKind, reversed_on: date, *, still_counts: Sequence[PromiseShare] = ()
+        self,
+        funds: Funds,
+        reversal: ReversalKind,
+        reversed_on: date,
+        today: date,
+        *,
+        still_counts: Sequence[PromiseShare] = (),
     ) -> date:
         """Take a payment back, and return since when. One recorded in error never was."""
         on = funds.receipt.received_on if reversal is ReversalKind.ERROR else reversed_on
-        self.allocation.release_everything(funds, on)
+        self.allocation.release_everything(funds, on, today)
         gone = tuple(share for share in funds.receipt.promises if share not in still_counts)
         receipt = funds.receipt.model_copy(update={"promises": gone})
         self.emit(PaymentReversed(receipt=receipt, reversal=reversal, reversed_on=on), effective_on=on)

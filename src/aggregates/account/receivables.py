@@ -48,6 +48,29 @@ class Item(Value):
     """What the billing file says besides; nothing is decided by it."""
 
 
+class CountedFrom(Value):
+    """The days from which steps are counted about an item, where they are not its due date and its account's first
+    message: it entered the sequence late, or was paid for a time."""
+
+    due_on: date
+    engaged_on: date
+
+
+class Place(Value):
+    """An item's place in the sequence, besides the steps whose message covered it."""
+
+    passed_over: dict[str, str] = Field(default_factory=dict)
+    """Steps that were not sent about it, each with its reason."""
+    failed: dict[str, int] = Field(default_factory=dict)
+    """Steps whose message could not be sent, each with the version of the plan by which it should have been."""
+    counted_from: CountedFrom | None = None
+    reopened_on: date | None = None
+    """The local day on which Arrears learned that it is not settled after all."""
+
+
+NOWHERE = Place()
+
+
 @dataclass(kw_only=True)
 class OpenItem:
     """An item that still has an open amount (or, where the account remembers, had one)."""
@@ -68,6 +91,7 @@ class OpenItem:
     """The latest day on which money was put against it or taken back from it, since it is open."""
     steps: list[str] = field(default_factory=list)
     """Steps of the sequence whose message covered this item."""
+    place: Place = NOWHERE
 
     @property
     def id(self) -> UUID:
@@ -224,7 +248,9 @@ class Receivables(AccountPart):
         if not unapplied:
             return []
         why = Why(code="unapplied", detail="money that is not allocated yet covers what is owed")
-        return [Shield(ShieldSource.UNAPPLIED, why, amount=unapplied)]
+        return [
+            Shield(ShieldSource.UNAPPLIED, why, amount=unapplied, said="covered by money that is not allocated yet")
+        ]
 
     # --- for apply methods ---
 
@@ -289,6 +315,12 @@ def _by_day(move: Move) -> tuple[date, bool]:
 
 def _later(known: date | None, day: date) -> date:
     return day if known is None or day > known else known
+
+
+def place_if_open(was: OpenItem, open_after: Money, today: date) -> Place | None:
+    """The item's place once so much of it is open: one that was settled is reopened today. None: nowhere."""
+    place = was.place.model_copy(update={"reopened_on": today}) if open_after and not was.open else was.place
+    return place if place != NOWHERE else None
 
 
 def allocation_order(item: OpenItem) -> tuple[bool, date, date, str]:

@@ -44,6 +44,8 @@ class Shield:
     amount: Money | None = None
     campaign_ids: frozenset[UUID] | None = None
     """Only messages of these campaigns are held back; the account stays in its stage."""
+    said: str = ""
+    """Of one that covers items or an amount: what is said of that amount where others hold back the rest."""
 
     @property
     def covers_account(self) -> bool:

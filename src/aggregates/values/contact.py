@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from aggregates.kernel.personal import Personal
+from aggregates.kernel.personal import ERASED, Personal
 from aggregates.kernel.value import Value
 from aggregates.values.business_time import TimeZone
 
@@ -48,6 +48,10 @@ class PostalAddress(Value):
     postal_code: Personal | None = None
     country: Country | None = None
 
+    @property
+    def is_erased(self) -> bool:
+        return ERASED in (*self.lines, self.city, self.postal_code)
+
 
 class PhoneNumber(Value):
     id: str
@@ -85,30 +89,38 @@ class ContactDetails(Value):
         return Consent.UNKNOWN
 
     def points(self, channel: Channel) -> tuple[str, ...]:
-        """Ids of the addresses and numbers that the channel can use, in the order they were given."""
+        """Ids of the addresses and numbers that the channel can use, in the order they were given.
+
+        Of an erased person none is known any more.
+        """
         match channel:
             case Channel.SMS | Channel.VOICE:
-                return tuple(p.id for p in self.phones if channel is Channel.VOICE or p.kind is not PhoneKind.HOME)
+                phones = (p for p in self.phones if p.number != ERASED)
+                return tuple(p.id for p in phones if channel is Channel.VOICE or p.kind is not PhoneKind.HOME)
             case Channel.EMAIL:
-                return tuple(e.id for e in self.emails)
+                return tuple(e.id for e in self.emails if e.address != ERASED)
             case Channel.LETTER:
-                return tuple(a.id for a in self.addresses)
+                return tuple(a.id for a in self.addresses if not a.is_erased)
             case Channel.PORTAL:
                 return ("portal",)
 
     def address_of(self, point_id: str) -> str | None:
-        """The number, e-mail address or postal lines behind a point id."""
+        """The number, e-mail address or postal lines behind a point id; None where it is unknown or erased."""
         for phone in self.phones:
             if phone.id == point_id:
-                return phone.number
+                return _unless_erased(phone.number)
         for email in self.emails:
             if email.id == point_id:
-                return email.address
+                return _unless_erased(email.address)
         for postal in self.addresses:
-            if postal.id == point_id:
+            if postal.id == point_id and not postal.is_erased:
                 place = " ".join(part for part in (postal.postal_code, postal.city, postal.region) if part)
                 return "\n".join(part for part in (*postal.lines, place, postal.country) if part)
         return "portal" if point_id == "portal" else None
+
+
+def _unless_erased(text: str) -> str | None:
+    return None if text == ERASED else text
 
 
 class OptOut(Value):

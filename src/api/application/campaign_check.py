@@ -79,7 +79,8 @@ def faults_of(service: Service, command: LaunchCampaign | ReviseCampaign) -> lis
         office = service.arrears.load(Office, office_id)
     except AggregateNotFoundError:
         return []
-    return [] if command.plan == running else check_plan(service, office, command.plan).faults
+    plan = command.plan.completed(running)
+    return [] if plan == running else check_plan(service, office, plan).faults
 
 
 def _about(service: Service, command: LaunchCampaign | ReviseCampaign) -> tuple[UUID, CampaignPlan | None]:
@@ -119,12 +120,12 @@ def _texts(
         for reader in readers
     ]
     rendered = service.renderer.render(
-        [draft_of(step.templates[language], reader.values) for _, step, language, reader in asked]
+        [draft_of(step.templates[language], reader.values, language) for _, step, language, reader in asked]
     )
     for (index, step, language, reader), each in zip(asked, rendered, strict=True):
         template = step.templates[language]
         try:
-            text = text_of(step.channel, template, each)
+            text = text_of(step.channel, template, each, language)
         except RenderingProblem as problem:
             yield _fault(index, step, language, reader, problem), _written(step, language, reader, problem=str(problem))
         else:

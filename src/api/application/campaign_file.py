@@ -25,11 +25,18 @@ class CampaignFile(BaseModel):
     steps: tuple[Mapping[str, Any], ...] = Field(min_length=1)
     window: Mapping[str, Any] | None = None
     business_days_only: bool = True
+    existing: str | None = None
+    """None: from the start in a new campaign; in a revision as it was."""
 
     def plan(self, currency: str, *, source: Path | None = None) -> CampaignPlan:
         """With amounts in the office's currency. Raises SettingsError."""
         rules = {name: _amount(value, currency) if name in _AMOUNTS else value for name, value in self.rules.items()}
-        said = {"rules": rules, "steps": self.steps, "business_days_only": self.business_days_only}
+        said = {
+            "rules": rules,
+            "steps": self.steps,
+            "business_days_only": self.business_days_only,
+            "existing": self.existing,
+        }
         if self.window is not None:
             said["window"] = self.window
         return model_from(CampaignPlan, said, source=source)

@@ -240,7 +240,10 @@ def _plain(value: Any) -> Any:
         case Money():
             return write_amount(value)
         case BaseModel():
-            return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+            fields = (
+                (name, field.exclude_if, getattr(value, name)) for name, field in type(value).model_fields.items()
+            )
+            return {name: _plain(said) for name, left_out, said in fields if left_out is None or not left_out(said)}
         case dict():
             return {str(key): _plain(each) for key, each in value.items()}
         case set() | frozenset():

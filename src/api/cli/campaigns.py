@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aggregates.campaign import Campaign, CampaignPlan
     from aggregates.office import Office
     from api.application.campaign_check import CheckedPlan
+    from api.application.campaign_forecast import Forecast
     from api.processes.service import Service
 
 Found = TypeVar("Found")
@@ -51,6 +52,9 @@ _STEPS = (
     word("required", 2),
     text("languages", 1),
 )
+
+
+_DAYS = (key("day"), figure("messages", 2), text("steps", 1))
 
 
 @app.command("list")
@@ -99,6 +103,7 @@ def show(name: Name, data: DataDir = None, office: OfficeCode = None, as_json: A
     for rule, value in view["plan"]["rules"].items():
         if value not in (None, []):
             say(f"  {rule.replace('_', ' ')}: {_rule(value)}")
+    say(f"  existing debt: {view['plan'].get('existing', 'leave')}")
     print_table(_STEPS, map(_step, view["plan"]["steps"]))
     for version in view["versions"]:
         why = f": {version['reason']}" if version["reason"] else ""
@@ -129,6 +134,7 @@ def _rule(value: Any) -> str:
 
 
 @app.command("launch")
+@tabular
 def launch(
     file: PlanFile,
     data: DataDir = None,
@@ -147,12 +153,15 @@ def launch(
         to = find_office(service, office or said.office)
         command = LaunchCampaign(office_id=to.id, title=said.title, plan=said.plan(to.currency))
         done = issue(service, command, reason=reason)
+        sends = None if as_json else _forecast(service, done.id)
     say_done(
         done, changed=f"{said.title} runs, with {len(said.steps)} steps.", same="It runs already.", as_json=as_json
     )
+    _show_forecast(sends)
 
 
 @app.command("revise")
+@tabular
 def revise(
     *,
     file: PlanFile,
@@ -173,9 +182,11 @@ def revise(
         campaign = _named(service, name or said.title, office)
         plan: CampaignPlan = said.plan(_currency(service, campaign))
         done = issue(service, ReviseCampaign(campaign_id=campaign.id, plan=plan), reason=reason)
+        sends = None if as_json else _forecast(service, campaign.id)
     say_done(
         done, changed=f"{campaign.title} has a new version.", same="The file says what runs already.", as_json=as_json
     )
+    _show_forecast(sends)
 
 
 @app.command("check")
@@ -205,6 +216,54 @@ def check(
         _show(checked)
     if checked.faults:
         raise typer.Exit(1)
+
+
+@app.command("forecast")
+@tabular
+def show_forecast(
+    file: PlanFile,
+    name: Annotated[
+        str | None,
+        typer.Option("--campaign", metavar="TITLE|ID", help="The one it would revise. Default: it would be a new one."),
+    ] = None,
+    data: DataDir = None,
+    office: Annotated[
+        str | None, typer.Option("--office", metavar="CODE", help="Default: what the file says, else main.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a campaign would send, and on which days, if nobody pays, promises or changes anything."""
+    from api.application.campaign_file import read_campaign
+    from api.application.campaign_forecast import forecast
+
+    said = read_campaign(file)
+    with guest(data) as service:
+        to = find_office(service, office or said.office)
+        revised = _named(service, name, to.code) if name is not None else None
+        found = forecast(service, to, said.plan(to.currency), revised)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        _show_forecast(found)
+
+
+def _forecast(service: "Service", campaign_id: UUID) -> "Forecast":
+    from aggregates.campaign import Campaign
+    from api.application.campaign_forecast import forecast_of
+
+    return forecast_of(service, service.arrears.load(Campaign, campaign_id))
+
+
+def _show_forecast(found: "Forecast | None") -> None:
+    from api.application.campaign_forecast import in_words
+
+    if found is None:
+        return
+    for line in in_words(found):
+        say(line)
+    if found.days:
+        steps = (", ".join(f"{each.title} {each.messages:,}" for each in day.steps) for day in found.days)
+        print_table(_DAYS, ((day.day, day.messages, each) for day, each in zip(found.days, steps, strict=True)))
 
 
 def _show(checked: "CheckedPlan") -> None:

@@ -92,7 +92,7 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("flags", ", ".join(f"{code}{' (blocks)' if flag['blocks'] else ''}" for code, flag in flags)),
         ("messages leave", f"{window['opens'][:5]} to {window['closes'][:5]}, {weekdays}"),
         ("holidays", ", ".join(sorted(calendar["holidays"])) or "none"),
-        ("at most", f"{view['limits']['max_per_minute']} messages a minute"),
+        ("at most", _limits(view["limits"])),
         ("promises", f"{view['grace_days']} days of grace"),
         ("fee service types", ", ".join(view["fee_service_types"]) or "none"),
         ("campaigns", len(view["campaign_ids"])),
@@ -152,6 +152,9 @@ def change(
         list[date] | None, typer.Option("--holiday", parser=read_day, metavar="DAY", help="Add one; repeatable.")
     ] = None,
     max_per_minute: Annotated[int | None, typer.Option("--max-per-minute", min=1, metavar="N")] = None,
+    max_per_day: Annotated[
+        int | None, typer.Option("--max-per-day", min=0, metavar="N", help="Messages; 0: as many as are due.")
+    ] = None,
     grace_days: Annotated[
         int | None, typer.Option("--grace-days", min=0, max=60, metavar="N", help="How late a promise may be.")
     ] = None,
@@ -176,8 +179,9 @@ def change(
                 "weekdays": weekdays if weekdays is not None else office.calendar.weekdays,
                 "holidays": office.calendar.holidays | set(holiday or []),
             }
-        if max_per_minute is not None:
-            sections["limits"] = {"max_per_minute": max_per_minute}
+        limits = {"max_per_minute": max_per_minute, "max_per_day": max_per_day}
+        if given_limits := {name: value or None for name, value in limits.items() if value is not None}:
+            sections["limits"] = {**office.limits.model_dump(), **given_limits}
         if fee_service_types is not None:
             sections["fee_service_types"] = [part.strip() for part in fee_service_types.split(",") if part.strip()]
         given = {"grace_days": grace_days, "time_zone": time_zone}
@@ -186,6 +190,11 @@ def change(
             raise typer.BadParameter("nothing to change: give a setting, or --file")
         done = issue(service, _settings(office, sections, file), reason=reason)
     say_done(done, changed=f"Office {code} is changed.", same=f"Office {code} was so already.", as_json=as_json)
+
+
+def _limits(limits: dict[str, Any]) -> str:
+    a_day = f", {limits['max_per_day']} a day" if limits.get("max_per_day") is not None else ""
+    return f"{limits['max_per_minute']} messages a minute{a_day}"
 
 
 def _settings(office: "Office", sections: dict[str, Any], file: Path | None) -> "ChangeOfficeSettings":

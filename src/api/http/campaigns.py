@@ -16,6 +16,7 @@ from aggregates.campaign import (
 from aggregates.office import office_id
 from aggregates.values.codes import Code
 from api.application.campaign_check import CheckedPlan, check_plan
+from api.application.campaign_forecast import Forecast, forecast, forecast_of
 from api.application.campaigns import (
     CampaignInFull,
     CampaignView,
@@ -56,6 +57,13 @@ class PlanToCheck(Body):
 
     office: Code
     plan: PlanBody
+
+
+class PlanToTry(PlanToCheck):
+    """The same, of a new campaign or of one that there is."""
+
+    campaign_id: UUID | None = None
+    """The campaign that would be revised; null: a new one."""
 
 
 @body_of(RetireCampaign, address={"campaign_id"})
@@ -115,6 +123,7 @@ def launch_campaign(*, body: JsonBody[NewCampaign], issuing: IssuingOf, caller: 
     command = from_body(LaunchCampaign, body, office_id=office_id(body.office), plan=body.plan.plan())
     done = issuing.issue(command, caller, reason=body.reason)
     created(response, f"/v1/campaigns/{done.id}")
+    _with_forecast(response, done.id)
     return done
 
 
@@ -125,11 +134,35 @@ def check_campaign(*, body: JsonBody[PlanToCheck], service: ServiceOf, readings:
     return check_plan(service, office, body.plan.plan())
 
 
+@router.post("/forecast", responses=documented(404))
+def forecast_plan(*, body: JsonBody[PlanToTry], service: ServiceOf, readings: Readings) -> Forecast:
+    """What a plan would send, on which days, as a new campaign or as the next version of one. Nothing changes."""
+    [office] = readings.offices_named(body.office)
+    campaign = campaign_named(service, body.campaign_id) if body.campaign_id is not None else None
+    if campaign is not None and campaign.office_id != office.id:
+        raise unknown("campaign")
+    return forecast(service, office, body.plan.plan(), campaign)
+
+
+@router.get("/{campaign_id}/forecast", responses=documented(404))
+def forecast_campaign(*, campaign_id: UUID, service: ServiceOf) -> Forecast:
+    """What a campaign sends, on which days, if nobody pays, promises or changes anything."""
+    return forecast_of(service, campaign_named(service, campaign_id))
+
+
+def _with_forecast(response: Response, campaign_id: UUID) -> None:
+    response.headers["Link"] = f'</v1/campaigns/{campaign_id}/forecast>; rel="describedby"'
+
+
 @router.put("/{campaign_id}/plan", responses=MAY_BE_REFUSED)
-def revise_campaign(*, campaign_id: UUID, body: JsonBody[Revision], issuing: IssuingOf, caller: CallerOf) -> Done:
+def revise_campaign(
+    *, campaign_id: UUID, body: JsonBody[Revision], issuing: IssuingOf, caller: CallerOf, response: Response
+) -> Done:
     """Give the campaign a new version; accounts continue by it from the step they are at."""
     command = from_body(ReviseCampaign, body, campaign_id=campaign_id, plan=body.plan.plan())
-    return issuing.issue(command, caller, reason=body.reason)
+    done = issuing.issue(command, caller, reason=body.reason)
+    _with_forecast(response, campaign_id)
+    return done
 
 
 @router.post("/{campaign_id}/pause", responses=MAY_BE_REFUSED)

@@ -1,6 +1,6 @@
 """Asking the agenda: what is due, what is next, and what time it is for those who look."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg import Connection
 
-from policies.agenda import KINDS
+from policies.agenda import KINDS, SENDING
 
 Key = tuple[int, datetime, UUID]
 """Rank of the kind, due from, ref: where a page ended."""
@@ -30,11 +30,12 @@ class AgendaItem:
     payload: dict[str, Any]
     position: int
     key: Key
+    office_id: UUID
 
 
 _DUE = """
     SELECT found.owner_id, wanted.kind, found.ref, found.command_name, found.payload, found.last_position,
-           wanted.rank, found.due_from
+           wanted.rank, found.due_from, found.office_id
     FROM unnest(%(kinds)s::text[]) WITH ORDINALITY AS wanted (kind, rank)
     CROSS JOIN LATERAL (
         SELECT agenda.*
@@ -44,6 +45,7 @@ _DUE = """
           AND (agenda.due_at <= %(now)s
                OR agenda.due_on <= least(%(latest)s, (%(now)s AT TIME ZONE coalesce(time_zone, 'UTC'))::date))
           AND (%(share)s::integer IS NULL OR place %% %(shares)s = %(share)s)
+          AND NOT (agenda.kind = ANY (%(sending)s::text[]) AND agenda.office_id = ANY (%(full)s::uuid[]))
           AND (agenda.due_from, agenda.ref)
               > (CASE WHEN wanted.rank > %(rank)s THEN '-infinity' ELSE %(from)s::timestamp END, %(ref)s::uuid)
         ORDER BY agenda.due_from, agenda.ref
@@ -66,10 +68,12 @@ def due_page(
     limit: int = 1_000,
     share: Share | None = None,
     kinds: Sequence[str] = KINDS,
+    full: Collection[UUID] = (),
 ) -> list[AgendaItem]:
     """What is due at `now`, by kind and then by time; a page from behind the key of the last item seen.
 
-    A row with a day is due once that day has begun in its office's zone, and not later than `latest_local_date`.
+    A row with a day is due once that day has begun in its office's zone, and not later than `latest_local_date`. Of
+    offices that are `full` nothing that sends is found.
     """
     rank, due_from, ref = after or _BEFORE_ALL
     found = connection.execute(
@@ -84,11 +88,13 @@ def due_page(
             "from": due_from,
             "ref": ref,
             "limit": limit,
+            "sending": list(SENDING),
+            "full": list(full),
         },
     )
     return [
-        AgendaItem(owner_id, kind, str(ref), command_name, payload, position, (rank, due_from, ref))
-        for owner_id, kind, ref, command_name, payload, position, rank, due_from in found
+        AgendaItem(owner_id, kind, str(ref), command_name, payload, position, (rank, due_from, ref), office_id)
+        for owner_id, kind, ref, command_name, payload, position, rank, due_from, office_id in found
     ]
 
 
@@ -100,8 +106,12 @@ def due(
     page: int = 1_000,
     share: Share | None = None,
     kinds: Sequence[str] = KINDS,
+    full: Collection[UUID] = (),
 ) -> Iterator[list[AgendaItem]]:
-    """Everything due at `now`, page by page; what is planned anew meanwhile may or may not be among it."""
+    """Everything due at `now`, page by page; what is planned anew meanwhile may or may not be among it.
+
+    `full` is looked at for each page.
+    """
     after: Key | None = None
     while items := due_page(
         connection,
@@ -111,6 +121,7 @@ def due(
         limit=page,
         share=share,
         kinds=kinds,
+        full=full,
     ):
         yield items
         after = items[-1].key
@@ -143,6 +154,8 @@ def count_due(
             "from": due_from,
             "ref": ref,
             "limit": most,
+            "sending": [],
+            "full": [],
         },
     )
     return dict(found.fetchall())

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.delivery.languages import language_of
+from adapters.delivery.opt_out import opt_out_line
 from adapters.delivery.placeholders import FILTERS, INVOICE, LOOP, PLACEHOLDERS, Kind, example_values
 from adapters.delivery.rendering_process import filled_in
 from adapters.delivery.templates import DEEPEST, MOST_CHARACTERS, MOST_FAULTS, MOST_PARTS, compiled, faults
+from aggregates.values.contact import Channel
 from tests.adapters.delivery.hostile import HOSTILE, TOO_LONG
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -193,3 +196,48 @@ def test_a_text_at_every_limit_is_written():
     assert written("{{ office }}" * MOST_PARTS)
     assert written("{% if office %}" * DEEPEST + "x" + "{% endif %}" * DEEPEST) == "x"
     assert written("{% if not office %}a" + "{% elif not office %}b" * 165 + "{% else %}c{% endif %}") == "c"
+
+
+# --- languages ---
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "1234.50 2026-08-01 1000"),
+        ("en-GB", "1234.50 2026-08-01 1000"),
+        ("de", "1.234,50 01.08.2026 1.000"),
+        ("de-CH", "1'234.50 01.08.2026 1'000"),
+        ("fr", "1 234,50 1 août 2026 1 000"),
+        ("xx", "1234.50 2026-08-01 1000"),
+    ],
+)
+def test_amounts_and_days_are_written_in_the_language_of_the_text(language: str, said: str):
+    """With as many places as the currency has."""
+    values = {**example_values(), "amount_due": "1234.50", "oldest_due_on": "2026-08-01"}
+    values["invoices"] = [{"number": "I-1", "due_on": "2026-08-01", "open": "1000"}]
+    text = "{{ amount_due }} {{ oldest_due_on }} {% for each in invoices %}{{ each.open }}{% endfor %}"
+    [written] = filled_in([text], values, MOST, language)["texts"]
+    assert written.replace("\u202f", " ").replace("\u00a0", " ") == said
+
+
+def test_what_a_filter_wrote_and_what_is_compared_does_not_depend_on_the_language():
+    written = "{{ amount_due|amount('1,234.50') }} {{ oldest_due_on|date('YYYY-MM-DD') }}"
+    text = written + "{% if amount_due > 1000 %} much{% endif %}"
+    values = {**example_values(), "amount_due": "1234.50", "oldest_due_on": "2026-08-01"}
+    assert filled_in([text], values, MOST, "de")["texts"] == ["1,234.50 2026-08-01 much"]
+
+
+def test_a_german_customer_reads_an_english_text_in_english_and_an_austrian_one_a_german_text_as_in_austria():
+    assert language_of("en", "de") == "en"
+    assert language_of("de", "de-AT") == "de-AT"
+    assert language_of("de-CH", "de-AT") == "de-CH"
+
+
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.EMAIL])
+def test_the_line_that_tells_how_to_opt_out_is_in_the_language_of_the_text(channel: Channel):
+    english = opt_out_line(channel, "en")
+    assert english is not None
+    assert opt_out_line(channel, "de-AT") not in (None, english)
+    assert opt_out_line(channel, "fi") == english
+    assert opt_out_line(Channel.LETTER, "de") is None

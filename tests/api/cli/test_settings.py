@@ -87,7 +87,10 @@ def test_a_day_that_can_only_be_a_mistake_is_refused_at_the_command_line_too(arr
 
 def test_a_campaign_from_launch_to_retirement(arrears: Arrears, folder: Path, tmp_path: Path):
     assert "There is no campaign yet" in arrears("campaign", "list").out
-    assert arrears("campaign", "launch", folder / "campaign.toml").out == "Reminders runs, with 1 steps.\n"
+    before = arrears("campaign", "forecast", folder / "campaign.toml").out
+    assert before.startswith("If nobody pays, it sends 0 messages to 0 accounts until ")
+    launched = arrears("campaign", "launch", folder / "campaign.toml").out
+    assert launched == f"Reminders runs, with 1 steps.\n{before}"
     assert "revise it" in arrears("campaign", "launch", folder / "campaign.toml", code=1).err
     revised = tmp_path / "revised.toml"
     revised.write_text(CAMPAIGN.replace('"25.00"', '"40.00"'))
@@ -106,6 +109,7 @@ def test_a_campaign_from_launch_to_retirement(arrears: Arrears, folder: Path, tm
     assert said["plan"]["rules"]["min_amount"] == {"amount": "40.00", "currency": "USD"}
     assert [(v["plan_version"], v["reason"]) for v in said["versions"]] == [(2, "Too many small ones"), (1, None)]
     assert "min amount: 40.00" in arrears("campaign", "show", "Reminders").out
+    assert "existing debt: from-the-start" in arrears("campaign", "show", "Reminders").out
     assert "has ended" in arrears("campaign", "retire", row["id"]).out
     assert "has ended for good" in arrears("campaign", "pause", "Reminders", code=1).err
 

@@ -224,3 +224,32 @@ def test_a_plan_is_checked_and_its_texts_are_seen_and_nothing_changes(client: Cl
     assert (
         client.get("/campaigns", headers={"Accept": "text/html"}).text.count(f"/campaigns/{launched['id']}/texts") == 1
     )
+
+
+def test_a_campaign_says_what_it_will_send_and_on_which_day(client: Client, own: str):
+    """Before it is launched, in the answer's link afterwards, and on its page."""
+    emails = [{"id": "email-1", "address": "ada@example.org"}]
+    account = {"office": own, "number": "C-8", "customer_name": "Ada", "currency": "USD", "contact": {"emails": emails}}
+    address = client.post("/v1/accounts", account).headers["location"]
+    invoice = {"number": "I-8", "issued_on": "2026-01-02", "due_on": "2026-02-02", "amount": usd("70.00")}
+    client.done("POST", f"{address}/invoices", invoice, headers={"Prefer": "wait=5"})
+    plan = a_plan("You owe {{ amount_due }}")
+    before = client.done("POST", "/v1/campaigns/forecast", {"office": own, "plan": plan})
+    [day] = before["days"]
+    assert (before["messages"], before["accounts_written_to"], before["accounts_owing"]) == (1, 1, 1)
+    assert day["steps"] == [{"step": "reminder", "title": "Reminder", "messages": 1}]
+    left_alone = {"office": own, "plan": {**plan, "existing": "leave"}}
+    assert client.done("POST", "/v1/campaigns/forecast", left_alone)["messages"] == 0
+
+    response = client.post("/v1/campaigns", {"office": own, "title": "Said", "plan": plan})
+    where = f"{response.headers['location']}/forecast"
+    assert response.headers["link"] == f'<{where}>; rel="describedby"'
+    assert client.get(where).json() == before
+    page = client.get(where.removeprefix("/v1"), headers={"Accept": "text/html"})
+    assert "If nobody pays, it sends 1 message to 1 account" in page.text
+    assert f'<th scope="row">{day["day"]}</th>' in page.text
+    revised = {**left_alone, "campaign_id": response.json()["id"]}
+    assert client.done("POST", "/v1/campaigns/forecast", revised)["messages"] == 0
+    assert client.get(response.headers["location"]).json()["plan"]["existing"] == "from-the-start"
+    unknown = {**revised, "campaign_id": "00000000-0000-0000-0000-000000000001"}
+    client.refused(404, "POST", "/v1/campaigns/forecast", unknown)

@@ -406,7 +406,7 @@ def test_a_page_far_behind_looks_at_no_more_rows_than_the_first(log: Log, databa
         (*_, last) = due_page(connection, now=moment(90), latest_local_date=FAR, limit=600)
         rank, due_from, ref = last.key
         behind = {"rank": rank, "from": due_from, "ref": ref, "limit": 10, "share": None, "shares": 1}
-        given = {"kinds": list(KINDS), "now": moment(90), "latest": FAR, **behind}
+        given = {"kinds": list(KINDS), "now": moment(90), "latest": FAR, "sending": [], "full": [], **behind}
         row = connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + queries._DUE, given).fetchone()
     assert row is not None
     looked_at = [

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from aggregates.campaign import Anchor, Campaign, CampaignStatus, EngagementRules, Step
 from aggregates.office import Office, Pause
 from api.application.campaign_check import check_plan
+from api.application.campaign_forecast import forecast_of, in_words
 from api.application.campaigns import campaigns_of
 from api.http.campaigns import campaign_named
 from api.http.commands import ServiceOf
@@ -43,6 +44,16 @@ def texts_page(request: Request, campaign_id: UUID, service: ServiceOf) -> HTMLR
     assert campaign.plan is not None  # noqa: S101  a campaign is launched with one
     checked = check_plan(service, service.arrears.load(Office, campaign.office_id), campaign.plan)
     return render(request, "campaign_texts.html", area="campaigns", campaign=campaign, checked=checked)
+
+
+@router.get("/campaigns/{campaign_id}/forecast")
+def forecast_page(request: Request, campaign_id: UUID, service: ServiceOf) -> HTMLResponse:
+    """What a campaign sends on which days, as it is now."""
+    campaign = campaign_named(service, campaign_id)
+    found = forecast_of(service, campaign)
+    return render(
+        request, "campaign_forecast.html", area="campaigns", campaign=campaign, found=found, said=list(in_words(found))
+    )
 
 
 def _campaign(campaign: Campaign, office: Office, now: datetime) -> dict[str, Any]:
