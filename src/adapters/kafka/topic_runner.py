@@ -18,10 +18,10 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from adapters.eventstore.mapper import EventMapper
-from adapters.kafka.arrivals import arrivals, fetch_withheld
+from adapters.kafka.arrivals import Inspector, is_in_log
 from adapters.kafka.connection import METADATA_MS, events_topic, reaching
 from adapters.kafka.ends import Ends
-from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged
+from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged, checked
 from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
 from adapters.postgres.errors import DatabaseProblem
@@ -94,12 +94,12 @@ class TopicRunner:
     ) -> None:
         """`readers` by name; more `options` go to KafkaConsumer."""
         self._database = database
-        self._mapper = mapper
         self._group = group
         self._env = env
         self._topic = events_topic(env)
         self._batch = batch
         self._options = options
+        self._inspector = Inspector(self._topic, group, mapper)
         self._chairs = [_Chair(name, make) for name, make in readers.items()]
         self._assigned = _Assigned()
         self._owned: frozenset[int] = frozenset()
@@ -222,15 +222,14 @@ class TopicRunner:
                 consumer.seek(TopicPartition(self._topic, partition), min(offsets))
 
     def _opened(self, records: Sequence[Any]) -> Polled:
-        return Polled(records[0].offset, records[-1].offset + 1, arrivals(records, self._mapper))
+        return Polled(records[0].offset, records[-1].offset + 1, self._inspector.opened(records))
 
     def _take(self, batch: Batch, consumer: KafkaConsumer) -> None:
-        everything = [each for given in batch.values() for each in given.events]
         interests = [chair.seat.interest for chair in self._chairs if chair.seat is not None]
         wanted = None if None in interests else frozenset[str]().union(*(each for each in interests if each))
         if not interests:
             return
-        fetch_withheld(everything, wanted, self._connection.get(), self._mapper)
+        batch = checked(self._inspector, batch, wanted, self._connection.get(), self._partitions)
         behind: set[int] = set()
         self._in_hand = batch.keys()
         for chair in self._chairs:
@@ -296,7 +295,8 @@ class TopicRunner:
             note_trouble(self._database, name, error)
 
     def _find(self, places: Mapping[int, Place]) -> Mapping[int, int]:
-        with Tail(self._env, topic=self._topic) as tail:
+        is_ours = partial(is_in_log, self._connection.get())
+        with Tail(self._env, topic=self._topic, is_ours=is_ours) as tail:
             return tail.going_on(places)
 
 

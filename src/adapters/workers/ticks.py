@@ -11,6 +11,9 @@ import orjson
 import structlog
 
 from adapters.eventstore.connections import Connections
+from adapters.eventstore.seals import head_seal
+from adapters.kafka.connection import TICKS_TOPIC
+from adapters.kafka.quarantine import Reason, Refused, keep, refused
 from adapters.postgres.database import Database
 from adapters.postgres.lease import current_number
 from adapters.readers.partitions import position_of
@@ -23,7 +26,15 @@ CLOCK = "clock"
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.02
 
+_READER = "ticks"
+"""Under this name stands what is not taken."""
+_HIGHEST_POSITION = 2**63 - 1
+
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class NotATick(ValueError):
+    """A message on the topic says no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +52,20 @@ class Tick:
         return orjson.dumps({"now": self.now, "position": self.position, "number": self.number})
 
     @classmethod
-    def from_json(cls, text: bytes) -> Self:
-        said = orjson.loads(text)
-        number = said.get("number")
-        return cls(datetime.fromisoformat(said["now"]), int(said["position"]), None if number is None else int(number))
+    def from_json(cls, text: bytes | None) -> Self:
+        """Of a message's value, whatever it is. Raises NotATick."""
+        try:
+            said = orjson.loads(text or b"")
+            now, position, number = datetime.fromisoformat(said["now"]), said["position"], said.get("number")
+        except Exception as error:  # whatever it is that cannot be read: the message is to blame
+            raise NotATick(type(error).__name__) from None
+        if now.tzinfo is None or not all(_is_number(each) for each in (position, 0 if number is None else number)):
+            raise NotATick("a moment without time zone, or a position or number that is none")
+        return cls(now, position, number)
+
+
+def _is_number(said: object) -> bool:
+    return type(said) is int and 0 <= said <= _HIGHEST_POSITION
 
 
 class TickWorker:
@@ -57,6 +78,7 @@ class TickWorker:
         *,
         partitions: int,
         stop: threading.Event,
+        topic: str = TICKS_TOPIC,
         on_worked: Callable[[int, TickReport], None] | None = None,
     ) -> None:
         """`on_worked` is told the partition of a tick that was worked to its end, and what that did."""
@@ -64,16 +86,21 @@ class TickWorker:
         self._ticker = ticker
         self._partitions = partitions
         self._stop = stop
+        self._topic = topic
         self._on_worked = on_worked
 
     def take(self, messages: Sequence[Any]) -> None:
-        """A tick that cannot be worked is left to the next one."""
-        latest = {each.partition: each.value for each in messages}
-        for partition, value in sorted(latest.items()):
+        """A tick that cannot be worked is left to the next one; what is no tick is passed over."""
+        try:
+            latest = self._latest(messages)
+        except Exception as error:
+            _log.error("ticks not looked at", error=type(error).__name__, said=str(error))
+            return
+        for partition, tick in sorted(latest.items()):
             if self._stop.is_set():
                 return
             try:
-                self._work(partition, Tick.from_json(value))
+                self._work(partition, tick)
             except Stopped:
                 return
             except Exception as error:
@@ -81,6 +108,25 @@ class TickWorker:
 
     def close(self) -> None:
         self._connections.close()
+
+    def _latest(self, messages: Sequence[Any]) -> dict[int, Tick]:
+        """By partition. The log's end is in the log: a tick that names a place beyond it would be waited for."""
+        latest: dict[int, Tick] = {}
+        found: list[Refused] = []
+        with self._connections.use() as connection:
+            head = head_seal(connection).position
+            for each in messages:
+                try:
+                    tick = Tick.from_json(each.value)
+                except NotATick:
+                    found.append(refused(each, Reason.MALFORMED))
+                    continue
+                if tick.position > head:
+                    found.append(refused(each, Reason.NOT_IN_LOG, tick.position))
+                else:
+                    latest[each.partition] = tick
+            keep(connection, self._topic, _READER, found)
+        return latest
 
     def _work(self, partition: int, tick: Tick) -> None:
         if self._is_superseded(tick):
