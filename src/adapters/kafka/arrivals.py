@@ -61,8 +61,8 @@ class Arrival:
     def account_id(self) -> UUID | None:
         return self._row()[4]
 
-    def found(self, row: LogRow) -> None:
-        """The log's row, of which the message is one."""
+    def found(self, row: LogRow | None) -> None:
+        """The log's row of the event, for whoever wants to open it."""
         self._stored = row
 
     def recorded(self) -> Recorded:
@@ -77,13 +77,15 @@ class Arrival:
         return self._stored
 
 
-# What nobody wants to open comes without what it says.
+# Of what nobody wants to open only that is read by which it is known.
 _SEALED = """
-    SELECT position, aggregate_id, version, event_id, account_id, name, event_version, effective_on, recorded_at,
-           CASE WHEN %(names)b::text[] IS NULL OR name = ANY (%(names)b::text[]) THEN state END, meta, leaf
-    FROM arrears.events
-    WHERE position = ANY (%(positions)b::bigint[])
-      AND position <= (SELECT last FROM arrears.seals ORDER BY last DESC LIMIT 1)
+    SELECT e.position, e.event_id, e.name, e.leaf, coalesce(e.account_id, e.aggregate_id), w.*
+    FROM arrears.events AS e
+    LEFT JOIN LATERAL (
+        SELECT e.aggregate_id, e.version, e.account_id, e.event_version, e.effective_on, e.recorded_at, e.state, e.meta
+    ) AS w ON %(names)b::text[] IS NULL OR e.name = ANY (%(names)b::text[])
+    WHERE e.position = ANY (%(positions)b::bigint[])
+      AND e.position <= (SELECT last FROM arrears.seals ORDER BY last DESC LIMIT 1)
 """
 
 
@@ -128,15 +130,15 @@ class Inspector:
             for each in given:
                 row = rows.get(each.position)
                 reason = _difference(each, row)
-                if row is not None and reason is None and not _belongs(row, partition, of):
+                if row is not None and reason is None and not _belongs(row.key, partition, of):
                     if divisions is None:
                         divisions = _divisions(connection, self._topic)
-                    if not any(_belongs(row, partition, number) for number in divisions):
+                    if not any(_belongs(row.key, partition, number) for number in divisions):
                         reason = Reason.OTHER_PARTITION
                 if row is None or reason is not None:
                     found.append(refused(each.record, reason or Reason.NOT_IN_LOG, each.position))
                     continue
-                each.found(row.row)
+                each.found(row.whole)
                 taken[partition].append(each)
         keep(connection, self._topic, self._reader, found)
         return taken
@@ -157,17 +159,28 @@ class Inspector:
             prepare=True,
             binary=True,
         ).fetchall()
-        found = {row[0]: _Sealed(row[:11], row[11]) for row in rows}
-        self._mapper.keys.fetch(
-            {row[4] for row in rows if row[4] is not None and row[9] is not None and wants_key(row[:11])}
-        )
+        found = {row[0]: _Sealed(row[1], row[2], row[3], row[4], _whole(row)) for row in rows}
+        opened = (each.whole for each in found.values() if each.whole is not None)
+        self._mapper.keys.fetch({row[4] for row in opened if row[4] is not None and wants_key(row)})
         return found
 
 
 @dataclass(slots=True)
 class _Sealed:
-    row: LogRow
+    """What the log has at a position; `whole` None: nobody wants to open it."""
+
+    event_id: UUID
+    name: str
     leaf: bytes
+    key: UUID
+    whole: LogRow | None
+
+
+def _whole(row: tuple[Any, ...]) -> LogRow | None:
+    if row[5] is None:
+        return None
+    position, event_id, name, _, _, about, version, account, event_version, day, at, state, meta = row
+    return position, about, version, event_id, account, name, event_version, day, at, state, meta
 
 
 def _difference(arrival: Arrival, sealed: _Sealed | None) -> Reason | None:
@@ -175,12 +188,11 @@ def _difference(arrival: Arrival, sealed: _Sealed | None) -> Reason | None:
     seen = arrival.seen
     if sealed is None:
         return Reason.NOT_IN_LOG
-    row = sealed.row
-    if row[3] != seen.event_id or row[5] != seen.name:
+    if sealed.event_id != seen.event_id or sealed.name != seen.name:
         return Reason.OTHER_EVENT
     if seen.leaf is not None and seen.leaf != sealed.leaf:
         return Reason.OTHER_HASH
-    if not _says_the_same(arrival, row):
+    if sealed.whole is not None and not _says_the_same(arrival, sealed.whole):
         return Reason.OTHER_BODY
     return None
 
@@ -191,10 +203,7 @@ def _says_the_same(arrival: Arrival, row: LogRow) -> bool:
     Nobody here reads the body; but others do. One of another version was sent by another release: then the position,
     the id and the name have to do.
     """
-    name, stored_version = row[5], row[6]
-    state: bytes | None = row[9]
-    if state is None:  # nobody here wants to open it
-        return True
+    name, stored_version, state = row[5], row[6], row[9]
     if name not in REGISTRY or arrival.seen.version != REGISTRY.current(name).event_version:
         return True
     body: bytes | None = arrival.record.value
@@ -204,9 +213,9 @@ def _says_the_same(arrival: Arrival, row: LogRow) -> bool:
         return True
 
 
-def _belongs(sealed: _Sealed, partition: int, of: int) -> bool:
-    """Whether the event's key leads to this partition. More partitions than we know of: nobody can say."""
-    return partition >= of or _place(sealed.row[4] or sealed.row[1]) % of == partition
+def _belongs(key: UUID, partition: int, of: int) -> bool:
+    """Whether an event's key leads to this partition. More partitions than we know of: nobody can say."""
+    return partition >= of or _place(key) % of == partition
 
 
 @lru_cache(maxsize=100_000)

@@ -8,7 +8,7 @@ The headers, and which of them are always there, are the table in `adapters.kafk
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -217,6 +217,7 @@ class Envelope:
     partition: int
     offset: int
     leaf_hash: str | None = None
+    _event: Event | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def actor(self) -> str:
@@ -246,6 +247,11 @@ class Envelope:
     @property
     def event(self) -> Event:
         """The typed event, lifted to this release's version; personal text reads `withheld`. Raises UnknownEvent."""
+        if self._event is None:
+            self._event = self._typed()
+        return self._event
+
+    def _typed(self) -> Event:
         event_class = REGISTRY.current(self.name)
         if self.event_version == event_class.event_version and not _has_gaps(event_class):
             return event_class.model_validate_json(self.body)

@@ -144,15 +144,19 @@ class Seat:
             count_events(self.name, len(news))
         return behind
 
-    def confirm(self, ends: Mapping[int, int], position: int, of: int) -> None:
-        """Nothing more is in these partitions up to a position of the log: they have been read to their ends."""
+    def confirm(self, ends: Mapping[int, int], position: int, of: int, whole: Collection[int] = ()) -> None:
+        """Nothing more is in these partitions up to a position of the log: they have been read to their ends.
+
+        Of those that are `whole` every message up to the end was handed over. What is left there is none: the end of a
+        transaction takes an offset, too.
+        """
         for partition, place in self.places.items():
             if place.next_offset > ends.get(partition, place.next_offset):
                 raise TopicChanged(f"{self.name} has read more of partition {partition} than there is")
         after = {
-            partition: Place(place.next_offset, position)
+            partition: Place(ends[partition], position)
             for partition, place in self.places.items()
-            if place.position < position and place.next_offset == ends.get(partition)
+            if place.position < position and (place.next_offset == ends.get(partition) or partition in whole)
         }
         if after:
             self._store([], after, of)

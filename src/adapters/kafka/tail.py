@@ -160,10 +160,18 @@ class Tail:
             wanted = [e for e in opened if e is not None and self._account_id in (None, e.account_id)]
             yield sorted(wanted, key=lambda envelope: envelope.position)
 
-    def stretch(self, partition: int, first: int, until: int) -> Iterator[list[Any]]:
-        """Messages of a partition from one offset up to, and without, another; those that are left of them."""
+    def stretch(self, partition: int, first: int, until: int) -> Iterator[tuple[int, list[Any]]]:
+        """Messages of a partition from one offset up to, and without, another; those that are left of them, each list
+        with the offset from which on it has all there are."""
         (wanted,) = (each for each in self._partitions if each.partition == partition)
         yield from self._stretch(wanted, max(first, self._consumer.beginning_offsets([wanted])[wanted]), until)
+
+    def message(self, partition: int, offset: int) -> Any | None:
+        """The message at an offset, whatever it is; None where there is none."""
+        wanted = next((each for each in self._partitions if each.partition == partition), None)
+        if wanted is None or not self._consumer.beginning_offsets([wanted])[wanted] <= offset < self.ends()[partition]:
+            return None
+        return next((each for _, records in self._stretch(wanted, offset, offset + 1) for each in records), None)
 
     # --- inside ---
 
@@ -202,11 +210,11 @@ class Tail:
         return None
 
     def _between(self, partition: TopicPartition, first: int, until: int) -> list[Envelope]:
-        opened = (self._opened(each) for records in self._stretch(partition, first, until) for each in records)
+        opened = (self._opened(each) for _, records in self._stretch(partition, first, until) for each in records)
         return [each for each in opened if each is not None]
 
-    def _stretch(self, partition: TopicPartition, first: int, until: int) -> Iterator[list[Any]]:
-        """The end of a transaction takes an offset too, and is no message."""
+    def _stretch(self, partition: TopicPartition, first: int, until: int) -> Iterator[tuple[int, list[Any]]]:
+        """The end of a transaction takes an offset too, and is no message: then lists do not join."""
         self._consumer.assign([partition])
         self._consumer.seek(partition, first)
         while (at := self._consumer.position(partition)) < until:
@@ -214,7 +222,8 @@ class Tail:
             if not polled and self._consumer.position(partition) == at:
                 raise KafkaUnavailable(f"Kafka did not give a message of {partition.topic} in time")
             if records := [each for each in polled.get(partition, ()) if each.offset < until]:
-                yield records
+                yield first, records
+                first = records[-1].offset + 1
 
     def _look(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, Envelope | None]:
         """The messages at one offset of each partition; None for what is no event of the log."""

@@ -106,6 +106,8 @@ class TopicRunner:
         self._partitions = 0
         self._ends = Ends(database, env)
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), in_utc)
+        self._next: dict[int, int] = {}
+        """Where the consumer goes on, by partition."""
         self._in_hand: Collection[int] = ()
         """The partitions of the batch that is being handled."""
         self._confirmed_at = 0.0
@@ -175,9 +177,9 @@ class TopicRunner:
             return
         self._open_chairs(consumer)
         if polled:
-            self._take({each.partition: self._opened(records) for each, records in polled.items()}, consumer)
+            self._take({each.partition: self._opened(records, consumer) for each, records in polled.items()}, consumer)
         if not polled or time.monotonic() - self._confirmed_at > _CONFIRM_SECONDS:  # some may be idle while others flow
-            self._confirm()
+            self._confirm(consumer)
 
     def _check_not_forgotten(self, consumer: KafkaConsumer) -> None:
         """A client was seen without partitions for a minute, in a group that had put it out. A new one joins."""
@@ -190,6 +192,7 @@ class TopicRunner:
     def _take_partitions(self, consumer: KafkaConsumer) -> None:
         """What was polled by now may be of partitions that went, or from an offset that is not ours: it comes again."""
         self._assigned.changed.clear()
+        self._next = {}
         self._partitions = len(consumer.partitions_for_topic(self._topic) or ())
         self._owned = frozenset(each.partition for each in consumer.assignment())
         for chair in self._chairs:
@@ -219,10 +222,22 @@ class TopicRunner:
         for partition in partitions:
             offsets = [seat.places[partition].next_offset for seat in seats if partition in seat.places]
             if offsets:
+                self._next[partition] = min(offsets)
                 consumer.seek(TopicPartition(self._topic, partition), min(offsets))
 
-    def _opened(self, records: Sequence[Any]) -> Polled:
-        return Polled(records[0].offset, records[-1].offset + 1, self._inspector.opened(records))
+    def _opened(self, records: Sequence[Any], consumer: KafkaConsumer) -> Polled:
+        """From where the consumer stood: the end of somebody's transaction takes an offset, and is no message.
+
+        A topic that was cut meanwhile has lost what is in between.
+        """
+        partition, first = records[0].partition, records[0].offset
+        stood = self._next.get(partition, first)
+        if stood < first:
+            wanted = TopicPartition(self._topic, partition)
+            if consumer.beginning_offsets([wanted])[wanted] <= stood:
+                first = stood
+        self._next[partition] = records[-1].offset + 1
+        return Polled(first, records[-1].offset + 1, self._inspector.opened(records))
 
     def _take(self, batch: Batch, consumer: KafkaConsumer) -> None:
         interests = [chair.seat.interest for chair in self._chairs if chair.seat is not None]
@@ -246,7 +261,7 @@ class TopicRunner:
             for chair in self._chairs:
                 self._with(chair, partial(_check_reaches, partition=partition.partition, first=first))
 
-    def _confirm(self) -> None:
+    def _confirm(self, consumer: KafkaConsumer) -> None:
         """Partitions that have nothing more count as read up to where the publisher was before they were looked at."""
         self._confirmed_at = time.monotonic()
         published = self._ends.published()
@@ -257,8 +272,10 @@ class TopicRunner:
                     self._all_is_well(chair)
             return
         published, ends = self._ends.look()
+        given = {each: int(consumer.position(TopicPartition(self._topic, each)) or 0) for each in self._owned}
+        whole = {each for each, position in given.items() if position >= ends.get(each, position + 1)}
         for chair in self._chairs:
-            self._with(chair, lambda seat: seat.confirm(ends, published, self._partitions))
+            self._with(chair, lambda seat: seat.confirm(ends, published, self._partitions, whole))
 
     # --- one reader's trouble is not the others' ---
 

@@ -8,6 +8,7 @@ store where the topic has it no more.
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from typing import Any
@@ -152,12 +153,16 @@ class PolicyWorker:
         first = self._seat.places[partition].next_offset
         _log.warning("fetched from the topic", partition=partition, first=first, until=until)
         with Tail(self._env) as tail:
-            for records in tail.stretch(partition, first, until):
+            for begins, records in tail.stretch(partition, first, until):
                 check(self._stop)
                 batch = self._looked_at({partition: records})
+                batch = {partition: replace(batch[partition], first=begins)}
                 if self._seat.take(batch, self._partitions):
                     self._fill(partition, batch[partition])
                     self._seat.take(batch, self._partitions)
+        place = self._seat.places[partition]
+        if place.next_offset < until:  # the rest is no message: the end of a transaction takes an offset, too
+            self._seat.fill(partition, [], Place(until, place.position), self._partitions)
 
     def _looked_at(self, stretches: Mapping[int, Sequence[Any]]) -> Batch:
         """Messages by partition as stretches of events that are in the log."""

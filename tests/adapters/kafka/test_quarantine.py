@@ -16,6 +16,7 @@ from adapters.readers import partitions
 from adapters.readers.partitions import Place
 from adapters.telemetry.metrics import QUARANTINED
 from aggregates.kernel.command import identifier
+from projections.questions.quarantined import quarantined as quarantined_messages
 from tests.adapters.kafka.test_seats import Notebook, from_the_beginning
 from tests.adapters.kafka.written import Paper, Written, accounts_in
 from tests.adapters.readers.builders import an_item, billed, opened
@@ -205,6 +206,24 @@ def test_it_is_said_counted_and_kept_without_what_it_says(log: Log, paper: Paper
     assert "secret" not in str(kept)
     sizes = rows(database, "SELECT DISTINCT key_bytes, headers_bytes, value_bytes FROM read_model.quarantined_messages")
     assert sizes == [(36, 14, 11)]
+
+
+def test_rows_are_shown_page_by_page_the_latest_first(log: Log, paper: Paper, database: Database):
+    for number in range(5):
+        paper.write(ANN, b"%d" % number, [])
+    paper.given(0, 3)  # found together, at one moment
+    paper.given()
+    seen: list[int] = []
+    cursor = None
+    with database.connect("arrears_app") as connection:
+        while True:
+            page = quarantined_messages(connection, topic="paper", partition=0, limit=2, cursor=cursor)
+            seen += [each.offset for each in page.rows]
+            if (cursor := page.next_cursor) is None:
+                break
+        assert quarantined_messages(connection, topic="other").rows == ()
+        assert quarantined_messages(connection, partition=1).rows == ()
+    assert seen == [4, 3, 2, 1, 0]
 
 
 def test_a_message_is_kept_once_whoever_finds_it_and_another_at_its_place_beside_it(
