@@ -1,4 +1,5 @@
-"""A reader of the log, as far as people decide about it: events that it could not handle and that were given up."""
+"""A reader of the log, as far as people decide about it: events that it could not handle and that were given up, and
+messages of a topic that it was told to pass over."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -26,6 +27,17 @@ class EventDiscarded(Event, name="reader.event-discarded"):
     discarded_event_name: str
 
 
+class MessageSkipped(Event, name="reader.message-skipped"):
+    """A person had a reader pass over a message of a topic."""
+
+    reader: str
+    topic: str
+    partition: int
+    offset: int
+    digest: str
+    """SHA-256 of the message, in hexadecimal digits: a topic made anew has another one at the same place."""
+
+
 class DiscardEvent(Command, name="discard-event", internal=True):
     """Give up an event for one reader, with a reason."""
 
@@ -38,6 +50,19 @@ class DiscardEvent(Command, name="discard-event", internal=True):
         return (Target("reader", reader_id(self.reader)),)
 
 
+class SkipMessage(Command, name="skip-message", internal=True):
+    """Have one reader pass over a message of a topic, with a reason."""
+
+    reader: str = Field(min_length=1, max_length=100)
+    topic: str = Field(min_length=1, max_length=249)
+    partition: int = Field(ge=0)
+    offset: int = Field(ge=0)
+    digest: str = Field(pattern="^[0-9a-f]{64}$")
+
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("reader", reader_id(self.reader)),)
+
+
 class Reader(Aggregate):
     """What was given up for one reader; its checkpoint is not kept here."""
 
@@ -45,12 +70,12 @@ class Reader(Aggregate):
 
     discarded: int = 0
     """How many events were given up."""
+    skipped: int = 0
+    """How many messages were passed over."""
 
     @decides(DiscardEvent)
     def discard(self, command: DiscardEvent, context: Context) -> None:
-        context.require_reason()
-        if not context.actor.is_person:
-            raise Refusal("not-a-person", "only people give up events")
+        _require_person(context)
         self.emit(
             EventDiscarded(
                 reader=command.reader,
@@ -60,6 +85,30 @@ class Reader(Aggregate):
             )
         )
 
+    @decides(SkipMessage)
+    def skip(self, command: SkipMessage, context: Context) -> None:
+        _require_person(context)
+        self.emit(
+            MessageSkipped(
+                reader=command.reader,
+                topic=command.topic,
+                partition=command.partition,
+                offset=command.offset,
+                digest=command.digest,
+            )
+        )
+
     @applies(EventDiscarded)
     def _discarded(self, event: EventDiscarded) -> None:
         self.discarded += 1
+
+    @applies(MessageSkipped)
+    def _skipped(self, event: MessageSkipped) -> None:
+        self.skipped += 1
+
+
+def _require_person(context: Context) -> None:
+    """Raises Refusal."""
+    context.require_reason()
+    if not context.actor.is_person:
+        raise Refusal("not-a-person", "only people give up events")

@@ -199,6 +199,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     office.AutomationResumed: "Automation resumed",
     # readers of the log
     reader.EventDiscarded: "{e.discarded_event_name} at position {e.position} given up for {e.reader}",
+    reader.MessageSkipped: "Message {e.partition}/{e.offset} of {e.topic} passed over for {e.reader}",
     # work over many accounts
     work.WorkBegun: "Work begun: {e.command} for every account opened up to position {e.cause_position}",
     work.WorkFinished: "Work finished: {e.done} accounts done, {e.refused} refused, {e.failed} failed",

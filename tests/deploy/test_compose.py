@@ -3,16 +3,21 @@
 import re
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import KafkaProducer
+from kafka.errors import TopicAuthorizationFailedError
 
 from adapters.eventstore.keys import master_key
+from adapters.kafka.connection import client_options
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.local import QUICK_START, Listener, LocalKafka
-from adapters.kafka.topics import Topics
+from adapters.kafka.topics import Topics, read_topics
 from tests.deploy.files import DEPLOY, JOBS, ROLES, WITH_KEY, compose, of_arrears, run, script
+from tests.waiting import HANG, wait_until
 
 FOLDER = DEPLOY / "compose"
 
@@ -216,10 +221,34 @@ def test_files_with_secrets_are_made_that_others_on_this_machine_cannot_reach(ma
 
 def test_files_with_secrets_go_to_whom_they_concern():
     given = {name: set(service.get("secrets", [])) for name, service in compose()["services"].items()}
-    ours, brokers = {"kafka-password", "kafka-ca.crt"}, {"kafka-broker.pem", "kafka-logins.conf"}
+    brokers = {"kafka-broker.pem", "kafka-logins.conf"}
+    own = {each: f"kafka-password-{each}" for each in ("publish", "clock", "topics")}
 
     assert {name for name, files in given.items() if files & brokers} == {"kafka"}
-    assert {name for name, files in given.items() if files & ours} == set(of_arrears())
+    for name, service in of_arrears().items():
+        password = own.get(name, "kafka-password")
+        assert given[name] == {password, "kafka-ca.crt"}, name
+        said = service["environment"]
+        if "KAFKA_SASL_USERNAME" in said:
+            assert said["KAFKA_SASL_USERNAME"] == (f"arrears-{name}" if name in own else "arrears")
+            assert said["KAFKA_SASL_PASSWORD_FILE"] == f"/run/secrets/{password}"
+
+
+def test_an_installation_of_an_earlier_release_gets_the_logins_that_it_lacks(made: Path):
+    """Its password stays, and Kafka knows it still."""
+    folder = made.parent / "secrets"
+    password = (folder / "kafka-password").read_text(encoding="utf-8")
+    for each in ("publish", "clock", "topics"):
+        (folder / f"kafka-password-{each}").unlink()
+    said = run(made.parent / "make-env")
+    assert "has new logins for Kafka" in said
+    assert (folder / "kafka-password").read_text(encoding="utf-8") == password
+    logins = (folder / "kafka-logins.conf").read_text(encoding="utf-8")
+    assert f'user_arrears="{password}"' in logins
+    for each in ("publish", "clock", "topics"):
+        made_now = (folder / f"kafka-password-{each}").read_text(encoding="utf-8")
+        assert f'user_arrears-{each}="{made_now}"' in logins
+    assert {stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()} == {0o444}
 
 
 @pytest.mark.kafka
@@ -232,10 +261,11 @@ def test_a_broker_with_these_settings_lets_our_processes_in_and_nobody_without_a
     settings = {
         name.removeprefix("KAFKA_").lower().replace("_", "."): text
         for name, text in said.items()
-        if name.startswith(("KAFKA_SASL_", "KAFKA_SSL_"))
+        if name.startswith(("KAFKA_SASL_", "KAFKA_SSL_", "KAFKA_AUTHORIZER_", "KAFKA_SUPER_"))
     }
     listeners = {name: Listener(protocols[name], {}) for name in ("INSIDE", "OUTSIDE")}
     jvm = (*QUICK_START, said["KAFKA_OPTS"])
+    wanted = [topic.with_copies(1) for topic in read_topics()]
     with LocalKafka(tmp_path / "kafka", jvm=jvm, settings=settings, listeners=listeners) as kafka:
         for name in listeners:
             env = {
@@ -244,9 +274,36 @@ def test_a_broker_with_these_settings_lets_our_processes_in_and_nobody_without_a
             } | {"KAFKA_BOOTSTRAP_SERVERS": kafka.servers_at(name)}
             with Topics(env) as topics:
                 assert topics.brokers() == 1
+                for change in topics.plan(wanted, rights=True):
+                    topics.apply(change)
+                wait_until(lambda: not any(topics.faults(topic) for topic in wanted), "Kafka knows the rights")
+            assert may_write(kafka.servers_at(name), secrets) == {
+                ("publish", "collections.events"),
+                ("clock", "collections.ticks"),
+            }
             without = {"KAFKA_BOOTSTRAP_SERVERS": kafka.servers_at(name)}
             with pytest.raises(KafkaUnavailable, match="speaks TLS"):
                 Topics(without)
+
+
+def may_write(servers: str, secrets: str) -> set[tuple[str, str]]:
+    """Which roles Kafka lets write to which topics."""
+    found = set()
+    for name in ("publish", "clock", "react"):
+        env = {
+            variable: str(text).replace("/run/secrets", secrets)
+            for variable, text in of_arrears()[name]["environment"].items()
+            if variable.startswith("KAFKA_")
+        }
+        producer = KafkaProducer(
+            **client_options({**env, "KAFKA_BOOTSTRAP_SERVERS": servers}), enable_idempotence=False
+        )
+        for topic in ("collections.events", "collections.ticks"):
+            with suppress(TopicAuthorizationFailedError):
+                producer.send(topic, b"a message", partition=0).get(HANG)
+                found.add((name, topic))
+        producer.close()
+    return found
 
 
 def kafka_environment() -> dict[str, str]:

@@ -29,6 +29,9 @@ from tests.deploy.files import (
 PARTITIONS = 12
 EVEN = {1, 2, 3, 4, 6, 12}
 
+WITH_A_USER = ("publish", "clock", "topics")
+"""Whoever may write to a topic, or make one, logs in to Kafka as a user of its own."""
+
 
 @pytest.mark.parametrize("version", ["1.31", "1.37"])
 def test_every_manifest_is_one(version: str):
@@ -188,7 +191,8 @@ def test_secrets_that_are_asked_for_are_in_the_example():
     expected = {name: set(keys) for name, keys in example().items()}
 
     assert set(expected.pop("arrears-master-key")) == {"master.key"}
-    assert set(expected.pop("arrears-kafka")) == {Path(file).name for file in kafka_files()}
+    for secret in ("arrears-kafka", *(f"arrears-kafka-{name}" for name in WITH_A_USER)):
+        assert set(expected.pop(secret)) == {Path(file).name for file in kafka_files()}
     assert asked == expected
 
 
@@ -225,7 +229,10 @@ def test_whoever_talks_to_kafka_and_nobody_else_has_its_settings_and_its_secrets
         if name in WITH_KAFKA:
             volume = next(each for each in pod(workload)["volumes"] if each["name"] == "kafka")
             assert mounts["kafka"]["readOnly"] is True
-            assert volume["secret"] == {"secretName": "arrears-kafka", "defaultMode": 0o440}
+            secret = f"arrears-kafka-{name}" if name in WITH_A_USER else "arrears-kafka"
+            assert volume["secret"] == {"secretName": secret, "defaultMode": 0o440}
+            users = [each["value"] for each in container(workload).get("env", []) if each["name"].endswith("USERNAME")]
+            assert users == ([f"arrears-{name}"] if name in WITH_A_USER else [])
             assert {str(Path(file).parent) for file in kafka_files()} == {mounts["kafka"]["mountPath"]}
 
 

@@ -35,7 +35,7 @@ from aggregates.promise import (
     PromiseWithdrawn,
     TakePaymentBack,
 )
-from aggregates.reader import DiscardEvent, EventDiscarded
+from aggregates.reader import DiscardEvent, EventDiscarded, SkipMessage
 from aggregates.work import BeginWork, FinishWork
 from policies.agenda import AGENDA, KINDS, PLANS, UnknownKind, command_for, command_id_for, issued_for, kind_of
 from policies.agenda_memory import Agenda, PlannedItem
@@ -214,7 +214,7 @@ STORIES: dict[str, Steps] = {
 
 FROM_ELSEWHERE = {
     CountPayment, TakePaymentBack, DispatchMessage, ReportSent, ReportFailed, ReportUncertain, EnsureAccount,
-    DiscardEvent, BeginWork, FinishWork, SettleAllocation,
+    DiscardEvent, SkipMessage, BeginWork, FinishWork, SettleAllocation,
 }  # fmt: skip
 """Commands of the system's own that policies ask for, or delivery, imports, work and dead letters."""
 

@@ -143,7 +143,7 @@ class EventMapper(Mapper[UUID]):
         """Many rows; the keys that they need come in one query. Events of other than these names are left closed."""
         rows = list(rows)
         opened = rows if names is None else [row for row in rows if row[5] in names]
-        self.keys.fetch({row[4] for row in opened if row[4] is not None and _wants_key(row)})
+        self.keys.fetch({row[4] for row in opened if row[4] is not None and wants_key(row)})
         return [self.decode(row) if names is None or row[5] in names else Closed(*row[:6], *row[7:9]) for row in rows]
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
@@ -203,7 +203,8 @@ def _fault(error: Exception) -> str:
     return type(error).__name__
 
 
-def _wants_key(row: LogRow) -> bool:
+def wants_key(row: LogRow) -> bool:
+    """Whether the account's key is needed, or may be, to open a row."""
     name, event_version, state, said = row[5], row[6], row[9], row[10]
     return MARK in state or MARK in said or (name in REGISTRY and event_version != REGISTRY.current(name).event_version)
 

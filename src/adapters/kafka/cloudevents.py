@@ -8,9 +8,9 @@ The headers, and which of them are always there, are the table in `adapters.kafk
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -37,11 +37,16 @@ _SPEC = ("ce_specversion", b"1.0")
 _JSON = ("content-type", b"application/json")
 _IS_WITHHELD = ("ce_withheld", b"true")
 _IS_LATE = ("ce_late", b"true")
-_TYPE = re.compile(r"collections\.(.+)\.v(\d+)")
+_TYPE = re.compile(rb"collections\.([a-z0-9]+(?:[.-][a-z0-9]+)*)\.v([1-9][0-9]{0,3})")
+_WHOLE_NUMBER = re.compile(rb"[1-9][0-9]{0,18}")
+_LEAF_HASH = re.compile(rb"[0-9a-f]{64}")
+_HIGHEST_POSITION = 2**63 - 1
+_HIGHEST_VERSION = 2**31 - 1
+"""What the columns of the log hold."""
 
 
 class NotOurs(ValueError):
-    """A message on the topic is no event of the log."""
+    """A message on the topic is no event of the log. What it says is in no text of this error: logs are for many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ def to_message(row: SealedRow, *, source: bytes = SOURCE.encode(), late: bool = 
         ("ce_actor", meta["actor"].encode()),
         ("ce_commandid", meta["command_id"].encode()),
         ("ce_correlationid", meta["correlation_id"].encode()),
+        ("ce_leafhash", row.leaf.hex().encode()),
         _JSON,
     ]
     if row.account is not None:
@@ -189,8 +195,9 @@ class Envelope:
     """An event as a reader of the topic has it. `data` is the body: without personal text, as it was sent.
 
     `event_version` is that of the data; `position` is the place in the log, `offset` that in the partition.
-    `meta` says who caused it. `withheld`: the typed event lacks personal text, because the wire does, or because it is
-    personal by now.
+    `meta` says who caused it. `leaf_hash` is the hash of the event as it is stored, in hexadecimal digits, of which the
+    seals of the log are made; None where an earlier release sent it. `withheld`: the typed event lacks personal text,
+    because the wire does, or because it is personal by now.
     """
 
     position: int
@@ -209,6 +216,8 @@ class Envelope:
     body: bytes
     partition: int
     offset: int
+    leaf_hash: str | None = None
+    _event: Event | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def actor(self) -> str:
@@ -238,6 +247,11 @@ class Envelope:
     @property
     def event(self) -> Event:
         """The typed event, lifted to this release's version; personal text reads `withheld`. Raises UnknownEvent."""
+        if self._event is None:
+            self._event = self._typed()
+        return self._event
+
+    def _typed(self) -> Event:
         event_class = REGISTRY.current(self.name)
         if self.event_version == event_class.event_version and not _has_gaps(event_class):
             return event_class.model_validate_json(self.body)
@@ -268,70 +282,130 @@ Said = Mapping[str, bytes]
 
 @dataclass(slots=True)
 class Glance:
-    """What a reader has to know of a message to leave it aside."""
+    """What a message says that it is; what it says beyond that is looked up in the log. `leaf` None: an earlier release
+    sent it, which did not say."""
 
     position: int
+    event_id: UUID
     name: str
+    version: int
+    leaf: bytes | None
     late: bool
+
+
+def headers_of(given: Iterable[tuple[str, bytes]] | None) -> Said:
+    """A message's headers by name. Raises NotOurs where one of ours is there twice: it could be read either way."""
+    try:
+        headers = tuple(given or ())
+        said = dict(headers)
+        if len(said) != len(headers):
+            names = [name for name, _ in headers if name.startswith("ce_") or name == _JSON[0]]
+            if len(set(names)) != len(names):
+                raise NotOurs("a header is there twice")
+    except NotOurs:
+        raise
+    except Exception as error:  # whatever it is that cannot be read: the message is to blame
+        raise NotOurs(f"its headers are none ({type(error).__name__})") from None
+    return said
 
 
 def glance(said: Said) -> Glance:
     """The least about the event in a message, at a small part of the cost of the rest. Raises NotOurs."""
     try:
-        return Glance(int(said["ce_position"]), _name_and_version(said)[0], "ce_late" in said)
-    except (KeyError, ValueError) as error:
-        raise NotOurs(f"no event of the log: {error!r}") from error
+        name, version = _name_and_version(said)
+        return Glance(
+            position=_number(said, "ce_position", _HIGHEST_POSITION),
+            event_id=_uuid(said["ce_id"].decode()),
+            name=name,
+            version=version,
+            leaf=_leaf_of(said),
+            late="ce_late" in said,
+        )
+    except NotOurs:
+        raise
+    except Exception as error:  # as above
+        raise NotOurs(_problem(error)) from None
+
+
+def _number(said: Said, header: str, most: int) -> int:
+    text = said[header]
+    if _WHOLE_NUMBER.fullmatch(text) is None or (number := int(text)) > most:
+        raise NotOurs(f"{header} is no whole number from 1 to {most}")
+    return number
+
+
+def _leaf_of(said: Said) -> bytes | None:
+    text = said.get("ce_leafhash", b"")
+    if text == b"":
+        return None
+    if _LEAF_HASH.fullmatch(text) is None:
+        raise NotOurs("ce_leafhash is no SHA-256 in hexadecimal digits")
+    return bytes.fromhex(text.decode())
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong, without what the message says."""
+    if isinstance(error, KeyError) and isinstance(error.args[0], str) and error.args[0].startswith("ce_"):
+        return f"it has no header {error.args[0]}"
+    return f"a header or the body cannot be read ({type(error).__name__})"
 
 
 def _name_and_version(said: Said) -> tuple[str, int]:
     if said["ce_specversion"] != b"1.0":
-        raise NotOurs(f"CloudEvents {said['ce_specversion']!r}; expected 1.0")
+        raise NotOurs("it is no CloudEvent of version 1.0")
     return _taken_apart(said["ce_type"])
 
 
-@cache
+@lru_cache(maxsize=1_000)  # bounded: anybody may write names
 def _taken_apart(event_type: bytes) -> tuple[str, int]:
-    named = _TYPE.fullmatch(event_type.decode())
+    named = _TYPE.fullmatch(event_type)
     if named is None:
-        raise NotOurs(f"{event_type!r} is no event of the log")
-    return named[1], int(named[2])
+        raise NotOurs("ce_type names no event")
+    return named[1].decode(), int(named[2])
 
 
 def from_message(
-    headers: Iterable[tuple[str, bytes]], value: bytes, *, partition: int = 0, offset: int = 0
+    headers: Iterable[tuple[str, bytes]] | None, value: bytes | None, *, partition: int = 0, offset: int = 0
 ) -> Envelope:
     """The event in a message. Raises NotOurs for anything else, UnknownEvent never: the name is only looked at."""
-    return opened(dict(headers), value, partition=partition, offset=offset)
-
-
-def opened(said: Said, value: bytes, *, partition: int, offset: int) -> Envelope:
-    """The same, where the headers have been looked at before. Raises NotOurs."""
     try:
-        name, version = _name_and_version(said)
-        about, account = said["ce_subject"], said.get("ce_accountid")
-        aggregate_id = _uuid(about.decode())
-        return Envelope(
-            position=int(said["ce_position"]),
-            event_id=_uuid(said["ce_id"].decode()),
-            name=name,
-            event_version=version,
-            aggregate_id=aggregate_id,
-            aggregate_version=int(said["ce_sequence"]),
-            account_id=aggregate_id if account == about else None if account is None else _uuid(account.decode()),
-            effective_on=date.fromisoformat(said["ce_effectiveon"].decode()),
-            recorded_at=datetime.fromisoformat(said["ce_time"].decode()),
-            meta=Meta.__pydantic_validator__.validate_python(
-                {field: said[header].decode() for field, header in _META if header in said}
-            ),
-            source=said["ce_source"].decode(),
-            withheld="ce_withheld" in said or _is_personal_by_now(name, version),
-            late="ce_late" in said,
-            body=value,
-            partition=partition,
-            offset=offset,
-        )
-    except (KeyError, ValueError) as error:
-        raise NotOurs(f"message {partition}/{offset} is no event of the log: {error!r}") from error
+        return _opened(headers_of(headers), value, partition=partition, offset=offset)
+    except NotOurs as error:
+        raise NotOurs(f"message {partition}/{offset} is no event of the log: {error}") from None
+    except Exception as error:  # as above
+        raise NotOurs(f"message {partition}/{offset} is no event of the log: {_problem(error)}") from None
+
+
+def _opened(said: Said, value: bytes | None, *, partition: int, offset: int) -> Envelope:
+    name, version = _name_and_version(said)
+    about, account = said["ce_subject"], said.get("ce_accountid", b"")
+    aggregate_id = _uuid(about.decode())
+    recorded_at = datetime.fromisoformat(said["ce_time"].decode())
+    if recorded_at.tzinfo is None:
+        raise NotOurs("ce_time has no time zone")
+    if not isinstance(value, bytes) or not isinstance(orjson.loads(value), dict):
+        raise NotOurs("its body is no JSON object")
+    return Envelope(
+        position=_number(said, "ce_position", _HIGHEST_POSITION),
+        event_id=_uuid(said["ce_id"].decode()),
+        name=name,
+        event_version=version,
+        aggregate_id=aggregate_id,
+        aggregate_version=_number(said, "ce_sequence", _HIGHEST_VERSION),
+        account_id=aggregate_id if account == about else None if account == b"" else _uuid(account.decode()),
+        effective_on=date.fromisoformat(said["ce_effectiveon"].decode()),
+        recorded_at=recorded_at,
+        meta=Meta.__pydantic_validator__.validate_python(
+            {field: said[header].decode() for field, header in _META if header in said}
+        ),
+        source=said["ce_source"].decode(),
+        withheld="ce_withheld" in said or _is_personal_by_now(name, version),
+        late="ce_late" in said,
+        body=value,
+        partition=partition,
+        offset=offset,
+        leaf_hash=said["ce_leafhash"].decode() if _leaf_of(said) else None,
+    )
 
 
 _META = (

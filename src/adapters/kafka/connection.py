@@ -8,6 +8,7 @@ from typing import Any
 from kafka.net.compat import KafkaNetClient
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
+from adapters.kafka import header_names  # noqa: F401  every client is to read whatever is on a topic
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.security import Login, Security, security
 from adapters.kafka.unreachable import explained

@@ -59,6 +59,12 @@ HEADERS = (
     ),
     Header("ce_commandid", "the command that was decided", _UUID),
     Header("ce_correlationid", "what it belongs to: joins everything that one request set going", _UUID),
+    Header(
+        "ce_leafhash",
+        "SHA-256 of the event as it is stored, in hexadecimal digits: the leaf of which the log's seals are made",
+        {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        where="the release that sent it knew this header",
+    ),
     Header("content-type", "the form of the body", {"type": "string", "const": "application/json"}),
     Header("ce_accountid", "the account that it concerns", _UUID, where="it concerns one"),
     Header("ce_causationid", "the event or message that led to it", _UUID, where="something did"),

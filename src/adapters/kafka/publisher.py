@@ -101,6 +101,8 @@ class Publisher:
         self._make = producer
         self._producer: KafkaProducer | None = None
         self._partitions = 0
+        self._noted = 0
+        """The number of partitions that readers know of."""
 
     # --- the reader ---
 
@@ -121,6 +123,7 @@ class Publisher:
         before = published_to(connection, self.name)  # what was held back and is sent late
         _check_sizes(rows, self._source)
         self.send(to_message(row, source=self._source, late=(row.position or 0) <= before) for row in rows)
+        self._note_division(connection)
 
     def send(self, messages: Iterable[Message]) -> None:
         """Sends messages in order and waits for Kafka to have them all."""
@@ -149,6 +152,15 @@ class Publisher:
             with reaching(self._env) as options:
                 self._producer = self._make(**options, **PRODUCER_SETTINGS, client_id="arrears-publisher")
         return self._producer
+
+    def _note_division(self, connection: Connection[Any]) -> None:
+        """Whoever meets an event after the topic was divided otherwise has to know that it was in its place."""
+        if self._noted != self._partitions:
+            connection.execute(
+                "INSERT INTO read_model.topic_divisions (topic, partitions) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                [self._topic, self._partitions],
+            )
+            self._noted = self._partitions
 
     def _look_at_topic(self) -> int:
         """The number of partitions, which never changes: a change would move accounts to other partitions."""

@@ -27,7 +27,7 @@ class SealedRow(Closed):
     Ids and days are kept as texts, which is what the wire wants; ids are there as such for the runner.
     """
 
-    __slots__ = ("about", "account", "day", "event_version", "id", "meta_json", "state")
+    __slots__ = ("about", "account", "day", "event_version", "id", "leaf", "meta_json", "state")
 
     def __init__(  # noqa: PLR0917  the columns, as they come
         self,
@@ -42,6 +42,7 @@ class SealedRow(Closed):
         recorded_at: datetime,
         state: bytes,
         meta_json: bytes,
+        leaf: bytes,
     ) -> None:
         self.position = position
         self.about = about
@@ -54,6 +55,7 @@ class SealedRow(Closed):
         self.recorded_at = recorded_at
         self.state = state
         self.meta_json = meta_json
+        self.leaf = leaf
 
     @property
     def aggregate_id(self) -> UUID:  # type: ignore[override]
@@ -90,7 +92,7 @@ class SealedRows:
         rows = self._execute(
             """
             SELECT position, aggregate_id::text, version, event_id::text, account_id::text, name, event_version,
-                   effective_on::text, recorded_at, state, meta
+                   effective_on::text, recorded_at, state, meta, leaf
             FROM arrears.events WHERE position > %b ORDER BY position LIMIT %b
             """,
             after,

@@ -1,13 +1,14 @@
 """A reader at the topic: what it has handled of each partition, kept in the transaction of what it wrote."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from psycopg import Connection
 
-from adapters.kafka.arrivals import Arrival
+from adapters.kafka.arrivals import Arrival, Inspector
+from adapters.kafka.quarantine import digest_of
 from adapters.postgres.database import Database
 from adapters.postgres.kept_connection import KeptConnection
 from adapters.postgres.lease import Lease
@@ -40,6 +41,14 @@ class TopicChanged(PartitionMoved):
     """A partition holds what it did not hold when it was read: the topic was made anew. Its places are found again."""
 
 
+def checked(
+    inspector: Inspector, batch: Batch, names: Collection[str] | None, connection: Connection[Any], of: int
+) -> Batch:
+    """The same stretches with those of their events that are in the log; see `Inspector.checked`."""
+    taken = inspector.checked({each: given.events for each, given in batch.items()}, names, connection, of)
+    return {each: replace(given, events=taken[each]) for each, given in batch.items()}
+
+
 class Seat:
     """One reader's work on the partitions that this process has. Used by one thread.
 
@@ -61,6 +70,7 @@ class Seat:
         self._whole_log = Lease(database, reader.name, lock=lock_name(reader.name))
         """What keeps this one out while another process has it."""
         self.places: dict[int, Place] = {}
+        self._skipped: frozenset[tuple[int, int, bytes]] = frozenset()
         self.has_worked = False
         """Whether anything was stored since it was made."""
 
@@ -85,6 +95,7 @@ class Seat:
         self.places = {}
         if owned:
             places = partitions.enter(connection, self.name, owned)
+            self._skipped = partitions.skipped(connection, self.name)
             found = {
                 each: Place(offset, places[each].position)
                 for each, offset in find(places).items()
@@ -118,6 +129,8 @@ class Seat:
                 continue
             position = place.position
             for each in given.events:
+                if self._is_skipped(partition, each):
+                    continue
                 if each.offset >= place.next_offset and (each.late or each.position > position):
                     news.append(each)
                     if not each.late:
@@ -125,21 +138,25 @@ class Seat:
             after[partition] = Place(given.until, position)
         if after:
             interest = self.interest
-            wanted = [each for each in news if (interest is None or each.name in interest) and each.is_whole]
+            wanted = [each for each in news if interest is None or each.name in interest]
             wanted.sort(key=_by_position)
             self._store(wanted, after, of)
             count_events(self.name, len(news))
         return behind
 
-    def confirm(self, ends: Mapping[int, int], position: int, of: int) -> None:
-        """Nothing more is in these partitions up to a position of the log: they have been read to their ends."""
+    def confirm(self, ends: Mapping[int, int], position: int, of: int, whole: Collection[int] = ()) -> None:
+        """Nothing more is in these partitions up to a position of the log: they have been read to their ends.
+
+        Of those that are `whole` every message up to the end was handed over. What is left there is none: the end of a
+        transaction takes an offset, too.
+        """
         for partition, place in self.places.items():
             if place.next_offset > ends.get(partition, place.next_offset):
                 raise TopicChanged(f"{self.name} has read more of partition {partition} than there is")
         after = {
-            partition: Place(place.next_offset, position)
+            partition: Place(ends[partition], position)
             for partition, place in self.places.items()
-            if place.position < position and place.next_offset == ends.get(partition)
+            if place.position < position and (place.next_offset == ends.get(partition) or partition in whole)
         }
         if after:
             self._store([], after, of)
@@ -164,6 +181,9 @@ class Seat:
         self._connection.close()
 
     # --- inside ---
+
+    def _is_skipped(self, partition: int, arrival: Arrival) -> bool:
+        return bool(self._skipped) and (partition, arrival.offset, digest_of(arrival.record)) in self._skipped
 
     def _check_same_topic(self, partition: int, given: Polled, place: Place) -> None:
         """The last message that was read is none that is new. (One before it may be, where a stretch was repeated.)"""

@@ -14,7 +14,7 @@ come once more: what is done with an event has to stand a repeat, for which `eve
 import os
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -25,6 +25,8 @@ from kafka.structs import OffsetAndMetadata
 
 from adapters.kafka.cloudevents import TYPE_PREFIX, Envelope, NotOurs, from_message
 from adapters.kafka.connection import METADATA_MS, events_topic, reaching
+from adapters.kafka.quarantine import Reason, Refused, refused, say
+from aggregates.kernel.event import REGISTRY, UnknownEvent
 
 _LOOK_SECONDS = 0.5
 _COMMIT_SECONDS = 1.0
@@ -37,8 +39,11 @@ class Subscriber:
     """Events of the log, for one group of processes that share the work. A context manager, and an iterable.
 
     `types` are event names, with or without `collections.` before and `.v1` behind; none means all. A group that
-    nobody has heard of starts at the `start` of the topic. More options go to KafkaConsumer. Raises KafkaUnavailable
-    where no broker takes it, and KafkaError.
+    nobody has heard of starts at the `start` of the topic. `check` says whether an event of a wanted type is to be
+    believed: whoever may write to the topic may have written it. More options go to KafkaConsumer. Raises
+    KafkaUnavailable where no broker takes it, and KafkaError.
+
+    What is no event of the log, or is refused, is passed over, logged and counted.
     """
 
     def __init__(
@@ -49,10 +54,13 @@ class Subscriber:
         start: Literal["beginning", "end"] = "beginning",
         topic: str | None = None,
         env: Mapping[str, str] = os.environ,
+        check: Callable[[Envelope], bool] | None = None,
         **options: Any,
     ) -> None:
         self._types = {plain_name(each) for each in types}
         self._topic = topic or events_topic(env)
+        self._group = group
+        self._check = check
         self._stopping = threading.Event()
         self._last: dict[TopicPartition, int] = {}
         """The last position that was handled or dropped, by partition."""
@@ -152,8 +160,9 @@ class Subscriber:
     ) -> Iterator[tuple[TopicPartition, int, Envelope | None]]:
         """The next offset and the event of each message; None for what is to be passed over."""
         seen = self._seen(partition)
+        found: list[Refused] = []
         for record in records:
-            envelope = self._open(partition, record)
+            envelope = self._open(partition, record, found)
             if envelope is not None:
                 if self._is_repeat(partition, envelope, seen):
                     envelope = None
@@ -162,13 +171,33 @@ class Subscriber:
             if envelope is not None and self._types and envelope.name not in self._types:
                 envelope = None
             yield partition, record.offset + 1, envelope
+        say(self._topic, self._group, found)
 
-    def _open(self, partition: TopicPartition, record: Any) -> Envelope | None:
+    def _open(self, partition: TopicPartition, record: Any, found: list[Refused]) -> Envelope | None:
         try:
-            return from_message(record.headers, record.value, partition=partition.partition, offset=record.offset)
-        except NotOurs as error:
-            _log.warning("passed over a message that is no event of the log", problem=str(error))
+            envelope = from_message(record.headers, record.value, partition=partition.partition, offset=record.offset)
+        except NotOurs:
+            found.append(refused(record, Reason.MALFORMED))
             return None
+        if not self._types or envelope.name in self._types:
+            reason = self._fault(envelope)
+            if reason is not None:
+                found.append(refused(record, reason, envelope.position))
+                return None
+        return envelope
+
+    def _fault(self, envelope: Envelope) -> Reason | None:
+        """What is wrong with an event that has the form of one. One that this release does not know is not judged."""
+        if envelope.name in REGISTRY:
+            try:
+                envelope.event  # noqa: B018  whoever handles it would ask, and fail, again and again
+            except UnknownEvent:
+                pass
+            except Exception:  # whatever it is that does not fit: the message is to blame
+                return Reason.OTHER_BODY
+        if self._check is not None and not self._check(envelope):
+            return Reason.REFUSED
+        return None
 
     def _is_repeat(self, partition: TopicPartition, envelope: Envelope, seen: int) -> bool:
         """What was held back comes with a lower position and is told apart by itself."""

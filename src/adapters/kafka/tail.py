@@ -1,7 +1,7 @@
 """Looking at the topic from outside of any group: from its beginning, its end, or a position in the log."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -17,6 +17,10 @@ from projections.agenda.partition import partition_of
 
 _ANSWER_MS = 5_000
 _LOOK_MS = 500
+_WIDEN = 16
+"""Where a message is no event, its neighbours are looked at: one, then so many times more, and so on."""
+
+IsOurs = Callable[[Envelope], bool]
 
 
 class TopicCut(OutOfReach):
@@ -26,13 +30,20 @@ class TopicCut(OutOfReach):
 class Tail:
     """The events of a topic, or of one account's partition; a context manager.
 
-    Raises KafkaUnavailable where no broker answers or the topic is missing.
+    Messages that are no events are passed over, and so are those that `is_ours` says are none of the log. Raises
+    KafkaUnavailable where no broker answers or the topic is missing.
     """
 
     def __init__(
-        self, env: Mapping[str, str] = os.environ, *, topic: str | None = None, account_id: UUID | None = None
+        self,
+        env: Mapping[str, str] = os.environ,
+        *,
+        topic: str | None = None,
+        account_id: UUID | None = None,
+        is_ours: IsOurs = lambda _: True,
     ) -> None:
         name = topic or events_topic(env)
+        self._is_ours = is_ours
         with reaching(env) as options:
             self._consumer = KafkaConsumer(
                 **options, client_id="arrears-tail", bootstrap_timeout_ms=_ANSWER_MS, enable_auto_commit=False
@@ -88,6 +99,8 @@ class Tail:
         ends = self._consumer.end_offsets(partitions)
         offsets = {each: places[each.partition].next_offset for each in partitions}
         before = self._look({each: at - 1 for each, at in offsets.items() if first[each] < at <= ends[each]})
+        for each in [each for each, seen in before.items() if seen is None]:
+            before[each] = self._newest_below(each, offsets[each] - 1, first[each])
         found = {}
         for each, at in offsets.items():
             position, seen = places[each.partition].position, before.get(each)
@@ -110,10 +123,10 @@ class Tail:
             )
         if first == end or (position == 0 and first == 0):
             return int(first)
-        newest = self._at(wanted, end - 1)
+        newest = self._newest_below(wanted, end, first)
         if newest is not None and not newest.late and newest.position <= position:
             return int(end)
-        oldest = self._at(wanted, first)
+        oldest = self._oldest_from(wanted, first, end)
         if first > 0 and oldest is not None and oldest.position > position:
             raise TopicCut(
                 f"partition {partition} of {wanted.topic} begins at position {oldest.position:,}, and what comes after "
@@ -125,12 +138,14 @@ class Tail:
         """The offset behind the last event, by partition."""
         return {each.partition: end for each, end in self._consumer.end_offsets(self._partitions).items()}
 
-    def last(self) -> list[Envelope]:
-        """The last event of each partition that has any."""
+    def last(self, most: int = 1) -> dict[int, list[Envelope]]:
+        """The events among the last `most` messages of each partition, in order."""
         first = self._consumer.beginning_offsets(self._partitions)
         ends = self._consumer.end_offsets(self._partitions)
-        newest = (self._at(each, ends[each] - 1) for each in self._partitions if ends[each] > first[each])
-        found = [envelope for envelope in newest if envelope is not None]
+        found = {
+            each.partition: self._between(each, max(first[each], ends[each] - most), ends[each])
+            for each in self._partitions
+        }
         self._consumer.assign(self._partitions)
         return found
 
@@ -141,21 +156,22 @@ class Tail:
         ends = None if follow else self._consumer.end_offsets(self._partitions)
         while ends is None or any(self._consumer.position(each) < ends[each] for each in self._partitions):
             polled = self._consumer.poll(timeout_ms=_LOOK_MS)
-            opened = (_opened(record) for records in polled.values() for record in records)
+            opened = (self._opened(record) for records in polled.values() for record in records)
             wanted = [e for e in opened if e is not None and self._account_id in (None, e.account_id)]
             yield sorted(wanted, key=lambda envelope: envelope.position)
 
-    def stretch(self, partition: int, first: int, until: int) -> Iterator[list[Any]]:
-        """Messages of a partition from one offset up to, and without, another; those that are left of them."""
+    def stretch(self, partition: int, first: int, until: int) -> Iterator[tuple[int, list[Any]]]:
+        """Messages of a partition from one offset up to, and without, another; those that are left of them, each list
+        with the offset from which on it has all there are."""
         (wanted,) = (each for each in self._partitions if each.partition == partition)
-        self._consumer.assign([wanted])
-        self._consumer.seek(wanted, max(first, self._consumer.beginning_offsets([wanted])[wanted]))
-        while self._consumer.position(wanted) < until:
-            polled = self._consumer.poll(timeout_ms=_ANSWER_MS)
-            if not polled:
-                raise KafkaUnavailable(f"Kafka did not give a message of {wanted.topic} in time")
-            if records := [each for each in polled[wanted] if each.offset < until]:
-                yield records
+        yield from self._stretch(wanted, max(first, self._consumer.beginning_offsets([wanted])[wanted]), until)
+
+    def message(self, partition: int, offset: int) -> Any | None:
+        """The message at an offset, whatever it is; None where there is none."""
+        wanted = next((each for each in self._partitions if each.partition == partition), None)
+        if wanted is None or not self._consumer.beginning_offsets([wanted])[wanted] <= offset < self.ends()[partition]:
+            return None
+        return next((each for _, records in self._stretch(wanted, offset, offset + 1) for each in records), None)
 
     # --- inside ---
 
@@ -173,6 +189,42 @@ class Tail:
                 high = middle
         return low
 
+    def _newest_below(self, partition: TopicPartition, below: int, first: int) -> Envelope | None:
+        """The last event before an offset; None where there is none."""
+        width = 1
+        while below > first:
+            low = max(first, below - width)
+            if found := self._between(partition, low, below):
+                return found[-1]
+            below, width = low, width * _WIDEN
+        return None
+
+    def _oldest_from(self, partition: TopicPartition, first: int, end: int) -> Envelope | None:
+        """The first event at or behind an offset; None where there is none."""
+        width = 1
+        while first < end:
+            high = min(end, first + width)
+            if found := self._between(partition, first, high):
+                return found[0]
+            first, width = high, width * _WIDEN
+        return None
+
+    def _between(self, partition: TopicPartition, first: int, until: int) -> list[Envelope]:
+        opened = (self._opened(each) for _, records in self._stretch(partition, first, until) for each in records)
+        return [each for each in opened if each is not None]
+
+    def _stretch(self, partition: TopicPartition, first: int, until: int) -> Iterator[tuple[int, list[Any]]]:
+        """The end of a transaction takes an offset too, and is no message: then lists do not join."""
+        self._consumer.assign([partition])
+        self._consumer.seek(partition, first)
+        while (at := self._consumer.position(partition)) < until:
+            polled = self._consumer.poll(timeout_ms=_ANSWER_MS)
+            if not polled and self._consumer.position(partition) == at:
+                raise KafkaUnavailable(f"Kafka did not give a message of {partition.topic} in time")
+            if records := [each for each in polled.get(partition, ()) if each.offset < until]:
+                yield first, records
+                first = records[-1].offset + 1
+
     def _look(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, Envelope | None]:
         """The messages at one offset of each partition; None for what is no event of the log."""
         self._consumer.assign(list(offsets))
@@ -181,24 +233,24 @@ class Tail:
         found: dict[TopicPartition, Envelope | None] = {}
         while len(found) < len(offsets):
             polled = self._consumer.poll(timeout_ms=_ANSWER_MS)
-            if not polled:
+            passed = {each for each, offset in offsets.items() if self._consumer.position(each) > offset}
+            if not passed - found.keys():
                 raise KafkaUnavailable(f"Kafka did not give a message of {next(iter(offsets)).topic} in time")
-            for partition, records in polled.items():
-                found[partition] = _opened(records[0])
-            self._consumer.pause(*polled)
+            for partition in passed - found.keys():
+                records = polled.get(partition)
+                found[partition] = self._opened(records[0]) if records else None
+            self._consumer.pause(*passed)
         self._consumer.resume(*offsets)
         return found
 
     def _at(self, partition: TopicPartition, offset: int) -> Envelope | None:
-        self._consumer.assign([partition])
-        self._consumer.seek(partition, offset)
-        polled = self._consumer.poll(timeout_ms=_ANSWER_MS, max_records=1)
-        records = polled.get(partition, [])
-        return _opened(records[0]) if records else None
+        """The event at an offset; None where there is none."""
+        found = self._between(partition, offset, offset + 1)
+        return found[0] if found else None
 
-
-def _opened(record: Any) -> Envelope | None:
-    try:
-        return from_message(record.headers, record.value, partition=record.partition, offset=record.offset)
-    except NotOurs:
-        return None
+    def _opened(self, record: Any) -> Envelope | None:
+        try:
+            envelope = from_message(record.headers, record.value, partition=record.partition, offset=record.offset)
+        except NotOurs:
+            return None
+        return envelope if self._is_ours(envelope) else None

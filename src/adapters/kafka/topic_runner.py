@@ -19,11 +19,11 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from adapters.eventstore.mapper import EventMapper
-from adapters.kafka.arrivals import arrivals, fetch_withheld
+from adapters.kafka.arrivals import Inspector, is_in_log
 from adapters.kafka.connection import METADATA_MS, events_topic, reaching
 from adapters.kafka.ends import Ends
 from adapters.kafka.jars import KafkaUnavailable
-from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged
+from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged, checked
 from adapters.kafka.tail import Tail
 from adapters.kafka.watch import kafka_problem
 from adapters.postgres.database import Database
@@ -104,18 +104,20 @@ class TopicRunner:
     ) -> None:
         """`readers` by name; more `options` go to KafkaConsumer."""
         self._database = database
-        self._mapper = mapper
         self._group = group
         self._env = env
         self._topic = events_topic(env)
         self._batch = batch
         self._options = options
+        self._inspector = Inspector(self._topic, group, mapper)
         self._chairs = [_Chair(name, make) for name, make in readers.items()]
         self._assigned = _Assigned(None)
         self._owned: frozenset[int] = frozenset()
         self._partitions = 0
         self._ends = Ends(database, env)
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), in_utc)
+        self._next: dict[int, int] = {}
+        """Where the consumer goes on, by partition."""
         self._in_hand: Collection[int] = ()
         """The partitions of the batch that is being handled."""
         self._away_until = 0.0
@@ -198,9 +200,10 @@ class TopicRunner:
         self._open_chairs(consumer)
         try:
             if polled:
-                self._take({each.partition: self._opened(records) for each, records in polled.items()}, consumer)
+                opened = {each.partition: self._opened(records, consumer) for each, records in polled.items()}
+                self._take(opened, consumer)
             if not polled or time.monotonic() - self._confirmed_at > _CONFIRM_SECONDS:  # some may idle, others flow
-                self._confirm()
+                self._confirm(consumer)
         except (psycopg.Error, DatabaseProblem, KafkaError, KafkaUnavailable) as error:
             self._put_all_off(error)
         self._hold_back(consumer)
@@ -219,6 +222,7 @@ class TopicRunner:
     def _take_partitions(self, consumer: KafkaConsumer) -> None:
         """What was polled by now may be of partitions that went, or from an offset that is not ours: it comes again."""
         self._assigned.changed.clear()
+        self._next = {}
         self._partitions = len(consumer.partitions_for_topic(self._topic) or ())
         self._owned = frozenset(each.partition for each in consumer.assignment())
         for chair in self._chairs:
@@ -247,6 +251,7 @@ class TopicRunner:
         for partition in partitions:
             offsets = [seat.places[partition].next_offset for seat in seats if partition in seat.places]
             if offsets:
+                self._next[partition] = min(offsets)
                 consumer.seek(TopicPartition(self._topic, partition), min(offsets))
                 consumer.resume(TopicPartition(self._topic, partition))
 
@@ -256,16 +261,26 @@ class TopicRunner:
         with suppress(KeyError):  # it went to another process meanwhile
             consumer.pause(*(each for each in consumer.assignment() if each.partition not in wanted))
 
-    def _opened(self, records: Sequence[Any]) -> Polled:
-        return Polled(records[0].offset, records[-1].offset + 1, arrivals(records, self._mapper))
+    def _opened(self, records: Sequence[Any], consumer: KafkaConsumer) -> Polled:
+        """From where the consumer stood: the end of somebody's transaction takes an offset, and is no message.
+
+        A topic that was cut meanwhile has lost what is in between.
+        """
+        partition, first = records[0].partition, records[0].offset
+        stood = self._next.get(partition, first)
+        if stood < first:
+            wanted = TopicPartition(self._topic, partition)
+            if consumer.beginning_offsets([wanted])[wanted] <= stood:
+                first = stood
+        self._next[partition] = records[-1].offset + 1
+        return Polled(first, records[-1].offset + 1, self._inspector.opened(records))
 
     def _take(self, batch: Batch, consumer: KafkaConsumer) -> None:
-        everything = [each for given in batch.values() for each in given.events]
         interests = [chair.seat.interest for chair in self._chairs if chair.seat is not None]
         wanted = None if None in interests else frozenset[str]().union(*(each for each in interests if each))
         if not interests:
             return
-        fetch_withheld(everything, wanted, self._connection.get(), self._mapper)
+        batch = checked(self._inspector, batch, wanted, self._connection.get(), self._partitions)
         behind: set[int] = set()
         self._in_hand = batch.keys()
         for chair in self._chairs:
@@ -282,7 +297,7 @@ class TopicRunner:
             for chair in self._chairs:
                 self._with(chair, partial(_check_reaches, partition=partition.partition, first=first))
 
-    def _confirm(self) -> None:
+    def _confirm(self, consumer: KafkaConsumer) -> None:
         """Partitions that have nothing more count as read up to where the publisher was before they were looked at."""
         self._confirmed_at = time.monotonic()
         published = self._ends.published()
@@ -293,8 +308,10 @@ class TopicRunner:
                     self._all_is_well(chair)
             return
         published, ends = self._ends.look()
+        given = {each: int(consumer.position(TopicPartition(self._topic, each)) or 0) for each in self._owned}
+        whole = {each for each, position in given.items() if position >= ends.get(each, position + 1)}
         for chair in self._chairs:
-            self._with(chair, lambda seat: seat.confirm(ends, published, self._partitions))
+            self._with(chair, lambda seat: seat.confirm(ends, published, self._partitions, whole))
 
     # --- one reader's trouble is not the others' ---
 
@@ -342,7 +359,8 @@ class TopicRunner:
             note_trouble(self._database, name, error)
 
     def _find(self, places: Mapping[int, Place]) -> Mapping[int, int]:
-        with Tail(self._env, topic=self._topic) as tail:
+        is_ours = partial(is_in_log, self._connection.get())
+        with Tail(self._env, topic=self._topic, is_ours=is_ours) as tail:
             return tail.going_on(places)
 
 

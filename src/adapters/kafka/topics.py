@@ -4,22 +4,23 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
+from kafka.admin import ACL, ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from adapters.kafka.connection import reaching
 from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.rights import ANYBODY, Rights, RightsHidden, said
 
 DEFINITIONS = Path(__file__).parents[3] / "deploy" / "kafka" / "topics.toml"
 
 _ANSWER_MS = 5_000
 _REQUEST_MS = 10_000
-_KEYS = {"about", "partitions", "copies", "config"}
+_KEYS = {"about", "partitions", "copies", "config", "writers", "readers"}
 _MIN_IN_SYNC = "min.insync.replicas"
 
 
@@ -32,20 +33,23 @@ class TopicsProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What a topic should be. `copies` is Kafka's replication factor."""
+    """What a topic should be. `copies` is Kafka's replication factor; `writers` are the users that may write to it, and
+    nobody where that is left open; `readers` are those of ours that read it."""
 
     name: str
     partitions: int
     copies: int
     config: Mapping[str, str] = field(default_factory=dict)
     about: str = ""
+    writers: frozenset[str] = frozenset()
+    readers: frozenset[str] = frozenset()
 
     def with_copies(self, copies: int) -> "Topic":
         """The topic for a cluster with fewer brokers."""
         config = dict(self.config)
         if _MIN_IN_SYNC in config:
             config[_MIN_IN_SYNC] = str(min(int(config[_MIN_IN_SYNC]), max(1, copies - 1)))
-        return Topic(self.name, self.partitions, copies, config, self.about)
+        return replace(self, copies=copies, config=config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +61,20 @@ class Change:
     create: Topic | None = None
     partitions: int | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    grant: Sequence[ACL] = ()
 
 
 def read_topics(file: Path = DEFINITIONS) -> list[Topic]:
     """The topics of a file. Raises TopicsProblem where it is not as expected."""
     try:
-        said = tomllib.loads(file.read_text(encoding="utf-8"))
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TopicsProblem(f"there is no file {file}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TopicsProblem(f"{file.name} is not a TOML file: {error}") from None
-    if unknown := said.keys() - {"topics"}:
+    if unknown := tables.keys() - {"topics"}:
         raise TopicsProblem(f"{file.name}: unknown key {min(unknown)!r}; expected tables [topics.NAME]")
-    return [_topic(file.name, name, table) for name, table in said.get("topics", {}).items()]
+    return [_topic(file.name, name, table) for name, table in tables.get("topics", {}).items()]
 
 
 def _topic(file: str, name: str, table: Any) -> Topic:
@@ -81,7 +86,20 @@ def _topic(file: str, name: str, table: Any) -> Topic:
     config = table.get("config", {})
     if not isinstance(config, dict) or not all(isinstance(value, str) for value in config.values()):
         raise TopicsProblem(f'{file}: the values in {name}.config are texts, such as "604800000"')
-    return Topic(name, table["partitions"], table["copies"], config, str(table.get("about", "")))
+    users = {}
+    for key in ("writers", "readers"):
+        users[key] = table.get(key, [])
+        if not isinstance(users[key], list) or not all(isinstance(each, str) for each in users[key]):
+            raise TopicsProblem(f'{file}: {name}.{key} is a list of users, such as ["arrears-publish"]')
+    return Topic(
+        name,
+        table["partitions"],
+        table["copies"],
+        config,
+        str(table.get("about", "")),
+        frozenset(users["writers"]),
+        frozenset(users["readers"]),
+    )
 
 
 class Topics:
@@ -95,6 +113,7 @@ class Topics:
                 bootstrap_timeout_ms=_ANSWER_MS,
                 request_timeout_ms=_REQUEST_MS,
             )
+        self._rights = Rights(self._admin)
 
     def __enter__(self) -> "Topics":
         return self
@@ -125,15 +144,43 @@ class Topics:
         )
         return {name: each["value"] for name, each in described["topic"][topic].items()}
 
-    def plan(self, wanted: Sequence[Topic]) -> list[Change]:
-        """What has to be done. Raises TopicsProblem, before anything is done, for what must not be done."""
+    def plan(self, wanted: Sequence[Topic], *, rights: bool = False) -> list[Change]:
+        """What has to be done; with `rights` also to let the users of the file do what they need, where Kafka asks.
+
+        Raises TopicsProblem, before anything is done, for what must not be done.
+        """
         with _explained():
-            return [change for topic in wanted for change in self._changes(topic)]
+            return [
+                change
+                for topic in wanted
+                for change in (*self._changes(topic), *(self._grants(topic) if rights else ()))
+            ]
+
+    def asks_for_rights(self) -> bool:
+        """Whether Kafka has an authorizer. Raises TopicsProblem where we may not see that."""
+        with _explained():
+            return self._rights.are_asked()
+
+    def faults(self, topic: Topic) -> list[str]:
+        """What is not as it should be about a topic, and who may write to it; for people."""
+        with _explained():
+            found = [change.what for change in self._changes(topic)]
+            may = self._rights.writers(topic.name)
+        if not topic.writers or may is None:
+            return found
+        if others := sorted(may - topic.writers):
+            who = ", ".join("anybody" if each == ANYBODY else each for each in others)
+            found.append(f"{who} may write to it, and nobody should but {', '.join(sorted(topic.writers))}")
+        if ANYBODY not in may and (missing := sorted(topic.writers - may)):
+            found.append(f"{', '.join(missing)} may not write to it, and should")
+        return found
 
     def apply(self, change: Change) -> None:
         """Does one thing of the plan."""
         with _explained():
-            if change.create is not None:
+            if change.grant:
+                self._rights.grant(list(change.grant))
+            elif change.create is not None:
                 topic = change.create
                 self._admin.create_topics(
                     {
@@ -171,6 +218,10 @@ class Topics:
         for name, value in changed.items():
             yield Change(topic.name, f"{name}: {have.get(name)} → {value}", config={name: value})
 
+    def _grants(self, topic: Topic) -> Iterator[Change]:
+        if missing := self._rights.missing(topic.name, writers=topic.writers, readers=topic.readers):
+            yield Change(topic.name, f"let {', '.join(said(missing))}", grant=missing)
+
     def _repartition(self, topic: Topic, there: int) -> Change:
         if there > topic.partitions:
             raise TopicsProblem(f"{topic.name} has {there} partitions; Kafka cannot make them {topic.partitions}")
@@ -189,9 +240,9 @@ class Topics:
 
     def _set(self, topic: str, config: Mapping[str, str]) -> None:
         done = self._admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict(config))])
-        said = done["topic"][topic]
-        if said != "OK":
-            raise TopicsProblem(f"{topic}: {said}")
+        answer = done["topic"][topic]
+        if answer != "OK":
+            raise TopicsProblem(f"{topic}: {answer}")
 
 
 @contextmanager
@@ -200,3 +251,5 @@ def _explained() -> Iterator[None]:
         yield
     except KafkaError as error:
         raise TopicsProblem(f"Kafka refused: {str(error).strip().splitlines()[0]}") from error
+    except RightsHidden as error:
+        raise TopicsProblem(str(error)) from error

@@ -137,6 +137,37 @@ def advance(connection: Connection[Any], reader: str, partitions: int) -> int:
     return int(row[0])
 
 
+def skip(connection: Connection[Any], reader: str, partition: int, offset: int, digest: bytes) -> None:
+    """Has the reader pass over a message when it next looks where it stands."""
+    connection.execute(
+        """
+        INSERT INTO read_model.skipped_messages (reader, partition, "offset", digest) VALUES (%s, %s, %s, %s)
+        ON CONFLICT DO NOTHING
+        """,
+        [reader, partition, offset, digest],
+    )
+
+
+def skipped(connection: Connection[Any], reader: str) -> frozenset[tuple[int, int, bytes]]:
+    """The messages that the reader passes over: partition, offset, digest."""
+    rows = connection.execute(
+        'SELECT partition, "offset", digest FROM read_model.skipped_messages WHERE reader = %s', [reader]
+    ).fetchall()
+    return frozenset((partition, offset, bytes(digest)) for partition, offset, digest in rows)
+
+
+def reader_named(connection: Connection[Any], name: str) -> str | None:
+    """The reader of a divided topic whose name this is, for a projection that of its live generation."""
+    row = connection.execute(
+        """
+        SELECT p.reader FROM read_model.partitions AS p LEFT JOIN read_model.projections AS g USING (reader)
+        WHERE split_part(p.reader, '@', 1) = %s AND coalesce(g.state, 'live') = 'live' LIMIT 1
+        """,
+        [name],
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def position_of(connection: Connection[Any], projection: str, partition: int) -> int:
     """How far a projection's live generation is in a partition, or as a whole where its work is not divided; -1 where
     there is none."""

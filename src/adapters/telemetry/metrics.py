@@ -56,6 +56,12 @@ READER_EVENTS = Counter(
     ["reader"],
     registry=OURS,
 )
+QUARANTINED = Counter(
+    "arrears_quarantined_messages",
+    "Messages on a topic that a reader of this process passed over because they are not what the log has.",
+    ["reader", "topic", "reason"],
+    registry=OURS,
+)
 TICKS = Counter("arrears_ticks", "Ticks of the clock that were worked.", registry=OURS)
 TICKS_REFUSED = Counter(
     "arrears_ticks_refused",
@@ -115,6 +121,11 @@ def count_events(reader: str, count: int) -> None:
     """A reader has handled a batch of events. Generations of a projection count as one reader."""
     if count:
         READER_EVENTS.labels(reader.partition("@")[0]).inc(count)
+
+
+def count_quarantined(reader: str, topic: str, reason: str, count: int) -> None:
+    """A reader passed over messages."""
+    QUARANTINED.labels(reader, topic, reason).inc(count)
 
 
 def count_tick(*, due: int, commands: int, unknown: int) -> None:

@@ -22,6 +22,7 @@ from mode.threads import WorkerThread
 from adapters.kafka.connection import bootstrap_servers, events_topic, group_of, ticks_topic
 from adapters.kafka.security import Login, Security, security
 from adapters.kafka.topic_runner import WORKER_VARIABLE
+from adapters.workers import header_names  # noqa: F401  Faust's client is to read whatever is on a topic
 from adapters.workers.policies import PolicyWorker
 from adapters.workers.ticks import TickWorker
 

@@ -8,6 +8,7 @@ store where the topic has it no more.
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from typing import Any
@@ -16,9 +17,10 @@ import structlog
 
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.feed import LogHole
-from adapters.kafka.arrivals import arrivals, fetch_withheld
+from adapters.kafka.arrivals import Inspector, is_in_log
+from adapters.kafka.connection import events_topic
 from adapters.kafka.ends import Ends
-from adapters.kafka.seats import Polled, Seat
+from adapters.kafka.seats import Batch, Polled, Seat, checked
 from adapters.kafka.tail import Tail, TopicCut
 from adapters.postgres.database import Database
 from adapters.postgres.kept_connection import KeptConnection, in_utc
@@ -57,6 +59,7 @@ class PolicyWorker:
         self._partitions = partitions
         self._stop = stop
         self._seat = Seat(database, reactor)
+        self._inspector = Inspector(events_topic(env), reactor.name, arrears.event_mapper)
         self._ends = Ends(database, env)
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), in_utc)
         self._last_given = time.monotonic()
@@ -72,7 +75,7 @@ class PolicyWorker:
             by_partition.setdefault(each.partition, []).append(each)
         rounds = zip_longest(*map(_without_gaps, by_partition.values()))
         for stretches in rounds:
-            self._until_done({given[0].partition: self._polled(given) for given in stretches if given})
+            self._until_done({given[0].partition: given for given in stretches if given})
         self._last_given = time.monotonic()
 
     def confirm(self, owned: frozenset[int]) -> None:
@@ -115,11 +118,11 @@ class PolicyWorker:
         self._waiting = since
         return [each for each, (_, began) in since.items() if now - began > _STUCK_SECONDS]
 
-    def _until_done(self, batch: Mapping[int, Polled]) -> None:
+    def _until_done(self, stretches: Mapping[int, Sequence[Any]]) -> None:
         backoff = Backoff()
         while not self._stop.is_set():
             try:
-                self._take(batch)
+                self._take(stretches)
             except Exception as error:  # nothing is skipped: the batch is tried again as a whole
                 self._recover(error)
                 self._stop.wait(backoff.failed())
@@ -139,9 +142,9 @@ class PolicyWorker:
             note_trouble(self._database, self._seat.name, error)
             self._was_said = True
 
-    def _take(self, batch: Mapping[int, Polled]) -> None:
-        self._enter(frozenset(batch))
-        self._complete(batch)
+    def _take(self, stretches: Mapping[int, Sequence[Any]]) -> None:
+        self._enter(frozenset(stretches))
+        batch = self._looked_at(stretches)
         for partition in self._seat.take(batch, self._partitions):
             self._fetch(partition, batch[partition].until)
 
@@ -150,20 +153,24 @@ class PolicyWorker:
         first = self._seat.places[partition].next_offset
         _log.warning("fetched from the topic", partition=partition, first=first, until=until)
         with Tail(self._env) as tail:
-            for records in tail.stretch(partition, first, until):
+            for begins, records in tail.stretch(partition, first, until):
                 check(self._stop)
-                batch = {partition: self._polled(records)}
-                self._complete(batch)
+                batch = self._looked_at({partition: records})
+                batch = {partition: replace(batch[partition], first=begins)}
                 if self._seat.take(batch, self._partitions):
                     self._fill(partition, batch[partition])
                     self._seat.take(batch, self._partitions)
+        place = self._seat.places[partition]
+        if place.next_offset < until:  # the rest is no message: the end of a transaction takes an offset, too
+            self._seat.fill(partition, [], Place(until, place.position), self._partitions)
 
-    def _polled(self, records: Sequence[Any]) -> Polled:
-        return Polled(records[0].offset, records[-1].offset + 1, arrivals(records, self._arrears.event_mapper))
-
-    def _complete(self, batch: Mapping[int, Polled]) -> None:
-        everything = [each for given in batch.values() for each in given.events]
-        fetch_withheld(everything, self._seat.interest, self._connection.get(), self._arrears.event_mapper)
+    def _looked_at(self, stretches: Mapping[int, Sequence[Any]]) -> Batch:
+        """Messages by partition as stretches of events that are in the log."""
+        batch = {
+            partition: Polled(records[0].offset, records[-1].offset + 1, self._inspector.opened(records))
+            for partition, records in stretches.items()
+        }
+        return checked(self._inspector, batch, self._seat.interest, self._connection.get(), self._partitions)
 
     def _enter(self, partitions: frozenset[int]) -> None:
         if not partitions <= self._seat.places.keys():
@@ -187,7 +194,7 @@ class PolicyWorker:
         self._seat.fill(partition, [], Place(given.first, at), self._partitions)
 
     def _find(self, places: Mapping[int, Place]) -> Mapping[int, int]:
-        with Tail(self._env) as tail:
+        with Tail(self._env, is_ours=partial(is_in_log, self._connection.get())) as tail:
             return tail.going_on(places)
 
 

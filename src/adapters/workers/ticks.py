@@ -12,6 +12,9 @@ import structlog
 
 from adapters.clock_check import ClockDiffers, TickAhead
 from adapters.eventstore.connections import Connections
+from adapters.eventstore.seals import head_seal
+from adapters.kafka.connection import TICKS_TOPIC
+from adapters.kafka.quarantine import Reason, Refused, keep, refused
 from adapters.postgres.database import Database
 from adapters.postgres.lease import current_number
 from adapters.readers.partitions import position_of
@@ -24,7 +27,15 @@ CLOCK = "clock"
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.02
 
+_READER = "ticks"
+"""Under this name stands what is not taken."""
+_HIGHEST_POSITION = 2**63 - 1
+
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class NotATick(ValueError):
+    """A message on the topic says no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +53,20 @@ class Tick:
         return orjson.dumps({"now": self.now, "position": self.position, "number": self.number})
 
     @classmethod
-    def from_json(cls, text: bytes) -> Self:
-        said = orjson.loads(text)
-        number = said.get("number")
-        return cls(datetime.fromisoformat(said["now"]), int(said["position"]), None if number is None else int(number))
+    def from_json(cls, text: bytes | None) -> Self:
+        """Of a message's value, whatever it is. Raises NotATick."""
+        try:
+            said = orjson.loads(text or b"")
+            now, position, number = datetime.fromisoformat(said["now"]), said["position"], said.get("number")
+        except Exception as error:  # whatever it is that cannot be read: the message is to blame
+            raise NotATick(type(error).__name__) from None
+        if now.tzinfo is None or not all(_is_number(each) for each in (position, 0 if number is None else number)):
+            raise NotATick("a moment without time zone, or a position or number that is none")
+        return cls(now, position, number)
+
+
+def _is_number(said: object) -> bool:
+    return type(said) is int and 0 <= said <= _HIGHEST_POSITION
 
 
 class TickWorker:
@@ -58,6 +79,7 @@ class TickWorker:
         *,
         partitions: int,
         stop: threading.Event,
+        topic: str = TICKS_TOPIC,
         on_worked: Callable[[int, TickReport], None] | None = None,
     ) -> None:
         """`on_worked` is told the partition of a tick that was worked to its end, and what that did."""
@@ -65,19 +87,23 @@ class TickWorker:
         self._ticker = ticker
         self._partitions = partitions
         self._stop = stop
+        self._topic = topic
         self._on_worked = on_worked
 
     def take(self, messages: Sequence[Any]) -> None:
-        """A tick that cannot be worked is left to the next one; what says a time that has not come is passed over."""
-        by_partition: dict[int, list[bytes]] = {}
-        for each in messages:
-            by_partition.setdefault(each.partition, []).append(each.value)
-        for partition, values in sorted(by_partition.items()):
-            for value in reversed(values):
+        """A tick that cannot be worked is left to the next one; what is no tick, or says a time that has not come, is
+        passed over."""
+        try:
+            ticks = self._ticks(messages)
+        except Exception as error:
+            _log.error("ticks not looked at", error=type(error).__name__, said=str(error))
+            return
+        for partition, given in sorted(ticks.items()):
+            for tick in reversed(given):
                 if self._stop.is_set():
                     return
                 try:
-                    self._work(partition, Tick.from_json(value))
+                    self._work(partition, tick)
                 except Stopped:
                     return
                 except TickAhead:  # it was said; one before it may be right
@@ -90,6 +116,25 @@ class TickWorker:
 
     def close(self) -> None:
         self._connections.close()
+
+    def _ticks(self, messages: Sequence[Any]) -> dict[int, list[Tick]]:
+        """By partition, as they came. The log's end is in the log: a tick that names a place beyond it would be waited for."""
+        ticks: dict[int, list[Tick]] = {}
+        found: list[Refused] = []
+        with self._connections.use() as connection:
+            head = head_seal(connection).position
+            for each in messages:
+                try:
+                    tick = Tick.from_json(each.value)
+                except NotATick:
+                    found.append(refused(each, Reason.MALFORMED))
+                    continue
+                if tick.position > head:
+                    found.append(refused(each, Reason.NOT_IN_LOG, tick.position))
+                else:
+                    ticks.setdefault(each.partition, []).append(tick)
+            keep(connection, self._topic, _READER, found)
+        return ticks
 
     def _work(self, partition: int, tick: Tick) -> None:
         if self._is_superseded(tick):

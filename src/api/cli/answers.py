@@ -40,6 +40,7 @@ from projections.questions import (
     office_ids,
     promises,
 )
+from projections.questions.quarantined import quarantined
 from projections.questions.work import work, works
 
 _PAGE = 1_000
@@ -316,6 +317,14 @@ def get_work(here: Here, *, id: str) -> Any:  # noqa: A002
     if found is None:
         raise Refused("there is no such work", reason_code="unknown-work")
     return _json(found)
+
+
+@answers("/v1/quarantined-messages")
+def list_quarantined(here: Here, *, limit: int | None, topic: str | None = None, partition: int | None = None) -> Any:
+    def page(size: int, cursor: str | None) -> Any:
+        return quarantined(here.connection, topic=topic, partition=partition, limit=size, cursor=cursor)
+
+    return _pages(page, limit)
 
 
 # --- inside ------------------------------------------------------------------------------------------

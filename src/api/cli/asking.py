@@ -97,6 +97,7 @@ PAGED = frozenset({
     "/v1/activity",
     "/v1/audit/{id}",
     "/v1/promises",
+    "/v1/quarantined-messages",
     "/v1/report/collections",
     "/v1/work",
 })  # fmt: skip

@@ -7,16 +7,19 @@ from uuid import UUID
 import typer
 
 from api.cli.asking import answered
-from api.cli.options import Account, AsJson, DataDir, OfficeCode, is_id
-from api.cli.output import json_of, print_json, say
+from api.cli.opening import guest, issue
+from api.cli.options import Account, AsJson, DataDir, OfficeCode, Reason, is_id, read_moment
+from api.cli.output import json_of, note, print_json, print_table, say
+from api.cli.problems import Problem
 from api.cli.questions import account_id as asked_account_id
 from api.cli.signals import until_told
+from api.cli.tables import figure, tabular, text, word
 
 if TYPE_CHECKING:
     from adapters.kafka.cloudevents import Envelope
     from adapters.kafka.tail import Tail
 
-topics_app = typer.Typer(no_args_is_help=True, help="Topics on Kafka, as deploy/kafka/topics.toml has them.")
+topics_app = typer.Typer(no_args_is_help=True, help="Topics on Kafka: make and check them, and what is amiss on them.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -107,7 +110,7 @@ def _as_line(envelope: "Envelope") -> str:
 def _as_json(envelope: "Envelope") -> str:
     import dataclasses
 
-    fields = {f.name: getattr(envelope, f.name) for f in dataclasses.fields(envelope) if f.name != "body"}
+    fields = {f.name: getattr(envelope, f.name) for f in dataclasses.fields(envelope) if f.init and f.name != "body"}
     return json_of({**fields, "data": envelope.data})
 
 
@@ -120,7 +123,7 @@ TopicsFile = Annotated[
 
 @topics_app.callback()
 def group() -> None:
-    """Topics on Kafka, as deploy/kafka/topics.toml has them."""
+    """Topics on Kafka: make and check them, and what is amiss on them."""
 
 
 @topics_app.command("apply")
@@ -130,6 +133,9 @@ def apply(
         int | None,
         typer.Option("--copies", min=1, metavar="N", help="Of each partition, for a cluster with fewer brokers."),
     ] = None,
+    rights: Annotated[
+        bool, typer.Option("--rights", help="Also let the users of the file write and read, where Kafka asks.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -142,7 +148,7 @@ def apply(
     if copies is not None:
         wanted = [topic.with_copies(copies) for topic in wanted]
     with Topics() as topics:
-        changes = topics.plan(wanted)
+        changes = topics.plan(wanted, rights=rights)
         for change in changes:
             if not dry_run:
                 topics.apply(change)
@@ -154,3 +160,136 @@ def apply(
         say("Every topic is as it should be.")
     elif dry_run:
         say("Nothing was changed.")
+
+
+@topics_app.command("check")
+def check(
+    file: TopicsFile = None,
+    copies: Annotated[
+        int | None,
+        typer.Option("--copies", min=1, metavar="N", help="Of each partition, for a cluster with fewer brokers."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whether topics are as they should be, and only those may write to them who should. Exit 1 where not.
+
+    Where Kafka has no authorizer, anybody may write: that is a warning, and no fault.
+    """
+    from adapters.kafka.topics import DEFINITIONS, Topics, read_topics
+    from api import logs
+
+    logs.configure()
+    wanted = read_topics(file or DEFINITIONS)
+    if copies is not None:
+        wanted = [topic.with_copies(copies) for topic in wanted]
+    with Topics() as topics:
+        faults = {topic.name: topics.faults(topic) for topic in wanted}
+        asks = topics.asks_for_rights()
+    if as_json:
+        print_json({"authorizer": asks, "faults": faults})
+    if not asks:
+        note("Warning: Kafka has no authorizer, so anybody who reaches it may write to these topics.")
+    found = [f"{topic}: {fault}" for topic, several in faults.items() for fault in several]
+    if found:
+        raise Problem("\n".join(found), hint="arrears topics apply; docs/cluster.md, section Rights")
+    if not as_json:
+        say("Every topic is as it should be.")
+
+
+_QUARANTINED = (
+    word("found", 1),
+    text("topic", 6),
+    figure("partition"),
+    figure("offset"),
+    word("reason"),
+    figure("position", 3),
+    word("reader", 2),
+    figure("bytes", 4),
+)
+
+_MOST = 500
+
+
+@topics_app.command("quarantined")
+@tabular
+def quarantined(
+    data: DataDir = None,
+    topic: Annotated[str | None, typer.Option("--topic", metavar="NAME", help="Only of this topic.")] = None,
+    partition: Annotated[int | None, typer.Option("--partition", min=0, metavar="N", help="Only of this one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Messages that no reader took because they are not what the log has, the latest found first.
+
+    What they say is on the topic alone, at their offset.
+    """
+    found = answered(
+        data,
+        lambda ask: ask("/v1/quarantined-messages", topic=topic, partition=partition, limit=_MOST)["items"],
+        catch_up=False,
+    )
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        say("No message was put aside.")
+        return
+    print_table(
+        _QUARANTINED,
+        (
+            (
+                read_moment(e["found_at"]),
+                e["topic"],
+                e["partition"],
+                e["offset"],
+                e["reason"],
+                e["position"],
+                e["reader"],
+                e["key_bytes"] + e["headers_bytes"] + e["value_bytes"],
+            )
+            for e in found
+        ),
+    )
+
+
+@topics_app.command("skip")
+def skip(  # noqa: PLR0917  typer gives them by name
+    reader: Annotated[str, typer.Argument(metavar="READER", help="A projection, policies or delivery.")],
+    partition: Annotated[int, typer.Argument(metavar="PARTITION", min=0, help="Of the topic.")],
+    offset: Annotated[int, typer.Argument(metavar="OFFSET", min=0, help="Of the message.")],
+    data: DataDir = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have a reader pass over a message that it cannot get over, when it tries again. The log keeps who and why.
+
+    What is no event of the log is passed over without this.
+    """
+    from adapters.kafka.connection import events_topic
+    from adapters.kafka.quarantine import digest_of
+    from adapters.kafka.tail import Tail
+    from adapters.readers import partitions
+    from aggregates.kernel.command import identifier
+    from aggregates.reader import SkipMessage
+
+    if not (reason or "").strip():
+        raise typer.BadParameter('say why: --reason "…"')
+    topic = events_topic()
+    with Tail() as tail:
+        message = tail.message(partition, offset)
+    if message is None:
+        raise Problem(f"{topic} has no message at offset {offset} of partition {partition}")
+    digest = digest_of(message)
+    with guest(data, catch_up=False) as service:
+        with service.database.connect("arrears_app") as connection:
+            name = partitions.reader_named(connection, reader)
+        if name is None:
+            raise Problem(f"{reader} is no reader of a topic", hint="arrears projections status")
+        command = SkipMessage(reader=name, topic=topic, partition=partition, offset=offset, digest=digest.hex())
+        key = identifier("skip", name, topic, partition, offset, digest.hex())
+        issue(service, command, reason=reason, command_id=key)
+        with service.database.connect("arrears_app") as connection:
+            partitions.skip(connection, name, partition, offset, digest)
+    if as_json:
+        print_json({"reader": name, "topic": topic, "partition": partition, "offset": offset, "digest": digest.hex()})
+    else:
+        say(f"{reader} passes over message {partition}/{offset} when it tries again")

@@ -1,8 +1,9 @@
 """Whether it runs, whether it can be used, and how far the projections are."""
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,8 +11,11 @@ from starlette.responses import Response
 from adapters.telemetry.metrics import exposition
 from api.http.commands import ServiceOf
 from api.http.health import Kept
+from api.http.paging import Cursor, Limit, Page
 from api.http.problems import Problem, documented
+from api.http.reading import Question, Readings
 from api.http.routing import Router
+from projections.questions.quarantined import QuarantinedMessage, quarantined
 
 router = Router(tags=["operations"])
 
@@ -67,6 +71,25 @@ def metrics(request: Request) -> Response:
 def projections(service: ServiceOf) -> list[ProjectionStatus]:
     """How far every projection has read, in events and seconds."""
     return [ProjectionStatus(**_known(asdict(each))) for each in service.status()]
+
+
+@router.get("/v1/quarantined-messages")
+def quarantined_messages(
+    *,
+    readings: Readings,
+    topic: Annotated[
+        str | None, Query(max_length=249, pattern="^[A-Za-z0-9._-]+$", description="Only of this topic.")
+    ] = None,
+    partition: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="Only of this partition.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[QuarantinedMessage]:
+    """Messages on Kafka's topics that are not what the log has, so that no reader took them; the latest found first."""
+    return readings.page(
+        Question("quarantined-messages", topic, partition),
+        lambda connection, inner: quarantined(connection, topic=topic, partition=partition, limit=limit, cursor=inner),
+        cursor,
+    )
 
 
 def _known(status: dict[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,17 @@
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
+
+import structlog
+from psycopg import Connection
 
 from adapters.eventstore.seals import head_seal
 from adapters.eventstore.verify import LogBehind
+from adapters.kafka.cloudevents import Envelope
 from adapters.kafka.connection import events_topic
 from adapters.kafka.publisher import ROUND, Publisher, TopicUnfit, published_to, reader_name
 from adapters.kafka.sealed_rows import SealedRows
@@ -21,6 +26,11 @@ from aggregates.kernel.event import REGISTRY
 
 _COLLECT_AFTER = (50_000, 20, 100)
 """A round makes many small objects that are soon gone; with the usual thresholds they are looked through many times."""
+
+_LOOK_BACK = (1, 100, 2_000)
+"""How many messages of each partition are looked at, where the last ones are none of the log."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -61,25 +71,52 @@ def head_of(database: Database) -> int:
 def check_same_log(database: Database, env: Mapping[str, str] = os.environ) -> None:
     """Raises LogBehind where the topic has events that this log has not: an older copy was restored, or another.
 
-    Raises TopicUnfit where it has lost all that was published: whoever reads it would go on behind a gap.
+    A message or two that the log has not are no sign of that: somebody else wrote them, which is said, and readers pass
+    them over. Raises TopicUnfit where the topic has lost all that was published: whoever reads it would go on behind a
+    gap.
     """
     topic = events_topic(env)
-    with Tail(env) as tail:
-        published = {each.position: each.event_id for each in tail.last()}
-    with database.connect("arrears_app") as connection:
+    with Tail(env) as tail, database.connect("arrears_app", autocommit=True) as connection:
         position = published_to(connection, reader_name(topic))
-        if position and not published:
+        newest: list[Envelope] = []
+        strange: set[int] = set()
+        for most in _LOOK_BACK:
+            last = tail.last(most)
+            newest = [event for events in last.values() for event in events]
+            strange = _not_in_log(connection, newest)
+            if newest and not strange:
+                break
+        if position and not newest:
             raise TopicUnfit(
                 f"{topic} is empty, and this log was published to it up to position {position:,}: it was made anew or "
                 "emptied. Publish to one of another name, from the beginning: ARREARS_EVENTS_TOPIC"
             )
-        rows = connection.execute(
-            "SELECT position, event_id FROM arrears.events WHERE position = ANY (%s)", [list(published)]
-        ).fetchall()
-    kept: dict[int, UUID] = dict(rows)
-    strange = sorted(position for position, event_id in published.items() if kept.get(position) != event_id)
-    if strange:
+        head = head_seal(connection).position
+    if strange and (len(strange) == len(newest) or _continues(strange, head)):
         raise LogBehind(
-            f"Kafka has an event at position {strange[-1]:,} that this log has not: an older copy of the database was "
+            f"Kafka has an event at position {max(strange):,} that this log has not: an older copy of the database was "
             "restored, or the topic belongs to another log"
         )
+    if strange:
+        _log.error(
+            "somebody else has written to the topic",
+            topic=topic,
+            messages=len(strange),
+            highest_position=max(strange),
+            head=head,
+        )
+
+
+def _not_in_log(connection: Connection[Any], found: Sequence[Envelope]) -> set[int]:
+    """The positions of those that are not."""
+    rows = connection.execute(
+        "SELECT position, event_id FROM arrears.events WHERE position = ANY (%s)", [[each.position for each in found]]
+    ).fetchall()
+    kept: dict[int, UUID] = dict(rows)
+    return {each.position for each in found if kept.get(each.position) != each.event_id}
+
+
+def _continues(strange: Collection[int], head: int) -> bool:
+    """Whether most of what follows the log's end is on the topic, as where the log was longer when it was published."""
+    beyond = [position for position in strange if position > head]
+    return bool(beyond) and 2 * len(beyond) > max(beyond) - head

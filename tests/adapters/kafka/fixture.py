@@ -27,6 +27,11 @@ class TestKafka:
     def env(self) -> dict[str, str]:
         return {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers}
 
+    @property
+    def publisher_env(self) -> dict[str, str]:
+        """For whoever publishes: the same, unless readers may not write."""
+        return self.env
+
     def topic(self, *, partitions: int = 4, copies: int = 1, configs: dict[str, str] | None = None) -> str:
         """A new topic's name; its partitions have leaders.
 

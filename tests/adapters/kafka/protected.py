@@ -27,6 +27,8 @@ from tests.adapters.kafka.fixture import TestKafka
 from tests.temporary import temporary_folder
 
 USER, PASSWORD = "arrears", "s3cret, with a comma"
+PUBLISHER, CLOCK, ADMINISTRATOR = f"{USER}-publish", f"{USER}-clock", f"{USER}-topics"
+USERS = (USER, PUBLISHER, CLOCK, ADMINISTRATOR)
 CLUSTER_PAGE = Path(__file__).parents[3] / "docs" / "cluster.md"
 _MODULES = "org.apache.kafka.common.security"
 
@@ -38,7 +40,8 @@ class ProtectedKafka(TestKafka):
     __test__ = False
     folder: Path
     authority: Authority
-    client: Pair
+    clients: dict[str, Pair]
+    """By user."""
     servers: dict[str, str]
     """By listener: one logs in at SECURE, shows a certificate at MUTUAL; those of EXPIRED and ELSEWHERE are bad."""
 
@@ -46,24 +49,27 @@ class ProtectedKafka(TestKafka):
     def env(self) -> dict[str, str]:
         return self.by("SCRAM-SHA-512")
 
-    def by(self, mechanism: str) -> dict[str, str]:
-        """The settings for a login over TLS."""
+    @property
+    def publisher_env(self) -> dict[str, str]:
+        return self.by("SCRAM-SHA-512", PUBLISHER)
+
+    def by(self, mechanism: str, user: str = USER) -> dict[str, str]:
+        """The settings for a user's login over TLS."""
         return {
             **self.at("SECURE", "SASL_SSL"),
             "KAFKA_SASL_MECHANISM": mechanism,
             **(
-                {"KAFKA_SASL_OAUTH_TOKEN_FILE": str(self.folder / "token")}
+                {"KAFKA_SASL_OAUTH_TOKEN_FILE": str(self.folder / f"token-{user}")}
                 if mechanism == "OAUTHBEARER"
-                else {"KAFKA_SASL_USERNAME": USER, "KAFKA_SASL_PASSWORD_FILE": str(self.folder / "password")}
+                else {"KAFKA_SASL_USERNAME": user, "KAFKA_SASL_PASSWORD_FILE": str(self.folder / "password")}
             ),
         }
 
-    @property
-    def by_certificate(self) -> dict[str, str]:
+    def by_certificate(self, user: str = USER) -> dict[str, str]:
         return {
             **self.at("MUTUAL", "SSL"),
-            "KAFKA_SSL_CERTFILE": str(self.client.certificate),
-            "KAFKA_SSL_KEYFILE": str(self.client.key),
+            "KAFKA_SSL_CERTFILE": str(self.clients[user].certificate),
+            "KAFKA_SSL_KEYFILE": str(self.clients[user].key),
             "KAFKA_SSL_PASSWORD_FILE": str(self.folder / "passphrase"),
         }
 
@@ -101,7 +107,7 @@ def protected_kafka() -> Iterator[ProtectedKafka]:
                     "ssl.client.auth": "required",
                     "ssl.truststore.type": "PEM",
                     "ssl.truststore.location": str(authority.file),
-                    "ssl.principal.mapping.rules": r"RULE:^CN=([a-z]+)$/$1/,DEFAULT",
+                    "ssl.principal.mapping.rules": r"RULE:^CN=([a-z-]+)$/$1/,DEFAULT",
                 },
             ),
             "EXPIRED": Listener("SSL", _keystore(authority.sign("expired", until=NOW - DAY))),
@@ -110,12 +116,13 @@ def protected_kafka() -> Iterator[ProtectedKafka]:
         with LocalKafka(folder / "kafka", jvm=QUICK_START, settings=settings, listeners=listeners) as local:
             (folder / "password").write_text(f"{PASSWORD}\n", encoding="utf-8")
             (folder / "passphrase").write_text("open, sesame\n", encoding="utf-8")
-            (folder / "token").write_text(unsecured_token(USER), encoding="utf-8")
+            for user in USERS:
+                (folder / f"token-{user}").write_text(unsecured_token(user), encoding="utf-8")
             kafka = ProtectedKafka(
                 local.bootstrap_servers,
                 folder,
                 authority,
-                authority.sign(USER, passphrase=b"open, sesame"),
+                {user: authority.sign(user, passphrase=b"open, sesame") for user in USERS},
                 {name: local.servers_at(name) for name in listeners},
             )
             _enrol(kafka)
@@ -127,12 +134,13 @@ def _keystore(pair: Pair) -> dict[str, str]:
 
 
 def _logins() -> dict[str, str]:
+    users = " ".join(f'user_{user}="{PASSWORD}"' for user in USERS)
     scram = f"{_MODULES}.scram.ScramLoginModule required;"
     return {
         "sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER",
         "scram-sha-256.sasl.jaas.config": scram,
         "scram-sha-512.sasl.jaas.config": scram,
-        "plain.sasl.jaas.config": f'{_MODULES}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";',
+        "plain.sasl.jaas.config": f"{_MODULES}.plain.PlainLoginModule required {users};",
         "oauthbearer.sasl.jaas.config": f"{_MODULES}.oauthbearer.OAuthBearerLoginModule required"
         ' unsecuredLoginStringClaim_sub="broker";',
     }
@@ -143,39 +151,44 @@ def _enrol(kafka: ProtectedKafka) -> None:
     admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
     try:
         for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
-            done = admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, mechanism, PASSWORD)])
-            assert done == {USER: None}
+            done = admin.alter_user_scram_credentials(
+                [UserScramCredentialUpsertion(user, mechanism, PASSWORD) for user in USERS]
+            )
+            assert done == dict.fromkeys(USERS)
     finally:
         admin.close()
     kafka.allow(*documented_rights(topics="test."))
 
 
 _RIGHT = re.compile(r"^.*kafka-acls\.sh .*--add (?P<said>.+)$", re.MULTILINE)
-_TYPES = {"--topic": ResourceType.TOPIC, "--group": ResourceType.GROUP}
+_TYPES = {"--topic": ResourceType.TOPIC, "--group": ResourceType.GROUP, "--cluster": ResourceType.CLUSTER}
 
 
 def documented_rights(*, topics: str) -> list[ACL]:
-    """What docs/cluster.md tells to grant to our own processes, as kafka-acls would; for topics of another prefix."""
+    """What docs/cluster.md tells to grant to our own users, as kafka-acls would; for topics with another prefix."""
     found = []
     for line in _RIGHT.findall(CLUSTER_PAGE.read_text(encoding="utf-8")):
-        words = line.split()
+        words = line.replace("--cluster ", "--cluster kafka-cluster ").split()
         pairs = list(zip(words[::2], words[1::2], strict=True))
         said = dict(pairs)
-        if said["--allow-principal"] != f"User:{USER}":
+        user = said["--allow-principal"].removeprefix("User:")
+        if user not in USERS:
             continue
-        pattern = ACLResourcePatternType[said["--resource-pattern-type"].upper()]
+        pattern = ACLResourcePatternType[said.get("--resource-pattern-type", "literal").upper()]
         (option,) = _TYPES.keys() & said.keys()
-        name = topics if option == "--topic" else said[option]
+        name = said[option]
+        if option == "--topic":
+            name, pattern = topics, ACLResourcePatternType.PREFIXED
         for operation in (value for key, value in pairs if key == "--operation"):
             enumerated = ACLOperation[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).upper()]
-            found.append(_acl(_TYPES[option], pattern, name, enumerated))
-    assert found, f"{CLUSTER_PAGE.name} names no rights"
+            found.append(_acl(user, _TYPES[option], pattern, name, enumerated))
+    assert {each.principal for each in found} == {f"User:{user}" for user in USERS}, CLUSTER_PAGE.name
     return found
 
 
-def _acl(kind: ResourceType, pattern: ACLResourcePatternType, name: str, operation: ACLOperation) -> ACL:
+def _acl(user: str, kind: ResourceType, pattern: ACLResourcePatternType, name: str, operation: ACLOperation) -> ACL:
     return ACL(
-        principal=f"User:{USER}",
+        principal=f"User:{user}",
         host="*",
         operation=operation,
         permission_type=ACLPermissionType.ALLOW,

@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from adapters.kafka.cloudevents import LARGEST
+from adapters.kafka.quarantine import Reason, digest_of, keep, refused
 from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
+from adapters.readers import partitions
 from aggregates.kernel.command import identifier
 from tests.adapters.kafka.fixture import TestKafka
-from tests.adapters.kafka.wire import envelopes, some_accounts
+from tests.adapters.kafka.wire import envelopes, records, some_accounts
+from tests.adapters.kafka.written import Written
 from tests.adapters.readers.builders import an_item, billed, staged
 from tests.adapters.readers.log import MASTER_KEY, Log, rows
 from tests.waiting import HANG, wait_until
@@ -147,3 +150,81 @@ def test_a_parked_event_is_given_up_and_what_waited_behind_it_is_published(
     assert [(e.position, e.late) for e in envelopes(kafka.bootstrap_servers, topic)] == [(waiting, True)]
     arrears(env, "publish", "--once")
     assert envelopes(kafka.bootstrap_servers, topic)[-1].name == "reader.event-discarded"
+
+
+# --- what is amiss on topics ---------------------------------------------------------------------------
+
+
+def test_messages_that_no_reader_took_are_listed_the_latest_first(env: dict[str, str], log: Log, database: Database):
+    assert arrears(env, "topics", "quarantined") == "No message was put aside.\n"
+    message = Written(1, 0, b"key", b"secret", [])
+    for offset in range(3):
+        message = Written(1, offset, b"key", b"secret", [("name", b"value")])
+        with database.connect("arrears_app", autocommit=True) as connection:
+            keep(connection, "a.topic", "policies", [refused(message, Reason.NOT_IN_LOG, 61)])
+    found = json.loads(arrears(env, "topics", "quarantined", "--json"))
+    assert [each["offset"] for each in found] == [2, 1, 0]
+    assert found[0]["found_at"] > found[1]["found_at"]
+    assert {name: found[0][name] for name in ("topic", "partition", "reason", "reader", "position")} == {
+        "topic": "a.topic",
+        "partition": 1,
+        "reason": "not-in-log",
+        "reader": "policies",
+        "position": 61,
+    }
+    assert found[0]["digest"] == digest_of(message).hex()
+    table = arrears(env, "topics", "quarantined", "--topic", "a.topic", "--partition", "1")
+    assert "not-in-log" in table
+    assert "secret" not in table
+    assert arrears(env, "topics", "quarantined", "--topic", "another") == "No message was put aside.\n"
+
+
+def test_a_reader_is_told_to_pass_over_a_message_and_the_log_says_who_and_why(
+    kafka: TestKafka, topic: str, env: dict[str, str], log: Log, database: Database
+):
+    some_accounts(log, 3)
+    arrears(env, "publish", "--once")
+    first = records(kafka.bootstrap_servers, topic)[0]
+    place = (str(first.partition), str(first.offset))
+    assert "policies is no reader" in arrears(env, "topics", "skip", "policies", *place, "--reason", "Why", code=1)
+    rows(database, "INSERT INTO read_model.checkpoints (reader, position) VALUES ('policies', 0) RETURNING 1")
+    with database.connect("arrears_app", autocommit=True) as connection:
+        partitions.enter(connection, "policies", [first.partition])
+    assert "say why" in arrears(env, "topics", "skip", "policies", *place, code=2)
+    assert "no message at offset 99" in arrears(
+        env, "topics", "skip", "policies", place[0], "99", "--reason", "Why", code=1
+    )
+    for _ in range(2):
+        assert "passes over" in arrears(env, "topics", "skip", "policies", *place, "--reason", "It is odd")
+    with database.connect("arrears_app") as connection:
+        skipped = partitions.skipped(connection, "policies")
+    assert skipped == {(first.partition, first.offset, digest_of(first))}
+    events = rows(database, "SELECT state FROM arrears.events WHERE name = 'reader.message-skipped'")
+    (said,) = [json.loads(bytes(state)) for (state,) in events]
+    assert said == {
+        "reader": "policies",
+        "topic": topic,
+        "partition": first.partition,
+        "offset": first.offset,
+        "digest": digest_of(first).hex(),
+    }
+
+
+def test_topics_are_checked_and_a_kafka_that_asks_nobody_is_a_warning(topic: str, env: dict[str, str], tmp_path: Path):
+    file = tmp_path / "topics.toml"
+
+    def check(partitions: int, code: int) -> subprocess.CompletedProcess[str]:
+        file.write_text(
+            f'[topics."{topic}"]\npartitions = {partitions}\ncopies = 1\nwriters = ["nora"]\n', encoding="utf-8"
+        )
+        done = subprocess.run(
+            [ARREARS, "topics", "check", "--file", str(file)],
+            env=env, capture_output=True, text=True, timeout=HANG, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        return done
+
+    done = check(3, 0)
+    assert done.stdout == "Every topic is as it should be.\n"
+    assert "Warning: Kafka has no authorizer" in done.stderr
+    assert f"{topic}: partitions: 3 → 5" in check(5, 1).stderr

@@ -70,6 +70,7 @@ def test_a_message_says_in_headers_what_surrounds_the_event(stored):
         "ce_actor": "person:ann",
         "ce_commandid": str(identifier(1)),
         "ce_correlationid": str(identifier(1)),
+        "ce_leafhash": row.leaf.hex(),
         "content-type": "application/json",
     }
     assert message.key == str(ACCOUNT).encode()

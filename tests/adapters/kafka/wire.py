@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from psycopg import Connection
 
 from adapters.eventstore.mapper import EventMapper
-from adapters.kafka.arrivals import arrivals, fetch_withheld
+from adapters.kafka.arrivals import Inspector
 from adapters.kafka.cloudevents import Envelope, Message, from_message
 from adapters.readers.poison import sequence_of
 from aggregates.kernel.command import identifier
@@ -76,9 +76,9 @@ def some_accounts(log: Log, count: int, *, invoices: int = 3, start: int = 0) ->
 def completed(messages: Iterable[Message], connection: Connection[Any], mapper: EventMapper) -> list[Recorded]:
     """The events as our own readers get them: with what the wire leaves out, from the store."""
     records = [
-        SimpleNamespace(headers=each.headers, value=each.value, partition=0, offset=offset)
+        SimpleNamespace(key=each.key, headers=each.headers, value=each.value, partition=0, offset=offset)
         for offset, each in enumerate(messages)
     ]
-    arrived = arrivals(records, mapper)
-    fetch_withheld(arrived, None, connection, mapper)
-    return [each.recorded() for each in arrived]
+    inspector = Inspector("paper", "test", mapper)
+    taken = inspector.checked({0: inspector.opened(records)}, None, connection, 1)
+    return [each.recorded() for each in taken[0]]

@@ -8,15 +8,16 @@ from uuid import UUID
 from adapters.eventstore.keys import KeyRing
 from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import app_connections
-from adapters.kafka.arrivals import arrivals, fetch_withheld
+from adapters.kafka.arrivals import Inspector
 from adapters.kafka.cloudevents import to_message
 from adapters.kafka.sealed_rows import SealedRow, SealedRows
-from adapters.kafka.seats import Polled
+from adapters.kafka.seats import Batch, Polled, checked
 from adapters.postgres.database import Database
 from projections.agenda.partition import partition_of
 from tests.adapters.readers.log import MASTER_KEY
 
 PARTITIONS = 2
+TOPIC = "paper"
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Written:
     partition: int
     offset: int
     key: bytes
-    value: bytes
-    headers: list[tuple[str, bytes]]
+    value: bytes | None
+    headers: list[tuple[str, Any]]
 
 
 class Paper:
@@ -49,8 +50,17 @@ class Paper:
                 message = to_message(row, late=late)
                 self.write(UUID(message.key.decode()), message.value, message.headers)
 
-    def write(self, key: UUID, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Written:
-        partition = partition_of(key, self.partitions)
+    def write(
+        self,
+        key: UUID,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]],
+        *,
+        partition: int | None = None,
+    ) -> Written:
+        """Into the partition of its key, unless another is named."""
+        if partition is None:
+            partition = partition_of(key, self.partitions)
         stretch = self.messages[partition]
         stretch.append(Written(partition, len(stretch), str(key).encode(), value, list(headers)))
         return stretch[-1]
@@ -63,18 +73,18 @@ class Paper:
     def ends(self) -> dict[int, int]:
         return {partition: len(stretch) for partition, stretch in self.messages.items()}
 
-    def given(self, first: int = 0, until: int | None = None, *, of: Iterable[int] | None = None) -> dict[int, Polled]:
-        """What lies from offset `first` up to `until` in these partitions, completed from the store."""
+    def given(self, first: int = 0, until: int | None = None, *, of: Iterable[int] | None = None) -> Batch:
+        """What lies from offset `first` up to `until` in these partitions, as far as it is in the log."""
         chosen = range(self.partitions) if of is None else of
+        inspector = Inspector(TOPIC, "test", self.mapper)
         batch = {
-            partition: Polled(stretch[0].offset, stretch[-1].offset + 1, arrivals(stretch, self.mapper))
+            partition: Polled(stretch[0].offset, stretch[-1].offset + 1, inspector.opened(stretch))
             for partition in chosen
             if (stretch := self.messages[partition][first:until])
         }
         with self._database.connect("arrears_app", autocommit=True) as connection:
             connection.execute("SET timezone TO 'UTC'")
-            fetch_withheld([each for polled in batch.values() for each in polled.events], None, connection, self.mapper)
-        return batch
+            return checked(inspector, batch, None, connection, self.partitions)
 
     def close(self) -> None:
         self._rows.close()

@@ -94,6 +94,8 @@ class Plant:
     projections: Projections
     env: dict[str, str]
     partitions: int
+    publisher_env: dict[str, str] | None = None
+    """Where the publisher logs in otherwise than readers."""
     workers: list[PolicyWorker] = field(default_factory=list)
 
     # --- the log ---
@@ -113,7 +115,7 @@ class Plant:
 
     def publish(self) -> int:
         self.seal()
-        with publishing(self.database, self.env) as publisher:
+        with publishing(self.database, self.publisher_env or self.env) as publisher:
             return publisher.catch_up(timeout=HANG)
 
     def open_accounts(self, *numbers: int) -> int:
@@ -176,6 +178,7 @@ class Plant:
             ticker,
             partitions=self.partitions,
             stop=running.stop,
+            topic=self.env["ARREARS_TICKS_TOPIC"],
             on_worked=lambda partition, _: running.ticked.append(partition),
         )
 
@@ -265,12 +268,14 @@ def new_plant(kafka: TestKafka, database: Database, monkeypatch: pytest.MonkeyPa
         arrears = Arrears(database, master_key=MASTER_KEY, clock=clock, rules={TEMPLATE_RULES: template_faults})
         projections = Projections(database, arrears.feed, [CollectionsReportProjection, AgendaProjection])
         projections.start()
-        env = {
-            **kafka.env,
+        topics = {
             "ARREARS_EVENTS_TOPIC": kafka.topic(partitions=partitions),
             "ARREARS_TICKS_TOPIC": kafka.topic(partitions=partitions),
         }
-        plant = Plant(database, arrears, Sealer(database), clock, projections, env, partitions)
+        plant = Plant(
+            database, arrears, Sealer(database), clock, projections, {**kafka.env, **topics}, partitions,
+            None if kafka.publisher_env == kafka.env else {**kafka.publisher_env, **topics},
+        )  # fmt: skip
         made.append(plant)
         plant.do(OpenOffice(code="main", title="Main"))
         return plant

@@ -4,20 +4,35 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
+from kafka.errors import TopicAuthorizationFailedError
 
 from adapters.kafka import tail as tail_module
 from adapters.kafka import topics as topics_module
+from adapters.kafka.connection import client_options
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.publisher import NotPublished, Publisher
 from adapters.kafka.subscriber import Subscriber
 from adapters.kafka.tail import Tail
-from adapters.kafka.topics import Topic, Topics
+from adapters.kafka.topics import Topic, Topics, TopicsProblem
 from adapters.workers.clock import ClockWork
+from api.processes.publishing import check_same_log
 from tests.adapters.kafka.certificates import Authority
-from tests.adapters.kafka.protected import PASSWORD, USER, ProtectedKafka, documented_rights, protected_kafka
+from tests.adapters.kafka.protected import (
+    ADMINISTRATOR,
+    CLOCK,
+    PASSWORD,
+    PUBLISHER,
+    USER,
+    ProtectedKafka,
+    documented_rights,
+    protected_kafka,
+)
 from tests.adapters.readers.log import rows
 from tests.adapters.workers.conftest import NewPlant, account
 from tests.waiting import HANG, wait_until
@@ -33,8 +48,8 @@ def kafka() -> Iterator[ProtectedKafka]:
         yield made
 
 
-def by(kafka: ProtectedKafka, way: str) -> dict[str, str]:
-    return kafka.by_certificate if way == "certificate" else kafka.by(way)
+def by(kafka: ProtectedKafka, way: str, user: str = USER) -> dict[str, str]:
+    return kafka.by_certificate(user) if way == "certificate" else kafka.by(way, user)
 
 
 # --- it goes through -----------------------------------------------------------------------------------
@@ -46,8 +61,11 @@ def test_events_are_published_reacted_to_and_projected_ticks_are_worked_and_othe
 ):
     """With the rights that docs/cluster.md names, and no others."""
     plant = new_plant(partitions=2)
-    plant.env = {**{name: text for name, text in plant.env.items() if name.startswith("ARREARS")}, **by(kafka, way)}
-    clockwork = ClockWork(plant.database, plant.clock, env=plant.env)
+    topics = {name: text for name, text in plant.env.items() if name.startswith("ARREARS")}
+    plant.env = {**topics, **by(kafka, way)}
+    plant.publisher_env = {**topics, **by(kafka, way, PUBLISHER)}
+    check_same_log(plant.database, plant.publisher_env)
+    clockwork = ClockWork(plant.database, plant.clock, env={**topics, **by(kafka, way, CLOCK)})
     plant.open_accounts(*EVERYBODY)
     with plant.projecting("agenda", "collections_report"), plant.faust() as worker:
         plant.bill(*[(number, "1") for number in EVERYBODY])
@@ -73,7 +91,7 @@ def test_events_are_published_reacted_to_and_projected_ticks_are_worked_and_othe
 
 def test_topics_are_made_and_changed(kafka: ProtectedKafka):
     wanted = Topic("test.made", partitions=2, copies=1, config={"retention.ms": "-1"})
-    with Topics(kafka.env) as topics:
+    with Topics(kafka.by("PLAIN", ADMINISTRATOR)) as topics:
         for change in topics.plan([wanted]):
             topics.apply(change)
         for change in topics.plan([Topic("test.made", partitions=3, copies=1, config={"retention.ms": "1000"})]):
@@ -85,7 +103,40 @@ def test_topics_are_made_and_changed(kafka: ProtectedKafka):
 def test_the_rights_of_the_docs_are_about_our_topics_and_groups_alone():
     patterns = [each.resource_pattern for each in documented_rights(topics="collections.")]
     found = {(each.resource_type.name, each.resource_name) for each in patterns}
-    assert found == {("TOPIC", "collections."), ("GROUP", "arrears.")}
+    assert found == {("TOPIC", "collections."), ("GROUP", "arrears."), ("CLUSTER", "kafka-cluster")}
+
+
+def test_those_who_read_cannot_write_and_who_writes_is_looked_at(kafka: ProtectedKafka):
+    """With the rights of docs/cluster.md both topics of tests have one prefix, so both writers may write to either."""
+    topic = Topic(kafka.topic(partitions=1), 1, 1, writers=frozenset({PUBLISHER, CLOCK}))
+    for user, may in ((USER, False), (PUBLISHER, True), (CLOCK, True)):
+        producer = KafkaProducer(**client_options(kafka.by("SCRAM-SHA-512", user)), enable_idempotence=False)
+        with nullcontext() if may else pytest.raises(TopicAuthorizationFailedError):
+            producer.send(topic.name, b"a message", partition=0).get(HANG)
+        producer.close()
+    with Topics(kafka.by("PLAIN", ADMINISTRATOR)) as topics:
+        assert topics.asks_for_rights()
+        assert topics.faults(topic) == []
+        narrower = replace(topic, writers=frozenset({PUBLISHER}))
+        (fault,) = topics.faults(narrower)
+        assert fault == f"{CLOCK} may write to it, and nobody should but {PUBLISHER}"
+        (missing,) = topics.faults(replace(topic, writers=frozenset({PUBLISHER, CLOCK, "somebody"})))
+        assert missing == "somebody may not write to it, and should"
+        with pytest.raises(TopicsProblem):
+            topics.apply(*topics.plan([replace(topic, readers=frozenset({"somebody"}))], rights=True))
+    with Topics(kafka.env) as topics, pytest.raises(TopicsProblem, match="Describe on the cluster"):
+        topics.faults(topic)
+
+
+def test_rights_that_a_file_asks_for_are_granted_once(kafka: ProtectedKafka):
+    topic = Topic(kafka.topic(partitions=1), 1, 1, writers=frozenset({"nora"}), readers=frozenset({"rita"}))
+    env = {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}  # a super user
+    with Topics(env) as topics:
+        for change in topics.plan([topic], rights=True):
+            topics.apply(change)
+        wait_until(lambda: topics.plan([topic], rights=True) == [], "Kafka knows the rights")
+        assert topics.plan([topic]) == []
+        assert "nora may not" not in str(topics.faults(topic))
 
 
 # --- it does not, and why ------------------------------------------------------------------------------
@@ -160,7 +211,7 @@ def test_tls_on_one_side_only_is_said(kafka: ProtectedKafka):
 
 def test_a_login_on_one_side_only_is_said(kafka: ProtectedKafka):
     """Logging in at a listener that asks nobody, and the other way round."""
-    asks_nobody = {**kafka.env, **kafka.by_certificate, "KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}
+    asks_nobody = {**kafka.env, **kafka.by_certificate(), "KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}
     assert "takes no logins" in said_by(asks_nobody)
     assert "It may want a login: look at KAFKA_SECURITY_PROTOCOL" in said_by(kafka.at("SECURE", "SSL"))
 

@@ -12,7 +12,7 @@ import pytest
 from adapters.postgres.lease import Lease
 from adapters.ticker import Ticker, TickReport
 from adapters.workers import ticks as ticks_module
-from adapters.workers.ticks import CLOCK, Tick, TickWorker
+from adapters.workers.ticks import CLOCK, NotATick, Tick, TickWorker
 from aggregates.account.aging import Aged
 from projections.agenda import queries
 from projections.agenda.partition import partition_of
@@ -22,6 +22,11 @@ from tests.waiting import HANG, wait_until
 
 ACCOUNTS = range(1, 13)
 OVERDUE = datetime(2026, 3, 10, 9, tzinfo=UTC)
+
+
+def message(partition: int, value: bytes | None, *, offset: int = 0) -> Any:
+    """As a client gives it."""
+    return SimpleNamespace(partition=partition, offset=offset, key=None, headers=[], value=value)
 
 
 @dataclass
@@ -35,7 +40,7 @@ class Ticking:
 
     def tick(self, partition: int, now: datetime = OVERDUE, position: int | None = None) -> Any:
         at = self.plant.seal() if position is None else position
-        return SimpleNamespace(partition=partition, value=Tick(now, at).to_json())
+        return message(partition, Tick(now, at).to_json())
 
     def catch_up(self) -> None:
         self.plant.seal()
@@ -161,19 +166,56 @@ def test_a_tick_that_did_not_wait_would_miss_what_is_due(ticking: Ticking, monke
 
 def test_a_tick_whose_agenda_does_not_come_is_left_to_the_next_one(ticking: Ticking, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(ticks_module, "_PATIENCE_SECONDS", 0.05)
-    ticking.worker.take([ticking.tick(0, position=1_000)])
+    ticking.plant.open_accounts(99)
+    ticking.worker.take([ticking.tick(0)])
     assert ticking.worked == []
+    ticking.catch_up()
     ticking.worker.take([ticking.tick(0)])
     assert ticking.aged[0] == ticking.shares[0]
 
 
-def test_a_message_that_is_no_tick_harms_no_other(ticking: Ticking):
-    ticking.worker.take([SimpleNamespace(partition=0, value=b"midnight"), ticking.tick(1)])
-    assert [partition for partition, _ in ticking.worked] == [1]
+NO_TICKS: dict[str, bytes | None] = {
+    "no JSON": b"midnight",
+    "nothing": None,
+    "empty": b"",
+    "a list": b"[]",
+    "a number": b"7",
+    "no position": b'{"now": "2026-03-10T09:00:00+00:00"}',
+    "no moment": b'{"position": 1}',
+    "a moment that is none": b'{"now": "2026-13-10T09:00:00+00:00", "position": 1}',
+    "a moment without time zone": b'{"now": "2026-03-10T09:00:00", "position": 1}',
+    "a position below 0": b'{"now": "2026-03-10T09:00:00+00:00", "position": -1}',
+    "a position beyond what a column holds": b'{"now": "2026-03-10T09:00:00+00:00", "position": 9223372036854775808}',
+    "a position that is a text": b'{"now": "2026-03-10T09:00:00+00:00", "position": "1"}',
+    "a number that is none": b'{"now": "2026-03-10T09:00:00+00:00", "position": 1, "number": "1"}',
+    "no UTF-8": b"\xff\xfe",
+    "deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("value", NO_TICKS.values(), ids=NO_TICKS)
+def test_a_message_that_is_no_tick_harms_no_other_and_is_kept_as_a_row(ticking: Ticking, value: bytes | None):
+    with pytest.raises(NotATick):
+        Tick.from_json(value)
+    ticking.worker.take([ticking.tick(0), message(0, value, offset=7), ticking.tick(1)])
+    assert [partition for partition, _ in ticking.worked] == [0, 1]
+    found = rows(ticking.plant.database, 'SELECT topic, partition, "offset", reader, reason FROM '
+                 "read_model.quarantined_messages")  # fmt: skip
+    assert found == [("collections.ticks", 0, 7, "ticks", "malformed")]
+
+
+def test_a_tick_that_names_a_place_beyond_the_log_is_not_waited_for(ticking: Ticking):
+    """Nothing would ever come there, and the ticks behind it would wait too."""
+    beyond = ticking.plant.seal() + 1
+    ticking.worker.take([ticking.tick(0), ticking.tick(0, position=beyond)])
+    assert [partition for partition, _ in ticking.worked] == [0]
+    found = rows(ticking.plant.database, "SELECT reason, position FROM read_model.quarantined_messages")
+    assert found == [("not-in-log", beyond)]
 
 
 def test_a_worker_that_is_told_to_stop_waits_no_longer(ticking: Ticking):
-    thread = threading.Thread(target=ticking.worker.take, args=[[ticking.tick(0, position=1_000)]])
+    ticking.plant.open_accounts(99)
+    thread = threading.Thread(target=ticking.worker.take, args=[[ticking.tick(0)]])
     thread.start()
     ticking.stop.set()
     thread.join(HANG)

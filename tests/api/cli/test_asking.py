@@ -49,6 +49,8 @@ READ: list[tuple[str, ...]] = [
     ("campaign", "show", "Reminders", "--json"),
     ("work", "list", "--all"),
     ("work", "list", "--all", "--json"),
+    ("topics", "quarantined"),
+    ("topics", "quarantined", "--json"),
 ]
 NOBODY = "12345678-1234-5678-1234-567812345678"
 REFUSED: list[tuple[int, tuple[str, ...]]] = [

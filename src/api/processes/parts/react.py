@@ -55,6 +55,7 @@ class React(Reading):
         on_worked: "Callable[[int, TickReport], None] | None" = None,
     ) -> Run:
         """In Faust workers, which raise WorkerEnded where Faust gives up. `on_worked`: see `TickWorker`."""
+        from adapters.kafka.connection import ticks_topic
         from adapters.kafka.partition_counts import shared_partitions
         from adapters.workers.app import run_workers
         from adapters.workers.policies import PolicyWorker
@@ -64,7 +65,14 @@ class React(Reading):
         policies = PolicyWorker(
             core.database, core.arrears, self._reactor(core), env=core.env, partitions=partitions, stop=stop
         )
-        ticks = TickWorker(core.database, ticker_of(core), partitions=partitions, stop=stop, on_worked=on_worked)
+        ticks = TickWorker(
+            core.database,
+            ticker_of(core),
+            partitions=partitions,
+            stop=stop,
+            topic=ticks_topic(core.env),
+            on_worked=on_worked,
+        )
         return self._beside_work(core, lambda until: run_workers(policies, ticks, env=core.env, stop=until))
 
     def _beside_work(self, core: "Core", run: Run) -> Run:
