@@ -118,7 +118,7 @@ class TickWorker:
         self._connections.close()
 
     def _ticks(self, messages: Sequence[Any]) -> dict[int, list[Tick]]:
-        """By partition, as they came. The log's end is in the log: a tick that names a place beyond it would be waited for."""
+        """By partition, as they came. A tick that names a place beyond the end of the log would be waited for."""
         ticks: dict[int, list[Tick]] = {}
         found: list[Refused] = []
         with self._connections.use() as connection:
