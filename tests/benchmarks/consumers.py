@@ -79,6 +79,7 @@ def _projected(stage: Stage, name: str) -> float:
         runner = TopicRunner(
             service.database,
             service.arrears.event_mapper,
+            service.feed,
             {name: seated},
             group=f"bench-{uuid4().hex[:8]}",
             env=stage.env,

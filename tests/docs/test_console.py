@@ -79,7 +79,7 @@ signal.signal(signal.SIGINT, lambda *_: os._exit(0))
 def mirror(*what): print("mirrored", *what, flush=True)
 """
 """What the examples in Python take for granted, and that they end without a word."""
-PRINTED = ("mirrored", "collections.")
+PRINTED = ("mirrored", "mirrored", "collections.")
 
 
 def beginning(command: Command, beginnings: Iterable[str]) -> str | None:

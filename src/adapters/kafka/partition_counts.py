@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from adapters.kafka.connection import events_topic, ticks_topic
-from adapters.kafka.publisher import TopicUnfit
+from adapters.kafka.identity import TopicUnfit
 from adapters.kafka.topics import Topics
 
 

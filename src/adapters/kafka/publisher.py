@@ -22,11 +22,15 @@ from psycopg import Connection
 from adapters.kafka.cloudevents import LARGEST, SOURCE, SOURCE_VARIABLE, Message, to_message
 from adapters.kafka.connection import EVENTS_TOPIC, client_options, events_topic, reaching
 from adapters.kafka.flushing import flush
+from adapters.kafka.identity import IdentityWatch, TopicIdentity, TopicReplaced, TopicUnfit
 from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.published import note_topic, publish_anew, published_topic
 from adapters.kafka.sealed_rows import SealedRow
 from adapters.kafka.topics import Topics
 from adapters.postgres.lease import going_on
 from adapters.readers.poison import OutOfReach
+from adapters.readers.runner import register
+from adapters.telemetry.metrics import TopicChange, count_topic_change
 from aggregates.kernel.event import Recorded
 from projections.agenda.partition import partition_of
 
@@ -68,10 +72,6 @@ class NotPublished(OutOfReach):
     """Kafka did not take every message of a round. Nothing is skipped: the round is sent again from its beginning."""
 
 
-class TopicUnfit(OutOfReach):
-    """The topic is missing, or takes smaller messages than the log may have."""
-
-
 class TooLarge(Exception):
     """An event that is larger than the contract allows. It is parked, with what follows of its account."""
 
@@ -101,6 +101,10 @@ class Publisher:
         self._make = producer
         self._producer: KafkaProducer | None = None
         self._partitions = 0
+        self._identity = IdentityWatch(self._topic, env)
+        self._on: TopicIdentity | None = None
+        """The topic that the checkpoint belongs to."""
+        self._looked_at = 0.0
         self._noted = 0
         """The number of partitions that readers know of."""
 
@@ -117,13 +121,46 @@ class Publisher:
     def forget(self) -> None:
         """There is nothing that it remembers."""
 
+    def begin(self, connection: Connection[Any]) -> bool:
+        """Takes up the topic that there is now. Where that is another one than was published to, or is divided
+        otherwise, it gets the log from its beginning, behind whatever it holds by now; returns whether it does.
+
+        Raises NotPublished and TopicUnfit.
+        """
+        self.close()
+        topic = self._look()
+        known = published_topic(connection, self.name)
+        if known is None or known.topic != topic:
+            ends = self._ends(topic)
+            position = register(connection, self.name)
+            # Where an earlier release published, it is the same unless it never had anything.
+            is_other = known is not None or not any(ends)
+            with connection.transaction():
+                if position > 0 and is_other:
+                    self._say_other(None if known is None else known.topic, topic, position)
+                    publish_anew(connection, self.name)
+                note_topic(connection, self.name, topic, ends if position == 0 or is_other else [0] * topic.partitions)
+        self._on = topic
+        return False  # its batches are as large as its rounds, wherever it begins
+
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
-        """Raises TooLarge before anything was sent, NotPublished and TopicUnfit."""
+        """Raises TooLarge before anything was sent, NotPublished, TopicUnfit and TopicReplaced."""
         rows = [row for row in batch if isinstance(row, SealedRow)]
         before = published_to(connection, self.name)  # what was held back and is sent late
         _check_sizes(rows, self._source)
         self.send(to_message(row, source=self._source, late=(row.position or 0) <= before) for row in rows)
+        self.check_topic()  # what was acknowledged before this is on the topic that the checkpoint belongs to
         self._note_division(connection)
+
+    def check_topic(self, *, every: float = 0.0) -> None:
+        """Raises TopicReplaced where the topic is another one by now, and NotPublished where nobody can say. Looks
+        again once `every` seconds have passed."""
+        if time.monotonic() - self._looked_at < every:
+            return
+        topic = self._look()
+        if self._on is not None and topic != self._on:
+            self.close()
+            raise TopicReplaced(f"{self._topic} was {self._on}, and is {topic}")
 
     def send(self, messages: Iterable[Message]) -> None:
         """Sends messages in order and waits for Kafka to have them all."""
@@ -139,6 +176,7 @@ class Publisher:
 
     def close(self) -> None:
         """Lets the producer go; between rounds it holds nothing."""
+        self._identity.close()
         producer, self._producer = self._producer, None
         if producer is not None:
             _end(producer)
@@ -152,6 +190,33 @@ class Publisher:
             with reaching(self._env) as options:
                 self._producer = self._make(**options, **PRODUCER_SETTINGS, client_id="arrears-publisher")
         return self._producer
+
+    def _look(self) -> TopicIdentity:
+        try:
+            topic = self._identity.look()
+        except (KafkaError, KafkaUnavailable) as error:
+            raise NotPublished(f"Kafka does not say which topic {self._topic} is: {_said(error)}") from error
+        self._looked_at = time.monotonic()
+        return topic
+
+    def _ends(self, topic: TopicIdentity) -> list[int]:
+        try:
+            with Topics(self._env) as topics:
+                return topics.ends(self._topic, topic.partitions)
+        except (KafkaError, KafkaUnavailable) as error:
+            raise NotPublished(f"Kafka does not say where {self._topic} ends: {_said(error)}") from error
+
+    def _say_other(self, before: TopicIdentity | None, now: TopicIdentity, position: int) -> None:
+        """Whoever reads the topic without Arrears has to know that everything comes once more."""
+        is_same = before is not None and before.id == now.id
+        count_topic_change(self.name, TopicChange.DIVIDED if is_same else TopicChange.ANEW)
+        _log.error(
+            "the topic is another one, the log is published to it from the beginning",
+            topic=self._topic,
+            was=None if before is None else str(before),
+            now=str(now),
+            published_to=position,
+        )
 
     def _note_division(self, connection: Connection[Any]) -> None:
         """Whoever meets an event after the topic was divided otherwise has to know that it was in its place."""

@@ -14,11 +14,13 @@ from adapters.postgres.kept_connection import KeptConnection
 from adapters.postgres.lease import Lease
 from adapters.readers import partitions
 from adapters.readers.handling import Handling
-from adapters.readers.partitions import PartitionMoved, Place
+from adapters.readers.partitions import KnownTopic, PartitionMoved, Place
+from adapters.readers.poison import sequence_of
 from adapters.readers.runner import Reader, begin, connect, lock_name, register
 from adapters.telemetry import tracing
 from adapters.telemetry.metrics import count_events
 from aggregates.kernel.event import Recorded
+from projections.agenda.partition import partition_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,9 @@ class Seat:
         self._whole_log = Lease(database, reader.name, lock=lock_name(reader.name))
         """What keeps this one out while another process has it."""
         self.places: dict[int, Place] = {}
+        self._topic: KnownTopic | None = None
+        self._retired: Mapping[int, Mapping[int, int]] = {}
+        """See `partitions.retired`."""
         self._skipped: frozenset[tuple[int, int, bytes]] = frozenset()
         self.has_worked = False
         """Whether anything was stored since it was made."""
@@ -85,16 +90,19 @@ class Seat:
 
     # --- partitions ---
 
-    def enter(self, owned: Collection[int], find: Find) -> None:
-        """Takes these partitions, and no others, from where they stand in the store.
+    def enter(self, owned: Collection[int], find: Find, topic: KnownTopic | None = None) -> None:
+        """Takes these partitions, and no others, from where they stand in the store. What is stored afterwards is of
+        this topic; None: nobody knows which one it is.
 
         Raises ReaderRetired, and what `find` raises.
         """
         connection = self._connection.get()
         self.forget()
         self.places = {}
+        self._topic = topic
         if owned:
-            places = partitions.enter(connection, self.name, owned)
+            places = partitions.enter(connection, self.name, owned, topic)
+            self._retired = partitions.retired(connection, self.name)
             self._skipped = partitions.skipped(connection, self.name)
             found = {
                 each: Place(offset, places[each].position)
@@ -103,7 +111,7 @@ class Seat:
             }
             if found:
                 with connection.transaction():
-                    partitions.move(connection, self.name, places, found)
+                    partitions.move(connection, self.name, places, found, topic)
             self.places = {**places, **found}
 
     # --- events ---
@@ -138,7 +146,11 @@ class Seat:
             after[partition] = Place(given.until, position)
         if after:
             interest = self.interest
-            wanted = [each for each in news if interest is None or each.name in interest]
+            wanted = [
+                each
+                for each in news
+                if (interest is None or each.name in interest) and (each.late or not self._was_handled(each))
+            ]
             wanted.sort(key=_by_position)
             self._store(wanted, after, of)
             count_events(self.name, len(news))
@@ -161,10 +173,14 @@ class Seat:
         if after:
             self._store([], after, of)
 
-    def fill(self, partition: int, events: Sequence[Recorded], place: Place, of: int) -> None:
-        """Handles events that the store has and the topic did not bring, up to a place. Raises as `take` does."""
+    def fill(self, events: Sequence[Recorded], after: Mapping[int, Place], of: int) -> None:
+        """Handles events that the store has and the topic did not bring, in order of position, up to these places.
+        Raises as `take` does."""
         interest = self.interest
-        self._store([each for each in events if interest is None or each.name in interest], {partition: place}, of)
+        wanted = [
+            each for each in events if (interest is None or each.name in interest) and not self._was_handled(each)
+        ]
+        self._store(wanted, after, of)
         count_events(self.name, len(events))
 
     def handle(self, batch: Sequence[Arrival | Recorded], connection: Connection[Any]) -> None:
@@ -181,6 +197,13 @@ class Seat:
         self._connection.close()
 
     # --- inside ---
+
+    def _was_handled(self, event: Arrival | Recorded) -> bool:
+        """Whether that was where the topic was divided otherwise, and the event's account in another partition."""
+        return any(
+            (event.position or 0) <= positions.get(partition_of(sequence_of(event), of), 0)
+            for of, positions in self._retired.items()
+        )
 
     def _is_skipped(self, partition: int, arrival: Arrival) -> bool:
         return bool(self._skipped) and (partition, arrival.offset, digest_of(arrival.record)) in self._skipped
@@ -204,11 +227,13 @@ class Seat:
             news,
             connection,
             begin=begin,
-            save=lambda: partitions.move(connection, self.name, self.places, after),
+            save=lambda: partitions.move(connection, self.name, self.places, after, self._topic),
         )
         self.places.update(after)
         self.has_worked = True
         checkpoint = partitions.advance(connection, self.name, of)
+        if self._retired:
+            self._retired = partitions.retired(connection, self.name)
         if self._on_progress is not None:
             self._on_progress(checkpoint)
 

@@ -14,36 +14,68 @@ come once more: what is done with an event has to stand a repeat, for which `eve
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, Self
+from uuid import UUID
 
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.errors import CommitFailedError
+from kafka.errors import (
+    CommitFailedError,
+    KafkaError,
+    LogTruncationError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from adapters.kafka.cloudevents import TYPE_PREFIX, Envelope, NotOurs, from_message
 from adapters.kafka.connection import METADATA_MS, events_topic, reaching
+from adapters.kafka.identity import IdentityWatch, TopicUnfit
+from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.quarantine import Reason, Refused, refused, say
+from adapters.kafka.tail import Lost, Tail, Where
 from aggregates.kernel.event import REGISTRY, UnknownEvent
 
 _LOOK_SECONDS = 0.5
 _COMMIT_SECONDS = 1.0
+_IDENTITY_SECONDS = 1.0
 _POSITION = "position="
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class EventsLost(Exception):
+    """The topic does not have events any more that this group has not handled: they were deleted from it, or it was
+    made anew without them. Nothing is skipped: whoever iterates again is told again, until `Subscriber.accept_loss`."""
+
+    def __init__(self, topic: str, lost: Sequence[Lost]) -> None:
+        self.topic = topic
+        self.lost = tuple(lost)
+        """By partition: the last position that was handled, and the first one that there is."""
+        after = min((each.handled or 0 for each in lost), default=0)
+        firsts = [each.first for each in lost]
+        until = "" if None in firsts else f" --to {max(each for each in firsts if each is not None) - 1}"
+        self.replay = f"arrears replay --from {after + 1}{until} --json"
+        """The command that shows what may be missing."""
+        super().__init__(
+            f"{topic} does not have everything any more that was not handled yet ({'; '.join(map(str, lost))}). "
+            f"The log has it: {self.replay}. Handle that, then call accept_loss() to go on with what the topic has"
+        )
 
 
 class Subscriber:
     """Events of the log, for one group of processes that share the work. A context manager, and an iterable.
 
     `types` are event names, with or without `collections.` before and `.v1` behind; none means all. A group that
-    nobody has heard of starts at the `start` of the topic. `check` says whether an event of a wanted type is to be
-    believed: whoever may write to the topic may have written it. More options go to KafkaConsumer. Raises
-    KafkaUnavailable where no broker takes it, and KafkaError.
+    nobody has heard of starts at the `start` of the topic, or at a position in the log. `check` says whether an event
+    of a wanted type is to be believed: whoever may write to the topic may have written it. More options go to
+    KafkaConsumer. Raises KafkaUnavailable where no broker takes it, and KafkaError.
 
-    What is no event of the log, or is refused, is passed over, logged and counted.
+    What is no event of the log, or is refused, is passed over, logged and counted. Iterating raises EventsLost where
+    the topic does not have any more what was not handled.
     """
 
     def __init__(
@@ -51,7 +83,7 @@ class Subscriber:
         group: str,
         *,
         types: Collection[str] = (),
-        start: Literal["beginning", "end"] = "beginning",
+        start: Literal["beginning", "end"] | int = "beginning",
         topic: str | None = None,
         env: Mapping[str, str] = os.environ,
         check: Callable[[Envelope], bool] | None = None,
@@ -64,7 +96,23 @@ class Subscriber:
         self._stopping = threading.Event()
         self._last: dict[TopicPartition, int] = {}
         """The last position that was handled or dropped, by partition."""
+        self._start = start
+        self._env = env
         self._new: set[TopicPartition] = set()
+        """Partitions whose place is to be found: they came to this process, or what it was to read is not there."""
+        self._lost: dict[TopicPartition, Where] = {}
+        """Partitions that do not go on until their loss is accepted."""
+        self._stood: dict[TopicPartition, OffsetAndMetadata] = {}
+        """What this process committed last: Kafka forgets that with the topic, also when it is made anew."""
+        self._identity = IdentityWatch(self._topic, env)
+        self._topic_id: UUID | None = None
+        self._looked_at = 0.0
+        self._proven: dict[TopicPartition, OffsetAndMetadata] = {}
+        """What had been committed when it was last seen that the topic is the same."""
+        self._back: dict[TopicPartition, OffsetAndMetadata] = {}
+        """Where partitions of a topic that was made anew go on from: what was read since may be of the new one."""
+        self._unproven: set[TopicPartition] = set()
+        """Partitions that were empty: their first event will say whether something is missing."""
         self._late: dict[TopicPartition, set[int]] = {}
         self._handled: dict[TopicPartition, int] = {}
         """The offset to go on from, where it is not committed yet."""
@@ -75,7 +123,7 @@ class Subscriber:
             "group_id": group,
             "enable_auto_commit": False,
             "metadata_max_age_ms": METADATA_MS,
-            "auto_offset_reset": "earliest" if start == "beginning" else "latest",
+            "auto_offset_reset": "none",  # the place is found here, and never jumped to
             "client_id": f"arrears-subscriber-{group}",
             **options,
         }
@@ -96,6 +144,7 @@ class Subscriber:
     def close(self) -> None:
         """Commits what was handled and leaves the group."""
         self.commit()
+        self._identity.close()
         self._consumer.close()
 
     # --- events ---
@@ -129,20 +178,42 @@ class Subscriber:
         if not handled:
             return
         offsets = {
-            partition: OffsetAndMetadata(offset, f"{_POSITION}{self._last.get(partition, 0)}", -1)
+            partition: OffsetAndMetadata(offset, f"{_POSITION}{at}" if (at := self._last.get(partition)) else "", -1)
             for partition, offset in handled.items()
         }
+        self._stood.update(offsets)
         try:
             self._consumer.commit(offsets)
         except CommitFailedError:
             _log.warning("partitions went to another process before they were committed; their events come again")
+
+    def accept_loss(self) -> None:
+        """After EventsLost: goes on with what the topic has. What is missing was handled otherwise, or is given up."""
+        lost, self._lost = self._lost, {}
+        for partition, where in lost.items():
+            self._consumer.seek(partition, where.offset)
+            self._consumer.resume(partition)
+            self._handled[partition] = where.offset
+            if where.lost is not None and where.lost.first is not None:
+                self._last[partition] = max(self._last.get(partition, 0), where.lost.first - 1)
+        self.commit()
 
     # --- inside ---
 
     def _polled(self) -> Iterator[list[tuple[TopicPartition, int, Envelope | None]]]:
         self._go_back()
         while not self._stopping.is_set():
-            polled = self._consumer.poll(timeout_ms=int(_LOOK_SECONDS * 1_000))
+            if self._lost:
+                raise EventsLost(self._topic, [each.lost for each in self._lost.values() if each.lost is not None])
+            try:
+                polled = self._consumer.poll(timeout_ms=int(_LOOK_SECONDS * 1_000))
+            except (NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError):
+                polled = {}
+                self._new.update(self._consumer.assignment())
+            if self._is_another_topic():
+                polled = {}
+            if self._new or self._unproven:
+                polled = self._placed(polled)
             self._at_hand = {partition: records[0].offset for partition, records in polled.items()}
             for partition, records in polled.items():
                 yield list(self._opened(partition, records))
@@ -159,7 +230,7 @@ class Subscriber:
         self, partition: TopicPartition, records: list[Any]
     ) -> Iterator[tuple[TopicPartition, int, Envelope | None]]:
         """The next offset and the event of each message; None for what is to be passed over."""
-        seen = self._seen(partition)
+        seen = self._last.get(partition, 0)
         found: list[Refused] = []
         for record in records:
             envelope = self._open(partition, record, found)
@@ -215,13 +286,88 @@ class Subscriber:
         if envelope is not None and not envelope.late:
             self._last[partition] = max(self._last.get(partition, 0), envelope.position)
 
-    def _seen(self, partition: TopicPartition) -> int:
-        """The last position that was handled; for a partition that is new here it stands beside its offset."""
-        if partition in self._new:
-            self._new.discard(partition)
-            self._late.pop(partition, None)
-            self._last[partition] = _remembered(self._consumer.committed(partition, metadata=True))
-        return self._last.get(partition, 0)
+    # --- places ---
+
+    def _is_another_topic(self) -> bool:
+        """Looks every second whether the topic was made anew, where offsets may mean other events, and nobody says so.
+        Then what was handled is known up to the last look; what came since comes again."""
+        if time.monotonic() - self._looked_at < _IDENTITY_SECONDS:
+            return False
+        try:
+            now = self._identity.look().id
+        except (KafkaError, KafkaUnavailable, TopicUnfit):
+            return False  # nobody can say, and nothing counts as proven meanwhile
+        self._looked_at = time.monotonic()
+        before, self._topic_id = self._topic_id, now
+        if before in {None, now}:
+            self._proven = dict(self._stood)
+            return False
+        _log.error("the topic was made anew, places are found by position", topic=self._topic, was=before, now=now)
+        self._back = dict(self._proven)
+        self._new.update(self._consumer.assignment())
+        return True
+
+    def _placed(self, polled: dict[TopicPartition, list[Any]]) -> dict[TopicPartition, list[Any]]:
+        """Finds the places of partitions that are new; the messages of all others."""
+        new = self._new & self._consumer.assignment()
+        if new:
+            with Tail(self._env, topic=self._topic) as tail:
+                for partition in sorted(new):
+                    self._place(partition, tail)
+        for partition in self._unproven & polled.keys():
+            self._prove(partition, polled[partition])
+        return {each: records for each, records in polled.items() if each not in new and each not in self._lost}
+
+    def _place(self, partition: TopicPartition, tail: Tail) -> None:
+        committed = self._back.pop(partition, None) or self._consumer.committed(partition, metadata=True)
+        committed = committed or self._stood.get(partition)
+        where, position = self._found(partition.partition, committed, tail)
+        self._new.discard(partition)
+        self._late.pop(partition, None)
+        self._last[partition] = position or 0
+        if where.lost is not None:
+            self._lose(partition, where)
+            return
+        self._consumer.seek(partition, where.offset)
+        if where.offset == 0 and position:
+            self._unproven.add(partition)
+        if committed is not None:
+            self._stood[partition] = self._proven[partition] = committed
+        else:
+            self._handled[partition] = where.offset  # where it began is kept, though nothing may come for long
+            self.commit()
+
+    def _found(self, partition: int, committed: Any, tail: Tail) -> tuple[Where, int | None]:
+        """Where a partition is gone on with, and the last position that was handled; None where nobody knows."""
+        if committed is not None:
+            position = _remembered(committed)
+            return tail.where(partition, committed.offset, position), position
+        if self._start == "beginning":
+            return Where(tail.beginnings()[partition]), None
+        if self._start == "end":
+            end = tail.ends()[partition]
+            return Where(end), tail.position_before(partition, end)
+        return tail.where_behind(partition, self._start - 1), self._start - 1
+
+    def _prove(self, partition: TopicPartition, records: Sequence[Any]) -> None:
+        """A topic that was made anew has the log from its beginning, unless its publisher did not begin again."""
+        for record in records:
+            with suppress(NotOurs):
+                event = from_message(record.headers, record.value, partition=record.partition, offset=record.offset)
+                if event.late:
+                    continue
+                self._unproven.discard(partition)
+                handled = self._last.get(partition, 0)
+                if event.position > handled:
+                    lost = Lost(partition.partition, handled, event.position)
+                    self._lose(partition, Where(records[0].offset, lost))
+                return
+
+    def _lose(self, partition: TopicPartition, where: Where) -> None:
+        self._lost[partition] = where
+        self._consumer.pause(partition)
+        self._consumer.seek(partition, where.offset)
+        _log.error("the topic does not have what was not handled yet", topic=self._topic, lost=str(where.lost))
 
 
 class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -243,7 +389,8 @@ def plain_name(event_type: str) -> str:
     return name if name and version.isdecimal() else event_type.removeprefix(TYPE_PREFIX)
 
 
-def _remembered(committed: Any) -> int:
+def _remembered(committed: Any) -> int | None:
+    """The position that stands beside a committed offset; None where somebody else committed it."""
     text = str(committed.metadata) if committed is not None and committed.metadata else ""
     number = text.removeprefix(_POSITION)
-    return int(number) if text.startswith(_POSITION) and number.isdecimal() else 0
+    return int(number) if text.startswith(_POSITION) and number.isdecimal() else None

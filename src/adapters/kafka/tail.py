@@ -1,11 +1,13 @@
 """Looking at the topic from outside of any group: from its beginning, its end, or a position in the log."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+import structlog
 from kafka import KafkaConsumer, TopicPartition
 
 from adapters.kafka.cloudevents import Envelope, NotOurs, from_message
@@ -20,11 +22,39 @@ _LOOK_MS = 500
 _WIDEN = 16
 """Where a message is no event, its neighbours are looked at: one, then so many times more, and so on."""
 
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
 IsOurs = Callable[[Envelope], bool]
 
 
 class TopicCut(OutOfReach):
     """The topic does not hold events any more that a reader has not seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What a partition does not have any more for somebody who goes on there. Positions are those of the log."""
+
+    partition: int
+    handled: int | None
+    """The last event that was handled; None where that is not known."""
+    first: int | None
+    """The first event there is; None where there is none."""
+
+    def __str__(self) -> str:
+        handled = (
+            "nobody knows up to where it was handled" if self.handled is None else f"handled up to {self.handled:,}"
+        )
+        first = "it has no event now" if self.first is None else f"its first event is {self.first:,}"
+        return f"partition {self.partition}: {handled}, and {first}"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """An offset to go on at, and what is not there any more before it."""
+
+    offset: int
+    lost: Lost | None = None
 
 
 class Tail:
@@ -41,9 +71,12 @@ class Tail:
         topic: str | None = None,
         account_id: UUID | None = None,
         is_ours: IsOurs = lambda _: True,
+        log_begins: Sequence[int] = (),
     ) -> None:
+        """`log_begins`: by partition the offset before which nothing counts; see `Published`."""
         name = topic or events_topic(env)
         self._is_ours = is_ours
+        self._log_begins = dict(enumerate(log_begins))
         with reaching(env) as options:
             self._consumer = KafkaConsumer(
                 **options, client_id="arrears-tail", bootstrap_timeout_ms=_ANSWER_MS, enable_auto_commit=False
@@ -88,15 +121,17 @@ class Tail:
         for partition, offset in found.items():
             self._consumer.seek(partition, offset)
 
-    def going_on(self, places: Mapping[int, Place]) -> dict[int, int]:
-        """The offset at which a reader goes on in each partition, given what it remembers of it.
+    def going_on(self, places: Mapping[int, Place]) -> tuple[dict[int, int], dict[int, int]]:
+        """The offset at which a reader goes on in each partition, given what it remembers of it; and the present end
+        of each partition that lacks something of what the reader has not seen: there the offset stays as it is.
 
-        That is the offset it remembers, unless that is unknown, or the message before it says that the topic is not the
-        one that was read: it was made anew. Then the place is found by position. Raises TopicCut.
+        The offset is the one it remembers, unless that is unknown, or the message before it says that the topic is not
+        the one that was read. Then the place is found by position.
         """
         partitions = [each for each in self._partitions if each.partition in places]
-        first = self._consumer.beginning_offsets(partitions)
         ends = self._consumer.end_offsets(partitions)
+        first = self._first(partitions)
+        lacks: dict[int, int] = {}
         offsets = {each: places[each.partition].next_offset for each in partitions}
         before = self._look({each: at - 1 for each, at in offsets.items() if first[each] < at <= ends[each]})
         for each in [each for each, seen in before.items() if seen is None]:
@@ -105,8 +140,47 @@ class Tail:
         for each, at in offsets.items():
             position, seen = places[each.partition].position, before.get(each)
             is_same = not seen.late and seen.position <= position if seen is not None else at == first[each]
-            found[each.partition] = at if is_same else self.offset_behind(each.partition, position)
-        return found
+            try:
+                found[each.partition] = at if is_same else self._offset_behind(each, position, ends[each])
+            except TopicCut as cut:
+                _log.warning("the topic lacks something", said=str(cut))
+                found[each.partition], lacks[each.partition] = at, ends[each]
+        return found, lacks
+
+    def where(self, partition: int, offset: int, position: int | None) -> Where:
+        """Where somebody goes on who handled a partition up to an offset, whose last event was at a position, if that
+        is known. Takes the offset where the event before it says so; else the place is found by position."""
+        (wanted,) = (each for each in self._partitions if each.partition == partition)
+        first = self._consumer.beginning_offsets([wanted])[wanted]
+        end = self._consumer.end_offsets([wanted])[wanted]
+        if first <= offset <= end and (position is None or self._has_read(wanted, first, offset, position)):
+            return Where(offset)
+        return self.where_behind(partition, 0 if offset == 0 else position)
+
+    def position_before(self, partition: int, offset: int) -> int | None:
+        """The position of the last event before an offset; None where there is none."""
+        (wanted,) = (each for each in self._partitions if each.partition == partition)
+        newest = self._newest_below(wanted, offset, self._consumer.beginning_offsets([wanted])[wanted])
+        return None if newest is None else newest.position
+
+    def where_behind(self, partition: int, position: int | None) -> Where:
+        """Where somebody goes on who handled a partition up to a position, if that is known."""
+        (wanted,) = (each for each in self._partitions if each.partition == partition)
+        first = self._consumer.beginning_offsets([wanted])[wanted]
+        end = self._consumer.end_offsets([wanted])[wanted]
+        if first == end:
+            return Where(end, Lost(partition, position, None) if end > 0 else None)
+        oldest = self._oldest_from(wanted, first, end)
+        if oldest is None or (position == 0 and first == 0):
+            return Where(first)
+        if position is None or oldest.position > position:
+            return Where(first, Lost(partition, position, oldest.position))
+        return Where(self._find(wanted, position + 1, first, end))
+
+    def _has_read(self, partition: TopicPartition, first: int, offset: int, position: int) -> bool:
+        """Whether what stands before an offset may have been read by somebody who was at a position then."""
+        newest = self._newest_below(partition, offset, first)
+        return newest is None or newest.late or newest.position <= position
 
     def offset_behind(self, partition: int, position: int) -> int:
         """The offset of the partition's first event behind a position; its end where there is none.
@@ -114,25 +188,33 @@ class Tail:
         Raises TopicCut where the topic does not reach back that far.
         """
         (wanted,) = (each for each in self._partitions if each.partition == partition)
-        first = self._consumer.beginning_offsets([wanted])[wanted]
-        end = self._consumer.end_offsets([wanted])[wanted]
-        if first == end > 0:
+        return self._offset_behind(wanted, position, self._consumer.end_offsets([wanted])[wanted])
+
+    def _offset_behind(self, wanted: TopicPartition, position: int, end: int) -> int:
+        partition = wanted.partition
+        first, log_begins = self._first([wanted])[wanted], self._log_begins.get(wanted.partition, 0)
+        end = max(first, end)
+        if first == end > log_begins:
             raise TopicCut(
                 f"partition {partition} of {wanted.topic} is empty, and what comes after position {position:,} is "
                 "wanted: older events were deleted from it"
             )
-        if first == end or (position == 0 and first == 0):
+        if first == end or (position == 0 and first == log_begins):
             return int(first)
         newest = self._newest_below(wanted, end, first)
         if newest is not None and not newest.late and newest.position <= position:
             return int(end)
         oldest = self._oldest_from(wanted, first, end)
-        if first > 0 and oldest is not None and oldest.position > position:
+        if first > log_begins and oldest is not None and oldest.position > position:
             raise TopicCut(
                 f"partition {partition} of {wanted.topic} begins at position {oldest.position:,}, and what comes after "
                 f"position {position:,} is wanted: older events were deleted from it"
             )
         return self._find(wanted, position + 1, first, end)
+
+    def beginnings(self) -> dict[int, int]:
+        """The offset of the first event, by partition."""
+        return {each.partition: first for each, first in self._consumer.beginning_offsets(self._partitions).items()}
 
     def ends(self) -> dict[int, int]:
         """The offset behind the last event, by partition."""
@@ -175,6 +257,11 @@ class Tail:
 
     # --- inside ---
 
+    def _first(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offsets at which partitions begin, or at which the publisher began."""
+        beginnings = self._consumer.beginning_offsets(partitions)
+        return {each: max(first, self._log_begins.get(each.partition, 0)) for each, first in beginnings.items()}
+
     def _find(self, partition: TopicPartition, position: int, low: int, high: int) -> int:
         """The first offset whose position is at or above the one wanted: positions grow within a partition.
 
@@ -200,11 +287,11 @@ class Tail:
         return None
 
     def _oldest_from(self, partition: TopicPartition, first: int, end: int) -> Envelope | None:
-        """The first event at or behind an offset; None where there is none."""
+        """The first event at or behind an offset that comes in its turn; None where there is none."""
         width = 1
         while first < end:
             high = min(end, first + width)
-            if found := self._between(partition, first, high):
+            if found := [each for each in self._between(partition, first, high) if not each.late]:
                 return found[0]
             first, width = high, width * _WIDEN
         return None

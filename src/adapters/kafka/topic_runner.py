@@ -19,20 +19,23 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from adapters.eventstore.mapper import EventMapper
-from adapters.kafka.arrivals import Inspector, is_in_log
+from adapters.kafka.arrivals import Inspector
 from adapters.kafka.connection import METADATA_MS, events_topic, reaching
 from adapters.kafka.ends import Ends
+from adapters.kafka.identity import TopicReplaced
 from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.membership import NoPartitions, partitions_of_nobody
+from adapters.kafka.places import Places
 from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged, checked
-from adapters.kafka.tail import Tail
 from adapters.kafka.watch import kafka_problem
 from adapters.postgres.database import Database
 from adapters.postgres.errors import ConnectionLost, DatabaseProblem, ServerAway
 from adapters.postgres.kept_connection import KeptConnection, in_utc
 from adapters.readers.backoff import Backoff
 from adapters.readers.handling import ReaderRetired
-from adapters.readers.partitions import PartitionMoved, Place
-from adapters.readers.runner import note_trouble
+from adapters.readers.partitions import PartitionMoved
+from adapters.readers.poison import OutOfReach
+from adapters.readers.runner import Source, note_trouble
 from adapters.stop import Stopped
 
 BATCH = 2_000
@@ -42,6 +45,8 @@ _SESSION_MS = 10_000
 _SILENT_SECONDS = 30.0
 """Three sessions without a heartbeat: the group has long forgotten this member, whatever its client believes."""
 _LISTEN_SECONDS = 5.0
+_IDLE_SECONDS = 30.0
+"""Whoever has no partitions for so long asks whether somebody else has them."""
 _LEAVE_MS = 5_000
 
 FETCH_BYTES = 8_388_608
@@ -63,6 +68,10 @@ class Forgotten(RuntimeError):
     """The client says that it joins, or that it is a member, and sends no heartbeat."""
 
 
+class StillRefused(RuntimeError):
+    """Kafka has refused a reader the same for long, although it answers."""
+
+
 class _Chair:
     """A seat, or the want of one, and when it may be tried again after something went wrong."""
 
@@ -74,6 +83,8 @@ class _Chair:
         self.backoff = Backoff()
         self.said: set[str] = set()
         """The readers whose trouble is shown in the status, or may be: an earlier process may have left it there."""
+        self.refusal: tuple[str, float] | None = None
+        """What Kafka, or the topic, refuses, and since when."""
         self.stuck: dict[int, int] = {}
         """The offsets that have to be passed before it is well again, by partition."""
 
@@ -95,6 +106,7 @@ class TopicRunner:
         self,
         database: Database,
         mapper: EventMapper,
+        source: Source,
         readers: Mapping[str, OpenSeat],
         *,
         group: str,
@@ -102,7 +114,7 @@ class TopicRunner:
         batch: int = BATCH,
         **options: Any,
     ) -> None:
-        """`readers` by name; more `options` go to KafkaConsumer."""
+        """`source` has what the topic lacks; `readers` by name; more `options` go to KafkaConsumer."""
         self._database = database
         self._group = group
         self._env = env
@@ -114,16 +126,20 @@ class TopicRunner:
         self._assigned = _Assigned(None)
         self._owned: frozenset[int] = frozenset()
         self._partitions = 0
+        self._places = Places(database, source, env)
         self._ends = Ends(database, env)
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), in_utc)
         self._next: dict[int, int] = {}
         """Where the consumer goes on, by partition."""
+        self._stop = threading.Event()
         self._in_hand: Collection[int] = ()
         """The partitions of the batch that is being handled."""
         self._away_until = 0.0
         """What cannot be reached is not looked for before."""
         self._confirmed_at = 0.0
         self._listened_at = 0.0
+        self._had_some_at = 0.0
+        self._looked_at = 0.0
 
     @property
     def owned(self) -> frozenset[int]:
@@ -137,6 +153,7 @@ class TopicRunner:
         be handled.
         """
         backoff = Backoff()
+        self._stop = stop
         while not stop.is_set():
             try:
                 self._read(stop, backoff)
@@ -144,6 +161,7 @@ class TopicRunner:
                 return
             except Exception as error:
                 _log.error("reading the topic stopped", group=self._group, error=type(error).__name__, said=str(error))
+                self._say_of_all(error)
             gc.collect()  # a client is many objects that hold each other, with all that it fetched
             if not stop.is_set():
                 stop.wait(backoff.failed())
@@ -173,11 +191,14 @@ class TopicRunner:
             "fetch_max_bytes": FETCH_BYTES,
             **self._options,
         }
+        self._places.begin()
         with reaching(self._env) as options:
             consumer = KafkaConsumer(**options, **static, **settings)
         self._assigned = _Assigned(consumer)
         consumer.subscribe([self._topic], listener=self._assigned)
+        self._had_some_at = time.monotonic()
         self._listened_at = time.monotonic() + _SILENT_SECONDS  # joining may take a while
+        self._looked_at = time.monotonic()
         return consumer
 
     def _leave(self) -> None:
@@ -187,6 +208,7 @@ class TopicRunner:
                 chair.seat.release()
             chair.seat = None
         self._ends.close()
+        self._places.close()
         self._connection.close()
 
     # --- a turn ---
@@ -194,6 +216,7 @@ class TopicRunner:
     def _turn(self, consumer: KafkaConsumer) -> None:
         polled = consumer.poll(timeout_ms=int(_LOOK_SECONDS * 1_000), max_records=self._batch)
         self._check_not_forgotten(consumer)
+        self._check_topic()
         if self._assigned.changed.is_set():
             self._take_partitions(consumer)
             return
@@ -219,6 +242,32 @@ class TopicRunner:
                 raise Forgotten(f"no heartbeat for {min(silent, 9_999):.0f} seconds")
             self._listened_at = time.monotonic() + _SILENT_SECONDS  # another client would not get through either
 
+    def _check_topic(self) -> None:
+        """Also where nothing comes: a topic made anew may be why, or a client that does not get over something.
+        Another one is made then. Raises TopicReplaced, TopicUnfit where there is no topic any more, NoPartitions, and
+        StillRefused."""
+        now = time.monotonic()
+        if self._owned:
+            self._had_some_at = now
+        if now - self._looked_at < _LISTEN_SECONDS:
+            return
+        self._looked_at = now
+        left: frozenset[int] = frozenset()
+        try:
+            self._places.check()
+            if now - self._had_some_at > _IDLE_SECONDS:
+                self._had_some_at = now
+                left = partitions_of_nobody(self._env, self._group, self._topic)
+        except (KafkaError, KafkaUnavailable) as error:  # another client would not get through either
+            _log.warning("which topic it is cannot be seen", group=self._group, said=str(error))
+            return
+        if left:
+            raise NoPartitions(f"no partitions for {_IDLE_SECONDS:.0f} seconds, and nobody has {sorted(left)}")
+        for chair in self._chairs:
+            if chair.refusal is not None and now - chair.refusal[1] > _IDLE_SECONDS:
+                said, chair.refusal = chair.refusal[0], None
+                raise StillRefused(f"for {_IDLE_SECONDS:.0f} seconds: {said}")
+
     def _take_partitions(self, consumer: KafkaConsumer) -> None:
         """What was polled by now may be of partitions that went, or from an offset that is not ours: it comes again."""
         self._assigned.changed.clear()
@@ -227,7 +276,7 @@ class TopicRunner:
         self._owned = frozenset(each.partition for each in consumer.assignment())
         for chair in self._chairs:
             if chair.seat is not None:
-                self._with(chair, lambda seat: seat.enter(self._owned, self._find))
+                self._with(chair, self._enter)
         self._seek(consumer, self._owned)
 
     def _open_chairs(self, consumer: KafkaConsumer) -> None:
@@ -242,7 +291,7 @@ class TopicRunner:
             self._put_off(chair, error)
         else:
             chair.said.add(chair.seat.name)
-            self._with(chair, lambda seat: seat.enter(self._owned, self._find))
+            self._with(chair, self._enter)
             self._seek(consumer, self._owned)
 
     def _seek(self, consumer: KafkaConsumer, partitions: Collection[int]) -> None:
@@ -280,6 +329,7 @@ class TopicRunner:
         wanted = None if None in interests else frozenset[str]().union(*(each for each in interests if each))
         if not interests:
             return
+        self._places.check()
         batch = checked(self._inspector, batch, wanted, self._connection.get(), self._partitions)
         behind: set[int] = set()
         self._in_hand = batch.keys()
@@ -321,7 +371,7 @@ class TopicRunner:
             return
         try:
             do(chair.seat)
-        except Stopped:
+        except (Stopped, TopicReplaced):  # that concerns all of them
             raise
         except Exception as error:  # the other readers go on
             self._put_off(chair, error)
@@ -332,6 +382,7 @@ class TopicRunner:
     def _all_is_well(self, chair: _Chair) -> None:
         chair.backoff.worked()
         chair.stuck = {}
+        chair.refusal = None
         for name in chair.said:
             note_trouble(self._database, name, None)
         chair.said = set()
@@ -351,6 +402,7 @@ class TopicRunner:
         if seat is not None:
             chair.stuck |= {each: seat.places[each].next_offset for each in self._in_hand if each in seat.places}
             seat.release()
+        chair.refusal = _refusal(error, chair.refusal)
         chair.again_at = time.monotonic() + chair.backoff.failed()
         if isinstance(error, _AWAY):
             self._away_until = chair.again_at
@@ -358,10 +410,16 @@ class TopicRunner:
             chair.said.add(name)
             note_trouble(self._database, name, error)
 
-    def _find(self, places: Mapping[int, Place]) -> Mapping[int, int]:
-        is_ours = partial(is_in_log, self._connection.get())
-        with Tail(self._env, topic=self._topic, is_ours=is_ours) as tail:
-            return tail.going_on(places)
+    def _say_of_all(self, error: Exception) -> None:
+        """What keeps this process from reading keeps all of its readers."""
+        for chair in self._chairs:
+            with suppress(ReaderRetired, psycopg.Error, DatabaseProblem):
+                name = chair.make().name
+                chair.said.add(name)
+                note_trouble(self._database, name, error)
+
+    def _enter(self, seat: Seat) -> None:
+        self._places.enter(seat, self._owned, self._stop)
 
 
 class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -385,6 +443,13 @@ class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._consumer is not None:
             self._consumer.pause(*assigned)
         self.changed.set()
+
+
+def _refusal(error: Exception, before: tuple[str, float] | None) -> tuple[str, float] | None:
+    if not isinstance(error, KafkaError | KafkaUnavailable | OutOfReach):
+        return None
+    said = f"{type(error).__name__}: {error}"
+    return before if before is not None and before[0] == said else (said, time.monotonic())
 
 
 def _check_reaches(seat: Seat, *, partition: int, first: int) -> None:

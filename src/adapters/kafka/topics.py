@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ACL, ConfigResource, ConfigResourceType, OffsetSpec
@@ -132,10 +133,35 @@ class Topics:
 
         Raises KafkaUnavailable where we may not see it.
         """
+        found = self.identity(topic)
+        return 0 if found is None else found[1]
+
+    def identity(self, topic: str) -> tuple[UUID, int] | None:
+        """The id that Kafka gave a topic when it was made, and how many partitions it has; None where there is none.
+
+        Raises KafkaUnavailable where we may not see it.
+        """
         (found,) = self._admin.describe_topics([topic])
         if found["error_code"] == TopicAuthorizationFailedError.errno:
             raise KafkaUnavailable(f"Kafka does not let us see the topic {topic}.", hint=RIGHTS_HINT)
-        return 0 if found["error_code"] else len(found["partitions"])
+        return None if found["error_code"] else (UUID(str(found["topic_id"])), len(found["partitions"]))
+
+    def ends(self, topic: str, partitions: int) -> list[int]:
+        """The offset behind the last message of each partition."""
+        places = [TopicPartition(topic, each) for each in range(partitions)]
+        ends = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+        return [int(ends[each].offset) for each in places]
+
+    def assigned(self, group: str, topic: str) -> frozenset[int]:
+        """The partitions of a topic that members of a consumer group have. Raises KafkaError."""
+        (found,) = self._admin.describe_groups([group]).values()
+        return frozenset(
+            partition
+            for member in found["members"]
+            for each in (member["member_assignment"] or {}).get("assigned_partitions", ())
+            if each["topic"] == topic
+            for partition in each["partitions"]
+        )
 
     def config(self, topic: str, *, only_changed: bool = False) -> dict[str, str]:
         """A topic's settings, with Kafka's defaults unless only what was set for the topic is wanted."""
@@ -225,18 +251,12 @@ class Topics:
     def _repartition(self, topic: Topic, there: int) -> Change:
         if there > topic.partitions:
             raise TopicsProblem(f"{topic.name} has {there} partitions; Kafka cannot make them {topic.partitions}")
-        if self._holds_something(topic.name, there):
+        if any(self.ends(topic.name, there)):
             raise TopicsProblem(
                 f"{topic.name} has {there} partitions and holds events; with {topic.partitions} later events of an "
                 "account would stand in another partition than earlier ones and be read out of order"
             )
         return Change(topic.name, f"partitions: {there} → {topic.partitions}", partitions=topic.partitions)
-
-    def _holds_something(self, topic: str, partitions: int) -> bool:
-        ends = self._admin.list_partition_offsets(
-            {TopicPartition(topic, each): OffsetSpec.LATEST for each in range(partitions)}
-        )
-        return any(each.offset > 0 for each in ends.values())
 
     def _set(self, topic: str, config: Mapping[str, str]) -> None:
         done = self._admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict(config))])

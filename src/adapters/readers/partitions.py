@@ -3,13 +3,18 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+import structlog
 from psycopg import Connection
 
 from adapters.postgres.errors import DatabaseProblem
 from adapters.readers.handling import ReaderRetired
+from adapters.telemetry.metrics import TopicChange, count_topic_change
 
 UNKNOWN = -1
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class PartitionMoved(DatabaseProblem):
@@ -24,25 +29,48 @@ class Place:
     position: int
 
 
-def enter(connection: Connection[Any], reader: str, partitions: Collection[int]) -> dict[int, Place]:
+@dataclass(frozen=True, slots=True)
+class KnownTopic:
+    """The topic that a publisher works on."""
+
+    publisher: str
+    id: UUID
+    partitions: int
+
+
+def enter(
+    connection: Connection[Any], reader: str, partitions: Collection[int], topic: KnownTopic | None = None
+) -> dict[int, Place]:
     """Where the reader stands in these partitions. One that is new begins at the reader's checkpoint, and so does one
     that is behind it: meanwhile the reader read the whole log alone.
+
+    Offsets of another topic than this one are unknown here. Where that was divided otherwise, all partitions begin at
+    the checkpoint, and `retired` says what was handled behind it. None: nobody knows which topic it is.
 
     Raises ReaderRetired for a reader without a checkpoint.
     """
     with connection.transaction():
-        hold(connection, reader)
+        if topic is not None and _is_of_another(connection, reader, topic):
+            hold_alone(connection, reader)
+            _go_over(connection, reader, topic)
+        else:
+            hold(connection, reader)
         connection.execute(
             """
-            INSERT INTO read_model.partitions (reader, partition, next_offset, position)
-            SELECT reader, partition, -1, position
+            INSERT INTO read_model.partitions (reader, partition, next_offset, position, topic_id, divided_into)
+            SELECT reader, partition, -1, position, %s, %s
             FROM read_model.checkpoints CROSS JOIN unnest(%s::smallint[]) AS p (partition)
             WHERE reader = %s
             ON CONFLICT (reader, partition) DO UPDATE
             SET next_offset = excluded.next_offset, position = excluded.position
             WHERE partitions.position < excluded.position
             """,
-            [list(partitions), reader],
+            [
+                None if topic is None else topic.id,
+                None if topic is None else topic.partitions,
+                list(partitions),
+                reader,
+            ],
         )
         rows = connection.execute(
             "SELECT partition, next_offset, position FROM read_model.partitions"
@@ -50,6 +78,100 @@ def enter(connection: Connection[Any], reader: str, partitions: Collection[int])
             [reader, list(partitions)],
         ).fetchall()
     return {partition: Place(offset, position) for partition, offset, position in rows}
+
+
+def _is_of_another(connection: Connection[Any], reader: str, topic: KnownTopic) -> bool:
+    row = connection.execute(
+        """
+        SELECT FROM read_model.partitions
+        WHERE reader = %s AND (topic_id IS DISTINCT FROM %s OR divided_into IS DISTINCT FROM %s) LIMIT 1
+        """,
+        [reader, topic.id, topic.partitions],
+    ).fetchone()
+    return row is not None
+
+
+def _go_over(connection: Connection[Any], reader: str, topic: KnownTopic) -> None:
+    """Takes all places of a reader over to another topic; nobody else works on them meanwhile."""
+    stood = connection.execute(
+        "SELECT topic_id, divided_into, count(*) FROM read_model.partitions WHERE reader = %s GROUP BY 1, 2", [reader]
+    ).fetchall()
+    ids = {found for found, _, _ in stood if found is not None}
+    divided_into = {partitions for _, partitions, _ in stood if partitions is not None}
+    if not ids:  # an earlier release did not say which topic it read
+        if sum(count for _, _, count in stood) == topic.partitions:
+            _name_topic(connection, reader, topic)
+        else:
+            _begin_again(connection, reader, topic)
+        return
+    is_divided_otherwise = divided_into != {topic.partitions}
+    if ids == {topic.id} and not is_divided_otherwise:  # an earlier release worked on it meanwhile
+        _name_topic(connection, reader, topic)
+        return
+    change = TopicChange.DIVIDED if ids == {topic.id} else TopicChange.ANEW
+    count_topic_change(reader, change)
+    _log.error(
+        "the topic is another than was read, and the reader finds its place there",
+        reader=reader,
+        before=sorted(map(str, ids)),
+        now=str(topic.id),
+        partitions_before=sorted(divided_into),
+        partitions=topic.partitions,
+    )
+    if not is_divided_otherwise:
+        _name_topic(connection, reader, topic)
+        connection.execute("UPDATE read_model.partitions SET next_offset = -1 WHERE reader = %s", [reader])
+        return
+    connection.execute(
+        """
+        INSERT INTO read_model.retired_places (reader, divided_into, partition, position)
+        SELECT reader, divided_into, partition, position FROM read_model.partitions
+        WHERE reader = %s AND divided_into IS NOT NULL
+        ON CONFLICT (reader, divided_into, partition) DO UPDATE
+        SET position = greatest(retired_places.position, excluded.position)
+        """,
+        [reader],
+    )
+    _begin_again(connection, reader, topic)
+
+
+def _name_topic(connection: Connection[Any], reader: str, topic: KnownTopic) -> None:
+    connection.execute(
+        "UPDATE read_model.partitions SET topic_id = %s, divided_into = %s WHERE reader = %s",
+        [topic.id, topic.partitions, reader],
+    )
+
+
+def _begin_again(connection: Connection[Any], reader: str, topic: KnownTopic) -> None:
+    """All partitions at the checkpoint: it is the least of those that there were."""
+    connection.execute("DELETE FROM read_model.partitions WHERE reader = %s", [reader])
+    connection.execute(
+        """
+        INSERT INTO read_model.partitions (reader, partition, next_offset, position, topic_id, divided_into)
+        SELECT reader, partition, -1, position, %(id)s, %(partitions)s
+        FROM read_model.checkpoints CROSS JOIN generate_series(0, %(partitions)s - 1) AS p (partition)
+        WHERE reader = %(reader)s
+        """,
+        {"id": topic.id, "partitions": topic.partitions, "reader": reader},
+    )
+
+
+def retired(connection: Connection[Any], reader: str) -> dict[int, dict[int, int]]:
+    """How far the reader was where the topic was divided otherwise: by number of partitions, the position by
+    partition. Those that its checkpoint has passed are let go of."""
+    connection.execute(
+        """
+        DELETE FROM read_model.retired_places AS r USING read_model.checkpoints AS c
+        WHERE r.reader = %s AND c.reader = r.reader AND r.position <= c.position
+        """,
+        [reader],
+    )
+    found: dict[int, dict[int, int]] = {}
+    for of, partition, position in connection.execute(
+        "SELECT divided_into, partition, position FROM read_model.retired_places WHERE reader = %s", [reader]
+    ):
+        found.setdefault(of, {})[partition] = position
+    return found
 
 
 def hold(connection: Connection[Any], reader: str) -> None:
@@ -85,10 +207,17 @@ def take_turn(connection: Connection[Any], reader: str, partitions: Collection[i
     )
 
 
-def move(connection: Connection[Any], reader: str, before: Mapping[int, Place], after: Mapping[int, Place]) -> None:
+def move(
+    connection: Connection[Any],
+    reader: str,
+    before: Mapping[int, Place],
+    after: Mapping[int, Place],
+    topic: KnownTopic | None = None,
+) -> None:
     """Stores new places, inside the transaction that stores what was written.
 
-    Raises PartitionMoved where one does not stand where it was: another process has it now.
+    Raises PartitionMoved where one does not stand where it was: another process has it now. So it does where the
+    publisher has gone over to another topic than this one: what was read may be of either.
     """
     moved = connection.execute(
         """
@@ -98,6 +227,9 @@ def move(connection: Connection[Any], reader: str, before: Mapping[int, Place], 
              AS m (partition, old_offset, old_position, next_offset, position)
         WHERE p.reader = %s AND p.partition = m.partition
           AND p.next_offset = m.old_offset AND p.position = m.old_position
+          AND (%s::uuid IS NULL OR p.topic_id = %s
+               AND NOT EXISTS (SELECT FROM read_model.published_topics AS t
+                               WHERE t.reader = %s AND (t.topic_id <> %s OR cardinality(t.log_begins) <> %s)))
         """,
         [
             list(after),
@@ -106,6 +238,11 @@ def move(connection: Connection[Any], reader: str, before: Mapping[int, Place], 
             [place.next_offset for place in after.values()],
             [place.position for place in after.values()],
             reader,
+            topic.id if topic is not None else None,
+            topic.id if topic is not None else None,
+            topic.publisher if topic is not None else None,
+            topic.id if topic is not None else None,
+            topic.partitions if topic is not None else None,
         ],
         prepare=True,
     )
@@ -197,8 +334,8 @@ def hand_over(connection: Connection[Any], old: str, new: str) -> None:
     """A new generation goes on from its own checkpoint in each partition of the old one, which is not further."""
     connection.execute(
         """
-        INSERT INTO read_model.partitions (reader, partition, next_offset, position)
-        SELECT c.reader, p.partition, -1, c.position
+        INSERT INTO read_model.partitions (reader, partition, next_offset, position, topic_id, divided_into)
+        SELECT c.reader, p.partition, -1, c.position, p.topic_id, p.divided_into
         FROM read_model.checkpoints AS c, read_model.partitions AS p WHERE c.reader = %s AND p.reader = %s
         """,
         [new, old],

@@ -93,6 +93,23 @@ HTTP_CLOSED = Counter(
 )
 
 
+TOPIC_CHANGES = Counter(
+    "arrears_topic_changes",
+    "Times that a publisher or reader found that the topic is not what it was: made anew, divided into another number"
+    " of partitions, or cut (events were deleted that the reader had not seen).",
+    ["reader", "change"],
+    registry=OURS,
+)
+
+
+class TopicChange(StrEnum):
+    """What became of a topic."""
+
+    ANEW = "anew"
+    DIVIDED = "divided"
+    CUT = "cut"
+
+
 class Came(StrEnum):
     """What came of a request."""
 
@@ -126,6 +143,11 @@ def count_events(reader: str, count: int) -> None:
 def count_quarantined(reader: str, topic: str, reason: str, count: int) -> None:
     """A reader passed over messages."""
     QUARANTINED.labels(reader, topic, reason).inc(count)
+
+
+def count_topic_change(reader: str, change: TopicChange) -> None:
+    """A publisher or reader found that the topic is not what it was."""
+    TOPIC_CHANGES.labels(reader.partition("@")[0], change.value).inc()
 
 
 def count_tick(*, due: int, commands: int, unknown: int) -> None:

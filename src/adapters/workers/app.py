@@ -17,9 +17,12 @@ import uvloop
 from aiokafka.abc import AbstractTokenProvider
 from faust.auth import OAuthCredentials
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from kafka.errors import KafkaError
 from mode.threads import WorkerThread
 
 from adapters.kafka.connection import bootstrap_servers, events_topic, group_of, ticks_topic
+from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.membership import NoPartitions, partitions_of_nobody
 from adapters.kafka.security import Login, Security, security
 from adapters.kafka.topic_runner import WORKER_VARIABLE
 from adapters.workers import header_names  # noqa: F401  Faust's client is to read whatever is on a topic
@@ -31,6 +34,9 @@ _FILL_SECONDS = 0.1
 """Faust hands over what came in this time, or a full batch at once: less time, and a backlog goes in small ones."""
 _TICK_FILL_SECONDS = 0.1
 _CONFIRM_SECONDS = 0.1
+_LISTEN_SECONDS = 5.0
+_IDLE_SECONDS = 30.0
+"""Whoever has no partitions for so long asks whether somebody else has them."""
 _SESSION_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 3.0
 _REQUEST_SECONDS = 40.0
@@ -72,11 +78,24 @@ def run_workers(
     env: Mapping[str, str],
     stop: threading.Event,
 ) -> None:
-    """Works on the partitions that the group gives to this process until `stop` is set. Raises WorkerEnded.
+    """Works on the partitions that the group gives to this process until `stop` is set. Leaves the group and starts
+    again where the topic was made anew, and where the group gives it nothing that nobody has. Raises WorkerEnded, and
+    TopicUnfit where the topic is divided otherwise by then.
 
     Faust does not always end when it is told to (a broker is away, or its own threads wait for each other). Nothing
     depends on its doing so, so it is left behind then.
     """
+    while policies.begin():
+        _run_worker(policies, ticks, env=env, stop=stop)
+        if stop.is_set():
+            break
+        _log.warning("Faust starts again", why=str(policies.must_leave))
+    policies.close()
+    ticks.close()
+
+
+def _run_worker(policies: PolicyWorker, ticks: TickWorker, *, env: Mapping[str, str], stop: threading.Event) -> None:
+    """Until `stop` is set, or the worker has to leave."""
     leaving = threading.Event()
     ended: Future[None] = Future()
 
@@ -95,8 +114,11 @@ def run_workers(
     wait([ended], timeout=_LEAVE_SECONDS)
     if ended.done():
         ended.result()
-    else:
-        _log.warning("Faust did not end in time and is left behind", seconds=_LEAVE_SECONDS)
+        return
+    _log.warning("Faust did not end in time and is left behind", seconds=_LEAVE_SECONDS)
+    if not stop.is_set():
+        stop.set()
+        raise WorkerEnded("Faust did not leave its group, and would keep its partitions from the next one")
 
 
 def run_loop(work: Coroutine[Any, Any, Result]) -> Result:
@@ -129,7 +151,8 @@ async def _work(
         add_agent(app, "ticks", ticks_topic(env), handle_ticks, within=_TICK_FILL_SECONDS)
         try:
             await _start(app, stop)
-            while not stop.is_set():
+            idle = _Idle(app.conf.id, env)
+            while not stop.is_set() and policies.must_leave is None:
                 if app.should_stop or app.crashed:
                     raise WorkerEnded(f"Faust ended: {app.crash_reason!r}")
                 owned = frozenset(
@@ -137,13 +160,46 @@ async def _work(
                 )
                 if owned and not app.rebalancing:
                     await loop.run_in_executor(policy_thread, policies.confirm, owned)
+                if idle.is_due():
+                    await loop.run_in_executor(policy_thread, policies.look)
+                    await loop.run_in_executor(policy_thread, idle.look, policies, bool(owned))
                 await asyncio.sleep(_CONFIRM_SECONDS)
-        finally:
+        except BaseException:
             stop.set()
+            raise
+        finally:
             leaving.set()
             await app.stop()
-    policies.close()
-    ticks.close()
+
+
+class _Idle:
+    """Looks every few seconds whether a worker has partitions. One without any may be one too many; or its group has
+    forgotten it, which Faust does not always notice."""
+
+    def __init__(self, group: str, env: Mapping[str, str]) -> None:
+        self._group = group
+        self._env = env
+        self._looked_at = self._had_some_at = time.monotonic()
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._looked_at > _LISTEN_SECONDS
+
+    def look(self, policies: PolicyWorker, has_some: bool) -> None:
+        self._looked_at = now = time.monotonic()
+        if has_some:
+            self._had_some_at = now
+        if now - self._had_some_at <= _IDLE_SECONDS:
+            return
+        self._had_some_at = now
+        try:
+            left = partitions_of_nobody(self._env, self._group, events_topic(self._env))
+        except (KafkaError, KafkaUnavailable) as error:
+            _log.warning("who has which partition is not known", said=str(error))
+            return
+        if left:
+            policies.leave(
+                NoPartitions(f"no partitions for {_IDLE_SECONDS:.0f} seconds, and nobody has {sorted(left)}")
+            )
 
 
 async def _start(app: faust.App, stop: threading.Event) -> None:

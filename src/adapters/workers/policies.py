@@ -16,25 +16,23 @@ from typing import Any
 import structlog
 
 from adapters.eventstore.application import Arrears
-from adapters.eventstore.feed import LogHole
-from adapters.kafka.arrivals import Inspector, is_in_log
+from adapters.kafka.arrivals import Inspector
 from adapters.kafka.connection import events_topic
 from adapters.kafka.ends import Ends
-from adapters.kafka.seats import Batch, Polled, Seat, checked
-from adapters.kafka.tail import Tail, TopicCut
+from adapters.kafka.identity import TopicReplaced, TopicUnfit
+from adapters.kafka.places import Places
+from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged, checked
+from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
 from adapters.postgres.kept_connection import KeptConnection, in_utc
 from adapters.reactor import Reactor
 from adapters.readers.backoff import Backoff
 from adapters.readers.partitions import PartitionMoved, Place
-from adapters.readers.poison import sequence_of
 from adapters.readers.runner import note_trouble
 from adapters.stop import check
-from projections.agenda.partition import partition_of
 
 _BUSY_SECONDS = 0.1
 _STUCK_SECONDS = 5.0
-_CHUNK = 1_000
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -54,22 +52,60 @@ class PolicyWorker:
         stop: threading.Event,
     ) -> None:
         self._database = database
-        self._arrears = arrears
         self._env = env
         self._partitions = partitions
         self._stop = stop
         self._seat = Seat(database, reactor)
         self._inspector = Inspector(events_topic(env), reactor.name, arrears.event_mapper)
+        self._places = Places(database, arrears.feed, env)
         self._ends = Ends(database, env)
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), in_utc)
         self._last_given = time.monotonic()
         self._waiting: dict[int, tuple[int, float]] = {}
         """Where partitions stand that have more, and since when."""
+        self.must_leave: Exception | None = None
+        """Why the worker has to leave its group and start again."""
         self._was_said = True
         """Whether trouble is shown in the status, or may be: an earlier process may have left it there."""
 
+    def begin(self) -> bool:
+        """Call it before a Faust worker is made: returns once it may be, or whether it may not because of `stop`.
+
+        Raises TopicUnfit where the topic is divided otherwise than when this process began.
+        """
+        backoff = Backoff()
+        while not self._stop.is_set():
+            try:
+                partitions = self._places.begin()
+            except Exception as error:
+                self._recover(error)
+                self._stop.wait(backoff.failed())
+                continue
+            if partitions != self._partitions:
+                raise TopicUnfit(f"the topic has {partitions} partitions, and had {self._partitions}: start again")
+            self.must_leave = None
+            return True
+        return False
+
+    def look(self) -> None:
+        """Whether the topic is still the one that the worker reads, also where nothing comes; see `must_leave`."""
+        try:
+            self._places.check()
+        except (TopicReplaced, TopicUnfit) as error:
+            self.leave(error)
+        except Exception as error:
+            self._recover(error)
+
+    def leave(self, error: Exception) -> None:
+        """The worker has to leave its group and start again. What it was given last is dropped: what was handled
+        stands in the store, and the rest comes again."""
+        self.must_leave = error
+        self._recover(error)
+
     def take(self, messages: Sequence[Any]) -> None:
         """Messages with topic coordinates, headers and value, in order within each partition."""
+        if self.must_leave is not None:
+            return
         by_partition: dict[int, list[Any]] = {}
         for each in messages:
             by_partition.setdefault(each.partition, []).append(each)
@@ -84,6 +120,8 @@ class PolicyWorker:
             return
         try:
             self._confirm(owned)
+        except TopicReplaced as error:
+            self.leave(error)
         except Exception as error:
             self._recover(error)
         else:
@@ -92,6 +130,7 @@ class PolicyWorker:
     def close(self) -> None:
         self._seat.release()
         self._ends.close()
+        self._places.close()
         self._connection.close()
 
     # --- inside ---
@@ -120,9 +159,11 @@ class PolicyWorker:
 
     def _until_done(self, stretches: Mapping[int, Sequence[Any]]) -> None:
         backoff = Backoff()
-        while not self._stop.is_set():
+        while not self._stop.is_set() and self.must_leave is None:
             try:
                 self._take(stretches)
+            except TopicReplaced as error:
+                self.leave(error)
             except Exception as error:  # nothing is skipped: the batch is tried again as a whole
                 self._recover(error)
                 self._stop.wait(backoff.failed())
@@ -158,11 +199,12 @@ class PolicyWorker:
                 batch = self._looked_at({partition: records})
                 batch = {partition: replace(batch[partition], first=begins)}
                 if self._seat.take(batch, self._partitions):
-                    self._fill(partition, batch[partition])
-                    self._seat.take(batch, self._partitions)
+                    raise TopicChanged(
+                        f"partition {partition} lacks what came before offset {batch[partition].first:,}"
+                    )
         place = self._seat.places[partition]
         if place.next_offset < until:  # the rest is no message: the end of a transaction takes an offset, too
-            self._seat.fill(partition, [], Place(until, place.position), self._partitions)
+            self._seat.fill([], {partition: Place(until, place.position)}, self._partitions)
 
     def _looked_at(self, stretches: Mapping[int, Sequence[Any]]) -> Batch:
         """Messages by partition as stretches of events that are in the log."""
@@ -170,32 +212,12 @@ class PolicyWorker:
             partition: Polled(records[0].offset, records[-1].offset + 1, self._inspector.opened(records))
             for partition, records in stretches.items()
         }
+        self._places.check()
         return checked(self._inspector, batch, self._seat.interest, self._connection.get(), self._partitions)
 
     def _enter(self, partitions: frozenset[int]) -> None:
         if not partitions <= self._seat.places.keys():
-            self._seat.enter(partitions | self._seat.places.keys(), self._find)
-
-    def _fill(self, partition: int, given: Polled) -> None:
-        """What was deleted from the topic before a stretch, from the store. Raises TopicCut where nobody can tell."""
-        at = self._seat.places[partition].position
-        first = next((each.position for each in given.events if not each.late), None)
-        if first is None:
-            raise TopicCut(f"nothing says where partition {partition} goes on after position {at:,}")
-        _log.warning("taken from the store", partition=partition, after=at, before=first)
-        while at < first - 1:
-            check(self._stop)
-            events = self._arrears.feed.read(at, min(_CHUNK, first - 1 - at))
-            if not events:
-                raise LogHole(at + 1, first)
-            mine = [each for each in events if partition_of(sequence_of(each), self._partitions) == partition]
-            at = events[-1].position or first
-            self._seat.fill(partition, mine, Place(self._seat.places[partition].next_offset, at), self._partitions)
-        self._seat.fill(partition, [], Place(given.first, at), self._partitions)
-
-    def _find(self, places: Mapping[int, Place]) -> Mapping[int, int]:
-        with Tail(self._env, is_ours=partial(is_in_log, self._connection.get())) as tail:
-            return tail.going_on(places)
+            self._places.enter(self._seat, partitions | self._seat.places.keys(), self._stop)
 
 
 def _without_gaps(given: Sequence[Any]) -> list[list[Any]]:

@@ -21,6 +21,7 @@ from api.cli import (
     log,
     offices,
     projections,
+    replay,
     reports,
     roles,
     running,
@@ -72,7 +73,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, roles, cluster, billing, reports, accounts, allocation, search, backups, kafka):
+for commands in (running, roles, cluster, billing, reports, accounts, allocation, search, backups, kafka, replay):
     commands.add_to(app)
 for name, group in (
     ("office", offices),

@@ -70,7 +70,7 @@ def tail(
         for batch in topic.events(follow=not once):
             for envelope in batch:
                 if envelope.position >= at_least and (not names or envelope.name in names):
-                    say(_as_json(envelope) if as_json else _as_line(envelope))
+                    say(as_json_line(envelope) if as_json else as_line(envelope))
             if stop.is_set():
                 return
 
@@ -101,13 +101,15 @@ def _seek(topic: "Tail", start: str) -> int:
     return 0
 
 
-def _as_line(envelope: "Envelope") -> str:
+def as_line(envelope: "Envelope") -> str:
+    """An event for people."""
     said = json_of(envelope.data)
     at = f"{envelope.recorded_at:%Y-%m-%d %H:%M:%S}"
     return f"{envelope.position:>9}  {at}  {envelope.account_id or envelope.aggregate_id}  {envelope.name}  {said}"
 
 
-def _as_json(envelope: "Envelope") -> str:
+def as_json_line(envelope: "Envelope") -> str:
+    """An event for programs: a JSON object."""
     import dataclasses
 
     fields = {f.name: getattr(envelope, f.name) for f in dataclasses.fields(envelope) if f.init and f.name != "body"}

@@ -14,21 +14,24 @@ from adapters.eventstore.seals import head_seal
 from adapters.eventstore.verify import LogBehind
 from adapters.kafka.cloudevents import Envelope
 from adapters.kafka.connection import events_topic
-from adapters.kafka.publisher import ROUND, Publisher, TopicUnfit, published_to, reader_name
+from adapters.kafka.publisher import ROUND, Publisher
 from adapters.kafka.sealed_rows import SealedRows
 from adapters.kafka.tail import Tail
 from adapters.postgres.database import Database
 from adapters.postgres.migrations import require_current
 from adapters.readers.read_ahead import ReadAhead
-from adapters.readers.runner import Runner
+from adapters.readers.runner import Runner, Source
 from adapters.stop import Stop
-from aggregates.kernel.event import REGISTRY
+from aggregates.kernel.event import REGISTRY, Recorded
 
 _COLLECT_AFTER = (50_000, 20, 100)
 """A round makes many small objects that are soon gone; with the usual thresholds they are looked through many times."""
 
 _LOOK_BACK = (1, 100, 2_000)
 """How many messages of each partition are looked at, where the last ones are none of the log."""
+
+_LOOK_SECONDS = 5.0
+"""Between two looks at which topic it is, while nothing is published."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -52,7 +55,8 @@ def publishing(
         require_current(connection)
     rows, publisher = SealedRows(database), Publisher(env, topic=topic)
     ahead = ReadAhead(rows)
-    runner = Runner(database, ahead, publisher, batch=ROUND, on_progress=on_progress, stop=stop)
+    source = _Looking(ahead, publisher)
+    runner = Runner(database, source, publisher, batch=ROUND, on_progress=on_progress, stop=stop)
     try:
         yield runner
     finally:
@@ -60,6 +64,22 @@ def publishing(
         publisher.close()
         ahead.forget()
         rows.close()
+
+
+class _Looking:
+    """A source that has the publisher look at its topic, also while there is nothing to publish: one that was made anew
+    is empty until somebody notices."""
+
+    def __init__(self, source: Source, publisher: Publisher) -> None:
+        self._source = source
+        self._publisher = publisher
+        self.wait = source.wait
+        self.head = source.head
+
+    def read(self, after: int, limit: int = ROUND, names: Collection[str] | None = None) -> list[Recorded]:
+        """Raises TopicReplaced and NotPublished."""
+        self._publisher.check_topic(every=_LOOK_SECONDS)
+        return self._source.read(after, limit, names)
 
 
 def head_of(database: Database) -> int:
@@ -72,12 +92,10 @@ def check_same_log(database: Database, env: Mapping[str, str] = os.environ) -> N
     """Raises LogBehind where the topic has events that this log has not: an older copy was restored, or another.
 
     A message or two that the log has not are no sign of that: somebody else wrote them, which is said, and readers pass
-    them over. Raises TopicUnfit where the topic has lost all that was published: whoever reads it would go on behind a
-    gap.
+    them over. A topic that has lost what was published is no fault here: the publisher sees to that.
     """
     topic = events_topic(env)
     with Tail(env) as tail, database.connect("arrears_app", autocommit=True) as connection:
-        position = published_to(connection, reader_name(topic))
         newest: list[Envelope] = []
         strange: set[int] = set()
         for most in _LOOK_BACK:
@@ -86,11 +104,6 @@ def check_same_log(database: Database, env: Mapping[str, str] = os.environ) -> N
             strange = _not_in_log(connection, newest)
             if newest and not strange:
                 break
-        if position and not newest:
-            raise TopicUnfit(
-                f"{topic} is empty, and this log was published to it up to position {position:,}: it was made anew or "
-                "emptied. Publish to one of another name, from the beginning: ARREARS_EVENTS_TOPIC"
-            )
         head = head_seal(connection).position
     if strange and (len(strange) == len(newest) or _continues(strange, head)):
         raise LogBehind(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
 
 from adapters.kafka.docker import DockerKafka, docker_answers
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.local import QUICK_START, LocalKafka
 from tests.temporary import temporary_folder
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,37 @@ class TestKafka:
         Like the topic of the log it keeps what it has: tests tell of days long ago, which Kafka would delete.
         """
         name = f"test.{uuid4().hex[:16]}"
+        self._create(name, partitions, copies, configs)
+        return name
+
+    def make_anew(self, topic: str, *, partitions: int = 4) -> None:
+        """Deletes a topic, and makes one of the same name."""
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
+        try:
+            admin.delete_topics([topic])
+            wait_until(lambda: admin.describe_topics([topic])[0]["error_code"], "the topic is gone")
+        finally:
+            admin.close()
+        self._create(topic, partitions, 1, None)
+
+    def divide(self, topic: str, *, partitions: int) -> None:
+        """Gives a topic more partitions."""
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
+        try:
+            admin.create_partitions({topic: partitions})
+            wait_until(lambda: len(admin.describe_topics([topic])[0]["partitions"]) == partitions, "it is divided")
+        finally:
+            admin.close()
+
+    def delete_before(self, topic: str, offsets: dict[int, int]) -> None:
+        """Deletes what stands before an offset of each partition."""
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
+        try:
+            admin.delete_records({TopicPartition(topic, each): offset for each, offset in offsets.items()})
+        finally:
+            admin.close()
+
+    def _create(self, name: str, partitions: int, copies: int, configs: dict[str, str] | None) -> None:
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
         try:
             admin.create_topics(
@@ -52,7 +84,6 @@ class TestKafka:
             )
         finally:
             admin.close()
-        return name
 
 
 @contextmanager

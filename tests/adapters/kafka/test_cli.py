@@ -56,6 +56,29 @@ def test_publish_once_drains_and_ends(kafka: TestKafka, topic: str, env: dict[st
     assert len(envelopes(kafka.bootstrap_servers, topic)) == head
 
 
+def test_replay_shows_from_the_database_what_tail_shows_from_the_topic(
+    kafka: TestKafka, topic: str, env: dict[str, str], log: Log
+):
+    head = some_accounts(log, 5)
+    arrears(env, "publish", "--once")
+    without_kafka = {name: value for name, value in env.items() if not name.startswith(("KAFKA_", "ARREARS_MASTER"))}
+    replayed = arrears(without_kafka, "replay", "--from", "3", "--to", str(head - 2), "--json")
+    tailed = arrears(env, "tail", "--from", "3", "--once", "--json")
+    assert by_position(replayed) == {
+        position: event for position, event in by_position(tailed).items() if position <= head - 2
+    }
+    assert list(by_position(replayed)) == list(range(3, head - 1))
+    opened = arrears(without_kafka, "replay", "--from", "1", "--type", "account.opened")
+    assert opened.count("\n") == 5
+    assert "Secret Person" not in opened + replayed
+
+
+def by_position(said: str) -> dict[int, dict[str, object]]:
+    """Events by position, without where they stand on the topic."""
+    events = [json.loads(line) for line in said.splitlines()]
+    return {event["position"]: event | {"partition": None, "offset": None} for event in events}
+
+
 def test_publish_ends_politely_when_told(env: dict[str, str], log: Log, database: Database):
     head = some_accounts(log, 5)
     process = subprocess.Popen([ARREARS, "publish"], env=env, stderr=subprocess.PIPE, text=True)

@@ -17,7 +17,8 @@ from kafka import KafkaProducer
 from adapters.eventstore.verify import LogBehind
 from adapters.kafka import publisher as publisher_module
 from adapters.kafka.cloudevents import LARGEST
-from adapters.kafka.publisher import BATCH_BYTES, NotPublished, Publisher, TopicUnfit, reader_name
+from adapters.kafka.identity import TopicUnfit
+from adapters.kafka.publisher import BATCH_BYTES, NotPublished, Publisher
 from adapters.kafka.sealed_rows import SealedRows
 from adapters.postgres.database import Database
 from adapters.readers.poison import dead_letters
@@ -302,19 +303,6 @@ def test_another_log_than_the_published_one_is_noticed(
         connection.execute("UPDATE arrears.events SET position = position + 1000")
     with pytest.raises(LogBehind, match="position 12 "):
         check_same_log(database, env)
-
-
-def test_a_topic_that_lost_everything_is_noticed(kafka: TestKafka, log: Log, database: Database):
-    topic, made_anew = kafka.topic(), kafka.topic()
-    head = some_accounts(log, 3)
-    publish(database, {**kafka.env, "ARREARS_EVENTS_TOPIC": topic}, topic)
-    with database.connect() as connection:
-        connection.execute(
-            "UPDATE read_model.checkpoints SET reader = %s WHERE reader = %s",
-            [reader_name(made_anew), reader_name(topic)],
-        )
-    with pytest.raises(TopicUnfit, match=f"up to position {head}"):
-        check_same_log(database, {**kafka.env, "ARREARS_EVENTS_TOPIC": made_anew})
 
 
 @pytest.mark.kafka

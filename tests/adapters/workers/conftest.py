@@ -210,6 +210,7 @@ class Plant:
         runner = TopicRunner(
             self.database,
             self.arrears.event_mapper,
+            self.arrears.feed,
             {name: partial(seat, name) for name in names},
             group=group_of("project", self.env),
             env=self.env,

@@ -8,12 +8,15 @@ from pathlib import Path
 import faust
 import pytest
 
+from adapters.kafka.connection import group_of
+from adapters.kafka.identity import TopicUnfit
 from adapters.readers.poison import OutOfReach
 from adapters.workers import app as app_module
 from adapters.workers import policies as policies_module
 from adapters.workers.app import WorkerEnded, make_app
 from adapters.workers.clock import ClockWork
 from projections.agenda.partition import partition_of
+from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.workers.conftest import NewPlant, Notes, Plant, account
 from tests.waiting import HANG, wait_until
 
@@ -72,6 +75,46 @@ def test_a_worker_that_is_stopped_in_the_middle_of_a_batch_leaves_nothing_undone
         wait_until(lambda: plant.checkpoint == plant.publish() - 24 or plant.checkpoint > 49, "all is confirmed")
     assert sorted(plant.notes, key=int) == [str(number) for number in EVERYBODY]
     assert plant.parked == []
+
+
+def test_a_worker_whose_topic_is_made_anew_starts_again_and_goes_on(plant: Plant, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(app_module, "_LISTEN_SECONDS", 0.2)
+    monkeypatch.setattr(policies_module, "_STUCK_SECONDS", 0.5)
+    plant.open_accounts(*EVERYBODY)
+    plant.bill(*[(number, "1") for number in EVERYBODY])
+    kafka = TestKafka(plant.env["KAFKA_BOOTSTRAP_SERVERS"])
+    with plant.faust() as running:
+        wait_until(lambda: len(plant.notes) == 24, "everything is done")
+        kafka.make_anew(plant.env["ARREARS_EVENTS_TOPIC"], partitions=plant.partitions)
+        wait_until(lambda: "TopicReplaced" in (plant.trouble or ""), "the trouble is shown")
+        plant.bill(*[(number, "2") for number in EVERYBODY])
+        wait_until(lambda: len(plant.notes) == 48, "it goes on in the new topic")
+        wait_until(lambda: plant.trouble is None, "the trouble is gone")
+        assert running.ended_with is None
+    assert plant.notes == [text for _ in EVERYBODY for text in ("1", "2")]
+
+
+def test_a_worker_whose_topic_is_divided_otherwise_ends_and_says_so(plant: Plant, monkeypatch: pytest.MonkeyPatch):
+    """Ticks are for as many partitions as there were; the process starts again, and finds out whether they agree."""
+    monkeypatch.setattr(app_module, "_LISTEN_SECONDS", 0.2)
+    plant.open_accounts(*EVERYBODY)
+    worker = plant.policies()
+    assert worker.begin()
+    TestKafka(plant.env["KAFKA_BOOTSTRAP_SERVERS"]).make_anew(plant.env["ARREARS_EVENTS_TOPIC"], partitions=5)
+    worker.look()
+    plant.publish()
+    with pytest.raises(TopicUnfit, match="5 partitions, and had 2"):
+        worker.begin()
+
+
+def test_a_worker_without_partitions_although_some_are_left_starts_again(plant: Plant, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(app_module, "_IDLE_SECONDS", 0.0)
+    worker = plant.policies()
+    idle = app_module._Idle(group_of("react", plant.env), plant.env)
+    idle.look(worker, True)
+    assert worker.must_leave is None
+    idle.look(worker, False)
+    assert "nobody has [0, 1]" in str(worker.must_leave)
 
 
 def test_poison_and_what_is_out_of_reach_leave_no_agent(plant: Plant, monkeypatch: pytest.MonkeyPatch):

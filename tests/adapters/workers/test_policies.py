@@ -7,10 +7,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
 from adapters.eventstore import application
 from adapters.kafka.ends import Ends
+from adapters.kafka.identity import TopicReplaced
 from adapters.reactor import Reactor
 from adapters.readers.poison import OutOfReach
 from adapters.readers.runner import Runner
@@ -19,6 +20,7 @@ from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
 from aggregates.kernel.command import Issued, Outcome
 from aggregates.values.contact import Channel
 from projections.agenda.partition import partition_of
+from tests.adapters.kafka.fixture import TestKafka
 from tests.adapters.readers.log import rows
 from tests.adapters.workers.conftest import NOTES, OFFICE, Notes, Plant, account
 from tests.waiting import wait_until
@@ -159,11 +161,47 @@ def test_what_the_topic_has_no_more_is_taken_from_the_store(billed: Plant):
     worker = billed.policies()
     worker._enter(EVERYWHERE)
     messages = [each for each in billed.messages if each.partition == 0]
-    admin = KafkaAdminClient(bootstrap_servers=billed.env["KAFKA_BOOTSTRAP_SERVERS"])
-    admin.delete_records({TopicPartition(billed.env["ARREARS_EVENTS_TOPIC"], 0): messages[-1].offset})
-    admin.close()
+    delete_before(billed, {0: messages[-1].offset})
     worker.take(messages[-1:])
     assert sorted(billed.notes) == ["1", "3", "4"]
+
+
+@pytest.mark.parametrize("kept", [0, 1], ids=["all", "all but the last"])
+def test_a_worker_that_begins_behind_what_was_deleted_takes_it_from_the_store(
+    billed: Plant, kept: int, monkeypatch: pytest.MonkeyPatch
+):
+    messages = [each for each in billed.messages if each.partition == 0]
+    delete_before(billed, {0: len(messages) - kept})
+    worker = billed.policies()
+    monkeypatch.setattr(policies_module, "_STUCK_SECONDS", 0.2)
+    wait_until(lambda: _confirmed(worker, billed), "nothing is left")
+    assert sorted(billed.notes) == ["1", "2", "3", "4"]
+    billed.bill((LEFT, "5"))
+    worker.take([each for each in billed.messages if each.partition == 0][-1:])
+    assert sorted(billed.notes) == ["1", "2", "3", "4", "5"]
+    assert billed.trouble is None
+
+
+def test_what_a_topic_brought_that_was_made_anew_since_is_dropped_and_the_worker_has_to_leave(billed: Plant):
+    """Its offsets are those of the topic that there was."""
+    worker = billed.policies()
+    assert worker.begin()
+    messages = billed.messages
+    worker.take(messages[:1])
+    TestKafka(billed.env["KAFKA_BOOTSTRAP_SERVERS"]).make_anew(billed.env["ARREARS_EVENTS_TOPIC"], partitions=2)
+    worker.take(messages)
+    assert isinstance(worker.must_leave, TopicReplaced)
+    assert billed.notes == []
+    assert "TopicReplaced" in (billed.trouble or "")
+    billed.publish()
+    assert worker.begin()
+    worker.take(billed.messages)
+    assert sorted(billed.notes) == ["1", "2", "3", "4"]
+    assert billed.trouble is None
+
+
+def delete_before(plant: Plant, offsets: dict[int, int]) -> None:
+    TestKafka(plant.env["KAFKA_BOOTSTRAP_SERVERS"]).delete_before(plant.env["ARREARS_EVENTS_TOPIC"], offsets)
 
 
 # --- failures ----------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ class Deliver(Reading):
         return TopicRunner(
             core.database,
             core.arrears.event_mapper,
+            core.feed,
             {deliverer.name: lambda: Seat(core.database, deliverer)},
             group=group_of(self.name, core.env),
             env=core.env,

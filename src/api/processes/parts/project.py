@@ -49,6 +49,7 @@ class Project(Reading):
         return TopicRunner(
             core.database,
             core.arrears.event_mapper,
+            core.feed,
             {name: partial(projection_seat, core, name) for name in names or core.projections.names},
             group=group_of(self.name, core.env, names),
             env=core.env,
