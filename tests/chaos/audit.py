@@ -1,10 +1,12 @@
 """What must hold afterwards, each as a check that says what it found wrong."""
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from uuid import UUID
 
 from psycopg import sql
@@ -40,7 +42,8 @@ from aggregates.promise import (
 from aggregates.values.business_time import local_date
 from aggregates.work import WorkBegun, WorkFinished
 from api.processes.core import Core
-from tests.adapters.kafka.wire import envelopes, without_repeats
+from projections.agenda.partition import partition_of
+from tests.adapters.kafka.wire import events_among, partition_count, without_repeats
 from tests.chaos.killer import Deeds
 from tests.chaos.load import ACTOR, OFFICE, STEP_DAYS, Memory, accepted
 from tests.chaos.postbox import Postbox
@@ -61,6 +64,8 @@ class Evidence:
     topic: str
     unrest: list[str]
     """What was still to be done when it had been waited for long enough."""
+    held: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of memory that the largest process of each role held at the end."""
 
     @cached_property
     def log(self) -> list[Recorded]:
@@ -71,9 +76,23 @@ class Evidence:
         return found
 
     @cached_property
+    def on_topic(self) -> list[Envelope]:
+        """What is on the topic and reads as an event, partition by partition."""
+        return events_among(self.kafka_servers, self.topic)
+
+    @cached_property
     def wire(self) -> list[Envelope]:
-        """Every message of the topic, partition by partition."""
-        return envelopes(self.kafka_servers, self.topic)
+        """The events on the topic, without what somebody else put there, where somebody did."""
+        if not self.deeds.defaced:
+            return self.on_topic
+        stored = {each.position: each.event_id for each in self.log}
+        count = partition_count(self.kafka_servers, self.topic)
+        return [
+            each
+            for each in self.on_topic
+            if stored.get(each.position) == each.event_id
+            and each.partition == partition_of(each.account_id or each.aggregate_id, count)
+        ]
 
     @cached_property
     def today(self) -> date:
@@ -262,6 +281,25 @@ def nothing_but_repeats_besides(evidence: Evidence) -> Iterator[str]:
             yield f"position {each.position} is called late, and no account was held back"
 
 
+def nobody_else_s_messages_are_more_than_were_put_there(evidence: Evidence) -> Iterator[str]:
+    foreign = len(evidence.on_topic) - len(evidence.wire)
+    if foreign > evidence.deeds.defaced:
+        yield f"{foreign} messages on the topic are no events of the log, and {evidence.deeds.defaced} were put there"
+
+
+def processes_stay_within_their_limits(evidence: Evidence) -> Iterator[str]:
+    """Of memory, as the manifests have them."""
+    for role, held in evidence.held.items():
+        [limit] = _LIMIT.findall((_ROLES / f"{role}.yaml").read_text(encoding="utf-8"))
+        if held > int(limit[0]) * _UNITS[limit[1]]:
+            yield f"{role} holds {held / 2**20:.0f} MiB, and may hold {limit[0]}{limit[1]}"
+
+
+_ROLES = Path(__file__).parents[2] / "deploy/kubernetes/roles"
+_LIMIT = re.compile(r"limits: \{.*memory: ([0-9]+)(Mi|Gi)")
+_UNITS = {"Mi": 2**20, "Gi": 2**30}
+
+
 def repeats(wire: Sequence[Envelope]) -> int:
     return len(wire) - len({each.position for each in wire})
 
@@ -396,7 +434,8 @@ CHECKS: dict[str, Check] = {
     "Work over many accounts is finished and asked each account once": work_asked_every_account,
     "Every view is the fold of the log": every_view_is_the_fold_of_the_log,
     "The topic without repeats is the log, key by key": the_topic_is_the_log,
-    "Whatever else is on the topic is a repeat": nothing_but_repeats_besides,
+    "Whatever else of the log is on the topic is a repeat": nothing_but_repeats_besides,
+    "What else is on the topic was put there by somebody else": nobody_else_s_messages_are_more_than_were_put_there,
     "Each queued message was sent, failed, withdrawn or is uncertain, once": each_message_ended_once,
     "What left is what the log says": what_left_is_what_the_log_says,
     "No message left twice, and no account got two on a day": no_message_left_twice,
@@ -404,4 +443,5 @@ CHECKS: dict[str, Check] = {
     "Promises are judged, and a broken one leads to one task": promises_are_judged,
     "A payment counts once towards each promise": payments_count_once_towards_promises,
     "Processes ended within 30 s of SIGTERM": processes_ended_when_told,
+    "Processes hold less memory than their limits in deploy": processes_stay_within_their_limits,
 }

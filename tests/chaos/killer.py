@@ -6,13 +6,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
 import psutil
+from kafka import KafkaAdminClient
 
+from adapters.kafka.connection import events_topic
 from api.processes.local_cluster import LocalCluster, Member
+from tests.adapters.kafka.defaced import broken, deface
+from tests.adapters.kafka.wire import partition_count, records
+from tests.waiting import wait_until
 
 FROZEN_SECONDS = 13.0
 """Longer than a consumer's session: its partitions are given to others, and then it comes back."""
@@ -42,6 +48,10 @@ class Deeds:
     """Of the kills, those while the first processes were starting and building tables."""
     in_work: int = 0
     """Of the kills, those right after work over many accounts was begun."""
+    defaced: int = 0
+    """Messages that are none of ours, or not in their place, that were put on the topic of events."""
+    made_anew: int = 0
+    """How often the topic of events was deleted and made anew."""
     rebuilds: Counter[str] = field(default_factory=Counter)
     """Rebuilds of projections beside the running cluster, by whether they were finished or killed."""
     slow_to_end: list[str] = field(default_factory=list)
@@ -70,10 +80,12 @@ class Killer:
         seed: int,
         begin_work: Callable[[], None],
         is_unfinished: Callable[[], bool],
+        head: Callable[[], int] = lambda: 0,
         says: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`begin_work` lets something be asked of every account; `is_unfinished` says whether a generation of a
-        projection was begun and is not shown."""
+        projection was begun and is not shown; `head` where the log ends."""
+        self._head = head
         self._begin_work = begin_work
         self._is_unfinished = is_unfinished
         self.deeds = Deeds()
@@ -105,6 +117,8 @@ class Killer:
         freezes: int,
         brokers: int,
         postgres: int,
+        defacings: int = 0,
+        topics: int = 0,
         roles: Sequence[str] = (),
         longest_pause: float = 3.0,
     ) -> None:
@@ -120,6 +134,8 @@ class Killer:
             *[self._freeze] * freezes,
             *[self._restart_broker] * brokers,
             *[self._crash_postgres] * postgres,
+            *[self._deface] * defacings,
+            *[self._make_topic_anew] * topics,
         ]
         self._random.shuffle(acts)
         try:
@@ -219,6 +235,33 @@ class Killer:
         self.deeds.postgres += 1
         self._says("      PostgreSQL crashed and started again")
 
+    def _deface(self) -> None:
+        """Somebody else writes to the topic: broken messages, forged ones, and copies in the wrong partition."""
+        self._wait_for_broker()
+        servers, topic = self._cluster.kafka.bootstrap_servers, events_topic(self._cluster.env)
+        genuine = records(servers, topic, at_most=1)
+        if not genuine:
+            return
+        messages = list(broken(genuine[0], self._head()))
+        self._random.shuffle(messages)
+        partitions = partition_count(servers, topic)
+        self.deeds.defaced += deface(servers, topic, partitions, messages[: self._random.randint(1, len(messages))])
+        self._says(f"      {self.deeds.defaced} messages of somebody else on the topic")
+
+    def _make_topic_anew(self) -> None:
+        """Deletes the topic of events with all that is on it, and makes it again."""
+        self._wait_for_broker()
+        topic = events_topic(self._cluster.env)
+        admin = KafkaAdminClient(bootstrap_servers=self._cluster.kafka.bootstrap_servers)
+        try:
+            admin.delete_topics([topic])
+            wait_until(lambda: topic not in admin.list_topics(), "the topic is gone")
+        finally:
+            admin.close()
+        wait_until(lambda: self._cluster.run("topics", "apply").wait() == 0, "the topic is there again")
+        self.deeds.made_anew += 1
+        self._says("      topic of events deleted and made anew")
+
     # --- inside ---
 
     def _somebody(
@@ -288,3 +331,14 @@ def _age(process: "subprocess.Popen[bytes]") -> float:
         return time.time() - psutil.Process(process.pid).create_time()
     except psutil.Error:
         return 0.0
+
+
+def memory_of(cluster: LocalCluster) -> dict[str, int]:
+    """Bytes that the largest process of each role holds."""
+    found: dict[str, int] = {}
+    for member in cluster.members:
+        if member.process is not None and member.process.poll() is None:
+            with suppress(psutil.Error):
+                held = psutil.Process(member.process.pid).memory_info().rss
+                found[member.role] = max(held, found.get(member.role, 0))
+    return found

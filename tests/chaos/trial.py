@@ -15,7 +15,7 @@ from adapters.reactor import Reactor
 from api.processes.core import PROJECTIONS, Core
 from api.processes.local_cluster import LocalCluster
 from tests.chaos.audit import Evidence, Verdict, audit, endings, repeats
-from tests.chaos.killer import Deeds, Killer
+from tests.chaos.killer import Deeds, Killer, memory_of
 from tests.chaos.load import Load, accepted
 from tests.chaos.postbox import Postbox
 from tests.chaos.quiet import wait_until_quiet
@@ -42,6 +42,10 @@ class Plan:
     """Of the kills, those right after work over many accounts was begun."""
     rebuilds: int = 2
     """Rebuilds of all projections that are begun meanwhile; one is killed when the next begins."""
+    defacings: int = 1
+    """How often somebody else writes to the topic of events."""
+    topics: int = 0
+    """How often the topic of events is deleted and made anew."""
     brokers: int = 1
     count: Mapping[str, int] = field(default_factory=lambda: {"project": 2, "react": 2})
     rate: float = 12.0
@@ -94,6 +98,7 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
                 seed=plan.seed,
                 begin_work=load.begin_work,
                 is_unfinished=lambda: _is_unfinished(core),
+                head=lambda: _head(core),
                 says=tell,
             )
             load.start()
@@ -107,6 +112,8 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
                     freezes=plan.freezes,
                     brokers=plan.broker_restarts,
                     postgres=plan.postgres_crashes,
+                    defacings=plan.defacings,
+                    topics=plan.topics,
                     roles=plan.roles,
                     longest_pause=plan.longest_pause,
                 )
@@ -116,13 +123,21 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
             if plan.rebuilds:
                 killer.finish_rebuild()
             unrest = wait_until_quiet(core.database, _readers(cluster), seconds=plan.quiet_within)
+            held = memory_of(cluster)
             for member in cluster.members:
                 cluster.end(member, wait=False)
             for member in cluster.members:
                 cluster.end(member)
         tell("auditing")
         evidence = Evidence(
-            core, load.memory, killer.deeds, postbox, cluster.kafka.bootstrap_servers, events_topic(cluster.env), unrest
+            core,
+            load.memory,
+            killer.deeds,
+            postbox,
+            cluster.kafka.bootstrap_servers,
+            events_topic(cluster.env),
+            unrest,
+            held,
         )
         verdicts = audit(evidence)
         ended = list(endings(evidence.log).values())
@@ -172,6 +187,14 @@ def _wait_for_views(core: Core) -> None:
         return row is not None and int(row[0]) == len(PROJECTIONS)
 
     wait_until(are_made, "the projections are made")
+
+
+def _head(core: Core) -> int:
+    """Where the log ends; 0 where the database does not say just now."""
+    try:
+        return core.feed.head()
+    except DatabaseProblem:
+        return 0
 
 
 def _is_unfinished(core: Core) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from psycopg import Connection
 
 from adapters.eventstore.mapper import EventMapper
 from adapters.kafka.arrivals import Inspector
-from adapters.kafka.cloudevents import Envelope, Message, from_message
+from adapters.kafka.cloudevents import Envelope, Message, NotOurs, from_message
 from adapters.readers.poison import sequence_of
 from aggregates.kernel.command import identifier
 from aggregates.kernel.event import Recorded
@@ -19,8 +20,8 @@ from tests.adapters.readers.builders import an_item, billed, opened
 from tests.adapters.readers.log import Log
 
 
-def records(servers: str, topic: str) -> list[Any]:
-    """Every message of a topic, partition by partition, in order of offset."""
+def records(servers: str, topic: str, *, at_most: int | None = None) -> list[Any]:
+    """Every message of a topic, partition by partition, in order of offset; or the first that come."""
     consumer = KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
     try:
         partitions = [TopicPartition(topic, each) for each in sorted(consumer.partitions_for_topic(topic) or ())]
@@ -32,9 +33,28 @@ def records(servers: str, topic: str) -> list[Any]:
         while any(consumer.position(each) < ends[each] for each in partitions):
             for partition, batch in consumer.poll(timeout_ms=200).items():
                 found[partition] += batch
-        return [record for each in partitions for record in found[each]]
+            if at_most is not None and any(found.values()):
+                break
+        return [record for each in partitions for record in found[each]][:at_most]
     finally:
         consumer.close()
+
+
+def partition_count(servers: str, topic: str) -> int:
+    consumer = KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+    try:
+        return len(consumer.partitions_for_topic(topic) or ())
+    finally:
+        consumer.close()
+
+
+def events_among(servers: str, topic: str) -> list[Envelope]:
+    """What reads as an event, whoever wrote it."""
+    found = []
+    for r in records(servers, topic):
+        with suppress(NotOurs):
+            found.append(from_message(r.headers, r.value, partition=r.partition, offset=r.offset))
+    return found
 
 
 def envelopes(servers: str, topic: str) -> list[Envelope]:
