@@ -146,3 +146,35 @@ def test_an_invoice_that_was_due_and_settled_before_it_was_issued_is_nothing_owe
             """
         ).fetchall()
     assert days == [(date(2026, 3, 5), 0, 10_000), (date(2026, 3, 10), 0, -10_000)]
+
+
+def test_two_payments_without_number_that_say_the_same_are_two(a_service: AService, tmp_path: Path):
+    service = a_service(NOW)
+    (tmp_path / "equal.csv").write_text(
+        "account_number,received_on,amount,currency,method\n" + "B9,2026-11-02,5.00,USD,card\n" * 3, encoding="utf-8"
+    )
+    for brought_in in (3, 0):
+        report = service.import_file(tmp_path / "equal.csv", "payments", defaults=OfficeDefaults(currency="USD"))
+        assert (report.brought_in, report.refused) == (brought_in, 0)
+    with service.database.connect("arrears_app") as connection:
+        assert connection.execute("SELECT sum(unapplied_minor) FROM read_model.ledger_entries").fetchone() == (1_500,)
+
+
+def test_a_row_in_another_currency_than_the_office_s_keeps_nobody_from_the_account(a_service: AService, tmp_path: Path):
+    service = a_service(NOW)
+    wrong = ["B2,J-1,2026-10-15,2026-10-30,20.00,EUR", "B2,J-2,2026-10-15,2026-10-30,20.00,USD"]
+    of = files(tmp_path, {"invoices": wrong})
+    report = service.import_file(of["invoices"], "invoices", defaults=OfficeDefaults(currency="USD"))
+    assert (report.brought_in, report.refused) == (1, 1)
+    assert "USD" in report.problems[0].expected
+    of = files(tmp_path, {"invoices": ["B2,J-1,2026-10-15,2026-10-30,20.00,USD"]})
+    report = service.import_file(of["invoices"], "invoices", defaults=OfficeDefaults())
+    assert (report.brought_in, report.refused) == (1, 0)
+
+
+def test_that_money_opened_its_account_is_said_once(a_service: AService, tmp_path: Path):
+    service = a_service(NOW)
+    of = files(tmp_path, {"payments": ["A1,P1,2026-03-30,10.00,USD,"], "invoices": ONE["invoices"]})
+    assert service.import_file(of["payments"], "payments", defaults=OfficeDefaults(currency="USD")).noticed == 1
+    of = files(tmp_path, {"payments": ["A1,P2,2026-03-31,10.00,USD,"]})
+    assert service.import_file(of["payments"], "payments", defaults=OfficeDefaults()).noticed == 0

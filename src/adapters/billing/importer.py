@@ -110,7 +110,7 @@ class Importer:
         classified = classify(self._connection, chunk)
         todo: list[tuple[Classified | None, Issued]] = []
         problems: list[RowProblem] = []
-        known: set[tuple[str, str]] = set()
+        known: set[tuple[str, str, str | None]] = set()
         openings: dict[UUID, str] = {}
         for each in classified:
             if each.change is Change.UNCHANGED:
@@ -134,13 +134,18 @@ class Importer:
             for (each, issued), outcome in zip(todo, outcomes, strict=True)
             if each is None and isinstance(outcome, Accepted) and outcome.event_ids
         }
+        not_opened = {
+            openings[issued.command_id]: outcome
+            for (each, issued), outcome in zip(todo, outcomes, strict=True)
+            if each is None and isinstance(outcome, Rejected)
+        }
         accepted = []
         for (each_or_opening, _), outcome in zip(todo, outcomes, strict=True):
             if each_or_opening is None:
                 continue  # an account that could not be opened shows in what was to be booked on it
             each = each_or_opening
             if isinstance(outcome, Rejected):
-                problems.append(_problem(each.staged, _expected(outcome)))
+                problems.append(_problem(each.staged, _expected(not_opened.get(each.staged.natural_key, outcome))))
             else:
                 accepted.append(each)
                 self._count(each, outcome, report)
@@ -167,20 +172,23 @@ class Importer:
 
     # --- fact to command ---
 
-    def _opening(self, staged: Staged, known: set[tuple[str, str]]) -> Issued | None:
+    def _opening(self, staged: Staged, known: set[tuple[str, str, str | None]]) -> Issued | None:
         """Invoices, and money, open the account that no file has described so far: files come in any order."""
         fact = staged.fact
-        whose = (staged.office, fact.account_number)
         if isinstance(fact, CustomerFact):
-            known.add(whose)
-        if isinstance(fact, CustomerFact | SubscriptionFact) or whose in known:
+            known.add((staged.office, fact.account_number, fact.currency))
+        if isinstance(fact, CustomerFact | SubscriptionFact):
+            return None
+        whose = (staged.office, fact.account_number, fact.amount.currency)
+        if whose in known:
             return None
         known.add(whose)
         office = self._office(staged)
         today = local_date(self._arrears.clock.now(), self._arrears.load(Office, office).zone)
         return Issued(
             command=EnsureAccount(office_id=office, number=fact.account_number, currency=fact.amount.currency),
-            command_id=identifier("import", "account", staged.office, fact.account_number),
+            # The content is in the id: where this is refused, a corrected row is looked at anew.
+            command_id=identifier("import", "account", staged.office, staged.natural_key, staged.digest.hex()),
             actor=ACTOR,
             effective_on=min(fact.effective_on, today),
         )
@@ -191,7 +199,7 @@ class Importer:
         account = account_id(office, staged.fact.account_number)
         if each.account_before not in (None, staged.fact.account_number):
             raise ImportRefused(f"account {each.account_before}, where this {staged.fact.kind} was imported before")
-        command = self._command(staged.fact, office, account, corrects=each.change is Change.CHANGED)
+        command = self._command(staged, office, account, corrects=each.change is Change.CHANGED)
         natural_key = command.natural_key()
         revision = f"{each.revision}:{staged.digest.hex()}"
         return Issued(
@@ -202,8 +210,8 @@ class Importer:
             key=natural_key.id if natural_key is not None else None,
         )
 
-    def _command(self, fact: Fact, office: UUID, account: UUID, *, corrects: bool) -> Command:
-        match fact:
+    def _command(self, staged: Staged, office: UUID, account: UUID, *, corrects: bool) -> Command:
+        match fact := staged.fact:
             case CustomerFact():
                 return self._customer(fact, office, account, known=corrects)
             case SubscriptionFact():
@@ -232,7 +240,7 @@ class Importer:
                 payment = CorrectPayment if corrects else ReceivePayment
                 return payment(
                     account_id=account,
-                    number=payment_number(fact),
+                    number=payment_number(staged),
                     amount=fact.amount,
                     received_on=fact.received_on,
                     method=fact.method,
@@ -299,9 +307,11 @@ class Importer:
         return office_id(code)
 
 
-def payment_number(fact: PaymentFact) -> str:
-    """The file's number, or one made from the natural key, so that the same payment always has the same."""
-    return fact.payment_number or fact.natural_key
+def payment_number(staged: Staged) -> str:
+    """The file's number, or one made from the natural key, so that the same payment always has the same, and two that
+    say the same have two."""
+    number = staged.fact.payment_number if isinstance(staged.fact, PaymentFact) else None
+    return number or staged.natural_key
 
 
 def contact_details(fact: CustomerFact, before: ContactDetails) -> ContactDetails:

@@ -155,7 +155,7 @@ class EmbeddedPostgres:
             raise DataFolderInUse(
                 f"The data folder {self.data_dir} is in use by process {pid or '(unknown)'}",
                 pid=pid,
-                hint="Stop it first, or use another folder. Commands that only read may run beside it.",
+                hint="Stop it first, or use another folder. Other commands run beside it.",
             )
         self._owner_lock = lock
         lock.write(f"{os.getpid()}\n")

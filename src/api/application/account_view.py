@@ -95,7 +95,8 @@ class BucketAmount(BaseModel):
 
 
 class NextAction(BaseModel):
-    """What happens next: a step of the sequence, a message on its way, a follow-up, a promise that comes due."""
+    """What happens next: a step of the sequence or a review, a message on its way, a follow-up, a promise that comes
+    due."""
 
     kind: str
     title: str
@@ -327,7 +328,7 @@ def funds_view(funds: Funds) -> FundsView:
         amount=funds.receipt.amount,
         unapplied=funds.unapplied,
         reversed=funds.reversed,
-        waits_for_invoice=funds.receipt.waits_for,
+        waits_for_invoice=funds.receipt.waits_for if funds.waits else None,
     )
 
 
@@ -382,6 +383,8 @@ def _next_action(account: Account, office: Office) -> NextAction | None:
     ]
     if (step := account.chase.scheduled) is not None:
         planned.append(NextAction(kind="step", title=step.title, on=day_of(step.due_at)))
+    if account.chase.review_at is not None and not planned:
+        planned.append(NextAction(kind="review", title="Review", on=day_of(account.chase.review_at)))
     planned += [
         NextAction(kind="follow-up", title=f"follow-up{f' by {f.assignee}' if f.assignee else ''}", on=f.due_on)
         for f in account.activities.follow_ups.values()
