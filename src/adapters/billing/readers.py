@@ -292,6 +292,14 @@ def _first_undecodable(path: Path, encoding: str) -> tuple[int, int, int]:
 # --- XLSX --------------------------------------------------------------------------------------------
 
 
+_LARGE = 50_000_000
+_MOST_TIMES = 100
+"""Spreadsheets pack their cells to a tenth or twentieth."""
+_DAMAGED = (
+    zipfile.BadZipFile, InvalidFileException, KeyError, IndexError, SyntaxError, ValueError, TypeError, EOFError,
+)  # fmt: skip
+
+
 class XlsxTable(Table):
     """One sheet of a workbook, read as a stream. Formulas give their stored results and are never evaluated."""
 
@@ -320,6 +328,7 @@ class XlsxTable(Table):
     def _cells(self, progress: Progress | None) -> Iterator[tuple[int, tuple[Any, ...]]]:
         try:
             with self.path.open("rb") as file:
+                self._check_unpacked(file)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # about styles and extensions that do not concern the values
                     book = openpyxl.load_workbook(file, read_only=True, data_only=True)
@@ -332,10 +341,21 @@ class XlsxTable(Table):
                         yield number, cells
                 finally:
                     book.close()
-        except (zipfile.BadZipFile, InvalidFileException, KeyError, SyntaxError, ValueError, EOFError) as error:
+        except _DAMAGED as error:
             raise FileProblem(f"{self.path.name}: not a readable workbook ({error}); expected .xlsx or CSV") from error
         if progress is not None:
             progress(self.size, self.size)
+
+    def _check_unpacked(self, file: IO[bytes]) -> None:
+        """A few kilobytes that unpack to gigabytes are no portfolio. Raises FileProblem."""
+        with zipfile.ZipFile(file) as packed:
+            for member in packed.infolist():
+                if member.file_size > _LARGE and member.file_size > _MOST_TIMES * max(1, member.compress_size):
+                    raise FileProblem(
+                        f"{self.path.name}: {member.filename} unpacks to {member.file_size:,} bytes, more than"
+                        f" {_MOST_TIMES} times what the file holds; expected a workbook as spreadsheets save it"
+                    )
+        file.seek(0)
 
     def _sheet(self, book: Any) -> Any:
         wanted = self.profile.sheet

@@ -48,6 +48,10 @@ class CommandLine(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        if any(map(_has_surrogate, given)):
+            show("an argument is not text in UTF-8")
+            sys.exit(2)
         try:
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except TyperException as error:
@@ -85,6 +89,11 @@ for name, group in (
     ("schemas", contract),
 ):
     app.add_typer(group.app, name=name)
+
+
+def _has_surrogate(argument: str) -> bool:
+    """What the system's bytes become where they are no text."""
+    return any("\ud800" <= letter <= "\udfff" for letter in argument)
 
 
 def main() -> None:

@@ -45,6 +45,8 @@ def by_currency(ask: Ask, path: str, **asked: Any) -> list[Any]:
 def account_id(ask: Ask, text: str, *, office: str | None) -> str:
     """The id of the account with this number, or this id. Raises Refused, also where two offices have the number."""
     text = text.strip()
+    if not text:
+        raise Refused("account: expected a number or an id, not an empty text")
     if is_id(text):
         return text.lower()
     found = ask("/v1/accounts", number=text, office=office)["items"]

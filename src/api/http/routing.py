@@ -1,24 +1,34 @@
 """Routes, and what holds for the body of every request: JSON where one is expected, none elsewhere."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from email.message import Message
 from typing import Any
+from unicodedata import category
 
 from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from api.http.json_bodies import read_json
 from api.http.problems import FieldProblem, Problem
 
+_SHOWN = 100
+_NO_TEXT = frozenset({"Cc", "Cs"})
+
 
 class Route(APIRoute):
-    """Reads the body before anything else looks at the request; what nobody would look at is refused."""
+    """Reads the body before anything else looks at the request; what nobody would look at is refused, and so is a
+    parameter that the question does not know."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         takes_body = self.body_field is not None
 
+        known = frozenset(_parameters(self.dependant)) if self.path.startswith("/v1/") else None
+
         async def with_body_read(request: Request) -> Response:
+            _check_parameters(request, known)
             body = await request.body()
             if not body:
                 return await handle(request)
@@ -28,6 +38,27 @@ class Route(APIRoute):
             return await handle(_Read(request, read_json(body)))
 
         return with_body_read
+
+
+def _parameters(of: Dependant) -> Iterator[str]:
+    """The names of a question's parameters; those of a model are its fields."""
+    for each in of.query_params:
+        model = each.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            yield from (field.alias or name for name, field in model.model_fields.items())
+        else:
+            yield each.alias
+    for dependency in of.dependencies:
+        yield from _parameters(dependency)
+
+
+def _check_parameters(request: Request, known: frozenset[str] | None) -> None:
+    """Pages keep what they do not know: it may be of a form of theirs. Raises FieldProblem."""
+    for name, value in request.query_params.multi_items():
+        if known is not None and name not in known:
+            raise FieldProblem(name[:_SHOWN], f"expected one of {', '.join(sorted(known)) or 'no parameters'}")
+        if any(category(letter) in _NO_TEXT for letter in value):
+            raise FieldProblem(name, "expected text without control characters")
 
 
 class Router(APIRouter):

@@ -203,9 +203,12 @@ def test_every_wrong_field_is_named(client: Client, account: str):
 
 
 def test_a_rule_about_two_fields_names_one(client: Client, account: str):
-    body = {"number": "INV-3", "issued_on": "2026-03-10", "due_on": "2026-03-01", "amount": usd("1.00")}
+    days = {"issued_on": "2026-03-10", "due_on": "2026-03-01"}
+    body = {"number": "INV-3", **days, "amount": usd("1.00"), "charges": usd("0.50")}
     problem = client.refused(422, "POST", f"{account}/invoices", body)
-    assert problem["errors"] == [{"field": "due_on", "expected": "expected on or after issued_on"}]
+    assert problem["errors"] == [
+        {"field": "charges", "expected": "expected at least the amount (they are before discount)"}
+    ]
 
 
 def test_text_that_the_database_cannot_hold_is_refused(client: Client, account: str):
