@@ -39,10 +39,12 @@ class FilledFromStore(OutOfReach):
 class Places:
     """Finds the places of readers that share a consumer. Used by one thread."""
 
-    def __init__(self, database: Database, source: Source, env: Mapping[str, str]) -> None:
+    def __init__(self, database: Database, source: Source, env: Mapping[str, str], *, at_once: int = _CHUNK) -> None:
+        """`source` has what the topic lacks. Of that a reader is given at most `at_once` events in a transaction."""
         self._database = database
         self._source = source
         self._env = env
+        self._at_once = at_once
         self._topic = events_topic(env)
         self._identity = IdentityWatch(self._topic, env)
         self._publisher = reader_name(self._topic)
@@ -122,12 +124,18 @@ class Places:
             if not events:
                 raise LogHole(at + 1, head)
             at = events[-1].position or head
+            interest = seat.interest
             mine = [
                 each
                 for each in events
-                if (partition := partition_of(sequence_of(each), of)) in ends
+                if (interest is None or each.name in interest)
+                and (partition := partition_of(sequence_of(each), of)) in ends
                 and (each.position or 0) > seat.places[partition].position
             ]
+            while len(mine) > self._at_once:
+                some, mine = mine[: self._at_once], mine[self._at_once :]
+                seat.fill(some, _moved(seat, ends, some[-1].position or 0), of)
+                check(stop)
             seat.fill(mine, _moved(seat, ends, at), of)
         seat.fill([], {each: Place(end, max(seat.places[each].position, head)) for each, end in ends.items()}, of)
         _log.warning("taken from the store", reader=seat.name, partitions=sorted(ends), up_to=head)

@@ -182,15 +182,11 @@ class Tail:
         newest = self._newest_below(partition, offset, first)
         return newest is None or newest.late or newest.position <= position
 
-    def offset_behind(self, partition: int, position: int) -> int:
+    def _offset_behind(self, wanted: TopicPartition, position: int, end: int) -> int:
         """The offset of the partition's first event behind a position; its end where there is none.
 
         Raises TopicCut where the topic does not reach back that far.
         """
-        (wanted,) = (each for each in self._partitions if each.partition == partition)
-        return self._offset_behind(wanted, position, self._consumer.end_offsets([wanted])[wanted])
-
-    def _offset_behind(self, wanted: TopicPartition, position: int, end: int) -> int:
         partition = wanted.partition
         first, log_begins = self._first([wanted])[wanted], self._log_begins.get(wanted.partition, 0)
         end = max(first, end)

@@ -126,7 +126,7 @@ class TopicRunner:
         self._assigned = _Assigned(None)
         self._owned: frozenset[int] = frozenset()
         self._partitions = 0
-        self._places = Places(database, source, env)
+        self._places = Places(database, source, env, at_once=batch)
         self._ends = Ends(database, env)
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), in_utc)
         self._next: dict[int, int] = {}

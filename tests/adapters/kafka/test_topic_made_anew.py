@@ -1,13 +1,15 @@
 """A topic that was deleted and made anew, or divided otherwise: its readers notice, and miss and repeat nothing.
 
-The counter counts, so what is handled twice is seen as well as what is skipped.
+The counter counts here whatever comes, so what is handled twice is seen as well as what is skipped.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from kafka.errors import NotLeaderForPartitionError
+from psycopg import Connection
 
 from adapters.kafka import topic_runner as topic_runner_module
 from adapters.kafka.arrivals import Inspector
@@ -19,14 +21,30 @@ from adapters.kafka.seats import Polled, checked
 from adapters.kafka.tail import Tail
 from adapters.readers.partitions import PartitionMoved, Place
 from adapters.telemetry.store_collector import LAG_EVENTS, StoreCollector
+from aggregates.kernel.event import Recorded
 from tests.adapters.kafka.test_topic_runner import ANN, BOB, CID, PARTITIONS, Stage, stage
-from tests.adapters.readers.counter import account
+from tests.adapters.readers.counter import Counter, account
 from tests.adapters.readers.log import rows
 from tests.waiting import wait_until
 
 __all__ = ["stage"]
 
 EVERYBODY = [account(number) for number in range(1, 13)]
+
+
+@pytest.fixture(autouse=True)
+def counting_repeats_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def count(_: Counter, recorded: Recorded, by: int, connection: Connection[Any]) -> None:
+        connection.execute(
+            """
+            INSERT INTO counts VALUES (%s, %s, %s)
+            ON CONFLICT (account_id) DO UPDATE
+            SET total = counts.total + EXCLUDED.total, last_position = EXCLUDED.last_position
+            """,
+            [recorded.account_id, by, recorded.position],
+        )
+
+    monkeypatch.setattr(Counter, "_count", count)
 
 
 @pytest.fixture(autouse=True)
@@ -198,6 +216,28 @@ def test_what_was_read_of_another_topic_than_is_published_to_is_not_stored(stage
         places.begin()
     seat.release()
     places.close()
+
+
+def test_what_comes_from_the_store_comes_in_portions_that_the_reader_can_take(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    """Delivery sends what it is given, and holds a transaction open meanwhile."""
+    sizes: list[int] = []
+    handle = Counter.handle
+
+    def noted(self: Counter, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        sizes.append(len(batch))
+        handle(self, batch, connection)
+
+    monkeypatch.setattr(Counter, "handle", noted)
+    stage.count(ANN, 7)
+    position = stage.count(BOB)
+    stage.publish()
+    stage.kafka.delete_before(stage.topic, {0: -1})
+    with stage.running(batch=3):
+        stage.wait(position)
+    assert stage.totals == {ANN: 7, BOB: 1}
+    assert max(sizes) == 3
 
 
 def test_what_the_topic_refuses_for_long_has_the_reader_join_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch):
