@@ -187,7 +187,7 @@ def test_what_a_topic_brought_that_was_made_anew_since_is_dropped_and_the_worker
     worker = billed.policies()
     assert worker.begin()
     messages = billed.messages
-    worker.take(messages[:1])
+    worker._enter(EVERYWHERE)
     TestKafka(billed.env["KAFKA_BOOTSTRAP_SERVERS"]).make_anew(billed.env["ARREARS_EVENTS_TOPIC"], partitions=2)
     worker.take(messages)
     assert isinstance(worker.must_leave, TopicReplaced)
