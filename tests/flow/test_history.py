@@ -150,10 +150,10 @@ def test_invoices_open_the_accounts_that_no_file_describes(a_service: AService, 
             assert rows.fetchall() == [("C-1", "C-1", 3_000)]
 
 
-def test_money_for_an_account_that_nobody_knows_is_refused(a_service: AService, tmp_path: Path) -> None:
+def test_money_for_an_account_that_nobody_knows_opens_it_and_that_is_said(a_service: AService, tmp_path: Path) -> None:
     path = tmp_path / "payments.csv"
     path.write_text("account_number,received_on,amount,currency\nC-9,2024-01-02,10.00,USD\n", encoding="utf-8")
     with a_service(at(LAST)) as service:
         report = service.import_file(path, "payments", defaults=OfficeDefaults())
-        assert (report.brought_in, report.refused) == (0, 1)
-        assert "an account that is open" in str(report.problems[0])
+        assert (report.brought_in, report.refused) == (1, 0)
+        assert "account C-9 is known; the account was opened" in str(report.notices[0])

@@ -91,13 +91,21 @@ class Deliverer:
     name: ClassVar[str] = "delivery"
     interest: ClassVar[frozenset[str]] = frozenset({MessageQueued.event_name})
 
-    def __init__(self, arrears: Arrears, carrier: Carrier, wait_until: WaitUntil, renderer: Renderer) -> None:
+    def __init__(
+        self,
+        arrears: Arrears,
+        carrier: Carrier,
+        wait_until: WaitUntil,
+        renderer: Renderer,
+        *,
+        owner: UUID | None = None,
+    ) -> None:
+        """`owner` of the claims that are made here; one that nobody else is, where it is not given."""
         self._arrears = arrears
         self._carrier = carrier
         self._renderer = renderer
         self._wait_until = wait_until
-        self._owner = uuid4()
-        """Of the claims that are made here."""
+        self._owner = owner or uuid4()
         self._pace = Pace(wait_until)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:

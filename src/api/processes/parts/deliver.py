@@ -62,10 +62,12 @@ class Deliver(Reading):
 
     @staticmethod
     def _deliverer(core: "Core", stop: threading.Event, carrier: "Carrier | None" = None) -> "Deliverer":
+        from adapters.clock import ManualClock
         from adapters.delivery.deliverer import Deliverer
         from adapters.delivery.outbox import Outbox
         from adapters.postgres.lease import going_on
         from adapters.stop import check
+        from aggregates.kernel.command import identifier
 
         def wait_until(moment: datetime) -> None:
             """Told to end meanwhile, the message is left to the next start: its turn has not come."""
@@ -75,7 +77,9 @@ class Deliver(Reading):
                 going_on()
 
         outbox = carrier or Outbox(outbox_folder(core.env, core.data_dir))
-        return Deliverer(core.arrears, outbox, wait_until, core.renderer)
+        # Whoever sets the clock has the folder alone, and what is lived through is the same each time.
+        owner = identifier("delivery", "alone") if isinstance(core.clock, ManualClock) else None
+        return Deliverer(core.arrears, outbox, wait_until, core.renderer, owner=owner)
 
 
 def outbox_folder(env: Mapping[str, str], data_dir: Path | None) -> Path:
