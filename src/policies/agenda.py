@@ -11,12 +11,13 @@ from uuid import UUID
 
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue, RemindFollowUp
 from aggregates.account.aging import AgeAccount, Aged
-from aggregates.account.allocation import AllocationReleased, FundsAllocated, FundsReallocated
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import JudgeCollection, ReviewScheduled, StepScheduled, StepUnscheduled
 from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred
 from aggregates.account.holds import HoldPlaced, HoldReleased, ReleaseHold
 from aggregates.account.messages import MessageQueued, TakeStep
+from aggregates.account.reallocation import FundsReallocated
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired, ResumeCampaign
 from aggregates.kernel.command import COMMANDS, Command, Issued, identifier
 from aggregates.kernel.event import Event

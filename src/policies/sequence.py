@@ -59,7 +59,8 @@ def next_step(item: OpenItem, course: Course) -> NextStep:
     reopened, at the distances of the plan.
     """
     remaining = course.plan.steps[_place(item, course) :]
-    due, anew = _due_days(item, remaining, course)
+    left = _left_alone(item, remaining, course)
+    due, anew = _due_days(item, remaining[len(left) :], course)
     overdue = [*takewhile(lambda each: each[1] <= course.today, due)]
     begun = _existing_since(item, course)
     older = [(step, due_on) for step, due_on in overdue if due_on < begun]
@@ -70,7 +71,7 @@ def next_step(item: OpenItem, course: Course) -> NextStep:
     missed = [(step, due_on) for step, due_on in overdue if due_on >= begun]
     if older and not missed and course.plan.about_existing is ExistingDebt.AT_ITS_AGE:
         missed = [older.pop()]
-    passed = [(step.id, BEFORE_KNOWN) for step, _ in older]
+    passed = [(step.id, BEFORE_KNOWN) for step in (*left, *(step for step, _ in older))]
     if missed:
         required = next((i for i, (step, _) in enumerate(missed) if step.required), len(missed) - 1)
         passed += [(skipped.id, MISSED) for skipped, _ in missed[:required]]
@@ -78,6 +79,15 @@ def next_step(item: OpenItem, course: Course) -> NextStep:
     if len(overdue) < len(due):
         return NextStep(*due[len(overdue)], _new(passed, item), anew)
     return NextStep(None, course.today, _new(passed, item))
+
+
+def _left_alone(item: OpenItem, steps: Sequence[Step], course: Course) -> list[Step]:
+    """The first of these steps that were due before the debt was known, where the campaign leaves those alone: also
+    of an item that was settled meanwhile, and is reopened."""
+    if course.plan.about_existing is not ExistingDebt.LEAVE:
+        return []
+    counted_from = item.place.counted_from
+    return [*takewhile(lambda step: _due_on(step, item, course, counted_from) < item.known_on, steps)]
 
 
 def _due_days(

@@ -4,13 +4,7 @@ from collections.abc import Iterable
 
 from aggregates.account.activities import ActivityKind, Direction, RecordActivity
 from aggregates.account.aging import AgeAccount, Aged
-from aggregates.account.allocation import (
-    AllocationDue,
-    AllocationReleased,
-    FundsAllocated,
-    FundsReallocated,
-    SettleAllocation,
-)
+from aggregates.account.allocation import AllocationDue, AllocationReleased, FundsAllocated, SettleAllocation
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import JudgeCollection, Stage, StageChanged
 from aggregates.account.contact import ContactDetailsChanged
@@ -20,6 +14,7 @@ from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.reallocation import FundsReallocated
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
 from aggregates.kernel.event import Recorded
 from aggregates.office import (

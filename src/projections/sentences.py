@@ -7,13 +7,7 @@ from typing import Any
 from aggregates import campaign, office, promise, reader, work
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
-from aggregates.account.allocation import (
-    AllocationDecided,
-    AllocationDue,
-    AllocationReleased,
-    FundsAllocated,
-    FundsReallocated,
-)
+from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
@@ -34,6 +28,7 @@ from aggregates.account.messages import (
 )
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.reallocation import FundsReallocated
 from aggregates.kernel.event import Event
 from aggregates.values.money import Money
 

@@ -9,10 +9,11 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from aggregates.account.allocation import AllocationDecided, AllocationReleased, FundsAllocated, FundsReallocated
+from aggregates.account.allocation import AllocationDecided, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.receivables import Item
 from aggregates.kernel.event import Event, Recorded
 

@@ -5,18 +5,19 @@ from itertools import permutations
 
 import pytest
 
+from aggregates.account import Account
 from aggregates.account.allocation import (
     AllocateFunds,
     AllocationDecided,
     AllocationDue,
     FundsAllocated,
-    FundsReallocated,
     RestateAllocation,
     SettleAllocation,
 )
 from aggregates.account.billing import InvoiceBilled
 from aggregates.account.disputes import ResolveDispute
 from aggregates.account.payments import CreditNoted, PaymentReceived
+from aggregates.account.reallocation import FundsReallocated
 from aggregates.kernel.command import Command
 from aggregates.values.money import Money
 from tests.aggregates.oracle import as_of
@@ -209,6 +210,21 @@ def test_money_is_decided_about_once():
     scenario.when(to_invoice(usd(31), "A")).then_refused("allocation-too-large")
     scenario.when(to_invoice(usd(30), "A")).then_among_others(AllocationDecided)
     assert open_amounts(scenario) == {"A": 70, "B": 30}
+
+
+# --- an account of an earlier release ---
+
+
+def test_a_restatement_begins_with_the_first_fact_and_not_with_the_first_allocation():
+    """An earlier release put money against items on the day on which it learned of them."""
+    invoice = an_invoice("A", issued_on=JAN(1), due_on=FEB(1))
+    scenario = given(JUN_1, invoice, a_payment(usd(100), on=JAN(10)))
+    *before, allocated = [recorded.event for recorded in scenario.world.log if recorded.aggregate_id == ACCOUNT]
+    assert isinstance(allocated, FundsAllocated)
+    account = Account.blank(ACCOUNT, whole=True)
+    for event in (*before, allocated.model_copy(update={"allocated_on": MAR(1)})):
+        account.apply(event)
+    assert [(move.day, move.amount) for move in account.allocation.restated()] == [(MAR(1), -10_000), (JAN(10), 10_000)]
 
 
 # --- large accounts ---

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from aggregates.account.aging import Aged
-from aggregates.account.allocation import AllocationDue, AllocationReleased, FundsReallocated, SettleAllocation
+from aggregates.account.allocation import AllocationDue, AllocationReleased, SettleAllocation
 from aggregates.account.billing import InvoiceCorrected
 from aggregates.account.disputes import ResolveDispute
 from aggregates.account.payments import (
@@ -16,6 +16,7 @@ from aggregates.account.payments import (
     PaymentReversed,
     ReversalKind,
 )
+from aggregates.account.reallocation import FundsReallocated
 from aggregates.values.money import Money
 from tests.aggregates.oracle import as_of
 from tests.aggregates.test_receivables import open_amounts

@@ -254,6 +254,16 @@ def test_a_debt_that_nobody_was_reminded_of_before_it_was_paid_begins_when_it_is
     assert scenario.world.sent() == [(APR(16), "friendly"), (APR(23), "firm"), (MAY(4), "final")]
 
 
+def test_steps_from_before_the_debt_was_known_stay_unsent_when_it_is_reopened_and_the_campaign_leaves_it():
+    """Learned eleven days past due and paid the same day, so that nothing was ever passed over."""
+    scenario = given_auto_collection(
+        a_campaign(existing=LEAVE), a_payment(usd(100), on=MAR(1)), MAR(13), an_invoice(due_on=MAR(2)), live(APR(13)),
+        a_reversal(on=APR(13)), live(JUN(1)),
+    )  # fmt: skip
+    assert [step for _, step in scenario.world.sent()] == ["final"]
+    assert passed_over(scenario) == {"friendly": "before-known", "firm": "before-known"}
+
+
 def test_a_reversal_that_is_learned_late_counts_from_the_day_it_is_learned():
     scenario = given_auto_collection(
         a_campaign(), an_invoice(due_on=MAR(2)), live(MAR(6)), a_payment(usd(100), on=MAR(6)), live(MAR(25)),

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from aggregates.account.allocation import AllocationReleased, FundsAllocated, FundsReallocated
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import StepsPassedOver
 from aggregates.account.contact import OptedIn, OptedOut
@@ -15,9 +15,10 @@ from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
-from aggregates.account.messages import MessageDispatched, MessageQueued
+from aggregates.account.messages import MessageDispatched, MessageFailed, MessageQueued
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.reallocation import FundsReallocated
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRevised, ExistingDebt
 from aggregates.kernel.event import Recorded
 from aggregates.office import AutomationPaused, AutomationResumed
@@ -51,6 +52,9 @@ class Witness:
     queued: dict[UUID, MessageQueued] = field(default_factory=dict)
     left: Counter[date] = field(default_factory=Counter)
     taken: set[tuple[UUID, str]] = field(default_factory=set)
+    failed: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    """Steps that were not taken after all: the message failed, under this version. A later version tries again."""
+    version: int = 0
 
     def complaints(self, log: list[Recorded]) -> Iterator[str]:
         """What should not have happened, in order."""
@@ -98,9 +102,10 @@ class Witness:
         self.left[day] += 1
         if self.left[day] > 1:
             yield f"{day}: {self.left[day]} messages"
-        if (anchor, message.step_id) in self.taken:
+        step = anchor, message.step_id
+        if step in self.taken and self.failed.pop(step, self.version) >= self.version:
             yield f"{day}: {message.step_id} again"
-        self.taken.add((anchor, message.step_id))
+        self.taken.add(step)
 
     def _note(self, recorded: Recorded) -> None:
         match recorded.event:
@@ -164,6 +169,10 @@ class Witness:
             case CampaignLaunched(plan=plan) | CampaignRevised(plan=plan):
                 self.days.update({step.id: step.days for step in plan.steps})
                 self.plan, self.existing = [step.id for step in plan.steps], plan.existing
+                self.version += 1
+            case MessageFailed(message_id=message_id, step_id=step_id):
+                message = self.queued[message_id]
+                self.failed[message.items[0].item_id, step_id] = message.plan_version
             case StepsPassedOver(item_id=item_id, steps=steps):
                 self.tried[item_id].update(steps)
             case MessageQueued() as message:

@@ -25,7 +25,7 @@ from aggregates.account.command import account_id
 from aggregates.account.customer import CustomerKind, EnsureAccount, OpenAccount, RecordSubscription, Subscription
 from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment
 from aggregates.kernel.actor import Actor
-from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
+from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
 from aggregates.values.business_time import local_date
 from aggregates.values.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
@@ -129,27 +129,24 @@ class Importer:
             except (ImportRefused, ValidationError) as error:
                 problems.append(_problem(each.staged, _plain(error)))
         outcomes = self._arrears.handle([issued for _, issued in todo])
-        opened = {
-            openings[issued.command_id]
-            for (each, issued), outcome in zip(todo, outcomes, strict=True)
-            if each is None and isinstance(outcome, Accepted) and outcome.event_ids
-        }
-        not_opened = {
+        of_opening: dict[str, Outcome] = {
             openings[issued.command_id]: outcome
             for (each, issued), outcome in zip(todo, outcomes, strict=True)
-            if each is None and isinstance(outcome, Rejected)
+            if each is None
         }
         accepted = []
         for (each_or_opening, _), outcome in zip(todo, outcomes, strict=True):
             if each_or_opening is None:
                 continue  # an account that could not be opened shows in what was to be booked on it
             each = each_or_opening
+            opening = of_opening.get(each.staged.natural_key)
             if isinstance(outcome, Rejected):
-                problems.append(_problem(each.staged, _expected(not_opened.get(each.staged.natural_key, outcome))))
+                why = opening if isinstance(opening, Rejected) else outcome
+                problems.append(_problem(each.staged, _expected(why)))
             else:
                 accepted.append(each)
                 self._count(each, outcome, report)
-                self._look(each.staged, report, opened=each.staged.natural_key in opened)
+                self._look(each.staged, report, opened=isinstance(opening, Accepted) and bool(opening.event_ids))
         record(self._connection, accepted)
         if problems:
             self._staging.refuse(problems)

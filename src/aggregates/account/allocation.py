@@ -1,6 +1,5 @@
 """What payments and credits are put against, and taken back from."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -12,10 +11,22 @@ from uuid import UUID
 from pydantic import model_validator
 
 from aggregates.account.aging import Aging
-from aggregates.account.allocation_walk import Debt, Decided, Means, Move, Span, differences, net, walk
+from aggregates.account.allocation_walk import (
+    Debt,
+    Decided,
+    Means,
+    Move,
+    Span,
+    differences,
+    net,
+    net_by_item,
+    reopened_on,
+    walk,
+)
 from aggregates.account.command import AccountCommand, document_id
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
+from aggregates.account.reallocation import FundsReallocated, reallocations
 from aggregates.account.receivables import (
     NOWHERE,
     Funds,
@@ -36,10 +47,6 @@ from aggregates.kernel.value import LATER, Value
 from aggregates.values.business_time import ONE_DAY
 from aggregates.values.codes import Number
 from aggregates.values.money import Money
-
-_MOST_MOVES = 500
-_MOST_BYTES = 240_000
-"""Of an event's own, roughly: the contract allows 256 kB with everything around."""
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -64,39 +71,6 @@ class ReleasedPart(Value):
     steps: tuple[str, ...] = ()
     """The steps that were taken about the item, which a settled item took with it."""
     place: Annotated[Place | None, LATER] = None
-
-
-class MovedAmount(Value):
-    """Money that is put against an item as of a day, or (negative) was not put there on that day after all."""
-
-    moved_on: date
-    funds_id: UUID
-    item_id: UUID
-    amount: Money
-
-
-class MovedItem(Value):
-    """An item after money moved. `item` says what it is where nothing was open before: `open_after` zero settles it."""
-
-    item_id: UUID
-    open_after: Money
-    open_since: date
-    bucket: str
-    """The one that its days past due say when the money is moved; `next_on` is the day of the next one."""
-    next_on: date | None
-    known_on: date
-    item: Item | None = None
-    dispute_id: UUID | None = None
-    steps: tuple[str, ...] = ()
-    place: Annotated[Place | None, LATER] = None
-
-
-class MovedFunds(Value):
-    """A payment or credit after its money moved. `receipt` says what it is where all of it was used before."""
-
-    funds_id: UUID
-    unapplied_after: Money
-    receipt: Receipt | None = None
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -133,20 +107,6 @@ class AllocationDecided(Event, name="account.allocation-decided"):
     item_id: UUID
     amount: Money
     allocated_on: date
-
-
-class FundsReallocated(Event, name="account.funds-reallocated"):
-    """Money is put against items as the facts of a day and all later ones say. The balance is what it was.
-
-    What is taken back is negative, on the day on which it had been put there: it never was. `more`: another such event
-    follows at once, since one holds 500 movements at most.
-    """
-
-    from_day: date
-    moves: tuple[MovedAmount, ...]
-    items: tuple[MovedItem, ...]
-    funds: tuple[MovedFunds, ...]
-    more: bool = False
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -232,7 +192,7 @@ class Allocations(AccountPart):
             if changed == each.funds_id and (item := self.receivables.known_item(each.item_id)) is not None:
                 days.append(item.item.issued_on)
             elif changed == each.item_id:
-                known = self.receivables.funds.get(each.funds_id) or self.receivables.used_up.get(each.funds_id)
+                known = self.receivables.known_funds(each.funds_id)
                 days += [] if known is None else [known.receipt.received_on]
         self.follow(min(days), context)
 
@@ -271,9 +231,8 @@ class Allocations(AccountPart):
     def restate(self, command: RestateAllocation, context: Context) -> None:
         self.require_account()
         self.receivables.require_history()
-        days = [move.day for move in self.receivables.moves]
-        if days:
-            self._walk_again(min(days), context)
+        if (first := self._first_day()) is not None:
+            self._walk_again(first, context)
 
     @decides(AllocateFunds)
     def allocate_funds(self, command: AllocateFunds, context: Context) -> None:
@@ -302,8 +261,7 @@ class Allocations(AccountPart):
     def funds_with_history(self, kind: str, number: str) -> Funds:
         """The payment or credit with everything it settled, which only a remembering account knows."""
         self.receivables.require_history()
-        funds_id = document_id(self.whole.id, kind, number)
-        funds = self.receivables.funds.get(funds_id) or self.receivables.used_up.get(funds_id)
+        funds = self.receivables.known_funds(document_id(self.whole.id, kind, number))
         if funds is None:
             raise Refusal(f"unknown-{kind}", f"the account has no {kind} {number}")
         if funds.reversed:
@@ -329,7 +287,7 @@ class Allocations(AccountPart):
     def _day_of(self, decided: AllocationDecided) -> date:
         """The day of a decision, or the first one on which both sides are there, as they are known now."""
         receivables = self.receivables
-        funds = receivables.funds.get(decided.funds_id) or receivables.used_up.get(decided.funds_id)
+        funds = receivables.known_funds(decided.funds_id)
         item = receivables.known_item(decided.item_id)
         days = [decided.allocated_on]
         days += [] if funds is None else [funds.receipt.received_on]
@@ -395,15 +353,23 @@ class Allocations(AccountPart):
         """From the evening before a day on, and moves what then is different; needs the whole history."""
         changes, since = self._changes(day)
         if changes or self.due_from is not None:
-            for event in self._reallocations(day, changes, since, context):
+            scheme, today = self.customer.office(context).scheme, context.today
+            for event in reallocations(self.receivables, changes, since, from_day=day, today=today, scheme=scheme):
                 self.emit(event, effective_on=day)
             if changes:
                 self.aging.look_again(context)
 
     def restated(self) -> list[Move]:
         """What `restate-allocation` would move; needs the whole history."""
-        days = [move.day for move in self.receivables.moves]
-        return self._changes(min(days))[0] if days else []
+        first = self._first_day()
+        return [] if first is None else self._changes(first)[0]
+
+    def _first_day(self) -> date | None:
+        """Of anything that money is put against, or that is put."""
+        receivables = self.receivables
+        days = [item.item.issued_on for item in (*receivables.items.values(), *receivables.settled.values())]
+        days += [funds.receipt.received_on for funds in (*receivables.funds.values(), *receivables.used_up.values())]
+        return min((*days, *(move.day for move in receivables.moves)), default=None)
 
     def _changes(self, day: date) -> tuple[list[Move], Mapping[UUID, date]]:
         """What has to be moved since a day, and since when each item then is open again that was paid before."""
@@ -417,7 +383,7 @@ class Allocations(AccountPart):
             day,
             decided=(Decided(d.allocated_on, d.funds_id, d.item_id, d.amount.minor) for d in self.decided),
         )
-        return differences(after, moves), _open_since([*before, *moves])
+        return differences(after, moves), reopened_on([*before, *moves])
 
     def _debts(self, put: Mapping[UUID, int]) -> list[Debt]:
         return [
@@ -435,6 +401,7 @@ class Allocations(AccountPart):
         """Money that there was the evening before, or came later, but for what never was."""
         receivables = self.receivables
         known = (*receivables.funds.values(), *receivables.used_up.values(), *receivables.gone)
+        gone_later = self._gone_later(day)
         for funds in known:
             receipt, gone_on = funds.receipt, funds.gone_on
             if gone_on is not None and (gone_on <= receipt.received_on or gone_on < day):
@@ -442,7 +409,7 @@ class Allocations(AccountPart):
             number = receipt.invoice_number
             item = receivables.known_item(receivables.item_id(number)) if number else None
             against = {}
-            if receipt.received_on < day and (gone_on is not None or receipt.id not in self._gone_later(day)):
+            if receipt.received_on < day and (gone_on is not None or receipt.id not in gone_later):
                 against = {item_id: amount for item_id, amount in put.get(receipt.id, {}).items() if amount}
             yield Means(
                 id=receipt.id,
@@ -462,77 +429,6 @@ class Allocations(AccountPart):
             for funds in self.receivables.gone
             if funds.gone_on is not None and funds.receipt.received_on < day <= funds.gone_on
         }
-
-    def _reallocations(
-        self, day: date, changes: list[Move], since: Mapping[UUID, date], context: Context
-    ) -> Iterator[FundsReallocated]:
-        """The events, each as things are after it."""
-        receivables, scheme = self.receivables, self.customer.office(context).scheme
-        opened: dict[UUID, int] = {}
-        left: dict[UUID, int] = {}
-        rest = deque(changes)
-        while True:
-            weight = 0
-            moves: list[Move] = []
-            items: dict[UUID, tuple[OpenItem, bool]] = {}
-            funds: dict[UUID, tuple[Funds, bool]] = {}
-            while rest and len(moves) < _MOST_MOVES and weight < _MOST_BYTES:
-                move = rest.popleft()
-                known_item = receivables.items.get(move.item_id) or receivables.settled[move.item_id]
-                known_funds = receivables.funds.get(move.funds_id) or receivables.used_up[move.funds_id]
-                was_open = opened.get(move.item_id, known_item.open.minor)
-                had = left.get(move.funds_id, known_funds.unapplied.minor)
-                opened[move.item_id], left[move.funds_id] = was_open - move.amount, had - move.amount
-                weight += 200
-                if move.item_id not in items:
-                    items[move.item_id] = known_item, not was_open
-                    weight += (
-                        250
-                        + _weight_of(known_item.place)
-                        + (0 if was_open else 650 + sum(map(len, known_item.item.information.values())))
-                    )
-                if move.funds_id not in funds:
-                    funds[move.funds_id] = known_funds, not had
-                    weight += 150 + (0 if had else 500)
-                moves.append(move)
-            yield FundsReallocated(
-                from_day=day,
-                moves=tuple(
-                    MovedAmount(
-                        moved_on=move.day,
-                        funds_id=move.funds_id,
-                        item_id=move.item_id,
-                        amount=self._money(move.amount),
-                    )
-                    for move in moves
-                ),
-                items=tuple(
-                    MovedItem(
-                        item_id=item.id,
-                        open_after=self._money(opened[item.id]),
-                        open_since=max(since.get(item.id, date.min), item.item.issued_on),
-                        bucket=scheme.bucket_of((context.today - item.due_on).days),
-                        next_on=scheme.next_boundary(item.due_on, context.today),
-                        known_on=item.known_on,
-                        item=item.item if was_settled else None,
-                        dispute_id=item.dispute_id,
-                        steps=tuple(item.steps),
-                        place=place_if_open(item, self._money(opened[item.id]), context.today),
-                    )
-                    for item, was_settled in items.values()
-                ),
-                funds=tuple(
-                    MovedFunds(
-                        funds_id=each.id,
-                        unapplied_after=self._money(left[each.id]),
-                        receipt=each.receipt if was_used else None,
-                    )
-                    for each, was_used in funds.values()
-                ),
-                more=bool(rest),
-            )
-            if not rest:
-                return
 
     def release_everything(self, funds: Funds, gone_on: date, today: date) -> None:
         """Money that is gone from a day on releases then what it had settled; what it settled later, it never did."""
@@ -672,28 +568,3 @@ class Allocations(AccountPart):
 def _funds_order(funds: Funds) -> tuple[date, str, str]:
     """Money of a day by receipt day, kind and number; never by when or how it arrived here."""
     return funds.receipt.received_on, funds.receipt.kind.value, funds.receipt.number
-
-
-def _weight_of(place: Place) -> int:
-    """Of what is said of an item's place in the sequence, with what is said when it is reopened."""
-    return 350 + 60 * (len(place.passed_over) + len(place.failed)) + (80 if place.counted_from else 0)
-
-
-def net_by_item(moves: Iterable[Move]) -> dict[UUID, int]:
-    """What is put against each item."""
-    found: dict[UUID, int] = {}
-    for move in moves:
-        found[move.item_id] = found.get(move.item_id, 0) + move.amount
-    return found
-
-
-def _open_since(moves: Iterable[Move]) -> dict[UUID, date]:
-    """The latest day on which something was taken back from an item, all movements of a day together."""
-    days: dict[tuple[date, UUID], int] = {}
-    for move in moves:
-        days[move.day, move.item_id] = days.get((move.day, move.item_id), 0) + move.amount
-    since: dict[UUID, date] = {}
-    for (day, item_id), amount in days.items():
-        if amount < 0 and day > since.get(item_id, date.min):
-            since[item_id] = day
-    return since

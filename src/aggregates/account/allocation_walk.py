@@ -303,3 +303,23 @@ def net(moves: Iterable[Move]) -> Mapping[UUID, dict[UUID, int]]:
         of = found.setdefault(move.funds_id, {})
         of[move.item_id] = of.get(move.item_id, 0) + move.amount
     return found
+
+
+def net_by_item(moves: Iterable[Move]) -> dict[UUID, int]:
+    """What is put against each item."""
+    found: dict[UUID, int] = {}
+    for move in moves:
+        found[move.item_id] = found.get(move.item_id, 0) + move.amount
+    return found
+
+
+def reopened_on(moves: Iterable[Move]) -> dict[UUID, date]:
+    """The latest day on which something was taken back from an item, all movements of a day together."""
+    days: dict[tuple[date, UUID], int] = {}
+    for move in moves:
+        days[move.day, move.item_id] = days.get((move.day, move.item_id), 0) + move.amount
+    since: dict[UUID, date] = {}
+    for (day, item_id), amount in days.items():
+        if amount < 0 and day > since.get(item_id, date.min):
+            since[item_id] = day
+    return since

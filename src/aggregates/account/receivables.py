@@ -237,6 +237,10 @@ class Receivables(AccountPart):
         """The item, open or, where it is kept, settled."""
         return self.items.get(item_id) or self.settled.get(item_id)
 
+    def known_funds(self, funds_id: UUID) -> Funds | None:
+        """The payment or credit, with something left or, where it is kept, used up or taken back."""
+        return self.funds.get(funds_id) or self.used_up.get(funds_id)
+
     def require_history(self) -> None:
         """What was settled is only known once everything was loaded."""
         if not self.keeps_all:

@@ -25,6 +25,7 @@ from aggregates.kernel.context import Context
 from aggregates.office import CampaignRegistered, Office
 from aggregates.values.business_time import ONE_DAY, day_starts, local_date
 from api.processes.service import Service
+from policies.sequence import plan_of
 from projections.questions.portfolio import accounts_that_owe
 
 DAYS = 60
@@ -105,8 +106,7 @@ def forecast(service: Service, office: Office, plan: CampaignPlan, campaign: Cam
 
 def forecast_of(service: Service, campaign: Campaign) -> Forecast:
     """Of a campaign as it runs."""
-    assert campaign.plan is not None  # noqa: S101  it was launched
-    return forecast(service, service.arrears.load(Office, campaign.office_id), campaign.plan, campaign)
+    return forecast(service, service.arrears.load(Office, campaign.office_id), plan_of(campaign), campaign)
 
 
 # --- trying it ---------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class _Trial:
         """Every step of the account that comes until the last day."""
         now, messages = self.now, 0
         account.chase.judge(self._context(account, now))
-        for _ in self._plan.steps:
+        for _ in plan_of(self.campaign).steps:
             planned = account.chase.scheduled
             if planned is None or planned.campaign_id != self.campaign.id:
                 break
@@ -159,11 +159,6 @@ class _Trial:
             messages += self._take(account, planned.step_id, now)
         self.written_to += messages > 0
         self.never_reached += account.chase.stage is Stage.FOLLOW_UP and _is_never_reached(account)
-
-    @property
-    def _plan(self) -> CampaignPlan:
-        assert self.campaign.plan is not None  # noqa: S101  it was launched
-        return self.campaign.plan
 
     def _leaves_at(self, due_at: datetime) -> datetime:
         """On the first day on which the office's limit leaves room."""

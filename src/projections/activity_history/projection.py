@@ -13,13 +13,7 @@ from psycopg.rows import tuple_row
 from aggregates.account import Account
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
-from aggregates.account.allocation import (
-    AllocationDecided,
-    AllocationDue,
-    AllocationReleased,
-    FundsAllocated,
-    FundsReallocated,
-)
+from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
 from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut
@@ -38,6 +32,7 @@ from aggregates.account.messages import (
 )
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.reallocation import FundsReallocated
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.event import Event, Recorded
 from aggregates.promise import PromiseMade, PromisePaymentCounted, PromisePaymentTakenBack, PromiseToPay

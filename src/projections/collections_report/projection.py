@@ -10,11 +10,12 @@ import orjson
 from psycopg import Connection
 
 from aggregates.account.aging import Aged
-from aggregates.account.allocation import AllocationReleased, FundsAllocated, FundsReallocated
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.reallocation import FundsReallocated
 from aggregates.campaign import (
     CampaignLaunched,
     CampaignPaused,

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from aggregates.account.allocation import AllocationReleased, FundsAllocated, FundsReallocated
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
+from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.receivables import Item, Receipt
 from aggregates.kernel.event import Recorded
 from aggregates.office import OfficeOpened, TimeZoneChanged

@@ -5,21 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from aggregates.account.aging import Aged, BucketMove
-from aggregates.account.allocation import (
-    AllocatedPart,
-    AllocationReleased,
-    FundsAllocated,
-    FundsReallocated,
-    MovedAmount,
-    MovedFunds,
-    MovedItem,
-    ReleasedPart,
-)
+from aggregates.account.allocation import AllocatedPart, AllocationReleased, FundsAllocated, ReleasedPart
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ScheduledStep, Stage, StageChanged, StepScheduled
 from aggregates.account.customer import AccountOpened, CustomerKind
 from aggregates.account.messages import MessageQueued
 from aggregates.account.payments import PaymentReceived, PaymentReversed, ReversalKind
+from aggregates.account.reallocation import FundsReallocated, MovedAmount, MovedFunds, MovedItem
 from aggregates.account.receivables import FundsKind, Item, Receipt
 from aggregates.account.shields import Why
 from aggregates.campaign import CampaignLaunched, CampaignPlan, Step, Template

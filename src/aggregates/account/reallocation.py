@@ -1,0 +1,182 @@
+"""Money that is put elsewhere than it was, because a fact of an earlier day was booked: events of a bounded size."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from aggregates.account.allocation_walk import Move
+from aggregates.account.receivables import Funds, Item, OpenItem, Place, Receipt, Receivables, place_if_open
+from aggregates.kernel.event import Event
+from aggregates.kernel.value import LATER, Value
+from aggregates.values.aging import BucketScheme
+from aggregates.values.money import Money
+
+_MOST_MOVES = 500
+_MOST_BYTES = 240_000
+"""Of an event's own, roughly: the contract allows 256 kB with everything around."""
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+class MovedAmount(Value):
+    """Money that is put against an item as of a day, or (negative) was not put there on that day after all."""
+
+    moved_on: date
+    funds_id: UUID
+    item_id: UUID
+    amount: Money
+
+
+class MovedItem(Value):
+    """An item after money moved. `item` says what it is where nothing was open before: `open_after` zero settles it."""
+
+    item_id: UUID
+    open_after: Money
+    open_since: date
+    bucket: str
+    """The one that its days past due say when the money is moved; `next_on` is the day of the next one."""
+    next_on: date | None
+    known_on: date
+    item: Item | None = None
+    dispute_id: UUID | None = None
+    steps: tuple[str, ...] = ()
+    place: Annotated[Place | None, LATER] = None
+
+
+class MovedFunds(Value):
+    """A payment or credit after its money moved. `receipt` says what it is where all of it was used before."""
+
+    funds_id: UUID
+    unapplied_after: Money
+    receipt: Receipt | None = None
+
+
+# --- the event ---------------------------------------------------------------------------------------
+
+
+class FundsReallocated(Event, name="account.funds-reallocated"):
+    """Money is put against items as the facts of a day and all later ones say. The balance is what it was.
+
+    What is taken back is negative, on the day on which it had been put there: it never was. `more`: another such event
+    follows at once, since one holds 500 movements at most.
+    """
+
+    from_day: date
+    moves: tuple[MovedAmount, ...]
+    items: tuple[MovedItem, ...]
+    funds: tuple[MovedFunds, ...]
+    more: bool = False
+
+
+def reallocations(
+    receivables: Receivables,
+    changes: Iterable[Move],
+    since: Mapping[UUID, date],
+    *,
+    from_day: date,
+    today: date,
+    scheme: BucketScheme,
+) -> Iterator[FundsReallocated]:
+    """The events that move all of that, each to be applied before the next is asked for; one where nothing moves.
+
+    `since` is the latest day on which something was taken back from an item. The whole history is at hand.
+    """
+    after = _After(receivables, since, today, scheme)
+    rest = deque(changes)
+    while True:
+        part = _Part()
+        while rest and not part.is_full:
+            after.move(rest.popleft(), part)
+        yield FundsReallocated(
+            from_day=from_day,
+            moves=tuple(map(after.amount_of, part.moves)),
+            items=tuple(after.item_of(*each) for each in part.items.values()),
+            funds=tuple(after.funds_of(*each) for each in part.funds.values()),
+            more=bool(rest),
+        )
+        if not rest:
+            return
+
+
+@dataclass
+class _Part:
+    """What one event moves. Items and funds stand with whether nothing of them was open, or left, before."""
+
+    moves: list[Move] = field(default_factory=list)
+    items: dict[UUID, tuple[OpenItem, bool]] = field(default_factory=dict)
+    funds: dict[UUID, tuple[Funds, bool]] = field(default_factory=dict)
+    weight: int = 0
+    """Bytes, roughly."""
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.moves) >= _MOST_MOVES or self.weight >= _MOST_BYTES
+
+
+class _After:
+    """Items and funds as they are after everything that was moved so far."""
+
+    def __init__(self, receivables: Receivables, since: Mapping[UUID, date], today: date, scheme: BucketScheme) -> None:
+        self._receivables = receivables
+        self._currency = receivables.customer.currency
+        self._since = since
+        self._today = today
+        self._scheme = scheme
+        self._open: dict[UUID, int] = {}
+        self._left: dict[UUID, int] = {}
+
+    def move(self, move: Move, part: _Part) -> None:
+        receivables = self._receivables
+        item = receivables.items.get(move.item_id) or receivables.settled[move.item_id]
+        funds = receivables.funds.get(move.funds_id) or receivables.used_up[move.funds_id]
+        was_open = self._open.get(item.id, item.open.minor)
+        had = self._left.get(funds.id, funds.unapplied.minor)
+        self._open[item.id], self._left[funds.id] = was_open - move.amount, had - move.amount
+        part.moves.append(move)
+        part.weight += 200
+        if item.id not in part.items:
+            part.items[item.id] = item, not was_open
+            part.weight += _weight_of_item(item, is_reopened=not was_open)
+        if funds.id not in part.funds:
+            part.funds[funds.id] = funds, not had
+            part.weight += 150 if had else 650
+
+    def amount_of(self, move: Move) -> MovedAmount:
+        return MovedAmount(
+            moved_on=move.day, funds_id=move.funds_id, item_id=move.item_id, amount=self._money(move.amount)
+        )
+
+    def item_of(self, item: OpenItem, was_settled: bool) -> MovedItem:
+        open_after = self._money(self._open[item.id])
+        return MovedItem(
+            item_id=item.id,
+            open_after=open_after,
+            open_since=max(self._since.get(item.id, date.min), item.item.issued_on),
+            bucket=self._scheme.bucket_of((self._today - item.due_on).days),
+            next_on=self._scheme.next_boundary(item.due_on, self._today),
+            known_on=item.known_on,
+            item=item.item if was_settled else None,
+            dispute_id=item.dispute_id,
+            steps=tuple(item.steps),
+            place=place_if_open(item, open_after, self._today),
+        )
+
+    def funds_of(self, funds: Funds, was_used_up: bool) -> MovedFunds:
+        return MovedFunds(
+            funds_id=funds.id,
+            unapplied_after=self._money(self._left[funds.id]),
+            receipt=funds.receipt if was_used_up else None,
+        )
+
+    def _money(self, minor: int) -> Money:
+        return Money(minor, self._currency)
+
+
+def _weight_of_item(item: OpenItem, *, is_reopened: bool) -> int:
+    """With its place in the sequence, and with what it is where nothing of it was open."""
+    place = item.place
+    weight = 600 + 60 * (len(place.passed_over) + len(place.failed)) + (80 if place.counted_from else 0)
+    return weight + (650 + sum(map(len, item.item.information.values())) if is_reopened else 0)
