@@ -1,4 +1,4 @@
-"""PostgreSQL or Kafka are away for a minute, under real processes of every role: all wait, say so, and stay small."""
+"""PostgreSQL or Kafka are away for a while, under real processes of every role: all wait, say so, and stay small."""
 
 import os
 import time

@@ -139,14 +139,14 @@ class Importer:
             if each_or_opening is None:
                 continue  # an account that could not be opened shows in what was to be booked on it
             each = each_or_opening
-            opening = of_opening.get(each.staged.natural_key)
+            before = of_opening.get(each.staged.natural_key)
             if isinstance(outcome, Rejected):
-                why = opening if isinstance(opening, Rejected) else outcome
+                why = before if isinstance(before, Rejected) else outcome
                 problems.append(_problem(each.staged, _expected(why)))
             else:
                 accepted.append(each)
                 self._count(each, outcome, report)
-                self._look(each.staged, report, opened=isinstance(opening, Accepted) and bool(opening.event_ids))
+                self._look(each.staged, report, opened=isinstance(before, Accepted) and bool(before.event_ids))
         record(self._connection, accepted)
         if problems:
             self._staging.refuse(problems)

@@ -6,7 +6,7 @@ the end of the day; who the customer is, what was true then.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from adapters.postgres.database import Connection
 from aggregates.account import Account
 from aggregates.account.activities import FollowUp
+from aggregates.account.billing import InvoiceBilled
 from aggregates.account.chase import Stage
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
 from aggregates.account.customer import AccountOpened, CustomerKind, CustomerRenamed, SubscriptionRecorded
@@ -347,13 +348,15 @@ def _all_funds(read: AccountRead) -> list[FundsView]:
     return [funds_view(f) for f in sorted(kept, key=lambda f: (f.receipt.received_on, f.receipt.number))]
 
 
-def _funds_then(history: Iterable[Recorded], then: Statement) -> list[Funds]:
+def _funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
+    billed = {recorded.event.item.number for recorded in history if isinstance(recorded.event, InvoiceBilled)}
     found: dict[UUID, Funds] = {}
     for recorded in history:
         match recorded.event:
             case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
                 left = Money.rounded(then.unapplied_of.get(receipt.id, Decimal()), receipt.amount.currency)
-                found[receipt.id] = Funds(receipt=receipt, unapplied=left)
+                waits = receipt.waits_for is not None and receipt.waits_for not in billed
+                found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits)
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt) if receipt.id in found:
                 found[receipt.id].reversed = True
     return list(found.values())

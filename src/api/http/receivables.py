@@ -5,14 +5,17 @@ from uuid import UUID
 
 from fastapi import Path, Response
 
+from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account.allocation import AllocateFunds, RestateAllocation
 from aggregates.account.billing import BillInvoice
 from aggregates.account.command import document_id
 from aggregates.account.payments import NoteCredit, ReceivePayment, ReversePayment
 from aggregates.values.codes import Number
+from api.application.allocation import Moved, restatement
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
-from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, created
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
+from api.http.problems import documented, unknown
 from api.http.routing import Router
 from api.http.shapes import JsonBody
 
@@ -98,6 +101,15 @@ def allocate_funds(
     """Say which invoice a payment or credit is for. It stays there, whatever is booked later."""
     created(response, f"/v1/accounts/{account_id}")
     return issuing.issue(from_body(AllocateFunds, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.get("/allocations/restatement", responses=documented(404))
+def show_restatement(*, account_id: UUID, service: ServiceOf) -> list[Moved]:
+    """What working it out anew would move. Nothing changes."""
+    try:
+        return restatement(service, account_id)
+    except AggregateNotFoundError:
+        raise unknown("account") from None
 
 
 @router.post("/allocations/restatement", responses=MAY_BE_REFUSED)

@@ -1,6 +1,7 @@
 """Files as they come: delimiters, encodings, marks, line ends, quotes, workbooks."""
 
 import datetime as dt
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -226,3 +227,32 @@ def test_the_sheet_is_the_profiles(tmp_path):
 def test_the_canonical_layouts_need_no_optional_column(tmp_path):
     path = written(tmp_path, "account_number,invoice_number,issued_on,due_on,amount,currency\nA,I,2024-01-02,,5,EUR\n")
     assert str(facts_of(list(read_facts(path, load_profile("invoices"))))[0].amount) == "5.00 EUR"
+
+
+def packed_anew(path: Path, member: str, content: bytes) -> Path:
+    """The workbook with another member."""
+    with zipfile.ZipFile(path) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    target = path.with_name("other.xlsx")
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, said in {**members, member: content}.items():
+            packed.writestr(name, said)
+    return target
+
+
+def test_a_workbook_of_kilobytes_that_unpacks_to_very_much_is_refused_before_it_is_unpacked(tmp_path):
+    path = workbook(tmp_path, HEADER.split(","), ["A1", "I1", "1/2/2024", "", 10])
+    hollow = packed_anew(path, "xl/worksheets/sheet1.xml", b" " * 60_000_000)
+    assert hollow.stat().st_size < 200_000
+    with pytest.raises(FileProblem, match="unpacks to 60,000,000 bytes"):
+        read_facts(hollow, profile())
+
+
+@pytest.mark.parametrize("value", [b"999", b"-1", b"x"])
+def test_a_workbook_with_a_text_that_is_not_there_is_not_readable_and_says_so(tmp_path, value):
+    path = workbook(tmp_path, HEADER.split(","), ["A1", "I1", "1/2/2024", "", 10])
+    rows = b"".join(b'<c t="s"><v>%s</v></c>' % value for _ in HEADER.split(","))
+    sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row>%s</row>'
+    damaged = packed_anew(path, "xl/worksheets/sheet1.xml", sheet % rows + b"</sheetData></worksheet>")
+    with pytest.raises(FileProblem, match="not a readable workbook"):
+        list(read_facts(damaged, profile()))

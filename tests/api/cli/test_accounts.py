@@ -57,3 +57,14 @@ def test_nothing_is_recorded_under_an_unknown_id(portfolio: Arrears):
 
 def test_an_account_on_a_day_before_it_was_there(portfolio: Arrears):
     assert "there is no such account" in portfolio("account", "show", "A-1", "--as-of", "2020-01-01", code=1).err
+
+
+def test_an_empty_account_is_none_at_all(portfolio: Arrears):
+    """A script whose variable is not set must not change the only account that there is."""
+    for command in (("account", "show", ""), ("audit", " "), ("allocation", "restate", "")):
+        assert "not an empty text" in portfolio(*command, code=1).err
+
+
+def test_an_argument_that_is_no_text_is_said_to_be(portfolio: Arrears):
+    for command in (("account", "show", "\udcff"), ("find", "a\udced\udca0")):
+        assert "not text in UTF-8" in portfolio(*command, code=2).err

@@ -55,6 +55,22 @@ def test_an_account_of_a_past_day_is_the_same_until_something_changes_that_day(
         assert (after.status_code, after.json()["balance"]) == (200, usd("90.00"))
 
 
+def test_money_waits_for_an_invoice_until_the_day_of_the_invoice(client: Client, service: StepByStep, account: str):
+    payment = {"number": "P-1", "amount": usd("10.00"), "received_on": "2026-03-10", "invoice_number": "INV-9"}
+    client.done("POST", f"{account}/payments", payment)
+    assert [each["waits_for_invoice"] for each in client.get(f"{account}/payments").json()] == ["INV-9"]
+    invoice = {"number": "INV-9", "issued_on": "2026-03-14", "due_on": "2026-04-14", "amount": usd("10.00")}
+    client.done("POST", f"{account}/invoices", invoice)
+    service.drain()
+    for as_of, waits_for, unapplied in (
+        ("2026-03-13", "INV-9", "10.00"),
+        ("2026-03-14", None, "0.00"),
+        ("2026-03-16", None, "0.00"),
+    ):
+        [paid] = client.get(f"{account}/payments", params={"as_of": as_of}).json()
+        assert (paid["waits_for_invoice"], paid["unapplied"]["amount"]) == (waits_for, unapplied), as_of
+
+
 @pytest.fixture(scope="module")
 def lived(client: Client, service: StepByStep, office: str) -> str:
     """An account of which something was recorded on most of ten days. Time goes on: tests of other days come before."""

@@ -14,6 +14,25 @@ JSON = {"Content-Type": "application/json"}
 TOKEN = "correct horse battery staple"
 
 
+# --- parameters ---
+
+
+@pytest.mark.parametrize("query", ["offce=main", "limit=5&colour=red", "as_of=2026-03-01&known=2026-03-01"])
+def test_a_parameter_that_the_question_does_not_know_is_refused_and_never_ignored(client: Client, query: str):
+    problem = client.refused(422, "GET", f"/v1/report/collections?{query}")
+    [error] = problem["errors"]
+    assert error["field"] in {"offce", "colour", "known"}
+    assert "min_balance" in error["expected"]
+
+
+@pytest.mark.parametrize("value", ["%00", "a%00b", "a%1Bb", "a%0D%0Ab"])
+def test_control_characters_in_a_parameter_are_refused(client: Client, account: str, value: str):
+    for address in (f"{account}/activity?kind={value}", f"/v1/accounts?q={value}", f"/v1/report/collections?q={value}"):
+        problem = client.refused(422, "GET", address)
+        assert problem["errors"][0]["expected"] == "expected text without control characters"
+    assert client.get(f"/?q={value}").status_code == 422
+
+
 # --- bodies ---
 
 
