@@ -9,6 +9,7 @@ from adapters.clock import ManualClock
 from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 from tests.api.http.conftest import NOW
+from tests.api.http.test_other_kinds import PLAN
 
 
 def test_an_account_in_another_currency_can_be_looked_at_before_its_customer_was_known(
@@ -69,6 +70,27 @@ def test_money_waits_for_an_invoice_until_the_day_of_the_invoice(client: Client,
     ):
         [paid] = client.get(f"{account}/payments", params={"as_of": as_of}).json()
         assert (paid["waits_for_invoice"], paid["unapplied"]["amount"]) == (waits_for, unapplied), as_of
+
+
+def test_what_is_next_of_an_account_that_is_only_to_be_looked_at_again_is_the_review(
+    client: Client, service: StepByStep
+):
+    """As the collections report says."""
+    client.done("POST", "/v1/offices", {"code": "second", "title": "S", "currency": "USD", "time_zone": "UTC"})
+    client.done(
+        "POST", "/v1/campaigns", {"office": "second", "title": "Late", "plan": {**PLAN, "rules": {"min_dpd": 60}}}
+    )
+    opened = {"office": "second", "number": "N-1", "customer_name": "Ada Lovelace", "currency": "USD"}
+    account = f"/v1/accounts/{client.done('POST', '/v1/accounts', opened)['id']}"
+    invoice = {"number": "I-1", "issued_on": "2026-01-01", "due_on": "2026-01-31", "amount": usd("100.00")}
+    client.done("POST", f"{account}/invoices", invoice)
+    service.drain()
+    [row] = client.get("/v1/report/collections?office=second").json()["items"]
+    assert (row["next_action"], row["next_action_at"]) == ("Review", "2026-04-01T00:00:00Z")
+    review = {"kind": "review", "title": "Review", "on": "2026-04-01"}
+    assert client.get(account).json()["next_action"] == review
+    client.done("POST", f"{account}/activities", {"kind": "note", "follow_up_on": "2026-03-20"})
+    assert client.get(account).json()["next_action"]["kind"] == "follow-up"
 
 
 @pytest.fixture(scope="module")
