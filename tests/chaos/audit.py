@@ -1,5 +1,6 @@
 """What must hold afterwards, each as a check that says what it found wrong."""
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,6 +63,8 @@ class Evidence:
     postbox: Postbox
     kafka_servers: str
     topic: str
+    quiet_at: int
+    """Where the log ended when it had been waited for long enough."""
     unrest: list[str]
     """What was still to be done when it had been waited for long enough."""
     held: Mapping[str, int] = field(default_factory=dict)
@@ -132,6 +135,8 @@ def audit(evidence: Evidence) -> list[Verdict]:
 
 def everything_came_to_rest(evidence: Evidence) -> Iterator[str]:
     yield from evidence.unrest
+    for each in evidence.log[evidence.quiet_at :]:
+        yield f"{each.name} at position {each.position} came at {each.recorded_at}, when all was quiet"
 
 
 # --- the log -----------------------------------------------------------------------------------------
@@ -181,8 +186,22 @@ def every_view_is_the_fold_of_the_log(evidence: Evidence) -> Iterator[str]:
             extra, lacking = list((was - now).elements()), list((now - was).elements())
             yield (
                 f"{table}: {len(extra)} rows that the log does not say, {len(lacking)} that it says and are not there; "
-                f"such as {(extra or lacking)[0][:300]}"
+                f"such as {_difference(extra, lacking)}"
             )
+
+
+def _difference(extra: Sequence[str], lacking: Sequence[str]) -> str:
+    """A row that is there and should not be, or the other way round; where both have it, in what they differ."""
+    there = json.loads((extra or lacking)[0])
+    named = {name: value for name, value in there.items() if name in _NAMES_OF_ROWS}
+    for said in map(json.loads, lacking if extra else []):
+        if named.items() <= said.items():
+            differs = {name: [value, said[name]] for name, value in there.items() if value != said[name]}
+            return f"{json.dumps(named)}: {json.dumps(differs)}"
+    return json.dumps(there)[:600]
+
+
+_NAMES_OF_ROWS = {"account_id", "promise_id", "event_id", "ref_id", "kind", "day"}
 
 
 def _tables(core: Core) -> dict[str, list[str]]:

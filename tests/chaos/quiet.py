@@ -16,8 +16,8 @@ _CALM_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
 
 
-def wait_until_quiet(database: Database, readers: set[str], *, seconds: float) -> list[str]:
-    """Returns once the log has not moved for a while and nothing is left to do, or with what is left after all.
+def wait_until_quiet(database: Database, readers: set[str], *, seconds: float) -> tuple[int, list[str]]:
+    """Where the log ends once it has not moved for a while and nothing is left to do, or with what is left after all.
 
     `readers` are those that have to be there besides projections.
     """
@@ -28,9 +28,9 @@ def wait_until_quiet(database: Database, readers: set[str], *, seconds: float) -
         if left or head != calm_at:
             calm_since, calm_at = time.monotonic(), head
         if time.monotonic() - calm_since > _CALM_SECONDS:
-            return []
+            return head, []
         if time.monotonic() > deadline:
-            return left or [f"events still come, {head:,} by now"]
+            return head, left or [f"events still come, {head:,} by now"]
         time.sleep(_LOOK_SECONDS)
 
 

@@ -119,7 +119,7 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
             tell("load stopped, waiting until everything is quiet")
             if plan.rebuilds:
                 killer.finish_rebuild()
-            unrest = wait_until_quiet(core.database, _readers(cluster), seconds=plan.quiet_within)
+            quiet_at, unrest = wait_until_quiet(core.database, _readers(cluster), seconds=plan.quiet_within)
             held = memory_of(cluster)
             for member in cluster.members:
                 cluster.end(member, wait=False)
@@ -133,6 +133,7 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
             postbox,
             cluster.kafka.bootstrap_servers,
             events_topic(cluster.env),
+            quiet_at,
             unrest,
             held,
         )

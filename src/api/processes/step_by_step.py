@@ -16,6 +16,7 @@ from adapters.readers.runner import LIVE_BATCH, NotReached, Runner
 from adapters.stop import check, pause
 from adapters.ticker import TickReport
 from adapters.work.worker import Turn
+from aggregates.kernel.command import identifier
 from api.processes import parts
 from api.processes.core import CACHE_SIZE
 from api.processes.parts.clock import ticker_of
@@ -23,6 +24,9 @@ from api.processes.parts.part import Reading, Steps
 from api.processes.service import Service
 
 _PATIENCE_SECONDS = 600.0
+
+_ALONE = identifier("delivery", "alone")
+"""Owner of the claims of one who sets the clock: it has the folder alone, and lives through the same each time."""
 
 
 class StepByStep(Service):
@@ -46,8 +50,11 @@ class StepByStep(Service):
         )
         self._drained = -1
         self.sealer = parts.SEAL.sealer(self)
+        self._owner = _ALONE if isinstance(self.clock, ManualClock) else None
         self._readers: dict[str, Steps] = {
-            part.name: part.from_store(self, self.stop) for part in parts.PARTS if isinstance(part, Reading)
+            part.name: self._deliveries() if part is parts.DELIVER else part.from_store(self, self.stop)
+            for part in parts.PARTS
+            if isinstance(part, Reading)
         }
         self.ticker = ticker_of(self)
         self._worker = parts.REACT.worker(self)
@@ -61,7 +68,10 @@ class StepByStep(Service):
         """Sends messages through another carrier than the local outbox from now on."""
         for each in self.runners:
             each.release()  # whoever goes on takes its lock again
-        self._readers[parts.DELIVER.name] = parts.DELIVER.from_store(self, self.stop, carrier=carrier)
+        self._readers[parts.DELIVER.name] = self._deliveries(carrier)
+
+    def _deliveries(self, carrier: Carrier | None = None) -> Runner:
+        return parts.DELIVER.from_store(self, self.stop, carrier=carrier, owner=self._owner)
 
     @property
     def runners(self) -> tuple[Runner, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from api.processes.parts.part import HowMany, Need, Reading, Run
 
@@ -32,12 +33,20 @@ class Deliver(Reading):
         del env
         return (Deliverer.name,)
 
-    def from_store(self, core: "Core", stop: threading.Event, *, carrier: "Carrier | None" = None) -> "Runner":
-        """`carrier` is another one than the local outbox."""
+    def from_store(
+        self,
+        core: "Core",
+        stop: threading.Event,
+        *,
+        carrier: "Carrier | None" = None,
+        owner: UUID | None = None,
+    ) -> "Runner":
+        """`carrier`, not the local outbox; `owner` of the claims, one that nobody else is unless it is given."""
         from adapters.delivery.deliverer import AT_ONCE
         from adapters.readers.runner import Runner
 
-        runner = Runner(core.database, core.feed, self._deliverer(core, stop, carrier), at_once=AT_ONCE, stop=core.stop)
+        deliverer = self._deliverer(core, stop, carrier, owner)
+        runner = Runner(core.database, core.feed, deliverer, at_once=AT_ONCE, stop=core.stop)
         core.closing.callback(runner.release)
         return runner
 
@@ -61,13 +70,13 @@ class Deliver(Reading):
         ).run
 
     @staticmethod
-    def _deliverer(core: "Core", stop: threading.Event, carrier: "Carrier | None" = None) -> "Deliverer":
-        from adapters.clock import ManualClock
+    def _deliverer(
+        core: "Core", stop: threading.Event, carrier: "Carrier | None" = None, owner: UUID | None = None
+    ) -> "Deliverer":
         from adapters.delivery.deliverer import Deliverer
         from adapters.delivery.outbox import Outbox
         from adapters.postgres.lease import going_on
         from adapters.stop import check
-        from aggregates.kernel.command import identifier
 
         def wait_until(moment: datetime) -> None:
             """Told to end meanwhile, the message is left to the next start: its turn has not come."""
@@ -77,8 +86,6 @@ class Deliver(Reading):
                 going_on()
 
         outbox = carrier or Outbox(outbox_folder(core.env, core.data_dir))
-        # Whoever sets the clock has the folder alone, and what is lived through is the same each time.
-        owner = identifier("delivery", "alone") if isinstance(core.clock, ManualClock) else None
         return Deliverer(core.arrears, outbox, wait_until, core.renderer, owner=owner)
 
 
