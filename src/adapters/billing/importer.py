@@ -1,10 +1,9 @@
 """From staged facts to commands: what is new is brought in, what differs is corrected, the same changes nothing."""
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import psycopg
@@ -16,18 +15,18 @@ from adapters.billing.readers import Progress
 from adapters.billing.rejects import reject_path, write_rejects
 from adapters.billing.rows import RowNotice, RowProblem
 from adapters.billing.source import ImportSource
-from adapters.billing.staging import Comparison, Loaded, Staged, Staging
+from adapters.billing.staging import Loaded, Staged, Staging
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
+from adapters.eventstore.trial import Trial
 from adapters.stop import Stop, check
 from aggregates.account import Account
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id
-from aggregates.account.customer import CustomerKind, EnsureAccount, OpenAccount, RecordSubscription, Subscription
+from aggregates.account.customer import CustomerKind, OpenAccount, Opening, RecordSubscription, Subscription
 from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment
 from aggregates.kernel.actor import Actor
-from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected, identifier
+from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
-from aggregates.values.business_time import local_date
 from aggregates.values.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
 
 ACTOR = Actor.service("import")
@@ -101,17 +100,15 @@ class Importer:
     ) -> None:
         self._arrears = arrears
         self._connection = connection
-        self._staging = staging
+        self.staging = staging
         self._defaults = defaults
         self._offices: dict[str, UUID] = {}
 
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
         classified = classify(self._connection, chunk)
-        todo: list[tuple[Classified | None, Issued]] = []
+        todo: list[tuple[Classified, Issued]] = []
         problems: list[RowProblem] = []
-        known: set[tuple[str, str, str | None]] = set()
-        openings: dict[UUID, str] = {}
         for each in classified:
             if each.change is Change.UNCHANGED:
                 report.unchanged += 1
@@ -121,35 +118,24 @@ class Importer:
                 report.notice(RowNotice(each.staged.line, _number(each.staged), "an invoice of 0.00; nothing is owed"))
                 continue
             try:
-                issued = self._issued(each)
-                if (opening := self._opening(each.staged, known)) is not None:
-                    todo.append((None, opening))
-                    openings[opening.command_id] = each.staged.natural_key
-                todo.append((each, issued))
+                todo.append((each, self._issued(each)))
             except (ImportRefused, ValidationError) as error:
                 problems.append(_problem(each.staged, _plain(error)))
         outcomes = self._arrears.handle([issued for _, issued in todo])
-        of_opening: dict[str, Outcome] = {
-            openings[issued.command_id]: outcome
-            for (each, issued), outcome in zip(todo, outcomes, strict=True)
-            if each is None
-        }
         accepted = []
-        for (each_or_opening, _), outcome in zip(todo, outcomes, strict=True):
-            if each_or_opening is None:
-                continue  # an account that could not be opened shows in what was to be booked on it
-            each = each_or_opening
-            before = of_opening.get(each.staged.natural_key)
+        for (each, _), outcome in zip(todo, outcomes, strict=True):
             if isinstance(outcome, Rejected):
-                why = before if isinstance(before, Rejected) else outcome
-                problems.append(_problem(each.staged, _expected(why)))
+                problems.append(_problem(each.staged, _expected(outcome)))
             else:
                 accepted.append(each)
                 self._count(each, outcome, report)
-                self._look(each.staged, report, opened=isinstance(before, Accepted) and bool(before.event_ids))
-        record(self._connection, accepted)
+                self._look(each.staged, outcome, report)
+        self._remember(accepted)
         if problems:
-            self._staging.refuse(problems)
+            self.staging.refuse(problems)
+
+    def _remember(self, accepted: Sequence[Classified]) -> None:
+        record(self._connection, accepted)
 
     def _count(self, each: Classified, outcome: Accepted, report: ImportReport) -> None:
         today = self._arrears.clock.now().date()
@@ -160,35 +146,15 @@ class Importer:
         else:
             report.brought_in += 1
 
-    def _look(self, staged: Staged, report: ImportReport, *, opened: bool) -> None:
+    def _look(self, staged: Staged, outcome: Accepted, report: ImportReport) -> None:
         """What to know of a fact that was taken."""
         fact = staged.fact
+        opened = bool(outcome.event_ids) and outcome.version == len(outcome.event_ids)
         if opened and isinstance(fact, PaymentFact | CreditFact):
             said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
             report.notice(RowNotice(staged.line, _number(staged), said))
 
     # --- fact to command ---
-
-    def _opening(self, staged: Staged, known: set[tuple[str, str, str | None]]) -> Issued | None:
-        """Invoices, and money, open the account that no file has described so far: files come in any order."""
-        fact = staged.fact
-        if isinstance(fact, CustomerFact):
-            known.add((staged.office, fact.account_number, fact.currency))
-        if isinstance(fact, CustomerFact | SubscriptionFact):
-            return None
-        whose = (staged.office, fact.account_number, fact.amount.currency)
-        if whose in known:
-            return None
-        known.add(whose)
-        office = self._office(staged)
-        today = local_date(self._arrears.clock.now(), self._arrears.load(Office, office).zone)
-        return Issued(
-            command=EnsureAccount(office_id=office, number=fact.account_number, currency=fact.amount.currency),
-            # The content is in the id: where this is refused, a corrected row is looked at anew.
-            command_id=identifier("import", "account", staged.office, staged.natural_key, staged.digest.hex()),
-            actor=ACTOR,
-            effective_on=min(fact.effective_on, today),
-        )
 
     def _issued(self, each: Classified) -> Issued:
         staged = each.staged
@@ -208,7 +174,9 @@ class Importer:
         )
 
     def _command(self, staged: Staged, office: UUID, account: UUID, *, corrects: bool) -> Command:
-        match fact := staged.fact:
+        fact = staged.fact
+        opens: dict[str, Any] = {} if corrects else _opens(fact, office)
+        match fact:
             case CustomerFact():
                 return self._customer(fact, office, account, known=corrects)
             case SubscriptionFact():
@@ -232,6 +200,7 @@ class Importer:
                     subscription=fact.subscription_number,
                     marked_disputed=bool(fact.disputed),
                     information=dict(fact.information),
+                    **opens,
                 )
             case PaymentFact():
                 payment = CorrectPayment if corrects else ReceivePayment
@@ -242,6 +211,7 @@ class Importer:
                     received_on=fact.received_on,
                     method=fact.method,
                     invoice_number=fact.invoice_number,
+                    **opens,
                 )
             case CreditFact():
                 credit = CorrectCredit if corrects else NoteCredit
@@ -251,6 +221,7 @@ class Importer:
                     amount=fact.amount,
                     issued_on=fact.issued_on,
                     invoice_number=fact.invoice_number,
+                    **opens,
                 )
 
     def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
@@ -280,15 +251,15 @@ class Importer:
 
     def _office(self, staged: Staged) -> UUID:
         """The office a fact belongs to, opened the first time a file names it."""
-        known = self._offices.get(staged.office)
+        code = staged.office_code
+        known = self._offices.get(code)
         if known is not None:
             return known
-        code = re.sub(r"[^a-z0-9]+", "-", staged.office.casefold()).strip("-")[:40] or self._defaults.code
         try:
             office = self._arrears.load(Office, office_id(code)).id
         except AggregateNotFoundError:
             office = self._open_office(code, staged)
-        self._offices[staged.office] = office
+        self._offices[code] = office
         return office
 
     def _open_office(self, code: str, staged: Staged) -> UUID:
@@ -302,6 +273,26 @@ class Importer:
         if isinstance(outcome, Rejected):
             raise ImportRefused(outcome.detail)
         return office_id(code)
+
+
+class TrialImporter(Importer):
+    """Finds out what an import would do. Nothing is remembered, and what a chunk was decided about is forgotten once
+    the next one is of other accounts."""
+
+    def __init__(
+        self, trial: Trial, connection: psycopg.Connection, staging: Staging, defaults: OfficeDefaults
+    ) -> None:
+        super().__init__(trial, connection, staging, defaults)
+        self._trial = trial
+
+    def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
+        super().bring_in(chunk, report)
+        office = self._offices.get(chunk[-1].office_code)
+        last = None if office is None else account_id(office, chunk[-1].fact.account_number)
+        self._trial.forget_accounts(but=last)
+
+    def _remember(self, accepted: Sequence[Classified]) -> None:
+        """The log will not hold them."""
 
 
 def payment_number(staged: Staged) -> str:
@@ -353,6 +344,13 @@ def _currency(fact: Fact) -> str | None:
     return None if isinstance(fact, SubscriptionFact) else fact.amount.currency
 
 
+def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
+    """Invoices, and money, open the account that no file has described so far: files come in any order."""
+    if isinstance(fact, CustomerFact | SubscriptionFact):
+        return {}
+    return {"opens": Opening(office_id=office, number=fact.account_number, currency=fact.amount.currency)}
+
+
 def _is_nothing(fact: Fact) -> bool:
     """An invoice of which nothing was ever owed."""
     return isinstance(fact, InvoiceFact) and not fact.amount
@@ -391,15 +389,20 @@ def stage(
     return staging, staging.load(source, progress)
 
 
-def dry_run(staging: Staging, loaded: Loaded) -> ImportReport:
-    """What an import would do, from the file and from what was imported before; nothing is written."""
-    compared: Iterable[Comparison] = staging.compare().values()
-    report = ImportReport.of(loaded)
-    for each in compared:
-        report.brought_in += each.new
-        report.corrected += each.changed
-        report.unchanged += each.unchanged
-    finish(report, staging)
+def dry_run(
+    trial: Trial,
+    connection: psycopg.Connection,
+    source: ImportSource,
+    *,
+    defaults: OfficeDefaults,
+    reading: Progress | None = None,
+    done: Done | None = None,
+    stop: Stop | None = None,
+) -> ImportReport:
+    """What `run_import` would do, decided by the same rules; nothing is stored. Raises FileProblem, Stopped."""
+    staging, loaded = stage(connection, source, defaults, reading, stop=stop)
+    report = _brought_in(TrialImporter(trial, connection, staging, defaults), loaded, done, stop or Stop())
+    staging.drop()
     return report
 
 
@@ -409,34 +412,44 @@ def run_import(
     source: ImportSource,
     *,
     defaults: OfficeDefaults,
-    strict: bool = False,
+    trial: Trial | None = None,
     reading: Progress | None = None,
+    trying: Done | None = None,
     done: Done | None = None,
     stop: Stop | None = None,
 ) -> ImportReport:
-    """Bring a file in: good rows at once, bad rows into the reject file; `strict` brings in all or nothing.
+    """Bring a file in: good rows at once, bad rows into the reject file. With a `trial` all of it or nothing: it is
+    tried first, and refused where any row would be.
 
-    Raises FileProblem where the file cannot be read, ImportRefused where `strict` found a bad row, and Stopped between
-    chunks: what was brought in stays, and the next import of the file goes on from there.
+    Raises FileProblem where the file cannot be read, ImportRefused, and Stopped between chunks: what was brought in
+    stays, and the next import of the file goes on from there.
     """
+    stop = stop or Stop()
     staging, loaded = stage(connection, source, defaults, reading, stop=stop)
-    if strict and loaded.refused:
-        first = next(staging.problems())
-        raise ImportRefused(f"{loaded.refused} of {loaded.rows} rows have problems, the first in {first}")
+    if trial is not None:
+        tried = _brought_in(TrialImporter(trial, connection, staging, defaults), loaded, trying, stop)
+        if tried.refused:
+            first = tried.problems[0]
+            raise ImportRefused(f"{tried.refused} of {tried.rows} rows have problems, the first in {first}")
+    report = _brought_in(Importer(arrears, connection, staging, defaults), loaded, done, stop)
+    if report.refused:
+        report.rejects = reject_path(source.path)
+        write_rejects(source, staging.problems(), report.rejects, lambda *_: check(stop))
+    staging.drop()
+    return report
+
+
+def _brought_in(importer: Importer, loaded: Loaded, done: Done | None, stop: Stop) -> ImportReport:
+    """All staged facts, account by account. Raises Stopped between chunks."""
     report = ImportReport.of(loaded)
-    importer = Importer(arrears, connection, staging, defaults)
-    total, seen, stop = sum(loaded.facts.values()), 0, stop or Stop()
-    for chunk in staging.by_account(CHUNK):
+    total, seen = sum(loaded.facts.values()), 0
+    for chunk in importer.staging.by_account(CHUNK):
         check(stop)
         importer.bring_in(chunk, report)
         seen += len(chunk)
         if done:
             done(seen, total)
-    finish(report, staging)
-    if report.refused:
-        report.rejects = reject_path(source.path)
-        write_rejects(source, staging.problems(), report.rejects, lambda *_: check(stop))
-    staging.drop()
+    finish(report, importer.staging)
     return report
 
 

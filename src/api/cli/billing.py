@@ -59,22 +59,35 @@ def import_file(
     Everything comes in under its own dates, so reports of any past day are right at once. Nothing is sent for the
     past. The same file again changes nothing; a corrected file changes only what differs.
     """
-    opened = trying if dry_run else commanding
-    with opened(data, cache_size=_AT_HAND) as service, Bars() as bars:
-        report = service.import_file(
-            file,
-            profile,
-            defaults=_defaults(office, currency, time_zone),
-            strict=strict,
-            check_only=dry_run,
-            reading=bars.bar("Reading"),
-            done=bars.bar("Bringing in"),
-        )
+    defaults = _defaults(office, currency, time_zone)
+    report = _tried(data, file, profile, defaults) if dry_run else _brought_in(data, file, profile, defaults, strict)
     if as_json:
         print_json(_as_dict(report, dry_run=dry_run))
     else:
         _tell(report, file, dry_run=dry_run)
     _end(report)
+
+
+def _brought_in(
+    data: Path | None, file: Path, profile: str, defaults: "OfficeDefaults", strict: bool
+) -> "ImportReport":
+    with commanding(data, cache_size=_AT_HAND) as service, Bars() as bars:
+        return service.import_file(
+            file,
+            profile,
+            defaults=defaults,
+            strict=strict,
+            reading=bars.bar("Reading"),
+            trying=bars.bar("Trying"),
+            done=bars.bar("Bringing in"),
+        )
+
+
+def _tried(data: Path | None, file: Path, profile: str, defaults: "OfficeDefaults") -> "ImportReport":
+    from api.application.dry_run import dry_run
+
+    with trying(data, cache_size=_AT_HAND) as core, Bars() as bars:
+        return dry_run(core, file, profile, defaults=defaults, reading=bars.bar("Reading"), done=bars.bar("Trying"))
 
 
 def play(

@@ -66,6 +66,16 @@ def test_rows_that_are_in_already_count_as_taken(office: Arrears, tmp_path: Path
     office("import", file, "--profile", "invoices", code=3)
 
 
+def test_a_dry_run_and_a_strict_import_know_what_booking_refuses(office: Arrears, tmp_path: Path):
+    file = tmp_path / "booked.csv"
+    file.write_text(INVOICES.replace("INV-", "Y-").replace("75.25,USD", "75.25,EUR"))
+    tried = office("import", file, "--profile", "invoices", "--dry-run", "--json", code=3).json
+    assert (tried["brought_in"], tried["refused"]) == (2, 1)
+    said = office("import", file, "--profile", "invoices", "--strict", code=1)
+    assert said.err.startswith("Error: 1 of 3 rows have problems, the first in line 4")
+    assert office("import", file, "--profile", "invoices", "--json", code=3).json["brought_in"] == 2
+
+
 def test_strict_refuses_everything(office: Arrears, tmp_path: Path):
     file = tmp_path / "bad.csv"
     file.write_text(INVOICES.replace("INV-", "S-").replace("2026-02-02", "2026-02-30"))
