@@ -10,18 +10,18 @@ import psycopg
 from pydantic import ValidationError
 
 from adapters.billing.facts import CreditFact, CustomerFact, Fact, InvoiceFact, PaymentFact, SubscriptionFact
-from adapters.billing.imported import Change, Classified, classify, record
+from adapters.billing.imported import Change, Classified, classify, imported, record
 from adapters.billing.readers import Progress
 from adapters.billing.rejects import reject_path, write_rejects
 from adapters.billing.rows import RowNotice, RowProblem
 from adapters.billing.source import ImportSource
-from adapters.billing.staging import Loaded, Staged, Staging
+from adapters.billing.staging import Key, Loaded, Staged, Staging
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.trial import Trial
 from adapters.stop import Stop, check
 from aggregates.account import Account
 from aggregates.account.billing import BillInvoice, CorrectInvoice
-from aggregates.account.command import account_id
+from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import CustomerKind, OpenAccount, Opening, RecordSubscription, Subscription
 from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment
 from aggregates.kernel.actor import Actor
@@ -47,8 +47,13 @@ class OfficeDefaults:
 
     code: str = "main"
     currency: str | None = None
-    """None: the currency of the file's first amount."""
-    time_zone: str = "UTC"
+    """None: that of the file's rows, where they have one alone."""
+    time_zone: str | None = None
+    """None: UTC."""
+
+    @property
+    def zone(self) -> str:
+        return self.time_zone or "UTC"
 
 
 @dataclass(slots=True)
@@ -103,6 +108,22 @@ class Importer:
         self.staging = staging
         self._defaults = defaults
         self._offices: dict[str, UUID] = {}
+        self._named = staging.offices()
+        self._opened: list[RowNotice] = []
+        """About offices that were opened, not reported yet."""
+
+    def check_offices(self) -> None:
+        """Raises ImportRefused where the file opens an office and its rows are in several currencies."""
+        unclear = [
+            f"{code}: {', '.join(f'{count:,} in {currency}' for currency, count in rows.currencies.items())}"
+            for code, rows in sorted(self._named.items())
+            if len(rows.currencies) > 1 and self._defaults.currency is None and self._known_office(code) is None
+        ]
+        if unclear:
+            raise ImportRefused(
+                "an office that is not open yet has rows in several currencies; say with --currency in which one it"
+                f" works ({'; '.join(unclear)})"
+            )
 
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
@@ -122,15 +143,15 @@ class Importer:
             except (ImportRefused, ValidationError) as error:
                 problems.append(_problem(each.staged, _plain(error)))
         outcomes = self._arrears.handle([issued for _, issued in todo])
-        accepted = []
+        accepted: list[tuple[Classified, Accepted]] = []
         for (each, _), outcome in zip(todo, outcomes, strict=True):
             if isinstance(outcome, Rejected):
                 problems.append(_problem(each.staged, _expected(outcome)))
             else:
-                accepted.append(each)
+                accepted.append((each, outcome))
                 self._count(each, outcome, report)
-                self._look(each.staged, outcome, report)
-        self._remember(accepted)
+        self._look([(each.staged, outcome) for each, outcome in accepted], report)
+        self._remember([each for each, _ in accepted])
         if problems:
             self.staging.refuse(problems)
 
@@ -146,13 +167,42 @@ class Importer:
         else:
             report.brought_in += 1
 
-    def _look(self, staged: Staged, outcome: Accepted, report: ImportReport) -> None:
-        """What to know of a fact that was taken."""
-        fact = staged.fact
-        opened = bool(outcome.event_ids) and outcome.version == len(outcome.event_ids)
-        if opened and isinstance(fact, PaymentFact | CreditFact):
-            said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
-            report.notice(RowNotice(staged.line, _number(staged), said))
+    def _look(self, accepted: Sequence[tuple[Staged, Accepted]], report: ImportReport) -> None:
+        """What to know of offices that were opened, and of money that was taken."""
+        for notice in self._opened:
+            report.notice(notice)
+        self._opened.clear()
+        waiting = self._waiting([staged for staged, outcome in accepted if outcome.event_ids])
+        for staged, outcome in accepted:
+            if not isinstance(fact := staged.fact, PaymentFact | CreditFact):
+                continue
+            if outcome.event_ids and outcome.version == len(outcome.event_ids):
+                said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
+                report.notice(RowNotice(staged.line, _number(staged), said))
+            if staged.key in waiting:
+                said = f"account {fact.account_number} has no invoice {fact.invoice_number} yet; the money waits for it"
+                report.notice(RowNotice(staged.line, _number(staged), said))
+
+    def _waiting(self, taken: Sequence[Staged]) -> set[Key]:
+        """The money among these that is kept for an invoice which nobody knows.
+
+        The account is asked only where no invoice of that number came with a file.
+        """
+        named = {
+            staged.key: (staged.office, f"invoice:{fact.invoice_number}")
+            for staged in taken
+            if isinstance(fact := staged.fact, PaymentFact | CreditFact) and fact.invoice_number
+        }
+        if not named:
+            return set()
+        came = {key: known.account_number for key, known in imported(self._connection, named.values()).items()}
+        came |= {each.key: each.fact.account_number for each in taken if isinstance(each.fact, InvoiceFact)}
+        unknown = [
+            each for each in taken if each.key in named and came.get(named[each.key]) != each.fact.account_number
+        ]
+        accounts = self._arrears.load_many(Account, list({self._account_of(each) for each in unknown}))
+        by_id = {account.id: account for account in accounts}
+        return {each.key for each in unknown if _waits(each, by_id[self._account_of(each)])}
 
     # --- fact to command ---
 
@@ -249,30 +299,39 @@ class Importer:
 
     # --- offices ---
 
+    def _account_of(self, staged: Staged) -> UUID:
+        return account_id(self._office(staged), staged.fact.account_number)
+
     def _office(self, staged: Staged) -> UUID:
         """The office a fact belongs to, opened the first time a file names it."""
-        code = staged.office_code
-        known = self._offices.get(code)
-        if known is not None:
-            return known
-        try:
-            office = self._arrears.load(Office, office_id(code)).id
-        except AggregateNotFoundError:
-            office = self._open_office(code, staged)
-        self._offices[code] = office
-        return office
+        return self._known_office(staged.office_code) or self._open_office(staged.office_code, staged.office)
 
-    def _open_office(self, code: str, staged: Staged) -> UUID:
-        currency = self._defaults.currency or _currency(staged.fact)
+    def _known_office(self, code: str) -> UUID | None:
+        """The one that is open under this code."""
+        if code not in self._offices:
+            try:
+                self._offices[code] = self._arrears.load(Office, office_id(code)).id
+            except AggregateNotFoundError:
+                return None
+        return self._offices[code]
+
+    def _open_office(self, code: str, title: str) -> UUID:
+        rows = self._named[code]
+        currency = self._defaults.currency or next(iter(rows.currencies), None)
         if currency is None:
             raise ImportRefused(f"an office {code!r} that is open (or --currency, to open it in)")
-        opening = OpenOffice(code=code, title=staged.office, currency=currency, time_zone=self._defaults.time_zone)
+        opening = OpenOffice(code=code, title=title, currency=currency, time_zone=self._defaults.zone)
         outcome = self._arrears.handle(
             [Issued(command=opening, command_id=identifier("import", "office", code), actor=ACTOR)]
         )[0]
         if isinstance(outcome, Rejected):
             raise ImportRefused(outcome.detail)
-        return office_id(code)
+        chosen = [] if self._defaults.currency else [f"in {currency}, the currency of its rows (else: --currency)"]
+        chosen += [] if self._defaults.time_zone else [f"in time zone {self._defaults.zone} (else: --time-zone)"]
+        if chosen:
+            self._opened.append(RowNotice(rows.line, code, f"the office was opened {' and '.join(chosen)}"))
+        self._offices[code] = office_id(code)
+        return self._offices[code]
 
 
 class TrialImporter(Importer):
@@ -287,9 +346,9 @@ class TrialImporter(Importer):
 
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
         super().bring_in(chunk, report)
-        office = self._offices.get(chunk[-1].office_code)
-        last = None if office is None else account_id(office, chunk[-1].fact.account_number)
-        self._trial.forget_accounts(but=last)
+        last = chunk[-1]
+        is_open = self._known_office(last.office_code) is not None
+        self._trial.forget_accounts(but=self._account_of(last) if is_open else None)
 
     def _remember(self, accepted: Sequence[Classified]) -> None:
         """The log will not hold them."""
@@ -338,17 +397,24 @@ def contact_details(fact: CustomerFact, before: ContactDetails) -> ContactDetail
     return before.model_copy(update=changes)
 
 
-def _currency(fact: Fact) -> str | None:
-    if isinstance(fact, CustomerFact):
-        return fact.currency
-    return None if isinstance(fact, SubscriptionFact) else fact.amount.currency
-
-
 def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
     """Invoices, and money, open the account that no file has described so far: files come in any order."""
     if isinstance(fact, CustomerFact | SubscriptionFact):
         return {}
     return {"opens": Opening(office_id=office, number=fact.account_number, currency=fact.amount.currency)}
+
+
+def _waits(staged: Staged, account: Account) -> bool:
+    """Whether a payment or credit is kept for its invoice, and that is not one that waits for its day."""
+    match fact := staged.fact:
+        case PaymentFact():
+            funds = account.receivables.funds.get(document_id(account.id, "payment", payment_number(staged)))
+        case CreditFact():
+            funds = account.receivables.funds.get(document_id(account.id, "credit", fact.credit_number))
+        case _:
+            return False
+    deferred = document_id(account.id, "deferred-invoice", fact.invoice_number or "")
+    return funds is not None and funds.waits and deferred not in account.deferred.facts
 
 
 def _is_nothing(fact: Fact) -> bool:
@@ -442,6 +508,7 @@ def run_import(
 def _brought_in(importer: Importer, loaded: Loaded, done: Done | None, stop: Stop) -> ImportReport:
     """All staged facts, account by account. Raises Stopped between chunks."""
     report = ImportReport.of(loaded)
+    importer.check_offices()
     total, seen = sum(loaded.facts.values()), 0
     for chunk in importer.staging.by_account(CHUNK):
         check(stop)

@@ -15,7 +15,7 @@ from itertools import islice
 import psycopg
 from psycopg import sql
 
-from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, fact_from
+from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, currency_of, fact_from
 from adapters.billing.profile import Kind
 from adapters.billing.readers import Progress
 from adapters.billing.rows import ParsedRow, RowNotice, RowProblem
@@ -31,6 +31,7 @@ _TABLES = """
 CREATE TEMPORARY TABLE import_staging (
     office         text COLLATE "C" NOT NULL,
     office_code    text COLLATE "C" NOT NULL,
+    currency       text,
     account_number text COLLATE "C" NOT NULL,
     effective_on   date             NOT NULL,
     rank           smallint         NOT NULL,
@@ -52,8 +53,8 @@ CREATE TEMPORARY TABLE import_problems (
 _DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems"
 
 _COPY_FACTS = """
-COPY import_staging (office, office_code, account_number, effective_on, rank, line, kind, natural_key, digest, payload,
-                     merges)
+COPY import_staging (office, office_code, currency, account_number, effective_on, rank, line, kind, natural_key, digest,
+                     payload, merges)
 FROM STDIN
 """
 _COPY_PROBLEMS = "COPY import_problems (line, column_name, value, expected) FROM STDIN"
@@ -118,6 +119,10 @@ _BY_ACCOUNT = ("office_code", "account_number", "effective_on", "rank", "line", 
 _BY_DAY = ("effective_on", "office_code", "account_number", "rank", "line", "natural_key")
 
 
+Key = tuple[str, str]
+"""Office and natural key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Staged:
     """A fact with the line it stands on. `office` is the file's, or the import's where the file has none; `office_code`
@@ -131,8 +136,20 @@ class Staged:
     fact: Fact
 
     @property
+    def key(self) -> Key:
+        return self.office, self.natural_key
+
+    @property
     def effective_on(self) -> date | None:
         return self.fact.effective_on
+
+
+@dataclass(slots=True)
+class OfficeRows:
+    """What a file has of an office: its first line, and how many rows there are in each currency."""
+
+    line: int
+    currencies: dict[str, int] = field(default_factory=dict)
 
 
 _NOTICES_KEPT = 20
@@ -222,6 +239,21 @@ class Staging:
         if chunk:
             yield chunk[0].effective_on, chunk
 
+    def offices(self) -> dict[str, OfficeRows]:
+        """By code, all that the file names."""
+        query = """
+            SELECT office_code, currency, min(line), count(DISTINCT line) FROM import_staging
+             GROUP BY office_code, currency ORDER BY count(DISTINCT line) DESC, currency
+        """
+        found: dict[str, OfficeRows] = {}
+        with self._connection.transaction():
+            for code, currency, line, count in self._connection.execute(query):
+                rows = found.setdefault(code, OfficeRows(line))
+                rows.line = min(rows.line, line)
+                if currency is not None:
+                    rows.currencies[currency] = count
+        return found
+
     def problems(self) -> Iterator[RowProblem]:
         """All problems, by line, read in pages."""
         query = "SELECT line, column_name, value, expected FROM import_problems ORDER BY line, ctid"
@@ -250,6 +282,7 @@ class Staging:
                     copy.write_row((
                         office,
                         office_code(office) or self._default_office,
+                        currency_of(fact),
                         fact.account_number,
                         fact.effective_on or _NO_DAY,
                         fact.rank,

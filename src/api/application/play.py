@@ -54,7 +54,7 @@ def play(
     """Lives from `first` through `last`. Facts dated before `first` are there on `first`; later ones are left out.
 
     The service's clock has to be a ManualClock: what is recorded has the time of the day it arrives.
-    Raises PlayRefused, ProfileError, FileProblem, and Stopped.
+    Raises PlayRefused, ProfileError, FileProblem, ImportRefused, and Stopped.
     """
     clock = service.clock
     if not isinstance(clock, ManualClock):
@@ -62,7 +62,7 @@ def play(
     if last < first:
         raise PlayRefused(f"--to {last}: expected {first} or later")
     source = ImportSource(path, load_profile(profile))
-    zone = ZoneInfo(defaults.time_zone)
+    zone = ZoneInfo(defaults.zone)
     clock.set(datetime.combine(first, DAY_BEGINS, zone))
     service.prepare()
     _require_no_accounts(service)
@@ -70,6 +70,7 @@ def play(
         staging, loaded = stage(connection, source, defaults, None, stop=service.stop)
         report = ImportReport.of(loaded)
         importer = Importer(service.arrears, connection, staging, defaults)
+        importer.check_offices()
         arriving = _Arrivals(staging.by_day(until=last), first)
         day, ticks = first, 0
         while day <= last:

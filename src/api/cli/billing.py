@@ -27,9 +27,12 @@ DefaultOffice = Annotated[
 ]
 DefaultCurrency = Annotated[
     str | None,
-    typer.Option("--currency", metavar="ISO", help="Of an office that has to be opened. Default: the file's first."),
+    typer.Option("--currency", metavar="ISO", help="Of an office that has to be opened. Default: its rows' own."),
 ]
-DefaultZone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Of an office that has to be opened.")]
+DefaultZone = Annotated[
+    str | None,
+    typer.Option("--time-zone", metavar="ZONE", help="Of an office that has to be opened. Default: UTC."),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Bring in everything, or nothing if a row has a problem.")]
 
 
@@ -51,7 +54,7 @@ def import_file(
     strict: Strict = False,
     office: DefaultOffice = "main",
     currency: DefaultCurrency = None,
-    time_zone: DefaultZone = "UTC",
+    time_zone: DefaultZone = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring a billing file in: customers, invoices, payments, credits.
@@ -101,7 +104,7 @@ def play(
     data: DataDir = None,
     office: DefaultOffice = "main",
     currency: DefaultCurrency = None,
-    time_zone: DefaultZone = "UTC",
+    time_zone: DefaultZone = None,
     as_json: AsJson = False,
 ) -> None:
     """Live through history: every day its facts arrive, then that day's ticks run.
@@ -115,7 +118,7 @@ def play(
     from api.application.play import play as live_through
 
     defaults = _defaults(office, currency, time_zone)
-    clock = ManualClock(datetime.combine(first, time.min, ZoneInfo(defaults.time_zone)))
+    clock = ManualClock(datetime.combine(first, time.min, ZoneInfo(defaults.zone)))
     days = max(1, (last - first).days + 1)
     alone = "play lives through history on a clock of its own, in an empty data folder of its own"
     with owning(data, because=alone, clock=clock) as service, Bars() as bars:
@@ -136,7 +139,7 @@ def play(
     _end(report.facts)
 
 
-def _defaults(office: str, currency: str | None, time_zone: str) -> "OfficeDefaults":
+def _defaults(office: str, currency: str | None, time_zone: str | None) -> "OfficeDefaults":
     from pydantic import TypeAdapter, ValidationError
 
     from adapters.billing.currencies import CURRENCIES
@@ -144,7 +147,7 @@ def _defaults(office: str, currency: str | None, time_zone: str) -> "OfficeDefau
     from aggregates.values.business_time import TimeZone
     from aggregates.values.codes import Code
 
-    for option, kind, value in (("--office", Code, office), ("--time-zone", TimeZone, time_zone)):
+    for option, kind, value in (("--office", Code, office), ("--time-zone", TimeZone, time_zone or "UTC")):
         try:
             TypeAdapter(kind).validate_python(value)
         except ValidationError as error:
