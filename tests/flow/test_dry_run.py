@@ -50,7 +50,7 @@ def tried(service: StepByStep, path: Path, kind: str, defaults: OfficeDefaults =
 
 def said(report: ImportReport) -> dict[str, Any]:
     """All of a report but where the refused rows are."""
-    return {name: value for name, value in asdict(report).items() if name != "rejects"}
+    return {name: value for name, value in asdict(report).items() if not name.startswith("rejects")}
 
 
 def everything(service: StepByStep) -> dict[str, Any]:

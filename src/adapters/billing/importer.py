@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from adapters.billing.facts import CreditFact, CustomerFact, Fact, InvoiceFact, PaymentFact, SubscriptionFact
 from adapters.billing.imported import Change, Classified, classify, imported, record
 from adapters.billing.readers import Progress
-from adapters.billing.rejects import reject_path, write_rejects
+from adapters.billing.rejects import place_for_rejects, write_rejects
 from adapters.billing.rows import RowNotice, RowProblem
 from adapters.billing.source import ImportSource
 from adapters.billing.staging import Key, Loaded, Staged, Staging
@@ -79,6 +79,8 @@ class ImportReport:
     notices: list[RowNotice] = field(default_factory=list)
     """The first few."""
     rejects: Path | None = None
+    rejects_kept: tuple[Path, ...] = ()
+    """Reject files of earlier imports that were edited, and so are not written over."""
 
     @classmethod
     def of(cls, loaded: Loaded) -> Self:
@@ -498,9 +500,7 @@ def run_import(
             first = tried.problems[0]
             raise ImportRefused(f"{tried.refused} of {tried.rows} rows have problems, the first in {first}")
     report = _brought_in(Importer(arrears, connection, staging, defaults), loaded, done, stop)
-    if report.refused:
-        report.rejects = reject_path(source.path)
-        write_rejects(source, staging.problems(), report.rejects, lambda *_: check(stop))
+    write_refused(report, source, staging, stop)
     staging.drop()
     return report
 
@@ -518,6 +518,13 @@ def _brought_in(importer: Importer, loaded: Loaded, done: Done | None, stop: Sto
             done(seen, total)
     finish(report, importer.staging)
     return report
+
+
+def write_refused(report: ImportReport, source: ImportSource, staging: Staging, stop: Stop) -> None:
+    """The refused rows into a file beside the source, if there are any. Raises FileProblem, Stopped."""
+    if report.refused:
+        report.rejects, report.rejects_kept = place_for_rejects(source.path)
+        write_rejects(source, staging.problems(), report.rejects, lambda *_: check(stop))
 
 
 def finish(report: ImportReport, staging: Staging) -> None:

@@ -40,8 +40,8 @@ class Trial(Arrears):
         deciding: Iterable[Decided],
         workspace: Workspace,
     ) -> None:
-        del deciding, workspace
-        self._decided.keep(events, outcomes)
+        del workspace
+        self._decided.keep(events, outcomes, deciding)
 
     def _count(self, what_came: Sequence[WhatCame], *, seconds: float) -> None:
         """A trial is no command that was carried out."""
@@ -58,22 +58,28 @@ class TrialLog(LogRecorder):
         self._mapper = mapper
         self._events: dict[UUID, list[Recorded]] = {}
         self._outcomes: dict[UUID, bytes] = {}
+        self._commands: dict[UUID, list[UUID]] = {}
+        """Ids of outcomes, by the aggregate that decided."""
 
     def append(self, *_: Any, **__: Any) -> None:
         raise NotImplementedError("a trial stores nothing")
 
-    def keep(self, events: Iterable[Recorded], outcomes: Mapping[UUID, bytes]) -> None:
+    def keep(self, events: Iterable[Recorded], outcomes: Mapping[UUID, bytes], deciding: Iterable[Decided]) -> None:
         for event in events:
             self._events.setdefault(event.aggregate_id, []).append(event)
         self._outcomes |= outcomes
+        for each in deciding:
+            ids = (each.issued.command_id, each.issued.key)
+            self._commands.setdefault(each.targets[0].id, []).extend(i for i in ids if i is not None and i in outcomes)
 
     def forget_accounts(self, *, but: UUID | None) -> list[UUID]:
-        """Those that are forgotten. While an account is kept, so are the outcomes: one of them may be its."""
+        """Those that are forgotten. Outcomes are kept of this account alone."""
         gone = [i for i, events in self._events.items() if i != but and events[0].account_id is not None]
         for aggregate_id in gone:
             del self._events[aggregate_id]
-        if but not in self._events:
-            self._outcomes.clear()
+        for aggregate_id in [i for i in self._commands if i != but]:
+            for command_id in self._commands.pop(aggregate_id):
+                self._outcomes.pop(command_id, None)
         return gone
 
     # --- reading ---

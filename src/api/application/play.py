@@ -6,9 +6,8 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from adapters.billing.importer import Importer, ImportReport, OfficeDefaults, finish, stage
+from adapters.billing.importer import Importer, ImportReport, OfficeDefaults, finish, stage, write_refused
 from adapters.billing.profile import load_profile
-from adapters.billing.rejects import reject_path, write_rejects
 from adapters.billing.source import ImportSource
 from adapters.billing.staging import Staged
 from adapters.clock import ManualClock
@@ -84,9 +83,7 @@ def play(
             day += timedelta(days=1)
         report.left_out = sum(loaded.facts.values()) - arriving.taken
         finish(report, staging)
-        if report.refused:
-            report.rejects = reject_path(source.path)
-            write_rejects(source, staging.problems(), report.rejects)
+        write_refused(report, source, staging, service.stop)
     return PlayReport(report, (last - first).days + 1, ticks)
 
 

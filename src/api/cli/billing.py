@@ -174,6 +174,7 @@ def _as_dict(report: "ImportReport", *, dry_run: bool) -> dict[str, object]:
         "noticed": report.noticed,
         "notices": [str(notice) for notice in report.notices],
         "rejects": report.rejects,
+        "rejects_kept": report.rejects_kept,
     }
 
 
@@ -208,6 +209,8 @@ def _tell(report: "ImportReport", file: Path, *, dry_run: bool) -> None:
         note(f"    {problem}")
     if report.refused > len(report.problems):
         note("    …")
+    for kept in report.rejects_kept:
+        note(f"  {kept} was changed since it was written, and stays as it is.")
     if report.rejects is not None:
         note(f"  They are in {report.rejects}: correct them there, and import that file with the same profile.")
 
