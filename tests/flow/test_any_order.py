@@ -175,6 +175,7 @@ def test_a_row_in_another_currency_than_the_office_s_keeps_nobody_from_the_accou
 def test_that_money_opened_its_account_is_said_once(a_service: AService, tmp_path: Path):
     service = a_service(NOW)
     of = files(tmp_path, {"payments": ["A1,P1,2026-03-30,10.00,USD,"], "invoices": ONE["invoices"]})
-    assert service.import_file(of["payments"], "payments", defaults=OfficeDefaults(currency="USD")).noticed == 1
+    usd = OfficeDefaults(currency="USD", time_zone="UTC")
+    assert service.import_file(of["payments"], "payments", defaults=usd).noticed == 1
     of = files(tmp_path, {"payments": ["A1,P2,2026-03-31,10.00,USD,"]})
     assert service.import_file(of["payments"], "payments", defaults=OfficeDefaults()).noticed == 0

@@ -226,6 +226,13 @@ def fact_from(kind: str, payload: bytes | str) -> Fact:
     return _CLASSES[kind](**data)
 
 
+def currency_of(fact: Fact) -> str | None:
+    """The currency that the row names; None where it names none."""
+    if isinstance(fact, CustomerFact):
+        return fact.currency
+    return None if isinstance(fact, SubscriptionFact) else fact.amount.currency
+
+
 T = TypeVar("T")
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from aggregates.account.allocation import Allocations
 from aggregates.account.command import AccountCommand, document_id, document_key
-from aggregates.account.customer import Customer
+from aggregates.account.customer import BookingCommand, Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.part import AccountPart
 from aggregates.account.promises import Promises
@@ -81,7 +81,7 @@ class _CreditData(AccountCommand):
         return self
 
 
-class NoteCredit(_CreditData, name="note-credit", may_need_history=True):
+class NoteCredit(BookingCommand, _CreditData, name="note-credit", may_need_history=True):
     """Give the customer a credit, for an invoice or for the oldest open items."""
 
     def natural_key(self) -> NaturalKey:
@@ -106,7 +106,7 @@ class _PaymentData(AccountCommand):
         return self
 
 
-class ReceivePayment(_PaymentData, name="receive-payment", may_need_history=True):
+class ReceivePayment(BookingCommand, _PaymentData, name="receive-payment", may_need_history=True):
     """Record money that came in, for an invoice or for the oldest open items."""
 
     def natural_key(self) -> NaturalKey:
@@ -140,7 +140,7 @@ class Payments(AccountPart):
 
     @decides(ReceivePayment)
     def receive_payment(self, command: ReceivePayment, context: Context) -> None:
-        self.require_account()
+        self.customer.require_open(command.opens, command.received_on, context)
         self.customer.require_currency(command.amount)
         payment_id = document_id(self.whole.id, "payment", command.number)
         if payment_id in self.receivables.funds or payment_id in self.receivables.used_up:
@@ -173,7 +173,7 @@ class Payments(AccountPart):
 
     @decides(NoteCredit)
     def note_credit(self, command: NoteCredit, context: Context) -> None:
-        self.require_account()
+        self.customer.require_open(command.opens, command.issued_on, context)
         self.customer.require_currency(command.amount)
         credit_id = document_id(self.whole.id, "credit", command.number)
         if credit_id in self.receivables.funds or credit_id in self.receivables.used_up:
