@@ -138,6 +138,14 @@ def test_consent_given_to_a_number_without_country_is_that_of_the_customer_s_cou
     assert scenario.account.contact.details.consent(SMS, "phone-1") is Consent.GIVEN
 
 
+def test_a_customer_s_new_country_says_anew_which_number_it_is():
+    austria = phones(RESPELLED[0], country=None)
+    scenario = given(an_account(contact=phones(MOBILE, country=None), country="AT"), customer_says(Consent.REFUSED))
+    scenario.having(an_account(contact=austria, country="AT"))
+    assert forbidden(scenario) is None, "+43 171 1234567 is another number"
+    assert forbidden(scenario.having(an_account(contact=None, country="DE"))) == "consent-refused"
+
+
 def test_the_same_text_stays_refused_in_another_country():
     scenario = given(a_file(phones(RESPELLED[0])), customer_says(Consent.REFUSED))
     scenario.having(a_file(phones(RESPELLED[0], country="AT")))

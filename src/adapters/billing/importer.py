@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -28,11 +28,22 @@ from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
 from aggregates.values.business_time import local_date
-from aggregates.values.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
+from aggregates.values.contact import (
+    Channel,
+    Consent,
+    ContactDetails,
+    EmailAddress,
+    PhoneKind,
+    PhoneNumber,
+    PostalAddress,
+)
+from aggregates.values.normal_form import normal_form
 
 ACTOR = Actor.service("import")
 CHUNK = 1_000
 PROBLEMS_SHOWN = 20
+
+ERASED_PERSON = "this person was erased and stays so; what the row says of them is not stored"
 
 Done = Callable[[int, int], None]
 """Told how many facts of how many were dealt with."""
@@ -107,6 +118,7 @@ class Importer:
 
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
+        chunk = self._without_erased(chunk, report)
         classified = classify(self._connection, chunk)
         todo: list[tuple[Classified | None, Issued]] = []
         problems: list[RowProblem] = []
@@ -150,6 +162,20 @@ class Importer:
         record(self._connection, accepted)
         if problems:
             self._staging.refuse(problems)
+
+    def _without_erased(self, chunk: Sequence[Staged], report: ImportReport) -> list[Staged]:
+        """The chunk without personal data of people who were erased: their money is taken, they stay erased."""
+        accounts = [account_id(office_id(self._code(s.office)), s.fact.account_number) for s in chunk]
+        erased = self._arrears.keys.destroyed_among(accounts)
+        if not erased:
+            return list(chunk)
+        kept = []
+        for account, staged in zip(accounts, chunk, strict=True):
+            bare = impersonal(staged) if account in erased else staged
+            if bare is not staged:
+                report.notice(RowNotice(staged.line, staged.fact.account_number, ERASED_PERSON))
+            kept.append(bare)
+        return kept
 
     def _count(self, each: Classified, outcome: Accepted, report: ImportReport) -> None:
         today = self._arrears.clock.now().date()
@@ -209,6 +235,9 @@ class Importer:
 
     def _command(self, staged: Staged, office: UUID, account: UUID, *, corrects: bool) -> Command:
         match fact := staged.fact:
+            case CustomerFact() if self._arrears.keys.is_destroyed(account):
+                currency = fact.currency or self._arrears.load(Office, office).currency
+                return EnsureAccount(office_id=office, number=fact.account_number, currency=currency)
             case CustomerFact():
                 return self._customer(fact, office, account, known=corrects)
             case SubscriptionFact():
@@ -267,7 +296,7 @@ class Importer:
             segment=fact.segment or (before.customer.segment if before else None),
             country=fact.country or (before.customer.country if before else None),
             information={**(before.customer.information if before else {}), **dict(fact.information)},
-            contact=contact_details(fact, contact),
+            contact=contact_details(fact, contact, before.customer.country if before else None),
         )
 
     def _account(self, account: UUID) -> Account | None:
@@ -283,13 +312,16 @@ class Importer:
         known = self._offices.get(staged.office)
         if known is not None:
             return known
-        code = re.sub(r"[^a-z0-9]+", "-", staged.office.casefold()).strip("-")[:40] or self._defaults.code
+        code = self._code(staged.office)
         try:
             office = self._arrears.load(Office, office_id(code)).id
         except AggregateNotFoundError:
             office = self._open_office(code, staged)
         self._offices[staged.office] = office
         return office
+
+    def _code(self, office: str) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", office.casefold()).strip("-")[:40] or self._defaults.code
 
     def _open_office(self, code: str, staged: Staged) -> UUID:
         currency = self._defaults.currency or _currency(staged.fact)
@@ -311,8 +343,20 @@ def payment_number(staged: Staged) -> str:
     return number or staged.natural_key
 
 
-def contact_details(fact: CustomerFact, before: ContactDetails) -> ContactDetails:
-    """The known details with what the file says in place of them."""
+def impersonal(staged: Staged) -> Staged:
+    """The fact without what it says of a person; the same object where it says nothing of one. A customer's digest is
+    then of what is left: one of personal data would be kept of whom nothing is to be kept."""
+    match fact := staged.fact:
+        case CustomerFact():
+            bare = CustomerFact(office=fact.office, account_number=fact.account_number, currency=fact.currency)
+            return replace(staged, fact=bare, digest=bare.digest)
+        case InvoiceFact() if fact.information:
+            return replace(staged, fact=replace(fact, information=()))
+    return staged
+
+
+def contact_details(fact: CustomerFact, before: ContactDetails, customer_country: str | None = None) -> ContactDetails:
+    """The known details with what the file says in place of them. Two spellings of a number are one point."""
     changes: dict[str, object] = {}
     if fact.address_lines or fact.city or fact.postal_code or fact.region:
         changes["addresses"] = (
@@ -325,26 +369,47 @@ def contact_details(fact: CustomerFact, before: ContactDetails) -> ContactDetail
                 country=fact.country,
             ),
         )
+    details = before.model_copy(update=changes)
+    country = details.country(fact.country or customer_country)
     if fact.phones:
         changes["phones"] = tuple(
             PhoneNumber(
                 id=f"phone-{n}",
-                number=phone.number,
-                kind=phone.kind,
-                sms_consent=phone.sms_consent,
-                voice_consent=phone.voice_consent,
+                number=same[0].number,
+                kind=next((each.kind for each in same if each.kind is not PhoneKind.OTHER), PhoneKind.OTHER),
+                sms_consent=_strictest(each.sms_consent for each in same),
+                voice_consent=_strictest(each.voice_consent for each in same),
             )
-            for n, phone in enumerate(fact.phones, 1)
+            for n, same in enumerate(_alike(fact.phones, lambda p: normal_form(Channel.VOICE, p.number, country)), 1)
         )
     if fact.emails:
         changes["emails"] = tuple(
-            EmailAddress(id=f"email-{n}", address=email.address, consent=email.consent)
-            for n, email in enumerate(fact.emails, 1)
+            EmailAddress(id=f"email-{n}", address=same[0].address, consent=_strictest(each.consent for each in same))
+            for n, same in enumerate(_alike(fact.emails, lambda e: normal_form(Channel.EMAIL, e.address, None)), 1)
         )
     for name in ("language", "preferred_channel", "time_zone"):
         if getattr(fact, name) is not None:
             changes[name] = getattr(fact, name)
     return before.model_copy(update=changes)
+
+
+T = TypeVar("T")
+
+
+def _alike(points: Sequence[T], form: Callable[[T], str | None]) -> list[list[T]]:
+    """Those of one form together, in the order in which the forms came first."""
+    if len(points) == 1:
+        return [[points[0]]]
+    found: dict[str | None, list[T]] = {}
+    for point in points:
+        found.setdefault(form(point), []).append(point)
+    return list(found.values())
+
+
+def _strictest(said: Iterable[Consent]) -> Consent:
+    """Of several cells about one number or address: one refusal refuses."""
+    all_said = set(said)
+    return next(each for each in (Consent.REFUSED, Consent.GIVEN, Consent.UNKNOWN) if each in all_said)
 
 
 def _currency(fact: Fact) -> str | None:

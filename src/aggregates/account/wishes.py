@@ -80,7 +80,7 @@ class Wishes:
     def told_by(self, details: ContactDetails, country: Country | None) -> "Wishes":
         """With what new details say. They refuse, and give what was not refused; they take nothing back."""
         wishes = self
-        for point, consent in sorted(_consents(details, country), key=lambda each: each[1] is not Consent.REFUSED):
+        for point, consent in _consents(details, country):
             if consent is Consent.REFUSED and not any(each.is_same(point) for each in wishes.refused):
                 wishes = replace(wishes, refused=(*wishes.refused, point))
             elif consent is Consent.GIVEN and wishes.consent(point) is Consent.UNKNOWN:
