@@ -1,9 +1,9 @@
 """From staged facts to commands: what is new is brought in, what differs is corrected, the same changes nothing."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -27,11 +27,22 @@ from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredi
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
-from aggregates.values.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
+from aggregates.values.contact import (
+    Channel,
+    Consent,
+    ContactDetails,
+    EmailAddress,
+    PhoneKind,
+    PhoneNumber,
+    PostalAddress,
+)
+from aggregates.values.normal_form import normal_form
 
 ACTOR = Actor.service("import")
 CHUNK = 1_000
 PROBLEMS_SHOWN = 20
+
+ERASED_PERSON = "this person was erased and stays so; what the row says of them is not stored"
 
 Done = Callable[[int, int], None]
 """Told how many facts of how many were dealt with."""
@@ -129,12 +140,18 @@ class Importer:
 
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
+        chunk, erased = self._without_erased(chunk, report)
         classified = classify(self._connection, chunk)
         todo: list[tuple[Classified, Issued]] = []
         problems: list[RowProblem] = []
+        nothing_to_do: list[Classified] = []
         for each in classified:
             if each.change is Change.UNCHANGED:
                 report.unchanged += 1
+                continue
+            if each.staged.key in erased:
+                report.unchanged += 1
+                nothing_to_do.append(each)
                 continue
             if each.change is Change.NEW and _is_nothing(each.staged.fact):
                 report.unchanged += 1
@@ -153,12 +170,29 @@ class Importer:
                 accepted.append((each, outcome))
                 self._count(each, outcome, report)
         self._look([(each.staged, outcome) for each, outcome in accepted], report)
-        self._remember([each for each, _ in accepted])
+        self._remember([*nothing_to_do, *(each for each, _ in accepted)])
         if problems:
             self.staging.refuse(problems)
 
     def _remember(self, accepted: Sequence[Classified]) -> None:
         record(self._connection, accepted)
+
+    def _without_erased(self, chunk: Sequence[Staged], report: ImportReport) -> tuple[list[Staged], set[Key]]:
+        """The chunk without personal data of people who were erased, and which of it says nothing else: their money is
+        taken, they stay erased."""
+        accounts = [account_id(office_id(staged.office_code), staged.fact.account_number) for staged in chunk]
+        erased = self._arrears.keys.destroyed_among(accounts)
+        if not erased:
+            return list(chunk), set()
+        kept, empty = [], set()
+        for account, staged in zip(accounts, chunk, strict=True):
+            bare = impersonal(staged) if account in erased else staged
+            if bare is not staged:
+                report.notice(RowNotice(staged.line, staged.fact.account_number, ERASED_PERSON))
+            if account in erased and isinstance(bare.fact, CustomerFact):
+                empty.add(bare.key)
+            kept.append(bare)
+        return kept, empty
 
     def _count(self, each: Classified, outcome: Accepted, report: ImportReport) -> None:
         today = self._arrears.clock.now().date()
@@ -290,7 +324,7 @@ class Importer:
             segment=fact.segment or (before.customer.segment if before else None),
             country=fact.country or (before.customer.country if before else None),
             information={**(before.customer.information if before else {}), **dict(fact.information)},
-            contact=contact_details(fact, contact),
+            contact=contact_details(fact, contact, before.customer.country if before else None),
         )
 
     def _account(self, account: UUID) -> Account | None:
@@ -363,8 +397,20 @@ def payment_number(staged: Staged) -> str:
     return number or staged.natural_key
 
 
-def contact_details(fact: CustomerFact, before: ContactDetails) -> ContactDetails:
-    """The known details with what the file says in place of them."""
+def impersonal(staged: Staged) -> Staged:
+    """The fact without what it says of a person; the same object where it says nothing of one. A customer's digest is
+    then of what is left: one of personal data would be kept of whom nothing is to be kept."""
+    match fact := staged.fact:
+        case CustomerFact():
+            bare = CustomerFact(office=fact.office, account_number=fact.account_number, currency=fact.currency)
+            return replace(staged, fact=bare, digest=bare.digest)
+        case InvoiceFact() if fact.information:
+            return replace(staged, fact=replace(fact, information=()))
+    return staged
+
+
+def contact_details(fact: CustomerFact, before: ContactDetails, customer_country: str | None = None) -> ContactDetails:
+    """The known details with what the file says in place of them. Two spellings of a number are one point."""
     changes: dict[str, object] = {}
     if fact.address_lines or fact.city or fact.postal_code or fact.region:
         changes["addresses"] = (
@@ -377,21 +423,23 @@ def contact_details(fact: CustomerFact, before: ContactDetails) -> ContactDetail
                 country=fact.country,
             ),
         )
+    details = before.model_copy(update=changes)
+    country = details.country(fact.country or customer_country)
     if fact.phones:
         changes["phones"] = tuple(
             PhoneNumber(
                 id=f"phone-{n}",
-                number=phone.number,
-                kind=phone.kind,
-                sms_consent=phone.sms_consent,
-                voice_consent=phone.voice_consent,
+                number=same[0].number,
+                kind=next((each.kind for each in same if each.kind is not PhoneKind.OTHER), PhoneKind.OTHER),
+                sms_consent=_strictest(each.sms_consent for each in same),
+                voice_consent=_strictest(each.voice_consent for each in same),
             )
-            for n, phone in enumerate(fact.phones, 1)
+            for n, same in enumerate(_alike(fact.phones, lambda p: normal_form(Channel.VOICE, p.number, country)), 1)
         )
     if fact.emails:
         changes["emails"] = tuple(
-            EmailAddress(id=f"email-{n}", address=email.address, consent=email.consent)
-            for n, email in enumerate(fact.emails, 1)
+            EmailAddress(id=f"email-{n}", address=same[0].address, consent=_strictest(each.consent for each in same))
+            for n, same in enumerate(_alike(fact.emails, lambda e: normal_form(Channel.EMAIL, e.address, None)), 1)
         )
     for name in ("language", "preferred_channel", "time_zone"):
         if getattr(fact, name) is not None:
@@ -417,6 +465,25 @@ def _waits(staged: Staged, account: Account) -> bool:
             return False
     deferred = document_id(account.id, "deferred-invoice", fact.invoice_number or "")
     return funds is not None and funds.waits and deferred not in account.deferred.facts
+
+
+T = TypeVar("T")
+
+
+def _alike(points: Sequence[T], form: Callable[[T], str | None]) -> list[list[T]]:
+    """Those of one form together, in the order in which the forms came first."""
+    if len(points) == 1:
+        return [[points[0]]]
+    found: dict[str | None, list[T]] = {}
+    for point in points:
+        found.setdefault(form(point), []).append(point)
+    return list(found.values())
+
+
+def _strictest(said: Iterable[Consent]) -> Consent:
+    """Of several cells about one number or address: one refusal refuses."""
+    all_said = set(said)
+    return next(each for each in (Consent.REFUSED, Consent.GIVEN, Consent.UNKNOWN) if each in all_said)
 
 
 def _is_nothing(fact: Fact) -> bool:

@@ -218,6 +218,7 @@ class Customer(AccountPart):
     def _describe(self, event: AccountOpened | CustomerRenamed) -> None:
         self.name, self.kind = event.customer_name, event.customer_kind
         self.segment, self.country, self.information = event.segment, event.country, event.information
+        self.contact.lives_in(event.country)
 
     @applies(SubscriptionRecorded)
     def _subscription_recorded(self, event: SubscriptionRecorded) -> None:
