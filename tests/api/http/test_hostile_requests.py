@@ -191,3 +191,13 @@ def test_head_is_answered_as_get_without_the_body(client: Client, account: str):
         assert head.headers["content-length"] == str(len(get.content)), path
         assert head.content == b""
     assert client.request("HEAD", f"{account}/exclusion").status_code == 405
+
+
+# --- methods ---
+
+
+@pytest.mark.parametrize("resource", ["check", "forecast"])
+def test_a_resource_has_its_own_methods_whatever_stands_beside_it(client: Client, resource: str):
+    for method in ("GET", "OPTIONS", "DELETE"):
+        response = client.request(method, f"/v1/campaigns/{resource}")
+        assert (response.status_code, response.headers["allow"]) == (405, "POST")
