@@ -35,6 +35,7 @@ HEADERS = {
     "invoices": "office,account_number,invoice_number,issued_on,due_on,amount,currency",
     "payments": "office,account_number,payment_number,received_on,amount,currency,invoice_number",
     "credits": "office,account_number,credit_number,issued_on,amount,currency,invoice_number",
+    "reversals": "office,account_number,payment_number,reversed_on,reversal,amount,currency",
 }
 
 
@@ -94,6 +95,10 @@ def any_rows(chance: random.Random, kind: str) -> list[str]:
             return f"{whose},I{number},{day()},{day()},{chance.choice(['', '', '', '-'])}{amount},{currency}"
         if kind == "payments":
             return f"{whose},{chance.choice(['', f'P{number}'])},{day()},{amount},{currency},{named}"
+        if kind == "reversals":
+            return (
+                f"{whose},P{number},{day()},{chance.choice(['nsf', 'error'])},{chance.choice(['', amount])},{currency}"
+            )
         return f"{whose},C{number},{day()},{amount},{currency},{named}"
 
     return [row() for _ in range(chance.randrange(1, 40))]
@@ -108,7 +113,7 @@ def test_what_a_dry_run_says_is_what_the_import_then_does(
     chance = random.Random(seed)
     service = a_service(NOW)
     seen = {"brought_in": 0, "corrected": 0, "unchanged": 0, "deferred": 0, "refused": 0, "noticed": 0}
-    for _ in range(10):
+    for _ in range(12):
         kind = chance.choice(list(HEADERS))
         path = file_of(tmp_path, kind, *any_rows(chance, kind))
         before = everything(service)

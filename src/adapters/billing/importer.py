@@ -9,7 +9,15 @@ from uuid import UUID
 import psycopg
 from pydantic import ValidationError
 
-from adapters.billing.facts import CreditFact, CustomerFact, Fact, InvoiceFact, PaymentFact, SubscriptionFact
+from adapters.billing.facts import (
+    CreditFact,
+    CustomerFact,
+    Fact,
+    InvoiceFact,
+    PaymentFact,
+    ReversalFact,
+    SubscriptionFact,
+)
 from adapters.billing.imported import Change, Classified, classify, imported, record
 from adapters.billing.readers import Progress
 from adapters.billing.rejects import place_for_rejects, write_rejects
@@ -23,7 +31,7 @@ from aggregates.account import Account
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import CustomerKind, OpenAccount, Opening, RecordSubscription, Subscription
-from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment
+from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment, ReversePayment
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
@@ -257,6 +265,8 @@ class Importer:
             actor=ACTOR,
             effective_on=staged.effective_on if isinstance(staged.fact, CustomerFact | SubscriptionFact) else None,
             key=natural_key.id if natural_key is not None else None,
+            reason=staged.fact.reason if isinstance(staged.fact, ReversalFact) else None,
+            keeps_refusal=False,  # what a row is refused for may have come with another file by the next time
         )
 
     def _command(self, staged: Staged, office: UUID, account: UUID, *, corrects: bool) -> Command:
@@ -308,6 +318,17 @@ class Importer:
                     issued_on=fact.issued_on,
                     invoice_number=fact.invoice_number,
                     **opens,
+                )
+
+            case ReversalFact():
+                if corrects:
+                    raise ImportRefused("the reversal that was imported before: a payment is taken back once")
+                return ReversePayment(
+                    account_id=account,
+                    number=fact.payment_number,
+                    reversal=fact.reversal,
+                    reversed_on=fact.reversed_on,
+                    amount=fact.amount,
                 )
 
     def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
@@ -449,7 +470,7 @@ def contact_details(fact: CustomerFact, before: ContactDetails, customer_country
 
 def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
     """Invoices, and money, open the account that no file has described so far: files come in any order."""
-    if isinstance(fact, CustomerFact | SubscriptionFact):
+    if not isinstance(fact, InvoiceFact | PaymentFact | CreditFact):
         return {}
     return {"opens": Opening(office_id=office, number=fact.account_number, currency=fact.amount.currency)}
 

@@ -19,12 +19,14 @@ from adapters.billing.facts import (
     InvoiceFact,
     PaymentFact,
     Phone,
+    ReversalFact,
     SubscriptionFact,
 )
 from adapters.billing.profile import CUSTOMER_FIELDS, Kind, column_key
 from adapters.billing.readers import RawRow, Table
 from adapters.billing.values import Cell, Dates, boolean, cell_text, readable, without_decimal
 from aggregates.account.customer import CustomerKind
+from aggregates.account.payments import ReversalKind
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money, exponent
 from aggregates.values.normal_form import is_email, is_number
@@ -67,6 +69,7 @@ _PHONE_KINDS: Mapping[str, PhoneKind] = {
 T = TypeVar("T")
 
 _CUSTOMER_KINDS = {kind.value: kind for kind in CustomerKind}
+_REVERSALS = {kind.value: kind for kind in ReversalKind}
 _CHANNELS = {channel.value: channel for channel in Channel}
 
 
@@ -178,6 +181,7 @@ class RowParser:
             Kind.INVOICES_WITH_SETTLEMENT: self._invoice_row,
             Kind.PAYMENTS: self._payment_row,
             Kind.CREDITS: self._credit_row,
+            Kind.REVERSALS: self._reversal_row,
         }[profile.kind]
         self._row = RawRow(0, ())
         self._problems: list[RowProblem] = []
@@ -307,6 +311,8 @@ class RowParser:
         invoice = self._number("invoice_number")
         reference = self._text("reference", LONG_TEXT_LIMIT)
         information = self._informed(self._information)
+        if amount is not None and amount.minor < 0 and self._profile.negative == "reversals":
+            return self._reversal(account, office, number, received, -amount)
         if amount is not None and amount.minor <= 0:
             self._refuse("amount", "an amount above zero (money given back is a reversal, not a payment)")
         if self._problems or received is None or amount is None:
@@ -346,6 +352,39 @@ class RowParser:
             information=information,
         )
         return (credit,)
+
+    def _reversal_row(self) -> tuple[Fact, ...]:
+        account = self._number("account_number", required=True)
+        office = self._text("office")
+        number = self._number("payment_number", required=True)
+        reversed_on = self._date("reversed_on", required=True)
+        amount = self._money("amount", self._currency())
+        if amount is not None and amount.minor == 0:
+            self._refuse("amount", "an amount other than zero (a reversal's sign does not count)")
+        return self._reversal(account, office, number, reversed_on, -amount if amount and amount.minor < 0 else amount)
+
+    def _reversal(
+        self, account: str, office: str | None, number: str, reversed_on: date | None, amount: Money | None
+    ) -> tuple[Fact, ...]:
+        """`number` and `amount` are those of the payment."""
+        kind = self._choice("reversal", _REVERSALS)
+        reason = self._text("reason", LONG_TEXT_LIMIT)
+        if not number and not self._problems:
+            self._refuse("payment_number", "the number of the payment that was taken back")
+        if kind is None and not self._problems:
+            self._refuse("reversal", f"one of {', '.join(_REVERSALS)}")
+        if self._problems or reversed_on is None or kind is None:
+            return ()
+        reversal = ReversalFact(
+            office=office,
+            account_number=account,
+            payment_number=number,
+            reversed_on=reversed_on,
+            reversal=kind,
+            amount=amount,
+            reason=reason,
+        )
+        return (reversal,)
 
     # --- the customer --------------------------------------------------------------------------------
 

@@ -192,7 +192,7 @@ class Arrears(Application[UUID]):
             if each.is_repeat or each.outcome is None:
                 continue
             issued = each.issued
-            if each.events or not issued.actor.is_policy:
+            if each.events or (issued.keeps_refusal and not issued.actor.is_policy):
                 deciding.append(each)
                 outcomes[issued.command_id] = dump_outcome(each.outcome)
             if each.events and issued.key is not None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,7 @@ from aggregates.kernel.command import NaturalKey
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import LATER
 from aggregates.values.codes import Number
 from aggregates.values.money import Money
 
@@ -123,6 +124,8 @@ class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=Tr
     number: Number
     reversal: ReversalKind
     reversed_on: date
+    amount: Annotated[Money | None, LATER] = None
+    """What was taken back, where that is said: the whole payment, and nothing else."""
 
 
 # --- decisions ---------------------------------------------------------------------------------------
@@ -227,6 +230,8 @@ class Payments(AccountPart):
         funds = self.allocation.funds_with_history("payment", command.number)
         if command.reversed_on < funds.receipt.received_on:
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
+        if command.amount not in (None, funds.receipt.amount):
+            raise Refusal("reversed-in-part", f"amount: expected {funds.receipt.amount}, the whole payment")
         gone_on = self._reverse(funds, command.reversal, command.reversed_on, context.today)
         self.allocation.follow_change(funds.id, gone_on, context)
 

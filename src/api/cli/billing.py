@@ -57,7 +57,7 @@ def import_file(
     time_zone: DefaultZone = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a billing file in: customers, invoices, payments, credits.
+    """Bring a billing file in: customers, invoices, payments, credits, reversals.
 
     Everything comes in under its own dates, so reports of any past day are right at once. Nothing is sent for the
     past. The same file again changes nothing; a corrected file changes only what differs.

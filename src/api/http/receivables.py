@@ -37,7 +37,7 @@ class NewCredit(CommandBody):
     """A credit, for an invoice or for the oldest open items."""
 
 
-@body_of(ReversePayment, address={"account_id", "number"})
+@body_of(ReversePayment, address={"account_id", "number"}, without={"amount"})
 class Reversal(CommandBody):
     """A payment was taken back; what it settled is open again with its own due date."""
 
