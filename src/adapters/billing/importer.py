@@ -3,18 +3,20 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import psycopg
 from pydantic import ValidationError
 
 from adapters.billing.facts import CreditFact, CustomerFact, Fact, InvoiceFact, PaymentFact, SubscriptionFact
 from adapters.billing.imported import Change, Classified, classify, record
-from adapters.billing.readers import Progress
+from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rejects import reject_path, write_rejects
-from adapters.billing.rows import RowNotice, RowProblem
+from adapters.billing.rows import RowNotice, RowProblem, ZoneOf
 from adapters.billing.source import ImportSource
 from adapters.billing.staging import Comparison, Loaded, Staged, Staging
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
@@ -71,9 +73,9 @@ class ImportReport:
     problems: list[RowProblem] = field(default_factory=list)
     """The first few."""
     noticed: int = 0
-    """Rows that were taken, about which there is something to know."""
-    notices: list[RowNotice] = field(default_factory=list)
-    """The first few."""
+    """How much there is to know of the file, and of rows that were taken."""
+    notices: list[FileNotice | RowNotice] = field(default_factory=list)
+    """Those about the file, and the first few about rows."""
     rejects: Path | None = None
 
     @classmethod
@@ -283,7 +285,7 @@ class Importer:
         known = self._offices.get(staged.office)
         if known is not None:
             return known
-        code = re.sub(r"[^a-z0-9]+", "-", staged.office.casefold()).strip("-")[:40] or self._defaults.code
+        code = _office_code(staged.office, self._defaults)
         try:
             office = self._arrears.load(Office, office_id(code)).id
         except AggregateNotFoundError:
@@ -302,6 +304,23 @@ class Importer:
         if isinstance(outcome, Rejected):
             raise ImportRefused(outcome.detail)
         return office_id(code)
+
+
+def _office_code(name: str, defaults: OfficeDefaults) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40] or defaults.code
+
+
+def zones_of_offices(arrears: Arrears, defaults: OfficeDefaults) -> ZoneOf:
+    """The zone of an office by the name a file has for it: its own where it is open, else that which it will have."""
+
+    @lru_cache(1_000)
+    def zone_of(name: str | None) -> ZoneInfo:
+        try:
+            return arrears.load(Office, office_id(_office_code(name or defaults.code, defaults))).zone
+        except AggregateNotFoundError:
+            return ZoneInfo(defaults.time_zone)
+
+    return zone_of
 
 
 def payment_number(staged: Staged) -> str:
@@ -379,6 +398,7 @@ def _plain(error: ImportRefused | ValidationError) -> str:
 
 
 def stage(
+    arrears: Arrears,
     connection: psycopg.Connection,
     source: ImportSource,
     defaults: OfficeDefaults,
@@ -387,7 +407,8 @@ def stage(
     stop: Stop | None = None,
 ) -> tuple[Staging, Loaded]:
     """Read the whole file into the staging tables. Raises FileProblem, Stopped."""
-    staging = Staging(connection, default_office=defaults.code, stop=stop)
+    zone_of = zones_of_offices(arrears, defaults)
+    staging = Staging(connection, default_office=defaults.code, zone_of=zone_of, stop=stop)
     return staging, staging.load(source, progress)
 
 
@@ -419,7 +440,7 @@ def run_import(
     Raises FileProblem where the file cannot be read, ImportRefused where `strict` found a bad row, and Stopped between
     chunks: what was brought in stays, and the next import of the file goes on from there.
     """
-    staging, loaded = stage(connection, source, defaults, reading, stop=stop)
+    staging, loaded = stage(arrears, connection, source, defaults, reading, stop=stop)
     if strict and loaded.refused:
         first = next(staging.problems())
         raise ImportRefused(f"{loaded.refused} of {loaded.rows} rows have problems, the first in {first}")

@@ -149,7 +149,7 @@ class StepByStep(Service):
         self.prepare()
         with self.database.connect("arrears_app") as connection:
             if check_only:
-                return dry_run(*stage(connection, source, defaults, reading, stop=self.stop))
+                return dry_run(*stage(self.arrears, connection, source, defaults, reading, stop=self.stop))
             report = run_import(
                 self.arrears,
                 connection,
