@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
@@ -10,7 +11,11 @@ import pytest
 
 from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
+from aggregates.account import Account
+from aggregates.account.command import account_id
+from aggregates.office import office_id
 from aggregates.values.aging import STANDARD_BUCKETS
+from api.application.dry_run import dry_run
 from api.processes.step_by_step import StepByStep
 from projections.questions.aging import aging
 from tests.flow.conftest import AService
@@ -179,3 +184,31 @@ def test_that_money_opened_its_account_is_said_once(a_service: AService, tmp_pat
     assert service.import_file(of["payments"], "payments", defaults=usd).noticed == 1
     of = files(tmp_path, {"payments": ["A1,P2,2026-03-31,10.00,USD,"]})
     assert service.import_file(of["payments"], "payments", defaults=OfficeDefaults()).noticed == 0
+
+
+def test_a_time_with_a_zone_falls_on_the_day_of_the_office_whether_it_is_open_or_opened(
+    a_service: AService, tmp_path: Path
+):
+    service = a_service(NOW)
+    opened = OfficeDefaults(code="berlin", currency="EUR", time_zone="Europe/Berlin")
+    rows = ["1001,I1,2026-10-31T23:00:00Z,2026-11-27T23:00:00+00:00,100.00,EUR"]
+    path = files(tmp_path, {"invoices": rows})["invoices"]
+    assert dry_run(service, path, "invoices", defaults=opened).refused == 0
+    service.import_file(path, "invoices", defaults=opened)
+    # By its own settings now: what the import would open it with no longer counts, and nothing differs.
+    again = service.import_file(path, "invoices", defaults=OfficeDefaults(code="berlin", time_zone="America/New_York"))
+    assert (again.unchanged, again.corrected, again.brought_in) == (1, 0, 0)
+    account = service.arrears.load(Account, account_id(office_id("berlin"), "1001"))
+    (invoice,) = account.receivables.items.values()
+    assert (invoice.item.issued_on, invoice.item.due_on) == (date(2026, 11, 1), date(2026, 11, 28))
+
+
+def test_the_report_says_what_of_the_file_was_not_used(a_service: AService, tmp_path: Path):
+    path = tmp_path / "invoices.csv"
+    path.write_text(f"{HEADERS['invoices']},Remark\n{ONE['invoices'][0]},late\n", encoding="utf-8")
+    service = a_service(NOW)
+    defaults = OfficeDefaults(currency="USD", time_zone="UTC")
+    for bring_in in (partial(dry_run, service), service.import_file):
+        assert [str(notice) for notice in bring_in(path, "invoices", defaults=defaults).notices] == [
+            "invoices.csv: columns that the profile does not map were not used: 'Remark'"
+        ]

@@ -162,7 +162,7 @@ def test_an_erased_customer_who_is_imported_again_stays_erased(billing: Billing)
 
     for row in (DEES_ROW, "A-1,Dee Doe,DE,+49 171 1234567,yes,,,d@x.org,yes,", DEES_ROW):
         report = billing.customers(row)
-        assert [(notice.value, notice.said) for notice in report.notices] == [("A-1", ERASED_PERSON)]
+        assert [str(notice) for notice in report.notices] == [f"line 2: 'A-1'; {ERASED_PERSON}"]
     report = billing.invoices("A-1,I-2,2026-01-03,2026-02-02,20,USD,0171/1234567,d@x.org,Meter of Dee")
     assert {notice.said for notice in report.notices} == {ERASED_PERSON}
 

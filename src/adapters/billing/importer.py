@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import psycopg
 from pydantic import ValidationError
@@ -19,11 +21,11 @@ from adapters.billing.facts import (
     SubscriptionFact,
 )
 from adapters.billing.imported import Change, Classified, classify, imported, record
-from adapters.billing.readers import Progress
+from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rejects import place_for_rejects, write_rejects
-from adapters.billing.rows import RowNotice, RowProblem
+from adapters.billing.rows import RowNotice, RowProblem, ZoneOf
 from adapters.billing.source import ImportSource
-from adapters.billing.staging import Key, Loaded, Staged, Staging
+from adapters.billing.staging import Key, Loaded, Staged, Staging, office_code
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.trial import Trial
 from adapters.stop import Stop, check
@@ -94,9 +96,9 @@ class ImportReport:
     problems: list[RowProblem] = field(default_factory=list)
     """The first few."""
     noticed: int = 0
-    """Rows that were taken, about which there is something to know."""
-    notices: list[RowNotice] = field(default_factory=list)
-    """The first few."""
+    """How much there is to know of the file, and of rows that were taken."""
+    notices: list[FileNotice | RowNotice] = field(default_factory=list)
+    """Those about the file, and the first few about rows."""
     rejects: Path | None = None
     rejects_kept: tuple[Path, ...] = ()
     """Reject files of earlier imports that were edited, and so are not written over."""
@@ -411,6 +413,19 @@ class TrialImporter(Importer):
         """The log will not hold them."""
 
 
+def zones_of_offices(arrears: Arrears, defaults: OfficeDefaults) -> ZoneOf:
+    """The zone of an office by the name a file has for it: its own where it is open, else that which it will have."""
+
+    @lru_cache(1_000)
+    def zone_of(name: str | None) -> ZoneInfo:
+        try:
+            return arrears.load(Office, office_id(office_code(name or defaults.code) or defaults.code)).zone
+        except AggregateNotFoundError:
+            return ZoneInfo(defaults.zone)
+
+    return zone_of
+
+
 def payment_number(staged: Staged) -> str:
     """The file's number, or one made from the natural key, so that the same payment always has the same, and two that
     say the same have two."""
@@ -533,6 +548,7 @@ def _plain(error: ImportRefused | ValidationError) -> str:
 
 
 def stage(
+    arrears: Arrears,
     connection: psycopg.Connection,
     source: ImportSource,
     defaults: OfficeDefaults,
@@ -541,7 +557,8 @@ def stage(
     stop: Stop | None = None,
 ) -> tuple[Staging, Loaded]:
     """Read the whole file into the staging tables. Raises FileProblem, Stopped."""
-    staging = Staging(connection, default_office=defaults.code, stop=stop)
+    zone_of = zones_of_offices(arrears, defaults)
+    staging = Staging(connection, default_office=defaults.code, zone_of=zone_of, stop=stop)
     return staging, staging.load(source, progress)
 
 
@@ -556,7 +573,7 @@ def dry_run(
     stop: Stop | None = None,
 ) -> ImportReport:
     """What `run_import` would do, decided by the same rules; nothing is stored. Raises FileProblem, Stopped."""
-    staging, loaded = stage(connection, source, defaults, reading, stop=stop)
+    staging, loaded = stage(trial, connection, source, defaults, reading, stop=stop)
     report = _brought_in(TrialImporter(trial, connection, staging, defaults), loaded, done, stop or Stop())
     staging.drop()
     return report
@@ -581,7 +598,7 @@ def run_import(
     stays, and the next import of the file goes on from there.
     """
     stop = stop or Stop()
-    staging, loaded = stage(connection, source, defaults, reading, stop=stop)
+    staging, loaded = stage(arrears, connection, source, defaults, reading, stop=stop)
     if trial is not None:
         tried = _brought_in(TrialImporter(trial, connection, staging, defaults), loaded, trying, stop)
         if tried.refused:

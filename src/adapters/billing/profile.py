@@ -70,6 +70,12 @@ _COLUMN_ONLY = frozenset({
 })  # fmt: skip
 """What differs from row to row: a default for it would make many facts one."""
 
+NUMBERS = frozenset({"account_number", "invoice_number", "payment_number", "credit_number", "subscription_number"})
+"""What is called a number and only identifies: nothing is reckoned with it, and its zeros count."""
+PADDED = NUMBERS | {"postal_code"}
+_SHOWN = PADDED | {"office", "reference"}
+"""Of these a workbook's number is meant as the sheet shows it."""
+
 
 def column_key(name: str) -> str:
     """Two column names are the same when this is: case and surrounding or repeated space do not count."""
@@ -141,6 +147,7 @@ class Profile(_Part):
     currency_signs: tuple[Column, ...] = ()
     numbers: Literal["as-is", "strip-decimal"] = "as-is"
     negative: Literal["refused", "reversals"] = "refused"
+    pad: dict[str, Annotated[int, Field(ge=2, le=100, strict=True)]] = {}
     columns: dict[str, Column]
     defaults: dict[str, Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]] = {}
     values: dict[str, dict[str, str]] = {}
@@ -171,6 +178,10 @@ class Profile(_Part):
             for name in names:
                 if name not in known:
                     raise _KeyProblem(f"{key}.{name}", f"no field of {self.kind}{_did_you_mean(name, known)}")
+        padded = (PADDED & known) | ({"subscription_number"} if self.subscriptions else set())
+        for name in self.pad:
+            if name not in padded:
+                raise _KeyProblem(f"pad.{name}", f"no number of {self.kind}{_did_you_mean(name, padded)}")
         for name in REQUIRED[self.kind]:
             if name not in self.columns and name not in self.defaults:
                 where = "columns" if name in _COLUMN_ONLY else "columns or defaults"
@@ -226,6 +237,14 @@ class Profile(_Part):
                 for key, column in group.model_dump().items():
                     if column and key != "optional" and not key.startswith("default_"):
                         yield f"{table}.{key}", column, group.optional
+
+    def shown_columns(self) -> frozenset[str]:
+        """By `column_key`, the columns of what only identifies: of them a workbook's number is read as it is shown."""
+        columns = [column for field, column in self.columns.items() if field in _SHOWN]
+        columns += [*self.information.values(), *self.customer_information.values()]
+        columns += [phone.number for phone in self.phones]
+        columns += [subscription.number for subscription in self.subscriptions]
+        return frozenset(column_key(column) for column in columns)
 
     def numbers_reader(self) -> Numbers:
         return Numbers(

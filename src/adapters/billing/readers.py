@@ -4,18 +4,14 @@ import codecs
 import csv
 import io
 import os
-import warnings
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
-
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
+from typing import IO, NamedTuple
 
 from adapters.billing.profile import Profile, column_key
-from adapters.billing.spreadsheet import PROBLEM, unguarded
+from adapters.billing.spreadsheet import PROBLEM, text_of_formula, unguarded
 from adapters.billing.values import Cell, cell_text
+from adapters.billing.workbook import Sheet, Workbook, WorkbookProblem
 
 Progress = Callable[[int, int], None]
 """Told now and then how many bytes of how many were read."""
@@ -26,10 +22,21 @@ EVERY = 1_000
 DELIMITERS = (",", ";", "\t", "|")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _LONGEST_HEADER = 1_000_000
+_NAMED = 20
+"""Names of what is left out that a notice shows."""
 
 
 class FileProblem(Exception):
     """The file as a whole cannot be read. The message names the file, the place and what was expected."""
+
+
+class FileNotice(NamedTuple):
+    """What somebody should know of a file that is read all the same: what of it is left out."""
+
+    said: str
+
+    def __str__(self) -> str:
+        return self.said
 
 
 class RawRow(NamedTuple):
@@ -53,7 +60,8 @@ class Table:
         self.profile = profile
         self.size = path.stat().st_size
         self.delimiter = ","
-        header = [cell_text(cell).strip() for cell in self._read_header()]
+        self._left_out = ""
+        header = [cell_text(text_of_formula(cell)).strip() for cell in self._read_header()]
         while header and not header[-1]:
             header.pop()
         self.is_rejects = _is_rejects(header, profile)
@@ -66,6 +74,18 @@ class Table:
         if not self.is_rejects:
             return rows
         return (RawRow(row.line, [unguarded(cell) for cell in row.cells[1:]], row.broken) for row in rows)
+
+    @property
+    def notices(self) -> Sequence[FileNotice]:
+        """What of the file is not read: columns that the profile does not map, other sheets."""
+        used = set(self.positions.values())
+        unused = [
+            repr(name) if name else f"column {index + 1}, which has no name"
+            for index, name in enumerate(self.header)
+            if index not in used
+        ]
+        columns = f"columns that the profile does not map were not used: {_some(unused)}" if unused else ""
+        return [FileNotice(f"{self.path.name}: {said}") for said in (columns, self._left_out) if said]
 
     def _read_header(self) -> Sequence[Cell]:
         raise NotImplementedError
@@ -115,6 +135,11 @@ def open_table(path: str | Path, profile: Profile) -> Table:
         return CsvTable(path, profile)
     except OSError as error:
         raise FileProblem(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_rejects(header: Sequence[str], profile: Profile) -> bool:
@@ -266,7 +291,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _hits(cells: Sequence[str], wanted: set[str]) -> int:
-    return len(wanted & {column_key(cell) for cell in cells})
+    return len(wanted & {column_key(cell_text(text_of_formula(cell))) for cell in cells})
 
 
 def _first_undecodable(path: Path, encoding: str) -> tuple[int, int, int]:
@@ -292,14 +317,6 @@ def _first_undecodable(path: Path, encoding: str) -> tuple[int, int, int]:
 # --- XLSX --------------------------------------------------------------------------------------------
 
 
-_LARGE = 50_000_000
-_MOST_TIMES = 100
-"""Spreadsheets pack their cells to a tenth or twentieth."""
-_DAMAGED = (
-    zipfile.BadZipFile, InvalidFileException, KeyError, IndexError, SyntaxError, ValueError, TypeError, EOFError,
-)  # fmt: skip
-
-
 class XlsxTable(Table):
     """One sheet of a workbook, read as a stream. Formulas give their stored results and are never evaluated."""
 
@@ -309,66 +326,57 @@ class XlsxTable(Table):
             texts = [cell_text(cell) for cell in cells]
             if number == 1 and _is_rejects(texts, self.profile):
                 return texts
-            if number == self.profile.header_line:
-                self._header_line = number
-                if any(texts):
+            if number >= self.profile.header_line:
+                self._header_line = self.profile.header_line
+                if number == self._header_line and any(texts):
                     return texts
                 break
         raise FileProblem(f"{self.path.name}: row {self.profile.header_line} is empty; expected the column names there")
 
     def _rows(self, progress: Progress | None) -> Iterator[RawRow]:
         width = len(self.header) + self.is_rejects
-        for number, cells in self._cells(progress):
+        shown = [self.positions[key] + self.is_rejects for key in self.profile.shown_columns() & self.positions.keys()]
+        for number, cells in self._cells(progress, frozenset(shown)):
             if number > self._header_line and any(cell is not None and cell != "" for cell in cells):
-                extra = list(cells[width:])
+                extra = cells[width:]
                 while extra and extra[-1] in (None, ""):
                     extra.pop()
                 yield RawRow(number, [*cells[:width], *[None] * (width - len(cells)), *extra])
 
-    def _cells(self, progress: Progress | None) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def _cells(
+        self, progress: Progress | None, shown: Collection[int] = frozenset()
+    ) -> Iterator[tuple[int, list[Cell]]]:
         try:
             with self.path.open("rb") as file:
-                self._check_unpacked(file)
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # about styles and extensions that do not concern the values
-                    book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-                try:
-                    sheet = self._sheet(book)
-                    sheet.reset_dimensions()
-                    for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
-                        if progress is not None and number % EVERY == 0:
-                            progress(min(file.tell(), self.size), self.size)
-                        yield number, cells
-                finally:
-                    book.close()
-        except _DAMAGED as error:
-            raise FileProblem(f"{self.path.name}: not a readable workbook ({error}); expected .xlsx or CSV") from error
+                book = Workbook(file)
+                for count, row in enumerate(book.rows(self._sheet(book), shown), 1):
+                    if progress is not None and count % EVERY == 0:
+                        progress(min(file.tell(), self.size), self.size)
+                    yield row
+        except WorkbookProblem as problem:
+            raise FileProblem(f"{self.path.name}: {problem}") from problem
         if progress is not None:
             progress(self.size, self.size)
 
-    def _check_unpacked(self, file: IO[bytes]) -> None:
-        """A few kilobytes that unpack to gigabytes are no portfolio. Raises FileProblem."""
-        with zipfile.ZipFile(file) as packed:
-            for member in packed.infolist():
-                if member.file_size > _LARGE and member.file_size > _MOST_TIMES * max(1, member.compress_size):
-                    raise FileProblem(
-                        f"{self.path.name}: {member.filename} unpacks to {member.file_size:,} bytes, more than"
-                        f" {_MOST_TIMES} times what the file holds; expected a workbook as spreadsheets save it"
-                    )
-        file.seek(0)
-
-    def _sheet(self, book: Any) -> Any:
+    def _sheet(self, book: Workbook) -> Sheet:
+        """The sheet of that name, or at that place among those that one sees."""
         wanted = self.profile.sheet
-        sheets = book.worksheets
+        names = ", ".join(repr(sheet.name) for sheet in book.sheets)
         if isinstance(wanted, int):
-            if wanted <= len(sheets):
-                return sheets[wanted - 1]
+            visible = [sheet for sheet in book.sheets if not sheet.is_hidden]
+            if not visible:
+                raise FileProblem(
+                    f"{self.path.name}: every sheet is hidden: {names}; show the one that is meant, or name it as"
+                    " `sheet` in the profile"
+                )
+            found = visible[wanted - 1 : wanted]
         else:
-            for sheet in sheets:
-                if column_key(sheet.title) == column_key(wanted):
-                    return sheet
-        names = ", ".join(repr(sheet.title) for sheet in sheets)
-        raise FileProblem(f"{self.path.name}: there is no sheet {wanted!r}; expected one of {names}")
+            found = [sheet for sheet in book.sheets if column_key(sheet.name) == column_key(wanted)][:1]
+        if not found:
+            raise FileProblem(f"{self.path.name}: there is no sheet {wanted!r}; expected one of {names}")
+        left_out = [repr(each.name) + " (hidden)" * each.is_hidden for each in book.sheets if each != found[0]]
+        self._left_out = f"other sheets were not read: {_some(left_out)}" if left_out else ""
+        return found[0]
 
 
 def changed_since(path: Path, before: os.stat_result) -> bool:

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import NamedTuple, TypeVar
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from adapters.billing.currencies import CURRENCIES
 from adapters.billing.facts import (
@@ -24,7 +24,8 @@ from adapters.billing.facts import (
 )
 from adapters.billing.profile import CUSTOMER_FIELDS, Kind, column_key
 from adapters.billing.readers import RawRow, Table
-from adapters.billing.values import Cell, Dates, boolean, cell_text, readable, without_decimal
+from adapters.billing.spreadsheet import text_of_formula
+from adapters.billing.values import Cell, Dates, boolean, cell_text, day_of, readable, without_decimal
 from aggregates.account.customer import CustomerKind
 from aggregates.account.payments import ReversalKind
 from aggregates.values.contact import Channel, Consent, PhoneKind
@@ -67,6 +68,9 @@ _PHONE_KINDS: Mapping[str, PhoneKind] = {
     "landline": PhoneKind.HOME,
 }
 T = TypeVar("T")
+
+ZoneOf = Callable[[str | None], ZoneInfo]
+"""The time zone of the office that a row names, or of the import's where it names none."""
 
 _CUSTOMER_KINDS = {kind.value: kind for kind in CustomerKind}
 _REVERSALS = {kind.value: kind for kind in ReversalKind}
@@ -115,6 +119,8 @@ class _Source:
     column: str
     default: str | None
     values: Mapping[str, str]
+    pad: int = 0
+    """Digits that a number of digits alone has at least."""
     known_dates: dict[str, date] = field(default_factory=dict)
     """What cells of this column were before, as far as they are dates."""
 
@@ -141,8 +147,11 @@ class RowParser:
     row is earlier or later than those before. Holds the row at hand, so it serves one reader at a time.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, zone_of: ZoneOf) -> None:
         profile = table.profile
+        self._zone_of = zone_of
+        self._office_name: str | None = None
+        """Of the row at hand."""
         self._profile = profile
         self._width = len(table.header)
         self._positions = table.positions
@@ -166,7 +175,10 @@ class RowParser:
             (self._at(group.address), self._at(group.consent, group.default_consent)) for group in profile.emails
         ]
         self._subscriptions = [
-            tuple(self._at(c) for c in (group.number, group.service_type, group.started_on, group.initial_discount))
+            (
+                replace(self._at(group.number), pad=profile.pad.get("subscription_number", 0)),
+                *(self._at(column) for column in (group.service_type, group.started_on, group.initial_discount)),
+            )
             for group in profile.subscriptions
         ]
         self._information = [(name, self._at(column)) for name, column in profile.information.items()]
@@ -195,6 +207,7 @@ class RowParser:
             column or name,
             self._profile.defaults.get(name),
             values,
+            self._profile.pad.get(name, 0),
         )
 
     def _indexes_about_customer(self) -> list[int]:
@@ -216,6 +229,11 @@ class RowParser:
             problems.append(RowProblem(row.line, "", row.broken, "quotation marks in pairs, doubled inside a cell"))
             return ParsedRow(row, (), tuple(problems))
         cells = row.cells
+        for cell in cells:  # a loop, since this runs for every row
+            if type(cell) is str and '="' in cell:
+                cells = [text_of_formula(each) for each in cells]
+                self._row = row._replace(cells=cells)
+                break
         if len(cells) < self._width:  # what is missing is empty; where it has to be there, its field says so
             self._row = row._replace(cells=(*cells, *[None] * (self._width - len(cells))))
         elif len(cells) > self._width and any(cells[self._width :]):
@@ -230,14 +248,14 @@ class RowParser:
 
     def _customer_row(self) -> tuple[Fact, ...]:
         account = self._number("account_number", required=True)
-        office = self._text("office")
+        office = self._office()
         currency = self._currency()
         customer = self._customer(account, office, currency, None, self._information)
         return (customer, *self._subscribed(account, office, currency))
 
     def _invoice_row(self) -> tuple[Fact, ...]:
         account = self._number("account_number", required=True)
-        office = self._text("office")
+        office = self._office()
         number = self._number("invoice_number", required=True)
         issued = self._date("issued_on", required=True)
         due = self._date("due_on")
@@ -303,7 +321,7 @@ class RowParser:
 
     def _payment_row(self) -> tuple[Fact, ...]:
         account = self._number("account_number", required=True)
-        office = self._text("office")
+        office = self._office()
         number = self._number("payment_number")
         received = self._date("received_on", required=True)
         amount = self._money("amount", self._currency(required=True), required=True)
@@ -332,7 +350,7 @@ class RowParser:
 
     def _credit_row(self) -> tuple[Fact, ...]:
         account = self._number("account_number", required=True)
-        office = self._text("office")
+        office = self._office()
         number = self._number("credit_number", required=True)
         issued = self._date("issued_on", required=True)
         amount = self._money("amount", self._currency(required=True), required=True)
@@ -355,7 +373,7 @@ class RowParser:
 
     def _reversal_row(self) -> tuple[Fact, ...]:
         account = self._number("account_number", required=True)
-        office = self._text("office")
+        office = self._office()
         number = self._number("payment_number", required=True)
         reversed_on = self._date("reversed_on", required=True)
         amount = self._money("amount", self._currency())
@@ -385,6 +403,10 @@ class RowParser:
             reason=reason,
         )
         return (reversal,)
+
+    def _office(self) -> str | None:
+        self._office_name = self._text("office")
+        return self._office_name
 
     # --- the customer --------------------------------------------------------------------------------
 
@@ -566,7 +588,7 @@ class RowParser:
         elif text in _ERRORS:
             self._wrong(source, cell, "a value, not a spreadsheet's error")
         else:
-            return text or None
+            return _padded(text, source.pad) or None
         return None
 
     def _number(self, field: str, *, required: bool = False) -> str:
@@ -583,7 +605,7 @@ class RowParser:
         if source.index >= 0 and type(cell := self._row.cells[source.index]) is str and not self._strip_decimal:
             text = cell.strip()  # the common case first: this runs for every row
             if text and len(text) <= NUMBER_LIMIT and text.isprintable() and text[0] != "#" and not source.values:
-                return "" if text in EMPTY else text
+                return "" if text in EMPTY else _padded(text, source.pad)
         cell = self._cell(source)
         if cell is None:
             return ""
@@ -599,7 +621,7 @@ class RowParser:
         elif text in _ERRORS:
             self._wrong(source, cell, "a value, not a spreadsheet's error")
         else:
-            return text
+            return _padded(text, source.pad)
         return ""
 
     def _date(self, field: str, *, required: bool = False) -> date | None:
@@ -614,8 +636,12 @@ class RowParser:
         if cell is None and not required:
             return None
         day = None if cell is None else self._dates.parse(cell)
+        if isinstance(day, datetime):  # not known for the next row, whose office may be in another zone
+            day = day_of(day, self._zone_of(self._office_name))
+            if day is not None:
+                return day
         if day is None:
-            self._wrong(source, cell, self._dates.expected)
+            self._wrong(source, cell, self._dates.expected_of(cell))
         elif type(raw) is str and len(source.known_dates) < _DATES_KEPT:
             source.known_dates[raw] = day
         return day
@@ -709,6 +735,11 @@ class RowParser:
             return ()
         found = ((name, self._text_of(source, LONG_TEXT_LIMIT)) for name, source in sources)
         return tuple((name, text) for name, text in found if text is not None)
+
+
+def _padded(text: str, digits: int) -> str:
+    """The zeros that something took off a number of digits alone."""
+    return text.zfill(digits) if digits and text.isascii() and text.isdigit() else text
 
 
 def _said(field: str) -> str:

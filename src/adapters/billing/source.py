@@ -2,10 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from adapters.billing.profile import Profile
 from adapters.billing.readers import FileProblem, Progress, RawRow, Table, changed_since, open_table
-from adapters.billing.rows import ParsedRow, RowParser
+from adapters.billing.rows import ParsedRow, RowParser, ZoneOf
+
+
+def in_utc(office: str | None) -> ZoneInfo:
+    """The zone of an office of which nothing is known."""
+    del office
+    return ZoneInfo("UTC")
 
 
 class ImportSource:
@@ -31,11 +38,14 @@ class ImportSource:
             raise FileProblem(f"{self.path.name}: the file changed while it was imported; import it again")
         return self.table.rows(progress)
 
-    def rows(self, progress: Progress | None = None) -> Iterator[ParsedRow]:
-        """Every row with its facts or its problems, in the file's order and bounded memory."""
-        return map(RowParser(self.table).parse, self.raw_rows(progress))
+    def rows(self, progress: Progress | None = None, *, zone_of: ZoneOf = in_utc) -> Iterator[ParsedRow]:
+        """Every row with its facts or its problems, in the file's order and bounded memory. A time with a zone is of
+        the day that it has in the zone of the row's office."""
+        return map(RowParser(self.table, zone_of).parse, self.raw_rows(progress))
 
 
-def read_facts(path: str | Path, profile: Profile, progress: Progress | None = None) -> Iterator[ParsedRow]:
+def read_facts(
+    path: str | Path, profile: Profile, progress: Progress | None = None, *, zone_of: ZoneOf = in_utc
+) -> Iterator[ParsedRow]:
     """Every row of the file with its facts or its problems. Raises `FileProblem`."""
-    return ImportSource(path, profile).rows(progress)
+    return ImportSource(path, profile).rows(progress, zone_of=zone_of)

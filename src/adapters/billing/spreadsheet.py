@@ -1,4 +1,5 @@
-"""Cells that a spreadsheet would take for a formula, made harmless in a way that can be undone exactly.
+"""Cells that a spreadsheet would take for a formula: made harmless in a way that can be undone exactly, and texts that
+exporters wrote as one.
 
 A cell is dangerous when, after any apostrophes, blanks and control characters, it begins with `= + - @` (or their
 full-width forms), or when it begins with a control character. Such a cell gets one apostrophe more in front. Reading
@@ -26,3 +27,15 @@ def guarded(text: str) -> str:
 def unguarded(cell: Cell) -> Cell:
     """What `guarded` was given."""
     return cell[1:] if isinstance(cell, str) and cell[:1] == "'" and _DANGEROUS.match(cell) else cell
+
+
+_TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"|=""((?:[^"]|"")*)""')
+
+
+def text_of_formula(cell: Cell) -> Cell:
+    """`="00123"` is the text 00123: so exporters keep a spreadsheet from taking zeros off. Also `=""00123""`, where the
+    quoting was doubled once too often. No other formula is evaluated."""
+    if type(cell) is not str or not cell.lstrip().startswith('="'):
+        return cell
+    match = _TEXT_FORMULA.fullmatch(cell.strip())
+    return cell if match is None else (match[1] if match[1] is not None else match[2]).replace('""', '"')

@@ -17,9 +17,9 @@ from psycopg import sql
 
 from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, currency_of, fact_from
 from adapters.billing.profile import Kind
-from adapters.billing.readers import Progress
-from adapters.billing.rows import ParsedRow, RowNotice, RowProblem
-from adapters.billing.source import ImportSource
+from adapters.billing.readers import FileNotice, Progress
+from adapters.billing.rows import ParsedRow, RowNotice, RowProblem, ZoneOf
+from adapters.billing.source import ImportSource, in_utc
 from adapters.stop import Stop, cancelled_on, check
 
 _BATCH = 10_000
@@ -168,15 +168,24 @@ class Loaded:
     """By kind, without repeats."""
     first_on: date | None = None
     last_on: date | None = None
-    notices: Sequence[RowNotice] = ()
-    """The first few about rows that are taken, and how many there are."""
+    notices: Sequence[FileNotice | RowNotice] = ()
+    """Those about the file, and the first few about rows that are taken."""
     noticed: int = 0
+    """How many there are."""
 
 
 class Staging:
     """The staged facts of one import. One at a time per connection; `drop` or the connection's end clears it."""
 
-    def __init__(self, connection: psycopg.Connection, *, default_office: str, stop: Stop | None = None) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        *,
+        default_office: str,
+        zone_of: ZoneOf = in_utc,
+        stop: Stop | None = None,
+    ) -> None:
+        self._zone_of = zone_of
         self._connection = connection
         self._stop = stop or Stop()
         self._default_office = default_office
@@ -191,7 +200,7 @@ class Staging:
         rows = noticed = 0
         notices: list[RowNotice] = []
         with self._connection.transaction():
-            parsed = source.rows(progress)
+            parsed = source.rows(progress, zone_of=self._zone_of)
             while batch := list(islice(parsed, _BATCH)):
                 check(self._stop)
                 rows += len(batch)
@@ -203,7 +212,8 @@ class Staging:
             with cancelled_on(self._stop, self._connection):
                 self._connection.execute("ANALYZE import_staging")
                 repeats = self._take_in()
-        return replace(self._counted(rows, repeats), notices=notices, noticed=noticed)
+        of_file = source.table.notices
+        return replace(self._counted(rows, repeats), notices=[*of_file, *notices], noticed=len(of_file) + noticed)
 
     def refuse(self, problems: Iterable[RowProblem]) -> None:
         """Add problems that were found later, such as a command that was rejected; their rows are refused too."""

@@ -3,10 +3,13 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 from unicodedata import category
+from zoneinfo import ZoneInfo
+
+from aggregates.values.business_time import local_date
 
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
 """A cell as it was read: text from a CSV, a value from a workbook."""
@@ -15,12 +18,19 @@ EXCEL: Final = "excel"
 """The date format of a day number as spreadsheets count (1 is 1900-01-01)."""
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
-_EXAMPLE = date(2020, 3, 31)
+_EXAMPLE = datetime(2020, 3, 31, tzinfo=UTC)
 _EXCEL_ZERO = date(1899, 12, 30)
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?", re.ASCII)
+_ISO = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)"
+    r"(?:[Tt ](?P<time>\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)(?P<zone> ?(?:[Zz]|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?",
+    re.ASCII,
+)
+_UTC = frozenset({"Z", "z", "UTC", "GMT"})
+_ZULU = re.compile(r"%[SMfTRX] ?(?:Z|UTC|GMT)(?![A-Za-z])")
 _DAY_NUMBER = re.compile(r"[0-9]{1,6}(?:\.[0-9]+)?")
 _WHOLE = re.compile(r"([0-9]+)\.0+")
-_RUN_TOGETHER = re.compile(r"%[A-Za-z]%[A-Za-z]")
+_LIKELY_DAY_NUMBER = re.compile(r"[1-9][0-9]{4}(?:\.[0-9]+)?")
+_RUN_TOGETHER = re.compile(r"%[A-Za-z]%[A-Ya-y]")
 _CACHE = 50_000
 
 
@@ -50,20 +60,36 @@ def without_decimal(text: str) -> str:
     return match[1] if match else text
 
 
+class _Form(NamedTuple):
+    """A date format of the profile. `is_utc`: it says so in letters that `strptime` does not understand."""
+
+    form: str
+    is_utc: bool
+
+
+def _forms(form: str) -> list[_Form]:
+    """`Z` behind a time is UTC. `strptime` would take for `%Z` also the names of the machine's own zone."""
+    if "%Z" in form:
+        return [_Form(form.replace("%Z", name), is_utc=True) for name in ("UTC", "GMT", "Z")]
+    return [_Form(form, is_utc=_ZULU.search(form) is not None)]
+
+
 class Dates:
     """Reads dates in the profile's formats, tried in order. ISO dates (2020-03-31) are unambiguous and always read."""
 
     def __init__(self, formats: Sequence[str], *, strip_decimal: bool = False) -> None:
-        self._formats = tuple(formats)
+        self._formats = tuple(each for form in formats for each in _forms(form))
         self._strip_decimal = strip_decimal
-        self._known: dict[str, date | None] = {}
+        self._known: dict[str, date | datetime | None] = {}
         shown = ["a spreadsheet's day number" if f == EXCEL else f"{_EXAMPLE.strftime(f)} ({f})" for f in formats] or [
             "2020-03-31"
         ]
+        self._reads_day_numbers = EXCEL in formats
         self.expected = f"a date that exists, such as {' or '.join(shown)}, from {EARLIEST.year} to {LATEST.year}"
 
-    def parse(self, cell: Cell) -> date | None:
-        """The date, or None where the cell is none."""
+    def parse(self, cell: Cell) -> date | datetime | None:
+        """The date, or None where the cell is none; for a time with a zone the moment, aware, whose day is that of the
+        place where it is read (`day_of`). A time without a zone, as spreadsheets have it, is of the day as written."""
         if isinstance(cell, datetime):
             return _in_range(cell.date())
         if isinstance(cell, date):
@@ -77,19 +103,36 @@ class Dates:
             found = self._known[text] = self._parse(text)
             return found
 
-    def _parse(self, text: str) -> date | None:
+    def expected_of(self, cell: Cell) -> str:
+        """What was expected where `cell` stands."""
+        text = cell_text(cell)
+        day = _day_number(text) if _LIKELY_DAY_NUMBER.fullmatch(text) and not self._reads_day_numbers else None
+        if day is None:
+            return self.expected
+        return f'{self.expected}; the profile says dates = ["{EXCEL}"] where the day number {text} means {day}'
+
+    def _parse(self, text: str) -> date | datetime | None:
         if self._strip_decimal:
             text = without_decimal(text)
-        if _ISO.fullmatch(text):
+        if match := _ISO.fullmatch(text):
             try:
-                return _in_range(date.fromisoformat(text[:10]))
+                if match["zone"] is None:
+                    return _in_range(date.fromisoformat(match["day"]))
+                zone = "Z" if match["zone"].strip() in _UTC else match["zone"].strip()
+                moment = datetime.fromisoformat(f"{match['day']}T{match['time'].replace(',', '.')}{zone}")
             except ValueError:
                 return None
-        for form in self._formats:
-            found = _day_number(text) if form == EXCEL else _strptime(text, form)
-            if found and (found := _in_range(found)):
+            return moment if _in_range(moment.date()) else None
+        for form, is_utc in self._formats:
+            found = _day_number(text) if form == EXCEL else _strptime(text, form, is_utc=is_utc)
+            if found and _in_range(found.date() if isinstance(found, datetime) else found):
                 return found
         return None
+
+
+def day_of(moment: datetime, zone: ZoneInfo) -> date | None:
+    """The calendar day of a moment in a zone, or None where it is out of range."""
+    return _in_range(local_date(moment, zone))
 
 
 def _in_range(day: date) -> date | None:
@@ -105,14 +148,17 @@ def _day_number(text: str) -> date | None:
     return _EXCEL_ZERO + timedelta(days=days if days > 60 else days + 1) if days else None
 
 
-def _strptime(text: str, form: str) -> date | None:
+def _strptime(text: str, form: str, *, is_utc: bool) -> date | datetime | None:
     try:
         moment = datetime.strptime(text, form)  # noqa: DTZ007 - a calendar day; the zone is the office's
     except ValueError:
         return None
-    if _RUN_TOGETHER.search(form) and moment.strftime(form) != text:
+    before_zone = form.partition("%z")[0]
+    if _RUN_TOGETHER.search(form) and not text.startswith(moment.strftime(before_zone)):
         return None  # 2020331 would be read as 2020-3-31
-    return moment.date()
+    if is_utc:
+        return moment.replace(tzinfo=UTC)
+    return moment.date() if moment.tzinfo is None else moment
 
 
 def checked_date_format(form: str) -> str:
@@ -123,7 +169,7 @@ def checked_date_format(form: str) -> str:
             back = datetime.strptime(shown, form).date()  # noqa: DTZ007
         except ValueError as error:
             raise ValueError(f"{form!r} is not a date format: {error}") from None
-        if back != _EXAMPLE:
+        if back != _EXAMPLE.date():
             raise ValueError(f"{form!r} does not say year, month and day; expected such as '%m/%d/%Y' or '{EXCEL}'")
     return form
 

@@ -66,7 +66,7 @@ def play(
     service.prepare()
     _require_no_accounts(service)
     with service.database.connect("arrears_app") as connection:
-        staging, loaded = stage(connection, source, defaults, None, stop=service.stop)
+        staging, loaded = stage(service.arrears, connection, source, defaults, None, stop=service.stop)
         report = ImportReport.of(loaded)
         importer = Importer(service.arrears, connection, staging, defaults)
         importer.check_offices()

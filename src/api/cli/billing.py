@@ -184,6 +184,8 @@ def _end(report: "ImportReport") -> None:
 
 
 def _tell(report: "ImportReport", file: Path, *, dry_run: bool) -> None:
+    from adapters.billing.readers import FileNotice
+
     facts = ", ".join(f"{count:,} {_plural(kind, count)}" for kind, count in report.facts.items() if count)
     say(f"{file.name}: {report.rows:,} rows, {facts or 'nothing in them'}")
     for count, what in (
@@ -196,9 +198,12 @@ def _tell(report: "ImportReport", file: Path, *, dry_run: bool) -> None:
     ):
         if count:
             say(f"  {count:>9,} {what}")
-    if report.noticed:
-        note(f"  {report.noticed:>9,} taken, to be looked at:")
-        for notice in report.notices:
+    of_file = [notice for notice in report.notices if isinstance(notice, FileNotice)]
+    for about in of_file:
+        note(f"  {about}")
+    if count := report.noticed - len(of_file):
+        note(f"  {count:>9,} taken, to be looked at:")
+        for notice in report.notices[len(of_file) :]:
             note(f"    {notice}")
         if report.noticed > len(report.notices):
             note("    …")

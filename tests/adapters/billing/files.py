@@ -1,7 +1,11 @@
 """Small files and profiles for these tests."""
 
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import openpyxl
 
 from adapters.billing.profile import Profile, parse_profile
 from adapters.billing.rows import ParsedRow, RowProblem
@@ -50,3 +54,29 @@ def facts_of(rows: list[ParsedRow]) -> list[Any]:
 
 def problems_of(rows: list[ParsedRow]) -> list[RowProblem]:
     return [problem for row in rows for problem in row.problems]
+
+
+def workbook(folder: Path, *rows: Sequence[object], sheet: str = "Sheet", before: int = 0) -> Path:
+    book = openpyxl.Workbook()
+    page = book.active
+    assert page is not None
+    page.title = sheet
+    for _ in range(before):
+        page.append(["Report"])
+    for row in rows:
+        page.append(list(row))
+    path = folder / "invoices.xlsx"
+    book.save(path)
+    return path
+
+
+def repacked(path: Path, changes: Mapping[str, bytes | None], name: str = "other.xlsx") -> Path:
+    """The workbook with other parts; None: without this part."""
+    with zipfile.ZipFile(path) as packed:
+        parts: dict[str, bytes | None] = {each: packed.read(each) for each in packed.namelist()}
+    target = path.with_name(name)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+        for each, content in {**parts, **changes}.items():
+            if content is not None:
+                packed.writestr(each, content)
+    return target

@@ -12,6 +12,7 @@ amount = "X"
 [defaults]
 currency = "EUR"
 """
+PAD = f"{GOOD}[pad]\n"
 
 
 def test_every_shipped_profile_loads():
@@ -56,6 +57,12 @@ def test_an_unknown_name_names_the_shipped_ones():
         (GOOD + 'amount = "1"\n', "p.toml: defaults.amount: cannot have a default"),
         (GOOD + '[[phones]]\nnumber = "P"\n', "p.toml: phones, emails, subscriptions: payments rows carry no customer"),
         ('name = "x"\n' + GOOD, "p.toml: name: unknown key"),
+        (PAD + "account_nmber = 5", "p.toml: pad.account_nmber: no number of payments; did you mean 'account_number'"),
+        (PAD + "amount = 5", "p.toml: pad.amount: no number of payments; expected one of account_number"),
+        (PAD + "account_number = 1", "p.toml: pad.account_number: input should be greater than or equal to 2"),
+        (PAD + "account_number = 101", "p.toml: pad.account_number: input should be less than or equal to 100"),
+        (PAD + 'account_number = "5"', "p.toml: pad.account_number: input should be a valid integer, not '5'"),
+        (PAD + "subscription_number = 5", "p.toml: pad.subscription_number: no number of payments"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_key(toml, message):

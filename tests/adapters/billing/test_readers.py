@@ -1,8 +1,6 @@
 """Files as they come: delimiters, encodings, marks, line ends, quotes, workbooks."""
 
 import datetime as dt
-import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import openpyxl
@@ -11,7 +9,7 @@ import pytest
 from adapters.billing.profile import load_profile, parse_profile
 from adapters.billing.readers import FileProblem, open_table
 from adapters.billing.source import read_facts
-from tests.adapters.billing.files import HEADER, facts_of, invoices, problems_of, profile, written
+from tests.adapters.billing.files import HEADER, facts_of, invoices, problems_of, profile, repacked, workbook, written
 
 ROW = "A1,I1,1/2/2024,2/1/2024,10.00"
 
@@ -158,21 +156,30 @@ def test_progress_ends_at_the_whole_file(tmp_path):
     assert seen[-1] == (path.stat().st_size, path.stat().st_size)
 
 
+def notices(path: Path, more: str = "") -> list[str]:
+    return [str(notice) for notice in open_table(path, profile(more)).notices]
+
+
+def test_columns_that_the_profile_does_not_map_are_named(tmp_path):
+    path = written(tmp_path, f"Note,{HEADER},,Région,\nx,{ROW},,y\n")
+    said = "invoices.csv: columns that the profile does not map were not used: "
+    assert notices(path) == [f"{said}'Note', column 7, which has no name, 'Région'"]
+    more = '[information]\nnote = "note"\nregion = "Région"'
+    assert notices(path, more) == [f"{said}column 7, which has no name"]
+
+
+def test_of_many_columns_that_are_not_used_some_are_named(tmp_path):
+    path = written(tmp_path, f"{HEADER},{','.join(f'C{n}' for n in range(50))}\n{ROW}\n")
+    (said,) = notices(path)
+    assert said.endswith("'C18', 'C19' and 30 more")
+
+
+def test_of_a_file_that_is_used_as_a_whole_there_is_nothing_to_say(tmp_path):
+    assert notices(written(tmp_path, f"{HEADER},\n{ROW}\n")) == []
+    assert notices(written(tmp_path, f"problem,{HEADER}\nline 2: bad,{ROW}\n", "invoices.rejects.csv")) == []
+
+
 # --- workbooks ---------------------------------------------------------------------------------------
-
-
-def workbook(folder: Path, *rows: Sequence[object], sheet: str = "Sheet", before: int = 0) -> Path:
-    book = openpyxl.Workbook()
-    page = book.active
-    assert page is not None
-    page.title = sheet
-    for _ in range(before):
-        page.append(["Report"])
-    for row in rows:
-        page.append(list(row))
-    path = folder / "invoices.xlsx"
-    book.save(path)
-    return path
 
 
 def test_a_workbooks_dates_and_numbers_are_read_as_they_are(tmp_path):
@@ -229,20 +236,9 @@ def test_the_canonical_layouts_need_no_optional_column(tmp_path):
     assert str(facts_of(list(read_facts(path, load_profile("invoices"))))[0].amount) == "5.00 EUR"
 
 
-def packed_anew(path: Path, member: str, content: bytes) -> Path:
-    """The workbook with another member."""
-    with zipfile.ZipFile(path) as packed:
-        members = {name: packed.read(name) for name in packed.namelist()}
-    target = path.with_name("other.xlsx")
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, said in {**members, member: content}.items():
-            packed.writestr(name, said)
-    return target
-
-
 def test_a_workbook_of_kilobytes_that_unpacks_to_very_much_is_refused_before_it_is_unpacked(tmp_path):
     path = workbook(tmp_path, HEADER.split(","), ["A1", "I1", "1/2/2024", "", 10])
-    hollow = packed_anew(path, "xl/worksheets/sheet1.xml", b" " * 60_000_000)
+    hollow = repacked(path, {"xl/worksheets/sheet1.xml": b" " * 60_000_000})
     assert hollow.stat().st_size < 200_000
     with pytest.raises(FileProblem, match="unpacks to 60,000,000 bytes"):
         read_facts(hollow, profile())
@@ -253,6 +249,6 @@ def test_a_workbook_with_a_text_that_is_not_there_is_not_readable_and_says_so(tm
     path = workbook(tmp_path, HEADER.split(","), ["A1", "I1", "1/2/2024", "", 10])
     rows = b"".join(b'<c t="s"><v>%s</v></c>' % value for _ in HEADER.split(","))
     sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row>%s</row>'
-    damaged = packed_anew(path, "xl/worksheets/sheet1.xml", sheet % rows + b"</sheetData></worksheet>")
+    damaged = repacked(path, {"xl/worksheets/sheet1.xml": sheet % rows + b"</sheetData></worksheet>"})
     with pytest.raises(FileProblem, match="not a readable workbook"):
         list(read_facts(damaged, profile()))

@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +14,7 @@ from adapters.billing.readers import FileProblem, open_table
 from adapters.billing.rejects import is_as_written, place_for_rejects, reject_path, write_rejects
 from adapters.billing.rows import RowProblem
 from adapters.billing.source import ImportSource, read_facts
-from tests.adapters.billing.files import HEADER, facts_of, problems_of, profile, written
-from tests.adapters.billing.test_readers import workbook
+from tests.adapters.billing.files import HEADER, facts_of, problems_of, profile, workbook, written
 
 
 def rejected(path: Path, rules: Profile) -> Path:
@@ -98,6 +98,20 @@ def test_a_workbooks_refused_rows_read_the_same_from_the_reject_file(tmp_path):
     (fact,) = facts_of(list(read_facts(target, rules)))
     assert (fact.account_number, fact.natural_key) == ("1001", "invoice:2960623488")
     assert (fact.due_on, fact.amount.minor) == (dt.date(2024, 4, 1), 123413)
+
+
+def test_zeros_survive_the_reject_file(tmp_path):
+    path = written(tmp_path, f'{HEADER}\n="00123",=""0000471"",2/30/2024,,10\n')
+    target = rejected(path, profile())
+    target.write_text(target.read_text("utf-8-sig").replace("2/30", "2/28"), "utf-8-sig")
+    (fact,) = facts_of(list(read_facts(target, profile())))
+    assert (fact.account_number, fact.invoice_number) == ("00123", "0000471")
+    book = workbook(tmp_path, HEADER.split(","), [123, "I1", "2/30/2024", None, 10])
+    saved = openpyxl.load_workbook(book)
+    saved.worksheets[0]["A2"].number_format = "00000"
+    saved.save(book)
+    (row,) = open_table(rejected(book, profile()), profile()).rows()
+    assert row.cells[0] == "00123"
 
 
 def test_nothing_refused_makes_no_file(tmp_path):

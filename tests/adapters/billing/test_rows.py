@@ -1,6 +1,7 @@
 """What a row says, and every problem it has."""
 
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,7 +11,7 @@ from adapters.billing.rows import ParsedRow
 from adapters.billing.source import read_facts
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money
-from tests.adapters.billing.files import facts_of, invoices, problems_of, written
+from tests.adapters.billing.files import HEADER, facts_of, invoices, problems_of, profile, workbook, written
 
 PAYMENTS = "account_number,payment_number,received_on,amount,currency,invoice_number\n"
 
@@ -165,6 +166,64 @@ def test_a_profile_says_what_else_is_nothing(tmp_path):
     (fact,) = facts_of(invoices(tmp_path, "A1,I1,1/2/2024,open,10", more='[values]\ndue_on = { open = "" }'))
     assert isinstance(fact, InvoiceFact)
     assert fact.due_on is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("123", "00123"), ("123.0", "00123"), ("00123", "00123"), ("123456", "123456"), ("A12", "A12"),
+        ("١٢٣", "١٢٣"), ('="9"', "00009"),
+    ],
+)  # fmt: skip
+def test_the_profile_gives_numbers_of_digits_alone_their_zeros_back(tmp_path, cell, number):
+    more = 'numbers = "strip-decimal"\npad = { account_number = 5, invoice_number = 7 }'
+    (fact,) = facts_of(invoices(tmp_path, f"{cell},471,1/2/2024,,10", more=more))
+    assert (fact.account_number, fact.invoice_number, fact.amount.minor) == (number, "0000471", 1000)
+
+
+def test_postal_codes_and_subscriptions_have_zeros_too(tmp_path):
+    rules = parse_profile(
+        'kind = "customers"\npad = { postal_code = 5, subscription_number = 4 }\n'
+        '[columns]\naccount_number = "A"\npostal_code = "Z"\n[[subscriptions]]\nnumber = "S"\n'
+    )
+    customer, subscription = facts_of(list(read_facts(written(tmp_path, "A,Z,S\n1,1234,42\n"), rules)))
+    assert (customer.account_number, customer.postal_code) == ("1", "01234")
+    assert subscription.subscription_number == "0042"
+
+
+def test_what_an_exporter_wrote_as_a_formula_is_its_text_in_every_column(tmp_path):
+    header = ",".join(f'="{name}"' for name in ("Account", "Invoice", "Issued", "Due", "Amount"))
+    rows = ['="00123",="0000471",="1/2/2024",="NULL",="10.00"', '="00123","=""0000472""",1/2/2024,="",(1.50)']
+    first, second = facts_of(invoices(tmp_path, *rows, header=header))
+    assert (first.account_number, first.invoice_number, first.due_on) == ("00123", "0000471", None)
+    assert (first.issued_on, first.amount.minor) == (date(2024, 1, 2), 1000)
+    assert (second.account_number, second.credit_number) == ("00123", "0000472")
+    rules = load_profile("payments")
+    path = written(tmp_path, PAYMENTS + '="00123",="P1",="2024-01-02",="10",="USD",="0000471"\n')
+    (payment,) = facts_of(list(read_facts(path, rules)))
+    assert (payment.account_number, payment.payment_number, payment.invoice_number) == ("00123", "P1", "0000471")
+
+
+ZONES = {"Berlin": "Europe/Berlin", "Boston": "America/New_York", None: "Asia/Tokyo"}
+
+
+def test_a_time_with_a_zone_is_of_the_day_of_the_rows_own_office(tmp_path):
+    moment = "2026-11-27T23:00:00Z"
+    header = "office,account_number,invoice_number,issued_on,due_on,amount,currency\n"
+    path = written(
+        tmp_path, header + "".join(f"{office},A,I{n},2026-11-01,{moment},1,EUR\n" for n, office in enumerate(
+            ["Berlin", "Boston", "", "Boston", "Berlin"]))
+    )  # fmt: skip
+    facts = facts_of(list(read_facts(path, load_profile("invoices"), zone_of=lambda name: ZoneInfo(ZONES[name]))))
+    assert [fact.due_on.day for fact in facts] == [28, 27, 28, 27, 28]
+
+
+def test_a_workbooks_times_have_no_zone(tmp_path):
+    path = workbook(
+        tmp_path, HEADER.split(","), ["A", "I", datetime(2026, 11, 27, 23), datetime(2026, 11, 28), 1]  # noqa: DTZ001
+    )  # fmt: skip
+    (fact,) = facts_of(list(read_facts(path, profile(), zone_of=lambda _: ZoneInfo("Asia/Tokyo"))))
+    assert (fact.issued_on, fact.due_on) == (date(2026, 11, 27), date(2026, 11, 28))
 
 
 def test_an_unknown_currency_is_refused(tmp_path):

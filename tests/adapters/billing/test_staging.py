@@ -48,6 +48,14 @@ def test_an_identical_repeat_is_counted_and_taken_once(connection, tmp_path):
     assert (loaded.first_on, loaded.last_on) == (date(2024, 1, 2), date(2024, 1, 2))
 
 
+def test_what_of_the_file_is_not_used_is_said_once_before_what_is_said_of_rows(connection, tmp_path):
+    path = written(tmp_path, f"{HEADER},Note\n" + "".join(f"A1,I{n},1/3/2024,1/2/2024,1,x\n" for n in range(30)))
+    loaded = Staging(connection, default_office="main").load(ImportSource(path, profile()))
+    assert (loaded.noticed, len(loaded.notices)) == (31, 21)
+    assert str(loaded.notices[0]) == "invoices.csv: columns that the profile does not map were not used: 'Note'"
+    assert "line 2:" in str(loaded.notices[1])
+
+
 def test_a_number_with_other_content_is_a_problem_that_names_both_lines(connection, tmp_path):
     path = file(tmp_path, "A1,I1,1/2/2024,,10", "A1,I2,1/2/2024,,10", "A2,I1,1/2/2024,,11")
     staging = staged(connection, path)

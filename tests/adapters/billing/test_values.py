@@ -1,14 +1,15 @@
 """Dates and amounts, in every form that a profile can describe."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.billing.spreadsheet import guarded, unguarded
-from adapters.billing.values import EARLIEST, EXCEL, LATEST, Dates, Numbers, cell_text, readable
+from adapters.billing.spreadsheet import guarded, text_of_formula, unguarded
+from adapters.billing.values import EARLIEST, EXCEL, LATEST, Dates, Numbers, cell_text, day_of, readable
 from aggregates.values.money import Money
 
 days = st.dates(EARLIEST, LATEST)
@@ -57,6 +58,94 @@ def test_dates_of_real_exports():
     assert Dates(["%m/%d/%Y"]).parse("1/2/2013") == date(2013, 1, 2)
     assert Dates([]).parse("2020-03-31 00:00:00") == date(2020, 3, 31)
     assert Dates([]).parse(datetime(2020, 3, 31, 12)) == date(2020, 3, 31)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("text", "formats"),
+    [
+        ("2026-11-27T23:00:00Z", []),
+        ("2026-11-27T23:00Z", []),
+        ("2026-11-27t23:00:00.123456z", []),
+        ("2026-11-27T23:00:00+00:00", []),
+        ("2026-11-27 23:00:00+00", []),
+        ("2026-11-27 23:00:00.000 +0000", []),
+        ("2026-11-27 23:00:00 UTC", []),
+        ("2026-11-28T00:00:00+01:00", []),
+        ("2026-11-27T18:00:00,5-05:00", []),
+        ("2026-11-27T23:00:00Z", ["%Y-%m-%dT%H:%M:%SZ"]),
+        ("2026-11-27T23:00:00+00:00", ["%Y-%m-%dT%H:%M:%S%z"]),
+        ("27.11.2026 23:00Z", ["%d.%m.%Y %H:%MZ"]),
+        ("27.11.2026 23:00 UTC", ["%d.%m.%Y %H:%M UTC"]),
+        ("28.11.2026 00:00+01:00", ["%d.%m.%Y %H:%M%z"]),
+        ("20261128000000+0100", ["%Y%m%d%H%M%S%z"]),
+        ("Fri Nov 27 23:00:00 GMT 2026", ["%a %b %d %H:%M:%S %Z %Y"]),
+    ],
+)
+def test_a_time_with_a_zone_is_of_the_day_that_it_has_where_it_is_read(text, formats):
+    moment = Dates(formats).parse(text)
+    assert isinstance(moment, datetime)
+    assert day_of(moment, ZoneInfo("Europe/Berlin")) == date(2026, 11, 28)
+    assert day_of(moment, ZoneInfo("America/New_York")) == date(2026, 11, 27)
+
+
+@given(st.datetimes(datetime(1900, 1, 3), datetime(2199, 12, 29)), st.integers(-14 * 60, 14 * 60))  # noqa: DTZ001
+def test_a_moment_is_the_same_day_whatever_the_zone_it_is_written_in(at, minutes):
+    moment = at.replace(microsecond=0, tzinfo=timezone(timedelta(minutes=minutes)))
+    there = moment.astimezone(ZoneInfo("Asia/Tokyo")).date()
+    for text in (moment.isoformat(), moment.isoformat(sep=" "), moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")):
+        read = Dates([]).parse(text)
+        assert isinstance(read, datetime)
+        assert day_of(read, ZoneInfo("Asia/Tokyo")) == there
+
+
+@pytest.mark.parametrize(
+    ("text", "formats"),
+    [
+        ("2026-11-27T23:59:59", []),
+        ("2026-11-27 23:59", []),
+        ("27.11.2026 23:59", ["%d.%m.%Y %H:%M"]),
+        ("27.11.2026 23:59 Zeit", ["%d.%m.%Y %H:%M Zeit"]),
+    ],
+)
+def test_a_time_without_a_zone_is_of_the_day_as_written(text, formats):
+    assert Dates(formats).parse(text) == date(2026, 11, 27)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-27T25:00:00Z", "2026-02-30T10:00:00Z", "2026-11-27Z", "2026-11-27T10:00+25:00"]
+)
+def test_a_moment_that_is_none_is_none(text):
+    assert Dates([]).parse(text) is None
+
+
+def test_the_day_of_a_moment_outside_the_years_that_are_read_is_none():
+    moment = Dates([]).parse("2199-12-31T23:30:00Z")
+    assert isinstance(moment, datetime)
+    assert day_of(moment, ZoneInfo("Europe/Berlin")) is None
+
+
+def test_a_name_of_the_machines_own_zone_says_nothing():
+    assert Dates(["%d.%m.%Y %H:%M %Z"]).parse("27.11.2026 23:00 CET") is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ('="00123"', "00123"),
+        (' ="00123" ', "00123"),
+        ('=""00123""', "00123"),
+        ('=""', ""),
+        ('="a ""b"""', 'a "b"'),
+        ('="=1+1"', "=1+1"),
+    ],
+)
+def test_a_text_that_was_written_as_a_formula_is_that_text(cell, text):
+    assert text_of_formula(cell) == text
+
+
+@pytest.mark.parametrize("cell", ['="1"&"2"', "=SUM(A1)", "=00123", '="00123', '="1"+1', 'x="1"', 123, None])
+def test_no_other_formula_is_evaluated(cell):
+    assert text_of_formula(cell) == cell
 
 
 @given(amounts, st.sampled_from(MARKS), st.sampled_from(["-{}", "{}-", "({})", "- {}", "−{}"]))

@@ -73,6 +73,17 @@ def test_the_exit_code_says_whether_all_some_or_none_of_the_rows_were_taken(
     office("import", file, "--profile", "invoices", *how, code=code)
 
 
+def test_columns_that_the_profile_does_not_map_are_said_once(office: Arrears, tmp_path: Path):
+    file = tmp_path / "wide.csv"
+    head, *rows = INVOICES.replace("INV-", "W-").splitlines()
+    file.write_text("\n".join([f"{head},Remark,Site", *(f"{row},x,y" for row in rows)]))
+    sentence = "wide.csv: columns that the profile does not map were not used: 'Remark', 'Site'"
+    for how in ([], ["--dry-run"]):
+        said = office("import", file, "--profile", "invoices", *how)
+        assert said.err.splitlines() == [f"  {sentence}"]
+    assert office("import", file, "--profile", "invoices", "--json").json["notices"] == [sentence]
+
+
 def test_rows_that_are_in_already_count_as_taken(office: Arrears, tmp_path: Path):
     file = tmp_path / "known.csv"
     file.write_text(INVOICES.replace("INV-", "K-"))
