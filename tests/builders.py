@@ -141,8 +141,8 @@ def a_corrected_payment(
     return CorrectPayment(account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice)
 
 
-def a_credit(amount: Money, *, on: date, number: str = "CR-1", invoice: str | None = None) -> NoteCredit:
-    return NoteCredit(account_id=ACCOUNT, number=number, amount=amount, issued_on=on, invoice_number=invoice)
+def a_credit(amount: Money, *, on: date, number: str = "CR-1", invoice: str | None = None, **more: Any) -> NoteCredit:
+    return NoteCredit(account_id=ACCOUNT, number=number, amount=amount, issued_on=on, invoice_number=invoice, **more)
 
 
 def a_reversal(number: str = "PAY-1", *, on: date, kind: ReversalKind = ReversalKind.CHARGEBACK) -> ReversePayment:

@@ -25,6 +25,13 @@ def pytest_configure() -> None:
     keep_from_children()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: of two processes that share the files, none is left alone with a slow one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 # Nothing a test stores has to survive a power cut.
 QUICK_AND_FORGETFUL = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 

@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from adapters.eventstore.seals import Seal, head_seal
 from adapters.postgres.cluster import VERSION, installed_programs
 from adapters.postgres.database import Database, Role
-from adapters.postgres.errors import DISK_HINT, DatabaseProblem, DiskFull, explained
+from adapters.postgres.errors import DISK_HINT, DatabaseProblem, DiskFull, explained, is_about_a_full_disk
 
 _LEFT_OUT = ("--no-unlogged-table-data", "--exclude-table-data=personal*.*")
 """Their tables are in it, empty: views stand on them."""
@@ -151,7 +151,7 @@ def _run(program: Path, *arguments: str, database: Database | None = None) -> by
     if done.returncode == 0:
         return done.stdout
     said = done.stderr.decode(errors="replace").strip()
-    if "No space left on device" in said:
+    if is_about_a_full_disk(said):
         raise DiskFull(f"{program.name} found no space left", hint=DISK_HINT)
     raise BackupProblem(f"{program.name} failed:\n{said}")
 

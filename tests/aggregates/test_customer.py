@@ -1,7 +1,9 @@
 """Who the customer is, how they can be reached, and what they said of it."""
 
 import pytest
+from pydantic import ValidationError
 
+from aggregates.account.billing import InvoiceBilled
 from aggregates.account.contact import (
     ChangeContactDetails,
     ConsentRecorded,
@@ -14,15 +16,34 @@ from aggregates.account.contact import (
 )
 from aggregates.account.customer import (
     AccountOpened,
+    BookingCommand,
     CustomerKind,
     CustomerRenamed,
+    Opening,
     RecordSubscription,
     Subscription,
     SubscriptionRecorded,
 )
+from aggregates.account.deferred import FactDeferred
+from aggregates.account.payments import CreditNoted, PaymentReceived
+from aggregates.kernel.event import Event
 from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneKind, PostalAddress
 from aggregates.values.money import Money
-from tests.builders import ACCOUNT, a_phone, an_account, an_office, contact, usd
+from tests.builders import (
+    ACCOUNT,
+    APR,
+    JUN,
+    MAY,
+    OFFICE,
+    a_credit,
+    a_payment,
+    a_phone,
+    an_account,
+    an_invoice,
+    an_office,
+    contact,
+    usd,
+)
 from tests.given import given, given_only, like
 
 
@@ -39,6 +60,47 @@ def an_opt_out(channel: Channel = Channel.SMS, point_id: str | None = None) -> O
 
 
 # --- opening ---
+
+OPENS = Opening(office_id=OFFICE, number="A-1", currency="USD")
+DOCUMENTS: dict[str, tuple[BookingCommand, type[Event]]] = {
+    "an invoice": (an_invoice(due_on=MAY(5), opens=OPENS), InvoiceBilled),
+    "a payment": (a_payment(usd(10), on=APR(5), opens=OPENS), PaymentReceived),
+    "a credit": (a_credit(usd(10), on=APR(5), opens=OPENS), CreditNoted),
+}
+
+
+@pytest.mark.parametrize("what", DOCUMENTS)
+def test_a_document_opens_the_account_that_nothing_described_so_far(what: str):
+    document, booked = DOCUMENTS[what]
+    scenario = given_only(an_office()).when(document, at=MAY(20))
+    scenario.then(like(AccountOpened, number="A-1", customer_name="A-1", currency="USD"), booked)
+    assert [event.effective_on for event in scenario.world.log[-2:]] == [APR(5), APR(5)]
+
+
+@pytest.mark.parametrize("what", DOCUMENTS)
+def test_a_document_leaves_an_account_that_is_open_as_it_is(what: str):
+    document, _ = DOCUMENTS[what]
+    given().when(document, at=MAY(20)).then_no(AccountOpened, CustomerRenamed)
+
+
+def test_a_document_that_is_refused_opens_nothing():
+    for opens, amount in ((OPENS, Money(100, "EUR")), (OPENS.model_copy(update={"currency": "EUR"}), usd(10))):
+        payment = a_payment(amount, on=APR(5), opens=opens)
+        given_only(an_office()).when(payment, at=MAY(20)).then_refused("wrong-currency")
+    given_only(an_office()).when(a_payment(usd(10), on=APR(5)), at=MAY(20)).then_refused("unknown-account")
+
+
+def test_a_document_of_the_future_opens_the_account_today_and_waits_without_that():
+    scenario = given_only(an_office()).when(a_payment(usd(10), on=JUN(5), opens=OPENS), at=MAY(20))
+    scenario.then(AccountOpened, FactDeferred)
+    assert scenario.world.log[-2].effective_on == MAY(20)
+    [deferred] = scenario.account.deferred.facts.values()
+    assert "opens" not in deferred.command
+
+
+def test_a_document_opens_no_other_account_than_its_own():
+    with pytest.raises(ValidationError, match="opens: expected the office and number of this account"):
+        a_payment(usd(10), on=APR(5), opens=Opening(office_id=OFFICE, number="A-2", currency="USD"))
 
 
 def test_an_account_is_opened_with_its_contact_details():

@@ -12,11 +12,13 @@ from functools import partial
 from random import Random
 
 import psutil
+from kafka import KafkaAdminClient
 
 from adapters.kafka.connection import events_topic
 from api.processes.local_cluster import LocalCluster, Member
 from tests.adapters.kafka.defaced import broken, deface
 from tests.adapters.kafka.wire import partition_count, records
+from tests.waiting import wait_until
 
 FROZEN_SECONDS = 13.0
 """Longer than a consumer's session: its partitions are given to others, and then it comes back."""
@@ -48,6 +50,8 @@ class Deeds:
     """Of the kills, those right after work over many accounts was begun."""
     defaced: int = 0
     """Messages that are none of ours, or not in their place, that were put on the topic of events."""
+    made_anew: int = 0
+    """How often the topic of events was deleted and made anew."""
     rebuilds: Counter[str] = field(default_factory=Counter)
     """Rebuilds of projections beside the running cluster, by whether they were finished or killed."""
     slow_to_end: list[str] = field(default_factory=list)
@@ -114,6 +118,7 @@ class Killer:
         brokers: int,
         postgres: int,
         defacings: int = 0,
+        topics: int = 0,
         roles: Sequence[str] = (),
         longest_pause: float = 3.0,
     ) -> None:
@@ -130,6 +135,7 @@ class Killer:
             *[self._restart_broker] * brokers,
             *[self._crash_postgres] * postgres,
             *[self._deface] * defacings,
+            *[self._make_topic_anew] * topics,
         ]
         self._random.shuffle(acts)
         try:
@@ -242,6 +248,21 @@ class Killer:
         chosen = messages[: self._random.randint(1, len(messages))]
         self.deeds.defaced += deface(servers, topic, partitions, chosen, in_a_transaction=False)
         self._says(f"      {self.deeds.defaced} messages of somebody else on the topic")
+
+    def _make_topic_anew(self) -> None:
+        """Deletes the topic of events with all that is on it, and makes it again."""
+        self._wait_for_broker()
+        topic = events_topic(self._cluster.env)
+        admin = KafkaAdminClient(bootstrap_servers=self._cluster.kafka.bootstrap_servers)
+        try:
+            admin.delete_topics([topic])
+            wait_until(lambda: topic not in admin.list_topics(), "the topic is gone")
+        finally:
+            admin.close()
+        apply = ("topics", "apply", "--copies", str(min(3, len(self._cluster.kafka.nodes))))
+        wait_until(lambda: self._cluster.run(*apply).wait() == 0, "the topic is there again")
+        self.deeds.made_anew += 1
+        self._says("      topic of events deleted and made anew")
 
     # --- inside ---
 

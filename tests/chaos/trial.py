@@ -44,6 +44,8 @@ class Plan:
     """Rebuilds of all projections that are begun meanwhile; one is killed when the next begins."""
     defacings: int = 1
     """How often somebody else writes to the topic of events."""
+    topics: int = 0
+    """How often the topic of events is deleted and made anew."""
     brokers: int = 1
     count: Mapping[str, int] = field(default_factory=lambda: {"project": 2, "react": 2})
     rate: float = 12.0
@@ -111,6 +113,7 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
                     brokers=plan.broker_restarts,
                     postgres=plan.postgres_crashes,
                     defacings=plan.defacings,
+                    topics=plan.topics,
                     roles=plan.roles,
                     longest_pause=plan.longest_pause,
                 )

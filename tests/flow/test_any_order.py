@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from aggregates.account import Account
 from aggregates.account.command import account_id
 from aggregates.office import office_id
 from aggregates.values.aging import STANDARD_BUCKETS
+from api.application.dry_run import dry_run
 from api.processes.step_by_step import StepByStep
 from projections.questions.aging import aging
 from tests.flow.conftest import AService
@@ -178,7 +180,8 @@ def test_a_row_in_another_currency_than_the_office_s_keeps_nobody_from_the_accou
 def test_that_money_opened_its_account_is_said_once(a_service: AService, tmp_path: Path):
     service = a_service(NOW)
     of = files(tmp_path, {"payments": ["A1,P1,2026-03-30,10.00,USD,"], "invoices": ONE["invoices"]})
-    assert service.import_file(of["payments"], "payments", defaults=OfficeDefaults(currency="USD")).noticed == 1
+    usd = OfficeDefaults(currency="USD", time_zone="UTC")
+    assert service.import_file(of["payments"], "payments", defaults=usd).noticed == 1
     of = files(tmp_path, {"payments": ["A1,P2,2026-03-31,10.00,USD,"]})
     assert service.import_file(of["payments"], "payments", defaults=OfficeDefaults()).noticed == 0
 
@@ -190,7 +193,7 @@ def test_a_time_with_a_zone_falls_on_the_day_of_the_office_whether_it_is_open_or
     opened = OfficeDefaults(code="berlin", currency="EUR", time_zone="Europe/Berlin")
     rows = ["1001,I1,2026-10-31T23:00:00Z,2026-11-27T23:00:00+00:00,100.00,EUR"]
     path = files(tmp_path, {"invoices": rows})["invoices"]
-    assert service.import_file(path, "invoices", defaults=opened, check_only=True).refused == 0
+    assert dry_run(service, path, "invoices", defaults=opened).refused == 0
     service.import_file(path, "invoices", defaults=opened)
     # By its own settings now: what the import would open it with no longer counts, and nothing differs.
     again = service.import_file(path, "invoices", defaults=OfficeDefaults(code="berlin", time_zone="America/New_York"))
@@ -204,8 +207,8 @@ def test_the_report_says_what_of_the_file_was_not_used(a_service: AService, tmp_
     path = tmp_path / "invoices.csv"
     path.write_text(f"{HEADERS['invoices']},Remark\n{ONE['invoices'][0]},late\n", encoding="utf-8")
     service = a_service(NOW)
-    for check_only in (True, False):
-        report = service.import_file(path, "invoices", defaults=OfficeDefaults(), check_only=check_only)
-        assert [str(notice) for notice in report.notices] == [
+    defaults = OfficeDefaults(currency="USD", time_zone="UTC")
+    for bring_in in (partial(dry_run, service), service.import_file):
+        assert [str(notice) for notice in bring_in(path, "invoices", defaults=defaults).notices] == [
             "invoices.csv: columns that the profile does not map were not used: 'Remark'"
         ]

@@ -156,4 +156,4 @@ def test_money_for_an_account_that_nobody_knows_opens_it_and_that_is_said(a_serv
     with a_service(at(LAST)) as service:
         report = service.import_file(path, "payments", defaults=OfficeDefaults())
         assert (report.brought_in, report.refused) == (1, 0)
-        assert "account C-9 is known; the account was opened" in str(report.notices[0])
+        assert "account C-9 is known; the account was opened" in str(report.notices[-1])

@@ -12,7 +12,6 @@ from aggregates.account.activities import ActivityKind, ActivityRecorded, Direct
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import SettleAllocation
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
-from aggregates.account.customer import EnsureAccount
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import DispatchMessage, ReportFailed, ReportSent, ReportUncertain, TakeStep
@@ -213,7 +212,7 @@ STORIES: dict[str, Steps] = {
 
 
 FROM_ELSEWHERE = {
-    CountPayment, TakePaymentBack, DispatchMessage, ReportSent, ReportFailed, ReportUncertain, EnsureAccount,
+    CountPayment, TakePaymentBack, DispatchMessage, ReportSent, ReportFailed, ReportUncertain,
     DiscardEvent, SkipMessage, BeginWork, FinishWork, SettleAllocation,
 }  # fmt: skip
 """Commands of the system's own that policies ask for, or delivery, imports, work and dead letters."""

@@ -65,11 +65,13 @@ def unlike(expected: Any, found: Any, where: str = "answer") -> Iterator[str]:
 
 
 def as_told_now(then: Any, found: Any) -> Any:
-    """The answer of then but for two things that were told wrongly.
+    """The answer of then but for three things that were told wrongly.
 
-    Money that is used up waits for no invoice, and what is next of an account that is only to be looked at again is
-    that review.
+    Money that is used up waits for no invoice, what is next of an account that is only to be looked at again is that
+    review, and an opt-out of an address that stands elsewhere now is not one of the place where it stood.
     """
+    if isinstance(then, dict) and (left := _opt_outs_of_places_that_were_left(then)):
+        then = {**then, "opt_outs": [each for each in then["opt_outs"] if each not in left]}
     match then, found:
         case {"unapplied": {"amount": left}, "waits_for_invoice": str()}, dict() if not Decimal(left):
             return {**then, "waits_for_invoice": None}
@@ -79,6 +81,15 @@ def as_told_now(then: Any, found: Any) -> Any:
             return [as_told_now(*each) for each in zip(then, found, strict=True)]
         case _:
             return then
+
+
+def _opt_outs_of_places_that_were_left(account: dict[str, Any]) -> list[dict[str, Any]]:
+    opt_outs = account.get("opt_outs") or []
+    there = {
+        point["id"] for kind in ("addresses", "phones", "emails") for point in account.get("contact", {}).get(kind, ())
+    }
+    followed = {each["channel"] for each in opt_outs if each["point_id"] in there}
+    return [each for each in opt_outs if each["channel"] in followed and each["point_id"] not in {None, *there}]
 
 
 def live_on(service: StepByStep, now: datetime, *, days: int = 30) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import orjson
 
 from aggregates.account.customer import CustomerKind
+from aggregates.account.payments import ReversalKind
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money
 
@@ -207,12 +208,34 @@ class PaymentFact(_Fact):
         return f"{UNNUMBERED}{self.digest.hex()[:24]}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReversalFact(_Fact):
+    """A payment was taken back, all of it. `amount`, where the file says it, is the payment's, above zero."""
+
+    kind: ClassVar[str] = "reversal"
+    rank: ClassVar[int] = 5
+
+    payment_number: str
+    reversed_on: date
+    reversal: ReversalKind
+    amount: Money | None = None
+    reason: str | None = None
+
+    @property
+    def effective_on(self) -> date:
+        return self.reversed_on
+
+    @property
+    def natural_key(self) -> str:
+        return f"reversal:{self.payment_number}"
+
+
 UNNUMBERED = "unnumbered-payment:"
 
-Fact = CustomerFact | SubscriptionFact | InvoiceFact | CreditFact | PaymentFact
+Fact = CustomerFact | SubscriptionFact | InvoiceFact | CreditFact | PaymentFact | ReversalFact
 
 _CLASSES: Mapping[str, type[Fact]] = {
-    cls.kind: cls for cls in (CustomerFact, SubscriptionFact, InvoiceFact, CreditFact, PaymentFact)
+    cls.kind: cls for cls in (CustomerFact, SubscriptionFact, InvoiceFact, CreditFact, PaymentFact, ReversalFact)
 }
 _NAMES: Mapping[type[_Fact], tuple[str, ...]] = {cls: tuple(f.name for f in fields(cls)) for cls in _CLASSES.values()}
 
@@ -224,6 +247,14 @@ def fact_from(kind: str, payload: bytes | str) -> Fact:
         if convert := _FROM_JSON.get(name):
             data[name] = convert(value)
     return _CLASSES[kind](**data)
+
+
+def currency_of(fact: Fact) -> str | None:
+    """The currency that the row names; None where it names none."""
+    if isinstance(fact, CustomerFact):
+        return fact.currency
+    amount = None if isinstance(fact, SubscriptionFact) else fact.amount
+    return None if amount is None else amount.currency
 
 
 T = TypeVar("T")
@@ -243,9 +274,12 @@ def _phone(data: dict[str, str]) -> Phone:
 
 
 _FROM_JSON: Mapping[str, Callable[[Any], object]] = {
-    **dict.fromkeys(("since", "seen_on", "started_on", "issued_on", "due_on", "received_on"), date.fromisoformat),
+    **dict.fromkeys(
+        ("since", "seen_on", "started_on", "issued_on", "due_on", "received_on", "reversed_on"), date.fromisoformat
+    ),
     **dict.fromkeys(("amount", "original_charges", "initial_discount"), lambda data: Money(**data)),
     "customer_kind": CustomerKind,
+    "reversal": ReversalKind,
     "preferred_channel": Channel,
     "address_lines": tuple,
     "information": _each(tuple),

@@ -1,12 +1,13 @@
 """What was imported before: the last revision and digest of every fact, by office and natural key."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import psycopg
 
-from adapters.billing.staging import Staged
+from adapters.billing.staging import Key, Staged
 
 _KNOWN = """
 SELECT office, natural_key, revision, digest, account_number
@@ -39,22 +40,34 @@ class Classified:
     """The account of the revision before, which a correction may have left."""
 
 
-def classify(connection: psycopg.Connection, chunk: Sequence[Staged]) -> list[Classified]:
-    """The chunk in its order, with one query."""
-    offices = [staged.office for staged in chunk]
-    keys = [staged.natural_key for staged in chunk]
+class Known(NamedTuple):
+    """What was imported last under a natural key."""
+
+    revision: int
+    digest: bytes
+    account_number: str
+
+
+def imported(connection: psycopg.Connection, keys: Iterable[Key]) -> dict[Key, Known]:
+    """What was imported under these, with one query."""
+    wanted = list(keys)
     with connection.transaction():
-        rows = connection.execute(_KNOWN, [offices, keys]).fetchall()
-    known = {(office, key): (revision, bytes(digest), account) for office, key, revision, digest, account in rows}
+        rows = connection.execute(_KNOWN, [[o for o, _ in wanted], [k for _, k in wanted]]).fetchall()
+    return {(office, key): Known(revision, bytes(digest), account) for office, key, revision, digest, account in rows}
+
+
+def classify(connection: psycopg.Connection, chunk: Sequence[Staged]) -> list[Classified]:
+    """The chunk in its order."""
+    known = imported(connection, (staged.key for staged in chunk))
     classified = []
     for staged in chunk:
-        before = known.get((staged.office, staged.natural_key))
+        before = known.get(staged.key)
         if before is None:
             classified.append(Classified(staged, Change.NEW, 1))
-        elif before[1] == staged.digest:
-            classified.append(Classified(staged, Change.UNCHANGED, before[0], before[2]))
+        elif before.digest == staged.digest:
+            classified.append(Classified(staged, Change.UNCHANGED, before.revision, before.account_number))
         else:
-            classified.append(Classified(staged, Change.CHANGED, before[0] + 1, before[2]))
+            classified.append(Classified(staged, Change.CHANGED, before.revision + 1, before.account_number))
     return classified
 
 

@@ -1,40 +1,58 @@
 """From staged facts to commands: what is new is brought in, what differs is corrected, the same changes nothing."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import psycopg
 from pydantic import ValidationError
 
-from adapters.billing.facts import CreditFact, CustomerFact, Fact, InvoiceFact, PaymentFact, SubscriptionFact
-from adapters.billing.imported import Change, Classified, classify, record
+from adapters.billing.facts import (
+    CreditFact,
+    CustomerFact,
+    Fact,
+    InvoiceFact,
+    PaymentFact,
+    ReversalFact,
+    SubscriptionFact,
+)
+from adapters.billing.imported import Change, Classified, classify, imported, record
 from adapters.billing.readers import FileNotice, Progress
-from adapters.billing.rejects import reject_path, write_rejects
+from adapters.billing.rejects import place_for_rejects, write_rejects
 from adapters.billing.rows import RowNotice, RowProblem, ZoneOf
 from adapters.billing.source import ImportSource
-from adapters.billing.staging import Comparison, Loaded, Staged, Staging
+from adapters.billing.staging import Key, Loaded, Staged, Staging, office_code
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
+from adapters.eventstore.trial import Trial
 from adapters.stop import Stop, check
 from aggregates.account import Account
 from aggregates.account.billing import BillInvoice, CorrectInvoice
-from aggregates.account.command import account_id
-from aggregates.account.customer import CustomerKind, EnsureAccount, OpenAccount, RecordSubscription, Subscription
-from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment
+from aggregates.account.command import account_id, document_id
+from aggregates.account.customer import CustomerKind, OpenAccount, Opening, RecordSubscription, Subscription
+from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment, ReversePayment
 from aggregates.kernel.actor import Actor
-from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected, identifier
+from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
-from aggregates.values.business_time import local_date
-from aggregates.values.contact import ContactDetails, EmailAddress, PhoneNumber, PostalAddress
+from aggregates.values.contact import (
+    Channel,
+    Consent,
+    ContactDetails,
+    EmailAddress,
+    PhoneKind,
+    PhoneNumber,
+    PostalAddress,
+)
+from aggregates.values.normal_form import normal_form
 
 ACTOR = Actor.service("import")
 CHUNK = 1_000
 PROBLEMS_SHOWN = 20
+
+ERASED_PERSON = "this person was erased and stays so; what the row says of them is not stored"
 
 Done = Callable[[int, int], None]
 """Told how many facts of how many were dealt with."""
@@ -50,8 +68,13 @@ class OfficeDefaults:
 
     code: str = "main"
     currency: str | None = None
-    """None: the currency of the file's first amount."""
-    time_zone: str = "UTC"
+    """None: that of the file's rows, where they have one alone."""
+    time_zone: str | None = None
+    """None: UTC."""
+
+    @property
+    def zone(self) -> str:
+        return self.time_zone or "UTC"
 
 
 @dataclass(slots=True)
@@ -77,6 +100,8 @@ class ImportReport:
     notices: list[FileNotice | RowNotice] = field(default_factory=list)
     """Those about the file, and the first few about rows."""
     rejects: Path | None = None
+    rejects_kept: tuple[Path, ...] = ()
+    """Reject files of earlier imports that were edited, and so are not written over."""
 
     @classmethod
     def of(cls, loaded: Loaded) -> Self:
@@ -103,55 +128,81 @@ class Importer:
     ) -> None:
         self._arrears = arrears
         self._connection = connection
-        self._staging = staging
+        self.staging = staging
         self._defaults = defaults
         self._offices: dict[str, UUID] = {}
+        self._named = staging.offices()
+        self._opened: list[RowNotice] = []
+        """About offices that were opened, not reported yet."""
+
+    def check_offices(self) -> None:
+        """Raises ImportRefused where the file opens an office and its rows are in several currencies."""
+        unclear = [
+            f"{code}: {', '.join(f'{count:,} in {currency}' for currency, count in rows.currencies.items())}"
+            for code, rows in sorted(self._named.items())
+            if len(rows.currencies) > 1 and self._defaults.currency is None and self._known_office(code) is None
+        ]
+        if unclear:
+            raise ImportRefused(
+                "an office that is not open yet has rows in several currencies; say with --currency in which one it"
+                f" works ({'; '.join(unclear)})"
+            )
 
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
+        chunk, erased = self._without_erased(chunk, report)
         classified = classify(self._connection, chunk)
-        todo: list[tuple[Classified | None, Issued]] = []
+        todo: list[tuple[Classified, Issued]] = []
         problems: list[RowProblem] = []
-        known: set[tuple[str, str, str | None]] = set()
-        openings: dict[UUID, str] = {}
+        nothing_to_do: list[Classified] = []
         for each in classified:
             if each.change is Change.UNCHANGED:
                 report.unchanged += 1
+                continue
+            if each.staged.key in erased:
+                report.unchanged += 1
+                nothing_to_do.append(each)
                 continue
             if each.change is Change.NEW and _is_nothing(each.staged.fact):
                 report.unchanged += 1
                 report.notice(RowNotice(each.staged.line, _number(each.staged), "an invoice of 0.00; nothing is owed"))
                 continue
             try:
-                issued = self._issued(each)
-                if (opening := self._opening(each.staged, known)) is not None:
-                    todo.append((None, opening))
-                    openings[opening.command_id] = each.staged.natural_key
-                todo.append((each, issued))
+                todo.append((each, self._issued(each)))
             except (ImportRefused, ValidationError) as error:
                 problems.append(_problem(each.staged, _plain(error)))
         outcomes = self._arrears.handle([issued for _, issued in todo])
-        of_opening: dict[str, Outcome] = {
-            openings[issued.command_id]: outcome
-            for (each, issued), outcome in zip(todo, outcomes, strict=True)
-            if each is None
-        }
-        accepted = []
-        for (each_or_opening, _), outcome in zip(todo, outcomes, strict=True):
-            if each_or_opening is None:
-                continue  # an account that could not be opened shows in what was to be booked on it
-            each = each_or_opening
-            before = of_opening.get(each.staged.natural_key)
+        accepted: list[tuple[Classified, Accepted]] = []
+        for (each, _), outcome in zip(todo, outcomes, strict=True):
             if isinstance(outcome, Rejected):
-                why = before if isinstance(before, Rejected) else outcome
-                problems.append(_problem(each.staged, _expected(why)))
+                problems.append(_problem(each.staged, _expected(outcome)))
             else:
-                accepted.append(each)
+                accepted.append((each, outcome))
                 self._count(each, outcome, report)
-                self._look(each.staged, report, opened=isinstance(before, Accepted) and bool(before.event_ids))
-        record(self._connection, accepted)
+        self._look([(each.staged, outcome) for each, outcome in accepted], report)
+        self._remember([*nothing_to_do, *(each for each, _ in accepted)])
         if problems:
-            self._staging.refuse(problems)
+            self.staging.refuse(problems)
+
+    def _remember(self, accepted: Sequence[Classified]) -> None:
+        record(self._connection, accepted)
+
+    def _without_erased(self, chunk: Sequence[Staged], report: ImportReport) -> tuple[list[Staged], set[Key]]:
+        """The chunk without personal data of people who were erased, and which of it says nothing else: their money is
+        taken, they stay erased."""
+        accounts = [account_id(office_id(staged.office_code), staged.fact.account_number) for staged in chunk]
+        erased = self._arrears.keys.destroyed_among(accounts)
+        if not erased:
+            return list(chunk), set()
+        kept, empty = [], set()
+        for account, staged in zip(accounts, chunk, strict=True):
+            bare = impersonal(staged) if account in erased else staged
+            if bare is not staged:
+                report.notice(RowNotice(staged.line, staged.fact.account_number, ERASED_PERSON))
+            if account in erased and isinstance(bare.fact, CustomerFact):
+                empty.add(bare.key)
+            kept.append(bare)
+        return kept, empty
 
     def _count(self, each: Classified, outcome: Accepted, report: ImportReport) -> None:
         today = self._arrears.clock.now().date()
@@ -162,35 +213,44 @@ class Importer:
         else:
             report.brought_in += 1
 
-    def _look(self, staged: Staged, report: ImportReport, *, opened: bool) -> None:
-        """What to know of a fact that was taken."""
-        fact = staged.fact
-        if opened and isinstance(fact, PaymentFact | CreditFact):
-            said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
-            report.notice(RowNotice(staged.line, _number(staged), said))
+    def _look(self, accepted: Sequence[tuple[Staged, Accepted]], report: ImportReport) -> None:
+        """What to know of offices that were opened, and of money that was taken."""
+        for notice in self._opened:
+            report.notice(notice)
+        self._opened.clear()
+        waiting = self._waiting([staged for staged, outcome in accepted if outcome.event_ids])
+        for staged, outcome in accepted:
+            if not isinstance(fact := staged.fact, PaymentFact | CreditFact):
+                continue
+            if outcome.event_ids and outcome.version == len(outcome.event_ids):
+                said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
+                report.notice(RowNotice(staged.line, _number(staged), said))
+            if staged.key in waiting:
+                said = f"account {fact.account_number} has no invoice {fact.invoice_number} yet; the money waits for it"
+                report.notice(RowNotice(staged.line, _number(staged), said))
+
+    def _waiting(self, taken: Sequence[Staged]) -> set[Key]:
+        """The money among these that is kept for an invoice which nobody knows.
+
+        The account is asked only where no invoice of that number came with a file.
+        """
+        named = {
+            staged.key: (staged.office, f"invoice:{fact.invoice_number}")
+            for staged in taken
+            if isinstance(fact := staged.fact, PaymentFact | CreditFact) and fact.invoice_number
+        }
+        if not named:
+            return set()
+        came = {key: known.account_number for key, known in imported(self._connection, named.values()).items()}
+        came |= {each.key: each.fact.account_number for each in taken if isinstance(each.fact, InvoiceFact)}
+        unknown = [
+            each for each in taken if each.key in named and came.get(named[each.key]) != each.fact.account_number
+        ]
+        accounts = self._arrears.load_many(Account, list({self._account_of(each) for each in unknown}))
+        by_id = {account.id: account for account in accounts}
+        return {each.key for each in unknown if _waits(each, by_id[self._account_of(each)])}
 
     # --- fact to command ---
-
-    def _opening(self, staged: Staged, known: set[tuple[str, str, str | None]]) -> Issued | None:
-        """Invoices, and money, open the account that no file has described so far: files come in any order."""
-        fact = staged.fact
-        if isinstance(fact, CustomerFact):
-            known.add((staged.office, fact.account_number, fact.currency))
-        if isinstance(fact, CustomerFact | SubscriptionFact):
-            return None
-        whose = (staged.office, fact.account_number, fact.amount.currency)
-        if whose in known:
-            return None
-        known.add(whose)
-        office = self._office(staged)
-        today = local_date(self._arrears.clock.now(), self._arrears.load(Office, office).zone)
-        return Issued(
-            command=EnsureAccount(office_id=office, number=fact.account_number, currency=fact.amount.currency),
-            # The content is in the id: where this is refused, a corrected row is looked at anew.
-            command_id=identifier("import", "account", staged.office, staged.natural_key, staged.digest.hex()),
-            actor=ACTOR,
-            effective_on=min(fact.effective_on, today),
-        )
 
     def _issued(self, each: Classified) -> Issued:
         staged = each.staged
@@ -207,10 +267,14 @@ class Importer:
             actor=ACTOR,
             effective_on=staged.effective_on if isinstance(staged.fact, CustomerFact | SubscriptionFact) else None,
             key=natural_key.id if natural_key is not None else None,
+            reason=staged.fact.reason if isinstance(staged.fact, ReversalFact) else None,
+            keeps_refusal=False,  # what a row is refused for may have come with another file by the next time
         )
 
     def _command(self, staged: Staged, office: UUID, account: UUID, *, corrects: bool) -> Command:
-        match fact := staged.fact:
+        fact = staged.fact
+        opens: dict[str, Any] = {} if corrects else _opens(fact, office)
+        match fact:
             case CustomerFact():
                 return self._customer(fact, office, account, known=corrects)
             case SubscriptionFact():
@@ -234,6 +298,7 @@ class Importer:
                     subscription=fact.subscription_number,
                     marked_disputed=bool(fact.disputed),
                     information=dict(fact.information),
+                    **opens,
                 )
             case PaymentFact():
                 payment = CorrectPayment if corrects else ReceivePayment
@@ -244,6 +309,7 @@ class Importer:
                     received_on=fact.received_on,
                     method=fact.method,
                     invoice_number=fact.invoice_number,
+                    **opens,
                 )
             case CreditFact():
                 credit = CorrectCredit if corrects else NoteCredit
@@ -253,6 +319,18 @@ class Importer:
                     amount=fact.amount,
                     issued_on=fact.issued_on,
                     invoice_number=fact.invoice_number,
+                    **opens,
+                )
+
+            case ReversalFact():
+                if corrects:
+                    raise ImportRefused("the reversal that was imported before: a payment is taken back once")
+                return ReversePayment(
+                    account_id=account,
+                    number=fact.payment_number,
+                    reversal=fact.reversal,
+                    reversed_on=fact.reversed_on,
+                    amount=fact.amount,
                 )
 
     def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
@@ -269,7 +347,7 @@ class Importer:
             segment=fact.segment or (before.customer.segment if before else None),
             country=fact.country or (before.customer.country if before else None),
             information={**(before.customer.information if before else {}), **dict(fact.information)},
-            contact=contact_details(fact, contact),
+            contact=contact_details(fact, contact, before.customer.country if before else None),
         )
 
     def _account(self, account: UUID) -> Account | None:
@@ -280,34 +358,59 @@ class Importer:
 
     # --- offices ---
 
+    def _account_of(self, staged: Staged) -> UUID:
+        return account_id(self._office(staged), staged.fact.account_number)
+
     def _office(self, staged: Staged) -> UUID:
         """The office a fact belongs to, opened the first time a file names it."""
-        known = self._offices.get(staged.office)
-        if known is not None:
-            return known
-        code = _office_code(staged.office, self._defaults)
-        try:
-            office = self._arrears.load(Office, office_id(code)).id
-        except AggregateNotFoundError:
-            office = self._open_office(code, staged)
-        self._offices[staged.office] = office
-        return office
+        return self._known_office(staged.office_code) or self._open_office(staged.office_code, staged.office)
 
-    def _open_office(self, code: str, staged: Staged) -> UUID:
-        currency = self._defaults.currency or _currency(staged.fact)
+    def _known_office(self, code: str) -> UUID | None:
+        """The one that is open under this code."""
+        if code not in self._offices:
+            try:
+                self._offices[code] = self._arrears.load(Office, office_id(code)).id
+            except AggregateNotFoundError:
+                return None
+        return self._offices[code]
+
+    def _open_office(self, code: str, title: str) -> UUID:
+        rows = self._named[code]
+        currency = self._defaults.currency or next(iter(rows.currencies), None)
         if currency is None:
             raise ImportRefused(f"an office {code!r} that is open (or --currency, to open it in)")
-        opening = OpenOffice(code=code, title=staged.office, currency=currency, time_zone=self._defaults.time_zone)
+        opening = OpenOffice(code=code, title=title, currency=currency, time_zone=self._defaults.zone)
         outcome = self._arrears.handle(
             [Issued(command=opening, command_id=identifier("import", "office", code), actor=ACTOR)]
         )[0]
         if isinstance(outcome, Rejected):
             raise ImportRefused(outcome.detail)
-        return office_id(code)
+        chosen = [] if self._defaults.currency else [f"in {currency}, the currency of its rows (else: --currency)"]
+        chosen += [] if self._defaults.time_zone else [f"in time zone {self._defaults.zone} (else: --time-zone)"]
+        if chosen:
+            self._opened.append(RowNotice(rows.line, code, f"the office was opened {' and '.join(chosen)}"))
+        self._offices[code] = office_id(code)
+        return self._offices[code]
 
 
-def _office_code(name: str, defaults: OfficeDefaults) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40] or defaults.code
+class TrialImporter(Importer):
+    """Finds out what an import would do. Nothing is remembered, and what a chunk was decided about is forgotten once
+    the next one is of other accounts."""
+
+    def __init__(
+        self, trial: Trial, connection: psycopg.Connection, staging: Staging, defaults: OfficeDefaults
+    ) -> None:
+        super().__init__(trial, connection, staging, defaults)
+        self._trial = trial
+
+    def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
+        super().bring_in(chunk, report)
+        last = chunk[-1]
+        is_open = self._known_office(last.office_code) is not None
+        self._trial.forget_accounts(but=self._account_of(last) if is_open else None)
+
+    def _remember(self, accepted: Sequence[Classified]) -> None:
+        """The log will not hold them."""
 
 
 def zones_of_offices(arrears: Arrears, defaults: OfficeDefaults) -> ZoneOf:
@@ -316,9 +419,9 @@ def zones_of_offices(arrears: Arrears, defaults: OfficeDefaults) -> ZoneOf:
     @lru_cache(1_000)
     def zone_of(name: str | None) -> ZoneInfo:
         try:
-            return arrears.load(Office, office_id(_office_code(name or defaults.code, defaults))).zone
+            return arrears.load(Office, office_id(office_code(name or defaults.code) or defaults.code)).zone
         except AggregateNotFoundError:
-            return ZoneInfo(defaults.time_zone)
+            return ZoneInfo(defaults.zone)
 
     return zone_of
 
@@ -330,8 +433,20 @@ def payment_number(staged: Staged) -> str:
     return number or staged.natural_key
 
 
-def contact_details(fact: CustomerFact, before: ContactDetails) -> ContactDetails:
-    """The known details with what the file says in place of them."""
+def impersonal(staged: Staged) -> Staged:
+    """The fact without what it says of a person; the same object where it says nothing of one. A customer's digest is
+    then of what is left: one of personal data would be kept of whom nothing is to be kept."""
+    match fact := staged.fact:
+        case CustomerFact():
+            bare = CustomerFact(office=fact.office, account_number=fact.account_number, currency=fact.currency)
+            return replace(staged, fact=bare, digest=bare.digest)
+        case InvoiceFact() if fact.information:
+            return replace(staged, fact=replace(fact, information=()))
+    return staged
+
+
+def contact_details(fact: CustomerFact, before: ContactDetails, customer_country: str | None = None) -> ContactDetails:
+    """The known details with what the file says in place of them. Two spellings of a number are one point."""
     changes: dict[str, object] = {}
     if fact.address_lines or fact.city or fact.postal_code or fact.region:
         changes["addresses"] = (
@@ -344,21 +459,23 @@ def contact_details(fact: CustomerFact, before: ContactDetails) -> ContactDetail
                 country=fact.country,
             ),
         )
+    details = before.model_copy(update=changes)
+    country = details.country(fact.country or customer_country)
     if fact.phones:
         changes["phones"] = tuple(
             PhoneNumber(
                 id=f"phone-{n}",
-                number=phone.number,
-                kind=phone.kind,
-                sms_consent=phone.sms_consent,
-                voice_consent=phone.voice_consent,
+                number=same[0].number,
+                kind=next((each.kind for each in same if each.kind is not PhoneKind.OTHER), PhoneKind.OTHER),
+                sms_consent=_strictest(each.sms_consent for each in same),
+                voice_consent=_strictest(each.voice_consent for each in same),
             )
-            for n, phone in enumerate(fact.phones, 1)
+            for n, same in enumerate(_alike(fact.phones, lambda p: normal_form(Channel.VOICE, p.number, country)), 1)
         )
     if fact.emails:
         changes["emails"] = tuple(
-            EmailAddress(id=f"email-{n}", address=email.address, consent=email.consent)
-            for n, email in enumerate(fact.emails, 1)
+            EmailAddress(id=f"email-{n}", address=same[0].address, consent=_strictest(each.consent for each in same))
+            for n, same in enumerate(_alike(fact.emails, lambda e: normal_form(Channel.EMAIL, e.address, None)), 1)
         )
     for name in ("language", "preferred_channel", "time_zone"):
         if getattr(fact, name) is not None:
@@ -366,10 +483,43 @@ def contact_details(fact: CustomerFact, before: ContactDetails) -> ContactDetail
     return before.model_copy(update=changes)
 
 
-def _currency(fact: Fact) -> str | None:
-    if isinstance(fact, CustomerFact):
-        return fact.currency
-    return None if isinstance(fact, SubscriptionFact) else fact.amount.currency
+def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
+    """Invoices, and money, open the account that no file has described so far: files come in any order."""
+    if not isinstance(fact, InvoiceFact | PaymentFact | CreditFact):
+        return {}
+    return {"opens": Opening(office_id=office, number=fact.account_number, currency=fact.amount.currency)}
+
+
+def _waits(staged: Staged, account: Account) -> bool:
+    """Whether a payment or credit is kept for its invoice, and that is not one that waits for its day."""
+    match fact := staged.fact:
+        case PaymentFact():
+            funds = account.receivables.funds.get(document_id(account.id, "payment", payment_number(staged)))
+        case CreditFact():
+            funds = account.receivables.funds.get(document_id(account.id, "credit", fact.credit_number))
+        case _:
+            return False
+    deferred = document_id(account.id, "deferred-invoice", fact.invoice_number or "")
+    return funds is not None and funds.waits and deferred not in account.deferred.facts
+
+
+T = TypeVar("T")
+
+
+def _alike(points: Sequence[T], form: Callable[[T], str | None]) -> list[list[T]]:
+    """Those of one form together, in the order in which the forms came first."""
+    if len(points) == 1:
+        return [[points[0]]]
+    found: dict[str | None, list[T]] = {}
+    for point in points:
+        found.setdefault(form(point), []).append(point)
+    return list(found.values())
+
+
+def _strictest(said: Iterable[Consent]) -> Consent:
+    """Of several cells about one number or address: one refusal refuses."""
+    all_said = set(said)
+    return next(each for each in (Consent.REFUSED, Consent.GIVEN, Consent.UNKNOWN) if each in all_said)
 
 
 def _is_nothing(fact: Fact) -> bool:
@@ -412,15 +562,20 @@ def stage(
     return staging, staging.load(source, progress)
 
 
-def dry_run(staging: Staging, loaded: Loaded) -> ImportReport:
-    """What an import would do, from the file and from what was imported before; nothing is written."""
-    compared: Iterable[Comparison] = staging.compare().values()
-    report = ImportReport.of(loaded)
-    for each in compared:
-        report.brought_in += each.new
-        report.corrected += each.changed
-        report.unchanged += each.unchanged
-    finish(report, staging)
+def dry_run(
+    trial: Trial,
+    connection: psycopg.Connection,
+    source: ImportSource,
+    *,
+    defaults: OfficeDefaults,
+    reading: Progress | None = None,
+    done: Done | None = None,
+    stop: Stop | None = None,
+) -> ImportReport:
+    """What `run_import` would do, decided by the same rules; nothing is stored. Raises FileProblem, Stopped."""
+    staging, loaded = stage(trial, connection, source, defaults, reading, stop=stop)
+    report = _brought_in(TrialImporter(trial, connection, staging, defaults), loaded, done, stop or Stop())
+    staging.drop()
     return report
 
 
@@ -430,35 +585,51 @@ def run_import(
     source: ImportSource,
     *,
     defaults: OfficeDefaults,
-    strict: bool = False,
+    trial: Trial | None = None,
     reading: Progress | None = None,
+    trying: Done | None = None,
     done: Done | None = None,
     stop: Stop | None = None,
 ) -> ImportReport:
-    """Bring a file in: good rows at once, bad rows into the reject file; `strict` brings in all or nothing.
+    """Bring a file in: good rows at once, bad rows into the reject file. With a `trial` all of it or nothing: it is
+    tried first, and refused where any row would be.
 
-    Raises FileProblem where the file cannot be read, ImportRefused where `strict` found a bad row, and Stopped between
-    chunks: what was brought in stays, and the next import of the file goes on from there.
+    Raises FileProblem where the file cannot be read, ImportRefused, and Stopped between chunks: what was brought in
+    stays, and the next import of the file goes on from there.
     """
+    stop = stop or Stop()
     staging, loaded = stage(arrears, connection, source, defaults, reading, stop=stop)
-    if strict and loaded.refused:
-        first = next(staging.problems())
-        raise ImportRefused(f"{loaded.refused} of {loaded.rows} rows have problems, the first in {first}")
+    if trial is not None:
+        tried = _brought_in(TrialImporter(trial, connection, staging, defaults), loaded, trying, stop)
+        if tried.refused:
+            first = tried.problems[0]
+            raise ImportRefused(f"{tried.refused} of {tried.rows} rows have problems, the first in {first}")
+    report = _brought_in(Importer(arrears, connection, staging, defaults), loaded, done, stop)
+    write_refused(report, source, staging, stop)
+    staging.drop()
+    return report
+
+
+def _brought_in(importer: Importer, loaded: Loaded, done: Done | None, stop: Stop) -> ImportReport:
+    """All staged facts, account by account. Raises Stopped between chunks."""
     report = ImportReport.of(loaded)
-    importer = Importer(arrears, connection, staging, defaults)
-    total, seen, stop = sum(loaded.facts.values()), 0, stop or Stop()
-    for chunk in staging.by_account(CHUNK):
+    importer.check_offices()
+    total, seen = sum(loaded.facts.values()), 0
+    for chunk in importer.staging.by_account(CHUNK):
         check(stop)
         importer.bring_in(chunk, report)
         seen += len(chunk)
         if done:
             done(seen, total)
-    finish(report, staging)
-    if report.refused:
-        report.rejects = reject_path(source.path)
-        write_rejects(source, staging.problems(), report.rejects, lambda *_: check(stop))
-    staging.drop()
+    finish(report, importer.staging)
     return report
+
+
+def write_refused(report: ImportReport, source: ImportSource, staging: Staging, stop: Stop) -> None:
+    """The refused rows into a file beside the source, if there are any. Raises FileProblem, Stopped."""
+    if report.refused:
+        report.rejects, report.rejects_kept = place_for_rejects(source.path)
+        write_rejects(source, staging.problems(), report.rejects, lambda *_: check(stop))
 
 
 def finish(report: ImportReport, staging: Staging) -> None:

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     INVOICES = "invoices"
     PAYMENTS = "payments"
     CREDITS = "credits"
+    REVERSALS = "reversals"
     INVOICES_WITH_SETTLEMENT = "invoices-with-settlement"
 
 
@@ -41,13 +42,16 @@ _INVOICE = frozenset({
     "disputed",
 })  # fmt: skip
 _PAYMENT = frozenset({"payment_number", "received_on", "amount", "method", "invoice_number", "reference"})
+_TAKEN_BACK = frozenset({"reversal", "reason"})
+"""What a reversal says besides its payment, day and amount."""
 _CREDIT = frozenset({"credit_number", "issued_on", "amount", "invoice_number"})
 
 FIELDS: Mapping[Kind, frozenset[str]] = {
     Kind.CUSTOMERS: _ANY | CUSTOMER_FIELDS,
     Kind.INVOICES: _ANY | _INVOICE | CUSTOMER_FIELDS,
-    Kind.PAYMENTS: _ANY | _PAYMENT,
+    Kind.PAYMENTS: _ANY | _PAYMENT | _TAKEN_BACK,
     Kind.CREDITS: _ANY | _CREDIT,
+    Kind.REVERSALS: _ANY | _TAKEN_BACK | {"payment_number", "reversed_on", "amount"},
     Kind.INVOICES_WITH_SETTLEMENT: _ANY | _INVOICE | CUSTOMER_FIELDS | {"settled_on"},
 }
 REQUIRED: Mapping[Kind, tuple[str, ...]] = {
@@ -55,13 +59,14 @@ REQUIRED: Mapping[Kind, tuple[str, ...]] = {
     Kind.INVOICES: ("account_number", "invoice_number", "issued_on", "amount", "currency"),
     Kind.PAYMENTS: ("account_number", "received_on", "amount", "currency"),
     Kind.CREDITS: ("account_number", "credit_number", "issued_on", "amount", "currency"),
+    Kind.REVERSALS: ("account_number", "payment_number", "reversed_on", "reversal"),
     Kind.INVOICES_WITH_SETTLEMENT: (
         "account_number", "invoice_number", "issued_on", "amount", "currency", "settled_on",
     ),
 }  # fmt: skip
 _COLUMN_ONLY = frozenset({
     "account_number", "invoice_number", "issued_on", "amount", "settled_on", "received_on", "credit_number",
-    "payment_number",
+    "payment_number", "reversed_on",
 })  # fmt: skip
 """What differs from row to row: a default for it would make many facts one."""
 
@@ -141,6 +146,7 @@ class Profile(_Part):
     grouping: Literal["thousands", "indian"] = "thousands"
     currency_signs: tuple[Column, ...] = ()
     numbers: Literal["as-is", "strip-decimal"] = "as-is"
+    negative: Literal["refused", "reversals"] = "refused"
     pad: dict[str, Annotated[int, Field(ge=2, le=100, strict=True)]] = {}
     columns: dict[str, Column]
     defaults: dict[str, Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]] = {}
@@ -183,6 +189,7 @@ class Profile(_Part):
         for name in self.defaults:
             if name in _COLUMN_ONLY:
                 raise _KeyProblem(f"defaults.{name}", "cannot have a default: it differs from row to row")
+        self._check_negative()
         currency = self.defaults.get("currency", "USD").upper()
         if currency not in CURRENCIES:
             raise _KeyProblem("defaults.currency", f"{currency!r} is no ISO 4217 currency; expected such as 'USD'")
@@ -193,6 +200,19 @@ class Profile(_Part):
         if self.customer_information and not self.carries_customer:
             raise _KeyProblem("customer_information", f"{self.kind} rows carry no customer")
         return self
+
+    def _check_negative(self) -> None:
+        """Payments below zero are reversals only where it is known of what payment, and what kind they are."""
+        mapped = self.columns.keys() | self.defaults.keys()
+        if self.negative == "reversals":
+            if self.kind is not Kind.PAYMENTS:
+                raise _KeyProblem("negative", "'reversals' is for kind = \"payments\"")
+            for name in ("payment_number", "reversal"):
+                if name not in mapped:
+                    where = "columns" if name in _COLUMN_ONLY else "columns or defaults"
+                    raise _KeyProblem(f"columns.{name}", f'missing; negative = "reversals" needs it in {where}')
+        elif self.kind is Kind.PAYMENTS and (unused := sorted(_TAKEN_BACK & mapped)):
+            raise _KeyProblem(f"columns.{unused[0]}", 'is of reversals; expected negative = "reversals" with it')
 
     @property
     def carries_customer(self) -> bool:

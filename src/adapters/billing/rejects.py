@@ -3,9 +3,13 @@
 It is a CSV in UTF-8 with the source's header and delimiter and one column `problem` before them. Cells that a
 spreadsheet would take for formulas carry an apostrophe, which is taken off again when the file is imported
 (`spreadsheet`).
+
+A hidden file beside it holds its SHA-256. Whatever an editor does to it is seen by that, and what a person has changed
+is never written over.
 """
 
 import csv
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -26,6 +30,32 @@ def reject_path(path: Path) -> Path:
     return path.with_name(f"{stem}.rejects-{int(ordinal.lstrip('-') or 1) + 1}.csv")
 
 
+def is_as_written(path: Path) -> bool:
+    """Whether nobody changed a reject file since it was written; False where that cannot be known."""
+    try:
+        return _digest_file(path).read_text("ascii").strip() == _digest(path)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def place_for_rejects(path: Path) -> tuple[Path, tuple[Path, ...]]:
+    """Where a file's rejects can be written, and the edited files that keep their places before that."""
+    place, kept = reject_path(path), []
+    while place.exists() and not is_as_written(place):
+        kept.append(place)
+        place = reject_path(place)
+    return place, tuple(kept)
+
+
+def _digest_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.sha256")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_rejects(
     source: ImportSource, problems: Iterable[RowProblem], path: Path, progress: Progress | None = None
 ) -> int:
@@ -41,7 +71,9 @@ def write_rejects(
     part = path.with_name(f".{path.name}.part")
     try:
         count = _write(source, _again((first[0], list(first[1])), refused), part, progress)
+        digest = _digest(part)
         part.replace(path)
+        _digest_file(path).write_text(f"{digest}\n", "ascii")
     finally:
         part.unlink(missing_ok=True)
     return count

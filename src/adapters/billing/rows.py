@@ -19,6 +19,7 @@ from adapters.billing.facts import (
     InvoiceFact,
     PaymentFact,
     Phone,
+    ReversalFact,
     SubscriptionFact,
 )
 from adapters.billing.profile import CUSTOMER_FIELDS, Kind, column_key
@@ -26,8 +27,10 @@ from adapters.billing.readers import RawRow, Table
 from adapters.billing.spreadsheet import text_of_formula
 from adapters.billing.values import Cell, Dates, boolean, cell_text, day_of, readable, without_decimal
 from aggregates.account.customer import CustomerKind
+from aggregates.account.payments import ReversalKind
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money, exponent
+from aggregates.values.normal_form import is_email, is_number
 
 NUMBER_LIMIT = 100
 TEXT_LIMIT = 300
@@ -41,14 +44,12 @@ _WHOSE = CUSTOMER_FIELDS | {"account_number", "office", "currency"}
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*")
-_PHONE = re.compile(
-    r"\+?[0-9][0-9 ()./\-]{3,30}(?:\s*(?:x|ext\.?)\s*[0-9]{1,8})?|\([0-9][0-9 ()./\-]{3,30}", re.IGNORECASE
-)
 _SEPARATED = re.compile(r"[;,\n]")
+_QUOTED_NAME = re.compile(r'"[^"]*"\s*(?=<)')
+"""In front of an address: `"Doe, Dee" <d@x.example>`; its comma divides nothing."""
 _ANGLED = re.compile(r"<([^<>]*)>")
-_REMARK = re.compile(r"\s*\([^()0-9]*\)\s*$")
-"""What somebody wrote behind a number: `(office)`."""
+_REMARK = re.compile(r"\([^()0-9]*\)")
+"""What somebody wrote beside a number or address: `(office)`."""
 _MOST_POINTS = 20
 UNCLEAR_AMOUNT = 'decimal = "." or decimal = "," in the profile: the mark before three digits may be either'
 EMPTY = frozenset({"NULL", "null", "\\N", "-", "0000-00-00", "0000-00-00 00:00:00"})
@@ -72,6 +73,7 @@ ZoneOf = Callable[[str | None], ZoneInfo]
 """The time zone of the office that a row names, or of the import's where it names none."""
 
 _CUSTOMER_KINDS = {kind.value: kind for kind in CustomerKind}
+_REVERSALS = {kind.value: kind for kind in ReversalKind}
 _CHANNELS = {channel.value: channel for channel in Channel}
 
 
@@ -191,6 +193,7 @@ class RowParser:
             Kind.INVOICES_WITH_SETTLEMENT: self._invoice_row,
             Kind.PAYMENTS: self._payment_row,
             Kind.CREDITS: self._credit_row,
+            Kind.REVERSALS: self._reversal_row,
         }[profile.kind]
         self._row = RawRow(0, ())
         self._problems: list[RowProblem] = []
@@ -326,6 +329,8 @@ class RowParser:
         invoice = self._number("invoice_number")
         reference = self._text("reference", LONG_TEXT_LIMIT)
         information = self._informed(self._information)
+        if amount is not None and amount.minor < 0 and self._profile.negative == "reversals":
+            return self._reversal(account, office, number, received, -amount)
         if amount is not None and amount.minor <= 0:
             self._refuse("amount", "an amount above zero (money given back is a reversal, not a payment)")
         if self._problems or received is None or amount is None:
@@ -366,6 +371,39 @@ class RowParser:
         )
         return (credit,)
 
+    def _reversal_row(self) -> tuple[Fact, ...]:
+        account = self._number("account_number", required=True)
+        office = self._office()
+        number = self._number("payment_number", required=True)
+        reversed_on = self._date("reversed_on", required=True)
+        amount = self._money("amount", self._currency())
+        if amount is not None and amount.minor == 0:
+            self._refuse("amount", "an amount other than zero (a reversal's sign does not count)")
+        return self._reversal(account, office, number, reversed_on, -amount if amount and amount.minor < 0 else amount)
+
+    def _reversal(
+        self, account: str, office: str | None, number: str, reversed_on: date | None, amount: Money | None
+    ) -> tuple[Fact, ...]:
+        """`number` and `amount` are those of the payment."""
+        kind = self._choice("reversal", _REVERSALS)
+        reason = self._text("reason", LONG_TEXT_LIMIT)
+        if not number and not self._problems:
+            self._refuse("payment_number", "the number of the payment that was taken back")
+        if kind is None and not self._problems:
+            self._refuse("reversal", f"one of {', '.join(_REVERSALS)}")
+        if self._problems or reversed_on is None or kind is None:
+            return ()
+        reversal = ReversalFact(
+            office=office,
+            account_number=account,
+            payment_number=number,
+            reversed_on=reversed_on,
+            reversal=kind,
+            amount=amount,
+            reason=reason,
+        )
+        return (reversal,)
+
     def _office(self) -> str | None:
         self._office_name = self._text("office")
         return self._office_name
@@ -396,6 +434,8 @@ class RowParser:
         information: list[tuple[str, _Source]],
     ) -> CustomerFact:
         lines = (self._text("address_1"), self._text("address_2"), self._text("address_3"))
+        language = self._fitting("language", _LANGUAGE, "a language such as en or en-US")
+        country = self._fitting("country", _COUNTRY, "an ISO 3166 country of two capital letters, such as US")
         return CustomerFact(
             office=office,
             account_number=account,
@@ -403,8 +443,8 @@ class RowParser:
             customer_kind=self._choice("customer_kind", _CUSTOMER_KINDS),
             currency=currency,
             segment=self._text("segment", NUMBER_LIMIT),
-            language=self._fitting("language", _LANGUAGE, "a language such as en or en-US"),
-            country=self._fitting("country", _COUNTRY, "an ISO 3166 country of two capital letters, such as US"),
+            language=language,
+            country=country,
             address_lines=tuple(line for line in lines if line),
             city=self._text("city"),
             region=self._text("region"),
@@ -412,39 +452,71 @@ class RowParser:
             preferred_channel=self._choice("preferred_channel", _CHANNELS),
             time_zone=self._time_zone(),
             since=self._date("since"),
-            phones=tuple(phone for group in self._phones for phone in self._phone(group))[:_MOST_POINTS],
+            phones=tuple(phone for group in self._phones for phone in self._phone(group, country))[:_MOST_POINTS],
             emails=tuple(email for group in self._emails for email in self._email(group))[:_MOST_POINTS],
             information=self._informed(information),
             seen_on=seen_on,
         )
 
-    def _phone(self, sources: tuple[_Source, ...]) -> Iterator[Phone]:
-        """The numbers of a cell; what cannot be one is left out, and said to be."""
+    def _phone(self, sources: tuple[_Source, ...], country: str | None) -> Iterator[Phone]:
+        """The numbers of a cell; what is none is left out, and said to be."""
         number, kind, sms, voice = sources
-        text = self._text_of(number, TEXT_LIMIT)
-        for each in _SEPARATED.split(text) if text is not None else ():
-            digits = _REMARK.sub("", each).strip()
-            if _PHONE.fullmatch(digits):
-                yield Phone(
-                    number=digits,
-                    kind=self._choice_of(kind, _PHONE_KINDS) or PhoneKind.OTHER,
-                    sms_consent=self._choice_of(sms, _CONSENTS) or Consent.UNKNOWN,
-                    voice_consent=self._choice_of(voice, _CONSENTS) or Consent.UNKNOWN,
-                )
-            elif each.strip():
-                self._left_out(number, each, "a phone number such as +1 212 555 0100")
+        found = []
+        for text in self._point_texts(number):
+            if is_number(text, country):
+                found.append(text)
+            else:
+                self._left_out(number, text, "a phone number such as +1 212 555 0100")
+        if not found:
+            return
+        is_of = self._of_point(kind, _PHONE_KINDS, PhoneKind.OTHER)
+        to_sms, to_voice = (self._of_point(each, _CONSENTS, Consent.UNKNOWN) for each in (sms, voice))
+        if is_of is not None and to_sms is not None and to_voice is not None:
+            for text in found:
+                yield Phone(number=text, kind=is_of, sms_consent=to_sms, voice_consent=to_voice)
 
     def _email(self, sources: tuple[_Source, ...]) -> Iterator[Email]:
-        """The addresses of a cell, also as `Name <address>`; what cannot be one is left out, and said to be."""
+        """The addresses of a cell, also as `Name <address>`; what is none is left out, and said to be."""
         address, consent = sources
-        text = self._text_of(address, TEXT_LIMIT)
-        for each in _SEPARATED.split(text) if text is not None else ():
-            inner = _ANGLED.search(each)
-            found = (inner[1] if inner is not None else each).strip()
-            if _EMAIL.fullmatch(found):
-                yield Email(address=found, consent=self._choice_of(consent, _CONSENTS) or Consent.UNKNOWN)
-            elif each.strip():
-                self._left_out(address, each, "an e-mail address such as name@example.com")
+        found = []
+        for text in self._point_texts(address):
+            inner = _ANGLED.search(text)
+            bare = (inner[1] if inner is not None else text).strip()
+            if is_email(bare):
+                found.append(bare)
+            else:
+                self._left_out(address, text, "an e-mail address such as name@example.com")
+        if found and (said := self._of_point(consent, _CONSENTS, Consent.UNKNOWN)) is not None:
+            for text in found:
+                yield Email(address=text, consent=said)
+
+    def _point_texts(self, source: _Source) -> list[str]:
+        """What stands in a cell of numbers or addresses, one by one; no debt is refused over what cannot be read."""
+        cell = self._cell(source)
+        if cell is None:
+            return []
+        text = cell if isinstance(cell, str) else cell_text(cell, self._decimal)
+        parts = [readable(part) for part in _SEPARATED.split(_QUOTED_NAME.sub("", _REMARK.sub("", text)))]
+        if None in parts or len(text) > LONG_TEXT_LIMIT or text in _ERRORS:
+            self._left_out(source, text, "numbers or addresses as text")
+            return []
+        return [part.strip() for part in parts if part is not None and part.strip()]
+
+    def _of_point(self, source: _Source, choices: Mapping[str, T], default: T) -> T | None:
+        """What is said of a cell's numbers or addresses; None where it cannot be read.
+
+        Nobody may be reached there before it is known whether they refused: a customer's row is refused, and on a
+        document's row, whose debt is not refused over it, the numbers or addresses are left out.
+        """
+        if self._profile.kind is Kind.CUSTOMERS:
+            return self._choice_of(source, choices) or default
+        cell = self._cell(source)
+        if cell is None:
+            return default
+        found = choices.get(cell_text(cell).casefold())
+        if found is None:
+            self._left_out(source, cell_text(cell), f"one of {', '.join(choices)}; nor is what it is about taken")
+        return found
 
     def _subscribed(self, account: str, office: str | None, currency: str | None) -> tuple[Fact, ...]:
         found: list[Fact] = []

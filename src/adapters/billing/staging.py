@@ -5,15 +5,17 @@ nothing behind, and personal data is at no time in a table that others read. Of 
 those are samples, kept in a catalog that is logged and copied.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from itertools import islice
 
 import psycopg
 from psycopg import sql
 
-from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, fact_from
+from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, currency_of, fact_from
 from adapters.billing.profile import Kind
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rows import ParsedRow, RowNotice, RowProblem, ZoneOf
@@ -28,6 +30,8 @@ _NO_DAY = date.min
 _TABLES = """
 CREATE TEMPORARY TABLE import_staging (
     office         text COLLATE "C" NOT NULL,
+    office_code    text COLLATE "C" NOT NULL,
+    currency       text,
     account_number text COLLATE "C" NOT NULL,
     effective_on   date             NOT NULL,
     rank           smallint         NOT NULL,
@@ -49,7 +53,8 @@ CREATE TEMPORARY TABLE import_problems (
 _DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems"
 
 _COPY_FACTS = """
-COPY import_staging (office, account_number, effective_on, rank, line, kind, natural_key, digest, payload, merges)
+COPY import_staging (office, office_code, currency, account_number, effective_on, rank, line, kind, natural_key, digest,
+                     payload, merges)
 FROM STDIN
 """
 _COPY_PROBLEMS = "COPY import_problems (line, column_name, value, expected) FROM STDIN"
@@ -110,33 +115,41 @@ UPDATE import_staging AS staged
  WHERE staged.ctid = said.ctid AND said.place = 1 AND staged.effective_on <> said.since
 """
 
-_BY_ACCOUNT = ("office", "account_number", "effective_on", "rank", "line", "natural_key")
-_BY_DAY = ("effective_on", "office", "account_number", "rank", "line", "natural_key")
+_BY_ACCOUNT = ("office_code", "account_number", "effective_on", "rank", "line", "natural_key")
+_BY_DAY = ("effective_on", "office_code", "account_number", "rank", "line", "natural_key")
 
-_COMPARE = """
-SELECT staged.kind,
-       count(*) FILTER (WHERE known.digest IS NULL),
-       count(*) FILTER (WHERE known.digest = staged.digest),
-       count(*) FILTER (WHERE known.digest <> staged.digest)
-  FROM import_staging AS staged
-  LEFT JOIN arrears.import_facts AS known USING (office, natural_key)
- GROUP BY staged.kind
-"""
+
+Key = tuple[str, str]
+"""Office and natural key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A fact with the line it stands on. `office` is the file's, or the import's where the file has none."""
+    """A fact with the line it stands on. `office` is the file's, or the import's where the file has none; `office_code`
+    is the office that it names, however it is written."""
 
     line: int
     office: str
+    office_code: str
     natural_key: str
     digest: bytes
     fact: Fact
 
     @property
+    def key(self) -> Key:
+        return self.office, self.natural_key
+
+    @property
     def effective_on(self) -> date | None:
         return self.fact.effective_on
+
+
+@dataclass(slots=True)
+class OfficeRows:
+    """What a file has of an office: its first line, and how many rows there are in each currency."""
+
+    line: int
+    currencies: dict[str, int] = field(default_factory=dict)
 
 
 _NOTICES_KEPT = 20
@@ -159,15 +172,6 @@ class Loaded:
     """Those about the file, and the first few about rows that are taken."""
     noticed: int = 0
     """How many there are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How many staged facts of a kind are new, as they were imported before, or corrected."""
-
-    new: int
-    unchanged: int
-    changed: int
 
 
 class Staging:
@@ -245,10 +249,20 @@ class Staging:
         if chunk:
             yield chunk[0].effective_on, chunk
 
-    def compare(self) -> dict[str, Comparison]:
-        """By kind of fact, how the file differs from what was imported before."""
+    def offices(self) -> dict[str, OfficeRows]:
+        """By code, all that the file names."""
+        query = """
+            SELECT office_code, currency, min(line), count(DISTINCT line) FROM import_staging
+             GROUP BY office_code, currency ORDER BY count(DISTINCT line) DESC, currency
+        """
+        found: dict[str, OfficeRows] = {}
         with self._connection.transaction():
-            return {kind: Comparison(*counts) for kind, *counts in self._connection.execute(_COMPARE)}
+            for code, currency, line, count in self._connection.execute(query):
+                rows = found.setdefault(code, OfficeRows(line))
+                rows.line = min(rows.line, line)
+                if currency is not None:
+                    rows.currencies[currency] = count
+        return found
 
     def problems(self) -> Iterator[RowProblem]:
         """All problems, by line, read in pages."""
@@ -274,8 +288,11 @@ class Staging:
             for parsed in batch:
                 for fact in parsed.facts:
                     payload, digest = fact.sealed()
+                    office = fact.office or self._default_office
                     copy.write_row((
-                        fact.office or self._default_office,
+                        office,
+                        office_code(office) or self._default_office,
+                        currency_of(fact),
                         fact.account_number,
                         fact.effective_on or _NO_DAY,
                         fact.rank,
@@ -318,7 +335,7 @@ class Staging:
         self._index(order)
         columns = sql.SQL(", ").join(map(sql.Identifier, order))
         query = sql.SQL(
-            "SELECT {}, effective_on, line, office, natural_key, digest, kind, payload FROM import_staging"
+            "SELECT {}, effective_on, line, office, office_code, natural_key, digest, kind, payload FROM import_staging"
             " WHERE ({}) > ({}) AND effective_on >= %s AND effective_on <= %s ORDER BY {} LIMIT {}"
         ).format(columns, columns, sql.SQL(", ").join([sql.Placeholder()] * len(order)), columns, sql.Literal(_PAGE))
         last = tuple({"effective_on": _NO_DAY, "rank": -1, "line": -1}.get(name, "") for name in order)
@@ -340,20 +357,26 @@ class Staging:
             self._indexed.add(order)
 
 
-def _staged(row: tuple[date, int, str, str, bytes, str, str]) -> Staged:
-    effective_on, line, office, natural_key, digest, kind, payload = row
+@lru_cache(maxsize=1_000)
+def office_code(name: str) -> str:
+    """An office's code from what a file calls it; empty where nothing of that can be in a code."""
+    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40]
+
+
+def _staged(row: tuple[date, int, str, str, str, bytes, str, str]) -> Staged:
+    effective_on, line, office, code, natural_key, digest, kind, payload = row
     fact = fact_from(kind, payload)
     if isinstance(fact, CustomerFact) and fact.seen_on not in (None, effective_on):
         fact = replace(fact, seen_on=effective_on)  # merged: said by a later row, true from the first
-    return Staged(line, office, natural_key, digest, fact)
+    return Staged(line, office, code, natural_key, digest, fact)
 
 
 def _account_end(staged: Sequence[Staged], size: int) -> int:
     """Where to cut `staged`, longer than `size`, so that no account is cut, or `size` where that cannot be."""
     cut = size
     after = staged[size]
-    while cut and (staged[cut - 1].office, staged[cut - 1].fact.account_number) == (
-        after.office,
+    while cut and (staged[cut - 1].office_code, staged[cut - 1].fact.account_number) == (
+        after.office_code,
         after.fact.account_number,
     ):
         cut -= 1

@@ -20,6 +20,7 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment, EnvType
 
 from adapters.clock import Clock, SystemClock
+from adapters.eventstore.connections import Connections
 from adapters.eventstore.feed import Feed
 from adapters.eventstore.group import GroupCommit
 from adapters.eventstore.keys import KeyRing
@@ -87,7 +88,7 @@ class Arrears(Application[UUID]):
         self._connections = app_connections(database)
         self.keys = KeyRing(self._connections, master_key)
         self.event_mapper = EventMapper(self.keys)
-        self._log = LogRecorder(self._connections)
+        self._log = self.construct_log(self._connections)
         self.feed = Feed(database, self._connections, self.event_mapper)
         self._cache = AggregateCache(cache_size)
         self._group: GroupCommit[Issued, Outcome | Exception] = GroupCommit(self._work, size=_BATCH)
@@ -103,6 +104,9 @@ class Arrears(Application[UUID]):
 
     def construct_mapper(self) -> Mapper[UUID]:
         return self.event_mapper
+
+    def construct_log(self, connections: Connections) -> LogRecorder:
+        return LogRecorder(connections)
 
     def close(self) -> None:
         """Closes the feed and the connections; the database stays open."""
@@ -141,7 +145,7 @@ class Arrears(Application[UUID]):
                     stored.update(each.issued.command_id for each in part)
         finally:
             what_came = [_what_came(each, is_stored=each.issued.command_id in stored) for each in batch.values()]
-            count_commands(what_came, seconds=time.perf_counter() - started)
+            self._count(what_came, seconds=time.perf_counter() - started)
         return [_answer(batch[issued.command_id]) for issued in commands]
 
     def _parts(self, batch: Iterable[Decided]) -> Iterator[list[Decided]]:
@@ -188,13 +192,22 @@ class Arrears(Application[UUID]):
             if each.is_repeat or each.outcome is None:
                 continue
             issued = each.issued
-            if each.events or not issued.actor.is_policy:
+            if each.events or (issued.keeps_refusal and not issued.actor.is_policy):
                 deciding.append(each)
                 outcomes[issued.command_id] = dump_outcome(each.outcome)
             if each.events and issued.key is not None:
                 outcomes.setdefault(issued.key, dump_key_owner(issued.command_id))
-        if not events and not outcomes:
-            return
+        if events or outcomes:
+            self._store(events, outcomes, deciding, workspace)
+
+    def _store(
+        self,
+        events: Sequence[Recorded],
+        outcomes: Mapping[UUID, bytes],
+        deciding: Iterable[Decided],
+        workspace: Workspace,
+    ) -> None:
+        """All that a batch decided, or nothing of it. Raises Conflict. `deciding`: whose outcome is stored."""
         facts, new_keys = self.event_mapper.encode(events, without_key=workspace.without_key)
         try:
             self._log.append(
@@ -210,6 +223,9 @@ class Arrears(Application[UUID]):
             raise
         if events:
             self._on_stored()
+
+    def _count(self, what_came: Sequence[WhatCame], *, seconds: float) -> None:
+        count_commands(what_came, seconds=seconds)
 
     def _snapshots(self, workspace: Workspace) -> list[SnapshotRow]:
         """One for each aggregate that passes a multiple of a hundred events with this append.

@@ -235,7 +235,11 @@ class KeyRing:
 
     def is_destroyed(self, account_id: UUID) -> bool:
         """Whether the person was erased; an account that never had a key is not."""
-        return self.fetch([account_id]).get(account_id, self._master) is None
+        return account_id in self.destroyed_among([account_id])
+
+    def destroyed_among(self, account_ids: Iterable[UUID]) -> set[UUID]:
+        """The accounts of people who were erased."""
+        return {account_id for account_id, cipher in self.fetch(account_ids).items() if cipher is None}
 
     def forget(self, account_ids: Iterable[UUID]) -> None:
         with self._lock:

@@ -62,6 +62,10 @@ class EventMapper(Mapper[UUID]):
         (stored,), _ = self.encode([event])
         return stored
 
+    def in_the_open(self, recorded: Recorded) -> StoredFact:
+        """The row of an event that is not going to be stored: nothing of it is encrypted, and no key is made."""
+        return self._encode(recorded, {})
+
     def _encode(self, recorded: Recorded, ciphers: dict[UUID, AESGCM | None]) -> StoredFact:
         event, meta = recorded.event, recorded.meta
         state = event.__pydantic_serializer__.to_json(event)

@@ -388,6 +388,9 @@ FROM wanted w CROSS JOIN LATERAL (
     SELECT * FROM arrears.events e WHERE e.aggregate_id = w.aggregate_id AND e.version > w.after ORDER BY e.version
 ) e
 UNION ALL
+SELECT 4, k.account_id, NULL, NULL, NULL, NULL, NULL, k.wrapped_key, NULL
+FROM wanted w JOIN arrears.account_keys k ON k.account_id = w.aggregate_id WHERE k.wrapped_key IS NULL
+UNION ALL
 SELECT 3, c.command_id, NULL, NULL, NULL, NULL, NULL, convert_to(c.outcome::text, 'UTF8'), NULL
 FROM arrears.commands c WHERE c.command_id = ANY(%b)
 """
@@ -413,7 +416,7 @@ FROM wanted w LEFT JOIN shot USING (aggregate_id) CROSS JOIN LATERAL (
 ) e
 UNION ALL
 SELECT 4, k.account_id, NULL, NULL, NULL, NULL, NULL, k.wrapped_key, NULL
-FROM wanted w JOIN arrears.account_keys k ON k.account_id = w.aggregate_id WHERE w.after = 0
+FROM wanted w JOIN arrears.account_keys k ON k.account_id = w.aggregate_id WHERE w.after = 0 OR k.wrapped_key IS NULL
 UNION ALL
 SELECT 3, c.command_id, NULL, NULL, NULL, NULL, NULL, convert_to(c.outcome::text, 'UTF8'), NULL
 FROM arrears.commands c WHERE c.command_id = ANY(%b)

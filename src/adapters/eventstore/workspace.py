@@ -230,11 +230,15 @@ class Workspace:
         )
         self._mapper.keys.admit(loaded.keys)
         self.without_key |= wanted.keys() - cached.keys() - {account_id for account_id, _ in loaded.keys}
-        of_another_kind: dict[UUID, str] = {}
+        erased = {account_id for account_id, wrapped in loaded.keys if wrapped is None}
+        read_again: dict[UUID, str] = {}
         for aggregate_id, kind in wanted.items():
+            if aggregate_id in cached and aggregate_id in erased:  # it may know what nobody may read any more
+                read_again[aggregate_id] = kind
+                continue
             known = _kind_in(loaded, aggregate_id) if aggregate_id not in cached else None
             if known not in {None, kind}:
-                of_another_kind[aggregate_id] = known
+                read_again[aggregate_id] = known
                 continue
             aggregate = cached.get(aggregate_id) or self._start(kind, aggregate_id, loaded)
             events = loaded.events.get(aggregate_id, ())
@@ -243,8 +247,8 @@ class Workspace:
                 self.read_long.add(aggregate_id)
             self._instances[aggregate_id] = aggregate
             self.stored_version[aggregate_id] = aggregate.version
-        if of_another_kind:  # as what they are: another command of the batch may be right about them
-            self._bring_in(of_another_kind, {}, ())
+        if read_again:  # as what they are now: another command of the batch may be right about their kind
+            self._bring_in(read_again, {}, ())
         return loaded.outcomes
 
     def _start(self, kind: str, aggregate_id: UUID, loaded: Loaded) -> Aggregate:

@@ -220,7 +220,8 @@ class TopicRunner:
         if self._assigned.changed.is_set():
             self._take_partitions(consumer)
             return
-        self._open_chairs(consumer)
+        if self._open_chairs(consumer):
+            return
         try:
             if polled:
                 opened = {each.partition: self._opened(records, consumer) for each, records in polled.items()}
@@ -279,20 +280,25 @@ class TopicRunner:
                 self._with(chair, self._enter)
         self._seek(consumer, self._owned)
 
-    def _open_chairs(self, consumer: KafkaConsumer) -> None:
-        for chair in self._chairs:
-            if chair.seat is None and time.monotonic() >= max(chair.again_at, self._away_until):
-                self._open(chair, consumer)
+    def _open_chairs(self, consumer: KafkaConsumer) -> bool:
+        """Whether one was opened. What was polled by then comes again: before it there may be what is new to that one,
+        and `_opened` takes it for all there is behind the place that is sought now."""
+        waiting = [chair for chair in self._chairs if chair.seat is None]
+        due = [chair for chair in waiting if time.monotonic() >= max(chair.again_at, self._away_until)]
+        opened = [self._open(chair) for chair in due]
+        if any(opened):
+            self._seek(consumer, self._owned)
+        return any(opened)
 
-    def _open(self, chair: _Chair, consumer: KafkaConsumer) -> None:
+    def _open(self, chair: _Chair) -> bool:
         try:
             chair.seat = chair.make()
         except (ReaderRetired, psycopg.Error, DatabaseProblem) as error:
             self._put_off(chair, error)
-        else:
-            chair.said.add(chair.seat.name)
-            self._with(chair, self._enter)
-            self._seek(consumer, self._owned)
+            return False
+        chair.said.add(chair.seat.name)
+        self._with(chair, self._enter)
+        return True
 
     def _seek(self, consumer: KafkaConsumer, partitions: Collection[int]) -> None:
         """Goes to where the reader that is furthest behind goes on, and fetches from there."""

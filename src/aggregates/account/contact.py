@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 
 from aggregates.account.command import AccountCommand
 from aggregates.account.part import AccountPart
+from aggregates.account.wishes import OptedOutOf, Point, Wishes
 from aggregates.kernel.aggregate import applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
-from aggregates.values.contact import Channel, Consent, ContactDetails, Denied, OptOut
+from aggregates.values.contact import Channel, Consent, ContactDetails, Country, Denied, OptOut
+from aggregates.values.normal_form import names_one
 
 # --- events ------------------------------------------------------------------------------------------
 
@@ -28,7 +30,10 @@ class ConsentRecorded(Event, name="account.consent-recorded"):
 
 
 class OptedOut(Event, name="account.opted-out"):
-    """The customer asked not to be contacted this way (`point_id` None: by the whole medium)."""
+    """The customer asked not to be contacted this way (`point_id` None: by the whole medium).
+
+    It is about the number or address that stands at the point at this moment, wherever it is found later.
+    """
 
     channel: Channel
     point_id: str | None = None
@@ -80,10 +85,27 @@ class Contact(AccountPart):
     """The ways of reaching the customer, and what they do not want."""
 
     details: ContactDetails = field(default_factory=ContactDetails)
-    opt_outs: list[OptOut] = field(default_factory=list)
+    """With the consents that are in force."""
+    wishes: Wishes = field(default_factory=Wishes)
+    customer_country: Country | None = None
+
+    @property
+    def country(self) -> Country | None:
+        """In which the customer's numbers without country code are dialled. No office says where it is."""
+        return self.details.country(self.customer_country)
+
+    @property
+    def opt_outs(self) -> list[OptOut]:
+        """Those in force, by the points as they are now."""
+        return self.wishes.opt_outs_at(self.details, self.country)
 
     def has_opted_out(self, channel: Channel, point_id: str) -> bool:
-        return any(opt_out.covers(channel, point_id) for opt_out in self.opt_outs)
+        return self.wishes.has_opted_out(channel, point_id, self.point(channel, point_id))
+
+    def point(self, channel: Channel, point_id: str) -> Point | None:
+        """The number or address that stands there now."""
+        text = self.details.spelled(point_id)
+        return None if text is None else Point(channel=channel, text=text, country=self.country)
 
     def wish_against(self, channel: Channel, point_id: str) -> Denied | None:
         """What the customer said that forbids this way of reaching them."""
@@ -99,16 +121,18 @@ class Contact(AccountPart):
         self.change(command.contact)
 
     def change(self, contact: ContactDetails) -> None:
-        """New details of a number or address change nothing about what the customer said of it."""
-        known = self.details
-        contact = keeping_wishes(contact, known)
-        if contact == known:
+        """New details of a number or address change nothing about what the customer said of it, and take nothing back.
+
+        Who knows points by their ids is told where an opt-out is found now.
+        """
+        _, contact = self._after(contact)
+        if contact == self.details:
             return
+        known = self.opt_outs
         self.emit(ContactDetailsChanged(contact=contact))
         for opt_out in self.opt_outs:
-            for point_id in moved_points(opt_out, known, contact):
-                if not self.has_opted_out(opt_out.channel, point_id):
-                    self.emit(OptedOut(channel=opt_out.channel, point_id=point_id))
+            if opt_out not in known and opt_out.point_id and self.details.spelled(opt_out.point_id):
+                self.emit(OptedOut(channel=opt_out.channel, point_id=opt_out.point_id))
 
     @decides(RecordConsent)
     def record_consent(self, command: RecordConsent, context: Context) -> None:
@@ -125,7 +149,7 @@ class Contact(AccountPart):
     @decides(OptOutOfContact)
     def opt_out(self, command: OptOutOfContact, context: Context) -> None:
         self.require_account()
-        if OptOut(channel=command.channel, point_id=command.point_id) not in self.opt_outs:
+        if not self.wishes.knows(self._meant(command)):
             self.emit(OptedOut(channel=command.channel, point_id=command.point_id))
 
     @decides(OptInToContact)
@@ -134,77 +158,42 @@ class Contact(AccountPart):
         if OptOut(channel=command.channel, point_id=command.point_id) in self.opt_outs:
             self.emit(OptedIn(channel=command.channel, point_id=command.point_id))
 
+    def lives_in(self, country: Country | None) -> None:
+        """The customer's country as it is now; by it a number may turn out to be one that was spoken of."""
+        if country != self.customer_country:
+            self.customer_country = country
+            self.details = self.wishes.shown_in(self.details, self.country)
+
+    def _after(self, contact: ContactDetails) -> tuple[Wishes, ContactDetails]:
+        """Wishes and details once these details are known."""
+        country = contact.country(self.customer_country)
+        wishes = self.wishes.told_by(contact, country)
+        return wishes, wishes.shown_in(contact, country)
+
+    def _meant(self, said: OptOutOfContact | OptedOut | OptedIn) -> OptedOutOf:
+        """What an opt-out that names a point id is about: the number or address that stands there at this moment."""
+        point = None if said.point_id is None else self.point(said.channel, said.point_id)
+        if point is not None and not names_one(said.channel, point.text):
+            point = None
+        return OptedOutOf(channel=said.channel, point_id=said.point_id, point=point)
+
     # --- apply ---
 
     @applies(ContactDetailsChanged)
     def _contact_changed(self, event: ContactDetailsChanged) -> None:
-        self.details = event.contact
+        self.wishes, self.details = self._after(event.contact)
 
     @applies(ConsentRecorded)
     def _consent_recorded(self, event: ConsentRecorded) -> None:
-        self.details = with_consent(self.details, event.channel, event.point_id, event.consent)
+        point = self.point(event.channel, event.point_id)
+        if point is not None:
+            self.wishes = self.wishes.said(point, event.consent)
+            self.details = self.wishes.shown_in(self.details, self.country)
 
     @applies(OptedOut)
     def _opted_out(self, event: OptedOut) -> None:
-        self.opt_outs = [*self.opt_outs, OptOut(channel=event.channel, point_id=event.point_id)]
+        self.wishes = self.wishes.opting_out(self._meant(event))
 
     @applies(OptedIn)
     def _opted_in(self, event: OptedIn) -> None:
-        gone = OptOut(channel=event.channel, point_id=event.point_id)
-        self.opt_outs = [opt_out for opt_out in self.opt_outs if opt_out != gone]
-
-
-def keeping_wishes(contact: ContactDetails, known: ContactDetails) -> ContactDetails:
-    """The new details, with the consent known of the same numbers and addresses where they say nothing about it.
-
-    A refusal is only taken back by `record-consent`, whatever a billing file says later.
-    """
-    phones = {phone.number: phone for phone in known.phones}
-    emails = {email.address: email for email in known.emails}
-    return contact.model_copy(
-        update={
-            "phones": tuple(
-                phone.model_copy(
-                    update={
-                        "sms_consent": _kept(phone.sms_consent, phones[phone.number].sms_consent),
-                        "voice_consent": _kept(phone.voice_consent, phones[phone.number].voice_consent),
-                    }
-                )
-                if phone.number in phones
-                else phone
-                for phone in contact.phones
-            ),
-            "emails": tuple(
-                email.model_copy(update={"consent": _kept(email.consent, emails[email.address].consent)})
-                if email.address in emails
-                else email
-                for email in contact.emails
-            ),
-        }
-    )
-
-
-def _kept(new: Consent, known: Consent) -> Consent:
-    return known if new is Consent.UNKNOWN or known is Consent.REFUSED else new
-
-
-def moved_points(opt_out: OptOut, known: ContactDetails, contact: ContactDetails) -> list[str]:
-    """Where the number or address that was opted out of is now found, if under another id."""
-    if opt_out.point_id is None:
-        return []
-    address = known.address_of(opt_out.point_id)
-    points = contact.points(opt_out.channel)
-    return [p for p in points if p != opt_out.point_id and contact.address_of(p) == address]
-
-
-def with_consent(contact: ContactDetails, channel: Channel, point_id: str, consent: Consent) -> ContactDetails:
-    """The contact details with one consent changed."""
-    of_phone = {"sms_consent" if channel is Channel.SMS else "voice_consent": consent}
-    return contact.model_copy(
-        update={
-            "phones": tuple(p.model_copy(update=of_phone) if p.id == point_id else p for p in contact.phones),
-            "emails": tuple(
-                e.model_copy(update={"consent": consent}) if e.id == point_id else e for e in contact.emails
-            ),
-        }
-    )
+        self.wishes = self.wishes.opting_in(self._meant(event))

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aggregates.account.command import AccountCommand, account_id
 from aggregates.account.contact import Contact
@@ -17,7 +17,7 @@ from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import LATER, Value
 from aggregates.office import Office, office_of
 from aggregates.values.codes import Number
 from aggregates.values.contact import ContactDetails, Country
@@ -33,6 +33,14 @@ class Subscription(Value):
     service_type: str | None = None
     started_on: date | None = None
     initial_discount: Money | None = None
+
+
+class Opening(Value):
+    """What an account is opened with that is known by its number only."""
+
+    office_id: UUID
+    number: Number
+    currency: Currency
 
 
 class CustomerKind(StrEnum):
@@ -98,18 +106,20 @@ class OpenAccount(Command, name="open-account", sees=("office",)):
         return (Target("office", self.office_id),)
 
 
-class EnsureAccount(Command, name="ensure-account", sees=("office",), internal=True):
-    """Open the account if nobody did yet, known by its number only; one that is open stays as it is."""
+class BookingCommand(AccountCommand):
+    """A command that brings in a document, which may be the first that is known of its account."""
 
-    office_id: UUID
-    number: Number
-    currency: Currency
+    opens: Annotated[Opening | None, LATER] = None
+    """Where nothing described this account so far, it is opened by this decision; one that is open stays as it is."""
 
-    def targets(self) -> tuple[Target, ...]:
-        return (Target("account", account_id(self.office_id, self.number)),)
+    @model_validator(mode="after")
+    def _opens_its_account(self) -> Self:
+        if self.opens is not None and account_id(self.opens.office_id, self.opens.number) != self.account_id:
+            raise ValueError("opens: expected the office and number of this account")
+        return self
 
     def links(self) -> tuple[Target, ...]:
-        return (Target("office", self.office_id),)
+        return () if self.opens is None else (Target("office", self.opens.office_id),)
 
 
 class RecordSubscription(AccountCommand, name="record-subscription"):
@@ -154,6 +164,22 @@ class Customer(AccountPart):
         """The account's office as it is now."""
         return office_of(context, self.office_id)
 
+    def require_open(self, opens: Opening | None, on: date, context: Context) -> None:
+        """Refuses where the account was never opened and is not to be opened by this, as of the document's day."""
+        if opens is not None and not self.whole.exists:
+            _require_currency_of_office(opens, context)
+            self.emit(
+                AccountOpened(
+                    office_id=opens.office_id,
+                    number=opens.number,
+                    customer_name=opens.number,
+                    currency=opens.currency,
+                    customer_kind=CustomerKind.CONSUMER,
+                ),
+                effective_on=min(on, context.today),
+            )
+        self.require_account()
+
     def require_currency(self, *amounts: Money | None) -> None:
         for amount in amounts:
             if amount is not None and amount.currency != self.currency:
@@ -170,20 +196,6 @@ class Customer(AccountPart):
             self.emit(CustomerRenamed(**command.model_dump(include=set(DESCRIPTION))))
         if command.contact is not None:
             self.contact.change(command.contact)
-
-    @decides(EnsureAccount)
-    def ensure(self, command: EnsureAccount, context: Context) -> None:
-        if not self.whole.exists:
-            _require_currency_of_office(command, context)
-            self.emit(
-                AccountOpened(
-                    office_id=command.office_id,
-                    number=command.number,
-                    customer_name=command.number,
-                    currency=command.currency,
-                    customer_kind=CustomerKind.CONSUMER,
-                )
-            )
 
     @decides(RecordSubscription)
     def record_subscription(self, command: RecordSubscription, context: Context) -> None:
@@ -206,13 +218,14 @@ class Customer(AccountPart):
     def _describe(self, event: AccountOpened | CustomerRenamed) -> None:
         self.name, self.kind = event.customer_name, event.customer_kind
         self.segment, self.country, self.information = event.segment, event.country, event.information
+        self.contact.lives_in(event.country)
 
     @applies(SubscriptionRecorded)
     def _subscription_recorded(self, event: SubscriptionRecorded) -> None:
         self.subscriptions = {**self.subscriptions, event.subscription.number: event.subscription}
 
 
-def _require_currency_of_office(command: OpenAccount | EnsureAccount, context: Context) -> None:
-    office = office_of(context, command.office_id)
-    if command.currency != office.currency:
+def _require_currency_of_office(opening: OpenAccount | Opening, context: Context) -> None:
+    office = office_of(context, opening.office_id)
+    if opening.currency != office.currency:
         raise Refusal("wrong-currency", f"the office works in {office.currency}")

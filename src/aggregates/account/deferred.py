@@ -71,8 +71,9 @@ class Deferred(AccountPart):
             raise Refusal(f"duplicate-{kind}", f"{kind} {number} waits for its day already; correct it")
 
     def defer(self, command: Command, arrives_on: date, fact_id: UUID) -> None:
-        """Keeps the command for its day. Its `information`, if it has any, is personal and kept apart."""
-        said = command.model_dump(mode="json")
+        """Keeps the command for its day. Its `information`, if it has any, is personal and kept apart; what it opens
+        the account with, if it does, was used by now."""
+        said = command.model_dump(mode="json", exclude={"opens"})
         information = said.pop("information", {})
         deferred = DeferredFact(
             arrives_on=arrives_on, command_name=command.command_name, command=said, information=information

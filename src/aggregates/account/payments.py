@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from aggregates.account.allocation import Allocations
 from aggregates.account.command import AccountCommand, document_id, document_key
-from aggregates.account.customer import Customer
+from aggregates.account.customer import BookingCommand, Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.part import AccountPart
 from aggregates.account.promises import Promises
@@ -20,6 +20,7 @@ from aggregates.kernel.command import NaturalKey
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import LATER
 from aggregates.values.codes import Number
 from aggregates.values.money import Money
 
@@ -81,7 +82,7 @@ class _CreditData(AccountCommand):
         return self
 
 
-class NoteCredit(_CreditData, name="note-credit", may_need_history=True):
+class NoteCredit(BookingCommand, _CreditData, name="note-credit", may_need_history=True):
     """Give the customer a credit, for an invoice or for the oldest open items."""
 
     def natural_key(self) -> NaturalKey:
@@ -106,7 +107,7 @@ class _PaymentData(AccountCommand):
         return self
 
 
-class ReceivePayment(_PaymentData, name="receive-payment", may_need_history=True):
+class ReceivePayment(BookingCommand, _PaymentData, name="receive-payment", may_need_history=True):
     """Record money that came in, for an invoice or for the oldest open items."""
 
     def natural_key(self) -> NaturalKey:
@@ -123,6 +124,8 @@ class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=Tr
     number: Number
     reversal: ReversalKind
     reversed_on: date
+    amount: Annotated[Money | None, LATER] = None
+    """What was taken back, where that is said: the whole payment, and nothing else."""
 
 
 # --- decisions ---------------------------------------------------------------------------------------
@@ -140,7 +143,7 @@ class Payments(AccountPart):
 
     @decides(ReceivePayment)
     def receive_payment(self, command: ReceivePayment, context: Context) -> None:
-        self.require_account()
+        self.customer.require_open(command.opens, command.received_on, context)
         self.customer.require_currency(command.amount)
         payment_id = document_id(self.whole.id, "payment", command.number)
         if payment_id in self.receivables.funds or payment_id in self.receivables.used_up:
@@ -173,7 +176,7 @@ class Payments(AccountPart):
 
     @decides(NoteCredit)
     def note_credit(self, command: NoteCredit, context: Context) -> None:
-        self.require_account()
+        self.customer.require_open(command.opens, command.issued_on, context)
         self.customer.require_currency(command.amount)
         credit_id = document_id(self.whole.id, "credit", command.number)
         if credit_id in self.receivables.funds or credit_id in self.receivables.used_up:
@@ -227,6 +230,8 @@ class Payments(AccountPart):
         funds = self.allocation.funds_with_history("payment", command.number)
         if command.reversed_on < funds.receipt.received_on:
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
+        if command.amount not in (None, funds.receipt.amount):
+            raise Refusal("reversed-in-part", f"amount: expected {funds.receipt.amount}, the whole payment")
         gone_on = self._reverse(funds, command.reversal, command.reversed_on, context.today)
         self.allocation.follow_change(funds.id, gone_on, context)
 

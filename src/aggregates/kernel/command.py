@@ -123,6 +123,8 @@ class Issued:
     causation_id: UUID | None = None
     correlation_id: UUID | None = None
     key: UUID | None = None
+    keeps_refusal: bool = True
+    """Whether the same id is refused for ever once it was; else it is decided anew each time."""
     traceparent: str | None = None
 
 

@@ -52,6 +52,11 @@ class PostalAddress(Value):
     def is_erased(self) -> bool:
         return ERASED in (*self.lines, self.city, self.postal_code)
 
+    @property
+    def place(self) -> str:
+        """What tells it from the customer's other addresses. Region and country do not: files spell them, or not."""
+        return " ".join(part for part in (*self.lines, self.postal_code, self.city) if part)
+
 
 class PhoneNumber(Value):
     id: str
@@ -104,6 +109,29 @@ class ContactDetails(Value):
             case Channel.PORTAL:
                 return ("portal",)
 
+    def ids(self, channel: Channel) -> tuple[str, ...]:
+        """Ids of all numbers or addresses of the channel's kind, whether or not it can use them."""
+        match channel:
+            case Channel.SMS | Channel.VOICE:
+                return tuple(phone.id for phone in self.phones)
+            case Channel.EMAIL:
+                return tuple(email.id for email in self.emails)
+            case Channel.LETTER:
+                return tuple(postal.id for postal in self.addresses)
+            case Channel.PORTAL:
+                return ("portal",)
+
+    def spelled(self, point_id: str) -> str | None:
+        """What tells the number or address behind a point id from others; None where there is none, or it is erased."""
+        for postal in self.addresses:
+            if postal.id == point_id:
+                return None if postal.is_erased else postal.place or None
+        return self.address_of(point_id)
+
+    def country(self, of_customer: str | None) -> str | None:
+        """Where the customer's numbers without country code are dialled: their postal country, else their own."""
+        return next((postal.country for postal in self.addresses if postal.country), of_customer)
+
     def address_of(self, point_id: str) -> str | None:
         """The number, e-mail address or postal lines behind a point id; None where it is unknown or erased."""
         for phone in self.phones:
@@ -128,9 +156,6 @@ class OptOut(Value):
 
     channel: Channel
     point_id: str | None = None
-
-    def covers(self, channel: Channel, point_id: str) -> bool:
-        return self.channel is channel and self.point_id in (None, point_id)
 
 
 @dataclass(frozen=True, slots=True)

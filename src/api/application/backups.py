@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from adapters.eventstore.keys import MasterKeyError, fingerprint_of, given_key, 
 from adapters.eventstore.seals import Seal, write_anchor
 from adapters.eventstore.verify import Finding, verify
 from adapters.postgres.database import Database, open_database
+from adapters.postgres.new_folder import can_be_made_whole, made_whole
 from adapters.readers.projections import checkpoints
 from api.processes.core import ANCHOR
 
@@ -39,7 +41,7 @@ def restore_folder(
     key_file: Path | None = None,
     progress: Callable[[int, int], None],
 ) -> Restored:
-    """A new data folder from a backup, or nothing; the log in it is verified.
+    """A new data folder from a backup, or nothing, also where it is killed meanwhile; the log in it is verified.
 
     The key is that in `key_file`, which the folder gets a copy of, or that of the environment. Raises NotEmpty,
     BackupProblem, MasterKeyError.
@@ -48,16 +50,31 @@ def restore_folder(
     _check_key(file, key)
     if folder.exists() and any(folder.iterdir()):
         raise NotEmpty(f"{folder} is not empty", hint="Restore into a new folder, and put it in the old one's place.")
-    try:
-        with open_database(folder, {}) as database:
+    with _made(folder) as making:
+        with open_database(making, {}) as database:
             restored = _restore(file, database, progress)
-        write_anchor(folder / ANCHOR, restored.seal)
+        write_anchor(making / ANCHOR, restored.seal)
         if key_file is not None:
-            keep_key(folder, key)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+            keep_key(making, key)
     return restored
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[Path]:
+    """A mount point cannot be given another folder: what an error leaves in it is removed, not what a kill leaves."""
+    if can_be_made_whole(folder):
+        with made_whole(folder) as unfinished:
+            yield unfinished
+        return
+    try:
+        yield folder
+    except BaseException:
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink()
+        raise
 
 
 def restore_server(

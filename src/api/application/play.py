@@ -6,9 +6,8 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from adapters.billing.importer import Importer, ImportReport, OfficeDefaults, finish, stage
+from adapters.billing.importer import Importer, ImportReport, OfficeDefaults, finish, stage, write_refused
 from adapters.billing.profile import load_profile
-from adapters.billing.rejects import reject_path, write_rejects
 from adapters.billing.source import ImportSource
 from adapters.billing.staging import Staged
 from adapters.clock import ManualClock
@@ -54,7 +53,7 @@ def play(
     """Lives from `first` through `last`. Facts dated before `first` are there on `first`; later ones are left out.
 
     The service's clock has to be a ManualClock: what is recorded has the time of the day it arrives.
-    Raises PlayRefused, ProfileError, FileProblem, and Stopped.
+    Raises PlayRefused, ProfileError, FileProblem, ImportRefused, and Stopped.
     """
     clock = service.clock
     if not isinstance(clock, ManualClock):
@@ -62,7 +61,7 @@ def play(
     if last < first:
         raise PlayRefused(f"--to {last}: expected {first} or later")
     source = ImportSource(path, load_profile(profile))
-    zone = ZoneInfo(defaults.time_zone)
+    zone = ZoneInfo(defaults.zone)
     clock.set(datetime.combine(first, DAY_BEGINS, zone))
     service.prepare()
     _require_no_accounts(service)
@@ -70,6 +69,7 @@ def play(
         staging, loaded = stage(service.arrears, connection, source, defaults, None, stop=service.stop)
         report = ImportReport.of(loaded)
         importer = Importer(service.arrears, connection, staging, defaults)
+        importer.check_offices()
         arriving = _Arrivals(staging.by_day(until=last), first)
         day, ticks = first, 0
         while day <= last:
@@ -83,9 +83,7 @@ def play(
             day += timedelta(days=1)
         report.left_out = sum(loaded.facts.values()) - arriving.taken
         finish(report, staging)
-        if report.refused:
-            report.rejects = reject_path(source.path)
-            write_rejects(source, staging.problems(), report.rejects)
+        write_refused(report, source, staging, service.stop)
     return PlayReport(report, (last - first).days + 1, ticks)
 
 

@@ -108,7 +108,7 @@ def _points(view: Mapping[str, Any]) -> list[str]:
     return [
         *(f"{p['number']} ({p['kind']}, texts {p['sms_consent']})" for p in contact["phones"]),
         *(f"{e['address']} ({e['consent']})" for e in contact["emails"]),
-        *(f"not by {o['channel']}" for o in view["opt_outs"]),
+        *(f"not by {o['channel']}" + (f" at {o['point_id']}" if o["point_id"] else "") for o in view["opt_outs"]),
     ]
 
 

@@ -27,9 +27,12 @@ DefaultOffice = Annotated[
 ]
 DefaultCurrency = Annotated[
     str | None,
-    typer.Option("--currency", metavar="ISO", help="Of an office that has to be opened. Default: the file's first."),
+    typer.Option("--currency", metavar="ISO", help="Of an office that has to be opened. Default: its rows' own."),
 ]
-DefaultZone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Of an office that has to be opened.")]
+DefaultZone = Annotated[
+    str | None,
+    typer.Option("--time-zone", metavar="ZONE", help="Of an office that has to be opened. Default: UTC."),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Bring in everything, or nothing if a row has a problem.")]
 
 
@@ -51,30 +54,43 @@ def import_file(
     strict: Strict = False,
     office: DefaultOffice = "main",
     currency: DefaultCurrency = None,
-    time_zone: DefaultZone = "UTC",
+    time_zone: DefaultZone = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a billing file in: customers, invoices, payments, credits.
+    """Bring a billing file in: customers, invoices, payments, credits, reversals.
 
     Everything comes in under its own dates, so reports of any past day are right at once. Nothing is sent for the
     past. The same file again changes nothing; a corrected file changes only what differs.
     """
-    opened = trying if dry_run else commanding
-    with opened(data, cache_size=_AT_HAND) as service, Bars() as bars:
-        report = service.import_file(
-            file,
-            profile,
-            defaults=_defaults(office, currency, time_zone),
-            strict=strict,
-            check_only=dry_run,
-            reading=bars.bar("Reading"),
-            done=bars.bar("Bringing in"),
-        )
+    defaults = _defaults(office, currency, time_zone)
+    report = _tried(data, file, profile, defaults) if dry_run else _brought_in(data, file, profile, defaults, strict)
     if as_json:
         print_json(_as_dict(report, dry_run=dry_run))
     else:
         _tell(report, file, dry_run=dry_run)
     _end(report)
+
+
+def _brought_in(
+    data: Path | None, file: Path, profile: str, defaults: "OfficeDefaults", strict: bool
+) -> "ImportReport":
+    with commanding(data, cache_size=_AT_HAND) as service, Bars() as bars:
+        return service.import_file(
+            file,
+            profile,
+            defaults=defaults,
+            strict=strict,
+            reading=bars.bar("Reading"),
+            trying=bars.bar("Trying"),
+            done=bars.bar("Bringing in"),
+        )
+
+
+def _tried(data: Path | None, file: Path, profile: str, defaults: "OfficeDefaults") -> "ImportReport":
+    from api.application.dry_run import dry_run
+
+    with trying(data, cache_size=_AT_HAND) as core, Bars() as bars:
+        return dry_run(core, file, profile, defaults=defaults, reading=bars.bar("Reading"), done=bars.bar("Trying"))
 
 
 def play(
@@ -88,7 +104,7 @@ def play(
     data: DataDir = None,
     office: DefaultOffice = "main",
     currency: DefaultCurrency = None,
-    time_zone: DefaultZone = "UTC",
+    time_zone: DefaultZone = None,
     as_json: AsJson = False,
 ) -> None:
     """Live through history: every day its facts arrive, then that day's ticks run.
@@ -102,7 +118,7 @@ def play(
     from api.application.play import play as live_through
 
     defaults = _defaults(office, currency, time_zone)
-    clock = ManualClock(datetime.combine(first, time.min, ZoneInfo(defaults.time_zone)))
+    clock = ManualClock(datetime.combine(first, time.min, ZoneInfo(defaults.zone)))
     days = max(1, (last - first).days + 1)
     alone = "play lives through history on a clock of its own, in an empty data folder of its own"
     with owning(data, because=alone, clock=clock) as service, Bars() as bars:
@@ -123,7 +139,7 @@ def play(
     _end(report.facts)
 
 
-def _defaults(office: str, currency: str | None, time_zone: str) -> "OfficeDefaults":
+def _defaults(office: str, currency: str | None, time_zone: str | None) -> "OfficeDefaults":
     from pydantic import TypeAdapter, ValidationError
 
     from adapters.billing.currencies import CURRENCIES
@@ -131,7 +147,7 @@ def _defaults(office: str, currency: str | None, time_zone: str) -> "OfficeDefau
     from aggregates.values.business_time import TimeZone
     from aggregates.values.codes import Code
 
-    for option, kind, value in (("--office", Code, office), ("--time-zone", TimeZone, time_zone)):
+    for option, kind, value in (("--office", Code, office), ("--time-zone", TimeZone, time_zone or "UTC")):
         try:
             TypeAdapter(kind).validate_python(value)
         except ValidationError as error:
@@ -158,6 +174,7 @@ def _as_dict(report: "ImportReport", *, dry_run: bool) -> dict[str, object]:
         "noticed": report.noticed,
         "notices": [str(notice) for notice in report.notices],
         "rejects": report.rejects,
+        "rejects_kept": report.rejects_kept,
     }
 
 
@@ -197,6 +214,8 @@ def _tell(report: "ImportReport", file: Path, *, dry_run: bool) -> None:
         note(f"    {problem}")
     if report.refused > len(report.problems):
         note("    …")
+    for kept in report.rejects_kept:
+        note(f"  {kept} was changed since it was written, and stays as it is.")
     if report.rejects is not None:
         note(f"  They are in {report.rejects}: correct them there, and import that file with the same profile.")
 

@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aggregates.kernel.actor import Actor
     from aggregates.kernel.command import Command
     from api.application.issuing import Done
+    from api.processes.core import Core
     from api.processes.service import Service
     from api.processes.step_by_step import StepByStep
 
@@ -40,17 +41,25 @@ def owning(data: Path | None, *, because: str, clock: "Clock | None" = None, **o
 
 
 @contextmanager
-def trying(data: Path | None, **options: Any) -> Iterator["StepByStep"]:
-    """As `commanding`, for one who changes nothing: where there is no data yet, none is made."""
+def trying(data: Path | None, **options: Any) -> Iterator["Core"]:
+    """For one who changes nothing, alone or beside a running service: where there is no data yet, none is made.
+
+    Told to end, it ends between two batches. More `options` go to `Core.open`.
+    """
     from adapters.postgres.database import URL_VARIABLE
     from adapters.postgres.new_folder import has_data, made_for_a_while
+    from api import logs
+    from api.processes.core import Core
 
-    if data is None or URL_VARIABLE in os.environ or has_data(data):
-        with commanding(data, **options) as service:
-            yield service
-    else:
-        with made_for_a_while() as folder, commanding(folder, **options) as service:
-            yield service
+    logs.configure()
+    with ExitStack() as closing:
+        if data is None or URL_VARIABLE in os.environ or has_data(data):
+            core = closing.enter_context(Core.open(data, reading=True, **options))
+        else:
+            folder = closing.enter_context(made_for_a_while())
+            core = closing.enter_context(Core.open(folder, **options))
+        closing.enter_context(until_told(core.stop))
+        yield core
 
 
 @contextmanager

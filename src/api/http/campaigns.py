@@ -89,7 +89,7 @@ def list_campaigns(
 
 
 @router.get(
-    "/{campaign_id}",
+    "/{campaign_id:uuid}",  # `check` and `forecast` are none
     response_model=CampaignInFull,
     responses={304: {"description": "Still the same"}, **documented(404)},
 )

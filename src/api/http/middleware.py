@@ -104,8 +104,8 @@ def _logged_with(correlation_id: UUID) -> dict[str, str]:
 
 def _limited(request: Request, receive: Receive) -> Receive:
     """Refuses a body that is too large: by what it says of itself, else as soon as it is seen."""
-    said = request.headers.get("content-length", "0")
-    if (read_whole_number(said) or 0) > _MAX_BODY:
+    said = read_whole_number(request.headers.get("content-length", "0"))
+    if said is None or said > _MAX_BODY:
         raise _too_large()
     seen = 0
 

@@ -22,22 +22,22 @@ from api.http.shapes import JsonBody
 router = Router(prefix="/v1/accounts/{account_id}", tags=["receivables"])
 
 
-@body_of(BillInvoice, address={"account_id"}, without={"information"})
+@body_of(BillInvoice, address={"account_id"}, without={"information", "opens"})
 class NewInvoice(CommandBody):
     """An invoice. One dated in the future waits for its day."""
 
 
-@body_of(ReceivePayment, address={"account_id"})
+@body_of(ReceivePayment, address={"account_id"}, without={"opens"})
 class NewPayment(CommandBody):
     """Money that came in, for an invoice or for the oldest open items."""
 
 
-@body_of(NoteCredit, address={"account_id"})
+@body_of(NoteCredit, address={"account_id"}, without={"opens"})
 class NewCredit(CommandBody):
     """A credit, for an invoice or for the oldest open items."""
 
 
-@body_of(ReversePayment, address={"account_id", "number"})
+@body_of(ReversePayment, address={"account_id", "number"}, without={"amount"})
 class Reversal(CommandBody):
     """A payment was taken back; what it settled is open again with its own due date."""
 

@@ -57,8 +57,13 @@ def _check_parameters(request: Request, known: frozenset[str] | None) -> None:
     for name, value in request.query_params.multi_items():
         if known is not None and name not in known:
             raise FieldProblem(name[:_SHOWN], f"expected one of {', '.join(sorted(known)) or 'no parameters'}")
-        if any(category(letter) in _NO_TEXT for letter in value):
+        if not is_text(value):
             raise FieldProblem(name, "expected text without control characters")
+
+
+def is_text(value: str) -> bool:
+    """Whether nothing in it is a control character, or half of a surrogate pair."""
+    return not any(category(letter) in _NO_TEXT for letter in value)
 
 
 class Router(APIRouter):

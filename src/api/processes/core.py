@@ -2,8 +2,8 @@
 
 import gc
 import os
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from adapters.eventstore.application import Arrears
 from adapters.eventstore.feed import Feed
 from adapters.eventstore.keys import master_key_of
 from adapters.eventstore.seals import Checkpoint, read_anchor
+from adapters.eventstore.trial import Trial
 from adapters.eventstore.verify import check_not_behind
 from adapters.postgres.database import Database, open_database
 from adapters.postgres.migrations import migrate, pending, require_current, shipped
@@ -105,6 +106,7 @@ class Core(Opened):
             require_current(connection)
             check_not_behind(connection, [*checkpoints(connection), *anchored(self.anchor)])
             key = master_key_of(connection, env, data_dir=data_dir, may_make=may_make_key)
+        self._master_key, self._cache_size = key, cache_size
         self.arrears = Arrears(
             database,
             master_key=key,
@@ -165,6 +167,20 @@ class Core(Opened):
         renderer = Renderer()
         self.closing.callback(renderer.close)
         return renderer
+
+    @contextmanager
+    def trial(self) -> Iterator[Trial]:
+        """The same write path, of which nothing is stored."""
+        with closing(
+            Trial(
+                self.database,
+                master_key=self._master_key,
+                clock=self.clock,
+                rules=RULES,
+                cache_size=self._cache_size,
+            )
+        ) as trial:
+            yield trial
 
     def when_stored(self, wake: Callable[[], None]) -> None:
         """Calls `wake` after each append of this process. (The sealer of another one sees it by itself.)"""

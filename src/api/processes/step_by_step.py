@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-from adapters.billing.importer import Done, ImportReport, OfficeDefaults, dry_run, run_import, stage
+from adapters.billing.importer import Done, ImportReport, OfficeDefaults, run_import
 from adapters.billing.profile import load_profile
 from adapters.billing.readers import Progress
 from adapters.billing.source import ImportSource
@@ -137,26 +138,26 @@ class StepByStep(Service):
         *,
         defaults: OfficeDefaults,
         strict: bool = False,
-        check_only: bool = False,
         reading: Progress | None = None,
+        trying: Done | None = None,
         done: Done | None = None,
     ) -> ImportReport:
-        """Brings a billing file in and judges the accounts for today. `check_only` says what it would do.
+        """Brings a billing file in and judges the accounts for today; `strict`: all of it, or nothing.
 
         Raises ProfileError, FileProblem, ImportRefused, and Stopped between chunks, which stay.
         """
         source = ImportSource(path, load_profile(profile))
         self.prepare()
-        with self.database.connect("arrears_app") as connection:
-            if check_only:
-                return dry_run(*stage(self.arrears, connection, source, defaults, reading, stop=self.stop))
+        with ExitStack() as closing:
+            connection = closing.enter_context(self.database.connect("arrears_app"))
             report = run_import(
                 self.arrears,
                 connection,
                 source,
                 defaults=defaults,
-                strict=strict,
+                trial=closing.enter_context(self.trial()) if strict else None,
                 reading=reading,
+                trying=trying,
                 done=done,
                 stop=self.stop,
             )

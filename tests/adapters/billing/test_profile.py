@@ -16,13 +16,14 @@ PAD = f"{GOOD}[pad]\n"
 
 
 def test_every_shipped_profile_loads():
-    assert shipped_profiles() == ["credits", "customers", "ibm", "invoices", "payments"]
+    assert shipped_profiles() == ["credits", "customers", "ibm", "invoices", "payments", "reversals"]
     assert [load_profile(name).kind for name in shipped_profiles()] == [
         Kind.CREDITS,
         Kind.CUSTOMERS,
         Kind.INVOICES_WITH_SETTLEMENT,
         Kind.INVOICES,
         Kind.PAYMENTS,
+        Kind.REVERSALS,
     ]
 
 

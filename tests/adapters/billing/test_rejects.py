@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.billing.profile import Profile, load_profile
 from adapters.billing.readers import FileProblem, open_table
-from adapters.billing.rejects import reject_path, write_rejects
+from adapters.billing.rejects import is_as_written, place_for_rejects, reject_path, write_rejects
 from adapters.billing.rows import RowProblem
 from adapters.billing.source import ImportSource, read_facts
 from tests.adapters.billing.files import HEADER, facts_of, problems_of, profile, workbook, written
@@ -142,3 +142,44 @@ def test_a_column_of_that_name_in_the_source_stays_the_sources(tmp_path):
     target = rejected(path, rules)
     assert open_table(target, rules).header == ("problem", "account_number")
     assert [row.cells[0] for row in open_table(target, rules).rows()] == ["'=x"]
+
+
+# --- what a person changed ---
+
+
+def test_a_reject_file_that_nobody_changed_is_written_anew(tmp_path):
+    path = written(tmp_path, f"{HEADER}\nA1,I1,2/30/2024,,10\n")
+    target = rejected(path, profile())
+    assert place_for_rejects(path) == (target, ())
+    written(tmp_path, f"{HEADER}\nA1,I2,2/30/2024,,10\n")
+    assert rejected(path, profile()) == target
+    assert "I2" in target.read_text("utf-8-sig")
+    assert is_as_written(target)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("2/30", "2/29"),
+        lambda text: text.replace('"', ""),  # saved by a spreadsheet
+        lambda text: text.removeprefix("\ufeff"),
+        lambda text: f"{text}\r\n",
+    ],
+)
+def test_a_reject_file_that_was_changed_keeps_its_place(tmp_path, change):
+    path = written(tmp_path, f"{HEADER}\nA1,I1,2/30/2024,,10\n")
+    target = rejected(path, profile())
+    target.write_text(change(target.read_bytes().decode()), "utf-8", newline="")
+    second = tmp_path / "invoices.rejects-2.csv"
+    assert place_for_rejects(path) == (second, (target,))
+    second.write_text("somebody's own")
+    assert place_for_rejects(path) == (tmp_path / "invoices.rejects-3.csv", (target, second))
+
+
+def test_a_reject_file_of_which_nothing_is_known_keeps_its_place(tmp_path):
+    """It was written by an earlier release, or copied without what is beside it."""
+    path = written(tmp_path, f"{HEADER}\nA1,I1,2/30/2024,,10\n")
+    target = rejected(path, profile())
+    for beside in tmp_path.glob(".*"):
+        beside.unlink()
+    assert place_for_rejects(path) == (tmp_path / "invoices.rejects-2.csv", (target,))

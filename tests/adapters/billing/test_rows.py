@@ -325,8 +325,13 @@ def test_contact_data_that_cannot_be_is_left_out_and_said(tmp_path):
         ("a@x.example; b@y.example", ["a@x.example", "b@y.example"]),
         ("a@x.example, b@y.example", ["a@x.example", "b@y.example"]),
         ("Dee <d@x.example>", ["d@x.example"]),
+        ("a@x.example\nb@y.example", ["a@x.example", "b@y.example"]),
+        ('""Doe, Dee"" <d@x.example>', ["d@x.example"]),
+        ("a@x.example (private, not at work)", ["a@x.example"]),
+        ("d@x..example; D@Bücher.example", ["D@Bücher.example"]),
         ("n/a", []),
         ("none", []),
+        ("erased", []),
     ],
 )
 def test_two_addresses_in_a_cell_are_two(tmp_path, cell, addresses):
@@ -337,11 +342,75 @@ def test_two_addresses_in_a_cell_are_two(tmp_path, cell, addresses):
     assert all(email.consent is Consent.GIVEN for email in customer.emails)
 
 
-def test_a_remark_behind_a_number_is_no_part_of_it(tmp_path):
-    path = written(tmp_path, CUSTOMERS + "A1,N,,,,,,,,,USD,0171/1234567 (office),,,,,,,,,\n")
-    (customer,) = facts_of(list(read_facts(path, load_profile("customers"))))
+@pytest.mark.parametrize(
+    ("cell", "numbers"),
+    [
+        ("0171/1234567 (office)", ["0171/1234567"]),
+        ("0171/1234567 (office, mornings); +1 212 555 0100 x12", ["0171/1234567", "+1 212 555 0100 x12"]),
+        ("0171/1234567\n0172/1234567", ["0171/1234567", "0172/1234567"]),
+        ("00 49 171 1234567, (212) 555-0100", ["00 49 171 1234567", "(212) 555-0100"]),
+        ("n/a", []),
+        ("none", []),
+        ("0000000", []),
+        ("0171 1234567 / 0172 1234567", []),
+    ],
+)
+def test_the_numbers_of_a_cell_without_remarks(tmp_path, cell, numbers):
+    path = written(tmp_path, CUSTOMERS + f'A1,N,,,DE,,,,,,USD,"{cell}",mobile,no,,,,,,,\n')
+    rows = list(read_facts(path, load_profile("customers")))
+    (customer,) = facts_of(rows)
     assert isinstance(customer, CustomerFact)
-    assert [phone.number for phone in customer.phones] == ["0171/1234567"]
+    assert [phone.number for phone in customer.phones] == numbers
+    assert {phone.sms_consent for phone in customer.phones} <= {Consent.REFUSED}
+    assert len(notices_of(rows)) == (0 if numbers else 1)
+
+
+CONTACT_ON_INVOICES = """
+kind = "invoices"
+[columns]
+account_number = "account"
+invoice_number = "number"
+issued_on = "issued"
+amount = "amount"
+[defaults]
+currency = "USD"
+[[phones]]
+number = "phone"
+type = "phone type"
+sms_consent = "texts"
+[[emails]]
+address = "mail"
+consent = "mails"
+"""
+
+
+@pytest.mark.parametrize(
+    ("cells", "phones", "emails", "left_out"),
+    [
+        ("#N/A,,,#REF!,", [], [], ["phone", "mail"]),
+        (f"{'1' * 2000},,,a@x.example,", [], ["a@x.example"], ["phone"]),
+        ("+1 212 555 0100,mobile,perhaps,a@x.example,yes", [], ["a@x.example"], ["texts"]),
+        ("+1 212 555 0100,pager,no,a@x.example,perhaps", [], [], ["phone type", "mails"]),
+        ("\x07,mobile,no,a@x.example,no", [], ["a@x.example"], ["phone"]),
+    ],
+)
+def test_a_debt_is_not_refused_over_contact_data_that_cannot_be_read(tmp_path, cells, phones, emails, left_out):
+    path = written(
+        tmp_path, f"account,number,issued,amount,phone,phone type,texts,mail,mails\nA,1,2024-01-02,5,{cells}\n"
+    )
+    rows = list(read_facts(path, parse_profile(CONTACT_ON_INVOICES)))
+    customer, invoice = facts_of(rows)
+    assert isinstance(customer, CustomerFact)
+    assert isinstance(invoice, InvoiceFact)
+    assert [phone.number for phone in customer.phones] == phones
+    assert [email.address for email in customer.emails] == emails
+    assert [notice.partition("column ")[2].partition(";")[0] for notice in notices_of(rows)] == left_out
+
+
+def test_a_customer_s_row_is_refused_over_a_consent_that_cannot_be_read(tmp_path):
+    path = written(tmp_path, CUSTOMERS + "A1,N,,,,,,,,,USD,+1 212 555 0100,,perhaps,,a@x.example,perhaps,,,,\n")
+    problems = problems_of(list(read_facts(path, load_profile("customers"))))
+    assert [problem.column for problem in problems] == ["phone_1_sms_consent", "email_1_consent"]
 
 
 def test_a_customer_on_many_documents_is_a_fact_again_only_where_the_days_widen(tmp_path):

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
-from aggregates.account.customer import EnsureAccount
+from aggregates.account.customer import OpenAccount
 from aggregates.account.flags import SetFlag
 from aggregates.account.payments import ReceivePayment
 from aggregates.kernel.command import Accepted, Command, Outcome, Rejected
@@ -49,7 +49,7 @@ STRANGE = {
     "an office where an account is wanted": (SetFlag(account_id=OFFICE, flag="vip"), "unknown-account"),
     "an account where an office is wanted": (PauseOfficeAutomation(office_id=ACCOUNT), "unknown-office"),
     "an account where an office is looked at": (
-        EnsureAccount(office_id=ACCOUNT, number="A-9", currency="USD"),
+        OpenAccount(office_id=ACCOUNT, number="A-9", customer_name="Ada", currency="USD"),
         "unknown-office",
     ),
     "an account where a promise is made": (promise(ACCOUNT), "unknown-promise"),

@@ -24,6 +24,7 @@ from adapters.kafka.tail import Tail
 from adapters.kafka.topic_runner import TopicRunner, last_heartbeat
 from adapters.postgres.database import Database
 from adapters.readers.generations import GenerationReader
+from adapters.readers.handling import ReaderRetired
 from adapters.readers.partitions import UNKNOWN, Place
 from adapters.readers.poison import MOST_AT_ONCE
 from adapters.readers.projections import Projections, Status
@@ -541,6 +542,38 @@ def test_a_rebuild_beside_the_runner_loses_nothing_and_the_runner_goes_over(stag
     assert stage.totals == dict.fromkeys(everybody, head // len(everybody))
     stage.projections.rebuild("counter")
     assert fingerprint(stage.database, "read_counter_4") == live
+
+
+def test_a_reader_that_is_opened_while_others_have_something_at_hand_misses_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    """What was polled by then stands behind what that reader has not seen."""
+    real, is_read_past, has_some = KafkaConsumer.poll, threading.Event(), threading.Event()
+    runner = stage.runner("names", "counter")
+    late = runner._chairs[1]
+
+    def poll(consumer: KafkaConsumer, *args: Any, **named: Any) -> Any:
+        found = real(consumer, *args, **named)
+        if is_read_past.is_set() and found:
+            has_some.set()
+            late.again_at = 0.0
+        return found
+
+    def make() -> Seat:
+        if not has_some.is_set():
+            raise ReaderRetired("not yet")
+        return stage.seat("counter")
+
+    monkeypatch.setattr(KafkaConsumer, "poll", poll)
+    late.make = make
+    stage.count(ANN, 5)
+    read = stage.publish()
+    with in_a_thread(runner.run):
+        stage.wait(read, "names")
+        is_read_past.set()
+        stage.count(ANN)
+        stage.wait(stage.publish())
+    assert stage.totals == {ANN: 6}
 
 
 # --- a topic that is cut while it is read ----------------------------------------------------------------

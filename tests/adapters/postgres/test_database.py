@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import errors as pg
 from psycopg.conninfo import make_conninfo
@@ -202,7 +203,17 @@ def test_a_missing_table_means_the_schema_is_not_ours(database):
         connection.execute("SELECT * FROM arrears.of_the_future")
 
 
-@pytest.mark.parametrize("error", [pg.DiskFull("could not extend file"), OSError(errno.ENOSPC, "no space left")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        pg.DiskFull("could not extend file"),
+        OSError(errno.ENOSPC, "no space left"),
+        psycopg.OperationalError(
+            'connection failed: FATAL:  could not write to file "global/1": wrote only 4096 of 8192 bytes\n'
+            "HINT:  Check free disk space."
+        ),
+    ],
+)
 def test_a_full_disk_is_said(error):
     with pytest.raises(DiskFull, match="Free some space"), explained():
         raise error
@@ -247,8 +258,9 @@ def test_a_disk_that_fills_up_is_said_and_what_was_stored_stays(small_disk: Path
 
 @pytest.mark.mount
 @pytest.mark.postgres
-def test_a_disk_too_small_for_a_cluster_is_said_and_nothing_half_made_stays(small_disk: Path):
-    (small_disk / "ballast").write_bytes(b"\0" * 90_000_000)
+@pytest.mark.parametrize("room", [12_000_000, 22_000_000, 32_000_000], ids=lambda room: f"{room:,} bytes")
+def test_a_disk_too_small_for_a_cluster_is_said_and_nothing_half_made_stays(small_disk: Path, room: int):
+    (small_disk / "ballast").write_bytes(b"\0" * ((112 << 20) - room))
     with pytest.raises(DiskFull, match="no space"):
         EmbeddedPostgres(small_disk).start()
     (small_disk / "ballast").unlink()

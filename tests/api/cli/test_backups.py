@@ -2,6 +2,9 @@
 
 import base64
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +82,27 @@ def test_a_backup_that_was_cut_is_refused_and_nothing_is_left(lived_in: Path, sa
     cut.write_bytes(whole[: len(whole) * 9 // 10])
     process("restore", cut, "--master-key", lived_in / "data" / "master.key", data=data_dir, code=1)
     assert list(data_dir.rglob("*")) == []
+
+
+KILLED = """
+import os, signal, sys
+from api.application import backups
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+backups.write_anchor = die
+backups.restore_folder(*map(backups.Path, sys.argv[1:3]), env={}, key_file=backups.Path(sys.argv[3]), progress=print)
+"""
+
+
+def test_a_restore_that_was_killed_leaves_no_folder_and_is_repeated(lived_in: Path, saved: Path, tmp_path: Path):
+    restored, key = tmp_path / "restored", lived_in / "data" / "master.key"
+    died = subprocess.run([sys.executable, "-c", KILLED, saved, restored, key], check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert not restored.exists()
+    process("restore", saved, "--master-key", key, data=restored)
+    assert [each.name for each in tmp_path.iterdir()] == ["restored"]
 
 
 @pytest.mark.parametrize("text", ["", "no backup at all"])

@@ -39,6 +39,21 @@ def test_a_bad_row_is_told_and_goes_to_the_reject_file(office: Arrears, tmp_path
     assert (tmp_path / "bad.rejects.csv").exists()
 
 
+def test_a_corrected_reject_file_is_not_written_over(office: Arrears, tmp_path: Path):
+    file, rejects = tmp_path / "bad.csv", tmp_path / "bad.rejects.csv"
+    file.write_text(INVOICES.replace("INV-", "R-").replace("2026-02-02", "2026-02-30"))
+    for _ in range(2):
+        said = office("import", file, "--profile", "invoices", "--json", code=3).json
+        assert (said["rejects"], said["rejects_kept"]) == (str(rejects), [])
+    corrected = rejects.read_text().replace("2026-02-30", "2026-02-28")
+    rejects.write_text(corrected)
+    said = office("import", file, "--profile", "invoices", code=3).err
+    assert f"{rejects} was changed since it was written, and stays as it is." in said
+    assert f"They are in {tmp_path / 'bad.rejects-2.csv'}" in said
+    assert rejects.read_text() == corrected
+    assert office("import", rejects, "--profile", "invoices", "--json").json["brought_in"] == 1
+
+
 @pytest.mark.parametrize("how", [[], ["--dry-run"], ["--json"]])
 @pytest.mark.parametrize(
     ("days", "code"),
@@ -75,6 +90,16 @@ def test_rows_that_are_in_already_count_as_taken(office: Arrears, tmp_path: Path
     office("import", file, "--profile", "invoices")
     file.write_text(INVOICES.replace("INV-", "K-") + "A-1,K-9,2026-02-30,2026-04-04,1.00,USD\n")
     office("import", file, "--profile", "invoices", code=3)
+
+
+def test_a_dry_run_and_a_strict_import_know_what_booking_refuses(office: Arrears, tmp_path: Path):
+    file = tmp_path / "booked.csv"
+    file.write_text(INVOICES.replace("INV-", "Y-").replace("75.25,USD", "75.25,EUR"))
+    tried = office("import", file, "--profile", "invoices", "--dry-run", "--json", code=3).json
+    assert (tried["brought_in"], tried["refused"]) == (2, 1)
+    said = office("import", file, "--profile", "invoices", "--strict", code=1)
+    assert said.err.startswith("Error: 1 of 3 rows have problems, the first in line 4")
+    assert office("import", file, "--profile", "invoices", "--json", code=3).json["brought_in"] == 2
 
 
 def test_strict_refuses_everything(office: Arrears, tmp_path: Path):

@@ -1,5 +1,10 @@
 """What money is put against, over HTTP: a person's decision, and working all of it out anew."""
 
+import html
+
+import httpx
+import pytest
+
 from tests.api.http.client import Client, usd
 
 
@@ -40,3 +45,87 @@ def test_a_person_says_which_invoice_a_payment_is_for(client: Client, account: s
 def test_nobody_has_no_allocations(client: Client, office: str):
     nobody = "/v1/accounts/00000000-0000-0000-0000-000000000001"
     assert client.refused(404, "GET", f"{nobody}/allocations/restatement")["reason_code"] == "unknown-account"
+
+
+# --- on the page ---
+
+HTML = {"Accept": "text/html"}
+
+
+def sent(client: Client, account: str, **fields: str) -> httpx.Response:
+    """What comes of the account page's form."""
+    page = account.removeprefix("/v1")
+    return client.request("POST", f"{page}/allocations", data=fields, headers=HTML)
+
+
+def test_the_page_puts_a_payment_against_an_invoice_and_keeps_who_and_why(client: Client, account: str):
+    payment = {"number": "P 1, ü", "amount": usd("40.00"), "received_on": "2026-03-15"}
+    client.done("POST", f"{account}/payments", payment)
+    page = account.removeprefix("/v1")
+    offered = client.get(f"{page}?tab=payments", headers=HTML).text
+    assert '<option value="payment P 1, ü">P 1, ü, 40.00</option>' in offered
+    done = sent(client, account, money="payment P 1, ü", invoice="INV-2", amount=" 40.00 ", reason="said on the phone")
+    assert (done.status_code, done.headers["location"]) == (303, f"{page}?tab=payments")
+    assert open_amounts(client, account) == {"INV-1": "100.00", "INV-2": "10.00"}
+    [row] = [
+        row
+        for row in client.get(f"{account}/audit").json()["items"]
+        if row["event_name"] == "account.allocation-decided"
+    ]
+    assert (row["actor_id"], row["reason"]) == ("local", "said on the phone")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "status", "said"),
+    [
+        ("amount", "40.001", 422, "at most 2 decimal places"),
+        ("amount", "", 422, "expected a decimal string"),
+        ("amount", "0.00", 422, "expected more than zero"),
+        ("amount", "60.00", 409, "INV-2"),
+        ("money", "payment nobody", 404, "nobody"),
+        ("money", "", 422, "kind"),
+        ("invoice", "\x1b[31m", 422, "without control characters"),
+    ],
+)
+def test_what_is_wrong_with_it_is_said_and_nothing_changes(
+    *, client: Client, account: str, field: str, value: str, status: int, said: str
+):
+    client.done("POST", f"{account}/payments", {"number": "P-1", "amount": usd("80.00"), "received_on": "2026-03-15"})
+    before = open_amounts(client, account)
+    given = {"money": "payment P-1", "invoice": "INV-2", "amount": "40.00", field: value}
+    answer = sent(client, account, **given)
+    assert answer.status_code == status, answer.text
+    assert said in html.unescape(answer.text)
+    assert open_amounts(client, account) == before
+
+
+def test_what_was_typed_is_still_there_beside_what_is_wrong_with_it(client: Client, account: str):
+    client.done("POST", f"{account}/payments", {"number": "P-1", "amount": usd("80.00"), "received_on": "2026-03-15"})
+    text = sent(client, account, money="payment P-1", invoice="INV-2", amount="60.00", reason="<b>").text
+    assert '<p class="note bad" role="alert">' in text
+    assert 'name="amount" inputmode="decimal" required maxlength="20" value="60.00"' in text
+    assert '<option value="INV-2" selected>' in text
+    assert 'value="&lt;b&gt;"' in text
+
+
+def test_a_past_day_and_an_account_without_money_offer_no_form(client: Client, account: str):
+    page = account.removeprefix("/v1")
+    assert "Say which invoice" not in client.get(f"{page}?tab=payments", headers=HTML).text
+    client.done("POST", f"{account}/payments", {"number": "P-1", "amount": usd("80.00"), "received_on": "2026-03-15"})
+    assert "Say which invoice" in client.get(f"{page}?tab=payments", headers=HTML).text
+    assert "Say which invoice" not in client.get(f"{page}?tab=payments&as_of=2026-03-15", headers=HTML).text
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status"),
+    [
+        (b"money=a&money=b", "application/x-www-form-urlencoded", 422),
+        (b"money=%ff", "application/x-www-form-urlencoded", 422),
+        (b"&".join(b"f%d=" % n for n in range(300)), "application/x-www-form-urlencoded", 422),
+        (b'{"money": "payment P-1"}', "application/json", 415),
+    ],
+)
+def test_a_form_that_is_none_is_refused(client: Client, account: str, body: bytes, media_type: str, status: int):
+    page = account.removeprefix("/v1")
+    response = client.request("POST", f"{page}/allocations", content=body, headers={"Content-Type": media_type})
+    assert response.status_code == status

@@ -14,7 +14,8 @@ STATIC = FOLDER / "static"
 router = APIRouter()
 for page in (collections_page, account_page, campaigns_page, sessions):
     router.include_router(page.router)
-router.include_router(sessions.form)
+for page in (sessions, account_page):
+    router.include_router(page.form)
 
 
 def problem_page(request: Request, problem: dict[str, Any]) -> Response:

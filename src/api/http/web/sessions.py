@@ -1,18 +1,15 @@
 """Signing in with the API token, where one is configured: a signed cookie for the pages, never for /v1."""
 
-from urllib.parse import parse_qs
-
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.http.auth import COOKIE, SESSION_SECONDS, SIGN_IN, Gate
-from api.http.routing import Router, other_type
+from api.http.routing import Router
+from api.http.web.forms import FormOf
 from api.http.web.rendering import render
 
 router = Router(include_in_schema=False)
 form = APIRouter(include_in_schema=False)
-
-_FORM = "application/x-www-form-urlencoded"
 
 
 @router.get(SIGN_IN)
@@ -23,13 +20,9 @@ def sign_in_page(request: Request) -> Response:
 
 
 @form.post(SIGN_IN)
-async def sign_in(request: Request) -> Response:
-    """The gate lets in POSTs from our own pages only."""
+def sign_in(request: Request, form: FormOf) -> Response:
     gate: Gate = request.app.state.gate
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        raise other_type(_FORM)
-    given = parse_qs((await request.body()).decode("utf-8", "replace")).get("token", [""])[0]
-    if not gate.is_token(given.strip()):
+    if not gate.is_token(form.get("token", "")):
         return _refused(request)
     response = RedirectResponse("/", 303)
     response.set_cookie(

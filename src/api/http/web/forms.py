@@ -1,0 +1,36 @@
+"""What the forms of our pages send. The gate lets in POSTs from our own pages only."""
+
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+
+from api.http.problems import FieldProblem
+from api.http.routing import is_text, other_type
+
+_FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 200
+
+
+async def read_form(request: Request) -> Mapping[str, str]:
+    """The fields of a form, each once, without spaces around. Raises a Problem for another type, for a field that
+    stands there twice, and for control characters."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise other_type(_FORM)
+    try:
+        text = (await request.body()).decode("utf-8")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise FieldProblem("body", f"expected at most {_MOST_FIELDS} fields in UTF-8") from None
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise FieldProblem(name, "expected once")
+        if not is_text(value):
+            raise FieldProblem(name, "expected text without control characters")
+        fields[name] = value.strip()
+    return fields
+
+
+FormOf = Annotated[Mapping[str, str], Depends(read_form)]
