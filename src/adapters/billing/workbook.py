@@ -35,6 +35,7 @@ _EXACT = 10**15
 """From here on a spreadsheet's number has lost its last digits."""
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, SyntaxError, ValueError, LookupError, OverflowError,
+    OSError,  # of zipfile: a part that begins before the file does
     RuntimeError,  # of zipfile: a password, a compression that it does not know
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import random
 import tracemalloc
 import warnings
 import zipfile
@@ -130,6 +131,7 @@ def in_strict(path: Path) -> Path:
 def test_a_strict_workbook_is_read_like_any_other(plain):
     strict = in_strict(plain)
     assert b"http://schemas.openxmlformats.org/spreadsheetml" not in part(strict, SHEET)
+    assert list(open_table(strict, profile()).rows()) == list(open_table(plain, profile()).rows())
     assert is_the_invoice(read(strict))
 
 
@@ -163,6 +165,40 @@ def test_rows_that_do_not_stand_one_below_the_other_are_refused_before_one_is_lo
     path = replaced(plain, SHEET, b'<row r="1">', b'<row r="3">')
     with pytest.raises(FileProblem, match="sheet 'Sheet': row 2 stands below row 3; open it in a spreadsheet"):
         list(read_facts(path, profile("header_line = 3")))
+
+
+WORDS = [b"", b"-1", b"x", b"<", b"&#0;", b"1e999", b"nan", b"ZZZZZZ1", b"\xff", b'"']
+
+
+def test_whatever_is_damaged_the_rows_are_read_or_a_sentence_says_so(plain):
+    archive, chance = plain.read_bytes(), random.Random(11)
+    read = refused = 0
+    for _ in range(300):
+        content = bytearray(archive)
+        for _ in range(chance.randint(1, 4)):
+            content[chance.randrange(4, len(content))] = chance.randrange(256)
+        path = written(plain.parent, bytes(content), "damaged.xlsx")
+        if chance.random() < 0.7:
+            name = chance.choice([SHEET, STYLES, BOOK, "_rels/.rels", "xl/_rels/workbook.xml.rels"])
+            said = part(plain, name)
+            place, length = chance.randrange(len(said)), chance.randint(0, 5)
+            changed = said[:place] + chance.choice(WORDS) + said[place + length :]
+            path = repacked(plain, {name: changed}, "damaged.xlsx")
+        try:
+            read += len(list(read_facts(path, profile())))
+        except FileProblem:
+            refused += 1
+    assert read
+    assert refused
+
+
+def test_a_part_that_begins_before_the_file_is_damage_too(plain):
+    content = bytearray(plain.read_bytes())
+    end = content.rindex(b"PK\x05\x06")
+    content[end + 16 : end + 20] = (2**31).to_bytes(4, "little")
+    plain.write_bytes(content)
+    with pytest.raises(FileProblem, match=r"not a readable workbook: .* is damaged; open it in a spreadsheet"):
+        open_table(plain, profile())
 
 
 def test_entities_that_grow_are_refused(plain):
