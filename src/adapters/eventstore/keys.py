@@ -36,6 +36,15 @@ class MasterKeyMissing(MasterKeyError):
     """The file that should hold it is not there."""
 
 
+class MasterKeyNotMade(MasterKeyMissing):
+    """It is not there because the log has nothing yet that would need it."""
+
+
+def key_for_a_while() -> str:
+    """A new key, as the environment would give it, for who stores nothing that is wrapped by it."""
+    return base64.b64encode(os.urandom(_SIZE)).decode()
+
+
 def master_key(env: Mapping[str, str] = os.environ, *, data_dir: Path | None = None) -> bytes:
     """The 32 bytes that wrap all account keys: from the environment, or from a file, its own or the data folder's.
 
@@ -83,7 +92,7 @@ def master_key_of(
                 f"file back, or give the key with {KEY_VARIABLE} or {FILE_VARIABLE}. No other key opens this log"
             ) from missing
         if not may_make:
-            raise MasterKeyMissing(
+            raise MasterKeyNotMade(
                 f"{data_dir / FILE_NAME} is not there yet: the first command that writes makes it"
             ) from missing
         return _make(data_dir / FILE_NAME)

@@ -46,6 +46,7 @@ def trying(data: Path | None, **options: Any) -> Iterator["Core"]:
 
     Told to end, it ends between two batches. More `options` go to `Core.open`.
     """
+    from adapters.eventstore.keys import KEY_VARIABLE, MasterKeyNotMade, key_for_a_while
     from adapters.postgres.database import URL_VARIABLE
     from adapters.postgres.new_folder import has_data, made_for_a_while
     from api import logs
@@ -54,7 +55,12 @@ def trying(data: Path | None, **options: Any) -> Iterator["Core"]:
     logs.configure()
     with ExitStack() as closing:
         if data is None or URL_VARIABLE in os.environ or has_data(data):
-            core = closing.enter_context(Core.open(data, reading=True, **options))
+            try:
+                core = Core.open(data, reading=True, **options)
+            except MasterKeyNotMade:  # and the one who changes nothing does not make it
+                env = {**os.environ, KEY_VARIABLE: key_for_a_while()}
+                core = Core.open(data, env=env, reading=True, **options)
+            closing.enter_context(core)
         else:
             folder = closing.enter_context(made_for_a_while())
             core = closing.enter_context(Core.open(folder, **options))

@@ -60,6 +60,18 @@ def test_a_dry_run_makes_no_data(tmp_path: Path, is_there: bool):
     assert not is_there or list(data.iterdir()) == []
 
 
+def test_a_dry_run_makes_no_key_where_nothing_was_written_yet(tmp_path: Path):
+    files_in(tmp_path)
+    with temporary_folder() as data:
+        process("migrate", data=data)
+        said = process("import", tmp_path / "invoices.csv", "--profile", "invoices", "--dry-run", data=data)
+        assert "3 would be brought in" in said.out
+        assert not (data / "master.key").exists()
+        process("import", tmp_path / "invoices.csv", "--profile", "invoices", data=data)
+        again = process("import", tmp_path / "invoices.csv", "--profile", "invoices", "--dry-run", data=data)
+        assert "3 as they were" in again.out
+
+
 def test_no_folder_named():
     said = process("report", "aging", data=Path(), code=1, ARREARS_DATA="")
     assert said.err.splitlines()[0] == "Error: No database was named"
