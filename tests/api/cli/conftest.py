@@ -151,7 +151,8 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     files = tmp_path_factory.mktemp("files")
     files_in(files)
     with temporary_folder() as data:
-        said = process("import", files / "customers.csv", "--profile", "customers", "--currency", "USD", data=data)
+        opening = ("--currency", "USD", "--time-zone", "UTC")
+        said = process("import", files / "customers.csv", "--profile", "customers", *opening, data=data)
         assert said.err == ""  # no progress where nobody looks
         process("import", files / "invoices.csv", "--profile", "invoices", data=data)
         process("import", files / "payments.csv", "--profile", "payments", data=data)
