@@ -1,6 +1,6 @@
 """What an import takes and says: money for an invoice that nobody knows, and how an office was opened."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -70,14 +70,14 @@ def test_money_for_an_invoice_that_is_known_is_not_talked_about(a_service: AServ
         ",A1,I3,2026-12-24,2026-12-30,20.00,USD",
     ]  # fmt: skip
     both(service, file_of(tmp_path, "invoices", *invoices), "invoices")
-    by_hand = BillInvoice(
-        account_id=account_of(service).id, number="I4", issued_on=TODAY, due_on=TODAY, amount=Money(500, "USD")
-    )
-    [outcome] = service.arrears.handle(
-        [Issued(command=by_hand, command_id=identifier("by hand"), actor=Actor.person("eve"))]
-    )
-    assert isinstance(outcome, Accepted)
-    paid = [f",A1,P{n},2026-10-{10 + n},10.00,USD,I{n}" for n in (1, 2, 3, 4)] + [",A1,P5,2026-10-20,5.00,USD,I2"]
+    for number, day in (("I4", TODAY), ("I5", TODAY + timedelta(9))):
+        by_hand = BillInvoice(
+            account_id=account_of(service).id, number=number, issued_on=day, due_on=day, amount=Money(500, "USD")
+        )
+        issued = Issued(command=by_hand, command_id=identifier("by hand", number), actor=Actor.person("eve"))
+        [outcome] = service.arrears.handle([issued])
+        assert isinstance(outcome, Accepted)
+    paid = [f",A1,P{n},2026-10-{10 + n},10.00,USD,I{n}" for n in (1, 2, 3, 4, 5)] + [",A1,P6,2026-10-20,5.00,USD,I2"]
     assert both(service, file_of(tmp_path, "payments", *paid), "payments") == []
 
 
