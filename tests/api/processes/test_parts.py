@@ -160,9 +160,9 @@ def test_step_by_step_drives_every_part_that_reads_the_log(opened: Open, monkeyp
     def noting(part: Reading) -> Any:
         made = type(part).from_store
 
-        def from_store(self: Reading, core: Core, stop: threading.Event) -> Any:
+        def from_store(self: Reading, core: Core, stop: threading.Event, **named: Any) -> Any:
             asked.append(self.name)
-            return made(self, core, stop)
+            return made(self, core, stop, **named)
 
         return from_store
 
