@@ -15,6 +15,7 @@ from adapters.kafka.local import LocalKafka
 from adapters.kafka.publisher import PRODUCER_SETTINGS
 from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.postgres.database import Database
+from adapters.rules import RULES
 from api.processes.publishing import publishing
 from tests.benchmarks.harness import Row, benchmark, fresh_database
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
@@ -114,7 +115,7 @@ def _kafka() -> Iterator[str]:
 @contextmanager
 def _log() -> Iterator[Database]:
     """A sealed log of accounts and invoices."""
-    with fresh_database() as database, Arrears(database, master_key=bytes(32)) as arrears:
+    with fresh_database() as database, Arrears(database, master_key=bytes(32), rules=RULES) as arrears:
         send(arrears, portfolio(_ACCOUNTS, issued_on=_TODAY, due_on=due_tomorrow(0, _TODAY)))
         sealer = Sealer(database)
         while sealer.seal_once():
