@@ -95,6 +95,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, Any, Any]:
+    """Whatever was started may be ended, for fixtures of a file and of the run too."""
+    with forbidden(()):
+        return (yield)
+
+
 def _programs_beside(declared: Iterable[str]) -> Iterator[str]:
     return (program for name in NEEDS.keys() - set(declared) for program in NEEDS[name].programs)
 
@@ -102,12 +109,6 @@ def _programs_beside(declared: Iterable[str]) -> Iterator[str]:
 @contextmanager
 def forbidden(programs: Iterable[str]) -> Iterator[None]:
     """To start one of these raises UndeclaredNeed, here and in processes that inherit the environment."""
-    before = os.environ.get(guard.FORBIDDEN)
-    os.environ[guard.FORBIDDEN] = ",".join(programs)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(guard.FORBIDDEN, ",".join(programs))
         yield
-    finally:
-        if before is None:
-            os.environ.pop(guard.FORBIDDEN, None)
-        else:
-            os.environ[guard.FORBIDDEN] = before

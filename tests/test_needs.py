@@ -151,6 +151,29 @@ def test_what_is_not_declared_is_not_started(pytester: pytest.Pytester, way: str
     result.stdout.fnmatch_lines(["*UndeclaredNeed: this test starts initdb, which it does not declare*"])
 
 
+ENDS = """
+    import os, subprocess
+    import pytest
+
+    def test_that_sets_its_whole_environment(monkeypatch):
+        for name, text in dict(os.environ).items():
+            monkeypatch.setenv(name, text)
+
+    @pytest.fixture
+    def started():
+        yield
+        subprocess.run([{program!r}], check=True)
+
+    @pytest.mark.postgres
+    def test_declared(started): pass
+"""
+
+
+def test_what_one_test_may_not_start_another_may(pytester: pytest.Pytester):
+    pytester.makepyfile(ENDS.format(program=str(harmless(pytester.path, "initdb"))))
+    run(pytester).assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize("program", [program for need in NEEDS.values() for program in need.programs])
 def test_every_program_of_a_need_is_watched(tmp_path: Path, program: str):
     with pytest.raises(RuntimeError, match=f"this test starts {program}, which it does not declare"):

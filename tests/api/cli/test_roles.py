@@ -81,7 +81,7 @@ def env(kafka: TestKafka, database: Database, tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def here(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Arrears:
     """The command in this process, in the same surroundings."""
-    for name, text in env.items():
+    for name, text in env.items() - os.environ.items():
         monkeypatch.setenv(name, text)
     monkeypatch.delenv("ARREARS_DATA", raising=False)
     return Arrears()
