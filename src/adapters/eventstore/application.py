@@ -179,7 +179,7 @@ class Arrears(Application[UUID]):
                 moved, stored_now = workspace.moved(ids)
                 stored |= _outcomes(stored_now)
                 to_decide = to_decide_again(batch, moved, stored_now)
-                workspace.reload({*moved, *(target.id for each in to_decide for target in each.targets)})
+                workspace.reload({*moved, *(changed for each in to_decide for changed in each.may_change)})
             else:
                 workspace.keep()
                 return

@@ -41,6 +41,8 @@ class Command(BaseModel):
     `name`: its stable name.
     `sees`: kinds of aggregates that its decision looks at besides its targets, found by following `links` from those
     (an account links to its office, an office to its campaigns).
+    `reaches`: of those, the kinds that its decision may change as well, in the same transaction (an account links to
+    other accounts of its customer). They are not known before the targets are.
     `may_need_history`: the decision may ask for settled items too, which only a load of the whole history has.
     `internal`: the system's own; people and other services do not send it.
     `makes`: what the decision makes, under an id that follows from the first target and the command's id.
@@ -50,6 +52,7 @@ class Command(BaseModel):
 
     command_name: ClassVar[str]
     sees: ClassVar[tuple[str, ...]] = ()
+    reaches: ClassVar[frozenset[str]] = frozenset()
     may_need_history: ClassVar[bool] = False
     is_internal: ClassVar[bool] = False
     makes: ClassVar[str | None] = None
@@ -64,6 +67,7 @@ class Command(BaseModel):
         name: str | None = None,
         *,
         sees: Sequence[str] | None = None,
+        reaches: Sequence[str] | None = None,
         may_need_history: bool | None = None,
         internal: bool = False,
         makes: str | None = None,
@@ -72,6 +76,10 @@ class Command(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         if sees is not None:
             cls.sees = tuple(sees)
+        if reaches is not None:
+            cls.reaches = frozenset(reaches)
+        if not cls.reaches.issubset(cls.sees):
+            raise TypeError(f"{cls.__name__} reaches {sorted(cls.reaches.difference(cls.sees))} without seeing them")
         if may_need_history is not None:
             cls.may_need_history = may_need_history
         cls.is_internal, cls.makes = internal, makes

@@ -25,6 +25,8 @@ class Decided:
     events: list[Recorded] = field(default_factory=list)
     seen: frozenset[UUID] = frozenset()
     """Aggregates besides the targets that the decision could look at."""
+    reached: frozenset[UUID] = frozenset()
+    """Those of them that it could change."""
     is_repeat: bool = False
     """The outcome was stored earlier; nothing of this command is to be stored now."""
 
@@ -46,7 +48,11 @@ class Decided:
         return (*(target.id for target in self.targets), *self.seen)
 
     def forget(self) -> None:
-        self.outcome, self.error, self.events, self.seen = None, None, [], frozenset()
+        self.outcome, self.error, self.events, self.seen, self.reached = None, None, [], frozenset(), frozenset()
+
+    @property
+    def may_change(self) -> Iterable[UUID]:
+        return (*(target.id for target in self.targets), *self.reached)
 
 
 class Workspace(Protocol):
@@ -97,24 +103,29 @@ class Decider:
 
     def _decide(self, decided: Decided, *, whole: bool) -> None:
         issued = decided.issued
-        targets: list[Aggregate] = []
+        changed: list[Aggregate] = []
         try:
-            targets = [self._target(target, whole=whole) for target in decided.targets]
+            changed = targets = [self._target(target, whole=whole) for target in decided.targets]
             sight = self._sight(issued.command, targets)
             decided.seen = sight.ids
             context = self._context(issued, targets, sight)
+            if issued.command.reaches:
+                reached = self._reached(issued.command, targets, sight, whole=whole)
+                decided.reached = frozenset(reached)
+                context.seen = {**sight.seen, **reached}
+                changed = [*targets, *reached.values()]
             DECISIONS[type(issued.command)](*targets, issued.command, context)
         except Refusal as refusal:
-            self._undo(targets)
+            self._undo(changed)
             decided.outcome = Rejected(refusal.reason_code, refusal.detail)
         except NeedsHistory:
-            self._undo(targets)
+            self._undo(changed)
             raise
         except Exception as error:  # a defect in one decision must not undo the others
-            self._undo(targets)
+            self._undo(changed)
             decided.error = error
         else:
-            decided.events = self._stamped(issued, targets, context)
+            decided.events = self._stamped(issued, changed, context)
             decided.outcome = Accepted(tuple(e.event_id for e in decided.events), targets[0].version)
 
     def _target(self, target: Target, *, whole: bool) -> Aggregate:
@@ -124,11 +135,22 @@ class Decider:
             raise Refusal(f"unknown-{target.kind}", f"there is no such {target.kind}: this is the id of a {found.kind}")
         return found
 
-    def _undo(self, targets: list[Aggregate]) -> None:
-        for target in targets:
-            if target.collect():
-                self._workspace.undo(target)
-                self._has_changed(target)
+    def _reached(
+        self, command: Command, targets: Iterable[Aggregate], sight: "Sight", *, whole: bool
+    ) -> dict[UUID, Aggregate]:
+        """What the command may change besides its targets, in an order that is always the same."""
+        own = {target.id for target in targets}
+        return {
+            each.id: self._target(Target(each.kind, each.id), whole=whole)
+            for each in sorted(sight.seen.values(), key=lambda each: each.id)
+            if each.kind in command.reaches and each.id not in own and each.exists
+        }
+
+    def _undo(self, changed: Iterable[Aggregate]) -> None:
+        for each in changed:
+            if each.collect():
+                self._workspace.undo(each)
+                self._has_changed(each)
 
     def _sight(self, command: Command, targets: Iterable[Aggregate]) -> "Sight":
         """What the command looks at besides its targets; found once for all accounts of an office."""
@@ -160,11 +182,11 @@ class Decider:
             rules=self._rules,
         )
 
-    def _stamped(self, issued: Issued, targets: list[Aggregate], context: Context) -> list[Recorded]:
-        """The pending events of all targets with their ids, dates and cause; the same command gives the same ids."""
+    def _stamped(self, issued: Issued, changed: Iterable[Aggregate], context: Context) -> list[Recorded]:
+        """What all of these emitted, with ids, dates and cause; the same command gives the same ids."""
         events: list[Recorded] = []
         meta: Meta | None = None
-        for target in targets:
+        for target in changed:
             pending = target.collect()
             if not pending:
                 continue
@@ -275,6 +297,6 @@ def to_decide_again(batch: Sequence[Decided], moved: set[UUID], handled: Contain
             was_handled = issued.command_id in handled or (issued.key is not None and issued.key in handled)
             if was_handled or not dirty.isdisjoint(each.touches):
                 again.add(issued.command_id)
-                dirty.update(target.id for target in each.targets)
+                dirty.update(each.may_change)
                 grew = True
     return [each for each in batch if each.issued.command_id in again]
