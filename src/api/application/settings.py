@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic import BaseModel, ValidationError
 
 AnyModel = TypeVar("AnyModel", bound="BaseModel")
 
@@ -30,9 +30,13 @@ def model_from(model: type[AnyModel], said: Mapping[str, Any], *, source: Path |
     try:
         return model.model_validate(said)
     except ValidationError as error:
-        where = f"{source.name}: " if source is not None else ""
-        found = "\n       ".join(f"{where}{_expected(each)}" for each in error.errors())
-        raise SettingsError(found) from None
+        raise SettingsError(faults_of(error, source.name if source is not None else None)) from None
+
+
+def faults_of(error: "ValidationError", source: str | None) -> str:
+    """Every field that is not as expected, a line for each."""
+    where = f"{source}: " if source is not None else ""
+    return "\n       ".join(f"{where}{_expected(each)}" for each in error.errors())
 
 
 def _expected(error: Mapping[str, Any]) -> str:
@@ -45,5 +49,8 @@ def _expected(error: Mapping[str, Any]) -> str:
         case "extra_forbidden":
             return f"{field}: unknown key"
         case _:
+            own, colon, rest = said.partition(": ")
+            if colon and error["type"] == "value_error" and own.replace("_", "").replace(".", "").isalnum():
+                field, said = f"{field}.{own}".removeprefix("."), rest  # the model names its own field
             expected = said[:1].lower() + said[1:]
             return f"{field}: {expected}" if field else expected

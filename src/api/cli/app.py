@@ -15,6 +15,7 @@ from api.cli import (
     billing,
     campaigns,
     cluster,
+    contact,
     contract,
     deadletters,
     kafka,
@@ -82,6 +83,7 @@ for commands in (running, roles, cluster, billing, reports, accounts, allocation
 for name, group in (
     ("office", offices),
     ("campaign", campaigns),
+    ("contact", contact),
     ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),

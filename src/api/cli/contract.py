@@ -22,7 +22,7 @@ def build(
         bool, typer.Option("--unreleased", help="The committed versions were never released: let them change.")
     ] = False,
 ) -> None:
-    """Write schemas/, docs/events.md and docs/refusals.md. A released event version that would break is refused."""
+    """Write schemas/ and the generated pages of docs/. A released event version that would break is refused."""
     from api.contract.folder import build as write
 
     written = write(root, unreleased=unreleased)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, cast
 from aggregates.kernel.refusals import REFUSALS
 from api.contract.asyncapi import asyncapi
 from api.contract.compatibility import Break, breaks
+from api.contract.contact_rules import contact_rules_page
 from api.contract.envelope import envelope
 from api.contract.events import Schema, file_name, load_every_event, schema_of
 from api.contract.glossary import glossary
 from api.contract.refusals import refusals_page
+from policies.contact.table import TABLE
 
 if TYPE_CHECKING:
     from api.processes.service import Service
@@ -52,6 +54,7 @@ def wanted(root: Path) -> dict[str, str]:
     files["schemas/envelope.json"] = text_of(envelope())
     files["schemas/asyncapi.json"] = text_of(asyncapi(events))
     files["docs/events.md"] = glossary(events)
+    files["docs/contact-rules.md"] = contact_rules_page(TABLE)
     files["docs/refusals.md"] = refusals_page(REFUSALS.values())
     current = {event.event_name: event.event_version for event in events}
     for path, schema in _committed(root / EVENTS).items():

@@ -1,25 +1,23 @@
 """JSON as this door takes it: what two readers could understand differently is refused, at every depth."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from api.application.json_names import NameTwice, each_name_once
 from api.http.problems import FieldProblem, Problem
 
 MOST_DEEP = 50
 """Objects and lists inside each other; no body needs more than a few."""
-
-_LONGEST_KEY = 100
 
 
 def read_json(body: bytes) -> Any:
     """Raises a Problem: where it is no JSON, where a name stands twice in one object, and where a text is none that
     could be written again."""
     try:
-        said = json.loads(body, object_pairs_hook=_each_name_once)
+        said = json.loads(body, object_pairs_hook=each_name_once)
         _look_through(said)
-    except _Twice as twice:
+    except NameTwice as twice:
         raise FieldProblem(twice.name, "expected once, but it stands there twice") from None
     except RecursionError:
         raise _no_json(f"it is nested more than {MOST_DEEP} deep") from None
@@ -38,22 +36,6 @@ def _no_json(why: str) -> Problem:
 
 class _NoText(ValueError):
     """A text that is none."""
-
-
-class _Twice(Exception):
-    """A name that stands twice in one object."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name if len(name) <= _LONGEST_KEY else f"{name[:_LONGEST_KEY]}…"
-
-
-def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    said = dict(pairs)
-    if len(said) < len(pairs):
-        times = Counter(name for name, _ in pairs)
-        raise _Twice(next(name for name, count in times.items() if count > 1))
-    return said
 
 
 def _look_through(said: Any) -> None:
