@@ -1,5 +1,6 @@
 """Settings that people write: TOML files and options, checked into models with errors that name the field."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,7 +51,7 @@ def _expected(error: Mapping[str, Any]) -> str:
             return f"{field}: unknown key"
         case _:
             own, colon, rest = said.partition(": ")
-            if colon and error["type"] == "value_error" and own.replace("_", "").replace(".", "").isalnum():
+            if colon and error["type"] == "value_error" and re.fullmatch(r"[a-z0-9_.-]+", own):
                 field, said = f"{field}.{own}".removeprefix("."), rest  # the model names its own field
             expected = said[:1].lower() + said[1:]
             return f"{field}: {expected}" if field else expected

@@ -1,5 +1,6 @@
 """The one error shape: RFC 9457 problem details, for everything that can go wrong at this door."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -78,6 +79,8 @@ SCHEMA: dict[str, Any] = {
 }
 
 _MOST_ERRORS = 50
+_FIELD = re.compile(r"[a-z0-9_.-]+")
+"""How validators name a field of theirs, in front of what they expected."""
 _TOO_BUSY = "others change the same all the time; nothing was done, try again"
 
 _log = structlog.get_logger(__name__)
@@ -295,7 +298,7 @@ def _said(error: Mapping[str, Any]) -> dict[str, str]:
         case "value_error":
             expected = str(error.get("ctx", {}).get("error") or error["msg"]).removeprefix("Value error, ")
             own, colon, rest = expected.partition(": ")
-            if colon and own.replace("_", "").replace(".", "").isalnum() and own.islower():
+            if colon and _FIELD.fullmatch(own):
                 name, expected = (own if name == "body" else f"{name}.{own}"), rest
         case "model_type" | "dict_type" | "model_attributes_type" | "dataclass_type":
             expected = "expected a JSON object"

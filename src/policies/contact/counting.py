@@ -36,19 +36,17 @@ def is_conversation(entry: Entry) -> bool:
     return entry.channel is Medium.CALL and entry.is_conversation and entry.recipient is Recipient.CONSUMER
 
 
-def consented(situation: Situation, at: datetime, person: str | None, debt: str | None) -> bool:
-    """Whether a call at that moment has the person's direct prior consent, in every zone.
+def consented(situation: Situation, at: datetime, person: str | None, debt: str | None, zone: ZoneInfo) -> bool:
+    """Whether a call at that moment has the person's direct prior consent.
 
     It lasts seven consecutive days, of which the day of consent is the first.
     """
-    consents = [
-        each
-        for each in situation.record.facts(Kind.CALL_CONSENT)
-        if each.at <= at and each.person == person and is_about(each, debt)
-    ]
     return any(
-        all(local_date(at, zone) < local_date(each.at, zone) + timedelta(days=7) for zone in situation.zones)
-        for each in consents
+        each.at <= at
+        and each.person == person
+        and is_about(each, debt)
+        and local_date(at, zone) < local_date(each.at, zone) + timedelta(days=7)
+        for each in situation.record.facts(Kind.CALL_CONSENT)
     )
 
 
@@ -59,50 +57,47 @@ def at_most(situation: Situation, counted: Sequence[Entry], limit: int, days: in
     """Refuses where `counted`, by time, has `limit` or more in the window: until one of them has left it."""
     found: No | None = None
     for zone in situation.zones:
-        first_day = local_date(situation.asked.at, zone) - timedelta(days=days - 1)
-        inside = since_moment(counted, day_starts(first_day, zone))
-        if len(inside) >= limit:
-            free_on = local_date(inside[-limit].at, zone) + timedelta(days=days)
-            detail = f"{len(inside)} {what} since {first_day}, by dates in {zone.key}: at most {limit} in {days} days"
-            found = later(found, No(detail, day_starts(free_on, zone)))
+        found = later(found, at_most_in(zone, situation, counted, limit=limit, days=days, what=what))
     return found
+
+
+def at_most_in(
+    zone: ZoneInfo, situation: Situation, counted: Sequence[Entry], *, limit: int, days: int, what: str
+) -> No | None:
+    """The same by the dates of one zone."""
+    first_day = local_date(situation.asked.at, zone) - timedelta(days=days - 1)
+    inside = since_moment(counted, day_starts(first_day, zone))
+    if len(inside) < limit:
+        return None
+    free_on = local_date(inside[-limit].at, zone) + timedelta(days=days)
+    detail = f"{len(inside)} {what} since {first_day}, by dates in {zone.key}: at most {limit} in {days} days"
+    return No(detail, day_starts(free_on, zone))
 
 
 def seven_calls_in_seven_days(situation: Situation) -> No | None:
     """At most seven calls to a person about a debt in seven consecutive days."""
     asked, found = situation.asked, None
-    has_consents = bool(situation.record.facts(Kind.CALL_CONSENT))
+    made = [each for each in situation.record.within(7) if is_call(each) and each.person == asked.person]
     for debt in situation.each_debt():
-        if has_consents and consented(situation, asked.at, asked.person, debt):
-            continue
-        calls = [
-            each
-            for each in situation.record.within(7)
-            if is_call(each)
-            and each.person == asked.person
-            and is_about(each, debt)
-            and not (has_consents and consented(situation, each.at, each.person, debt))
-        ]
-        found = later(found, at_most(situation, calls, 7, 7, f"calls{_about(debt)}"))
+        calls = [each for each in made if is_about(each, debt)]
+        for zone in situation.zones if len(calls) >= 7 else ():
+            if consented(situation, asked.at, asked.person, debt, zone):
+                continue
+            counted = calls
+            if situation.record.facts(Kind.CALL_CONSENT):
+                counted = [each for each in calls if not consented(situation, each.at, each.person, debt, zone)]
+            found = later(found, at_most_in(zone, situation, counted, limit=7, days=7, what=f"calls{_about(debt)}"))
     return found
 
 
 def seven_days_after_a_conversation(situation: Situation) -> No | None:
     """None within seven consecutive days of a conversation about the debt; its date is the first of them."""
     asked, found = situation.asked, None
+    talked = [each for each in situation.record.within(7) if is_conversation(each) and each.person == asked.person]
     for debt in situation.each_debt():
-        if consented(situation, asked.at, asked.person, debt):
-            continue
-        last = next(
-            (
-                each
-                for each in reversed(situation.record.within(7))
-                if is_conversation(each) and each.person == asked.person and is_about(each, debt)
-            ),
-            None,
-        )
-        if last is not None:
-            for zone in situation.zones:
+        last = next((each for each in reversed(talked) if is_about(each, debt)), None)
+        for zone in situation.zones if last is not None else ():
+            if last is not None and not consented(situation, asked.at, asked.person, debt, zone):
                 found = later(found, _after(situation, last, debt, zone))
     return found
 

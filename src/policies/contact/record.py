@@ -2,13 +2,17 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
+from operator import attrgetter
 
 from policies.contact.case import Entry, Kind, Medium
 
 LONGEST_WINDOW = timedelta(days=60 + 2)
 """No rule counts contacts of longer ago; two days more, because windows are of local dates."""
+
+_AT = attrgetter("at")
 
 STOP_WORDS = frozenset({"stop", "quit", "revoke", "opt out", "cancel", "unsubscribe", "end"})
 """47 CFR 64.1200(a)(10)(i): replies that always revoke consent."""
@@ -23,8 +27,8 @@ class Record:
     def __init__(self, history: Iterable[Entry], at: datetime) -> None:
         since = at - LONGEST_WINDOW
         contacts: list[Entry] = []
+        older: list[Entry] = []
         facts: dict[Kind, list[Entry]] = defaultdict(list)
-        communications: list[Entry] = []
         for entry in history:
             moment = entry.at
             if moment > at:
@@ -32,25 +36,26 @@ class Record:
             if entry.kind is not Kind.CONTACT:
                 facts[entry.kind].append(entry)
                 continue
-            if moment >= since:
-                contacts.append(entry)
+            (contacts if moment >= since else older).append(entry)
             if entry.is_inbound:
                 facts[Kind.CONTACT].append(entry)
-            if (
-                entry.channel is not Medium.CALL
-                or entry.is_conversation
-                or (entry.is_message and not entry.is_limited_content)
-            ):
-                communications.append(entry)
-        contacts.sort(key=_at)
+        contacts.sort(key=_AT)
         for each in facts.values():
-            each.sort(key=_at)
+            each.sort(key=_AT)
         self.contacts: Sequence[Entry] = contacts
         """In the longest window, by time."""
-        self.communications: Sequence[Entry] = communications
-        """Either way, in no order, however long ago: what conveyed something about a debt (12 CFR 1006.2(d))."""
         self._at = at
+        self._older = older
         self._facts = facts
+
+    @property
+    def communications(self) -> Iterator[Entry]:
+        """Contacts either way, in no order, however long ago, that conveyed something about a debt
+        (12 CFR 1006.2(d)); what rang and said nothing more than a limited-content message is none."""
+        for entry in chain(self._older, self.contacts):
+            is_told = entry.is_conversation or (entry.is_message and not entry.is_limited_content)
+            if is_told or entry.channel is not Medium.CALL:
+                yield entry
 
     def within(self, days: int) -> Sequence[Entry]:
         """Contacts of so many local dates, by time, wherever the debtor is: and of a day or two before them."""
@@ -91,8 +96,4 @@ def _words(text: str) -> list[str]:
 
 def since_moment(entries: Sequence[Entry], start: datetime) -> Sequence[Entry]:
     """Those at `start` or later, of entries by time."""
-    return entries[bisect_left(entries, start, key=_at) :]
-
-
-def _at(entry: Entry) -> datetime:
-    return entry.at
+    return entries[bisect_left(entries, start, key=_AT) :]
