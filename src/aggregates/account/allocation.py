@@ -184,16 +184,16 @@ class Allocations(AccountPart):
 
     def follow_change(self, changed: UUID, day: date, context: Context) -> None:
         """The same for money or an item that is not what it was. What a person decided about it was kept free on
-        earlier days too, since both sides were there."""
+        earlier days too: of each side, since it was there."""
         if self.people_decided:
             self.receivables.require_history()
         days = [day]
         for each in self.decided:
-            if changed == each.funds_id and (item := self.receivables.known_item(each.item_id)) is not None:
-                days.append(item.item.issued_on)
-            elif changed == each.item_id:
-                known = self.receivables.known_funds(each.funds_id)
-                days += [] if known is None else [known.receipt.received_on]
+            if changed in (each.funds_id, each.item_id):
+                item = self.receivables.known_item(each.item_id)
+                funds = self.receivables.known_funds(each.funds_id)
+                days += [] if item is None else [item.item.issued_on]
+                days += [] if funds is None else [funds.receipt.received_on]
         self.follow(min(days), context)
 
     def follow_money(self, funds: Funds, context: Context) -> None:
