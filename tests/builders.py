@@ -9,7 +9,7 @@ from uuid import UUID
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import OpenAccount
-from aggregates.account.disputes import OpenDispute
+from aggregates.account.disputes import DisputedInvoice, OpenDispute
 from aggregates.account.payments import CorrectPayment, NoteCredit, ReceivePayment, ReversalKind, ReversePayment
 from aggregates.campaign import (
     Anchor,
@@ -152,9 +152,14 @@ def a_reversal(number: str = "PAY-1", *, on: date, kind: ReversalKind = Reversal
 # --- casework ----------------------------------------------------------------------------------------
 
 
-def a_dispute(*invoices: str) -> OpenDispute:
-    """Of these invoices; none named: of everything open."""
-    return OpenDispute(account_id=ACCOUNT, invoice_numbers=invoices, reason_code="wrong-amount")
+def a_dispute(*invoices: str, **parts: Money) -> OpenDispute:
+    """Of these invoices, and of parts of those; none named: of everything open."""
+    return OpenDispute(
+        account_id=ACCOUNT,
+        invoice_numbers=invoices,
+        invoices=tuple(DisputedInvoice(number=number, amount=amount) for number, amount in parts.items()) or None,
+        reason_code="wrong-amount",
+    )
 
 
 def a_promise(

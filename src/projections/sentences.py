@@ -94,6 +94,13 @@ def _activity(event: ActivityRecorded) -> str:
     return f"{name} ({', '.join(details)}){follow_up}"
 
 
+def _dispute(event: DisputeOpened) -> str:
+    items, parts = len(event.item_ids), [str(part.amount) for part in event.parts or ()]
+    which = f"{len(parts)} of them " if items > 1 else ""
+    in_part = f", {which}in part ({'; '.join(parts)})" if parts else ""
+    return f"Dispute opened over {_count(items, 'item')}{in_part}: {event.reason_code}"
+
+
 def _promised(event: promise.PromiseMade) -> str:
     return f"{promise.promised_amount(event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
 
@@ -155,7 +162,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     ActivityRecorded: _activity,
     FollowUpCompleted: "Follow-up done",
     FollowUpFellDue: "Follow-up fell due",
-    DisputeOpened: lambda e: f"Dispute opened over {_count(len(e.item_ids), 'item')}: {e.reason_code}",
+    DisputeOpened: _dispute,
     DisputeResolved: "Dispute resolved: {e.resolution}",
     HoldPlaced: lambda e: f"Hold placed: {e.code}" + (f", until {e.until}" if e.until else ""),
     HoldReleased: "Hold released",

@@ -52,7 +52,9 @@ class PlainLedger:
                 case CreditWithdrawn(receipt=receipt):
                     self._latest(receipt.id)["gone"] = receipt.received_on
                 case DisputeOpened():
-                    self.disputes[event.dispute_id] = {"items": event.item_ids, "from": event.opened_on, "until": None}
+                    said = {part.item_id: part.amount.minor for part in event.parts or ()}
+                    about = {item_id: said.get(item_id, "everything") for item_id in event.item_ids}
+                    self.disputes[event.dispute_id] = {"about": about, "from": event.opened_on, "until": None}
                 case DisputeResolved():
                     self.disputes[event.dispute_id]["until"] = event.resolved_on
                 case AllocationDecided():
@@ -168,12 +170,11 @@ class PlainLedger:
                 if name is not None and name not in by_number:
                     continue
                 for item_id in by_age:
-                    if not self._is_disputed(item_id, day):
-                        most = min(
-                            left[nth] - promised(day, funds_id=self.money[nth]["id"]),
-                            open_amounts[item_id] - promised(day, item_id=item_id),
-                        )
-                        pay(day, nth, item_id, max(0, most))
+                    most = min(
+                        left[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                        open_amounts[item_id] - self._waits(item_id, day) - promised(day, item_id=item_id),
+                    )
+                    pay(day, nth, item_id, max(0, most))
         return {key: amount for key, amount in put.items() if amount}
 
     def _day_of(self, decided: AllocationDecided) -> date:
@@ -195,11 +196,21 @@ class PlainLedger:
             return []
         return [min(days) + timedelta(days=n) for n in range((max(days) - min(days)).days + 1)]
 
-    def _is_disputed(self, item_id: UUID, day: date) -> bool:
-        return any(
-            item_id in each["items"] and each["from"] <= day and (each["until"] is None or day < each["until"])
-            for each in self.disputes.values()
-        )
+    def _waits(self, item_id: UUID, day: date) -> int:
+        """How much of what is open of an item is not paid with money that could go anywhere; more than is open, where
+        the customer disputes more than is left."""
+        amount = 0
+        for each in self.disputes.values():
+            if each["from"] > day or (each["until"] is not None and each["until"] <= day):
+                continue
+            part = each["about"].get(item_id, 0)
+            amount += self.items[item_id]["amount"] if part == "everything" else part
+        return amount
+
+    def disputed(self, day: date) -> dict[UUID, int]:
+        """What of each open item is disputed on a day that all facts are known of."""
+        amounts = {i: min(left, self._waits(i, day)) for i, left in self.open_items().items()}
+        return {item_id: amount for item_id, amount in amounts.items() if amount}
 
 
 def _item(item: Item) -> Row:

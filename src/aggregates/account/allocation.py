@@ -184,16 +184,16 @@ class Allocations(AccountPart):
 
     def follow_change(self, changed: UUID, day: date, context: Context) -> None:
         """The same for money or an item that is not what it was. What a person decided about it was kept free on
-        earlier days too, since both sides were there."""
+        earlier days too: of each side, since it was there."""
         if self.people_decided:
             self.receivables.require_history()
         days = [day]
         for each in self.decided:
-            if changed == each.funds_id and (item := self.receivables.known_item(each.item_id)) is not None:
-                days.append(item.item.issued_on)
-            elif changed == each.item_id:
-                known = self.receivables.known_funds(each.funds_id)
-                days += [] if known is None else [known.receipt.received_on]
+            if changed in (each.funds_id, each.item_id):
+                item = self.receivables.known_item(each.item_id)
+                funds = self.receivables.known_funds(each.funds_id)
+                days += [] if item is None else [item.item.issued_on]
+                days += [] if funds is None else [funds.receipt.received_on]
         self.follow(min(days), context)
 
     def follow_money(self, funds: Funds, context: Context) -> None:
@@ -268,6 +268,12 @@ class Allocations(AccountPart):
             raise Refusal(f"{kind}-reversed", f"{kind} {number} was taken back already")
         return funds
 
+    def open_before(self, day: date, item: OpenItem) -> Money:
+        """What was open of it the evening before a day; needs the whole history."""
+        self.receivables.require_history()
+        put = net_by_item(move for move in self.receivables.moves if move.day < day and move.item_id == item.id)
+        return item.item.amount - self._money(put.get(item.id, 0))
+
     def _free_on(self, day: date, funds: Funds, item: OpenItem) -> Money:
         """What a person may decide about: neither put somewhere on an earlier day, nor decided about already."""
         free = min(funds.receipt.amount, item.item.amount).minor
@@ -339,7 +345,7 @@ class Allocations(AccountPart):
 
     def _disputes_of(self, item: OpenItem) -> list[Span]:
         return [
-            Span(each.begins_on, each.ends_on)
+            Span(each.begins_on, each.ends_on, None if (part := each.amounts.get(item.id)) is None else part.minor)
             for each in self.receivables.disputes.values()
             if item.id in each.item_ids
         ]

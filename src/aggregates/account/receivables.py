@@ -135,6 +135,8 @@ class DisputedItems(Value):
     item_ids: tuple[UUID, ...]
     begins_on: date
     ends_on: date | None = None
+    amounts: dict[UUID, Money] = Field(default_factory=dict)
+    """Of items that are disputed in part: how much of each."""
 
 
 class Allocation(Value):
@@ -241,6 +243,18 @@ class Receivables(AccountPart):
         """The payment or credit, with something left or, where it is kept, used up or taken back."""
         return self.funds.get(funds_id) or self.used_up.get(funds_id)
 
+    def part_of(self, item: OpenItem) -> Money | None:
+        """The part of it that its dispute is about; None: all of it, or it is not disputed."""
+        dispute = self.disputes.get(item.dispute_id) if item.dispute_id is not None else None
+        return None if dispute is None else dispute.amounts.get(item.id)
+
+    def disputed_of(self, item: OpenItem) -> Money:
+        """How much of what is open of it is disputed: all of it, or at most the disputed part."""
+        if item.dispute_id is None:
+            return self.customer.zero
+        part = self.part_of(item)
+        return item.open if part is None else min(item.open, part)
+
     def require_history(self) -> None:
         """What was settled is only known once everything was loaded."""
         if not self.keeps_all:
@@ -253,7 +267,7 @@ class Receivables(AccountPart):
             return []
         why = Why(code="unapplied", detail="money that is not allocated yet covers what is owed")
         return [
-            Shield(ShieldSource.UNAPPLIED, why, amount=unapplied, said="covered by money that is not allocated yet")
+            Shield(ShieldSource.UNAPPLIED, why, amount=unapplied, said="is covered by money that is not allocated yet")
         ]
 
     # --- for apply methods ---

@@ -47,6 +47,8 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("not-claimed", "A message is claimed before it is sent."),
         RefusalCode("not-open", "The invoice has no open amount to dispute."),
         RefusalCode("nothing-to-dispute", "No open invoice is left that is not disputed already."),
+        RefusalCode("disputed-in-part", "A part of the invoice is disputed already; that dispute is resolved first."),
+        RefusalCode("dispute-too-large", "More would be disputed of the invoice than is open."),
         RefusalCode("paused-now", "A pause is in force now; resume first."),
         RefusalCode("payment-reversed", "The payment was taken back already."),
         RefusalCode("promise-settled", "The promise is kept, broken or withdrawn already."),

@@ -57,6 +57,8 @@ class ItemView(BaseModel):
     service_type: str | None
     subscription: str | None
     disputed: bool
+    disputed_amount: Amount
+    """How much of what is open."""
 
 
 class FundsView(BaseModel):
@@ -70,6 +72,26 @@ class FundsView(BaseModel):
     unapplied: Amount
     reversed: bool
     waits_for_invoice: str | None
+
+
+class DisputedPartView(BaseModel):
+    """An item that is disputed in part, and how much of it; at most what is open of it is."""
+
+    item_id: UUID
+    amount: Amount
+
+
+class DisputeView(BaseModel):
+    """What the customer disputes."""
+
+    id: UUID
+    item_ids: list[UUID]
+    reason_code: str
+    opened_on: date
+    parts: list[DisputedPartView]
+    """Of those items the ones that are disputed in part."""
+    amount: Amount
+    """What is disputed of open items."""
 
 
 class PromiseInForce(BaseModel):
@@ -139,7 +161,7 @@ class AccountView(BaseModel):
     flags: list[str]
     promises: list[PromiseInForce]
     broken_promises: int
-    disputes: list[Dispute]
+    disputes: list[DisputeView]
     holds: list[Hold]
     exclusion: Exclusion | None
     follow_ups: list[FollowUp]
@@ -242,7 +264,9 @@ def account_view(read: AccountRead) -> AccountView:
         next_action=_next_action(account, office),
         promises=[PromiseInForce(**vars(p)) for p in account.promises.open.values()],
         broken_promises=account.promises.broken,
-        disputes=list(account.disputes.open.values()),
+        disputes=[
+            _dispute(dispute, then["open_items"], customer.currency) for dispute in account.disputes.open.values()
+        ],
         holds=list(account.holds.in_force.values()),
         exclusion=account.exclusion.current,
         follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
@@ -253,7 +277,8 @@ def account_view(read: AccountRead) -> AccountView:
 def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
     """Money, stage and flags, from the account itself."""
     items = [
-        item_view(i, office.scheme, today) for i in sorted(account.receivables.items.values(), key=allocation_order)
+        item_view(i, account.receivables.disputed_of(i), office.scheme, today)
+        for i in sorted(account.receivables.items.values(), key=allocation_order)
     ]
     dpd = max((item.days_past_due for item in items), default=0)
     chase = account.chase
@@ -287,10 +312,11 @@ def _of_then(then: Statement) -> dict[str, Any]:
         "bucket": row.bucket,
         "open_items": [
             ItemView(
-                **item.model_dump(exclude={"item_id", "amount", "open"}),
+                **item.model_dump(exclude={"item_id", "amount", "open", "disputed_amount"}),
                 id=item.item_id,
                 amount=money(item.amount),
                 open=money(item.open),
+                disputed_amount=money(item.disputed_amount),
             )
             for item in then.items
         ],
@@ -302,7 +328,18 @@ def _of_then(then: Statement) -> dict[str, Any]:
     }
 
 
-def item_view(item: OpenItem, scheme: BucketScheme, as_of: date) -> ItemView:
+def _dispute(dispute: Dispute, items: Sequence[ItemView], currency: str) -> DisputeView:
+    return DisputeView(
+        id=dispute.id,
+        item_ids=list(dispute.item_ids),
+        reason_code=dispute.reason_code,
+        opened_on=dispute.opened_on,
+        parts=[DisputedPartView(item_id=part.item_id, amount=part.amount) for part in dispute.parts or ()],
+        amount=Money.total((item.disputed_amount for item in items if item.id in dispute.item_ids), currency),
+    )
+
+
+def item_view(item: OpenItem, disputed: Money, scheme: BucketScheme, as_of: date) -> ItemView:
     dpd = (as_of - item.due_on).days
     return ItemView(
         id=item.id,
@@ -317,6 +354,7 @@ def item_view(item: OpenItem, scheme: BucketScheme, as_of: date) -> ItemView:
         service_type=item.item.service_type,
         subscription=item.item.subscription,
         disputed=item.dispute_id is not None,
+        disputed_amount=disputed,
     )
 
 

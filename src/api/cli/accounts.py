@@ -35,7 +35,7 @@ _OPEN_ITEMS = (
     figure("open"),
     figure("dpd", 5),
     text("bucket", 3),
-    word("disputed", 2),
+    figure("disputed", 2),
 )
 
 
@@ -78,7 +78,11 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("holds", [h["code"] + (f" until {h['until']}" if h["until"] else "") for h in view["holds"]]),
         (
             "disputes",
-            [f"{d['reason_code']} over {len(d['item_ids'])} items since {d['opened_on']}" for d in view["disputes"]],
+            [
+                f"{d['reason_code']} over {shown(_amount(d['amount']))} of {len(d['item_ids'])}"
+                f" {'item' if len(d['item_ids']) == 1 else 'items'} since {d['opened_on']}"
+                for d in view["disputes"]
+            ],
         ),
         ("promises", [f"{shown(_amount(p['remaining']))} by {p['due_on']}" for p in view["promises"]]),
         ("reached by", _points(view)),
@@ -99,7 +103,7 @@ def _item(item: Mapping[str, Any]) -> tuple[Any, ...]:
         _amount(item["open"]),
         item["days_past_due"],
         item["bucket"],
-        item["disputed"] or None,
+        _amount(item["disputed_amount"]) or None,
     )
 
 

@@ -19,6 +19,7 @@ from api.cli import (
     cluster,
     contract,
     deadletters,
+    disputes,
     kafka,
     log,
     offices,
@@ -84,6 +85,7 @@ for commands in (running, roles, cluster, billing, reports, accounts, allocation
 for name, group in (
     ("office", offices),
     ("campaign", campaigns),
+    ("dispute", disputes),
     ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),

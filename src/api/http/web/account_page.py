@@ -1,24 +1,27 @@
 """An account as a page: what is owed, where it stands and why, and everything that was done."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds
+from aggregates.account.disputes import OpenDispute, ResolveDispute
 from aggregates.campaign import Campaign
+from aggregates.kernel.command import Command
 from aggregates.values.business_time import local_date
+from aggregates.values.money import Money
 from api.application.account_view import AccountRead, AccountView, account_view, all_funds, read_account
 from api.application.amounts import read_amount
-from api.application.issuing import NotIssued
+from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, from_errors, not_issued, unknown
@@ -32,6 +35,8 @@ from api.processes.service import Service
 from projections.questions.activity import activity
 from projections.questions.audit import audit
 from projections.questions.promises import promises
+
+AnyCommand = TypeVar("AnyCommand", bound=Command)
 
 router = Router(include_in_schema=False)
 form = APIRouter(include_in_schema=False)
@@ -65,8 +70,20 @@ def account_page(
     return _page(request, _known(account_id), service, readings, tab=tab, as_of=_day(as_of), cursor=cursor)
 
 
-@form.post("/accounts/{account_id}/allocations")
-def allocate(
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form of the page that somebody sent."""
+
+    request: Request
+    account_id: UUID
+    fields: Mapping[str, str]
+    service: Service
+    readings: Reader
+    issuing: Issuing
+    caller: Caller
+
+
+def read_sent(
     *,
     request: Request,
     account_id: str,
@@ -75,18 +92,51 @@ def allocate(
     readings: Readings,
     issuing: IssuingOf,
     caller: CallerOf,
-) -> Response:
-    """A payment or credit is put against an invoice; what is wrong with that is said above the form."""
-    known = _known(account_id)
+) -> Sent:
+    return Sent(request, _known(account_id), fields, service, readings, issuing, caller)
+
+
+SentOf = Annotated[Sent, Depends(read_sent)]
+
+
+@form.post("/accounts/{account_id}/allocations")
+def allocate(sent: SentOf) -> Response:
+    """A payment or credit is put against an invoice."""
+    return _carried_out(sent, _allocation, tab="payments")
+
+
+@form.post("/accounts/{account_id}/disputes")
+def open_dispute(sent: SentOf) -> Response:
+    """The customer disputes an invoice, or a part of it."""
+    return _carried_out(sent, _dispute, tab="overview")
+
+
+@form.post("/accounts/{account_id}/disputes/resolution")
+def resolve_dispute(sent: SentOf) -> Response:
+    """A dispute is over."""
+    return _carried_out(sent, _resolution, tab="overview")
+
+
+def _carried_out(sent: Sent, makes: Callable[[UUID, Mapping[str, str], str], Command], *, tab: str) -> Response:
+    """The command that a form of the page says is carried out; what is wrong with it is said above the form."""
+    known, service = sent.account_id, sent.service
     try:
-        command = _allocation(known, fields, service.arrears.load(Account, known).customer.currency)
-        issuing.issue(command, replace(caller, wait=_WAIT_SECONDS), reason=fields.get("reason") or None)
+        command = makes(known, sent.fields, service.arrears.load(Account, known).customer.currency)
+        caller = replace(sent.caller, wait=_WAIT_SECONDS)
+        sent.issuing.issue(command, caller, reason=sent.fields.get("reason") or None)
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
         return _page(
-            request, known, service, readings, tab="payments", status=problem.status, told=problem.detail, given=fields
+            sent.request,
+            known,
+            service,
+            sent.readings,
+            tab=tab,
+            status=problem.status,
+            told=problem.detail,
+            given=sent.fields,
         )
-    return RedirectResponse(f"/accounts/{known}?tab=payments", 303)
+    return RedirectResponse(f"/accounts/{known}?tab={tab}", 303)
 
 
 def _known(account_id: str) -> UUID:
@@ -97,22 +147,50 @@ def _known(account_id: str) -> UUID:
 
 
 def _allocation(account_id: UUID, fields: Mapping[str, str], currency: str) -> AllocateFunds:
-    """Raises FieldProblem."""
     kind, _, number = fields.get("money", "").partition(" ")
+    return _command(
+        AllocateFunds,
+        account_id=account_id,
+        kind=kind,
+        number=number,
+        invoice_number=fields.get("invoice", ""),
+        amount=_amount(fields, currency),
+    )
+
+
+def _dispute(account_id: UUID, fields: Mapping[str, str], currency: str) -> OpenDispute:
+    """Without an amount all of the invoice is disputed."""
+    amount = _amount(fields, currency) if fields.get("amount") else None
+    return _command(
+        OpenDispute,
+        account_id=account_id,
+        invoices=({"number": fields.get("invoice", ""), "amount": amount},),
+        reason_code=fields.get("code", ""),
+        notes=fields.get("notes") or None,
+    )
+
+
+def _resolution(account_id: UUID, fields: Mapping[str, str], _: str) -> ResolveDispute:
+    return _command(
+        ResolveDispute,
+        account_id=account_id,
+        dispute_id=fields.get("dispute", ""),
+        resolution=fields.get("resolution", ""),
+    )
+
+
+def _amount(fields: Mapping[str, str], currency: str) -> Money:
+    """Raises FieldProblem."""
     try:
-        amount = read_amount({"amount": fields.get("amount", "").replace(",", ""), "currency": currency})
+        return read_amount({"amount": fields.get("amount", "").replace(",", ""), "currency": currency})
     except ValueError as error:
         raise FieldProblem("amount", str(error).removeprefix("amount: ")) from None
+
+
+def _command(command: type[AnyCommand], **said: object) -> AnyCommand:
+    """Raises a Problem where a field of it is not as expected."""
     try:
-        return AllocateFunds.model_validate(
-            {
-                "account_id": account_id,
-                "kind": kind,
-                "number": number,
-                "invoice_number": fields.get("invoice", ""),
-                "amount": amount,
-            }
-        )
+        return command.model_validate(said)
     except ValidationError as error:
         raise from_errors(error.errors()) from None
 
