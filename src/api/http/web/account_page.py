@@ -14,6 +14,9 @@ from pydantic import ValidationError
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds
+from aggregates.account.between_accounts import MovePayment, TransferPayment
+from aggregates.account.command import account_id as id_of_account
+from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
 from aggregates.values.business_time import local_date
 from api.application.account_view import AccountRead, AccountView, account_view, all_funds, read_account
@@ -89,6 +92,31 @@ def allocate(
     return RedirectResponse(f"/accounts/{known}?tab=payments", 303)
 
 
+@form.post("/accounts/{account_id}/transfers")
+def send(
+    *,
+    request: Request,
+    account_id: str,
+    fields: FormOf,
+    service: ServiceOf,
+    readings: Readings,
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Response:
+    """A payment goes to another account, whose debt it pays or whose it always was; what is wrong with that is said
+    above the form."""
+    known = _known(account_id)
+    try:
+        command = _transfer(service.arrears.load(Account, known), fields)
+        issuing.issue(command, replace(caller, wait=_WAIT_SECONDS), reason=fields.get("reason") or None)
+    except (Problem, NotIssued) as error:
+        problem = not_issued(error) if isinstance(error, NotIssued) else error
+        return _page(
+            request, known, service, readings, tab="payments", status=problem.status, told=problem.detail, given=fields
+        )
+    return RedirectResponse(f"/accounts/{known}?tab=payments", 303)
+
+
 def _known(account_id: str) -> UUID:
     try:
         return UUID(account_id)
@@ -115,6 +143,27 @@ def _allocation(account_id: UUID, fields: Mapping[str, str], currency: str) -> A
         )
     except ValidationError as error:
         raise from_errors(error.errors()) from None
+
+
+def _transfer(account: Account, fields: Mapping[str, str]) -> TransferPayment | MovePayment:
+    """Raises FieldProblem."""
+    office_id = account.customer.office_id
+    said: dict[str, object] = {
+        "account_id": account.id,
+        "number": fields.get("payment", ""),
+        "to_account_id": office_id and id_of_account(office_id, fields.get("to", "")),
+    }
+    try:
+        if fields.get("do") == "move":
+            return MovePayment.model_validate(said)
+        if amount := fields.get("amount", "").replace(",", ""):
+            said["amount"] = read_amount({"amount": amount, "currency": account.customer.currency})
+        return TransferPayment.model_validate({**said, "transferred_on": read_day(fields.get("on", ""))})
+    except ValidationError as error:
+        raise from_errors(error.errors()) from None
+    except ValueError as error:
+        name = "amount" if str(error).startswith("amount") else "on"
+        raise FieldProblem(name, str(error).removeprefix("amount: ")) from None
 
 
 def _page(
@@ -187,7 +236,9 @@ def _tab(
     match tab:
         case "payments":
             funds = all_funds(read)
-            return {"funds": funds, "to_allocate": [] if is_past else [each for each in funds if not each.reversed]}
+            there = [] if is_past else [each for each in funds if not each.reversed]
+            own = [each for each in there if each.kind is FundsKind.PAYMENT and each.transferred_from is None]
+            return {"funds": funds, "to_allocate": there, "to_send": own}
         case "activity":
             question = Question("page", tab, view.id, as_of)
             inner = unwrap_cursor(question, cursor)
