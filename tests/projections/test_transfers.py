@@ -24,9 +24,10 @@ def history() -> History:
 
 @pytest.fixture
 def accounts(history: History) -> tuple[UUID, UUID]:
-    """A payer who paid 100 on day 12, and a debtor who owes 60 since day 1; both were called on day 10."""
+    """A payer who paid 100 on day 12, and a debtor who owes 60 since day 1 and 10 later; both were called on day 10."""
     payer, debtor = history.account("A-1"), history.account("B-1")
     bill(history, debtor, "B", 0, 1, of=6_000)
+    bill(history, debtor, "B-2", 0, 40, of=1_000)
     history.today = day(10)
     for account in (payer, debtor):
         history.give(RecordActivity(account_id=account, kind=ActivityKind.CALL, direction=Direction.OUTBOUND))
@@ -59,17 +60,18 @@ def test_what_was_transferred_counts_once_and_on_the_debtor_s_account(
 ):
     give_60(history, accounts)
     read_models.build(history.log)
-    assert last_payments(read_models, history) == {"A-1": (day(12), "-40.00"), "B-1": (day(14), "0.00")}
-    assert counted(read_models) == ("100.000", 2, "60.00")
+    assert last_payments(read_models, history) == {"A-1": (day(12), "-40.00"), "B-1": (day(14), "10.00")}
+    assert counted(read_models) == ("100.000", 2, "70.00")
 
 
 def test_a_payment_of_which_nothing_was_kept_is_none_of_the_payer_s(
     history: History, accounts: tuple[UUID, UUID], read_models: ReadModels
 ):
     give_60(history, accounts, of=10_000)
+    bill(history, accounts[0], "A", 15, 45, of=1_000)
     read_models.build(history.log)
-    assert last_payments(read_models, history).get("A-1") in (None, (None, "0.00"))
-    assert counted(read_models) == ("100.000", 1, "60.00")
+    assert last_payments(read_models, history)["A-1"] == (None, "10.00")
+    assert counted(read_models) == ("100.000", 1, "70.00")
 
 
 @pytest.mark.parametrize("how", ["withdrawn", "error", "nsf"])
@@ -86,7 +88,7 @@ def test_what_went_back_counts_for_nobody_else(
     read_models.build(history.log)
     kept = (day(12), "-100.00") if how == "withdrawn" else None
     found = last_payments(read_models, history)
-    assert (found.get("A-1") if kept else None, found["B-1"]) == (kept, (None, "60.00"))
+    assert (found.get("A-1") if kept else None, found["B-1"]) == (kept, (None, "70.00"))
     assert counted(read_models)[0] == "0.000"
 
 
@@ -96,5 +98,5 @@ def test_a_moved_payment_counts_on_the_right_account_since_it_came_in(
     payer, debtor = accounts
     history.give(MovePayment(account_id=payer, number="P", to_account_id=debtor), reason=WHY)
     read_models.build(history.log)
-    assert last_payments(read_models, history)["B-1"] == (day(12), "-40.00")
-    assert counted(read_models) == ("100.000", 1, "60.00")
+    assert last_payments(read_models, history)["B-1"] == (day(12), "-30.00")
+    assert counted(read_models) == ("100.000", 1, "70.00")

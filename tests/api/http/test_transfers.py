@@ -26,7 +26,9 @@ def balance(client: Client, address: str) -> str:
 
 def test_a_transfer_is_seen_on_both_accounts_and_withdrawn(client: Client, account: str, debtor: dict[str, Any]):
     asked = {"to_account_id": debtor["id"], "transferred_on": "2026-03-12", "amount": usd("25.00"), "reason": "theirs"}
-    client.done("POST", f"{account}/payments/P-1/transfers", asked)
+    seen = {"Prefer": "wait=5"}
+    done = client.request("POST", f"{account}/payments/P-1/transfers", json=asked, headers=seen)
+    assert done.status_code == 201, done.text
     [sent] = client.get(f"{account}/payments").json()
     [received] = client.get(f"{debtor['address']}/payments").json()
     number = client.get(account).json()["number"]
