@@ -130,9 +130,8 @@ def _invoice(number: str, due_on: date, amount: Money | None, more: Mapping[str,
 def a_payment(
     amount: Money, *, on: date, number: str = "PAY-1", invoice: str | None = None, **more: Any
 ) -> ReceivePayment:
-    return ReceivePayment(
-        account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice, **more
-    )
+    given = {"account_id": ACCOUNT, "number": number, "amount": amount, "received_on": on, "invoice_number": invoice}
+    return ReceivePayment.model_validate({**given, **more})
 
 
 def a_corrected_payment(

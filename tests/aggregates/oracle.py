@@ -15,6 +15,7 @@ from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.receivables import Item
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Event, Recorded
 
 Row = dict[str, Any]
@@ -45,10 +46,16 @@ class PlainLedger:
                     self.money.append({
                         "id": receipt.id, "amount": receipt.amount.minor, "on": receipt.received_on,
                         "kind": receipt.kind.value, "number": receipt.number, "named": event.invoice_number,
-                        "gone": None,
+                        "gone": None, "sent": [],
                     })  # fmt: skip
                 case PaymentReversed(receipt=receipt, reversed_on=gone):
                     self._latest(receipt.id)["gone"] = gone
+                case PaymentTransferred(receipt=receipt):
+                    self._latest(receipt.id)["sent"].append((event.to, event.transferred_on, event.amount.minor))
+                case TransferReturned(receipt=receipt, to=there):
+                    of = self._latest(receipt.id)
+                    if event.returned_on == event.transferred_on:
+                        of["sent"] = [each for each in of["sent"] if each[0] != there]
                 case CreditWithdrawn(receipt=receipt):
                     self._latest(receipt.id)["gone"] = receipt.received_on
                 case DisputeOpened():
@@ -86,7 +93,7 @@ class PlainLedger:
     def left_over(self) -> dict[UUID, int]:
         put = self.put()
         left = {
-            each["id"]: each["amount"] - sum(a for (_, of, _), a in put.items() if of == each["id"])
+            each["id"]: each["amount"] - _sent(each) - sum(a for (_, of, _), a in put.items() if of == each["id"])
             for each in self.money
             if each["gone"] is None
         }
@@ -95,7 +102,7 @@ class PlainLedger:
     def balance(self) -> int:
         """Without looking at any allocation."""
         billed = sum(item["amount"] for item in self.items.values())
-        return int(billed - sum(each["amount"] for each in self.money if each["gone"] is None))
+        return int(billed - sum(each["amount"] - _sent(each) for each in self.money if each["gone"] is None))
 
     def buckets(self, today: date) -> dict[str, int]:
         sums = dict.fromkeys(("current", "1-30", "31-60", "61-90", "91-120", "121+"), 0)
@@ -142,6 +149,18 @@ class PlainLedger:
                     for item_id, amount in list(went[nth].items()):
                         pay(day, nth, item_id, -amount)
                     left[nth] = 0
+                if money["gone"] is None or day < money["gone"]:
+                    for _, _, amount in (each for each in money["sent"] if each[1] == day):
+                        missing = max(0, amount - left[nth])
+                        left[nth] = max(0, left[nth] - amount)
+                        by_age = sorted(
+                            went[nth], key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number")]
+                        )
+                        for item_id in by_age[::-1]:
+                            back = min(missing, went[nth][item_id])
+                            pay(day, nth, item_id, -back)
+                            left[nth] -= back
+                            missing -= back
             for decided in self.decided:
                 if self._day_of(decided) == day:
                     nth = self._money_of(decided)
@@ -191,6 +210,7 @@ class PlainLedger:
     def _days(self) -> list[date]:
         days = {item["issued"] for item in self.items.values()} | {self._day_of(d) for d in self.decided}
         days |= {day for each in self.money for day in (each["on"], each["gone"]) if day is not None}
+        days |= {day for each in self.money for _, day, _ in each["sent"]}
         days |= {day for each in self.disputes.values() for day in (each["from"], each["until"]) if day is not None}
         if not days:
             return []
@@ -211,6 +231,10 @@ class PlainLedger:
         """What of each open item is disputed on a day that all facts are known of."""
         amounts = {i: min(left, self._waits(i, day)) for i, left in self.open_items().items()}
         return {item_id: amount for item_id, amount in amounts.items() if amount}
+
+
+def _sent(money: Row) -> int:
+    return sum(amount for _, _, amount in money["sent"])
 
 
 def _item(item: Item) -> Row:
@@ -259,6 +283,10 @@ def as_of(log: list[Recorded]) -> dict[date, tuple[dict[UUID, int], int]]:
                 moves.append((day, item.id, item.amount.minor, 0))
             case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
                 moves.append((day, None, 0, receipt.amount.minor))
+            case PaymentTransferred(amount=amount):
+                moves.append((day, None, 0, -amount.minor))
+            case TransferReturned(amount=amount):
+                moves.append((day, None, 0, amount.minor))
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt):
                 moves.append((day, None, 0, -receipt.amount.minor))
             case FundsAllocated(parts=allocated):

@@ -328,6 +328,7 @@ class RowParser:
         method = self._text("method", METHOD_LIMIT)
         invoice = self._number("invoice_number")
         reference = self._text("reference", LONG_TEXT_LIMIT)
+        payer = self._payer(account)
         information = self._informed(self._information)
         if amount is not None and amount.minor < 0 and self._profile.negative == "reversals":
             return self._reversal(account, office, number, received, -amount)
@@ -344,9 +345,15 @@ class RowParser:
             method=method,
             invoice_number=invoice or None,
             reference=reference,
+            payer_number=payer,
             information=information,
         )
         return (payment,)
+
+    def _payer(self, account: str) -> str | None:
+        """None where it is the account itself."""
+        payer = self._number("payer")
+        return payer if payer and payer != account else None
 
     def _credit_row(self) -> tuple[Fact, ...]:
         account = self._number("account_number", required=True)
@@ -387,6 +394,7 @@ class RowParser:
         """`number` and `amount` are those of the payment."""
         kind = self._choice("reversal", _REVERSALS)
         reason = self._text("reason", LONG_TEXT_LIMIT)
+        payer = self._payer(account)
         if not number and not self._problems:
             self._refuse("payment_number", "the number of the payment that was taken back")
         if kind is None and not self._problems:
@@ -401,6 +409,7 @@ class RowParser:
             reversal=kind,
             amount=amount,
             reason=reason,
+            payer_number=payer,
         )
         return (reversal,)
 

@@ -1,10 +1,11 @@
 """What money is put against, day by day: the same whatever the order in which the facts arrived.
 
-The rule, within a day: invoices and their corrections; money that is taken back; disputes that begin or end; what a
-person decided; money that names its invoice; other money, by receipt day, kind and number. Money that names an invoice
-waits, whole, for the invoice's issue day. What is left of it, and all other money, goes to the oldest due item that is
-not disputed, fees last, on the first day on which it can. Of an item that is disputed in part it goes to the rest, and
-never to what would then be left: at most the disputed part. A later day changes nothing of an earlier one.
+The rule, within a day: invoices and their corrections; money that is taken back; money that goes to another account;
+disputes that begin or end; what a person decided; money that names its invoice; other money, by receipt day, kind and
+number. Money that names an invoice waits, whole, for the invoice's issue day. What is left of it, and all other money,
+goes to the oldest due item that is not disputed, fees last, on the first day on which it can. Of an item that is
+disputed in part it goes to the rest, and never to what would then be left: at most the disputed part. A later day
+changes nothing of an earlier one.
 
 Amounts are minor units of one currency. Plain data in and out: what holds it is the account's business.
 """
@@ -76,6 +77,8 @@ class Means:
     """No such item is known."""
     gone_on: date | None = None
     """The day on which it was taken back."""
+    leaves: Sequence[tuple[date, int]] = ()
+    """Amounts that went to other accounts, each with its day."""
     against: dict[UUID, int] = field(default_factory=dict)
     """What was put against each item before."""
     reserved: int = 0
@@ -120,6 +123,7 @@ class _Walk:
         self._issued: dict[date, list[Debt]] = {}
         self._came: dict[date, list[int]] = {}
         self._gone: dict[date, list[int]] = {}
+        self._leaving: dict[date, list[tuple[int, int]]] = {}
         self._disputed: dict[date, list[Debt]] = {}
         self._decided: dict[date, list[Decided]] = {}
         self._open: list[tuple[tuple[Any, ...], UUID]] = []
@@ -146,6 +150,9 @@ class _Walk:
             self._came.setdefault(max(each.since, self._begins), []).append(place)
             if each.gone_on is not None:
                 self._gone.setdefault(each.gone_on, []).append(place)
+            for day, amount in each.leaves:
+                if each.gone_on is None or day < each.gone_on:
+                    self._leaving.setdefault(day, []).append((place, amount))
             known = self._latest.get(each.id)
             if known is None or each.is_later_than(self._means[known]):
                 self._latest[each.id] = place
@@ -161,9 +168,10 @@ class _Walk:
             debt.reserved += said.amount
 
     def run(self) -> list[Move]:
-        for day in sorted({*self._issued, *self._came, *self._gone, *self._disputed, *self._decided}):
+        for day in sorted({*self._issued, *self._came, *self._gone, *self._leaving, *self._disputed, *self._decided}):
             touched = self._issue(day)
             touched |= self._take_back(day)
+            touched |= self._let_go(day)
             self._see_disputes(day)
             for each in self._decided.get(day, ()):
                 self._carry_out(each, day)
@@ -199,6 +207,26 @@ class _Walk:
             money.against = {}
             self._used_up(place)
             money.left = 0
+        return reopened
+
+    def _let_go(self, day: date) -> set[UUID]:
+        """What is put nowhere goes first; then what was put against the items that are last in order."""
+        reopened: set[UUID] = set()
+        for place, amount in self._leaving.get(day, ()):
+            money = self._means[place]
+            short = amount - money.left
+            money.left = max(0, -short)
+            for debt in sorted((self._debts[i] for i in money.against), key=lambda debt: debt.order, reverse=True):
+                back = min(short, money.against[debt.id])
+                if back > 0:
+                    self._moves.append(Move(day, money.id, debt.id, -back))
+                    money.against[debt.id] -= back
+                    debt.open += back
+                    short -= back
+                    reopened.add(debt.id)
+                    self._show(debt, day)
+            if money.left <= 0:
+                self._used_up(place)
         return reopened
 
     def _see_disputes(self, day: date) -> None:

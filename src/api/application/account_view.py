@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -26,9 +26,11 @@ from aggregates.account.disputes import Dispute
 from aggregates.account.exclusion import Exclusion
 from aggregates.account.holds import Hold
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
-from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem, allocation_order
+from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem, OtherPayment, Sent, allocation_order
 from aggregates.account.shields import Why
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Recorded
+from aggregates.kernel.value import LATER
 from aggregates.office import Office
 from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import local_date
@@ -61,6 +63,16 @@ class ItemView(BaseModel):
     """How much of what is open."""
 
 
+class TransferredAmount(BaseModel):
+    """An amount of a payment that went to another account, and the payment that it is there."""
+
+    account_id: UUID
+    account_number: str
+    number: str
+    amount: Amount
+    transferred_on: date
+
+
 class FundsView(BaseModel):
     """A payment or credit, what it was put against, and what is left of it."""
 
@@ -72,6 +84,10 @@ class FundsView(BaseModel):
     unapplied: Amount
     reversed: bool
     waits_for_invoice: str | None
+    transferred_from: Annotated[OtherPayment | None, LATER] = None
+    """The payment on another account that the money is of."""
+    transferred_to: Annotated[tuple[TransferredAmount, ...] | None, LATER] = None
+    """What of it pays the debt of other accounts."""
 
 
 class DisputedPartView(BaseModel):
@@ -368,6 +384,13 @@ def funds_view(funds: Funds) -> FundsView:
         unapplied=funds.unapplied,
         reversed=funds.reversed,
         waits_for_invoice=funds.receipt.waits_for if funds.waits else None,
+        transferred_from=funds.receipt.transferred_from,
+        transferred_to=tuple(
+            TransferredAmount(**sent.to.model_dump(), amount=sent.amount, transferred_on=sent.sent_on)
+            for sent in funds.sent
+            if sent.back_on is None
+        )
+        or None,
     )
 
 
@@ -395,6 +418,11 @@ def _funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
                 left = Money.rounded(then.unapplied_of.get(receipt.id, Decimal()), receipt.amount.currency)
                 waits = receipt.waits_for is not None and receipt.waits_for not in billed
                 found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits)
+            case PaymentTransferred(receipt=receipt) as event if receipt.id in found:
+                sent = Sent(to=event.to, amount=event.amount, sent_on=event.transferred_on)
+                found[receipt.id].sent = (*found[receipt.id].sent, sent)
+            case TransferReturned(receipt=receipt, to=there) if receipt.id in found:
+                found[receipt.id].sent = tuple(each for each in found[receipt.id].sent if each.to != there)
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt) if receipt.id in found:
                 found[receipt.id].reversed = True
     return list(found.values())

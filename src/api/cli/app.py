@@ -23,6 +23,7 @@ from api.cli import (
     kafka,
     log,
     offices,
+    payments,
     projections,
     replay,
     reports,
@@ -80,7 +81,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, roles, cluster, billing, reports, accounts, allocation, search, backups, kafka, replay):
+for commands in (
+    running, roles, cluster, billing, reports, accounts, allocation, payments, search, backups, kafka, replay,
+):  # fmt: skip
     commands.add_to(app)
 for name, group in (
     ("office", offices),

@@ -16,6 +16,7 @@ from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.campaign import (
     CampaignLaunched,
     CampaignPaused,
@@ -232,6 +233,16 @@ class CollectionsReportProjection(AccountEvents):
         """All its allocations were released before, so all of it is unapplied now."""
         super()._reversed(event, account)
         account.row.unapplied -= event.receipt.amount.minor
+
+    @on(PaymentTransferred)
+    def _transferred(self, event: PaymentTransferred, account: Account) -> None:
+        super()._transferred(event, account)
+        account.row.unapplied -= event.amount.minor
+
+    @on(TransferReturned)
+    def _returned(self, event: TransferReturned, account: Account) -> None:
+        super()._returned(event, account)
+        account.row.unapplied += event.amount.minor
 
     @on(CreditWithdrawn)
     def _withdrawn(self, event: CreditWithdrawn, account: Account) -> None:

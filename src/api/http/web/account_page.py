@@ -14,7 +14,10 @@ from pydantic import ValidationError
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds
+from aggregates.account.between_accounts import MovePayment, TransferPayment
+from aggregates.account.command import account_id as id_of_account
 from aggregates.account.disputes import OpenDispute, ResolveDispute
+from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
 from aggregates.kernel.command import Command
 from aggregates.values.business_time import local_date
@@ -67,7 +70,7 @@ def account_page(
     """An account, today or as of a day."""
     if tab not in TABS:
         raise FieldProblem("tab", f"expected one of {', '.join(TABS)}")
-    return _page(request, _known(account_id), service, readings, tab=tab, as_of=_day(as_of), cursor=cursor)
+    return _page(request, _known(account_id), service, readings, tab=tab, as_of=_day("as_of", as_of), cursor=cursor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,17 @@ def resolve_dispute(sent: SentOf) -> Response:
     return _carried_out(sent, _resolution, tab="overview")
 
 
-def _carried_out(sent: Sent, makes: Callable[[UUID, Mapping[str, str], str], Command], *, tab: str) -> Response:
+@form.post("/accounts/{account_id}/transfers")
+def send(sent: SentOf) -> Response:
+    """A payment goes to another account, whose debt it pays or whose it always was."""
+    return _carried_out(sent, _transfer, tab="payments")
+
+
+def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
     """The command that a form of the page says is carried out; what is wrong with it is said above the form."""
     known, service = sent.account_id, sent.service
     try:
-        command = makes(known, sent.fields, service.arrears.load(Account, known).customer.currency)
+        command = makes(service.arrears.load(Account, known), sent.fields)
         caller = replace(sent.caller, wait=_WAIT_SECONDS)
         sent.issuing.issue(command, caller, reason=sent.fields.get("reason") or None)
     except (Problem, NotIssued) as error:
@@ -146,34 +155,34 @@ def _known(account_id: str) -> UUID:
         raise unknown("account") from None
 
 
-def _allocation(account_id: UUID, fields: Mapping[str, str], currency: str) -> AllocateFunds:
+def _allocation(account: Account, fields: Mapping[str, str]) -> AllocateFunds:
     kind, _, number = fields.get("money", "").partition(" ")
     return _command(
         AllocateFunds,
-        account_id=account_id,
+        account_id=account.id,
         kind=kind,
         number=number,
         invoice_number=fields.get("invoice", ""),
-        amount=_amount(fields, currency),
+        amount=_amount(fields, account.customer.currency),
     )
 
 
-def _dispute(account_id: UUID, fields: Mapping[str, str], currency: str) -> OpenDispute:
+def _dispute(account: Account, fields: Mapping[str, str]) -> OpenDispute:
     """Without an amount all of the invoice is disputed."""
-    amount = _amount(fields, currency) if fields.get("amount") else None
+    amount = _amount(fields, account.customer.currency) if fields.get("amount") else None
     return _command(
         OpenDispute,
-        account_id=account_id,
+        account_id=account.id,
         invoices=({"number": fields.get("invoice", ""), "amount": amount},),
         reason_code=fields.get("code", ""),
         notes=fields.get("notes") or None,
     )
 
 
-def _resolution(account_id: UUID, fields: Mapping[str, str], _: str) -> ResolveDispute:
+def _resolution(account: Account, fields: Mapping[str, str]) -> ResolveDispute:
     return _command(
         ResolveDispute,
-        account_id=account_id,
+        account_id=account.id,
         dispute_id=fields.get("dispute", ""),
         resolution=fields.get("resolution", ""),
     )
@@ -193,6 +202,22 @@ def _command(command: type[AnyCommand], **said: object) -> AnyCommand:
         return command.model_validate(said)
     except ValidationError as error:
         raise from_errors(error.errors()) from None
+
+
+def _transfer(account: Account, fields: Mapping[str, str]) -> TransferPayment | MovePayment:
+    """Without an amount all that is free of the payment."""
+    customer = account.customer
+    office_id = customer.office_id
+    said: dict[str, object] = {
+        "account_id": account.id,
+        "number": fields.get("payment", ""),
+        "to_account_id": office_id and id_of_account(office_id, fields.get("to", "")),
+    }
+    if fields.get("do") == "move":
+        return _command(MovePayment, **said)
+    if fields.get("amount"):
+        said["amount"] = _amount(fields, customer.currency)
+    return _command(TransferPayment, **said, transferred_on=_day("on", fields.get("on", "")))
 
 
 def _page(
@@ -241,11 +266,11 @@ def _page(
     )
 
 
-def _day(given: str) -> date | None:
+def _day(name: str, given: str) -> date | None:
     try:
         return read_day(given) if given else None
     except ValueError as error:
-        raise FieldProblem("as_of", str(error)) from None
+        raise FieldProblem(name, str(error)) from None
 
 
 def _campaign(service: Service, campaign_id: UUID | None) -> Campaign | None:
@@ -265,7 +290,9 @@ def _tab(
     match tab:
         case "payments":
             funds = all_funds(read)
-            return {"funds": funds, "to_allocate": [] if is_past else [each for each in funds if not each.reversed]}
+            there = [] if is_past else [each for each in funds if not each.reversed]
+            own = [each for each in there if each.kind is FundsKind.PAYMENT and each.transferred_from is None]
+            return {"funds": funds, "to_allocate": there, "to_send": own}
         case "activity":
             question = Question("page", tab, view.id, as_of)
             inner = unwrap_cursor(question, cursor)
