@@ -1,11 +1,12 @@
 """An account as a page: what is owed, where it stands and why, and everything that was done."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -44,6 +45,9 @@ TABS = {
     "contact": "Contact",
 }
 _PER_PAGE = 100
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+"""An amount as pages show it. Any other comma may be a decimal mark."""
+_LONGEST_REASON, _LONGEST_KEY = 1_000, 200
 _WAIT_SECONDS = 5.0
 """For what was done to be seen on the page that follows."""
 
@@ -76,11 +80,14 @@ def allocate(
     issuing: IssuingOf,
     caller: CallerOf,
 ) -> Response:
-    """A payment or credit is put against an invoice; what is wrong with that is said above the form."""
+    """A payment or credit is put against an invoice; what is wrong with that is said above the form. The same page sent
+    twice does it once."""
     known = _known(account_id)
     try:
         command = _allocation(known, fields, service.arrears.load(Account, known).customer.currency)
-        issuing.issue(command, replace(caller, wait=_WAIT_SECONDS), reason=fields.get("reason") or None)
+        reason, key = _text(fields, "reason", _LONGEST_REASON), _text(fields, "once", _LONGEST_KEY)
+        once = replace(caller, wait=_WAIT_SECONDS, idempotency_key=key or caller.idempotency_key)
+        issuing.issue(command, once, reason=reason)
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
         return _page(
@@ -96,11 +103,21 @@ def _known(account_id: str) -> UUID:
         raise unknown("account") from None
 
 
+def _text(fields: Mapping[str, str], name: str, most: int) -> str | None:
+    """Raises FieldProblem."""
+    text = fields.get(name, "")
+    if len(text) > most:
+        raise FieldProblem(name, f"expected at most {most:,} characters")
+    return text or None
+
+
 def _allocation(account_id: UUID, fields: Mapping[str, str], currency: str) -> AllocateFunds:
     """Raises FieldProblem."""
     kind, _, number = fields.get("money", "").partition(" ")
+    said = fields.get("amount", "")
+    plain = said.replace(",", "") if _GROUPED.fullmatch(said) else said
     try:
-        amount = read_amount({"amount": fields.get("amount", "").replace(",", ""), "currency": currency})
+        amount = read_amount({"amount": plain, "currency": currency})
     except ValueError as error:
         raise FieldProblem("amount", str(error).removeprefix("amount: ")) from None
     try:
@@ -187,7 +204,8 @@ def _tab(
     match tab:
         case "payments":
             funds = all_funds(read)
-            return {"funds": funds, "to_allocate": [] if is_past else [each for each in funds if not each.reversed]}
+            to_allocate = [] if is_past else [each for each in funds if not each.reversed]
+            return {"funds": funds, "to_allocate": to_allocate, "once": uuid4()}
         case "activity":
             question = Question("page", tab, view.id, as_of)
             inner = unwrap_cursor(question, cursor)
