@@ -528,22 +528,29 @@ class RowParser:
         return found
 
     def _subscribed(self, account: str, office: str | None, currency: str | None) -> tuple[Fact, ...]:
-        found: list[Fact] = []
+        """The row's subscriptions, each number once. Two that differ are refused on a customer's row; on a document's,
+        whose debt is not refused over it, the first counts."""
+        found: dict[str, SubscriptionFact] = {}
         for number, service_type, started_on, discount in self._subscriptions:
             text = self._number_of(number)
             if not text:
                 continue
-            found.append(
-                SubscriptionFact(
-                    office=office,
-                    account_number=account,
-                    subscription_number=text,
-                    service_type=self._code_of(service_type),
-                    started_on=self._date_of(started_on),
-                    initial_discount=self._money_of(discount, currency, required=False),
-                )
+            subscription = SubscriptionFact(
+                office=office,
+                account_number=account,
+                subscription_number=text,
+                service_type=self._code_of(service_type),
+                started_on=self._date_of(started_on),
+                initial_discount=self._money_of(discount, currency, required=False),
             )
-        return tuple(found)
+            if found.setdefault(text, subscription) == subscription:
+                continue
+            expected = f"another number: subscription {text} stands in this row with other content"
+            if self._profile.kind is Kind.CUSTOMERS:
+                self._wrong(number, text, expected)
+            else:
+                self._left_out(number, text, expected)
+        return tuple(found.values())
 
     def _time_zone(self) -> str | None:
         text = self._text("time_zone")

@@ -1,11 +1,12 @@
 """An account as a page: what is owed, where it stands and why, and everything that was done."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -52,6 +53,9 @@ TABS = {
     "contact": "Contact",
 }
 _PER_PAGE = 100
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+"""An amount as pages show it. Any other comma may be a decimal mark."""
+_LONGEST_REASON, _LONGEST_KEY = 1_000, 200
 _WAIT_SECONDS = 5.0
 """For what was done to be seen on the page that follows."""
 
@@ -70,7 +74,7 @@ def account_page(
     """An account, today or as of a day."""
     if tab not in TABS:
         raise FieldProblem("tab", f"expected one of {', '.join(TABS)}")
-    return _page(request, _known(account_id), service, readings, tab=tab, as_of=_day("as_of", as_of), cursor=cursor)
+    return _page(request, _known(account_id), service, readings, tab=tab, as_of=_day("as_of", as_of) if as_of else None, cursor=cursor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +131,14 @@ def send(sent: SentOf) -> Response:
 
 
 def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
-    """The command that a form of the page says is carried out; what is wrong with it is said above the form."""
+    """The command that a form of the page says is carried out; what is wrong with it is said above the form.
+    The same page sent twice does it once."""
     known, service = sent.account_id, sent.service
     try:
         command = makes(service.arrears.load(Account, known), sent.fields)
-        caller = replace(sent.caller, wait=_WAIT_SECONDS)
-        sent.issuing.issue(command, caller, reason=sent.fields.get("reason") or None)
+        reason, key = _text(sent.fields, "reason", _LONGEST_REASON), _text(sent.fields, "once", _LONGEST_KEY)
+        once = replace(sent.caller, wait=_WAIT_SECONDS, idempotency_key=key or sent.caller.idempotency_key)
+        sent.issuing.issue(command, once, reason=reason)
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
         return _page(
@@ -153,6 +159,14 @@ def _known(account_id: str) -> UUID:
         return UUID(account_id)
     except ValueError:
         raise unknown("account") from None
+
+
+def _text(fields: Mapping[str, str], name: str, most: int) -> str | None:
+    """Raises FieldProblem."""
+    text = fields.get(name, "")
+    if len(text) > most:
+        raise FieldProblem(name, f"expected at most {most:,} characters")
+    return text or None
 
 
 def _allocation(account: Account, fields: Mapping[str, str]) -> AllocateFunds:
@@ -190,8 +204,10 @@ def _resolution(account: Account, fields: Mapping[str, str]) -> ResolveDispute:
 
 def _amount(fields: Mapping[str, str], currency: str) -> Money:
     """Raises FieldProblem."""
+    said = fields.get("amount", "")
+    plain = said.replace(",", "") if _GROUPED.fullmatch(said) else said
     try:
-        return read_amount({"amount": fields.get("amount", "").replace(",", ""), "currency": currency})
+        return read_amount({"amount": plain, "currency": currency})
     except ValueError as error:
         raise FieldProblem("amount", str(error).removeprefix("amount: ")) from None
 
@@ -246,6 +262,7 @@ def _page(
         "account.html",
         status=status,
         told=told,
+        once=uuid4(),
         given=defaultdict(str, given or {}),
         area="collections",
         account=view,
@@ -266,9 +283,10 @@ def _page(
     )
 
 
-def _day(name: str, given: str) -> date | None:
+def _day(name: str, given: str) -> date:
+    """Raises FieldProblem."""
     try:
-        return read_day(given) if given else None
+        return read_day(given)
     except ValueError as error:
         raise FieldProblem(name, str(error)) from None
 
