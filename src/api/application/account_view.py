@@ -59,8 +59,8 @@ class ItemView(BaseModel):
     service_type: str | None
     subscription: str | None
     disputed: bool
-    disputed_amount: Amount
-    """How much of what is open."""
+    disputed_amount: Annotated[Amount | None, LATER] = None
+    """How much of what is open is disputed, where it is a part."""
 
 
 class TransferredAmount(BaseModel):
@@ -104,10 +104,8 @@ class DisputeView(BaseModel):
     item_ids: list[UUID]
     reason_code: str
     opened_on: date
-    parts: list[DisputedPartView]
+    parts: Annotated[list[DisputedPartView] | None, LATER] = None
     """Of those items the ones that are disputed in part."""
-    amount: Amount
-    """What is disputed of open items."""
 
 
 class PromiseInForce(BaseModel):
@@ -280,9 +278,7 @@ def account_view(read: AccountRead) -> AccountView:
         next_action=_next_action(account, office),
         promises=[PromiseInForce(**vars(p)) for p in account.promises.open.values()],
         broken_promises=account.promises.broken,
-        disputes=[
-            _dispute(dispute, then["open_items"], customer.currency) for dispute in account.disputes.open.values()
-        ],
+        disputes=[_dispute(dispute) for dispute in account.disputes.open.values()],
         holds=list(account.holds.in_force.values()),
         exclusion=account.exclusion.current,
         follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
@@ -332,7 +328,7 @@ def _of_then(then: Statement) -> dict[str, Any]:
                 id=item.item_id,
                 amount=money(item.amount),
                 open=money(item.open),
-                disputed_amount=money(item.disputed_amount),
+                disputed_amount=_if_in_part(money(item.disputed_amount), money(item.open)),
             )
             for item in then.items
         ],
@@ -344,15 +340,19 @@ def _of_then(then: Statement) -> dict[str, Any]:
     }
 
 
-def _dispute(dispute: Dispute, items: Sequence[ItemView], currency: str) -> DisputeView:
+def _dispute(dispute: Dispute) -> DisputeView:
+    parts = [DisputedPartView(item_id=part.item_id, amount=part.amount) for part in dispute.parts or ()]
     return DisputeView(
         id=dispute.id,
         item_ids=list(dispute.item_ids),
         reason_code=dispute.reason_code,
         opened_on=dispute.opened_on,
-        parts=[DisputedPartView(item_id=part.item_id, amount=part.amount) for part in dispute.parts or ()],
-        amount=Money.total((item.disputed_amount for item in items if item.id in dispute.item_ids), currency),
+        parts=parts or None,
     )
+
+
+def _if_in_part(disputed: Money, of: Money) -> Money | None:
+    return disputed if disputed and disputed < of else None
 
 
 def item_view(item: OpenItem, disputed: Money, scheme: BucketScheme, as_of: date) -> ItemView:
@@ -370,7 +370,7 @@ def item_view(item: OpenItem, disputed: Money, scheme: BucketScheme, as_of: date
         service_type=item.item.service_type,
         subscription=item.item.subscription,
         disputed=item.dispute_id is not None,
-        disputed_amount=disputed,
+        disputed_amount=_if_in_part(disputed, item.open),
     )
 
 

@@ -78,11 +78,7 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("holds", [h["code"] + (f" until {h['until']}" if h["until"] else "") for h in view["holds"]]),
         (
             "disputes",
-            [
-                f"{d['reason_code']} over {shown(_amount(d['amount']))} of {len(d['item_ids'])}"
-                f" {'item' if len(d['item_ids']) == 1 else 'items'} since {d['opened_on']}"
-                for d in view["disputes"]
-            ],
+            [f"{d['reason_code']} over {len(d['item_ids'])} items since {d['opened_on']}" for d in view["disputes"]],
         ),
         ("promises", [f"{shown(_amount(p['remaining']))} by {p['due_on']}" for p in view["promises"]]),
         ("reached by", _points(view)),
@@ -103,7 +99,7 @@ def _item(item: Mapping[str, Any]) -> tuple[Any, ...]:
         _amount(item["open"]),
         item["days_past_due"],
         item["bucket"],
-        _amount(item["disputed_amount"]) or None,
+        _amount(item.get("disputed_amount", item["open"])) if item["disputed"] else None,
     )
 
 

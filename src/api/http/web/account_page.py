@@ -74,7 +74,8 @@ def account_page(
     """An account, today or as of a day."""
     if tab not in TABS:
         raise FieldProblem("tab", f"expected one of {', '.join(TABS)}")
-    return _page(request, _known(account_id), service, readings, tab=tab, as_of=_day("as_of", as_of) if as_of else None, cursor=cursor)
+    day = _day("as_of", as_of) if as_of else None
+    return _page(request, _known(account_id), service, readings, tab=tab, as_of=day, cursor=cursor)
 
 
 @dataclass(frozen=True, slots=True)
