@@ -388,3 +388,14 @@ def verdict_at(scenario: Scenario, moment: datetime, channel: Channel = Channel.
 
 def test_the_portal_has_no_hours():
     assert verdict_at(given(), BEGINNING.replace(hour=6), Channel.PORTAL) == ALLOWED
+
+
+def test_letters_keep_to_the_hours_too():
+    verdict = verdict_at(given(), BEGINNING.replace(hour=6), Channel.LETTER)
+    assert isinstance(verdict, Denied)
+    assert verdict.rule_id == "hours-8-to-21"
+
+
+def test_a_text_without_consent_is_refused_as_ever():
+    verdict = verdict_at(given(), BEGINNING.replace(hour=18), Channel.SMS)
+    assert verdict == Denied("text-consent", "no consent to texts at point")

@@ -1,5 +1,7 @@
 """The commands, put together."""
 
+import atexit
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,9 +20,11 @@ from api.cli import (
     contact,
     contract,
     deadletters,
+    disputes,
     kafka,
     log,
     offices,
+    payments,
     projections,
     replay,
     reports,
@@ -78,12 +82,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, roles, cluster, billing, reports, accounts, allocation, search, backups, kafka, replay):
+for commands in (
+    running, roles, cluster, billing, reports, accounts, allocation, payments, search, backups, kafka, replay,
+):  # fmt: skip
     commands.add_to(app)
 for name, group in (
     ("office", offices),
     ("campaign", campaigns),
     ("contact", contact),
+    ("dispute", disputes),
     ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),
@@ -101,5 +108,6 @@ def _has_surrogate(argument: str) -> bool:
 def main() -> None:
     """The command `arrears`."""
     sys.excepthook = show_defect
+    atexit.register(gc.freeze)  # else its end looks through all that it holds once more: seconds, for a full cache
     end_when_told()
     app(prog_name="arrears")
