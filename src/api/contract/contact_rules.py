@@ -27,8 +27,9 @@ rule alone would allow the contact, `null` where time alone never does; `basis` 
 `may_override` says that a person may lift it, with a reason.
 
 ```console
-$ echo '{"debtor": {"state": "HI", "zip": "96813", "phone": "+18085550123"}, "role": "third_party", \\
-    "contact": {"at": "2026-03-02T15:00:00Z", "channel": "call", "debt": "D1"}}' | arrears contact check --case - --json
+$ printf '%s' '{"debtor": {"state": "HI", "zip": "96813", "phone": "+18085550123"}, "role": "third_party",' \\
+    '"contact": {"at": "2026-03-02T15:00:00Z", "channel": "call", "debt": "D1"}}' > case.json
+$ arrears contact check --case case.json --json || echo "ended with $?"
 {
   "allowed": false,
   "refusals": [
@@ -42,6 +43,7 @@ $ echo '{"debtor": {"state": "HI", "zip": "96813", "phone": "+18085550123"}, "ro
     }
   ]
 }
+ended with 1
 ```
 
 With several `--case FILE` the JSON is a list, and each verdict names its `case`. The exit code is 0 where every contact
