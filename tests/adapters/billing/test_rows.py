@@ -428,9 +428,9 @@ def test_a_fact_comes_back_from_its_payload_and_its_digest_is_its_content(tmp_pa
     for fact in facts:
         again = fact_from(fact.kind, fact.payload())
         assert again == fact
-        assert again.digest == fact.digest
-        assert fact.sealed() == (fact.payload(), fact.digest)
-    assert len({fact.digest for fact in facts}) == len(facts)
+        assert again.content_digest == fact.content_digest
+        assert fact.sealed() == (fact.payload(), fact.content_digest)
+    assert len({fact.content_digest for fact in facts}) == len(facts)
 
 
 def test_a_digest_is_the_same_for_ever():
@@ -438,4 +438,4 @@ def test_a_digest_is_the_same_for_ever():
     assert fact.payload() == (
         b'{"account_number":"A1","invoice_number":"I1","issued_on":"2024-01-02","amount":{"minor":1000,"currency":"USD"}}'
     )
-    assert fact.digest.hex() == "e283f427d991d92f727af9bb2361e9a9a9bf015475f8ba15b6d93c34c2da2cbe"
+    assert fact.content_digest.hex() == "e283f427d991d92f727af9bb2361e9a9a9bf015475f8ba15b6d93c34c2da2cbe"
