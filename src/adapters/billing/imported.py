@@ -23,20 +23,40 @@ SELECT office, office_code, natural_key, folded_key, revision, digest, account_n
        details
   FROM {facts}
 """
+# Each is looked up by index, whatever the planner thinks of a table that grows while it is read.
 _BY_KEY = (
-    _KNOWN + "JOIN unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_key) USING (office_code, folded_key)"
-)
-_BY_CONTENT = (
-    _KNOWN
+    """
+SELECT known.* FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_key)
+ CROSS JOIN LATERAL ("""
+    + _KNOWN
     + """
-  JOIN unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_account) USING (office_code, folded_account)
- WHERE key_version = 1 ORDER BY office, natural_key
+        WHERE office_code = wanted.office_code AND folded_key = wanted.folded_key OFFSET 0) AS known
 """
 )
+_BY_CONTENT = (
+    """
+SELECT known.* FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_account)
+ CROSS JOIN LATERAL ("""
+    + _KNOWN
+    + """
+        WHERE office_code = wanted.office_code AND folded_account = wanted.folded_account AND key_version = 1
+        OFFSET 0) AS known
+ ORDER BY office, natural_key
+"""
+)
+_ARE_BY_CONTENT = "SELECT EXISTS (SELECT FROM {facts} WHERE key_version = 1)"
 _ACCOUNTS = """
 SELECT DISTINCT office_code, folded_account, account_number
-  FROM {facts} JOIN unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_account)
-                 USING (office_code, folded_account)
+  FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_account)
+ CROSS JOIN LATERAL (SELECT account_number FROM {facts} AS known
+        WHERE known.office_code = wanted.office_code AND known.folded_account = wanted.folded_account OFFSET 0) AS known
+"""
+_EXACT = """
+SELECT office_code, account_number
+  FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (office_code, account_number, folded_account)
+ CROSS JOIN LATERAL (SELECT FROM {facts} AS known
+        WHERE known.office_code = wanted.office_code AND known.folded_account = wanted.folded_account
+          AND known.account_number = wanted.account_number LIMIT 1) AS known
 """
 _OF_NAME = "SELECT office_code FROM {facts} WHERE office = %s LIMIT 1"
 _NAMES = "SELECT office FROM {facts} WHERE office_code = %s ORDER BY office LIMIT 1"
@@ -127,6 +147,7 @@ class ImportedFacts:
         self._connection = connection
         self._facts = facts
         self._has_own_numbers: bool | None = None
+        self._are_by_content: bool | None = None
 
     # --- looking ---
 
@@ -136,6 +157,10 @@ class ImportedFacts:
 
     def by_content(self, accounts: Iterable[Folded]) -> dict[Folded, list[Known]]:
         """Payments of these accounts that an earlier release knew by what they say. By office and exact number."""
+        if self._are_by_content is None:
+            self._are_by_content = bool(self._rows(_ARE_BY_CONTENT, [])[0][0])
+        if not self._are_by_content:
+            return {}
         return self._found(_BY_CONTENT, set(accounts), lambda known: (known.office_code, known.account_number))
 
     def accounts(self, wanted: Iterable[Folded]) -> dict[Folded, set[str]]:
@@ -181,11 +206,14 @@ class ImportedFacts:
 
     def with_known_accounts(self, chunk: Sequence[Staged]) -> list[Staged]:
         """The chunk with each account as it is known. What exists under the exact number wins."""
-        said = {(s.office_code, s.fact.account_number): (s.office_code, folded(s.fact.account_number)) for s in chunk}
-        known = self.accounts(said.values())
-        other = {
-            each: min(known[like]) for each, like in said.items() if known.get(like) and each[1] not in known[like]
-        }
+        accounts = {(staged.office_code, staged.fact.account_number) for staged in chunk}
+        like = {each: folded(each[1]) for each in accounts}
+        asked = [(code, number, folded_number) for (code, number), folded_number in like.items()]
+        unknown = accounts - {(code, number) for code, number in self._rows(_EXACT, _columns(asked))}
+        if not unknown:
+            return list(chunk)
+        known = self.accounts((each[0], like[each]) for each in unknown)
+        other = {each: min(known[each[0], like[each]]) for each in unknown if (each[0], like[each]) in known}
         for each in self.opened(other):
             del other[each]
         if not other:
@@ -348,6 +376,6 @@ def _reference(staged: Staged) -> str | None:
     return other_key(key, fact.account_number) if "\t" in staged.natural_key else key
 
 
-def _columns(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    pairs = list(pairs)
-    return [[one for one, _ in pairs], [two for _, two in pairs]]
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    rows = list(rows)
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[], []]

@@ -230,10 +230,14 @@ class UnnumberedPayments:
     def _tell(self, work: _Work, place: int, group: _Group, candidate: _Candidate | None) -> None:
         """Says what came of a payment: which of the known ones it is, or, without a candidate, that it is new."""
         staged = work.chunk[place]
-        details = self._details(staged)
         known = None if candidate is None else candidate.known
         key = known.natural_key if known is not None and known.key_version > 1 else work.next_key(group)
         work.taken[group].add(key)
+        if known is not None and known.natural_key == key and known.digest == staged.digest:
+            staged = replace(staged, office=known.office, natural_key=key, payment_number=self._number_of(known))
+            work.told[place] = Classified(staged, Change.UNCHANGED, known.revision, known.account_number)
+            return
+        details = self._details(staged)
         staged = replace(staged, natural_key=key, folded_key=group[1], payment_number=key, details=details)
         if candidate is None or known is None:
             work.told[place] = Classified(staged, Change.NEW, 1)
