@@ -193,8 +193,7 @@ class ImportedFacts:
     def _found(self, query: str, wanted: set[Folded], by: Any) -> dict[Folded, list[Known]]:
         found: dict[Folded, list[Known]] = defaultdict(list)
         if wanted:
-            for row in self._rows(query, _columns(wanted)):
-                known = Known(*row)._replace(digest=bytes(row[5]))
+            for known in map(Known._make, self._rows(query, _columns(wanted))):
                 found[by(known)].append(known)
         return found
 
@@ -244,7 +243,7 @@ class ImportedFacts:
             here[staged.office_code, staged.fact.account_number, folded(staged.fact.natural_key)].add(
                 staged.fact.number
             )
-        wanted = {n: self._forms(chunk[n], key) for n, key in named.items()}
+        wanted = {n: self._forms(chunk[n], key, folded(key)) for n, key in named.items()}
         known = self.by_key(each for forms in wanted.values() for each in forms)
         found = {}
         for n, key in named.items():
@@ -261,9 +260,9 @@ class ImportedFacts:
                 found[n] = Referred(meant, is_stored=meant in stored)
         return found
 
-    def _forms(self, staged: Staged, key: str) -> list[Folded]:
+    def _forms(self, staged: Staged, key: str, folded_key: str) -> list[Folded]:
         """How a document of this number may be known: by office, and by account where any account has its own."""
-        forms = [(staged.office_code, folded(key))]
+        forms = [(staged.office_code, folded_key)]
         if "\t" in key or self.has_own_numbers:
             forms.append((staged.office_code, folded(other_key(key, staged.fact.account_number))))
         return forms
@@ -272,7 +271,7 @@ class ImportedFacts:
 
     def classify(self, chunk: Sequence[Staged]) -> list[Classified]:
         """Facts that have a number, in their order."""
-        forms = [self._forms(staged, staged.natural_key) for staged in chunk]
+        forms = [self._forms(staged, staged.natural_key, staged.folded_key) for staged in chunk]
         known = self.by_key(form for each in forms for form in each)
         return [
             self._classified(staged, [each for form in of for each in known.get(form, ())])
