@@ -192,6 +192,8 @@ class PaymentFact(_Fact):
     method: str | None = None
     invoice_number: str | None = None
     reference: str | None = None
+    payer_number: str | None = None
+    """The account of who paid, where that is another: the money came in there and pays this one's debt."""
     settlement: bool | None = None
     """True: not a payment of its own in the file, but the day on which the invoice was settled in full."""
     information: Information = ()
@@ -226,6 +228,8 @@ class ReversalFact(_Fact):
     reversal: ReversalKind
     amount: Money | None = None
     reason: str | None = None
+    payer_number: str | None = None
+    """The account that the payment came in on, where that is another."""
 
     @property
     def effective_on(self) -> date:
@@ -257,6 +261,11 @@ def currency_of(fact: Fact) -> str | None:
         return fact.currency
     amount = None if isinstance(fact, SubscriptionFact) else fact.amount
     return None if amount is None else amount.currency
+
+
+def payer_of(fact: Fact) -> str | None:
+    """The account that a payment came in on, or was taken back from, where that is not the one whose debt it pays."""
+    return fact.payer_number if isinstance(fact, PaymentFact | ReversalFact) else None
 
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Json
 
-from adapters.billing.facts import CreditFact, PaymentFact, ReversalFact
+from adapters.billing.facts import CreditFact, PaymentFact, ReversalFact, payer_of
 from adapters.billing.identity import Digests, folded, number_in, other_key, respelled, without_account
 from adapters.billing.staged import Staged
 from aggregates.account.command import account_id
@@ -204,8 +204,9 @@ class ImportedFacts:
     # --- accounts and references ---
 
     def with_known_accounts(self, chunk: Sequence[Staged]) -> list[Staged]:
-        """The chunk with each account as it is known. What exists under the exact number wins."""
+        """The chunk with each account, and payer, as it is known. What exists under the exact number wins."""
         accounts = {(staged.office_code, staged.fact.account_number) for staged in chunk}
+        accounts |= {(staged.office_code, payer) for staged in chunk if (payer := payer_of(staged.fact)) is not None}
         like = {each: folded(each[1]) for each in accounts}
         asked = [(code, number, folded_number) for (code, number), folded_number in like.items()]
         unknown = accounts - {(code, number) for code, number in self._rows(_EXACT, _columns(asked))}
@@ -217,12 +218,18 @@ class ImportedFacts:
             del other[each]
         if not other:
             return list(chunk)
-        return [
-            self.respelled(staged, account_number=other[staged.office_code, staged.fact.account_number])
-            if (staged.office_code, staged.fact.account_number) in other
-            else staged
-            for staged in chunk
-        ]
+        return [self._with_accounts(staged, other) for staged in chunk]
+
+    def _with_accounts(self, staged: Staged, other: Mapping[Folded, str]) -> Staged:
+        payer = payer_of(staged.fact)
+        if isinstance(staged.fact, PaymentFact | ReversalFact) and payer is not None:
+            meant = other.get((staged.office_code, payer), payer)
+            fact = replace(staged.fact, payer_number=meant)
+            staged = (
+                replace(staged, fact=fact, digest=self.digests.of(fact.content_digest)) if meant != payer else staged
+            )
+        number = other.get((staged.office_code, staged.fact.account_number))
+        return staged if number is None else self.respelled(staged, account_number=number)
 
     def respelled(self, staged: Staged, *, account_number: str, natural_key: str | None = None) -> Staged:
         """The same under other spellings of its numbers."""

@@ -20,6 +20,7 @@ from adapters.billing.facts import (
     PaymentFact,
     ReversalFact,
     SubscriptionFact,
+    payer_of,
 )
 from adapters.billing.identity import Digests
 from adapters.billing.imported import Change, Classified, ImportedFacts
@@ -35,6 +36,7 @@ from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.trial import Trial
 from adapters.stop import Stop, check
 from aggregates.account import Account
+from aggregates.account.between_accounts import MovePayment
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import CustomerKind, OpenAccount, Opening, RecordSubscription, Subscription
@@ -308,15 +310,22 @@ class Importer:
         """`referred`: the document that the fact names, as that is spelled."""
         staged = each.staged
         office = self._office(staged)
-        account = account_id(office, staged.fact.account_number)
-        if each.account_before not in (None, staged.fact.account_number):
+        before = each.account_before
+        if before in {None, staged.fact.account_number} or payer_of(staged.fact) is not None:
+            corrects = each.change is Change.CHANGED
+            account = account_id(office, payer_of(staged.fact) or staged.fact.account_number)
+            said = self._whole(staged, account, referred, corrects=corrects)
+            command = self._command(said, office, account, corrects=corrects)
+        elif isinstance(staged.fact, PaymentFact) and not staged.fact.settlement:
+            account = account_id(office, before)
+            said = self._whole(staged, account, referred, corrects=True)
+            command = _move(said, payment(said), office, account)
+        else:
             own = OWN_NUMBERS if "\t" not in staged.natural_key and not isinstance(staged.fact, CustomerFact) else ""
-            was = f"account {each.account_before}, where this {staged.fact.kind} was imported before"
-            raise ImportRefused(f"{was}{own}")
-        corrects = each.change is Change.CHANGED
-        command = self._command(
-            self._whole(staged, account, referred, corrects=corrects), office, account, corrects=corrects
-        )
+            raise ImportRefused(
+                f"account {before}, where this {staged.fact.kind} was imported before; only payments move: take it out"
+                f" there, and bring it in here under another number{own}"
+            )
         natural_key = command.natural_key()
         revision = f"{each.revision}:{staged.digest.hex()}"
         return Issued(
@@ -388,6 +397,7 @@ class Importer:
                     received_on=fact.received_on,
                     method=fact.method,
                     invoice_number=fact.invoice_number,
+                    for_account_id=account_id(office, fact.account_number) if fact.payer_number else None,
                     **opens,
                 )
             case CreditFact():
@@ -567,11 +577,26 @@ def contact_details(fact: CustomerFact, before: ContactDetails, customer_country
     return before.model_copy(update=changes)
 
 
+def _move(staged: Staged, fact: PaymentFact, office: UUID, before: UUID) -> MovePayment:
+    """A corrected file has the payment under another account: there it always was."""
+    return MovePayment(
+        account_id=before,
+        number=payment_number(staged),
+        to_account_id=account_id(office, fact.account_number),
+        amount=fact.amount,
+        received_on=fact.received_on,
+        method=fact.method,
+        invoice_number=fact.invoice_number,
+        **_opens(fact, office),
+    )
+
+
 def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
     """Invoices, and money, open the account that no file has described so far: files come in any order."""
     if not isinstance(fact, InvoiceFact | PaymentFact | CreditFact):
         return {}
-    return {"opens": Opening(office_id=office, number=fact.account_number, currency=fact.amount.currency)}
+    number = payer_of(fact) or fact.account_number
+    return {"opens": Opening(office_id=office, number=number, currency=fact.amount.currency)}
 
 
 def _waits(staged: Staged, account: Account) -> bool:
