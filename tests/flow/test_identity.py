@@ -157,6 +157,24 @@ def test_what_a_payment_says_more_in_another_file_is_a_correction_of_it(billing:
     assert (paid.item.number, billing.balance("A")) == ("I-1", 500)
 
 
+def test_a_payer_is_found_under_another_spelling_and_makes_no_second_payment(billing: Billing):
+    billing.invoices("A,I-1,2026-10-01,2026-10-31,5.00,USD", "P,I-2,2026-10-01,2026-10-31,7.00,USD")
+    row = "A,2026-11-02,5.00,USD,p"
+    assert counts(billing.payments(row, columns="payer")) == (1, 0, 0, 0)
+    assert (billing.balance("A"), billing.balance("P")) == (0, 700)
+    assert counts(billing.payments(row, columns="payer")) == (0, 0, 1, 0)
+    assert counts(billing.payments("A,2026-11-02,5.00,USD")) == (0, 0, 1, 0)
+    assert (billing.balance("A"), billing.balance("P")) == (0, 700)
+
+
+def test_a_payer_that_is_said_later_makes_no_new_money(billing: Billing):
+    """The payment came in on the account itself: whoever says otherwise is told."""
+    billing.invoices("A,I-1,2026-10-01,2026-10-31,5.00,USD", "P,I-2,2026-10-01,2026-10-31,7.00,USD")
+    billing.payments("A,2026-11-02,5.00,USD")
+    assert counts(billing.payments("A,2026-11-02,5.00,USD,P", columns="payer")) == (0, 0, 0, 1)
+    assert (billing.balance("A"), billing.balance("P")) == (0, 700)
+
+
 def test_as_many_payments_as_possible_are_those_that_are_known(billing: Billing):
     """The one that says less must not take the one that only the other can be."""
     billing.payments("A,2026-11-02,5.00,USD,card,", "A,2026-11-02,5.00,USD,,R-2", columns="method,reference")

@@ -263,6 +263,11 @@ def currency_of(fact: Fact) -> str | None:
     return None if amount is None else amount.currency
 
 
+def payer_of(fact: Fact) -> str | None:
+    """The account that a payment came in on, or was taken back from, where that is not the one whose debt it pays."""
+    return fact.payer_number if isinstance(fact, PaymentFact | ReversalFact) else None
+
+
 T = TypeVar("T")
 
 

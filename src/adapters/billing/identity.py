@@ -117,6 +117,7 @@ def stated(payment: PaymentFact) -> dict[str, str | None]:
         "method": payment.method,
         "invoice": payment.invoice_number,
         "reference": payment.reference,
+        "payer": payment.payer_number,
         **{f"{_INFORMATION}{name}": text for name, text in payment.information},
     }
 
@@ -128,5 +129,6 @@ def without(payment: PaymentFact, names: Set[str]) -> PaymentFact:
         method=None if "method" in names else payment.method,
         invoice_number=None if "invoice" in names else payment.invoice_number,
         reference=None if "reference" in names else payment.reference,
+        payer_number=None if "payer" in names else payment.payer_number,
         information=tuple(each for each in payment.information if f"{_INFORMATION}{each[0]}" not in names),
     )

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Json
 
-from adapters.billing.facts import CreditFact, PaymentFact, ReversalFact
+from adapters.billing.facts import CreditFact, PaymentFact, ReversalFact, payer_of
 from adapters.billing.identity import Digests, folded, number_in, other_key, respelled, without_account
 from adapters.billing.staged import Staged
 from aggregates.account.command import account_id
@@ -193,8 +193,7 @@ class ImportedFacts:
     def _found(self, query: str, wanted: set[Folded], by: Any) -> dict[Folded, list[Known]]:
         found: dict[Folded, list[Known]] = defaultdict(list)
         if wanted:
-            for row in self._rows(query, _columns(wanted)):
-                known = Known(*row)._replace(digest=bytes(row[5]))
+            for known in map(Known._make, self._rows(query, _columns(wanted))):
                 found[by(known)].append(known)
         return found
 
@@ -205,8 +204,9 @@ class ImportedFacts:
     # --- accounts and references ---
 
     def with_known_accounts(self, chunk: Sequence[Staged]) -> list[Staged]:
-        """The chunk with each account as it is known. What exists under the exact number wins."""
+        """The chunk with each account, and payer, as it is known. What exists under the exact number wins."""
         accounts = {(staged.office_code, staged.fact.account_number) for staged in chunk}
+        accounts |= {(staged.office_code, payer) for staged in chunk if (payer := payer_of(staged.fact)) is not None}
         like = {each: folded(each[1]) for each in accounts}
         asked = [(code, number, folded_number) for (code, number), folded_number in like.items()]
         unknown = accounts - {(code, number) for code, number in self._rows(_EXACT, _columns(asked))}
@@ -218,12 +218,18 @@ class ImportedFacts:
             del other[each]
         if not other:
             return list(chunk)
-        return [
-            self.respelled(staged, account_number=other[staged.office_code, staged.fact.account_number])
-            if (staged.office_code, staged.fact.account_number) in other
-            else staged
-            for staged in chunk
-        ]
+        return [self._with_accounts(staged, other) for staged in chunk]
+
+    def _with_accounts(self, staged: Staged, other: Mapping[Folded, str]) -> Staged:
+        payer = payer_of(staged.fact)
+        if isinstance(staged.fact, PaymentFact | ReversalFact) and payer is not None:
+            meant = other.get((staged.office_code, payer), payer)
+            fact = replace(staged.fact, payer_number=meant)
+            staged = (
+                replace(staged, fact=fact, digest=self.digests.of(fact.content_digest)) if meant != payer else staged
+            )
+        number = other.get((staged.office_code, staged.fact.account_number))
+        return staged if number is None else self.respelled(staged, account_number=number)
 
     def respelled(self, staged: Staged, *, account_number: str, natural_key: str | None = None) -> Staged:
         """The same under other spellings of its numbers."""
@@ -244,7 +250,7 @@ class ImportedFacts:
             here[staged.office_code, staged.fact.account_number, folded(staged.fact.natural_key)].add(
                 staged.fact.number
             )
-        wanted = {n: self._forms(chunk[n], key) for n, key in named.items()}
+        wanted = {n: self._forms(chunk[n], key, folded(key)) for n, key in named.items()}
         known = self.by_key(each for forms in wanted.values() for each in forms)
         found = {}
         for n, key in named.items():
@@ -261,9 +267,9 @@ class ImportedFacts:
                 found[n] = Referred(meant, is_stored=meant in stored)
         return found
 
-    def _forms(self, staged: Staged, key: str) -> list[Folded]:
+    def _forms(self, staged: Staged, key: str, folded_key: str) -> list[Folded]:
         """How a document of this number may be known: by office, and by account where any account has its own."""
-        forms = [(staged.office_code, folded(key))]
+        forms = [(staged.office_code, folded_key)]
         if "\t" in key or self.has_own_numbers:
             forms.append((staged.office_code, folded(other_key(key, staged.fact.account_number))))
         return forms
@@ -272,7 +278,7 @@ class ImportedFacts:
 
     def classify(self, chunk: Sequence[Staged]) -> list[Classified]:
         """Facts that have a number, in their order."""
-        forms = [self._forms(staged, staged.natural_key) for staged in chunk]
+        forms = [self._forms(staged, staged.natural_key, staged.folded_key) for staged in chunk]
         known = self.by_key(form for each in forms for form in each)
         return [
             self._classified(staged, [each for form in of for each in known.get(form, ())])

@@ -20,6 +20,7 @@ from adapters.billing.facts import (
     PaymentFact,
     ReversalFact,
     SubscriptionFact,
+    payer_of,
 )
 from adapters.billing.identity import Digests
 from adapters.billing.imported import Change, Classified, ImportedFacts
@@ -309,15 +310,18 @@ class Importer:
         """`referred`: the document that the fact names, as that is spelled."""
         staged = each.staged
         office = self._office(staged)
-        before, corrects = each.account_before, each.change is Change.CHANGED
+        before = each.account_before
         if before in {None, staged.fact.account_number} or payer_of(staged.fact) is not None:
+            corrects = each.change is Change.CHANGED
             account = account_id(office, payer_of(staged.fact) or staged.fact.account_number)
-            whole = self._whole(staged, account, referred, corrects=corrects)
-            command = self._command(whole, office, account, corrects=corrects)
+            said = self._whole(staged, account, referred, corrects=corrects)
+            command = self._command(said, office, account, corrects=corrects)
         elif isinstance(staged.fact, PaymentFact) and not staged.fact.settlement:
-            command = _move(staged, staged.fact, office, account_id(office, before))
+            account = account_id(office, before)
+            said = self._whole(staged, account, referred, corrects=True)
+            command = _move(said, payment(said), office, account)
         else:
-            own = OWN_NUMBERS if "	" not in staged.natural_key and not isinstance(staged.fact, CustomerFact) else ""
+            own = OWN_NUMBERS if "\t" not in staged.natural_key and not isinstance(staged.fact, CustomerFact) else ""
             raise ImportRefused(
                 f"account {before}, where this {staged.fact.kind} was imported before; only payments move: take it out"
                 f" there, and bring it in here under another number{own}"
@@ -571,11 +575,6 @@ def contact_details(fact: CustomerFact, before: ContactDetails, customer_country
         if getattr(fact, name) is not None:
             changes[name] = getattr(fact, name)
     return before.model_copy(update=changes)
-
-
-def payer_of(fact: Fact) -> str | None:
-    """The account that a payment came in on, or was taken back from, where that is not the one whose debt it pays."""
-    return fact.payer_number if isinstance(fact, PaymentFact | ReversalFact) else None
 
 
 def _move(staged: Staged, fact: PaymentFact, office: UUID, before: UUID) -> MovePayment:

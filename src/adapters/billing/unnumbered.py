@@ -24,6 +24,9 @@ from aggregates.values.money import Money
 IN_LOG = frozenset({"method", "invoice"})
 """What the log has of what a payment may say besides account, day and amount."""
 
+_DECIDES = IN_LOG | {"payer"}
+"""What is brought in besides them: said of a payment later than it came, it is a correction."""
+
 _MOST_UNMAPPED = 8
 """Columns that may be new in a profile for a payment to be recognised of which only a digest of all is known."""
 
@@ -249,7 +252,7 @@ class UnnumberedPayments:
             payment_number=self._number_of(known),
             details={**candidate.details, **details},
         )
-        if staged.digest != known.digest and more & IN_LOG:
+        if staged.digest != known.digest and more & _DECIDES:
             if candidate.by_content:
                 work.learned.append((known, replace(staged, digest=known.digest, details=dict(candidate.details))))
             work.told[place] = Classified(staged, Change.CHANGED, known.revision + 1, known.account_number)
