@@ -93,7 +93,7 @@ class Books:
                     gone = each.day
                 ledger.money.append({
                     "id": _id(each), "amount": each.minor, "on": each.day, "kind": each.kind.removesuffix("s"),
-                    "number": each.number, "named": each.other, "gone": gone,
+                    "number": each.number, "named": each.other, "gone": gone, "sent": [],
                 })  # fmt: skip
         return ledger
 

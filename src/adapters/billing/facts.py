@@ -41,6 +41,8 @@ class _Fact:
     rank: ClassVar[int]
     """Of facts about one account on one day, the lower rank comes first."""
     not_content: ClassVar[frozenset[str]] = frozenset()
+    numbered_by: ClassVar[str]
+    """The field that tells it from others of its kind."""
 
     office: str | None = None
     """The office's name or number; None where neither file nor profile says one."""
@@ -52,14 +54,25 @@ class _Fact:
         return self._json(frozenset())
 
     @property
-    def digest(self) -> bytes:
-        """SHA-256 of the content: the same for the same statement in whatever file, line and layout."""
+    def content_digest(self) -> bytes:
+        """SHA-256 of the content: the same for the same statement in whatever file, line and layout. Who guesses the
+        content can tell that it is this, so it is stored only as a keyed digest of it."""
         return hashlib.sha256(self._json(self.not_content)).digest()
 
     def sealed(self) -> tuple[bytes, bytes]:
-        """Payload and digest, in one go."""
+        """Payload and content digest, in one go."""
         payload = self.payload()
-        return payload, self.digest if self.not_content else hashlib.sha256(payload).digest()
+        return payload, self.content_digest if self.not_content else hashlib.sha256(payload).digest()
+
+    @property
+    def number(self) -> str:
+        """What it is called in its office."""
+        return str(getattr(self, self.numbered_by))
+
+    @property
+    def natural_key(self) -> str:
+        """Kind and number."""
+        return f"{self.kind}:{self.number}"
 
     def _json(self, without: frozenset[str]) -> bytes:
         content: dict[str, object] = {}
@@ -75,6 +88,7 @@ class CustomerFact(_Fact):
     """A customer and how to reach them. None means that the file does not say."""
 
     kind: ClassVar[str] = "customer"
+    numbered_by: ClassVar[str] = "account_number"
     rank: ClassVar[int] = 0
     not_content: ClassVar[frozenset[str]] = frozenset({"seen_on"})
 
@@ -102,16 +116,13 @@ class CustomerFact(_Fact):
         """Since when this is so; None where the file has no date for it."""
         return self.since or self.seen_on
 
-    @property
-    def natural_key(self) -> str:
-        return f"customer:{self.account_number}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionFact(_Fact):
     """A service the customer subscribes to."""
 
     kind: ClassVar[str] = "subscription"
+    numbered_by: ClassVar[str] = "subscription_number"
     rank: ClassVar[int] = 1
 
     subscription_number: str
@@ -123,16 +134,13 @@ class SubscriptionFact(_Fact):
     def effective_on(self) -> date | None:
         return self.started_on
 
-    @property
-    def natural_key(self) -> str:
-        return f"subscription:{self.subscription_number}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceFact(_Fact):
     """An invoice. `amount` zero: it was withdrawn. Without `due_on` it ages by `issued_on`."""
 
     kind: ClassVar[str] = "invoice"
+    numbered_by: ClassVar[str] = "invoice_number"
     rank: ClassVar[int] = 2
 
     invoice_number: str
@@ -149,16 +157,13 @@ class InvoiceFact(_Fact):
     def effective_on(self) -> date:
         return self.issued_on
 
-    @property
-    def natural_key(self) -> str:
-        return f"invoice:{self.invoice_number}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditFact(_Fact):
     """A credit note. `amount` is more than zero."""
 
     kind: ClassVar[str] = "credit"
+    numbered_by: ClassVar[str] = "credit_number"
     rank: ClassVar[int] = 3
 
     credit_number: str
@@ -171,22 +176,19 @@ class CreditFact(_Fact):
     def effective_on(self) -> date:
         return self.issued_on
 
-    @property
-    def natural_key(self) -> str:
-        return f"credit:{self.credit_number}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFact(_Fact):
     """Money that came in. `amount` is more than zero; `invoice_number` is the customer's instruction."""
 
     kind: ClassVar[str] = "payment"
+    numbered_by: ClassVar[str] = "payment_number"
     rank: ClassVar[int] = 4
 
     received_on: date
     amount: Money
     payment_number: str | None = None
-    """None: the file gives none, and the natural key comes from the content."""
+    """None: the file gives none, and it is known by account, day and amount."""
     method: str | None = None
     invoice_number: str | None = None
     reference: str | None = None
@@ -201,13 +203,16 @@ class PaymentFact(_Fact):
         return self.received_on
 
     @property
+    def number(self) -> str:
+        """A settlement has that of its invoice; a payment without a number has none."""
+        return (self.invoice_number if self.settlement else self.payment_number) or ""
+
+    @property
     def natural_key(self) -> str:
-        """Payments that have no number and say the same are told apart when they are staged: `…#2`, `…#3`."""
+        """Those without a number have it in common; what tells them apart is looked for among what is known."""
         if self.settlement:
             return f"settlement:{self.invoice_number}"
-        if self.payment_number is not None:
-            return f"payment:{self.payment_number}"
-        return f"{UNNUMBERED}{self.digest.hex()[:24]}"
+        return f"payment:{self.payment_number}" if self.payment_number is not None else UNNUMBERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +220,7 @@ class ReversalFact(_Fact):
     """A payment was taken back, all of it. `amount`, where the file says it, is the payment's, above zero."""
 
     kind: ClassVar[str] = "reversal"
+    numbered_by: ClassVar[str] = "payment_number"
     rank: ClassVar[int] = 5
 
     payment_number: str
@@ -228,10 +234,6 @@ class ReversalFact(_Fact):
     @property
     def effective_on(self) -> date:
         return self.reversed_on
-
-    @property
-    def natural_key(self) -> str:
-        return f"reversal:{self.payment_number}"
 
 
 UNNUMBERED = "unnumbered-payment:"
@@ -259,6 +261,11 @@ def currency_of(fact: Fact) -> str | None:
         return fact.currency
     amount = None if isinstance(fact, SubscriptionFact) else fact.amount
     return None if amount is None else amount.currency
+
+
+def payer_of(fact: Fact) -> str | None:
+    """The account that a payment came in on, or was taken back from, where that is not the one whose debt it pays."""
+    return fact.payer_number if isinstance(fact, PaymentFact | ReversalFact) else None
 
 
 T = TypeVar("T")

@@ -5,22 +5,28 @@ nothing behind, and personal data is at no time in a table that others read. Of 
 those are samples, kept in a catalog that is logged and copied.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
 from itertools import islice
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, currency_of, fact_from
-from adapters.billing.profile import Kind
+from adapters.billing.facts import UNNUMBERED, CustomerFact, currency_of, fact_from
+from adapters.billing.identity import folded, key_of, number_in, respelled, respellings
+from adapters.billing.imported import ImportedFacts, key_in_form
+from adapters.billing.profile import Kind, Scope
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rows import ParsedRow, RowNotice, RowProblem, ZoneOf
 from adapters.billing.source import ImportSource, in_utc
+from adapters.billing.staged import Staged
 from adapters.stop import Stop, cancelled_on, check
+
+OWN_NUMBERS = '; where each account numbers its own, the profile says so: [numbering] scope = "per-account"'
+"""What a number of two accounts may mean."""
 
 _BATCH = 10_000
 _PAGE = 2_000
@@ -38,6 +44,8 @@ CREATE TEMPORARY TABLE import_staging (
     line           bigint           NOT NULL,
     kind           text             NOT NULL,
     natural_key    text COLLATE "C" NOT NULL,
+    folded_key     text COLLATE "C" NOT NULL,
+    folded_account text COLLATE "C" NOT NULL,
     digest         bytea            NOT NULL,
     payload        text             NOT NULL,
     merges         boolean          NOT NULL
@@ -53,41 +61,57 @@ CREATE TEMPORARY TABLE import_problems (
 _DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems"
 
 _COPY_FACTS = """
-COPY import_staging (office, office_code, currency, account_number, effective_on, rank, line, kind, natural_key, digest,
-                     payload, merges)
+COPY import_staging (office, office_code, currency, account_number, effective_on, rank, line, kind, natural_key,
+                     folded_key, folded_account, digest, payload, merges)
 FROM STDIN
 """
 _COPY_PROBLEMS = "COPY import_problems (line, column_name, value, expected) FROM STDIN"
 
-# Payments without a number that say the same are still two payments: the second of them is …#2.
-_NUMBER_THE_UNNUMBERED = """
+# Accounts and documents that the file spells in several ways, and the lines on which it first does.
+_SPELLED = """
+SELECT office_code, {folded}, {spelled}, min(line)
+  FROM import_staging
+  JOIN (SELECT office_code, {folded} FROM import_staging
+         GROUP BY 1, 2 HAVING min({spelled}) <> max({spelled})) AS several USING (office_code, {folded})
+ GROUP BY 1, 2, 3
+ ORDER BY 4, 3
+"""
+_SPELLED_SO = """
+SELECT staged.ctid::text, kind, staged.natural_key, payload, meant.spelled
+  FROM import_staging AS staged
+  JOIN unnest(%s::text[], %s::text[], %s::text[]) AS meant (office_code, said, spelled)
+    ON staged.office_code = meant.office_code AND staged.{column} = meant.said
+ ORDER BY line
+"""
+_RESPELL = """
 UPDATE import_staging AS staged
-   SET natural_key = staged.natural_key || '#' || same.ordinal
-  FROM (SELECT ctid, row_number() OVER (PARTITION BY office, natural_key ORDER BY line) AS ordinal
-          FROM import_staging
-         WHERE starts_with(natural_key, %s)) AS same
- WHERE staged.ctid = same.ctid AND same.ordinal > 1
+   SET account_number = meant.account_number, natural_key = meant.natural_key, digest = meant.digest,
+       payload = meant.payload
+  FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[])
+       AS meant (place, account_number, natural_key, digest, payload)
+ WHERE staged.ctid = meant.place::tid
 """
 
 # Every fact whose number stood on an earlier line, and whether it says the same as there.
 _FIND_REPEATS = """
 CREATE TEMPORARY TABLE import_repeats ON COMMIT DROP AS
-SELECT place, line, rank, kind, natural_key, first_line, same
+SELECT place, line, rank, kind, natural_key, first_line, same, same_account
   FROM (SELECT ctid AS place, line, rank, kind, natural_key,
                first_value(line) OVER first          AS first_line,
+               account_number = first_value(account_number) OVER first AS same_account,
                digest = first_value(digest) OVER first AS same
           FROM import_staging
-         WHERE NOT merges
-        WINDOW first AS (PARTITION BY office, natural_key ORDER BY line)) AS seen
+         WHERE NOT merges AND natural_key <> %s
+        WINDOW first AS (PARTITION BY office_code, natural_key ORDER BY line)) AS seen
  WHERE line <> first_line
 """
 _REFUSE_CONFLICTS = """
 INSERT INTO import_problems (line, column_name, value, expected)
 SELECT DISTINCT ON (line)
-       line, '', substr(natural_key, length(kind) + 2),
-       format('another number, or what line %s says: %s %s stands there with other content',
-              first_line, kind, substr(natural_key, length(kind) + 2))
-  FROM import_repeats
+       line, '', number,
+       format('another number, or what line %%s says: %%s %%s stands there with other content%%s',
+              first_line, kind, number, CASE WHEN same_account THEN '' ELSE %s END)
+  FROM import_repeats, regexp_replace(natural_key, E'^[^:]*:(.*\\t)?', '') AS number
  WHERE NOT same
  ORDER BY line, rank
 """
@@ -102,8 +126,8 @@ DELETE FROM import_staging AS staged USING import_repeats AS again WHERE staged.
 _MERGE = """
 WITH said AS (
     SELECT ctid,
-           min(effective_on) OVER (PARTITION BY office, natural_key)                               AS since,
-           row_number()      OVER (PARTITION BY office, natural_key ORDER BY effective_on DESC, line DESC) AS place
+           min(effective_on) OVER (PARTITION BY office_code, natural_key)                          AS since,
+           row_number()      OVER (PARTITION BY office_code, natural_key ORDER BY effective_on DESC, line DESC) AS place
       FROM import_staging
      WHERE merges
 ), gone AS (
@@ -117,31 +141,6 @@ UPDATE import_staging AS staged
 
 _BY_ACCOUNT = ("office_code", "account_number", "effective_on", "rank", "line", "natural_key")
 _BY_DAY = ("effective_on", "office_code", "account_number", "rank", "line", "natural_key")
-
-
-Key = tuple[str, str]
-"""Office and natural key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A fact with the line it stands on. `office` is the file's, or the import's where the file has none; `office_code`
-    is the office that it names, however it is written."""
-
-    line: int
-    office: str
-    office_code: str
-    natural_key: str
-    digest: bytes
-    fact: Fact
-
-    @property
-    def key(self) -> Key:
-        return self.office, self.natural_key
-
-    @property
-    def effective_on(self) -> date | None:
-        return self.fact.effective_on
 
 
 @dataclass(slots=True)
@@ -182,10 +181,15 @@ class Staging:
         connection: psycopg.Connection,
         *,
         default_office: str,
+        imported: ImportedFacts,
+        code_of: Callable[[str], str],
         zone_of: ZoneOf = in_utc,
         stop: Stop | None = None,
     ) -> None:
+        """`code_of`: the office that a name stands for."""
         self._zone_of = zone_of
+        self.imported = imported
+        self._code_of = code_of
         self._connection = connection
         self._stop = stop or Stop()
         self._default_office = default_office
@@ -204,14 +208,17 @@ class Staging:
             while batch := list(islice(parsed, _BATCH)):
                 check(self._stop)
                 rows += len(batch)
-                self._copy_facts(batch, merging)
+                self._copy_facts(batch, merging, per_account=source.profile.numbering.scope is Scope.PER_ACCOUNT)
                 self._copy_problems(problem for row in batch for problem in row.problems)
                 said = [notice for row in batch for notice in row.notices]
                 noticed += len(said)
                 notices += said[: _NOTICES_KEPT - len(notices)]
             with cancelled_on(self._stop, self._connection):
                 self._connection.execute("ANALYZE import_staging")
+                respelled = self._respell()
                 repeats = self._take_in()
+        noticed += len(respelled)
+        notices += respelled[: _NOTICES_KEPT - len(notices)]
         of_file = source.table.notices
         return replace(self._counted(rows, repeats), notices=[*of_file, *notices], noticed=len(of_file) + noticed)
 
@@ -283,23 +290,29 @@ class Staging:
         with self._connection.transaction():
             self._connection.execute(_DROP)
 
-    def _copy_facts(self, batch: Sequence[ParsedRow], merging: frozenset[str]) -> None:
+    def _copy_facts(self, batch: Sequence[ParsedRow], merging: frozenset[str], *, per_account: bool) -> None:
+        keyed = self.imported.digests.of
+        offices = {fact.office or self._default_office for parsed in batch for fact in parsed.facts}
+        codes = {office: self._code_of(office) for office in offices}
         with self._connection.cursor().copy(_COPY_FACTS) as copy:
             for parsed in batch:
                 for fact in parsed.facts:
                     payload, digest = fact.sealed()
                     office = fact.office or self._default_office
+                    natural_key = key_of(fact, per_account=per_account)
                     copy.write_row((
                         office,
-                        office_code(office) or self._default_office,
+                        codes[office],
                         currency_of(fact),
                         fact.account_number,
                         fact.effective_on or _NO_DAY,
                         fact.rank,
                         parsed.row.line,
                         fact.kind,
-                        fact.natural_key,
-                        digest,
+                        natural_key,
+                        folded(natural_key),
+                        folded(fact.account_number),
+                        keyed(digest),
                         payload.decode(),
                         fact.kind in merging,
                     ))  # fmt: skip
@@ -309,11 +322,64 @@ class Staging:
             for line, column, value, expected in problems:
                 copy.write_row((line, column.replace("\0", "␀"), value.replace("\0", "␀"), expected))
 
+    def _respell(self) -> list[RowNotice]:
+        """Makes one spelling of those that differ in case, Unicode form or outer spaces alone, unless each is known."""
+        accounts = self._spelled("folded_account", "account_number")
+        known = self.imported.accounts((code, like) for code, like in accounts)
+        opened = self.imported.opened((code, each) for (code, _), lines in accounts.items() for each in lines)
+        meant = {
+            (code, said): spelled
+            for (code, like), lines in accounts.items()
+            for said, spelled in respellings(
+                list(lines), known.get((code, like), set()) | {each for each in lines if (code, each) in opened}
+            ).items()
+        }
+        self._respell_so("account_number", meant)
+        notices = _respelled(accounts, meant, "account {}".format)
+        keys = self._spelled("folded_key", "natural_key")
+        documents = self.imported.by_key(keys)
+        meant = {
+            (code, said): spelled
+            for (code, like), lines in keys.items()
+            for said, spelled in respellings(
+                list(lines), {each.natural_key for each in documents.get((code, like), ())}
+            ).items()
+        }
+        self._respell_so("natural_key", meant)
+        return notices + _respelled(keys, meant, _shown)
+
+    def _spelled(self, like: str, spelled: str) -> dict[tuple[str, str], dict[str, int]]:
+        """By office and what they are folded to, the spellings of numbers that have several, each with its line."""
+        found: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        query = sql.SQL(_SPELLED).format(folded=sql.Identifier(like), spelled=sql.Identifier(spelled))
+        for code, number, said, line in self._connection.execute(query):
+            found[code, number][said] = line
+        return found
+
+    def _respell_so(self, column: str, meant: Mapping[tuple[str, str], str]) -> None:
+        query = sql.SQL(_SPELLED_SO).format(column=sql.Identifier(column))
+        for some in _parts([(code, said, spelled) for (code, said), spelled in meant.items()]):
+            rows = self._connection.execute(query, _columns(some)).fetchall()
+            for part in _parts(rows):
+                self._connection.execute(_RESPELL, _columns(self._as_meant(column, row) for row in part))
+
+    def _as_meant(self, column: str, row: tuple[str, str, str, str, str]) -> tuple[object, ...]:
+        """Place, account number, natural key, digest and payload of a fact under another spelling."""
+        place, kind, natural_key, payload, spelled = row
+        fact = fact_from(kind, payload)
+        if column == "account_number":
+            fact = respelled(fact, account_number=spelled, number=fact.number)
+            natural_key = key_in_form(natural_key, fact)
+        else:
+            fact = respelled(fact, account_number=fact.account_number, number=number_in(spelled))
+            natural_key = spelled
+        payload_now, digest = fact.sealed()
+        return place, fact.account_number, natural_key, self.imported.digests.of(digest), payload_now.decode()
+
     def _take_in(self) -> int:
         run = self._connection.execute
-        run(_NUMBER_THE_UNNUMBERED, [UNNUMBERED])
-        run(_FIND_REPEATS)
-        run(_REFUSE_CONFLICTS)
+        run(_FIND_REPEATS, [UNNUMBERED])
+        run(_REFUSE_CONFLICTS, [OWN_NUMBERS])
         repeats = run(_DELETE_REPEATS).rowcount
         run(_DELETE_CONFLICTS)
         run(_MERGE)
@@ -335,7 +401,8 @@ class Staging:
         self._index(order)
         columns = sql.SQL(", ").join(map(sql.Identifier, order))
         query = sql.SQL(
-            "SELECT {}, effective_on, line, office, office_code, natural_key, digest, kind, payload FROM import_staging"
+            "SELECT {}, effective_on, line, office, office_code, natural_key, folded_key, digest, kind, payload"
+            " FROM import_staging"
             " WHERE ({}) > ({}) AND effective_on >= %s AND effective_on <= %s ORDER BY {} LIMIT {}"
         ).format(columns, columns, sql.SQL(", ").join([sql.Placeholder()] * len(order)), columns, sql.Literal(_PAGE))
         last = tuple({"effective_on": _NO_DAY, "rank": -1, "line": -1}.get(name, "") for name in order)
@@ -357,27 +424,53 @@ class Staging:
             self._indexed.add(order)
 
 
-@lru_cache(maxsize=1_000)
-def office_code(name: str) -> str:
-    """An office's code from what a file calls it; empty where nothing of that can be in a code."""
-    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40]
+def _parts(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (rows[start : start + _PAGE] for start in range(0, len(rows), _PAGE))
 
 
-def _staged(row: tuple[date, int, str, str, str, bytes, str, str]) -> Staged:
-    effective_on, line, office, code, natural_key, digest, kind, payload = row
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _respelled(
+    said: Mapping[tuple[str, str], Mapping[str, int]], meant: Mapping[tuple[str, str], str], shown: Callable[[str], str]
+) -> list[RowNotice]:
+    """Of each spelling that is taken for another one, what it is taken for, on the first line that has it."""
+    notices = []
+    for (code, _), lines in said.items():
+        for each, line in lines.items():
+            if (spelled := meant.get((code, each))) is not None:
+                where = f"as line {lines[spelled]} has it" if spelled in lines else "as it was imported before"
+                notices.append(RowNotice(line, shown(each), f"taken for {shown(spelled)}, {where}"))
+    return notices
+
+
+def _shown(key: str) -> str:
+    """What it is, and its number."""
+    return f"{key.partition(':')[0]} {number_in(key)}"
+
+
+def _staged(row: tuple[date, int, str, str, str, str, bytes, str, str]) -> Staged:
+    effective_on, line, office, code, natural_key, folded_key, digest, kind, payload = row
     fact = fact_from(kind, payload)
     if isinstance(fact, CustomerFact) and fact.seen_on not in (None, effective_on):
         fact = replace(fact, seen_on=effective_on)  # merged: said by a later row, true from the first
-    return Staged(line, office, code, natural_key, digest, fact)
+    return Staged(line, office, code, natural_key, folded_key, digest, fact)
 
 
 def _account_end(staged: Sequence[Staged], size: int) -> int:
-    """Where to cut `staged`, longer than `size`, so that no account is cut, or `size` where that cannot be."""
-    cut = size
-    after = staged[size]
-    while cut and (staged[cut - 1].office_code, staged[cut - 1].fact.account_number) == (
-        after.office_code,
-        after.fact.account_number,
-    ):
-        cut -= 1
-    return cut or size
+    """Where to cut `staged`, longer than `size`: behind an account, else behind a day of one, else at `size`."""
+
+    def account(each: Staged) -> tuple[object, ...]:
+        return each.office_code, each.fact.account_number
+
+    def day(each: Staged) -> tuple[object, ...]:
+        return *account(each), each.effective_on
+
+    for whole in (account, day):
+        cut = size
+        while cut and whole(staged[cut - 1]) == whole(staged[size]):
+            cut -= 1
+        if cut:
+            return cut
+    return size
