@@ -44,6 +44,10 @@ def store(dsn: str, number: int) -> None:
         connection.execute("INSERT INTO kept VALUES (%s)", [number])
 
 
+def accept_and_close(listener: socket.socket) -> None:
+    listener.accept()[0].close()
+
+
 def test_what_was_stored_is_there_at_the_next_start(data_dir):
     with EmbeddedPostgres(data_dir) as first:
         store(first.dsn, 1)
@@ -195,7 +199,7 @@ def test_a_server_that_was_killed_is_not_joined_while_the_kernel_still_takes_con
         left_behind.bind(str(tmp_path / SOCKET_NAME))
         left_behind.listen()
         dying = Postmaster(cluster=tmp_path, pid=os.getpid(), socket_folder=tmp_path, status="ready")
-        closing = threading.Thread(target=lambda: left_behind.accept()[0].close())
+        closing = threading.Thread(target=accept_and_close, args=[left_behind])
         closing.start()
         assert not dying.answers
         closing.join(HANG)
