@@ -2,19 +2,21 @@
 
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 
 from adapters.postgres.errors import ServerDidNotStart
 
 STEP = 0.01
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_LINE, STATUS_LINE = 4, 7
+PING_SECONDS = 10
 FAST_STOP, IMMEDIATE_STOP = signal.SIGINT, signal.SIGQUIT
 
 
@@ -33,14 +35,11 @@ class Postmaster:
         return works_in(self.pid, self.cluster)
 
     @property
-    def listens(self) -> bool:
-        """Whether somebody takes connections; a process that was just killed may look alive a moment longer."""
-        with socket.socket(socket.AF_UNIX) as client:
-            try:
-                client.connect(str(self.socket_folder / SOCKET_NAME))
-            except OSError:
-                return False
-        return True
+    def answers(self) -> bool:
+        """Whether it lets somebody in. One that was just killed looks alive a moment longer, and the kernel still takes
+        connections for it, so only what the server itself says counts."""
+        asked = make_conninfo(host=str(self.socket_folder), user="arrears", connect_timeout=PING_SECONDS)
+        return PGconn.ping(os.fsencode(asked)) == Ping.OK
 
     def stop(self, *, patience: float) -> None:
         """End it: politely first (open transactions roll back, a checkpoint is written), then without a checkpoint."""
