@@ -189,3 +189,11 @@ def test_the_template_is_in_the_customer_s_language_or_english(language: str, us
 def test_without_english_the_first_template_is_used():
     step = a_step("a", 1, templates={"de": Template(body="de"), "fr": Template(body="fr")})
     assert step.template_for("ja") == ("de", Template(body="de"))
+
+
+def test_what_is_a_set_is_refused_where_it_names_something_twice():
+    with pytest.raises(ValidationError, match="expected each member once"):
+        EngagementRules.model_validate({"flags_any": ["vip", "vip"]})
+    assert EngagementRules.model_validate({"flags_any": ["b", "a"]}).model_dump_json(include={"flags_any"}) == (
+        '{"flags_any":["a","b"]}'
+    )

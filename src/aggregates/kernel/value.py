@@ -9,6 +9,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
+    ValidatorFunctionWrapHandler,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -26,17 +27,24 @@ asked and answered before is the same bytes now."""
 
 
 class _InOrder:
-    """Members of a set are stored in order; the JSON Schema is that of any set."""
+    """Members of a set are stored in order, and each is said once; the JSON Schema is that of any set."""
 
     @staticmethod
     def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(source)
         in_order = core_schema.wrap_serializer_function_ser_schema(_in_order, when_used="json")
-        return cast(CoreSchema, {**schema, "serialization": in_order})
+        return core_schema.no_info_wrap_validator_function(_each_once, schema, serialization=in_order)
 
     @staticmethod
     def __get_pydantic_json_schema__(schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return handler(cast(CoreSchema, {name: part for name, part in schema.items() if name != "serialization"}))
+
+
+def _each_once(said: Any, validated: ValidatorFunctionWrapHandler) -> Any:
+    members = validated(said)
+    if isinstance(said, list | tuple) and len(members) < len(said):
+        raise ValueError("expected each member once")
+    return members
 
 
 def _in_order(members: Any, serialized: SerializerFunctionWrapHandler) -> Any:
