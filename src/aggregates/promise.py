@@ -15,7 +15,7 @@ from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import LATER, Value
 from aggregates.office import office_of
 from aggregates.values.money import Money
 
@@ -71,7 +71,7 @@ class PromisePaymentCounted(Event, name="promise.payment-counted"):
 
 
 class PromisePaymentTakenBack(Event, name="promise.payment-taken-back"):
-    """A payment that counted was reversed."""
+    """A payment that counted was reversed, or a part of it."""
 
     payment_id: UUID
     amount: Money
@@ -107,7 +107,7 @@ class PromiseWithdrawn(Event, name="promise.withdrawn"):
 
 
 class PromiseReopened(Event, name="promise.reopened"):
-    """A reversed payment made the judgement wrong; the promise is judged again."""
+    """A payment that was taken back, or was not after all, made the judgement wrong; the promise is judged again."""
 
     reopened_on: date
 
@@ -148,12 +148,16 @@ class CountPayment(PromiseCommand, name="count-payment", internal=True):
 
     payment_id: UUID
     amount: Money
+    again: Annotated[bool | None, LATER] = None
+    """True: so much of it had counted, was taken back, and was not taken back after all."""
 
 
 class TakePaymentBack(PromiseCommand, name="take-payment-back", internal=True):
-    """A payment that counted was reversed."""
+    """A payment that counted was reversed, or a part of it."""
 
     payment_id: UUID
+    amount: Annotated[Money | None, LATER] = None
+    """None: all of what it counted for."""
 
 
 class JudgePromise(PromiseCommand, name="judge-promise"):
@@ -264,13 +268,16 @@ class PromiseToPay(Aggregate):
     @decides(CountPayment)
     def count(self, account: Account, command: CountPayment, context: Context) -> None:
         """The account decided how much of a payment is for this promise; a fully paid promise is kept at once."""
-        if not self.exists or command.payment_id in self.counted:
+        if not self.exists or (command.payment_id in self.counted and not command.again):
             return
         self.emit(
             PromisePaymentCounted(
                 payment_id=command.payment_id, amount=command.amount, received_after=self.received + command.amount
             )
         )
+        if command.again and self.status in (PromiseStatus.BROKEN, PromiseStatus.PARTIALLY_KEPT):
+            self.emit(PromiseReopened(reopened_on=context.today))
+            self._reopen_on(account)
         if self.is_open:
             if self._remaining_on(account) > self.promised - self.received:
                 account.promises.set_remaining(self.id, self.promised - self.received)
@@ -278,9 +285,10 @@ class PromiseToPay(Aggregate):
 
     @decides(TakePaymentBack)
     def take_back(self, account: Account, command: TakePaymentBack, context: Context) -> None:
-        amount = self.counted.get(command.payment_id)
-        if amount is None:
+        counted = self.counted.get(command.payment_id)
+        if counted is None:
             return
+        amount = counted if command.amount is None else min(counted, command.amount)
         self.emit(
             PromisePaymentTakenBack(payment_id=command.payment_id, amount=amount, received_after=self.received - amount)
         )
@@ -351,11 +359,14 @@ class PromiseToPay(Aggregate):
 
     @applies(PromisePaymentCounted)
     def _payment_counted(self, event: PromisePaymentCounted) -> None:
-        self.counted = {**self.counted, event.payment_id: event.amount}
+        before = self.counted.get(event.payment_id)
+        self.counted = {**self.counted, event.payment_id: before + event.amount if before else event.amount}
 
     @applies(PromisePaymentTakenBack)
     def _payment_taken_back(self, event: PromisePaymentTakenBack) -> None:
-        self.counted = {k: v for k, v in self.counted.items() if k != event.payment_id}
+        left = self.counted[event.payment_id] - event.amount
+        others = {k: v for k, v in self.counted.items() if k != event.payment_id}
+        self.counted = {**others, event.payment_id: left} if left else others
 
     @applies(PromiseKept)
     def _kept(self, event: PromiseKept) -> None:

@@ -12,7 +12,16 @@ from aggregates.account.customer import CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
@@ -40,6 +49,8 @@ from policies.policy import (
 )
 
 CAMPAIGN_CHANGES = (CampaignLaunched, CampaignRevised, CampaignPaused, CampaignResumed, CampaignRetired)
+MONEY_COMES = (PaymentReceived, ReversalWithdrawn, RefundWithdrawn)
+MONEY_GOES = (PaymentReversed, PaymentReversedInPart, FundsRefunded)
 
 # --- aging -------------------------------------------------------------------------------------------
 
@@ -116,15 +127,34 @@ def count_towards_promises(recorded: Recorded) -> Iterable[Reaction]:
                 payment_id=event.receipt.id,
                 amount=share.amount,
             )
+    if isinstance(event, ReversalWithdrawn | RefundWithdrawn) and recorded.account_id:
+        for share in event.part.promises:
+            yield CountPayment(
+                promise_id=share.promise_id,
+                account_id=recorded.account_id,
+                payment_id=event.receipt.id,
+                amount=share.amount,
+                again=True,
+            )
 
 
 def take_back_from_promises(recorded: Recorded) -> Iterable[Reaction]:
-    """A payment that counted was reversed: the judgement is reopened."""
+    """A payment that counted was reversed, or a part of it: the judgement is reopened."""
     event = recorded.event
-    if isinstance(event, PaymentReversed) and recorded.account_id:
+    if recorded.account_id is None:
+        return
+    if isinstance(event, PaymentReversed):
         for share in event.receipt.promises:
             yield TakePaymentBack(
                 promise_id=share.promise_id, account_id=recorded.account_id, payment_id=event.receipt.id
+            )
+    if isinstance(event, PaymentReversedInPart | FundsRefunded):
+        for share in event.part.promises:
+            yield TakePaymentBack(
+                promise_id=share.promise_id,
+                account_id=recorded.account_id,
+                payment_id=event.receipt.id,
+                amount=share.amount,
             )
 
 
@@ -145,8 +175,8 @@ def task_after_broken_promise(recorded: Recorded) -> Iterable[Reaction]:
 POLICIES: tuple[Policy, ...] = (
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
     Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
-    Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
-    Policy(PROMISE_REVERSAL, frozenset({PaymentReversed}), take_back_from_promises),
+    Policy(PROMISE_MONITORING, frozenset(MONEY_COMES), count_towards_promises),
+    Policy(PROMISE_REVERSAL, frozenset(MONEY_GOES), take_back_from_promises),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
     Policy(
         AUTO_COLLECTION,
@@ -156,6 +186,10 @@ POLICIES: tuple[Policy, ...] = (
                 InvoiceCorrected,
                 PaymentReceived,
                 PaymentReversed,
+                PaymentReversedInPart,
+                FundsRefunded,
+                ReversalWithdrawn,
+                RefundWithdrawn,
                 CreditNoted,
                 CreditWithdrawn,
                 FundsAllocated,

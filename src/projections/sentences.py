@@ -26,9 +26,19 @@ from aggregates.account.messages import (
     MessageUncertain,
     MessageWithdrawn,
 )
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.receivables import ReversalKind
 from aggregates.kernel.event import Event
 from aggregates.values.money import Money
 
@@ -98,7 +108,8 @@ def _promised(event: promise.PromiseMade) -> str:
     return f"{promise.promised_amount(event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
 
 
-REVERSALS = {
+REVERSALS: dict[ReversalKind | None, str] = {
+    None: "given back",
     ReversalKind.NSF: "returned unpaid",
     ReversalKind.CHARGEBACK: "charged back",
     ReversalKind.REFUND: "refunded",
@@ -128,6 +139,14 @@ SENTENCES: dict[type[Event], Sentence] = {
         f"What money was put against since {e.from_day} worked out anew: {_count(len(e.moves), 'movement')}"
     ),
     PaymentReversed: lambda e: f"Payment {e.receipt.number} of {e.receipt.amount} {REVERSALS[e.reversal]}",
+    PaymentReversedInPart: lambda e: (
+        f"{e.part.amount} of payment {e.receipt.number} {REVERSALS[e.part.reversal]}, {e.remaining} remains"
+    ),
+    ReversalWithdrawn: lambda e: (
+        f"{e.part.amount} of payment {e.receipt.number} was not {REVERSALS[e.part.reversal]} on {e.part.gone_on}"
+    ),
+    FundsRefunded: "{e.part.amount} of {e.receipt.kind} {e.receipt.number} given back to the customer",
+    RefundWithdrawn: "{e.part.amount} of {e.receipt.kind} {e.receipt.number} was not given back on {e.part.gone_on}",
     CreditWithdrawn: "Credit {e.receipt.number} of {e.receipt.amount} taken out: given in error",
     FactDeferred: "A {e.command_name} waits for {e.arrives_on}",
     FactArrived: "The day of a deferred fact has come",
@@ -170,7 +189,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     promise.PromisePartiallyKept: "Promise partially kept: {e.received} of {e.promised} received",
     promise.PromiseBroken: "Promise of {e.promised} broken",
     promise.PromiseWithdrawn: "Promise withdrawn",
-    promise.PromiseReopened: "Promise open again: a payment was taken back",
+    promise.PromiseReopened: "Promise open again: what had come in of it is different",
     # campaigns
     campaign.CampaignLaunched: lambda e: f"Campaign {e.title} launched with {_count(len(e.plan.steps), 'step')}",
     campaign.CampaignRevised: "Campaign revised to version {e.plan_version}",

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,7 +19,8 @@ from aggregates.account.exclusion import ExcludeAccount, Excluded
 from aggregates.account.flags import ClearFlag, FlagSet, SetFlag
 from aggregates.account.holds import PlaceHold
 from aggregates.account.messages import MessageFailed, MessageQueued, MessageSent, MessageWithdrawn
-from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import ReceivePayment, ReversePayment
+from aggregates.account.receivables import ReversalKind
 from aggregates.account.shields import Why
 from aggregates.campaign import TEMPLATE_RULES
 from aggregates.kernel.context import Rules
@@ -92,7 +94,7 @@ def test_a_promise_is_shown_as_it_stood_on_any_day(history: History, account: UU
     promised = promise(history, account, 6_000, 10, 20)
     history.today = day(8)
     paid = pay(history, account, "P-1", 6_000)
-    about = {"promise_id": promised, "account_id": account, "payment_id": paid}
+    about: dict[str, Any] = {"promise_id": promised, "account_id": account, "payment_id": paid}
     history.give(CountPayment(**about, amount=usd(6_000)))
     history.today = day(15)
     history.give(ReversePayment(account_id=account, number="P-1", reversal=ReversalKind.NSF, reversed_on=day(15)))

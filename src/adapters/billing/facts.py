@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import orjson
 
 from aggregates.account.customer import CustomerKind
-from aggregates.account.payments import ReversalKind
+from aggregates.account.receivables import ReversalKind
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money
 

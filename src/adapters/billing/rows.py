@@ -27,7 +27,7 @@ from adapters.billing.readers import RawRow, Table
 from adapters.billing.spreadsheet import text_of_formula
 from adapters.billing.values import Cell, Dates, boolean, cell_text, day_of, readable, without_decimal
 from aggregates.account.customer import CustomerKind
-from aggregates.account.payments import ReversalKind
+from aggregates.account.receivables import ReversalKind
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money, exponent
 from aggregates.values.normal_form import is_email, is_number

@@ -5,11 +5,14 @@ person decided; money that names its invoice; other money, by receipt day, kind 
 waits, whole, for the invoice's issue day. What is left of it, and all other money, goes to the oldest due item that is
 not disputed, fees last, on the first day on which it can. A later day changes nothing of an earlier one.
 
+Of a part that is taken back the item for which it is has to give first; then goes what was not put anywhere, then what
+was put somewhere latest, and of one day what comes last among the items.
+
 Amounts are minor units of one currency. Plain data in and out: what holds it is the account's business.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -50,6 +53,19 @@ class Debt:
         return any(span.holds(day) for span in self.disputes)
 
 
+class Back(NamedTuple):
+    """A part of a payment or credit that leaves the account on a day."""
+
+    day: date
+    amount: int
+    item_id: UUID | None = None
+    """The item that it is taken back from first."""
+
+
+Put = dict[tuple[date, UUID], int]
+"""What of one payment or credit is put against each item on each day, less what is taken back from it on that day."""
+
+
 @dataclass(slots=True)
 class Means:
     """A payment or credit as it is when the walk begins."""
@@ -65,9 +81,11 @@ class Means:
     waits: bool = False
     """No such item is known."""
     gone_on: date | None = None
-    """The day on which it was taken back."""
-    against: dict[UUID, int] = field(default_factory=dict)
-    """What was put against each item before."""
+    """The day since which nothing of it is here."""
+    back: Sequence[Back] = ()
+    """Parts that leave on the first day of the walk or later."""
+    put: Put = field(default_factory=dict)
+    """What was put against items before, and since."""
     reserved: int = 0
 
     @property
@@ -109,7 +127,7 @@ class _Walk:
         self._means = sorted(means, key=lambda each: each.order)
         self._issued: dict[date, list[Debt]] = {}
         self._came: dict[date, list[int]] = {}
-        self._gone: dict[date, list[int]] = {}
+        self._gone: dict[date, set[int]] = {}
         self._disputed: dict[date, list[Debt]] = {}
         self._decided: dict[date, list[Decided]] = {}
         self._open: list[tuple[tuple[Any, ...], UUID]] = []
@@ -134,8 +152,9 @@ class _Walk:
                         self._disputed.setdefault(day, []).append(debt)
         for place, each in enumerate(self._means):
             self._came.setdefault(max(each.since, self._begins), []).append(place)
-            if each.gone_on is not None:
-                self._gone.setdefault(each.gone_on, []).append(place)
+            days = [part.day for part in each.back]
+            for day in days if each.gone_on is None else [*days, each.gone_on]:
+                self._gone.setdefault(day, set()).add(place)
             known = self._latest.get(each.id)
             if known is None or each.is_later_than(self._means[known]):
                 self._latest[each.id] = place
@@ -177,18 +196,19 @@ class _Walk:
 
     def _take_back(self, day: date) -> set[UUID]:
         reopened: set[UUID] = set()
-        for place in self._gone.get(day, ()):
+        for place in sorted(self._gone.get(day, ())):
             money = self._means[place]
-            for item_id, amount in money.against.items():
-                if amount:
-                    self._moves.append(Move(day, money.id, item_id, -amount))
-                    debt = self._debts[item_id]
-                    debt.open += amount
-                    reopened.add(item_id)
-                    self._show(debt, day)
-            money.against = {}
-            self._used_up(place)
-            money.left = 0
+            parts = [part for part in money.back if part.day == day]
+            if money.gone_on == day:
+                released, money.left = list(standing(money.put).items()), 0
+            else:
+                released, money.left = taken_back(parts, money.left, money.put, lambda item: self._debts[item].order)
+            for (_, item_id), amount in released:
+                self._moved(day, money, self._debts[item_id], -amount)
+                reopened.add(item_id)
+                self._show(self._debts[item_id], day)
+            if money.left <= 0:
+                self._used_up(place)
         return reopened
 
     def _see_disputes(self, day: date) -> None:
@@ -245,14 +265,17 @@ class _Walk:
 
     def _put(self, day: date, place: int, debt: Debt, amount: int) -> None:
         money = self._means[place]
-        self._moves.append(Move(day, money.id, debt.id, amount))
+        self._moved(day, money, debt, amount)
         money.left -= amount
-        debt.open -= amount
-        money.against[debt.id] = money.against.get(debt.id, 0) + amount
         if money.left <= 0:
             self._used_up(place)
         if debt.free <= 0:
             self._hide(debt)
+
+    def _moved(self, day: date, money: Means, debt: Debt, amount: int) -> None:
+        self._moves.append(Move(day, money.id, debt.id, amount))
+        debt.open -= amount
+        money.put[day, debt.id] = money.put.get((day, debt.id), 0) + amount
 
     def _can_be_put(self, place: int) -> None:
         money = self._means[place]
@@ -285,6 +308,44 @@ def _remove(ordered: list[Any], entry: Any) -> None:
         del ordered[at]
 
 
+def standing(put: Put) -> Put:
+    """What is there of what was put against items: what was taken back had been put there latest."""
+    there: dict[UUID, list[tuple[date, int]]] = {}
+    for (day, item_id), amount in sorted(put.items(), key=lambda entry: entry[0][0]):
+        of = there.setdefault(item_id, [])
+        put_on, left = day, amount
+        while left < 0 and of:
+            put_on, was = of.pop()
+            left += was
+        if left > 0:
+            of.append((put_on, left))
+    return {(day, item_id): amount for item_id, of in there.items() for day, amount in of}
+
+
+def taken_back(
+    parts: Sequence[Back], left: int, put: Put, order: Callable[[UUID], tuple[Any, ...]]
+) -> tuple[list[tuple[tuple[date, UUID], int]], int]:
+    """What these parts take back from items, each with the day on which it was put there, and what then is left."""
+    there = sorted(standing(put).items(), key=lambda entry: (entry[0][0], order(entry[0][1])), reverse=True)
+    wanted: dict[UUID, int] = {}
+    for part in parts:
+        if part.item_id is not None:
+            wanted[part.item_id] = wanted.get(part.item_id, 0) + part.amount
+    taken = dict.fromkeys((key for key, _ in there), 0)
+    for key, amount in there:
+        taken[key] = min(amount, wanted.get(key[1], 0))
+        if taken[key]:
+            wanted[key[1]] -= taken[key]
+    short = sum(part.amount for part in parts) - sum(taken.values())
+    unapplied = min(left, short)
+    short -= unapplied
+    for key, amount in there:
+        more = min(amount - taken[key], short)
+        taken[key] += more
+        short -= more
+    return [(key, amount) for key, amount in taken.items() if amount], left - unapplied
+
+
 def differences(before: Iterable[Move], after: Iterable[Move]) -> list[Move]:
     """What has to be moved for the second to be true instead of the first: what is taken back comes first."""
     changed: dict[tuple[date, UUID, UUID], int] = {}
@@ -296,12 +357,12 @@ def differences(before: Iterable[Move], after: Iterable[Move]) -> list[Move]:
     return sorted(moves, key=lambda move: (move.amount > 0, move.day, move.funds_id, move.item_id))
 
 
-def net(moves: Iterable[Move]) -> Mapping[UUID, dict[UUID, int]]:
-    """What is put against each item, by the money that is."""
-    found: dict[UUID, dict[UUID, int]] = {}
+def by_money(moves: Iterable[Move]) -> dict[UUID, Put]:
+    """What is put against each item on each day, by the money that is."""
+    found: dict[UUID, Put] = {}
     for move in moves:
         of = found.setdefault(move.funds_id, {})
-        of[move.item_id] = of.get(move.item_id, 0) + move.amount
+        of[move.day, move.item_id] = of.get((move.day, move.item_id), 0) + move.amount
     return found
 
 

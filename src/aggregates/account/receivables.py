@@ -107,6 +107,13 @@ class FundsKind(StrEnum):
     CREDIT = "credit"
 
 
+class ReversalKind(StrEnum):
+    NSF = "nsf"
+    CHARGEBACK = "chargeback"
+    REFUND = "refund"
+    ERROR = "error"
+
+
 class PromiseShare(Value):
     """The part of a payment that counts towards a promise."""
 
@@ -127,6 +134,23 @@ class Receipt(Value):
     waits_for: Number | None = None
     """The same where no such invoice was known when the money came in."""
     promises: tuple[PromiseShare, ...] = ()
+
+
+class GoneBack(Value):
+    """A part of a payment or credit that left the account again on a day."""
+
+    amount: Money
+    gone_on: date
+    reversal: ReversalKind | None
+    """Why it was taken back; None: it was refunded, of what was put nowhere."""
+    item_id: UUID | None = None
+    """The item for which it was taken back, where that was said."""
+    promises: tuple[PromiseShare, ...] = ()
+    """What of it had counted towards promises."""
+
+    def is_like(self, other: "GoneBack") -> bool:
+        """Whether the same went back, whatever it had counted for."""
+        return self.model_copy(update={"promises": other.promises}) == other
 
 
 class DisputedItems(Value):
@@ -156,13 +180,45 @@ class Funds:
     """Kept for an invoice that is not known yet."""
     allocated: dict[UUID, tuple[Allocation, ...]] = field(default_factory=dict)
     """What it put against each item, oldest day first."""
-    reversed: bool = False
+    gone_back: tuple[GoneBack, ...] = ()
+    """What left the account again, part by part; of a payment that is used up it is kept only where all is."""
+    reversal: ReversalKind | None = None
+    """Why nothing of it is here any more, where it (or the last part of it) was taken back."""
     gone_on: date | None = None
-    """The day on which it was taken back."""
+    """The day since which nothing of it is here any more."""
 
     @property
     def id(self) -> UUID:
         return self.receipt.id
+
+    @property
+    def reversed(self) -> bool:
+        return self.reversal is not None
+
+    @property
+    def remaining(self) -> Money:
+        """What did not go back, part by part; whether it was put against an item or not."""
+        return self.receipt.amount - Money.total((part.amount for part in self.gone_back), self.receipt.amount.currency)
+
+    def has_gone(self, part: GoneBack) -> bool:
+        return any(each.is_like(part) for each in self.gone_back)
+
+    def part_gone(self, part: GoneBack) -> None:
+        """It has so much less. Once nothing remains, it is gone."""
+        self.gone_back = (*self.gone_back, part)
+        self.unapplied -= part.amount
+        if not self.remaining:
+            self.gone_on = max(each.gone_on for each in self.gone_back)
+            self.reversal = next((each.reversal for each in self.gone_back if each.reversal), None)
+
+    def part_here_again(self, part: GoneBack) -> None:
+        """The part did not go back after all."""
+        others = list(self.gone_back)
+        same = [each for each in others if each.is_like(part)]
+        if same:  # else all of it had gone, or it went while less was kept
+            others.remove(same[0])
+        self.gone_back, self.gone_on, self.reversal = tuple(others), None, None
+        self.unapplied += part.amount
 
     def allocate(self, item_id: UUID, amount: Money, allocated_on: date) -> None:
         parts = (*self.allocated.get(item_id, ()), Allocation(amount=amount, allocated_on=allocated_on))

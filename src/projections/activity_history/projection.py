@@ -30,7 +30,16 @@ from aggregates.account.messages import (
     MessageUncertain,
     MessageWithdrawn,
 )
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.kernel.aggregate import Aggregate
@@ -96,6 +105,8 @@ LEFT_OUT: frozenset[type[Event]] = frozenset(
     }
 )
 """Events of an account or a promise that are no activity. Every other one has an entry."""
+
+Part = PaymentReversedInPart | FundsRefunded | ReversalWithdrawn | RefundWithdrawn
 
 NAMED_OTHERWISE: dict[type[Event], str] = {AccountOpened: "account-opened"}
 """Kinds of entries that are not made from the event's name."""
@@ -214,6 +225,10 @@ class ActivityHistoryProjection(EventProjection):
     @on(PaymentReversed)
     def _reversed(self, recorded: Recorded, event: PaymentReversed, rows: HistoryRows) -> None:
         rows.add(recorded, "payment-reversed", ref_id=event.receipt.id)
+
+    @on(PaymentReversedInPart, FundsRefunded, ReversalWithdrawn, RefundWithdrawn)
+    def _part_went(self, recorded: Recorded, event: Part, rows: HistoryRows) -> None:
+        rows.add(recorded, kind_of(type(event)), ref_id=event.receipt.id, notes=recorded.meta.reason)
 
     @on(CreditNoted)
     def _credit(self, recorded: Recorded, event: CreditNoted, rows: HistoryRows) -> None:
