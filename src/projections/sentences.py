@@ -76,6 +76,10 @@ def _over(channel: str, point_id: str | None) -> str:
 def _corrected(event: InvoiceCorrected) -> str:
     """Says what of the invoice was wrong."""
     was, now = event.previous, event.item
+    if now.is_withdrawn and not was.is_withdrawn:
+        return f"Invoice {now.number} of {was.amount} withdrawn: it never was owed"
+    if was.is_withdrawn and not now.is_withdrawn:
+        return f"Invoice {now.number} stated again: {now.amount}, due on {now.due_on}"
     changes = [
         f"{what} {before} is {after}"
         for what, before, after in (

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from aggregates.account.allocation import AllocationReleased, SettleAllocation
+from aggregates.account.billing import InvoiceCorrected, WithdrawInvoice
 from aggregates.account.payments import (
     CorrectCredit,
     CreditWithdrawn,
@@ -27,9 +28,9 @@ from tests.builders import (
     ACCOUNT,
     FEB,
     MAR,
+    a_corrected_invoice,
     a_corrected_payment,
     a_credit,
-    a_dispute,
     a_payment,
     a_payment_again,
     a_refund,
@@ -78,15 +79,6 @@ def test_what_is_unapplied_goes_before_anything_is_open_again():
     scenario.when(a_reversal(on=MAR(20), amount=usd(60))).then_among_others(like(PaymentReversedInPart))
     assert open_amounts(scenario) == {"INV-1": 10}
     assert scenario.account.receivables.unapplied == usd(0)
-
-
-def test_a_named_invoice_gives_first_though_money_is_unapplied():
-    """It is disputed, so what is unapplied does not go there at once."""
-    scenario = given(an_invoice(due_on=MAR(2), amount=usd(100)), a_payment(usd(90), on=MAR(3)), MAR(5), a_dispute())
-    scenario.having(a_payment(usd(30), on=MAR(8), number="P2", invoice="INV-1"))
-    scenario.when(a_reversal("P2", on=MAR(20), amount=usd(5), invoice_number="INV-1"))
-    assert open_amounts(scenario) == {"INV-1": 5}
-    assert scenario.account.receivables.unapplied == usd(20)
 
 
 def test_parts_add_up_to_the_whole_and_no_more():
@@ -243,3 +235,31 @@ def test_a_credit_that_was_given_in_error_never_was_and_can_be_stated_again():
     scenario.when(WithdrawCredit(account_id=ACCOUNT, number="CR-1")).then_refused("credit-reversed")
     scenario.when(CorrectCredit(account_id=ACCOUNT, number="CR-1", amount=usd(30), issued_on=MAR(4)))
     assert open_on(scenario, MAR(3), MAR(4)) == [100, 70]
+
+
+# --- invoices ---
+
+
+def withdraw(number: str = "INV-1") -> WithdrawInvoice:
+    return WithdrawInvoice(account_id=ACCOUNT, number=number)
+
+
+def test_a_withdrawn_invoice_was_never_owed_and_its_money_pays_what_else_is():
+    scenario = given(*TWO_INVOICES, a_payment(usd(100), on=MAR(3)), MAR(20))
+    assert open_amounts(scenario) == {"B": 100}
+    scenario.when(withdraw("A")).then_among_others(like(InvoiceCorrected, open_after=usd(0)))
+    assert open_amounts(scenario) == {}
+    assert open_on(scenario, MAR(3), MAR(20)) == [0, 0]
+    scenario.when(withdraw("A")).then_refused("invoice-withdrawn")
+
+
+def test_a_withdrawn_invoice_that_is_stated_again_is_owed_again():
+    scenario = given(an_invoice(due_on=MAR(2)), withdraw(), MAR(20))
+    scenario.when(a_corrected_invoice(due_on=MAR(2), amount=usd(70))).then_among_others(InvoiceCorrected)
+    assert open_amounts(scenario) == {"INV-1": 70}
+
+
+def test_only_an_invoice_of_the_account_is_withdrawn_and_people_say_why():
+    scenario = given(an_invoice(due_on=MAR(2)))
+    scenario.when(withdraw("INV-9")).then_refused("unknown-invoice")
+    scenario.when(withdraw(), reason=None).then_refused("reason-required")

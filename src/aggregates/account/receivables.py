@@ -47,6 +47,11 @@ class Item(Value):
     information: dict[str, Personal] = Field(default_factory=dict)
     """What the billing file says besides; nothing is decided by it."""
 
+    @property
+    def is_withdrawn(self) -> bool:
+        """It never was owed: nothing is billed at zero, only corrected to it."""
+        return not self.amount
+
 
 class CountedFrom(Value):
     """The days from which steps are counted about an item, where they are not its due date and its account's first

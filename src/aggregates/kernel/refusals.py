@@ -44,6 +44,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("already-claimed", "The message was claimed for sending before."),
         RefusalCode("campaign-retired", "The campaign has ended for good."),
         RefusalCode("credit-reversed", "The credit was taken back already."),
+        RefusalCode("invoice-withdrawn", "The invoice was withdrawn already."),
         RefusalCode("not-claimed", "A message is claimed before it is sent."),
         RefusalCode("not-open", "The invoice has no open amount to dispute."),
         RefusalCode("nothing-to-dispute", "No open invoice is left that is not disputed already."),

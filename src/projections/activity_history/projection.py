@@ -82,7 +82,6 @@ LEFT_OUT: frozenset[type[Event]] = frozenset(
         SubscriptionRecorded,
         # What becomes of money once it came in, and what bills say: the statement and the audit trail have it.
         InvoiceBilled,
-        InvoiceCorrected,
         FundsAllocated,
         AllocationReleased,
         AllocationDecided,
@@ -188,7 +187,7 @@ class ActivityHistoryProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "activity_history"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     public: ClassVar[tuple[str, ...]] = ("activity_history",)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -217,6 +216,13 @@ class ActivityHistoryProjection(EventProjection):
         rows.add(recorded, "opted-in", channel=event.channel)
 
     # --- money ---
+
+    @on(InvoiceCorrected)
+    def _invoice_withdrawn(self, recorded: Recorded, event: InvoiceCorrected, rows: HistoryRows) -> None:
+        """Only that it was withdrawn, or lives again: other corrections are what bills say."""
+        if event.item.is_withdrawn != event.previous.is_withdrawn:
+            kind = "invoice-withdrawn" if event.item.is_withdrawn else "invoice-stated-again"
+            rows.add(recorded, kind, ref_id=event.item.id, notes=recorded.meta.reason)
 
     @on(PaymentReceived)
     def _payment(self, recorded: Recorded, event: PaymentReceived, rows: HistoryRows) -> None:
