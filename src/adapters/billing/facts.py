@@ -130,7 +130,7 @@ class SubscriptionFact(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceFact(_Fact):
-    """An invoice. `amount` zero: it was withdrawn. Without `due_on` it ages by `issued_on`."""
+    """An invoice. `amount` zero: it was withdrawn, and never was owed. Without `due_on` it ages by `issued_on`."""
 
     kind: ClassVar[str] = "invoice"
     rank: ClassVar[int] = 2
@@ -210,7 +210,7 @@ class PaymentFact(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReversalFact(_Fact):
-    """A payment was taken back, all of it. `amount`, where the file says it, is the payment's, above zero."""
+    """A payment was taken back: so much of it, above zero, or all of it. `invoice_number`: a part, for that invoice."""
 
     kind: ClassVar[str] = "reversal"
     rank: ClassVar[int] = 5
@@ -220,6 +220,7 @@ class ReversalFact(_Fact):
     reversal: ReversalKind
     amount: Money | None = None
     reason: str | None = None
+    invoice_number: str | None = None
 
     @property
     def effective_on(self) -> date:
@@ -227,6 +228,14 @@ class ReversalFact(_Fact):
 
     @property
     def natural_key(self) -> str:
+        """A payment is taken back in several parts, whole once."""
+        if self.amount is None:
+            return self.key_of_whole
+        return f"{self.key_of_whole}:{self.reversed_on}:{self.amount.minor}"
+
+    @property
+    def key_of_whole(self) -> str:
+        """Under which every reversal was known before parts were taken."""
         return f"reversal:{self.payment_number}"
 
 

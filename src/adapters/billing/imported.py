@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import psycopg
 
+from adapters.billing.facts import ReversalFact
 from adapters.billing.staging import Key, Staged
 
 _KNOWN = """
@@ -58,10 +59,13 @@ def imported(connection: psycopg.Connection, keys: Iterable[Key]) -> dict[Key, K
 
 def classify(connection: psycopg.Connection, chunk: Sequence[Staged]) -> list[Classified]:
     """The chunk in its order."""
-    known = imported(connection, (staged.key for staged in chunk))
+    known = imported(connection, (key for staged in chunk for key in _keys_of(staged)))
     classified = []
     for staged in chunk:
         before = known.get(staged.key)
+        if before is None:
+            same = (known[key] for key in _keys_of(staged) if key in known)
+            before = next((each for each in same if each.digest == staged.digest), None)
         if before is None:
             classified.append(Classified(staged, Change.NEW, 1))
         elif before.digest == staged.digest:
@@ -69,6 +73,12 @@ def classify(connection: psycopg.Connection, chunk: Sequence[Staged]) -> list[Cl
         else:
             classified.append(Classified(staged, Change.CHANGED, before.revision + 1, before.account_number))
     return classified
+
+
+def _keys_of(staged: Staged) -> list[Key]:
+    """Under which the fact may be known: its own, and that of a reversal as it was before parts were taken."""
+    fact = staged.fact
+    return [staged.key, (staged.office, fact.key_of_whole)] if isinstance(fact, ReversalFact) else [staged.key]
 
 
 def record(connection: psycopg.Connection, imported: Sequence[Classified]) -> None:

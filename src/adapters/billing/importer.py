@@ -331,6 +331,7 @@ class Importer:
                     reversal=fact.reversal,
                     reversed_on=fact.reversed_on,
                     amount=fact.amount,
+                    invoice_number=fact.invoice_number,
                 )
 
     def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
@@ -532,6 +533,8 @@ def _problem(staged: Staged, expected: str) -> RowProblem:
 
 
 def _number(staged: Staged) -> str:
+    if isinstance(staged.fact, ReversalFact):
+        return staged.fact.payment_number
     return staged.natural_key.partition(":")[2]
 
 

@@ -56,7 +56,7 @@ def allocate(
 
     if (payment is None) == (credit is None):
         raise typer.BadParameter("expected one of --payment and --credit")
-    found = _found(data, account, office)
+    found = account_of(data, account, office)
     with commanding(data) as service:
         currency = service.arrears.load(Account, found).customer.currency
         command = AllocateFunds(
@@ -87,7 +87,7 @@ def restate(
     from aggregates.account.allocation import RestateAllocation
     from api.application.allocation import restatement
 
-    found = _found(data, account, office)
+    found = account_of(data, account, office)
     with commanding(data) as service:
         moves = restatement(service, found)
         if moves and not dry_run:
@@ -104,7 +104,7 @@ def restate(
     say("Nothing was changed: --dry-run." if dry_run else "All of that was moved.")
 
 
-def _found(data: Path | None, account: str, office: str | None) -> UUID:
+def account_of(data: Path | None, account: str, office: str | None) -> UUID:
     return UUID(answered(data, lambda ask: account_id(ask, account, office=office)))
 
 

@@ -19,6 +19,7 @@ from api.cli import (
     deadletters,
     kafka,
     log,
+    money,
     offices,
     projections,
     replay,
@@ -77,7 +78,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, roles, cluster, billing, reports, accounts, allocation, search, backups, kafka, replay):
+for commands in (
+    running,
+    roles,
+    cluster,
+    billing,
+    reports,
+    accounts,
+    allocation,
+    money,
+    search,
+    backups,
+    kafka,
+    replay,
+):
     commands.add_to(app)
 for name, group in (
     ("office", offices),

@@ -1,7 +1,7 @@
 """An account as a page: what is owed, where it stands and why, and everything that was done."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -9,24 +9,24 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import ValidationError
 
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds
+from aggregates.account.command import AccountCommand
 from aggregates.campaign import Campaign
 from aggregates.values.business_time import local_date
-from api.application.account_view import AccountRead, AccountView, account_view, all_funds, read_account
-from api.application.amounts import read_amount
-from api.application.issuing import NotIssued
+from api.application.account_view import AccountRead, AccountView, FundsView, account_view, all_funds, read_account
+from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
-from api.http.problems import FieldProblem, Problem, from_errors, not_issued, unknown
+from api.http.problems import FieldProblem, Problem, not_issued, unknown
 from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import read_day
 from api.http.web.bars import age_of, parts_of
-from api.http.web.forms import FormOf
+from api.http.web.forms import FormOf, amount_of, made
+from api.http.web.money_forms import MONEY_FORMS
 from api.http.web.rendering import render
 from api.processes.service import Service
 from projections.questions.activity import activity
@@ -76,10 +76,41 @@ def allocate(
     issuing: IssuingOf,
     caller: CallerOf,
 ) -> Response:
-    """A payment or credit is put against an invoice; what is wrong with that is said above the form."""
+    """A payment or credit is put against an invoice; what is wrong with that is said above the forms."""
+    return _carry_out(_allocation, request, account_id, fields, service, readings, issuing, caller)
+
+
+@form.post("/accounts/{account_id}/money/{what}")
+def move_money(
+    *,
+    request: Request,
+    account_id: str,
+    what: str,
+    fields: FormOf,
+    service: ServiceOf,
+    readings: Readings,
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Response:
+    """Money is taken back, given back or comes in again, or something never was."""
+    if what not in MONEY_FORMS:
+        raise unknown("form")
+    return _carry_out(MONEY_FORMS[what], request, account_id, fields, service, readings, issuing, caller)
+
+
+def _carry_out(  # noqa: PLR0917 - what a route is given
+    make: Callable[[UUID, Mapping[str, str], str], AccountCommand],
+    request: Request,
+    account_id: str,
+    fields: Mapping[str, str],
+    service: Service,
+    readings: Reader,
+    issuing: Issuing,
+    caller: Caller,
+) -> Response:
     known = _known(account_id)
     try:
-        command = _allocation(known, fields, service.arrears.load(Account, known).customer.currency)
+        command = make(known, fields, service.arrears.load(Account, known).customer.currency)
         issuing.issue(command, replace(caller, wait=_WAIT_SECONDS), reason=fields.get("reason") or None)
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
@@ -99,22 +130,8 @@ def _known(account_id: str) -> UUID:
 def _allocation(account_id: UUID, fields: Mapping[str, str], currency: str) -> AllocateFunds:
     """Raises FieldProblem."""
     kind, _, number = fields.get("money", "").partition(" ")
-    try:
-        amount = read_amount({"amount": fields.get("amount", "").replace(",", ""), "currency": currency})
-    except ValueError as error:
-        raise FieldProblem("amount", str(error).removeprefix("amount: ")) from None
-    try:
-        return AllocateFunds.model_validate(
-            {
-                "account_id": account_id,
-                "kind": kind,
-                "number": number,
-                "invoice_number": fields.get("invoice", ""),
-                "amount": amount,
-            }
-        )
-    except ValidationError as error:
-        raise from_errors(error.errors()) from None
+    invoice, amount = fields.get("invoice", ""), amount_of(fields, currency)
+    return made(AllocateFunds, account_id=account_id, kind=kind, number=number, invoice_number=invoice, amount=amount)
 
 
 def _page(
@@ -187,7 +204,13 @@ def _tab(
     match tab:
         case "payments":
             funds = all_funds(read)
-            return {"funds": funds, "to_allocate": [] if is_past else [each for each in funds if not each.reversed]}
+            here_still = [] if is_past else [each for each in funds if not each.reversed]
+            return {
+                "funds": funds,
+                "to_allocate": here_still,
+                "taken_back": [] if is_past else [each for each in funds if each.reversed and each.kind == "payment"],
+                "documents": [] if is_past else _documents(view, funds),
+            }
         case "activity":
             question = Question("page", tab, view.id, as_of)
             inner = unwrap_cursor(question, cursor)
@@ -214,6 +237,17 @@ def _tab(
             return {"promises": made.rows[::-1]}
         case _:
             return {}
+
+
+def _documents(view: AccountView, funds: list[FundsView]) -> list[tuple[str, str]]:
+    """What may never have been: how the form says it, and how people read it."""
+    found = [(f"invoice {item.number}", f"invoice {item.number}, {item.amount}") for item in view.open_items]
+    for each in funds:
+        if each.kind == "credit" and not each.reversed:
+            found.append((f"credit {each.number}", f"credit {each.number}, {each.amount}"))
+        if each.kind == "payment" and each.gone_back:
+            found.append((f"reversal {each.number}", f"reversal of payment {each.number}"))
+    return found
 
 
 def _next(here: str, tab: str, as_of: date | None, cursor: str | None) -> str | None:
