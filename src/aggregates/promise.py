@@ -148,16 +148,14 @@ class CountPayment(PromiseCommand, name="count-payment", internal=True):
 
     payment_id: UUID
     amount: Money
-    again: Annotated[bool | None, LATER] = None
-    """True: so much of it had counted, was taken back, and was not taken back after all."""
 
 
 class TakePaymentBack(PromiseCommand, name="take-payment-back", internal=True):
-    """A payment that counted was reversed, or a part of it."""
+    """A payment that counted was reversed, or counts for another amount since a part of it went elsewhere."""
 
     payment_id: UUID
-    amount: Annotated[Money | None, LATER] = None
-    """None: all of what it counted for."""
+    left: Annotated[Money | None, LATER] = None
+    """What of it counts now; None: nothing."""
 
 
 class JudgePromise(PromiseCommand, name="judge-promise"):
@@ -268,16 +266,13 @@ class PromiseToPay(Aggregate):
     @decides(CountPayment)
     def count(self, account: Account, command: CountPayment, context: Context) -> None:
         """The account decided how much of a payment is for this promise; a fully paid promise is kept at once."""
-        if not self.exists or (command.payment_id in self.counted and not command.again):
+        if not self.exists or command.payment_id in self.counted:
             return
         self.emit(
             PromisePaymentCounted(
                 payment_id=command.payment_id, amount=command.amount, received_after=self.received + command.amount
             )
         )
-        if command.again and self.status in (PromiseStatus.BROKEN, PromiseStatus.PARTIALLY_KEPT):
-            self.emit(PromiseReopened(reopened_on=context.today))
-            self._reopen_on(account)
         if self.is_open:
             if self._remaining_on(account) > self.promised - self.received:
                 account.promises.set_remaining(self.id, self.promised - self.received)
@@ -285,14 +280,21 @@ class PromiseToPay(Aggregate):
 
     @decides(TakePaymentBack)
     def take_back(self, account: Account, command: TakePaymentBack, context: Context) -> None:
-        counted = self.counted.get(command.payment_id)
-        if counted is None:
+        amount, left = self.counted.get(command.payment_id), command.left
+        if not self.exists or amount == left:
             return
-        amount = counted if command.amount is None else min(counted, command.amount)
-        self.emit(
-            PromisePaymentTakenBack(payment_id=command.payment_id, amount=amount, received_after=self.received - amount)
-        )
-        if self.status in (PromiseStatus.KEPT, PromiseStatus.PARTIALLY_KEPT):
+        if amount is not None:
+            left_over = self.received - amount
+            self.emit(PromisePaymentTakenBack(payment_id=command.payment_id, amount=amount, received_after=left_over))
+        if left is not None:
+            received = self.received + left
+            self.emit(PromisePaymentCounted(payment_id=command.payment_id, amount=left, received_after=received))
+        counts_more = left is not None and (amount is None or left > amount)
+        if (
+            self.status is PromiseStatus.PARTIALLY_KEPT
+            or (self.status is PromiseStatus.KEPT and (left is None or self.received < self.promised))
+            or (self.status is PromiseStatus.BROKEN and counts_more)
+        ):
             self.emit(PromiseReopened(reopened_on=context.today))
             self._reopen_on(account)
         if self.is_open:
@@ -359,14 +361,11 @@ class PromiseToPay(Aggregate):
 
     @applies(PromisePaymentCounted)
     def _payment_counted(self, event: PromisePaymentCounted) -> None:
-        before = self.counted.get(event.payment_id)
-        self.counted = {**self.counted, event.payment_id: before + event.amount if before else event.amount}
+        self.counted = {**self.counted, event.payment_id: event.amount}
 
     @applies(PromisePaymentTakenBack)
     def _payment_taken_back(self, event: PromisePaymentTakenBack) -> None:
-        left = self.counted[event.payment_id] - event.amount
-        others = {k: v for k, v in self.counted.items() if k != event.payment_id}
-        self.counted = {**others, event.payment_id: left} if left else others
+        self.counted = {k: v for k, v in self.counted.items() if k != event.payment_id}
 
     @applies(PromiseKept)
     def _kept(self, event: PromiseKept) -> None:

@@ -24,6 +24,7 @@ from aggregates.account.payments import (
 )
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
 from aggregates.kernel.event import Recorded
 from aggregates.office import (
@@ -49,8 +50,14 @@ from policies.policy import (
 )
 
 CAMPAIGN_CHANGES = (CampaignLaunched, CampaignRevised, CampaignPaused, CampaignResumed, CampaignRetired)
-MONEY_COMES = (PaymentReceived, ReversalWithdrawn, RefundWithdrawn)
-MONEY_GOES = (PaymentReversed, PaymentReversedInPart, FundsRefunded)
+COUNTED_ANEW = (
+    PaymentTransferred,
+    TransferReturned,
+    PaymentReversedInPart,
+    FundsRefunded,
+    ReversalWithdrawn,
+    RefundWithdrawn,
+)
 
 # --- aging -------------------------------------------------------------------------------------------
 
@@ -127,34 +134,33 @@ def count_towards_promises(recorded: Recorded) -> Iterable[Reaction]:
                 payment_id=event.receipt.id,
                 amount=share.amount,
             )
-    if isinstance(event, ReversalWithdrawn | RefundWithdrawn) and recorded.account_id:
-        for share in event.part.promises:
-            yield CountPayment(
-                promise_id=share.promise_id,
-                account_id=recorded.account_id,
-                payment_id=event.receipt.id,
-                amount=share.amount,
-                again=True,
-            )
 
 
 def take_back_from_promises(recorded: Recorded) -> Iterable[Reaction]:
-    """A payment that counted was reversed, or a part of it: the judgement is reopened."""
-    event = recorded.event
-    if recorded.account_id is None:
+    """A payment that counted was reversed, or a part of it went elsewhere or came back: the judgement is reopened where
+    it was wrong."""
+    event, account_id = recorded.event, recorded.account_id
+    if account_id is None:
         return
     if isinstance(event, PaymentReversed):
         for share in event.receipt.promises:
+            yield TakePaymentBack(promise_id=share.promise_id, account_id=account_id, payment_id=event.receipt.id)
+    elif isinstance(event, PaymentTransferred | TransferReturned):
+        for share in event.recounted:
             yield TakePaymentBack(
-                promise_id=share.promise_id, account_id=recorded.account_id, payment_id=event.receipt.id
+                promise_id=share.promise_id,
+                account_id=account_id,
+                payment_id=event.receipt.id,
+                left=share.amount or None,
             )
-    if isinstance(event, PaymentReversedInPart | FundsRefunded):
+    elif isinstance(event, PaymentReversedInPart | FundsRefunded | ReversalWithdrawn | RefundWithdrawn):
+        counts = {share.promise_id: share.amount for share in event.receipt.promises}
         for share in event.part.promises:
             yield TakePaymentBack(
                 promise_id=share.promise_id,
-                account_id=recorded.account_id,
+                account_id=account_id,
                 payment_id=event.receipt.id,
-                amount=share.amount,
+                left=counts.get(share.promise_id),
             )
 
 
@@ -175,8 +181,8 @@ def task_after_broken_promise(recorded: Recorded) -> Iterable[Reaction]:
 POLICIES: tuple[Policy, ...] = (
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
     Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
-    Policy(PROMISE_MONITORING, frozenset(MONEY_COMES), count_towards_promises),
-    Policy(PROMISE_REVERSAL, frozenset(MONEY_GOES), take_back_from_promises),
+    Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
+    Policy(PROMISE_REVERSAL, frozenset({PaymentReversed, *COUNTED_ANEW}), take_back_from_promises),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
     Policy(
         AUTO_COLLECTION,
@@ -190,6 +196,8 @@ POLICIES: tuple[Policy, ...] = (
                 FundsRefunded,
                 ReversalWithdrawn,
                 RefundWithdrawn,
+                PaymentTransferred,
+                TransferReturned,
                 CreditNoted,
                 CreditWithdrawn,
                 FundsAllocated,

@@ -24,6 +24,7 @@ from aggregates.account.payments import (
 )
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.receivables import GoneBack, Item, ReversalKind
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Event, Recorded
 
 Row = dict[str, Any]
@@ -54,7 +55,7 @@ class PlainLedger:
                     self.money.append({
                         "id": receipt.id, "amount": receipt.amount.minor, "on": receipt.received_on,
                         "kind": receipt.kind.value, "number": receipt.number, "named": event.invoice_number,
-                        "gone": None, "back": [], "never": False,
+                        "gone": None, "back": [], "never": False, "sent": [],
                     })  # fmt: skip
                 case PaymentReversed(receipt=receipt, reversed_on=gone, reversal=why):
                     self._latest(receipt.id).update(gone=gone, never=why is ReversalKind.ERROR)
@@ -62,10 +63,18 @@ class PlainLedger:
                     self._part_back(receipt.id, part)
                 case ReversalWithdrawn(receipt=receipt, part=part) | RefundWithdrawn(receipt=receipt, part=part):
                     self._part_here(receipt.id, part)
+                case PaymentTransferred(receipt=receipt):
+                    self._latest(receipt.id)["sent"].append((event.to, event.transferred_on, event.amount.minor))
+                case TransferReturned(receipt=receipt, to=there):
+                    of = self._latest(receipt.id)
+                    if event.returned_on == event.transferred_on:
+                        of["sent"] = [each for each in of["sent"] if each[0] != there]
                 case CreditWithdrawn(receipt=receipt):
                     self._latest(receipt.id).update(gone=receipt.received_on, never=True)
                 case DisputeOpened():
-                    self.disputes[event.dispute_id] = {"items": event.item_ids, "from": event.opened_on, "until": None}
+                    said = {part.item_id: part.amount.minor for part in event.parts or ()}
+                    about = {item_id: said.get(item_id, "everything") for item_id in event.item_ids}
+                    self.disputes[event.dispute_id] = {"about": about, "from": event.opened_on, "until": None}
                 case DisputeResolved():
                     self.disputes[event.dispute_id]["until"] = event.resolved_on
                 case AllocationDecided():
@@ -76,7 +85,7 @@ class PlainLedger:
     def _part_back(self, money_id: UUID, part: GoneBack) -> None:
         row = self._latest(money_id)
         row["back"].append(_part(part))
-        if not self._kept(row):
+        if row["amount"] == _gone_back(row):
             row["gone"] = max(part["on"] for part in row["back"])
 
     def _part_here(self, money_id: UUID, part: GoneBack) -> None:
@@ -132,7 +141,7 @@ class PlainLedger:
         return amount >= sum(part["amount"] for part in parts) and all(day <= part["on"] for part in parts)
 
     def _kept(self, row: Row) -> int:
-        return int(row["amount"] - sum(part["amount"] for part in row["back"]))
+        return int(row["amount"] - _gone_back(row) - _sent(row))
 
     def remains(self, money_id: UUID) -> int:
         return self._kept(self._latest(money_id)) if self.is_there(money_id) else 0
@@ -224,8 +233,10 @@ class PlainLedger:
             return sorted(found, key=lambda f: [f[0], *(self.items[f[1]][k] for k in order)], reverse=True)
 
         def give_back(day: date, nth: int) -> None:
-            """First from the items that were named for it, then what is nowhere, then what was put somewhere latest."""
+            """Or send elsewhere: first from the items that were named for it, then what is nowhere, then what was put
+            somewhere latest."""
             parts = [part for part in self.money[nth]["back"] if part["on"] == day]
+            parts += [{"amount": a, "item": None} for _, sent_on, a in self.money[nth]["sent"] if sent_on == day]
             rest = sum(part["amount"] for part in parts)
             named = {part["item"] for part in parts if part["item"] is not None}
             for item_id in named:
@@ -288,12 +299,11 @@ class PlainLedger:
                 if name is not None and name not in by_number:
                     continue
                 for item_id in by_age:
-                    if not self._is_disputed(item_id, day):
-                        most = min(
-                            left[nth] - promised(day, funds_id=self.money[nth]["id"]),
-                            open_amounts[item_id] - promised(day, item_id=item_id),
-                        )
-                        pay(day, nth, item_id, max(0, most))
+                    most = min(
+                        left[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                        open_amounts[item_id] - self._waits(item_id, day) - promised(day, item_id=item_id),
+                    )
+                    pay(day, nth, item_id, max(0, most))
         return {key: amount for key, amount in put.items() if amount}
 
     def _day_of(self, decided: AllocationDecided) -> date:
@@ -311,16 +321,35 @@ class PlainLedger:
         days = {item["issued"] for item in self.items.values()} | {self._day_of(d) for d in self.decided}
         days |= {day for each in self.money for day in (each["on"], each["gone"]) if day is not None}
         days |= {part["on"] for each in self.money for part in each["back"]}
+        days |= {day for each in self.money for _, day, _ in each["sent"]}
         days |= {day for each in self.disputes.values() for day in (each["from"], each["until"]) if day is not None}
         if not days:
             return []
         return [min(days) + timedelta(days=n) for n in range((max(days) - min(days)).days + 1)]
 
-    def _is_disputed(self, item_id: UUID, day: date) -> bool:
-        return any(
-            item_id in each["items"] and each["from"] <= day and (each["until"] is None or day < each["until"])
-            for each in self.disputes.values()
-        )
+    def _waits(self, item_id: UUID, day: date) -> int:
+        """How much of what is open of an item is not paid with money that could go anywhere; more than is open, where
+        the customer disputes more than is left."""
+        amount = 0
+        for each in self.disputes.values():
+            if each["from"] > day or (each["until"] is not None and each["until"] <= day):
+                continue
+            part = each["about"].get(item_id, 0)
+            amount += self.items[item_id]["amount"] if part == "everything" else part
+        return amount
+
+    def disputed(self, day: date) -> dict[UUID, int]:
+        """What of each open item is disputed on a day that all facts are known of."""
+        amounts = {i: min(left, self._waits(i, day)) for i, left in self.open_items().items()}
+        return {item_id: amount for item_id, amount in amounts.items() if amount}
+
+
+def _gone_back(money: Row) -> int:
+    return sum(part["amount"] for part in money["back"])
+
+
+def _sent(money: Row) -> int:
+    return sum(amount for _, _, amount in money["sent"])
 
 
 def _part(part: GoneBack) -> Row:
@@ -373,6 +402,10 @@ def as_of(log: list[Recorded]) -> dict[date, tuple[dict[UUID, int], int]]:
                 moves.append((day, item.id, item.amount.minor, 0))
             case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
                 moves.append((day, None, 0, receipt.amount.minor))
+            case PaymentTransferred(amount=amount):
+                moves.append((day, None, 0, -amount.minor))
+            case TransferReturned(amount=amount):
+                moves.append((day, None, 0, amount.minor))
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt):
                 moves.append((day, None, 0, -receipt.amount.minor))
             case PaymentReversedInPart(part=part) | FundsRefunded(part=part):

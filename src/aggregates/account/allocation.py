@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Annotated, ClassVar, Self, cast
 from uuid import UUID
 
@@ -189,14 +189,16 @@ class Allocations(AccountPart):
 
     def follow_change(self, changed: UUID, day: date, context: Context) -> None:
         """The same for money or an item that is not what it was. What a person decided about it was kept free on
-        earlier days too, since both sides were there."""
+        earlier days too: of each side, since it was there."""
         if self.people_decided:
             self.receivables.require_history()
         days = [day]
         for each in self.decided:
-            item, funds = self.receivables.known_item(each.item_id), self.receivables.known_funds(each.funds_id)
-            if changed in (each.funds_id, each.item_id) and item is not None and funds is not None:
-                days += [item.item.issued_on, funds.receipt.received_on]
+            if changed in (each.funds_id, each.item_id):
+                item = self.receivables.known_item(each.item_id)
+                funds = self.receivables.known_funds(each.funds_id)
+                days += [] if item is None else [item.item.issued_on]
+                days += [] if funds is None else [funds.receipt.received_on]
         self.follow(min(days), context)
 
     def follow_money(self, funds: Funds, context: Context) -> None:
@@ -226,9 +228,12 @@ class Allocations(AccountPart):
     @decides(SettleAllocation)
     def settle(self, command: SettleAllocation, context: Context) -> None:
         self.require_account()
+        self.settle_what_is_due(context)
+
+    def settle_what_is_due(self, context: Context) -> None:
         if self.due_from is not None:
             self.receivables.require_history()
-            self.settle_due(context)
+            self._walk_again(self.due_from, context)
 
     @decides(RestateAllocation)
     def restate(self, command: RestateAllocation, context: Context) -> None:
@@ -277,21 +282,34 @@ class Allocations(AccountPart):
         return funds
 
     def unapplied_on(self, day: date, funds: Funds) -> Money:
-        """What was left of it at the end of a day and did not go back, on that day or since."""
+        """What was left of it at the end of a day and did not leave the account, on that day or since."""
         if funds.reversed or day < funds.receipt.received_on:
             return self.customer.zero
         put = sum(move.amount for move in self.receivables.moves if move.funds_id == funds.id and move.day <= day)
-        return self._money(max(0, funds.remaining.minor - put))
+        return self._money(max(0, funds.kept.minor - put))
 
-    def settle_due(self, context: Context) -> None:
-        """Works out what is due before something is decided by it; the whole history is at hand."""
-        if self.due_from is not None:
-            self._walk_again(self.due_from, context)
+    def open_before(self, day: date, item: OpenItem) -> Money:
+        """What was open of it the evening before a day; needs the whole history."""
+        self.receivables.require_history()
+        put = net_by_item(move for move in self.receivables.moves if move.day < day and move.item_id == item.id)
+        return item.item.amount - self._money(put.get(item.id, 0))
+
+    def unallocated_from(self, day: date, funds: Funds) -> Money:
+        """What of it is put against nothing, and is here, at the end of that day and of every later one."""
+        changes: dict[date, int] = {day: 0}
+        for changed_on, minor in (
+            *((move.day, move.amount) for move in self.receivables.moves if move.funds_id == funds.id),
+            *((each.sent_on, each.amount.minor) for each in funds.sent),
+            *((each.gone_on, each.amount.minor) for each in funds.gone_back),
+        ):
+            changes[max(day, changed_on)] = changes.get(max(day, changed_on), 0) - minor
+        left = accumulate((minor for _, minor in sorted(changes.items())), initial=funds.receipt.amount.minor)
+        return self._money(max(0, min(list(left)[1:])))
 
     def _free_on(self, day: date, funds: Funds, item: OpenItem) -> Money:
         """What a person may decide about: neither put somewhere on an earlier day, nor decided about already."""
-        free = min(funds.remaining, item.item.amount).minor
-        for of_funds, whole in ((True, funds.remaining), (False, item.item.amount)):
+        free = min(funds.kept, item.item.amount).minor
+        for of_funds, whole in ((True, funds.kept), (False, item.item.amount)):
             used = sum(
                 move.amount
                 for move in self.receivables.moves
@@ -359,7 +377,7 @@ class Allocations(AccountPart):
 
     def _disputes_of(self, item: OpenItem) -> list[Span]:
         return [
-            Span(each.begins_on, each.ends_on)
+            Span(each.begins_on, each.ends_on, None if (part := each.amounts.get(item.id)) is None else part.minor)
             for each in self.receivables.disputes.values()
             if item.id in each.item_ids
         ]
@@ -431,7 +449,9 @@ class Allocations(AccountPart):
             here: Put = {}
             if receipt.received_on < day and (gone_on is not None or receipt.id not in gone_later):
                 here = _since(receipt.received_on, put.get(receipt.id, {}))
-            went = sum(part.amount.minor for part in funds.gone_back if part.gone_on < day)
+            leaves = [Back(part.gone_on, part.amount.minor, part.item_id) for part in funds.gone_back]
+            leaves += [Back(each.sent_on, each.amount.minor) for each in funds.sent]
+            went = sum(part.amount for part in leaves if part.day < day)
             yield Means(
                 id=receipt.id,
                 since=receipt.received_on,
@@ -440,11 +460,7 @@ class Allocations(AccountPart):
                 named=None if item is None else item.id,
                 waits=number is not None and item is None,
                 gone_on=gone_on,
-                back=[
-                    Back(part.gone_on, part.amount.minor, part.item_id)
-                    for part in funds.gone_back
-                    if part.gone_on >= day
-                ],
+                back=[part for part in leaves if part.day >= day],
                 put=here,
             )
 

@@ -1,11 +1,13 @@
 """What money is put against, day by day: the same whatever the order in which the facts arrived.
 
-The rule, within a day: invoices and their corrections; money that is taken back; disputes that begin or end; what a
-person decided; money that names its invoice; other money, by receipt day, kind and number. Money that names an invoice
-waits, whole, for the invoice's issue day. What is left of it, and all other money, goes to the oldest due item that is
-not disputed, fees last, on the first day on which it can. A later day changes nothing of an earlier one.
+The rule, within a day: invoices and their corrections; money that is taken back, given back or goes to another account;
+disputes that begin or end; what a person decided; money that names its invoice; other money, by receipt day, kind and
+number. Money that names an invoice waits, whole, for the invoice's issue day. What is left of it, and all other money,
+goes to the oldest due item that is not disputed, fees last, on the first day on which it can. Of an item that is
+disputed in part it goes to the rest, and never to what would then be left: at most the disputed part. A later day
+changes nothing of an earlier one.
 
-Of a part that is taken back the item for which it is has to give first; then goes what was not put anywhere, then what
+Of a part that leaves so the item for which it is has to give first; then goes what was not put anywhere, then what
 was put somewhere latest, and of one day what comes last among the items.
 
 Amounts are minor units of one currency. Plain data in and out: what holds it is the account's business.
@@ -24,6 +26,8 @@ class Span(NamedTuple):
 
     begins: date
     ends: date | None
+    part: int | None = None
+    """How much of it is disputed; None: all of it."""
 
     def holds(self, day: date) -> bool:
         return self.begins <= day and (self.ends is None or day < self.ends)
@@ -49,8 +53,15 @@ class Debt:
     def free(self) -> int:
         return self.open - self.reserved
 
-    def is_disputed(self, day: date) -> bool:
-        return any(span.holds(day) for span in self.disputes)
+    def free_to_any(self, day: date) -> int:
+        """What other money than that which names it can be put against it on a day: what is not disputed of it. What is
+        reserved is reserved of that. It may be less than zero, where more is reserved."""
+        if not self.disputes:
+            return self.free
+        parts = [span.part for span in self.disputes if span.holds(day)]
+        if None in parts:
+            return 0
+        return self.free - min(self.open, sum(part for part in parts if part is not None))
 
 
 class Back(NamedTuple):
@@ -147,7 +158,7 @@ class _Walk:
         for debt in self._debts.values():
             self._issued.setdefault(max(debt.since, self._begins), []).append(debt)
             for span in debt.disputes:
-                for day in span:
+                for day in (span.begins, span.ends):
                     if day is not None and day > max(debt.since, self._begins):
                         self._disputed.setdefault(day, []).append(debt)
         for place, each in enumerate(self._means):
@@ -188,7 +199,7 @@ class _Walk:
         issued = self._issued.get(day, ())
         for debt in issued:
             debt.is_there = True
-            if debt.free > 0 and not debt.is_disputed(day):
+            if debt.free_to_any(day) > 0:
                 insort(self._open, (debt.order, debt.id))
             for place in self._waiting.pop(debt.id, ()):
                 self._can_be_put(place)
@@ -241,7 +252,7 @@ class _Walk:
                 touched.add(named.id)
 
     def _put_named(self, day: date, touched: set[UUID]) -> None:
-        """Money that names an item goes there, disputed or not."""
+        """Money that names an item goes there, disputed or not; what is not disputed of it comes first."""
         places = sorted({place for item_id in touched for place in self._meant.get(item_id, ())})
         for place in places:
             money = self._means[place]
@@ -255,7 +266,7 @@ class _Walk:
         while self._open and at < len(self._left):
             place = self._left[at]
             money, debt = self._means[place], self._debts[self._open[0][1]]
-            amount = min(money.free, debt.free)
+            amount = min(money.free, debt.free_to_any(day))
             if amount > 0:
                 self._put(day, place, debt, amount)
             if at < len(self._left) and self._left[at] == place and money.free <= 0:
@@ -269,7 +280,7 @@ class _Walk:
         money.left -= amount
         if money.left <= 0:
             self._used_up(place)
-        if debt.free <= 0:
+        if debt.free_to_any(day) <= 0:
             self._hide(debt)
 
     def _moved(self, day: date, money: Means, debt: Debt, amount: int) -> None:
@@ -295,7 +306,7 @@ class _Walk:
     def _show(self, debt: Debt, day: date) -> None:
         """Puts it among what is open to other money, or takes it out, as it is now."""
         self._hide(debt)
-        if debt.free > 0 and debt.is_there and not debt.is_disputed(day):
+        if debt.is_there and debt.free_to_any(day) > 0:
             insort(self._open, (debt.order, debt.id))
 
     def _hide(self, debt: Debt) -> None:

@@ -8,21 +8,13 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from aggregates.account.allocation import Allocations, funds_order
+from aggregates.account.allocation import funds_order
 from aggregates.account.command import AccountCommand, document_id, document_key
-from aggregates.account.customer import BookingCommand, Customer
+from aggregates.account.customer import BookingCommand
 from aggregates.account.deferred import Deferred
-from aggregates.account.part import AccountPart
-from aggregates.account.promises import Promises
-from aggregates.account.receivables import (
-    Funds,
-    FundsKind,
-    GoneBack,
-    PromiseShare,
-    Receipt,
-    Receivables,
-    ReversalKind,
-)
+from aggregates.account.receivables import Funds, FundsKind, GoneBack, OtherPayment, PromiseShare, Receipt, Sent
+from aggregates.account.receivables import ReversalKind as ReversalKind  # noqa: PLC0414  it is a payment's, and imported from here
+from aggregates.account.transfers import Transfers
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import NaturalKey
 from aggregates.kernel.context import Context
@@ -48,6 +40,8 @@ class PaymentReceived(Event, name="account.payment-received"):
     receipt: Receipt
     method: str | None = None
     invoice_number: Number | None = None
+    moved_from: Annotated[OtherPayment | None, LATER] = None
+    """Where it was booked by mistake before."""
 
 
 class PaymentReversed(Event, name="account.payment-reversed"):
@@ -56,6 +50,8 @@ class PaymentReversed(Event, name="account.payment-reversed"):
     receipt: Receipt
     reversal: ReversalKind
     reversed_on: date
+    moved_to: Annotated[OtherPayment | None, LATER] = None
+    """Where it belongs, where it was booked here by mistake."""
 
 
 class PaymentReversedInPart(Event, name="account.payment-reversed-in-part"):
@@ -132,6 +128,9 @@ class _PaymentData(AccountCommand):
     received_on: date
     method: str | None = Field(None, max_length=40)
     invoice_number: Number | None = None
+    for_account_id: Annotated[UUID | None, LATER] = None
+    """The account of the same office whose debt it pays, where that is not the payer's: all of it is transferred there
+    on the day it comes in. The invoice is then of that account."""
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
@@ -140,19 +139,21 @@ class _PaymentData(AccountCommand):
         return self
 
 
-class ReceivePayment(BookingCommand, _PaymentData, name="receive-payment", may_need_history=True):
+class ReceivePayment(BookingCommand, _PaymentData, name="receive-payment", may_need_history=True, reaches=("account",)):
     """Record money that came in, for an invoice or for the oldest open items."""
 
     def natural_key(self) -> NaturalKey:
         return document_key(self.account_id, "payment", self.number)
 
 
-class CorrectPayment(_PaymentData, name="correct-payment", may_need_history=True):
-    """Say what a payment really was; it always was so."""
+class CorrectPayment(_PaymentData, name="correct-payment", may_need_history=True, reaches=("account",)):
+    """Say what a payment really was; it always was so. What was transferred of it stays transferred, as far as it goes:
+    all of it where all of it was."""
 
 
-class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=True):
-    """Record that a payment, or a part of it, was taken back; what that settled is open again."""
+class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=True, reaches=("account",)):
+    """Record that a payment, or a part of it, was taken back; what that settled is open again. A whole payment goes
+    back also where it had been transferred."""
 
     number: Number
     reversal: ReversalKind
@@ -169,7 +170,7 @@ class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=Tr
         return self
 
 
-class ReceivePaymentAgain(_PaymentData, name="receive-payment-again", may_need_history=True):
+class ReceivePaymentAgain(_PaymentData, name="receive-payment-again", may_need_history=True, reaches=("account",)):
     """Record that a payment which was taken back came in again, under its number and on a day of its own."""
 
 
@@ -218,14 +219,10 @@ class WithdrawCredit(AccountCommand, name="withdraw-credit", may_need_history=Tr
 
 
 @dataclass
-class Payments(AccountPart):
+class Payments(Transfers):
     """Decisions about payments and credits."""
 
-    customer: ClassVar = Needs(Customer)
-    receivables: ClassVar = Needs(Receivables)
-    allocation: ClassVar = Needs(Allocations)
     deferred: ClassVar = Needs(Deferred)
-    promises: ClassVar = Needs(Promises)
 
     @decides(ReceivePayment)
     def receive_payment(self, command: ReceivePayment, context: Context) -> None:
@@ -234,33 +231,70 @@ class Payments(AccountPart):
         payment_id = document_id(self.whole.id, "payment", command.number)
         if payment_id in self.receivables.funds or payment_id in self.receivables.used_up:
             raise Refusal("duplicate-payment", f"payment {command.number} is on the account already; correct it")
+        debtor = self.on_other_account(command.for_account_id, context) if command.for_account_id else None
         if command.received_on > context.today:
             self.deferred.defer(
                 command, command.received_on, document_id(self.whole.id, "deferred-payment", command.number)
             )
             return
         self.deferred.refuse_if_waiting("payment", command.number)
-        self.allocation.follow_money(self._receive(command), context)
+        funds = self._receive(command)
+        if debtor is not None:
+            self._send_all(funds, debtor, command, context)
+        else:
+            self.allocation.follow_money(funds, context)
 
     def _receive(
         self, command: _PaymentData, settled: tuple[PromiseShare, ...] = (), *, lasting: Money | None = None
     ) -> Funds:
-        """`lasting`: what of it does not go back at once, and so can count towards promises."""
-        most = command.amount if lasting is None else lasting
+        is_own = command.for_account_id is None
+        return self.book(
+            command.number,
+            command.amount,
+            command.received_on,
+            method=command.method,
+            invoice_number=command.invoice_number if is_own else None,
+            settled=settled if is_own else (),
+            counts=is_own,
+            lasting=lasting,
+        )
+
+    def _send_all(self, funds: Funds, debtor: "Payments", command: _PaymentData, context: Context) -> None:
+        on, invoice_number = command.received_on, command.invoice_number
+        self.send(funds, debtor, funds.unapplied, context, on=on, invoice_number=invoice_number)
+
+    def book(
+        self,
+        number: str,
+        amount: Money,
+        received_on: date,
+        *,
+        method: str | None = None,
+        invoice_number: str | None = None,
+        settled: tuple[PromiseShare, ...] = (),
+        counts: bool = True,
+        lasting: Money | None = None,
+        transferred_from: OtherPayment | None = None,
+        moved_from: OtherPayment | None = None,
+    ) -> Funds:
+        """Money is there; it is put against nothing yet. It counts towards promises, but where it is for another
+        account, or goes back at once: `lasting` is what of it does not."""
+        most = amount if lasting is None else lasting
         left = most - Money.total((share.amount for share in settled), self.customer.currency)
         receipt = Receipt(
-            id=document_id(self.whole.id, "payment", command.number),
+            id=document_id(self.whole.id, "payment", number),
             kind=FundsKind.PAYMENT,
-            number=command.number,
-            amount=command.amount,
-            received_on=command.received_on,
-            invoice_number=command.invoice_number,
-            waits_for=self._still_unknown(command.invoice_number),
-            promises=settled + self._promise_shares(left, command.received_on),
+            number=number,
+            amount=amount,
+            received_on=received_on,
+            invoice_number=invoice_number,
+            waits_for=self._still_unknown(invoice_number),
+            promises=settled + (self.promise_shares(left, received_on) if counts else ()),
+            transferred_from=transferred_from,
         )
         self.emit(
-            PaymentReceived(receipt=receipt, method=command.method, invoice_number=command.invoice_number),
-            effective_on=command.received_on,
+            PaymentReceived(receipt=receipt, method=method, invoice_number=invoice_number, moved_from=moved_from),
+            effective_on=received_on,
         )
         return self.receivables.funds[receipt.id]
 
@@ -302,7 +336,7 @@ class Payments(AccountPart):
         self.receivables.require_history()
         return invoice_number
 
-    def _promise_shares(self, amount: Money, received_on: date) -> tuple[PromiseShare, ...]:
+    def promise_shares(self, amount: Money, received_on: date) -> tuple[PromiseShare, ...]:
         """Open promises share a payment in the order they are due, so that none covers the same money twice."""
         shares = []
         for promise in sorted(self.promises.open.values(), key=lambda p: (p.due_on, p.made_on, str(p.id))):
@@ -320,21 +354,29 @@ class Payments(AccountPart):
         funds = self.allocation.funds_with_history("payment", command.number)
         if command.reversed_on < funds.receipt.received_on:
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
+        self.require_own(funds)
         item_id = self._item_known(command.invoice_number)
         amount = command.amount or funds.remaining
         self.customer.require_currency(amount)
         if amount > funds.remaining or not amount:
             raise Refusal("reversed-too-much", f"amount: expected at most {funds.remaining}, what did not go back yet")
-        if command.reversal is ReversalKind.ERROR:
-            self._require_none_went(funds)
+        never_was = command.reversal is ReversalKind.ERROR
+        gone_on = funds.receipt.received_on if never_was else command.reversed_on
+        if never_was:
+            self.require_none_went(funds)
         if amount == funds.receipt.amount:
-            gone_on = self._reverse(funds, command.reversal, command.reversed_on, context.today)
-        elif command.reversal is ReversalKind.ERROR:
+            self.take_all_back(funds, command.reversal, gone_on, context)
+            self.take_out(funds, command.reversal, gone_on, context.today)
+        elif never_was:
             raise Refusal(
                 "reversed-in-part", f"amount: expected {funds.receipt.amount}; correct a payment whose amount was wrong"
             )
+        elif amount > funds.kept:
+            raise Refusal(
+                "payment-transferred",
+                f"amount: expected at most {funds.kept}; more went to another account: withdraw that transfer first",
+            )
         else:
-            gone_on = command.reversed_on
             part = GoneBack(amount=amount, gone_on=gone_on, reversal=command.reversal, item_id=item_id)
             self._part_goes(funds, part, context.today)
         self.allocation.follow_change(funds.id, gone_on, context)
@@ -357,19 +399,44 @@ class Payments(AccountPart):
             return
         if command.received_on > context.today:
             raise Refusal("future-correction", "received_on: expected today or earlier for a payment that came in")
-        funds = self.allocation.known_funds("payment", command.number)
+        funds = self._own_payment(command.number)
         self._require_after_the_one_before(funds, command.received_on)
-        first = min(funds.receipt.received_on, command.received_on)
+        was = funds.receipt
+        sent: list[tuple[Sent, Receipt]] = []
         if funds.reversal is ReversalKind.ERROR:
-            self._receive(command)
+            received = self._receive(command)
         else:
             whole = funds.reversed and not funds.gone_back
-            lasting = self.customer.zero if whole else command.amount - (funds.receipt.amount - funds.remaining)
+            if whole:
+                self._require_none_sent(funds)
+            lasting = self.customer.zero if whole else command.amount - (was.amount - funds.remaining)
+            sent = self.take_all_back(funds, ReversalKind.ERROR, was.received_on, context)
             went = self._none_went(funds, command.amount, command.received_on)
             settled = self._shares_of_settled_promises(funds.receipt, lasting)
-            self._reverse(funds, ReversalKind.ERROR, funds.receipt.received_on, context.today, still_counts=settled)
-            self._go_again(self._receive(command, settled, lasting=lasting), went, context.today, whole=whole)
-        self.allocation.follow_change(funds.id, first, context)
+            self.take_out(funds, ReversalKind.ERROR, was.received_on, context.today, still_counts=settled)
+            received = self._receive(command, settled, lasting=lasting)
+            self._go_again(received, went, context.today, whole=whole)
+        if command.for_account_id is not None and received.unapplied:
+            self._send_all(received, self.on_other_account(command.for_account_id, context), command, context)
+        elif command.for_account_id is None:
+            self.send_again(received, sent, was.amount, context)
+        self.allocation.follow_change(funds.id, min(was.received_on, command.received_on), context)
+
+    def _own_payment(self, number: str) -> Funds:
+        """One that came in on this account, taken back or not. Raises Refusal."""
+        funds = self.allocation.known_funds("payment", number)
+        self.require_own(funds)
+        if funds.moved_to is not None:
+            raise Refusal("payment-moved", f"payment {number} is on account {funds.moved_to.account_number}")
+        return funds
+
+    def _require_none_sent(self, funds: Funds) -> None:
+        if funds.sent:
+            raise Refusal(
+                "payment-transferred",
+                f"money of payment {funds.receipt.number} had gone to another account when it was taken back; "
+                "receive it again",
+            )
 
     @decides(ReceivePaymentAgain)
     def receive_again(self, command: ReceivePaymentAgain, context: Context) -> None:
@@ -377,13 +444,16 @@ class Payments(AccountPart):
         self.customer.require_currency(command.amount)
         if command.received_on > context.today:
             raise Refusal("future-receipt", "received_on: expected today or earlier")
-        funds = self.allocation.known_funds("payment", command.number)
+        funds = self._own_payment(command.number)
         if not funds.reversed:
             raise Refusal("payment-not-reversed", f"payment {command.number} was not taken back; correct it")
         self._require_after_the_one_before(funds, command.received_on)
         if funds.reversal is not ReversalKind.ERROR:
             _require_after(funds, command.received_on)
-        self._receive(command)
+        debtor = self.on_other_account(command.for_account_id, context) if command.for_account_id else None
+        received = self._receive(command)
+        if debtor is not None:
+            self._send_all(received, debtor, command, context)
         self.allocation.follow_change(funds.id, command.received_on, context)
 
     def _require_after_the_one_before(self, funds: Funds, received_on: date) -> None:
@@ -396,7 +466,8 @@ class Payments(AccountPart):
     def withdraw_reversal(self, command: WithdrawReversal, context: Context) -> None:
         self.require_account()
         context.require_reason()
-        funds = self.allocation.known_funds("payment", command.number)
+        funds = self._own_payment(command.number)
+        self._require_none_sent(funds)
         reversals = [part for part in self._went(funds) if part.reversal is not None]
         part = _the_one(reversals, command.reversed_on, command.amount, f"reversal of payment {command.number}")
         self._comes_back(funds, part)
@@ -412,11 +483,13 @@ class Payments(AccountPart):
         if day > context.today:
             raise Refusal("future-refund", "refunded_on: expected today or earlier")
         self.receivables.require_history()
-        self.allocation.settle_due(context)
+        self.allocation.settle_what_is_due(context)
         if command.number is None:
-            every = [*self.receivables.funds.values(), *self.receivables.used_up.values()]
+            known = (*self.receivables.funds.values(), *self.receivables.used_up.values())
+            every = [funds for funds in known if funds.receipt.transferred_from is None]
         else:
             every = [self.allocation.funds_with_history(command.kind.value, command.number)]
+            self.require_own(every[0])
         left = command.amount
         refunds = []
         for funds in sorted(every, key=funds_order):
@@ -446,7 +519,7 @@ class Payments(AccountPart):
         self.require_account()
         context.require_reason()
         funds = self.allocation.funds_with_history("credit", command.number)
-        self._require_none_went(funds)
+        self.require_none_went(funds)
         self._withdraw_credit(funds, context.today)
         self.allocation.follow_change(funds.id, funds.receipt.received_on, context)
 
@@ -483,7 +556,7 @@ class Payments(AccountPart):
             self._go_again(self._credit(command), went, context.today, whole=False)
         self.allocation.follow_change(funds.id, first, context)
 
-    def _reverse(
+    def take_out(
         self,
         funds: Funds,
         reversal: ReversalKind,
@@ -491,13 +564,16 @@ class Payments(AccountPart):
         today: date,
         *,
         still_counts: Sequence[PromiseShare] = (),
+        moved_to: OtherPayment | None = None,
     ) -> date:
         """Take a payment back, and return since when. One recorded in error never was."""
         on = funds.receipt.received_on if reversal is ReversalKind.ERROR else reversed_on
         self.allocation.release_everything(funds, on, today)
         gone = tuple(share for share in funds.receipt.promises if share not in still_counts)
         receipt = funds.receipt.model_copy(update={"promises": gone})
-        self.emit(PaymentReversed(receipt=receipt, reversal=reversal, reversed_on=on), effective_on=on)
+        self.emit(
+            PaymentReversed(receipt=receipt, reversal=reversal, reversed_on=on, moved_to=moved_to), effective_on=on
+        )
         return on
 
     # --- parts ---
@@ -511,7 +587,7 @@ class Payments(AccountPart):
             GoneBack(amount=receipt.amount, gone_on=funds.gone_on, reversal=funds.reversal, promises=receipt.promises)
         ]
 
-    def _require_none_went(self, funds: Funds) -> None:
+    def require_none_went(self, funds: Funds) -> None:
         if funds.gone_back:
             went = funds.receipt.amount - funds.remaining
             raise Refusal("gone-in-part", f"{went} of it went back; withdraw that first")
@@ -533,7 +609,7 @@ class Payments(AccountPart):
         """The same goes back of the restated money: `whole`, all of it, whatever it amounts to now."""
         for part in went:
             if whole and part.reversal is not None:
-                self._reverse(funds, part.reversal, part.gone_on, today)
+                self.take_out(funds, part.reversal, part.gone_on, today)
             else:
                 self._part_goes(funds, part, today)
 
@@ -618,7 +694,10 @@ class Payments(AccountPart):
         if before is not None:
             self.receivables.gone.append(before)
         self.receivables.funds[receipt.id] = Funds(
-            receipt=receipt, unapplied=receipt.amount, waits=receipt.waits_for is not None
+            receipt=receipt,
+            unapplied=receipt.amount,
+            waits=receipt.waits_for is not None,
+            method=event.method if self.receivables.keeps_all and isinstance(event, PaymentReceived) else None,
         )
         self._count(receipt.promises, sign=-1)
 
@@ -632,6 +711,7 @@ class Payments(AccountPart):
         if funds and self.receivables.keeps_all:
             funds.unapplied, funds.gone_on = self.customer.zero, gone_on
             funds.reversal = event.reversal if isinstance(event, PaymentReversed) else ReversalKind.ERROR
+            funds.moved_to = event.moved_to if isinstance(event, PaymentReversed) else None
             self.receivables.used_up[receipt.id] = funds
         self._count(receipt.promises, sign=1)
 
@@ -659,7 +739,7 @@ def _with_promises(receipt: Receipt, shares: Sequence[PromiseShare]) -> Receipt:
 def _last_counted(funds: Funds, amount: Money) -> tuple[PromiseShare, ...]:
     """What counts towards promises no more once so much less of it remains: what counts towards none goes first, then
     what counts towards the promise that is due last."""
-    over = Money.total((share.amount for share in funds.receipt.promises), amount.currency) + amount - funds.remaining
+    over = Money.total((share.amount for share in funds.receipt.promises), amount.currency) + amount - funds.kept
     shares = []
     for share in reversed(funds.receipt.promises):
         taken = min(over, share.amount)

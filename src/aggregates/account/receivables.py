@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -16,7 +16,7 @@ from aggregates.account.shields import Shield, ShieldSource, Why
 from aggregates.kernel.aggregate import Needs
 from aggregates.kernel.context import NeedsHistory
 from aggregates.kernel.personal import Personal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import LATER, Value
 from aggregates.values.aging import CURRENT
 from aggregates.values.codes import Number
 from aggregates.values.money import Money
@@ -126,6 +126,15 @@ class PromiseShare(Value):
     amount: Money
 
 
+class OtherPayment(Value):
+    """A payment as it stands on another account of the office: where money came from, or where it went."""
+
+    account_id: UUID
+    account_number: Number
+    number: Number
+    """Of the payment there."""
+
+
 class Receipt(Value):
     """What a payment or credit says; the part of funds that never moves by itself."""
 
@@ -139,6 +148,18 @@ class Receipt(Value):
     waits_for: Number | None = None
     """The same where no such invoice was known when the money came in."""
     promises: tuple[PromiseShare, ...] = ()
+    transferred_from: Annotated[OtherPayment | None, LATER] = None
+    """The payment on another account that this is a part of, or all: no money came in a second time."""
+
+
+class Sent(Value):
+    """What of a payment went to another account on a day."""
+
+    to: OtherPayment
+    amount: Money
+    sent_on: date
+    back_on: date | None = None
+    """The day on which it came back, because the payment was taken back then."""
 
 
 class GoneBack(Value):
@@ -164,6 +185,8 @@ class DisputedItems(Value):
     item_ids: tuple[UUID, ...]
     begins_on: date
     ends_on: date | None = None
+    amounts: dict[UUID, Money] = Field(default_factory=dict)
+    """Of items that are disputed in part: how much of each."""
 
 
 class Allocation(Value):
@@ -191,6 +214,12 @@ class Funds:
     """Why nothing of it is here any more, where it (or the last part of it) was taken back."""
     gone_on: date | None = None
     """The day since which nothing of it is here any more."""
+    moved_to: OtherPayment | None = None
+    """Where it always was, where it was booked here by mistake."""
+    method: str | None = None
+    """How a payment was made; kept only where the account remembers."""
+    sent: tuple[Sent, ...] = ()
+    """What of it went to other accounts; kept only where the account remembers."""
 
     @property
     def id(self) -> UUID:
@@ -224,6 +253,12 @@ class Funds:
             others.remove(same[0])
         self.gone_back, self.gone_on, self.reversal = tuple(others), None, None
         self.unapplied += part.amount
+
+    @property
+    def kept(self) -> Money:
+        """What of it is here: neither on another account nor gone back. Asked where the account remembers."""
+        there = (each.amount for each in self.sent if each.back_on is None)
+        return self.remaining - Money.total(there, self.receipt.amount.currency)
 
     def allocate(self, item_id: UUID, amount: Money, allocated_on: date) -> None:
         parts = (*self.allocated.get(item_id, ()), Allocation(amount=amount, allocated_on=allocated_on))
@@ -302,6 +337,18 @@ class Receivables(AccountPart):
         """The payment or credit, with something left or, where it is kept, used up or taken back."""
         return self.funds.get(funds_id) or self.used_up.get(funds_id)
 
+    def part_of(self, item: OpenItem) -> Money | None:
+        """The part of it that its dispute is about; None: all of it, or it is not disputed."""
+        dispute = self.disputes.get(item.dispute_id) if item.dispute_id is not None else None
+        return None if dispute is None else dispute.amounts.get(item.id)
+
+    def disputed_of(self, item: OpenItem) -> Money:
+        """How much of what is open of it is disputed: all of it, or at most the disputed part."""
+        if item.dispute_id is None:
+            return self.customer.zero
+        part = self.part_of(item)
+        return item.open if part is None else min(item.open, part)
+
     def require_history(self) -> None:
         """What was settled is only known once everything was loaded."""
         if not self.keeps_all:
@@ -314,7 +361,7 @@ class Receivables(AccountPart):
             return []
         why = Why(code="unapplied", detail="money that is not allocated yet covers what is owed")
         return [
-            Shield(ShieldSource.UNAPPLIED, why, amount=unapplied, said="covered by money that is not allocated yet")
+            Shield(ShieldSource.UNAPPLIED, why, amount=unapplied, said="is covered by money that is not allocated yet")
         ]
 
     # --- for apply methods ---

@@ -1,5 +1,7 @@
 """The commands, put together."""
 
+import atexit
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +19,12 @@ from api.cli import (
     cluster,
     contract,
     deadletters,
+    disputes,
     kafka,
     log,
     money,
     offices,
+    payments,
     projections,
     replay,
     reports,
@@ -79,23 +83,13 @@ app = typer.Typer(
 )
 
 for commands in (
-    running,
-    roles,
-    cluster,
-    billing,
-    reports,
-    accounts,
-    allocation,
-    money,
-    search,
-    backups,
-    kafka,
-    replay,
-):
+    running, roles, cluster, billing, reports, accounts, allocation, payments, money, search, backups, kafka, replay,
+):  # fmt: skip
     commands.add_to(app)
 for name, group in (
     ("office", offices),
     ("campaign", campaigns),
+    ("dispute", disputes),
     ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),
@@ -113,5 +107,6 @@ def _has_surrogate(argument: str) -> bool:
 def main() -> None:
     """The command `arrears`."""
     sys.excepthook = show_defect
+    atexit.register(gc.freeze)  # else its end looks through all that it holds once more: seconds, for a full cache
     end_when_told()
     app(prog_name="arrears")

@@ -8,16 +8,16 @@ from uuid import UUID
 
 import typer
 
-from api.cli.allocation import account_of, read
+from api.cli.allocation import account_found, read
 from api.cli.offices import say_done
 from api.cli.opening import commanding, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_day
+from api.cli.payments import app as payments
 
 if TYPE_CHECKING:
     from aggregates.kernel.command import Command
     from aggregates.values.money import Money
 
-payments = typer.Typer(no_args_is_help=True, help="Payments that were taken back, or came in again.")
 refunds = typer.Typer(no_args_is_help=True, help="Money that is given back to the customer.")
 invoices = typer.Typer(no_args_is_help=True, help="Invoices.")
 credits_ = typer.Typer(no_args_is_help=True, help="Credits.")
@@ -36,13 +36,8 @@ Credit = Annotated[str | None, typer.Option("--credit", metavar="NUMBER")]
 
 
 def add_to(root: typer.Typer) -> None:
-    for name, group in (("payment", payments), ("refund", refunds), ("invoice", invoices), ("credit", credits_)):
+    for name, group in (("refund", refunds), ("invoice", invoices), ("credit", credits_)):
         root.add_typer(group, name=name)
-
-
-@payments.callback()
-def _payments() -> None:
-    """Payments that were taken back, or came in again."""
 
 
 @refunds.callback()
@@ -305,7 +300,7 @@ def _issue(
 ) -> None:
     from aggregates.account import Account
 
-    account_id = account_of(data, account, office)
+    account_id = account_found(data, account, office)
     with commanding(data) as service:
         currency = service.arrears.load(Account, account_id).customer.currency
         command = make(account_id, lambda typed: None if typed is None else read(typed, currency))

@@ -42,6 +42,7 @@ from aggregates.account.payments import (
 )
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.event import Event, Recorded
 from aggregates.promise import PromiseMade, PromisePaymentCounted, PromisePaymentTakenBack, PromiseToPay
@@ -105,7 +106,9 @@ LEFT_OUT: frozenset[type[Event]] = frozenset(
 )
 """Events of an account or a promise that are no activity. Every other one has an entry."""
 
-Part = PaymentReversedInPart | FundsRefunded | ReversalWithdrawn | RefundWithdrawn
+Part = (
+    PaymentReversedInPart | FundsRefunded | ReversalWithdrawn | RefundWithdrawn | PaymentTransferred | TransferReturned
+)
 
 NAMED_OTHERWISE: dict[type[Event], str] = {AccountOpened: "account-opened"}
 """Kinds of entries that are not made from the event's name."""
@@ -232,7 +235,7 @@ class ActivityHistoryProjection(EventProjection):
     def _reversed(self, recorded: Recorded, event: PaymentReversed, rows: HistoryRows) -> None:
         rows.add(recorded, "payment-reversed", ref_id=event.receipt.id)
 
-    @on(PaymentReversedInPart, FundsRefunded, ReversalWithdrawn, RefundWithdrawn)
+    @on(PaymentReversedInPart, FundsRefunded, ReversalWithdrawn, RefundWithdrawn, PaymentTransferred, TransferReturned)
     def _part_went(self, recorded: Recorded, event: Part, rows: HistoryRows) -> None:
         rows.add(recorded, kind_of(type(event)), ref_id=event.receipt.id, notes=recorded.meta.reason)
 

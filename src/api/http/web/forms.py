@@ -1,5 +1,6 @@
 """What the forms of our pages send. The gate lets in POSTs from our own pages only."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl
@@ -15,6 +16,8 @@ from api.http.routing import is_text, other_type
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+"""An amount as pages show it. Any other comma may be a decimal mark."""
 
 
 async def read_form(request: Request) -> Mapping[str, str]:
@@ -38,9 +41,11 @@ async def read_form(request: Request) -> Mapping[str, str]:
 
 
 def amount_of(fields: Mapping[str, str], currency: str) -> Money:
-    """The form's amount, in the account's currency. Raises FieldProblem."""
+    """Raises FieldProblem."""
+    said = fields.get("amount", "")
+    plain = said.replace(",", "") if _GROUPED.fullmatch(said) else said
     try:
-        return read_amount({"amount": fields.get("amount", "").replace(",", ""), "currency": currency})
+        return read_amount({"amount": plain, "currency": currency})
     except ValueError as error:
         raise FieldProblem("amount", str(error).removeprefix("amount: ")) from None
 
