@@ -26,9 +26,19 @@ from aggregates.account.messages import (
     MessageUncertain,
     MessageWithdrawn,
 )
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.receivables import ReversalKind
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Event
 from aggregates.values.money import Money
@@ -67,6 +77,10 @@ def _over(channel: str, point_id: str | None) -> str:
 def _corrected(event: InvoiceCorrected) -> str:
     """Says what of the invoice was wrong."""
     was, now = event.previous, event.item
+    if now.is_withdrawn and not was.is_withdrawn:
+        return f"Invoice {now.number} of {was.amount} withdrawn: it never was owed"
+    if was.is_withdrawn and not now.is_withdrawn:
+        return f"Invoice {now.number} stated again: {now.amount}, due on {now.due_on}"
     changes = [
         f"{what} {before} is {after}"
         for what, before, after in (
@@ -128,7 +142,8 @@ def _promised(event: promise.PromiseMade) -> str:
     return f"{promise.promised_amount(event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
 
 
-REVERSALS = {
+REVERSALS: dict[ReversalKind | None, str] = {
+    None: "given back",
     ReversalKind.NSF: "returned unpaid",
     ReversalKind.CHARGEBACK: "charged back",
     ReversalKind.REFUND: "refunded",
@@ -157,6 +172,14 @@ SENTENCES: dict[type[Event], Sentence] = {
     FundsReallocated: lambda e: (
         f"What money was put against since {e.from_day} worked out anew: {_count(len(e.moves), 'movement')}"
     ),
+    PaymentReversedInPart: lambda e: (
+        f"{e.part.amount} of payment {e.receipt.number} {REVERSALS[e.part.reversal]}, {e.remaining} remains"
+    ),
+    ReversalWithdrawn: lambda e: (
+        f"{e.part.amount} of payment {e.receipt.number} was not {REVERSALS[e.part.reversal]} on {e.part.gone_on}"
+    ),
+    FundsRefunded: "{e.part.amount} of {e.receipt.kind} {e.receipt.number} given back to the customer",
+    RefundWithdrawn: "{e.part.amount} of {e.receipt.kind} {e.receipt.number} was not given back on {e.part.gone_on}",
     PaymentReversed: _reversed,
     PaymentTransferred: (
         "{e.amount} of payment {e.receipt.number} transferred to account {e.to.account_number}, payment {e.to.number}"
@@ -206,7 +229,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     promise.PromisePartiallyKept: "Promise partially kept: {e.received} of {e.promised} received",
     promise.PromiseBroken: "Promise of {e.promised} broken",
     promise.PromiseWithdrawn: "Promise withdrawn",
-    promise.PromiseReopened: "Promise open again: a payment was taken back",
+    promise.PromiseReopened: "Promise open again: what had come in of it is different",
     # campaigns
     campaign.CampaignLaunched: lambda e: f"Campaign {e.title} launched with {_count(len(e.plan.steps), 'step')}",
     campaign.CampaignRevised: "Campaign revised to version {e.plan_version}",

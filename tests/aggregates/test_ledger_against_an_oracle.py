@@ -11,8 +11,8 @@ from aggregates.account import Account
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import AllocateFunds, AllocationDue, SettleAllocation
 from aggregates.account.disputes import ResolveDispute
-from aggregates.account.payments import CorrectCredit, ReversalKind
-from aggregates.account.receivables import Funds, ItemKind, Receipt
+from aggregates.account.payments import CorrectCredit, WithdrawCredit, WithdrawRefund, WithdrawReversal
+from aggregates.account.receivables import Funds, ItemKind, Receipt, ReversalKind
 from aggregates.kernel.command import Accepted, Command
 from aggregates.values.money import Money
 from tests.aggregates.oracle import PlainLedger, as_of, put_by
@@ -25,11 +25,15 @@ from tests.builders import (
     a_credit,
     a_dispute,
     a_payment,
+    a_payment_again,
+    a_refund,
     a_reversal,
     an_account,
     an_invoice,
     an_office,
     cents,
+    credit_id,
+    invoice_id,
     payment_id,
 )
 from tests.given import World
@@ -60,7 +64,6 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         self.invoices: list[str] = []
         self.payments: dict[str, date] = {}
         self.credits: dict[str, date] = {}
-        self.reversed: set[str] = set()
 
     # --- steps ---
 
@@ -111,20 +114,72 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
     def reverse(self, pick, age, kind) -> None:
         number = sorted(self.payments)[pick % len(self.payments)]
         day = max(self.payments[number], self.world.today - age * DAY)
-        possible = self.oracle.is_there(payment_id(number))
+        remains = self.oracle.remains(payment_id(number))
+        possible = remains > 0 and not (kind is ReversalKind.ERROR and self.oracle.parts_of(payment_id(number)))
         assert self.do(a_reversal(number, on=day, kind=kind)) == possible
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), named=NAMED)
+    def reverse_in_part(self, pick, amount, age, named) -> None:
+        number = sorted(self.payments)[pick % len(self.payments)]
+        day = max(self.payments[number], self.world.today - age * DAY)
+        invoice = self.number(named)
+        known = invoice is None or invoice_id(invoice) in self.oracle.items
+        remains = self.oracle.remains(payment_id(number))
+        reverse = a_reversal(number, on=day, amount=amount, invoice_number=invoice)
+        assert self.do(reverse) == (known and 0 < amount.minor <= remains)
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK)
+    def withdraw_a_reversal(self, pick) -> None:
+        """Of several that are not told apart by day and amount it is refused."""
+        number = sorted(self.payments)[pick % len(self.payments)]
+        reversals = self.oracle.reversals_of(payment_id(number))
+        if not reversals:
+            assert not self.do(WithdrawReversal(account_id=ACCOUNT, number=number))
+            return
+        day, amount, _, _ = reversals[pick % len(reversals)]
+        meant = {each for each in reversals if each[:2] == (day, amount)}
+        withdraw = WithdrawReversal(account_id=ACCOUNT, number=number, reversed_on=day, amount=cents(amount))
+        assert self.do(withdraw) == (len(meant) == 1)
+
+    @rule(amount=AMOUNTS, age=st.integers(0, 70), pick=st.none() | PICK)
+    def refund(self, amount, age, pick) -> None:
+        day = self.world.today - age * DAY
+        free = self.oracle.unapplied_on(day)
+        number = None if pick is None or not self.payments else sorted(self.payments)[pick % len(self.payments)]
+        most = sum(free.values()) if number is None else free.get(payment_id(number), 0)
+        assert self.do(a_refund(amount, on=day, number=number)) == (amount.minor <= most)
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK)
+    def withdraw_a_refund(self, pick) -> None:
+        number = sorted(self.payments)[pick % len(self.payments)]
+        refunds = [part for part in self.oracle.parts_of(payment_id(number)) if part["why"] is None]
+        if refunds:
+            part = refunds[pick % len(refunds)]
+            amount = cents(part["amount"])
+            assert self.do(WithdrawRefund(account_id=ACCOUNT, number=number, refunded_on=part["on"], amount=amount))
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), named=NAMED)
+    def receive_again(self, pick, amount, age, named) -> None:
+        number = sorted(self.payments)[pick % len(self.payments)]
+        day = self.world.today - age * DAY
+        possible = self.oracle.was_taken_back(payment_id(number)) and day >= self.oracle.free_from(payment_id(number))
+        assert self.do(a_payment_again(amount, on=day, number=number, invoice=self.number(named))) == possible
         if possible:
-            self.reversed.add(number)
+            self.payments[number] = day
 
     @precondition(lambda self: self.payments)
     @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), named=NAMED)
     def correct_payment(self, pick, amount, age, named) -> None:
         number = sorted(self.payments)[pick % len(self.payments)]
         day = self.world.today - age * DAY
-        assert self.do(a_corrected_payment(amount, on=day, number=number, invoice=self.number(named))) == (
-            number not in self.reversed
-        )
-        if number not in self.reversed:
+        waits = payment_id(number) not in self.oracle.there_once()
+        possible = waits or self.oracle.can_be_restated(payment_id(number), day, amount.minor)
+        assert self.do(a_corrected_payment(amount, on=day, number=number, invoice=self.number(named))) == possible
+        if possible:
             self.payments[number] = day
 
     @precondition(lambda self: self.credits)
@@ -132,12 +187,24 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
     def correct_credit(self, pick, amount, age, named) -> None:
         number = sorted(self.credits)[pick % len(self.credits)]
         day = self.world.today - age * DAY
-        assert self.do(
+        waits = credit_id(number) not in self.oracle.there_once()
+        possible = waits or self.oracle.can_be_restated(credit_id(number), day, amount.minor)
+        done = self.do(
             CorrectCredit(
                 account_id=ACCOUNT, number=number, amount=amount, issued_on=day, invoice_number=self.number(named)
             )
         )
-        self.credits[number] = day
+        assert done == possible
+        if done:
+            self.credits[number] = day
+
+    @precondition(lambda self: self.credits)
+    @rule(pick=PICK)
+    def withdraw_credit(self, pick) -> None:
+        number = sorted(self.credits)[pick % len(self.credits)]
+        credit = credit_id(number)
+        possible = self.oracle.is_there(credit) and not self.oracle.parts_of(credit)
+        assert self.do(WithdrawCredit(account_id=ACCOUNT, number=number)) == possible
 
     @precondition(lambda self: self.invoices)
     @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), terms=st.integers(0, 40))

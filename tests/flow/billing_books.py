@@ -30,7 +30,7 @@ COLUMNS = {
 @dataclass(frozen=True)
 class Document:
     """A row of the books. `minor` are cents; `day` the day it is of; `other` a due day, an invoice it names, or the
-    kind of a reversal."""
+    kind of a reversal, whose number is the payment's."""
 
     kind: str
     account: str
@@ -41,7 +41,8 @@ class Document:
 
     @property
     def key(self) -> tuple[str, str]:
-        return self.kind, self.number
+        """A payment may be taken back in several parts."""
+        return self.kind, f"{self.number} {self.day} {self.minor}" if self.kind == REVERSALS else self.number
 
     @property
     def cells(self) -> tuple[object, ...]:
@@ -76,6 +77,10 @@ class Books:
     def accounts(self) -> set[str]:
         return {each.account for each in self.stated.values()}
 
+    def taken_back(self, payment: str) -> list[Document]:
+        """The reversals of a payment."""
+        return [each for each in self.stated.values() if (each.kind, each.number) == (REVERSALS, payment)]
+
     def ledger(self, account: str, *, until: date = date.max) -> PlainLedger:
         """Of one account, told of nothing that is dated after a day."""
         ledger = PlainLedger()
@@ -87,13 +92,16 @@ class Books:
                     "number": each.number, "amount": each.minor, "issued": each.day, "due": each.other, "fee": False,
                 }  # fmt: skip
             elif each.kind in {PAYMENTS, CREDITS}:
-                back = self.stated.get((REVERSALS, each.number)) if each.kind == PAYMENTS else None
-                gone = None if back is None or back.day > until else back.day
-                if back is not None and gone is not None and back.other == "error":
-                    gone = each.day
+                back = self.taken_back(each.number) if each.kind == PAYMENTS else []
+                back = [reversal for reversal in back if reversal.day <= until]
+                never = any(reversal.other == "error" for reversal in back)
+                is_gone = sum(reversal.minor for reversal in back) == each.minor
+                parts = [{"on": r.day, "amount": r.minor, "item": None, "why": r.other} for r in back]
                 ledger.money.append({
                     "id": _id(each), "amount": each.minor, "on": each.day, "kind": each.kind.removesuffix("s"),
-                    "number": each.number, "named": each.other, "gone": gone, "sent": [],
+                    "number": each.number, "named": each.other, "never": never, "sent": [],
+                    "gone": (each.day if never else max(r.day for r in back)) if is_gone else None,
+                    "back": parts if not is_gone or len(back) > 1 else [],
                 })  # fmt: skip
         return ledger
 
@@ -102,7 +110,11 @@ class Books:
         ledger = self.ledger(account)
         put = sum(amount for (on, _, _), amount in ledger.put().items() if on <= day)
         billed = sum(item["amount"] for item in ledger.items.values() if item["issued"] <= day)
-        there = sum(m["amount"] for m in ledger.money if m["on"] <= day and not (m["gone"] and m["gone"] <= day))
+        there = sum(
+            m["amount"] - sum(part["amount"] for part in m["back"] if part["on"] <= day)
+            for m in ledger.money
+            if m["on"] <= day and not (m["gone"] and m["gone"] <= day)
+        )
         return billed - put, there - put
 
     def open_items(self, account: str) -> dict[str, int]:

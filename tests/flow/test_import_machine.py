@@ -70,25 +70,26 @@ class Imports(RuleBasedStateMachine):
 
     @rule(rows=FILES, layout=LAYOUTS, data=st.data())
     def a_file_says(self, rows: list[Document], layout: Layout, data: st.DataObject) -> None:
-        rows = [each for each in rows if (REVERSALS, each.number) not in self.books.stated or each.kind != PAYMENTS]
+        rows = [each for each in rows if each.kind != PAYMENTS or not self.books.taken_back(each.number)]
         if rows:
             self._bring_in(rows, layout, data)
 
     @rule(layout=LAYOUTS, data=st.data())
     def payments_are_taken_back(self, layout: Layout, data: st.DataObject) -> None:
-        there = [
-            each
-            for each in self.books.stated.values()
-            if each.kind == PAYMENTS and (REVERSALS, each.number) not in self.books.stated
-        ]
-        if there:
-            rows = [
-                Document(
-                    REVERSALS, each.account, each.number, data.draw(DAYS.filter(each.day.__le__)), each.minor,
-                    data.draw(st.sampled_from(["nsf", "chargeback", "error"])),
-                )
-                for each in data.draw(st.lists(st.sampled_from(there), min_size=1, max_size=3, unique=True))
-            ]  # fmt: skip
+        """As a whole, or a third of one once or several times."""
+        there = [each for each in self.books.stated.values() if each.kind == PAYMENTS]
+        rows = []
+        for each in data.draw(st.lists(st.sampled_from(there), max_size=3, unique=True)) if there else []:
+            before = self.books.taken_back(each.number)
+            is_whole = data.draw(st.booleans()) and not before
+            row = Document(
+                REVERSALS, each.account, each.number, data.draw(DAYS.filter(each.day.__le__)),
+                each.minor if is_whole else each.minor // 3,
+                data.draw(st.sampled_from(["nsf", "chargeback", "error"] if is_whole else ["chargeback", "refund"])),
+            )  # fmt: skip
+            if row.key not in self.books.stated and row.minor + sum(r.minor for r in before) <= each.minor:
+                rows.append(row)
+        if rows:
             self._bring_in(rows, layout, data)
 
     @rule(layout=LAYOUTS, data=st.data())

@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import orjson
 
 from aggregates.account.customer import CustomerKind
-from aggregates.account.payments import ReversalKind
+from aggregates.account.receivables import ReversalKind
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money
 
@@ -74,6 +74,10 @@ class _Fact:
         """Kind and number."""
         return f"{self.kind}:{self.number}"
 
+    def renumbered(self, number: str) -> Self:
+        """The same under another number."""
+        return replace(self, **{self.numbered_by: number})
+
     def _json(self, without: frozenset[str]) -> bytes:
         content: dict[str, object] = {}
         for name in _NAMES[type(self)]:
@@ -137,7 +141,7 @@ class SubscriptionFact(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceFact(_Fact):
-    """An invoice. `amount` zero: it was withdrawn. Without `due_on` it ages by `issued_on`."""
+    """An invoice. `amount` zero: it was withdrawn, and never was owed. Without `due_on` it ages by `issued_on`."""
 
     kind: ClassVar[str] = "invoice"
     numbered_by: ClassVar[str] = "invoice_number"
@@ -207,6 +211,9 @@ class PaymentFact(_Fact):
         """A settlement has that of its invoice; a payment without a number has none."""
         return (self.invoice_number if self.settlement else self.payment_number) or ""
 
+    def renumbered(self, number: str) -> Self:
+        return replace(self, invoice_number=number) if self.settlement else replace(self, payment_number=number)
+
     @property
     def natural_key(self) -> str:
         """Those without a number have it in common; what tells them apart is looked for among what is known."""
@@ -217,7 +224,7 @@ class PaymentFact(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReversalFact(_Fact):
-    """A payment was taken back, all of it. `amount`, where the file says it, is the payment's, above zero."""
+    """A payment was taken back: so much of it, above zero, or all of it. `invoice_number`: a part, for that invoice."""
 
     kind: ClassVar[str] = "reversal"
     numbered_by: ClassVar[str] = "payment_number"
@@ -228,12 +235,30 @@ class ReversalFact(_Fact):
     reversal: ReversalKind
     amount: Money | None = None
     reason: str | None = None
+    invoice_number: str | None = None
     payer_number: str | None = None
     """The account that the payment came in on, where that is another."""
 
     @property
     def effective_on(self) -> date:
         return self.reversed_on
+
+    @property
+    def number(self) -> str:
+        """The payment's; of a part with day and amount, since a payment is taken back in several parts, whole once."""
+        return self.payment_number + self._part
+
+    @property
+    def key_of_whole(self) -> str:
+        """Under which every reversal was known before parts were taken."""
+        return f"{self.kind}:{self.payment_number}"
+
+    def renumbered(self, number: str) -> Self:
+        return replace(self, payment_number=number.removesuffix(self._part))
+
+    @property
+    def _part(self) -> str:
+        return "" if self.amount is None else f":{self.reversed_on}:{self.amount.minor}"
 
 
 UNNUMBERED = "unnumbered-payment:"

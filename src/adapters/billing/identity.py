@@ -70,8 +70,7 @@ def respelled(fact: Fact, *, account_number: str, number: str) -> Fact:
         fact = replace(fact, account_number=account_number)
     if isinstance(fact, CustomerFact) or not number or fact.number == number:
         return fact
-    field = "invoice_number" if isinstance(fact, PaymentFact) and fact.settlement else fact.numbered_by
-    return replace(fact, **{field: number})  # type: ignore[arg-type]
+    return fact.renumbered(number)
 
 
 def _is_numbered(fact: Fact) -> bool:

@@ -119,6 +119,13 @@ class Known(NamedTuple):
     details: Mapping[str, str] | None
 
 
+class Document(NamedTuple):
+    """A document, as a fact names it."""
+
+    kind: str
+    number: str
+
+
 class Referred(NamedTuple):
     """A document that a fact names."""
 
@@ -239,10 +246,10 @@ class ImportedFacts:
             key = key_in_form(key, fact)
         return replace(staged, natural_key=key, digest=self.digests.of(fact.content_digest), fact=fact)
 
-    def referred(self, chunk: Sequence[Staged]) -> dict[int, Referred]:
+    def referred(self, chunk: Sequence[Staged]) -> dict[int, dict[Document, Referred]]:
         """The documents that facts name and that are known or stand in the chunk, as those are spelled; by the place
-        of the fact in the chunk. They are of the same account."""
-        named = {n: reference for n, staged in enumerate(chunk) if (reference := _reference(staged)) is not None}
+        of the fact in the chunk, and by what the fact calls them. They are of the same account."""
+        named = {(n, document): key for n, staged in enumerate(chunk) for document, key in _references(staged)}
         if not named:
             return {}
         here: dict[tuple[str, str, str], set[str]] = defaultdict(set)
@@ -250,21 +257,21 @@ class ImportedFacts:
             here[staged.office_code, staged.fact.account_number, folded(staged.fact.natural_key)].add(
                 staged.fact.number
             )
-        wanted = {n: self._forms(chunk[n], key, folded(key)) for n, key in named.items()}
+        wanted = {each: self._forms(chunk[each[0]], key, folded(key)) for each, key in named.items()}
         known = self.by_key(each for forms in wanted.values() for each in forms)
-        found = {}
-        for n, key in named.items():
-            staged, number = chunk[n], number_in(key)
+        found: dict[int, dict[Document, Referred]] = defaultdict(dict)
+        for (n, document), key in named.items():
+            staged = chunk[n]
             stored = {
                 number_in(each.natural_key)
-                for form in wanted[n]
+                for form in wanted[n, document]
                 for each in known.get(form, ())
                 if each.account_number == staged.fact.account_number
             }
             spelled = stored | here[staged.office_code, staged.fact.account_number, folded(without_account(key))]
             if spelled:
-                meant = number if number in spelled else min(spelled)
-                found[n] = Referred(meant, is_stored=meant in stored)
+                meant = document.number if document.number in spelled else min(spelled)
+                found[n][document] = Referred(meant, is_stored=meant in stored)
         return found
 
     def _forms(self, staged: Staged, key: str, folded_key: str) -> list[Folded]:
@@ -278,12 +285,15 @@ class ImportedFacts:
 
     def classify(self, chunk: Sequence[Staged]) -> list[Classified]:
         """Facts that have a number, in their order."""
-        forms = [self._forms(staged, staged.natural_key, staged.folded_key) for staged in chunk]
+        whole = {n: of_whole for n, staged in enumerate(chunk) if (of_whole := _as_whole(staged)) is not None}
+        forms = [self._forms(each, each.natural_key, each.folded_key) for each in (*chunk, *whole.values())]
         known = self.by_key(form for each in forms for form in each)
-        return [
-            self._classified(staged, [each for form in of for each in known.get(form, ())])
-            for staged, of in zip(chunk, forms, strict=True)
-        ]
+        like = [[each for form in of for each in known.get(form, ())] for of in forms]
+        told = [self._classified(staged, some) for staged, some in zip(chunk, like, strict=False)]
+        for (n, staged), some in zip(whole.items(), like[len(chunk) :], strict=True):
+            if told[n].change is Change.NEW and (one := self._classified(staged, some)).change is Change.UNCHANGED:
+                told[n] = one
+        return told
 
     def _classified(self, staged: Staged, like: Sequence[Known]) -> Classified:
         before = _meant(staged, like)
@@ -349,6 +359,15 @@ def key_in_form(key: str, fact: Any) -> str:
     return other_key(fact.natural_key, fact.account_number) if "\t" in key else fact.natural_key
 
 
+def _as_whole(staged: Staged) -> Staged | None:
+    """A reversal that says how much, as it was known before parts were taken; None for all else."""
+    fact = staged.fact
+    if not isinstance(fact, ReversalFact) or fact.amount is None:
+        return None
+    key = _in_form(staged, fact.key_of_whole)
+    return replace(staged, natural_key=key, folded_key=folded(key))
+
+
 def _meant(staged: Staged, like: Sequence[Known]) -> Known | None:
     """Of what is known under keys that are folded alike: the exact one first, then the same number, then any."""
     own = "\t" in staged.natural_key
@@ -370,16 +389,19 @@ def _meant(staged: Staged, like: Sequence[Known]) -> Known | None:
     return found
 
 
-def _reference(staged: Staged) -> str | None:
-    """The key of the document that a fact names besides itself, in the form that its own key has."""
-    match fact := staged.fact:
-        case PaymentFact() | CreditFact() if fact.invoice_number:
-            key = f"invoice:{fact.invoice_number}"
-        case ReversalFact():
-            key = f"payment:{fact.payment_number}"
-        case _:
-            return None
-    return other_key(key, fact.account_number) if "\t" in staged.natural_key else key
+def _references(staged: Staged) -> list[tuple[Document, str]]:
+    """The documents that a fact names besides itself, each with its key in the form that the fact's own key has."""
+    fact, named = staged.fact, []
+    if isinstance(fact, ReversalFact):
+        named.append(Document("payment", fact.payment_number))
+    if isinstance(fact, PaymentFact | CreditFact | ReversalFact) and fact.invoice_number:
+        named.append(Document("invoice", fact.invoice_number))
+    return [(each, _in_form(staged, f"{each.kind}:{each.number}")) for each in named]
+
+
+def _in_form(staged: Staged, key: str) -> str:
+    """A natural key without its account, in the form that the fact's own key has."""
+    return other_key(key, staged.fact.account_number) if "\t" in staged.natural_key else key
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:

@@ -23,7 +23,7 @@ from adapters.billing.facts import (
     payer_of,
 )
 from adapters.billing.identity import Digests
-from adapters.billing.imported import Change, Classified, ImportedFacts
+from adapters.billing.imported import Change, Classified, Document, ImportedFacts
 from adapters.billing.offices import OfficeCodes
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rejects import place_for_rejects, write_rejects
@@ -192,8 +192,8 @@ class Importer:
         todo: list[tuple[Classified, Issued]] = []
         for place, each in enumerate(news):
             try:
-                named = referred.get(place)
-                todo.append((each, self._issued(each, named.number if named else None)))
+                named = {document: known.number for document, known in referred.get(place, {}).items()}
+                todo.append((each, self._issued(each, named)))
             except (ImportRefused, ValidationError) as error:
                 problems.append(_problem(each.staged, _plain(error)))
         outcomes = self._arrears.handle([issued for _, issued in todo])
@@ -211,8 +211,9 @@ class Importer:
         }
         known = {
             news[place].staged.key
-            for place, named in referred.items()
-            if named.is_stored or _document(news[place].staged, named.number) in came
+            for place, documents in referred.items()
+            for document, named in documents.items()
+            if document.kind == "invoice" and (named.is_stored or _document(news[place].staged, named.number) in came)
         }
         self._look([(each.staged, outcome) for each, outcome in accepted], known, report)
         self._remember([*nothing_to_do, *(each for each, _ in accepted)])
@@ -306,8 +307,8 @@ class Importer:
 
     # --- fact to command ---
 
-    def _issued(self, each: Classified, referred: str | None) -> Issued:
-        """`referred`: the document that the fact names, as that is spelled."""
+    def _issued(self, each: Classified, referred: Mapping[Document, str]) -> Issued:
+        """`referred`: the documents that the fact names, as their numbers are spelled."""
         staged = each.staged
         office = self._office(staged)
         before = each.account_before
@@ -338,20 +339,18 @@ class Importer:
             keeps_refusal=False,  # what a row is refused for may have come with another file by the next time
         )
 
-    def _whole(self, staged: Staged, account: UUID, referred: str | None, *, corrects: bool) -> Staged:
+    def _whole(self, staged: Staged, account: UUID, referred: Mapping[Document, str], *, corrects: bool) -> Staged:
         """The fact that is to be brought in: with what it names spelled as that is known, and, of a payment that is
         corrected and known without a number, with what its profile does not map as it is."""
         fact = staged.fact
         if isinstance(fact, ReversalFact):
-            return (
-                staged
-                if referred in (None, fact.payment_number)
-                else replace(staged, fact=replace(fact, payment_number=referred))
-            )
-        if not isinstance(fact, PaymentFact | CreditFact):
+            number = fact.payment_number
+            fact = replace(fact, payment_number=referred.get(Document("payment", number), number))
+        if not isinstance(fact, PaymentFact | CreditFact | ReversalFact):
             return staged
-        if referred not in (None, fact.invoice_number):
-            fact = replace(fact, invoice_number=referred)
+        if fact.invoice_number is not None:
+            number = fact.invoice_number
+            fact = replace(fact, invoice_number=referred.get(Document("invoice", number), number))
         if corrects and isinstance(fact, PaymentFact) and is_unnumbered(fact):
             before = self._received(account).get(payment_number(staged))
             if before is not None:
@@ -420,6 +419,7 @@ class Importer:
                     reversal=fact.reversal,
                     reversed_on=fact.reversed_on,
                     amount=fact.amount,
+                    invoice_number=fact.invoice_number,
                 )
 
     def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
@@ -647,6 +647,8 @@ def _document(staged: Staged, number: str) -> tuple[str, str, str]:
 
 def _number(staged: Staged) -> str:
     """What to call it: a payment without a number by what it is known by."""
+    if isinstance(staged.fact, ReversalFact):
+        return staged.fact.payment_number
     return staged.fact.number or staged.natural_key.partition(":")[2]
 
 

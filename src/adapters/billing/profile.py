@@ -46,7 +46,7 @@ CUSTOMER_FIELDS = frozenset({
 })  # fmt: skip
 _INVOICE = frozenset({
     "invoice_number", "issued_on", "due_on", "amount", "original_charges", "service_type", "subscription_number",
-    "disputed",
+    "disputed", "status",
 })  # fmt: skip
 _PAYMENT = frozenset({"payment_number", "received_on", "amount", "method", "invoice_number", "reference", "payer"})
 _TAKEN_BACK = frozenset({"reversal", "reason"})
@@ -58,7 +58,7 @@ FIELDS: Mapping[Kind, frozenset[str]] = {
     Kind.INVOICES: _ANY | _INVOICE | CUSTOMER_FIELDS,
     Kind.PAYMENTS: _ANY | _PAYMENT | _TAKEN_BACK,
     Kind.CREDITS: _ANY | _CREDIT,
-    Kind.REVERSALS: _ANY | _TAKEN_BACK | {"payment_number", "reversed_on", "amount", "payer"},
+    Kind.REVERSALS: _ANY | _TAKEN_BACK | {"payment_number", "reversed_on", "amount", "invoice_number", "payer"},
     Kind.INVOICES_WITH_SETTLEMENT: _ANY | _INVOICE | CUSTOMER_FIELDS | {"settled_on"},
 }
 REQUIRED: Mapping[Kind, tuple[str, ...]] = {

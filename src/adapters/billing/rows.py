@@ -27,7 +27,7 @@ from adapters.billing.readers import RawRow, Table
 from adapters.billing.spreadsheet import text_of_formula
 from adapters.billing.values import Cell, Dates, boolean, cell_text, day_of, readable, without_decimal
 from aggregates.account.customer import CustomerKind
-from aggregates.account.payments import ReversalKind
+from aggregates.account.receivables import ReversalKind
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money, exponent
 from aggregates.values.normal_form import is_email, is_number
@@ -73,6 +73,8 @@ ZoneOf = Callable[[str | None], ZoneInfo]
 """The time zone of the office that a row names, or of the import's where it names none."""
 
 _CUSTOMER_KINDS = {kind.value: kind for kind in CustomerKind}
+WITHDRAWN = frozenset({"void", "voided", "cancelled", "canceled", "withdrawn"})
+"""What an invoice's status says where it never was owed; any other says nothing."""
 _REVERSALS = {kind.value: kind for kind in ReversalKind}
 _CHANNELS = {channel.value: channel for channel in Channel}
 
@@ -266,6 +268,10 @@ class RowParser:
         service_type = self._code("service_type")
         subscription = self._number("subscription_number")
         disputed = self._boolean("disputed")
+        if (self._text("status") or "").casefold() in WITHDRAWN and amount is not None:
+            if amount.minor < 0:
+                self._refuse("status", "that of an invoice; a credit is withdrawn by a command")
+            amount, charges, settled = Money(0, amount.currency), None, None
         information = self._informed(self._information)
         customer: tuple[Fact, ...] = ()
         said = None
@@ -391,9 +397,10 @@ class RowParser:
     def _reversal(
         self, account: str, office: str | None, number: str, reversed_on: date | None, amount: Money | None
     ) -> tuple[Fact, ...]:
-        """`number` and `amount` are those of the payment."""
+        """`number` is the payment's."""
         kind = self._choice("reversal", _REVERSALS)
         reason = self._text("reason", LONG_TEXT_LIMIT)
+        invoice = self._number("invoice_number")
         payer = self._payer(account)
         if not number and not self._problems:
             self._refuse("payment_number", "the number of the payment that was taken back")
@@ -409,6 +416,7 @@ class RowParser:
             reversal=kind,
             amount=amount,
             reason=reason,
+            invoice_number=invoice or None,
             payer_number=payer,
         )
         return (reversal,)

@@ -12,15 +12,19 @@ from pydantic import model_validator
 
 from aggregates.account.aging import Aging
 from aggregates.account.allocation_walk import (
+    Back,
     Debt,
     Decided,
     Means,
     Move,
+    Put,
     Span,
+    by_money,
     differences,
-    net,
     net_by_item,
     reopened_on,
+    standing,
+    taken_back,
     walk,
 )
 from aggregates.account.command import AccountCommand, document_id
@@ -31,6 +35,7 @@ from aggregates.account.receivables import (
     NOWHERE,
     Funds,
     FundsKind,
+    GoneBack,
     Item,
     OpenItem,
     Place,
@@ -262,14 +267,26 @@ class Allocations(AccountPart):
         self._walk_again(min(day, self.due_from or day), context)
 
     def funds_with_history(self, kind: str, number: str) -> Funds:
-        """The payment or credit with everything it settled, which only a remembering account knows."""
+        """The payment or credit with everything it settled, none that was taken back."""
+        funds = self.known_funds(kind, number)
+        if funds.reversed:
+            raise Refusal(f"{kind}-reversed", f"{kind} {number} was taken back already")
+        return funds
+
+    def known_funds(self, kind: str, number: str) -> Funds:
+        """The same, taken back or not; only a remembering account knows it."""
         self.receivables.require_history()
         funds = self.receivables.known_funds(document_id(self.whole.id, kind, number))
         if funds is None:
             raise Refusal(f"unknown-{kind}", f"the account has no {kind} {number}")
-        if funds.reversed:
-            raise Refusal(f"{kind}-reversed", f"{kind} {number} was taken back already")
         return funds
+
+    def unapplied_on(self, day: date, funds: Funds) -> Money:
+        """What was left of it at the end of a day and did not leave the account, on that day or since."""
+        if funds.reversed or day < funds.receipt.received_on:
+            return self.customer.zero
+        put = sum(move.amount for move in self.receivables.moves if move.funds_id == funds.id and move.day <= day)
+        return self._money(max(0, funds.kept.minor - put))
 
     def open_before(self, day: date, item: OpenItem) -> Money:
         """What was open of it the evening before a day; needs the whole history."""
@@ -283,6 +300,7 @@ class Allocations(AccountPart):
         for changed_on, minor in (
             *((move.day, move.amount) for move in self.receivables.moves if move.funds_id == funds.id),
             *((each.sent_on, each.amount.minor) for each in funds.sent),
+            *((each.gone_on, each.amount.minor) for each in funds.gone_back),
         ):
             changes[max(day, changed_on)] = changes.get(max(day, changed_on), 0) - minor
         left = accumulate((minor for _, minor in sorted(changes.items())), initial=funds.receipt.amount.minor)
@@ -325,7 +343,7 @@ class Allocations(AccountPart):
             Means(
                 id=funds.id,
                 since=funds.receipt.received_on,
-                order=_funds_order(funds),
+                order=funds_order(funds),
                 left=funds.unapplied.minor,
                 named=None if (item := self._named(funds)) is None else item.id,
             )
@@ -399,7 +417,7 @@ class Allocations(AccountPart):
             (before if move.day < day else after).append(move)
         moves = walk(
             self._debts(net_by_item(before)),
-            self._means(day, net(before)),
+            self._means(day, by_money(before)),
             day,
             decided=(Decided(d.allocated_on, d.funds_id, d.item_id, d.amount.minor) for d in self.decided),
         )
@@ -417,7 +435,7 @@ class Allocations(AccountPart):
             for item in (*self.receivables.items.values(), *self.receivables.settled.values())
         ]
 
-    def _means(self, day: date, put: Mapping[UUID, Mapping[UUID, int]]) -> Iterator[Means]:
+    def _means(self, day: date, put: Mapping[UUID, Put]) -> Iterator[Means]:
         """Money that there was the evening before, or came later, but for what never was."""
         receivables = self.receivables
         known = (*receivables.funds.values(), *receivables.used_up.values(), *receivables.gone)
@@ -428,20 +446,22 @@ class Allocations(AccountPart):
                 continue
             number = receipt.invoice_number
             item = receivables.known_item(receivables.item_id(number)) if number else None
-            against = {}
+            here: Put = {}
             if receipt.received_on < day and (gone_on is not None or receipt.id not in gone_later):
-                against = {item_id: amount for item_id, amount in put.get(receipt.id, {}).items() if amount}
-            sent = [(each.sent_on, each.amount.minor) for each in funds.sent]
+                here = _since(receipt.received_on, put.get(receipt.id, {}))
+            leaves = [Back(part.gone_on, part.amount.minor, part.item_id) for part in funds.gone_back]
+            leaves += [Back(each.sent_on, each.amount.minor) for each in funds.sent]
+            went = sum(part.amount for part in leaves if part.day < day)
             yield Means(
                 id=receipt.id,
                 since=receipt.received_on,
-                order=(*_funds_order(funds), gone_on is None),
-                left=receipt.amount.minor - sum(against.values()) - sum(a for sent_on, a in sent if sent_on < day),
+                order=(*funds_order(funds), gone_on is None),
+                left=receipt.amount.minor - went - sum(here.values()),
                 named=None if item is None else item.id,
                 waits=number is not None and item is None,
                 gone_on=gone_on,
-                leaves=[each for each in sent if each[0] >= day],
-                against=against,
+                back=[part for part in leaves if part.day >= day],
+                put=here,
             )
 
     def _gone_later(self, day: date) -> set[UUID]:
@@ -462,6 +482,27 @@ class Allocations(AccountPart):
         reopened = {i for i, parts in funds.allocated.items() if any(part.allocated_on < gone_on for part in parts)}
         for released_on, of_items in sorted(amounts.items()):
             self._release(funds, of_items, released_on, reopened if released_on == gone_on else frozenset(), today)
+
+    def release_part(self, funds: Funds, part: GoneBack, today: date) -> None:
+        """Of money that has so much less from a day on, releases what is put against items and is not there any more:
+        as the walk does where all of it was put before that day; else it is walked again."""
+        put: Put = {}
+        for item_id, of in funds.allocated.items():
+            for each in of:
+                key = each.allocated_on, item_id
+                put[key] = put.get(key, 0) + each.amount.minor
+        back = Back(part.gone_on, part.amount.minor, part.item_id)
+        taken, _ = taken_back([back], funds.unapplied.minor, put, self._order_of)
+        amounts: dict[date, dict[UUID, Money]] = {}
+        for (put_on, item_id), minor in taken:
+            day = amounts.setdefault(max(part.gone_on, put_on), {})
+            day[item_id] = day.get(item_id, self.customer.zero) + self._money(minor)
+        reopened = {item_id for (put_on, item_id), _ in taken if put_on < part.gone_on}
+        for released_on, of_items in sorted(amounts.items()):
+            self._release(funds, of_items, released_on, reopened if released_on == part.gone_on else frozenset(), today)
+
+    def _order_of(self, item_id: UUID) -> tuple[bool, date, date, str]:
+        return allocation_order(self.receivables.items.get(item_id) or self.receivables.settled[item_id])
 
     def release_from_item(self, was: OpenItem, *, down_to: Money, today: date) -> None:
         """Take allocations back from an item, the newest first, until no more than `down_to` is allocated."""
@@ -587,6 +628,15 @@ class Allocations(AccountPart):
         self.receivables.moved(move, named=named is not None and named.id == move.item_id)
 
 
-def _funds_order(funds: Funds) -> tuple[date, str, str]:
+def _since(received_on: date, put: Put) -> Put:
+    """What is there of it, on no day before its receipt: other money had the number then."""
+    here: Put = {}
+    for (day, item_id), amount in standing(put).items():
+        key = max(day, received_on), item_id
+        here[key] = here.get(key, 0) + amount
+    return here
+
+
+def funds_order(funds: Funds) -> tuple[date, str, str]:
     """Money of a day by receipt day, kind and number; never by when or how it arrived here."""
     return funds.receipt.received_on, funds.receipt.kind.value, funds.receipt.number

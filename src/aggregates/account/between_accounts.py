@@ -161,6 +161,7 @@ class BetweenAccounts(AccountPart):
             raise Refusal("payment-waits", f"payment {command.number} waits for its day; it can be moved from then on")
         funds = self.allocation.funds_with_history("payment", command.number)
         self.payments.require_own(funds)
+        self.payments.require_none_went(funds)
         if funds.sent:
             there = ", ".join(sorted({each.to.account_number for each in funds.sent}))
             raise Refusal(

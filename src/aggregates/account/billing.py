@@ -91,6 +91,12 @@ class CorrectInvoice(_InvoiceData, name="correct-invoice", may_need_history=True
     least = 0
 
 
+class WithdrawInvoice(AccountCommand, name="withdraw-invoice", may_need_history=True):
+    """Say that an invoice never was owed: it was voided. What paid it pays what else is owed."""
+
+    number: Number
+
+
 # --- decisions ---------------------------------------------------------------------------------------
 
 
@@ -133,9 +139,23 @@ class Billing(AccountPart):
             or self.receivables.settled.get(item.id)
             or self._forgotten("invoice", command.number)
         )
+        if was.item != item:
+            self._correct(was, item, context)
+
+    @decides(WithdrawInvoice)
+    def withdraw(self, command: WithdrawInvoice, context: Context) -> None:
+        self.require_account()
+        context.require_reason()
+        was = self.receivables.known_item(self.receivables.item_id(command.number)) or self._forgotten(
+            "invoice", command.number
+        )
+        if was.item.is_withdrawn:
+            raise Refusal("invoice-withdrawn", f"invoice {command.number} was withdrawn already")
+        nothing = {"amount": self.customer.zero, "charges": self.customer.zero}
+        self._correct(was, was.item.model_copy(update=nothing), context)
+
+    def _correct(self, was: OpenItem, item: Item, context: Context) -> None:
         previous = was.item
-        if previous == item:
-            return
         if item.issued_on > context.today:
             raise Refusal("future-correction", "issued_on: expected today or earlier for an invoice that was billed")
         allocated = was.item.amount - was.open

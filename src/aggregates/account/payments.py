@@ -8,10 +8,11 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from aggregates.account.allocation import funds_order
 from aggregates.account.command import AccountCommand, document_id, document_key
 from aggregates.account.customer import BookingCommand
 from aggregates.account.deferred import Deferred
-from aggregates.account.receivables import Funds, FundsKind, OtherPayment, PromiseShare, Receipt
+from aggregates.account.receivables import Funds, FundsKind, GoneBack, OtherPayment, PromiseShare, Receipt, Sent
 from aggregates.account.receivables import ReversalKind as ReversalKind  # noqa: PLC0414  it is a payment's, and imported from here
 from aggregates.account.transfers import Transfers
 from aggregates.kernel.aggregate import Needs, applies, decides
@@ -51,6 +52,41 @@ class PaymentReversed(Event, name="account.payment-reversed"):
     reversed_on: date
     moved_to: Annotated[OtherPayment | None, LATER] = None
     """Where it belongs, where it was booked here by mistake."""
+
+
+class PaymentReversedInPart(Event, name="account.payment-reversed-in-part"):
+    """The bank or the payer took a part of a payment back. What it had settled was released before.
+
+    The receipt says what counts towards promises still; `remaining` is what did not go back so far.
+    """
+
+    receipt: Receipt
+    part: GoneBack
+    remaining: Money
+
+
+class FundsRefunded(Event, name="account.funds-refunded"):
+    """Money of a payment or credit that was put against nothing was given back to the customer."""
+
+    receipt: Receipt
+    part: GoneBack
+    remaining: Money
+
+
+class ReversalWithdrawn(Event, name="account.reversal-withdrawn"):
+    """A payment, or a part of it, was not taken back after all: its reversal was recorded in error."""
+
+    receipt: Receipt
+    part: GoneBack
+    remaining: Money
+
+
+class RefundWithdrawn(Event, name="account.refund-withdrawn"):
+    """A refund was recorded in error; the money was never given back."""
+
+    receipt: Receipt
+    part: GoneBack
+    remaining: Money
 
 
 class CreditWithdrawn(Event, name="account.credit-withdrawn"):
@@ -116,13 +152,67 @@ class CorrectPayment(_PaymentData, name="correct-payment", may_need_history=True
 
 
 class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=True, reaches=("account",)):
-    """Record that a payment was taken back; what it settled is open again, also where it had been transferred."""
+    """Record that a payment, or a part of it, was taken back; what that settled is open again. A whole payment goes
+    back also where it had been transferred."""
 
     number: Number
     reversal: ReversalKind
     reversed_on: date
     amount: Annotated[Money | None, LATER] = None
-    """What was taken back, where that is said: the whole payment, and nothing else."""
+    """What was taken back; None: all of it that did not go back before."""
+    invoice_number: Annotated[Number | None, LATER] = None
+    """The invoice for which a part was taken back; None: what was put somewhere latest is open again first."""
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.amount is not None and self.amount.minor <= 0:
+            raise ValueError("amount: expected more than zero")
+        return self
+
+
+class ReceivePaymentAgain(_PaymentData, name="receive-payment-again", may_need_history=True, reaches=("account",)):
+    """Record that a payment which was taken back came in again, under its number and on a day of its own."""
+
+
+class WithdrawReversal(AccountCommand, name="withdraw-reversal", may_need_history=True):
+    """Say that a payment, or a part of it, was not taken back after all; it stands as if it never had been."""
+
+    number: Number
+    reversed_on: date | None = None
+    """With `amount` it says which, where there are several."""
+    amount: Money | None = None
+
+
+class Refund(AccountCommand, name="refund", may_need_history=True):
+    """Give money back to the customer that is put against nothing."""
+
+    amount: Money
+    refunded_on: date
+    kind: FundsKind = FundsKind.PAYMENT
+    number: Number | None = None
+    """Of the payment or credit; None: of whatever is unapplied, the oldest first."""
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.amount.minor <= 0:
+            raise ValueError("amount: expected more than zero")
+        return self
+
+
+class WithdrawRefund(AccountCommand, name="withdraw-refund", may_need_history=True):
+    """Say that money was not given back after all."""
+
+    kind: FundsKind = FundsKind.PAYMENT
+    number: Number
+    refunded_on: date | None = None
+    """With `amount` it says which, where there are several."""
+    amount: Money | None = None
+
+
+class WithdrawCredit(AccountCommand, name="withdraw-credit", may_need_history=True):
+    """Say that a credit was given in error; it never was."""
+
+    number: Number
 
 
 # --- decisions ---------------------------------------------------------------------------------------
@@ -154,7 +244,9 @@ class Payments(Transfers):
         else:
             self.allocation.follow_money(funds, context)
 
-    def _receive(self, command: ReceivePayment | CorrectPayment, settled: tuple[PromiseShare, ...] = ()) -> Funds:
+    def _receive(
+        self, command: _PaymentData, settled: tuple[PromiseShare, ...] = (), *, lasting: Money | None = None
+    ) -> Funds:
         is_own = command.for_account_id is None
         return self.book(
             command.number,
@@ -164,11 +256,10 @@ class Payments(Transfers):
             invoice_number=command.invoice_number if is_own else None,
             settled=settled if is_own else (),
             counts=is_own,
+            lasting=lasting,
         )
 
-    def _send_all(
-        self, funds: Funds, debtor: "Payments", command: ReceivePayment | CorrectPayment, context: Context
-    ) -> None:
+    def _send_all(self, funds: Funds, debtor: "Payments", command: _PaymentData, context: Context) -> None:
         on, invoice_number = command.received_on, command.invoice_number
         self.send(funds, debtor, funds.unapplied, context, on=on, invoice_number=invoice_number)
 
@@ -182,12 +273,14 @@ class Payments(Transfers):
         invoice_number: str | None = None,
         settled: tuple[PromiseShare, ...] = (),
         counts: bool = True,
+        lasting: Money | None = None,
         transferred_from: OtherPayment | None = None,
         moved_from: OtherPayment | None = None,
     ) -> Funds:
         """Money is there; it is put against nothing yet. It counts towards promises, but where it is for another
-        account."""
-        left = amount - Money.total((share.amount for share in settled), self.customer.currency)
+        account, or goes back at once: `lasting` is what of it does not."""
+        most = amount if lasting is None else lasting
+        left = most - Money.total((share.amount for share in settled), self.customer.currency)
         receipt = Receipt(
             id=document_id(self.whole.id, "payment", number),
             kind=FundsKind.PAYMENT,
@@ -261,14 +354,40 @@ class Payments(Transfers):
         funds = self.allocation.funds_with_history("payment", command.number)
         if command.reversed_on < funds.receipt.received_on:
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
-        if command.amount not in (None, funds.receipt.amount):
-            raise Refusal("reversed-in-part", f"amount: expected {funds.receipt.amount}, the whole payment")
         self.require_own(funds)
+        item_id = self._item_known(command.invoice_number)
+        amount = command.amount or funds.remaining
+        self.customer.require_currency(amount)
+        if amount > funds.remaining or not amount:
+            raise Refusal("reversed-too-much", f"amount: expected at most {funds.remaining}, what did not go back yet")
         never_was = command.reversal is ReversalKind.ERROR
         gone_on = funds.receipt.received_on if never_was else command.reversed_on
-        self.take_all_back(funds, command.reversal, gone_on, context)
-        self.take_out(funds, command.reversal, gone_on, context.today)
+        if never_was:
+            self.require_none_went(funds)
+        if amount == funds.receipt.amount:
+            self.take_all_back(funds, command.reversal, gone_on, context)
+            self.take_out(funds, command.reversal, gone_on, context.today)
+        elif never_was:
+            raise Refusal(
+                "reversed-in-part", f"amount: expected {funds.receipt.amount}; correct a payment whose amount was wrong"
+            )
+        elif amount > funds.kept:
+            raise Refusal(
+                "payment-transferred",
+                f"amount: expected at most {funds.kept}; more went to another account: withdraw that transfer first",
+            )
+        else:
+            part = GoneBack(amount=amount, gone_on=gone_on, reversal=command.reversal, item_id=item_id)
+            self._part_goes(funds, part, context.today)
         self.allocation.follow_change(funds.id, gone_on, context)
+
+    def _item_known(self, invoice_number: str | None) -> UUID | None:
+        if invoice_number is None:
+            return None
+        item_id = self.receivables.item_id(invoice_number)
+        if self.receivables.known_item(item_id) is None:
+            raise Refusal("unknown-invoice", f"the account has no invoice {invoice_number}")
+        return item_id
 
     @decides(CorrectPayment)
     def correct_payment(self, command: CorrectPayment, context: Context) -> None:
@@ -280,19 +399,133 @@ class Payments(Transfers):
             return
         if command.received_on > context.today:
             raise Refusal("future-correction", "received_on: expected today or earlier for a payment that came in")
-        funds = self.allocation.funds_with_history("payment", command.number)
-        self.require_own(funds)
+        funds = self._own_payment(command.number)
+        self._require_after_the_one_before(funds, command.received_on)
         was = funds.receipt
-        sent = self.take_all_back(funds, ReversalKind.ERROR, was.received_on, context)
-        settled = self._shares_of_settled_promises(was, command.amount)
-        self.take_out(funds, ReversalKind.ERROR, was.received_on, context.today, still_counts=settled)
-        received = self._receive(command, settled)
-        if command.for_account_id is not None:
-            debtor = self.on_other_account(command.for_account_id, context)
-            self._send_all(received, debtor, command, context)
+        sent: list[tuple[Sent, Receipt]] = []
+        if funds.reversal is ReversalKind.ERROR:
+            received = self._receive(command)
         else:
+            whole = funds.reversed and not funds.gone_back
+            if whole:
+                self._require_none_sent(funds)
+            lasting = self.customer.zero if whole else command.amount - (was.amount - funds.remaining)
+            sent = self.take_all_back(funds, ReversalKind.ERROR, was.received_on, context)
+            went = self._none_went(funds, command.amount, command.received_on)
+            settled = self._shares_of_settled_promises(funds.receipt, lasting)
+            self.take_out(funds, ReversalKind.ERROR, was.received_on, context.today, still_counts=settled)
+            received = self._receive(command, settled, lasting=lasting)
+            self._go_again(received, went, context.today, whole=whole)
+        if command.for_account_id is not None and received.unapplied:
+            self._send_all(received, self.on_other_account(command.for_account_id, context), command, context)
+        elif command.for_account_id is None:
             self.send_again(received, sent, was.amount, context)
         self.allocation.follow_change(funds.id, min(was.received_on, command.received_on), context)
+
+    def _own_payment(self, number: str) -> Funds:
+        """One that came in on this account, taken back or not. Raises Refusal."""
+        funds = self.allocation.known_funds("payment", number)
+        self.require_own(funds)
+        if funds.moved_to is not None:
+            raise Refusal("payment-moved", f"payment {number} is on account {funds.moved_to.account_number}")
+        return funds
+
+    def _require_none_sent(self, funds: Funds) -> None:
+        if funds.sent:
+            raise Refusal(
+                "payment-transferred",
+                f"money of payment {funds.receipt.number} had gone to another account when it was taken back; "
+                "receive it again",
+            )
+
+    @decides(ReceivePaymentAgain)
+    def receive_again(self, command: ReceivePaymentAgain, context: Context) -> None:
+        self.require_account()
+        self.customer.require_currency(command.amount)
+        if command.received_on > context.today:
+            raise Refusal("future-receipt", "received_on: expected today or earlier")
+        funds = self._own_payment(command.number)
+        if not funds.reversed:
+            raise Refusal("payment-not-reversed", f"payment {command.number} was not taken back; correct it")
+        self._require_after_the_one_before(funds, command.received_on)
+        if funds.reversal is not ReversalKind.ERROR:
+            _require_after(funds, command.received_on)
+        debtor = self.on_other_account(command.for_account_id, context) if command.for_account_id else None
+        received = self._receive(command)
+        if debtor is not None:
+            self._send_all(received, debtor, command, context)
+        self.allocation.follow_change(funds.id, command.received_on, context)
+
+    def _require_after_the_one_before(self, funds: Funds, received_on: date) -> None:
+        """What came under a number again came after what had it before was taken back."""
+        for before in self.receivables.gone:
+            if before.id == funds.id and before.gone_on is not None and before.gone_on > before.receipt.received_on:
+                _require_after(before, received_on)
+
+    @decides(WithdrawReversal)
+    def withdraw_reversal(self, command: WithdrawReversal, context: Context) -> None:
+        self.require_account()
+        context.require_reason()
+        funds = self._own_payment(command.number)
+        self._require_none_sent(funds)
+        reversals = [part for part in self._went(funds) if part.reversal is not None]
+        part = _the_one(reversals, command.reversed_on, command.amount, f"reversal of payment {command.number}")
+        self._comes_back(funds, part)
+        self.allocation.follow_change(funds.id, part.gone_on, context)
+
+    @decides(Refund)
+    def refund(self, command: Refund, context: Context) -> None:
+        """Only what is unapplied at the end of that day is given back, so nothing that was settled by then reopens."""
+        self.require_account()
+        self.customer.require_currency(command.amount)
+        context.require_reason()
+        day = command.refunded_on
+        if day > context.today:
+            raise Refusal("future-refund", "refunded_on: expected today or earlier")
+        self.receivables.require_history()
+        self.allocation.settle_what_is_due(context)
+        if command.number is None:
+            known = (*self.receivables.funds.values(), *self.receivables.used_up.values())
+            every = [funds for funds in known if funds.receipt.transferred_from is None]
+        else:
+            every = [self.allocation.funds_with_history(command.kind.value, command.number)]
+            self.require_own(every[0])
+        left = command.amount
+        refunds = []
+        for funds in sorted(every, key=funds_order):
+            amount = min(left, self.allocation.unapplied_on(day, funds))
+            if amount:
+                left -= amount
+                refunds.append((funds, GoneBack(amount=amount, gone_on=day, reversal=None)))
+        if left:
+            raise Refusal("refund-too-large", f"amount: expected at most {command.amount - left}, unapplied on {day}")
+        for funds, part in refunds:
+            self._part_goes(funds, part, context.today)
+            self.allocation.follow_change(funds.id, day, context)
+
+    @decides(WithdrawRefund)
+    def withdraw_refund(self, command: WithdrawRefund, context: Context) -> None:
+        self.require_account()
+        context.require_reason()
+        funds = self.allocation.known_funds(command.kind.value, command.number)
+        refunds = [part for part in self._went(funds) if part.reversal is None]
+        what = f"refund of {command.kind} {command.number}"
+        part = _the_one(refunds, command.refunded_on, command.amount, what)
+        self._comes_back(funds, part)
+        self.allocation.follow_change(funds.id, part.gone_on, context)
+
+    @decides(WithdrawCredit)
+    def withdraw_credit(self, command: WithdrawCredit, context: Context) -> None:
+        self.require_account()
+        context.require_reason()
+        funds = self.allocation.funds_with_history("credit", command.number)
+        self.require_none_went(funds)
+        self._withdraw_credit(funds, context.today)
+        self.allocation.follow_change(funds.id, funds.receipt.received_on, context)
+
+    def _withdraw_credit(self, funds: Funds, today: date) -> None:
+        self.allocation.release_everything(funds, funds.receipt.received_on, today)
+        self.emit(CreditWithdrawn(receipt=funds.receipt), effective_on=funds.receipt.received_on)
 
     def _shares_of_settled_promises(self, receipt: Receipt, amount: Money) -> tuple[PromiseShare, ...]:
         """What a corrected payment goes on counting for: promises that it had settled, up to its new amount."""
@@ -313,11 +546,15 @@ class Payments(Transfers):
             return
         if command.issued_on > context.today:
             raise Refusal("future-correction", "issued_on: expected today or earlier for a credit that was given")
-        funds = self.allocation.funds_with_history("credit", command.number)
-        self.allocation.release_everything(funds, funds.receipt.received_on, context.today)
-        self.emit(CreditWithdrawn(receipt=funds.receipt), effective_on=funds.receipt.received_on)
-        self._credit(command)
-        self.allocation.follow_change(funds.id, min(funds.receipt.received_on, command.issued_on), context)
+        funds = self.allocation.known_funds("credit", command.number)
+        first = min(funds.receipt.received_on, command.issued_on)
+        if funds.reversed:
+            self._credit(command)
+        else:
+            went = self._none_went(funds, command.amount, command.issued_on)
+            self._withdraw_credit(funds, context.today)
+            self._go_again(self._credit(command), went, context.today, whole=False)
+        self.allocation.follow_change(funds.id, first, context)
 
     def take_out(
         self,
@@ -339,7 +576,116 @@ class Payments(Transfers):
         )
         return on
 
+    # --- parts ---
+
+    def _went(self, funds: Funds) -> Sequence[GoneBack]:
+        """What went back of it: parts, or all of it at once."""
+        if funds.reversal is None or funds.gone_back or funds.gone_on is None:
+            return funds.gone_back
+        receipt = funds.receipt
+        return [
+            GoneBack(amount=receipt.amount, gone_on=funds.gone_on, reversal=funds.reversal, promises=receipt.promises)
+        ]
+
+    def require_none_went(self, funds: Funds) -> None:
+        if funds.gone_back:
+            went = funds.receipt.amount - funds.remaining
+            raise Refusal("gone-in-part", f"{went} of it went back; withdraw that first")
+
+    def _none_went(self, funds: Funds, amount: Money, since: date) -> Sequence[GoneBack]:
+        """Of money that is about to be restated: what went back of it, as if it had not. It has to fit what is said."""
+        went = self._went(funds)
+        least = funds.receipt.amount - funds.remaining
+        if amount < least:
+            raise Refusal("gone-in-part", f"amount: expected at least {least}, which went back already")
+        first = min((part.gone_on for part in went), default=since)
+        if since > first:
+            raise Refusal("reversed-first", f"expected {first}, when it went back, or an earlier day")
+        for part in went:
+            self._comes_back(funds, part.model_copy(update={"promises": ()}))
+        return went
+
+    def _go_again(self, funds: Funds, went: Sequence[GoneBack], today: date, *, whole: bool) -> None:
+        """The same goes back of the restated money: `whole`, all of it, whatever it amounts to now."""
+        for part in went:
+            if whole and part.reversal is not None:
+                self.take_out(funds, part.reversal, part.gone_on, today)
+            else:
+                self._part_goes(funds, part, today)
+
+    def _part_goes(self, funds: Funds, part: GoneBack, today: date) -> None:
+        """A part leaves the money: taken back, or refunded."""
+        self.allocation.release_part(funds, part, today)
+        gone = _last_counted(funds, part.amount)
+        event = FundsRefunded if part.reversal is None else PaymentReversedInPart
+        self.emit(
+            event(
+                receipt=_with_promises(funds.receipt, _less(funds.receipt.promises, gone)),
+                part=part.model_copy(update={"promises": gone}),
+                remaining=funds.remaining - part.amount,
+            ),
+            effective_on=part.gone_on,
+        )
+
+    def _comes_back(self, funds: Funds, part: GoneBack) -> None:
+        """A part, or all of the money, did not leave it after all."""
+        counts = self._counting_again(part.promises)
+        is_part = funds.has_gone(part)
+        was = funds.receipt.promises if is_part else ()
+        receipt = _with_promises(funds.receipt, _more(was, counts)).model_copy(
+            update={"waits_for": self._still_unknown(funds.receipt.invoice_number)}
+        )
+        event = RefundWithdrawn if part.reversal is None else ReversalWithdrawn
+        self.emit(
+            event(
+                receipt=receipt,
+                part=part.model_copy(update={"promises": counts}),
+                remaining=funds.remaining + part.amount if is_part else funds.receipt.amount,
+            ),
+            effective_on=part.gone_on,
+        )
+
+    def _counting_again(self, shares: Sequence[PromiseShare]) -> tuple[PromiseShare, ...]:
+        """Towards promises that are settled as before; towards an open one no more than is still to come."""
+        found = []
+        for share in shares:
+            promise = self.promises.open.get(share.promise_id)
+            amount = share.amount if promise is None else min(share.amount, promise.remaining)
+            if amount:
+                found.append(share.model_copy(update={"amount": amount}))
+        return tuple(found)
+
     # --- apply ---
+
+    @applies(PaymentReversedInPart, FundsRefunded)
+    def _part_went(self, event: PaymentReversedInPart | FundsRefunded) -> None:
+        funds = self.receivables.funds[event.receipt.id]
+        funds.receipt = event.receipt
+        funds.part_gone(event.part)
+        if event.part.gone_on > event.receipt.received_on:
+            self.receivables.went(event.part.gone_on)
+        self.receivables.keep_funds(funds)
+        self._count(event.part.promises, sign=1)
+
+    @applies(ReversalWithdrawn, RefundWithdrawn)
+    def _came_back(self, event: ReversalWithdrawn | RefundWithdrawn) -> None:
+        receivables, receipt = self.receivables, event.receipt
+        funds = (
+            receivables.funds.get(receipt.id)
+            or receivables.used_up.pop(receipt.id, None)
+            or Funds(receipt=receipt, unapplied=self.customer.zero)
+        )
+        funds.receipt, funds.waits = receipt, receipt.waits_for is not None
+        funds.part_here_again(event.part)
+        receivables.funds[receipt.id] = funds
+        self._count(event.part.promises, sign=-1)
+
+    def _count(self, shares: Sequence[PromiseShare], *, sign: int) -> None:
+        """What remains to come of open promises: less (-1) for money that came in, more (+1) for money that went."""
+        for share in shares:
+            if share.promise_id in self.promises.open:
+                of = self.promises.open[share.promise_id]
+                of.remaining = of.remaining + share.amount if sign > 0 else of.remaining - share.amount
 
     @applies(CreditNoted, PaymentReceived)
     def _received(self, event: CreditNoted | PaymentReceived) -> None:
@@ -353,9 +699,7 @@ class Payments(Transfers):
             waits=receipt.waits_for is not None,
             method=event.method if self.receivables.keeps_all and isinstance(event, PaymentReceived) else None,
         )
-        for share in receipt.promises:
-            if share.promise_id in self.promises.open:
-                self.promises.open[share.promise_id].remaining -= share.amount
+        self._count(receipt.promises, sign=-1)
 
     @applies(PaymentReversed, CreditWithdrawn)
     def _taken_back(self, event: PaymentReversed | CreditWithdrawn) -> None:
@@ -365,9 +709,59 @@ class Payments(Transfers):
             self.receivables.went(gone_on)
         funds = self.receivables.funds.pop(receipt.id, None) or self.receivables.used_up.pop(receipt.id, None)
         if funds and self.receivables.keeps_all:
-            funds.unapplied, funds.reversed = self.customer.zero, True
-            funds.gone_on = gone_on
+            funds.unapplied, funds.gone_on = self.customer.zero, gone_on
+            funds.reversal = event.reversal if isinstance(event, PaymentReversed) else ReversalKind.ERROR
+            funds.moved_to = event.moved_to if isinstance(event, PaymentReversed) else None
             self.receivables.used_up[receipt.id] = funds
-        for share in receipt.promises:
-            if share.promise_id in self.promises.open:
-                self.promises.open[share.promise_id].remaining += share.amount
+        self._count(receipt.promises, sign=1)
+
+
+def _require_after(before: Funds, received_on: date) -> None:
+    if before.gone_on is not None and received_on < before.gone_on:
+        raise Refusal("received-again-first", f"received_on: expected {before.gone_on} (taken back) or later")
+
+
+def _the_one(parts: Sequence[GoneBack], day: date | None, amount: Money | None, what: str) -> GoneBack:
+    """Of what went back, the part of that day and amount, so far as they are said. Raises Refusal."""
+    found = [part for part in parts if day in (None, part.gone_on) and amount in (None, part.amount)]
+    if not found:
+        raise Refusal("nothing-went-back", f"there is no such {what}")
+    if any(not part.is_like(found[0]) for part in found):
+        several = ", ".join(f"{part.amount} on {part.gone_on}" for part in found)
+        raise Refusal("several-went-back", f"expected the day and amount of one {what} of these: {several}")
+    return found[0]
+
+
+def _with_promises(receipt: Receipt, shares: Sequence[PromiseShare]) -> Receipt:
+    return receipt.model_copy(update={"promises": tuple(shares)})
+
+
+def _last_counted(funds: Funds, amount: Money) -> tuple[PromiseShare, ...]:
+    """What counts towards promises no more once so much less of it remains: what counts towards none goes first, then
+    what counts towards the promise that is due last."""
+    over = Money.total((share.amount for share in funds.receipt.promises), amount.currency) + amount - funds.kept
+    shares = []
+    for share in reversed(funds.receipt.promises):
+        taken = min(over, share.amount)
+        if taken.minor > 0:
+            shares.append(share.model_copy(update={"amount": taken}))
+            over -= taken
+    return tuple(shares)
+
+
+def _less(counted: Sequence[PromiseShare], gone: Sequence[PromiseShare]) -> tuple[PromiseShare, ...]:
+    taken = {share.promise_id: share.amount.minor for share in gone}
+    left = (
+        share.model_copy(update={"amount": Money(minor, share.amount.currency)})
+        for share in counted
+        if (minor := share.amount.minor - taken.get(share.promise_id, 0))
+    )
+    return tuple(left)
+
+
+def _more(counted: Sequence[PromiseShare], again: Sequence[PromiseShare]) -> tuple[PromiseShare, ...]:
+    amounts: dict[UUID, Money] = {}
+    for share in (*counted, *again):
+        before = amounts.get(share.promise_id)
+        amounts[share.promise_id] = share.amount if before is None else before + share.amount
+    return tuple(PromiseShare(promise_id=promise_id, amount=amount) for promise_id, amount in amounts.items())

@@ -47,6 +47,11 @@ class Item(Value):
     information: dict[str, Personal] = Field(default_factory=dict)
     """What the billing file says besides; nothing is decided by it."""
 
+    @property
+    def is_withdrawn(self) -> bool:
+        """It never was owed: nothing is billed at zero, only corrected to it."""
+        return not self.amount
+
 
 class CountedFrom(Value):
     """The days from which steps are counted about an item, where they are not its due date and its account's first
@@ -157,6 +162,23 @@ class Sent(Value):
     """The day on which it came back, because the payment was taken back then."""
 
 
+class GoneBack(Value):
+    """A part of a payment or credit that left the account again on a day."""
+
+    amount: Money
+    gone_on: date
+    reversal: ReversalKind | None
+    """Why it was taken back; None: it was refunded, of what was put nowhere."""
+    item_id: UUID | None = None
+    """The item for which it was taken back, where that was said."""
+    promises: tuple[PromiseShare, ...] = ()
+    """What of it had counted towards promises."""
+
+    def is_like(self, other: "GoneBack") -> bool:
+        """Whether the same went back, whatever it had counted for."""
+        return self.model_copy(update={"promises": other.promises}) == other
+
+
 class DisputedItems(Value):
     """Items that a dispute is about, and its days; `ends_on` is the day on which they are disputed no more."""
 
@@ -186,9 +208,14 @@ class Funds:
     """Kept for an invoice that is not known yet."""
     allocated: dict[UUID, tuple[Allocation, ...]] = field(default_factory=dict)
     """What it put against each item, oldest day first."""
-    reversed: bool = False
+    gone_back: tuple[GoneBack, ...] = ()
+    """What left the account again, part by part; of a payment that is used up it is kept only where all is."""
+    reversal: ReversalKind | None = None
+    """Why nothing of it is here any more, where it (or the last part of it) was taken back."""
     gone_on: date | None = None
-    """The day on which it was taken back."""
+    """The day since which nothing of it is here any more."""
+    moved_to: OtherPayment | None = None
+    """Where it always was, where it was booked here by mistake."""
     method: str | None = None
     """How a payment was made; kept only where the account remembers."""
     sent: tuple[Sent, ...] = ()
@@ -199,10 +226,39 @@ class Funds:
         return self.receipt.id
 
     @property
+    def reversed(self) -> bool:
+        return self.reversal is not None
+
+    @property
+    def remaining(self) -> Money:
+        """What did not go back, part by part; whether it was put against an item or not."""
+        return self.receipt.amount - Money.total((part.amount for part in self.gone_back), self.receipt.amount.currency)
+
+    def has_gone(self, part: GoneBack) -> bool:
+        return any(each.is_like(part) for each in self.gone_back)
+
+    def part_gone(self, part: GoneBack) -> None:
+        """It has so much less. Once nothing remains, it is gone."""
+        self.gone_back = (*self.gone_back, part)
+        self.unapplied -= part.amount
+        if not self.remaining:
+            self.gone_on = max(each.gone_on for each in self.gone_back)
+            self.reversal = next((each.reversal for each in self.gone_back if each.reversal), None)
+
+    def part_here_again(self, part: GoneBack) -> None:
+        """The part did not go back after all."""
+        others = list(self.gone_back)
+        same = [each for each in others if each.is_like(part)]
+        if same:  # else all of it had gone, or it went while less was kept
+            others.remove(same[0])
+        self.gone_back, self.gone_on, self.reversal = tuple(others), None, None
+        self.unapplied += part.amount
+
+    @property
     def kept(self) -> Money:
-        """What of it is not on another account. Asked where the account remembers."""
+        """What of it is here: neither on another account nor gone back. Asked where the account remembers."""
         there = (each.amount for each in self.sent if each.back_on is None)
-        return self.receipt.amount - Money.total(there, self.receipt.amount.currency)
+        return self.remaining - Money.total(there, self.receipt.amount.currency)
 
     def allocate(self, item_id: UUID, amount: Money, allocated_on: date) -> None:
         parts = (*self.allocated.get(item_id, ()), Allocation(amount=amount, allocated_on=allocated_on))

@@ -6,7 +6,7 @@ the end of the day; who the customer is, what was true then.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -25,8 +25,26 @@ from aggregates.account.customer import AccountOpened, CustomerKind, CustomerRen
 from aggregates.account.disputes import Dispute
 from aggregates.account.exclusion import Exclusion
 from aggregates.account.holds import Hold
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
-from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem, OtherPayment, Sent, allocation_order
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
+from aggregates.account.receivables import (
+    Funds,
+    FundsKind,
+    ItemKind,
+    OpenItem,
+    OtherPayment,
+    ReversalKind,
+    Sent,
+    allocation_order,
+)
 from aggregates.account.shields import Why
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Recorded
@@ -82,6 +100,8 @@ class FundsView(BaseModel):
     received_on: date
     amount: Amount
     unapplied: Amount
+    gone_back: Amount
+    """What of it left the account again, in parts or as a whole."""
     reversed: bool
     waits_for_invoice: str | None
     transferred_from: Annotated[OtherPayment | None, LATER] = None
@@ -382,6 +402,7 @@ def funds_view(funds: Funds) -> FundsView:
         received_on=funds.receipt.received_on,
         amount=funds.receipt.amount,
         unapplied=funds.unapplied,
+        gone_back=funds.receipt.amount if funds.reversed else funds.receipt.amount - funds.remaining,
         reversed=funds.reversed,
         waits_for_invoice=funds.receipt.waits_for if funds.waits else None,
         transferred_from=funds.receipt.transferred_from,
@@ -424,8 +445,19 @@ def _funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
             case TransferReturned(receipt=receipt, to=there) if receipt.id in found:
                 found[receipt.id].sent = tuple(each for each in found[receipt.id].sent if each.to != there)
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt) if receipt.id in found:
-                found[receipt.id].reversed = True
+                found[receipt.id].reversal = ReversalKind.ERROR
+            case (PaymentReversedInPart() | FundsRefunded()) as went if went.receipt.id in found:
+                _keeping_unapplied(found[went.receipt.id], lambda funds: funds.part_gone(went.part))
+            case (ReversalWithdrawn() | RefundWithdrawn()) as came if came.receipt.id in found:
+                _keeping_unapplied(found[came.receipt.id], lambda funds: funds.part_here_again(came.part))
     return list(found.values())
+
+
+def _keeping_unapplied(funds: Funds, change: Callable[[Funds], None]) -> None:
+    """The ledger has said what is left of it."""
+    left = funds.unapplied
+    change(funds)
+    funds.unapplied = left
 
 
 def _aging(currency: str, items: list[ItemView], scheme: BucketScheme) -> list[BucketAmount]:

@@ -22,6 +22,7 @@ from api.cli import (
     disputes,
     kafka,
     log,
+    money,
     offices,
     payments,
     projections,
@@ -82,7 +83,7 @@ app = typer.Typer(
 )
 
 for commands in (
-    running, roles, cluster, billing, reports, accounts, allocation, payments, search, backups, kafka, replay,
+    running, roles, cluster, billing, reports, accounts, allocation, payments, money, search, backups, kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (

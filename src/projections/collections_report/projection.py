@@ -14,7 +14,16 @@ from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.campaign import (
@@ -233,6 +242,24 @@ class CollectionsReportProjection(AccountEvents):
         """All its allocations were released before, so all of it is unapplied now."""
         super()._reversed(event, account)
         account.row.unapplied -= event.receipt.amount.minor
+
+    @on(PaymentReversedInPart)
+    def _reversed_in_part(self, event: PaymentReversedInPart, account: Account) -> None:
+        super()._reversed_in_part(event, account)
+        account.row.unapplied -= event.part.amount.minor
+
+    @on(FundsRefunded)
+    def _refunded(self, event: FundsRefunded, account: Account) -> None:
+        account.row.unapplied -= event.part.amount.minor
+
+    @on(ReversalWithdrawn)
+    def _reversal_withdrawn(self, event: ReversalWithdrawn, account: Account) -> None:
+        super()._reversal_withdrawn(event, account)
+        account.row.unapplied += event.part.amount.minor
+
+    @on(RefundWithdrawn)
+    def _refund_withdrawn(self, event: RefundWithdrawn, account: Account) -> None:
+        account.row.unapplied += event.part.amount.minor
 
     @on(PaymentTransferred)
     def _transferred(self, event: PaymentTransferred, account: Account) -> None:
