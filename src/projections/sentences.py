@@ -75,7 +75,7 @@ def _corrected(event: InvoiceCorrected) -> str:
         )
         if before != after
     ]
-    return f"Invoice {now.number} corrected: {'; '.join(changes) or 'its description changed'}"
+    return f"Invoice {now.name} corrected: {'; '.join(changes) or 'its description changed'}"
 
 
 def _stage(event: StageChanged) -> str:
@@ -116,7 +116,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
     SubscriptionRecorded: "Subscription {e.subscription.number} recorded",
     # receivables
-    InvoiceBilled: "Invoice {e.item.number} of {e.item.amount}, due on {e.item.due_on}",
+    InvoiceBilled: "Invoice {e.item.name} of {e.item.amount}, due on {e.item.due_on}",
     InvoiceCorrected: _corrected,
     CreditNoted: "Credit {e.receipt.number} of {e.receipt.amount} given",
     PaymentReceived: "Payment {e.receipt.number} of {e.receipt.amount} received",

@@ -152,20 +152,19 @@ class PlainLedger:
             )
             by_age = sorted(
                 (i for i, item in self.items.items() if item["issued"] <= day),
-                key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number")],
+                key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number", "part")],
             )
-            by_number = {self.items[i]["number"]: i for i in by_age}
             for nth in there:
-                named = by_number.get(self.money[nth]["named"])
-                if named is not None:
-                    most = min(
-                        left[nth] - promised(day, funds_id=self.money[nth]["id"]),
-                        open_amounts[named] - promised(day, item_id=named),
-                    )
-                    pay(day, nth, named, max(0, most))
+                for item_id in by_age:
+                    if item_id in self._meant(self.money[nth]["named"]):
+                        most = min(
+                            left[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                            open_amounts[item_id] - promised(day, item_id=item_id),
+                        )
+                        pay(day, nth, item_id, max(0, most))
             for nth in there:
                 name = self.money[nth]["named"]
-                if name is not None and name not in by_number:
+                if name is not None and not self._meant(name).intersection(by_age):
                     continue
                 for item_id in by_age:
                     if not self._is_disputed(item_id, day):
@@ -175,6 +174,12 @@ class PlainLedger:
                         )
                         pay(day, nth, item_id, max(0, most))
         return {key: amount for key, amount in put.items() if amount}
+
+    def _meant(self, name: str | None) -> set[UUID]:
+        """The items that a name means: by their number, else by number and a day on which it is or was due."""
+        if whole := {i for i, item in self.items.items() if item["number"] == name}:
+            return whole
+        return {i for i, item in self.items.items() for day in item["days"] if f"{item['number']}/{day}" == name}
 
     def _day_of(self, decided: AllocationDecided) -> date:
         """Not before both sides were there, as they are known now."""
@@ -209,6 +214,8 @@ def _item(item: Item) -> Row:
         "issued": item.issued_on,
         "due": item.due_on,
         "fee": item.kind == "fee",
+        "days": [day for day in (item.due_on, item.instalment) if day],
+        "part": str(item.instalment or ""),
     }
 
 

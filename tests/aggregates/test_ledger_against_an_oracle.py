@@ -38,7 +38,8 @@ AMOUNTS = st.integers(1, 60).map(lambda n: cents(n * 10))
 AGES = st.integers(-5, 70)
 """How many days ago something happened; negative is in the future."""
 PICK = st.integers(0, 1_000)
-NAMED = st.none() | st.integers(0, 9)
+NAMED = st.none() | st.tuples(st.integers(0, 9), st.none() | PICK)
+"""An invoice, and which of the due days that it ever had, where the money names that too."""
 
 
 def money_of(funds: Funds) -> tuple[Receipt, Money, bool]:
@@ -58,6 +59,10 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         self.world.do(an_office())
         self.world.do(an_account())
         self.invoices: list[str] = []
+        self.due: dict[str, list[date]] = {}
+        """Days on which an invoice, or an instalment of it, is or was due."""
+        self.documents: list[tuple[str, date | None]] = []
+        """Everything that was billed: number and instalment."""
         self.payments: dict[str, date] = {}
         self.credits: dict[str, date] = {}
         self.reversed: set[str] = set()
@@ -78,9 +83,13 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         self.oracle.take(recorded.event for recorded in self.world.log[self.seen :])
         self.seen = len(self.world.log)
 
-    def number(self, named: int | None) -> str | None:
-        """An invoice that is on the account, or one that may come."""
-        return None if named is None else f"INV-{named}"
+    def number(self, named: tuple[int, int | None] | None) -> str | None:
+        """An invoice that is on the account, or one that may come, or one instalment of it."""
+        if named is None:
+            return None
+        nth, pick = named
+        due = self.due.get(f"INV-{nth}", [])
+        return f"INV-{nth}" if pick is None or not due else f"INV-{nth}/{due[pick % len(due)]}"
 
     @rule(amount=AMOUNTS, age=AGES, terms=st.integers(0, 40), fee=st.booleans())
     def bill(self, amount, age, terms, fee) -> None:
@@ -91,6 +100,20 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
             an_invoice(number, issued_on=issued_on, due_on=issued_on + terms * DAY, amount=amount, kind=kind)
         )
         self.invoices.append(number)
+        self.documents.append((number, None))
+        self.due[number] = [issued_on + terms * DAY]
+
+    @precondition(lambda self: self.invoices)
+    @rule(pick=PICK, amount=AMOUNTS, age=AGES, terms=st.integers(0, 40))
+    def bill_an_instalment(self, pick, amount, age, terms) -> None:
+        """Some are refused: one is due on that day already."""
+        number = self.invoices[pick % len(self.invoices)]
+        issued_on = self.world.today - age * DAY
+        due_on = issued_on + terms * DAY
+        more = {"issued_on": issued_on, "due_on": due_on, "amount": amount, "instalment": due_on}
+        if self.do(an_invoice(number, **more)):
+            self.documents.append((number, due_on))
+            self.due[number].append(due_on)
 
     @rule(amount=AMOUNTS, age=AGES, named=NAMED)
     def pay(self, amount, age, named) -> None:
@@ -142,9 +165,12 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
     @precondition(lambda self: self.invoices)
     @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), terms=st.integers(0, 40))
     def correct_invoice(self, pick, amount, age, terms) -> None:
-        number = self.invoices[pick % len(self.invoices)]
+        number, instalment = self.documents[pick % len(self.documents)]
         issued_on = self.world.today - age * DAY
-        assert self.do(a_corrected_invoice(number, issued_on=issued_on, due_on=issued_on + terms * DAY, amount=amount))
+        due_on = issued_on + terms * DAY
+        more = {"issued_on": issued_on, "due_on": due_on, "amount": amount, "instalment": instalment}
+        assert self.do(a_corrected_invoice(number, **more))
+        self.due[number].append(due_on)
 
     @precondition(lambda self: self.world.account.receivables.items)
     @rule(pick=PICK, everything=st.booleans(), age=st.integers(0, 70))
@@ -166,7 +192,8 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
     def decide(self, pick, nth, amount, age) -> None:
         """Some are refused: too early, too much, taken back."""
         number = sorted(self.payments)[pick % len(self.payments)]
-        invoice = self.invoices[nth % len(self.invoices)]
+        invoice, instalment = self.documents[nth % len(self.documents)]
+        invoice = invoice if instalment is None else f"{invoice}/{instalment}"
         on = None if age is None else self.world.today - age * DAY
         self.do(
             AllocateFunds(account_id=ACCOUNT, number=number, invoice_number=invoice, amount=amount, allocated_on=on)

@@ -144,6 +144,8 @@ class InvoiceFact(_Fact):
     subscription_number: str | None = None
     disputed: bool | None = None
     information: Information = ()
+    instalment: date | None = None
+    """Of a further instalment, which only the whole file tells: its due day. No part of the content as it was read."""
 
     @property
     def effective_on(self) -> date:
@@ -151,6 +153,7 @@ class InvoiceFact(_Fact):
 
     @property
     def natural_key(self) -> str:
+        """Instalments of one number are told apart when they are staged: `instalment:…/2026-03-01`."""
         return f"invoice:{self.invoice_number}"
 
 
@@ -193,10 +196,17 @@ class PaymentFact(_Fact):
     settlement: bool | None = None
     """True: not a payment of its own in the file, but the day on which the invoice was settled in full."""
     information: Information = ()
+    instalment: date | None = None
+    """Of the settlement of one of several instalments, the first included: its due day."""
 
     @property
     def effective_on(self) -> date:
         return self.received_on
+
+    @property
+    def names(self) -> str | None:
+        """The invoice, or the one instalment, that the money is for."""
+        return f"{self.invoice_number}/{self.instalment}" if self.instalment else self.invoice_number
 
     @property
     def natural_key(self) -> str:
@@ -275,7 +285,8 @@ def _phone(data: dict[str, str]) -> Phone:
 
 _FROM_JSON: Mapping[str, Callable[[Any], object]] = {
     **dict.fromkeys(
-        ("since", "seen_on", "started_on", "issued_on", "due_on", "received_on", "reversed_on"), date.fromisoformat
+        ("since", "seen_on", "started_on", "issued_on", "due_on", "received_on", "reversed_on", "instalment"),
+        date.fromisoformat,
     ),
     **dict.fromkeys(("amount", "original_charges", "initial_discount"), lambda data: Money(**data)),
     "customer_kind": CustomerKind,

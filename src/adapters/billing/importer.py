@@ -158,6 +158,7 @@ class Importer:
         for each in classified:
             if each.change is Change.UNCHANGED:
                 report.unchanged += 1
+                nothing_to_do.append(each)
                 continue
             if each.staged.key in erased:
                 report.unchanged += 1
@@ -298,6 +299,7 @@ class Importer:
                     subscription=fact.subscription_number,
                     marked_disputed=bool(fact.disputed),
                     information=dict(fact.information),
+                    instalment=fact.instalment,
                     **opens,
                 )
             case PaymentFact():
@@ -308,7 +310,7 @@ class Importer:
                     amount=fact.amount,
                     received_on=fact.received_on,
                     method=fact.method,
-                    invoice_number=fact.invoice_number,
+                    invoice_number=fact.names,
                     **opens,
                 )
             case CreditFact():
@@ -499,8 +501,7 @@ def _waits(staged: Staged, account: Account) -> bool:
             funds = account.receivables.funds.get(document_id(account.id, "credit", fact.credit_number))
         case _:
             return False
-    deferred = document_id(account.id, "deferred-invoice", fact.invoice_number or "")
-    return funds is not None and funds.waits and deferred not in account.deferred.facts
+    return funds is not None and funds.waits and not account.billing.waits_for_its_day(fact.invoice_number or "")
 
 
 T = TypeVar("T")

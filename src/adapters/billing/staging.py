@@ -15,7 +15,7 @@ from itertools import islice
 import psycopg
 from psycopg import sql
 
-from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, currency_of, fact_from
+from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, InvoiceFact, currency_of, fact_from
 from adapters.billing.profile import Kind
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rows import ParsedRow, RowNotice, RowProblem, ZoneOf
@@ -40,7 +40,8 @@ CREATE TEMPORARY TABLE import_staging (
     natural_key    text COLLATE "C" NOT NULL,
     digest         bytea            NOT NULL,
     payload        text             NOT NULL,
-    merges         boolean          NOT NULL
+    merges         boolean          NOT NULL,
+    due_on         date
 );
 ALTER TABLE import_staging ALTER COLUMN payload SET STATISTICS 0;
 CREATE TEMPORARY TABLE import_problems (
@@ -54,7 +55,7 @@ _DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems"
 
 _COPY_FACTS = """
 COPY import_staging (office, office_code, currency, account_number, effective_on, rank, line, kind, natural_key, digest,
-                     payload, merges)
+                     payload, merges, due_on)
 FROM STDIN
 """
 _COPY_PROBLEMS = "COPY import_problems (line, column_name, value, expected) FROM STDIN"
@@ -67,6 +68,79 @@ UPDATE import_staging AS staged
           FROM import_staging
          WHERE starts_with(natural_key, %s)) AS same
  WHERE staged.ctid = same.ctid AND same.ordinal > 1
+"""
+
+# The rows of invoices of which there are several due days: in this file, or known from earlier ones.
+_FIND_INSTALMENTS = """
+CREATE TEMPORARY TABLE import_instalments ON COMMIT DROP AS
+WITH several AS (
+    SELECT office, natural_key, bool_or(is_known) AS is_known
+      FROM (SELECT office, natural_key, false AS is_known
+              FROM import_staging
+             WHERE kind = 'invoice'
+             GROUP BY office, natural_key HAVING count(DISTINCT due_on) > 1
+             UNION ALL
+            SELECT office, 'invoice:' || instalment_of, true
+              FROM arrears.import_facts
+             WHERE instalment_of IS NOT NULL) AS each
+     GROUP BY office, natural_key
+)
+SELECT office, natural_key, substr(natural_key, strpos(natural_key, ':') + 1) AS number, is_known, line, digest,
+       due_on, to_char(due_on, 'YYYY-MM-DD') AS day, first_value(line) OVER first AS first_line,
+       account_number = first_value(account_number) OVER first
+   AND effective_on = first_value(effective_on) OVER first
+   AND currency = first_value(currency) OVER first AS agrees
+  FROM import_staging
+  JOIN several USING (office, natural_key)
+ WHERE kind = 'invoice'
+WINDOW first AS (PARTITION BY office, natural_key ORDER BY line)
+"""
+# Another account, issue day or currency makes no instalment.
+_REFUSE_OTHERS = """
+INSERT INTO import_problems (line, column_name, value, expected)
+SELECT line, '', number,
+       format('another number, or what line %s says: invoice %s stands there with other content', first_line, number)
+  FROM import_instalments
+ WHERE NOT agrees
+ ORDER BY line
+"""
+_DELETE_OTHERS = """
+DELETE FROM import_staging WHERE NOT merges AND line IN (SELECT line FROM import_instalments WHERE NOT agrees)
+"""
+# One of them keeps the invoice's own key: the one that has it, else the earliest that is not known as a further one.
+# An earlier release stored no due day; what it imported is the one that says the same. Where only one is known and the
+# file has one, nothing is an instalment: its due day is corrected.
+_NAME_INSTALMENTS = """
+WITH firsts AS (
+    SELECT found.office, found.natural_key,
+           coalesce(min(known.due_on),
+                    min(found.due_on) FILTER (WHERE found.digest = known.digest),
+                    min(found.due_on) FILTER (WHERE further.natural_key IS NULL)) AS due_on
+      FROM import_instalments AS found
+      LEFT JOIN arrears.import_facts AS known USING (office, natural_key)
+      LEFT JOIN arrears.import_facts AS further
+             ON further.office = found.office
+            AND further.natural_key = format('instalment:%s/%s', found.number, found.day)
+     WHERE agrees
+     GROUP BY found.office, found.natural_key
+    HAVING bool_or(found.is_known) OR count(DISTINCT found.due_on) > 1
+), named AS (
+    SELECT line, number, day, found.due_on IS NOT DISTINCT FROM firsts.due_on AS is_first,
+           format('{"instalment":"%s",', day) AS beginning
+      FROM import_instalments AS found
+      JOIN firsts USING (office, natural_key)
+     WHERE agrees
+)
+UPDATE import_staging AS staged
+   SET natural_key = CASE WHEN is_first             THEN natural_key
+                          WHEN kind = 'invoice'     THEN format('instalment:%s/%s', number, day)
+                                                    ELSE format('settled-instalment:%s/%s', number, day) END,
+       payload     = beginning || substr(payload, 2),
+       digest      = CASE WHEN kind = 'invoice'     THEN digest
+                                                    ELSE sha256(convert_to(beginning || substr(payload, 2), 'UTF8')) END
+  FROM named
+ WHERE staged.line = named.line
+   AND (kind = 'invoice' AND NOT is_first OR natural_key = 'settlement:' || number)
 """
 
 # Every fact whose number stood on an earlier line, and whether it says the same as there.
@@ -84,9 +158,9 @@ SELECT place, line, rank, kind, natural_key, first_line, same
 _REFUSE_CONFLICTS = """
 INSERT INTO import_problems (line, column_name, value, expected)
 SELECT DISTINCT ON (line)
-       line, '', substr(natural_key, length(kind) + 2),
+       line, '', substr(natural_key, strpos(natural_key, ':') + 1),
        format('another number, or what line %s says: %s %s stands there with other content',
-              first_line, kind, substr(natural_key, length(kind) + 2))
+              first_line, kind, substr(natural_key, strpos(natural_key, ':') + 1))
   FROM import_repeats
  WHERE NOT same
  ORDER BY line, rank
@@ -302,6 +376,7 @@ class Staging:
                         digest,
                         payload.decode(),
                         fact.kind in merging,
+                        fact.due_on or fact.issued_on if isinstance(fact, InvoiceFact) else None,
                     ))  # fmt: skip
 
     def _copy_problems(self, problems: Iterable[RowProblem]) -> None:
@@ -312,6 +387,10 @@ class Staging:
     def _take_in(self) -> int:
         run = self._connection.execute
         run(_NUMBER_THE_UNNUMBERED, [UNNUMBERED])
+        run(_FIND_INSTALMENTS)
+        run(_REFUSE_OTHERS)
+        run(_DELETE_OTHERS)
+        run(_NAME_INSTALMENTS)
         run(_FIND_REPEATS)
         run(_REFUSE_CONFLICTS)
         repeats = run(_DELETE_REPEATS).rowcount

@@ -16,6 +16,7 @@ from aggregates.account.allocation_walk import (
     Decided,
     Means,
     Move,
+    Named,
     Span,
     differences,
     net,
@@ -32,11 +33,13 @@ from aggregates.account.receivables import (
     Funds,
     FundsKind,
     Item,
+    ItemsByName,
     OpenItem,
     Place,
     Receipt,
     Receivables,
     allocation_order,
+    day_named,
     place_if_open,
 )
 from aggregates.kernel.aggregate import Needs, applies, decides
@@ -123,6 +126,7 @@ class AllocateFunds(AccountCommand, name="allocate-funds", may_need_history=True
     number: Number
     """Of the payment or credit."""
     invoice_number: Number
+    """`NUMBER/DUE-DAY` for one of several instalments."""
     amount: Money
     allocated_on: date | None = None
     """None: the first day on which both are there."""
@@ -198,8 +202,9 @@ class Allocations(AccountPart):
 
     def follow_money(self, funds: Funds, context: Context) -> None:
         """The same for money that came in. Where it names its item and covers no more than that, no other money is
-        concerned, unless some was put against that item later."""
-        item = self._named(funds)
+        concerned, unless some was put against that item later. Of an account with instalments a number may mean more
+        than is open."""
+        item = None if self.receivables.has_instalments else self._named(funds)
         if item is not None and not self.due_from and funds.unapplied <= item.open:
             day = max(funds.receipt.received_on, item.open_since)
             if item.moved_on is None or item.moved_on < day:
@@ -207,13 +212,24 @@ class Allocations(AccountPart):
                 return
         self.follow(funds.receipt.received_on, context)
 
-    def follow_item(self, day: date, context: Context) -> None:
-        """The same for a new item that is there since a day: it concerns only money that may go to any item."""
-        through = self.receivables.freely_through
+    def follow_item(self, item: Item, context: Context) -> None:
+        """The same for a new item: it concerns only money that may go to any item, and money that names it, which has
+        waited for it, or of an account with instalments may have gone to another of them."""
+        day, receivables = item.issued_on, self.receivables
+        if day_named(item.number) is not None:
+            day = min([day, *self._named_otherwise(item)])
+        through = receivables.allocated_through if receivables.has_instalments else receivables.freely_through
         if (through is not None and day <= through) or any(
             funds.unapplied and not funds.waits for funds in self.receivables.funds.values()
         ):
             self.follow(day, context)
+
+    def _named_otherwise(self, item: Item) -> list[date]:
+        """The days on which money came in that was taken to name something else, before there was an invoice that has
+        just that for its number."""
+        self.receivables.require_history()
+        funds = (*self.receivables.funds.values(), *self.receivables.used_up.values())
+        return [each.receipt.received_on for each in funds if each.receipt.invoice_number == item.number]
 
     def follow_dispute(self, day: date, context: Context) -> None:
         """The same for items that are disputed since a day: what was put against them later is taken back."""
@@ -242,9 +258,7 @@ class Allocations(AccountPart):
             funds = self.funds_with_history("payment", command.number)
         else:
             funds = self.funds_with_history("credit", command.number)
-        item = self.receivables.known_item(self.receivables.item_id(command.invoice_number))
-        if item is None:
-            raise Refusal("unknown-invoice", f"the account has no invoice {command.invoice_number}")
+        item = self.receivables.one_named(command.invoice_number)
         first = max(funds.receipt.received_on, item.item.issued_on)
         day = command.allocated_on or first
         if not first <= day <= context.today:
@@ -301,16 +315,17 @@ class Allocations(AccountPart):
         receivables = self.receivables
         if not receivables.items:
             return
+        by_name = receivables.by_name()
         means = [
             Means(
                 id=funds.id,
                 since=funds.receipt.received_on,
                 order=_funds_order(funds),
                 left=funds.unapplied.minor,
-                named=None if (item := self._named(funds)) is None else item.id,
+                named=self._open_named(funds, by_name),
             )
             for funds in receivables.funds.values()
-            if funds.unapplied and not funds.waits
+            if funds.unapplied and not (funds.waits and day_named(funds.receipt.waits_for or "") is None)
         ]
         if not means:
             return
@@ -333,9 +348,22 @@ class Allocations(AccountPart):
         )
 
     def _named(self, funds: Funds) -> OpenItem | None:
-        """The open item that money is meant for."""
+        """The open item that money is meant for, by the number alone."""
         number = funds.receipt.invoice_number
         return self.receivables.items.get(self.receivables.item_id(number)) if number else None
+
+    def _open_named(self, funds: Funds, by_name: ItemsByName) -> tuple[Named, ...]:
+        """What money that is left is meant for, of what is open. What `NUMBER/DUE-DAY` named may be due on another day
+        by now, which only the whole history knows."""
+        name = funds.receipt.invoice_number
+        if not name:
+            return ()
+        found = by_name.find(name)
+        if not found and day_named(name) is not None:
+            self.receivables.require_history()
+            return (Named(()),)
+        still = tuple(item.id for item in found if item.id in self.receivables.items)
+        return (Named(still),) if still else ()
 
     def _disputes_of(self, item: OpenItem) -> list[Span]:
         return [
@@ -400,14 +428,13 @@ class Allocations(AccountPart):
     def _means(self, day: date, put: Mapping[UUID, Mapping[UUID, int]]) -> Iterator[Means]:
         """Money that there was the evening before, or came later, but for what never was."""
         receivables = self.receivables
+        by_name = receivables.by_name()
         known = (*receivables.funds.values(), *receivables.used_up.values(), *receivables.gone)
         gone_later = self._gone_later(day)
         for funds in known:
             receipt, gone_on = funds.receipt, funds.gone_on
             if gone_on is not None and (gone_on <= receipt.received_on or gone_on < day):
                 continue
-            number = receipt.invoice_number
-            item = receivables.known_item(receivables.item_id(number)) if number else None
             against = {}
             if receipt.received_on < day and (gone_on is not None or receipt.id not in gone_later):
                 against = {item_id: amount for item_id, amount in put.get(receipt.id, {}).items() if amount}
@@ -416,8 +443,7 @@ class Allocations(AccountPart):
                 since=receipt.received_on,
                 order=(*_funds_order(funds), gone_on is None),
                 left=receipt.amount.minor - sum(against.values()),
-                named=None if item is None else item.id,
-                waits=number is not None and item is None,
+                named=_named_of(receipt, by_name),
                 gone_on=gone_on,
                 against=against,
             )
@@ -563,6 +589,13 @@ class Allocations(AccountPart):
 
     def _moved(self, move: Move, named: OpenItem | None) -> None:
         self.receivables.moved(move, named=named is not None and named.id == move.item_id)
+
+
+def _named_of(receipt: Receipt, by_name: ItemsByName) -> tuple[Named, ...]:
+    """What money is meant for, among everything that there ever was."""
+    if not receipt.invoice_number:
+        return ()
+    return (Named(tuple(item.id for item in by_name.find(receipt.invoice_number))),)
 
 
 def _funds_order(funds: Funds) -> tuple[date, str, str]:

@@ -10,7 +10,7 @@ from pydantic import Field
 from aggregates.account.allocation import Allocations
 from aggregates.account.command import AccountCommand
 from aggregates.account.part import AccountPart
-from aggregates.account.receivables import DisputedItems, Receivables
+from aggregates.account.receivables import DisputedItems, OpenItem, Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.context import Context
@@ -57,7 +57,8 @@ class DisputeResolved(Event, name="account.dispute-resolved"):
 
 
 class OpenDispute(AccountCommand, name="open-dispute", makes="dispute"):
-    """The customer disputes invoices (none given: all open ones)."""
+    """The customer disputes invoices (none given: all open ones). A number is all its instalments; one of them is
+    `NUMBER/DUE-DAY`."""
 
     invoice_numbers: tuple[Number, ...] = ()
     reason_code: Code
@@ -98,13 +99,7 @@ class Disputes(AccountPart):
     @decides(OpenDispute)
     def open_dispute(self, command: OpenDispute, context: Context) -> None:
         self.require_account()
-        wanted = [self.receivables.item_id(number) for number in command.invoice_numbers] or list(
-            self.receivables.items
-        )
-        for number, item_id in zip(command.invoice_numbers, wanted, strict=False):
-            if item_id not in self.receivables.items:
-                raise Refusal("not-open", f"invoice {number} has no open amount to dispute")
-        undisputed = tuple(item_id for item_id in wanted if self.receivables.items[item_id].dispute_id is None)
+        undisputed = tuple(item.id for item in self._wanted(command.invoice_numbers) if item.dispute_id is None)
         if not undisputed:
             raise Refusal("nothing-to-dispute", "no open invoice is left that is not disputed already")
         self.emit(
@@ -117,6 +112,20 @@ class Disputes(AccountPart):
             )
         )
         self.allocation.follow_dispute(context.effective_on, context)
+
+    def _wanted(self, numbers: tuple[str, ...]) -> list[OpenItem]:
+        """The open items that they name, each once; all where none is given. A number is all its instalments."""
+        items = self.receivables.items
+        if not numbers:
+            return list(items.values())
+        by_name = self.receivables.by_name()
+        wanted: dict[UUID, OpenItem] = {}
+        for number in numbers:
+            found = {item.id: item for item in by_name.find(number) if item.id in items}
+            if not found:
+                raise Refusal("not-open", f"invoice {number} has no open amount to dispute")
+            wanted |= found
+        return list(wanted.values())
 
     @decides(ResolveDispute)
     def resolve_dispute(self, command: ResolveDispute, context: Context) -> None:

@@ -206,8 +206,7 @@ class Payments(AccountPart):
         """The invoice number where no such invoice was ever billed, so that the money waits for it."""
         if invoice_number is None:
             return None
-        item_id = self.receivables.item_id(invoice_number)
-        if item_id in self.receivables.items or item_id in self.receivables.settled:
+        if self.receivables.named(invoice_number):
             return None
         self.receivables.require_history()
         return invoice_number

@@ -66,6 +66,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("promise-past", "Each instalment is due on the day of the promise or later."),
         RefusalCode("promise-too-large", "No more can be promised than is owed and not promised yet."),
         RefusalCode("reversed-in-part", "A payment is taken back as a whole."),
+        RefusalCode("several-instalments", "The invoice is owed in instalments, and one of them has to be named."),
         RefusalCode("reversed-first", "A payment is taken back on the day of its receipt or later."),
         RefusalCode("wrong-currency", "An account and its office work in one currency."),
         # What cannot be asked of every account.

@@ -26,7 +26,7 @@ from aggregates.account.disputes import Dispute
 from aggregates.account.exclusion import Exclusion
 from aggregates.account.holds import Hold
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
-from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem, allocation_order
+from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem, allocation_order, has_name
 from aggregates.account.shields import Why
 from aggregates.kernel.event import Recorded
 from aggregates.office import Office
@@ -349,13 +349,13 @@ def _all_funds(read: AccountRead) -> list[FundsView]:
 
 
 def _funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
-    billed = {recorded.event.item.number for recorded in history if isinstance(recorded.event, InvoiceBilled)}
+    billed = [recorded.event.item for recorded in history if isinstance(recorded.event, InvoiceBilled)]
     found: dict[UUID, Funds] = {}
     for recorded in history:
         match recorded.event:
             case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
                 left = Money.rounded(then.unapplied_of.get(receipt.id, Decimal()), receipt.amount.currency)
-                waits = receipt.waits_for is not None and receipt.waits_for not in billed
+                waits = receipt.waits_for is not None and not any(has_name(item, receipt.waits_for) for item in billed)
                 found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits)
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt) if receipt.id in found:
                 found[receipt.id].reversed = True

@@ -187,7 +187,11 @@ def _tab(
     match tab:
         case "payments":
             funds = all_funds(read)
-            return {"funds": funds, "to_allocate": [] if is_past else [each for each in funds if not each.reversed]}
+            return {
+                "funds": funds,
+                "to_allocate": [] if is_past else [each for each in funds if not each.reversed],
+                "by_due_day": read.account.receivables.has_instalments,
+            }
         case "activity":
             question = Question("page", tab, view.id, as_of)
             inner = unwrap_cursor(question, cursor)
