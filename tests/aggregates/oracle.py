@@ -14,7 +14,7 @@ from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.reallocation import FundsReallocated
-from aggregates.account.receivables import Item
+from aggregates.account.receivables import Item, Receipt
 from aggregates.kernel.event import Event, Recorded
 
 Row = dict[str, Any]
@@ -45,6 +45,7 @@ class PlainLedger:
                     self.money.append({
                         "id": receipt.id, "amount": receipt.amount.minor, "on": receipt.received_on,
                         "kind": receipt.kind.value, "number": receipt.number, "named": event.invoice_number,
+                        "said": _said(receipt),
                         "gone": None,
                     })  # fmt: skip
                 case PaymentReversed(receipt=receipt, reversed_on=gone):
@@ -154,26 +155,39 @@ class PlainLedger:
                 (i for i, item in self.items.items() if item["issued"] <= day),
                 key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number", "part")],
             )
+            kept: dict[int, int] = {}
             for nth in there:
-                for item_id in by_age:
-                    if item_id in self._meant(self.money[nth]["named"]):
-                        most = min(
-                            left[nth] - promised(day, funds_id=self.money[nth]["id"]),
-                            open_amounts[item_id] - promised(day, item_id=item_id),
-                        )
-                        pay(day, nth, item_id, max(0, most))
+                said = self._said_of(self.money[nth])
+                away = [most for items, most in said if not items.intersection(by_age)]
+                kept[nth] = sum(each for each in away if each is not None)
+                for limited in (True, False):
+                    for items, limit in said:
+                        for item_id in by_age:
+                            if item_id in items and limited == (limit is not None):
+                                had = sum(went[nth].get(each, 0) for each in items)
+                                most = min(
+                                    left[nth] - kept[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                                    open_amounts[item_id] - promised(day, item_id=item_id),
+                                    left[nth] if limit is None else limit - had,
+                                )
+                                pay(day, nth, item_id, max(0, most))
+                if None in away:
+                    kept[nth] = left[nth]
             for nth in there:
-                name = self.money[nth]["named"]
-                if name is not None and not self._meant(name).intersection(by_age):
-                    continue
                 for item_id in by_age:
                     if not self._is_disputed(item_id, day):
                         most = min(
-                            left[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                            left[nth] - kept[nth] - promised(day, funds_id=self.money[nth]["id"]),
                             open_amounts[item_id] - promised(day, item_id=item_id),
                         )
                         pay(day, nth, item_id, max(0, most))
         return {key: amount for key, amount in put.items() if amount}
+
+    def _said_of(self, money: Row) -> list[tuple[set[UUID], int | None]]:
+        """The items of each invoice that a payer named, and the amount for it. What is named as a whole comes first."""
+        if money["named"] is not None and (not money["said"] or self._meant(money["named"])):
+            return [(self._meant(money["named"]), None)]
+        return [(self._meant(name), amount) for name, amount in money["said"]]
 
     def _meant(self, name: str | None) -> set[UUID]:
         """The items that a name means: by their number, else by number and a day on which it is or was due."""
@@ -205,6 +219,12 @@ class PlainLedger:
             item_id in each["items"] and each["from"] <= day and (each["until"] is None or day < each["until"])
             for each in self.disputes.values()
         )
+
+
+def _said(receipt: Receipt) -> list[tuple[str, int | None]]:
+    return [
+        (each.invoice_number, None if each.amount is None else each.amount.minor) for each in receipt.instructions or ()
+    ]
 
 
 def _item(item: Item) -> Row:

@@ -12,7 +12,7 @@ from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import AllocateFunds, AllocationDue, SettleAllocation
 from aggregates.account.disputes import ResolveDispute
 from aggregates.account.payments import CorrectCredit, ReversalKind
-from aggregates.account.receivables import Funds, ItemKind, Receipt
+from aggregates.account.receivables import Funds, Instruction, ItemKind, Receipt
 from aggregates.kernel.command import Accepted, Command
 from aggregates.values.money import Money
 from tests.aggregates.oracle import PlainLedger, as_of, put_by
@@ -40,6 +40,14 @@ AGES = st.integers(-5, 70)
 PICK = st.integers(0, 1_000)
 NAMED = st.none() | st.tuples(st.integers(0, 9), st.none() | PICK)
 """An invoice, and which of the due days that it ever had, where the money names that too."""
+
+SEVERAL = st.lists(
+    st.tuples(st.tuples(st.integers(0, 6), st.none() | PICK), st.none() | AMOUNTS),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda said: said[0][0],
+)
+"""Invoices, and what is for each at most."""
 
 
 def money_of(funds: Funds) -> tuple[Receipt, Money, bool]:
@@ -128,6 +136,36 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         issued_on = self.world.today - age * DAY
         assert self.do(a_credit(amount, on=issued_on, number=number, invoice=self.number(named)))
         self.credits[number] = issued_on
+
+    @rule(amount=AMOUNTS, age=AGES, several=SEVERAL, with_text=st.booleans(), correct=st.booleans(), pick=PICK)
+    def pay_several(self, amount, age, several, *, with_text, correct, pick) -> None:
+        """A new payment, or a known one that was for several; some of the amounts are more than the invoice's."""
+        left, said = amount.minor, []
+        for named, share in several:
+            most = None if share is None else min(left, share.minor)
+            left -= most or 0
+            if most != 0:
+                said.append(Instruction(invoice_number=self.number(named) or "", amount=most and cents(most)))
+        text = ", ".join(each.invoice_number for each in said)
+        more: dict[str, Any] = {"instructions": tuple(said), "invoice": text if with_text and len(said) > 1 else None}
+        received_on = self.world.today - age * DAY
+        known = sorted(self.payments.keys() - self.reversed)
+        if correct and known and age >= 0:
+            number = known[pick % len(known)]
+            assert self.do(a_corrected_payment(amount, on=received_on, number=number, **more))
+        else:
+            number = f"PAY-{len(self.payments)}"
+            assert self.do(a_payment(amount, on=received_on, number=number, **more))
+        self.payments[number] = received_on
+
+    @rule(amount=AMOUNTS, age=AGES, numbers=st.permutations(range(4)))
+    def bill_under_a_list(self, amount, age, numbers) -> None:
+        """An invoice whose number is what a payer may have meant as two numbers."""
+        number = f"INV-{numbers[0]}, INV-{numbers[1]}"
+        issued_on = self.world.today - age * DAY
+        if self.do(an_invoice(number, issued_on=issued_on, due_on=issued_on + 5 * DAY, amount=amount)):
+            self.documents.append((number, None))
+            self.due[number] = [issued_on + 5 * DAY]
 
     @precondition(lambda self: self.payments)
     @rule(pick=PICK, age=st.integers(0, 70), kind=st.sampled_from(ReversalKind))

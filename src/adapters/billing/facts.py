@@ -198,6 +198,9 @@ class PaymentFact(_Fact):
     information: Information = ()
     instalment: date | None = None
     """Of the settlement of one of several instalments, the first included: its due day."""
+    parts: tuple[tuple[str, int], ...] = ()
+    """Of a payment that stands on several rows, which only the whole file tells: what each has for its invoice, in
+    minor units. `amount` is their sum, and `invoice_number` is none."""
 
     @property
     def effective_on(self) -> date:
@@ -293,6 +296,7 @@ _FROM_JSON: Mapping[str, Callable[[Any], object]] = {
     "reversal": ReversalKind,
     "preferred_channel": Channel,
     "address_lines": tuple,
+    "parts": _each(tuple),
     "information": _each(tuple),
     "phones": _each(_phone),
     "emails": _each(lambda data: Email(address=data["address"], consent=Consent(data["consent"]))),

@@ -23,7 +23,7 @@ from adapters.billing.facts import (
 from adapters.billing.imported import Change, Classified, classify, imported, record
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rejects import place_for_rejects, write_rejects
-from adapters.billing.rows import RowNotice, RowProblem, ZoneOf
+from adapters.billing.rows import NUMBER_LIMIT, RowNotice, RowProblem, ZoneOf
 from adapters.billing.source import ImportSource
 from adapters.billing.staging import Key, Loaded, Staged, Staging, office_code
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
@@ -34,9 +34,11 @@ from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import CustomerKind, OpenAccount, Opening, RecordSubscription, Subscription
 from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment, ReversePayment
+from aggregates.account.receivables import Funds, Instruction
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
+from aggregates.values.codes import listed
 from aggregates.values.contact import (
     Channel,
     Consent,
@@ -46,6 +48,7 @@ from aggregates.values.contact import (
     PhoneNumber,
     PostalAddress,
 )
+from aggregates.values.money import Money
 from aggregates.values.normal_form import normal_form
 
 ACTOR = Actor.service("import")
@@ -227,21 +230,23 @@ class Importer:
                 said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
                 report.notice(RowNotice(staged.line, _number(staged), said))
             if staged.key in waiting:
-                said = f"account {fact.account_number} has no invoice {fact.invoice_number} yet; the money waits for it"
+                names = ", ".join(waiting[staged.key])
+                said = f"account {fact.account_number} has no invoice {names} yet; the money waits for it"
                 report.notice(RowNotice(staged.line, _number(staged), said))
 
-    def _waiting(self, taken: Sequence[Staged]) -> set[Key]:
-        """The money among these that is kept for an invoice which nobody knows.
+    def _waiting(self, taken: Sequence[Staged]) -> dict[Key, list[str]]:
+        """The money among these that is kept for invoices which nobody knows, and for which.
 
         The account is asked only where no invoice of that number came with a file.
         """
         named = {
             staged.key: (staged.office, f"invoice:{fact.invoice_number}")
             for staged in taken
-            if isinstance(fact := staged.fact, PaymentFact | CreditFact) and fact.invoice_number
+            if isinstance(fact := staged.fact, PaymentFact | CreditFact)
+            if fact.invoice_number or (isinstance(fact, PaymentFact) and fact.parts)
         }
         if not named:
-            return set()
+            return {}
         came = {key: known.account_number for key, known in imported(self._connection, named.values()).items()}
         came |= {each.key: each.fact.account_number for each in taken if isinstance(each.fact, InvoiceFact)}
         unknown = [
@@ -249,7 +254,8 @@ class Importer:
         ]
         accounts = self._arrears.load_many(Account, list({self._account_of(each) for each in unknown}))
         by_id = {account.id: account for account in accounts}
-        return {each.key for each in unknown if _waits(each, by_id[self._account_of(each)])}
+        found = {each.key: _waits_for(each, by_id[self._account_of(each)]) for each in unknown}
+        return {key: names for key, names in found.items() if names}
 
     # --- fact to command ---
 
@@ -310,7 +316,7 @@ class Importer:
                     amount=fact.amount,
                     received_on=fact.received_on,
                     method=fact.method,
-                    invoice_number=fact.names,
+                    **_instructions(fact),
                     **opens,
                 )
             case CreditFact():
@@ -492,16 +498,45 @@ def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
     return {"opens": Opening(office_id=office, number=fact.account_number, currency=fact.amount.currency)}
 
 
-def _waits(staged: Staged, account: Account) -> bool:
-    """Whether a payment or credit is kept for its invoice, and that is not one that waits for its day."""
+def _instructions(fact: PaymentFact) -> dict[str, Any]:
+    """What the payment is for: one invoice, several numbers in one cell, or a row for each. A cell is its number first,
+    if an invoice has it; several rows say how much is for each, but not where a cell has several numbers again."""
+    cell = fact.names
+    if fact.parts:
+        said = {
+            number: None if len(numbers) > 1 else Money(minor, fact.amount.currency)
+            for invoice, minor in fact.parts
+            for numbers in (listed(invoice),)
+            for number in numbers
+        }
+        instructions = tuple(Instruction(invoice_number=number, amount=amount) for number, amount in said.items())
+        return {"instructions": instructions or None}
+    if cell is None or fact.settlement or len(numbers := listed(cell)) < 2:
+        return {"invoice_number": cell}
+    return {
+        "invoice_number": cell if len(cell) <= NUMBER_LIMIT else None,
+        "instructions": tuple(Instruction(invoice_number=number) for number in numbers),
+    }
+
+
+def _unknown(funds: Funds | None, account: Account) -> list[str]:
+    """The invoices that money is kept for, and that do not wait for their day."""
+    if funds is None:
+        return []
+    names = [*([funds.receipt.waits_for] if funds.waits and funds.receipt.waits_for else []), *funds.unknown]
+    return [name for name in names if not account.billing.waits_for_its_day(name)]
+
+
+def _waits_for(staged: Staged, account: Account) -> list[str]:
+    """The invoices that a payment or credit is kept for, but for those that wait for their day."""
     match fact := staged.fact:
         case PaymentFact():
             funds = account.receivables.funds.get(document_id(account.id, "payment", payment_number(staged)))
         case CreditFact():
             funds = account.receivables.funds.get(document_id(account.id, "credit", fact.credit_number))
         case _:
-            return False
-    return funds is not None and funds.waits and not account.billing.waits_for_its_day(fact.invoice_number or "")
+            return []
+    return _unknown(funds, account)
 
 
 T = TypeVar("T")

@@ -44,6 +44,11 @@ CREATE TEMPORARY TABLE import_staging (
     due_on         date
 );
 ALTER TABLE import_staging ALTER COLUMN payload SET STATISTICS 0;
+CREATE TEMPORARY TABLE import_unread_parts (
+    office         text COLLATE "C" NOT NULL,
+    natural_key    text COLLATE "C" NOT NULL,
+    line           bigint           NOT NULL
+);
 CREATE TEMPORARY TABLE import_problems (
     line        bigint           NOT NULL,
     column_name text             NOT NULL,
@@ -51,13 +56,14 @@ CREATE TEMPORARY TABLE import_problems (
     expected    text             NOT NULL
 );
 """
-_DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems"
+_DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems, pg_temp.import_unread_parts"
 
 _COPY_FACTS = """
 COPY import_staging (office, office_code, currency, account_number, effective_on, rank, line, kind, natural_key, digest,
                      payload, merges, due_on)
 FROM STDIN
 """
+_COPY_UNREAD_PARTS = "COPY import_unread_parts (office, natural_key, line) FROM STDIN"
 _COPY_PROBLEMS = "COPY import_problems (line, column_name, value, expected) FROM STDIN"
 
 # Payments without a number that say the same are still two payments: the second of them is …#2.
@@ -143,6 +149,94 @@ UPDATE import_staging AS staged
    AND (kind = 'invoice' AND NOT is_first OR natural_key = 'settlement:' || number)
 """
 
+# A payment may stand on several rows, one for each invoice that it is for. They are told apart by the invoice until
+# repeats and conflicts among them are found. With a row that cannot be read the rest of its payment waits: the sum of
+# the others is not what came in.
+_FIND_PARTS = """
+CREATE TEMPORARY TABLE import_parts ON COMMIT DROP AS
+SELECT ctid AS place, office, natural_key, substr(natural_key, 9) AS number, line,
+       coalesce(payload::jsonb ->> 'invoice_number', '') AS invoice, first_value(line) OVER first AS first_line,
+       account_number = first_value(account_number) OVER first
+   AND effective_on = first_value(effective_on) OVER first
+   AND currency = first_value(currency) OVER first
+   AND payload::jsonb ->> 'method' IS NOT DISTINCT FROM first_value(payload::jsonb ->> 'method') OVER first AS agrees
+  FROM import_staging
+ WHERE kind = 'payment'
+   AND (office, natural_key) IN (SELECT office, natural_key FROM import_staging
+                                  WHERE kind = 'payment' AND starts_with(natural_key, 'payment:')
+                                  GROUP BY office, natural_key HAVING count(*) > 1)
+WINDOW first AS (PARTITION BY office, natural_key ORDER BY line)
+"""
+_KEEP_SPLIT = """
+DELETE FROM import_parts
+ WHERE (office, natural_key) NOT IN (SELECT office, natural_key FROM import_parts
+                                      WHERE agrees
+                                      GROUP BY office, natural_key HAVING count(DISTINCT invoice) > 1)
+"""
+_NAME_PARTS = """
+UPDATE import_staging AS staged
+   SET natural_key = staged.natural_key || chr(31) || parts.invoice
+  FROM import_parts AS parts
+ WHERE staged.ctid = parts.place AND parts.agrees
+"""
+_REFUSE_UNLIKE_PARTS = """
+INSERT INTO import_problems (line, column_name, value, expected)
+SELECT line, '', number,
+       format('another number, or what line %s says: payment %s stands there with other content', first_line, number)
+  FROM import_parts
+ WHERE NOT agrees
+ ORDER BY line
+"""
+_REFUSE_PARTS_OF_UNREAD = """
+WITH unread AS (
+    SELECT office, natural_key, min(line) AS line FROM import_unread_parts GROUP BY office, natural_key
+     UNION
+    SELECT parts.office, parts.natural_key, min(problems.line)
+      FROM import_parts AS parts
+      JOIN import_problems AS problems USING (line)
+     GROUP BY parts.office, parts.natural_key
+), gone AS (
+    DELETE FROM import_staging AS staged
+     USING unread
+     WHERE staged.office = unread.office AND split_part(staged.natural_key, chr(31), 1) = unread.natural_key
+       AND staged.kind = 'payment'
+    RETURNING staged.line, substr(unread.natural_key, 9) AS number, unread.line AS unread_line
+)
+INSERT INTO import_problems (line, column_name, value, expected)
+SELECT line, '', number, format('every row of payment %s; line %s of it is refused', number, unread_line)
+  FROM gone
+ WHERE line NOT IN (SELECT line FROM import_problems)
+ ORDER BY line
+"""
+_JOIN_PARTS = """
+WITH parts AS (
+    SELECT ctid AS place, office, split_part(natural_key, chr(31), 1) AS natural_key, line, currency,
+           payload::jsonb AS said, split_part(natural_key, chr(31), 2) AS invoice
+      FROM import_staging
+     WHERE kind = 'payment' AND strpos(natural_key, chr(31)) > 0
+), joined AS (
+    SELECT office, natural_key, min(line) AS line,
+           jsonb_agg(jsonb_build_array(invoice, said -> 'amount' -> 'minor') ORDER BY invoice) AS parts,
+           jsonb_build_object('minor', sum((said -> 'amount' -> 'minor')::bigint), 'currency', min(currency)) AS amount
+      FROM parts
+     GROUP BY office, natural_key
+), gone AS (
+    DELETE FROM import_staging AS staged
+     USING parts JOIN joined USING (office, natural_key)
+     WHERE staged.ctid = parts.place AND parts.line <> joined.line
+), whole AS (
+    SELECT place, natural_key,
+           ((said - ARRAY['invoice_number', 'reference', 'information'])
+            || jsonb_build_object('amount', amount, 'parts', joined.parts))::text AS payload
+      FROM parts
+      JOIN joined USING (office, natural_key, line)
+)
+UPDATE import_staging AS staged
+   SET natural_key = whole.natural_key, payload = whole.payload, digest = sha256(convert_to(whole.payload, 'UTF8'))
+  FROM whole
+ WHERE staged.ctid = whole.place
+"""
+
 # Every fact whose number stood on an earlier line, and whether it says the same as there.
 _FIND_REPEATS = """
 CREATE TEMPORARY TABLE import_repeats ON COMMIT DROP AS
@@ -158,10 +252,10 @@ SELECT place, line, rank, kind, natural_key, first_line, same
 _REFUSE_CONFLICTS = """
 INSERT INTO import_problems (line, column_name, value, expected)
 SELECT DISTINCT ON (line)
-       line, '', substr(natural_key, strpos(natural_key, ':') + 1),
-       format('another number, or what line %s says: %s %s stands there with other content',
-              first_line, kind, substr(natural_key, strpos(natural_key, ':') + 1))
-  FROM import_repeats
+       line, '', number,
+       format('another number, or what line %s says: %s %s stands there with other content', first_line, kind, number)
+  FROM import_repeats,
+       substr(split_part(natural_key, chr(31), 1), strpos(natural_key, ':') + 1) AS number
  WHERE NOT same
  ORDER BY line, rank
 """
@@ -279,6 +373,7 @@ class Staging:
                 check(self._stop)
                 rows += len(batch)
                 self._copy_facts(batch, merging)
+                self._copy_unread_parts(batch)
                 self._copy_problems(problem for row in batch for problem in row.problems)
                 said = [notice for row in batch for notice in row.notices]
                 noticed += len(said)
@@ -379,6 +474,13 @@ class Staging:
                         fact.due_on or fact.issued_on if isinstance(fact, InvoiceFact) else None,
                     ))  # fmt: skip
 
+    def _copy_unread_parts(self, batch: Sequence[ParsedRow]) -> None:
+        with self._connection.cursor().copy(_COPY_UNREAD_PARTS) as copy:
+            for parsed in batch:
+                if parsed.part_of is not None:
+                    office, number = parsed.part_of
+                    copy.write_row((office or self._default_office, f"payment:{number}", parsed.row.line))
+
     def _copy_problems(self, problems: Iterable[RowProblem]) -> None:
         with self._connection.cursor().copy(_COPY_PROBLEMS) as copy:
             for line, column, value, expected in problems:
@@ -391,10 +493,16 @@ class Staging:
         run(_REFUSE_OTHERS)
         run(_DELETE_OTHERS)
         run(_NAME_INSTALMENTS)
+        run(_FIND_PARTS)
+        run(_KEEP_SPLIT)
+        run(_REFUSE_UNLIKE_PARTS)
+        run(_NAME_PARTS)
         run(_FIND_REPEATS)
         run(_REFUSE_CONFLICTS)
         repeats = run(_DELETE_REPEATS).rowcount
         run(_DELETE_CONFLICTS)
+        run(_REFUSE_PARTS_OF_UNREAD)
+        run(_JOIN_PARTS)
         run(_MERGE)
         return repeats
 

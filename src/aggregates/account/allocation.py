@@ -48,7 +48,7 @@ from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, Value
 from aggregates.values.business_time import ONE_DAY
-from aggregates.values.codes import Number
+from aggregates.values.codes import Number, listed
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class Allocations(AccountPart):
         """The same for a new item: it concerns only money that may go to any item, and money that names it, which has
         waited for it, or of an account with instalments may have gone to another of them."""
         day, receivables = item.issued_on, self.receivables
-        if day_named(item.number) is not None:
+        if day_named(item.number) is not None or len(listed(item.number)) > 1:
             day = min([day, *self._named_otherwise(item)])
         through = receivables.allocated_through if receivables.has_instalments else receivables.freely_through
         if (through is not None and day <= through) or any(
@@ -270,7 +270,9 @@ class Allocations(AccountPart):
             AllocationDecided(funds_id=funds.id, item_id=item.id, amount=command.amount, allocated_on=day),
             effective_on=day,
         )
-        self._walk_again(min(day, self.due_from or day), context)
+        # On earlier days too what was decided is kept free, since either side was there.
+        begins = min(funds.receipt.received_on, item.item.issued_on)
+        self._walk_again(min(begins, self.due_from or begins), context)
 
     def funds_with_history(self, kind: str, number: str) -> Funds:
         """The payment or credit with everything it settled, which only a remembering account knows."""
@@ -323,6 +325,7 @@ class Allocations(AccountPart):
                 order=_funds_order(funds),
                 left=funds.unapplied.minor,
                 named=self._open_named(funds, by_name),
+                against=self._against(funds),
             )
             for funds in receivables.funds.values()
             if funds.unapplied and not (funds.waits and day_named(funds.receipt.waits_for or "") is None)
@@ -335,7 +338,8 @@ class Allocations(AccountPart):
         ]
         moves = walk(debts, means, day)
         for (moved_on, funds_id), group in groupby(moves, key=lambda move: (move.day, move.funds_id)):
-            against = [(receivables.items[move.item_id], self._money(move.amount)) for move in group]
+            of_items = net_by_item(group)  # an invoice may get what was said for it, and some of the rest
+            against = [(receivables.items[item_id], self._money(amount)) for item_id, amount in of_items.items()]
             self._allocate(moved_on, receivables.funds[funds_id], against)
 
     def _allocate(self, day: date, funds: Funds, against: Iterable[tuple[OpenItem, Money]]) -> None:
@@ -353,17 +357,31 @@ class Allocations(AccountPart):
         return self.receivables.items.get(self.receivables.item_id(number)) if number else None
 
     def _open_named(self, funds: Funds, by_name: ItemsByName) -> tuple[Named, ...]:
-        """What money that is left is meant for, of what is open. What `NUMBER/DUE-DAY` named may be due on another day
-        by now, which only the whole history knows."""
-        name = funds.receipt.invoice_number
-        if not name:
+        """What money that is left is meant for, of what is open. What is not open may be settled or unknown; of the
+        number alone it is known which, else only the whole history knows."""
+        receipt = funds.receipt
+        if receipt.invoice_number is None and receipt.instructions is None:
             return ()
-        found = by_name.find(name)
-        if not found and day_named(name) is not None:
+        is_plain = receipt.instructions is None and day_named(receipt.invoice_number or "") is None
+        named = []
+        for items, amount in _instructed(receipt, by_name):
+            still = tuple(item.id for item in items if item.id in self.receivables.items)
+            if not items and not is_plain:
+                self.receivables.require_history()
+                named.append(Named((), amount))
+            elif still:
+                named.append(Named(still, amount))
+        if receipt.invoice_number is not None and receipt.instructions and not by_name.find(receipt.invoice_number):
             self.receivables.require_history()
-            return (Named(()),)
-        still = tuple(item.id for item in found if item.id in self.receivables.items)
-        return (Named(still),) if still else ()
+        return tuple(named)
+
+    def _against(self, funds: Funds) -> dict[UUID, int]:
+        """What counts towards the amounts of its instructions."""
+        said = funds.receipt.instructions or ()
+        if funds.unapplied == funds.receipt.amount or all(each.amount is None for each in said):
+            return {}
+        self.receivables.require_history()
+        return {item_id: sum(part.amount.minor for part in parts) for item_id, parts in funds.allocated.items()}
 
     def _disputes_of(self, item: OpenItem) -> list[Span]:
         return [
@@ -593,9 +611,19 @@ class Allocations(AccountPart):
 
 def _named_of(receipt: Receipt, by_name: ItemsByName) -> tuple[Named, ...]:
     """What money is meant for, among everything that there ever was."""
-    if not receipt.invoice_number:
-        return ()
-    return (Named(tuple(item.id for item in by_name.find(receipt.invoice_number))),)
+    return tuple(Named(tuple(item.id for item in items), amount) for items, amount in _instructed(receipt, by_name))
+
+
+def _instructed(receipt: Receipt, by_name: ItemsByName) -> list[tuple[list[OpenItem], int | None]]:
+    """The items of each invoice that the payer named, and what is for it. The text as it stands comes first, then what
+    it lists: the number of an invoice may hold a comma."""
+    whole = [] if receipt.invoice_number is None else by_name.find(receipt.invoice_number)
+    if whole or receipt.instructions is None:
+        return [] if receipt.invoice_number is None else [(whole, None)]
+    return [
+        (by_name.find(each.invoice_number), None if each.amount is None else each.amount.minor)
+        for each in receipt.instructions
+    ]
 
 
 def _funds_order(funds: Funds) -> tuple[date, str, str]:

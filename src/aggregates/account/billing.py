@@ -251,6 +251,8 @@ class Billing(AccountPart):
     def _waited_for(self, item: Item) -> None:
         for funds in self.receivables.funds.values():
             funds.waits = funds.waits and not has_name(item, funds.receipt.waits_for)
+            if funds.unknown:
+                funds.unknown = tuple(name for name in funds.unknown if not has_name(item, name))
 
 
 def _of_money(item: Item) -> tuple[object, ...]:

@@ -65,7 +65,7 @@ class OpenDispute(AccountCommand, name="open-dispute", makes="dispute"):
     notes: Personal | None = Field(None, max_length=10_000)
 
 
-class ResolveDispute(AccountCommand, name="resolve-dispute"):
+class ResolveDispute(AccountCommand, name="resolve-dispute", may_need_history=True):
     """End a dispute."""
 
     dispute_id: UUID

@@ -14,14 +14,14 @@ from aggregates.account.customer import BookingCommand, Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.part import AccountPart
 from aggregates.account.promises import Promises
-from aggregates.account.receivables import Funds, FundsKind, PromiseShare, Receipt, Receivables
+from aggregates.account.receivables import Funds, FundsKind, Instructions, PromiseShare, Receipt, Receivables
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import NaturalKey
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER
-from aggregates.values.codes import Number
+from aggregates.values.codes import Number, listed
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
@@ -69,6 +69,10 @@ class CreditWithdrawn(Event, name="account.credit-withdrawn"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
+MOST_INSTRUCTIONS = 500
+"""An event that holds them is of bounded size."""
+
+
 class _CreditData(AccountCommand):
     number: Number
     amount: Money
@@ -99,11 +103,31 @@ class _PaymentData(AccountCommand):
     received_on: date
     method: str | None = Field(None, max_length=40)
     invoice_number: Number | None = None
+    instructions: Instructions = None
+    """Several invoices that it is for. What is left after them goes to the oldest open items."""
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
         if self.amount.minor <= 0:
             raise ValueError("amount: expected more than zero (a reversal is a command of its own)")
+        return self
+
+    @model_validator(mode="after")
+    def _instructed(self) -> Self:
+        if self.instructions is None:
+            return self
+        numbers = [each.invoice_number for each in self.instructions]
+        said = [each.amount for each in self.instructions if each.amount is not None]
+        if not 0 < len(numbers) <= MOST_INSTRUCTIONS:
+            raise ValueError(f"instructions: expected 1 to {MOST_INSTRUCTIONS} invoices, not {len(numbers)}")
+        if len(set(numbers)) < len(numbers):
+            raise ValueError("instructions: expected each invoice once")
+        if any(amount.currency != self.amount.currency or amount.minor <= 0 for amount in said):
+            raise ValueError(f"instructions: expected amounts of more than zero in {self.amount.currency}")
+        if sum(amount.minor for amount in said) > self.amount.minor:
+            raise ValueError(f"instructions: expected amounts of {self.amount} in total at most")
+        if self.invoice_number is not None and len(listed(self.invoice_number)) < 2:
+            raise ValueError("invoice_number: expected none beside instructions, or their list in one text")
         return self
 
 
@@ -165,8 +189,10 @@ class Payments(AccountPart):
             amount=command.amount,
             received_on=command.received_on,
             invoice_number=command.invoice_number,
-            waits_for=self._still_unknown(command.invoice_number),
+            waits_for=None if command.instructions else self._still_unknown(command.invoice_number),
             promises=settled + self._promise_shares(left, command.received_on),
+            instructions=command.instructions,
+            unknown=self._unknown_among(command),
         )
         self.emit(
             PaymentReceived(receipt=receipt, method=command.method, invoice_number=command.invoice_number),
@@ -210,6 +236,13 @@ class Payments(AccountPart):
             return None
         self.receivables.require_history()
         return invoice_number
+
+    def _unknown_among(self, command: ReceivePayment | CorrectPayment) -> tuple[str, ...] | None:
+        """Invoices of the instructions that were never billed; None where there are none."""
+        number = command.invoice_number
+        if not command.instructions or (number is not None and self._still_unknown(number) is None):
+            return None
+        return tuple(n for each in command.instructions if (n := self._still_unknown(each.invoice_number))) or None
 
     def _promise_shares(self, amount: Money, received_on: date) -> tuple[PromiseShare, ...]:
         """Open promises share a payment in the order they are due, so that none covers the same money twice."""
@@ -301,7 +334,10 @@ class Payments(AccountPart):
         if before is not None:
             self.receivables.gone.append(before)
         self.receivables.funds[receipt.id] = Funds(
-            receipt=receipt, unapplied=receipt.amount, waits=receipt.waits_for is not None
+            receipt=receipt,
+            unapplied=receipt.amount,
+            waits=receipt.waits_for is not None,
+            unknown=receipt.unknown or (),
         )
         for share in receipt.promises:
             if share.promise_id in self.promises.open:

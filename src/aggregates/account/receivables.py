@@ -124,6 +124,18 @@ class PromiseShare(Value):
     amount: Money
 
 
+class Instruction(Value):
+    """An invoice that the payer named among several."""
+
+    invoice_number: Number
+    """Or `NUMBER/DUE-DAY` for one instalment of it."""
+    amount: Annotated[Money | None, LATER] = None
+    """What is for it at most; None: as much as it takes of what no amount was said for, in this order."""
+
+
+Instructions = Annotated[tuple[Instruction, ...] | None, LATER]
+
+
 class Receipt(Value):
     """What a payment or credit says; the part of funds that never moves by itself."""
 
@@ -137,6 +149,11 @@ class Receipt(Value):
     waits_for: Number | None = None
     """The same where no such invoice was known when the money came in."""
     promises: tuple[PromiseShare, ...] = ()
+    instructions: Instructions = None
+    """Several invoices that the payer named. With `invoice_number`, that is their list as it stood there: the number of
+    one invoice, if there is one that has it."""
+    unknown: Annotated[tuple[Number, ...] | None, LATER] = None
+    """Those among the instructions that were not known when the money came in."""
 
 
 class DisputedItems(Value):
@@ -164,6 +181,8 @@ class Funds:
     unapplied: Money
     waits: bool = False
     """Kept for an invoice that is not known yet."""
+    unknown: tuple[str, ...] = ()
+    """Invoices of its instructions that are not known yet, for which a part of it is kept."""
     allocated: dict[UUID, tuple[Allocation, ...]] = field(default_factory=dict)
     """What it put against each item, oldest day first."""
     reversed: bool = False

@@ -329,7 +329,7 @@ def funds_view(funds: Funds) -> FundsView:
         amount=funds.receipt.amount,
         unapplied=funds.unapplied,
         reversed=funds.reversed,
-        waits_for_invoice=funds.receipt.waits_for if funds.waits else None,
+        waits_for_invoice=funds.receipt.waits_for if funds.waits else ", ".join(funds.unknown) or None,
     )
 
 
@@ -356,7 +356,8 @@ def _funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
             case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
                 left = Money.rounded(then.unapplied_of.get(receipt.id, Decimal()), receipt.amount.currency)
                 waits = receipt.waits_for is not None and not any(has_name(item, receipt.waits_for) for item in billed)
-                found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits)
+                unknown = [n for n in receipt.unknown or () if not any(has_name(item, n) for item in billed)]
+                found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits, unknown=tuple(unknown))
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt) if receipt.id in found:
                 found[receipt.id].reversed = True
     return list(found.values())

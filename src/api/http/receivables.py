@@ -10,6 +10,7 @@ from aggregates.account.allocation import AllocateFunds, RestateAllocation
 from aggregates.account.billing import BillInvoice
 from aggregates.account.command import document_id
 from aggregates.account.payments import NoteCredit, ReceivePayment, ReversePayment
+from aggregates.account.receivables import Instruction
 from aggregates.values.codes import Number
 from api.application.allocation import Moved, restatement
 from api.application.issuing import Done
@@ -17,7 +18,7 @@ from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.problems import documented, unknown
 from api.http.routing import Router
-from api.http.shapes import JsonBody
+from api.http.shapes import Body, JsonBody
 
 router = Router(prefix="/v1/accounts/{account_id}", tags=["receivables"])
 
@@ -27,7 +28,12 @@ class NewInvoice(CommandBody):
     """An invoice. One dated in the future waits for its day."""
 
 
-@body_of(ReceivePayment, address={"account_id"}, without={"opens"})
+@body_of(Instruction)
+class InstructionBody(Body):
+    """One of several invoices that a payment is for; without an amount, as much as it takes."""
+
+
+@body_of(ReceivePayment, address={"account_id"}, without={"opens"}, nested={Instruction: InstructionBody})
 class NewPayment(CommandBody):
     """Money that came in, for an invoice or for the oldest open items."""
 
