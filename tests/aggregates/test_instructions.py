@@ -69,6 +69,18 @@ def test_the_part_for_an_unknown_invoice_waits_whole_for_its_issue_day():
     assert open_amounts(scenario) == {"OLD": 80}
 
 
+def test_an_invoice_gets_what_is_said_for_it_and_of_the_rest_on_one_day():
+    scenario = given(FEB(15), A, B, an_invoice("NEW", issued_on=JAN(7), due_on=MAR(1), amount=usd(40)))
+    scenario.having(paid(90, to("B", 20), to("A", 40)))
+    assert open_amounts(scenario) == {"NEW": 30}
+
+
+def test_what_takes_as_much_as_it_does_takes_nothing_that_is_said_for_another():
+    scenario = given(FEB(15), A, paid(60, to("A"), to("LATER", 30)))
+    assert open_amounts(scenario) == {"A": 20}
+    assert scenario.account.receivables.unapplied == usd(30)
+
+
 def test_where_no_amount_is_said_all_that_is_left_waits():
     scenario = given(FEB(15), OLD, A, paid(90, to("LATER"), to("A")))
     assert open_amounts(scenario) == {"OLD": 100}
@@ -81,6 +93,8 @@ def test_a_text_that_is_an_invoice_s_number_is_no_list():
     for order in permutations((A, B, known, both)):
         assert open_amounts(given(FEB(15), *order, SETTLE)) == {"A": 45, "B": 30}
     assert open_amounts(given(FEB(15), A, B, both, SETTLE)) == {"B": 20}
+    later = an_invoice("A, B", issued_on=FEB(1), due_on=FEB(20), amount=usd(55))
+    assert open_amounts(given(FEB(15), A, B, both, later, SETTLE)) == {"A": 45, "B": 30}
 
 
 def test_a_correction_says_anew_what_the_payment_is_for():

@@ -149,6 +149,16 @@ def test_another_due_day_of_the_only_one_that_is_known_is_a_correction(files: Fi
     assert len({item.item.name for item in files.account.receivables.items.values()}) == 2
 
 
+def test_the_known_one_is_known_by_its_due_day_though_its_amount_is_another(files: Files):
+    files.bring_in(MARCH)
+    report = files.bring_in(FEBRUARY, MARCH.replace("100.00", "90.00"))
+    assert (report.brought_in, report.corrected) == (1, 1)
+    assert {item.item.name: str(item.due_on) for item in files.account.receivables.items.values()} == {
+        "I-1/2026-02-01": "2026-02-01",
+        "I-1": "2026-03-01",
+    }
+
+
 @pytest.mark.parametrize(
     ("row", "line"),
     [
