@@ -86,7 +86,7 @@ def test_it_is_prepared_by_dev():
 
 def test_what_a_fresh_machine_lacks_is_installed_by_dev_alone():
     """`./dev test` prepares everything that tests need, and a build machine calls that and nothing else."""
-    (prepared,) = re.findall(r"^everything\(\) \{\n    prepare (.+)$", DEV.read_text(encoding="utf-8"), re.MULTILINE)
+    (prepared,) = re.findall(r"^prepare_all\(\) \{ prepare (.+); \}$", DEV.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(prepared.split()) == {name for name, need in NEEDS.items() if need.is_prepared}
     build = (DEV.parent / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert [line for line in build if not re.match(r"#|set |cd |export |exec </dev/null$|echo |$", line)] == [
