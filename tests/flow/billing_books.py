@@ -85,6 +85,7 @@ class Books:
             if each.kind == INVOICES:
                 ledger.items[_id(each)] = {
                     "number": each.number, "amount": each.minor, "issued": each.day, "due": each.other, "fee": False,
+                    "days": [each.other], "part": "",
                 }  # fmt: skip
             elif each.kind in {PAYMENTS, CREDITS}:
                 back = self.stated.get((REVERSALS, each.number)) if each.kind == PAYMENTS else None
@@ -93,7 +94,7 @@ class Books:
                     gone = each.day
                 ledger.money.append({
                     "id": _id(each), "amount": each.minor, "on": each.day, "kind": each.kind.removesuffix("s"),
-                    "number": each.number, "named": each.other, "gone": gone,
+                    "number": each.number, "named": each.other, "said": [], "gone": gone,
                 })  # fmt: skip
         return ledger
 
