@@ -9,7 +9,7 @@ from uuid import UUID
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import OpenAccount
-from aggregates.account.disputes import OpenDispute
+from aggregates.account.disputes import DisputedInvoice, OpenDispute
 from aggregates.account.payments import CorrectPayment, NoteCredit, ReceivePayment, ReversalKind, ReversePayment
 from aggregates.campaign import (
     Anchor,
@@ -130,9 +130,8 @@ def _invoice(number: str, due_on: date, amount: Money | None, more: Mapping[str,
 def a_payment(
     amount: Money, *, on: date, number: str = "PAY-1", invoice: str | None = None, **more: Any
 ) -> ReceivePayment:
-    return ReceivePayment(
-        account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice, **more
-    )
+    given = {"account_id": ACCOUNT, "number": number, "amount": amount, "received_on": on, "invoice_number": invoice}
+    return ReceivePayment.model_validate({**given, **more})
 
 
 def a_corrected_payment(
@@ -154,9 +153,14 @@ def a_reversal(number: str = "PAY-1", *, on: date, kind: ReversalKind = Reversal
 # --- casework ----------------------------------------------------------------------------------------
 
 
-def a_dispute(*invoices: str) -> OpenDispute:
-    """Of these invoices; none named: of everything open."""
-    return OpenDispute(account_id=ACCOUNT, invoice_numbers=invoices, reason_code="wrong-amount")
+def a_dispute(*invoices: str, **parts: Money) -> OpenDispute:
+    """Of these invoices, and of parts of those; none named: of everything open."""
+    return OpenDispute(
+        account_id=ACCOUNT,
+        invoice_numbers=invoices,
+        invoices=tuple(DisputedInvoice(number=number, amount=amount) for number, amount in parts.items()) or None,
+        reason_code="wrong-amount",
+    )
 
 
 def a_promise(

@@ -15,7 +15,7 @@ from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import LATER, Value
 from aggregates.office import office_of
 from aggregates.values.money import Money
 
@@ -151,9 +151,11 @@ class CountPayment(PromiseCommand, name="count-payment", internal=True):
 
 
 class TakePaymentBack(PromiseCommand, name="take-payment-back", internal=True):
-    """A payment that counted was reversed."""
+    """A payment that counted was reversed, or counts for another amount since a part of it went elsewhere."""
 
     payment_id: UUID
+    left: Annotated[Money | None, LATER] = None
+    """What of it counts now; None: nothing."""
 
 
 class JudgePromise(PromiseCommand, name="judge-promise"):
@@ -278,13 +280,18 @@ class PromiseToPay(Aggregate):
 
     @decides(TakePaymentBack)
     def take_back(self, account: Account, command: TakePaymentBack, context: Context) -> None:
-        amount = self.counted.get(command.payment_id)
-        if amount is None:
+        amount, left = self.counted.get(command.payment_id), command.left
+        if not self.exists or amount == left:
             return
-        self.emit(
-            PromisePaymentTakenBack(payment_id=command.payment_id, amount=amount, received_after=self.received - amount)
-        )
-        if self.status in (PromiseStatus.KEPT, PromiseStatus.PARTIALLY_KEPT):
+        if amount is not None:
+            left_over = self.received - amount
+            self.emit(PromisePaymentTakenBack(payment_id=command.payment_id, amount=amount, received_after=left_over))
+        if left is not None:
+            received = self.received + left
+            self.emit(PromisePaymentCounted(payment_id=command.payment_id, amount=left, received_after=received))
+        if self.status is PromiseStatus.PARTIALLY_KEPT or (
+            self.status is PromiseStatus.KEPT and (left is None or self.received < self.promised)
+        ):
             self.emit(PromiseReopened(reopened_on=context.today))
             self._reopen_on(account)
         if self.is_open:

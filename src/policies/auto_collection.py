@@ -90,7 +90,7 @@ def _what_holds_back(account: Account, shields: Sequence[Shield]) -> Why:
     amounts = _held_back(account, shields)
     why = strongest(shield for shield in shields if shield.said in amounts).why
     if len(amounts) > 1:
-        detail = "; ".join(f"{amount} is {said}" for said, amount in amounts.items())
+        detail = "; ".join(f"{amount} {said}" for said, amount in amounts.items())
         return Why(code=why.code, detail=detail)
     return why
 
@@ -101,11 +101,12 @@ def _held_back(account: Account, shields: Iterable[Shield]) -> dict[str, Money]:
     amounts: dict[str, Money] = {}
     left = account.receivables.outstanding
     for shield in (each for each in shields if each.items is not None):
-        amount = Money.total((items[i].open for i in shield.items or () if i in items), account.customer.currency)
+        covered = (shield.amount or items[i].open for i in shield.items or () if i in items)
+        amount = Money.total(covered, account.customer.currency)
         amounts[shield.said] = amounts.get(shield.said, account.customer.zero) + amount
         left -= amount
     for shield in shields:
-        if shield.amount is not None:
+        if shield.amount is not None and shield.items is None:
             amount = min(shield.amount, left)
             amounts[shield.said] = amounts.get(shield.said, account.customer.zero) + amount
             left -= amount
@@ -118,16 +119,18 @@ def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseab
 
     Covering money counts against items in the order in which its allocation would.
     """
-    cover, shielded = account.customer.zero, set[UUID]()
+    cover, shielded, parts = account.customer.zero, set[UUID](), dict[UUID, Money]()
     for shield in shields:
-        if shield.amount is not None:
+        if shield.items is not None and shield.amount is not None:
+            parts.update(dict.fromkeys(shield.items, shield.amount))
+        elif shield.amount is not None:
             cover += shield.amount
         elif shield.items is not None:
             shielded |= shield.items
     chaseable = []
     items = account.receivables.items.values()
     for item in sorted((i for i in items if i.id not in shielded) if shielded else items, key=allocation_order):
-        left = item.open
+        left = item.open - parts[item.id] if item.id in parts else item.open
         if cover:
             covered = min(cover, left)
             cover, left = cover - covered, left - covered

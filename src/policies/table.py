@@ -15,6 +15,7 @@ from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
 from aggregates.kernel.event import Recorded
 from aggregates.office import (
@@ -119,12 +120,21 @@ def count_towards_promises(recorded: Recorded) -> Iterable[Reaction]:
 
 
 def take_back_from_promises(recorded: Recorded) -> Iterable[Reaction]:
-    """A payment that counted was reversed: the judgement is reopened."""
-    event = recorded.event
-    if isinstance(event, PaymentReversed) and recorded.account_id:
+    """A payment that counted was reversed, or a part of it went to another account or came back: the judgement is
+    reopened where it was wrong."""
+    event, account_id = recorded.event, recorded.account_id
+    if account_id is None:
+        return
+    if isinstance(event, PaymentReversed):
         for share in event.receipt.promises:
+            yield TakePaymentBack(promise_id=share.promise_id, account_id=account_id, payment_id=event.receipt.id)
+    elif isinstance(event, PaymentTransferred | TransferReturned):
+        for share in event.recounted:
             yield TakePaymentBack(
-                promise_id=share.promise_id, account_id=recorded.account_id, payment_id=event.receipt.id
+                promise_id=share.promise_id,
+                account_id=account_id,
+                payment_id=event.receipt.id,
+                left=share.amount or None,
             )
 
 
@@ -146,7 +156,9 @@ POLICIES: tuple[Policy, ...] = (
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
     Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
     Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
-    Policy(PROMISE_REVERSAL, frozenset({PaymentReversed}), take_back_from_promises),
+    Policy(
+        PROMISE_REVERSAL, frozenset({PaymentReversed, PaymentTransferred, TransferReturned}), take_back_from_promises
+    ),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
     Policy(
         AUTO_COLLECTION,
@@ -156,6 +168,8 @@ POLICIES: tuple[Policy, ...] = (
                 InvoiceCorrected,
                 PaymentReceived,
                 PaymentReversed,
+                PaymentTransferred,
+                TransferReturned,
                 CreditNoted,
                 CreditWithdrawn,
                 FundsAllocated,

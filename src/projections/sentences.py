@@ -29,6 +29,7 @@ from aggregates.account.messages import (
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Event
 from aggregates.values.money import Money
 
@@ -94,6 +95,35 @@ def _activity(event: ActivityRecorded) -> str:
     return f"{name} ({', '.join(details)}){follow_up}"
 
 
+def _dispute(event: DisputeOpened) -> str:
+    items, parts = len(event.item_ids), [str(part.amount) for part in event.parts or ()]
+    which = f"{len(parts)} of them " if items > 1 else ""
+    in_part = f", {which}in part ({'; '.join(parts)})" if parts else ""
+    return f"Dispute opened over {_count(items, 'item')}{in_part}: {event.reason_code}"
+
+
+def _received(event: PaymentReceived) -> str:
+    """Money that came from another account of the office names its payment there."""
+    receipt = event.receipt
+    said = f"Payment {receipt.number} of {receipt.amount} received"
+    if (source := receipt.transferred_from) is not None:
+        return f"{said}: transferred from account {source.account_number}, payment {source.number}"
+    if (wrong := event.moved_from) is not None:
+        return f"{said}: moved here from account {wrong.account_number}, where it was booked by mistake"
+    return said
+
+
+def _reversed(event: PaymentReversed) -> str:
+    receipt = event.receipt
+    said = f"Payment {receipt.number} of {receipt.amount}"
+    if (right := event.moved_to) is not None:
+        return f"{said} moved to account {right.account_number}: booked here by mistake"
+    if (source := receipt.transferred_from) is not None:
+        why = "withdrawn" if event.reversal is ReversalKind.ERROR else f"the payment was {REVERSALS[event.reversal]}"
+        return f"{said}, transferred from account {source.account_number}, went back there: {why}"
+    return f"{said} {REVERSALS[event.reversal]}"
+
+
 def _promised(event: promise.PromiseMade) -> str:
     return f"{promise.promised_amount(event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
 
@@ -119,7 +149,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     InvoiceBilled: "Invoice {e.item.name} of {e.item.amount}, due on {e.item.due_on}",
     InvoiceCorrected: _corrected,
     CreditNoted: "Credit {e.receipt.number} of {e.receipt.amount} given",
-    PaymentReceived: "Payment {e.receipt.number} of {e.receipt.amount} received",
+    PaymentReceived: _received,
     FundsAllocated: lambda e: f"Funds allocated: {_parts(e)}",
     AllocationReleased: lambda e: f"Allocation of {e.receipt.number} taken back: {_parts(e)}",
     AllocationDue: "A fact of {e.from_day} was booked late; what money was put against since is worked out anew",
@@ -127,7 +157,13 @@ SENTENCES: dict[type[Event], Sentence] = {
     FundsReallocated: lambda e: (
         f"What money was put against since {e.from_day} worked out anew: {_count(len(e.moves), 'movement')}"
     ),
-    PaymentReversed: lambda e: f"Payment {e.receipt.number} of {e.receipt.amount} {REVERSALS[e.reversal]}",
+    PaymentReversed: _reversed,
+    PaymentTransferred: (
+        "{e.amount} of payment {e.receipt.number} transferred to account {e.to.account_number}, payment {e.to.number}"
+    ),
+    TransferReturned: (
+        "{e.amount} of payment {e.receipt.number} is back from account {e.to.account_number}, payment {e.to.number}"
+    ),
     CreditWithdrawn: "Credit {e.receipt.number} of {e.receipt.amount} taken out: given in error",
     FactDeferred: "A {e.command_name} waits for {e.arrives_on}",
     FactArrived: "The day of a deferred fact has come",
@@ -155,7 +191,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     ActivityRecorded: _activity,
     FollowUpCompleted: "Follow-up done",
     FollowUpFellDue: "Follow-up fell due",
-    DisputeOpened: lambda e: f"Dispute opened over {_count(len(e.item_ids), 'item')}: {e.reason_code}",
+    DisputeOpened: _dispute,
     DisputeResolved: "Dispute resolved: {e.resolution}",
     HoldPlaced: lambda e: f"Hold placed: {e.code}" + (f", until {e.until}" if e.until else ""),
     HoldReleased: "Hold released",

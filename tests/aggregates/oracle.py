@@ -15,6 +15,7 @@ from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.receivables import Item, Receipt
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Event, Recorded
 
 Row = dict[str, Any]
@@ -45,15 +46,22 @@ class PlainLedger:
                     self.money.append({
                         "id": receipt.id, "amount": receipt.amount.minor, "on": receipt.received_on,
                         "kind": receipt.kind.value, "number": receipt.number, "named": event.invoice_number,
-                        "said": _said(receipt),
-                        "gone": None,
+                        "said": _said(receipt), "gone": None, "sent": [],
                     })  # fmt: skip
                 case PaymentReversed(receipt=receipt, reversed_on=gone):
                     self._latest(receipt.id)["gone"] = gone
+                case PaymentTransferred(receipt=receipt):
+                    self._latest(receipt.id)["sent"].append((event.to, event.transferred_on, event.amount.minor))
+                case TransferReturned(receipt=receipt, to=there):
+                    of = self._latest(receipt.id)
+                    if event.returned_on == event.transferred_on:
+                        of["sent"] = [each for each in of["sent"] if each[0] != there]
                 case CreditWithdrawn(receipt=receipt):
                     self._latest(receipt.id)["gone"] = receipt.received_on
                 case DisputeOpened():
-                    self.disputes[event.dispute_id] = {"items": event.item_ids, "from": event.opened_on, "until": None}
+                    said = {part.item_id: part.amount.minor for part in event.parts or ()}
+                    about = {item_id: said.get(item_id, "everything") for item_id in event.item_ids}
+                    self.disputes[event.dispute_id] = {"about": about, "from": event.opened_on, "until": None}
                 case DisputeResolved():
                     self.disputes[event.dispute_id]["until"] = event.resolved_on
                 case AllocationDecided():
@@ -85,7 +93,7 @@ class PlainLedger:
     def left_over(self) -> dict[UUID, int]:
         put = self.put()
         left = {
-            each["id"]: each["amount"] - sum(a for (_, of, _), a in put.items() if of == each["id"])
+            each["id"]: each["amount"] - _sent(each) - sum(a for (_, of, _), a in put.items() if of == each["id"])
             for each in self.money
             if each["gone"] is None
         }
@@ -94,7 +102,7 @@ class PlainLedger:
     def balance(self) -> int:
         """Without looking at any allocation."""
         billed = sum(item["amount"] for item in self.items.values())
-        return int(billed - sum(each["amount"] for each in self.money if each["gone"] is None))
+        return int(billed - sum(each["amount"] - _sent(each) for each in self.money if each["gone"] is None))
 
     def buckets(self, today: date) -> dict[str, int]:
         sums = dict.fromkeys(("current", "1-30", "31-60", "61-90", "91-120", "121+"), 0)
@@ -141,6 +149,18 @@ class PlainLedger:
                     for item_id, amount in list(went[nth].items()):
                         pay(day, nth, item_id, -amount)
                     left[nth] = 0
+                if money["gone"] is None or day < money["gone"]:
+                    for _, _, amount in (each for each in money["sent"] if each[1] == day):
+                        missing = max(0, amount - left[nth])
+                        left[nth] = max(0, left[nth] - amount)
+                        by_age = sorted(
+                            went[nth], key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number")]
+                        )
+                        for item_id in by_age[::-1]:
+                            back = min(missing, went[nth][item_id])
+                            pay(day, nth, item_id, -back)
+                            left[nth] -= back
+                            missing -= back
             for decided in self.decided:
                 if self._day_of(decided) == day:
                     nth = self._money_of(decided)
@@ -175,12 +195,11 @@ class PlainLedger:
                     kept[nth] = left[nth]
             for nth in there:
                 for item_id in by_age:
-                    if not self._is_disputed(item_id, day):
-                        most = min(
-                            left[nth] - kept[nth] - promised(day, funds_id=self.money[nth]["id"]),
-                            open_amounts[item_id] - promised(day, item_id=item_id),
-                        )
-                        pay(day, nth, item_id, max(0, most))
+                    most = min(
+                        left[nth] - kept[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                        open_amounts[item_id] - self._waits(item_id, day) - promised(day, item_id=item_id),
+                    )
+                    pay(day, nth, item_id, max(0, most))
         return {key: amount for key, amount in put.items() if amount}
 
     def _said_of(self, money: Row) -> list[tuple[set[UUID], int | None]]:
@@ -209,16 +228,31 @@ class PlainLedger:
     def _days(self) -> list[date]:
         days = {item["issued"] for item in self.items.values()} | {self._day_of(d) for d in self.decided}
         days |= {day for each in self.money for day in (each["on"], each["gone"]) if day is not None}
+        days |= {day for each in self.money for _, day, _ in each["sent"]}
         days |= {day for each in self.disputes.values() for day in (each["from"], each["until"]) if day is not None}
         if not days:
             return []
         return [min(days) + timedelta(days=n) for n in range((max(days) - min(days)).days + 1)]
 
-    def _is_disputed(self, item_id: UUID, day: date) -> bool:
-        return any(
-            item_id in each["items"] and each["from"] <= day and (each["until"] is None or day < each["until"])
-            for each in self.disputes.values()
-        )
+    def _waits(self, item_id: UUID, day: date) -> int:
+        """How much of what is open of an item is not paid with money that could go anywhere; more than is open, where
+        the customer disputes more than is left."""
+        amount = 0
+        for each in self.disputes.values():
+            if each["from"] > day or (each["until"] is not None and each["until"] <= day):
+                continue
+            part = each["about"].get(item_id, 0)
+            amount += self.items[item_id]["amount"] if part == "everything" else part
+        return amount
+
+    def disputed(self, day: date) -> dict[UUID, int]:
+        """What of each open item is disputed on a day that all facts are known of."""
+        amounts = {i: min(left, self._waits(i, day)) for i, left in self.open_items().items()}
+        return {item_id: amount for item_id, amount in amounts.items() if amount}
+
+
+def _sent(money: Row) -> int:
+    return sum(amount for _, _, amount in money["sent"])
 
 
 def _said(receipt: Receipt) -> list[tuple[str, int | None]]:
@@ -275,6 +309,10 @@ def as_of(log: list[Recorded]) -> dict[date, tuple[dict[UUID, int], int]]:
                 moves.append((day, item.id, item.amount.minor, 0))
             case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
                 moves.append((day, None, 0, receipt.amount.minor))
+            case PaymentTransferred(amount=amount):
+                moves.append((day, None, 0, -amount.minor))
+            case TransferReturned(amount=amount):
+                moves.append((day, None, 0, amount.minor))
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt):
                 moves.append((day, None, 0, -receipt.amount.minor))
             case FundsAllocated(parts=allocated):

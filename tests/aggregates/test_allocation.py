@@ -34,6 +34,7 @@ from tests.builders import (
     a_credit,
     a_dispute,
     a_payment,
+    a_reversal,
     an_invoice,
     invoice_id,
     usd,
@@ -197,6 +198,20 @@ def test_what_a_person_decided_is_never_moved():
 def test_a_person_decides_about_what_both_have_left_on_a_day_on_which_both_are_there(command: Command, code: str):
     scenario = given(an_invoice("A", issued_on=JAN(1), due_on=FEB(1)), a_payment(usd(100), on=FEB(5)))
     scenario.when(command, at=JUN_1).then_refused(code)
+
+
+def test_money_that_was_kept_free_for_a_later_day_was_free_all_along_once_it_is_taken_back():
+    scenario = given(
+        JUN_1,
+        an_invoice("LATE", issued_on=APR(1), due_on=MAY(1)),
+        a_payment(usd(60), on=JAN(20)),
+        to_invoice(usd(60), "LATE"),
+        an_invoice("EARLY", issued_on=FEB(1), due_on=MAR(1)),
+        SETTLE,
+    )
+    assert open_on(scenario, FEB(1), MAR(31), APR(1)) == [100, 100, 140]
+    scenario.having(a_reversal(on=MAR(5)))
+    assert open_on(scenario, FEB(1), MAR(4), MAR(5), APR(1)) == [40, 40, 100, 200]
 
 
 def test_money_is_decided_about_once():

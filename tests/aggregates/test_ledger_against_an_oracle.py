@@ -217,6 +217,14 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         numbers = [] if everything else [items[pick % len(items)]]
         self.do(a_dispute(*numbers), effective_on=self.world.today - age * DAY)
 
+    @precondition(lambda self: self.world.account.receivables.items)
+    @rule(parts=st.dictionaries(PICK, AMOUNTS, min_size=1, max_size=2), age=st.integers(0, 70))
+    def dispute_parts(self, parts, age) -> None:
+        """Some are refused: more than is open, or disputed already."""
+        items = sorted(item.item.number for item in self.world.account.receivables.items.values())
+        amounts = {items[pick % len(items)]: amount for pick, amount in parts.items()}
+        self.do(a_dispute(**amounts), effective_on=self.world.today - age * DAY)
+
     @precondition(lambda self: self.world.account.disputes.open)
     @rule(pick=PICK, age=st.integers(0, 70))
     def resolve(self, pick, age) -> None:
@@ -253,6 +261,14 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         assert account.receivables.balance.minor == self.oracle.balance()
         assert account.receivables.outstanding.minor == sum(self.oracle.open_items().values())
         assert all(0 < item.open.minor <= item.item.amount.minor for item in account.receivables.items.values())
+
+    @invariant()
+    def what_is_disputed_is_the_oracle_s(self) -> None:
+        receivables = self.world.account.receivables
+        disputed = {
+            i: amount.minor for i, item in receivables.items.items() if (amount := receivables.disputed_of(item))
+        }
+        assert disputed == self.oracle.disputed(self.world.today)
 
     @invariant()
     def money_is_where_the_facts_say_day_by_day(self) -> None:

@@ -1,5 +1,7 @@
 """Which spellings are one number or address."""
 
+import time
+
 import pytest
 
 from aggregates.kernel.personal import ERASED
@@ -131,3 +133,12 @@ def test_these_are_e_mail_addresses(text: str):
 @pytest.mark.parametrize("text", ["n/a", "none", ERASED, "", "d@", "@x.org", "d@x..org", "a@x.org b@x.org", "d@x.org."])
 def test_these_are_no_e_mail_addresses(text: str):
     assert not is_email(text)
+
+
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.LETTER, Channel.EMAIL])
+@pytest.mark.parametrize("text", ["(" * 40_000, "+" * 40_000 + "x1", "1 " * 20_000, "(1" * 20_000])
+def test_a_long_text_is_read_in_a_time_that_grows_with_its_length(channel: Channel, text: str):
+    """Whoever stored one would stop everybody for minutes, at every reading of the account."""
+    started = time.process_time()
+    normal_form(channel, text, "DE")
+    assert time.process_time() - started < 5

@@ -1,5 +1,7 @@
 """Promises to pay: made, kept, partially kept, broken, withdrawn, moved, judged anew."""
 
+from typing import Any
+
 import pytest
 
 from aggregates.account.command import account_id
@@ -44,7 +46,7 @@ from tests.builders import (
 )
 from tests.given import Scenario, given, given_only, like, live
 
-ABOUT = {"promise_id": PROMISE, "account_id": ACCOUNT}
+ABOUT: dict[str, Any] = {"promise_id": PROMISE, "account_id": ACCOUNT}
 JUDGE = JudgePromise(**ABOUT)
 SECOND = identifier("promise", "two")
 

@@ -116,6 +116,35 @@ def test_one_refusal_among_two_spellings_refuses_both():
     assert [phone.sms_consent for phone in scenario.account.contact.details.phones] == [Consent.REFUSED] * 2
 
 
+BRITISH, OF_NOWHERE = "+44 20 7946 0018", "2079460018"
+"""Perhaps one number; in the United States the second is another."""
+AMERICAN = an_account(contact=None, country="US")
+
+
+def test_a_refusal_is_kept_of_a_number_that_only_may_be_one_refused_before():
+    """Which of two it is may be known later: what was said of the one is then not said of the other."""
+    again = a_file(phones(BRITISH, (OF_NOWHERE, Consent.REFUSED), country=None))
+    for says in (customer_says(Consent.REFUSED, "phone-2"), again):
+        scenario = given(
+            an_account(contact=phones(BRITISH, OF_NOWHERE, country=None)), customer_says(Consent.REFUSED, "phone-1")
+        )
+        assert forbidden(scenario, "phone-2") == "consent-refused", "it may be the same"
+        scenario.having(says, AMERICAN)
+        assert (forbidden(scenario, "phone-1"), forbidden(scenario, "phone-2")) == ("consent-refused",) * 2
+
+
+def test_a_number_of_which_nothing_was_said_is_free_once_it_is_known_to_be_another():
+    scenario = given(
+        an_account(contact=phones(BRITISH, OF_NOWHERE, country=None)), customer_says(Consent.REFUSED, "phone-1")
+    )
+    assert forbidden(scenario.having(AMERICAN), "phone-2") is None
+
+
+def test_a_refusal_that_was_said_again_is_one_fact():
+    scenario = given(a_file(phones(MOBILE)), customer_says(Consent.REFUSED), a_file(phones(RESPELLED[0])))
+    scenario.when(customer_says(Consent.REFUSED)).then()
+
+
 def test_consent_given_follows_the_number_and_no_other_number_gets_it():
     scenario = given(a_file(phones(MOBILE)), customer_says(Consent.GIVEN), a_file(phones(OTHER, RESPELLED[0])))
     assert [p.sms_consent for p in scenario.account.contact.details.phones] == [Consent.UNKNOWN, Consent.GIVEN]
@@ -315,6 +344,14 @@ def test_an_old_log_in_which_a_respelled_number_was_revived_refuses_it_again():
         details((RESPELLED[0], Consent.GIVEN)),
     ])  # fmt: skip
     assert account.contact.details.consent(SMS, "phone-1") is Consent.REFUSED
+
+
+def test_of_two_refusals_in_an_old_log_the_later_does_not_take_the_first_back():
+    refused = [ConsentRecorded(channel=SMS, point_id=each, consent=Consent.REFUSED) for each in ("phone-1", "phone-2")]
+    nowhere = ContactDetailsChanged(contact=phones(OF_NOWHERE, BRITISH, country=None))
+    renamed = CustomerRenamed(customer_name="Dee", customer_kind=CustomerKind.CONSUMER, country="US")
+    contact = read([opened(None), nowhere, *refused, renamed]).contact
+    assert [phone.sms_consent for phone in contact.details.phones] == [Consent.REFUSED] * 2
 
 
 MOVED = OptedOut(channel=SMS, point_id="phone-2")

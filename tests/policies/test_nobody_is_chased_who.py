@@ -46,8 +46,9 @@ from tests.policies.witness import Witness
 
 What = Literal[
     "bill", "pay", "pay in part", "pay the oldest", "credit", "take back", "correct", "promise", "promise in part",
-    "withdraw the promise", "dispute", "dispute one", "resolve", "exclude", "opt out", "pause", "pause for a time",
-    "pause the office", "pause the office for a time", "hold", "flag", "revise", "shorten", "retire",
+    "withdraw the promise", "dispute", "dispute one", "dispute a part", "resolve", "exclude", "opt out", "pause",
+    "pause for a time", "pause the office", "pause the office for a time", "hold", "flag", "revise", "shorten",
+    "retire",
 ]  # fmt: skip
 """Said of what is so already, some of these mean the opposite: an excluded account is let in again."""
 
@@ -180,6 +181,8 @@ class Life:
                 return a_dispute()
             case "dispute one" if oldest:
                 return a_dispute(oldest.item.number)
+            case "dispute a part" if oldest:
+                return a_dispute(**{oldest.item.number: cents(1 + size * 5)})
             case "resolve" if account.disputes.open:
                 dispute_id = sorted(account.disputes.open)[size % len(account.disputes.open)]
                 return ResolveDispute(account_id=ACCOUNT, dispute_id=dispute_id, resolution="done")

@@ -34,7 +34,8 @@ class Witness:
     open: dict[UUID, int] = field(default_factory=dict)
     due: dict[UUID, date] = field(default_factory=dict)
     known: dict[UUID, date] = field(default_factory=dict)
-    disputes: dict[UUID, tuple[UUID, ...]] = field(default_factory=dict)
+    disputes: dict[UUID, dict[UUID, int | None]] = field(default_factory=dict)
+    """By dispute its items, each with the part that is disputed; None: all of it."""
     unapplied: int = 0
     promised: dict[UUID, int] = field(default_factory=dict)
     excluded: bool = False
@@ -82,8 +83,12 @@ class Witness:
         moment = recorded.recorded_at
         day = moment.astimezone(self.zone).date()
         anchor = message.items[0].item_id
-        disputed = {item_id for items in self.disputes.values() for item_id in items}
-        chaseable = sum(amount for item_id, amount in self.open.items() if item_id not in disputed)
+        disputed = {item_id: part for items in self.disputes.values() for item_id, part in items.items()}
+        rest = {
+            item_id: amount if item_id not in disputed else max(0, amount - (disputed[item_id] or amount))
+            for item_id, amount in self.open.items()
+        }
+        chaseable = sum(rest.values())
         shielded = sum(self.promised.values()) + self.unapplied
         if not self.open.get(anchor):
             yield f"{day}: the oldest invoice is paid"
@@ -91,8 +96,11 @@ class Witness:
             yield f"{day}: nothing is owed"
         if chaseable <= shielded:
             yield f"{day}: {chaseable} is covered by {shielded}"
-        if any(covered.item_id in disputed for covered in message.items):
-            yield f"{day}: a disputed invoice is chased"
+        if any(
+            covered.item_id in disputed and min(covered.open.minor, self.open[covered.item_id]) > rest[covered.item_id]
+            for covered in message.items
+        ):
+            yield f"{day}: what is disputed of an invoice is chased"
         if self.excluded or self.holds or self.flags & {"bankruptcy", "cease-contact"}:
             yield f"{day}: excluded, on hold or flagged"
         if {(message.channel, None), (message.channel, message.point_id)} & self.opt_outs:
@@ -136,8 +144,9 @@ class Witness:
                 for move in moves:
                     self.open[move.item_id] -= move.amount.minor
                     self.unapplied -= move.amount.minor
-            case DisputeOpened(dispute_id=dispute_id, item_ids=item_ids):
-                self.disputes[dispute_id] = item_ids
+            case DisputeOpened(dispute_id=dispute_id, item_ids=item_ids, parts=parts):
+                said = {part.item_id: part.amount.minor for part in parts or ()}
+                self.disputes[dispute_id] = {item_id: said.get(item_id) for item_id in item_ids}
             case DisputeResolved(dispute_id=dispute_id):
                 del self.disputes[dispute_id]
             case PromiseRegistered(promise_id=promise_id, remaining=remaining):

@@ -69,7 +69,12 @@ class Told:
     def shows(self) -> tuple[object, ...]:
         """Everything that the history keeps."""
         account = self.account
-        disputed = sorted(item for dispute in account.disputes.open.values() for item in dispute.item_ids)
+        disputed = sorted(
+            (item_id, part.minor if part else 0)
+            for dispute in account.receivables.disputes.values()
+            for item_id in dispute.item_ids
+            for part in (dispute.amounts.get(item_id),)
+        )
         more = (account.chase.campaign_id, account.chase.plan_version, account.exclusion.current is not None,
                 bool(account.holds.in_force), disputed)  # fmt: skip
         return (*map(str, self.said().values()), *map(str, more))
@@ -132,9 +137,14 @@ def test_a_past_day_is_as_it_was_recorded_and_today_is_the_same_either_way(
         if len(told.payments) > MOST_PAYMENTS:
             expected["last_payment_on"] = then.row.last_payment_on
         assert {name: getattr(then.row, name) for name in expected} == expected, day
-        disputed = {item for dispute in told.account.disputes.open.values() for item in dispute.item_ids}
+        opened = told.account.disputes.open.values()
+        disputed = {item for dispute in opened for item in dispute.item_ids}
+        parts = {part.item_id: part.amount.decimal() for dispute in opened for part in dispute.parts or ()}
         assert {item.item_id for item in then.items if item.disputed} == disputed & {i.item_id for i in then.items}
-        assert then.row.disputed == sum(item.open for item in then.items if item.disputed)
+        for item in then.items:
+            whole = item.open if item.disputed else 0
+            assert item.disputed_amount == min(whole, parts.get(item.item_id, whole))
+        assert then.row.disputed == sum(item.disputed_amount for item in then.items)
         assert then.row.past_due == sum(item.open for item in then.items if item.days_past_due > 0)
         assert (then.row.outstanding, then.row.items) == (sum(item.open for item in then.items), len(then.items))
         row = in_report(shared, last + DAY, as_of=day)

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -92,7 +93,7 @@ def test_a_promise_is_shown_as_it_stood_on_any_day(history: History, account: UU
     promised = promise(history, account, 6_000, 10, 20)
     history.today = day(8)
     paid = pay(history, account, "P-1", 6_000)
-    about = {"promise_id": promised, "account_id": account, "payment_id": paid}
+    about: dict[str, Any] = {"promise_id": promised, "account_id": account, "payment_id": paid}
     history.give(CountPayment(**about, amount=usd(6_000)))
     history.today = day(15)
     history.give(ReversePayment(account_id=account, number="P-1", reversal=ReversalKind.NSF, reversed_on=day(15)))

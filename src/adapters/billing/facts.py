@@ -193,6 +193,8 @@ class PaymentFact(_Fact):
     method: str | None = None
     invoice_number: str | None = None
     reference: str | None = None
+    payer_number: str | None = None
+    """The account of who paid, where that is another: the money came in there and pays this one's debt."""
     settlement: bool | None = None
     """True: not a payment of its own in the file, but the day on which the invoice was settled in full."""
     information: Information = ()
@@ -233,6 +235,8 @@ class ReversalFact(_Fact):
     reversal: ReversalKind
     amount: Money | None = None
     reason: str | None = None
+    payer_number: str | None = None
+    """The account that the payment came in on, where that is another."""
 
     @property
     def effective_on(self) -> date:

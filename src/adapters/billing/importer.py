@@ -30,6 +30,7 @@ from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.trial import Trial
 from adapters.stop import Stop, check
 from aggregates.account import Account
+from aggregates.account.between_accounts import MovePayment
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import CustomerKind, OpenAccount, Opening, RecordSubscription, Subscription
@@ -262,10 +263,17 @@ class Importer:
     def _issued(self, each: Classified) -> Issued:
         staged = each.staged
         office = self._office(staged)
-        account = account_id(office, staged.fact.account_number)
-        if each.account_before not in (None, staged.fact.account_number):
-            raise ImportRefused(f"account {each.account_before}, where this {staged.fact.kind} was imported before")
-        command = self._command(staged, office, account, corrects=each.change is Change.CHANGED)
+        before = each.account_before
+        if before in {None, staged.fact.account_number} or payer_of(staged.fact) is not None:
+            account = account_id(office, payer_of(staged.fact) or staged.fact.account_number)
+            command = self._command(staged, office, account, corrects=each.change is Change.CHANGED)
+        elif isinstance(staged.fact, PaymentFact) and not staged.fact.settlement:
+            command = _move(staged, staged.fact, office, account_id(office, before))
+        else:
+            raise ImportRefused(
+                f"account {before}, where this {staged.fact.kind} was imported before; only payments move: take it out"
+                " there, and bring it in here under another number"
+            )
         natural_key = command.natural_key()
         revision = f"{each.revision}:{staged.digest.hex()}"
         return Issued(
@@ -317,6 +325,7 @@ class Importer:
                     received_on=fact.received_on,
                     method=fact.method,
                     **_instructions(fact),
+                    for_account_id=account_id(office, fact.account_number) if fact.payer_number else None,
                     **opens,
                 )
             case CreditFact():
@@ -491,11 +500,31 @@ def contact_details(fact: CustomerFact, before: ContactDetails, customer_country
     return before.model_copy(update=changes)
 
 
+def payer_of(fact: Fact) -> str | None:
+    """The account that a payment came in on, or was taken back from, where that is not the one whose debt it pays."""
+    return fact.payer_number if isinstance(fact, PaymentFact | ReversalFact) else None
+
+
+def _move(staged: Staged, fact: PaymentFact, office: UUID, before: UUID) -> MovePayment:
+    """A corrected file has the payment under another account: there it always was."""
+    return MovePayment(
+        account_id=before,
+        number=payment_number(staged),
+        to_account_id=account_id(office, fact.account_number),
+        amount=fact.amount,
+        received_on=fact.received_on,
+        method=fact.method,
+        invoice_number=fact.invoice_number,
+        **_opens(fact, office),
+    )
+
+
 def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
     """Invoices, and money, open the account that no file has described so far: files come in any order."""
     if not isinstance(fact, InvoiceFact | PaymentFact | CreditFact):
         return {}
-    return {"opens": Opening(office_id=office, number=fact.account_number, currency=fact.amount.currency)}
+    number = payer_of(fact) or fact.account_number
+    return {"opens": Opening(office_id=office, number=number, currency=fact.amount.currency)}
 
 
 def _instructions(fact: PaymentFact) -> dict[str, Any]:

@@ -41,7 +41,7 @@ _INVOICE = frozenset({
     "invoice_number", "issued_on", "due_on", "amount", "original_charges", "service_type", "subscription_number",
     "disputed",
 })  # fmt: skip
-_PAYMENT = frozenset({"payment_number", "received_on", "amount", "method", "invoice_number", "reference"})
+_PAYMENT = frozenset({"payment_number", "received_on", "amount", "method", "invoice_number", "reference", "payer"})
 _TAKEN_BACK = frozenset({"reversal", "reason"})
 """What a reversal says besides its payment, day and amount."""
 _CREDIT = frozenset({"credit_number", "issued_on", "amount", "invoice_number"})
@@ -51,7 +51,7 @@ FIELDS: Mapping[Kind, frozenset[str]] = {
     Kind.INVOICES: _ANY | _INVOICE | CUSTOMER_FIELDS,
     Kind.PAYMENTS: _ANY | _PAYMENT | _TAKEN_BACK,
     Kind.CREDITS: _ANY | _CREDIT,
-    Kind.REVERSALS: _ANY | _TAKEN_BACK | {"payment_number", "reversed_on", "amount"},
+    Kind.REVERSALS: _ANY | _TAKEN_BACK | {"payment_number", "reversed_on", "amount", "payer"},
     Kind.INVOICES_WITH_SETTLEMENT: _ANY | _INVOICE | CUSTOMER_FIELDS | {"settled_on"},
 }
 REQUIRED: Mapping[Kind, tuple[str, ...]] = {
@@ -66,11 +66,13 @@ REQUIRED: Mapping[Kind, tuple[str, ...]] = {
 }  # fmt: skip
 _COLUMN_ONLY = frozenset({
     "account_number", "invoice_number", "issued_on", "amount", "settled_on", "received_on", "credit_number",
-    "payment_number", "reversed_on",
+    "payment_number", "reversed_on", "payer",
 })  # fmt: skip
 """What differs from row to row: a default for it would make many facts one."""
 
-NUMBERS = frozenset({"account_number", "invoice_number", "payment_number", "credit_number", "subscription_number"})
+NUMBERS = frozenset({
+    "account_number", "invoice_number", "payment_number", "credit_number", "subscription_number", "payer",
+})  # fmt: skip
 """What is called a number and only identifies: nothing is reckoned with it, and its zeros count."""
 PADDED = NUMBERS | {"postal_code"}
 _SHOWN = PADDED | {"office", "reference"}

@@ -334,6 +334,7 @@ class RowParser:
         invoice = self._invoices()
         self._part_of = (office, number) if number else None
         reference = self._text("reference", LONG_TEXT_LIMIT)
+        payer = self._payer(account)
         information = self._informed(self._information)
         if amount is not None and amount.minor < 0 and self._profile.negative == "reversals":
             return self._reversal(account, office, number, received, -amount)
@@ -350,6 +351,7 @@ class RowParser:
             method=method,
             invoice_number=invoice or None,
             reference=reference,
+            payer_number=payer,
             information=information,
         )
         return (payment,)
@@ -372,6 +374,11 @@ class RowParser:
         if not source.pad and not self._strip_decimal and "\n" not in cell:
             return cell  # also an invoice's number may hold a comma
         return "; ".join(_padded(without_decimal(part) if self._strip_decimal else part, source.pad) for part in parts)
+
+    def _payer(self, account: str) -> str | None:
+        """None where it is the account itself."""
+        payer = self._number("payer")
+        return payer if payer and payer != account else None
 
     def _credit_row(self) -> tuple[Fact, ...]:
         account = self._number("account_number", required=True)
@@ -412,6 +419,7 @@ class RowParser:
         """`number` and `amount` are those of the payment."""
         kind = self._choice("reversal", _REVERSALS)
         reason = self._text("reason", LONG_TEXT_LIMIT)
+        payer = self._payer(account)
         if not number and not self._problems:
             self._refuse("payment_number", "the number of the payment that was taken back")
         if kind is None and not self._problems:
@@ -426,6 +434,7 @@ class RowParser:
             reversal=kind,
             amount=amount,
             reason=reason,
+            payer_number=payer,
         )
         return (reversal,)
 
@@ -544,22 +553,29 @@ class RowParser:
         return found
 
     def _subscribed(self, account: str, office: str | None, currency: str | None) -> tuple[Fact, ...]:
-        found: list[Fact] = []
+        """The row's subscriptions, each number once. Two that differ are refused on a customer's row; on a document's,
+        whose debt is not refused over it, the first counts."""
+        found: dict[str, SubscriptionFact] = {}
         for number, service_type, started_on, discount in self._subscriptions:
             text = self._number_of(number)
             if not text:
                 continue
-            found.append(
-                SubscriptionFact(
-                    office=office,
-                    account_number=account,
-                    subscription_number=text,
-                    service_type=self._code_of(service_type),
-                    started_on=self._date_of(started_on),
-                    initial_discount=self._money_of(discount, currency, required=False),
-                )
+            subscription = SubscriptionFact(
+                office=office,
+                account_number=account,
+                subscription_number=text,
+                service_type=self._code_of(service_type),
+                started_on=self._date_of(started_on),
+                initial_discount=self._money_of(discount, currency, required=False),
             )
-        return tuple(found)
+            if found.setdefault(text, subscription) == subscription:
+                continue
+            expected = f"another number: subscription {text} stands in this row with other content"
+            if self._profile.kind is Kind.CUSTOMERS:
+                self._wrong(number, text, expected)
+            else:
+                self._left_out(number, text, expected)
+        return tuple(found.values())
 
     def _time_zone(self) -> str | None:
         text = self._text("time_zone")

@@ -159,7 +159,9 @@ SELECT ctid AS place, office, natural_key, substr(natural_key, 9) AS number, lin
        account_number = first_value(account_number) OVER first
    AND effective_on = first_value(effective_on) OVER first
    AND currency = first_value(currency) OVER first
-   AND payload::jsonb ->> 'method' IS NOT DISTINCT FROM first_value(payload::jsonb ->> 'method') OVER first AS agrees
+   AND payload::jsonb ->> 'method' IS NOT DISTINCT FROM first_value(payload::jsonb ->> 'method') OVER first
+   AND payload::jsonb ->> 'payer_number' IS NOT DISTINCT FROM first_value(payload::jsonb ->> 'payer_number') OVER first
+       AS agrees
   FROM import_staging
  WHERE kind = 'payment'
    AND (office, natural_key) IN (SELECT office, natural_key FROM import_staging

@@ -8,15 +8,17 @@ and openpyxl says what only it should: which formats are dates, and which day a 
 """
 
 import datetime as dt
+import os
 import posixpath
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
 from typing import IO, Final, NamedTuple
 from xml.etree.ElementTree import Element, iterparse
+from xml.parsers import expat
 
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
 from openpyxl.utils import column_index_from_string
@@ -31,6 +33,7 @@ _LARGE = 50_000_000
 _MOST_TIMES = 100
 """Spreadsheets pack their cells to a tenth or twentieth."""
 _MOST_COLUMNS = 16_384
+_CHUNK = 4_096
 _EXACT = 10**15
 """From here on a spreadsheet's number has lost its last digits."""
 _DAMAGED = (
@@ -58,9 +61,10 @@ class Workbook:
     def __init__(self, file: IO[bytes]) -> None:
         with _reading("the archive"):
             self._packed = zipfile.ZipFile(file)
+            size = file.seek(0, os.SEEK_END)
         # Part names do not depend on case, and some exporters write backslashes.
         self._parts = {_part_name(each.filename): each for each in self._packed.infolist()}
-        self._check_unpacked()
+        self._check_unpacked(size)
         book = next((target for kind, target in self._targets("").values() if kind == "officeDocument"), None)
         if book is None or _part_name(book) not in self._parts:
             raise WorkbookProblem(f"not a readable workbook: an archive without one in it; {RESAVE}, or a CSV")
@@ -232,10 +236,12 @@ class Workbook:
                 if not inside:
                     root.clear()
 
-    def _check_unpacked(self) -> None:
-        """A few kilobytes that unpack to gigabytes are no portfolio."""
+    def _check_unpacked(self, size: int) -> None:
+        """A few kilobytes that unpack to gigabytes are no portfolio. No part is larger than the file, whose `size` in
+        bytes this is, whatever the archive says of it."""
         for member in self._parts.values():
-            if member.file_size > _LARGE and member.file_size > _MOST_TIMES * max(1, member.compress_size):
+            packed = max(1, min(member.compress_size, size))
+            if member.file_size > _LARGE and member.file_size > _MOST_TIMES * packed:
                 raise WorkbookProblem(
                     f"{member.filename} unpacks to {member.file_size:,} bytes, more than {_MOST_TIMES} times what the"
                     " file holds; expected a workbook as spreadsheets save it"
@@ -243,8 +249,25 @@ class Workbook:
 
 
 def _elements_of(part: IO[bytes]) -> Iterator[tuple[str, Element]]:
-    """("start" or "end", element). Nothing outside is fetched, and expat (2.4 and later) refuses entities that grow."""
+    """("start" or "end", element). Nothing outside is fetched, and there are no entities. Raises WorkbookProblem."""
+    _check_no_document_type(part)
+    part.seek(0)
     return iterparse(part, ("start", "end"))  # noqa: S314
+
+
+def _check_no_document_type(part: IO[bytes]) -> None:
+    """Only one declares entities, of which a few kilobytes become a gigabyte: expat bounds how much they grow by how
+    much was read, and that packs to next to nothing. Office Open XML (ECMA-376, part 2) has none. Raises
+    WorkbookProblem."""
+    found: list[bool] = []
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = lambda *_: found.append(True)
+    parser.StartElementHandler = lambda *_: found.append(False)
+    with suppress(expat.ExpatError):  # which whoever reads the part meets too
+        while not found and (chunk := part.read(_CHUNK)):
+            parser.Parse(chunk)
+    if found and found[0]:
+        raise WorkbookProblem(f"not a readable workbook: a part of it declares a document type; {RESAVE}")
 
 
 @contextmanager

@@ -100,10 +100,11 @@ def values_of(account: Account, office: Office, covered: Iterable[CoveredItem], 
     """What every placeholder stands for in a message about these items, as PLACEHOLDERS declares them.
 
     Of each item it is about what may be chased: a part payment since the queue counts, and so does what a promise or
-    money that is not allocated covers. The amounts of the invoices add up to the amount that is due.
+    money that is not allocated covers, or a dispute. The amounts of the invoices add up to the amount that is due.
     """
-    known = account.receivables.items
-    rows = [(known[c.item_id], min(c.open, known[c.item_id].open)) for c in covered if c.item_id in known]
+    receivables, known = account.receivables, account.receivables.items
+    undisputed = {i: known[i].open - receivables.disputed_of(known[i]) for c in covered if (i := c.item_id) in known}
+    rows = [(known[c.item_id], min(c.open, undisputed[c.item_id])) for c in covered if undisputed.get(c.item_id)]
     due = Money.total((amount for _, amount in rows), account.customer.currency)
     oldest = min((item.due_on for item, _ in rows), default=today)
     return {

@@ -142,6 +142,11 @@ class Workspace:
             found = self._instances[target.id] = KINDS[target.kind].blank(target.id)
         return self._kept_whole(target) if whole and found.kind == target.kind else found
 
+    def bring_in(self, target: Target) -> None:
+        if target.id not in self._instances:
+            cached = self._cache.take(target.id)
+            self._bring_in({target.id: target.kind}, {} if cached is None else {target.id: cached}, ())
+
     def add(self, aggregate: Aggregate, events: list[Recorded]) -> None:
         self.emitted.setdefault(aggregate.id, []).extend(events)
         for other in (self._instances.get(aggregate.id), self._whole.get(aggregate.id)):

@@ -10,6 +10,7 @@ from pydantic import Field
 from aggregates.account.activities import Activities
 from aggregates.account.aging import Aging
 from aggregates.account.allocation import Allocations
+from aggregates.account.between_accounts import BetweenAccounts
 from aggregates.account.billing import Billing
 from aggregates.account.chase import Chase
 from aggregates.account.contact import Contact
@@ -44,6 +45,7 @@ class Account(Aggregate):
     promises: Promises = Field(default_factory=Promises)
     billing: Billing = Field(default_factory=Billing)
     payments: Payments = Field(default_factory=Payments)
+    between_accounts: BetweenAccounts = Field(default_factory=BetweenAccounts)
     aging: Aging = Field(default_factory=Aging)
     flags: Flags = Field(default_factory=Flags)
     disputes: Disputes = Field(default_factory=Disputes)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Annotated, ClassVar, Self, cast
 from uuid import UUID
 
@@ -188,16 +188,16 @@ class Allocations(AccountPart):
 
     def follow_change(self, changed: UUID, day: date, context: Context) -> None:
         """The same for money or an item that is not what it was. What a person decided about it was kept free on
-        earlier days too, since both sides were there."""
+        earlier days too: of each side, since it was there."""
         if self.people_decided:
             self.receivables.require_history()
         days = [day]
         for each in self.decided:
-            if changed == each.funds_id and (item := self.receivables.known_item(each.item_id)) is not None:
-                days.append(item.item.issued_on)
-            elif changed == each.item_id:
-                known = self.receivables.known_funds(each.funds_id)
-                days += [] if known is None else [known.receipt.received_on]
+            if changed in (each.funds_id, each.item_id):
+                item = self.receivables.known_item(each.item_id)
+                funds = self.receivables.known_funds(each.funds_id)
+                days += [] if item is None else [item.item.issued_on]
+                days += [] if funds is None else [funds.receipt.received_on]
         self.follow(min(days), context)
 
     def follow_money(self, funds: Funds, context: Context) -> None:
@@ -239,6 +239,9 @@ class Allocations(AccountPart):
     @decides(SettleAllocation)
     def settle(self, command: SettleAllocation, context: Context) -> None:
         self.require_account()
+        self.settle_what_is_due(context)
+
+    def settle_what_is_due(self, context: Context) -> None:
         if self.due_from is not None:
             self.receivables.require_history()
             self._walk_again(self.due_from, context)
@@ -284,10 +287,27 @@ class Allocations(AccountPart):
             raise Refusal(f"{kind}-reversed", f"{kind} {number} was taken back already")
         return funds
 
+    def open_before(self, day: date, item: OpenItem) -> Money:
+        """What was open of it the evening before a day; needs the whole history."""
+        self.receivables.require_history()
+        put = net_by_item(move for move in self.receivables.moves if move.day < day and move.item_id == item.id)
+        return item.item.amount - self._money(put.get(item.id, 0))
+
+    def unallocated_from(self, day: date, funds: Funds) -> Money:
+        """What of it is put against nothing, and is here, at the end of that day and of every later one."""
+        changes: dict[date, int] = {day: 0}
+        for changed_on, minor in (
+            *((move.day, move.amount) for move in self.receivables.moves if move.funds_id == funds.id),
+            *((each.sent_on, each.amount.minor) for each in funds.sent),
+        ):
+            changes[max(day, changed_on)] = changes.get(max(day, changed_on), 0) - minor
+        left = accumulate((minor for _, minor in sorted(changes.items())), initial=funds.receipt.amount.minor)
+        return self._money(max(0, min(list(left)[1:])))
+
     def _free_on(self, day: date, funds: Funds, item: OpenItem) -> Money:
         """What a person may decide about: neither put somewhere on an earlier day, nor decided about already."""
-        free = min(funds.receipt.amount, item.item.amount).minor
-        for of_funds, whole in ((True, funds.receipt.amount), (False, item.item.amount)):
+        free = min(funds.kept, item.item.amount).minor
+        for of_funds, whole in ((True, funds.kept), (False, item.item.amount)):
             used = sum(
                 move.amount
                 for move in self.receivables.moves
@@ -385,7 +405,7 @@ class Allocations(AccountPart):
 
     def _disputes_of(self, item: OpenItem) -> list[Span]:
         return [
-            Span(each.begins_on, each.ends_on)
+            Span(each.begins_on, each.ends_on, None if (part := each.amounts.get(item.id)) is None else part.minor)
             for each in self.receivables.disputes.values()
             if item.id in each.item_ids
         ]
@@ -456,13 +476,15 @@ class Allocations(AccountPart):
             against = {}
             if receipt.received_on < day and (gone_on is not None or receipt.id not in gone_later):
                 against = {item_id: amount for item_id, amount in put.get(receipt.id, {}).items() if amount}
+            sent = [(each.sent_on, each.amount.minor) for each in funds.sent]
             yield Means(
                 id=receipt.id,
                 since=receipt.received_on,
                 order=(*_funds_order(funds), gone_on is None),
-                left=receipt.amount.minor - sum(against.values()),
+                left=receipt.amount.minor - sum(against.values()) - sum(a for sent_on, a in sent if sent_on < day),
                 named=_named_of(receipt, by_name),
                 gone_on=gone_on,
+                leaves=[each for each in sent if each[0] >= day],
                 against=against,
             )
 

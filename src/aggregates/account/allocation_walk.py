@@ -1,10 +1,11 @@
 """What money is put against, day by day: the same whatever the order in which the facts arrived.
 
-The rule, within a day: invoices and their corrections; money that is taken back; disputes that begin or end; what a
-person decided; money that names its invoices; other money, by receipt day, kind and number. What is meant for an
-invoice waits, whole, for the invoice's issue day, and pays its instalments oldest due first. What is left after that,
-and all other money, goes to the oldest due item that is not disputed, fees last, on the first day on which it can. A
-later day changes nothing of an earlier one.
+The rule, within a day: invoices and their corrections; money that is taken back; money that goes to another account;
+disputes that begin or end; what a person decided; money that names its invoices; other money, by receipt day, kind and
+number. What is meant for an invoice waits, whole, for the invoice's issue day, and pays its instalments oldest due
+first. What is left after that, and all other money, goes to the oldest due item that is not disputed, fees last, on the
+first day on which it can. Of an item that is disputed in part it goes to the rest, and never to what would then be
+left: at most the disputed part. A later day changes nothing of an earlier one.
 
 Amounts are minor units of one currency. Plain data in and out: what holds it is the account's business.
 """
@@ -22,6 +23,8 @@ class Span(NamedTuple):
 
     begins: date
     ends: date | None
+    part: int | None = None
+    """How much of it is disputed; None: all of it."""
 
     def holds(self, day: date) -> bool:
         return self.begins <= day and (self.ends is None or day < self.ends)
@@ -47,8 +50,15 @@ class Debt:
     def free(self) -> int:
         return self.open - self.reserved
 
-    def is_disputed(self, day: date) -> bool:
-        return any(span.holds(day) for span in self.disputes)
+    def free_to_any(self, day: date) -> int:
+        """What other money than that which names it can be put against it on a day: what is not disputed of it. What is
+        reserved is reserved of that. It may be less than zero, where more is reserved."""
+        if not self.disputes:
+            return self.free
+        parts = [span.part for span in self.disputes if span.holds(day)]
+        if None in parts:
+            return 0
+        return self.free - min(self.open, sum(part for part in parts if part is not None))
 
 
 class Named(NamedTuple):
@@ -74,6 +84,8 @@ class Means:
     """What it is meant for; said amounts come first, then the others in order."""
     gone_on: date | None = None
     """The day on which it was taken back."""
+    leaves: Sequence[tuple[date, int]] = ()
+    """Amounts that went to other accounts, each with its day."""
     against: dict[UUID, int] = field(default_factory=dict)
     """What was put against each item before."""
     reserved: int = 0
@@ -121,6 +133,7 @@ class _Walk:
         self._issued: dict[date, list[Debt]] = {}
         self._came: dict[date, list[int]] = {}
         self._gone: dict[date, list[int]] = {}
+        self._leaving: dict[date, list[tuple[int, int]]] = {}
         self._disputed: dict[date, list[Debt]] = {}
         self._decided: dict[date, list[Decided]] = {}
         self._open: list[tuple[tuple[Any, ...], UUID]] = []
@@ -138,13 +151,16 @@ class _Walk:
         for debt in self._debts.values():
             self._issued.setdefault(max(debt.since, self._begins), []).append(debt)
             for span in debt.disputes:
-                for day in span:
+                for day in (span.begins, span.ends):
                     if day is not None and day > max(debt.since, self._begins):
                         self._disputed.setdefault(day, []).append(debt)
         for place, each in enumerate(self._means):
             self._came.setdefault(max(each.since, self._begins), []).append(place)
             if each.gone_on is not None:
                 self._gone.setdefault(each.gone_on, []).append(place)
+            for day, amount in each.leaves:
+                if each.gone_on is None or day < each.gone_on:
+                    self._leaving.setdefault(day, []).append((place, amount))
             known = self._latest.get(each.id)
             if known is None or each.is_later_than(self._means[known]):
                 self._latest[each.id] = place
@@ -160,9 +176,10 @@ class _Walk:
             debt.reserved += said.amount
 
     def run(self) -> list[Move]:
-        for day in sorted({*self._issued, *self._came, *self._gone, *self._disputed, *self._decided}):
+        for day in sorted({*self._issued, *self._came, *self._gone, *self._leaving, *self._disputed, *self._decided}):
             touched = self._issue(day)
             touched |= self._take_back(day)
+            touched |= self._let_go(day)
             self._see_disputes(day)
             for each in self._decided.get(day, ()):
                 self._carry_out(each, day)
@@ -178,7 +195,7 @@ class _Walk:
         issued = self._issued.get(day, ())
         for debt in issued:
             debt.is_there = True
-            if debt.free > 0 and not debt.is_disputed(day):
+            if debt.free_to_any(day) > 0:
                 insort(self._open, (debt.order, debt.id))
             for place in self._meant.get(debt.id, ()):
                 self._can_be_put(place)
@@ -198,6 +215,26 @@ class _Walk:
             money.against = {}
             self._used_up(place)
             money.left = 0
+        return reopened
+
+    def _let_go(self, day: date) -> set[UUID]:
+        """What is put nowhere goes first; then what was put against the items that are last in order."""
+        reopened: set[UUID] = set()
+        for place, amount in self._leaving.get(day, ()):
+            money = self._means[place]
+            short = amount - money.left
+            money.left = max(0, -short)
+            for debt in sorted((self._debts[i] for i in money.against), key=lambda debt: debt.order, reverse=True):
+                back = min(short, money.against[debt.id])
+                if back > 0:
+                    self._moves.append(Move(day, money.id, debt.id, -back))
+                    money.against[debt.id] -= back
+                    debt.open += back
+                    short -= back
+                    reopened.add(debt.id)
+                    self._show(debt, day)
+            if money.left <= 0:
+                self._used_up(place)
         return reopened
 
     def _see_disputes(self, day: date) -> None:
@@ -227,7 +264,7 @@ class _Walk:
             self._can_be_put(place)
 
     def _put_named(self, day: date, touched: set[UUID]) -> None:
-        """Money that names an item goes there, disputed or not."""
+        """Money that names an item goes there, disputed or not; what is not disputed of it comes first."""
         places = sorted({place for item_id in touched for place in self._meant.get(item_id, ())})
         for place in places:
             for each in self._means[place].named:
@@ -250,7 +287,7 @@ class _Walk:
         while self._open and at < len(self._left):
             place = self._left[at]
             money, debt = self._means[place], self._debts[self._open[0][1]]
-            amount = min(self._for_others(money), debt.free)
+            amount = min(self._for_others(money), debt.free_to_any(day))
             if amount > 0:
                 self._put(day, place, debt, amount)
             if at < len(self._left) and self._left[at] == place and self._for_others(money) <= 0:
@@ -266,7 +303,7 @@ class _Walk:
         money.against[debt.id] = money.against.get(debt.id, 0) + amount
         if money.left <= 0:
             self._used_up(place)
-        if debt.free <= 0:
+        if debt.free_to_any(day) <= 0:
             self._hide(debt)
 
     def _can_be_put(self, place: int) -> None:
@@ -303,7 +340,7 @@ class _Walk:
     def _show(self, debt: Debt, day: date) -> None:
         """Puts it among what is open to other money, or takes it out, as it is now."""
         self._hide(debt)
-        if debt.free > 0 and debt.is_there and not debt.is_disputed(day):
+        if debt.is_there and debt.free_to_any(day) > 0:
             insort(self._open, (debt.order, debt.id))
 
     def _hide(self, debt: Debt) -> None:

@@ -125,8 +125,8 @@ class Contact(AccountPart):
 
         Who knows points by their ids is told where an opt-out is found now.
         """
-        _, contact = self._after(contact)
-        if contact == self.details:
+        wishes, contact = self._after(contact)
+        if contact == self.details and wishes == self.wishes:
             return
         known = self.opt_outs
         self.emit(ContactDetailsChanged(contact=contact))
@@ -143,7 +143,8 @@ class Contact(AccountPart):
             raise Refusal(
                 "no-consent-kept", f"consent is about numbers and e-mail addresses; opt out of {command.channel}"
             )
-        if self.details.consent(command.channel, command.point_id) is not command.consent:
+        point = self.point(command.channel, command.point_id)
+        if point is None or not self.wishes.knows_consent(point, command.consent):
             self.emit(ConsentRecorded(**command.model_dump(exclude={"account_id"})))
 
     @decides(OptOutOfContact)

@@ -51,7 +51,7 @@ class FactArrived(Event, name="account.fact-arrived"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class AdmitFact(AccountCommand, name="admit-fact", may_need_history=True, internal=True):
+class AdmitFact(AccountCommand, name="admit-fact", reaches=("account",), may_need_history=True, internal=True):
     """Carry out a deferred fact whose day has come."""
 
     fact_id: UUID

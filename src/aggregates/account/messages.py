@@ -329,10 +329,7 @@ class Messages(AccountPart):
             return Why(code="stale", detail="it did not leave on its day, and an account gets one message a day")
         if message.items[0].item_id not in self.receivables.items:
             return Why(code="paid", detail="the oldest invoice that the message is about has been settled")
-        if any(
-            item.item_id in self.receivables.items and self.receivables.items[item.item_id].dispute_id
-            for item in message.items
-        ):
+        if any(self._is_about_a_dispute(covered) for covered in message.items):
             return Why(code="dispute", detail="an invoice that the message is about is disputed")
         judgement = self.chase.judgement(context)
         if judgement.stage not in CHASED:
@@ -347,6 +344,11 @@ class Messages(AccountPart):
             return Why(code="consent-refused", detail=f"the customer refused {message.channel}")
         verdict = self._verdict(ContactAttempt(message.channel, message.point_id, context.now), context)
         return Why(code=verdict.rule_id, detail=verdict.detail) if isinstance(verdict, Denied) else None
+
+    def _is_about_a_dispute(self, covered: CoveredItem) -> bool:
+        """Whether what it says of the item would be more than what is not disputed."""
+        item = self.receivables.items.get(covered.item_id)
+        return item is not None and min(covered.open, item.open) > item.open - self.receivables.disputed_of(item)
 
     def _message(self, message_id: UUID) -> MessageUnderWay:
         if message_id not in self.under_way:

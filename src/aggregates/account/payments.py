@@ -3,18 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Annotated, ClassVar, Self
+from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from aggregates.account.allocation import Allocations
 from aggregates.account.command import AccountCommand, document_id, document_key
-from aggregates.account.customer import BookingCommand, Customer
+from aggregates.account.customer import BookingCommand
 from aggregates.account.deferred import Deferred
-from aggregates.account.part import AccountPart
-from aggregates.account.promises import Promises
-from aggregates.account.receivables import Funds, FundsKind, Instructions, PromiseShare, Receipt, Receivables
+from aggregates.account.receivables import (
+    Funds,
+    FundsKind,
+    Instructions,
+    MeantFor,
+    OtherPayment,
+    PromiseShare,
+    Receipt,
+)
+from aggregates.account.receivables import ReversalKind as ReversalKind  # noqa: PLC0414  it is a payment's, and imported from here
+from aggregates.account.transfers import Transfers
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import NaturalKey
 from aggregates.kernel.context import Context
@@ -23,16 +30,6 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER
 from aggregates.values.codes import Number, listed
 from aggregates.values.money import Money
-
-# --- values ------------------------------------------------------------------------------------------
-
-
-class ReversalKind(StrEnum):
-    NSF = "nsf"
-    CHARGEBACK = "chargeback"
-    REFUND = "refund"
-    ERROR = "error"
-
 
 # --- events ------------------------------------------------------------------------------------------
 
@@ -50,6 +47,8 @@ class PaymentReceived(Event, name="account.payment-received"):
     receipt: Receipt
     method: str | None = None
     invoice_number: Number | None = None
+    moved_from: Annotated[OtherPayment | None, LATER] = None
+    """Where it was booked by mistake before."""
 
 
 class PaymentReversed(Event, name="account.payment-reversed"):
@@ -58,6 +57,8 @@ class PaymentReversed(Event, name="account.payment-reversed"):
     receipt: Receipt
     reversal: ReversalKind
     reversed_on: date
+    moved_to: Annotated[OtherPayment | None, LATER] = None
+    """Where it belongs, where it was booked here by mistake."""
 
 
 class CreditWithdrawn(Event, name="account.credit-withdrawn"):
@@ -105,6 +106,13 @@ class _PaymentData(AccountCommand):
     invoice_number: Number | None = None
     instructions: Instructions = None
     """Several invoices that it is for. What is left after them goes to the oldest open items."""
+    for_account_id: Annotated[UUID | None, LATER] = None
+    """The account of the same office whose debt it pays, where that is not the payer's: all of it is transferred there
+    on the day it comes in. The invoice is then of that account."""
+
+    @property
+    def meant_for(self) -> MeantFor:
+        return MeantFor(self.invoice_number, self.instructions)
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
@@ -131,19 +139,20 @@ class _PaymentData(AccountCommand):
         return self
 
 
-class ReceivePayment(BookingCommand, _PaymentData, name="receive-payment", may_need_history=True):
+class ReceivePayment(BookingCommand, _PaymentData, name="receive-payment", may_need_history=True, reaches=("account",)):
     """Record money that came in, for an invoice or for the oldest open items."""
 
     def natural_key(self) -> NaturalKey:
         return document_key(self.account_id, "payment", self.number)
 
 
-class CorrectPayment(_PaymentData, name="correct-payment", may_need_history=True):
-    """Say what a payment really was; it always was so."""
+class CorrectPayment(_PaymentData, name="correct-payment", may_need_history=True, reaches=("account",)):
+    """Say what a payment really was; it always was so. What was transferred of it stays transferred, as far as it goes:
+    all of it where all of it was."""
 
 
-class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=True):
-    """Record that a payment was taken back; what it settled is open again."""
+class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=True, reaches=("account",)):
+    """Record that a payment was taken back; what it settled is open again, also where it had been transferred."""
 
     number: Number
     reversal: ReversalKind
@@ -156,14 +165,10 @@ class ReversePayment(AccountCommand, name="reverse-payment", may_need_history=Tr
 
 
 @dataclass
-class Payments(AccountPart):
+class Payments(Transfers):
     """Decisions about payments and credits."""
 
-    customer: ClassVar = Needs(Customer)
-    receivables: ClassVar = Needs(Receivables)
-    allocation: ClassVar = Needs(Allocations)
     deferred: ClassVar = Needs(Deferred)
-    promises: ClassVar = Needs(Promises)
 
     @decides(ReceivePayment)
     def receive_payment(self, command: ReceivePayment, context: Context) -> None:
@@ -172,31 +177,70 @@ class Payments(AccountPart):
         payment_id = document_id(self.whole.id, "payment", command.number)
         if payment_id in self.receivables.funds or payment_id in self.receivables.used_up:
             raise Refusal("duplicate-payment", f"payment {command.number} is on the account already; correct it")
+        debtor = self.on_other_account(command.for_account_id, context) if command.for_account_id else None
         if command.received_on > context.today:
             self.deferred.defer(
                 command, command.received_on, document_id(self.whole.id, "deferred-payment", command.number)
             )
             return
         self.deferred.refuse_if_waiting("payment", command.number)
-        self.allocation.follow_money(self._receive(command), context)
+        funds = self._receive(command)
+        if debtor is not None:
+            self._send_all(funds, debtor, command, context)
+        else:
+            self.allocation.follow_money(funds, context)
 
     def _receive(self, command: ReceivePayment | CorrectPayment, settled: tuple[PromiseShare, ...] = ()) -> Funds:
-        left = command.amount - Money.total((share.amount for share in settled), self.customer.currency)
+        is_own = command.for_account_id is None
+        return self.book(
+            command.number,
+            command.amount,
+            command.received_on,
+            method=command.method,
+            meant_for=command.meant_for if is_own else MeantFor(),
+            settled=settled if is_own else (),
+            counts=is_own,
+        )
+
+    def _send_all(
+        self, funds: Funds, debtor: "Payments", command: ReceivePayment | CorrectPayment, context: Context
+    ) -> None:
+        self.send(funds, debtor, funds.unapplied, context, on=command.received_on, meant_for=command.meant_for)
+
+    def book(
+        self,
+        number: str,
+        amount: Money,
+        received_on: date,
+        *,
+        method: str | None = None,
+        meant_for: MeantFor = MeantFor(),  # noqa: B008  a tuple
+        settled: tuple[PromiseShare, ...] = (),
+        counts: bool = True,
+        transferred_from: OtherPayment | None = None,
+        moved_from: OtherPayment | None = None,
+    ) -> Funds:
+        """Money is there; it is put against nothing yet. It counts towards promises, but where it is for another
+        account."""
+        left = amount - Money.total((share.amount for share in settled), self.customer.currency)
         receipt = Receipt(
-            id=document_id(self.whole.id, "payment", command.number),
+            id=document_id(self.whole.id, "payment", number),
             kind=FundsKind.PAYMENT,
-            number=command.number,
-            amount=command.amount,
-            received_on=command.received_on,
-            invoice_number=command.invoice_number,
-            waits_for=None if command.instructions else self._still_unknown(command.invoice_number),
-            promises=settled + self._promise_shares(left, command.received_on),
-            instructions=command.instructions,
-            unknown=self._unknown_among(command),
+            number=number,
+            amount=amount,
+            received_on=received_on,
+            invoice_number=meant_for.invoice_number,
+            waits_for=None if meant_for.instructions else self._still_unknown(meant_for.invoice_number),
+            promises=settled + (self.promise_shares(left, received_on) if counts else ()),
+            transferred_from=transferred_from,
+            instructions=meant_for.instructions,
+            unknown=self._unknown_among(meant_for),
         )
         self.emit(
-            PaymentReceived(receipt=receipt, method=command.method, invoice_number=command.invoice_number),
-            effective_on=command.received_on,
+            PaymentReceived(
+                receipt=receipt, method=method, invoice_number=meant_for.invoice_number, moved_from=moved_from
+            ),
+            effective_on=received_on,
         )
         return self.receivables.funds[receipt.id]
 
@@ -237,14 +281,14 @@ class Payments(AccountPart):
         self.receivables.require_history()
         return invoice_number
 
-    def _unknown_among(self, command: ReceivePayment | CorrectPayment) -> tuple[str, ...] | None:
+    def _unknown_among(self, meant_for: MeantFor) -> tuple[str, ...] | None:
         """Invoices of the instructions that were never billed; None where there are none."""
-        number = command.invoice_number
-        if not command.instructions or (number is not None and self._still_unknown(number) is None):
+        number, instructions = meant_for
+        if not instructions or (number is not None and self._still_unknown(number) is None):
             return None
-        return tuple(n for each in command.instructions if (n := self._still_unknown(each.invoice_number))) or None
+        return tuple(n for each in instructions if (n := self._still_unknown(each.invoice_number))) or None
 
-    def _promise_shares(self, amount: Money, received_on: date) -> tuple[PromiseShare, ...]:
+    def promise_shares(self, amount: Money, received_on: date) -> tuple[PromiseShare, ...]:
         """Open promises share a payment in the order they are due, so that none covers the same money twice."""
         shares = []
         for promise in sorted(self.promises.open.values(), key=lambda p: (p.due_on, p.made_on, str(p.id))):
@@ -264,7 +308,11 @@ class Payments(AccountPart):
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
         if command.amount not in (None, funds.receipt.amount):
             raise Refusal("reversed-in-part", f"amount: expected {funds.receipt.amount}, the whole payment")
-        gone_on = self._reverse(funds, command.reversal, command.reversed_on, context.today)
+        self.require_own(funds)
+        never_was = command.reversal is ReversalKind.ERROR
+        gone_on = funds.receipt.received_on if never_was else command.reversed_on
+        self.take_all_back(funds, command.reversal, gone_on, context)
+        self.take_out(funds, command.reversal, gone_on, context.today)
         self.allocation.follow_change(funds.id, gone_on, context)
 
     @decides(CorrectPayment)
@@ -278,10 +326,18 @@ class Payments(AccountPart):
         if command.received_on > context.today:
             raise Refusal("future-correction", "received_on: expected today or earlier for a payment that came in")
         funds = self.allocation.funds_with_history("payment", command.number)
-        settled = self._shares_of_settled_promises(funds.receipt, command.amount)
-        self._reverse(funds, ReversalKind.ERROR, funds.receipt.received_on, context.today, still_counts=settled)
-        self._receive(command, settled)
-        self.allocation.follow_change(funds.id, min(funds.receipt.received_on, command.received_on), context)
+        self.require_own(funds)
+        was = funds.receipt
+        sent = self.take_all_back(funds, ReversalKind.ERROR, was.received_on, context)
+        settled = self._shares_of_settled_promises(was, command.amount)
+        self.take_out(funds, ReversalKind.ERROR, was.received_on, context.today, still_counts=settled)
+        received = self._receive(command, settled)
+        if command.for_account_id is not None:
+            debtor = self.on_other_account(command.for_account_id, context)
+            self._send_all(received, debtor, command, context)
+        else:
+            self.send_again(received, sent, was.amount, context)
+        self.allocation.follow_change(funds.id, min(was.received_on, command.received_on), context)
 
     def _shares_of_settled_promises(self, receipt: Receipt, amount: Money) -> tuple[PromiseShare, ...]:
         """What a corrected payment goes on counting for: promises that it had settled, up to its new amount."""
@@ -308,7 +364,7 @@ class Payments(AccountPart):
         self._credit(command)
         self.allocation.follow_change(funds.id, min(funds.receipt.received_on, command.issued_on), context)
 
-    def _reverse(
+    def take_out(
         self,
         funds: Funds,
         reversal: ReversalKind,
@@ -316,13 +372,16 @@ class Payments(AccountPart):
         today: date,
         *,
         still_counts: Sequence[PromiseShare] = (),
+        moved_to: OtherPayment | None = None,
     ) -> date:
         """Take a payment back, and return since when. One recorded in error never was."""
         on = funds.receipt.received_on if reversal is ReversalKind.ERROR else reversed_on
         self.allocation.release_everything(funds, on, today)
         gone = tuple(share for share in funds.receipt.promises if share not in still_counts)
         receipt = funds.receipt.model_copy(update={"promises": gone})
-        self.emit(PaymentReversed(receipt=receipt, reversal=reversal, reversed_on=on), effective_on=on)
+        self.emit(
+            PaymentReversed(receipt=receipt, reversal=reversal, reversed_on=on, moved_to=moved_to), effective_on=on
+        )
         return on
 
     # --- apply ---
@@ -338,6 +397,7 @@ class Payments(AccountPart):
             unapplied=receipt.amount,
             waits=receipt.waits_for is not None,
             unknown=receipt.unknown or (),
+            method=event.method if self.receivables.keeps_all and isinstance(event, PaymentReceived) else None,
         )
         for share in receipt.promises:
             if share.promise_id in self.promises.open:

@@ -79,7 +79,7 @@ class Promises(AccountPart):
                 Why(code="promise", detail=f"a promise to pay by {promise.due_on} covers what is owed"),
                 until=promise.due_on,
                 amount=promise.remaining,
-                said=f"promised by {promise.due_on}",
+                said=f"is promised by {promise.due_on}",
             )
             for promise in sorted(self.open.values(), key=lambda promise: promise.due_on)
         ]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -117,6 +117,13 @@ class FundsKind(StrEnum):
     CREDIT = "credit"
 
 
+class ReversalKind(StrEnum):
+    NSF = "nsf"
+    CHARGEBACK = "chargeback"
+    REFUND = "refund"
+    ERROR = "error"
+
+
 class PromiseShare(Value):
     """The part of a payment that counts towards a promise."""
 
@@ -134,6 +141,22 @@ class Instruction(Value):
 
 
 Instructions = Annotated[tuple[Instruction, ...] | None, LATER]
+
+
+class MeantFor(NamedTuple):
+    """What a payer said that money is for; see `Receipt`."""
+
+    invoice_number: str | None = None
+    instructions: tuple[Instruction, ...] | None = None
+
+
+class OtherPayment(Value):
+    """A payment as it stands on another account of the office: where money came from, or where it went."""
+
+    account_id: UUID
+    account_number: Number
+    number: Number
+    """Of the payment there."""
 
 
 class Receipt(Value):
@@ -154,6 +177,22 @@ class Receipt(Value):
     one invoice, if there is one that has it."""
     unknown: Annotated[tuple[Number, ...] | None, LATER] = None
     """Those among the instructions that were not known when the money came in."""
+    transferred_from: Annotated[OtherPayment | None, LATER] = None
+    """The payment on another account that this is a part of, or all: no money came in a second time."""
+
+    @property
+    def meant_for(self) -> MeantFor:
+        return MeantFor(self.invoice_number, self.instructions)
+
+
+class Sent(Value):
+    """What of a payment went to another account on a day."""
+
+    to: OtherPayment
+    amount: Money
+    sent_on: date
+    back_on: date | None = None
+    """The day on which it came back, because the payment was taken back then."""
 
 
 class DisputedItems(Value):
@@ -162,6 +201,8 @@ class DisputedItems(Value):
     item_ids: tuple[UUID, ...]
     begins_on: date
     ends_on: date | None = None
+    amounts: dict[UUID, Money] = Field(default_factory=dict)
+    """Of items that are disputed in part: how much of each."""
 
 
 class Allocation(Value):
@@ -188,10 +229,20 @@ class Funds:
     reversed: bool = False
     gone_on: date | None = None
     """The day on which it was taken back."""
+    method: str | None = None
+    """How a payment was made; kept only where the account remembers."""
+    sent: tuple[Sent, ...] = ()
+    """What of it went to other accounts; kept only where the account remembers."""
 
     @property
     def id(self) -> UUID:
         return self.receipt.id
+
+    @property
+    def kept(self) -> Money:
+        """What of it is not on another account. Asked where the account remembers."""
+        there = (each.amount for each in self.sent if each.back_on is None)
+        return self.receipt.amount - Money.total(there, self.receipt.amount.currency)
 
     def allocate(self, item_id: UUID, amount: Money, allocated_on: date) -> None:
         parts = (*self.allocated.get(item_id, ()), Allocation(amount=amount, allocated_on=allocated_on))
@@ -295,6 +346,18 @@ class Receivables(AccountPart):
         """The payment or credit, with something left or, where it is kept, used up or taken back."""
         return self.funds.get(funds_id) or self.used_up.get(funds_id)
 
+    def part_of(self, item: OpenItem) -> Money | None:
+        """The part of it that its dispute is about; None: all of it, or it is not disputed."""
+        dispute = self.disputes.get(item.dispute_id) if item.dispute_id is not None else None
+        return None if dispute is None else dispute.amounts.get(item.id)
+
+    def disputed_of(self, item: OpenItem) -> Money:
+        """How much of what is open of it is disputed: all of it, or at most the disputed part."""
+        if item.dispute_id is None:
+            return self.customer.zero
+        part = self.part_of(item)
+        return item.open if part is None else min(item.open, part)
+
     def require_history(self) -> None:
         """What was settled is only known once everything was loaded."""
         if not self.keeps_all:
@@ -307,7 +370,7 @@ class Receivables(AccountPart):
             return []
         why = Why(code="unapplied", detail="money that is not allocated yet covers what is owed")
         return [
-            Shield(ShieldSource.UNAPPLIED, why, amount=unapplied, said="covered by money that is not allocated yet")
+            Shield(ShieldSource.UNAPPLIED, why, amount=unapplied, said="is covered by money that is not allocated yet")
         ]
 
     # --- for apply methods ---

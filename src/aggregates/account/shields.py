@@ -33,7 +33,8 @@ class ShieldSource(StrEnum):
 class Shield:
     """Something that holds back the chase. It covers the whole account, unless it names items, an amount, or messages.
 
-    An amount counts against undisputed items in the order in which its allocation would.
+    An amount counts against what is not disputed, in the order in which its allocation would. With an item it is the
+    part of that item that is covered.
     """
 
     source: ShieldSource
@@ -45,7 +46,7 @@ class Shield:
     campaign_ids: frozenset[UUID] | None = None
     """Only messages of these campaigns are held back; the account stays in its stage."""
     said: str = ""
-    """Of one that covers items or an amount: what is said of that amount where others hold back the rest."""
+    """Of one that covers items or an amount: what is said after that amount where others hold back the rest."""
 
     @property
     def covers_account(self) -> bool:

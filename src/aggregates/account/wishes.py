@@ -87,16 +87,21 @@ class Wishes:
                 wishes = replace(wishes, given=(*wishes.given, point))
         return wishes
 
+    def knows_consent(self, point: Point, consent: Consent) -> bool:
+        """Whether the same was said before. A refusal of what only may be the same number does not say it of this one:
+        a country may tell them apart later."""
+        if consent is Consent.REFUSED:
+            return any(each.is_same(point) for each in self.refused)
+        return self.consent(point) is consent
+
     def said(self, point: Point, consent: Consent) -> "Wishes":
-        """With the customer's own word in place of everything said of the number or address before."""
+        """With the customer's own word in place of everything said of the number or address before; a refusal takes no
+        other back."""
         given = tuple(each for each in self.given if not each.may_be(point))
+        if consent is Consent.REFUSED:
+            return replace(self, given=given, refused=(*(r for r in self.refused if not r.is_same(point)), point))
         refused = tuple(each for each in self.refused if not each.may_be(point))
-        match consent:
-            case Consent.GIVEN:
-                given = (*given, point)
-            case Consent.REFUSED:
-                refused = (*refused, point)
-        return replace(self, given=given, refused=refused)
+        return replace(self, given=(*given, point) if consent is Consent.GIVEN else given, refused=refused)
 
     def shown_in(self, details: ContactDetails, country: Country | None) -> ContactDetails:
         """The details with the consents that are in force."""

@@ -152,6 +152,10 @@ class Aggregate(BaseModel):
         """Aggregates that decisions about this one may look at: an account's office, an office's campaigns."""
         return ()
 
+    def part(self, part: "type[AnyPart]") -> "AnyPart":
+        """The part of this class; raises KeyError where there is none."""
+        return cast(AnyPart, self.__dict__[self._parts[part]])
+
     def emit(self, event: Event, *, effective_on: date | None = None) -> None:
         """Adds a decided event and applies it. Decisions check first and emit last."""
         self._pending.append(Pending(event, effective_on))

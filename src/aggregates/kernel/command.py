@@ -41,8 +41,9 @@ class Command(BaseModel):
     `name`: its stable name.
     `sees`: kinds of aggregates that its decision looks at besides its targets, found by following `links` from those
     (an account links to its office, an office to its campaigns).
-    `reaches`: of those, the kinds that its decision may change as well, in the same transaction (an account links to
-    other accounts of its customer). They are not known before the targets are.
+    `reaches`: kinds of aggregates that its decision may change besides its targets, in the same transaction, and of
+    which only the decision knows which (a payment's account knows to which other it was transferred). They are brought
+    in when `Context.find` asks for them.
     `may_need_history`: the decision may ask for settled items too, which only a load of the whole history has.
     `internal`: the system's own; people and other services do not send it.
     `makes`: what the decision makes, under an id that follows from the first target and the command's id.
@@ -78,8 +79,8 @@ class Command(BaseModel):
             cls.sees = tuple(sees)
         if reaches is not None:
             cls.reaches = frozenset(reaches)
-        if not cls.reaches.issubset(cls.sees):
-            raise TypeError(f"{cls.__name__} reaches {sorted(cls.reaches.difference(cls.sees))} without seeing them")
+        if both := cls.reaches.intersection(cls.sees):
+            raise TypeError(f"{cls.__name__} reaches {sorted(both)}, which it only sees")
         if may_need_history is not None:
             cls.may_need_history = may_need_history
         cls.is_internal, cls.makes = internal, makes

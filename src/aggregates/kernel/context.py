@@ -8,6 +8,7 @@ from uuid import UUID
 
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.aggregate import Aggregate
+from aggregates.kernel.command import Target
 from aggregates.kernel.refusals import Refusal
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
@@ -16,6 +17,14 @@ AnyRule = TypeVar("AnyRule")
 
 class NeedsHistory(Exception):
     """The decision asks about a settled item or payment, which only a load of the whole history remembers."""
+
+
+class NeedsOther(Exception):
+    """The decision asks for an aggregate that its command `reaches`, and that is not at hand yet."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(f"{target.kind} {target.id}")
+        self.target = target
 
 
 class Rule(Generic[AnyRule]):
@@ -44,12 +53,19 @@ class Context:
     command_id: UUID
     reason: str | None = None
     seen: Mapping[UUID, Aggregate] = field(default_factory=dict)
-    """What the command declares that it looks at."""
+    """What the command declares that it looks at, and what it asked for of what it reaches."""
+    reaches: frozenset[str] = frozenset()
+    """Kinds of aggregates that the decision may ask for, and change."""
     rules: Rules = field(default_factory=dict)
 
     def find(self, kind: type[AnyAggregate], aggregate_id: UUID | None) -> AnyAggregate | None:
-        """The aggregate as it is now; None where there is none of that kind, or it is over."""
+        """The aggregate as it is now; None where there is none of that kind, or it is over.
+
+        The decision begins anew where it asks for one that its command reaches and that is not at hand.
+        """
         found = self.seen.get(aggregate_id) if aggregate_id is not None else None
+        if found is None and aggregate_id is not None and kind.kind in self.reaches:
+            raise NeedsOther(Target(kind.kind, aggregate_id))
         return found if type(found) is kind and found.exists else None
 
     def rule(self, rule: Rule[AnyRule]) -> AnyRule:

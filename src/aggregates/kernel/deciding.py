@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from aggregates.kernel.aggregate import DECISIONS, KINDS, Aggregate
 from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected, Target
-from aggregates.kernel.context import Context, NeedsHistory, Rules
+from aggregates.kernel.context import Context, NeedsHistory, NeedsOther, Rules
 from aggregates.kernel.event import Meta, Recorded
 from aggregates.kernel.refusals import Refusal
 
@@ -26,7 +26,7 @@ class Decided:
     seen: frozenset[UUID] = frozenset()
     """Aggregates besides the targets that the decision could look at."""
     reached: frozenset[UUID] = frozenset()
-    """Those of them that it could change."""
+    """Those of them that it asked for and could change."""
     is_repeat: bool = False
     """The outcome was stored earlier; nothing of this command is to be stored now."""
 
@@ -67,6 +67,10 @@ class Workspace(Protocol):
 
     def find(self, aggregate_id: UUID) -> Aggregate | None: ...
 
+    def bring_in(self, target: Target) -> None:
+        """Has the aggregate at hand for the decisions of this batch."""
+        ...
+
     def add(self, aggregate: Aggregate, events: list[Recorded]) -> None:
         """Notes what an instance emitted, and lets its other instance (whole or not) know."""
         ...
@@ -87,38 +91,46 @@ class Decider:
         self._seen_kinds: set[str] = set()
 
     def decide(self, decided: Decided) -> None:
-        """Fills in the outcome and the events, or the error of a defect."""
-        try:
-            self._decide(decided, whole=False)
-        except NeedsHistory as error:
-            if not decided.issued.command.may_need_history:
-                name = decided.issued.command.command_name
-                decided.error = LookupError(f"{name} asked for history without declaring that it may need it")
-                decided.error.__cause__ = error
-                return
-            try:
-                self._decide(decided, whole=True)
-            except NeedsHistory as again:
-                decided.error = again
+        """Fills in the outcome and the events, or the error of a defect.
 
-    def _decide(self, decided: Decided, *, whole: bool) -> None:
+        A decision that lacks history, or an aggregate that its command reaches, is made again with it.
+        """
+        command = decided.issued.command
+        whole, reached = False, list[Target]()
+        while True:
+            try:
+                return self._decide(decided, reached, whole=whole)
+            except NeedsHistory as error:
+                if not command.may_need_history:
+                    problem = f"{command.command_name} asked for history without declaring that it may need it"
+                    decided.error = LookupError(problem)
+                    decided.error.__cause__ = error
+                    return None
+                if whole:
+                    decided.error = error
+                    return None
+                whole = True
+            except NeedsOther as error:
+                self._workspace.bring_in(error.target)
+                reached.append(error.target)
+
+    def _decide(self, decided: Decided, asked: Sequence[Target], *, whole: bool) -> None:
+        """`asked`: what the decision asked for so far, of what its command reaches."""
         issued = decided.issued
         changed: list[Aggregate] = []
+        decided.reached = frozenset(target.id for target in asked)
         try:
             changed = targets = [self._target(target, whole=whole) for target in decided.targets]
             sight = self._sight(issued.command, targets)
-            decided.seen = sight.ids
-            context = self._context(issued, targets, sight)
-            if issued.command.reaches:
-                reached = self._reached(issued.command, targets, sight, whole=whole)
-                decided.reached = frozenset(reached)
-                context.seen = {**sight.seen, **reached}
-                changed = [*targets, *reached.values()]
+            decided.seen = sight.ids | decided.reached
+            reached = [self._target(target, whole=whole) for target in asked]
+            context = self._context(issued, targets, sight, reached)
+            changed = [*targets, *reached]
             DECISIONS[type(issued.command)](*targets, issued.command, context)
         except Refusal as refusal:
             self._undo(changed)
             decided.outcome = Rejected(refusal.reason_code, refusal.detail)
-        except NeedsHistory:
+        except (NeedsHistory, NeedsOther):
             self._undo(changed)
             raise
         except Exception as error:  # a defect in one decision must not undo the others
@@ -134,17 +146,6 @@ class Decider:
         if found.kind != target.kind:
             raise Refusal(f"unknown-{target.kind}", f"there is no such {target.kind}: this is the id of a {found.kind}")
         return found
-
-    def _reached(
-        self, command: Command, targets: Iterable[Aggregate], sight: "Sight", *, whole: bool
-    ) -> dict[UUID, Aggregate]:
-        """What the command may change besides its targets, in an order that is always the same."""
-        own = {target.id for target in targets}
-        return {
-            each.id: self._target(Target(each.kind, each.id), whole=whole)
-            for each in sorted(sight.seen.values(), key=lambda each: each.id)
-            if each.kind in command.reaches and each.id not in own and each.exists
-        }
 
     def _undo(self, changed: Iterable[Aggregate]) -> None:
         for each in changed:
@@ -168,9 +169,13 @@ class Decider:
         if aggregate.kind in self._seen_kinds:
             self._sights.clear()
 
-    def _context(self, issued: Issued, targets: list[Aggregate], sight: "Sight") -> Context:
+    def _context(
+        self, issued: Issued, targets: list[Aggregate], sight: "Sight", reached: Sequence[Aggregate]
+    ) -> Context:
         zones = (zone for target in targets if (zone := target.local_zone) is not None and target.exists)
         today = self._now.astimezone(next(zones, sight.zone)).date()
+        reaches = issued.command.reaches
+        mine = {each.id: each for each in (*targets, *reached)} if reaches else {}
         return Context(
             now=self._now,
             today=today,
@@ -178,7 +183,8 @@ class Decider:
             effective_on=issued.effective_on or today,
             command_id=issued.command_id,
             reason=issued.reason,
-            seen=sight.seen,
+            seen={**sight.seen, **mine} if mine else sight.seen,
+            reaches=reaches,
             rules=self._rules,
         )
 

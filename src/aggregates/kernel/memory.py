@@ -70,6 +70,9 @@ class MemoryStore:
     def find(self, aggregate_id: UUID) -> Aggregate | None:
         return self.aggregates.get(aggregate_id)
 
+    def bring_in(self, target: Target) -> None:
+        """All are at hand."""
+
     def add(self, aggregate: Aggregate, events: list[Recorded]) -> None:
         whole = self._whole.get(aggregate.id)
         if aggregate.id not in self.aggregates:

@@ -46,10 +46,18 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("credit-reversed", "The credit was taken back already."),
         RefusalCode("not-claimed", "A message is claimed before it is sent."),
         RefusalCode("not-open", "The invoice has no open amount to dispute."),
+        RefusalCode("not-transferred", "The payment did not come from another account."),
         RefusalCode("nothing-to-dispute", "No open invoice is left that is not disputed already."),
+        RefusalCode("disputed-in-part", "A part of the invoice is disputed already; that dispute is resolved first."),
+        RefusalCode("dispute-too-large", "More would be disputed of the invoice than is open."),
         RefusalCode("paused-now", "A pause is in force now; resume first."),
+        RefusalCode(
+            "payment-transferred", "Money of the payment went to another account; withdraw the transfer first."
+        ),
         RefusalCode("payment-reversed", "The payment was taken back already."),
+        RefusalCode("payment-waits", "The payment waits for its day; it can be moved from then on."),
         RefusalCode("promise-settled", "The promise is kept, broken or withdrawn already."),
+        RefusalCode("transferred-here", "The money is of a payment on another account, and is dealt with there."),
         RefusalCode("work-cancelled", "The work was cancelled."),
         RefusalCode("work-finished", "The work is finished."),
         # Days, amounts and currencies that do not go together.
@@ -61,6 +69,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("future-reversal", "A payment is taken back today or on an earlier day."),
         RefusalCode("hold-past", "A hold ends today or later."),
         RefusalCode("other-amount", "A promise is rescheduled for the same amount in total."),
+        RefusalCode("other-office", "Money goes between accounts of one office."),
         RefusalCode("pause-ends-first", "A pause ends after it has begun."),
         RefusalCode("promise-empty", "Each instalment is of more than zero."),
         RefusalCode("promise-past", "Each instalment is due on the day of the promise or later."),
@@ -68,6 +77,9 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("reversed-in-part", "A payment is taken back as a whole."),
         RefusalCode("several-instalments", "The invoice is owed in instalments, and one of them has to be named."),
         RefusalCode("reversed-first", "A payment is taken back on the day of its receipt or later."),
+        RefusalCode("same-account", "Money goes to another account than the payment's own."),
+        RefusalCode("transfer-day", "Money is transferred on the day of its receipt or later, and not in the future."),
+        RefusalCode("transfer-too-large", "No more is transferred than is put against nothing from that day on."),
         RefusalCode("wrong-currency", "An account and its office work in one currency."),
         # What cannot be asked of every account.
         RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),

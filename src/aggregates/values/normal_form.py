@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 _PHONES = frozenset({Channel.SMS, Channel.VOICE})
 
-_NUMBER = re.compile(r"[+(]*\d[\d\W_]*")
-"""Everything but letters from the first digit on: words around a number are no part of it."""
+_NUMBER = re.compile(r"(?<![+(])[+(]*\d[\d\W_]*")
+"""Everything but letters from the first digit on: words around a number are no part of it. Signs in front of it are
+looked at from the first of them only, or a text of many would take a time that grows with its square."""
 _EXTENSION = re.compile(r"(?:extension|ext|x)[\s.:=]*(\d{1,8})", re.IGNORECASE)
 _ALONE = re.compile(r"[+(]*\d[\d\s()./\-‐-―]*(?:;?\s*(?:extension|ext|x)[\s.:=]*\d{1,8})?", re.IGNORECASE)
 _FEWEST_DIGITS, _MOST_DIGITS = 5, 17

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -26,9 +26,20 @@ from aggregates.account.disputes import Dispute
 from aggregates.account.exclusion import Exclusion
 from aggregates.account.holds import Hold
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
-from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem, allocation_order, has_name
+from aggregates.account.receivables import (
+    Funds,
+    FundsKind,
+    ItemKind,
+    OpenItem,
+    OtherPayment,
+    Sent,
+    allocation_order,
+    has_name,
+)
 from aggregates.account.shields import Why
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Recorded
+from aggregates.kernel.value import LATER
 from aggregates.office import Office
 from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import local_date
@@ -57,6 +68,18 @@ class ItemView(BaseModel):
     service_type: str | None
     subscription: str | None
     disputed: bool
+    disputed_amount: Annotated[Amount | None, LATER] = None
+    """How much of what is open is disputed, where it is a part."""
+
+
+class TransferredAmount(BaseModel):
+    """An amount of a payment that went to another account, and the payment that it is there."""
+
+    account_id: UUID
+    account_number: str
+    number: str
+    amount: Amount
+    transferred_on: date
 
 
 class FundsView(BaseModel):
@@ -70,6 +93,28 @@ class FundsView(BaseModel):
     unapplied: Amount
     reversed: bool
     waits_for_invoice: str | None
+    transferred_from: Annotated[OtherPayment | None, LATER] = None
+    """The payment on another account that the money is of."""
+    transferred_to: Annotated[tuple[TransferredAmount, ...] | None, LATER] = None
+    """What of it pays the debt of other accounts."""
+
+
+class DisputedPartView(BaseModel):
+    """An item that is disputed in part, and how much of it; at most what is open of it is."""
+
+    item_id: UUID
+    amount: Amount
+
+
+class DisputeView(BaseModel):
+    """What the customer disputes."""
+
+    id: UUID
+    item_ids: list[UUID]
+    reason_code: str
+    opened_on: date
+    parts: Annotated[list[DisputedPartView] | None, LATER] = None
+    """Of those items the ones that are disputed in part."""
 
 
 class PromiseInForce(BaseModel):
@@ -139,7 +184,7 @@ class AccountView(BaseModel):
     flags: list[str]
     promises: list[PromiseInForce]
     broken_promises: int
-    disputes: list[Dispute]
+    disputes: list[DisputeView]
     holds: list[Hold]
     exclusion: Exclusion | None
     follow_ups: list[FollowUp]
@@ -242,7 +287,7 @@ def account_view(read: AccountRead) -> AccountView:
         next_action=_next_action(account, office),
         promises=[PromiseInForce(**vars(p)) for p in account.promises.open.values()],
         broken_promises=account.promises.broken,
-        disputes=list(account.disputes.open.values()),
+        disputes=[_dispute(dispute) for dispute in account.disputes.open.values()],
         holds=list(account.holds.in_force.values()),
         exclusion=account.exclusion.current,
         follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
@@ -253,7 +298,8 @@ def account_view(read: AccountRead) -> AccountView:
 def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
     """Money, stage and flags, from the account itself."""
     items = [
-        item_view(i, office.scheme, today) for i in sorted(account.receivables.items.values(), key=allocation_order)
+        item_view(i, account.receivables.disputed_of(i), office.scheme, today)
+        for i in sorted(account.receivables.items.values(), key=allocation_order)
     ]
     dpd = max((item.days_past_due for item in items), default=0)
     chase = account.chase
@@ -287,10 +333,11 @@ def _of_then(then: Statement) -> dict[str, Any]:
         "bucket": row.bucket,
         "open_items": [
             ItemView(
-                **item.model_dump(exclude={"item_id", "amount", "open"}),
+                **item.model_dump(exclude={"item_id", "amount", "open", "disputed_amount"}),
                 id=item.item_id,
                 amount=money(item.amount),
                 open=money(item.open),
+                disputed_amount=_if_in_part(money(item.disputed_amount), money(item.open)),
             )
             for item in then.items
         ],
@@ -302,7 +349,22 @@ def _of_then(then: Statement) -> dict[str, Any]:
     }
 
 
-def item_view(item: OpenItem, scheme: BucketScheme, as_of: date) -> ItemView:
+def _dispute(dispute: Dispute) -> DisputeView:
+    parts = [DisputedPartView(item_id=part.item_id, amount=part.amount) for part in dispute.parts or ()]
+    return DisputeView(
+        id=dispute.id,
+        item_ids=list(dispute.item_ids),
+        reason_code=dispute.reason_code,
+        opened_on=dispute.opened_on,
+        parts=parts or None,
+    )
+
+
+def _if_in_part(disputed: Money, of: Money) -> Money | None:
+    return disputed if disputed and disputed < of else None
+
+
+def item_view(item: OpenItem, disputed: Money, scheme: BucketScheme, as_of: date) -> ItemView:
     dpd = (as_of - item.due_on).days
     return ItemView(
         id=item.id,
@@ -317,6 +379,7 @@ def item_view(item: OpenItem, scheme: BucketScheme, as_of: date) -> ItemView:
         service_type=item.item.service_type,
         subscription=item.item.subscription,
         disputed=item.dispute_id is not None,
+        disputed_amount=_if_in_part(disputed, item.open),
     )
 
 
@@ -330,6 +393,13 @@ def funds_view(funds: Funds) -> FundsView:
         unapplied=funds.unapplied,
         reversed=funds.reversed,
         waits_for_invoice=funds.receipt.waits_for if funds.waits else ", ".join(funds.unknown) or None,
+        transferred_from=funds.receipt.transferred_from,
+        transferred_to=tuple(
+            TransferredAmount(**sent.to.model_dump(), amount=sent.amount, transferred_on=sent.sent_on)
+            for sent in funds.sent
+            if sent.back_on is None
+        )
+        or None,
     )
 
 
@@ -358,6 +428,11 @@ def _funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
                 waits = receipt.waits_for is not None and not any(has_name(item, receipt.waits_for) for item in billed)
                 unknown = [n for n in receipt.unknown or () if not any(has_name(item, n) for item in billed)]
                 found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits, unknown=tuple(unknown))
+            case PaymentTransferred(receipt=receipt) as event if receipt.id in found:
+                sent = Sent(to=event.to, amount=event.amount, sent_on=event.transferred_on)
+                found[receipt.id].sent = (*found[receipt.id].sent, sent)
+            case TransferReturned(receipt=receipt, to=there) if receipt.id in found:
+                found[receipt.id].sent = tuple(each for each in found[receipt.id].sent if each.to != there)
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt) if receipt.id in found:
                 found[receipt.id].reversed = True
     return list(found.values())

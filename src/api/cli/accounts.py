@@ -35,7 +35,7 @@ _OPEN_ITEMS = (
     figure("open"),
     figure("dpd", 5),
     text("bucket", 3),
-    word("disputed", 2),
+    figure("disputed", 2),
 )
 
 
@@ -99,7 +99,7 @@ def _item(item: Mapping[str, Any]) -> tuple[Any, ...]:
         _amount(item["open"]),
         item["days_past_due"],
         item["bucket"],
-        item["disputed"] or None,
+        _amount(item.get("disputed_amount", item["open"])) if item["disputed"] else None,
     )
 
 

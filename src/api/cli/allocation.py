@@ -9,7 +9,7 @@ import typer
 
 from api.cli.asking import answered
 from api.cli.offices import say_done
-from api.cli.opening import commanding, issue
+from api.cli.opening import command_of, commanding, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_day
 from api.cli.output import print_json, print_table, say
 from api.cli.questions import account_id
@@ -70,10 +70,12 @@ def allocate(
 
     if (payment is None) == (credit is None):
         raise typer.BadParameter("expected one of --payment and --credit")
-    found = _found(data, account, office)
+    found = account_found(data, account, office)
     with commanding(data) as service:
         currency = service.arrears.load(Account, found).customer.currency
-        command = AllocateFunds(
+        command = command_of(
+            AllocateFunds,
+            {"number": "--payment" if payment is not None else "--credit", "invoice_number": "--invoice"},
             account_id=found,
             kind=FundsKind.PAYMENT if payment is not None else FundsKind.CREDIT,
             number=payment or credit or "",
@@ -101,7 +103,7 @@ def restate(
     from aggregates.account.allocation import RestateAllocation
     from api.application.allocation import restatement
 
-    found = _found(data, account, office)
+    found = account_found(data, account, office)
     with commanding(data) as service:
         moves = restatement(service, found)
         if moves and not dry_run:
@@ -121,15 +123,15 @@ def restate(
     say("Nothing was changed: --dry-run." if dry_run else "All of that was moved.")
 
 
-def _found(data: Path | None, account: str, office: str | None) -> UUID:
+def account_found(data: Path | None, account: str, office: str | None) -> UUID:
     return UUID(answered(data, lambda ask: account_id(ask, account, office=office)))
 
 
-def read(amount: str, currency: str) -> "Money":
+def read(amount: str, currency: str, option: str = "--amount") -> "Money":
     """An amount that was typed, in a currency that is known from elsewhere."""
     from api.application.amounts import read_amount
 
     try:
         return read_amount({"amount": amount, "currency": currency})
     except ValueError as error:
-        raise typer.BadParameter(f"--amount {amount!r}: {str(error).removeprefix('amount: ')}") from None
+        raise typer.BadParameter(f"{option} {amount!r}: {str(error).removeprefix('amount: ')}") from None

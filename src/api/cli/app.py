@@ -19,9 +19,11 @@ from api.cli import (
     cluster,
     contract,
     deadletters,
+    disputes,
     kafka,
     log,
     offices,
+    payments,
     projections,
     replay,
     reports,
@@ -79,11 +81,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (running, roles, cluster, billing, reports, accounts, allocation, search, backups, kafka, replay):
+for commands in (
+    running, roles, cluster, billing, reports, accounts, allocation, payments, search, backups, kafka, replay,
+):  # fmt: skip
     commands.add_to(app)
 for name, group in (
     ("office", offices),
     ("campaign", campaigns),
+    ("dispute", disputes),
     ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),

@@ -2,12 +2,15 @@
 
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
+
+import typer
 
 from api.cli.problems import Problem
 from api.cli.progress import Bars
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from api.processes.core import Core
     from api.processes.service import Service
     from api.processes.step_by_step import StepByStep
+
+AnyCommand = TypeVar("AnyCommand", bound="Command")
 
 
 @contextmanager
@@ -113,8 +118,27 @@ def question(data: Path | None, *, catch_up: bool = True) -> Iterator[tuple["Ser
             yield service, connection
 
 
+def command_of(command: "type[AnyCommand]", options: Mapping[str, str], /, **said: object) -> "AnyCommand":
+    """The command that options say; `options` are their names, where those are not the fields'. Raises BadParameter."""
+    from pydantic import ValidationError
+
+    try:
+        return command.model_validate(said)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        message = wrong["msg"].removeprefix("Value error, ")
+        field = str(wrong["loc"][0]) if wrong["loc"] else None
+        option = f"{options.get(field, '--' + field.replace('_', '-'))}: " if field else ""
+        raise typer.BadParameter(f"{option}{message[:1].lower()}{message[1:]}") from None
+
+
 def issue(
-    service: "Service", command: "Command", *, reason: str | None = None, command_id: UUID | None = None
+    service: "Service",
+    command: "Command",
+    *,
+    reason: str | None = None,
+    command_id: UUID | None = None,
+    effective_on: date | None = None,
 ) -> "Done":
     """Issues a command in the name of the person at the keyboard. Raises NotIssued where it is not carried out."""
     from adapters.eventstore.requests import Requests
@@ -122,7 +146,9 @@ def issue(
     from api.application.issuing import Caller, Issuing
 
     issuing = Issuing(service, Requests(partial(service.database.connect, "arrears_app")))
-    return issuing.issue(command, Caller(actor(), Authority.OPERATOR, reason), command_id=command_id)
+    return issuing.issue(
+        command, Caller(actor(), Authority.OPERATOR, reason), command_id=command_id, effective_on=effective_on
+    )
 
 
 def actor() -> "Actor":

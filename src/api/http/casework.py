@@ -8,7 +8,7 @@ from pydantic import Field
 
 from aggregates.account.activities import CompleteFollowUp, RecordActivity
 from aggregates.account.chase import MoveStage
-from aggregates.account.disputes import OpenDispute, ResolveDispute
+from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
@@ -17,7 +17,7 @@ from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, created
 from api.http.routing import Router
-from api.http.shapes import JsonBody
+from api.http.shapes import Body, JsonBody
 
 router = Router(prefix="/v1/accounts/{account_id}", tags=["casework"])
 
@@ -29,11 +29,17 @@ class NewActivity(CommandBody):
     """A call, message, letter, note or task, and when to come back to it."""
 
 
+@body_of(DisputedInvoice)
+class DisputedInvoiceBody(Body):
+    """An invoice that the customer disputes; with an amount: that part of it."""
+
+
 @body_of(OpenDispute, address={"account_id"})
 class NewDispute(CommandBody):
-    """What the customer disputes; no invoice numbers: everything that is open."""
+    """What the customer disputes: invoices by number, whole or in part; none: everything that is open."""
 
     invoice_numbers: tuple[Number, ...] = Field((), max_length=1_000)
+    invoices: tuple[DisputedInvoiceBody, ...] | None = Field(None, max_length=1_000)
 
 
 @body_of(ResolveDispute, address={"account_id", "dispute_id"})

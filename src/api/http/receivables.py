@@ -7,6 +7,7 @@ from fastapi import Path, Response
 
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account.allocation import AllocateFunds, RestateAllocation
+from aggregates.account.between_accounts import MovePayment, TransferPayment, WithdrawTransfer
 from aggregates.account.billing import BillInvoice
 from aggregates.account.command import document_id
 from aggregates.account.payments import NoteCredit, ReceivePayment, ReversePayment
@@ -46,6 +47,21 @@ class NewCredit(CommandBody):
 @body_of(ReversePayment, address={"account_id", "number"}, without={"amount"})
 class Reversal(CommandBody):
     """A payment was taken back; what it settled is open again with its own due date."""
+
+
+@body_of(TransferPayment, address={"account_id", "number"})
+class NewTransfer(CommandBody):
+    """Money of a payment pays the debt of another account of the office, from a day on."""
+
+
+@body_of(WithdrawTransfer, address={"account_id", "number"})
+class TransferWithdrawal(CommandBody):
+    """A transfer was made in error; it never was."""
+
+
+@body_of(MovePayment, address={"account_id", "number"}, without={"opens"})
+class Move(CommandBody):
+    """A payment was booked on the wrong account. What is said of it besides is what it really was."""
 
 
 @body_of(AllocateFunds, address={"account_id"})
@@ -89,6 +105,51 @@ def reverse_payment(
     command = from_body(ReversePayment, body, account_id=account_id, number=number)
     payment_id = document_id(account_id, "payment", command.number)
     return issuing.issue(command, caller, about=payment_id, reason=body.reason)
+
+
+@router.post("/payments/{number:path}/transfers", status_code=201, responses=MAY_BE_REFUSED)
+def transfer_payment(
+    *,
+    account_id: UUID,
+    number: Annotated[Number, Path(description="The payment's number.")],
+    body: JsonBody[NewTransfer],
+    issuing: IssuingOf,
+    caller: CallerOf,
+    response: Response,
+) -> Done:
+    """Let money that this customer paid pay the debt of another account. Without an amount: all that is put against
+    nothing from that day on."""
+    created(response, f"/v1/accounts/{account_id}/payments")
+    command = from_body(TransferPayment, body, account_id=account_id, number=number)
+    return issuing.issue(command, caller, reason=body.reason)
+
+
+@router.post("/payments/{number:path}/withdrawal", responses=MAY_BE_REFUSED)
+def withdraw_transfer(
+    *,
+    account_id: UUID,
+    number: Annotated[Number, Path(description="Of the payment on the account that the money went to.")],
+    body: JsonBody[TransferWithdrawal],
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
+    """Take a transfer to this account out that was made in error; the money always was the payer's account's."""
+    command = from_body(WithdrawTransfer, body, account_id=account_id, number=number)
+    return issuing.issue(command, caller, reason=body.reason)
+
+
+@router.post("/payments/{number:path}/move", responses=MAY_BE_REFUSED)
+def move_payment(
+    *,
+    account_id: UUID,
+    number: Annotated[Number, Path(description="The payment's number.")],
+    body: JsonBody[Move],
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
+    """Put a payment that was booked on this account by mistake on the right one: there it always was."""
+    command = from_body(MovePayment, body, account_id=account_id, number=number)
+    return issuing.issue(command, caller, reason=body.reason)
 
 
 @router.post("/credits", status_code=201, responses=MAY_BE_REFUSED)

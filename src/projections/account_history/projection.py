@@ -34,11 +34,12 @@ _COLUMNS = [
     "recorded_at timestamptz",
     *(f"{name} {STORED[name].kind}" for name in _KEPT),
     "disputed_items uuid[]",
+    "disputed_parts jsonb",
 ]
 _HISTORY = Table("account_history", key="account_id, recorded_at, position", columns=_COLUMNS)
 _GET_LATEST = f"""
     SELECT latest.* FROM unnest(%s::uuid[]) AS wanted (account_id) CROSS JOIN LATERAL (
-        SELECT account_id, position, recorded_at, disputed_items,
+        SELECT account_id, position, recorded_at, disputed_items, disputed_parts::text,
                {", ".join(f"{name}::text" if STORED[name].kind in ("date", "jsonb") else name for name in _KEPT)}
         FROM account_history AS history
         WHERE history.account_id = wanted.account_id ORDER BY recorded_at DESC, position DESC LIMIT 1
@@ -56,13 +57,15 @@ class AccountAtWork(Account):
     """An account without its items, and what was written of it last."""
 
     disputed: list[UUID] = field(default_factory=list)
+    disputed_parts: dict[str, int] = field(default_factory=dict)
+    """Of those that are disputed in part: how much of each. In the order of their ids."""
     recorded_at: datetime | None = None
     """Of the latest row; a clock that went back does not take it along."""
     written: list[object] = field(default_factory=list)
 
     def values(self) -> list[object]:
         """What the history has of it, in the order of the columns; days are text, as in the report's row."""
-        values = [*_kept(self.row), self.disputed]
+        values = [*_kept(self.row), self.disputed, orjson.dumps(self.disputed_parts)]
         values[_MEMORY] = orjson.dumps(values[_MEMORY])
         return values
 
@@ -134,16 +137,25 @@ class AccountHistoryProjection(AccountEvents):
             return
         with connection.cursor(row_factory=tuple_row) as cursor:
             found = cursor.execute(_GET_LATEST, [missing], prepare=True, binary=True)
-            for account_id, position, recorded_at, disputed, *kept in found:
+            for account_id, position, recorded_at, disputed, parts, *kept in found:
                 row = AccountRow(account_id=str(account_id), last_position=position)
                 for name, value in zip(_KEPT, kept, strict=True):
                     setattr(row, name, value)
                 row.memory = orjson.loads(cast(Any, row.memory))
-                account = AccountAtWork(row, disputed=disputed, recorded_at=recorded_at)
+                account = AccountAtWork(
+                    row, disputed=disputed, disputed_parts=orjson.loads(parts), recorded_at=recorded_at
+                )
                 account.written = account.values()
                 self._accounts[account_id] = account
 
-    @on(DisputeOpened, DisputeResolved)
-    def _disputed(self, event: DisputeOpened | DisputeResolved, account: AccountAtWork) -> None:
-        others = [item_id for item_id in account.disputed if item_id not in event.item_ids]
-        account.disputed = sorted([*others, *event.item_ids]) if isinstance(event, DisputeOpened) else others
+    @on(DisputeOpened)
+    def _dispute_opened(self, event: DisputeOpened, account: AccountAtWork) -> None:
+        account.disputed = sorted({*account.disputed, *event.item_ids})
+        parts = {**account.disputed_parts, **{str(part.item_id): part.amount.minor for part in event.parts or ()}}
+        account.disputed_parts = {item_id: parts[item_id] for item_id in sorted(parts)}
+
+    @on(DisputeResolved)
+    def _dispute_resolved(self, event: DisputeResolved, account: AccountAtWork) -> None:
+        account.disputed = [item_id for item_id in account.disputed if item_id not in event.item_ids]
+        for item_id in event.item_ids:
+            account.disputed_parts.pop(str(item_id), None)

@@ -7,6 +7,7 @@ CREATE TABLE account_history (
     recorded_at    timestamptz NOT NULL,
     {columns},
     disputed_items uuid[]      NOT NULL,
+    disputed_parts jsonb       NOT NULL,
     PRIMARY KEY (account_id, recorded_at, position)
 );
 
@@ -14,4 +15,5 @@ COMMENT ON TABLE  account_history                IS 'What was recorded of accoun
 COMMENT ON COLUMN account_history.position       IS 'Place in the log of the event that changed something; the row''s id.';
 COMMENT ON COLUMN account_history.recorded_at    IS 'When we learned it; never earlier than the account''s row before, whatever the clock did.';
 COMMENT ON COLUMN account_history.disputed_items IS 'Items under an open dispute, open or settled.';
+COMMENT ON COLUMN account_history.disputed_parts IS 'Of those that are disputed in part, by id: how much, in minor units.';
 {comments}

@@ -33,6 +33,7 @@ from aggregates.account.messages import (
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.event import Event, Recorded
 from aggregates.promise import PromiseMade, PromisePaymentCounted, PromisePaymentTakenBack, PromiseToPay
@@ -214,6 +215,10 @@ class ActivityHistoryProjection(EventProjection):
     @on(PaymentReversed)
     def _reversed(self, recorded: Recorded, event: PaymentReversed, rows: HistoryRows) -> None:
         rows.add(recorded, "payment-reversed", ref_id=event.receipt.id)
+
+    @on(PaymentTransferred, TransferReturned)
+    def _transferred(self, recorded: Recorded, event: PaymentTransferred | TransferReturned, rows: HistoryRows) -> None:
+        rows.add(recorded, kind_of(type(event)), ref_id=event.receipt.id, notes=recorded.meta.reason)
 
     @on(CreditNoted)
     def _credit(self, recorded: Recorded, event: CreditNoted, rows: HistoryRows) -> None:

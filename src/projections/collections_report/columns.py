@@ -75,10 +75,11 @@ class Column:
 
 _DISPUTED_THEN = """
     CASE WHEN change.disputed_items <> '{}' THEN (
-        SELECT coalesce(sum(item.minor), 0)::bigint
+        SELECT coalesce(sum(least(item.minor, (change.disputed_parts ->> item.id::text)::bigint)), 0)::bigint
         FROM unnest(owed.item_ids, owed.item_minors) AS item (id, minor)
         WHERE item.id = ANY (change.disputed_items)
     ) ELSE 0 END"""
+"""An item that is disputed whole has no part: `least` passes over null."""
 
 
 @dataclass(slots=True)
@@ -135,7 +136,7 @@ class StoredRow:
     open_items: Annotated[int, Column("integer", "How many items are open.")] = 0
     disputed: Annotated[
         int,
-        Column("bigint", "Open amount of disputed items, in minor units.", amount=True, past=_DISPUTED_THEN),
+        Column("bigint", "What is disputed of open items, in minor units.", amount=True, past=_DISPUTED_THEN),
     ] = 0
     stage: Annotated[
         Stage | None,
@@ -201,7 +202,9 @@ class StoredRow:
     updated_at: Annotated[Any, Column("timestamptz", "When the latest event shown in the row was recorded.")] = ""
     memory: Annotated[
         dict[str, Any],
-        Column("jsonb", "What later events of the account need: holds, open promises, latest payments."),
+        Column(
+            "jsonb", "What later events of the account need: holds, open promises, latest payments, disputed parts."
+        ),
     ] = field(default_factory=lambda: {"holds": [], "promises": [], "payments": []})
 
 
@@ -321,9 +324,9 @@ RECORDED = tuple(name for name, column in STORED.items() if column.recorded)
 COLUMNS: Mapping[str, Column] = {**STORED, **_WORKED_OUT}
 IN_REPORT = tuple(CollectionsRow.model_fields)
 
-REPORT_VERSION = 4
+REPORT_VERSION = 5
 """Of the collections report: raised with its stored columns, or with what events say of them; it is built anew then."""
-HISTORY_VERSION = 2
+HISTORY_VERSION = 3
 """Of the history of accounts: raised with the recorded columns in the same way."""
 
 IN_FILES = tuple(sorted(IN_REPORT, key=lambda name: name in _LATER_IN_FILES))

@@ -11,6 +11,7 @@ from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import MessageQueued, MessageSent
 from aggregates.account.payments import PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from projections.batch import EventProjection, on
 from projections.collections_report.state import Account
 
@@ -84,3 +85,18 @@ class AccountEvents(EventProjection):
     @on(PaymentReversed)
     def _reversed(self, event: PaymentReversed, account: Account) -> None:
         account.row.payment_gone(str(event.receipt.id))
+
+    @on(PaymentTransferred)
+    def _transferred(self, event: PaymentTransferred, account: Account) -> None:
+        self._kept(event, account)
+
+    @on(TransferReturned)
+    def _returned(self, event: TransferReturned, account: Account) -> None:
+        self._kept(event, account)
+
+    def _kept(self, event: PaymentTransferred | TransferReturned, account: Account) -> None:
+        """Of a payment, what pays another account's debt is that account's payment."""
+        receipt = event.receipt
+        account.row.payment_gone(str(receipt.id))
+        if event.kept_after:
+            account.row.paid(str(receipt.id), receipt.received_on.isoformat(), event.kept_after.minor)

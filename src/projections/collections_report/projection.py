@@ -16,6 +16,7 @@ from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.campaign import (
     CampaignLaunched,
     CampaignPaused,
@@ -233,6 +234,16 @@ class CollectionsReportProjection(AccountEvents):
         super()._reversed(event, account)
         account.row.unapplied -= event.receipt.amount.minor
 
+    @on(PaymentTransferred)
+    def _transferred(self, event: PaymentTransferred, account: Account) -> None:
+        super()._transferred(event, account)
+        account.row.unapplied -= event.amount.minor
+
+    @on(TransferReturned)
+    def _returned(self, event: TransferReturned, account: Account) -> None:
+        super()._returned(event, account)
+        account.row.unapplied += event.amount.minor
+
     @on(CreditWithdrawn)
     def _withdrawn(self, event: CreditWithdrawn, account: Account) -> None:
         account.row.unapplied -= event.receipt.amount.minor
@@ -244,12 +255,23 @@ class CollectionsReportProjection(AccountEvents):
 
     # --- casework ---
 
-    @on(DisputeOpened, DisputeResolved)
-    def _disputed(self, event: DisputeOpened | DisputeResolved, account: Account) -> None:
-        dispute_id = str(event.dispute_id) if isinstance(event, DisputeOpened) else None
+    @on(DisputeOpened)
+    def _dispute_opened(self, event: DisputeOpened, account: Account) -> None:
+        parts = {str(part.item_id): part.amount.minor for part in event.parts or ()}
+        account.row.dispute_parts(parts)
         for item_id in map(str, event.item_ids):
             if item_id in account.items:
-                account.change_item(item_id).dispute_id = dispute_id
+                item = account.change_item(item_id)
+                item.dispute_id, item.disputed_part = str(event.dispute_id), parts.get(item_id)
+
+    @on(DisputeResolved)
+    def _dispute_resolved(self, event: DisputeResolved, account: Account) -> None:
+        item_ids = [*map(str, event.item_ids)]
+        account.row.end_dispute(item_ids)
+        for item_id in item_ids:
+            if item_id in account.items:
+                item = account.change_item(item_id)
+                item.dispute_id = item.disputed_part = None
 
     # --- campaigns ---
 

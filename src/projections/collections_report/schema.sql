@@ -19,6 +19,7 @@ CREATE TABLE open_items (
     open          bigint  NOT NULL,
     bucket        text    NOT NULL,
     dispute_id    uuid,
+    disputed_part bigint,
     service_type  text,
     subscription  text,
     last_position bigint  NOT NULL
@@ -30,6 +31,7 @@ COMMENT ON TABLE  open_items               IS 'Every invoice that has an open am
 COMMENT ON COLUMN open_items.amount        IS 'What was invoiced, in minor units.';
 COMMENT ON COLUMN open_items.open          IS 'What of it is still open, in minor units.';
 COMMENT ON COLUMN open_items.bucket        IS 'The aging bucket it was last moved to.';
+COMMENT ON COLUMN open_items.disputed_part IS 'How much of it is disputed, at most what is open; null: all of it, if dispute_id is there.';
 COMMENT ON COLUMN open_items.last_position IS 'Place in the log of the last event that changed the row.';
 
 CREATE TABLE campaigns (

@@ -1,6 +1,6 @@
 """Rows of the report as they are while a batch is worked on. Field by field they are the tables' columns."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from operator import attrgetter
@@ -34,6 +34,7 @@ class OpenItem:
     open: int
     bucket: str
     dispute_id: str | None
+    disputed_part: int | None
     service_type: str | None
     subscription: str | None
     last_position: int
@@ -50,6 +51,7 @@ class OpenItem:
             item.amount.minor,
             open_minor,
             CURRENT,
+            None,
             None,
             item.service_type,
             item.subscription,
@@ -105,6 +107,22 @@ class AccountRow(StoredRow):
     def promise(self, promise_id: str, *, on: bool) -> None:
         self.open_promises = len(self._change("promises", promise_id, on=on))
 
+    @property
+    def disputed_parts(self) -> dict[str, int]:
+        """Of items, open or settled, that are disputed in part: how much of each."""
+        return dict(self.memory.get("disputed_parts", {}))
+
+    def dispute_parts(self, parts: Mapping[str, int]) -> None:
+        if parts:
+            self.memory["disputed_parts"] = {**self.disputed_parts, **parts}
+
+    def end_dispute(self, item_ids: Collection[str]) -> None:
+        left = {item_id: part for item_id, part in self.disputed_parts.items() if item_id not in item_ids}
+        if left:
+            self.memory["disputed_parts"] = left
+        else:
+            self.memory.pop("disputed_parts", None)
+
     def flag(self, name: str, *, on: bool) -> None:
         others = [flag for flag in self.flags if flag != name]
         self.flags = sorted([*others, name]) if on else others
@@ -141,7 +159,7 @@ _TYPES = {
     **dict.fromkeys(("account_id", "office_id", "campaign_id", "item_id", "dispute_id"), "uuid"),
     **dict.fromkeys(("issued_on", "due_on"), "date"),
     **dict.fromkeys(("paused_from", "paused_until"), "timestamptz"),
-    **dict.fromkeys(("amount", "open", "last_position"), "bigint"),
+    **dict.fromkeys(("amount", "open", "disputed_part", "last_position"), "bigint"),
     "plan_version": "integer",
 }
 """Columns of items and campaigns that are not text."""
@@ -192,7 +210,9 @@ class Account:
     def open_item(self, item: Item, open_minor: int, dispute_id: UUID | None = None) -> None:
         """The item is open with its original dates, and current until it is aged."""
         opened = OpenItem.of(item, self.row.account_id, open_minor=open_minor, position=self.row.last_position)
-        opened.dispute_id = str(dispute_id) if dispute_id is not None else None
+        if dispute_id is not None:
+            opened.dispute_id = str(dispute_id)
+            opened.disputed_part = self.row.disputed_parts.get(opened.item_id)
         self.items[opened.item_id] = opened
         self.changed_items.add(opened.item_id)
 
@@ -223,7 +243,7 @@ class Account:
             outstanding += item.open
             buckets[item.bucket] = buckets.get(item.bucket, 0) + item.open
             if item.dispute_id is not None:
-                disputed += item.open
+                disputed += item.open if item.disputed_part is None else min(item.open, item.disputed_part)
             if oldest is None or item.due_on < oldest:
                 oldest = item.due_on
             if item.bucket != CURRENT and (oldest_past_due is None or item.due_on < oldest_past_due):

@@ -15,6 +15,7 @@ from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.receivables import Item, Receipt
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Recorded
 from aggregates.office import OfficeOpened, TimeZoneChanged
 from projections.batch import EventProjection, Row, Table, as_json, keep_latest, on, rows_from
@@ -221,7 +222,24 @@ class LedgerProjection(EventProjection):
 
     @on(PaymentReceived)
     def _payment_received(self, recorded: Recorded, event: PaymentReceived, rows: LedgerRows) -> None:
-        rows.receipt(recorded, "payment", event.receipt, event.receipt.received_on)
+        """Money that came from another account of the office has a kind of its own: it did not come in twice."""
+        kind = "payment" if event.receipt.transferred_from is None else "transfer-in"
+        rows.receipt(recorded, kind, event.receipt, event.receipt.received_on)
+
+    @on(PaymentTransferred)
+    def _transferred(self, recorded: Recorded, event: PaymentTransferred, rows: LedgerRows) -> None:
+        rows.entry(
+            recorded, "transfer-out", event.transferred_on, event.amount.currency,
+            funds_id=event.receipt.id, unapplied_minor=-event.amount.minor,
+        )  # fmt: skip
+
+    @on(TransferReturned)
+    def _returned(self, recorded: Recorded, event: TransferReturned, rows: LedgerRows) -> None:
+        """Back out of what went, so that the two add up to nothing where it never did."""
+        rows.entry(
+            recorded, "transfer-out", event.returned_on, event.amount.currency,
+            funds_id=event.receipt.id, unapplied_minor=event.amount.minor,
+        )  # fmt: skip
 
     @on(CreditNoted)
     def _credit_noted(self, recorded: Recorded, event: CreditNoted, rows: LedgerRows) -> None:

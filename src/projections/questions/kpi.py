@@ -101,7 +101,7 @@ recovered AS (
       AND EXISTS (SELECT FROM read_model.ledger_entries AS receipt
                   WHERE receipt.account_id = entry.account_id
                     AND receipt.funds_id = entry.funds_id
-                    AND receipt.kind = 'payment')
+                    AND receipt.kind IN ('payment', 'transfer-in'))
 )
 SELECT (SELECT coalesce(sum(minor), 0)::bigint FROM past_due)  AS past_due,
        (SELECT coalesce(sum(minor), 0)::bigint FROM recovered) AS recovered
@@ -125,7 +125,7 @@ paid AS (
     JOIN accounts AS account USING (account_id)
     LEFT JOIN read_model.ledger_entries AS payment
            ON payment.account_id = contacted.account_id
-          AND payment.kind = 'payment'
+          AND payment.kind IN ('payment', 'transfer-in')
           AND payment.effective_on >= contacted.first_on
           AND payment.recorded_at < account.known_before
           AND NOT EXISTS (SELECT FROM read_model.ledger_entries AS error
@@ -134,6 +134,13 @@ paid AS (
                             AND error.kind = 'error'
                             AND error.position > payment.position
                             AND error.recorded_at < account.known_before)
+          AND payment.unapplied_minor > -(SELECT coalesce(sum(sent.unapplied_minor), 0)
+                                          FROM read_model.ledger_entries AS sent
+                                          WHERE sent.account_id = payment.account_id
+                                            AND sent.funds_id = payment.funds_id
+                                            AND sent.kind = 'transfer-out'
+                                            AND sent.position > payment.position
+                                            AND sent.recorded_at < account.known_before)
     GROUP BY contacted.account_id, contacted.first_on
 )
 SELECT count(*)                                                             AS contacted,

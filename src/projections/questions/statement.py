@@ -31,6 +31,8 @@ class StatementItem(Answer):
     service_type: str | None
     subscription: str | None
     disputed: bool
+    disputed_amount: AmountText
+    """How much of what is open."""
 
 
 class Statement(Answer):
@@ -99,6 +101,10 @@ def statement(
     asked["account_id"] = account_id
     account = row(connection, asked, ONE_ACCOUNT)
     disputed = set(account["recorded_disputed_items"] or ())
+    parts = account["recorded_disputed_parts"] or {}
+
+    def disputed_of(item_id: UUID, open_minor: int) -> int:
+        return min(open_minor, parts.get(str(item_id), open_minor)) if item_id in disputed else 0
 
     def amount(minor: int) -> Decimal:
         return Money(minor, currency).decimal()
@@ -122,6 +128,7 @@ def statement(
                 service_type=each["service_type"],
                 subscription=each["subscription"],
                 disputed=each["item_id"] in disputed,
+                disputed_amount=amount(disputed_of(each["item_id"], each["open_minor"])),
             )
             for each in rows(connection, asked, LEDGER, _ITEMS)
         ),

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapters.billing.facts import CustomerFact
+from adapters.billing.facts import CustomerFact, SubscriptionFact
 from adapters.billing.imported import Change, classify, record
 from adapters.billing.profile import load_profile, parse_profile
 from adapters.billing.readers import FileProblem
@@ -163,3 +163,40 @@ def test_refusals_that_come_later_are_problems_too(connection, tmp_path):
     assert [problem.line for problem in staging.problems()] == [2, 3]
     assert staging.refused() == 2
     staging.drop()
+
+
+TWO_SUBSCRIPTIONS = """
+pad = { subscription_number = 3 }
+[[subscriptions]]
+number = "S1"
+service_type = "T1"
+[[subscriptions]]
+number = "S2"
+service_type = "T2"
+"""
+
+
+def test_a_subscription_that_stands_twice_in_a_row_is_one_and_says_one_thing(connection, tmp_path):
+    rules = f'kind = "customers"\n{TWO_SUBSCRIPTIONS}[columns]\naccount_number = "A"\n'
+    path = written(tmp_path, "A,S1,T1,S2,T2\n1,1,dsl,001,DSL\n2,7,dsl,8,tv\n3,9,dsl,9,tv\n")
+    staging = staged(connection, path, parse_profile(rules, "t.toml", name="t"))
+    keys = [(each.line, each.natural_key) for each in everything(staging)]
+    assert [key for key in keys if key[1].startswith("subscription")] == [
+        (2, "subscription:001"), (3, "subscription:007"), (3, "subscription:008"),
+    ]  # fmt: skip
+    expected = "another number: subscription 009 stands in this row with other content"
+    assert list(staging.problems()) == [RowProblem(4, "S2", "009", expected)]
+
+
+def test_an_invoice_is_taken_with_the_first_of_what_its_row_says_of_a_subscription(connection, tmp_path):
+    rules = parse_profile(
+        f'kind = "invoices"\n{TWO_SUBSCRIPTIONS}[columns]\naccount_number = "A"\ninvoice_number = "I"\n'
+        'issued_on = "D"\namount = "M"\n[defaults]\ncurrency = "USD"\n', "t.toml", name="t",
+    )  # fmt: skip
+    path = written(tmp_path, "A,I,D,M,S1,T1,S2,T2\n1,I1,2024-01-02,10.00,9,dsl,9,tv\n")
+    staging = Staging(connection, default_office="main")
+    loaded = staging.load(ImportSource(path, rules))
+    assert (loaded.refused, loaded.facts) == (0, {"invoice": 1, "subscription": 1})
+    [subscription] = [each.fact for each in everything(staging) if isinstance(each.fact, SubscriptionFact)]
+    assert subscription.service_type == "dsl"
+    assert "subscription 009 stands in this row with other content" in str(loaded.notices[0])

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import random
+import re
 import tracemalloc
 import warnings
 import zipfile
@@ -201,11 +202,37 @@ def test_a_part_that_begins_before_the_file_is_damage_too(plain):
         open_table(plain, profile())
 
 
-def test_entities_that_grow_are_refused(plain):
-    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
-    bomb = f'<!DOCTYPE x [<!ENTITY e0 "{"x" * 100}">{entities}]><worksheet><sheetData>&e9;</sheetData></worksheet>'
-    with pytest.raises(FileProblem, match="sheet 'Sheet' is damaged"):
-        list(read_facts(repacked(plain, {SHEET: bomb.encode()}), profile()))
+def test_a_document_type_is_refused_whose_entities_would_grow(plain):
+    """Also where so much stands before them that expat lets them: it bounds them by what was read."""
+    entity = f'<!DOCTYPE worksheet [<!ENTITY a "{"x" * 10_000}">]>'
+    for before, references in ((0, 100_000), (5_000_000, 30_000)):
+        cell = f'<row r="1"><c r="A1" t="str"><v>{"&a;" * references}</v></c></row>'
+        bomb = f"{entity}<worksheet>{' ' * before}<sheetData>{cell}</sheetData></worksheet>"
+        path = repacked(plain, {SHEET: bomb.encode()})
+        assert path.stat().st_size < 20_000
+        with pytest.raises(FileProblem, match="a part of it declares a document type; open it in a spreadsheet"):
+            list(read_facts(path, profile()))
+
+
+@pytest.mark.parametrize("name", [STYLES, BOOK, "_rels/.rels", "xl/_rels/workbook.xml.rels"])
+def test_no_part_that_is_read_may_have_a_document_type(plain, name):
+    content = re.sub(rb"^<\?.*?\?>", b"", part(plain, name))
+    path = repacked(plain, {name: b"<!-- as it was --><!DOCTYPE x>" + content})
+    with pytest.raises(FileProblem, match="a part of it declares a document type"):
+        list(read_facts(path, profile()))
+
+
+def test_a_part_is_not_believed_to_be_larger_than_its_file(plain):
+    """A kilobyte that says it holds a hundred million bytes unpacks to too much all the same."""
+    row = b'<row r="1"><c r="A1" t="str"><v>Account</v></c></row>'
+    sheet = b"<worksheet><sheetData>%b</sheetData>%b</worksheet>" % (row, b" " * 60_000_000)
+    content = bytearray(repacked(plain, {SHEET: sheet}).read_bytes())
+    entry = content.rindex(SHEET.encode()) - 46  # PKWARE APPNOTE 4.3.12: its entry of the directory, to the name
+    assert content[entry : entry + 4] == b"PK\x01\x02"
+    content[entry + 20 : entry + 24] = (100_000_000).to_bytes(4, "little")
+    path = written(plain.parent, bytes(content), "lying.xlsx")
+    with pytest.raises(FileProblem, match=r"unpacks to 60,000,\d+ bytes, more than 100 times what the file holds"):
+        open_table(path, profile())
 
 
 def test_a_number_with_a_decimal_comma_is_the_profiles_to_read(plain):

@@ -158,6 +158,16 @@ class Repeat(CaseCommand, name="test-repeat", may_need_history=True, internal=Tr
     nth: int
 
 
+class HandOver(CaseCommand, name="test-hand-over", may_need_history=True, internal=True, reaches=("test-case",)):
+    """Counts move to another case, which the decision asks for when it has begun; `nth`: as many as were counted there
+    as the nth, which only a remembering case knows."""
+
+    to_id: UUID
+    by: int = 1
+    nth: int | None = None
+    limit: int | None = None
+
+
 class Note(CaseCommand, name="test-note", internal=True):
     text: str
 
@@ -231,3 +241,16 @@ def _note(case: Case, command: Note, context: Context) -> None:
 def _shelve(case: Case, shelf: Shelf, command: Shelve, context: Context) -> None:
     shelf.emit(Shelved(case_id=case.id))
     case.emit(Counted(by=1))
+
+
+@decides(HandOver)
+def _hand_over(case: Case, command: HandOver, context: Context) -> None:
+    case.emit(Counted(by=-command.by))  # undone where the decision begins anew
+    other = context.find(Case, command.to_id)
+    if other is None:
+        raise OddRefusal("test-no-case", "there is no other case")
+    if command.nth is not None and not other.remembers:
+        raise NeedsHistory
+    other.emit(Counted(by=command.by if command.nth is None else other.every_count[command.nth - 1]))
+    if command.limit is not None and other.total > command.limit:
+        raise OddRefusal("test-limit-reached", f"{other.total} would be counted there")

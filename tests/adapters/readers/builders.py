@@ -102,10 +102,13 @@ def allocated(receipt: Receipt, item: Item, minor: int, *, open_after: int, left
     )
 
 
-def released(receipt: Receipt, item: Item, minor: int, *, open_after: int) -> AllocationReleased:
+def released(
+    receipt: Receipt, item: Item, minor: int, *, open_after: int, dispute_id: UUID | None = None
+) -> AllocationReleased:
     part = ReleasedPart(
-        item=item, amount=usd(minor), open_after=usd(open_after), open_since=item.issued_on, known_on=MAR_2
-    )
+        item=item, amount=usd(minor), open_after=usd(open_after), open_since=item.issued_on, known_on=MAR_2,
+        dispute_id=dispute_id,
+    )  # fmt: skip
     return AllocationReleased(receipt=receipt, released_on=MAR_2, parts=(part,), unapplied_after=receipt.amount)
 
 

@@ -22,6 +22,8 @@ def test_what_is_not_there_is_said(portfolio: Arrears):
     assert "one of --payment and --credit" in portfolio(*about, "--amount", "1", code=2).err
     assert "no payment P-9" in portfolio(*about, "--payment", "P-9", "--amount", "1", code=1).err
     assert "at most 2 decimal places" in portfolio(*about, "--payment", "P-1", "--amount", "1.234", code=2).err
+    nowhere = ("allocate", "A-1", "--invoice", "", "--amount", "1", "--payment", "P-1")
+    assert "--invoice: string should have" in portfolio(*nowhere, code=2).err
     assert "at most" in portfolio(*about, "--payment", "P-1", "--amount", "1000", code=1).err
 
 

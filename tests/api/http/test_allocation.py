@@ -1,6 +1,7 @@
 """What money is put against, over HTTP: a person's decision, and working all of it out anew."""
 
 import html
+import re
 
 import httpx
 import pytest
@@ -103,6 +104,13 @@ def test_the_page_puts_a_payment_against_an_invoice_and_keeps_who_and_why(client
         ("amount", "40.001", 422, "at most 2 decimal places"),
         ("amount", "", 422, "expected a decimal string"),
         ("amount", "0.00", 422, "expected more than zero"),
+        ("amount", "-0.00", 422, "expected more than zero"),
+        ("amount", "1e1", 422, "expected a decimal string"),
+        ("amount", "１０", 422, "expected a decimal string"),
+        ("amount", "3,50", 422, "expected a decimal string"),
+        ("amount", "3,500", 409, "INV-2"),
+        ("reason", "x" * 1_001, 422, "at most 1,000 characters"),
+        ("once", "x" * 201, 422, "at most 200 characters"),
         ("amount", "60.00", 409, "INV-2"),
         ("money", "payment nobody", 404, "nobody"),
         ("money", "", 422, "kind"),
@@ -128,6 +136,44 @@ def test_what_was_typed_is_still_there_beside_what_is_wrong_with_it(client: Clie
     assert 'name="amount" inputmode="decimal" required maxlength="20" value="60.00"' in text
     assert '<option value="INV-2" selected>' in text
     assert 'value="&lt;b&gt;"' in text
+
+
+def test_a_page_that_is_sent_twice_puts_the_money_there_once(client: Client, account: str):
+    client.done("POST", f"{account}/payments", {"number": "P-1", "amount": usd("40.00"), "received_on": "2026-03-15"})
+    page = client.get(f"{account.removeprefix('/v1')}?tab=payments", headers=HTML).text
+    [once] = set(re.findall(r'name="once" value="([^"]+)"', page))
+    first, again = (
+        sent(client, account, money="payment P-1", invoice="INV-2", amount="15.00", once=once) for _ in "12"
+    )
+    assert (first.status_code, again.status_code) == (303, 303)
+    assert open_amounts(client, account)["INV-2"] == "35.00"
+    other = sent(client, account, money="payment P-1", invoice="INV-2", amount="10.00", once=once)
+    assert other.status_code == 422
+    [fresh] = set(re.findall(r'name="once" value="([^"]+)"', other.text))
+    sent(client, account, money="payment P-1", invoice="INV-2", amount="10.00", once=fresh)
+    assert open_amounts(client, account)["INV-2"] == "25.00"
+
+
+def test_what_is_wrong_is_said_also_where_nothing_is_left_to_put_anywhere(client: Client, account: str):
+    client.done("POST", f"{account}/payments", {"number": "P-1", "amount": usd("150.00"), "received_on": "2026-03-15"})
+    assert open_amounts(client, account) == {}
+    answer = sent(client, account, money="payment P-1", invoice="INV-2", amount="60.00")
+    assert answer.status_code == 409
+    assert '<p class="note bad" role="alert">amount: expected at most' in answer.text
+    assert "Say which invoice" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}]
+)
+def test_a_form_of_another_site_is_refused(client: Client, account: str, headers: dict[str, str]):
+    client.done("POST", f"{account}/payments", {"number": "P-1", "amount": usd("80.00"), "received_on": "2026-03-15"})
+    before = open_amounts(client, account)
+    fields = {"money": "payment P-1", "invoice": "INV-2", "amount": "40.00"}
+    page = account.removeprefix("/v1")
+    answer = client.request("POST", f"{page}/allocations", data=fields, headers={**HTML, **headers})
+    assert answer.status_code == 403
+    assert open_amounts(client, account) == before
 
 
 def test_a_past_day_and_an_account_without_money_offer_no_form(client: Client, account: str):

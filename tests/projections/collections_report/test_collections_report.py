@@ -12,7 +12,7 @@ from adapters.readers.projections import Projections
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction
 from aggregates.account.chase import ReviewScheduled, Stage, StepUnscheduled
 from aggregates.account.customer import CustomerKind, CustomerRenamed
-from aggregates.account.disputes import DisputeOpened, DisputeResolved
+from aggregates.account.disputes import DisputedPart, DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
@@ -191,6 +191,27 @@ def test_a_disputed_amount_is_counted_until_the_dispute_is_over(given: Given):
     resolved = DisputeResolved(dispute_id=dispute, item_ids=(OLD.id,), resolution="agreed")
     assert given(billed(OLD), billed(NEW), dispute_opened, account_id=identifier("a"))["disputed"] == 10_000
     assert given(billed(OLD), billed(NEW), dispute_opened, resolved)["disputed"] == 0
+
+
+def test_of_an_item_that_is_disputed_in_part_at_most_what_is_open_counts(given: Given, database: Database):
+    first, second = a_receipt("P-1", minor=9_000), a_receipt("P-2", minor=1_000)
+    dispute = DisputeOpened(
+        dispute_id=identifier("dispute"), item_ids=(OLD.id, NEW.id), reason_code="goods", opened_on=day(0),
+        parts=(DisputedPart(item_id=OLD.id, amount=usd(2_000)),),
+    )  # fmt: skip
+    history: list[Event] = [billed(OLD), billed(NEW), dispute]
+    assert given(*history, account_id=identifier("a"))["disputed"] == 4_500
+    assert items(database)["I-1"]["disputed_part"] == 2_000
+    history += [paid(first), allocated(first, OLD, 9_000, open_after=1_000)]
+    assert given(*history, account_id=identifier("b"))["disputed"] == 3_500
+    history += [paid(second), allocated(second, OLD, 1_000, open_after=0)]
+    assert given(*history, account_id=identifier("c"))["disputed"] == 2_500
+    history += [released(first, OLD, 9_000, open_after=9_000, dispute_id=dispute.dispute_id)]
+    assert given(*history, account_id=identifier("d"))["disputed"] == 4_500, "the part is known of a settled item"
+    history += [DisputeResolved(dispute_id=dispute.dispute_id, item_ids=dispute.item_ids, resolution="agreed")]
+    row = given(*history)
+    assert (row["disputed"], sorted(row["memory"])) == (0, ["holds", "payments", "promises"])
+    assert items(database)["I-1"]["disputed_part"] is None
 
 
 def test_the_last_contact_is_a_message_or_a_recorded_one_but_not_a_note(given: Given):

@@ -15,7 +15,9 @@ SELECT i.item_id,
        dashboard.major_units(i.open, r.currency)               AS open_amount,
        i.dispute_id IS NOT NULL                                AS disputed,
        i.service_type,
-       i.subscription
+       i.subscription,
+       dashboard.major_units(CASE WHEN i.dispute_id IS NULL THEN 0 ELSE least(i.open, i.disputed_part) END, r.currency)
+                                                               AS disputed_amount
 FROM read_model.open_items i
 JOIN read_model.collections_report r USING (account_id)
 LEFT JOIN dashboard.business_dates d USING (office_id);
@@ -34,6 +36,7 @@ COMMENT ON COLUMN dashboard.open_items.bucket         IS 'Aging bucket.';
 COMMENT ON COLUMN dashboard.open_items.currency       IS 'ISO 4217 code of the amounts.';
 COMMENT ON COLUMN dashboard.open_items.amount         IS 'What was invoiced, in major units.';
 COMMENT ON COLUMN dashboard.open_items.open_amount    IS 'What of it is open, in major units.';
-COMMENT ON COLUMN dashboard.open_items.disputed       IS 'Whether the customer disputes it.';
+COMMENT ON COLUMN dashboard.open_items.disputed       IS 'Whether the customer disputes it, or a part of it.';
 COMMENT ON COLUMN dashboard.open_items.service_type   IS 'What was billed, as the office classifies it.';
 COMMENT ON COLUMN dashboard.open_items.subscription   IS 'The subscription it is for.';
+COMMENT ON COLUMN dashboard.open_items.disputed_amount IS 'How much of what is open is disputed, in major units.';

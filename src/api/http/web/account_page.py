@@ -1,24 +1,31 @@
 """An account as a page: what is owed, where it stands and why, and everything that was done."""
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
-from uuid import UUID
+from typing import Annotated, Any, TypeVar
+from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds
+from aggregates.account.between_accounts import MovePayment, TransferPayment
+from aggregates.account.command import account_id as id_of_account
+from aggregates.account.disputes import OpenDispute, ResolveDispute
+from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
+from aggregates.kernel.command import Command
 from aggregates.values.business_time import local_date
+from aggregates.values.money import Money
 from api.application.account_view import AccountRead, AccountView, account_view, all_funds, read_account
 from api.application.amounts import read_amount
-from api.application.issuing import NotIssued
+from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, from_errors, not_issued, unknown
@@ -33,6 +40,8 @@ from projections.questions.activity import activity
 from projections.questions.audit import audit
 from projections.questions.promises import promises
 
+AnyCommand = TypeVar("AnyCommand", bound=Command)
+
 router = Router(include_in_schema=False)
 form = APIRouter(include_in_schema=False)
 
@@ -44,6 +53,9 @@ TABS = {
     "contact": "Contact",
 }
 _PER_PAGE = 100
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+"""An amount as pages show it. Any other comma may be a decimal mark."""
+_LONGEST_REASON, _LONGEST_KEY = 1_000, 200
 _WAIT_SECONDS = 5.0
 """For what was done to be seen on the page that follows."""
 
@@ -62,11 +74,24 @@ def account_page(
     """An account, today or as of a day."""
     if tab not in TABS:
         raise FieldProblem("tab", f"expected one of {', '.join(TABS)}")
-    return _page(request, _known(account_id), service, readings, tab=tab, as_of=_day(as_of), cursor=cursor)
+    day = _day("as_of", as_of) if as_of else None
+    return _page(request, _known(account_id), service, readings, tab=tab, as_of=day, cursor=cursor)
 
 
-@form.post("/accounts/{account_id}/allocations")
-def allocate(
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form of the page that somebody sent."""
+
+    request: Request
+    account_id: UUID
+    fields: Mapping[str, str]
+    service: Service
+    readings: Reader
+    issuing: Issuing
+    caller: Caller
+
+
+def read_sent(
     *,
     request: Request,
     account_id: str,
@@ -75,18 +100,59 @@ def allocate(
     readings: Readings,
     issuing: IssuingOf,
     caller: CallerOf,
-) -> Response:
-    """A payment or credit is put against an invoice; what is wrong with that is said above the form."""
-    known = _known(account_id)
+) -> Sent:
+    return Sent(request, _known(account_id), fields, service, readings, issuing, caller)
+
+
+SentOf = Annotated[Sent, Depends(read_sent)]
+
+
+@form.post("/accounts/{account_id}/allocations")
+def allocate(sent: SentOf) -> Response:
+    """A payment or credit is put against an invoice."""
+    return _carried_out(sent, _allocation, tab="payments")
+
+
+@form.post("/accounts/{account_id}/disputes")
+def open_dispute(sent: SentOf) -> Response:
+    """The customer disputes an invoice, or a part of it."""
+    return _carried_out(sent, _dispute, tab="overview")
+
+
+@form.post("/accounts/{account_id}/disputes/resolution")
+def resolve_dispute(sent: SentOf) -> Response:
+    """A dispute is over."""
+    return _carried_out(sent, _resolution, tab="overview")
+
+
+@form.post("/accounts/{account_id}/transfers")
+def send(sent: SentOf) -> Response:
+    """A payment goes to another account, whose debt it pays or whose it always was."""
+    return _carried_out(sent, _transfer, tab="payments")
+
+
+def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
+    """The command that a form of the page says is carried out; what is wrong with it is said above the form.
+    The same page sent twice does it once."""
+    known, service = sent.account_id, sent.service
     try:
-        command = _allocation(known, fields, service.arrears.load(Account, known).customer.currency)
-        issuing.issue(command, replace(caller, wait=_WAIT_SECONDS), reason=fields.get("reason") or None)
+        command = makes(service.arrears.load(Account, known), sent.fields)
+        reason, key = _text(sent.fields, "reason", _LONGEST_REASON), _text(sent.fields, "once", _LONGEST_KEY)
+        once = replace(sent.caller, wait=_WAIT_SECONDS, idempotency_key=key or sent.caller.idempotency_key)
+        sent.issuing.issue(command, once, reason=reason)
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
         return _page(
-            request, known, service, readings, tab="payments", status=problem.status, told=problem.detail, given=fields
+            sent.request,
+            known,
+            service,
+            sent.readings,
+            tab=tab,
+            status=problem.status,
+            told=problem.detail,
+            given=sent.fields,
         )
-    return RedirectResponse(f"/accounts/{known}?tab=payments", 303)
+    return RedirectResponse(f"/accounts/{known}?tab={tab}", 303)
 
 
 def _known(account_id: str) -> UUID:
@@ -96,25 +162,79 @@ def _known(account_id: str) -> UUID:
         raise unknown("account") from None
 
 
-def _allocation(account_id: UUID, fields: Mapping[str, str], currency: str) -> AllocateFunds:
+def _text(fields: Mapping[str, str], name: str, most: int) -> str | None:
     """Raises FieldProblem."""
+    text = fields.get(name, "")
+    if len(text) > most:
+        raise FieldProblem(name, f"expected at most {most:,} characters")
+    return text or None
+
+
+def _allocation(account: Account, fields: Mapping[str, str]) -> AllocateFunds:
     kind, _, number = fields.get("money", "").partition(" ")
+    return _command(
+        AllocateFunds,
+        account_id=account.id,
+        kind=kind,
+        number=number,
+        invoice_number=fields.get("invoice", ""),
+        amount=_amount(fields, account.customer.currency),
+    )
+
+
+def _dispute(account: Account, fields: Mapping[str, str]) -> OpenDispute:
+    """Without an amount all of the invoice is disputed."""
+    amount = _amount(fields, account.customer.currency) if fields.get("amount") else None
+    return _command(
+        OpenDispute,
+        account_id=account.id,
+        invoices=({"number": fields.get("invoice", ""), "amount": amount},),
+        reason_code=fields.get("code", ""),
+        notes=fields.get("notes") or None,
+    )
+
+
+def _resolution(account: Account, fields: Mapping[str, str]) -> ResolveDispute:
+    return _command(
+        ResolveDispute,
+        account_id=account.id,
+        dispute_id=fields.get("dispute", ""),
+        resolution=fields.get("resolution", ""),
+    )
+
+
+def _amount(fields: Mapping[str, str], currency: str) -> Money:
+    """Raises FieldProblem."""
+    said = fields.get("amount", "")
+    plain = said.replace(",", "") if _GROUPED.fullmatch(said) else said
     try:
-        amount = read_amount({"amount": fields.get("amount", "").replace(",", ""), "currency": currency})
+        return read_amount({"amount": plain, "currency": currency})
     except ValueError as error:
         raise FieldProblem("amount", str(error).removeprefix("amount: ")) from None
+
+
+def _command(command: type[AnyCommand], **said: object) -> AnyCommand:
+    """Raises a Problem where a field of it is not as expected."""
     try:
-        return AllocateFunds.model_validate(
-            {
-                "account_id": account_id,
-                "kind": kind,
-                "number": number,
-                "invoice_number": fields.get("invoice", ""),
-                "amount": amount,
-            }
-        )
+        return command.model_validate(said)
     except ValidationError as error:
         raise from_errors(error.errors()) from None
+
+
+def _transfer(account: Account, fields: Mapping[str, str]) -> TransferPayment | MovePayment:
+    """Without an amount all that is free of the payment."""
+    customer = account.customer
+    office_id = customer.office_id
+    said: dict[str, object] = {
+        "account_id": account.id,
+        "number": fields.get("payment", ""),
+        "to_account_id": office_id and id_of_account(office_id, fields.get("to", "")),
+    }
+    if fields.get("do") == "move":
+        return _command(MovePayment, **said)
+    if fields.get("amount"):
+        said["amount"] = _amount(fields, customer.currency)
+    return _command(TransferPayment, **said, transferred_on=_day("on", fields.get("on", "")))
 
 
 def _page(
@@ -143,6 +263,7 @@ def _page(
         "account.html",
         status=status,
         told=told,
+        once=uuid4(),
         given=defaultdict(str, given or {}),
         area="collections",
         account=view,
@@ -152,6 +273,7 @@ def _page(
         here=here,
         tab=tab,
         tabs=TABS,
+        by_due_day=read.account.receivables.has_instalments,
         past_due=view.outstanding - view.aging[0].amount,
         ages=parts_of(
             [(each.bucket, each.amount.decimal()) for each in view.aging],
@@ -163,11 +285,12 @@ def _page(
     )
 
 
-def _day(given: str) -> date | None:
+def _day(name: str, given: str) -> date:
+    """Raises FieldProblem."""
     try:
-        return read_day(given) if given else None
+        return read_day(given)
     except ValueError as error:
-        raise FieldProblem("as_of", str(error)) from None
+        raise FieldProblem(name, str(error)) from None
 
 
 def _campaign(service: Service, campaign_id: UUID | None) -> Campaign | None:
@@ -187,11 +310,9 @@ def _tab(
     match tab:
         case "payments":
             funds = all_funds(read)
-            return {
-                "funds": funds,
-                "to_allocate": [] if is_past else [each for each in funds if not each.reversed],
-                "by_due_day": read.account.receivables.has_instalments,
-            }
+            there = [] if is_past else [each for each in funds if not each.reversed]
+            own = [each for each in there if each.kind is FundsKind.PAYMENT and each.transferred_from is None]
+            return {"funds": funds, "to_allocate": there, "to_send": own}
         case "activity":
             question = Question("page", tab, view.id, as_of)
             inner = unwrap_cursor(question, cursor)

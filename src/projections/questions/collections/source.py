@@ -87,7 +87,7 @@ report AS (
 
 ONE_ACCOUNT = f"""{LEDGER}{OWED}
 SELECT {report_of("past")}, {", ".join(f"change.{name} AS recorded_{name}" for name in RECORDED)},
-       change.disputed_items AS recorded_disputed_items
+       change.disputed_items AS recorded_disputed_items, change.disputed_parts AS recorded_disputed_parts
 FROM owed
 {CHANGE}
 """  # noqa: S608
