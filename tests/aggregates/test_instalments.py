@@ -126,6 +126,15 @@ def test_a_dispute_of_an_instalment_that_is_settled_is_refused():
     scenario.when(a_dispute("I-1/2026-03-01")).then_refused("not-open")
 
 
+def test_a_part_is_disputed_of_one_instalment():
+    scenario = given(*PLAN)
+    scenario.when(a_dispute(**{"I-1": usd(10)})).then_refused("several-instalments")
+    scenario.when(a_dispute("I-1", **{"I-1/2026-03-01": usd(10)})).then_refused("disputed-in-part")
+    scenario.having(a_dispute(**{"I-1/2026-03-01": usd(10)}))
+    march = scenario.account.receivables.items[of(MAR(1))]
+    assert scenario.account.receivables.part_of(march) == usd(10)
+
+
 def test_a_person_says_which_instalment_money_is_for():
     scenario = given(*PLAN, a_payment(usd(100), on=JAN(20)))
     which = AllocateFunds(account_id=ACCOUNT, number="PAY-1", invoice_number="I-1", amount=usd(100))

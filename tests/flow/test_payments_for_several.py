@@ -7,7 +7,7 @@ import pytest
 
 from adapters.clock import ManualClock
 from tests.flow.conftest import AService
-from tests.flow.test_instalments import NOW, Files
+from tests.flow.test_instalments import NOW, PAYMENTS, Files
 
 INVOICES = tuple(
     f"K,{number},2026-01-0{day},2026-02-0{day},{amount}.00,USD"
@@ -93,6 +93,13 @@ def test_where_one_row_of_a_payment_is_refused_all_are(files: Files, row: str, l
     assert report.brought_in == 1
     assert files.owed()["2026-02-05"] == "45.00"
     assert "line 4 of it is refused" in report.problems[0].expected
+
+
+def test_rows_with_another_payer_are_no_part_of_the_payment(files: Files):
+    files.bring_in(*INVOICES, "L,OTHER,2026-01-01,2026-02-20,5.00,USD")
+    rows = (f"{SPLIT[0]},", f"{SPLIT[1]},L")
+    report = files.bring_in(*rows, header=f"{PAYMENTS},payer", profile="payments")
+    assert [(problem.line, problem.value) for problem in report.problems] == [(3, "P1")]
 
 
 def test_a_row_that_stands_there_twice_is_taken_once(files: Files):
