@@ -95,6 +95,7 @@ class Books:
                 ledger.money.append({
                     "id": _id(each), "amount": each.minor, "on": each.day, "kind": each.kind.removesuffix("s"),
                     "number": each.number, "named": each.other, "said": [], "gone": gone,
+                    "sent": [],
                 })  # fmt: skip
         return ledger
 

@@ -182,6 +182,29 @@ def test_an_instalment_that_stands_there_twice_is_taken_once_and_one_with_anothe
     assert "what line 4 says" in report.problems[0].expected
 
 
+def test_another_spelling_of_the_number_is_the_same_instalments(files: Files):
+    files.bring_in(*PLAN)
+    before = files.service.arrears.feed.head()
+    report = files.bring_in(*(row.replace("I-1", "i-1").replace("K,", "k,") for row in PLAN))
+    assert (report.unchanged, report.refused) == (3, 0)
+    assert files.service.arrears.feed.head() == before
+    files.pay("K,P1,2026-02-10,150.00,USD,i-1/2026-03-01")
+    assert files.owed() == {"2026-02-01": "50.00", "2026-04-01": "100.00"}
+
+
+def test_accounts_that_number_their_own_invoices_have_their_own_instalments(files: Files, tmp_path: Path):
+    profile = tmp_path / "own.toml"
+    columns = "\n".join(f'{name} = "{name}"' for name in INVOICES.split(","))
+    profile.write_text(f'kind = "invoices"\n[numbering]\nscope = "per-account"\n[columns]\n{columns}\n')
+    rows = [*PLAN, *(row.replace("K,", "L,") for row in PLAN)]
+    report = files.bring_in(*rows, profile=str(profile))
+    assert (report.brought_in, report.refused) == (6, 0)
+    assert files.bring_in(*rows[::-1], profile=str(profile)).unchanged == 6
+    report = files.bring_in(rows[4].replace("100.00", "90.00"), rows[0], profile=str(profile))
+    assert (report.corrected, report.unchanged) == (1, 1)
+    assert len(files.owed()) == 3
+
+
 def test_an_instalment_of_zero_is_withdrawn_alone(files: Files):
     files.bring_in(*PLAN)
     assert files.bring_in(MARCH.replace("100.00", "0.00")).corrected == 1

@@ -102,6 +102,30 @@ def test_rows_with_another_payer_are_no_part_of_the_payment(files: Files):
     assert [(problem.line, problem.value) for problem in report.problems] == [(3, "P1")]
 
 
+@pytest.mark.parametrize("cell", ['"inv-2, inv-3"', "inv-2;INV-3"])
+def test_invoices_of_a_list_are_found_under_another_spelling(files: Files, cell: str):
+    files.bring_in(*INVOICES)
+    assert files.pay(f"K,P1,2026-03-10,80.00,USD,{cell}").noticed == 0
+    assert files.owed() == {"2026-02-01": "100.00"}
+
+
+def test_rows_of_one_payment_are_found_under_another_spelling(files: Files):
+    files.bring_in(*INVOICES)
+    files.pay(*SPLIT)
+    report = files.pay(*(row.replace("INV", "inv").replace("P1", "p1") for row in SPLIT))
+    assert (report.refused, report.brought_in) == (0, 0)
+    assert files.owed() == {"2026-02-01": "100.00"}
+
+
+def test_a_payment_for_several_moves_to_the_account_that_a_corrected_file_has(files: Files):
+    files.bring_in(*INVOICES, "L,OTHER,2026-01-01,2026-02-20,5.00,USD")
+    files.pay(*(row.replace("K,", "L,") for row in SPLIT))
+    assert len(files.owed()) == 3
+    report = files.pay(*SPLIT)
+    assert (report.corrected, report.refused) == (1, 0)
+    assert files.owed() == {"2026-02-01": "100.00"}
+
+
 def test_a_row_that_stands_there_twice_is_taken_once(files: Files):
     files.bring_in(*INVOICES)
     report = files.pay(*SPLIT, SPLIT[0])

@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import orjson
 
 from aggregates.account.customer import CustomerKind
 from aggregates.account.payments import ReversalKind
+from aggregates.account.receivables import day_named
+from aggregates.values.codes import listed
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money
 
@@ -41,6 +43,8 @@ class _Fact:
     rank: ClassVar[int]
     """Of facts about one account on one day, the lower rank comes first."""
     not_content: ClassVar[frozenset[str]] = frozenset()
+    numbered_by: ClassVar[str]
+    """The field that tells it from others of its kind."""
 
     office: str | None = None
     """The office's name or number; None where neither file nor profile says one."""
@@ -52,14 +56,29 @@ class _Fact:
         return self._json(frozenset())
 
     @property
-    def digest(self) -> bytes:
-        """SHA-256 of the content: the same for the same statement in whatever file, line and layout."""
+    def content_digest(self) -> bytes:
+        """SHA-256 of the content: the same for the same statement in whatever file, line and layout. Who guesses the
+        content can tell that it is this, so it is stored only as a keyed digest of it."""
         return hashlib.sha256(self._json(self.not_content)).digest()
 
     def sealed(self) -> tuple[bytes, bytes]:
-        """Payload and digest, in one go."""
+        """Payload and content digest, in one go."""
         payload = self.payload()
-        return payload, self.digest if self.not_content else hashlib.sha256(payload).digest()
+        return payload, self.content_digest if self.not_content else hashlib.sha256(payload).digest()
+
+    @property
+    def number(self) -> str:
+        """What it is called in its office."""
+        return str(getattr(self, self.numbered_by))
+
+    @property
+    def natural_key(self) -> str:
+        """Kind and number."""
+        return f"{self.kind}:{self.number}"
+
+    def renumbered(self, number: str) -> Self:
+        """The same under another number."""
+        return replace(self, **{self.numbered_by: number})
 
     def _json(self, without: frozenset[str]) -> bytes:
         content: dict[str, object] = {}
@@ -75,6 +94,7 @@ class CustomerFact(_Fact):
     """A customer and how to reach them. None means that the file does not say."""
 
     kind: ClassVar[str] = "customer"
+    numbered_by: ClassVar[str] = "account_number"
     rank: ClassVar[int] = 0
     not_content: ClassVar[frozenset[str]] = frozenset({"seen_on"})
 
@@ -102,16 +122,13 @@ class CustomerFact(_Fact):
         """Since when this is so; None where the file has no date for it."""
         return self.since or self.seen_on
 
-    @property
-    def natural_key(self) -> str:
-        return f"customer:{self.account_number}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionFact(_Fact):
     """A service the customer subscribes to."""
 
     kind: ClassVar[str] = "subscription"
+    numbered_by: ClassVar[str] = "subscription_number"
     rank: ClassVar[int] = 1
 
     subscription_number: str
@@ -123,16 +140,13 @@ class SubscriptionFact(_Fact):
     def effective_on(self) -> date | None:
         return self.started_on
 
-    @property
-    def natural_key(self) -> str:
-        return f"subscription:{self.subscription_number}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceFact(_Fact):
     """An invoice. `amount` zero: it was withdrawn. Without `due_on` it ages by `issued_on`."""
 
     kind: ClassVar[str] = "invoice"
+    numbered_by: ClassVar[str] = "invoice_number"
     rank: ClassVar[int] = 2
 
     invoice_number: str
@@ -145,16 +159,22 @@ class InvoiceFact(_Fact):
     disputed: bool | None = None
     information: Information = ()
     instalment: date | None = None
-    """Of a further instalment, which only the whole file tells: its due day. No part of the content as it was read."""
+    """Of a further instalment, which only several rows tell: the due day that it is known by."""
 
     @property
     def effective_on(self) -> date:
         return self.issued_on
 
     @property
+    def number(self) -> str:
+        return self.invoice_number if self.instalment is None else f"{self.invoice_number}/{self.instalment}"
+
+    @property
     def natural_key(self) -> str:
-        """Instalments of one number are told apart when they are staged: `instalment:…/2026-03-01`."""
-        return f"invoice:{self.invoice_number}"
+        return f"{'invoice' if self.instalment is None else 'instalment'}:{self.number}"
+
+    def renumbered(self, number: str) -> Self:
+        return replace(self, invoice_number=number if self.instalment is None else number.rpartition("/")[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +182,7 @@ class CreditFact(_Fact):
     """A credit note. `amount` is more than zero."""
 
     kind: ClassVar[str] = "credit"
+    numbered_by: ClassVar[str] = "credit_number"
     rank: ClassVar[int] = 3
 
     credit_number: str
@@ -174,22 +195,19 @@ class CreditFact(_Fact):
     def effective_on(self) -> date:
         return self.issued_on
 
-    @property
-    def natural_key(self) -> str:
-        return f"credit:{self.credit_number}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFact(_Fact):
     """Money that came in. `amount` is more than zero; `invoice_number` is the customer's instruction."""
 
     kind: ClassVar[str] = "payment"
+    numbered_by: ClassVar[str] = "payment_number"
     rank: ClassVar[int] = 4
 
     received_on: date
     amount: Money
     payment_number: str | None = None
-    """None: the file gives none, and the natural key comes from the content."""
+    """None: the file gives none, and it is known by account, day and amount."""
     method: str | None = None
     invoice_number: str | None = None
     reference: str | None = None
@@ -199,28 +217,35 @@ class PaymentFact(_Fact):
     """True: not a payment of its own in the file, but the day on which the invoice was settled in full."""
     information: Information = ()
     instalment: date | None = None
+    """Of the settlement of a further instalment: the due day that it is known by."""
+    settled_due: date | None = None
     """Of the settlement of one of several instalments, the first included: its due day."""
     parts: tuple[tuple[str, int], ...] = ()
-    """Of a payment that stands on several rows, which only the whole file tells: what each has for its invoice, in
-    minor units. `amount` is their sum, and `invoice_number` is none."""
+    """Of a payment that stands on several rows: what each has for its invoice, in minor units. `amount` is their sum,
+    and `invoice_number` is none."""
 
     @property
     def effective_on(self) -> date:
         return self.received_on
 
     @property
-    def names(self) -> str | None:
-        """The invoice, or the one instalment, that the money is for."""
-        return f"{self.invoice_number}/{self.instalment}" if self.instalment else self.invoice_number
+    def number(self) -> str:
+        """A settlement has that of its invoice or instalment; a payment without a number has none."""
+        if self.instalment is not None:
+            return f"{self.invoice_number}/{self.instalment}"
+        return (self.invoice_number if self.settlement else self.payment_number) or ""
+
+    def renumbered(self, number: str) -> Self:
+        if not self.settlement:
+            return replace(self, payment_number=number)
+        return replace(self, invoice_number=number if self.instalment is None else number.rpartition("/")[0])
 
     @property
     def natural_key(self) -> str:
-        """Payments that have no number and say the same are told apart when they are staged: `…#2`, `…#3`."""
+        """Those without a number have it in common; what tells them apart is looked for among what is known."""
         if self.settlement:
-            return f"settlement:{self.invoice_number}"
-        if self.payment_number is not None:
-            return f"payment:{self.payment_number}"
-        return f"{UNNUMBERED}{self.digest.hex()[:24]}"
+            return f"{'settlement' if self.instalment is None else 'settled-instalment'}:{self.number}"
+        return f"payment:{self.payment_number}" if self.payment_number is not None else UNNUMBERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +253,7 @@ class ReversalFact(_Fact):
     """A payment was taken back, all of it. `amount`, where the file says it, is the payment's, above zero."""
 
     kind: ClassVar[str] = "reversal"
+    numbered_by: ClassVar[str] = "payment_number"
     rank: ClassVar[int] = 5
 
     payment_number: str
@@ -241,10 +267,6 @@ class ReversalFact(_Fact):
     @property
     def effective_on(self) -> date:
         return self.reversed_on
-
-    @property
-    def natural_key(self) -> str:
-        return f"reversal:{self.payment_number}"
 
 
 UNNUMBERED = "unnumbered-payment:"
@@ -274,6 +296,24 @@ def currency_of(fact: Fact) -> str | None:
     return None if amount is None else amount.currency
 
 
+def invoices_named(fact: "PaymentFact | CreditFact") -> list[str]:
+    """The numbers that money may be meant for, each once: a cell as it stands and what it lists; of one instalment its
+    invoice too."""
+    cells = (
+        [fact.invoice_number, *(cell for cell, _ in fact.parts)]
+        if isinstance(fact, PaymentFact)
+        else [fact.invoice_number]
+    )
+    whole = [cell for cell in cells if cell]
+    single = [number for cell in whole for number in listed(cell)]
+    return list(dict.fromkeys([*whole, *single, *(named[0] for each in single if (named := day_named(each)))]))
+
+
+def payer_of(fact: Fact) -> str | None:
+    """The account that a payment came in on, or was taken back from, where that is not the one whose debt it pays."""
+    return fact.payer_number if isinstance(fact, PaymentFact | ReversalFact) else None
+
+
 T = TypeVar("T")
 
 
@@ -292,7 +332,17 @@ def _phone(data: dict[str, str]) -> Phone:
 
 _FROM_JSON: Mapping[str, Callable[[Any], object]] = {
     **dict.fromkeys(
-        ("since", "seen_on", "started_on", "issued_on", "due_on", "received_on", "reversed_on", "instalment"),
+        (
+            "since",
+            "seen_on",
+            "started_on",
+            "issued_on",
+            "due_on",
+            "received_on",
+            "reversed_on",
+            "instalment",
+            "settled_due",
+        ),
         date.fromisoformat,
     ),
     **dict.fromkeys(("amount", "original_charges", "initial_discount"), lambda data: Money(**data)),

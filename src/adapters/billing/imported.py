@@ -1,29 +1,97 @@
 """What was imported before: the last revision and digest of every fact, by office and natural key."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
+from psycopg import sql
+from psycopg.types.json import Json
 
-from adapters.billing.facts import Fact, InvoiceFact
-from adapters.billing.staging import Key, Staged
+from adapters.billing.facts import CreditFact, Fact, InvoiceFact, PaymentFact, ReversalFact, invoices_named, payer_of
+from adapters.billing.identity import Digests, folded, number_in, other_key, respelled, without_account
+from adapters.billing.staged import Staged
+from aggregates.account.command import account_id
+from aggregates.office import office_id
+
+STORED = sql.Identifier("arrears", "import_facts")
 
 _KNOWN = """
-SELECT office, natural_key, revision, digest, account_number, due_on
-  FROM unnest(%s::text[], %s::text[]) AS wanted (office, natural_key)
-  JOIN arrears.import_facts USING (office, natural_key)
+SELECT office, office_code, natural_key, folded_key, revision, digest, account_number, key_version, payment_number,
+       details, due_on
+  FROM {facts}
 """
+# Each is looked up by index, whatever the planner thinks of a table that grows while it is read.
+_BY_KEY = (
+    """
+SELECT known.* FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_key)
+ CROSS JOIN LATERAL ("""
+    + _KNOWN
+    + """
+        WHERE office_code = wanted.office_code AND folded_key = wanted.folded_key OFFSET 0) AS known
+"""
+)
+_BY_CONTENT = (
+    """
+SELECT known.* FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_account)
+ CROSS JOIN LATERAL ("""
+    + _KNOWN
+    + """
+        WHERE office_code = wanted.office_code AND folded_account = wanted.folded_account AND key_version = 1
+        OFFSET 0) AS known
+ ORDER BY office, natural_key
+"""
+)
+_FURTHER = """
+SELECT known.* FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_key)
+ CROSS JOIN LATERAL (SELECT office_code, instalment_of, natural_key FROM {facts}
+        WHERE office_code = wanted.office_code AND instalment_of = wanted.folded_key OFFSET 0) AS known
+"""
+_ARE_BY_CONTENT = "SELECT EXISTS (SELECT FROM {facts} WHERE key_version = 1)"
+_ACCOUNTS = """
+SELECT DISTINCT office_code, folded_account, account_number
+  FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_account)
+ CROSS JOIN LATERAL (SELECT account_number FROM {facts} AS known
+        WHERE known.office_code = wanted.office_code AND known.folded_account = wanted.folded_account OFFSET 0) AS known
+"""
+_EXACT = """
+SELECT office_code, account_number
+  FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (office_code, account_number, folded_account)
+ CROSS JOIN LATERAL (SELECT FROM {facts} AS known
+        WHERE known.office_code = wanted.office_code AND known.folded_account = wanted.folded_account
+          AND known.account_number = wanted.account_number LIMIT 1) AS known
+"""
+_OF_NAME = "SELECT office_code FROM {facts} WHERE office = %s LIMIT 1"
+_NAMES = "SELECT office FROM {facts} WHERE office_code = %s ORDER BY office LIMIT 1"
+_HAS_OWN_NUMBERS = "SELECT EXISTS (SELECT FROM {facts} WHERE strpos(natural_key, E'\\t') > 0)"
+_IN_LOG = "SELECT aggregate_id FROM arrears.events WHERE aggregate_id = ANY (%s) AND version = 1"
+
 _RECORD = """
-INSERT INTO arrears.import_facts AS known (office, natural_key, account_number, revision, digest, due_on, instalment_of)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::integer[], %s::bytea[], %s::date[], %s::text[])
+INSERT INTO arrears.import_facts AS known
+       (office, natural_key, account_number, revision, digest, key_version, digest_version, office_code, folded_key,
+        folded_account, details, due_on, instalment_of)
+SELECT office, natural_key, account_number, revision, digest, 2, 2, office_code, folded_key, folded_account, details,
+       due_on, instalment_of
+  FROM unnest(%s::text[], %s::text[], %s::text[], %s::integer[], %s::bytea[], %s::text[], %s::text[], %s::text[],
+              %s::jsonb[], %s::date[], %s::text[])
+       AS imported (office, natural_key, account_number, revision, digest, office_code, folded_key, folded_account,
+                    details, due_on, instalment_of)
     ON CONFLICT (office, natural_key) DO UPDATE
    SET account_number = excluded.account_number, revision = excluded.revision, digest = excluded.digest,
-       due_on = excluded.due_on
+       folded_account = excluded.folded_account, details = excluded.details, due_on = excluded.due_on
  WHERE known.revision < excluded.revision
-    OR known.due_on IS NULL AND known.digest = excluded.digest
+    OR known.revision = excluded.revision AND known.digest = excluded.digest AND known.due_on IS NULL
+"""
+_SAY_MORE = """
+UPDATE arrears.import_facts AS known
+   SET natural_key = said.new_key, key_version = 2, folded_key = said.folded_key, digest = said.digest,
+       details = said.details
+  FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::jsonb[])
+       AS said (office, natural_key, new_key, folded_key, digest, details)
+ WHERE (known.office, known.natural_key) = (said.office, said.natural_key)
 """
 
 
@@ -42,70 +110,330 @@ class Classified:
     revision: int
     account_before: str | None = None
     """The account of the revision before, which a correction may have left."""
-    is_new_of_it: bool = False
-    """Whether an earlier release stored less of it than is stored now."""
+    is_due_day_news: bool = False
+    """Whether an earlier release remembered an invoice without its due day."""
 
 
 class Known(NamedTuple):
     """What was imported last under a natural key."""
 
+    office: str
+    office_code: str
+    natural_key: str
+    folded_key: str
     revision: int
     digest: bytes
     account_number: str
+    key_version: int
+    payment_number: bytes | None
+    details: Mapping[str, str] | None
     due_on: date | None = None
-    """Of an invoice; None where an earlier release stored it."""
+    """Of an invoice; None where an earlier release imported it."""
 
 
-def imported(connection: psycopg.Connection, keys: Iterable[Key]) -> dict[Key, Known]:
-    """What was imported under these, with one query."""
-    wanted = list(keys)
-    with connection.transaction():
-        rows = connection.execute(_KNOWN, [[o for o, _ in wanted], [k for _, k in wanted]]).fetchall()
-    return {
-        (office, key): Known(revision, bytes(digest), account, due_on)
-        for office, key, revision, digest, account, due_on in rows
-    }
+class Referred(NamedTuple):
+    """A document that a fact names."""
+
+    number: str
+    """As it is spelled where it is known."""
+    is_stored: bool
+    """Whether it was imported before; else it stands in the same file."""
 
 
-def classify(connection: psycopg.Connection, chunk: Sequence[Staged]) -> list[Classified]:
-    """The chunk in its order."""
-    known = imported(connection, (staged.key for staged in chunk))
-    classified = []
-    for staged in chunk:
-        before = known.get(staged.key)
+Folded = tuple[str, str]
+"""An office's code, and a natural key or an account's number, folded."""
+
+
+class ImportedFacts:
+    """Reads and writes what is remembered of imports. What an earlier release remembered was rewritten before."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        digests: Digests,
+        *,
+        facts: sql.Identifier = STORED,
+    ) -> None:
+        """`facts`: where to look, if not at what is stored."""
+        self.digests = digests
+        self._connection = connection
+        self._facts = facts
+        self._has_own_numbers: bool | None = None
+        self._are_by_content: bool | None = None
+
+    # --- looking ---
+
+    def by_key(self, wanted: Iterable[Folded]) -> dict[Folded, list[Known]]:
+        """What is known under these, with one query; exact natural keys in a stable order."""
+        return self._found(_BY_KEY, set(wanted), lambda known: (known.office_code, known.folded_key))
+
+    def by_content(self, accounts: Iterable[Folded]) -> dict[Folded, list[Known]]:
+        """Payments of these accounts that an earlier release knew by what they say. By office and exact number."""
+        if self._are_by_content is None:
+            self._are_by_content = bool(self._rows(_ARE_BY_CONTENT, [])[0][0])
+        if not self._are_by_content:
+            return {}
+        return self._found(_BY_CONTENT, set(accounts), lambda known: (known.office_code, known.account_number))
+
+    def further_instalments(self, wanted: Iterable[Folded]) -> dict[Folded, set[date]]:
+        """The due days that further instalments of these invoices are known by."""
+        found: dict[Folded, set[date]] = defaultdict(set)
+        for code, key, natural_key in self._rows(_FURTHER, _columns(set(wanted))):
+            found[code, key].add(date.fromisoformat(natural_key[-10:]))
+        return found
+
+    @property
+    def table(self) -> sql.Identifier:
+        """Where it is remembered."""
+        return self._facts
+
+    def accounts(self, wanted: Iterable[Folded]) -> dict[Folded, set[str]]:
+        """The numbers of accounts that facts were imported of, by how they are folded."""
+        found: dict[Folded, set[str]] = defaultdict(set)
+        for code, number, known in self._rows(_ACCOUNTS, _columns(set(wanted))):
+            found[code, number].add(known)
+        return found
+
+    def opened(self, accounts: Iterable[Folded]) -> set[Folded]:
+        """Those accounts, by office and exact number, that there are in the log, whoever opened them."""
+        ids = {account_id(office_id(code), number): (code, number) for code, number in accounts}
+        return {ids[row[0]] for row in self._rows(_IN_LOG, [list(ids)])} if ids else set()
+
+    def code_of(self, office: str) -> str | None:
+        """The office for which this name stood before."""
+        return next((row[0] for row in self._rows(_OF_NAME, [office])), None)
+
+    def name_of(self, code: str) -> str | None:
+        """A name under which the office was imported before."""
+        return next((row[0] for row in self._rows(_NAMES, [code])), None)
+
+    @property
+    def has_own_numbers(self) -> bool:
+        """Whether any account numbers its own documents."""
+        if self._has_own_numbers is None:
+            self._has_own_numbers = bool(self._rows(_HAS_OWN_NUMBERS, [])[0][0])
+        return self._has_own_numbers
+
+    def _found(self, query: str, wanted: set[Folded], by: Any) -> dict[Folded, list[Known]]:
+        found: dict[Folded, list[Known]] = defaultdict(list)
+        if wanted:
+            for known in map(Known._make, self._rows(query, _columns(wanted))):
+                found[by(known)].append(known)
+        return found
+
+    def _rows(self, query: str, parameters: Sequence[Any]) -> list[Any]:
+        with self._connection.transaction():
+            return self._connection.execute(sql.SQL(query).format(facts=self._facts), parameters).fetchall()
+
+    # --- accounts and references ---
+
+    def with_known_accounts(self, chunk: Sequence[Staged]) -> list[Staged]:
+        """The chunk with each account, and payer, as it is known. What exists under the exact number wins."""
+        accounts = {(staged.office_code, staged.fact.account_number) for staged in chunk}
+        accounts |= {(staged.office_code, payer) for staged in chunk if (payer := payer_of(staged.fact)) is not None}
+        like = {each: folded(each[1]) for each in accounts}
+        asked = [(code, number, folded_number) for (code, number), folded_number in like.items()]
+        unknown = accounts - {(code, number) for code, number in self._rows(_EXACT, _columns(asked))}
+        if not unknown:
+            return list(chunk)
+        known = self.accounts((each[0], like[each]) for each in unknown)
+        other = {each: min(known[each[0], like[each]]) for each in unknown if (each[0], like[each]) in known}
+        for each in self.opened(other):
+            del other[each]
+        if not other:
+            return list(chunk)
+        return [self._with_accounts(staged, other) for staged in chunk]
+
+    def _with_accounts(self, staged: Staged, other: Mapping[Folded, str]) -> Staged:
+        payer = payer_of(staged.fact)
+        if isinstance(staged.fact, PaymentFact | ReversalFact) and payer is not None:
+            meant = other.get((staged.office_code, payer), payer)
+            fact = replace(staged.fact, payer_number=meant)
+            staged = (
+                replace(staged, fact=fact, digest=self.digests.of(fact.content_digest)) if meant != payer else staged
+            )
+        number = other.get((staged.office_code, staged.fact.account_number))
+        return staged if number is None else self.respelled(staged, account_number=number)
+
+    def respelled(self, staged: Staged, *, account_number: str, natural_key: str | None = None) -> Staged:
+        """The same under other spellings of its numbers."""
+        key = staged.natural_key if natural_key is None else natural_key
+        fact = respelled(staged.fact, account_number=account_number, number=number_in(key))
+        if natural_key is None:
+            key = key_in_form(key, fact)
+        return replace(staged, natural_key=key, digest=self.digests.of(fact.content_digest), fact=fact)
+
+    def referred(self, chunk: Sequence[Staged]) -> dict[int, dict[str, Referred]]:
+        """The documents that facts name and that are known or stand in the chunk, as those are spelled; by the place
+        of the fact in the chunk, and by number as the fact has it. They are of the same account."""
+        named = {(n, number): key for n, staged in enumerate(chunk) for number, key in _references(staged)}
+        if not named:
+            return {}
+        here: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        for staged in chunk:
+            here[staged.office_code, staged.fact.account_number, folded(staged.fact.natural_key)].add(
+                staged.fact.number
+            )
+        wanted = {each: self._forms(chunk[each[0]], key, folded(key)) for each, key in named.items()}
+        known = self.by_key(each for forms in wanted.values() for each in forms)
+        found: dict[int, dict[str, Referred]] = defaultdict(dict)
+        for (n, number), key in named.items():
+            staged = chunk[n]
+            stored = {
+                number_in(each.natural_key)
+                for form in wanted[n, number]
+                for each in known.get(form, ())
+                if each.account_number == staged.fact.account_number
+            }
+            spelled = stored | here[staged.office_code, staged.fact.account_number, folded(without_account(key))]
+            if spelled:
+                meant = number if number in spelled else min(spelled)
+                found[n][number] = Referred(meant, is_stored=meant in stored)
+        return found
+
+    def _forms(self, staged: Staged, key: str, folded_key: str) -> list[Folded]:
+        """How a document of this number may be known: by office, and by account where any account has its own."""
+        forms = [(staged.office_code, folded_key)]
+        if "\t" in key or self.has_own_numbers:
+            forms.append((staged.office_code, folded(other_key(key, staged.fact.account_number))))
+        return forms
+
+    # --- telling what is new ---
+
+    def classify(self, chunk: Sequence[Staged]) -> list[Classified]:
+        """Facts that have a number, in their order."""
+        forms = [self._forms(staged, staged.natural_key, staged.folded_key) for staged in chunk]
+        known = self.by_key(form for each in forms for form in each)
+        return [
+            self._classified(staged, [each for form in of for each in known.get(form, ())])
+            for staged, of in zip(chunk, forms, strict=True)
+        ]
+
+    def _classified(self, staged: Staged, like: Sequence[Known]) -> Classified:
+        before = _meant(staged, like)
         if before is None:
-            classified.append(Classified(staged, Change.NEW, 1))
-        elif before.digest == staged.digest:
-            stored_less = isinstance(staged.fact, InvoiceFact) and before.due_on is None
-            classified.append(Classified(staged, Change.UNCHANGED, before.revision, before.account_number, stored_less))
-        else:
-            classified.append(Classified(staged, Change.CHANGED, before.revision + 1, before.account_number))
-    return classified
-
-
-def record(connection: psycopg.Connection, imported: Sequence[Classified]) -> None:
-    """Remember facts whose commands were accepted. A repeat, or one that lags behind, changes nothing."""
-    fresh = [one for one in imported if one.change is not Change.UNCHANGED or one.is_new_of_it]
-    if not fresh:
-        return
-    with connection.transaction():
-        connection.execute(
-            _RECORD,
-            [
-                [one.staged.office for one in fresh],
-                [one.staged.natural_key for one in fresh],
-                [one.staged.fact.account_number for one in fresh],
-                [one.revision for one in fresh],
-                [one.staged.digest for one in fresh],
-                [_due_on(one.staged.fact) for one in fresh],
-                [_instalment_of(one.staged.fact) for one in fresh],
-            ],
+            return Classified(staged, Change.NEW, 1)
+        if (
+            before.digest == staged.digest
+            and before.office == staged.office
+            and before.natural_key == staged.natural_key
+        ):
+            return Classified(
+                staged, Change.UNCHANGED, before.revision, before.account_number, is_due_day_news=_lacks_due_day(before)
+            )
+        offices = {staged.fact.office, before.office, None}
+        account = staged.fact.account_number
+        staged = replace(
+            self.respelled(staged, account_number=account, natural_key=before.natural_key), office=before.office
         )
+        same = before.digest in {self.digests.of(replace(staged.fact, office=each).content_digest) for each in offices}
+        change = Change.UNCHANGED if same else Change.CHANGED
+        return Classified(
+            staged,
+            change,
+            before.revision + (not same),
+            before.account_number,
+            is_due_day_news=same and _lacks_due_day(before),
+        )
+
+    # --- remembering ---
+
+    def record(self, imported: Sequence[Classified]) -> None:
+        """Remember facts whose commands were accepted. A repeat, or one that lags behind, changes nothing."""
+        fresh = [one for one in imported if one.change is not Change.UNCHANGED or one.is_due_day_news]
+        if not fresh:
+            return
+        with self._connection.transaction():
+            self._connection.execute(
+                _RECORD,
+                [
+                    [one.staged.office for one in fresh],
+                    [one.staged.natural_key for one in fresh],
+                    [one.staged.fact.account_number for one in fresh],
+                    [one.revision for one in fresh],
+                    [one.staged.digest for one in fresh],
+                    [one.staged.office_code for one in fresh],
+                    [one.staged.folded_key for one in fresh],
+                    [folded(one.staged.fact.account_number) for one in fresh],
+                    [None if one.staged.details is None else Json(one.staged.details) for one in fresh],
+                    [_due_on(one.staged.fact) for one in fresh],
+                    [_instalment_of(one.staged) for one in fresh],
+                ],
+            )
+
+    def say_more(self, learned: Sequence[tuple[Known, Staged]]) -> None:
+        """Remember what files say more of payments without a number that are known, and by what they are known now."""
+        if learned:
+            with self._connection.transaction():
+                self._connection.execute(
+                    _SAY_MORE,
+                    [
+                        [known.office for known, _ in learned],
+                        [known.natural_key for known, _ in learned],
+                        [staged.natural_key for _, staged in learned],
+                        [staged.folded_key for _, staged in learned],
+                        [staged.digest for _, staged in learned],
+                        [Json(staged.details) for _, staged in learned],
+                    ],
+                )
+
+
+def _lacks_due_day(known: Known) -> bool:
+    return known.due_on is None and known.natural_key.startswith(("invoice:", "instalment:"))
 
 
 def _due_on(fact: Fact) -> date | None:
     return (fact.due_on or fact.issued_on) if isinstance(fact, InvoiceFact) else None
 
 
-def _instalment_of(fact: Fact) -> str | None:
-    return fact.invoice_number if isinstance(fact, InvoiceFact) and fact.instalment else None
+def _instalment_of(staged: Staged) -> str | None:
+    """The key of the invoice, as it is looked up."""
+    if not isinstance(staged.fact, InvoiceFact) or staged.fact.instalment is None:
+        return None
+    return folded(key_in_form(staged.natural_key, replace(staged.fact, instalment=None)))
+
+
+def key_in_form(key: str, fact: Any) -> str:
+    """The natural key of a fact in the form that another key of it has: with or without its account."""
+    return other_key(fact.natural_key, fact.account_number) if "\t" in key else fact.natural_key
+
+
+def _meant(staged: Staged, like: Sequence[Known]) -> Known | None:
+    """Of what is known under keys that are folded alike: the exact one first, then the same number, then any."""
+    own = "\t" in staged.natural_key
+    account = staged.fact.account_number
+    best: tuple[bool, ...] | None = None
+    found = None
+    for each in sorted(like, key=lambda known: known.natural_key) if len(like) > 1 else like:
+        in_form = ("\t" in each.natural_key) == own
+        if not in_form and each.account_number != account:
+            continue  # the same number of another account, where accounts have their own
+        fits = (
+            each.natural_key == staged.natural_key and each.office == staged.office,
+            each.natural_key == staged.natural_key,
+            number_in(each.natural_key) == number_in(staged.natural_key),
+            each.account_number == account,
+        )
+        if best is None or fits > best:
+            best, found = fits, each
+    return found
+
+
+def _references(staged: Staged) -> list[tuple[str, str]]:
+    """The documents that a fact names besides itself: number, and key in the form that its own key has."""
+    match fact := staged.fact:
+        case PaymentFact() | CreditFact():
+            kind, numbers = "invoice", invoices_named(fact)
+        case ReversalFact():
+            kind, numbers = "payment", [fact.payment_number]
+        case _:
+            return []
+    keys = [(number, f"{kind}:{number}") for number in numbers]
+    if "\t" not in staged.natural_key:
+        return keys
+    return [(number, other_key(key, fact.account_number)) for number, key in keys]
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    rows = list(rows)
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[], []]

@@ -1,16 +1,18 @@
 """From staged facts to commands: what is new is brought in, what differs is corrected, the same changes nothing."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import psycopg
 from pydantic import ValidationError
 
+from adapters.billing.earlier import rewritten, rewritten_copy
 from adapters.billing.facts import (
     CreditFact,
     CustomerFact,
@@ -19,13 +21,20 @@ from adapters.billing.facts import (
     PaymentFact,
     ReversalFact,
     SubscriptionFact,
+    invoices_named,
+    payer_of,
 )
-from adapters.billing.imported import Change, Classified, classify, imported, record
+from adapters.billing.identity import Digests
+from adapters.billing.imported import Change, Classified, ImportedFacts, Referred
+from adapters.billing.offices import OfficeCodes
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rejects import place_for_rejects, write_rejects
 from adapters.billing.rows import NUMBER_LIMIT, RowNotice, RowProblem, ZoneOf
+from adapters.billing.several_rows import OWN_NUMBERS
 from adapters.billing.source import ImportSource
-from adapters.billing.staging import Key, Loaded, Staged, Staging, office_code
+from adapters.billing.staged import Key, Staged
+from adapters.billing.staging import Loaded, Staging
+from adapters.billing.unnumbered import Received, UnnumberedPayments, payment
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.trial import Trial
 from adapters.stop import Stop, check
@@ -34,8 +43,16 @@ from aggregates.account.between_accounts import MovePayment
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import CustomerKind, OpenAccount, Opening, RecordSubscription, Subscription
-from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment, ReversePayment
-from aggregates.account.receivables import Funds, Instruction
+from aggregates.account.deferred import FactDeferred
+from aggregates.account.payments import (
+    CorrectCredit,
+    CorrectPayment,
+    NoteCredit,
+    PaymentReceived,
+    ReceivePayment,
+    ReversePayment,
+)
+from aggregates.account.receivables import Instruction, day_named
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
@@ -57,6 +74,13 @@ CHUNK = 1_000
 PROBLEMS_SHOWN = 20
 
 ERASED_PERSON = "this person was erased and stays so; what the row says of them is not stored"
+
+
+class Remembered(Protocol):
+    """Where to look for what was imported before."""
+
+    def __call__(self, connection: psycopg.Connection, digests: Digests, *, default_office: str) -> ImportedFacts: ...
+
 
 Done = Callable[[int, int], None]
 """Told how many facts of how many were dealt with."""
@@ -127,12 +151,13 @@ class ImportReport:
 class Importer:
     """Brings staged facts in through the one write path, and remembers which it brought."""
 
-    def __init__(
-        self, arrears: Arrears, connection: psycopg.Connection, staging: Staging, defaults: OfficeDefaults
-    ) -> None:
+    stores = True
+
+    def __init__(self, arrears: Arrears, staging: Staging, defaults: OfficeDefaults) -> None:
         self._arrears = arrears
-        self._connection = connection
         self.staging = staging
+        self._imported = staging.imported
+        self._unnumbered = UnnumberedPayments(self._imported, self._received, stores=self.stores)
         self._defaults = defaults
         self._offices: dict[str, UUID] = {}
         self._named = staging.offices()
@@ -154,26 +179,25 @@ class Importer:
 
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
-        chunk, erased = self._without_erased(chunk, report)
-        classified = classify(self._connection, chunk)
-        todo: list[tuple[Classified, Issued]] = []
+        chunk, erased = self._without_erased(self._imported.with_known_accounts(chunk), report)
+        news: list[Classified] = []
         problems: list[RowProblem] = []
         nothing_to_do: list[Classified] = []
-        for each in classified:
-            if each.change is Change.UNCHANGED:
+        for each in self._classified(chunk):
+            if each.change is Change.UNCHANGED or each.staged.key in erased:
                 report.unchanged += 1
                 nothing_to_do.append(each)
-                continue
-            if each.staged.key in erased:
-                report.unchanged += 1
-                nothing_to_do.append(each)
-                continue
-            if each.change is Change.NEW and _is_nothing(each.staged.fact):
+            elif each.change is Change.NEW and _is_nothing(each.staged.fact):
                 report.unchanged += 1
                 report.notice(RowNotice(each.staged.line, _number(each.staged), "an invoice of 0.00; nothing is owed"))
-                continue
+            else:
+                news.append(each)
+        referred = self._imported.referred([each.staged for each in news])
+        todo: list[tuple[Classified, Issued]] = []
+        for place, each in enumerate(news):
             try:
-                todo.append((each, self._issued(each)))
+                spelled = {said: document.number for said, document in referred.get(place, {}).items()}
+                todo.append((each, self._issued(each, spelled)))
             except (ImportRefused, ValidationError) as error:
                 problems.append(_problem(each.staged, _plain(error)))
         outcomes = self._arrears.handle([issued for _, issued in todo])
@@ -184,13 +208,44 @@ class Importer:
             else:
                 accepted.append((each, outcome))
                 self._count(each, outcome, report)
-        self._look([(each.staged, outcome) for each, outcome in accepted], report)
+        came = {
+            _document(each.staged, each.staged.fact.number)
+            for each, _ in accepted
+            if isinstance(each.staged.fact, InvoiceFact)
+        }
+        known = {
+            news[place].staged.key for place, named in referred.items() if _are_known(news[place].staged, named, came)
+        }
+        self._look([(each.staged, outcome) for each, outcome in accepted], known, report)
         self._remember([*nothing_to_do, *(each for each, _ in accepted)])
         if problems:
             self.staging.refuse(problems)
 
     def _remember(self, accepted: Sequence[Classified]) -> None:
-        record(self._connection, accepted)
+        self._imported.record(accepted)
+
+    def _classified(self, chunk: Sequence[Staged]) -> list[Classified]:
+        """The chunk in its order, beside what was imported before."""
+        unnumbered = [staged for staged in chunk if is_unnumbered(staged.fact)]
+        if not unnumbered:
+            return self._imported.classify(chunk)
+        numbered = iter(self._imported.classify([staged for staged in chunk if not is_unnumbered(staged.fact)]))
+        others = iter(self._unnumbered.classify(unnumbered))
+        return [next(others if is_unnumbered(staged.fact) else numbered) for staged in chunk]
+
+    def _received(self, account: UUID) -> Mapping[str, Received]:
+        """An account's payments as the log has them, those that wait for their day too; by number, as they are now."""
+        found: dict[str, Received] = {}
+        for recorded in self._arrears.history(Account, account):
+            match event := recorded.event:
+                case PaymentReceived():
+                    receipt = event.receipt
+                    invoice = event.invoice_number or receipt.invoice_number
+                    found[receipt.number] = Received(receipt.received_on, receipt.amount, event.method, invoice)
+                case FactDeferred() if event.command_name == ReceivePayment.command_name:
+                    waits = ReceivePayment.model_validate(event.command)
+                    found[waits.number] = Received(waits.received_on, waits.amount, waits.method, waits.invoice_number)
+        return found
 
     def _without_erased(self, chunk: Sequence[Staged], report: ImportReport) -> tuple[list[Staged], set[Key]]:
         """The chunk without personal data of people who were erased, and which of it says nothing else: their money is
@@ -201,7 +256,7 @@ class Importer:
             return list(chunk), set()
         kept, empty = [], set()
         for account, staged in zip(accounts, chunk, strict=True):
-            bare = impersonal(staged) if account in erased else staged
+            bare = impersonal(staged, self._imported.digests) if account in erased else staged
             if bare is not staged:
                 report.notice(RowNotice(staged.line, staged.fact.account_number, ERASED_PERSON))
             if account in erased and isinstance(bare.fact, CustomerFact):
@@ -218,12 +273,13 @@ class Importer:
         else:
             report.brought_in += 1
 
-    def _look(self, accepted: Sequence[tuple[Staged, Accepted]], report: ImportReport) -> None:
-        """What to know of offices that were opened, and of money that was taken."""
+    def _look(self, accepted: Sequence[tuple[Staged, Accepted]], known: set[Key], report: ImportReport) -> None:
+        """What to know of offices that were opened, and of money that was taken; `known`: that which names an invoice
+        that is known."""
         for notice in self._opened:
             report.notice(notice)
         self._opened.clear()
-        waiting = self._waiting([staged for staged, outcome in accepted if outcome.event_ids])
+        waiting = self._waiting([staged for staged, outcome in accepted if outcome.event_ids], known)
         for staged, outcome in accepted:
             if not isinstance(fact := staged.fact, PaymentFact | CreditFact):
                 continue
@@ -235,24 +291,18 @@ class Importer:
                 said = f"account {fact.account_number} has no invoice {names} yet; the money waits for it"
                 report.notice(RowNotice(staged.line, _number(staged), said))
 
-    def _waiting(self, taken: Sequence[Staged]) -> dict[Key, list[str]]:
+    def _waiting(self, taken: Sequence[Staged], known: set[Key]) -> dict[Key, list[str]]:
         """The money among these that is kept for invoices which nobody knows, and for which.
 
         The account is asked only where no invoice of that number came with a file.
         """
-        named = {
-            staged.key: (staged.office, f"invoice:{fact.invoice_number}")
-            for staged in taken
-            if isinstance(fact := staged.fact, PaymentFact | CreditFact)
-            if fact.invoice_number or (isinstance(fact, PaymentFact) and fact.parts)
-        }
-        if not named:
-            return {}
-        came = {key: known.account_number for key, known in imported(self._connection, named.values()).items()}
-        came |= {each.key: each.fact.account_number for each in taken if isinstance(each.fact, InvoiceFact)}
         unknown = [
-            each for each in taken if each.key in named and came.get(named[each.key]) != each.fact.account_number
+            each
+            for each in taken
+            if isinstance(each.fact, PaymentFact | CreditFact) and invoices_named(each.fact) and each.key not in known
         ]
+        if not unknown:
+            return {}
         accounts = self._arrears.load_many(Account, list({self._account_of(each) for each in unknown}))
         by_id = {account.id: account for account in accounts}
         found = {each.key: _waits_for(each, by_id[self._account_of(each)]) for each in unknown}
@@ -260,19 +310,25 @@ class Importer:
 
     # --- fact to command ---
 
-    def _issued(self, each: Classified) -> Issued:
+    def _issued(self, each: Classified, referred: Mapping[str, str]) -> Issued:
+        """`referred`: documents that the fact names, as they are spelled, by what it calls them."""
         staged = each.staged
         office = self._office(staged)
         before = each.account_before
         if before in {None, staged.fact.account_number} or payer_of(staged.fact) is not None:
+            corrects = each.change is Change.CHANGED
             account = account_id(office, payer_of(staged.fact) or staged.fact.account_number)
-            command = self._command(staged, office, account, corrects=each.change is Change.CHANGED)
+            said = self._whole(staged, account, referred, corrects=corrects)
+            command = self._command(said, office, account, corrects=corrects)
         elif isinstance(staged.fact, PaymentFact) and not staged.fact.settlement:
-            command = _move(staged, staged.fact, office, account_id(office, before))
+            account = account_id(office, before)
+            said = self._whole(staged, account, referred, corrects=True)
+            command = _move(said, payment(said), office, account)
         else:
+            own = OWN_NUMBERS if "\t" not in staged.natural_key and not isinstance(staged.fact, CustomerFact) else ""
             raise ImportRefused(
                 f"account {before}, where this {staged.fact.kind} was imported before; only payments move: take it out"
-                " there, and bring it in here under another number"
+                f" there, and bring it in here under another number{own}"
             )
         natural_key = command.natural_key()
         revision = f"{each.revision}:{staged.digest.hex()}"
@@ -285,6 +341,28 @@ class Importer:
             reason=staged.fact.reason if isinstance(staged.fact, ReversalFact) else None,
             keeps_refusal=False,  # what a row is refused for may have come with another file by the next time
         )
+
+    def _whole(self, staged: Staged, account: UUID, referred: Mapping[str, str], *, corrects: bool) -> Staged:
+        """The fact that is to be brought in: with what it names spelled as that is known, and, of a payment that is
+        corrected and known without a number, with what its profile does not map as it is."""
+        fact = staged.fact
+        if isinstance(fact, ReversalFact):
+            number = referred.get(fact.payment_number, fact.payment_number)
+            return (
+                staged if number == fact.payment_number else replace(staged, fact=replace(fact, payment_number=number))
+            )
+        if not isinstance(fact, PaymentFact | CreditFact):
+            return staged
+        if fact.invoice_number and (cell := as_known(fact.invoice_number, referred)) != fact.invoice_number:
+            fact = replace(fact, invoice_number=cell)
+        if isinstance(fact, PaymentFact) and fact.parts:
+            fact = replace(fact, parts=tuple((as_known(cell, referred), minor) for cell, minor in fact.parts))
+        if corrects and isinstance(fact, PaymentFact) and is_unnumbered(fact):
+            before = self._received(account).get(payment_number(staged))
+            if before is not None:
+                invoice = fact.invoice_number or before.invoice_number
+                fact = replace(fact, method=fact.method or before.method, invoice_number=invoice)
+        return staged if fact is staged.fact else replace(staged, fact=fact)
 
     def _command(self, staged: Staged, office: UUID, account: UUID, *, corrects: bool) -> Command:
         fact = staged.fact
@@ -317,14 +395,14 @@ class Importer:
                     **opens,
                 )
             case PaymentFact():
-                payment = CorrectPayment if corrects else ReceivePayment
-                return payment(
+                received = CorrectPayment if corrects else ReceivePayment
+                return received(
                     account_id=account,
                     number=payment_number(staged),
                     amount=fact.amount,
                     received_on=fact.received_on,
                     method=fact.method,
-                    **_instructions(fact),
+                    **_meant_for(fact),
                     for_account_id=account_id(office, fact.account_number) if fact.payer_number else None,
                     **opens,
                 )
@@ -414,10 +492,10 @@ class TrialImporter(Importer):
     """Finds out what an import would do. Nothing is remembered, and what a chunk was decided about is forgotten once
     the next one is of other accounts."""
 
-    def __init__(
-        self, trial: Trial, connection: psycopg.Connection, staging: Staging, defaults: OfficeDefaults
-    ) -> None:
-        super().__init__(trial, connection, staging, defaults)
+    stores = False
+
+    def __init__(self, trial: Trial, staging: Staging, defaults: OfficeDefaults) -> None:
+        super().__init__(trial, staging, defaults)
         self._trial = trial
 
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
@@ -430,33 +508,38 @@ class TrialImporter(Importer):
         """The log will not hold them."""
 
 
-def zones_of_offices(arrears: Arrears, defaults: OfficeDefaults) -> ZoneOf:
+def zones_of_offices(arrears: Arrears, codes: OfficeCodes, defaults: OfficeDefaults) -> ZoneOf:
     """The zone of an office by the name a file has for it: its own where it is open, else that which it will have."""
 
     @lru_cache(1_000)
     def zone_of(name: str | None) -> ZoneInfo:
         try:
-            return arrears.load(Office, office_id(office_code(name or defaults.code) or defaults.code)).zone
+            return arrears.load(Office, office_id(codes.code_of(name or defaults.code))).zone
         except AggregateNotFoundError:
             return ZoneInfo(defaults.zone)
 
     return zone_of
 
 
+def is_unnumbered(fact: Fact) -> bool:
+    """Whether it is a payment that its file gives no number."""
+    return isinstance(fact, PaymentFact) and not fact.number
+
+
 def payment_number(staged: Staged) -> str:
-    """The file's number, or one made from the natural key, so that the same payment always has the same, and two that
+    """The file's number, or what the payment is known by, so that the same payment always has the same, and two that
     say the same have two."""
-    number = staged.fact.payment_number if isinstance(staged.fact, PaymentFact) else None
-    return number or staged.natural_key
+    fact = payment(staged)
+    return staged.payment_number or (f"settlement:{fact.number}" if fact.settlement else fact.number)
 
 
-def impersonal(staged: Staged) -> Staged:
+def impersonal(staged: Staged, digests: Digests) -> Staged:
     """The fact without what it says of a person; the same object where it says nothing of one. A customer's digest is
     then of what is left: one of personal data would be kept of whom nothing is to be kept."""
     match fact := staged.fact:
         case CustomerFact():
             bare = CustomerFact(office=fact.office, account_number=fact.account_number, currency=fact.currency)
-            return replace(staged, fact=bare, digest=bare.digest)
+            return replace(staged, fact=bare, digest=digests.of(bare.content_digest))
         case InvoiceFact() if fact.information:
             return replace(staged, fact=replace(fact, information=()))
     return staged
@@ -500,11 +583,6 @@ def contact_details(fact: CustomerFact, before: ContactDetails, customer_country
     return before.model_copy(update=changes)
 
 
-def payer_of(fact: Fact) -> str | None:
-    """The account that a payment came in on, or was taken back from, where that is not the one whose debt it pays."""
-    return fact.payer_number if isinstance(fact, PaymentFact | ReversalFact) else None
-
-
 def _move(staged: Staged, fact: PaymentFact, office: UUID, before: UUID) -> MovePayment:
     """A corrected file has the payment under another account: there it always was."""
     return MovePayment(
@@ -514,7 +592,7 @@ def _move(staged: Staged, fact: PaymentFact, office: UUID, before: UUID) -> Move
         amount=fact.amount,
         received_on=fact.received_on,
         method=fact.method,
-        invoice_number=fact.invoice_number,
+        **_meant_for(fact),
         **_opens(fact, office),
     )
 
@@ -527,10 +605,10 @@ def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
     return {"opens": Opening(office_id=office, number=number, currency=fact.amount.currency)}
 
 
-def _instructions(fact: PaymentFact) -> dict[str, Any]:
+def _meant_for(fact: PaymentFact) -> dict[str, Any]:
     """What the payment is for: one invoice, several numbers in one cell, or a row for each. A cell is its number first,
     if an invoice has it; several rows say how much is for each, but not where a cell has several numbers again."""
-    cell = fact.names
+    cell = fact.invoice_number
     if fact.parts:
         said = {
             number: None if len(numbers) > 1 else Money(minor, fact.amount.currency)
@@ -540,6 +618,8 @@ def _instructions(fact: PaymentFact) -> dict[str, Any]:
         }
         instructions = tuple(Instruction(invoice_number=number, amount=amount) for number, amount in said.items())
         return {"instructions": instructions or None}
+    if fact.settled_due is not None:
+        return {"invoice_number": f"{cell}/{fact.settled_due}"}
     if cell is None or fact.settlement or len(numbers := listed(cell)) < 2:
         return {"invoice_number": cell}
     return {
@@ -548,12 +628,33 @@ def _instructions(fact: PaymentFact) -> dict[str, Any]:
     }
 
 
-def _unknown(funds: Funds | None, account: Account) -> list[str]:
-    """The invoices that money is kept for, and that do not wait for their day."""
-    if funds is None:
-        return []
-    names = [*([funds.receipt.waits_for] if funds.waits and funds.receipt.waits_for else []), *funds.unknown]
-    return [name for name in names if not account.billing.waits_for_its_day(name)]
+def as_known(cell: str, spelled: Mapping[str, str]) -> str:
+    """What a cell names, as that is spelled where it is known: the whole cell, else each number in its place."""
+    if cell in spelled:
+        return spelled[cell]
+
+    def of_number(part: re.Match[str]) -> str:
+        number = part[0].strip()
+        meant = spelled.get(number)
+        if meant is None and (named := day_named(number)) is not None and named[0] in spelled:
+            meant = f"{spelled[named[0]]}/{named[1]}"
+        return part[0] if meant is None else part[0].replace(number, meant)
+
+    return re.sub(r"[^;,\n]+", of_number, cell)
+
+
+def _are_known(staged: Staged, named: Mapping[str, Referred], came: Set[tuple[str, str, str]]) -> bool:
+    """Whether all that money names is known, as far as files tell: the cell as it stands, or each number in it."""
+    if not isinstance(fact := staged.fact, PaymentFact | CreditFact):
+        return False
+
+    def is_known(number: str) -> bool:
+        document = named.get(number)
+        return document is not None and (document.is_stored or _document(staged, document.number) in came)
+
+    parts = fact.parts if isinstance(fact, PaymentFact) else ()
+    cells = [fact.invoice_number] if fact.invoice_number else [cell for cell, _ in parts if cell]
+    return all(is_known(cell) or all(map(is_known, listed(cell))) for cell in cells)
 
 
 def _waits_for(staged: Staged, account: Account) -> list[str]:
@@ -565,7 +666,10 @@ def _waits_for(staged: Staged, account: Account) -> list[str]:
             funds = account.receivables.funds.get(document_id(account.id, "credit", fact.credit_number))
         case _:
             return []
-    return _unknown(funds, account)
+    if funds is None:
+        return []
+    names = [*([funds.receipt.waits_for] if funds.waits and funds.receipt.waits_for else []), *funds.unknown]
+    return [name for name in names if not account.billing.waits_for_its_day(name)]
 
 
 T = TypeVar("T")
@@ -596,8 +700,14 @@ def _problem(staged: Staged, expected: str) -> RowProblem:
     return RowProblem(staged.line, f"{staged.fact.kind} number", _number(staged), expected)
 
 
+def _document(staged: Staged, number: str) -> tuple[str, str, str]:
+    """An invoice of the account that a fact is about."""
+    return staged.office_code, staged.fact.account_number, number
+
+
 def _number(staged: Staged) -> str:
-    return staged.natural_key.partition(":")[2]
+    """What to call it: a payment without a number by what it is known by."""
+    return staged.fact.number or staged.natural_key.partition(":")[2]
 
 
 def _expected(refusal: Rejected) -> str:
@@ -620,11 +730,27 @@ def stage(
     progress: Progress | None,
     *,
     stop: Stop | None = None,
+    remembered: Remembered = rewritten,
 ) -> tuple[Staging, Loaded]:
     """Read the whole file into the staging tables. Raises FileProblem, Stopped."""
-    zone_of = zones_of_offices(arrears, defaults)
-    staging = Staging(connection, default_office=defaults.code, zone_of=zone_of, stop=stop)
+    imported = remembered(connection, Digests(arrears.import_key()), default_office=defaults.code)
+    codes = OfficeCodes(imported, lambda code: _title_of(arrears, code))
+    staging = Staging(
+        connection,
+        default_office=defaults.code,
+        imported=imported,
+        code_of=codes.code_of,
+        zone_of=zones_of_offices(arrears, codes, defaults),
+        stop=stop,
+    )
     return staging, staging.load(source, progress)
+
+
+def _title_of(arrears: Arrears, code: str) -> str | None:
+    try:
+        return arrears.load(Office, office_id(code)).title
+    except AggregateNotFoundError:
+        return None
 
 
 def dry_run(
@@ -638,8 +764,8 @@ def dry_run(
     stop: Stop | None = None,
 ) -> ImportReport:
     """What `run_import` would do, decided by the same rules; nothing is stored. Raises FileProblem, Stopped."""
-    staging, loaded = stage(trial, connection, source, defaults, reading, stop=stop)
-    report = _brought_in(TrialImporter(trial, connection, staging, defaults), loaded, done, stop or Stop())
+    staging, loaded = stage(trial, connection, source, defaults, reading, stop=stop, remembered=rewritten_copy)
+    report = _brought_in(TrialImporter(trial, staging, defaults), loaded, done, stop or Stop())
     staging.drop()
     return report
 
@@ -665,11 +791,11 @@ def run_import(
     stop = stop or Stop()
     staging, loaded = stage(arrears, connection, source, defaults, reading, stop=stop)
     if trial is not None:
-        tried = _brought_in(TrialImporter(trial, connection, staging, defaults), loaded, trying, stop)
+        tried = _brought_in(TrialImporter(trial, staging, defaults), loaded, trying, stop)
         if tried.refused:
             first = tried.problems[0]
             raise ImportRefused(f"{tried.refused} of {tried.rows} rows have problems, the first in {first}")
-    report = _brought_in(Importer(arrears, connection, staging, defaults), loaded, done, stop)
+    report = _brought_in(Importer(arrears, staging, defaults), loaded, done, stop)
     write_refused(report, source, staging, stop)
     staging.drop()
     return report

@@ -32,6 +32,13 @@ class Kind(StrEnum):
     INVOICES_WITH_SETTLEMENT = "invoices-with-settlement"
 
 
+class Scope(StrEnum):
+    """Within what a document's number is unique."""
+
+    PER_OFFICE = "per-office"
+    PER_ACCOUNT = "per-account"
+
+
 _ANY = frozenset({"account_number", "office", "currency"})
 CUSTOMER_FIELDS = frozenset({
     "name", "customer_kind", "segment", "language", "country", "address_1", "address_2", "address_3", "city", "region",
@@ -132,6 +139,12 @@ class SubscriptionColumns(_Part):
     optional: bool = False
 
 
+class Numbering(_Part):
+    """How the ledger numbers its documents and subscriptions."""
+
+    scope: Scope = Scope.PER_OFFICE
+
+
 class Profile(_Part):
     """A mapping profile; the documentation of every key is in docs/import.md."""
 
@@ -149,6 +162,7 @@ class Profile(_Part):
     currency_signs: tuple[Column, ...] = ()
     numbers: Literal["as-is", "strip-decimal"] = "as-is"
     negative: Literal["refused", "reversals"] = "refused"
+    numbering: Numbering = Numbering()
     pad: dict[str, Annotated[int, Field(ge=2, le=100, strict=True)]] = {}
     columns: dict[str, Column]
     defaults: dict[str, Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]] = {}

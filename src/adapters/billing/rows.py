@@ -102,6 +102,14 @@ class RowNotice(NamedTuple):
         return f"line {self.line}: {self.value!r}; {self.said}"
 
 
+class UnreadPart(NamedTuple):
+    """A payment of which a row cannot be read, as far as it says whose it is."""
+
+    office: str | None
+    account_number: str
+    number: str
+
+
 class ParsedRow(NamedTuple):
     """A row, and what it says: facts where nothing is wrong with it, else problems."""
 
@@ -110,8 +118,8 @@ class ParsedRow(NamedTuple):
     problems: tuple[RowProblem, ...]
     notices: tuple[RowNotice, ...] = ()
     """Of a row that is taken."""
-    part_of: tuple[str | None, str] | None = None
-    """Office and number of the payment that a row which cannot be read may be a part of."""
+    part_of: UnreadPart | None = None
+    """The payment that a row which cannot be read may be a part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +209,7 @@ class RowParser:
         self._row = RawRow(0, ())
         self._problems: list[RowProblem] = []
         self._notices: list[RowNotice] = []
-        self._part_of: tuple[str | None, str] | None = None
+        self._part_of: UnreadPart | None = None
 
     def _source(self, name: str) -> _Source:
         column = self._profile.columns.get(name, "")
@@ -332,7 +340,7 @@ class RowParser:
         amount = self._money("amount", self._currency(required=True), required=True)
         method = self._text("method", METHOD_LIMIT)
         invoice = self._invoices()
-        self._part_of = (office, number) if number else None
+        self._part_of = UnreadPart(office, account, number) if number else None
         reference = self._text("reference", LONG_TEXT_LIMIT)
         payer = self._payer(account)
         information = self._informed(self._information)

@@ -5,21 +5,25 @@ nothing behind, and personal data is at no time in a table that others read. Of 
 those are samples, kept in a catalog that is logged and copied.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
-from itertools import islice
+from itertools import groupby, islice
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from adapters.billing.facts import UNNUMBERED, CustomerFact, Fact, InvoiceFact, currency_of, fact_from
-from adapters.billing.profile import Kind
+from adapters.billing.facts import UNNUMBERED, CustomerFact, InvoiceFact, currency_of, fact_from
+from adapters.billing.identity import folded, key_of, number_in, respelled, respellings, with_account
+from adapters.billing.imported import ImportedFacts, key_in_form
+from adapters.billing.profile import Kind, Scope
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rows import ParsedRow, RowNotice, RowProblem, ZoneOf
+from adapters.billing.several_rows import OWN_NUMBERS, Decided, StagedRow, instalments, parts
 from adapters.billing.source import ImportSource, in_utc
+from adapters.billing.staged import Staged
 from adapters.stop import Stop, cancelled_on, check
 
 _BATCH = 10_000
@@ -38,6 +42,8 @@ CREATE TEMPORARY TABLE import_staging (
     line           bigint           NOT NULL,
     kind           text             NOT NULL,
     natural_key    text COLLATE "C" NOT NULL,
+    folded_key     text COLLATE "C" NOT NULL,
+    folded_account text COLLATE "C" NOT NULL,
     digest         bytea            NOT NULL,
     payload        text             NOT NULL,
     merges         boolean          NOT NULL,
@@ -45,8 +51,8 @@ CREATE TEMPORARY TABLE import_staging (
 );
 ALTER TABLE import_staging ALTER COLUMN payload SET STATISTICS 0;
 CREATE TEMPORARY TABLE import_unread_parts (
-    office         text COLLATE "C" NOT NULL,
-    natural_key    text COLLATE "C" NOT NULL,
+    office_code    text COLLATE "C" NOT NULL,
+    folded_key     text COLLATE "C" NOT NULL,
     line           bigint           NOT NULL
 );
 CREATE TEMPORARY TABLE import_problems (
@@ -59,205 +65,107 @@ CREATE TEMPORARY TABLE import_problems (
 _DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems, pg_temp.import_unread_parts"
 
 _COPY_FACTS = """
-COPY import_staging (office, office_code, currency, account_number, effective_on, rank, line, kind, natural_key, digest,
-                     payload, merges, due_on)
+COPY import_staging (office, office_code, currency, account_number, effective_on, rank, line, kind, natural_key,
+                     folded_key, folded_account, digest, payload, merges, due_on)
 FROM STDIN
 """
-_COPY_UNREAD_PARTS = "COPY import_unread_parts (office, natural_key, line) FROM STDIN"
+_COPY_UNREAD_PARTS = "COPY import_unread_parts (office_code, folded_key, line) FROM STDIN"
 _COPY_PROBLEMS = "COPY import_problems (line, column_name, value, expected) FROM STDIN"
 
-# Payments without a number that say the same are still two payments: the second of them is …#2.
-_NUMBER_THE_UNNUMBERED = """
+# Accounts and documents that the file spells in several ways, and the lines on which it first does.
+_SPELLED = """
+SELECT office_code, {folded}, {spelled}, min(line)
+  FROM import_staging
+  JOIN (SELECT office_code, {folded} FROM import_staging
+         GROUP BY 1, 2 HAVING min({spelled}) <> max({spelled})) AS several USING (office_code, {folded})
+ GROUP BY 1, 2, 3
+ ORDER BY 4, 3
+"""
+_SPELLED_SO = """
+SELECT staged.ctid::text, kind, staged.natural_key, payload, meant.spelled
+  FROM import_staging AS staged
+  JOIN unnest(%s::text[], %s::text[], %s::text[]) AS meant (office_code, said, spelled)
+    ON staged.office_code = meant.office_code AND staged.{column} = meant.said
+ ORDER BY line
+"""
+_RESPELL = """
 UPDATE import_staging AS staged
-   SET natural_key = staged.natural_key || '#' || same.ordinal
-  FROM (SELECT ctid, row_number() OVER (PARTITION BY office, natural_key ORDER BY line) AS ordinal
-          FROM import_staging
-         WHERE starts_with(natural_key, %s)) AS same
- WHERE staged.ctid = same.ctid AND same.ordinal > 1
+   SET account_number = meant.account_number, natural_key = meant.natural_key, digest = meant.digest,
+       payload = meant.payload
+  FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[])
+       AS meant (place, account_number, natural_key, digest, payload)
+ WHERE staged.ctid = meant.place::tid
 """
 
-# The rows of invoices of which there are several due days: in this file, or known from earlier ones.
-_FIND_INSTALMENTS = """
-CREATE TEMPORARY TABLE import_instalments ON COMMIT DROP AS
+# The rows of invoices with several due days, in this file or known from earlier ones, and their settlements.
+_INSTALMENTS = """
 WITH several AS (
-    SELECT office, natural_key, bool_or(is_known) AS is_known
-      FROM (SELECT office, natural_key, false AS is_known
-              FROM import_staging
-             WHERE kind = 'invoice'
-             GROUP BY office, natural_key HAVING count(DISTINCT due_on) > 1
-             UNION ALL
-            SELECT office, 'invoice:' || instalment_of, true
-              FROM arrears.import_facts
-             WHERE instalment_of IS NOT NULL) AS each
-     GROUP BY office, natural_key
-)
-SELECT office, natural_key, substr(natural_key, strpos(natural_key, ':') + 1) AS number, is_known, line, digest,
-       due_on, to_char(due_on, 'YYYY-MM-DD') AS day, first_value(line) OVER first AS first_line,
-       account_number = first_value(account_number) OVER first
-   AND effective_on = first_value(effective_on) OVER first
-   AND currency = first_value(currency) OVER first AS agrees
-  FROM import_staging
-  JOIN several USING (office, natural_key)
- WHERE kind = 'invoice'
-WINDOW first AS (PARTITION BY office, natural_key ORDER BY line)
-"""
-# Another account, issue day or currency makes no instalment.
-_REFUSE_OTHERS = """
-INSERT INTO import_problems (line, column_name, value, expected)
-SELECT line, '', number,
-       format('another number, or what line %s says: invoice %s stands there with other content', first_line, number)
-  FROM import_instalments
- WHERE NOT agrees
- ORDER BY line
-"""
-_DELETE_OTHERS = """
-DELETE FROM import_staging WHERE NOT merges AND line IN (SELECT line FROM import_instalments WHERE NOT agrees)
-"""
-# One of them keeps the invoice's own key: the one that has it, else the earliest that is not known as a further one.
-# An earlier release stored no due day; what it imported is the one that says the same. Where only one is known and the
-# file has one, nothing is an instalment: its due day is corrected.
-_NAME_INSTALMENTS = """
-WITH firsts AS (
-    SELECT found.office, found.natural_key,
-           coalesce(min(known.due_on),
-                    min(found.due_on) FILTER (WHERE found.digest = known.digest),
-                    min(found.due_on) FILTER (WHERE further.natural_key IS NULL)) AS due_on
-      FROM import_instalments AS found
-      LEFT JOIN arrears.import_facts AS known USING (office, natural_key)
-      LEFT JOIN arrears.import_facts AS further
-             ON further.office = found.office
-            AND further.natural_key = format('instalment:%s/%s', found.number, found.day)
-     WHERE agrees
-     GROUP BY found.office, found.natural_key
-    HAVING bool_or(found.is_known) OR count(DISTINCT found.due_on) > 1
-), named AS (
-    SELECT line, number, day, found.due_on IS NOT DISTINCT FROM firsts.due_on AS is_first,
-           format('{"instalment":"%s",', day) AS beginning
-      FROM import_instalments AS found
-      JOIN firsts USING (office, natural_key)
-     WHERE agrees
-)
-UPDATE import_staging AS staged
-   SET natural_key = CASE WHEN is_first             THEN natural_key
-                          WHEN kind = 'invoice'     THEN format('instalment:%s/%s', number, day)
-                                                    ELSE format('settled-instalment:%s/%s', number, day) END,
-       payload     = beginning || substr(payload, 2),
-       digest      = CASE WHEN kind = 'invoice'     THEN digest
-                                                    ELSE sha256(convert_to(beginning || substr(payload, 2), 'UTF8')) END
-  FROM named
- WHERE staged.line = named.line
-   AND (kind = 'invoice' AND NOT is_first OR natural_key = 'settlement:' || number)
-"""
-
-# A payment may stand on several rows, one for each invoice that it is for. They are told apart by the invoice until
-# repeats and conflicts among them are found. With a row that cannot be read the rest of its payment waits: the sum of
-# the others is not what came in.
-_FIND_PARTS = """
-CREATE TEMPORARY TABLE import_parts ON COMMIT DROP AS
-SELECT ctid AS place, office, natural_key, substr(natural_key, 9) AS number, line,
-       coalesce(payload::jsonb ->> 'invoice_number', '') AS invoice, first_value(line) OVER first AS first_line,
-       account_number = first_value(account_number) OVER first
-   AND effective_on = first_value(effective_on) OVER first
-   AND currency = first_value(currency) OVER first
-   AND payload::jsonb ->> 'method' IS NOT DISTINCT FROM first_value(payload::jsonb ->> 'method') OVER first
-   AND payload::jsonb ->> 'payer_number' IS NOT DISTINCT FROM first_value(payload::jsonb ->> 'payer_number') OVER first
-       AS agrees
-  FROM import_staging
- WHERE kind = 'payment'
-   AND (office, natural_key) IN (SELECT office, natural_key FROM import_staging
-                                  WHERE kind = 'payment' AND starts_with(natural_key, 'payment:')
-                                  GROUP BY office, natural_key HAVING count(*) > 1)
-WINDOW first AS (PARTITION BY office, natural_key ORDER BY line)
-"""
-_KEEP_SPLIT = """
-DELETE FROM import_parts
- WHERE (office, natural_key) NOT IN (SELECT office, natural_key FROM import_parts
-                                      WHERE agrees
-                                      GROUP BY office, natural_key HAVING count(DISTINCT invoice) > 1)
-"""
-_NAME_PARTS = """
-UPDATE import_staging AS staged
-   SET natural_key = staged.natural_key || chr(31) || parts.invoice
-  FROM import_parts AS parts
- WHERE staged.ctid = parts.place AND parts.agrees
-"""
-_REFUSE_UNLIKE_PARTS = """
-INSERT INTO import_problems (line, column_name, value, expected)
-SELECT line, '', number,
-       format('another number, or what line %s says: payment %s stands there with other content', first_line, number)
-  FROM import_parts
- WHERE NOT agrees
- ORDER BY line
-"""
-_REFUSE_PARTS_OF_UNREAD = """
-WITH unread AS (
-    SELECT office, natural_key, min(line) AS line FROM import_unread_parts GROUP BY office, natural_key
+    SELECT office_code, natural_key FROM import_staging
+     WHERE kind = 'invoice'
+     GROUP BY office_code, natural_key HAVING count(DISTINCT due_on) > 1
      UNION
-    SELECT parts.office, parts.natural_key, min(problems.line)
-      FROM import_parts AS parts
-      JOIN import_problems AS problems USING (line)
-     GROUP BY parts.office, parts.natural_key
-), gone AS (
-    DELETE FROM import_staging AS staged
-     USING unread
-     WHERE staged.office = unread.office AND split_part(staged.natural_key, chr(31), 1) = unread.natural_key
-       AND staged.kind = 'payment'
-    RETURNING staged.line, substr(unread.natural_key, 9) AS number, unread.line AS unread_line
+    SELECT office_code, natural_key FROM import_staging
+      JOIN (SELECT DISTINCT office_code, instalment_of AS folded_key
+              FROM {facts} WHERE instalment_of IS NOT NULL) AS known USING (office_code, folded_key)
+     WHERE kind = 'invoice'
+), invoices AS (
+    SELECT office_code, natural_key, folded_key, line FROM import_staging JOIN several USING (office_code, natural_key)
+     WHERE kind = 'invoice'
 )
-INSERT INTO import_problems (line, column_name, value, expected)
-SELECT line, '', number, format('every row of payment %s; line %s of it is refused', number, unread_line)
-  FROM gone
- WHERE line NOT IN (SELECT line FROM import_problems)
- ORDER BY line
+SELECT invoices.office_code, invoices.natural_key, invoices.folded_key, staged.ctid::text, line, staged.natural_key,
+       digest, kind, payload
+  FROM invoices
+  JOIN import_staging AS staged USING (line)
+ WHERE kind IN ('invoice', 'payment')
+ ORDER BY 1, 2, line, rank
 """
-_JOIN_PARTS = """
-WITH parts AS (
-    SELECT ctid AS place, office, split_part(natural_key, chr(31), 1) AS natural_key, line, currency,
-           payload::jsonb AS said, split_part(natural_key, chr(31), 2) AS invoice
-      FROM import_staging
-     WHERE kind = 'payment' AND strpos(natural_key, chr(31)) > 0
-), joined AS (
-    SELECT office, natural_key, min(line) AS line,
-           jsonb_agg(jsonb_build_array(invoice, said -> 'amount' -> 'minor') ORDER BY invoice) AS parts,
-           jsonb_build_object('minor', sum((said -> 'amount' -> 'minor')::bigint), 'currency', min(currency)) AS amount
-      FROM parts
-     GROUP BY office, natural_key
-), gone AS (
-    DELETE FROM import_staging AS staged
-     USING parts JOIN joined USING (office, natural_key)
-     WHERE staged.ctid = parts.place AND parts.line <> joined.line
-), whole AS (
-    SELECT place, natural_key,
-           ((said - ARRAY['invoice_number', 'reference', 'information'])
-            || jsonb_build_object('amount', amount, 'parts', joined.parts))::text AS payload
-      FROM parts
-      JOIN joined USING (office, natural_key, line)
+# The rows of payments of which there are several, and those of which one cannot be read.
+_PARTS = """
+WITH several AS (
+    SELECT office_code, natural_key FROM import_staging
+     WHERE kind = 'payment' AND starts_with(natural_key, 'payment:')
+     GROUP BY office_code, natural_key HAVING count(*) > 1
+     UNION
+    SELECT office_code, natural_key FROM import_staging JOIN import_unread_parts USING (office_code, folded_key)
 )
+SELECT office_code, natural_key, folded_key, staged.ctid::text, line, natural_key, digest, kind, payload, unread
+  FROM import_staging AS staged
+  JOIN several USING (office_code, natural_key)
+  LEFT JOIN (SELECT office_code, folded_key, min(line) AS unread
+               FROM import_unread_parts GROUP BY 1, 2) AS unread_parts USING (office_code, folded_key)
+ WHERE kind = 'payment'
+ ORDER BY 1, 2, line
+"""
+_RENAME = """
 UPDATE import_staging AS staged
-   SET natural_key = whole.natural_key, payload = whole.payload, digest = sha256(convert_to(whole.payload, 'UTF8'))
-  FROM whole
- WHERE staged.ctid = whole.place
+   SET natural_key = meant.natural_key, folded_key = meant.folded_key, digest = meant.digest, payload = meant.payload
+  FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[])
+       AS meant (place, natural_key, folded_key, digest, payload)
+ WHERE staged.ctid = meant.place::tid
 """
+_DELETE_PLACES = "DELETE FROM import_staging WHERE ctid = ANY (%s::tid[])"
+_DELETE_LINES = "DELETE FROM import_staging WHERE NOT merges AND line = ANY (%s)"
 
 # Every fact whose number stood on an earlier line, and whether it says the same as there.
 _FIND_REPEATS = """
 CREATE TEMPORARY TABLE import_repeats ON COMMIT DROP AS
-SELECT place, line, rank, kind, natural_key, first_line, same
+SELECT place, line, rank, kind, natural_key, first_line, same, same_account
   FROM (SELECT ctid AS place, line, rank, kind, natural_key,
                first_value(line) OVER first          AS first_line,
+               account_number = first_value(account_number) OVER first AS same_account,
                digest = first_value(digest) OVER first AS same
           FROM import_staging
-         WHERE NOT merges
-        WINDOW first AS (PARTITION BY office, natural_key ORDER BY line)) AS seen
+         WHERE NOT merges AND natural_key <> %s
+        WINDOW first AS (PARTITION BY office_code, natural_key ORDER BY line)) AS seen
  WHERE line <> first_line
 """
 _REFUSE_CONFLICTS = """
 INSERT INTO import_problems (line, column_name, value, expected)
 SELECT DISTINCT ON (line)
        line, '', number,
-       format('another number, or what line %s says: %s %s stands there with other content', first_line, kind, number)
-  FROM import_repeats,
-       substr(split_part(natural_key, chr(31), 1), strpos(natural_key, ':') + 1) AS number
+       format('another number, or what line %%s says: %%s %%s stands there with other content%%s',
+              first_line, kind, number, CASE WHEN same_account THEN '' ELSE %s END)
+  FROM import_repeats, regexp_replace(natural_key, E'^[^:]*:(.*\\t)?', '') AS number
  WHERE NOT same
  ORDER BY line, rank
 """
@@ -272,8 +180,8 @@ DELETE FROM import_staging AS staged USING import_repeats AS again WHERE staged.
 _MERGE = """
 WITH said AS (
     SELECT ctid,
-           min(effective_on) OVER (PARTITION BY office, natural_key)                               AS since,
-           row_number()      OVER (PARTITION BY office, natural_key ORDER BY effective_on DESC, line DESC) AS place
+           min(effective_on) OVER (PARTITION BY office_code, natural_key)                          AS since,
+           row_number()      OVER (PARTITION BY office_code, natural_key ORDER BY effective_on DESC, line DESC) AS place
       FROM import_staging
      WHERE merges
 ), gone AS (
@@ -289,29 +197,8 @@ _BY_ACCOUNT = ("office_code", "account_number", "effective_on", "rank", "line", 
 _BY_DAY = ("effective_on", "office_code", "account_number", "rank", "line", "natural_key")
 
 
-Key = tuple[str, str]
-"""Office and natural key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A fact with the line it stands on. `office` is the file's, or the import's where the file has none; `office_code`
-    is the office that it names, however it is written."""
-
-    line: int
-    office: str
-    office_code: str
-    natural_key: str
-    digest: bytes
-    fact: Fact
-
-    @property
-    def key(self) -> Key:
-        return self.office, self.natural_key
-
-    @property
-    def effective_on(self) -> date | None:
-        return self.fact.effective_on
+_Group = tuple[tuple[str, str], list[StagedRow], int | None]
+"""Office and folded key, the rows, and a line of the same that cannot be read."""
 
 
 @dataclass(slots=True)
@@ -352,10 +239,15 @@ class Staging:
         connection: psycopg.Connection,
         *,
         default_office: str,
+        imported: ImportedFacts,
+        code_of: Callable[[str], str],
         zone_of: ZoneOf = in_utc,
         stop: Stop | None = None,
     ) -> None:
+        """`code_of`: the office that a name stands for."""
         self._zone_of = zone_of
+        self.imported = imported
+        self._code_of = code_of
         self._connection = connection
         self._stop = stop or Stop()
         self._default_office = default_office
@@ -374,15 +266,18 @@ class Staging:
             while batch := list(islice(parsed, _BATCH)):
                 check(self._stop)
                 rows += len(batch)
-                self._copy_facts(batch, merging)
-                self._copy_unread_parts(batch)
+                self._copy_facts(batch, merging, per_account=source.profile.numbering.scope is Scope.PER_ACCOUNT)
                 self._copy_problems(problem for row in batch for problem in row.problems)
+                self._copy_unread_parts(batch, per_account=source.profile.numbering.scope is Scope.PER_ACCOUNT)
                 said = [notice for row in batch for notice in row.notices]
                 noticed += len(said)
                 notices += said[: _NOTICES_KEPT - len(notices)]
             with cancelled_on(self._stop, self._connection):
                 self._connection.execute("ANALYZE import_staging")
+                respelled = self._respell()
                 repeats = self._take_in()
+        noticed += len(respelled)
+        notices += respelled[: _NOTICES_KEPT - len(notices)]
         of_file = source.table.notices
         return replace(self._counted(rows, repeats), notices=[*of_file, *notices], noticed=len(of_file) + noticed)
 
@@ -454,59 +349,148 @@ class Staging:
         with self._connection.transaction():
             self._connection.execute(_DROP)
 
-    def _copy_facts(self, batch: Sequence[ParsedRow], merging: frozenset[str]) -> None:
+    def _copy_facts(self, batch: Sequence[ParsedRow], merging: frozenset[str], *, per_account: bool) -> None:
+        keyed = self.imported.digests.of
+        offices = {fact.office or self._default_office for parsed in batch for fact in parsed.facts}
+        codes = {office: self._code_of(office) for office in offices}
         with self._connection.cursor().copy(_COPY_FACTS) as copy:
             for parsed in batch:
                 for fact in parsed.facts:
                     payload, digest = fact.sealed()
                     office = fact.office or self._default_office
+                    natural_key = key_of(fact, per_account=per_account)
                     copy.write_row((
                         office,
-                        office_code(office) or self._default_office,
+                        codes[office],
                         currency_of(fact),
                         fact.account_number,
                         fact.effective_on or _NO_DAY,
                         fact.rank,
                         parsed.row.line,
                         fact.kind,
-                        fact.natural_key,
-                        digest,
+                        natural_key,
+                        folded(natural_key),
+                        folded(fact.account_number),
+                        keyed(digest),
                         payload.decode(),
                         fact.kind in merging,
                         fact.due_on or fact.issued_on if isinstance(fact, InvoiceFact) else None,
                     ))  # fmt: skip
 
-    def _copy_unread_parts(self, batch: Sequence[ParsedRow]) -> None:
+    def _copy_unread_parts(self, batch: Sequence[ParsedRow], *, per_account: bool) -> None:
         with self._connection.cursor().copy(_COPY_UNREAD_PARTS) as copy:
             for parsed in batch:
-                if parsed.part_of is not None:
-                    office, number = parsed.part_of
-                    copy.write_row((office or self._default_office, f"payment:{number}", parsed.row.line))
+                if (unread := parsed.part_of) is not None:
+                    key = f"payment:{unread.number}"
+                    key = with_account(key, unread.account_number) if per_account else key
+                    code = self._code_of(unread.office or self._default_office)
+                    copy.write_row((code, folded(key), parsed.row.line))
 
     def _copy_problems(self, problems: Iterable[RowProblem]) -> None:
         with self._connection.cursor().copy(_COPY_PROBLEMS) as copy:
             for line, column, value, expected in problems:
                 copy.write_row((line, column.replace("\0", "␀"), value.replace("\0", "␀"), expected))
 
+    def _respell(self) -> list[RowNotice]:
+        """Makes one spelling of those that differ in case, Unicode form or outer spaces alone, unless each is known."""
+        accounts = self._spelled("folded_account", "account_number")
+        known = self.imported.accounts((code, like) for code, like in accounts)
+        opened = self.imported.opened((code, each) for (code, _), lines in accounts.items() for each in lines)
+        meant = {
+            (code, said): spelled
+            for (code, like), lines in accounts.items()
+            for said, spelled in respellings(
+                list(lines), known.get((code, like), set()) | {each for each in lines if (code, each) in opened}
+            ).items()
+        }
+        self._respell_so("account_number", meant)
+        notices = _respelled(accounts, meant, "account {}".format)
+        keys = self._spelled("folded_key", "natural_key")
+        documents = self.imported.by_key(keys)
+        meant = {
+            (code, said): spelled
+            for (code, like), lines in keys.items()
+            for said, spelled in respellings(
+                list(lines), {each.natural_key for each in documents.get((code, like), ())}
+            ).items()
+        }
+        self._respell_so("natural_key", meant)
+        return notices + _respelled(keys, meant, _shown)
+
+    def _spelled(self, like: str, spelled: str) -> dict[tuple[str, str], dict[str, int]]:
+        """By office and what they are folded to, the spellings of numbers that have several, each with its line."""
+        found: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        query = sql.SQL(_SPELLED).format(folded=sql.Identifier(like), spelled=sql.Identifier(spelled))
+        for code, number, said, line in self._connection.execute(query):
+            found[code, number][said] = line
+        return found
+
+    def _respell_so(self, column: str, meant: Mapping[tuple[str, str], str]) -> None:
+        query = sql.SQL(_SPELLED_SO).format(column=sql.Identifier(column))
+        for some in _parts([(code, said, spelled) for (code, said), spelled in meant.items()]):
+            rows = self._connection.execute(query, _columns(some)).fetchall()
+            for part in _parts(rows):
+                self._connection.execute(_RESPELL, _columns(self._as_meant(column, row) for row in part))
+
+    def _as_meant(self, column: str, row: tuple[str, str, str, str, str]) -> tuple[object, ...]:
+        """Place, account number, natural key, digest and payload of a fact under another spelling."""
+        place, kind, natural_key, payload, spelled = row
+        fact = fact_from(kind, payload)
+        if column == "account_number":
+            fact = respelled(fact, account_number=spelled, number=fact.number)
+            natural_key = key_in_form(natural_key, fact)
+        else:
+            fact = respelled(fact, account_number=fact.account_number, number=number_in(spelled))
+            natural_key = spelled
+        payload_now, digest = fact.sealed()
+        return place, fact.account_number, natural_key, self.imported.digests.of(digest), payload_now.decode()
+
     def _take_in(self) -> int:
         run = self._connection.execute
-        run(_NUMBER_THE_UNNUMBERED, [UNNUMBERED])
-        run(_FIND_INSTALMENTS)
-        run(_REFUSE_OTHERS)
-        run(_DELETE_OTHERS)
-        run(_NAME_INSTALMENTS)
-        run(_FIND_PARTS)
-        run(_KEEP_SPLIT)
-        run(_REFUSE_UNLIKE_PARTS)
-        run(_NAME_PARTS)
-        run(_FIND_REPEATS)
-        run(_REFUSE_CONFLICTS)
-        repeats = run(_DELETE_REPEATS).rowcount
+        self._decide(sql.SQL(_INSTALMENTS).format(facts=self.imported.table), self._instalments)
+        joined = self._decide(sql.SQL(_PARTS), lambda groups: [parts(rows, unread) for _, rows, unread in groups])
+        run(_FIND_REPEATS, [UNNUMBERED])
+        run(_REFUSE_CONFLICTS, [OWN_NUMBERS])
+        repeats = joined + run(_DELETE_REPEATS).rowcount
         run(_DELETE_CONFLICTS)
-        run(_REFUSE_PARTS_OF_UNREAD)
-        run(_JOIN_PARTS)
         run(_MERGE)
         return repeats
+
+    def _decide(self, query: sql.SQL | sql.Composed, decide: Callable[[Sequence[_Group]], Iterable[Decided]]) -> int:
+        """Works out what rows of one number are together, some numbers at a time. Returns how many were repeats."""
+        repeats = 0
+        with self._connection.cursor("import_groups") as cursor:
+            cursor.itersize = _PAGE
+            groups = _groups(cursor.execute(query))
+            while some := list(islice(groups, _PAGE)):
+                check(self._stop)
+                decided = Decided()
+                for each in decide(some):
+                    decided.add(each)
+                self._carry_out(decided)
+                repeats += decided.repeats
+        return repeats
+
+    def _instalments(self, groups: Sequence[_Group]) -> Iterator[Decided]:
+        keys = [key for key, _, _ in groups]
+        first = self.imported.by_key(keys)
+        further = self.imported.further_instalments(keys)
+        for key, rows, _ in groups:
+            like = first.get(key, ())
+            exact = (known for known in like if known.natural_key == rows[0].natural_key)
+            yield instalments(rows, next(exact, like[0] if like else None), further.get(key, set()))
+
+    def _carry_out(self, decided: Decided) -> None:
+        run, keyed = self._connection.execute, self.imported.digests.of
+        self._copy_problems(decided.refused)
+        renamed = []
+        for row, natural_key, fact in decided.changed:
+            payload, digest = fact.sealed()
+            renamed.append((row.place, natural_key, folded(natural_key), keyed(digest), payload.decode()))
+        run(_DELETE_PLACES, [[row.place for row in decided.gone]])
+        if renamed:
+            run(_RENAME, _columns(renamed))
+        run(_DELETE_LINES, [[problem.line for problem in decided.refused]])
 
     def _counted(self, rows: int, repeats: int) -> Loaded:
         with self._connection.transaction():
@@ -524,7 +508,8 @@ class Staging:
         self._index(order)
         columns = sql.SQL(", ").join(map(sql.Identifier, order))
         query = sql.SQL(
-            "SELECT {}, effective_on, line, office, office_code, natural_key, digest, kind, payload FROM import_staging"
+            "SELECT {}, effective_on, line, office, office_code, natural_key, folded_key, digest, kind, payload"
+            " FROM import_staging"
             " WHERE ({}) > ({}) AND effective_on >= %s AND effective_on <= %s ORDER BY {} LIMIT {}"
         ).format(columns, columns, sql.SQL(", ").join([sql.Placeholder()] * len(order)), columns, sql.Literal(_PAGE))
         last = tuple({"effective_on": _NO_DAY, "rank": -1, "line": -1}.get(name, "") for name in order)
@@ -546,27 +531,61 @@ class Staging:
             self._indexed.add(order)
 
 
-@lru_cache(maxsize=1_000)
-def office_code(name: str) -> str:
-    """An office's code from what a file calls it; empty where nothing of that can be in a code."""
-    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40]
+def _groups(rows: Iterable[Sequence[Any]]) -> Iterator[_Group]:
+    for (code, _), some in groupby(rows, key=lambda row: (row[0], row[1])):
+        of_group = list(some)
+        unread = of_group[0][9] if len(of_group[0]) > 9 else None
+        staged = [StagedRow(r[3], r[4], r[5], bytes(r[6]), fact_from(r[7], r[8])) for r in of_group]
+        yield (code, of_group[0][2]), staged, unread
 
 
-def _staged(row: tuple[date, int, str, str, str, bytes, str, str]) -> Staged:
-    effective_on, line, office, code, natural_key, digest, kind, payload = row
+def _parts(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (rows[start : start + _PAGE] for start in range(0, len(rows), _PAGE))
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _respelled(
+    said: Mapping[tuple[str, str], Mapping[str, int]], meant: Mapping[tuple[str, str], str], shown: Callable[[str], str]
+) -> list[RowNotice]:
+    """Of each spelling that is taken for another one, what it is taken for, on the first line that has it."""
+    notices = []
+    for (code, _), lines in said.items():
+        for each, line in lines.items():
+            if (spelled := meant.get((code, each))) is not None:
+                where = f"as line {lines[spelled]} has it" if spelled in lines else "as it was imported before"
+                notices.append(RowNotice(line, shown(each), f"taken for {shown(spelled)}, {where}"))
+    return notices
+
+
+def _shown(key: str) -> str:
+    """What it is, and its number."""
+    return f"{key.partition(':')[0]} {number_in(key)}"
+
+
+def _staged(row: tuple[date, int, str, str, str, str, bytes, str, str]) -> Staged:
+    effective_on, line, office, code, natural_key, folded_key, digest, kind, payload = row
     fact = fact_from(kind, payload)
     if isinstance(fact, CustomerFact) and fact.seen_on not in (None, effective_on):
         fact = replace(fact, seen_on=effective_on)  # merged: said by a later row, true from the first
-    return Staged(line, office, code, natural_key, digest, fact)
+    return Staged(line, office, code, natural_key, folded_key, digest, fact)
 
 
 def _account_end(staged: Sequence[Staged], size: int) -> int:
-    """Where to cut `staged`, longer than `size`, so that no account is cut, or `size` where that cannot be."""
-    cut = size
-    after = staged[size]
-    while cut and (staged[cut - 1].office_code, staged[cut - 1].fact.account_number) == (
-        after.office_code,
-        after.fact.account_number,
-    ):
-        cut -= 1
-    return cut or size
+    """Where to cut `staged`, longer than `size`: behind an account, else behind a day of one, else at `size`."""
+
+    def account(each: Staged) -> tuple[object, ...]:
+        return each.office_code, each.fact.account_number
+
+    def day(each: Staged) -> tuple[object, ...]:
+        return *account(each), each.effective_on
+
+    for whole in (account, day):
+        cut = size
+        while cut and whole(staged[cut - 1]) == whole(staged[size]):
+            cut -= 1
+        if cut:
+            return cut
+    return size

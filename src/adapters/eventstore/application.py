@@ -116,6 +116,10 @@ class Arrears(Application[UUID]):
 
     # --- writing ---
 
+    def import_key(self) -> bytes:
+        """The key of this installation's digests of imported facts. Raises MasterKeyError."""
+        return self.keys.ensure_import_key()
+
     def handle(self, commands: Sequence[Issued]) -> list[Outcome]:
         """Decides the commands in order and stores what they emit; concurrent calls share a batch.
 

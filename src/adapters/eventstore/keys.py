@@ -1,4 +1,4 @@
-"""Each account's own key, wrapped by the master key: destroy one and a person is erased."""
+"""Each account's own key, wrapped by the master key: destroy one and a person is erased. And the import key."""
 
 import base64
 import binascii
@@ -26,6 +26,8 @@ FILE_NAME = "master.key"
 
 _SIZE = 32
 _NONCE = 12
+_IMPORT_KEY = b"arrears import key"
+"""What the wrapped import key is bound to, as an account's is to its id."""
 
 
 class MasterKeyError(Exception):
@@ -101,7 +103,7 @@ def master_key_of(
 def _is_in_use(connection: psycopg.Connection[Any]) -> bool:
     row = connection.execute(
         "SELECT EXISTS (SELECT FROM arrears.events) OR EXISTS (SELECT FROM arrears.master_key)"
-        " OR EXISTS (SELECT FROM arrears.account_keys)"
+        " OR EXISTS (SELECT FROM arrears.account_keys) OR EXISTS (SELECT FROM arrears.import_key)"
     ).fetchone()
     return row is not None and bool(row[0])
 
@@ -221,6 +223,31 @@ class KeyRing:
                     [account_id, wrapped],
                 )
             self.forget([account_id])  # another process may have been first
+
+    def import_key(self) -> bytes | None:
+        """The 32 bytes that key digests of imported facts; None where none was made yet. Raises MasterKeyError."""
+        with self._connections.use() as connection:
+            row = connection.execute("SELECT wrapped_key FROM arrears.import_key").fetchone()
+        if row is None:
+            return None
+        self.check_master()
+        wrapped = bytes(row[0])
+        try:
+            return self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _IMPORT_KEY)
+        except InvalidTag:
+            raise MasterKeyError("the import key was not wrapped by this master key") from None
+
+    def ensure_import_key(self) -> bytes:
+        """The import key, made where there is none; of two processes, the first one's. Raises MasterKeyError."""
+        while (known := self.import_key()) is None:
+            self._make_master_known()
+            key, nonce = os.urandom(_SIZE), os.urandom(_NONCE)
+            with self._connections.use() as connection:
+                connection.execute(
+                    "INSERT INTO arrears.import_key (wrapped_key) VALUES (%s) ON CONFLICT DO NOTHING",
+                    [nonce + self._master.encrypt(nonce, key, _IMPORT_KEY)],
+                )
+        return known
 
     def destroy(self, account_id: UUID) -> None:
         """Erases the person: what is encrypted under the key can never be read again, and read tables forget them.

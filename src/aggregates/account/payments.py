@@ -98,6 +98,26 @@ class CorrectCredit(_CreditData, name="correct-credit", may_need_history=True):
     """Say what a credit really was; it always was so."""
 
 
+def check_instructions(instructions: Instructions, whole: Money | None, invoice_number: str | None) -> None:
+    """Raises ValueError. `whole` is the amount of the payment, where it is said."""
+    if instructions is None:
+        return
+    numbers = [each.invoice_number for each in instructions]
+    said = [each.amount for each in instructions if each.amount is not None]
+    if not 0 < len(numbers) <= MOST_INSTRUCTIONS:
+        raise ValueError(f"instructions: expected 1 to {MOST_INSTRUCTIONS} invoices, not {len(numbers)}")
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("instructions: expected each invoice once")
+    if any(amount.minor <= 0 for amount in said):
+        raise ValueError("instructions: expected amounts of more than zero")
+    if whole is not None and any(amount.currency != whole.currency for amount in said):
+        raise ValueError(f"instructions: expected amounts in {whole.currency}")
+    if whole is not None and sum(amount.minor for amount in said) > whole.minor:
+        raise ValueError(f"instructions: expected amounts of {whole} in total at most")
+    if invoice_number is not None and len(listed(invoice_number)) < 2:
+        raise ValueError("invoice_number: expected none beside instructions, or their list in one text")
+
+
 class _PaymentData(AccountCommand):
     number: Number
     amount: Money
@@ -122,20 +142,7 @@ class _PaymentData(AccountCommand):
 
     @model_validator(mode="after")
     def _instructed(self) -> Self:
-        if self.instructions is None:
-            return self
-        numbers = [each.invoice_number for each in self.instructions]
-        said = [each.amount for each in self.instructions if each.amount is not None]
-        if not 0 < len(numbers) <= MOST_INSTRUCTIONS:
-            raise ValueError(f"instructions: expected 1 to {MOST_INSTRUCTIONS} invoices, not {len(numbers)}")
-        if len(set(numbers)) < len(numbers):
-            raise ValueError("instructions: expected each invoice once")
-        if any(amount.currency != self.amount.currency or amount.minor <= 0 for amount in said):
-            raise ValueError(f"instructions: expected amounts of more than zero in {self.amount.currency}")
-        if sum(amount.minor for amount in said) > self.amount.minor:
-            raise ValueError(f"instructions: expected amounts of {self.amount} in total at most")
-        if self.invoice_number is not None and len(listed(self.invoice_number)) < 2:
-            raise ValueError("invoice_number: expected none beside instructions, or their list in one text")
+        check_instructions(self.instructions, self.amount, self.invoice_number)
         return self
 
 

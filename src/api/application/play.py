@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from adapters.billing.importer import Importer, ImportReport, OfficeDefaults, finish, stage, write_refused
 from adapters.billing.profile import load_profile
 from adapters.billing.source import ImportSource
-from adapters.billing.staging import Staged
+from adapters.billing.staged import Staged
 from adapters.clock import ManualClock
 from adapters.stop import check
 from aggregates.values.business_time import day_starts
@@ -68,7 +68,7 @@ def play(
     with service.database.connect("arrears_app") as connection:
         staging, loaded = stage(service.arrears, connection, source, defaults, None, stop=service.stop)
         report = ImportReport.of(loaded)
-        importer = Importer(service.arrears, connection, staging, defaults)
+        importer = Importer(service.arrears, staging, defaults)
         importer.check_offices()
         arriving = _Arrivals(staging.by_day(until=last), first)
         day, ticks = first, 0

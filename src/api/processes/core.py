@@ -4,11 +4,12 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from adapters.billing.earlier import forget_person
 from adapters.clock import Clock, SystemClock
 from adapters.clock_check import tolerance_of
 from adapters.eventstore.application import Arrears
@@ -121,6 +122,7 @@ class Core(Opened):
         self.projections = Projections(database, self.feed, PROJECTIONS, stop=self.stop)
         self.closing.callback(self.projections.close)
         self.arrears.keys.also_erase(self.projections.erase)
+        self.arrears.keys.also_erase(partial(forget_person, self.arrears))
 
     @classmethod
     def open(

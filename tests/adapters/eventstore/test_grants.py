@@ -12,7 +12,7 @@ from adapters.postgres.database import Database, Role
 from tests.adapters.eventstore.conftest import issue
 from tests.adapters.eventstore.ledger import OpenCase
 
-TABLES = ("events", "seals", "commands", "snapshots", "account_keys", "master_key")
+TABLES = ("events", "seals", "commands", "snapshots", "account_keys", "master_key", "import_key")
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,7 @@ def test_nobody_deletes(database: Database, role: Role, table: str):
         "UPDATE arrears.commands SET outcome = '{}'",
         "UPDATE arrears.snapshots SET state = ''",
         "UPDATE arrears.master_key SET fingerprint = ''",
+        "UPDATE arrears.import_key SET wrapped_key = ''",
         "UPDATE arrears.account_keys SET account_id = gen_random_uuid()",
     ],
 )

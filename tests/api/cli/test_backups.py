@@ -56,6 +56,8 @@ def test_a_restored_folder_has_everything_and_finds_everybody(lived_in: Path, sa
     for question in (("audit", "A-1", "--json"), ("find", "212 555", "--json")):
         assert process(*question, data=restored).json == process(*question, data=data).json, question
     assert process("find", "212 555", "--json", data=restored).json["rows"][0]["customer_name"] == "Ada, Ltd."
+    again = process("import", lived_in / "payments.csv", "--profile", "payments", "--json", data=restored).json
+    assert (again["brought_in"], again["corrected"]) == (0, 0), "with the key by which imported facts are known"
     assert (restored / "master.key").stat().st_mode & 0o077 == 0
     assert (restored / "last-seal.json").read_text() == (data / "last-seal.json").read_text()
 

@@ -3,9 +3,9 @@
 
 ALTER TABLE arrears.import_facts
     ADD COLUMN due_on        date,
-    ADD COLUMN instalment_of text;
+    ADD COLUMN instalment_of text COLLATE "C";
 
 COMMENT ON COLUMN arrears.import_facts.due_on        IS 'Of an invoice: the due day that the file said last; NULL where an earlier release stored it.';
-COMMENT ON COLUMN arrears.import_facts.instalment_of IS 'Of a further instalment: the invoice''s number. The first has the key of an invoice without any.';
+COMMENT ON COLUMN arrears.import_facts.instalment_of IS 'Of a further instalment: the folded key of the invoice, which is that of its first one.';
 
-CREATE INDEX import_facts_instalments ON arrears.import_facts (office, instalment_of) WHERE instalment_of IS NOT NULL;
+CREATE INDEX import_facts_instalments ON arrears.import_facts (office_code, instalment_of) WHERE instalment_of IS NOT NULL;
