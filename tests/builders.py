@@ -143,9 +143,11 @@ def a_payment(
 
 
 def a_corrected_payment(
-    amount: Money, *, on: date, number: str = "PAY-1", invoice: str | None = None
+    amount: Money, *, on: date, number: str = "PAY-1", invoice: str | None = None, **more: Any
 ) -> CorrectPayment:
-    return CorrectPayment(account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice)
+    return CorrectPayment(
+        account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice, **more
+    )
 
 
 def a_credit(amount: Money, *, on: date, number: str = "CR-1", invoice: str | None = None, **more: Any) -> NoteCredit:

@@ -78,9 +78,9 @@ def _corrected(event: InvoiceCorrected) -> str:
     """Says what of the invoice was wrong."""
     was, now = event.previous, event.item
     if now.is_withdrawn and not was.is_withdrawn:
-        return f"Invoice {now.number} of {was.amount} withdrawn: it never was owed"
+        return f"Invoice {now.name} of {was.amount} withdrawn: it never was owed"
     if was.is_withdrawn and not now.is_withdrawn:
-        return f"Invoice {now.number} stated again: {now.amount}, due on {now.due_on}"
+        return f"Invoice {now.name} stated again: {now.amount}, due on {now.due_on}"
     changes = [
         f"{what} {before} is {after}"
         for what, before, after in (
@@ -90,7 +90,7 @@ def _corrected(event: InvoiceCorrected) -> str:
         )
         if before != after
     ]
-    return f"Invoice {now.number} corrected: {'; '.join(changes) or 'its description changed'}"
+    return f"Invoice {now.name} corrected: {'; '.join(changes) or 'its description changed'}"
 
 
 def _stage(event: StageChanged) -> str:
@@ -161,7 +161,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
     SubscriptionRecorded: "Subscription {e.subscription.number} recorded",
     # receivables
-    InvoiceBilled: "Invoice {e.item.number} of {e.item.amount}, due on {e.item.due_on}",
+    InvoiceBilled: "Invoice {e.item.name} of {e.item.amount}, due on {e.item.due_on}",
     InvoiceCorrected: _corrected,
     CreditNoted: "Credit {e.receipt.number} of {e.receipt.amount} given",
     PaymentReceived: _received,

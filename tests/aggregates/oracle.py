@@ -23,7 +23,7 @@ from aggregates.account.payments import (
     ReversalWithdrawn,
 )
 from aggregates.account.reallocation import FundsReallocated
-from aggregates.account.receivables import GoneBack, Item, ReversalKind
+from aggregates.account.receivables import GoneBack, Item, Receipt, ReversalKind
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Event, Recorded
 
@@ -55,7 +55,7 @@ class PlainLedger:
                     self.money.append({
                         "id": receipt.id, "amount": receipt.amount.minor, "on": receipt.received_on,
                         "kind": receipt.kind.value, "number": receipt.number, "named": event.invoice_number,
-                        "gone": None, "back": [], "never": False, "sent": [],
+                        "said": _said(receipt), "gone": None, "back": [], "never": False, "sent": [],
                     })  # fmt: skip
                 case PaymentReversed(receipt=receipt, reversed_on=gone, reversal=why):
                     self._latest(receipt.id).update(gone=gone, never=why is ReversalKind.ERROR)
@@ -143,6 +143,9 @@ class PlainLedger:
     def _kept(self, row: Row) -> int:
         return int(row["amount"] - _gone_back(row) - _sent(row))
 
+    def amount_of(self, money_id: UUID) -> int:
+        return int(self._latest(money_id)["amount"]) if self.is_there(money_id) else 0
+
     def remains(self, money_id: UUID) -> int:
         return self._kept(self._latest(money_id)) if self.is_there(money_id) else 0
 
@@ -229,7 +232,7 @@ class PlainLedger:
                         found.append((day, item_id, water - before))
                         before = water
                 assert before == still
-            order = ("fee", "due", "issued", "number")
+            order = ("fee", "due", "issued", "number", "part")
             return sorted(found, key=lambda f: [f[0], *(self.items[f[1]][k] for k in order)], reverse=True)
 
         def give_back(day: date, nth: int) -> None:
@@ -283,28 +286,52 @@ class PlainLedger:
             )
             by_age = sorted(
                 (i for i, item in self.items.items() if item["issued"] <= day),
-                key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number")],
+                key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number", "part")],
             )
-            by_number = {self.items[i]["number"]: i for i in by_age}
+            kept: dict[int, int] = {}
             for nth in there:
-                named = by_number.get(self.money[nth]["named"])
-                if named is not None:
-                    most = min(
-                        left[nth] - promised(day, funds_id=self.money[nth]["id"]),
-                        open_amounts[named] - promised(day, item_id=named),
-                    )
-                    pay(day, nth, named, max(0, most))
+                said = self._said_of(self.money[nth])
+                away = [most for items, most in said if not items.intersection(by_age)]
+                kept[nth] = sum(each for each in away if each is not None)
+                for limited in (True, False):
+                    for items, limit in said:
+                        for item_id in by_age:
+                            if item_id in items and limited == (limit is not None):
+                                had = sum(amount for (_, to), amount in went[nth].items() if to in items)
+                                most = min(
+                                    left[nth] - kept[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                                    open_amounts[item_id] - promised(day, item_id=item_id),
+                                    left[nth] if limit is None else limit - had,
+                                )
+                                pay(day, nth, item_id, max(0, most))
+                if None in away:
+                    kept[nth] = left[nth]
             for nth in there:
-                name = self.money[nth]["named"]
-                if name is not None and name not in by_number:
-                    continue
                 for item_id in by_age:
                     most = min(
-                        left[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                        left[nth] - kept[nth] - promised(day, funds_id=self.money[nth]["id"]),
                         open_amounts[item_id] - self._waits(item_id, day) - promised(day, item_id=item_id),
                     )
                     pay(day, nth, item_id, max(0, most))
         return {key: amount for key, amount in put.items() if amount}
+
+    def only(self, name: str) -> bool:
+        """Whether a name means one item and no other."""
+        found = self.meant(name)
+        own = [i for i in found if name == f"{self.items[i]['number']}/{self.items[i]['part']}"]
+        return len(own or found) == 1
+
+    def _said_of(self, money: Row) -> list[tuple[set[UUID], int | None]]:
+        """The items of each invoice that a payer named, and the amount for it. What is named as a whole comes first."""
+        if money["named"] is not None and (not money["said"] or self.meant(money["named"])):
+            return [(self.meant(money["named"]), None)]
+        return [(self.meant(name), amount) for name, amount in money["said"]]
+
+    def meant(self, name: str | None) -> set[UUID]:
+        """The items that a name means: by their number, else by number and a day on which it is or was due."""
+        if whole := {i for i, item in self.items.items() if item["number"] == name}:
+            return whole
+        return {i for i, item in self.items.items() for day in item["days"] if f"{item['number']}/{day}" == name}
 
     def _day_of(self, decided: AllocationDecided) -> date:
         """Not before both sides were there, as they are known now."""
@@ -356,6 +383,12 @@ def _part(part: GoneBack) -> Row:
     return {"on": part.gone_on, "amount": part.amount.minor, "item": part.item_id, "why": part.reversal}
 
 
+def _said(receipt: Receipt) -> list[tuple[str, int | None]]:
+    return [
+        (each.invoice_number, None if each.amount is None else each.amount.minor) for each in receipt.instructions or ()
+    ]
+
+
 def _item(item: Item) -> Row:
     return {
         "number": item.number,
@@ -363,6 +396,8 @@ def _item(item: Item) -> Row:
         "issued": item.issued_on,
         "due": item.due_on,
         "fee": item.kind == "fee",
+        "days": [day for day in (item.due_on, item.instalment) if day],
+        "part": str(item.instalment or ""),
     }
 
 

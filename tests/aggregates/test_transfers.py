@@ -12,6 +12,7 @@ from aggregates.account.between_accounts import MovePayment, TransferPayment, Wi
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import Opening
 from aggregates.account.payments import CorrectPayment, ReceivePayment, ReversalKind
+from aggregates.account.receivables import Instruction
 from aggregates.kernel.command import Accepted, Command, Rejected, identifier
 from aggregates.office import office_id
 from aggregates.promise import PromiseStatus, PromiseToPay
@@ -344,6 +345,18 @@ def test_money_for_another_account_goes_there_the_day_it_comes_in(world):
     )  # fmt: skip
     assert open_items(world, ACCOUNT) == {"A": usd(100)}
     assert open_items(world, DEBTOR) == {"B": usd(10), "B-2": usd(100)}
+
+
+def test_money_for_another_account_pays_the_invoices_there_that_it_says(world):
+    said = (Instruction(invoice_number="B-2", amount=usd(60)), Instruction(invoice_number="B", amount=usd(30)))
+    do(
+        world,
+        an_invoice("B", due_on=MAY(1), account_id=DEBTOR),
+        an_invoice("B-2", due_on=MAY(2), account_id=DEBTOR),
+        a_payment(usd(90), on=MAY(10), instructions=said, for_account_id=DEBTOR),
+    )
+    assert open_items(world, DEBTOR) == {"B": usd(70), "B-2": usd(40)}
+    assert owed(world, ACCOUNT) == usd(0)
 
 
 def test_money_for_another_account_that_is_dated_ahead_goes_there_on_its_day(world):

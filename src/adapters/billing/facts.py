@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self, TypeVar
 import orjson
 
 from aggregates.account.customer import CustomerKind
-from aggregates.account.receivables import ReversalKind
+from aggregates.account.receivables import ReversalKind, day_named
+from aggregates.values.codes import listed
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money
 
@@ -156,10 +157,23 @@ class InvoiceFact(_Fact):
     subscription_number: str | None = None
     disputed: bool | None = None
     information: Information = ()
+    instalment: date | None = None
+    """Of a further instalment, which only several rows tell: the due day that it is known by."""
 
     @property
     def effective_on(self) -> date:
         return self.issued_on
+
+    @property
+    def number(self) -> str:
+        return self.invoice_number if self.instalment is None else f"{self.invoice_number}/{self.instalment}"
+
+    @property
+    def natural_key(self) -> str:
+        return f"{'invoice' if self.instalment is None else 'instalment'}:{self.number}"
+
+    def renumbered(self, number: str) -> Self:
+        return replace(self, invoice_number=number if self.instalment is None else number.rpartition("/")[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +215,13 @@ class PaymentFact(_Fact):
     settlement: bool | None = None
     """True: not a payment of its own in the file, but the day on which the invoice was settled in full."""
     information: Information = ()
+    instalment: date | None = None
+    """Of the settlement of a further instalment: the due day that it is known by."""
+    settled_due: date | None = None
+    """Of the settlement of one of several instalments, the first included: its due day."""
+    parts: tuple[tuple[str, int], ...] = ()
+    """Of a payment that stands on several rows: what each has for its invoice, in minor units. `amount` is their sum,
+    and `invoice_number` is none."""
 
     @property
     def effective_on(self) -> date:
@@ -208,17 +229,21 @@ class PaymentFact(_Fact):
 
     @property
     def number(self) -> str:
-        """A settlement has that of its invoice; a payment without a number has none."""
+        """A settlement has that of its invoice or instalment; a payment without a number has none."""
+        if self.instalment is not None:
+            return f"{self.invoice_number}/{self.instalment}"
         return (self.invoice_number if self.settlement else self.payment_number) or ""
 
     def renumbered(self, number: str) -> Self:
-        return replace(self, invoice_number=number) if self.settlement else replace(self, payment_number=number)
+        if not self.settlement:
+            return replace(self, payment_number=number)
+        return replace(self, invoice_number=number if self.instalment is None else number.rpartition("/")[0])
 
     @property
     def natural_key(self) -> str:
         """Those without a number have it in common; what tells them apart is looked for among what is known."""
         if self.settlement:
-            return f"settlement:{self.invoice_number}"
+            return f"{'settlement' if self.instalment is None else 'settled-instalment'}:{self.number}"
         return f"payment:{self.payment_number}" if self.payment_number is not None else UNNUMBERED
 
 
@@ -288,6 +313,19 @@ def currency_of(fact: Fact) -> str | None:
     return None if amount is None else amount.currency
 
 
+def invoices_named(fact: "PaymentFact | CreditFact | ReversalFact") -> list[str]:
+    """The numbers that money may be meant for, or be taken back from, each once: a cell as it stands and what it lists;
+    of one instalment its invoice too."""
+    cells = (
+        [fact.invoice_number, *(cell for cell, _ in fact.parts)]
+        if isinstance(fact, PaymentFact)
+        else [fact.invoice_number]
+    )
+    whole = [cell for cell in cells if cell]
+    single = [number for cell in whole for number in listed(cell)]
+    return list(dict.fromkeys([*whole, *single, *(named[0] for each in single if (named := day_named(each)))]))
+
+
 def payer_of(fact: Fact) -> str | None:
     """The account that a payment came in on, or was taken back from, where that is not the one whose debt it pays."""
     return fact.payer_number if isinstance(fact, PaymentFact | ReversalFact) else None
@@ -311,13 +349,25 @@ def _phone(data: dict[str, str]) -> Phone:
 
 _FROM_JSON: Mapping[str, Callable[[Any], object]] = {
     **dict.fromkeys(
-        ("since", "seen_on", "started_on", "issued_on", "due_on", "received_on", "reversed_on"), date.fromisoformat
+        (
+            "since",
+            "seen_on",
+            "started_on",
+            "issued_on",
+            "due_on",
+            "received_on",
+            "reversed_on",
+            "instalment",
+            "settled_due",
+        ),
+        date.fromisoformat,
     ),
     **dict.fromkeys(("amount", "original_charges", "initial_discount"), lambda data: Money(**data)),
     "customer_kind": CustomerKind,
     "reversal": ReversalKind,
     "preferred_channel": Channel,
     "address_lines": tuple,
+    "parts": _each(tuple),
     "information": _each(tuple),
     "phones": _each(_phone),
     "emails": _each(lambda data: Email(address=data["address"], consent=Consent(data["consent"]))),

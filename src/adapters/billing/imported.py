@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Json
 
-from adapters.billing.facts import CreditFact, PaymentFact, ReversalFact, payer_of
+from adapters.billing.facts import CreditFact, Fact, InvoiceFact, PaymentFact, ReversalFact, invoices_named, payer_of
 from adapters.billing.identity import Digests, folded, number_in, other_key, respelled, without_account
 from adapters.billing.staged import Staged
 from aggregates.account.command import account_id
@@ -20,7 +21,7 @@ STORED = sql.Identifier("arrears", "import_facts")
 
 _KNOWN = """
 SELECT office, office_code, natural_key, folded_key, revision, digest, account_number, key_version, payment_number,
-       details
+       details, due_on
   FROM {facts}
 """
 # Each is looked up by index, whatever the planner thinks of a table that grows while it is read.
@@ -44,6 +45,11 @@ SELECT known.* FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folde
  ORDER BY office, natural_key
 """
 )
+_FURTHER = """
+SELECT known.* FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_key)
+ CROSS JOIN LATERAL (SELECT office_code, instalment_of, natural_key FROM {facts}
+        WHERE office_code = wanted.office_code AND instalment_of = wanted.folded_key OFFSET 0) AS known
+"""
 _ARE_BY_CONTENT = "SELECT EXISTS (SELECT FROM {facts} WHERE key_version = 1)"
 _ACCOUNTS = """
 SELECT DISTINCT office_code, folded_account, account_number
@@ -66,16 +72,18 @@ _IN_LOG = "SELECT aggregate_id FROM arrears.events WHERE aggregate_id = ANY (%s)
 _RECORD = """
 INSERT INTO arrears.import_facts AS known
        (office, natural_key, account_number, revision, digest, key_version, digest_version, office_code, folded_key,
-        folded_account, details)
-SELECT office, natural_key, account_number, revision, digest, 2, 2, office_code, folded_key, folded_account, details
+        folded_account, details, due_on, instalment_of)
+SELECT office, natural_key, account_number, revision, digest, 2, 2, office_code, folded_key, folded_account, details,
+       due_on, instalment_of
   FROM unnest(%s::text[], %s::text[], %s::text[], %s::integer[], %s::bytea[], %s::text[], %s::text[], %s::text[],
-              %s::jsonb[])
+              %s::jsonb[], %s::date[], %s::text[])
        AS imported (office, natural_key, account_number, revision, digest, office_code, folded_key, folded_account,
-                    details)
+                    details, due_on, instalment_of)
     ON CONFLICT (office, natural_key) DO UPDATE
    SET account_number = excluded.account_number, revision = excluded.revision, digest = excluded.digest,
-       folded_account = excluded.folded_account, details = excluded.details
+       folded_account = excluded.folded_account, details = excluded.details, due_on = excluded.due_on
  WHERE known.revision < excluded.revision
+    OR known.revision = excluded.revision AND known.digest = excluded.digest AND known.due_on IS NULL
 """
 _SAY_MORE = """
 UPDATE arrears.import_facts AS known
@@ -102,6 +110,8 @@ class Classified:
     revision: int
     account_before: str | None = None
     """The account of the revision before, which a correction may have left."""
+    is_due_day_news: bool = False
+    """Whether an earlier release remembered an invoice without its due day."""
 
 
 class Known(NamedTuple):
@@ -117,6 +127,8 @@ class Known(NamedTuple):
     key_version: int
     payment_number: bytes | None
     details: Mapping[str, str] | None
+    due_on: date | None = None
+    """Of an invoice; None where an earlier release imported it."""
 
 
 class Document(NamedTuple):
@@ -169,6 +181,18 @@ class ImportedFacts:
         if not self._are_by_content:
             return {}
         return self._found(_BY_CONTENT, set(accounts), lambda known: (known.office_code, known.account_number))
+
+    def further_instalments(self, wanted: Iterable[Folded]) -> dict[Folded, set[date]]:
+        """The due days that further instalments of these invoices are known by."""
+        found: dict[Folded, set[date]] = defaultdict(set)
+        for code, key, natural_key in self._rows(_FURTHER, _columns(set(wanted))):
+            found[code, key].add(date.fromisoformat(natural_key[-10:]))
+        return found
+
+    @property
+    def table(self) -> sql.Identifier:
+        """Where it is remembered."""
+        return self._facts
 
     def accounts(self, wanted: Iterable[Folded]) -> dict[Folded, set[str]]:
         """The numbers of accounts that facts were imported of, by how they are folded."""
@@ -304,7 +328,9 @@ class ImportedFacts:
             and before.office == staged.office
             and before.natural_key == staged.natural_key
         ):
-            return Classified(staged, Change.UNCHANGED, before.revision, before.account_number)
+            return Classified(
+                staged, Change.UNCHANGED, before.revision, before.account_number, is_due_day_news=_lacks_due_day(before)
+            )
         offices = {staged.fact.office, before.office, None}
         account = staged.fact.account_number
         staged = replace(
@@ -312,13 +338,19 @@ class ImportedFacts:
         )
         same = before.digest in {self.digests.of(replace(staged.fact, office=each).content_digest) for each in offices}
         change = Change.UNCHANGED if same else Change.CHANGED
-        return Classified(staged, change, before.revision + (not same), before.account_number)
+        return Classified(
+            staged,
+            change,
+            before.revision + (not same),
+            before.account_number,
+            is_due_day_news=same and _lacks_due_day(before),
+        )
 
     # --- remembering ---
 
     def record(self, imported: Sequence[Classified]) -> None:
         """Remember facts whose commands were accepted. A repeat, or one that lags behind, changes nothing."""
-        fresh = [one for one in imported if one.change is not Change.UNCHANGED]
+        fresh = [one for one in imported if one.change is not Change.UNCHANGED or one.is_due_day_news]
         if not fresh:
             return
         with self._connection.transaction():
@@ -334,6 +366,8 @@ class ImportedFacts:
                     [one.staged.folded_key for one in fresh],
                     [folded(one.staged.fact.account_number) for one in fresh],
                     [None if one.staged.details is None else Json(one.staged.details) for one in fresh],
+                    [_due_on(one.staged.fact) for one in fresh],
+                    [_instalment_of(one.staged) for one in fresh],
                 ],
             )
 
@@ -352,6 +386,21 @@ class ImportedFacts:
                         [Json(staged.details) for _, staged in learned],
                     ],
                 )
+
+
+def _lacks_due_day(known: Known) -> bool:
+    return known.due_on is None and known.natural_key.startswith(("invoice:", "instalment:"))
+
+
+def _due_on(fact: Fact) -> date | None:
+    return (fact.due_on or fact.issued_on) if isinstance(fact, InvoiceFact) else None
+
+
+def _instalment_of(staged: Staged) -> str | None:
+    """The key of the invoice, as it is looked up."""
+    if not isinstance(staged.fact, InvoiceFact) or staged.fact.instalment is None:
+        return None
+    return folded(key_in_form(staged.natural_key, replace(staged.fact, instalment=None)))
 
 
 def key_in_form(key: str, fact: Any) -> str:
@@ -394,8 +443,8 @@ def _references(staged: Staged) -> list[tuple[Document, str]]:
     fact, named = staged.fact, []
     if isinstance(fact, ReversalFact):
         named.append(Document("payment", fact.payment_number))
-    if isinstance(fact, PaymentFact | CreditFact | ReversalFact) and fact.invoice_number:
-        named.append(Document("invoice", fact.invoice_number))
+    if isinstance(fact, PaymentFact | CreditFact | ReversalFact):
+        named += [Document("invoice", number) for number in invoices_named(fact)]
     return [(each, _in_form(staged, f"{each.kind}:{each.number}")) for each in named]
 
 

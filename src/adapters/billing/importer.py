@@ -1,6 +1,7 @@
 """From staged facts to commands: what is new is brought in, what differs is corrected, the same changes nothing."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,17 +21,19 @@ from adapters.billing.facts import (
     PaymentFact,
     ReversalFact,
     SubscriptionFact,
+    invoices_named,
     payer_of,
 )
 from adapters.billing.identity import Digests
-from adapters.billing.imported import Change, Classified, Document, ImportedFacts
+from adapters.billing.imported import Change, Classified, Document, ImportedFacts, Referred
 from adapters.billing.offices import OfficeCodes
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rejects import place_for_rejects, write_rejects
-from adapters.billing.rows import RowNotice, RowProblem, ZoneOf
+from adapters.billing.rows import NUMBER_LIMIT, RowNotice, RowProblem, ZoneOf
+from adapters.billing.several_rows import OWN_NUMBERS
 from adapters.billing.source import ImportSource
 from adapters.billing.staged import Key, Staged
-from adapters.billing.staging import OWN_NUMBERS, Loaded, Staging
+from adapters.billing.staging import Loaded, Staging
 from adapters.billing.unnumbered import Received, UnnumberedPayments, payment
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.trial import Trial
@@ -49,9 +52,11 @@ from aggregates.account.payments import (
     ReceivePayment,
     ReversePayment,
 )
+from aggregates.account.receivables import Instruction, day_named
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
+from aggregates.values.codes import listed
 from aggregates.values.contact import (
     Channel,
     Consent,
@@ -61,6 +66,7 @@ from aggregates.values.contact import (
     PhoneNumber,
     PostalAddress,
 )
+from aggregates.values.money import Money
 from aggregates.values.normal_form import normal_form
 
 ACTOR = Actor.service("import")
@@ -178,9 +184,7 @@ class Importer:
         problems: list[RowProblem] = []
         nothing_to_do: list[Classified] = []
         for each in self._classified(chunk):
-            if each.change is Change.UNCHANGED:
-                report.unchanged += 1
-            elif each.staged.key in erased:
+            if each.change is Change.UNCHANGED or each.staged.key in erased:
                 report.unchanged += 1
                 nothing_to_do.append(each)
             elif each.change is Change.NEW and _is_nothing(each.staged.fact):
@@ -210,10 +214,7 @@ class Importer:
             if isinstance(each.staged.fact, InvoiceFact)
         }
         known = {
-            news[place].staged.key
-            for place, documents in referred.items()
-            for document, named in documents.items()
-            if document.kind == "invoice" and (named.is_stored or _document(news[place].staged, named.number) in came)
+            news[place].staged.key for place, named in referred.items() if _are_known(news[place].staged, named, came)
         }
         self._look([(each.staged, outcome) for each, outcome in accepted], known, report)
         self._remember([*nothing_to_do, *(each for each, _ in accepted)])
@@ -286,24 +287,26 @@ class Importer:
                 said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
                 report.notice(RowNotice(staged.line, _number(staged), said))
             if staged.key in waiting:
-                said = f"account {fact.account_number} has no invoice {fact.invoice_number} yet; the money waits for it"
+                names = ", ".join(waiting[staged.key])
+                said = f"account {fact.account_number} has no invoice {names} yet; the money waits for it"
                 report.notice(RowNotice(staged.line, _number(staged), said))
 
-    def _waiting(self, taken: Sequence[Staged], known: set[Key]) -> set[Key]:
-        """The money among these that is kept for an invoice which nobody knows.
+    def _waiting(self, taken: Sequence[Staged], known: set[Key]) -> dict[Key, list[str]]:
+        """The money among these that is kept for invoices which nobody knows, and for which.
 
         The account is asked only where no invoice of that number came with a file.
         """
         unknown = [
             each
             for each in taken
-            if isinstance(each.fact, PaymentFact | CreditFact) and each.fact.invoice_number and each.key not in known
+            if isinstance(each.fact, PaymentFact | CreditFact) and invoices_named(each.fact) and each.key not in known
         ]
         if not unknown:
-            return set()
+            return {}
         accounts = self._arrears.load_many(Account, list({self._account_of(each) for each in unknown}))
         by_id = {account.id: account for account in accounts}
-        return {each.key for each in unknown if _waits(each, by_id[self._account_of(each)])}
+        found = {each.key: _waits_for(each, by_id[self._account_of(each)]) for each in unknown}
+        return {key: names for key, names in found.items() if names}
 
     # --- fact to command ---
 
@@ -348,9 +351,11 @@ class Importer:
             fact = replace(fact, payment_number=referred.get(Document("payment", number), number))
         if not isinstance(fact, PaymentFact | CreditFact | ReversalFact):
             return staged
-        if fact.invoice_number is not None:
-            number = fact.invoice_number
-            fact = replace(fact, invoice_number=referred.get(Document("invoice", number), number))
+        invoices = {document.number: spelled for document, spelled in referred.items() if document.kind == "invoice"}
+        if fact.invoice_number and (cell := as_known(fact.invoice_number, invoices)) != fact.invoice_number:
+            fact = replace(fact, invoice_number=cell)
+        if isinstance(fact, PaymentFact) and fact.parts:
+            fact = replace(fact, parts=tuple((as_known(cell, invoices), minor) for cell, minor in fact.parts))
         if corrects and isinstance(fact, PaymentFact) and is_unnumbered(fact):
             before = self._received(account).get(payment_number(staged))
             if before is not None:
@@ -385,6 +390,7 @@ class Importer:
                     subscription=fact.subscription_number,
                     marked_disputed=bool(fact.disputed),
                     information=dict(fact.information),
+                    instalment=fact.instalment,
                     **opens,
                 )
             case PaymentFact():
@@ -395,7 +401,7 @@ class Importer:
                     amount=fact.amount,
                     received_on=fact.received_on,
                     method=fact.method,
-                    invoice_number=fact.invoice_number,
+                    **_meant_for(fact),
                     for_account_id=account_id(office, fact.account_number) if fact.payer_number else None,
                     **opens,
                 )
@@ -586,7 +592,7 @@ def _move(staged: Staged, fact: PaymentFact, office: UUID, before: UUID) -> Move
         amount=fact.amount,
         received_on=fact.received_on,
         method=fact.method,
-        invoice_number=fact.invoice_number,
+        **_meant_for(fact),
         **_opens(fact, office),
     )
 
@@ -599,17 +605,71 @@ def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
     return {"opens": Opening(office_id=office, number=number, currency=fact.amount.currency)}
 
 
-def _waits(staged: Staged, account: Account) -> bool:
-    """Whether a payment or credit is kept for its invoice, and that is not one that waits for its day."""
+def _meant_for(fact: PaymentFact) -> dict[str, Any]:
+    """What the payment is for: one invoice, several numbers in one cell, or a row for each. A cell is its number first,
+    if an invoice has it; several rows say how much is for each, but not where a cell has several numbers again."""
+    cell = fact.invoice_number
+    if fact.parts:
+        said = {
+            number: None if len(numbers) > 1 else Money(minor, fact.amount.currency)
+            for invoice, minor in fact.parts
+            for numbers in (listed(invoice),)
+            for number in numbers
+        }
+        instructions = tuple(Instruction(invoice_number=number, amount=amount) for number, amount in said.items())
+        return {"instructions": instructions or None}
+    if fact.settled_due is not None:
+        return {"invoice_number": f"{cell}/{fact.settled_due}"}
+    if cell is None or fact.settlement or len(numbers := listed(cell)) < 2:
+        return {"invoice_number": cell}
+    return {
+        "invoice_number": cell if len(cell) <= NUMBER_LIMIT else None,
+        "instructions": tuple(Instruction(invoice_number=number) for number in numbers),
+    }
+
+
+def as_known(cell: str, spelled: Mapping[str, str]) -> str:
+    """What a cell names, as that is spelled where it is known: the whole cell, else each number in its place."""
+    if cell in spelled:
+        return spelled[cell]
+
+    def of_number(part: re.Match[str]) -> str:
+        number = part[0].strip()
+        meant = spelled.get(number)
+        if meant is None and (named := day_named(number)) is not None and named[0] in spelled:
+            meant = f"{spelled[named[0]]}/{named[1]}"
+        return part[0] if meant is None else part[0].replace(number, meant)
+
+    return re.sub(r"[^;,\n]+", of_number, cell)
+
+
+def _are_known(staged: Staged, named: Mapping[Document, Referred], came: Set[tuple[str, str, str]]) -> bool:
+    """Whether all that money names is known, as far as files tell: the cell as it stands, or each number in it."""
+    if not isinstance(fact := staged.fact, PaymentFact | CreditFact):
+        return False
+
+    def is_known(number: str) -> bool:
+        document = named.get(Document("invoice", number))
+        return document is not None and (document.is_stored or _document(staged, document.number) in came)
+
+    parts = fact.parts if isinstance(fact, PaymentFact) else ()
+    cells = [fact.invoice_number] if fact.invoice_number else [cell for cell, _ in parts if cell]
+    return all(is_known(cell) or all(map(is_known, listed(cell))) for cell in cells)
+
+
+def _waits_for(staged: Staged, account: Account) -> list[str]:
+    """The invoices that a payment or credit is kept for, but for those that wait for their day."""
     match fact := staged.fact:
         case PaymentFact():
             funds = account.receivables.funds.get(document_id(account.id, "payment", payment_number(staged)))
         case CreditFact():
             funds = account.receivables.funds.get(document_id(account.id, "credit", fact.credit_number))
         case _:
-            return False
-    deferred = document_id(account.id, "deferred-invoice", fact.invoice_number or "")
-    return funds is not None and funds.waits and deferred not in account.deferred.facts
+            return []
+    if funds is None:
+        return []
+    names = [*([funds.receipt.waits_for] if funds.waits and funds.receipt.waits_for else []), *funds.unknown]
+    return [name for name in names if not account.billing.waits_for_its_day(name)]
 
 
 T = TypeVar("T")

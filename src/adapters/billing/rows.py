@@ -27,7 +27,9 @@ from adapters.billing.readers import RawRow, Table
 from adapters.billing.spreadsheet import text_of_formula
 from adapters.billing.values import Cell, Dates, boolean, cell_text, day_of, readable, without_decimal
 from aggregates.account.customer import CustomerKind
+from aggregates.account.payments import MOST_INSTRUCTIONS
 from aggregates.account.receivables import ReversalKind
+from aggregates.values.codes import listed
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money, exponent
 from aggregates.values.normal_form import is_email, is_number
@@ -103,6 +105,14 @@ class RowNotice(NamedTuple):
         return f"line {self.line}: {self.value!r}; {self.said}"
 
 
+class UnreadPart(NamedTuple):
+    """A payment of which a row cannot be read, as far as it says whose it is."""
+
+    office: str | None
+    account_number: str
+    number: str
+
+
 class ParsedRow(NamedTuple):
     """A row, and what it says: facts where nothing is wrong with it, else problems."""
 
@@ -111,6 +121,8 @@ class ParsedRow(NamedTuple):
     problems: tuple[RowProblem, ...]
     notices: tuple[RowNotice, ...] = ()
     """Of a row that is taken."""
+    part_of: UnreadPart | None = None
+    """The payment that a row which cannot be read may be a part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +212,7 @@ class RowParser:
         self._row = RawRow(0, ())
         self._problems: list[RowProblem] = []
         self._notices: list[RowNotice] = []
+        self._part_of: UnreadPart | None = None
 
     def _source(self, name: str) -> _Source:
         column = self._profile.columns.get(name, "")
@@ -227,6 +240,7 @@ class RowParser:
         self._row = row
         self._problems = problems = []
         self._notices = []
+        self._part_of = None
         if row.broken:
             problems.append(RowProblem(row.line, "", row.broken, "quotation marks in pairs, doubled inside a cell"))
             return ParsedRow(row, (), tuple(problems))
@@ -243,7 +257,7 @@ class RowParser:
             return ParsedRow(row, (), tuple(problems))
         facts = self._facts()
         if problems:
-            return ParsedRow(row, (), tuple(problems))
+            return ParsedRow(row, (), tuple(problems), part_of=self._part_of)
         return ParsedRow(row, facts, (), tuple(self._notices))
 
     # --- rows ----------------------------------------------------------------------------------------
@@ -331,13 +345,14 @@ class RowParser:
         number = self._number("payment_number")
         received = self._date("received_on", required=True)
         amount = self._money("amount", self._currency(required=True), required=True)
+        if amount is not None and amount.minor < 0 and self._profile.negative == "reversals":
+            return self._reversal(account, office, number, received, -amount)
         method = self._text("method", METHOD_LIMIT)
-        invoice = self._number("invoice_number")
+        invoice = self._invoices()
+        self._part_of = UnreadPart(office, account, number) if number else None
         reference = self._text("reference", LONG_TEXT_LIMIT)
         payer = self._payer(account)
         information = self._informed(self._information)
-        if amount is not None and amount.minor < 0 and self._profile.negative == "reversals":
-            return self._reversal(account, office, number, received, -amount)
         if amount is not None and amount.minor <= 0:
             self._refuse("amount", "an amount above zero (money given back is a reversal, not a payment)")
         if self._problems or received is None or amount is None:
@@ -355,6 +370,25 @@ class RowParser:
             information=information,
         )
         return (payment,)
+
+    def _invoices(self) -> str:
+        """The number of the invoice that a payment is for, or several as they stand there, each as it is read alone."""
+        source = self._sources.get("invoice_number")
+        cell = None if source is None else self._cell(source)
+        if source is None or type(cell) is not str or len(listed(cell)) < 2:
+            return self._number("invoice_number")
+        parts = [part.strip() for part in listed(cell)]
+        if any(len(part) > NUMBER_LIMIT or not part.isprintable() or part in _ERRORS for part in parts):
+            self._wrong(
+                source, cell, f"numbers of at most {NUMBER_LIMIT} characters, divided by ';', ',' or a line break"
+            )
+            return ""
+        if len(parts) > MOST_INSTRUCTIONS:
+            self._wrong(source, cell, f"at most {MOST_INSTRUCTIONS} numbers, not {len(parts)}")
+            return ""
+        if not source.pad and not self._strip_decimal and "\n" not in cell:
+            return cell  # also an invoice's number may hold a comma
+        return "; ".join(_padded(without_decimal(part) if self._strip_decimal else part, source.pad) for part in parts)
 
     def _payer(self, account: str) -> str | None:
         """None where it is the account itself."""

@@ -1,11 +1,11 @@
 """What money is put against, day by day: the same whatever the order in which the facts arrived.
 
 The rule, within a day: invoices and their corrections; money that is taken back, given back or goes to another account;
-disputes that begin or end; what a person decided; money that names its invoice; other money, by receipt day, kind and
-number. Money that names an invoice waits, whole, for the invoice's issue day. What is left of it, and all other money,
-goes to the oldest due item that is not disputed, fees last, on the first day on which it can. Of an item that is
-disputed in part it goes to the rest, and never to what would then be left: at most the disputed part. A later day
-changes nothing of an earlier one.
+disputes that begin or end; what a person decided; money that names its invoices; other money, by receipt day, kind and
+number. What is meant for an invoice waits, whole, for the invoice's issue day, and pays its instalments oldest due
+first. What is left after that, and all other money, goes to the oldest due item that is not disputed, fees last, on the
+first day on which it can. Of an item that is disputed in part it goes to the rest, and never to what would then be
+left: at most the disputed part. A later day changes nothing of an earlier one.
 
 Of a part that leaves so the item for which it is has to give first; then goes what was not put anywhere, then what
 was put somewhere latest, and of one day what comes last among the items.
@@ -77,6 +77,15 @@ Put = dict[tuple[date, UUID], int]
 """What of one payment or credit is put against each item on each day, less what is taken back from it on that day."""
 
 
+class Named(NamedTuple):
+    """An invoice that money is meant for."""
+
+    items: tuple[UUID, ...]
+    """Its instalments, oldest due first; none: no such invoice is known."""
+    amount: int | None = None
+    """The most that is meant for it, counting all that this money is put against there; None: as much as there is."""
+
+
 @dataclass(slots=True)
 class Means:
     """A payment or credit as it is when the walk begins."""
@@ -87,10 +96,8 @@ class Means:
     order: tuple[Any, ...]
     """Its place among the money of a day; never the same for two."""
     left: int
-    named: UUID | None = None
-    """The item that it is meant for."""
-    waits: bool = False
-    """No such item is known."""
+    named: tuple[Named, ...] = ()
+    """What it is meant for; said amounts come first, then the others in order."""
     gone_on: date | None = None
     """The day since which nothing of it is here."""
     back: Sequence[Back] = ()
@@ -136,6 +143,9 @@ class _Walk:
         self._begins = begins
         self._debts = {debt.id: debt for debt in debts}
         self._means = sorted(means, key=lambda each: each.order)
+        for each in self._means:
+            if len(each.named) > 1:
+                each.named = tuple(sorted(each.named, key=lambda named: named.amount is None))
         self._issued: dict[date, list[Debt]] = {}
         self._came: dict[date, list[int]] = {}
         self._gone: dict[date, set[int]] = {}
@@ -144,11 +154,9 @@ class _Walk:
         self._open: list[tuple[tuple[Any, ...], UUID]] = []
         """Items that other money can be put against, in order."""
         self._left: list[int] = []
-        """Money that can be put against any item: places in `_means`."""
-        self._waiting: dict[UUID, list[int]] = {}
-        """Money that came, by the item whose issue day it waits for."""
+        """Money of which something can be put against any item: places in `_means`."""
         self._meant: dict[UUID, list[int]] = {}
-        """Money that has something left, by the item that it names, which is there."""
+        """Money that came and has something left, by the items that it names."""
         self._latest: dict[UUID, int] = {}
         """Of money with the same number, the place of what came last."""
         self._moves: list[Move] = []
@@ -201,7 +209,7 @@ class _Walk:
             debt.is_there = True
             if debt.free_to_any(day) > 0:
                 insort(self._open, (debt.order, debt.id))
-            for place in self._waiting.pop(debt.id, ()):
+            for place in self._meant.get(debt.id, ()):
                 self._can_be_put(place)
         return {debt.id for debt in issued}
 
@@ -241,36 +249,42 @@ class _Walk:
             money = self._means[place]
             if money.left <= 0 or (money.gone_on is not None and money.gone_on <= day):
                 continue
-            named = self._debts.get(money.named) if money.named is not None else None
-            if money.waits:
-                continue
-            if named is not None and not named.is_there:
-                self._waiting.setdefault(named.id, []).append(place)
-                continue
+            for each in money.named:
+                for item_id in each.items:
+                    self._meant.setdefault(item_id, []).append(place)
+                    if self._debts[item_id].is_there:
+                        touched.add(item_id)
             self._can_be_put(place)
-            if named is not None:
-                touched.add(named.id)
 
     def _put_named(self, day: date, touched: set[UUID]) -> None:
         """Money that names an item goes there, disputed or not; what is not disputed of it comes first."""
         places = sorted({place for item_id in touched for place in self._meant.get(item_id, ())})
         for place in places:
-            money = self._means[place]
-            debt = self._debts[money.named] if money.named is not None else None
-            amount = 0 if debt is None else min(money.free, debt.free)
-            if debt is not None and amount > 0:
-                self._put(day, place, debt, amount)
+            for each in self._means[place].named:
+                self._put_as_said(day, place, each)
+
+    def _put_as_said(self, day: date, place: int, each: Named) -> None:
+        money = self._means[place]
+        for item_id in each.items:
+            debt = self._debts[item_id]
+            if debt.is_there:
+                most = money.free - self._set_aside(money)
+                if each.amount is not None:
+                    most = min(most, each.amount - sum(a for (_, to), a in money.put.items() if to in each.items))
+                amount = min(most, debt.free)
+                if amount > 0:
+                    self._put(day, place, debt, amount)
 
     def _put_others(self, day: date) -> None:
         at = 0
         while self._open and at < len(self._left):
             place = self._left[at]
             money, debt = self._means[place], self._debts[self._open[0][1]]
-            amount = min(money.free, debt.free_to_any(day))
+            amount = min(self._for_others(money), debt.free_to_any(day))
             if amount > 0:
                 self._put(day, place, debt, amount)
-            if at < len(self._left) and self._left[at] == place and money.free <= 0:
-                at += 1  # the rest of it is for what a person decided
+            if at < len(self._left) and self._left[at] == place and self._for_others(money) <= 0:
+                at += 1  # the rest of it is for what a person decided, or for invoices that are not there
 
     # --- inside ---
 
@@ -289,19 +303,35 @@ class _Walk:
         money.put[day, debt.id] = money.put.get((day, debt.id), 0) + amount
 
     def _can_be_put(self, place: int) -> None:
+        """Among what can be put against any item, unless all that is left of it is kept for what is not there."""
         money = self._means[place]
-        if money.left <= 0:
-            return
-        insort(self._left, place)
-        if money.named is not None:
-            self._meant.setdefault(money.named, []).append(place)
+        if money.left > 0 and self._kept(money) < money.left:
+            at = bisect_left(self._left, place)
+            if self._left[at : at + 1] != [place]:
+                self._left.insert(at, place)
+
+    def _is_there(self, named: Named) -> bool:
+        return any(self._debts[item_id].is_there for item_id in named.items)
+
+    def _set_aside(self, money: Means) -> int:
+        """The amounts that were said for invoices that are not there."""
+        return sum(each.amount for each in money.named if each.amount is not None and not self._is_there(each))
+
+    def _kept(self, money: Means) -> int:
+        """What goes nowhere else before the invoices that are not there: all that is left where no amount was said."""
+        if any(each.amount is None and not self._is_there(each) for each in money.named):
+            return money.left
+        return self._set_aside(money)
+
+    def _for_others(self, money: Means) -> int:
+        return money.free - self._kept(money) if money.named else money.free
 
     def _used_up(self, place: int) -> None:
         _remove(self._left, place)
-        named = self._means[place].named
-        for waiting in (self._meant, self._waiting):
-            if named is not None and place in (places := waiting.get(named, [])):
-                places.remove(place)
+        for each in self._means[place].named:
+            for item_id in each.items:
+                if place in (places := self._meant.get(item_id, [])):
+                    places.remove(place)
 
     def _show(self, debt: Debt, day: date) -> None:
         """Puts it among what is open to other money, or takes it out, as it is now."""

@@ -12,8 +12,8 @@ from aggregates.account.command import AccountCommand, account_id, document_id
 from aggregates.account.customer import Customer, Opening
 from aggregates.account.deferred import Deferred
 from aggregates.account.part import AccountPart
-from aggregates.account.payments import Payments, ReversalKind
-from aggregates.account.receivables import Funds, OtherPayment, PromiseShare, Receivables
+from aggregates.account.payments import Payments, ReversalKind, check_instructions
+from aggregates.account.receivables import Funds, Instructions, MeantFor, OtherPayment, PromiseShare, Receivables
 from aggregates.kernel.aggregate import Aggregate, Needs, decides
 from aggregates.kernel.command import Target
 from aggregates.kernel.context import Context
@@ -75,6 +75,8 @@ class MovePayment(_TwoAccounts, name="move-payment", may_need_history=True):
     method: str | None = Field(None, max_length=40)
     invoice_number: Number | None = None
     """Of the other account; None: its oldest open items."""
+    instructions: Instructions = None
+    """Several invoices of it, instead."""
     opens: Annotated[Opening | None, LATER] = None
     """Where nothing described the other account so far, it is opened by this decision."""
 
@@ -84,6 +86,7 @@ class MovePayment(_TwoAccounts, name="move-payment", may_need_history=True):
             raise ValueError("amount: expected more than zero")
         if self.opens is not None and account_id(self.opens.office_id, self.opens.number) != self.to_account_id:
             raise ValueError("opens: expected the office and number of the account that it is moved to")
+        check_instructions(self.instructions, self.amount, self.invoice_number)
         return self
 
     def links(self) -> tuple[Target, ...]:
@@ -125,7 +128,9 @@ class BetweenAccounts(AccountPart):
                 f"{asked}; the rest of payment {command.number} is put against items of account "
                 f"{self.customer.number}, or went elsewhere, on {on} or later",
             )
-        self.payments.send(funds, debtor, command.amount or free, context, on=on, invoice_number=command.invoice_number)
+        self.payments.send(
+            funds, debtor, command.amount or free, context, on=on, meant_for=MeantFor(command.invoice_number)
+        )
 
     @decides(WithdrawTransfer)
     def withdraw(self, command: WithdrawTransfer, context: Context) -> None:
@@ -196,7 +201,7 @@ class BetweenAccounts(AccountPart):
             amount,
             received_on,
             method=command.method or funds.method,
-            invoice_number=command.invoice_number,
+            meant_for=MeantFor(command.invoice_number, command.instructions),
             moved_from=OtherPayment(
                 account_id=self.whole.id, account_number=self.customer.number, number=command.number
             ),

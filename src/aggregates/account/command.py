@@ -1,5 +1,6 @@
 """What every command to an account shares, and how its ids follow from numbers."""
 
+from datetime import date
 from uuid import UUID
 
 from aggregates.kernel.command import Command, NaturalKey, Target, identifier
@@ -15,9 +16,18 @@ def document_id(account: UUID, kind: str, number: str) -> UUID:
     return identifier(kind, account, number)
 
 
-def document_key(account: UUID, kind: str, number: str) -> NaturalKey:
-    """The natural key of a command that brings in an invoice, payment or credit."""
-    return NaturalKey(kind, document_id(account, kind, number), number)
+def invoice_document(number: str, instalment: date | None) -> tuple[str, str]:
+    """The kind and number by which an invoice has its id. Its first instalment, or the whole, is known by the number
+    alone; a further one has a kind of its own, so that no other invoice's number can be the same."""
+    return ("invoice", number) if instalment is None else ("instalment", f"{number}/{instalment}")
+
+
+def document_key(account: UUID, kind: str, number: str, instalment: date | None = None) -> NaturalKey:
+    """The natural key of a command that brings in an invoice, or an instalment of it, a payment or a credit."""
+    if instalment is None:
+        return NaturalKey(kind, document_id(account, kind, number), number)
+    further, number = invoice_document(number, instalment)
+    return NaturalKey(kind, document_id(account, further, number), number)
 
 
 class AccountCommand(Command, sees=("office",)):

@@ -12,7 +12,17 @@ from aggregates.account.allocation import funds_order
 from aggregates.account.command import AccountCommand, document_id, document_key
 from aggregates.account.customer import BookingCommand
 from aggregates.account.deferred import Deferred
-from aggregates.account.receivables import Funds, FundsKind, GoneBack, OtherPayment, PromiseShare, Receipt, Sent
+from aggregates.account.receivables import (
+    Funds,
+    FundsKind,
+    GoneBack,
+    Instructions,
+    MeantFor,
+    OtherPayment,
+    PromiseShare,
+    Receipt,
+    Sent,
+)
 from aggregates.account.receivables import ReversalKind as ReversalKind  # noqa: PLC0414  it is a payment's, and imported from here
 from aggregates.account.transfers import Transfers
 from aggregates.kernel.aggregate import Needs, applies, decides
@@ -21,7 +31,7 @@ from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER
-from aggregates.values.codes import Number
+from aggregates.values.codes import Number, listed
 from aggregates.values.money import Money
 
 # --- events ------------------------------------------------------------------------------------------
@@ -98,6 +108,10 @@ class CreditWithdrawn(Event, name="account.credit-withdrawn"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
+MOST_INSTRUCTIONS = 500
+"""An event that holds them is of bounded size."""
+
+
 class _CreditData(AccountCommand):
     number: Number
     amount: Money
@@ -122,20 +136,51 @@ class CorrectCredit(_CreditData, name="correct-credit", may_need_history=True):
     """Say what a credit really was; it always was so."""
 
 
+def check_instructions(instructions: Instructions, whole: Money | None, invoice_number: str | None) -> None:
+    """Raises ValueError. `whole` is the amount of the payment, where it is said."""
+    if instructions is None:
+        return
+    numbers = [each.invoice_number for each in instructions]
+    said = [each.amount for each in instructions if each.amount is not None]
+    if not 0 < len(numbers) <= MOST_INSTRUCTIONS:
+        raise ValueError(f"instructions: expected 1 to {MOST_INSTRUCTIONS} invoices, not {len(numbers)}")
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("instructions: expected each invoice once")
+    if any(amount.minor <= 0 for amount in said):
+        raise ValueError("instructions: expected amounts of more than zero")
+    if whole is not None and any(amount.currency != whole.currency for amount in said):
+        raise ValueError(f"instructions: expected amounts in {whole.currency}")
+    if whole is not None and sum(amount.minor for amount in said) > whole.minor:
+        raise ValueError(f"instructions: expected amounts of {whole} in total at most")
+    if invoice_number is not None and len(listed(invoice_number)) < 2:
+        raise ValueError("invoice_number: expected none beside instructions, or their list in one text")
+
+
 class _PaymentData(AccountCommand):
     number: Number
     amount: Money
     received_on: date
     method: str | None = Field(None, max_length=40)
     invoice_number: Number | None = None
+    instructions: Instructions = None
+    """Several invoices that it is for. What is left after them goes to the oldest open items."""
     for_account_id: Annotated[UUID | None, LATER] = None
     """The account of the same office whose debt it pays, where that is not the payer's: all of it is transferred there
     on the day it comes in. The invoice is then of that account."""
+
+    @property
+    def meant_for(self) -> MeantFor:
+        return MeantFor(self.invoice_number, self.instructions)
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
         if self.amount.minor <= 0:
             raise ValueError("amount: expected more than zero (a reversal is a command of its own)")
+        return self
+
+    @model_validator(mode="after")
+    def _instructed(self) -> Self:
+        check_instructions(self.instructions, self.amount, self.invoice_number)
         return self
 
 
@@ -253,15 +298,14 @@ class Payments(Transfers):
             command.amount,
             command.received_on,
             method=command.method,
-            invoice_number=command.invoice_number if is_own else None,
+            meant_for=command.meant_for if is_own else MeantFor(),
             settled=settled if is_own else (),
             counts=is_own,
             lasting=lasting,
         )
 
     def _send_all(self, funds: Funds, debtor: "Payments", command: _PaymentData, context: Context) -> None:
-        on, invoice_number = command.received_on, command.invoice_number
-        self.send(funds, debtor, funds.unapplied, context, on=on, invoice_number=invoice_number)
+        self.send(funds, debtor, funds.unapplied, context, on=command.received_on, meant_for=command.meant_for)
 
     def book(
         self,
@@ -270,7 +314,7 @@ class Payments(Transfers):
         received_on: date,
         *,
         method: str | None = None,
-        invoice_number: str | None = None,
+        meant_for: MeantFor = MeantFor(),  # noqa: B008  a tuple
         settled: tuple[PromiseShare, ...] = (),
         counts: bool = True,
         lasting: Money | None = None,
@@ -287,13 +331,17 @@ class Payments(Transfers):
             number=number,
             amount=amount,
             received_on=received_on,
-            invoice_number=invoice_number,
-            waits_for=self._still_unknown(invoice_number),
+            invoice_number=meant_for.invoice_number,
+            waits_for=self._waits_for(meant_for),
             promises=settled + (self.promise_shares(left, received_on) if counts else ()),
             transferred_from=transferred_from,
+            instructions=meant_for.instructions,
+            unknown=self._unknown_among(meant_for),
         )
         self.emit(
-            PaymentReceived(receipt=receipt, method=method, invoice_number=invoice_number, moved_from=moved_from),
+            PaymentReceived(
+                receipt=receipt, method=method, invoice_number=meant_for.invoice_number, moved_from=moved_from
+            ),
             effective_on=received_on,
         )
         return self.receivables.funds[receipt.id]
@@ -330,11 +378,21 @@ class Payments(Transfers):
         """The invoice number where no such invoice was ever billed, so that the money waits for it."""
         if invoice_number is None:
             return None
-        item_id = self.receivables.item_id(invoice_number)
-        if item_id in self.receivables.items or item_id in self.receivables.settled:
+        if self.receivables.named(invoice_number):
             return None
         self.receivables.require_history()
         return invoice_number
+
+    def _waits_for(self, meant_for: MeantFor) -> str | None:
+        """The one invoice that it is for, where that was never billed."""
+        return None if meant_for.instructions else self._still_unknown(meant_for.invoice_number)
+
+    def _unknown_among(self, meant_for: MeantFor) -> tuple[str, ...] | None:
+        """Invoices of the instructions that were never billed; None where there are none."""
+        number, instructions = meant_for
+        if not instructions or (number is not None and self._still_unknown(number) is None):
+            return None
+        return tuple(n for each in instructions if (n := self._still_unknown(each.invoice_number))) or None
 
     def promise_shares(self, amount: Money, received_on: date) -> tuple[PromiseShare, ...]:
         """Open promises share a payment in the order they are due, so that none covers the same money twice."""
@@ -355,7 +413,6 @@ class Payments(Transfers):
         if command.reversed_on < funds.receipt.received_on:
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
         self.require_own(funds)
-        item_id = self._item_known(command.invoice_number)
         amount = command.amount or funds.remaining
         self.customer.require_currency(amount)
         if amount > funds.remaining or not amount:
@@ -377,17 +434,11 @@ class Payments(Transfers):
                 f"amount: expected at most {funds.kept}; more went to another account: withdraw that transfer first",
             )
         else:
+            named = command.invoice_number
+            item_id = None if named is None else self.receivables.one_named(named).id
             part = GoneBack(amount=amount, gone_on=gone_on, reversal=command.reversal, item_id=item_id)
             self._part_goes(funds, part, context.today)
         self.allocation.follow_change(funds.id, gone_on, context)
-
-    def _item_known(self, invoice_number: str | None) -> UUID | None:
-        if invoice_number is None:
-            return None
-        item_id = self.receivables.item_id(invoice_number)
-        if self.receivables.known_item(item_id) is None:
-            raise Refusal("unknown-invoice", f"the account has no invoice {invoice_number}")
-        return item_id
 
     @decides(CorrectPayment)
     def correct_payment(self, command: CorrectPayment, context: Context) -> None:
@@ -459,7 +510,7 @@ class Payments(Transfers):
     def _require_after_the_one_before(self, funds: Funds, received_on: date) -> None:
         """What came under a number again came after what had it before was taken back."""
         for before in self.receivables.gone:
-            if before.id == funds.id and before.gone_on is not None and before.gone_on > before.receipt.received_on:
+            if before.id == funds.id and before.reversal is not ReversalKind.ERROR:  # else it never was
                 _require_after(before, received_on)
 
     @decides(WithdrawReversal)
@@ -633,7 +684,10 @@ class Payments(Transfers):
         is_part = funds.has_gone(part)
         was = funds.receipt.promises if is_part else ()
         receipt = _with_promises(funds.receipt, _more(was, counts)).model_copy(
-            update={"waits_for": self._still_unknown(funds.receipt.invoice_number)}
+            update={
+                "waits_for": self._waits_for(funds.receipt.meant_for),
+                "unknown": self._unknown_among(funds.receipt.meant_for),
+            }
         )
         event = RefundWithdrawn if part.reversal is None else ReversalWithdrawn
         self.emit(
@@ -675,7 +729,7 @@ class Payments(Transfers):
             or receivables.used_up.pop(receipt.id, None)
             or Funds(receipt=receipt, unapplied=self.customer.zero)
         )
-        funds.receipt, funds.waits = receipt, receipt.waits_for is not None
+        funds.receipt, funds.waits, funds.unknown = receipt, receipt.waits_for is not None, receipt.unknown or ()
         funds.part_here_again(event.part)
         receivables.funds[receipt.id] = funds
         self._count(event.part.promises, sign=-1)
@@ -697,6 +751,7 @@ class Payments(Transfers):
             receipt=receipt,
             unapplied=receipt.amount,
             waits=receipt.waits_for is not None,
+            unknown=receipt.unknown or (),
             method=event.method if self.receivables.keeps_all and isinstance(event, PaymentReceived) else None,
         )
         self._count(receipt.promises, sign=-1)

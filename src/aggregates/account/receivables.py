@@ -1,9 +1,11 @@
 """What is owed and what came in: open items, and payments and credits with what is left of them."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -16,6 +18,7 @@ from aggregates.account.shields import Shield, ShieldSource, Why
 from aggregates.kernel.aggregate import Needs
 from aggregates.kernel.context import NeedsHistory
 from aggregates.kernel.personal import Personal
+from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, Value
 from aggregates.values.aging import CURRENT
 from aggregates.values.codes import Number
@@ -46,6 +49,13 @@ class Item(Value):
     """Kept as information where a billing file says so without a date; suspends nothing."""
     information: dict[str, Personal] = Field(default_factory=dict)
     """What the billing file says besides; nothing is decided by it."""
+    instalment: Annotated[date | None, LATER] = None
+    """Of a further instalment of the invoice: the due day that told it apart from the others, which it keeps."""
+
+    @property
+    def name(self) -> str:
+        """What tells it apart from the other items of the account."""
+        return self.number if self.instalment is None else f"{self.number}/{self.instalment}"
 
     @property
     def is_withdrawn(self) -> bool:
@@ -126,6 +136,25 @@ class PromiseShare(Value):
     amount: Money
 
 
+class Instruction(Value):
+    """An invoice that the payer named among several."""
+
+    invoice_number: Number
+    """Or `NUMBER/DUE-DAY` for one instalment of it."""
+    amount: Annotated[Money | None, LATER] = None
+    """What is for it at most; None: as much as it takes of what no amount was said for, in this order."""
+
+
+Instructions = Annotated[tuple[Instruction, ...] | None, LATER]
+
+
+class MeantFor(NamedTuple):
+    """What a payer said that money is for; see `Receipt`."""
+
+    invoice_number: str | None = None
+    instructions: tuple[Instruction, ...] | None = None
+
+
 class OtherPayment(Value):
     """A payment as it stands on another account of the office: where money came from, or where it went."""
 
@@ -144,12 +173,21 @@ class Receipt(Value):
     amount: Money
     received_on: date
     invoice_number: Number | None = None
-    """The invoice that the payer named."""
+    """The invoice, or `NUMBER/DUE-DAY` for one instalment of it, that the payer named."""
     waits_for: Number | None = None
     """The same where no such invoice was known when the money came in."""
     promises: tuple[PromiseShare, ...] = ()
+    instructions: Instructions = None
+    """Several invoices that the payer named. With `invoice_number`, that is their list as it stood there: the number of
+    one invoice, if there is one that has it."""
+    unknown: Annotated[tuple[Number, ...] | None, LATER] = None
+    """Those among the instructions that were not known when the money came in."""
     transferred_from: Annotated[OtherPayment | None, LATER] = None
     """The payment on another account that this is a part of, or all: no money came in a second time."""
+
+    @property
+    def meant_for(self) -> MeantFor:
+        return MeantFor(self.invoice_number, self.instructions)
 
 
 class Sent(Value):
@@ -206,6 +244,8 @@ class Funds:
     unapplied: Money
     waits: bool = False
     """Kept for an invoice that is not known yet."""
+    unknown: tuple[str, ...] = ()
+    """Invoices of its instructions that are not known yet, for which a part of it is kept."""
     allocated: dict[UUID, tuple[Allocation, ...]] = field(default_factory=dict)
     """What it put against each item, oldest day first."""
     gone_back: tuple[GoneBack, ...] = ()
@@ -300,6 +340,8 @@ class Receivables(AccountPart):
     """The latest day on which money was put against an item or taken back, or a dispute ended."""
     freely_through: date | None = None
     """The latest day on which that was done with money that did not name the item."""
+    has_instalments: bool = False
+    """Whether an invoice of the account ever was owed in instalments."""
 
     customer: ClassVar = Needs(Customer)
 
@@ -332,6 +374,29 @@ class Receivables(AccountPart):
     def known_item(self, item_id: UUID) -> OpenItem | None:
         """The item, open or, where it is kept, settled."""
         return self.items.get(item_id) or self.settled.get(item_id)
+
+    def by_name(self) -> "ItemsByName":
+        """The items that are open or kept, to look many names up in."""
+        return ItemsByName((*self.items.values(), *self.settled.values()))
+
+    def named(self, name: str) -> list[OpenItem]:
+        """What a number, or `NUMBER/DUE-DAY`, names of the items that are open or kept, oldest due first."""
+        if not self.has_instalments and ((item := self.known_item(self.item_id(name))) or day_named(name) is None):
+            return [item] if item is not None else []
+        return self.by_name().find(name)
+
+    def one_named(self, name: str) -> OpenItem:
+        """The item where only one will do. Raises NeedsHistory, Refusal."""
+        self.require_history()
+        found = self.named(name)
+        if len(found) > 1:
+            found = [item for item in found if item.item.name == name and item.item.instalment is not None] or found
+        if not found:
+            raise Refusal("unknown-invoice", f"the account has no invoice {name}")
+        if len(found) > 1:
+            names = ", ".join(f"{item.item.number}/{item.due_on}" for item in found)
+            raise Refusal("several-instalments", f"invoice {name} is owed in instalments; say which: {names}")
+        return found[0]
 
     def known_funds(self, funds_id: UUID) -> Funds | None:
         """The payment or credit, with something left or, where it is kept, used up or taken back."""
@@ -421,6 +486,48 @@ class Receivables(AccountPart):
                 self.used_up[funds.id] = funds
 
 
+class ItemsByName:
+    """Which items a number names: the invoice, or all its instalments. `NUMBER/DUE-DAY` names what of it is due on that
+    day, or was when it was billed; an invoice that has just that for its number comes first."""
+
+    def __init__(self, items: Iterable[OpenItem]) -> None:
+        self._by_number: dict[str, list[OpenItem]] = {}
+        for item in items:
+            self._by_number.setdefault(item.item.number, []).append(item)
+
+    def find(self, name: str) -> list[OpenItem]:
+        """Oldest due first; empty where nothing has that name."""
+        found = self._by_number.get(name)
+        if found is None and (named := day_named(name)) is not None:
+            number, day = named
+            found = [item for item in self._by_number.get(number, ()) if _is_of(item.item, day)]
+        return sorted(found, key=allocation_order) if found is not None and len(found) > 1 else found or []
+
+
+_OF_A_DAY = re.compile(r"(.+)/(\d{4}-\d{2}-\d{2})")
+
+
+def day_named(name: str) -> tuple[str, date] | None:
+    """Number and day, where it can be read as `NUMBER/DUE-DAY`."""
+    parts = _OF_A_DAY.fullmatch(name)
+    try:
+        return None if parts is None else (parts[1], date.fromisoformat(parts[2]))
+    except ValueError:
+        return None
+
+
+def has_name(item: Item, name: str | None) -> bool:
+    """Whether the name can mean this item."""
+    if name is None or item.number == name:
+        return name is not None
+    named = day_named(name)
+    return named is not None and item.number == named[0] and _is_of(item, named[1])
+
+
+def _is_of(item: Item, day: date) -> bool:
+    return day in (item.due_on, item.instalment)
+
+
 def _by_day(move: Move) -> tuple[date, bool]:
     return move.day, move.amount < 0
 
@@ -435,6 +542,7 @@ def place_if_open(was: OpenItem, open_after: Money, today: date) -> Place | None
     return place if place != NOWHERE else None
 
 
-def allocation_order(item: OpenItem) -> tuple[bool, date, date, str]:
+def allocation_order(item: OpenItem) -> tuple[bool, date, date, str, date]:
     """Oldest due first, fees last: in this order money is put against items."""
-    return item.item.kind is ItemKind.FEE, item.due_on, item.item.issued_on, item.item.number
+    said = item.item
+    return said.kind is ItemKind.FEE, item.due_on, said.issued_on, said.number, said.instalment or date.min

@@ -13,7 +13,16 @@ from aggregates.account.command import document_id
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.account.promises import Promises
-from aggregates.account.receivables import Funds, OtherPayment, PromiseShare, Receipt, Receivables, ReversalKind, Sent
+from aggregates.account.receivables import (
+    Funds,
+    MeantFor,
+    OtherPayment,
+    PromiseShare,
+    Receipt,
+    Receivables,
+    ReversalKind,
+    Sent,
+)
 from aggregates.kernel.aggregate import Needs, applies
 from aggregates.kernel.command import identifier
 from aggregates.kernel.context import Context
@@ -76,7 +85,7 @@ class Transfers(AccountPart):
         amount: Money,
         received_on: date,
         *,
-        invoice_number: str | None = None,
+        meant_for: MeantFor = MeantFor(),  # noqa: B008  a tuple
         transferred_from: OtherPayment | None = None,
     ) -> Funds:
         """Money is there; it is put against nothing yet."""
@@ -112,12 +121,10 @@ class Transfers(AccountPart):
                 f"{source.account_number}: withdraw the transfer, or deal with the payment there",
             )
 
-    def send(
-        self, funds: Funds, to: Self, amount: Money, context: Context, *, on: date, invoice_number: str | None
-    ) -> None:
+    def send(self, funds: Funds, to: Self, amount: Money, context: Context, *, on: date, meant_for: MeantFor) -> None:
         """So much of what is unapplied pays the other account's debt from that day on."""
         here = OtherPayment(account_id=self.whole.id, account_number=self.customer.number, number=funds.receipt.number)
-        there = to.take_in(here, amount, context, on=on, invoice_number=invoice_number)
+        there = to.take_in(here, amount, context, on=on, meant_for=meant_for)
         kept = funds.kept - amount
         self.emit(
             PaymentTransferred(
@@ -139,7 +146,7 @@ class Transfers(AccountPart):
             if amount:
                 to = self.on_other_account(each.to.account_id, context)
                 on = max(each.sent_on, funds.receipt.received_on)
-                self.send(funds, to, amount, context, on=on, invoice_number=receipt.invoice_number)
+                self.send(funds, to, amount, context, on=on, meant_for=receipt.meant_for)
 
     def take_all_back(
         self, funds: Funds, reversal: ReversalKind, gone_on: date, context: Context
@@ -181,13 +188,13 @@ class Transfers(AccountPart):
     # --- the account that it goes to ---
 
     def take_in(
-        self, source: OtherPayment, amount: Money, context: Context, *, on: date, invoice_number: str | None
+        self, source: OtherPayment, amount: Money, context: Context, *, on: date, meant_for: MeantFor
     ) -> OtherPayment:
         """A part of a payment on another account, or all of it, pays this one's debt from that day on."""
         self.require_account()
         self.receivables.require_history()
         number = self._number_for(source)
-        funds = self.book(number, amount, on, invoice_number=invoice_number, transferred_from=source)
+        funds = self.book(number, amount, on, meant_for=meant_for, transferred_from=source)
         self.allocation.follow_change(funds.id, on, context)
         return OtherPayment(account_id=self.whole.id, account_number=self.customer.number, number=number)
 

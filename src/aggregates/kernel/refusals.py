@@ -85,6 +85,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("refund-too-large", "No more is given back than is unapplied on that day."),
         RefusalCode("reversed-in-part", "A payment that was recorded in error is taken out whole; correct its amount."),
         RefusalCode("reversed-too-much", "No more of a payment is taken back than did not go back before."),
+        RefusalCode("several-instalments", "The invoice is owed in instalments, and one of them has to be named."),
         RefusalCode("reversed-first", "A payment is taken back on the day of its receipt or later."),
         RefusalCode("several-went-back", "Several went back of it; the day and the amount say which is meant."),
         RefusalCode("same-account", "Money goes to another account than the payment's own."),

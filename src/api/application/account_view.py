@@ -44,6 +44,7 @@ from aggregates.account.receivables import (
     ReversalKind,
     Sent,
     allocation_order,
+    has_name,
 )
 from aggregates.account.shields import Why
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
@@ -404,7 +405,7 @@ def funds_view(funds: Funds) -> FundsView:
         unapplied=funds.unapplied,
         gone_back=funds.receipt.amount if funds.reversed else funds.receipt.amount - funds.remaining,
         reversed=funds.reversed,
-        waits_for_invoice=funds.receipt.waits_for if funds.waits else None,
+        waits_for_invoice=funds.receipt.waits_for if funds.waits else ", ".join(funds.unknown) or None,
         transferred_from=funds.receipt.transferred_from,
         transferred_to=tuple(
             TransferredAmount(**sent.to.model_dump(), amount=sent.amount, transferred_on=sent.sent_on)
@@ -431,14 +432,15 @@ def _all_funds(read: AccountRead) -> list[FundsView]:
 
 
 def _funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
-    billed = {recorded.event.item.number for recorded in history if isinstance(recorded.event, InvoiceBilled)}
+    billed = [recorded.event.item for recorded in history if isinstance(recorded.event, InvoiceBilled)]
     found: dict[UUID, Funds] = {}
     for recorded in history:
         match recorded.event:
             case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
                 left = Money.rounded(then.unapplied_of.get(receipt.id, Decimal()), receipt.amount.currency)
-                waits = receipt.waits_for is not None and receipt.waits_for not in billed
-                found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits)
+                waits = receipt.waits_for is not None and not any(has_name(item, receipt.waits_for) for item in billed)
+                unknown = [n for n in receipt.unknown or () if not any(has_name(item, n) for item in billed)]
+                found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits, unknown=tuple(unknown))
             case PaymentTransferred(receipt=receipt) as event if receipt.id in found:
                 sent = Sent(to=event.to, amount=event.amount, sent_on=event.transferred_on)
                 found[receipt.id].sent = (*found[receipt.id].sent, sent)

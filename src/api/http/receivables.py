@@ -20,6 +20,7 @@ from aggregates.account.payments import (
     WithdrawRefund,
     WithdrawReversal,
 )
+from aggregates.account.receivables import Instruction
 from aggregates.values.codes import Number
 from api.application.allocation import Moved, restatement
 from api.application.issuing import Done
@@ -27,7 +28,7 @@ from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.problems import documented, unknown
 from api.http.routing import Router
-from api.http.shapes import JsonBody
+from api.http.shapes import Body, JsonBody
 
 router = Router(prefix="/v1/accounts/{account_id}", tags=["receivables"])
 
@@ -39,7 +40,12 @@ class NewInvoice(CommandBody):
     """An invoice. One dated in the future waits for its day."""
 
 
-@body_of(ReceivePayment, address={"account_id"}, without={"opens"})
+@body_of(Instruction)
+class InstructionBody(Body):
+    """One of several invoices that a payment is for; without an amount, as much as it takes."""
+
+
+@body_of(ReceivePayment, address={"account_id"}, without={"opens"}, nested={Instruction: InstructionBody})
 class NewPayment(CommandBody):
     """Money that came in, for an invoice or for the oldest open items."""
 
@@ -54,7 +60,7 @@ class Reversal(CommandBody):
     """A payment, or an `amount` of it, was taken back; what it settled is open again with its own due date."""
 
 
-@body_of(ReceivePaymentAgain, address={"account_id", "number"})
+@body_of(ReceivePaymentAgain, address={"account_id", "number"}, nested={Instruction: InstructionBody})
 class PaymentAgain(CommandBody):
     """A payment that was taken back came in again."""
 

@@ -1,6 +1,6 @@
 """An account as a page: what is owed, where it stands and why, and everything that was done."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -256,6 +256,7 @@ def _page(
         here=here,
         tab=tab,
         tabs=TABS,
+        by_due_day=read.account.receivables.has_instalments,
         past_due=view.outstanding - view.aging[0].amount,
         ages=parts_of(
             [(each.bucket, each.amount.decimal()) for each in view.aging],
@@ -299,7 +300,7 @@ def _tab(
                 "to_allocate": there,
                 "to_send": own,
                 "taken_back": [] if is_past else [each for each in funds if each.reversed and each.kind == "payment"],
-                "documents": [] if is_past else _documents(view, funds),
+                "documents": [] if is_past else _documents(read, view, funds),
             }
         case "activity":
             question = Question("page", tab, view.id, as_of)
@@ -329,9 +330,16 @@ def _tab(
             return {}
 
 
-def _documents(view: AccountView, funds: list[FundsView]) -> list[tuple[str, str]]:
+def _documents(read: AccountRead, view: AccountView, funds: list[FundsView]) -> list[tuple[str, str]]:
     """What may never have been: how the form says it, and how people read it."""
     found = [(f"invoice {item.number}", f"invoice {item.number}, {item.amount}") for item in view.open_items]
+    if read.account.receivables.has_instalments:
+        found = [
+            (f"invoice {item.number}/{item.due_on}", f"invoice {item.number}, due {item.due_on}, {item.amount}")
+            for item in view.open_items
+        ]
+        numbers = Counter(item.number for item in view.open_items)
+        found += [(f"invoice {n}", f"invoice {n}, all instalments") for n, items in numbers.items() if items > 1]
     for each in funds:
         if each.kind == "credit" and not each.reversed:
             found.append((f"credit {each.number}", f"credit {each.number}, {each.amount}"))
