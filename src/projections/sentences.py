@@ -10,8 +10,15 @@ from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
-from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
-from aggregates.account.customer import AccountOpened, CustomerRenamed, SubscriptionRecorded
+from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
+from aggregates.account.customer import (
+    AccountOpened,
+    CustomerNumberChanged,
+    CustomerParted,
+    CustomerRenamed,
+    CustomerShared,
+    SubscriptionRecorded,
+)
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
@@ -105,14 +112,25 @@ REVERSALS = {
     ReversalKind.ERROR: "taken out: recorded in error",
 }
 
+
+def _shared(event: WishesShared) -> str:
+    opted_out = ", ".join(_over(each.channel, each.point_id) for each in event.opt_outs)
+    said = f"opted out of {opted_out}" if opted_out else "no opt-out is in force"
+    return f"Said on another account of the customer: {said}; consents as said there"
+
+
 SENTENCES: dict[type[Event], Sentence] = {
     # Of any other event its docstring's first sentence is said.
     # the customer
-    AccountOpened: "Account {e.number} opened in {e.currency}",
+    AccountOpened: "Account {e.account_name} opened in {e.currency}",
+    CustomerNumberChanged: "Account is of customer {e.customer_number} from now on",
+    CustomerShared: "Customer has account {e.other.name} as well",
+    CustomerParted: "Another account is not of this customer any more",
     CustomerRenamed: "Customer's name or classification changed",
     ContactDetailsChanged: "Contact details changed",
     ConsentRecorded: "Consent for {e.channel} at {e.point_id} is {e.consent}",
     OptedOut: lambda e: f"Customer opted out of {_over(e.channel, e.point_id)}",
+    WishesShared: _shared,
     OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
     SubscriptionRecorded: "Subscription {e.subscription.number} recorded",
     # receivables

@@ -91,6 +91,8 @@ class CustomerFact(_Fact):
     preferred_channel: Channel | None = None
     time_zone: str | None = None
     since: date | None = None
+    customer_number: str | None = None
+    """Of the customer, who may have accounts of other numbers; None: the account's own, or as it is known."""
     phones: tuple[Phone, ...] = ()
     emails: tuple[Email, ...] = ()
     information: Information = ()
@@ -113,11 +115,14 @@ class SubscriptionFact(_Fact):
 
     kind: ClassVar[str] = "subscription"
     rank: ClassVar[int] = 1
+    not_content: ClassVar[frozenset[str]] = frozenset({"currency"})
 
     subscription_number: str
     service_type: str | None = None
     started_on: date | None = None
     initial_discount: Money | None = None
+    currency: str | None = None
+    """Of the row, and so of the account that it is about. Not part of the content."""
 
     @property
     def effective_on(self) -> date | None:
@@ -255,6 +260,11 @@ def currency_of(fact: Fact) -> str | None:
         return fact.currency
     amount = None if isinstance(fact, SubscriptionFact) else fact.amount
     return None if amount is None else amount.currency
+
+
+def account_currency_of(fact: Fact) -> str | None:
+    """The currency of the account that the row is about, as far as it says one."""
+    return fact.currency if isinstance(fact, SubscriptionFact) else currency_of(fact)
 
 
 T = TypeVar("T")

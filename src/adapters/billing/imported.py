@@ -1,6 +1,6 @@
 """What was imported before: the last revision and digest of every fact, by office and natural key."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -45,7 +45,8 @@ class Known(NamedTuple):
 
     revision: int
     digest: bytes
-    account_number: str
+    account: str
+    """What people call its account: `1001`, `1001/EUR`."""
 
 
 def imported(connection: psycopg.Connection, keys: Iterable[Key]) -> dict[Key, Known]:
@@ -65,14 +66,17 @@ def classify(connection: psycopg.Connection, chunk: Sequence[Staged]) -> list[Cl
         if before is None:
             classified.append(Classified(staged, Change.NEW, 1))
         elif before.digest == staged.digest:
-            classified.append(Classified(staged, Change.UNCHANGED, before.revision, before.account_number))
+            classified.append(Classified(staged, Change.UNCHANGED, before.revision, before.account))
         else:
-            classified.append(Classified(staged, Change.CHANGED, before.revision + 1, before.account_number))
+            classified.append(Classified(staged, Change.CHANGED, before.revision + 1, before.account))
     return classified
 
 
-def record(connection: psycopg.Connection, imported: Sequence[Classified]) -> None:
-    """Remember facts whose commands were accepted. A repeat, or one that lags behind, changes nothing."""
+def record(
+    connection: psycopg.Connection, imported: Sequence[Classified], account_name: Callable[[Staged], str]
+) -> None:
+    """Remember facts whose commands were accepted, and of which accounts they are. A repeat, or one that lags behind,
+    changes nothing."""
     fresh = [one for one in imported if one.change is not Change.UNCHANGED]
     if not fresh:
         return
@@ -82,7 +86,7 @@ def record(connection: psycopg.Connection, imported: Sequence[Classified]) -> No
             [
                 [one.staged.office for one in fresh],
                 [one.staged.natural_key for one in fresh],
-                [one.staged.fact.account_number for one in fresh],
+                [account_name(one.staged) for one in fresh],
                 [one.revision for one in fresh],
                 [one.staged.digest for one in fresh],
             ],

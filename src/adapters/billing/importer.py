@@ -19,6 +19,7 @@ from adapters.billing.facts import (
     PaymentFact,
     ReversalFact,
     SubscriptionFact,
+    account_currency_of,
 )
 from adapters.billing.imported import Change, Classified, classify, imported, record
 from adapters.billing.readers import FileNotice, Progress
@@ -31,7 +32,7 @@ from adapters.eventstore.trial import Trial
 from adapters.stop import Stop, check
 from aggregates.account import Account
 from aggregates.account.billing import BillInvoice, CorrectInvoice
-from aggregates.account.command import account_id, document_id
+from aggregates.account.command import account_id, account_name, document_id
 from aggregates.account.customer import CustomerKind, OpenAccount, Opening, RecordSubscription, Subscription
 from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment, ReversePayment
 from aggregates.kernel.actor import Actor
@@ -131,6 +132,10 @@ class Importer:
         self.staging = staging
         self._defaults = defaults
         self._offices: dict[str, UUID] = {}
+        self._currencies: dict[UUID, str] = {}
+        """In which offices work."""
+        self._paid_in: dict[Key, str | None] = {}
+        """Of payments that the chunk takes back without saying in which currency: the other one that it was, if any."""
         self._named = staging.offices()
         self._opened: list[RowNotice] = []
         """About offices that were opened, not reported yet."""
@@ -152,6 +157,7 @@ class Importer:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
         chunk, erased = self._without_erased(chunk, report)
         classified = classify(self._connection, chunk)
+        self._paid_in = self._currencies_of_payments(chunk)
         todo: list[tuple[Classified, Issued]] = []
         problems: list[RowProblem] = []
         nothing_to_do: list[Classified] = []
@@ -185,21 +191,22 @@ class Importer:
             self.staging.refuse(problems)
 
     def _remember(self, accepted: Sequence[Classified]) -> None:
-        record(self._connection, accepted)
+        record(self._connection, accepted, self._name_of)
 
     def _without_erased(self, chunk: Sequence[Staged], report: ImportReport) -> tuple[list[Staged], set[Key]]:
         """The chunk without personal data of people who were erased, and which of it says nothing else: their money is
         taken, they stay erased."""
-        accounts = [account_id(office_id(staged.office_code), staged.fact.account_number) for staged in chunk]
-        erased = self._arrears.keys.destroyed_among(accounts)
+        accounts = [_accounts_of_person(staged) for staged in chunk]
+        erased = self._arrears.keys.destroyed_among(set().union(*accounts))
         if not erased:
             return list(chunk), set()
         kept, empty = [], set()
-        for account, staged in zip(accounts, chunk, strict=True):
-            bare = impersonal(staged) if account in erased else staged
+        for theirs, staged in zip(accounts, chunk, strict=True):
+            is_erased = not erased.isdisjoint(theirs)
+            bare = impersonal(staged) if is_erased else staged
             if bare is not staged:
                 report.notice(RowNotice(staged.line, staged.fact.account_number, ERASED_PERSON))
-            if account in erased and isinstance(bare.fact, CustomerFact):
+            if is_erased and isinstance(bare.fact, CustomerFact):
                 empty.add(bare.key)
             kept.append(bare)
         return kept, empty
@@ -223,10 +230,11 @@ class Importer:
             if not isinstance(fact := staged.fact, PaymentFact | CreditFact):
                 continue
             if outcome.event_ids and outcome.version == len(outcome.event_ids):
-                said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
+                said = f"no customer and no invoice of account {self._name_of(staged)} is known; the account was opened"
                 report.notice(RowNotice(staged.line, _number(staged), said))
             if staged.key in waiting:
-                said = f"account {fact.account_number} has no invoice {fact.invoice_number} yet; the money waits for it"
+                account = self._name_of(staged)
+                said = f"account {account} has no invoice {fact.invoice_number} yet; the money waits for it"
                 report.notice(RowNotice(staged.line, _number(staged), said))
 
     def _waiting(self, taken: Sequence[Staged]) -> set[Key]:
@@ -241,11 +249,9 @@ class Importer:
         }
         if not named:
             return set()
-        came = {key: known.account_number for key, known in imported(self._connection, named.values()).items()}
-        came |= {each.key: each.fact.account_number for each in taken if isinstance(each.fact, InvoiceFact)}
-        unknown = [
-            each for each in taken if each.key in named and came.get(named[each.key]) != each.fact.account_number
-        ]
+        came = {key: known.account for key, known in imported(self._connection, named.values()).items()}
+        came |= {each.key: self._name_of(each) for each in taken if isinstance(each.fact, InvoiceFact)}
+        unknown = [each for each in taken if each.key in named and came.get(named[each.key]) != self._name_of(each)]
         accounts = self._arrears.load_many(Account, list({self._account_of(each) for each in unknown}))
         by_id = {account.id: account for account in accounts}
         return {each.key for each in unknown if _waits(each, by_id[self._account_of(each)])}
@@ -255,8 +261,8 @@ class Importer:
     def _issued(self, each: Classified) -> Issued:
         staged = each.staged
         office = self._office(staged)
-        account = account_id(office, staged.fact.account_number)
-        if each.account_before not in (None, staged.fact.account_number):
+        account = self._account_of(staged)
+        if each.account_before not in (None, self._name_of(staged)) and not isinstance(staged.fact, CustomerFact):
             raise ImportRefused(f"account {each.account_before}, where this {staged.fact.kind} was imported before")
         command = self._command(staged, office, account, corrects=each.change is Change.CHANGED)
         natural_key = command.natural_key()
@@ -273,10 +279,10 @@ class Importer:
 
     def _command(self, staged: Staged, office: UUID, account: UUID, *, corrects: bool) -> Command:
         fact = staged.fact
-        opens: dict[str, Any] = {} if corrects else _opens(fact, office)
+        opens: dict[str, Any] = {} if corrects else self._opens(staged, office)
         match fact:
             case CustomerFact():
-                return self._customer(fact, office, account, known=corrects)
+                return self._customer(staged, fact, office, account, known=corrects)
             case SubscriptionFact():
                 subscription = Subscription(
                     number=fact.subscription_number,
@@ -284,7 +290,7 @@ class Importer:
                     started_on=fact.started_on,
                     initial_discount=fact.initial_discount,
                 )
-                return RecordSubscription(account_id=account, subscription=subscription)
+                return RecordSubscription(account_id=account, subscription=subscription, **opens)
             case InvoiceFact():
                 invoice = CorrectInvoice if corrects else BillInvoice
                 return invoice(
@@ -333,16 +339,19 @@ class Importer:
                     amount=fact.amount,
                 )
 
-    def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
-        """What the file does not say stays as it is known."""
-        before = self._account(account) if known else None
+    def _customer(self, staged: Staged, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
+        """What the file does not say stays as it is known, of this account or of that in the office's currency."""
+        before = None
+        if known:
+            before = self._account(account) or self._account(account_id(office, fact.account_number))
         contact = before.contact.details if before else ContactDetails()
         return OpenAccount(
             office_id=office,
             number=fact.account_number,
             customer_name=fact.name or (before.customer.name if before else fact.account_number),
-            currency=fact.currency
-            or (before.customer.currency if before else self._arrears.load(Office, office).currency),
+            currency=fact.currency or self._currency_of(office),
+            other_currency=True if self._other_currency(staged) else None,
+            customer_number=fact.customer_number,
             customer_kind=fact.customer_kind or (before.customer.kind if before else CustomerKind.CONSUMER),
             segment=fact.segment or (before.customer.segment if before else None),
             country=fact.country or (before.customer.country if before else None),
@@ -359,7 +368,58 @@ class Importer:
     # --- offices ---
 
     def _account_of(self, staged: Staged) -> UUID:
-        return account_id(self._office(staged), staged.fact.account_number)
+        return account_id(self._office(staged), staged.fact.account_number, self._other_currency(staged))
+
+    def _name_of(self, staged: Staged) -> str:
+        """What people call the account."""
+        return account_name(staged.fact.account_number, self._other_currency(staged))
+
+    def _other_currency(self, staged: Staged) -> str | None:
+        """In which the account is that a fact is about, where its office works in another one."""
+        currency = account_currency_of(staged.fact)
+        if currency is None and isinstance(staged.fact, ReversalFact):
+            return self._paid_in.get((staged.office, f"payment:{staged.fact.payment_number}"))
+        return None if currency in (None, self._currency_of(self._office(staged))) else currency
+
+    def _currencies_of_payments(self, chunk: Sequence[Staged]) -> dict[Key, str | None]:
+        """Of the payments that are taken back without a word of their currency: where it is not their office's."""
+        wanted = {
+            (staged.office, f"payment:{staged.fact.payment_number}"): staged.fact.account_number
+            for staged in chunk
+            if isinstance(staged.fact, ReversalFact) and staged.fact.amount is None
+        }
+        if not wanted:
+            return {}
+        found: dict[Key, str | None] = {
+            key: known.account.removeprefix(f"{wanted[key]}/")
+            for key, known in imported(self._connection, wanted).items()
+            if known.account.startswith(f"{wanted[key]}/")
+        }
+        payments = (staged for staged in chunk if staged.key in wanted)
+        return found | {staged.key: self._other_currency(staged) for staged in payments}
+
+    def _opens(self, staged: Staged, office: UUID) -> dict[str, Any]:
+        """Invoices, and money, open the account that no file has described so far: files come in any order. So does a
+        subscription where the customer's row may be about their account in another currency."""
+        fact, other = staged.fact, self._other_currency(staged)
+        if not isinstance(fact, InvoiceFact | PaymentFact | CreditFact | SubscriptionFact):
+            return {}
+        currency = account_currency_of(fact)
+        if currency is None or (isinstance(fact, SubscriptionFact) and other is None):
+            return {}
+        opening = Opening(
+            office_id=office,
+            number=fact.account_number,
+            currency=currency,
+            other_currency=True if other else None,
+        )
+        return {"opens": opening}
+
+    def _currency_of(self, office: UUID) -> str:
+        """In which an office works that is open; it never changes."""
+        if office not in self._currencies:
+            self._currencies[office] = self._arrears.load(Office, office).currency
+        return self._currencies[office]
 
     def _office(self, staged: Staged) -> UUID:
         """The office a fact belongs to, opened the first time a file names it."""
@@ -438,7 +498,12 @@ def impersonal(staged: Staged) -> Staged:
     then of what is left: one of personal data would be kept of whom nothing is to be kept."""
     match fact := staged.fact:
         case CustomerFact():
-            bare = CustomerFact(office=fact.office, account_number=fact.account_number, currency=fact.currency)
+            bare = CustomerFact(
+                office=fact.office,
+                account_number=fact.account_number,
+                currency=fact.currency,
+                customer_number=fact.customer_number,
+            )
             return replace(staged, fact=bare, digest=bare.digest)
         case InvoiceFact() if fact.information:
             return replace(staged, fact=replace(fact, information=()))
@@ -483,11 +548,12 @@ def contact_details(fact: CustomerFact, before: ContactDetails, customer_country
     return before.model_copy(update=changes)
 
 
-def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
-    """Invoices, and money, open the account that no file has described so far: files come in any order."""
-    if not isinstance(fact, InvoiceFact | PaymentFact | CreditFact):
-        return {}
-    return {"opens": Opening(office_id=office, number=fact.account_number, currency=fact.amount.currency)}
+def _accounts_of_person(staged: Staged) -> set[UUID]:
+    """Ids of accounts of the person that the fact is about: of its own, and of those that have the numbers it names."""
+    office, fact = office_id(staged.office_code), staged.fact
+    numbers = {fact.account_number, fact.customer_number if isinstance(fact, CustomerFact) else None} - {None}
+    currencies = {None, account_currency_of(fact)}
+    return {account_id(office, number, currency) for number in numbers if number for currency in currencies}
 
 
 def _waits(staged: Staged, account: Account) -> bool:

@@ -35,7 +35,7 @@ class Kind(StrEnum):
 _ANY = frozenset({"account_number", "office", "currency"})
 CUSTOMER_FIELDS = frozenset({
     "name", "customer_kind", "segment", "language", "country", "address_1", "address_2", "address_3", "city", "region",
-    "postal_code", "preferred_channel", "time_zone", "since",
+    "postal_code", "preferred_channel", "time_zone", "since", "customer_number",
 })  # fmt: skip
 _INVOICE = frozenset({
     "invoice_number", "issued_on", "due_on", "amount", "original_charges", "service_type", "subscription_number",
@@ -70,7 +70,9 @@ _COLUMN_ONLY = frozenset({
 })  # fmt: skip
 """What differs from row to row: a default for it would make many facts one."""
 
-NUMBERS = frozenset({"account_number", "invoice_number", "payment_number", "credit_number", "subscription_number"})
+NUMBERS = frozenset({
+    "account_number", "customer_number", "invoice_number", "payment_number", "credit_number", "subscription_number",
+})  # fmt: skip
 """What is called a number and only identifies: nothing is reckoned with it, and its zeros count."""
 PADDED = NUMBERS | {"postal_code"}
 _SHOWN = PADDED | {"office", "reference"}

@@ -452,6 +452,7 @@ class RowParser:
             preferred_channel=self._choice("preferred_channel", _CHANNELS),
             time_zone=self._time_zone(),
             since=self._date("since"),
+            customer_number=self._number("customer_number") or None,
             phones=tuple(phone for group in self._phones for phone in self._phone(group, country))[:_MOST_POINTS],
             emails=tuple(email for group in self._emails for email in self._email(group))[:_MOST_POINTS],
             information=self._informed(information),
@@ -532,6 +533,7 @@ class RowParser:
                     service_type=self._code_of(service_type),
                     started_on=self._date_of(started_on),
                     initial_discount=self._money_of(discount, currency, required=False),
+                    currency=currency,
                 )
             )
         return tuple(found)

@@ -215,6 +215,7 @@ class Arrears(Application[UUID]):
                 outcomes=outcomes,
                 new_keys=new_keys,
                 snapshots=self._snapshots(workspace),
+                holdings=workspace.holdings(events),
                 seen=workspace.seen(deciding),
                 now=self.clock.now(),
             )

@@ -1,6 +1,6 @@
 """The write path without its end: commands are decided for real, over what is stored, and nothing is stored."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from adapters.eventstore.recorder import EventRow, Loaded, LogRecorder, Wanted
 from adapters.eventstore.stored import StoredFact
 from adapters.eventstore.workspace import Workspace
 from adapters.telemetry.metrics import WhatCame
+from aggregates.kernel.command import Key
 from aggregates.kernel.deciding import Decided
 from aggregates.kernel.event import Recorded
 
@@ -57,6 +58,7 @@ class TrialLog(LogRecorder):
         super().__init__(connections)
         self._mapper = mapper
         self._events: dict[UUID, list[Recorded]] = {}
+        self._held: dict[Key, list[UUID]] = {}
         self._outcomes: dict[UUID, bytes] = {}
         self._commands: dict[UUID, list[UUID]] = {}
         """Ids of outcomes, by the aggregate that decided."""
@@ -67,6 +69,8 @@ class TrialLog(LogRecorder):
     def keep(self, events: Iterable[Recorded], outcomes: Mapping[UUID, bytes], deciding: Iterable[Decided]) -> None:
         for event in events:
             self._events.setdefault(event.aggregate_id, []).append(event)
+            for key in event.event.found_by():
+                self._held.setdefault(key, []).append(event.aggregate_id)
         self._outcomes |= outcomes
         for each in deciding:
             ids = (each.issued.command_id, each.issued.key)
@@ -77,6 +81,8 @@ class TrialLog(LogRecorder):
         gone = [i for i, events in self._events.items() if i != but and events[0].account_id is not None]
         for aggregate_id in gone:
             del self._events[aggregate_id]
+        still_held = {key: [i for i in ids if i in self._events] for key, ids in self._held.items()}
+        self._held = {key: ids for key, ids in still_held.items() if ids}
         for aggregate_id in [i for i in self._commands if i != but]:
             for command_id in self._commands.pop(aggregate_id):
                 self._outcomes.pop(command_id, None)
@@ -84,9 +90,15 @@ class TrialLog(LogRecorder):
 
     # --- reading ---
 
-    def load(self, wanted: Iterable[Wanted], command_ids: Iterable[UUID] = ()) -> Loaded:
+    def load(
+        self, wanted: Iterable[Wanted], command_ids: Iterable[UUID] = (), *, looked_up: Collection[Key] = ()
+    ) -> Loaded:
         wanted, command_ids = list(wanted), list(command_ids)
-        loaded = super().load(wanted, command_ids)
+        loaded = super().load(wanted, command_ids, looked_up=looked_up)
+        for key in looked_up:
+            if held := [i for i in self._held.get(key, ()) if i in self._events]:
+                known = loaded.holders.setdefault(key, [])
+                known += [i for i in held if i not in known]
         for each in wanted:
             if (decided := self._events.get(each.aggregate_id)) is not None:
                 self._put_behind(loaded, each, decided)

@@ -1,16 +1,31 @@
 """How the customer may be reached: details, consent, opt-outs."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
 
-from aggregates.account.command import AccountCommand
+from pydantic import Field
+
+from aggregates.account.command import SHARED, AccountCommand
 from aggregates.account.part import AccountPart
 from aggregates.account.wishes import OptedOutOf, Point, Wishes
-from aggregates.kernel.aggregate import applies, decides
+from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
+from aggregates.kernel.personal import ERASED
 from aggregates.kernel.refusals import Refusal
-from aggregates.values.contact import Channel, Consent, ContactDetails, Country, Denied, OptOut
-from aggregates.values.normal_form import names_one
+from aggregates.values.contact import (
+    Channel,
+    Consent,
+    ContactDetails,
+    Country,
+    Denied,
+    EmailAddress,
+    OptOut,
+    PhoneNumber,
+    PostalAddress,
+)
+from aggregates.values.normal_form import names_one, normal_form
 
 # --- events ------------------------------------------------------------------------------------------
 
@@ -46,32 +61,42 @@ class OptedIn(Event, name="account.opted-in"):
     point_id: str | None = None
 
 
+class WishesShared(Event, name="account.wishes-shared"):
+    """What the customer said about contact on another of their accounts holds for this one as well."""
+
+    said: Annotated[Wishes, Field(exclude_if=lambda wishes: wishes == Wishes())] = Wishes()
+    withdrawn: Annotated[Wishes, Field(exclude_if=lambda wishes: wishes == Wishes())] = Wishes()
+    """What is no longer so."""
+    opt_outs: tuple[OptOut, ...] = ()
+    """Those in force after it, by the points of this account."""
+
+
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class ChangeContactDetails(AccountCommand, name="change-contact-details"):
-    """Replace the ways of reaching the customer."""
+class ChangeContactDetails(AccountCommand, name="change-contact-details", **SHARED):
+    """Replace the ways of reaching the customer. What that adds and takes away reaches all of their accounts."""
 
     contact: ContactDetails
 
 
-class RecordConsent(AccountCommand, name="record-consent"):
-    """Record that the customer allowed or refused contact at an address or number."""
+class RecordConsent(AccountCommand, name="record-consent", **SHARED):
+    """Record that the customer allowed or refused contact at an address or number, for all of their accounts."""
 
     channel: Channel
     point_id: str
     consent: Consent
 
 
-class OptOutOfContact(AccountCommand, name="opt-out"):
-    """The customer does not want to be contacted this way any more; honoured at once."""
+class OptOutOfContact(AccountCommand, name="opt-out", **SHARED):
+    """The customer does not want to be contacted this way any more; honoured at once, on all of their accounts."""
 
     channel: Channel
     point_id: str | None = None
 
 
-class OptInToContact(AccountCommand, name="opt-in"):
-    """The customer takes an opt-out back."""
+class OptInToContact(AccountCommand, name="opt-in", **SHARED):
+    """The customer takes an opt-out back, on all of their accounts."""
 
     channel: Channel
     point_id: str | None = None
@@ -118,7 +143,11 @@ class Contact(AccountPart):
     @decides(ChangeContactDetails)
     def change_contact_details(self, command: ChangeContactDetails, context: Context) -> None:
         self.require_account()
+        wishes, details = self.wishes, self.details
         self.change(command.contact)
+        for other in self.others(context):
+            other.part(Contact).follow(details, self.details)
+        self.share(wishes, self.others(context))
 
     def change(self, contact: ContactDetails) -> None:
         """New details of a number or address change nothing about what the customer said of it, and take nothing back.
@@ -143,20 +172,61 @@ class Contact(AccountPart):
             raise Refusal(
                 "no-consent-kept", f"consent is about numbers and e-mail addresses; opt out of {command.channel}"
             )
+        wishes = self.wishes
         if self.details.consent(command.channel, command.point_id) is not command.consent:
             self.emit(ConsentRecorded(**command.model_dump(exclude={"account_id"})))
+        self.share(wishes, self.others(context))
 
     @decides(OptOutOfContact)
     def opt_out(self, command: OptOutOfContact, context: Context) -> None:
         self.require_account()
-        if not self.wishes.knows(self._meant(command)):
+        wishes = self.wishes
+        if not wishes.knows(self._meant(command)):
             self.emit(OptedOut(channel=command.channel, point_id=command.point_id))
+        self.share(wishes, self.others(context))
 
     @decides(OptInToContact)
     def opt_in(self, command: OptInToContact, context: Context) -> None:
         self.require_account()
+        wishes = self.wishes
         if OptOut(channel=command.channel, point_id=command.point_id) in self.opt_outs:
             self.emit(OptedIn(channel=command.channel, point_id=command.point_id))
+        self.share(wishes, self.others(context))
+
+    # --- the customer's other accounts ---
+
+    def share(self, before: Wishes, others: Iterable[Aggregate]) -> None:
+        """What the customer said since, and what else is known of it, holds for all of these accounts, whether or not
+        they have the number now; afterwards they know the same."""
+        withdrawn = before.without(self.wishes)
+        contacts = [self, *(other.part(Contact) for other in others)]
+        said = Wishes()
+        for each in contacts:
+            said = said.with_all(each.wishes.without(withdrawn))
+        for each in contacts if len(contacts) > 1 else ():
+            each.hear(said, withdrawn)
+
+    def join(self, others: list[Aggregate], context: Context) -> None:
+        """Whoever joins has the ways of reaching the customer that are known on the others, and they have its own."""
+        contacts = [self, *(other.part(Contact) for other in others)]
+        known = [each.details for each in contacts]
+        for each in contacts:
+            for details in known:
+                each.follow(ContactDetails(), details)
+        self.share(self.wishes, others)
+
+    def hear(self, said: Wishes, withdrawn: Wishes) -> None:
+        """What the customer said on any of their accounts."""
+        said, withdrawn = said.without(self.wishes), withdrawn.without(withdrawn.without(self.wishes))
+        if said == withdrawn == Wishes():
+            return
+        after = self.wishes.without(withdrawn).with_all(said)
+        opt_outs = after.opt_outs_at(self.details, self.country)
+        self.emit(WishesShared(said=said, withdrawn=withdrawn, opt_outs=tuple(opt_outs)))
+
+    def follow(self, before: ContactDetails, after: ContactDetails) -> None:
+        """What changed on another account of the customer; what is known here alone stays."""
+        self.change(carried_over(self.details, before, after, self.country))
 
     def lives_in(self, country: Country | None) -> None:
         """The customer's country as it is now; by it a number may turn out to be one that was spoken of."""
@@ -194,6 +264,76 @@ class Contact(AccountPart):
     def _opted_out(self, event: OptedOut) -> None:
         self.wishes = self.wishes.opting_out(self._meant(event))
 
+    @applies(WishesShared)
+    def _wishes_shared(self, event: WishesShared) -> None:
+        self.wishes = self.wishes.without(event.withdrawn).with_all(event.said)
+        self.details = self.wishes.shown_in(self.details, self.country)
+
     @applies(OptedIn)
     def _opted_in(self, event: OptedIn) -> None:
         self.wishes = self.wishes.opting_in(self._meant(event))
+
+
+_MOST_POINTS = 20
+"""Of a kind; see `ContactDetails`."""
+
+AnyPoint = TypeVar("AnyPoint", PhoneNumber, EmailAddress, PostalAddress)
+
+
+def carried_over(
+    mine: ContactDetails, before: ContactDetails, after: ContactDetails, country: Country | None
+) -> ContactDetails:
+    """Details with what others changed: points that were added, altered or taken away, however they are spelled, and
+    what else is another now. Points that both have keep their ids here."""
+
+    def form(channel: Channel, text: str) -> str:
+        return normal_form(channel, text, country) or text
+
+    def phone(each: PhoneNumber) -> str:
+        return form(Channel.VOICE, each.number)
+
+    def email(each: EmailAddress) -> str:
+        return form(Channel.EMAIL, each.address)
+
+    def postal(each: PostalAddress) -> str:
+        return form(Channel.LETTER, each.place)
+
+    phones = tuple(each for each in after.phones if each.number != ERASED)
+    emails = tuple(each for each in after.emails if each.address != ERASED)
+    addresses = tuple(each for each in after.addresses if not each.is_erased)
+    update: dict[str, object] = {
+        "phones": _points(mine.phones, before.phones, phones, phone),
+        "emails": _points(mine.emails, before.emails, emails, email),
+        "addresses": _points(mine.addresses, before.addresses, addresses, postal),
+    }
+    for name in ("language", "preferred_channel", "time_zone"):
+        if getattr(before, name) != getattr(after, name):
+            update[name] = getattr(after, name)
+    return mine.model_copy(update=update)
+
+
+def _points(
+    mine: tuple[AnyPoint, ...],
+    before: tuple[AnyPoint, ...],
+    after: tuple[AnyPoint, ...],
+    form: Callable[[AnyPoint], str],
+) -> tuple[AnyPoint, ...]:
+    had, has = {form(each): each for each in before}, {form(each): each for each in after}
+    found: list[AnyPoint] = []
+    for each in mine:
+        what = form(each)
+        if what in has and what in had and has[what] != had[what]:
+            found.append(has[what].model_copy(update={"id": each.id}))
+        elif what in has or what not in had:
+            found.append(each)
+    known = set(map(form, found))
+    for what, each in has.items():
+        if what not in had and what not in known and len(found) < _MOST_POINTS:
+            found.append(each.model_copy(update={"id": _free_id(each.id, {point.id for point in found})}))
+    return tuple(found)
+
+
+def _free_id(wanted: str, taken: set[str]) -> str:
+    stem = wanted.rstrip("0123456789").rstrip("-")
+    numbered = (f"{stem}-{n}" for n in range(1, len(taken) + 2))
+    return wanted if wanted not in taken else next(each for each in numbered if each not in taken)

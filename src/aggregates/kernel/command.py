@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from typing import Any, ClassVar, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -25,6 +26,23 @@ class Target(NamedTuple):
     id: UUID
 
 
+class Key(NamedTuple):
+    """What aggregates are found by besides their ids; any number of them may hold the same."""
+
+    kind: str
+    """Begins with the kind of the aggregates that hold it: `account.customer`."""
+    id: UUID
+
+    @classmethod
+    def of(cls, kind: str, *parts: object) -> "Key":
+        """The same for the same parts, of which it does not show any."""
+        return cls(kind, UUID(bytes=sha256("\x1f".join(map(str, parts)).encode()).digest()[:16]))
+
+    @property
+    def held_by(self) -> str:
+        return self.kind.partition(".")[0]
+
+
 class NaturalKey(NamedTuple):
     """What a command brings in under a number of its own, which nothing else of its kind on the account may have."""
 
@@ -42,7 +60,7 @@ class Command(BaseModel):
     `sees`: kinds of aggregates that its decision looks at besides its targets, found by following `links` from those
     (an account links to its office, an office to its campaigns).
     `reaches`: of those, the kinds that its decision may change as well, in the same transaction (an account links to
-    other accounts of its customer). They are not known before the targets are.
+    other accounts of its customer). They are not known before the targets are, or before a key is `looked up`.
     `may_need_history`: the decision may ask for settled items too, which only a load of the whole history has.
     `internal`: the system's own; people and other services do not send it.
     `makes`: what the decision makes, under an id that follows from the first target and the command's id.
@@ -93,6 +111,10 @@ class Command(BaseModel):
 
     def links(self) -> tuple[Target, ...]:
         """Aggregates that the command itself names and its decision looks at."""
+        return ()
+
+    def looks_up(self) -> tuple[Key, ...]:
+        """Keys of aggregates that the decision looks at, whichever hold them by then."""
         return ()
 
     def natural_key(self) -> NaturalKey | None:

@@ -20,8 +20,17 @@ from aggregates.account import Account
 from aggregates.account.activities import FollowUp
 from aggregates.account.billing import InvoiceBilled
 from aggregates.account.chase import Stage
-from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
-from aggregates.account.customer import AccountOpened, CustomerKind, CustomerRenamed, SubscriptionRecorded
+from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
+from aggregates.account.customer import (
+    AccountOpened,
+    Customer,
+    CustomerKind,
+    CustomerNumberChanged,
+    CustomerParted,
+    CustomerRenamed,
+    CustomerShared,
+    SubscriptionRecorded,
+)
 from aggregates.account.disputes import Dispute
 from aggregates.account.exclusion import Exclusion
 from aggregates.account.holds import Hold
@@ -104,6 +113,15 @@ class NextAction(BaseModel):
     on: date
 
 
+class CustomerAccount(BaseModel):
+    """An account of the same customer."""
+
+    id: UUID
+    number: str
+    """What people call it."""
+    currency: str
+
+
 class AccountView(BaseModel):
     """Everything that is known of an account."""
 
@@ -111,6 +129,10 @@ class AccountView(BaseModel):
     office_id: UUID
     office: str
     number: str
+    """What people call the account: its number, and in another currency than its office's `1001/EUR`."""
+    customer_number: str
+    accounts: list[CustomerAccount]
+    """The customer's others."""
     version: int
     as_of: date
     currency: str
@@ -209,7 +231,18 @@ def _folded(account_id: UUID, history: Iterable[Recorded]) -> Account:
     return account
 
 
-_OF_CUSTOMER = (CustomerRenamed, SubscriptionRecorded, ContactDetailsChanged, ConsentRecorded, OptedOut, OptedIn)
+_OF_CUSTOMER = (
+    CustomerRenamed,
+    CustomerNumberChanged,
+    CustomerShared,
+    CustomerParted,
+    SubscriptionRecorded,
+    ContactDetailsChanged,
+    ConsentRecorded,
+    OptedOut,
+    OptedIn,
+    WishesShared,
+)
 
 
 def _is_of_customer(recorded: Recorded, as_of: date) -> bool:
@@ -226,7 +259,9 @@ def account_view(read: AccountRead) -> AccountView:
         id=account.id,
         office_id=office.id,
         office=office.code,
-        number=customer.number,
+        number=customer.account_name,
+        customer_number=customer.customer_number,
+        accounts=customer_accounts(customer),
         version=read.version,
         as_of=as_of,
         currency=customer.currency,
@@ -248,6 +283,12 @@ def account_view(read: AccountRead) -> AccountView:
         follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
         **then,
     )
+
+
+def customer_accounts(customer: Customer) -> list[CustomerAccount]:
+    """The customer's other accounts, by what people call them."""
+    others = sorted(customer.accounts.values(), key=lambda other: other.name)
+    return [CustomerAccount(id=other.account_id, number=other.name, currency=other.currency) for other in others]
 
 
 def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
