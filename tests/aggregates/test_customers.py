@@ -241,12 +241,27 @@ def test_new_details_of_one_account_reach_the_others_which_keep_their_own():
     scenario = given(a_second(contact=own))
     assert [phone.number for phone in scenario.account.contact.details.phones] == ["+12125550100", OTHER_PHONE]
     third = a_phone(number="+12125550177")
-    changed = contact(phones=(third, a_phone(id="phone-2")), language="de")
-    scenario.when(ChangeContactDetails(account_id=ACCOUNT, contact=changed))
+    scenario.when(ChangeContactDetails(account_id=ACCOUNT, contact=contact(phones=(third,), language="de")))
     details = get(scenario, SECOND).contact.details
-    assert [phone.number for phone in details.phones] == ["+12125550100", "+12125550177"]
+    assert [phone.number for phone in details.phones] == [OTHER_PHONE, "+12125550177"]
     assert len({phone.id for phone in details.phones}) == 2
     assert details.language == "de"
+    assert get(scenario, SECOND).contact.own_details.phones == own.phones
+
+
+def test_a_number_stays_known_from_other_accounts_as_long_as_any_of_them_has_it():
+    scenario = given(a_second(contact=contact()), in_euros())
+    nothing = ChangeContactDetails(account_id=ACCOUNT, contact=NOBODY)
+    scenario.when(nothing)
+    assert [phone.number for phone in get(scenario, EUROS).contact.details.phones] == ["+12125550100"]
+    scenario.when(nothing.model_copy(update={"account_id": SECOND}))
+    assert get(scenario, EUROS).contact.details.phones == ()
+
+
+def test_a_number_that_the_account_s_own_records_have_too_is_its_own():
+    scenario = given(in_euros(), in_euros(contact=contact()))
+    scenario.when(ChangeContactDetails(account_id=ACCOUNT, contact=NOBODY))
+    assert [phone.number for phone in get(scenario, EUROS).contact.details.phones] == ["+12125550100"]
 
 
 # --- never, whatever is said in which order ---

@@ -344,7 +344,7 @@ class Importer:
         before = None
         if known:
             before = self._account(account) or self._account(account_id(office, fact.account_number))
-        contact = before.contact.details if before else ContactDetails()
+        contact = before.contact.own_details if before else ContactDetails()
         return OpenAccount(
             office_id=office,
             number=fact.account_number,

@@ -159,6 +159,7 @@ class OpenAccount(Command, name="open-account", **SHARED):
     information: dict[str, Personal] = Field(default_factory=dict)
     """What the customer's own systems say besides; kept and shown, nothing is decided by it."""
     contact: ContactDetails | None = None
+    """As the account's own records have it; what is known from the customer's other accounts stays."""
     customer_number: Annotated[Number | None, LATER] = None
     """None: as it is known, else that of the accounts of this number in other currencies, else the number."""
     other_currency: OtherCurrency = None
@@ -275,8 +276,7 @@ class Customer(AccountPart):
     @decides(OpenAccount)
     def open_account(self, command: OpenAccount, context: Context) -> None:
         customer_number = self._customer_number(command.customer_number, command.number, context)
-        before, details = self.description, self.contact.details
-        wishes = self.contact.wishes
+        before, own, wishes = self.description, self.contact.own_details, self.contact.wishes
         if not self.whole.exists:
             _require_currency_of_office(command, context)
             described = command.model_dump(exclude={"contact", "customer_number"})
@@ -286,13 +286,13 @@ class Customer(AccountPart):
         else:
             self._rename(command.model_dump(include=set(DESCRIPTION)))
         if command.contact is not None:
-            self.contact.change(command.contact)
+            self.contact.describe(command.contact)
         self._join(customer_number, context)
         others = self.others(context)
         for other in others:
             if self.is_described:
                 other.part(Customer).follow(before, self.description)
-            other.part(Contact).follow(details, self.contact.details)
+        self.contact.pass_on(own, others)
         self.contact.share(wishes, others)
 
     @decides(RecordSubscription)

@@ -20,6 +20,7 @@ from aggregates.account import Account
 from aggregates.account.activities import FollowUp
 from aggregates.account.billing import InvoiceBilled
 from aggregates.account.chase import Stage
+from aggregates.account.command import customer_key
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
 from aggregates.account.customer import (
     AccountOpened,
@@ -289,6 +290,13 @@ def customer_accounts(customer: Customer) -> list[CustomerAccount]:
     """The customer's other accounts, by what people call them."""
     others = sorted(customer.accounts.values(), key=lambda other: other.name)
     return [CustomerAccount(id=other.account_id, number=other.name, currency=other.currency) for other in others]
+
+
+def accounts_of_customer(service: Service, offices: Iterable[UUID], number: str) -> list[UUID]:
+    """The ids of the accounts that a customer has in these offices."""
+    number = number.strip()
+    found = service.arrears.find_many(Account, [customer_key(office, number) for office in offices])
+    return [account.id for account in found if account.customer.customer_number == number]
 
 
 def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -67,6 +68,8 @@ class Filters(BaseModel):
     ] = None
     number: Annotated[str | None, Where("number = %(number)s::text")] = None
     """Exactly this number."""
+    accounts: Annotated[list[UUID] | None, Where("account_id = ANY (%(accounts)s::uuid[])")] = None
+    """These, whichever of them there are."""
     search: Annotated[str | None, Where(_FOUND)] = None
     """A part of the customer's name, e-mail address or telephone number, or of the account's number; or the number of
     an invoice. A text of less than three characters: how a word of these begins."""
@@ -77,7 +80,7 @@ class Filters(BaseModel):
 
     def given(self, currency: str) -> dict[str, object]:
         """The parameters of the filters that are given; balances in minor units of the currency."""
-        found = {name: value for name, value in self if value not in {None, ""}}
+        found = {name: value for name, value in self if value is not None and value != ""}
         return {
             name: Money.rounded(value, currency).minor if isinstance(value, Decimal) else value
             for name, value in found.items()
