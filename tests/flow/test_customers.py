@@ -156,7 +156,9 @@ def test_a_person_who_was_erased_stays_so_on_an_account_in_another_currency(file
     files.bring_in("customers", *FILES["customers"])
     files.service.arrears.erase(DOLLARS)
     files.bring_in("invoices", *FILES["invoices"])
-    files.bring_in("customers", "1001,,Ada King,US,+12125550177,yes", "2002,1001,Ada King,US,+12125550177,yes")
-    for account in (DOLLARS, EUROS, OTHER):
+    files.bring_in("customers", *(f"{whose},Ada King,US,+12125550177,yes" for whose in ("1001,", "2002,1001")))
+    files.bring_in("customers", "3003,1001,Ada King,US,+12125550177,yes")
+    files.bring_in("payments", "3003,P-9,2026-02-01,20,USD,")
+    for account in (DOLLARS, EUROS, OTHER, account_id(OFFICE, "3003")):
         assert "Ada" not in files.account(account).customer.name
         assert not [p for p in files.account(account).contact.details.phones if p.number.startswith("+1")]

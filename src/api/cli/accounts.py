@@ -106,8 +106,12 @@ def list_accounts(
     as_json: AsJson = False,
 ) -> None:
     """All accounts of a customer. Exit code 1 where there is none."""
-    found = answered(data, lambda ask: ask("/v1/accounts", customer=customer, office=office))
-    rows = found["items"]
+
+    def asked(ask: Ask) -> tuple[Any, list[Any]]:
+        found = ask("/v1/accounts", customer=customer, office=office)
+        return found.get("names"), [*found["items"]]
+
+    names, rows = answered(data, asked)
     if as_json:
         print_json({"rows": rows})
     elif rows:
@@ -117,7 +121,7 @@ def list_accounts(
         )
     else:
         note(f"No customer has the number {customer!r}.")
-    note_names(found.get("names"))
+    note_names(names)
     if not rows:
         raise typer.Exit(ExitCode.FAILED)
 

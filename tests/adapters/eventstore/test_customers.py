@@ -224,6 +224,13 @@ def test_a_trial_comes_to_what_the_commands_come_to(one: Arrears, two: Arrears, 
     assert two.handle(commands) == tried
 
 
+def test_a_trial_finds_by_number_what_it_opened_before(one: Arrears, database: Database):
+    with Trial(database, master_key=MASTER_KEY, clock=one.clock, rules=RULES) as trial:
+        do(trial, an_account("1002"))
+        do(trial, an_account("1003"))
+        assert know_each_other(trial, B, C)
+
+
 # --- from the log ---
 
 
