@@ -1,5 +1,7 @@
 """The commands, put together."""
 
+import atexit
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -99,5 +101,6 @@ def _has_surrogate(argument: str) -> bool:
 def main() -> None:
     """The command `arrears`."""
     sys.excepthook = show_defect
+    atexit.register(gc.freeze)  # else its end looks through all that it holds once more: seconds, for a full cache
     end_when_told()
     app(prog_name="arrears")

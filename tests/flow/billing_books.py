@@ -1,0 +1,188 @@
+"""What a billing system has in its books, as it would write them into files: any layout, any order, any corrections.
+
+The books know the last statement of each document only, and ask the plain ledger, which goes from day to day, what
+follows from these. Nothing of the reading or the booking under test is used here but the names of a profile's keys.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import openpyxl
+
+from tests.aggregates.oracle import PlainLedger
+
+_NAMES = UUID(int=7)
+
+INVOICES, PAYMENTS, CREDITS, REVERSALS = KINDS = ("invoices", "payments", "credits", "reversals")
+
+COLUMNS = {
+    INVOICES: ("account_number", "invoice_number", "issued_on", "due_on", "amount"),
+    PAYMENTS: ("account_number", "payment_number", "received_on", "amount", "invoice_number"),
+    CREDITS: ("account_number", "credit_number", "issued_on", "amount", "invoice_number"),
+    REVERSALS: ("account_number", "payment_number", "reversed_on", "reversal", "amount"),
+}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A row of the books. `minor` are cents; `day` the day it is of; `other` a due day, an invoice it names, or the
+    kind of a reversal."""
+
+    kind: str
+    account: str
+    number: str
+    day: date
+    minor: int
+    other: date | str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.kind, self.number
+
+    @property
+    def cells(self) -> tuple[object, ...]:
+        """By the columns of its kind, the amount in cents."""
+        if self.kind == REVERSALS:
+            return self.account, self.number, self.day, self.other, self.minor
+        if self.kind == INVOICES:
+            return self.account, self.number, self.day, self.other, self.minor
+        return self.account, self.number, self.day, self.minor, self.other
+
+
+@dataclass
+class Books:
+    """The last statement of every document."""
+
+    stated: dict[tuple[str, str], Document] = field(default_factory=dict)
+
+    def state(self, documents: Iterable[Document]) -> tuple[int, int, int]:
+        """Takes these down; how many are new, changed, and as they were. An invoice of nothing that nobody knows is
+        no news."""
+        new = changed = same = 0
+        for each in documents:
+            before = self.stated.get(each.key)
+            if before == each or (before is None and not each.minor):
+                same += 1
+                continue
+            new, changed = (new + 1, changed) if before is None else (new, changed + 1)
+            self.stated[each.key] = each
+        return new, changed, same
+
+    @property
+    def accounts(self) -> set[str]:
+        return {each.account for each in self.stated.values()}
+
+    def ledger(self, account: str, *, until: date = date.max) -> PlainLedger:
+        """Of one account, told of nothing that is dated after a day."""
+        ledger = PlainLedger()
+        for each in self.stated.values():
+            if each.account != account or each.day > until:
+                continue
+            if each.kind == INVOICES:
+                ledger.items[_id(each)] = {
+                    "number": each.number, "amount": each.minor, "issued": each.day, "due": each.other, "fee": False,
+                }  # fmt: skip
+            elif each.kind in {PAYMENTS, CREDITS}:
+                back = self.stated.get((REVERSALS, each.number)) if each.kind == PAYMENTS else None
+                gone = None if back is None or back.day > until else back.day
+                if back is not None and gone is not None and back.other == "error":
+                    gone = each.day
+                ledger.money.append({
+                    "id": _id(each), "amount": each.minor, "on": each.day, "kind": each.kind.removesuffix("s"),
+                    "number": each.number, "named": each.other, "gone": gone,
+                })  # fmt: skip
+        return ledger
+
+    def owed(self, account: str, day: date) -> tuple[int, int]:
+        """What is open at the end of a day, and what of the money is unapplied."""
+        ledger = self.ledger(account)
+        put = sum(amount for (on, _, _), amount in ledger.put().items() if on <= day)
+        billed = sum(item["amount"] for item in ledger.items.values() if item["issued"] <= day)
+        there = sum(m["amount"] for m in ledger.money if m["on"] <= day and not (m["gone"] and m["gone"] <= day))
+        return billed - put, there - put
+
+    def open_items(self, account: str) -> dict[str, int]:
+        ledger = self.ledger(account)
+        return {str(ledger.items[item]["number"]): minor for item, minor in ledger.open_items().items()}
+
+
+def _id(document: Document) -> UUID:
+    return uuid5(_NAMES, "/".join((*document.key, document.account)))
+
+
+# --- files -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is written."""
+
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    decimal: str = "."
+    dates: str = "%Y-%m-%d"
+    is_workbook: bool = False
+    is_typed: bool = False
+    """A workbook whose days and amounts are days and numbers, rather than texts."""
+
+    def profile(self, kind: str, folder: Path) -> Path:
+        lines = [f'kind = "{kind}"', f'dates = ["{self.dates}"]']
+        if not self.is_workbook:
+            lines += [f'encoding = "{self.encoding}"', f'delimiter = "{self.delimiter}"'.replace("\t", "\\t")]
+        if self.decimal == ",":
+            lines += ['decimal = ","']
+        lines += ["[columns]", *(f'{name} = "{name}"' for name in COLUMNS[kind]), "[defaults]", 'currency = "USD"']
+        path = folder / f"{kind}.toml"
+        path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        return path
+
+    def write(self, kind: str, rows: Sequence[Document], folder: Path) -> Path:
+        """A file of these rows, in this order."""
+        path = folder / f"{kind}.{'xlsx' if self.is_workbook else 'csv'}"
+        if self.is_workbook:
+            book = openpyxl.Workbook()
+            sheet = book.active
+            assert sheet is not None
+            sheet.append(COLUMNS[kind])
+            for row in rows:
+                sheet.append([self._typed(name, cell) for name, cell in zip(COLUMNS[kind], row.cells, strict=True)])
+            book.save(path)
+            return path
+        text = io.StringIO()
+        text.write(self.delimiter.join(COLUMNS[kind]) + "\r\n")
+        for row in rows:
+            cells = [self._text(name, cell) for name, cell in zip(COLUMNS[kind], row.cells, strict=True)]
+            text.write(self.delimiter.join(f'"{c}"' if self.delimiter in c else c for c in cells) + "\r\n")
+        path.write_bytes(text.getvalue().encode(self.encoding))
+        return path
+
+    def _text(self, name: str, cell: object) -> str:
+        if isinstance(cell, date):
+            return cell.strftime(self.dates)
+        if name == "amount":
+            assert isinstance(cell, int)
+            whole, cents = divmod(cell, 100)
+            mark = "," if self.decimal == "." else "."
+            return f"{whole:,}".replace(",", mark) + f"{self.decimal}{cents:02}"
+        return "" if cell is None else str(cell)
+
+    def _typed(self, name: str, cell: object) -> object:
+        if self.is_typed and isinstance(cell, date):
+            return cell
+        if self.is_typed and name == "amount":
+            assert isinstance(cell, int)
+            return cell / 100
+        return self._text(name, cell)
+
+
+def repeated(rows: Sequence[Document], times: Sequence[int]) -> list[Document]:
+    """Each row as often as said, in turns."""
+    return [row for turn in range(max(times, default=0)) for row, n in zip(rows, times, strict=True) if turn < n]
+
+
+def changed(document: Document, **what: object) -> Document:
+    return replace(document, **what)  # type: ignore[arg-type]

@@ -1,0 +1,151 @@
+"""Whatever files come in whatever order and form: what is owed on any day is what the billing system's books say."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from adapters.billing import importer
+from adapters.billing.importer import OfficeDefaults
+from adapters.clock import ManualClock
+from aggregates.account import Account
+from aggregates.account.command import account_id
+from aggregates.office import office_id
+from api.application.dry_run import dry_run
+from api.processes.step_by_step import StepByStep
+from tests.flow.billing_books import CREDITS, INVOICES, PAYMENTS, REVERSALS, Books, Document, Layout, repeated
+from tests.flow.conftest import AService
+from tests.flow.test_dry_run import said
+
+NOW = ManualClock(datetime(2026, 11, 28, 12, tzinfo=UTC))
+FIRST = date(2026, 1, 1)
+DAYS = st.integers(0, 12).map(lambda n: FIRST + timedelta(n * 25))
+ACCOUNTS = ("A1", "Ä 2")
+AMOUNTS = st.integers(1, 4).map(lambda n: n * 1_000_50)
+LAYOUTS = st.builds(
+    Layout,
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16"]),
+    delimiter=st.sampled_from([",", ";", "\t", "|"]),
+    decimal=st.sampled_from([".", ","]),
+    dates=st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y"]),
+    is_workbook=st.booleans(),
+    is_typed=st.booleans(),
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn, kind: str) -> Document:
+    account = draw(st.sampled_from(ACCOUNTS))
+    number, day = f"{account}-{draw(st.integers(0, 3))}", draw(DAYS)
+    if kind == INVOICES:
+        minor = draw(st.one_of(AMOUNTS, AMOUNTS, AMOUNTS, st.just(0)))
+        return Document(kind, account, number, day, minor, draw(DAYS))
+    named = draw(st.one_of(st.none(), st.integers(0, 5).map(lambda n: f"{account}-{n}")))
+    return Document(kind, account, number, day, draw(AMOUNTS), named)
+
+
+FILES = st.sampled_from([INVOICES, INVOICES, PAYMENTS, PAYMENTS, CREDITS]).flatmap(
+    lambda kind: st.lists(documents(kind), min_size=2, max_size=8, unique_by=lambda each: each.key)
+)
+
+
+class Imports(RuleBasedStateMachine):
+    """Each example has an office of its own in one database."""
+
+    service: ClassVar[StepByStep]
+    folder: ClassVar[Path]
+    seen: ClassVar[dict[str, int]]
+    offices: "ClassVar[count[int]]" = count()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.books = Books()
+        self.office = f"office-{next(self.offices)}"
+        self.defaults = OfficeDefaults(code=self.office, currency="USD", time_zone="UTC")
+
+    @rule(rows=FILES, layout=LAYOUTS, data=st.data())
+    def a_file_says(self, rows: list[Document], layout: Layout, data: st.DataObject) -> None:
+        rows = [each for each in rows if (REVERSALS, each.number) not in self.books.stated or each.kind != PAYMENTS]
+        if rows:
+            self._bring_in(rows, layout, data)
+
+    @rule(layout=LAYOUTS, data=st.data())
+    def payments_are_taken_back(self, layout: Layout, data: st.DataObject) -> None:
+        there = [
+            each
+            for each in self.books.stated.values()
+            if each.kind == PAYMENTS and (REVERSALS, each.number) not in self.books.stated
+        ]
+        if there:
+            rows = [
+                Document(
+                    REVERSALS, each.account, each.number, data.draw(DAYS.filter(each.day.__le__)), each.minor,
+                    data.draw(st.sampled_from(["nsf", "chargeback", "error"])),
+                )
+                for each in data.draw(st.lists(st.sampled_from(there), min_size=1, max_size=3, unique=True))
+            ]  # fmt: skip
+            self._bring_in(rows, layout, data)
+
+    @rule(layout=LAYOUTS, data=st.data())
+    def everything_is_said_again(self, layout: Layout, data: st.DataObject) -> None:
+        """In another order and form; nothing is stored for it."""
+        head = self.service.arrears.feed.head()
+        for kind in data.draw(st.permutations([INVOICES, PAYMENTS, CREDITS, REVERSALS])):
+            rows = [each for each in self.books.stated.values() if each.kind == kind]
+            if rows:
+                self._bring_in(rows, layout, data)
+        assert self.service.arrears.feed.head() == head
+
+    def _bring_in(self, rows: list[Document], layout: Layout, data: st.DataObject) -> None:
+        kind = rows[0].kind
+        times = data.draw(st.lists(st.sampled_from([1, 1, 1, 2]), min_size=len(rows), max_size=len(rows)))
+        rows = data.draw(st.permutations(rows))
+        path = layout.write(kind, repeated(rows, times), self.folder)
+        profile = str(layout.profile(kind, self.folder))
+        would = dry_run(self.service, path, profile, defaults=self.defaults)
+        did = self.service.import_file(path, profile, defaults=self.defaults)
+        assert said(would) == said(did)
+        assert did.refused == 0, did.problems
+        assert did.repeats == sum(times) - len(rows)
+        assert (did.brought_in, did.corrected, did.unchanged) == self.books.state(rows)
+        for name in self.seen:
+            self.seen[name] += getattr(did, name)
+        self._compare(data.draw(DAYS))
+
+    def _compare(self, day: date) -> None:
+        office = office_id(self.office)
+        for number in self.books.accounts:
+            account = self.service.arrears.load(Account, account_id(office, number))
+            open_items = {each.item.number: each.open.minor for each in account.receivables.items.values()}
+            assert open_items == self.books.open_items(number)
+            with self.service.database.connect("arrears_app") as connection:
+                row: Any = connection.execute(
+                    """
+                    SELECT coalesce(sum(item_minor), 0), coalesce(sum(unapplied_minor), 0)
+                      FROM read_model.ledger_entries WHERE account_id = %s AND effective_on <= %s
+                    """,
+                    [account.id, day],
+                ).fetchone()
+            assert tuple(row) == self.books.owed(number, day)
+
+
+def test_what_is_owed_is_what_the_books_say(a_service: AService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(importer, "CHUNK", 4)
+    Imports.service, Imports.folder = a_service(NOW), tmp_path
+    Imports.seen = {"brought_in": 0, "corrected": 0, "unchanged": 0, "repeats": 0}
+    run_state_machine_as_test(
+        Imports,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=6,
+            deadline=None,
+            phases=[Phase.generate],  # to make what failed smaller takes minutes
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    assert min(Imports.seen.values()) > 0, Imports.seen
