@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from adapters.postgres.database import Connection
 from aggregates.account import Account
@@ -39,6 +39,7 @@ from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentRec
 from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem, allocation_order
 from aggregates.account.shields import Why
 from aggregates.kernel.event import Recorded
+from aggregates.kernel.value import LATER
 from aggregates.office import Office
 from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import local_date
@@ -131,9 +132,10 @@ class AccountView(BaseModel):
     office: str
     number: str
     """What people call the account: its number, and in another currency than its office's `1001/EUR`."""
-    customer_number: str
-    accounts: list[CustomerAccount]
-    """The customer's others."""
+    customer_number: Annotated[str | None, LATER] = None
+    """Left out where it is the account's own number and the customer has no other account."""
+    accounts: Annotated[list[CustomerAccount], Field(exclude_if=lambda accounts: not accounts)] = []
+    """The customer's others; left out where there are none."""
     version: int
     as_of: date
     currency: str
@@ -261,7 +263,7 @@ def account_view(read: AccountRead) -> AccountView:
         office_id=office.id,
         office=office.code,
         number=customer.account_name,
-        customer_number=customer.customer_number,
+        customer_number=customer.customer_number if _is_shared(customer) else None,
         accounts=customer_accounts(customer),
         version=read.version,
         as_of=as_of,
@@ -284,6 +286,10 @@ def account_view(read: AccountRead) -> AccountView:
         follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
         **then,
     )
+
+
+def _is_shared(customer: Customer) -> bool:
+    return bool(customer.accounts) or customer.customer_number != customer.number
 
 
 def customer_accounts(customer: Customer) -> list[CustomerAccount]:

@@ -176,8 +176,8 @@ def _tell(view: Mapping[str, Any]) -> None:
         say(f"      {shown(_amount(view['outstanding']))} open, less {shown(unapplied)} not applied yet")
     for title, texts in (
         (
-            f"other accounts of customer {view['customer_number']}",
-            [f"{other['number']} ({other['currency']})" for other in view["accounts"]],
+            f"other accounts of customer {view.get('customer_number')}",
+            [f"{other['number']} ({other['currency']})" for other in view.get("accounts", ())],
         ),
         ("flags", view["flags"]),
         ("holds", [h["code"] + (f" until {h['until']}" if h["until"] else "") for h in view["holds"]]),
