@@ -10,8 +10,15 @@ from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
-from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
-from aggregates.account.customer import AccountOpened, CustomerRenamed, SubscriptionRecorded
+from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
+from aggregates.account.customer import (
+    AccountOpened,
+    CustomerNumberChanged,
+    CustomerParted,
+    CustomerRenamed,
+    CustomerShared,
+    SubscriptionRecorded,
+)
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
@@ -121,9 +128,9 @@ def _received(event: PaymentReceived) -> str:
     receipt = event.receipt
     said = f"Payment {receipt.number} of {receipt.amount} received"
     if (source := receipt.transferred_from) is not None:
-        return f"{said}: transferred from account {source.account_number}, payment {source.number}"
+        return f"{said}: transferred from account {source.account_name}, payment {source.number}"
     if (wrong := event.moved_from) is not None:
-        return f"{said}: moved here from account {wrong.account_number}, where it was booked by mistake"
+        return f"{said}: moved here from account {wrong.account_name}, where it was booked by mistake"
     return said
 
 
@@ -131,10 +138,10 @@ def _reversed(event: PaymentReversed) -> str:
     receipt = event.receipt
     said = f"Payment {receipt.number} of {receipt.amount}"
     if (right := event.moved_to) is not None:
-        return f"{said} moved to account {right.account_number}: booked here by mistake"
+        return f"{said} moved to account {right.account_name}: booked here by mistake"
     if (source := receipt.transferred_from) is not None:
         why = "withdrawn" if event.reversal is ReversalKind.ERROR else f"the payment was {REVERSALS[event.reversal]}"
-        return f"{said}, transferred from account {source.account_number}, went back there: {why}"
+        return f"{said}, transferred from account {source.account_name}, went back there: {why}"
     return f"{said} {REVERSALS[event.reversal]}"
 
 
@@ -150,14 +157,25 @@ REVERSALS: dict[ReversalKind | None, str] = {
     ReversalKind.ERROR: "taken out: recorded in error",
 }
 
+
+def _shared(event: WishesShared) -> str:
+    opted_out = ", ".join(_over(each.channel, each.point_id) for each in event.opt_outs)
+    said = f"opted out of {opted_out}" if opted_out else "no opt-out is in force"
+    return f"Said on another account of the customer: {said}; consents as said there"
+
+
 SENTENCES: dict[type[Event], Sentence] = {
     # Of any other event its docstring's first sentence is said.
     # the customer
-    AccountOpened: "Account {e.number} opened in {e.currency}",
+    AccountOpened: "Account {e.account_name} opened in {e.currency}",
+    CustomerNumberChanged: "Account is of customer {e.customer_number} from now on",
+    CustomerShared: "Customer has account {e.other.name} as well",
+    CustomerParted: "Another account is not of this customer any more",
     CustomerRenamed: "Customer's name or classification changed",
     ContactDetailsChanged: "Contact details changed",
     ConsentRecorded: "Consent for {e.channel} at {e.point_id} is {e.consent}",
     OptedOut: lambda e: f"Customer opted out of {_over(e.channel, e.point_id)}",
+    WishesShared: _shared,
     OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
     SubscriptionRecorded: "Subscription {e.subscription.number} recorded",
     # receivables
@@ -182,10 +200,10 @@ SENTENCES: dict[type[Event], Sentence] = {
     RefundWithdrawn: "{e.part.amount} of {e.receipt.kind} {e.receipt.number} was not given back on {e.part.gone_on}",
     PaymentReversed: _reversed,
     PaymentTransferred: (
-        "{e.amount} of payment {e.receipt.number} transferred to account {e.to.account_number}, payment {e.to.number}"
+        "{e.amount} of payment {e.receipt.number} transferred to account {e.to.account_name}, payment {e.to.number}"
     ),
     TransferReturned: (
-        "{e.amount} of payment {e.receipt.number} is back from account {e.to.account_number}, payment {e.to.number}"
+        "{e.amount} of payment {e.receipt.number} is back from account {e.to.account_name}, payment {e.to.number}"
     ),
     CreditWithdrawn: "Credit {e.receipt.number} of {e.receipt.amount} taken out: given in error",
     FactDeferred: "A {e.command_name} waits for {e.arrives_on}",

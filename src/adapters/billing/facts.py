@@ -110,6 +110,8 @@ class CustomerFact(_Fact):
     preferred_channel: Channel | None = None
     time_zone: str | None = None
     since: date | None = None
+    customer_number: str | None = None
+    """Of the customer, who may have accounts of other numbers; None: the account's own, or as it is known."""
     phones: tuple[Phone, ...] = ()
     emails: tuple[Email, ...] = ()
     information: Information = ()
@@ -129,11 +131,14 @@ class SubscriptionFact(_Fact):
     kind: ClassVar[str] = "subscription"
     numbered_by: ClassVar[str] = "subscription_number"
     rank: ClassVar[int] = 1
+    not_content: ClassVar[frozenset[str]] = frozenset({"currency"})
 
     subscription_number: str
     service_type: str | None = None
     started_on: date | None = None
     initial_discount: Money | None = None
+    currency: str | None = None
+    """Of the row, and so of the account that it is about. Not part of the content."""
 
     @property
     def effective_on(self) -> date | None:
@@ -329,6 +334,11 @@ def invoices_named(fact: "PaymentFact | CreditFact | ReversalFact") -> list[str]
 def payer_of(fact: Fact) -> str | None:
     """The account that a payment came in on, or was taken back from, where that is not the one whose debt it pays."""
     return fact.payer_number if isinstance(fact, PaymentFact | ReversalFact) else None
+
+
+def account_currency_of(fact: Fact) -> str | None:
+    """The currency of the account that the row is about, as far as it says one."""
+    return fact.currency if isinstance(fact, SubscriptionFact) else currency_of(fact)
 
 
 T = TypeVar("T")

@@ -21,10 +21,11 @@ from adapters.billing.facts import (
     PaymentFact,
     ReversalFact,
     SubscriptionFact,
+    account_currency_of,
     invoices_named,
     payer_of,
 )
-from adapters.billing.identity import Digests
+from adapters.billing.identity import AccountNumber, Digests
 from adapters.billing.imported import Change, Classified, Document, ImportedFacts, Referred
 from adapters.billing.offices import OfficeCodes
 from adapters.billing.readers import FileNotice, Progress
@@ -160,6 +161,8 @@ class Importer:
         self._unnumbered = UnnumberedPayments(self._imported, self._received, stores=self.stores)
         self._defaults = defaults
         self._offices: dict[str, UUID] = {}
+        self._currencies: dict[UUID, str] = {}
+        """In which offices work."""
         self._named = staging.offices()
         self._opened: list[RowNotice] = []
         """About offices that were opened, not reported yet."""
@@ -179,7 +182,8 @@ class Importer:
 
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
-        chunk, erased = self._without_erased(self._imported.with_known_accounts(chunk), report)
+        chunk = self._imported.with_accounts_of_payments(self._imported.with_known_accounts(chunk))
+        chunk, erased = self._without_erased(chunk, report)
         news: list[Classified] = []
         problems: list[RowProblem] = []
         nothing_to_do: list[Classified] = []
@@ -250,16 +254,17 @@ class Importer:
     def _without_erased(self, chunk: Sequence[Staged], report: ImportReport) -> tuple[list[Staged], set[Key]]:
         """The chunk without personal data of people who were erased, and which of it says nothing else: their money is
         taken, they stay erased."""
-        accounts = [account_id(office_id(staged.office_code), staged.fact.account_number) for staged in chunk]
-        erased = self._arrears.keys.destroyed_among(accounts)
+        accounts = [_accounts_of_person(staged) for staged in chunk]
+        erased = self._arrears.keys.destroyed_among(set().union(*accounts))
         if not erased:
             return list(chunk), set()
         kept, empty = [], set()
-        for account, staged in zip(accounts, chunk, strict=True):
-            bare = impersonal(staged, self._imported.digests) if account in erased else staged
+        for theirs, staged in zip(accounts, chunk, strict=True):
+            is_erased = not erased.isdisjoint(theirs)
+            bare = impersonal(staged, self._imported.digests) if is_erased else staged
             if bare is not staged:
                 report.notice(RowNotice(staged.line, staged.fact.account_number, ERASED_PERSON))
-            if account in erased and isinstance(bare.fact, CustomerFact):
+            if is_erased and isinstance(bare.fact, CustomerFact):
                 empty.add(bare.key)
             kept.append(bare)
         return kept, empty
@@ -281,14 +286,14 @@ class Importer:
         self._opened.clear()
         waiting = self._waiting([staged for staged, outcome in accepted if outcome.event_ids], known)
         for staged, outcome in accepted:
-            if not isinstance(fact := staged.fact, PaymentFact | CreditFact):
+            if not isinstance(staged.fact, PaymentFact | CreditFact):
                 continue
             if outcome.event_ids and outcome.version == len(outcome.event_ids):
-                said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
+                said = f"no customer and no invoice of account {staged.account.name} is known; the account was opened"
                 report.notice(RowNotice(staged.line, _number(staged), said))
             if staged.key in waiting:
                 names = ", ".join(waiting[staged.key])
-                said = f"account {fact.account_number} has no invoice {names} yet; the money waits for it"
+                said = f"account {staged.account.name} has no invoice {names} yet; the money waits for it"
                 report.notice(RowNotice(staged.line, _number(staged), said))
 
     def _waiting(self, taken: Sequence[Staged], known: set[Key]) -> dict[Key, list[str]]:
@@ -315,20 +320,21 @@ class Importer:
         staged = each.staged
         office = self._office(staged)
         before = each.account_before
-        if before in {None, staged.fact.account_number} or payer_of(staged.fact) is not None:
+        if before is None or payer_of(staged.fact) is not None or _is_where(before, staged):
             corrects = each.change is Change.CHANGED
-            account = account_id(office, payer_of(staged.fact) or staged.fact.account_number)
+            account = staged.account._replace(number=payer_of(staged.fact) or staged.fact.account_number).id_in(office)
             said = self._whole(staged, account, referred, corrects=corrects)
             command = self._command(said, office, account, corrects=corrects)
-        elif isinstance(staged.fact, PaymentFact) and not staged.fact.settlement:
-            account = account_id(office, before)
+        elif isinstance(staged.fact, PaymentFact) and not staged.fact.settlement and _in_same_money(before, staged):
+            account = before.id_in(office)
             said = self._whole(staged, account, referred, corrects=True)
             command = _move(said, payment(said), office, account)
         else:
             own = OWN_NUMBERS if "\t" not in staged.natural_key and not isinstance(staged.fact, CustomerFact) else ""
+            alike = "" if _in_same_money(before, staged) else ", among accounts in one currency"
             raise ImportRefused(
-                f"account {before}, where this {staged.fact.kind} was imported before; only payments move: take it out"
-                f" there, and bring it in here under another number{own}"
+                f"account {before.name}, where this {staged.fact.kind} was imported before; only payments move{alike}:"
+                f" take it out there, and bring it in here under another number{own}"
             )
         natural_key = command.natural_key()
         revision = f"{each.revision}:{staged.digest.hex()}"
@@ -365,10 +371,10 @@ class Importer:
 
     def _command(self, staged: Staged, office: UUID, account: UUID, *, corrects: bool) -> Command:
         fact = staged.fact
-        opens: dict[str, Any] = {} if corrects else _opens(fact, office)
+        opens: dict[str, Any] = {} if corrects else _opens(staged, office)
         match fact:
             case CustomerFact():
-                return self._customer(fact, office, account, known=corrects)
+                return self._customer(staged, fact, office, account, known=corrects)
             case SubscriptionFact():
                 subscription = Subscription(
                     number=fact.subscription_number,
@@ -376,7 +382,7 @@ class Importer:
                     started_on=fact.started_on,
                     initial_discount=fact.initial_discount,
                 )
-                return RecordSubscription(account_id=account, subscription=subscription)
+                return RecordSubscription(account_id=account, subscription=subscription, **opens)
             case InvoiceFact():
                 invoice = CorrectInvoice if corrects else BillInvoice
                 return invoice(
@@ -402,7 +408,7 @@ class Importer:
                     received_on=fact.received_on,
                     method=fact.method,
                     **_meant_for(fact),
-                    for_account_id=account_id(office, fact.account_number) if fact.payer_number else None,
+                    for_account_id=staged.account.id_in(office) if fact.payer_number else None,
                     **opens,
                 )
             case CreditFact():
@@ -428,16 +434,19 @@ class Importer:
                     invoice_number=fact.invoice_number,
                 )
 
-    def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
-        """What the file does not say stays as it is known."""
-        before = self._account(account) if known else None
-        contact = before.contact.details if before else ContactDetails()
+    def _customer(self, staged: Staged, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
+        """What the file does not say stays as it is known, of this account or of that in the office's currency."""
+        before = None
+        if known:
+            before = self._account(account) or self._account(AccountNumber(fact.account_number).id_in(office))
+        contact = before.contact.own_details if before else ContactDetails()
         return OpenAccount(
             office_id=office,
             number=fact.account_number,
             customer_name=fact.name or (before.customer.name if before else fact.account_number),
-            currency=fact.currency
-            or (before.customer.currency if before else self._arrears.load(Office, office).currency),
+            currency=fact.currency or self._currency_of(office),
+            other_currency=True if staged.other_currency else None,
+            customer_number=fact.customer_number,
             customer_kind=fact.customer_kind or (before.customer.kind if before else CustomerKind.CONSUMER),
             segment=fact.segment or (before.customer.segment if before else None),
             country=fact.country or (before.customer.country if before else None),
@@ -454,7 +463,13 @@ class Importer:
     # --- offices ---
 
     def _account_of(self, staged: Staged) -> UUID:
-        return account_id(self._office(staged), staged.fact.account_number)
+        return staged.account.id_in(self._office(staged))
+
+    def _currency_of(self, office: UUID) -> str:
+        """In which an office works that is open; it never changes."""
+        if office not in self._currencies:
+            self._currencies[office] = self._arrears.load(Office, office).currency
+        return self._currencies[office]
 
     def _office(self, staged: Staged) -> UUID:
         """The office a fact belongs to, opened the first time a file names it."""
@@ -502,7 +517,9 @@ class TrialImporter(Importer):
         super().bring_in(chunk, report)
         last = chunk[-1]
         is_open = self._known_office(last.office_code) is not None
-        self._trial.forget_accounts(but=self._account_of(last) if is_open else None)
+        number = last.office_code, last.fact.account_number
+        same = [each for each in chunk if (each.office_code, each.fact.account_number) == number] if is_open else []
+        self._trial.forget_accounts(but={self._account_of(each) for each in same})
 
     def _remember(self, accepted: Sequence[Classified]) -> None:
         """The log will not hold them."""
@@ -538,7 +555,12 @@ def impersonal(staged: Staged, digests: Digests) -> Staged:
     then of what is left: one of personal data would be kept of whom nothing is to be kept."""
     match fact := staged.fact:
         case CustomerFact():
-            bare = CustomerFact(office=fact.office, account_number=fact.account_number, currency=fact.currency)
+            bare = CustomerFact(
+                office=fact.office,
+                account_number=fact.account_number,
+                currency=fact.currency,
+                customer_number=fact.customer_number,
+            )
             return replace(staged, fact=bare, digest=digests.of(bare.content_digest))
         case InvoiceFact() if fact.information:
             return replace(staged, fact=replace(fact, information=()))
@@ -588,21 +610,50 @@ def _move(staged: Staged, fact: PaymentFact, office: UUID, before: UUID) -> Move
     return MovePayment(
         account_id=before,
         number=payment_number(staged),
-        to_account_id=account_id(office, fact.account_number),
+        to_account_id=staged.account.id_in(office),
         amount=fact.amount,
         received_on=fact.received_on,
         method=fact.method,
         **_meant_for(fact),
-        **_opens(fact, office),
+        **_opens(staged, office),
     )
 
 
-def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
-    """Invoices, and money, open the account that no file has described so far: files come in any order."""
-    if not isinstance(fact, InvoiceFact | PaymentFact | CreditFact):
+def _opens(staged: Staged, office: UUID) -> dict[str, Any]:
+    """Invoices, and money, open the account that no file has described so far: files come in any order. So does a
+    subscription where the customer's row may be about their account in another currency."""
+    fact, currency = staged.fact, account_currency_of(staged.fact)
+    opens = isinstance(fact, InvoiceFact | PaymentFact | CreditFact) or (
+        isinstance(fact, SubscriptionFact) and staged.other_currency is not None
+    )
+    if not opens or currency is None:
         return {}
-    number = payer_of(fact) or fact.account_number
-    return {"opens": Opening(office_id=office, number=number, currency=fact.amount.currency)}
+    opening = Opening(
+        office_id=office,
+        number=payer_of(fact) or fact.account_number,
+        currency=currency,
+        other_currency=True if staged.other_currency else None,
+    )
+    return {"opens": opening}
+
+
+def _is_where(before: AccountNumber, staged: Staged) -> bool:
+    """Whether that is the fact's account, where it was imported before. A customer is the same in all currencies."""
+    if isinstance(staged.fact, CustomerFact):
+        return before.number == staged.account.number
+    return before == staged.account
+
+
+def _in_same_money(before: AccountNumber, staged: Staged) -> bool:
+    return before.other_currency == staged.other_currency
+
+
+def _accounts_of_person(staged: Staged) -> set[UUID]:
+    """Ids of accounts of the person that the fact is about: of its own, and of those that have the numbers it names."""
+    office, fact = office_id(staged.office_code), staged.fact
+    numbers = {fact.account_number, fact.customer_number if isinstance(fact, CustomerFact) else None} - {None}
+    currencies = {None, staged.other_currency}
+    return {account_id(office, number, currency) for number in numbers if number for currency in currencies}
 
 
 def _meant_for(fact: PaymentFact) -> dict[str, Any]:
@@ -643,7 +694,11 @@ def as_known(cell: str, spelled: Mapping[str, str]) -> str:
     return re.sub(r"[^;,\n]+", of_number, cell)
 
 
-def _are_known(staged: Staged, named: Mapping[Document, Referred], came: Set[tuple[str, str, str]]) -> bool:
+_Invoice = tuple[str, AccountNumber, str]
+"""An office's code, the account and the invoice's number."""
+
+
+def _are_known(staged: Staged, named: Mapping[Document, Referred], came: Set[_Invoice]) -> bool:
     """Whether all that money names is known, as far as files tell: the cell as it stands, or each number in it."""
     if not isinstance(fact := staged.fact, PaymentFact | CreditFact):
         return False
@@ -700,9 +755,9 @@ def _problem(staged: Staged, expected: str) -> RowProblem:
     return RowProblem(staged.line, f"{staged.fact.kind} number", _number(staged), expected)
 
 
-def _document(staged: Staged, number: str) -> tuple[str, str, str]:
+def _document(staged: Staged, number: str) -> _Invoice:
     """An invoice of the account that a fact is about."""
-    return staged.office_code, staged.fact.account_number, number
+    return staged.office_code, staged.account, number
 
 
 def _number(staged: Staged) -> str:
@@ -742,6 +797,7 @@ def stage(
         default_office=defaults.code,
         imported=imported,
         code_of=codes.code_of,
+        currency_of_office=lambda code: _currency_of(arrears, code) or defaults.currency,
         zone_of=zones_of_offices(arrears, codes, defaults),
         stop=stop,
     )
@@ -749,8 +805,19 @@ def stage(
 
 
 def _title_of(arrears: Arrears, code: str) -> str | None:
+    office = _office_of(arrears, code)
+    return None if office is None else office.title
+
+
+def _currency_of(arrears: Arrears, code: str) -> str | None:
+    office = _office_of(arrears, code)
+    return None if office is None else office.currency
+
+
+def _office_of(arrears: Arrears, code: str) -> Office | None:
+    """The one that is open under this code."""
     try:
-        return arrears.load(Office, office_id(code)).title
+        return arrears.load(Office, office_id(code))
     except AggregateNotFoundError:
         return None
 

@@ -111,6 +111,7 @@ class UnreadPart(NamedTuple):
     office: str | None
     account_number: str
     number: str
+    currency: str | None
 
 
 class ParsedRow(NamedTuple):
@@ -344,12 +345,13 @@ class RowParser:
         office = self._office()
         number = self._number("payment_number")
         received = self._date("received_on", required=True)
-        amount = self._money("amount", self._currency(required=True), required=True)
+        currency = self._currency(required=True)
+        amount = self._money("amount", currency, required=True)
         if amount is not None and amount.minor < 0 and self._profile.negative == "reversals":
             return self._reversal(account, office, number, received, -amount)
         method = self._text("method", METHOD_LIMIT)
         invoice = self._invoices()
-        self._part_of = UnreadPart(office, account, number) if number else None
+        self._part_of = UnreadPart(office, account, number, currency) if number else None
         reference = self._text("reference", LONG_TEXT_LIMIT)
         payer = self._payer(account)
         information = self._informed(self._information)
@@ -503,6 +505,7 @@ class RowParser:
             preferred_channel=self._choice("preferred_channel", _CHANNELS),
             time_zone=self._time_zone(),
             since=self._date("since"),
+            customer_number=self._number("customer_number") or None,
             phones=tuple(phone for group in self._phones for phone in self._phone(group, country))[:_MOST_POINTS],
             emails=tuple(email for group in self._emails for email in self._email(group))[:_MOST_POINTS],
             information=self._informed(information),
@@ -584,6 +587,7 @@ class RowParser:
                 service_type=self._code_of(service_type),
                 started_on=self._date_of(started_on),
                 initial_discount=self._money_of(discount, currency, required=False),
+                currency=currency,
             )
             if found.setdefault(text, subscription) == subscription:
                 continue

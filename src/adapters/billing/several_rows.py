@@ -6,8 +6,8 @@ from datetime import date
 from typing import NamedTuple
 
 from adapters.billing.facts import Fact, InvoiceFact, PaymentFact
-from adapters.billing.identity import number_in
-from adapters.billing.imported import Known, key_in_form
+from adapters.billing.identity import key_in_form, number_in
+from adapters.billing.imported import Known
 from adapters.billing.rows import RowProblem
 from aggregates.values.money import Money
 

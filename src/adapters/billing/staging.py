@@ -15,9 +15,25 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from adapters.billing.facts import UNNUMBERED, CustomerFact, InvoiceFact, currency_of, fact_from
-from adapters.billing.identity import folded, key_of, number_in, respelled, respellings, with_account
-from adapters.billing.imported import ImportedFacts, key_in_form
+from adapters.billing.facts import (
+    UNNUMBERED,
+    CustomerFact,
+    InvoiceFact,
+    account_currency_of,
+    currency_of,
+    fact_from,
+)
+from adapters.billing.identity import (
+    AccountNumber,
+    folded,
+    key_in_form,
+    key_of,
+    number_in,
+    respelled,
+    respellings,
+    with_account,
+)
+from adapters.billing.imported import ImportedFacts
 from adapters.billing.profile import Kind, Scope
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rows import ParsedRow, RowNotice, RowProblem, ZoneOf
@@ -37,6 +53,7 @@ CREATE TEMPORARY TABLE import_staging (
     office_code    text COLLATE "C" NOT NULL,
     currency       text,
     account_number text COLLATE "C" NOT NULL,
+    other_currency text,
     effective_on   date             NOT NULL,
     rank           smallint         NOT NULL,
     line           bigint           NOT NULL,
@@ -65,8 +82,8 @@ CREATE TEMPORARY TABLE import_problems (
 _DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems, pg_temp.import_unread_parts"
 
 _COPY_FACTS = """
-COPY import_staging (office, office_code, currency, account_number, effective_on, rank, line, kind, natural_key,
-                     folded_key, folded_account, digest, payload, merges, due_on)
+COPY import_staging (office, office_code, currency, account_number, other_currency, effective_on, rank, line, kind,
+                     natural_key, folded_key, folded_account, digest, payload, merges, due_on)
 FROM STDIN
 """
 _COPY_UNREAD_PARTS = "COPY import_unread_parts (office_code, folded_key, line) FROM STDIN"
@@ -152,7 +169,8 @@ CREATE TEMPORARY TABLE import_repeats ON COMMIT DROP AS
 SELECT place, line, rank, kind, natural_key, first_line, same, same_account
   FROM (SELECT ctid AS place, line, rank, kind, natural_key,
                first_value(line) OVER first          AS first_line,
-               account_number = first_value(account_number) OVER first AS same_account,
+               (account_number, other_currency) IS NOT DISTINCT FROM
+                   (first_value(account_number) OVER first, first_value(other_currency) OVER first) AS same_account,
                digest = first_value(digest) OVER first AS same
           FROM import_staging
          WHERE NOT merges AND natural_key <> %s
@@ -241,16 +259,21 @@ class Staging:
         default_office: str,
         imported: ImportedFacts,
         code_of: Callable[[str], str],
+        currency_of_office: Callable[[str], str | None],
         zone_of: ZoneOf = in_utc,
         stop: Stop | None = None,
     ) -> None:
-        """`code_of`: the office that a name stands for."""
+        """`code_of`: the office that a name stands for. `currency_of_office`: in which an office works, by its code;
+        None where only the file can say that, and so is in one alone."""
         self._zone_of = zone_of
         self.imported = imported
         self._code_of = code_of
+        self._currency_of_office = currency_of_office
         self._connection = connection
         self._stop = stop or Stop()
         self._default_office = default_office
+        self._currencies: dict[str, str | None] = {}
+        """In which offices work, by code."""
         self._indexed: set[tuple[str, ...]] = set()
         with connection.transaction():
             connection.execute(_DROP)
@@ -353,17 +376,19 @@ class Staging:
         keyed = self.imported.digests.of
         offices = {fact.office or self._default_office for parsed in batch for fact in parsed.facts}
         codes = {office: self._code_of(office) for office in offices}
+        self._look_up_currencies(codes.values())
         with self._connection.cursor().copy(_COPY_FACTS) as copy:
             for parsed in batch:
                 for fact in parsed.facts:
                     payload, digest = fact.sealed()
                     office = fact.office or self._default_office
-                    natural_key = key_of(fact, per_account=per_account)
+                    account = self._account(codes[office], fact.account_number, account_currency_of(fact))
+                    natural_key = key_of(fact, account, per_account=per_account)
                     copy.write_row((
                         office,
                         codes[office],
                         currency_of(fact),
-                        fact.account_number,
+                        *account,
                         fact.effective_on or _NO_DAY,
                         fact.rank,
                         parsed.row.line,
@@ -377,13 +402,26 @@ class Staging:
                         fact.due_on or fact.issued_on if isinstance(fact, InvoiceFact) else None,
                     ))  # fmt: skip
 
+    def _look_up_currencies(self, codes: Iterable[str]) -> None:
+        """While rows are copied, nothing can be asked."""
+        for code in codes:
+            if code not in self._currencies:
+                self._currencies[code] = self._currency_of_office(code)
+
+    def _account(self, code: str, number: str, currency: str | None) -> AccountNumber:
+        """The account of a row, which says no currency or one."""
+        of_office = self._currencies[code]
+        return AccountNumber(number, None if None in (currency, of_office) or currency == of_office else currency)
+
     def _copy_unread_parts(self, batch: Sequence[ParsedRow], *, per_account: bool) -> None:
         rows = []
         for parsed in batch:
             if (unread := parsed.part_of) is not None:
-                key = f"payment:{unread.number}"
-                key = with_account(key, unread.account_number) if per_account else key
-                rows.append((self._code_of(unread.office or self._default_office), folded(key), parsed.row.line))
+                code, key = self._code_of(unread.office or self._default_office), f"payment:{unread.number}"
+                if per_account:
+                    self._look_up_currencies([code])
+                    key = with_account(key, self._account(code, unread.account_number, unread.currency))
+                rows.append((code, folded(key), parsed.row.line))
         with self._connection.cursor().copy(_COPY_UNREAD_PARTS) as copy:  # while it lasts, nothing can be asked
             for row in rows:
                 copy.write_row(row)
@@ -510,8 +548,8 @@ class Staging:
         self._index(order)
         columns = sql.SQL(", ").join(map(sql.Identifier, order))
         query = sql.SQL(
-            "SELECT {}, effective_on, line, office, office_code, natural_key, folded_key, digest, kind, payload"
-            " FROM import_staging"
+            "SELECT {}, effective_on, line, office, office_code, natural_key, folded_key, digest, kind, payload,"
+            " other_currency FROM import_staging"
             " WHERE ({}) > ({}) AND effective_on >= %s AND effective_on <= %s ORDER BY {} LIMIT {}"
         ).format(columns, columns, sql.SQL(", ").join([sql.Placeholder()] * len(order)), columns, sql.Literal(_PAGE))
         last = tuple({"effective_on": _NO_DAY, "rank": -1, "line": -1}.get(name, "") for name in order)
@@ -567,12 +605,12 @@ def _shown(key: str) -> str:
     return f"{key.partition(':')[0]} {number_in(key)}"
 
 
-def _staged(row: tuple[date, int, str, str, str, str, bytes, str, str]) -> Staged:
-    effective_on, line, office, code, natural_key, folded_key, digest, kind, payload = row
+def _staged(row: tuple[date, int, str, str, str, str, bytes, str, str, str | None]) -> Staged:
+    effective_on, line, office, code, natural_key, folded_key, digest, kind, payload, other_currency = row
     fact = fact_from(kind, payload)
     if isinstance(fact, CustomerFact) and fact.seen_on not in (None, effective_on):
         fact = replace(fact, seen_on=effective_on)  # merged: said by a later row, true from the first
-    return Staged(line, office, code, natural_key, folded_key, digest, fact)
+    return Staged(line, office, code, natural_key, folded_key, digest, fact, other_currency)
 
 
 def _account_end(staged: Sequence[Staged], size: int) -> int:

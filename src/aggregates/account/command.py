@@ -3,12 +3,29 @@
 from datetime import date
 from uuid import UUID
 
-from aggregates.kernel.command import Command, NaturalKey, Target, identifier
+from aggregates.kernel.command import Command, Key, NaturalKey, Target, identifier
 
 
-def account_id(office: UUID, number: str) -> UUID:
-    """The account's aggregate id from its office and its number there."""
-    return identifier("account", office, number)
+def account_id(office: UUID, number: str, other_currency: str | None = None) -> UUID:
+    """The account's aggregate id from its office and its number there, in the office's currency or in another one."""
+    return identifier("account", office, number, *([] if other_currency is None else [other_currency]))
+
+
+def account_name(number: str, other_currency: str | None = None) -> str:
+    """What people call an account: its number, and in another currency than its office's `1001/EUR`."""
+    return number if other_currency is None else f"{number}/{other_currency}"
+
+
+def ids_by_name(office: UUID, name: str) -> tuple[UUID, ...]:
+    """The ids of the accounts that may be called so: of one that has this number, and of one in another currency."""
+    number, slash, currency = name.rpartition("/")
+    looks_so = bool(slash and number) and len(currency) == 3 and currency.isascii() and currency.isupper()
+    return (account_id(office, name), *([account_id(office, number, currency)] if looks_so else []))
+
+
+def customer_key(office: UUID, number: str) -> Key:
+    """By which accounts are found that have this number, or whose customer has it."""
+    return Key.of("account.customer", office, number)
 
 
 def document_id(account: UUID, kind: str, number: str) -> UUID:
@@ -28,6 +45,10 @@ def document_key(account: UUID, kind: str, number: str, instalment: date | None 
         return NaturalKey(kind, document_id(account, kind, number), number)
     further, number = invoice_document(number, instalment)
     return NaturalKey(kind, document_id(account, further, number), number)
+
+
+SHARED = {"sees": ("office", "account"), "reaches": ("account",)}
+"""Class keywords of a command whose decision reaches the other accounts of the customer."""
 
 
 class AccountCommand(Command, sees=("office",)):

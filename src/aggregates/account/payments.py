@@ -478,7 +478,7 @@ class Payments(Transfers):
         funds = self.allocation.known_funds("payment", number)
         self.require_own(funds)
         if funds.moved_to is not None:
-            raise Refusal("payment-moved", f"payment {number} is on account {funds.moved_to.account_number}")
+            raise Refusal("payment-moved", f"payment {number} is on account {funds.moved_to.account_name}")
         return funds
 
     def _require_none_sent(self, funds: Funds) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from aggregates.account.allocation_walk import Move
-from aggregates.account.command import document_id
+from aggregates.account.command import account_name, document_id
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.account.shields import Shield, ShieldSource, Why
@@ -22,7 +22,7 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, Value
 from aggregates.values.aging import CURRENT
 from aggregates.values.codes import Number
-from aggregates.values.money import Money
+from aggregates.values.money import Currency, Money
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -162,6 +162,13 @@ class OtherPayment(Value):
     account_number: Number
     number: Number
     """Of the payment there."""
+    other_currency: Annotated[Currency | None, LATER] = None
+    """In which the account is, where its office works in another one."""
+
+    @property
+    def account_name(self) -> str:
+        """What people call the account."""
+        return account_name(self.account_number, self.other_currency)
 
 
 class Receipt(Value):

@@ -13,15 +13,25 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from adapters.postgres.database import Connection
 from aggregates.account import Account
 from aggregates.account.activities import FollowUp
 from aggregates.account.billing import InvoiceBilled
 from aggregates.account.chase import Stage
-from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
-from aggregates.account.customer import AccountOpened, CustomerKind, CustomerRenamed, SubscriptionRecorded
+from aggregates.account.command import account_id, customer_key, ids_by_name
+from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
+from aggregates.account.customer import (
+    AccountOpened,
+    Customer,
+    CustomerKind,
+    CustomerNumberChanged,
+    CustomerParted,
+    CustomerRenamed,
+    CustomerShared,
+    SubscriptionRecorded,
+)
 from aggregates.account.disputes import Dispute
 from aggregates.account.exclusion import Exclusion
 from aggregates.account.holds import Hold
@@ -82,12 +92,18 @@ class ItemView(BaseModel):
     """How much of what is open is disputed, where it is a part."""
 
 
-class TransferredAmount(BaseModel):
-    """An amount of a payment that went to another account, and the payment that it is there."""
+class PaymentElsewhere(BaseModel):
+    """A payment as it stands on another account."""
 
     account_id: UUID
     account_number: str
+    """What people call the account."""
     number: str
+
+
+class TransferredAmount(PaymentElsewhere):
+    """An amount of a payment that went to another account, and the payment that it is there."""
+
     amount: Amount
     transferred_on: date
 
@@ -105,7 +121,7 @@ class FundsView(BaseModel):
     """What of it left the account again, in parts or as a whole."""
     reversed: bool
     waits_for_invoice: str | None
-    transferred_from: Annotated[OtherPayment | None, LATER] = None
+    transferred_from: Annotated[PaymentElsewhere | None, LATER] = None
     """The payment on another account that the money is of."""
     transferred_to: Annotated[tuple[TransferredAmount, ...] | None, LATER] = None
     """What of it pays the debt of other accounts."""
@@ -161,6 +177,15 @@ class NextAction(BaseModel):
     on: date
 
 
+class CustomerAccount(BaseModel):
+    """An account of the same customer."""
+
+    id: UUID
+    number: str
+    """What people call it."""
+    currency: str
+
+
 class AccountView(BaseModel):
     """Everything that is known of an account."""
 
@@ -168,6 +193,11 @@ class AccountView(BaseModel):
     office_id: UUID
     office: str
     number: str
+    """What people call the account: its number, and in another currency than its office's `1001/EUR`."""
+    customer_number: Annotated[str | None, LATER] = None
+    """Left out where it is the account's own number and the customer has no other account."""
+    accounts: Annotated[list[CustomerAccount], Field(exclude_if=lambda accounts: not accounts)] = []
+    """The customer's others; left out where there are none."""
     version: int
     as_of: date
     currency: str
@@ -266,7 +296,18 @@ def _folded(account_id: UUID, history: Iterable[Recorded]) -> Account:
     return account
 
 
-_OF_CUSTOMER = (CustomerRenamed, SubscriptionRecorded, ContactDetailsChanged, ConsentRecorded, OptedOut, OptedIn)
+_OF_CUSTOMER = (
+    CustomerRenamed,
+    CustomerNumberChanged,
+    CustomerShared,
+    CustomerParted,
+    SubscriptionRecorded,
+    ContactDetailsChanged,
+    ConsentRecorded,
+    OptedOut,
+    OptedIn,
+    WishesShared,
+)
 
 
 def _is_of_customer(recorded: Recorded, as_of: date) -> bool:
@@ -283,7 +324,9 @@ def account_view(read: AccountRead) -> AccountView:
         id=account.id,
         office_id=office.id,
         office=office.code,
-        number=customer.number,
+        number=customer.account_name,
+        customer_number=customer.customer_number if _is_shared(customer) else None,
+        accounts=customer_accounts(customer),
         version=read.version,
         as_of=as_of,
         currency=customer.currency,
@@ -305,6 +348,33 @@ def account_view(read: AccountRead) -> AccountView:
         follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
         **then,
     )
+
+
+def _is_shared(customer: Customer) -> bool:
+    return bool(customer.accounts) or customer.customer_number != customer.number
+
+
+def customer_accounts(customer: Customer) -> list[CustomerAccount]:
+    """The customer's other accounts, by what people call them."""
+    others = sorted(customer.accounts.values(), key=lambda other: other.name)
+    return [CustomerAccount(id=other.account_id, number=other.name, currency=other.currency) for other in others]
+
+
+def id_of_account_called(service: Service, office_id: UUID, name: str, *, currency: str) -> UUID:
+    """The account of an office that people call so, for money in a currency: by its number alone, or with the currency
+    behind. One in that currency comes first; where there is none at all, the id that one of this number has."""
+    name = name.strip()
+    ids = (*ids_by_name(office_id, name), account_id(office_id, name, currency))
+    found = service.arrears.load_many(Account, ids)
+    found.sort(key=lambda each: (each.customer.currency != currency, each.customer.account_name != name))
+    return found[0].id if found else ids[0]
+
+
+def accounts_of_customer(service: Service, offices: Iterable[UUID], number: str) -> list[UUID]:
+    """The ids of the accounts that a customer has in these offices."""
+    number = number.strip()
+    found = service.arrears.find_many(Account, [customer_key(office, number) for office in offices])
+    return [account.id for account in found if account.customer.customer_number == number]
 
 
 def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
@@ -406,14 +476,18 @@ def funds_view(funds: Funds) -> FundsView:
         gone_back=funds.receipt.amount if funds.reversed else funds.receipt.amount - funds.remaining,
         reversed=funds.reversed,
         waits_for_invoice=funds.receipt.waits_for if funds.waits else ", ".join(funds.unknown) or None,
-        transferred_from=funds.receipt.transferred_from,
+        transferred_from=PaymentElsewhere(**_elsewhere(source)) if (source := funds.receipt.transferred_from) else None,
         transferred_to=tuple(
-            TransferredAmount(**sent.to.model_dump(), amount=sent.amount, transferred_on=sent.sent_on)
+            TransferredAmount(**_elsewhere(sent.to), amount=sent.amount, transferred_on=sent.sent_on)
             for sent in funds.sent
             if sent.back_on is None
         )
         or None,
     )
+
+
+def _elsewhere(payment: OtherPayment) -> dict[str, Any]:
+    return {"account_id": payment.account_id, "account_number": payment.account_name, "number": payment.number}
 
 
 def all_funds(read: AccountRead) -> list[FundsView]:

@@ -179,7 +179,7 @@ class CollectionsReportProjection(AccountEvents):
 
     @on(AccountOpened)
     def _account_opened(self, event: AccountOpened, account: Account) -> None:
-        account.row.number = event.number
+        account.row.number = event.account_name
 
     @on(CustomerRenamed)
     def _renamed(self, event: CustomerRenamed, account: Account) -> None:
@@ -327,7 +327,7 @@ def _opened(recorded: Recorded, event: AccountOpened) -> AccountRow:
     return AccountRow(
         account_id=str(recorded.account_id),
         office_id=str(event.office_id),
-        number=event.number,
+        number=event.account_name,
         currency=event.currency,
         customer_kind=event.customer_kind.value,
         last_position=0,

@@ -194,7 +194,7 @@ class LedgerProjection(EventProjection):
     def _account_opened(self, recorded: Recorded, event: AccountOpened, rows: LedgerRows) -> None:
         rows.accounts.append(
             (
-                recorded.aggregate_id, event.office_id, event.number, event.customer_kind, event.segment,
+                recorded.aggregate_id, event.office_id, event.account_name, event.customer_kind, event.segment,
                 event.country, event.currency, recorded.effective_on, recorded.position,
             )
         )  # fmt: skip

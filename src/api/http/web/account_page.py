@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -14,13 +15,20 @@ from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.between_accounts import MovePayment, TransferPayment
-from aggregates.account.command import account_id as id_of_account
 from aggregates.account.disputes import OpenDispute, ResolveDispute
 from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
 from aggregates.kernel.command import Command
 from aggregates.values.business_time import local_date
-from api.application.account_view import AccountRead, AccountView, FundsView, account_view, all_funds, read_account
+from api.application.account_view import (
+    AccountRead,
+    AccountView,
+    FundsView,
+    account_view,
+    all_funds,
+    id_of_account_called,
+    read_account,
+)
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
@@ -121,7 +129,7 @@ def resolve_dispute(sent: SentOf) -> Response:
 @form.post("/accounts/{account_id}/transfers")
 def send(sent: SentOf) -> Response:
     """A payment goes to another account, whose debt it pays or whose it always was."""
-    return _carried_out(sent, _transfer, tab="payments")
+    return _carried_out(sent, partial(_transfer, sent.service), tab="payments")
 
 
 @form.post("/accounts/{account_id}/money/{what}")
@@ -204,14 +212,14 @@ def _resolution(account: Account, fields: Mapping[str, str]) -> ResolveDispute:
     )
 
 
-def _transfer(account: Account, fields: Mapping[str, str]) -> TransferPayment | MovePayment:
+def _transfer(service: Service, account: Account, fields: Mapping[str, str]) -> TransferPayment | MovePayment:
     """Without an amount all that is free of the payment."""
     customer = account.customer
-    office_id = customer.office_id
+    office_id, to = customer.office_id, fields.get("to", "")
     said: dict[str, object] = {
         "account_id": account.id,
         "number": fields.get("payment", ""),
-        "to_account_id": office_id and id_of_account(office_id, fields.get("to", "")),
+        "to_account_id": office_id and id_of_account_called(service, office_id, to, currency=customer.currency),
     }
     if fields.get("do") == "move":
         return made(MovePayment, **said)
