@@ -10,7 +10,15 @@ from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id, document_id
 from aggregates.account.customer import OpenAccount
 from aggregates.account.disputes import DisputedInvoice, OpenDispute
-from aggregates.account.payments import CorrectPayment, NoteCredit, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import (
+    CorrectPayment,
+    NoteCredit,
+    ReceivePayment,
+    ReceivePaymentAgain,
+    Refund,
+    ReversePayment,
+)
+from aggregates.account.receivables import ReversalKind
 from aggregates.campaign import (
     Anchor,
     CampaignPlan,
@@ -135,17 +143,31 @@ def a_payment(
 
 
 def a_corrected_payment(
-    amount: Money, *, on: date, number: str = "PAY-1", invoice: str | None = None
+    amount: Money, *, on: date, number: str = "PAY-1", invoice: str | None = None, **more: Any
 ) -> CorrectPayment:
-    return CorrectPayment(account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice)
+    return CorrectPayment(
+        account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice, **more
+    )
 
 
 def a_credit(amount: Money, *, on: date, number: str = "CR-1", invoice: str | None = None, **more: Any) -> NoteCredit:
     return NoteCredit(account_id=ACCOUNT, number=number, amount=amount, issued_on=on, invoice_number=invoice, **more)
 
 
-def a_reversal(number: str = "PAY-1", *, on: date, kind: ReversalKind = ReversalKind.CHARGEBACK) -> ReversePayment:
-    return ReversePayment(account_id=ACCOUNT, number=number, reversal=kind, reversed_on=on)
+def a_reversal(
+    number: str = "PAY-1", *, on: date, kind: ReversalKind = ReversalKind.CHARGEBACK, **more: Any
+) -> ReversePayment:
+    return ReversePayment(account_id=ACCOUNT, number=number, reversal=kind, reversed_on=on, **more)
+
+
+def a_payment_again(
+    amount: Money, *, on: date, number: str = "PAY-1", invoice: str | None = None
+) -> ReceivePaymentAgain:
+    return ReceivePaymentAgain(account_id=ACCOUNT, number=number, amount=amount, received_on=on, invoice_number=invoice)
+
+
+def a_refund(amount: Money, *, on: date, number: str | None = None, **more: Any) -> Refund:
+    return Refund(account_id=ACCOUNT, amount=amount, refunded_on=on, number=number, **more)
 
 
 # --- casework ----------------------------------------------------------------------------------------

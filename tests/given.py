@@ -123,7 +123,7 @@ class World:
 
     def learn_by(self, command: Command) -> None:
         """A fact of a later day is learned that day."""
-        for name in ("issued_on", "received_on", "reversed_on"):
+        for name in ("issued_on", "received_on", "reversed_on", "refunded_on"):
             day = getattr(command, name, None)
             if day is not None and day > self.today:
                 self.move_to(day)

@@ -32,6 +32,8 @@ class FlagDefinition(Value):
     title: str
     blocks: bool = False
     """An account that carries this flag is blocked in auto-collection."""
+    about_customer: Annotated[bool | None, LATER] = None
+    """Whether it is carried by all accounts of a customer or by none; None: as the standard flag of this code is."""
 
 
 class DeliveryLimits(Value):
@@ -196,6 +198,10 @@ STANDARD_FLAGS = {
 }
 
 
+ABOUT_CUSTOMER = frozenset({"cease-contact"})
+"""Standard flags that are the customer's own word."""
+
+
 class Office(Aggregate):
     """Settings of one office. Local dates of its accounts are dates in its zone."""
 
@@ -218,6 +224,13 @@ class Office(Aggregate):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    def is_about_customer(self, flag: str) -> bool:
+        """Whether all accounts of a customer carry the flag, or none does."""
+        defined = self.flags.get(flag)
+        if defined is not None and defined.about_customer is not None:
+            return defined.about_customer
+        return flag in ABOUT_CUSTOMER
 
     @property
     def local_zone(self) -> ZoneInfo:

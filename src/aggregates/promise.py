@@ -71,7 +71,7 @@ class PromisePaymentCounted(Event, name="promise.payment-counted"):
 
 
 class PromisePaymentTakenBack(Event, name="promise.payment-taken-back"):
-    """A payment that counted was reversed."""
+    """A payment that counted was reversed, or a part of it."""
 
     payment_id: UUID
     amount: Money
@@ -107,7 +107,7 @@ class PromiseWithdrawn(Event, name="promise.withdrawn"):
 
 
 class PromiseReopened(Event, name="promise.reopened"):
-    """A reversed payment made the judgement wrong; the promise is judged again."""
+    """A payment that was taken back, or was not after all, made the judgement wrong; the promise is judged again."""
 
     reopened_on: date
 
@@ -289,8 +289,11 @@ class PromiseToPay(Aggregate):
         if left is not None:
             received = self.received + left
             self.emit(PromisePaymentCounted(payment_id=command.payment_id, amount=left, received_after=received))
-        if self.status is PromiseStatus.PARTIALLY_KEPT or (
-            self.status is PromiseStatus.KEPT and (left is None or self.received < self.promised)
+        counts_more = left is not None and (amount is None or left > amount)
+        if (
+            self.status is PromiseStatus.PARTIALLY_KEPT
+            or (self.status is PromiseStatus.KEPT and (left is None or self.received < self.promised))
+            or (self.status is PromiseStatus.BROKEN and counts_more)
         ):
             self.emit(PromiseReopened(reopened_on=context.today))
             self._reopen_on(account)

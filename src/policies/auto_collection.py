@@ -163,9 +163,13 @@ def _failing_rules(
         yield Why(code="min-dpd", detail=f"{_age(dpd)}, engaged from {rules.min_dpd} days past due")
     if rules.max_dpd is not None and dpd > rules.max_dpd:
         yield Why(code="max-dpd", detail=f"{_age(dpd)}, engaged up to {rules.max_dpd} days past due")
-    if rules.min_amount is not None and amount < rules.min_amount:
+    bounds = [each for each in (rules.min_amount, rules.max_amount) if each is not None]
+    if any(each.currency != amount.currency for each in bounds):
+        detail = f"the campaign's amounts are in {bounds[0].currency}, the account is in {amount.currency}"
+        yield Why(code="other-currency", detail=detail)
+    elif rules.min_amount is not None and amount < rules.min_amount:
         yield Why(code="min-amount", detail=f"{amount} is below the tolerated {rules.min_amount}")
-    if rules.max_amount is not None and amount > rules.max_amount:
+    elif rules.max_amount is not None and amount > rules.max_amount:
         yield Why(code="max-amount", detail=f"{amount} is above {rules.max_amount}")
     bucket = moment.office.scheme.bucket_of(account.receivables.days_past_due(moment.today))
     if rules.buckets is not None and bucket not in rules.buckets:

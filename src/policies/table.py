@@ -12,7 +12,16 @@ from aggregates.account.customer import CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
@@ -41,6 +50,14 @@ from policies.policy import (
 )
 
 CAMPAIGN_CHANGES = (CampaignLaunched, CampaignRevised, CampaignPaused, CampaignResumed, CampaignRetired)
+COUNTED_ANEW = (
+    PaymentTransferred,
+    TransferReturned,
+    PaymentReversedInPart,
+    FundsRefunded,
+    ReversalWithdrawn,
+    RefundWithdrawn,
+)
 
 # --- aging -------------------------------------------------------------------------------------------
 
@@ -120,8 +137,8 @@ def count_towards_promises(recorded: Recorded) -> Iterable[Reaction]:
 
 
 def take_back_from_promises(recorded: Recorded) -> Iterable[Reaction]:
-    """A payment that counted was reversed, or a part of it went to another account or came back: the judgement is
-    reopened where it was wrong."""
+    """A payment that counted was reversed, or a part of it went elsewhere or came back: the judgement is reopened where
+    it was wrong."""
     event, account_id = recorded.event, recorded.account_id
     if account_id is None:
         return
@@ -135,6 +152,15 @@ def take_back_from_promises(recorded: Recorded) -> Iterable[Reaction]:
                 account_id=account_id,
                 payment_id=event.receipt.id,
                 left=share.amount or None,
+            )
+    elif isinstance(event, PaymentReversedInPart | FundsRefunded | ReversalWithdrawn | RefundWithdrawn):
+        counts = {share.promise_id: share.amount for share in event.receipt.promises}
+        for share in event.part.promises:
+            yield TakePaymentBack(
+                promise_id=share.promise_id,
+                account_id=account_id,
+                payment_id=event.receipt.id,
+                left=counts.get(share.promise_id),
             )
 
 
@@ -156,9 +182,7 @@ POLICIES: tuple[Policy, ...] = (
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
     Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
     Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
-    Policy(
-        PROMISE_REVERSAL, frozenset({PaymentReversed, PaymentTransferred, TransferReturned}), take_back_from_promises
-    ),
+    Policy(PROMISE_REVERSAL, frozenset({PaymentReversed, *COUNTED_ANEW}), take_back_from_promises),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
     Policy(
         AUTO_COLLECTION,
@@ -168,6 +192,10 @@ POLICIES: tuple[Policy, ...] = (
                 InvoiceCorrected,
                 PaymentReceived,
                 PaymentReversed,
+                PaymentReversedInPart,
+                FundsRefunded,
+                ReversalWithdrawn,
+                RefundWithdrawn,
                 PaymentTransferred,
                 TransferReturned,
                 CreditNoted,

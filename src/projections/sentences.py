@@ -10,8 +10,15 @@ from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
-from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
-from aggregates.account.customer import AccountOpened, CustomerRenamed, SubscriptionRecorded
+from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
+from aggregates.account.customer import (
+    AccountOpened,
+    CustomerNumberChanged,
+    CustomerParted,
+    CustomerRenamed,
+    CustomerShared,
+    SubscriptionRecorded,
+)
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
@@ -26,9 +33,19 @@ from aggregates.account.messages import (
     MessageUncertain,
     MessageWithdrawn,
 )
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.receivables import ReversalKind
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Event
 from aggregates.values.money import Money
@@ -67,6 +84,10 @@ def _over(channel: str, point_id: str | None) -> str:
 def _corrected(event: InvoiceCorrected) -> str:
     """Says what of the invoice was wrong."""
     was, now = event.previous, event.item
+    if now.is_withdrawn and not was.is_withdrawn:
+        return f"Invoice {now.name} of {was.amount} withdrawn: it never was owed"
+    if was.is_withdrawn and not now.is_withdrawn:
+        return f"Invoice {now.name} stated again: {now.amount}, due on {now.due_on}"
     changes = [
         f"{what} {before} is {after}"
         for what, before, after in (
@@ -76,7 +97,7 @@ def _corrected(event: InvoiceCorrected) -> str:
         )
         if before != after
     ]
-    return f"Invoice {now.number} corrected: {'; '.join(changes) or 'its description changed'}"
+    return f"Invoice {now.name} corrected: {'; '.join(changes) or 'its description changed'}"
 
 
 def _stage(event: StageChanged) -> str:
@@ -107,9 +128,9 @@ def _received(event: PaymentReceived) -> str:
     receipt = event.receipt
     said = f"Payment {receipt.number} of {receipt.amount} received"
     if (source := receipt.transferred_from) is not None:
-        return f"{said}: transferred from account {source.account_number}, payment {source.number}"
+        return f"{said}: transferred from account {source.account_name}, payment {source.number}"
     if (wrong := event.moved_from) is not None:
-        return f"{said}: moved here from account {wrong.account_number}, where it was booked by mistake"
+        return f"{said}: moved here from account {wrong.account_name}, where it was booked by mistake"
     return said
 
 
@@ -117,10 +138,10 @@ def _reversed(event: PaymentReversed) -> str:
     receipt = event.receipt
     said = f"Payment {receipt.number} of {receipt.amount}"
     if (right := event.moved_to) is not None:
-        return f"{said} moved to account {right.account_number}: booked here by mistake"
+        return f"{said} moved to account {right.account_name}: booked here by mistake"
     if (source := receipt.transferred_from) is not None:
         why = "withdrawn" if event.reversal is ReversalKind.ERROR else f"the payment was {REVERSALS[event.reversal]}"
-        return f"{said}, transferred from account {source.account_number}, went back there: {why}"
+        return f"{said}, transferred from account {source.account_name}, went back there: {why}"
     return f"{said} {REVERSALS[event.reversal]}"
 
 
@@ -128,25 +149,37 @@ def _promised(event: promise.PromiseMade) -> str:
     return f"{promise.promised_amount(event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
 
 
-REVERSALS = {
+REVERSALS: dict[ReversalKind | None, str] = {
+    None: "given back",
     ReversalKind.NSF: "returned unpaid",
     ReversalKind.CHARGEBACK: "charged back",
     ReversalKind.REFUND: "refunded",
     ReversalKind.ERROR: "taken out: recorded in error",
 }
 
+
+def _shared(event: WishesShared) -> str:
+    opted_out = ", ".join(_over(each.channel, each.point_id) for each in event.opt_outs)
+    said = f"opted out of {opted_out}" if opted_out else "no opt-out is in force"
+    return f"Said on another account of the customer: {said}; consents as said there"
+
+
 SENTENCES: dict[type[Event], Sentence] = {
     # Of any other event its docstring's first sentence is said.
     # the customer
-    AccountOpened: "Account {e.number} opened in {e.currency}",
+    AccountOpened: "Account {e.account_name} opened in {e.currency}",
+    CustomerNumberChanged: "Account is of customer {e.customer_number} from now on",
+    CustomerShared: "Customer has account {e.other.name} as well",
+    CustomerParted: "Another account is not of this customer any more",
     CustomerRenamed: "Customer's name or classification changed",
     ContactDetailsChanged: "Contact details changed",
     ConsentRecorded: "Consent for {e.channel} at {e.point_id} is {e.consent}",
     OptedOut: lambda e: f"Customer opted out of {_over(e.channel, e.point_id)}",
+    WishesShared: _shared,
     OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
     SubscriptionRecorded: "Subscription {e.subscription.number} recorded",
     # receivables
-    InvoiceBilled: "Invoice {e.item.number} of {e.item.amount}, due on {e.item.due_on}",
+    InvoiceBilled: "Invoice {e.item.name} of {e.item.amount}, due on {e.item.due_on}",
     InvoiceCorrected: _corrected,
     CreditNoted: "Credit {e.receipt.number} of {e.receipt.amount} given",
     PaymentReceived: _received,
@@ -157,12 +190,20 @@ SENTENCES: dict[type[Event], Sentence] = {
     FundsReallocated: lambda e: (
         f"What money was put against since {e.from_day} worked out anew: {_count(len(e.moves), 'movement')}"
     ),
+    PaymentReversedInPart: lambda e: (
+        f"{e.part.amount} of payment {e.receipt.number} {REVERSALS[e.part.reversal]}, {e.remaining} remains"
+    ),
+    ReversalWithdrawn: lambda e: (
+        f"{e.part.amount} of payment {e.receipt.number} was not {REVERSALS[e.part.reversal]} on {e.part.gone_on}"
+    ),
+    FundsRefunded: "{e.part.amount} of {e.receipt.kind} {e.receipt.number} given back to the customer",
+    RefundWithdrawn: "{e.part.amount} of {e.receipt.kind} {e.receipt.number} was not given back on {e.part.gone_on}",
     PaymentReversed: _reversed,
     PaymentTransferred: (
-        "{e.amount} of payment {e.receipt.number} transferred to account {e.to.account_number}, payment {e.to.number}"
+        "{e.amount} of payment {e.receipt.number} transferred to account {e.to.account_name}, payment {e.to.number}"
     ),
     TransferReturned: (
-        "{e.amount} of payment {e.receipt.number} is back from account {e.to.account_number}, payment {e.to.number}"
+        "{e.amount} of payment {e.receipt.number} is back from account {e.to.account_name}, payment {e.to.number}"
     ),
     CreditWithdrawn: "Credit {e.receipt.number} of {e.receipt.amount} taken out: given in error",
     FactDeferred: "A {e.command_name} waits for {e.arrives_on}",
@@ -206,7 +247,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     promise.PromisePartiallyKept: "Promise partially kept: {e.received} of {e.promised} received",
     promise.PromiseBroken: "Promise of {e.promised} broken",
     promise.PromiseWithdrawn: "Promise withdrawn",
-    promise.PromiseReopened: "Promise open again: a payment was taken back",
+    promise.PromiseReopened: "Promise open again: what had come in of it is different",
     # campaigns
     campaign.CampaignLaunched: lambda e: f"Campaign {e.title} launched with {_count(len(e.plan.steps), 'step')}",
     campaign.CampaignRevised: "Campaign revised to version {e.plan_version}",

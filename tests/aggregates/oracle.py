@@ -12,9 +12,18 @@ from uuid import UUID
 from aggregates.account.allocation import AllocationDecided, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.reallocation import FundsReallocated
-from aggregates.account.receivables import Item
+from aggregates.account.receivables import GoneBack, Item, Receipt, ReversalKind
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Event, Recorded
 
@@ -46,10 +55,14 @@ class PlainLedger:
                     self.money.append({
                         "id": receipt.id, "amount": receipt.amount.minor, "on": receipt.received_on,
                         "kind": receipt.kind.value, "number": receipt.number, "named": event.invoice_number,
-                        "gone": None, "sent": [],
+                        "said": _said(receipt), "gone": None, "back": [], "never": False, "sent": [],
                     })  # fmt: skip
-                case PaymentReversed(receipt=receipt, reversed_on=gone):
-                    self._latest(receipt.id)["gone"] = gone
+                case PaymentReversed(receipt=receipt, reversed_on=gone, reversal=why):
+                    self._latest(receipt.id).update(gone=gone, never=why is ReversalKind.ERROR)
+                case PaymentReversedInPart(receipt=receipt, part=part) | FundsRefunded(receipt=receipt, part=part):
+                    self._part_back(receipt.id, part)
+                case ReversalWithdrawn(receipt=receipt, part=part) | RefundWithdrawn(receipt=receipt, part=part):
+                    self._part_here(receipt.id, part)
                 case PaymentTransferred(receipt=receipt):
                     self._latest(receipt.id)["sent"].append((event.to, event.transferred_on, event.amount.minor))
                 case TransferReturned(receipt=receipt, to=there):
@@ -57,7 +70,7 @@ class PlainLedger:
                     if event.returned_on == event.transferred_on:
                         of["sent"] = [each for each in of["sent"] if each[0] != there]
                 case CreditWithdrawn(receipt=receipt):
-                    self._latest(receipt.id)["gone"] = receipt.received_on
+                    self._latest(receipt.id).update(gone=receipt.received_on, never=True)
                 case DisputeOpened():
                     said = {part.item_id: part.amount.minor for part in event.parts or ()}
                     about = {item_id: said.get(item_id, "everything") for item_id in event.item_ids}
@@ -68,6 +81,73 @@ class PlainLedger:
                     self.decided.append(event)
                 case _:
                     self._facts -= 1
+
+    def _part_back(self, money_id: UUID, part: GoneBack) -> None:
+        row = self._latest(money_id)
+        row["back"].append(_part(part))
+        if row["amount"] == _gone_back(row):
+            row["gone"] = max(part["on"] for part in row["back"])
+
+    def _part_here(self, money_id: UUID, part: GoneBack) -> None:
+        row = self._latest(money_id)
+        row.update(gone=None, never=False)
+        if row["back"]:
+            row["back"].remove(_part(part))
+
+    def unapplied_on(self, day: date) -> dict[UUID, int]:
+        """What was nowhere at the end of a day and did not go back."""
+        put = self.put()
+        return {
+            each["id"]: self._kept(each) - sum(a for (on, of, _), a in put.items() if of == each["id"] and on <= day)
+            for each in self.money
+            if each["gone"] is None and each["on"] <= day
+        }
+
+    def there_once(self) -> set[UUID]:
+        return {each["id"] for each in self.money}
+
+    def parts_of(self, money_id: UUID) -> list[Row]:
+        return self._latest(money_id)["back"] if money_id in self.there_once() else []
+
+    def reversals_of(self, money_id: UUID) -> list[tuple[Any, ...]]:
+        """Day, amount, kind and item of each, the whole among them."""
+        if money_id not in self.there_once():
+            return []
+        row = self._latest(money_id)
+        if row["gone"] is not None and not row["back"]:
+            return [(row["gone"], row["amount"], "whole", None)]
+        return [(part["on"], part["amount"], part["why"], part["item"]) for part in row["back"] if part["why"]]
+
+    def was_taken_back(self, money_id: UUID) -> bool:
+        return money_id in self.there_once() and not self.is_there(money_id) and bool(self.reversals_of(money_id))
+
+    def free_from(self, money_id: UUID) -> date:
+        """When what had the number was gone; what never was had it at no time."""
+        return max(
+            (m["gone"] for m in self.money if m["id"] == money_id and m["gone"] and not m["never"]), default=date.min
+        )
+
+    def can_be_restated(self, money_id: UUID, day: date, amount: int) -> bool:
+        """What went back of it has to fit, and what had the number before has to be gone."""
+        if money_id not in self.there_once():
+            return False
+        row = self._latest(money_id)
+        others = [m for m in self.money if m["id"] == money_id and m is not row and not m["never"]]
+        if any(day < other["gone"] for other in others):
+            return False
+        parts = row["back"]
+        if row["gone"] is not None and not parts:
+            return bool(row["never"] or day <= row["gone"])
+        return amount >= sum(part["amount"] for part in parts) and all(day <= part["on"] for part in parts)
+
+    def _kept(self, row: Row) -> int:
+        return int(row["amount"] - _gone_back(row) - _sent(row))
+
+    def amount_of(self, money_id: UUID) -> int:
+        return int(self._latest(money_id)["amount"]) if self.is_there(money_id) else 0
+
+    def remains(self, money_id: UUID) -> int:
+        return self._kept(self._latest(money_id)) if self.is_there(money_id) else 0
 
     def _latest(self, money_id: UUID) -> Row:
         return [each for each in self.money if each["id"] == money_id][-1]
@@ -93,7 +173,7 @@ class PlainLedger:
     def left_over(self) -> dict[UUID, int]:
         put = self.put()
         left = {
-            each["id"]: each["amount"] - _sent(each) - sum(a for (_, of, _), a in put.items() if of == each["id"])
+            each["id"]: self._kept(each) - sum(a for (_, of, _), a in put.items() if of == each["id"])
             for each in self.money
             if each["gone"] is None
         }
@@ -102,7 +182,7 @@ class PlainLedger:
     def balance(self) -> int:
         """Without looking at any allocation."""
         billed = sum(item["amount"] for item in self.items.values())
-        return int(billed - sum(each["amount"] - _sent(each) for each in self.money if each["gone"] is None))
+        return int(billed - sum(self._kept(each) for each in self.money if each["gone"] is None))
 
     def buckets(self, today: date) -> dict[str, int]:
         sums = dict.fromkeys(("current", "1-30", "31-60", "61-90", "91-120", "121+"), 0)
@@ -124,7 +204,7 @@ class PlainLedger:
         put: Put = {}
         open_amounts = {i: item["amount"] for i, item in self.items.items()}
         left = [0 if each["gone"] is not None and each["gone"] <= each["on"] else each["amount"] for each in self.money]
-        went: list[dict[UUID, int]] = [{} for _ in self.money]
+        went: list[dict[tuple[date, UUID], int]] = [{} for _ in self.money]
 
         def pay(day: date, nth: int, item_id: UUID, amount: int) -> None:
             if amount:
@@ -132,7 +212,50 @@ class PlainLedger:
                 put[key] = put.get(key, 0) + amount
                 left[nth] -= amount
                 open_amounts[item_id] -= amount
-                went[nth][item_id] = went[nth].get(item_id, 0) + amount
+                went[nth][day, item_id] = went[nth].get((day, item_id), 0) + amount
+
+        def put_by_day(nth: int) -> list[tuple[date, UUID, int]]:
+            """What is put against items, each amount on the day since which it is there, the latest first; of a day
+            what would have been paid last."""
+            found = []
+            for item_id in {item_id for _, item_id in went[nth]}:
+                days = sorted((day, amount) for (day, to), amount in went[nth].items() if to == item_id)
+                still = sum(amount for _, amount in days)
+                running = 0
+                kept: list[tuple[date, int]] = []
+                for day, amount in days:  # what was taken back was the newest, so the low-water marks are what stands
+                    running += amount
+                    kept = [(d, min(w, running)) for d, w in kept if w] + [(day, running)]
+                before = 0
+                for day, water in kept:
+                    if water > before:
+                        found.append((day, item_id, water - before))
+                        before = water
+                assert before == still
+            order = ("fee", "due", "issued", "number", "part")
+            return sorted(found, key=lambda f: [f[0], *(self.items[f[1]][k] for k in order)], reverse=True)
+
+        def give_back(day: date, nth: int) -> None:
+            """Or send elsewhere: first from the items that were named for it, then what is nowhere, then what was put
+            somewhere latest."""
+            parts = [part for part in self.money[nth]["back"] if part["on"] == day]
+            parts += [{"amount": a, "item": None} for _, sent_on, a in self.money[nth]["sent"] if sent_on == day]
+            rest = sum(part["amount"] for part in parts)
+            named = {part["item"] for part in parts if part["item"] is not None}
+            for item_id in named:
+                there = sum(amount for _, to, amount in put_by_day(nth) if to == item_id)
+                most = min(there, sum(part["amount"] for part in parts if part["item"] == item_id))
+                pay(day, nth, item_id, -most)
+                left[nth] -= most
+                rest -= most
+            loose = min(rest, left[nth])
+            left[nth] -= loose
+            rest -= loose
+            for _, item_id, amount in put_by_day(nth):
+                pay(day, nth, item_id, -min(rest, amount))
+                left[nth] -= min(rest, amount)
+                rest -= min(rest, amount)
+            assert not rest
 
         def promised(day: date, **of: UUID) -> int:
             """What a person decided of this money, or for this item, for a later day on which the money is there."""
@@ -146,21 +269,11 @@ class PlainLedger:
         for day in self._days():
             for nth, money in enumerate(self.money):
                 if money["gone"] == day and money["gone"] > money["on"]:
-                    for item_id, amount in list(went[nth].items()):
+                    for _, item_id, amount in put_by_day(nth):
                         pay(day, nth, item_id, -amount)
                     left[nth] = 0
-                if money["gone"] is None or day < money["gone"]:
-                    for _, _, amount in (each for each in money["sent"] if each[1] == day):
-                        missing = max(0, amount - left[nth])
-                        left[nth] = max(0, left[nth] - amount)
-                        by_age = sorted(
-                            went[nth], key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number")]
-                        )
-                        for item_id in by_age[::-1]:
-                            back = min(missing, went[nth][item_id])
-                            pay(day, nth, item_id, -back)
-                            left[nth] -= back
-                            missing -= back
+                elif money["gone"] is None or day < money["gone"]:
+                    give_back(day, nth)
             for decided in self.decided:
                 if self._day_of(decided) == day:
                     nth = self._money_of(decided)
@@ -173,28 +286,52 @@ class PlainLedger:
             )
             by_age = sorted(
                 (i for i, item in self.items.items() if item["issued"] <= day),
-                key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number")],
+                key=lambda i: [self.items[i][k] for k in ("fee", "due", "issued", "number", "part")],
             )
-            by_number = {self.items[i]["number"]: i for i in by_age}
+            kept: dict[int, int] = {}
             for nth in there:
-                named = by_number.get(self.money[nth]["named"])
-                if named is not None:
-                    most = min(
-                        left[nth] - promised(day, funds_id=self.money[nth]["id"]),
-                        open_amounts[named] - promised(day, item_id=named),
-                    )
-                    pay(day, nth, named, max(0, most))
+                said = self._said_of(self.money[nth])
+                away = [most for items, most in said if not items.intersection(by_age)]
+                kept[nth] = sum(each for each in away if each is not None)
+                for limited in (True, False):
+                    for items, limit in said:
+                        for item_id in by_age:
+                            if item_id in items and limited == (limit is not None):
+                                had = sum(amount for (_, to), amount in went[nth].items() if to in items)
+                                most = min(
+                                    left[nth] - kept[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                                    open_amounts[item_id] - promised(day, item_id=item_id),
+                                    left[nth] if limit is None else limit - had,
+                                )
+                                pay(day, nth, item_id, max(0, most))
+                if None in away:
+                    kept[nth] = left[nth]
             for nth in there:
-                name = self.money[nth]["named"]
-                if name is not None and name not in by_number:
-                    continue
                 for item_id in by_age:
                     most = min(
-                        left[nth] - promised(day, funds_id=self.money[nth]["id"]),
+                        left[nth] - kept[nth] - promised(day, funds_id=self.money[nth]["id"]),
                         open_amounts[item_id] - self._waits(item_id, day) - promised(day, item_id=item_id),
                     )
                     pay(day, nth, item_id, max(0, most))
         return {key: amount for key, amount in put.items() if amount}
+
+    def only(self, name: str) -> bool:
+        """Whether a name means one item and no other."""
+        found = self.meant(name)
+        own = [i for i in found if name == f"{self.items[i]['number']}/{self.items[i]['part']}"]
+        return len(own or found) == 1
+
+    def _said_of(self, money: Row) -> list[tuple[set[UUID], int | None]]:
+        """The items of each invoice that a payer named, and the amount for it. What is named as a whole comes first."""
+        if money["named"] is not None and (not money["said"] or self.meant(money["named"])):
+            return [(self.meant(money["named"]), None)]
+        return [(self.meant(name), amount) for name, amount in money["said"]]
+
+    def meant(self, name: str | None) -> set[UUID]:
+        """The items that a name means: by their number, else by number and a day on which it is or was due."""
+        if whole := {i for i, item in self.items.items() if item["number"] == name}:
+            return whole
+        return {i for i, item in self.items.items() for day in item["days"] if f"{item['number']}/{day}" == name}
 
     def _day_of(self, decided: AllocationDecided) -> date:
         """Not before both sides were there, as they are known now."""
@@ -210,6 +347,7 @@ class PlainLedger:
     def _days(self) -> list[date]:
         days = {item["issued"] for item in self.items.values()} | {self._day_of(d) for d in self.decided}
         days |= {day for each in self.money for day in (each["on"], each["gone"]) if day is not None}
+        days |= {part["on"] for each in self.money for part in each["back"]}
         days |= {day for each in self.money for _, day, _ in each["sent"]}
         days |= {day for each in self.disputes.values() for day in (each["from"], each["until"]) if day is not None}
         if not days:
@@ -233,8 +371,22 @@ class PlainLedger:
         return {item_id: amount for item_id, amount in amounts.items() if amount}
 
 
+def _gone_back(money: Row) -> int:
+    return sum(part["amount"] for part in money["back"])
+
+
 def _sent(money: Row) -> int:
     return sum(amount for _, _, amount in money["sent"])
+
+
+def _part(part: GoneBack) -> Row:
+    return {"on": part.gone_on, "amount": part.amount.minor, "item": part.item_id, "why": part.reversal}
+
+
+def _said(receipt: Receipt) -> list[tuple[str, int | None]]:
+    return [
+        (each.invoice_number, None if each.amount is None else each.amount.minor) for each in receipt.instructions or ()
+    ]
 
 
 def _item(item: Item) -> Row:
@@ -244,6 +396,8 @@ def _item(item: Item) -> Row:
         "issued": item.issued_on,
         "due": item.due_on,
         "fee": item.kind == "fee",
+        "days": [day for day in (item.due_on, item.instalment) if day],
+        "part": str(item.instalment or ""),
     }
 
 
@@ -289,6 +443,10 @@ def as_of(log: list[Recorded]) -> dict[date, tuple[dict[UUID, int], int]]:
                 moves.append((day, None, 0, amount.minor))
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt):
                 moves.append((day, None, 0, -receipt.amount.minor))
+            case PaymentReversedInPart(part=part) | FundsRefunded(part=part):
+                moves.append((day, None, 0, -part.amount.minor))
+            case ReversalWithdrawn(part=part) | RefundWithdrawn(part=part):
+                moves.append((day, None, 0, part.amount.minor))
             case FundsAllocated(parts=allocated):
                 moves += [(day, part.item_id, -part.amount.minor, -part.amount.minor) for part in allocated]
             case AllocationReleased(parts=released):

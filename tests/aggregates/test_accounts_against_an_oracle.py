@@ -12,7 +12,19 @@ from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds, AllocationDue, SettleAllocation
 from aggregates.account.between_accounts import MovePayment, TransferPayment, WithdrawTransfer
 from aggregates.account.command import account_id, document_id
-from aggregates.account.payments import CorrectPayment, PaymentReceived, PaymentReversed, ReversalKind, ReversePayment
+from aggregates.account.payments import (
+    CorrectPayment,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    Refund,
+    RefundWithdrawn,
+    ReversalKind,
+    ReversalWithdrawn,
+    ReversePayment,
+    WithdrawReversal,
+)
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.command import Accepted, Command
 from aggregates.kernel.event import Recorded
@@ -46,6 +58,12 @@ class AccountsAgainstAnOracle(RuleBasedStateMachine):
         self.came = 0
         self.cash: dict[str, int] = {}
         """What came in, by number; what was taken back is gone."""
+        self.amounts: dict[str, int] = {}
+        """What each payment is of, whatever went back."""
+        self.back: dict[str, int] = {}
+        """What went back of it in parts."""
+        self.whole: dict[str, ReversalKind] = {}
+        """Why all of it did."""
 
     # --- steps ---
 
@@ -80,7 +98,7 @@ class AccountsAgainstAnOracle(RuleBasedStateMachine):
         self.came += 1
         debtor = None if debtor == account else debtor
         assert self.do(a_payment(amount, on=self.ago(age), number=number, account_id=account, for_account_id=debtor))
-        self.cash[number] = amount.minor
+        self.cash[number] = self.amounts[number] = amount.minor
 
     @precondition(lambda self: self.payments)
     @rule(pick=PICK, to=ACCOUNTS, amount=st.none() | AMOUNTS, age=AGES)
@@ -106,15 +124,56 @@ class AccountsAgainstAnOracle(RuleBasedStateMachine):
     @rule(pick=PICK, age=AGES, kind=st.sampled_from(ReversalKind))
     def reverse(self, pick, age, kind) -> None:
         payment = self.payment(pick)
+        number = payment["number"]
         if self.do(ReversePayment(**payment, reversal=kind, reversed_on=self.ago(age))):
-            del self.cash[payment["number"]]
+            if number in self.back:
+                self.back[number] += self.cash[number]
+            else:
+                self.whole[number] = kind
+            del self.cash[number]
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK, amount=AMOUNTS, age=AGES, refunds=st.booleans())
+    def send_back(self, pick, amount, age, refunds) -> None:
+        """A part is taken back or refunded, of what is on the account that it came in on."""
+        payment, day = self.payment(pick), self.ago(age)
+        number = payment["number"]
+        part = (
+            Refund(**payment, amount=amount, refunded_on=day)
+            if refunds
+            else ReversePayment(**payment, amount=amount, reversal=ReversalKind.CHARGEBACK, reversed_on=day)
+        )
+        if self.do(part):
+            if amount.minor == self.cash[number] and number not in self.back and not refunds:
+                self.whole[number] = ReversalKind.CHARGEBACK
+            else:
+                self.back[number] = self.back.get(number, 0) + amount.minor
+            self.cash[number] -= amount.minor
+            if not self.cash[number]:
+                del self.cash[number]
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK)
+    def withdraw_a_whole_reversal(self, pick) -> None:
+        payment = self.payment(pick)
+        number = payment["number"]
+        if number in self.whole and self.do(WithdrawReversal(**payment)):
+            del self.whole[number]
+            self.cash[number] = self.amounts[number]
 
     @precondition(lambda self: self.payments)
     @rule(pick=PICK, amount=AMOUNTS, age=AGES)
     def correct(self, pick, amount, age) -> None:
         payment = self.payment(pick)
+        number = payment["number"]
         if self.do(CorrectPayment(**payment, amount=amount, received_on=self.ago(age))):
-            self.cash[payment["number"]] = amount.minor
+            self.amounts[number] = amount.minor
+            if self.whole.get(number, ReversalKind.ERROR) is not ReversalKind.ERROR:
+                return  # it is taken back still
+            self.whole.pop(number, None)
+            self.cash.pop(number, None)
+            if left := amount.minor - self.back.get(number, 0):
+                self.cash[number] = left
 
     @precondition(lambda self: self.payments and self.invoices)
     @rule(pick=PICK, nth=PICK, amount=AMOUNTS)
@@ -155,6 +214,10 @@ class AccountsAgainstAnOracle(RuleBasedStateMachine):
                     key = (recorded.aggregate_id, receipt.number)
                     of = key if source is None else (source.account_id, source.number)
                     there[of] -= receipt.amount.minor
+                case PaymentReversedInPart(receipt=receipt, part=part) | FundsRefunded(receipt=receipt, part=part):
+                    there[recorded.aggregate_id, receipt.number] -= part.amount.minor
+                case ReversalWithdrawn(receipt=receipt, part=part) | RefundWithdrawn(receipt=receipt, part=part):
+                    there[recorded.aggregate_id, receipt.number] += part.amount.minor
                 case PaymentTransferred(receipt=receipt, amount=amount):
                     there[recorded.aggregate_id, receipt.number] -= amount.minor
                 case TransferReturned(receipt=receipt, amount=amount):

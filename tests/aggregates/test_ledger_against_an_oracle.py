@@ -10,9 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from aggregates.account import Account
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import AllocateFunds, AllocationDue, SettleAllocation
+from aggregates.account.billing import WithdrawInvoice
 from aggregates.account.disputes import ResolveDispute
-from aggregates.account.payments import CorrectCredit, ReversalKind
-from aggregates.account.receivables import Funds, ItemKind, Receipt
+from aggregates.account.payments import CorrectCredit, WithdrawCredit, WithdrawRefund, WithdrawReversal
+from aggregates.account.receivables import Funds, Instruction, ItemKind, Receipt, ReversalKind
 from aggregates.kernel.command import Accepted, Command
 from aggregates.values.money import Money
 from tests.aggregates.oracle import PlainLedger, as_of, put_by
@@ -25,11 +26,14 @@ from tests.builders import (
     a_credit,
     a_dispute,
     a_payment,
+    a_payment_again,
+    a_refund,
     a_reversal,
     an_account,
     an_invoice,
     an_office,
     cents,
+    credit_id,
     payment_id,
 )
 from tests.given import World
@@ -38,7 +42,16 @@ AMOUNTS = st.integers(1, 60).map(lambda n: cents(n * 10))
 AGES = st.integers(-5, 70)
 """How many days ago something happened; negative is in the future."""
 PICK = st.integers(0, 1_000)
-NAMED = st.none() | st.integers(0, 9)
+NAMED = st.none() | st.tuples(st.integers(0, 9), st.none() | PICK)
+"""An invoice, and which of the due days that it ever had, where the money names that too."""
+
+SEVERAL = st.lists(
+    st.tuples(st.tuples(st.integers(0, 6), st.none() | PICK), st.none() | AMOUNTS),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda said: said[0][0],
+)
+"""Invoices, and what is for each at most."""
 
 
 def money_of(funds: Funds) -> tuple[Receipt, Money, bool]:
@@ -58,9 +71,12 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         self.world.do(an_office())
         self.world.do(an_account())
         self.invoices: list[str] = []
+        self.due: dict[str, list[date]] = {}
+        """Days on which an invoice, or an instalment of it, is or was due."""
+        self.documents: list[tuple[str, date | None]] = []
+        """Everything that was billed: number and instalment."""
         self.payments: dict[str, date] = {}
         self.credits: dict[str, date] = {}
-        self.reversed: set[str] = set()
 
     # --- steps ---
 
@@ -78,9 +94,13 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         self.oracle.take(recorded.event for recorded in self.world.log[self.seen :])
         self.seen = len(self.world.log)
 
-    def number(self, named: int | None) -> str | None:
-        """An invoice that is on the account, or one that may come."""
-        return None if named is None else f"INV-{named}"
+    def number(self, named: tuple[int, int | None] | None) -> str | None:
+        """An invoice that is on the account, or one that may come, or one instalment of it."""
+        if named is None:
+            return None
+        nth, pick = named
+        due = self.due.get(f"INV-{nth}", [])
+        return f"INV-{nth}" if pick is None or not due else f"INV-{nth}/{due[pick % len(due)]}"
 
     @rule(amount=AMOUNTS, age=AGES, terms=st.integers(0, 40), fee=st.booleans())
     def bill(self, amount, age, terms, fee) -> None:
@@ -91,6 +111,23 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
             an_invoice(number, issued_on=issued_on, due_on=issued_on + terms * DAY, amount=amount, kind=kind)
         )
         self.invoices.append(number)
+        self.documents.append((number, None))
+        self.due[number] = [issued_on + terms * DAY]
+
+    @precondition(lambda self: self.invoices)
+    @rule(pick=PICK, amount=AMOUNTS, age=AGES, terms=st.integers(0, 40))
+    def bill_an_instalment(self, pick, amount, age, terms) -> None:
+        """Some are refused: one is due on that day already. Nothing is billed twice: its natural key sees to that, also
+        where the account has forgotten it."""
+        number = self.invoices[pick % len(self.invoices)]
+        issued_on = self.world.today - age * DAY
+        due_on = issued_on + terms * DAY
+        if (number, due_on) in self.documents:
+            return
+        more = {"issued_on": issued_on, "due_on": due_on, "amount": amount, "instalment": due_on}
+        if self.do(an_invoice(number, **more)):
+            self.documents.append((number, due_on))
+            self.due[number].append(due_on)
 
     @rule(amount=AMOUNTS, age=AGES, named=NAMED)
     def pay(self, amount, age, named) -> None:
@@ -106,25 +143,112 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         assert self.do(a_credit(amount, on=issued_on, number=number, invoice=self.number(named)))
         self.credits[number] = issued_on
 
+    @rule(amount=AMOUNTS, age=AGES, several=SEVERAL, with_text=st.booleans(), correct=st.booleans(), pick=PICK)
+    def pay_several(self, amount, age, several, *, with_text, correct, pick) -> None:
+        """A new payment, or a known one that was for several; some of the amounts are more than the invoice's."""
+        left, said = amount.minor, []
+        for named, share in several:
+            most = None if share is None else min(left, share.minor)
+            left -= most or 0
+            if most != 0:
+                said.append(Instruction(invoice_number=self.number(named) or "", amount=most and cents(most)))
+        text = ", ".join(each.invoice_number for each in said)
+        more: dict[str, Any] = {"instructions": tuple(said), "invoice": text if with_text and len(said) > 1 else None}
+        received_on = self.world.today - age * DAY
+        if correct and self.payments and age >= 0:
+            number = sorted(self.payments)[pick % len(self.payments)]
+            waits = payment_id(number) not in self.oracle.there_once()
+            possible = waits or self.oracle.can_be_restated(payment_id(number), received_on, amount.minor)
+            assert self.do(a_corrected_payment(amount, on=received_on, number=number, **more)) == possible
+        else:
+            number, possible = f"PAY-{len(self.payments)}", True
+            assert self.do(a_payment(amount, on=received_on, number=number, **more))
+        if possible:
+            self.payments[number] = received_on
+
+    @rule(amount=AMOUNTS, age=AGES, numbers=st.permutations(range(4)))
+    def bill_under_a_list(self, amount, age, numbers) -> None:
+        """An invoice whose number is what a payer may have meant as two numbers."""
+        number = f"INV-{numbers[0]}, INV-{numbers[1]}"
+        issued_on = self.world.today - age * DAY
+        due_on = issued_on + 5 * DAY
+        if (number, None) in self.documents:
+            return
+        if self.do(an_invoice(number, issued_on=issued_on, due_on=due_on, amount=amount)):
+            self.documents.append((number, None))
+            self.due[number] = [due_on]
+
     @precondition(lambda self: self.payments)
     @rule(pick=PICK, age=st.integers(0, 70), kind=st.sampled_from(ReversalKind))
     def reverse(self, pick, age, kind) -> None:
         number = sorted(self.payments)[pick % len(self.payments)]
         day = max(self.payments[number], self.world.today - age * DAY)
-        possible = self.oracle.is_there(payment_id(number))
+        remains = self.oracle.remains(payment_id(number))
+        possible = remains > 0 and not (kind is ReversalKind.ERROR and self.oracle.parts_of(payment_id(number)))
         assert self.do(a_reversal(number, on=day, kind=kind)) == possible
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), named=NAMED)
+    def reverse_in_part(self, pick, amount, age, named) -> None:
+        number = sorted(self.payments)[pick % len(self.payments)]
+        day = max(self.payments[number], self.world.today - age * DAY)
+        invoice = self.number(named)
+        money = payment_id(number)
+        clear = invoice is None or self.oracle.only(invoice) or amount.minor == self.oracle.amount_of(money)
+        possible = clear and 0 < amount.minor <= self.oracle.remains(money)
+        assert self.do(a_reversal(number, on=day, amount=amount, invoice_number=invoice)) == possible
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK)
+    def withdraw_a_reversal(self, pick) -> None:
+        """Of several that are not told apart by day and amount it is refused."""
+        number = sorted(self.payments)[pick % len(self.payments)]
+        reversals = self.oracle.reversals_of(payment_id(number))
+        if not reversals:
+            assert not self.do(WithdrawReversal(account_id=ACCOUNT, number=number))
+            return
+        day, amount, _, _ = reversals[pick % len(reversals)]
+        meant = {each for each in reversals if each[:2] == (day, amount)}
+        withdraw = WithdrawReversal(account_id=ACCOUNT, number=number, reversed_on=day, amount=cents(amount))
+        assert self.do(withdraw) == (len(meant) == 1)
+
+    @rule(amount=AMOUNTS, age=st.integers(0, 70), pick=st.none() | PICK)
+    def refund(self, amount, age, pick) -> None:
+        day = self.world.today - age * DAY
+        free = self.oracle.unapplied_on(day)
+        number = None if pick is None or not self.payments else sorted(self.payments)[pick % len(self.payments)]
+        most = sum(free.values()) if number is None else free.get(payment_id(number), 0)
+        assert self.do(a_refund(amount, on=day, number=number)) == (amount.minor <= most)
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK)
+    def withdraw_a_refund(self, pick) -> None:
+        number = sorted(self.payments)[pick % len(self.payments)]
+        refunds = [part for part in self.oracle.parts_of(payment_id(number)) if part["why"] is None]
+        if refunds:
+            part = refunds[pick % len(refunds)]
+            amount = cents(part["amount"])
+            assert self.do(WithdrawRefund(account_id=ACCOUNT, number=number, refunded_on=part["on"], amount=amount))
+
+    @precondition(lambda self: self.payments)
+    @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), named=NAMED)
+    def receive_again(self, pick, amount, age, named) -> None:
+        number = sorted(self.payments)[pick % len(self.payments)]
+        day = self.world.today - age * DAY
+        possible = self.oracle.was_taken_back(payment_id(number)) and day >= self.oracle.free_from(payment_id(number))
+        assert self.do(a_payment_again(amount, on=day, number=number, invoice=self.number(named))) == possible
         if possible:
-            self.reversed.add(number)
+            self.payments[number] = day
 
     @precondition(lambda self: self.payments)
     @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), named=NAMED)
     def correct_payment(self, pick, amount, age, named) -> None:
         number = sorted(self.payments)[pick % len(self.payments)]
         day = self.world.today - age * DAY
-        assert self.do(a_corrected_payment(amount, on=day, number=number, invoice=self.number(named))) == (
-            number not in self.reversed
-        )
-        if number not in self.reversed:
+        waits = payment_id(number) not in self.oracle.there_once()
+        possible = waits or self.oracle.can_be_restated(payment_id(number), day, amount.minor)
+        assert self.do(a_corrected_payment(amount, on=day, number=number, invoice=self.number(named))) == possible
+        if possible:
             self.payments[number] = day
 
     @precondition(lambda self: self.credits)
@@ -132,19 +256,46 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
     def correct_credit(self, pick, amount, age, named) -> None:
         number = sorted(self.credits)[pick % len(self.credits)]
         day = self.world.today - age * DAY
-        assert self.do(
+        waits = credit_id(number) not in self.oracle.there_once()
+        possible = waits or self.oracle.can_be_restated(credit_id(number), day, amount.minor)
+        done = self.do(
             CorrectCredit(
                 account_id=ACCOUNT, number=number, amount=amount, issued_on=day, invoice_number=self.number(named)
             )
         )
-        self.credits[number] = day
+        assert done == possible
+        if done:
+            self.credits[number] = day
+
+    @precondition(lambda self: self.credits)
+    @rule(pick=PICK)
+    def withdraw_credit(self, pick) -> None:
+        number = sorted(self.credits)[pick % len(self.credits)]
+        credit = credit_id(number)
+        possible = self.oracle.is_there(credit) and not self.oracle.parts_of(credit)
+        assert self.do(WithdrawCredit(account_id=ACCOUNT, number=number)) == possible
 
     @precondition(lambda self: self.invoices)
     @rule(pick=PICK, amount=AMOUNTS, age=st.integers(0, 70), terms=st.integers(0, 40))
     def correct_invoice(self, pick, amount, age, terms) -> None:
-        number = self.invoices[pick % len(self.invoices)]
+        number, instalment = self.documents[pick % len(self.documents)]
         issued_on = self.world.today - age * DAY
-        assert self.do(a_corrected_invoice(number, issued_on=issued_on, due_on=issued_on + terms * DAY, amount=amount))
+        due_on = issued_on + terms * DAY
+        more = {"issued_on": issued_on, "due_on": due_on, "amount": amount, "instalment": instalment}
+        assert self.do(a_corrected_invoice(number, **more))
+        self.due[number].append(due_on)
+
+    @precondition(lambda self: self.invoices)
+    @rule(pick=PICK, whole=st.booleans())
+    def withdraw_invoice(self, pick, whole) -> None:
+        """Or one instalment of it."""
+        number, instalment = self.documents[pick % len(self.documents)]
+        name = number if whole or instalment is None else f"{number}/{instalment}"
+        owed = sum(self.oracle.items[item_id]["amount"] for item_id in self.oracle.meant(name))
+        done = self.do(WithdrawInvoice(account_id=ACCOUNT, number=name), reason="voided")
+        if name == number or self.oracle.only(name):
+            assert done == (owed > 0)
+            assert not any(self.oracle.items[item_id]["amount"] for item_id in self.oracle.meant(name))
 
     @precondition(lambda self: self.world.account.receivables.items)
     @rule(pick=PICK, everything=st.booleans(), age=st.integers(0, 70))
@@ -174,7 +325,8 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
     def decide(self, pick, nth, amount, age) -> None:
         """Some are refused: too early, too much, taken back."""
         number = sorted(self.payments)[pick % len(self.payments)]
-        invoice = self.invoices[nth % len(self.invoices)]
+        invoice, instalment = self.documents[nth % len(self.documents)]
+        invoice = invoice if instalment is None else f"{invoice}/{instalment}"
         on = None if age is None else self.world.today - age * DAY
         self.do(
             AllocateFunds(account_id=ACCOUNT, number=number, invoice_number=invoice, amount=amount, allocated_on=on)

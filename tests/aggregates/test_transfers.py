@@ -10,11 +10,14 @@ from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds, AllocationDue, SettleAllocation
 from aggregates.account.between_accounts import MovePayment, TransferPayment, WithdrawTransfer
 from aggregates.account.command import account_id, document_id
-from aggregates.account.customer import Opening
+from aggregates.account.contact import OptOutOfContact
+from aggregates.account.customer import OpenAccount, Opening
 from aggregates.account.payments import CorrectPayment, ReceivePayment, ReversalKind
+from aggregates.account.receivables import Instruction
 from aggregates.kernel.command import Accepted, Command, Rejected, identifier
 from aggregates.office import office_id
 from aggregates.promise import PromiseStatus, PromiseToPay
+from aggregates.values.contact import Channel
 from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
@@ -346,6 +349,18 @@ def test_money_for_another_account_goes_there_the_day_it_comes_in(world):
     assert open_items(world, DEBTOR) == {"B": usd(10), "B-2": usd(100)}
 
 
+def test_money_for_another_account_pays_the_invoices_there_that_it_says(world):
+    said = (Instruction(invoice_number="B-2", amount=usd(60)), Instruction(invoice_number="B", amount=usd(30)))
+    do(
+        world,
+        an_invoice("B", due_on=MAY(1), account_id=DEBTOR),
+        an_invoice("B-2", due_on=MAY(2), account_id=DEBTOR),
+        a_payment(usd(90), on=MAY(10), instructions=said, for_account_id=DEBTOR),
+    )
+    assert open_items(world, DEBTOR) == {"B": usd(70), "B-2": usd(40)}
+    assert owed(world, ACCOUNT) == usd(0)
+
+
 def test_money_for_another_account_that_is_dated_ahead_goes_there_on_its_day(world):
     payment = a_payment(usd(100), on=MAY(25), for_account_id=DEBTOR)
     do(world, payment)
@@ -464,3 +479,66 @@ def test_a_payment_of_which_money_was_transferred_is_not_moved(transferred):
 def test_a_payment_that_waits_for_its_day_is_not_moved(world):
     do(world, a_payment(usd(100), on=MAY(25)))
     assert refused(world, a_move()).reason_code == "payment-waits"
+
+
+# --- other currencies --------------------------------------------------------------------------------
+
+
+def in_euros(number: str = "A-1") -> OpenAccount:
+    return an_account(number=number, currency="EUR", other_currency=True, contact=None)
+
+
+def eur(amount: int) -> Money:
+    return Money(amount * 100, "EUR")
+
+
+def test_money_stays_among_accounts_in_its_currency(world):
+    euros = account_id(OFFICE, "A-1", "EUR")
+    do(world, in_euros(), a_payment(usd(100), on=MAY(10)))
+    opens = Opening(office_id=OFFICE, number="NEW", currency="EUR", other_currency=True)
+    new = opens.account_id
+    for command in (
+        a_transfer(to=euros),
+        a_transfer(eur(10), to=euros),
+        a_move(to_account_id=euros),
+        a_move(to_account_id=euros, amount=eur(100)),
+        a_move(to_account_id=new, opens=opens),
+        a_payment(usd(5), number="PAY-2", on=MAY(10), for_account_id=euros),
+    ):
+        assert refused(world, command).reason_code == "wrong-currency"
+    assert "account A-1/EUR is in EUR" in refused(world, a_transfer(to=euros)).detail
+
+
+def test_accounts_in_another_currency_call_each_other_by_it(world):
+    payer, debtor = (account_id(OFFICE, number, "EUR") for number in ("A-1", "B-1"))
+    do(world, in_euros(), in_euros("B-1"), a_payment(eur(100), on=MAY(10), account_id=payer))
+    do(world, a_transfer(eur(40), to=debtor, account_id=payer))
+    [funds] = whole(world, payer).receivables.funds.values()
+    assert [(sent.to.account_name, sent.to.number) for sent in funds.sent] == [("B-1/EUR", "PAY-1/A-1/EUR")]
+    [there] = whole(world, debtor).receivables.funds.values()
+    assert there.receipt.transferred_from is not None
+    assert there.receipt.transferred_from.account_name == "A-1/EUR"
+    do(world, a_reversal(on=MAY(15)).model_copy(update={"account_id": payer}))
+    assert (owed(world, payer), owed(world, debtor)) == (eur(0), eur(0))
+
+
+def test_an_account_that_a_moved_payment_opens_is_its_customer_s(world):
+    opens = Opening(office_id=OFFICE, number="B-1", currency="EUR", other_currency=True)
+    payer = account_id(OFFICE, "A-1", "EUR")
+    do(world, in_euros(), a_payment(eur(100), on=MAY(10), account_id=payer))
+    do(world, OptOutOfContact(account_id=DEBTOR, channel=Channel.EMAIL))
+    do(world, a_move(account_id=payer, to_account_id=opens.account_id, opens=opens))
+    opened = world.get(Account, opens.account_id)
+    assert owed(world, opens.account_id) == eur(-100)
+    assert [other.name for other in opened.customer.accounts.values()] == ["B-1"]
+    assert [other.name for other in world.get(Account, DEBTOR).customer.accounts.values()] == ["B-1/EUR"]
+    assert [each.channel for each in opened.contact.opt_outs] == [Channel.EMAIL]
+
+
+def test_a_payment_may_pay_the_debt_of_another_account_of_the_same_customer(world):
+    second = account_id(OFFICE, "A-2")
+    do(world, an_account(number="A-2", customer_number="A-1"), an_invoice("N", due_on=MAY(1), account_id=second))
+    do(world, a_payment(usd(60), on=MAY(10), for_account_id=second))
+    assert (owed(world, ACCOUNT), owed(world, second)) == (usd(0), usd(40))
+    do(world, a_reversal(on=MAY(15)))
+    assert (owed(world, ACCOUNT), owed(world, second)) == (usd(0), usd(100))

@@ -23,7 +23,8 @@ from aggregates.account.customer import OpenAccount
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold
-from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import ReceivePayment, ReversePayment
+from aggregates.account.receivables import ReversalKind
 from aggregates.campaign import CampaignPlan, LaunchCampaign, PauseCampaign, Step, Template, campaign_id
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Outcome

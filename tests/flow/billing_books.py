@@ -29,28 +29,41 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Document:
-    """A row of the books. `minor` are cents; `day` the day it is of; `other` a due day, an invoice it names, or the
-    kind of a reversal."""
+    """An entry of the books. `minor` are cents; `day` the day it is of; `other` a due day, what it names, or the kind
+    of a reversal, whose number is the payment's. A payment names an invoice, several in one text, or, with what is for
+    each, on a row each."""
 
     kind: str
     account: str
     number: str
     day: date
     minor: int
-    other: date | str | None = None
+    other: date | str | tuple[tuple[str, int], ...] | None = None
+    is_instalment: bool = False
+    """Of an invoice that is owed in several."""
 
     @property
     def key(self) -> tuple[str, str]:
-        return self.kind, self.number
+        """A payment may be taken back in several parts, and an invoice owed in several."""
+        if self.kind == REVERSALS:
+            return self.kind, f"{self.number} {self.day} {self.minor}"
+        return self.kind, f"{self.number} {self.other}" if self.is_instalment else self.number
 
     @property
-    def cells(self) -> tuple[object, ...]:
-        """By the columns of its kind, the amount in cents."""
-        if self.kind == REVERSALS:
-            return self.account, self.number, self.day, self.other, self.minor
-        if self.kind == INVOICES:
-            return self.account, self.number, self.day, self.other, self.minor
-        return self.account, self.number, self.day, self.minor, self.other
+    def rows(self) -> list[tuple[object, ...]]:
+        """What stands in a file for it: cells by the columns of its kind, amounts in cents."""
+        if self.kind in {REVERSALS, INVOICES}:
+            return [(self.account, self.number, self.day, self.other, self.minor)]
+        said = self.other if isinstance(self.other, tuple) else [(self.other, self.minor)]
+        return [(self.account, self.number, self.day, minor, invoice) for invoice, minor in said]
+
+    @property
+    def said(self) -> list[tuple[str, int | None]]:
+        """Each invoice that a payment is for, where there are several, with what is for it."""
+        if isinstance(self.other, tuple):
+            return list(self.other)
+        names = self.other.split(", ") if isinstance(self.other, str) else []
+        return [(name, None) for name in names] if len(names) > 1 else []
 
 
 @dataclass
@@ -76,6 +89,10 @@ class Books:
     def accounts(self) -> set[str]:
         return {each.account for each in self.stated.values()}
 
+    def taken_back(self, payment: str) -> list[Document]:
+        """The reversals of a payment."""
+        return [each for each in self.stated.values() if (each.kind, each.number) == (REVERSALS, payment)]
+
     def ledger(self, account: str, *, until: date = date.max) -> PlainLedger:
         """Of one account, told of nothing that is dated after a day."""
         ledger = PlainLedger()
@@ -85,15 +102,20 @@ class Books:
             if each.kind == INVOICES:
                 ledger.items[_id(each)] = {
                     "number": each.number, "amount": each.minor, "issued": each.day, "due": each.other, "fee": False,
+                    "days": [each.other], "part": "",
                 }  # fmt: skip
             elif each.kind in {PAYMENTS, CREDITS}:
-                back = self.stated.get((REVERSALS, each.number)) if each.kind == PAYMENTS else None
-                gone = None if back is None or back.day > until else back.day
-                if back is not None and gone is not None and back.other == "error":
-                    gone = each.day
+                back = self.taken_back(each.number) if each.kind == PAYMENTS else []
+                back = [reversal for reversal in back if reversal.day <= until]
+                never = any(reversal.other == "error" for reversal in back)
+                is_gone = sum(reversal.minor for reversal in back) == each.minor
+                parts = [{"on": r.day, "amount": r.minor, "item": None, "why": r.other} for r in back]
                 ledger.money.append({
                     "id": _id(each), "amount": each.minor, "on": each.day, "kind": each.kind.removesuffix("s"),
-                    "number": each.number, "named": each.other, "gone": gone, "sent": [],
+                    "number": each.number, "never": never, "sent": [],
+                    "named": each.other if isinstance(each.other, str) else None, "said": each.said,
+                    "gone": (each.day if never else max(r.day for r in back)) if is_gone else None,
+                    "back": parts if not is_gone or len(back) > 1 else [],
                 })  # fmt: skip
         return ledger
 
@@ -102,12 +124,18 @@ class Books:
         ledger = self.ledger(account)
         put = sum(amount for (on, _, _), amount in ledger.put().items() if on <= day)
         billed = sum(item["amount"] for item in ledger.items.values() if item["issued"] <= day)
-        there = sum(m["amount"] for m in ledger.money if m["on"] <= day and not (m["gone"] and m["gone"] <= day))
+        there = sum(
+            m["amount"] - sum(part["amount"] for part in m["back"] if part["on"] <= day)
+            for m in ledger.money
+            if m["on"] <= day and not (m["gone"] and m["gone"] <= day)
+        )
         return billed - put, there - put
 
-    def open_items(self, account: str) -> dict[str, int]:
+    def open_items(self, account: str) -> dict[tuple[str, date], int]:
+        """By number and due day."""
         ledger = self.ledger(account)
-        return {str(ledger.items[item]["number"]): minor for item, minor in ledger.open_items().items()}
+        of = ledger.items
+        return {(of[item]["number"], of[item]["due"]): minor for item, minor in ledger.open_items().items()}
 
 
 def _id(document: Document) -> UUID:
@@ -141,21 +169,22 @@ class Layout:
         return path
 
     def write(self, kind: str, rows: Sequence[Document], folder: Path) -> Path:
-        """A file of these rows, in this order."""
+        """A file of these, in this order."""
+        cells_of = [row for each in rows for row in each.rows]
         path = folder / f"{kind}.{'xlsx' if self.is_workbook else 'csv'}"
         if self.is_workbook:
             book = openpyxl.Workbook()
             sheet = book.active
             assert sheet is not None
             sheet.append(COLUMNS[kind])
-            for row in rows:
-                sheet.append([self._typed(name, cell) for name, cell in zip(COLUMNS[kind], row.cells, strict=True)])
+            for row in cells_of:
+                sheet.append([self._typed(name, cell) for name, cell in zip(COLUMNS[kind], row, strict=True)])
             book.save(path)
             return path
         text = io.StringIO()
         text.write(self.delimiter.join(COLUMNS[kind]) + "\r\n")
-        for row in rows:
-            cells = [self._text(name, cell) for name, cell in zip(COLUMNS[kind], row.cells, strict=True)]
+        for row in cells_of:
+            cells = [self._text(name, cell) for name, cell in zip(COLUMNS[kind], row, strict=True)]
             text.write(self.delimiter.join(f'"{c}"' if self.delimiter in c else c for c in cells) + "\r\n")
         path.write_bytes(text.getvalue().encode(self.encoding))
         return path

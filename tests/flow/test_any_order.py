@@ -165,18 +165,6 @@ def test_two_payments_without_number_that_say_the_same_are_two(a_service: AServi
         assert connection.execute("SELECT sum(unapplied_minor) FROM read_model.ledger_entries").fetchone() == (1_500,)
 
 
-def test_a_row_in_another_currency_than_the_office_s_keeps_nobody_from_the_account(a_service: AService, tmp_path: Path):
-    service = a_service(NOW)
-    wrong = ["B2,J-1,2026-10-15,2026-10-30,20.00,EUR", "B2,J-2,2026-10-15,2026-10-30,20.00,USD"]
-    of = files(tmp_path, {"invoices": wrong})
-    report = service.import_file(of["invoices"], "invoices", defaults=OfficeDefaults(currency="USD"))
-    assert (report.brought_in, report.refused) == (1, 1)
-    assert "USD" in report.problems[0].expected
-    of = files(tmp_path, {"invoices": ["B2,J-1,2026-10-15,2026-10-30,20.00,USD"]})
-    report = service.import_file(of["invoices"], "invoices", defaults=OfficeDefaults())
-    assert (report.brought_in, report.refused) == (1, 0)
-
-
 def test_that_money_opened_its_account_is_said_once(a_service: AService, tmp_path: Path):
     service = a_service(NOW)
     of = files(tmp_path, {"payments": ["A1,P1,2026-03-30,10.00,USD,"], "invoices": ONE["invoices"]})

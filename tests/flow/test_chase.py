@@ -19,7 +19,8 @@ from aggregates.account.contact import OptOutOfContact
 from aggregates.account.customer import OpenAccount
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.messages import MessageSent
-from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import ReceivePayment, ReversePayment
+from aggregates.account.receivables import ReversalKind
 from aggregates.campaign import CampaignPlan, LaunchCampaign, PauseCampaign, Step, Template, campaign_id
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected

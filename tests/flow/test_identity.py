@@ -216,6 +216,45 @@ def test_what_a_row_names_is_found_under_another_spelling(billing: Billing):
     assert counts(back) == (1, 0, 0, 0)
 
 
+PAID = "account_number,payment_number,received_on,amount,currency"
+TAKEN_BACK = "account_number,payment_number,reversed_on,reversal,amount,currency,invoice_number"
+
+
+def test_a_part_of_a_payment_is_known_under_another_spelling_and_names_its_invoice_so(billing: Billing):
+    billing.invoices("A-1,INV-1,2026-10-01,2026-10-31,10.00,USD", "A-1,INV-2,2026-09-01,2026-09-30,10.00,USD")
+    billing.bring_in("payments", f"{PAID},invoice_number", "A-1,P-1,2026-11-02,10.00,USD,INV-1")
+    part = "{},{},2026-11-03,chargeback,2.00,USD,inv-1"
+    assert counts(billing.bring_in("reversals", TAKEN_BACK, part.format("a-1", "p-1"))) == (1, 0, 0, 0)
+    for account, payment in (("A-1", "P-1"), ("a-1", "p-1"), ("A-1", "Ｐ-1")):
+        assert counts(billing.bring_in("reversals", TAKEN_BACK, part.format(account, payment))) == (0, 0, 1, 0)
+    open_items = {each.item.number: each.open.minor for each in billing.account("A-1").receivables.items.values()}
+    assert open_items == {"INV-1": 200, "INV-2": 1_000}
+
+
+def test_parts_of_payments_of_two_accounts_with_one_number_are_two(billing: Billing):
+    own = billing.profile("payments", PAID, more=OWN)
+    billing.bring_in(own, PAID, "1001,1,2026-11-02,10.00,USD", "1002,1,2026-11-02,10.00,USD")
+    back = billing.profile("reversals", TAKEN_BACK, more=OWN)
+    rows = [f"{account},1,2026-11-03,chargeback,4.00,USD," for account in ("1001", "1002")]
+    assert counts(billing.bring_in(back, TAKEN_BACK, *rows)) == (2, 0, 0, 0)
+    assert counts(billing.bring_in(back, TAKEN_BACK, *rows)) == (0, 0, 2, 0)
+    assert counts(billing.bring_in("reversals", TAKEN_BACK, rows[1])) == (0, 0, 1, 0), "by a profile of the office's"
+    assert (billing.balance("1001"), billing.balance("1002")) == (-600, -600)
+
+
+def test_a_reversal_of_which_an_earlier_release_knew_the_payment_alone_is_no_part(billing: Billing):
+    billing.bring_in("payments", PAID, "A-1,P-1,2026-11-02,10.00,USD")
+    row = "A-1,P-1,2026-11-03,nsf,10.00,USD,"
+    assert counts(billing.bring_in("reversals", TAKEN_BACK, row)) == (1, 0, 0, 0)
+    then = digest_of_then(
+        account_number="A-1", payment_number="P-1", reversed_on="2026-11-03", reversal="nsf", amount=money(1_000)
+    )
+    billing.as_earlier_release(("main", "reversal:P-1", "A-1", then))
+    for same in (row, row.lower().replace("usd", "USD")):
+        assert counts(billing.bring_in("reversals", TAKEN_BACK, same)) == (0, 0, 1, 0)
+    assert counts(billing.bring_in("reversals", TAKEN_BACK, row.replace("10.00", "9.00"))) == (0, 0, 0, 1)
+
+
 def test_two_numbers_that_differ_in_case_and_are_known_stay_two(billing: Billing):
     """An earlier release took them for two."""
     rows = [f"C,{number},2026-10-01,2026-10-31,10.00,USD" for number in ("x-1", "X-1")]

@@ -38,6 +38,11 @@ LAYOUTS = st.builds(
 )
 
 
+def plan_of(account: str) -> str:
+    """The number of an invoice that is owed in instalments."""
+    return f"{account}-plan"
+
+
 @st.composite
 def documents(draw: st.DrawFn, kind: str) -> Document:
     account = draw(st.sampled_from(ACCOUNTS))
@@ -45,8 +50,14 @@ def documents(draw: st.DrawFn, kind: str) -> Document:
     if kind == INVOICES:
         minor = draw(st.one_of(AMOUNTS, AMOUNTS, AMOUNTS, st.just(0)))
         return Document(kind, account, number, day, minor, draw(DAYS))
-    named = draw(st.one_of(st.none(), st.integers(0, 5).map(lambda n: f"{account}-{n}")))
-    return Document(kind, account, number, day, draw(AMOUNTS), named)
+    names = st.sampled_from([*(f"{account}-{n}" for n in range(6)), plan_of(account), f"{plan_of(account)}/{FIRST}"])
+    if kind == PAYMENTS and draw(st.booleans()):
+        several = draw(st.lists(names, min_size=2, max_size=3, unique=True))
+        if draw(st.booleans()):
+            return Document(kind, account, number, day, draw(AMOUNTS), ", ".join(several))
+        parts = tuple((name, draw(AMOUNTS)) for name in several)
+        return Document(kind, account, number, day, sum(minor for _, minor in parts), parts)
+    return Document(kind, account, number, day, draw(AMOUNTS), draw(st.none() | names))
 
 
 FILES = st.sampled_from([INVOICES, INVOICES, PAYMENTS, PAYMENTS, CREDITS]).flatmap(
@@ -70,25 +81,39 @@ class Imports(RuleBasedStateMachine):
 
     @rule(rows=FILES, layout=LAYOUTS, data=st.data())
     def a_file_says(self, rows: list[Document], layout: Layout, data: st.DataObject) -> None:
-        rows = [each for each in rows if (REVERSALS, each.number) not in self.books.stated or each.kind != PAYMENTS]
+        rows = [each for each in rows if each.kind != PAYMENTS or not self.books.taken_back(each.number)]
         if rows:
             self._bring_in(rows, layout, data)
 
+    @rule(account=st.sampled_from(ACCOUNTS), layout=LAYOUTS, data=st.data())
+    def an_invoice_is_owed_in_instalments(self, account: str, layout: Layout, data: st.DataObject) -> None:
+        """Two at least, before one of them alone is more than another due day of an invoice; all issued on one day."""
+        number = plan_of(account)
+        known = {each.other: each.day for each in self.books.stated.values() if each.number == number}
+        issued_on = next(iter(known.values())) if known else data.draw(DAYS)
+        days = data.draw(st.lists(DAYS, min_size=1 if known else 2, max_size=3, unique=True))
+        rows = []
+        for day in days:
+            minor = data.draw(st.one_of(AMOUNTS, st.just(0)) if day in known else AMOUNTS)
+            rows.append(Document(INVOICES, account, number, issued_on, minor, day, is_instalment=True))
+        self._bring_in(rows, layout, data)
+
     @rule(layout=LAYOUTS, data=st.data())
     def payments_are_taken_back(self, layout: Layout, data: st.DataObject) -> None:
-        there = [
-            each
-            for each in self.books.stated.values()
-            if each.kind == PAYMENTS and (REVERSALS, each.number) not in self.books.stated
-        ]
-        if there:
-            rows = [
-                Document(
-                    REVERSALS, each.account, each.number, data.draw(DAYS.filter(each.day.__le__)), each.minor,
-                    data.draw(st.sampled_from(["nsf", "chargeback", "error"])),
-                )
-                for each in data.draw(st.lists(st.sampled_from(there), min_size=1, max_size=3, unique=True))
-            ]  # fmt: skip
+        """As a whole, or a third of one once or several times."""
+        there = [each for each in self.books.stated.values() if each.kind == PAYMENTS]
+        rows = []
+        for each in data.draw(st.lists(st.sampled_from(there), max_size=3, unique=True)) if there else []:
+            before = self.books.taken_back(each.number)
+            is_whole = data.draw(st.booleans()) and not before
+            row = Document(
+                REVERSALS, each.account, each.number, data.draw(DAYS.filter(each.day.__le__)),
+                each.minor if is_whole else each.minor // 3,
+                data.draw(st.sampled_from(["nsf", "chargeback", "error"] if is_whole else ["chargeback", "refund"])),
+            )  # fmt: skip
+            if row.key not in self.books.stated and row.minor + sum(r.minor for r in before) <= each.minor:
+                rows.append(row)
+        if rows:
             self._bring_in(rows, layout, data)
 
     @rule(layout=LAYOUTS, data=st.data())
@@ -111,7 +136,7 @@ class Imports(RuleBasedStateMachine):
         did = self.service.import_file(path, profile, defaults=self.defaults)
         assert said(would) == said(did)
         assert did.refused == 0, did.problems
-        assert did.repeats == sum(times) - len(rows)
+        assert did.repeats == sum((n - 1) * len(row.rows) for n, row in zip(times, rows, strict=True))
         assert (did.brought_in, did.corrected, did.unchanged) == self.books.state(rows)
         for name in self.seen:
             self.seen[name] += getattr(did, name)
@@ -121,7 +146,8 @@ class Imports(RuleBasedStateMachine):
         office = office_id(self.office)
         for number in self.books.accounts:
             account = self.service.arrears.load(Account, account_id(office, number))
-            open_items = {each.item.number: each.open.minor for each in account.receivables.items.values()}
+            items = account.receivables.items.values()
+            open_items = {(each.item.number, each.due_on): each.open.minor for each in items}
             assert open_items == self.books.open_items(number)
             with self.service.database.connect("arrears_app") as connection:
                 row: Any = connection.execute(

@@ -35,7 +35,8 @@ from aggregates.account.customer import OpenAccount
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.flags import SetFlag
 from aggregates.account.holds import PlaceHold
-from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import ReceivePayment, ReversePayment
+from aggregates.account.receivables import ReversalKind
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Outcome, Rejected

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from adapters.billing.importer import ImportReport
@@ -80,7 +81,8 @@ def test_what_a_reversed_payment_had_paid_is_owed_again(service: StepByStep, tmp
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        ("A1,P1,2026-10-20,nsf,10.00,USD,", "expected 30.00 USD, the whole payment"),
+        ("A1,P1,2026-10-20,nsf,30.01,USD,", "expected at most 30.00 USD"),
+        ("A1,P1,2026-10-20,error,10.00,USD,", "correct a payment whose amount was wrong"),
         ("A1,P1,2026-10-20,bounced,,,", "one of nsf, chargeback, refund, error"),
         ("A1,P1,2026-10-20,,,,", "one of nsf, chargeback, refund, error"),
         ("A1,,2026-10-20,nsf,,,", "a payment number"),
@@ -105,6 +107,69 @@ def test_a_payment_is_taken_back_once(service: StepByStep, tmp_path: Path):
     report = brought_in(service, reversals(tmp_path, "A1,P1,2026-10-22,nsf,,,"), "reversals")
     assert report.refused == 1
     assert "a payment is taken back once" in str(report.problems[0])
+
+
+def test_parts_of_a_payment_are_taken_back_row_by_row(service: StepByStep, tmp_path: Path):
+    path = reversals(tmp_path, "A1,P1,2026-10-20,chargeback,10.00,USD,", "A1,P1,2026-10-25,chargeback,5.00,USD,")
+    assert brought_in(service, path, "reversals").brought_in == 2
+    assert owed(service) == Money(1_500, "USD")
+    assert brought_in(service, path, "reversals").unchanged == 2
+    more = reversals(tmp_path, "A1,P1,2026-10-27,chargeback,15.01,USD,", "A1,P1,2026-10-28,nsf,15.00,USD,")
+    report = brought_in(service, more, "reversals")
+    assert (report.brought_in, report.refused) == (1, 1)
+    assert owed(service) == Money(3_000, "USD")
+
+
+def test_a_whole_reversal_that_an_earlier_release_imported_is_known_still(service: StepByStep, tmp_path: Path):
+    """It kept every reversal under its payment's number alone, also one with an amount."""
+    path = reversals(tmp_path, "A1,P1,2026-10-20,nsf,30.00,USD,")
+    brought_in(service, path, "reversals")
+    with psycopg.connect(service.env["ARREARS_DATABASE_URL"]) as connection:
+        renamed = "UPDATE arrears.import_facts SET natural_key = 'reversal:P1' WHERE natural_key LIKE 'reversal:P1:%'"
+        assert connection.execute(renamed).rowcount == 1
+    report = brought_in(service, path, "reversals")
+    assert (report.unchanged, report.refused) == (1, 0)
+
+
+def test_a_payment_that_was_withdrawn_as_an_error_is_taken_as_it_is_stated_again(service: StepByStep, tmp_path: Path):
+    brought_in(service, reversals(tmp_path, "A1,P1,2026-10-20,error,,,"), "reversals")
+    assert owed(service) == Money(3_000, "USD")
+    report = brought_in(service, file_of(tmp_path, "payments", ",A1,P1,2026-10-12,25.00,USD,I1"), "payments")
+    assert (report.corrected, report.refused) == (1, 0)
+    assert owed(service) == Money(500, "USD")
+
+
+STATUS = """
+kind = "invoices"
+[columns]
+account_number = "account"
+invoice_number = "number"
+issued_on = "day"
+amount = "amount"
+status = "state"
+[defaults]
+currency = "USD"
+[values.status]
+storno = "voided"
+"""
+
+
+@pytest.mark.parametrize("state", ["voided", "Cancelled", "VOID", "withdrawn", "storno"])
+def test_an_invoice_whose_status_says_so_is_withdrawn_and_lives_again(service: StepByStep, tmp_path: Path, state: str):
+    profile, path = tmp_path / "status.toml", tmp_path / "states.csv"
+    profile.write_text(STATUS, encoding="utf-8")
+
+    def bring_in(said: str, number: str = "I1") -> ImportReport:
+        path.write_text(f"account,number,day,amount,state\nA1,{number},2026-10-01,50.00,{said}\n", encoding="utf-8")
+        return brought_in(service, path, str(profile))
+
+    assert bring_in(state).corrected == 1
+    assert owed(service) == Money(-5_000, "USD")
+    assert bring_in(state).unchanged == 1
+    assert bring_in("open").corrected == 1
+    assert owed(service) == Money(0, "USD")
+    assert bring_in(state, "I9").noticed == 1
+    assert owed(service) == Money(0, "USD")
 
 
 def test_a_reversal_is_taken_once_its_payment_has_come(service: StepByStep, tmp_path: Path):

@@ -7,7 +7,7 @@ import pytest
 from aggregates.account.chase import Stage, StepsPassedOver
 from aggregates.account.contact import ChangeContactDetails
 from aggregates.account.messages import MessageQueued
-from aggregates.account.payments import ReversalKind
+from aggregates.account.receivables import ReversalKind
 from aggregates.campaign import CampaignLaunched, CampaignRevised, EngagementRules, ExistingDebt, LaunchCampaign
 from aggregates.office import PauseOfficeAutomation, ResumeOfficeAutomation
 from aggregates.values.contact import Channel

@@ -1,6 +1,7 @@
 """The day on which a promise is judged: one rule, against an oracle that counts days; decision and agenda agree."""
 
 from datetime import date
+from typing import Any
 
 from hypothesis import given as over
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from aggregates.promise import CountPayment, Instalment, JudgePromise, PromiseBr
 from tests.builders import ACCOUNT, DAY, MAR, OFFICE, PROMISE, a_promise, an_invoice, cents, usd
 from tests.given import Scenario, given
 
-ABOUT = {"promise_id": PROMISE, "account_id": ACCOUNT}
+ABOUT: dict[str, Any] = {"promise_id": PROMISE, "account_id": ACCOUNT}
 JUDGE = JudgePromise(**ABOUT)
 
 Parts = list[tuple[date, int]]

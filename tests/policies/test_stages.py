@@ -2,8 +2,11 @@
 
 import pytest
 
+from aggregates.account import Account
 from aggregates.account.aging import AgeAccount
 from aggregates.account.chase import JudgeCollection, MoveStage, ReviewScheduled, Stage, StageChanged, StepUnscheduled
+from aggregates.account.command import account_id
+from aggregates.account.customer import Opening
 from aggregates.account.disputes import ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount, Excluded, ExclusionLifted, LiftExclusion
 from aggregates.account.flags import SetFlag
@@ -14,6 +17,7 @@ from aggregates.kernel.command import Command
 from aggregates.office import ChangeOfficeSettings, FlagDefinition
 from aggregates.promise import WithdrawPromise
 from aggregates.values.business_time import day_starts
+from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
     APR,
@@ -212,6 +216,19 @@ def test_unapplied_money_covers_in_the_order_of_its_allocation_fees_last():
     )
     assert scenario.account.chase.scheduled is not None
     assert scenario.account.receivables.items[scenario.account.chase.scheduled.anchor_item_id].item.number == "FEE"
+
+
+def test_amounts_of_a_campaign_engage_no_account_in_another_currency():
+    euros = account_id(OFFICE, "A-1", "EUR")
+    opens = Opening(office_id=OFFICE, number="A-1", currency="EUR", other_currency=True)
+    for rules, expected in ((EngagementRules(min_amount=usd(10)), "other-currency"), (EngagementRules(), None)):
+        scenario = given_auto_collection(
+            a_campaign(rules=rules),
+            an_invoice(account_id=euros, amount=Money(100_00, "EUR"), due_on=MAR(2), opens=opens),
+            live(MAR(6)),
+        )
+        chase = scenario.world.get(Account, euros).chase
+        assert (chase.why.code if chase.why is not None and chase.stage is Stage.OUTSTANDING else None) == expected
 
 
 # --- rules, one by one ---

@@ -15,8 +15,14 @@ from aggregates.account.chase import (
     StepsPassedOver,
     StepUnscheduled,
 )
-from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut
-from aggregates.account.customer import AccountOpened, SubscriptionRecorded
+from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut, WishesShared
+from aggregates.account.customer import (
+    AccountOpened,
+    CustomerNumberChanged,
+    CustomerParted,
+    CustomerShared,
+    SubscriptionRecorded,
+)
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.messages import (
@@ -46,6 +52,9 @@ NOT_JUDGED = {
     AllocationDue,
     ConsentRecorded,
     ContactRefused,
+    CustomerNumberChanged,
+    CustomerParted,
+    CustomerShared,
     FactArrived,
     FactDeferred,
     FollowUpCompleted,
@@ -53,6 +62,7 @@ NOT_JUDGED = {
     OptedIn,
     OptedOut,
     SubscriptionRecorded,
+    WishesShared,
 }
 # Decided together with a judgement.
 JUDGED_AT_ONCE = {

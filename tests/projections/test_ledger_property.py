@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 
 from adapters.postgres.database import Database
 from aggregates.account.billing import BillInvoice, CorrectInvoice
-from aggregates.account.payments import (
-    CorrectCredit,
-    CorrectPayment,
-    NoteCredit,
-    ReceivePayment,
-    ReversalKind,
-    ReversePayment,
-)
+from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment, ReversePayment
+from aggregates.account.receivables import ReversalKind
 from aggregates.kernel.command import Command
 from aggregates.values.aging import BucketScheme
 from projections.ledger import LedgerProjection

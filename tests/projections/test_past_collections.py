@@ -14,7 +14,8 @@ from aggregates.account.command import account_id
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold
-from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import ReceivePayment, ReversePayment
+from aggregates.account.receivables import ReversalKind
 from aggregates.office import OpenOffice
 from aggregates.values.aging import STANDARD_BUCKETS
 from projections.agenda.queries import set_clock

@@ -19,7 +19,8 @@ from aggregates.account.exclusion import ExcludeAccount, Excluded
 from aggregates.account.flags import ClearFlag, FlagSet, SetFlag
 from aggregates.account.holds import PlaceHold
 from aggregates.account.messages import MessageFailed, MessageQueued, MessageSent, MessageWithdrawn
-from aggregates.account.payments import ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import ReceivePayment, ReversePayment
+from aggregates.account.receivables import ReversalKind
 from aggregates.account.shields import Why
 from aggregates.campaign import TEMPLATE_RULES
 from aggregates.kernel.context import Rules

@@ -9,7 +9,8 @@ import pytest
 
 from aggregates.account.activities import ActivityKind, Direction, RecordActivity
 from aggregates.account.billing import BillInvoice, CorrectInvoice
-from aggregates.account.payments import NoteCredit, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import NoteCredit, ReceivePayment, ReversePayment
+from aggregates.account.receivables import ReversalKind
 from aggregates.office import OpenOffice, office_id
 from aggregates.promise import CountPayment, Instalment, JudgePromise, MakePromise
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme

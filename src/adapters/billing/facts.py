@@ -2,14 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import orjson
 
 from aggregates.account.customer import CustomerKind
-from aggregates.account.payments import ReversalKind
+from aggregates.account.receivables import ReversalKind, day_named
+from aggregates.values.codes import listed
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money
 
@@ -74,6 +75,10 @@ class _Fact:
         """Kind and number."""
         return f"{self.kind}:{self.number}"
 
+    def renumbered(self, number: str) -> Self:
+        """The same under another number."""
+        return replace(self, **{self.numbered_by: number})
+
     def _json(self, without: frozenset[str]) -> bytes:
         content: dict[str, object] = {}
         for name in _NAMES[type(self)]:
@@ -105,6 +110,8 @@ class CustomerFact(_Fact):
     preferred_channel: Channel | None = None
     time_zone: str | None = None
     since: date | None = None
+    customer_number: str | None = None
+    """Of the customer, who may have accounts of other numbers; None: the account's own, or as it is known."""
     phones: tuple[Phone, ...] = ()
     emails: tuple[Email, ...] = ()
     information: Information = ()
@@ -124,11 +131,14 @@ class SubscriptionFact(_Fact):
     kind: ClassVar[str] = "subscription"
     numbered_by: ClassVar[str] = "subscription_number"
     rank: ClassVar[int] = 1
+    not_content: ClassVar[frozenset[str]] = frozenset({"currency"})
 
     subscription_number: str
     service_type: str | None = None
     started_on: date | None = None
     initial_discount: Money | None = None
+    currency: str | None = None
+    """Of the row, and so of the account that it is about. Not part of the content."""
 
     @property
     def effective_on(self) -> date | None:
@@ -137,7 +147,7 @@ class SubscriptionFact(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceFact(_Fact):
-    """An invoice. `amount` zero: it was withdrawn. Without `due_on` it ages by `issued_on`."""
+    """An invoice. `amount` zero: it was withdrawn, and never was owed. Without `due_on` it ages by `issued_on`."""
 
     kind: ClassVar[str] = "invoice"
     numbered_by: ClassVar[str] = "invoice_number"
@@ -152,10 +162,23 @@ class InvoiceFact(_Fact):
     subscription_number: str | None = None
     disputed: bool | None = None
     information: Information = ()
+    instalment: date | None = None
+    """Of a further instalment, which only several rows tell: the due day that it is known by."""
 
     @property
     def effective_on(self) -> date:
         return self.issued_on
+
+    @property
+    def number(self) -> str:
+        return self.invoice_number if self.instalment is None else f"{self.invoice_number}/{self.instalment}"
+
+    @property
+    def natural_key(self) -> str:
+        return f"{'invoice' if self.instalment is None else 'instalment'}:{self.number}"
+
+    def renumbered(self, number: str) -> Self:
+        return replace(self, invoice_number=number if self.instalment is None else number.rpartition("/")[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +220,13 @@ class PaymentFact(_Fact):
     settlement: bool | None = None
     """True: not a payment of its own in the file, but the day on which the invoice was settled in full."""
     information: Information = ()
+    instalment: date | None = None
+    """Of the settlement of a further instalment: the due day that it is known by."""
+    settled_due: date | None = None
+    """Of the settlement of one of several instalments, the first included: its due day."""
+    parts: tuple[tuple[str, int], ...] = ()
+    """Of a payment that stands on several rows: what each has for its invoice, in minor units. `amount` is their sum,
+    and `invoice_number` is none."""
 
     @property
     def effective_on(self) -> date:
@@ -204,20 +234,27 @@ class PaymentFact(_Fact):
 
     @property
     def number(self) -> str:
-        """A settlement has that of its invoice; a payment without a number has none."""
+        """A settlement has that of its invoice or instalment; a payment without a number has none."""
+        if self.instalment is not None:
+            return f"{self.invoice_number}/{self.instalment}"
         return (self.invoice_number if self.settlement else self.payment_number) or ""
+
+    def renumbered(self, number: str) -> Self:
+        if not self.settlement:
+            return replace(self, payment_number=number)
+        return replace(self, invoice_number=number if self.instalment is None else number.rpartition("/")[0])
 
     @property
     def natural_key(self) -> str:
         """Those without a number have it in common; what tells them apart is looked for among what is known."""
         if self.settlement:
-            return f"settlement:{self.invoice_number}"
+            return f"{'settlement' if self.instalment is None else 'settled-instalment'}:{self.number}"
         return f"payment:{self.payment_number}" if self.payment_number is not None else UNNUMBERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReversalFact(_Fact):
-    """A payment was taken back, all of it. `amount`, where the file says it, is the payment's, above zero."""
+    """A payment was taken back: so much of it, above zero, or all of it. `invoice_number`: a part, for that invoice."""
 
     kind: ClassVar[str] = "reversal"
     numbered_by: ClassVar[str] = "payment_number"
@@ -228,12 +265,30 @@ class ReversalFact(_Fact):
     reversal: ReversalKind
     amount: Money | None = None
     reason: str | None = None
+    invoice_number: str | None = None
     payer_number: str | None = None
     """The account that the payment came in on, where that is another."""
 
     @property
     def effective_on(self) -> date:
         return self.reversed_on
+
+    @property
+    def number(self) -> str:
+        """The payment's; of a part with day and amount, since a payment is taken back in several parts, whole once."""
+        return self.payment_number + self._part
+
+    @property
+    def key_of_whole(self) -> str:
+        """Under which every reversal was known before parts were taken."""
+        return f"{self.kind}:{self.payment_number}"
+
+    def renumbered(self, number: str) -> Self:
+        return replace(self, payment_number=number.removesuffix(self._part))
+
+    @property
+    def _part(self) -> str:
+        return "" if self.amount is None else f":{self.reversed_on}:{self.amount.minor}"
 
 
 UNNUMBERED = "unnumbered-payment:"
@@ -263,9 +318,27 @@ def currency_of(fact: Fact) -> str | None:
     return None if amount is None else amount.currency
 
 
+def invoices_named(fact: "PaymentFact | CreditFact | ReversalFact") -> list[str]:
+    """The numbers that money may be meant for, or be taken back from, each once: a cell as it stands and what it lists;
+    of one instalment its invoice too."""
+    cells = (
+        [fact.invoice_number, *(cell for cell, _ in fact.parts)]
+        if isinstance(fact, PaymentFact)
+        else [fact.invoice_number]
+    )
+    whole = [cell for cell in cells if cell]
+    single = [number for cell in whole for number in listed(cell)]
+    return list(dict.fromkeys([*whole, *single, *(named[0] for each in single if (named := day_named(each)))]))
+
+
 def payer_of(fact: Fact) -> str | None:
     """The account that a payment came in on, or was taken back from, where that is not the one whose debt it pays."""
     return fact.payer_number if isinstance(fact, PaymentFact | ReversalFact) else None
+
+
+def account_currency_of(fact: Fact) -> str | None:
+    """The currency of the account that the row is about, as far as it says one."""
+    return fact.currency if isinstance(fact, SubscriptionFact) else currency_of(fact)
 
 
 T = TypeVar("T")
@@ -286,13 +359,25 @@ def _phone(data: dict[str, str]) -> Phone:
 
 _FROM_JSON: Mapping[str, Callable[[Any], object]] = {
     **dict.fromkeys(
-        ("since", "seen_on", "started_on", "issued_on", "due_on", "received_on", "reversed_on"), date.fromisoformat
+        (
+            "since",
+            "seen_on",
+            "started_on",
+            "issued_on",
+            "due_on",
+            "received_on",
+            "reversed_on",
+            "instalment",
+            "settled_due",
+        ),
+        date.fromisoformat,
     ),
     **dict.fromkeys(("amount", "original_charges", "initial_discount"), lambda data: Money(**data)),
     "customer_kind": CustomerKind,
     "reversal": ReversalKind,
     "preferred_channel": Channel,
     "address_lines": tuple,
+    "parts": _each(tuple),
     "information": _each(tuple),
     "phones": _each(_phone),
     "emails": _each(lambda data: Email(address=data["address"], consent=Consent(data["consent"]))),

@@ -6,10 +6,13 @@ import os
 import unicodedata
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
+from typing import NamedTuple
+from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.billing.facts import CustomerFact, Fact, PaymentFact
+from aggregates.account.command import account_id, account_name
 
 _NONCE = 12
 _SHORT = 12
@@ -33,25 +36,48 @@ def respellings(said: Sequence[str], known: Set[str]) -> dict[str, str]:
     return {each: meant for each in said if each not in known and each != meant}
 
 
+class AccountNumber(NamedTuple):
+    """Which account of an office is meant: files have the same number for a customer's accounts in other currencies."""
+
+    number: str
+    other_currency: str | None = None
+    """None: in that of the office."""
+
+    @property
+    def name(self) -> str:
+        """What people call it: `1001`, `1001/EUR`."""
+        return account_name(self.number, self.other_currency)
+
+    def id_in(self, office: UUID) -> UUID:
+        return account_id(office, self.number, self.other_currency)
+
+
 # --- natural keys ------------------------------------------------------------------------------------
 
 
-def key_of(fact: Fact, *, per_account: bool) -> str:
+def key_of(fact: Fact, account: AccountNumber, *, per_account: bool) -> str:
     """The natural key of a fact within its office; `per_account`: each account numbers its own."""
-    return (
-        with_account(fact.natural_key, fact.account_number) if per_account and _is_numbered(fact) else fact.natural_key
-    )
+    return with_account(fact.natural_key, account) if per_account and _is_numbered(fact) else fact.natural_key
 
 
-def other_key(key: str, account_number: str) -> str:
+def key_in_form(key: str, fact: Fact) -> str:
+    """The natural key of a fact in the form that another key of it has: with or without its account."""
+    if "\t" not in key:
+        return fact.natural_key
+    _, *other_currency, _ = key.split("\t")
+    return with_account(fact.natural_key, AccountNumber(fact.account_number, *other_currency))
+
+
+def other_key(key: str, account: AccountNumber) -> str:
     """The key that the same document has, or would have, where numbers are of an account or else of the office."""
-    return without_account(key) if "\t" in key else with_account(key, account_number)
+    return without_account(key) if "\t" in key else with_account(key, account)
 
 
-def with_account(key: str, account_number: str) -> str:
-    """No number has a tab in it."""
+def with_account(key: str, account: AccountNumber) -> str:
+    """The account's number, the currency where it is another than the office's, and the document's; no number has a tab
+    in it."""
     kind, _, number = key.partition(":")
-    return f"{kind}:{account_number}\t{number}"
+    return f"{kind}:" + "\t".join((*(each for each in account if each is not None), number))
 
 
 def without_account(key: str) -> str:
@@ -70,8 +96,7 @@ def respelled(fact: Fact, *, account_number: str, number: str) -> Fact:
         fact = replace(fact, account_number=account_number)
     if isinstance(fact, CustomerFact) or not number or fact.number == number:
         return fact
-    field = "invoice_number" if isinstance(fact, PaymentFact) and fact.settlement else fact.numbered_by
-    return replace(fact, **{field: number})  # type: ignore[arg-type]
+    return fact.renumbered(number)
 
 
 def _is_numbered(fact: Fact) -> bool:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -10,17 +11,27 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Json
 
-from adapters.billing.facts import CreditFact, PaymentFact, ReversalFact, payer_of
-from adapters.billing.identity import Digests, folded, number_in, other_key, respelled, without_account
+from adapters.billing.facts import CreditFact, Fact, InvoiceFact, PaymentFact, ReversalFact, invoices_named, payer_of
+from adapters.billing.identity import (
+    AccountNumber,
+    Digests,
+    folded,
+    key_in_form,
+    number_in,
+    other_key,
+    respelled,
+    with_account,
+    without_account,
+)
 from adapters.billing.staged import Staged
-from aggregates.account.command import account_id
+from aggregates.account.command import customer_key
 from aggregates.office import office_id
 
 STORED = sql.Identifier("arrears", "import_facts")
 
 _KNOWN = """
 SELECT office, office_code, natural_key, folded_key, revision, digest, account_number, key_version, payment_number,
-       details
+       details, due_on, other_currency
   FROM {facts}
 """
 # Each is looked up by index, whatever the planner thinks of a table that grows while it is read.
@@ -44,6 +55,11 @@ SELECT known.* FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folde
  ORDER BY office, natural_key
 """
 )
+_FURTHER = """
+SELECT known.* FROM unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_key)
+ CROSS JOIN LATERAL (SELECT office_code, instalment_of, natural_key FROM {facts}
+        WHERE office_code = wanted.office_code AND instalment_of = wanted.folded_key OFFSET 0) AS known
+"""
 _ARE_BY_CONTENT = "SELECT EXISTS (SELECT FROM {facts} WHERE key_version = 1)"
 _ACCOUNTS = """
 SELECT DISTINCT office_code, folded_account, account_number
@@ -61,21 +77,31 @@ SELECT office_code, account_number
 _OF_NAME = "SELECT office_code FROM {facts} WHERE office = %s LIMIT 1"
 _NAMES = "SELECT office FROM {facts} WHERE office_code = %s ORDER BY office LIMIT 1"
 _HAS_OWN_NUMBERS = "SELECT EXISTS (SELECT FROM {facts} WHERE strpos(natural_key, E'\\t') > 0)"
-_IN_LOG = "SELECT aggregate_id FROM arrears.events WHERE aggregate_id = ANY (%s) AND version = 1"
+_CURRENCIES = """
+SELECT DISTINCT office_code, account_number, other_currency
+  FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (office_code, account_number, folded_account)
+ CROSS JOIN LATERAL (SELECT other_currency FROM {facts} AS known
+        WHERE known.office_code = wanted.office_code AND known.folded_account = wanted.folded_account
+          AND known.account_number = wanted.account_number AND known.other_currency IS NOT NULL OFFSET 0) AS known
+"""
+_HELD = "SELECT DISTINCT key FROM arrears.holders WHERE kind = %s AND key = ANY (%s)"
 
 _RECORD = """
 INSERT INTO arrears.import_facts AS known
        (office, natural_key, account_number, revision, digest, key_version, digest_version, office_code, folded_key,
-        folded_account, details)
-SELECT office, natural_key, account_number, revision, digest, 2, 2, office_code, folded_key, folded_account, details
+        folded_account, details, due_on, instalment_of, other_currency)
+SELECT office, natural_key, account_number, revision, digest, 2, 2, office_code, folded_key, folded_account, details,
+       due_on, instalment_of, other_currency
   FROM unnest(%s::text[], %s::text[], %s::text[], %s::integer[], %s::bytea[], %s::text[], %s::text[], %s::text[],
-              %s::jsonb[])
+              %s::jsonb[], %s::date[], %s::text[], %s::text[])
        AS imported (office, natural_key, account_number, revision, digest, office_code, folded_key, folded_account,
-                    details)
+                    details, due_on, instalment_of, other_currency)
     ON CONFLICT (office, natural_key) DO UPDATE
-   SET account_number = excluded.account_number, revision = excluded.revision, digest = excluded.digest,
-       folded_account = excluded.folded_account, details = excluded.details
+   SET account_number = excluded.account_number, other_currency = excluded.other_currency,
+       revision = excluded.revision, digest = excluded.digest,
+       folded_account = excluded.folded_account, details = excluded.details, due_on = excluded.due_on
  WHERE known.revision < excluded.revision
+    OR known.revision = excluded.revision AND known.digest = excluded.digest AND known.due_on IS NULL
 """
 _SAY_MORE = """
 UPDATE arrears.import_facts AS known
@@ -100,8 +126,10 @@ class Classified:
     staged: Staged
     change: Change
     revision: int
-    account_before: str | None = None
+    account_before: AccountNumber | None = None
     """The account of the revision before, which a correction may have left."""
+    is_due_day_news: bool = False
+    """Whether an earlier release remembered an invoice without its due day."""
 
 
 class Known(NamedTuple):
@@ -117,6 +145,21 @@ class Known(NamedTuple):
     key_version: int
     payment_number: bytes | None
     details: Mapping[str, str] | None
+    due_on: date | None = None
+    """Of an invoice; None where an earlier release imported it."""
+    other_currency: str | None = None
+    """In which its account is, where the office works in another one."""
+
+    @property
+    def account(self) -> AccountNumber:
+        return AccountNumber(self.account_number, self.other_currency)
+
+
+class Document(NamedTuple):
+    """A document, as a fact names it."""
+
+    kind: str
+    number: str
 
 
 class Referred(NamedTuple):
@@ -163,6 +206,18 @@ class ImportedFacts:
             return {}
         return self._found(_BY_CONTENT, set(accounts), lambda known: (known.office_code, known.account_number))
 
+    def further_instalments(self, wanted: Iterable[Folded]) -> dict[Folded, set[date]]:
+        """The due days that further instalments of these invoices are known by."""
+        found: dict[Folded, set[date]] = defaultdict(set)
+        for code, key, natural_key in self._rows(_FURTHER, _columns(set(wanted))):
+            found[code, key].add(date.fromisoformat(natural_key[-10:]))
+        return found
+
+    @property
+    def table(self) -> sql.Identifier:
+        """Where it is remembered."""
+        return self._facts
+
     def accounts(self, wanted: Iterable[Folded]) -> dict[Folded, set[str]]:
         """The numbers of accounts that facts were imported of, by how they are folded."""
         found: dict[Folded, set[str]] = defaultdict(set)
@@ -171,9 +226,12 @@ class ImportedFacts:
         return found
 
     def opened(self, accounts: Iterable[Folded]) -> set[Folded]:
-        """Those accounts, by office and exact number, that there are in the log, whoever opened them."""
-        ids = {account_id(office_id(code), number): (code, number) for code, number in accounts}
-        return {ids[row[0]] for row in self._rows(_IN_LOG, [list(ids)])} if ids else set()
+        """Those numbers, by office and spelled exactly so, that the log has of accounts in whatever currency or of
+        customers, whoever opened them."""
+        keys = {customer_key(office_id(code), number): (code, number) for code, number in accounts}
+        by_id = {key.id: account for key, account in keys.items()}
+        kinds = {key.kind for key in keys}
+        return {by_id[row[0]] for kind in kinds for row in self._rows(_HELD, [kind, list(by_id)])}
 
     def code_of(self, office: str) -> str | None:
         """The office for which this name stood before."""
@@ -239,51 +297,91 @@ class ImportedFacts:
             key = key_in_form(key, fact)
         return replace(staged, natural_key=key, digest=self.digests.of(fact.content_digest), fact=fact)
 
-    def referred(self, chunk: Sequence[Staged]) -> dict[int, Referred]:
-        """The documents that facts name and that are known or stand in the chunk, as those are spelled; by the place
-        of the fact in the chunk. They are of the same account."""
-        named = {n: reference for n, staged in enumerate(chunk) if (reference := _reference(staged)) is not None}
-        if not named:
-            return {}
-        here: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    def with_accounts_of_payments(self, chunk: Sequence[Staged]) -> list[Staged]:
+        """The chunk with each reversal that does not say in which currency it is on the account that has its payment:
+        that in the office's currency comes first."""
+        places = [n for n, staged in enumerate(chunk) if _says_no_currency(staged.fact)]
+        if not places:
+            return list(chunk)
+        found: dict[tuple[str, str, str], set[str | None]] = defaultdict(set)
         for staged in chunk:
-            here[staged.office_code, staged.fact.account_number, folded(staged.fact.natural_key)].add(
-                staged.fact.number
-            )
-        wanted = {n: self._forms(chunk[n], key, folded(key)) for n, key in named.items()}
-        known = self.by_key(each for forms in wanted.values() for each in forms)
-        found = {}
-        for n, key in named.items():
-            staged, number = chunk[n], number_in(key)
-            stored = {
-                number_in(each.natural_key)
-                for form in wanted[n]
-                for each in known.get(form, ())
+            if isinstance(staged.fact, PaymentFact):
+                key = folded(staged.fact.natural_key)
+                found[staged.office_code, staged.fact.account_number, key].add(staged.other_currency)
+        asked = {(chunk[n].office_code, chunk[n].fact.account_number) for n in places}
+        others: dict[Folded, list[str]] = defaultdict(list)
+        for code, number, currency in self._rows(_CURRENCIES, _columns((*each, folded(each[1])) for each in asked)):
+            others[code, number].append(currency)
+        forms = {n: self._payments_meant(chunk[n], others) for n in places}
+        known = self.by_key((chunk[n].office_code, folded(key)) for n in places for key in forms[n])
+        result = list(chunk)
+        for n, keys in forms.items():
+            staged = chunk[n]
+            currencies = found[staged.office_code, staged.fact.account_number, folded(keys[0])] | {
+                each.other_currency
+                for key in keys
+                for each in known.get((staged.office_code, folded(key)), ())
                 if each.account_number == staged.fact.account_number
             }
-            spelled = stored | here[staged.office_code, staged.fact.account_number, folded(without_account(key))]
+            if currencies and None not in currencies:
+                result[n] = _in_currency(staged, min(each for each in currencies if each is not None))
+        return result
+
+    def _payments_meant(self, staged: Staged, others: Mapping[Folded, Sequence[str]]) -> list[str]:
+        """Under which keys the payment may be known that a reversal is of."""
+        assert isinstance(staged.fact, ReversalFact)  # noqa: S101  it says no currency
+        key, number = f"payment:{staged.fact.payment_number}", staged.fact.account_number
+        if "\t" not in staged.natural_key and not self.has_own_numbers:
+            return [key]
+        currencies = (None, *others[staged.office_code, number])
+        return [key, *(with_account(key, AccountNumber(number, currency)) for currency in currencies)]
+
+    def referred(self, chunk: Sequence[Staged]) -> dict[int, dict[Document, Referred]]:
+        """The documents that facts name and that are known or stand in the chunk, as those are spelled; by the place
+        of the fact in the chunk, and by what the fact calls them. They are of the same account."""
+        named = {(n, document): key for n, staged in enumerate(chunk) for document, key in _references(staged)}
+        if not named:
+            return {}
+        here: dict[tuple[str, AccountNumber, str], set[str]] = defaultdict(set)
+        for staged in chunk:
+            here[staged.office_code, staged.account, folded(staged.fact.natural_key)].add(staged.fact.number)
+        wanted = {each: self._forms(chunk[each[0]], key, folded(key)) for each, key in named.items()}
+        known = self.by_key(each for forms in wanted.values() for each in forms)
+        found: dict[int, dict[Document, Referred]] = defaultdict(dict)
+        for (n, document), key in named.items():
+            staged = chunk[n]
+            stored = {
+                number_in(each.natural_key)
+                for form in wanted[n, document]
+                for each in known.get(form, ())
+                if each.account == staged.account
+            }
+            spelled = stored | here[staged.office_code, staged.account, folded(without_account(key))]
             if spelled:
-                meant = number if number in spelled else min(spelled)
-                found[n] = Referred(meant, is_stored=meant in stored)
+                meant = document.number if document.number in spelled else min(spelled)
+                found[n][document] = Referred(meant, is_stored=meant in stored)
         return found
 
     def _forms(self, staged: Staged, key: str, folded_key: str) -> list[Folded]:
         """How a document of this number may be known: by office, and by account where any account has its own."""
         forms = [(staged.office_code, folded_key)]
         if "\t" in key or self.has_own_numbers:
-            forms.append((staged.office_code, folded(other_key(key, staged.fact.account_number))))
+            forms.append((staged.office_code, folded(other_key(key, staged.account))))
         return forms
 
     # --- telling what is new ---
 
     def classify(self, chunk: Sequence[Staged]) -> list[Classified]:
         """Facts that have a number, in their order."""
-        forms = [self._forms(staged, staged.natural_key, staged.folded_key) for staged in chunk]
+        whole = {n: of_whole for n, staged in enumerate(chunk) if (of_whole := _as_whole(staged)) is not None}
+        forms = [self._forms(each, each.natural_key, each.folded_key) for each in (*chunk, *whole.values())]
         known = self.by_key(form for each in forms for form in each)
-        return [
-            self._classified(staged, [each for form in of for each in known.get(form, ())])
-            for staged, of in zip(chunk, forms, strict=True)
-        ]
+        like = [[each for form in of for each in known.get(form, ())] for of in forms]
+        told = [self._classified(staged, some) for staged, some in zip(chunk, like, strict=False)]
+        for (n, staged), some in zip(whole.items(), like[len(chunk) :], strict=True):
+            if told[n].change is Change.NEW and (one := self._classified(staged, some)).change is Change.UNCHANGED:
+                told[n] = one
+        return told
 
     def _classified(self, staged: Staged, like: Sequence[Known]) -> Classified:
         before = _meant(staged, like)
@@ -294,7 +392,9 @@ class ImportedFacts:
             and before.office == staged.office
             and before.natural_key == staged.natural_key
         ):
-            return Classified(staged, Change.UNCHANGED, before.revision, before.account_number)
+            return Classified(
+                staged, Change.UNCHANGED, before.revision, before.account, is_due_day_news=_lacks_due_day(before)
+            )
         offices = {staged.fact.office, before.office, None}
         account = staged.fact.account_number
         staged = replace(
@@ -302,13 +402,19 @@ class ImportedFacts:
         )
         same = before.digest in {self.digests.of(replace(staged.fact, office=each).content_digest) for each in offices}
         change = Change.UNCHANGED if same else Change.CHANGED
-        return Classified(staged, change, before.revision + (not same), before.account_number)
+        return Classified(
+            staged,
+            change,
+            before.revision + (not same),
+            before.account,
+            is_due_day_news=same and _lacks_due_day(before),
+        )
 
     # --- remembering ---
 
     def record(self, imported: Sequence[Classified]) -> None:
         """Remember facts whose commands were accepted. A repeat, or one that lags behind, changes nothing."""
-        fresh = [one for one in imported if one.change is not Change.UNCHANGED]
+        fresh = [one for one in imported if one.change is not Change.UNCHANGED or one.is_due_day_news]
         if not fresh:
             return
         with self._connection.transaction():
@@ -324,6 +430,9 @@ class ImportedFacts:
                     [one.staged.folded_key for one in fresh],
                     [folded(one.staged.fact.account_number) for one in fresh],
                     [None if one.staged.details is None else Json(one.staged.details) for one in fresh],
+                    [_due_on(one.staged.fact) for one in fresh],
+                    [_instalment_of(one.staged) for one in fresh],
+                    [one.staged.other_currency for one in fresh],
                 ],
             )
 
@@ -344,42 +453,75 @@ class ImportedFacts:
                 )
 
 
-def key_in_form(key: str, fact: Any) -> str:
-    """The natural key of a fact in the form that another key of it has: with or without its account."""
-    return other_key(fact.natural_key, fact.account_number) if "\t" in key else fact.natural_key
+def _lacks_due_day(known: Known) -> bool:
+    return known.due_on is None and known.natural_key.startswith(("invoice:", "instalment:"))
+
+
+def _due_on(fact: Fact) -> date | None:
+    return (fact.due_on or fact.issued_on) if isinstance(fact, InvoiceFact) else None
+
+
+def _instalment_of(staged: Staged) -> str | None:
+    """The key of the invoice, as it is looked up."""
+    if not isinstance(staged.fact, InvoiceFact) or staged.fact.instalment is None:
+        return None
+    return folded(key_in_form(staged.natural_key, replace(staged.fact, instalment=None)))
+
+
+def _as_whole(staged: Staged) -> Staged | None:
+    """A reversal that says how much, as it was known before parts were taken; None for all else."""
+    fact = staged.fact
+    if not isinstance(fact, ReversalFact) or fact.amount is None:
+        return None
+    key = _in_form(staged, fact.key_of_whole)
+    return replace(staged, natural_key=key, folded_key=folded(key))
 
 
 def _meant(staged: Staged, like: Sequence[Known]) -> Known | None:
     """Of what is known under keys that are folded alike: the exact one first, then the same number, then any."""
     own = "\t" in staged.natural_key
-    account = staged.fact.account_number
     best: tuple[bool, ...] | None = None
     found = None
     for each in sorted(like, key=lambda known: known.natural_key) if len(like) > 1 else like:
         in_form = ("\t" in each.natural_key) == own
-        if not in_form and each.account_number != account:
+        if not in_form and each.account != staged.account:
             continue  # the same number of another account, where accounts have their own
         fits = (
             each.natural_key == staged.natural_key and each.office == staged.office,
             each.natural_key == staged.natural_key,
             number_in(each.natural_key) == number_in(staged.natural_key),
-            each.account_number == account,
+            each.account == staged.account,
         )
         if best is None or fits > best:
             best, found = fits, each
     return found
 
 
-def _reference(staged: Staged) -> str | None:
-    """The key of the document that a fact names besides itself, in the form that its own key has."""
-    match fact := staged.fact:
-        case PaymentFact() | CreditFact() if fact.invoice_number:
-            key = f"invoice:{fact.invoice_number}"
-        case ReversalFact():
-            key = f"payment:{fact.payment_number}"
-        case _:
-            return None
-    return other_key(key, fact.account_number) if "\t" in staged.natural_key else key
+def _references(staged: Staged) -> list[tuple[Document, str]]:
+    """The documents that a fact names besides itself, each with its key in the form that the fact's own key has."""
+    fact, named = staged.fact, []
+    if isinstance(fact, ReversalFact):
+        named.append(Document("payment", fact.payment_number))
+    if isinstance(fact, PaymentFact | CreditFact | ReversalFact):
+        named += [Document("invoice", number) for number in invoices_named(fact)]
+    return [(each, _in_form(staged, f"{each.kind}:{each.number}")) for each in named]
+
+
+def _in_form(staged: Staged, key: str) -> str:
+    """A natural key without its account, in the form that the fact's own key has."""
+    return other_key(key, staged.account) if "\t" in staged.natural_key else key
+
+
+def _says_no_currency(fact: Fact) -> bool:
+    return isinstance(fact, ReversalFact) and fact.amount is None
+
+
+def _in_currency(staged: Staged, currency: str) -> Staged:
+    """The same about the account of its number that is in another currency than the office's."""
+    key = staged.natural_key
+    if "\t" in key:
+        key = with_account(without_account(key), AccountNumber(staged.fact.account_number, currency))
+    return replace(staged, other_currency=currency, natural_key=key, folded_key=folded(key))
 
 
 def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:

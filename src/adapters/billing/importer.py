@@ -1,6 +1,7 @@
 """From staged facts to commands: what is new is brought in, what differs is corrected, the same changes nothing."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,17 +21,20 @@ from adapters.billing.facts import (
     PaymentFact,
     ReversalFact,
     SubscriptionFact,
+    account_currency_of,
+    invoices_named,
     payer_of,
 )
-from adapters.billing.identity import Digests
-from adapters.billing.imported import Change, Classified, ImportedFacts
+from adapters.billing.identity import AccountNumber, Digests
+from adapters.billing.imported import Change, Classified, Document, ImportedFacts, Referred
 from adapters.billing.offices import OfficeCodes
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rejects import place_for_rejects, write_rejects
-from adapters.billing.rows import RowNotice, RowProblem, ZoneOf
+from adapters.billing.rows import NUMBER_LIMIT, RowNotice, RowProblem, ZoneOf
+from adapters.billing.several_rows import OWN_NUMBERS
 from adapters.billing.source import ImportSource
 from adapters.billing.staged import Key, Staged
-from adapters.billing.staging import OWN_NUMBERS, Loaded, Staging
+from adapters.billing.staging import Loaded, Staging
 from adapters.billing.unnumbered import Received, UnnumberedPayments, payment
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.trial import Trial
@@ -49,9 +53,11 @@ from aggregates.account.payments import (
     ReceivePayment,
     ReversePayment,
 )
+from aggregates.account.receivables import Instruction, day_named
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
+from aggregates.values.codes import listed
 from aggregates.values.contact import (
     Channel,
     Consent,
@@ -61,6 +67,7 @@ from aggregates.values.contact import (
     PhoneNumber,
     PostalAddress,
 )
+from aggregates.values.money import Money
 from aggregates.values.normal_form import normal_form
 
 ACTOR = Actor.service("import")
@@ -154,6 +161,8 @@ class Importer:
         self._unnumbered = UnnumberedPayments(self._imported, self._received, stores=self.stores)
         self._defaults = defaults
         self._offices: dict[str, UUID] = {}
+        self._currencies: dict[UUID, str] = {}
+        """In which offices work."""
         self._named = staging.offices()
         self._opened: list[RowNotice] = []
         """About offices that were opened, not reported yet."""
@@ -173,14 +182,13 @@ class Importer:
 
     def bring_in(self, chunk: Sequence[Staged], report: ImportReport) -> None:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
-        chunk, erased = self._without_erased(self._imported.with_known_accounts(chunk), report)
+        chunk = self._imported.with_accounts_of_payments(self._imported.with_known_accounts(chunk))
+        chunk, erased = self._without_erased(chunk, report)
         news: list[Classified] = []
         problems: list[RowProblem] = []
         nothing_to_do: list[Classified] = []
         for each in self._classified(chunk):
-            if each.change is Change.UNCHANGED:
-                report.unchanged += 1
-            elif each.staged.key in erased:
+            if each.change is Change.UNCHANGED or each.staged.key in erased:
                 report.unchanged += 1
                 nothing_to_do.append(each)
             elif each.change is Change.NEW and _is_nothing(each.staged.fact):
@@ -192,8 +200,8 @@ class Importer:
         todo: list[tuple[Classified, Issued]] = []
         for place, each in enumerate(news):
             try:
-                named = referred.get(place)
-                todo.append((each, self._issued(each, named.number if named else None)))
+                named = {document: known.number for document, known in referred.get(place, {}).items()}
+                todo.append((each, self._issued(each, named)))
             except (ImportRefused, ValidationError) as error:
                 problems.append(_problem(each.staged, _plain(error)))
         outcomes = self._arrears.handle([issued for _, issued in todo])
@@ -210,9 +218,7 @@ class Importer:
             if isinstance(each.staged.fact, InvoiceFact)
         }
         known = {
-            news[place].staged.key
-            for place, named in referred.items()
-            if named.is_stored or _document(news[place].staged, named.number) in came
+            news[place].staged.key for place, named in referred.items() if _are_known(news[place].staged, named, came)
         }
         self._look([(each.staged, outcome) for each, outcome in accepted], known, report)
         self._remember([*nothing_to_do, *(each for each, _ in accepted)])
@@ -248,16 +254,17 @@ class Importer:
     def _without_erased(self, chunk: Sequence[Staged], report: ImportReport) -> tuple[list[Staged], set[Key]]:
         """The chunk without personal data of people who were erased, and which of it says nothing else: their money is
         taken, they stay erased."""
-        accounts = [account_id(office_id(staged.office_code), staged.fact.account_number) for staged in chunk]
-        erased = self._arrears.keys.destroyed_among(accounts)
+        accounts = [_accounts_of_person(staged) for staged in chunk]
+        erased = self._arrears.keys.destroyed_among(set().union(*accounts))
         if not erased:
             return list(chunk), set()
         kept, empty = [], set()
-        for account, staged in zip(accounts, chunk, strict=True):
-            bare = impersonal(staged, self._imported.digests) if account in erased else staged
+        for theirs, staged in zip(accounts, chunk, strict=True):
+            is_erased = not erased.isdisjoint(theirs)
+            bare = impersonal(staged, self._imported.digests) if is_erased else staged
             if bare is not staged:
                 report.notice(RowNotice(staged.line, staged.fact.account_number, ERASED_PERSON))
-            if account in erased and isinstance(bare.fact, CustomerFact):
+            if is_erased and isinstance(bare.fact, CustomerFact):
                 empty.add(bare.key)
             kept.append(bare)
         return kept, empty
@@ -279,52 +286,55 @@ class Importer:
         self._opened.clear()
         waiting = self._waiting([staged for staged, outcome in accepted if outcome.event_ids], known)
         for staged, outcome in accepted:
-            if not isinstance(fact := staged.fact, PaymentFact | CreditFact):
+            if not isinstance(staged.fact, PaymentFact | CreditFact):
                 continue
             if outcome.event_ids and outcome.version == len(outcome.event_ids):
-                said = f"no customer and no invoice of account {fact.account_number} is known; the account was opened"
+                said = f"no customer and no invoice of account {staged.account.name} is known; the account was opened"
                 report.notice(RowNotice(staged.line, _number(staged), said))
             if staged.key in waiting:
-                said = f"account {fact.account_number} has no invoice {fact.invoice_number} yet; the money waits for it"
+                names = ", ".join(waiting[staged.key])
+                said = f"account {staged.account.name} has no invoice {names} yet; the money waits for it"
                 report.notice(RowNotice(staged.line, _number(staged), said))
 
-    def _waiting(self, taken: Sequence[Staged], known: set[Key]) -> set[Key]:
-        """The money among these that is kept for an invoice which nobody knows.
+    def _waiting(self, taken: Sequence[Staged], known: set[Key]) -> dict[Key, list[str]]:
+        """The money among these that is kept for invoices which nobody knows, and for which.
 
         The account is asked only where no invoice of that number came with a file.
         """
         unknown = [
             each
             for each in taken
-            if isinstance(each.fact, PaymentFact | CreditFact) and each.fact.invoice_number and each.key not in known
+            if isinstance(each.fact, PaymentFact | CreditFact) and invoices_named(each.fact) and each.key not in known
         ]
         if not unknown:
-            return set()
+            return {}
         accounts = self._arrears.load_many(Account, list({self._account_of(each) for each in unknown}))
         by_id = {account.id: account for account in accounts}
-        return {each.key for each in unknown if _waits(each, by_id[self._account_of(each)])}
+        found = {each.key: _waits_for(each, by_id[self._account_of(each)]) for each in unknown}
+        return {key: names for key, names in found.items() if names}
 
     # --- fact to command ---
 
-    def _issued(self, each: Classified, referred: str | None) -> Issued:
-        """`referred`: the document that the fact names, as that is spelled."""
+    def _issued(self, each: Classified, referred: Mapping[Document, str]) -> Issued:
+        """`referred`: the documents that the fact names, as their numbers are spelled."""
         staged = each.staged
         office = self._office(staged)
         before = each.account_before
-        if before in {None, staged.fact.account_number} or payer_of(staged.fact) is not None:
+        if before is None or payer_of(staged.fact) is not None or _is_where(before, staged):
             corrects = each.change is Change.CHANGED
-            account = account_id(office, payer_of(staged.fact) or staged.fact.account_number)
+            account = staged.account._replace(number=payer_of(staged.fact) or staged.fact.account_number).id_in(office)
             said = self._whole(staged, account, referred, corrects=corrects)
             command = self._command(said, office, account, corrects=corrects)
-        elif isinstance(staged.fact, PaymentFact) and not staged.fact.settlement:
-            account = account_id(office, before)
+        elif isinstance(staged.fact, PaymentFact) and not staged.fact.settlement and _in_same_money(before, staged):
+            account = before.id_in(office)
             said = self._whole(staged, account, referred, corrects=True)
             command = _move(said, payment(said), office, account)
         else:
             own = OWN_NUMBERS if "\t" not in staged.natural_key and not isinstance(staged.fact, CustomerFact) else ""
+            alike = "" if _in_same_money(before, staged) else ", among accounts in one currency"
             raise ImportRefused(
-                f"account {before}, where this {staged.fact.kind} was imported before; only payments move: take it out"
-                f" there, and bring it in here under another number{own}"
+                f"account {before.name}, where this {staged.fact.kind} was imported before; only payments move{alike}:"
+                f" take it out there, and bring it in here under another number{own}"
             )
         natural_key = command.natural_key()
         revision = f"{each.revision}:{staged.digest.hex()}"
@@ -338,20 +348,20 @@ class Importer:
             keeps_refusal=False,  # what a row is refused for may have come with another file by the next time
         )
 
-    def _whole(self, staged: Staged, account: UUID, referred: str | None, *, corrects: bool) -> Staged:
+    def _whole(self, staged: Staged, account: UUID, referred: Mapping[Document, str], *, corrects: bool) -> Staged:
         """The fact that is to be brought in: with what it names spelled as that is known, and, of a payment that is
         corrected and known without a number, with what its profile does not map as it is."""
         fact = staged.fact
         if isinstance(fact, ReversalFact):
-            return (
-                staged
-                if referred in (None, fact.payment_number)
-                else replace(staged, fact=replace(fact, payment_number=referred))
-            )
-        if not isinstance(fact, PaymentFact | CreditFact):
+            number = fact.payment_number
+            fact = replace(fact, payment_number=referred.get(Document("payment", number), number))
+        if not isinstance(fact, PaymentFact | CreditFact | ReversalFact):
             return staged
-        if referred not in (None, fact.invoice_number):
-            fact = replace(fact, invoice_number=referred)
+        invoices = {document.number: spelled for document, spelled in referred.items() if document.kind == "invoice"}
+        if fact.invoice_number and (cell := as_known(fact.invoice_number, invoices)) != fact.invoice_number:
+            fact = replace(fact, invoice_number=cell)
+        if isinstance(fact, PaymentFact) and fact.parts:
+            fact = replace(fact, parts=tuple((as_known(cell, invoices), minor) for cell, minor in fact.parts))
         if corrects and isinstance(fact, PaymentFact) and is_unnumbered(fact):
             before = self._received(account).get(payment_number(staged))
             if before is not None:
@@ -361,10 +371,10 @@ class Importer:
 
     def _command(self, staged: Staged, office: UUID, account: UUID, *, corrects: bool) -> Command:
         fact = staged.fact
-        opens: dict[str, Any] = {} if corrects else _opens(fact, office)
+        opens: dict[str, Any] = {} if corrects else _opens(staged, office)
         match fact:
             case CustomerFact():
-                return self._customer(fact, office, account, known=corrects)
+                return self._customer(staged, fact, office, account, known=corrects)
             case SubscriptionFact():
                 subscription = Subscription(
                     number=fact.subscription_number,
@@ -372,7 +382,7 @@ class Importer:
                     started_on=fact.started_on,
                     initial_discount=fact.initial_discount,
                 )
-                return RecordSubscription(account_id=account, subscription=subscription)
+                return RecordSubscription(account_id=account, subscription=subscription, **opens)
             case InvoiceFact():
                 invoice = CorrectInvoice if corrects else BillInvoice
                 return invoice(
@@ -386,6 +396,7 @@ class Importer:
                     subscription=fact.subscription_number,
                     marked_disputed=bool(fact.disputed),
                     information=dict(fact.information),
+                    instalment=fact.instalment,
                     **opens,
                 )
             case PaymentFact():
@@ -396,8 +407,8 @@ class Importer:
                     amount=fact.amount,
                     received_on=fact.received_on,
                     method=fact.method,
-                    invoice_number=fact.invoice_number,
-                    for_account_id=account_id(office, fact.account_number) if fact.payer_number else None,
+                    **_meant_for(fact),
+                    for_account_id=staged.account.id_in(office) if fact.payer_number else None,
                     **opens,
                 )
             case CreditFact():
@@ -420,18 +431,22 @@ class Importer:
                     reversal=fact.reversal,
                     reversed_on=fact.reversed_on,
                     amount=fact.amount,
+                    invoice_number=fact.invoice_number,
                 )
 
-    def _customer(self, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
-        """What the file does not say stays as it is known."""
-        before = self._account(account) if known else None
-        contact = before.contact.details if before else ContactDetails()
+    def _customer(self, staged: Staged, fact: CustomerFact, office: UUID, account: UUID, *, known: bool) -> OpenAccount:
+        """What the file does not say stays as it is known, of this account or of that in the office's currency."""
+        before = None
+        if known:
+            before = self._account(account) or self._account(AccountNumber(fact.account_number).id_in(office))
+        contact = before.contact.own_details if before else ContactDetails()
         return OpenAccount(
             office_id=office,
             number=fact.account_number,
             customer_name=fact.name or (before.customer.name if before else fact.account_number),
-            currency=fact.currency
-            or (before.customer.currency if before else self._arrears.load(Office, office).currency),
+            currency=fact.currency or self._currency_of(office),
+            other_currency=True if staged.other_currency else None,
+            customer_number=fact.customer_number,
             customer_kind=fact.customer_kind or (before.customer.kind if before else CustomerKind.CONSUMER),
             segment=fact.segment or (before.customer.segment if before else None),
             country=fact.country or (before.customer.country if before else None),
@@ -448,7 +463,13 @@ class Importer:
     # --- offices ---
 
     def _account_of(self, staged: Staged) -> UUID:
-        return account_id(self._office(staged), staged.fact.account_number)
+        return staged.account.id_in(self._office(staged))
+
+    def _currency_of(self, office: UUID) -> str:
+        """In which an office works that is open; it never changes."""
+        if office not in self._currencies:
+            self._currencies[office] = self._arrears.load(Office, office).currency
+        return self._currencies[office]
 
     def _office(self, staged: Staged) -> UUID:
         """The office a fact belongs to, opened the first time a file names it."""
@@ -496,7 +517,9 @@ class TrialImporter(Importer):
         super().bring_in(chunk, report)
         last = chunk[-1]
         is_open = self._known_office(last.office_code) is not None
-        self._trial.forget_accounts(but=self._account_of(last) if is_open else None)
+        number = last.office_code, last.fact.account_number
+        same = [each for each in chunk if (each.office_code, each.fact.account_number) == number] if is_open else []
+        self._trial.forget_accounts(but={self._account_of(each) for each in same})
 
     def _remember(self, accepted: Sequence[Classified]) -> None:
         """The log will not hold them."""
@@ -532,7 +555,12 @@ def impersonal(staged: Staged, digests: Digests) -> Staged:
     then of what is left: one of personal data would be kept of whom nothing is to be kept."""
     match fact := staged.fact:
         case CustomerFact():
-            bare = CustomerFact(office=fact.office, account_number=fact.account_number, currency=fact.currency)
+            bare = CustomerFact(
+                office=fact.office,
+                account_number=fact.account_number,
+                currency=fact.currency,
+                customer_number=fact.customer_number,
+            )
             return replace(staged, fact=bare, digest=digests.of(bare.content_digest))
         case InvoiceFact() if fact.information:
             return replace(staged, fact=replace(fact, information=()))
@@ -582,34 +610,121 @@ def _move(staged: Staged, fact: PaymentFact, office: UUID, before: UUID) -> Move
     return MovePayment(
         account_id=before,
         number=payment_number(staged),
-        to_account_id=account_id(office, fact.account_number),
+        to_account_id=staged.account.id_in(office),
         amount=fact.amount,
         received_on=fact.received_on,
         method=fact.method,
-        invoice_number=fact.invoice_number,
-        **_opens(fact, office),
+        **_meant_for(fact),
+        **_opens(staged, office),
     )
 
 
-def _opens(fact: Fact, office: UUID) -> dict[str, Any]:
-    """Invoices, and money, open the account that no file has described so far: files come in any order."""
-    if not isinstance(fact, InvoiceFact | PaymentFact | CreditFact):
+def _opens(staged: Staged, office: UUID) -> dict[str, Any]:
+    """Invoices, and money, open the account that no file has described so far: files come in any order. So does a
+    subscription where the customer's row may be about their account in another currency."""
+    fact, currency = staged.fact, account_currency_of(staged.fact)
+    opens = isinstance(fact, InvoiceFact | PaymentFact | CreditFact) or (
+        isinstance(fact, SubscriptionFact) and staged.other_currency is not None
+    )
+    if not opens or currency is None:
         return {}
-    number = payer_of(fact) or fact.account_number
-    return {"opens": Opening(office_id=office, number=number, currency=fact.amount.currency)}
+    opening = Opening(
+        office_id=office,
+        number=payer_of(fact) or fact.account_number,
+        currency=currency,
+        other_currency=True if staged.other_currency else None,
+    )
+    return {"opens": opening}
 
 
-def _waits(staged: Staged, account: Account) -> bool:
-    """Whether a payment or credit is kept for its invoice, and that is not one that waits for its day."""
+def _is_where(before: AccountNumber, staged: Staged) -> bool:
+    """Whether that is the fact's account, where it was imported before. A customer is the same in all currencies."""
+    if isinstance(staged.fact, CustomerFact):
+        return before.number == staged.account.number
+    return before == staged.account
+
+
+def _in_same_money(before: AccountNumber, staged: Staged) -> bool:
+    return before.other_currency == staged.other_currency
+
+
+def _accounts_of_person(staged: Staged) -> set[UUID]:
+    """Ids of accounts of the person that the fact is about: of its own, and of those that have the numbers it names."""
+    office, fact = office_id(staged.office_code), staged.fact
+    numbers = {fact.account_number, fact.customer_number if isinstance(fact, CustomerFact) else None} - {None}
+    currencies = {None, staged.other_currency}
+    return {account_id(office, number, currency) for number in numbers if number for currency in currencies}
+
+
+def _meant_for(fact: PaymentFact) -> dict[str, Any]:
+    """What the payment is for: one invoice, several numbers in one cell, or a row for each. A cell is its number first,
+    if an invoice has it; several rows say how much is for each, but not where a cell has several numbers again."""
+    cell = fact.invoice_number
+    if fact.parts:
+        said = {
+            number: None if len(numbers) > 1 else Money(minor, fact.amount.currency)
+            for invoice, minor in fact.parts
+            for numbers in (listed(invoice),)
+            for number in numbers
+        }
+        instructions = tuple(Instruction(invoice_number=number, amount=amount) for number, amount in said.items())
+        return {"instructions": instructions or None}
+    if fact.settled_due is not None:
+        return {"invoice_number": f"{cell}/{fact.settled_due}"}
+    if cell is None or fact.settlement or len(numbers := listed(cell)) < 2:
+        return {"invoice_number": cell}
+    return {
+        "invoice_number": cell if len(cell) <= NUMBER_LIMIT else None,
+        "instructions": tuple(Instruction(invoice_number=number) for number in numbers),
+    }
+
+
+def as_known(cell: str, spelled: Mapping[str, str]) -> str:
+    """What a cell names, as that is spelled where it is known: the whole cell, else each number in its place."""
+    if cell in spelled:
+        return spelled[cell]
+
+    def of_number(part: re.Match[str]) -> str:
+        number = part[0].strip()
+        meant = spelled.get(number)
+        if meant is None and (named := day_named(number)) is not None and named[0] in spelled:
+            meant = f"{spelled[named[0]]}/{named[1]}"
+        return part[0] if meant is None else part[0].replace(number, meant)
+
+    return re.sub(r"[^;,\n]+", of_number, cell)
+
+
+_Invoice = tuple[str, AccountNumber, str]
+"""An office's code, the account and the invoice's number."""
+
+
+def _are_known(staged: Staged, named: Mapping[Document, Referred], came: Set[_Invoice]) -> bool:
+    """Whether all that money names is known, as far as files tell: the cell as it stands, or each number in it."""
+    if not isinstance(fact := staged.fact, PaymentFact | CreditFact):
+        return False
+
+    def is_known(number: str) -> bool:
+        document = named.get(Document("invoice", number))
+        return document is not None and (document.is_stored or _document(staged, document.number) in came)
+
+    parts = fact.parts if isinstance(fact, PaymentFact) else ()
+    cells = [fact.invoice_number] if fact.invoice_number else [cell for cell, _ in parts if cell]
+    return all(is_known(cell) or all(map(is_known, listed(cell))) for cell in cells)
+
+
+def _waits_for(staged: Staged, account: Account) -> list[str]:
+    """The invoices that a payment or credit is kept for, but for those that wait for their day."""
     match fact := staged.fact:
         case PaymentFact():
             funds = account.receivables.funds.get(document_id(account.id, "payment", payment_number(staged)))
         case CreditFact():
             funds = account.receivables.funds.get(document_id(account.id, "credit", fact.credit_number))
         case _:
-            return False
-    deferred = document_id(account.id, "deferred-invoice", fact.invoice_number or "")
-    return funds is not None and funds.waits and deferred not in account.deferred.facts
+            return []
+    if funds is None:
+        return []
+    names = [*([funds.receipt.waits_for] if funds.waits and funds.receipt.waits_for else []), *funds.unknown]
+    return [name for name in names if not account.billing.waits_for_its_day(name)]
 
 
 T = TypeVar("T")
@@ -640,13 +755,15 @@ def _problem(staged: Staged, expected: str) -> RowProblem:
     return RowProblem(staged.line, f"{staged.fact.kind} number", _number(staged), expected)
 
 
-def _document(staged: Staged, number: str) -> tuple[str, str, str]:
+def _document(staged: Staged, number: str) -> _Invoice:
     """An invoice of the account that a fact is about."""
-    return staged.office_code, staged.fact.account_number, number
+    return staged.office_code, staged.account, number
 
 
 def _number(staged: Staged) -> str:
     """What to call it: a payment without a number by what it is known by."""
+    if isinstance(staged.fact, ReversalFact):
+        return staged.fact.payment_number
     return staged.fact.number or staged.natural_key.partition(":")[2]
 
 
@@ -680,6 +797,7 @@ def stage(
         default_office=defaults.code,
         imported=imported,
         code_of=codes.code_of,
+        currency_of_office=lambda code: _currency_of(arrears, code) or defaults.currency,
         zone_of=zones_of_offices(arrears, codes, defaults),
         stop=stop,
     )
@@ -687,8 +805,19 @@ def stage(
 
 
 def _title_of(arrears: Arrears, code: str) -> str | None:
+    office = _office_of(arrears, code)
+    return None if office is None else office.title
+
+
+def _currency_of(arrears: Arrears, code: str) -> str | None:
+    office = _office_of(arrears, code)
+    return None if office is None else office.currency
+
+
+def _office_of(arrears: Arrears, code: str) -> Office | None:
+    """The one that is open under this code."""
     try:
-        return arrears.load(Office, office_id(code)).title
+        return arrears.load(Office, office_id(code))
     except AggregateNotFoundError:
         return None
 

@@ -42,11 +42,11 @@ class Scope(StrEnum):
 _ANY = frozenset({"account_number", "office", "currency"})
 CUSTOMER_FIELDS = frozenset({
     "name", "customer_kind", "segment", "language", "country", "address_1", "address_2", "address_3", "city", "region",
-    "postal_code", "preferred_channel", "time_zone", "since",
+    "postal_code", "preferred_channel", "time_zone", "since", "customer_number",
 })  # fmt: skip
 _INVOICE = frozenset({
     "invoice_number", "issued_on", "due_on", "amount", "original_charges", "service_type", "subscription_number",
-    "disputed",
+    "disputed", "status",
 })  # fmt: skip
 _PAYMENT = frozenset({"payment_number", "received_on", "amount", "method", "invoice_number", "reference", "payer"})
 _TAKEN_BACK = frozenset({"reversal", "reason"})
@@ -58,7 +58,7 @@ FIELDS: Mapping[Kind, frozenset[str]] = {
     Kind.INVOICES: _ANY | _INVOICE | CUSTOMER_FIELDS,
     Kind.PAYMENTS: _ANY | _PAYMENT | _TAKEN_BACK,
     Kind.CREDITS: _ANY | _CREDIT,
-    Kind.REVERSALS: _ANY | _TAKEN_BACK | {"payment_number", "reversed_on", "amount", "payer"},
+    Kind.REVERSALS: _ANY | _TAKEN_BACK | {"payment_number", "reversed_on", "amount", "invoice_number", "payer"},
     Kind.INVOICES_WITH_SETTLEMENT: _ANY | _INVOICE | CUSTOMER_FIELDS | {"settled_on"},
 }
 REQUIRED: Mapping[Kind, tuple[str, ...]] = {
@@ -78,7 +78,8 @@ _COLUMN_ONLY = frozenset({
 """What differs from row to row: a default for it would make many facts one."""
 
 NUMBERS = frozenset({
-    "account_number", "invoice_number", "payment_number", "credit_number", "subscription_number", "payer",
+    "account_number", "customer_number", "invoice_number", "payment_number", "credit_number", "subscription_number",
+    "payer",
 })  # fmt: skip
 """What is called a number and only identifies: nothing is reckoned with it, and its zeros count."""
 PADDED = NUMBERS | {"postal_code"}

@@ -27,7 +27,9 @@ from adapters.billing.readers import RawRow, Table
 from adapters.billing.spreadsheet import text_of_formula
 from adapters.billing.values import Cell, Dates, boolean, cell_text, day_of, readable, without_decimal
 from aggregates.account.customer import CustomerKind
-from aggregates.account.payments import ReversalKind
+from aggregates.account.payments import MOST_INSTRUCTIONS
+from aggregates.account.receivables import ReversalKind
+from aggregates.values.codes import listed
 from aggregates.values.contact import Channel, Consent, PhoneKind
 from aggregates.values.money import Money, exponent
 from aggregates.values.normal_form import is_email, is_number
@@ -73,6 +75,8 @@ ZoneOf = Callable[[str | None], ZoneInfo]
 """The time zone of the office that a row names, or of the import's where it names none."""
 
 _CUSTOMER_KINDS = {kind.value: kind for kind in CustomerKind}
+WITHDRAWN = frozenset({"void", "voided", "cancelled", "canceled", "withdrawn"})
+"""What an invoice's status says where it never was owed; any other says nothing."""
 _REVERSALS = {kind.value: kind for kind in ReversalKind}
 _CHANNELS = {channel.value: channel for channel in Channel}
 
@@ -101,6 +105,15 @@ class RowNotice(NamedTuple):
         return f"line {self.line}: {self.value!r}; {self.said}"
 
 
+class UnreadPart(NamedTuple):
+    """A payment of which a row cannot be read, as far as it says whose it is."""
+
+    office: str | None
+    account_number: str
+    number: str
+    currency: str | None
+
+
 class ParsedRow(NamedTuple):
     """A row, and what it says: facts where nothing is wrong with it, else problems."""
 
@@ -109,6 +122,8 @@ class ParsedRow(NamedTuple):
     problems: tuple[RowProblem, ...]
     notices: tuple[RowNotice, ...] = ()
     """Of a row that is taken."""
+    part_of: UnreadPart | None = None
+    """The payment that a row which cannot be read may be a part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +213,7 @@ class RowParser:
         self._row = RawRow(0, ())
         self._problems: list[RowProblem] = []
         self._notices: list[RowNotice] = []
+        self._part_of: UnreadPart | None = None
 
     def _source(self, name: str) -> _Source:
         column = self._profile.columns.get(name, "")
@@ -225,6 +241,7 @@ class RowParser:
         self._row = row
         self._problems = problems = []
         self._notices = []
+        self._part_of = None
         if row.broken:
             problems.append(RowProblem(row.line, "", row.broken, "quotation marks in pairs, doubled inside a cell"))
             return ParsedRow(row, (), tuple(problems))
@@ -241,7 +258,7 @@ class RowParser:
             return ParsedRow(row, (), tuple(problems))
         facts = self._facts()
         if problems:
-            return ParsedRow(row, (), tuple(problems))
+            return ParsedRow(row, (), tuple(problems), part_of=self._part_of)
         return ParsedRow(row, facts, (), tuple(self._notices))
 
     # --- rows ----------------------------------------------------------------------------------------
@@ -266,6 +283,10 @@ class RowParser:
         service_type = self._code("service_type")
         subscription = self._number("subscription_number")
         disputed = self._boolean("disputed")
+        if (self._text("status") or "").casefold() in WITHDRAWN and amount is not None:
+            if amount.minor < 0:
+                self._refuse("status", "that of an invoice; a credit is withdrawn by a command")
+            amount, charges, settled = Money(0, amount.currency), None, None
         information = self._informed(self._information)
         customer: tuple[Fact, ...] = ()
         said = None
@@ -324,14 +345,16 @@ class RowParser:
         office = self._office()
         number = self._number("payment_number")
         received = self._date("received_on", required=True)
-        amount = self._money("amount", self._currency(required=True), required=True)
+        currency = self._currency(required=True)
+        amount = self._money("amount", currency, required=True)
+        if amount is not None and amount.minor < 0 and self._profile.negative == "reversals":
+            return self._reversal(account, office, number, received, -amount)
         method = self._text("method", METHOD_LIMIT)
-        invoice = self._number("invoice_number")
+        invoice = self._invoices()
+        self._part_of = UnreadPart(office, account, number, currency) if number else None
         reference = self._text("reference", LONG_TEXT_LIMIT)
         payer = self._payer(account)
         information = self._informed(self._information)
-        if amount is not None and amount.minor < 0 and self._profile.negative == "reversals":
-            return self._reversal(account, office, number, received, -amount)
         if amount is not None and amount.minor <= 0:
             self._refuse("amount", "an amount above zero (money given back is a reversal, not a payment)")
         if self._problems or received is None or amount is None:
@@ -349,6 +372,25 @@ class RowParser:
             information=information,
         )
         return (payment,)
+
+    def _invoices(self) -> str:
+        """The number of the invoice that a payment is for, or several as they stand there, each as it is read alone."""
+        source = self._sources.get("invoice_number")
+        cell = None if source is None else self._cell(source)
+        if source is None or type(cell) is not str or len(listed(cell)) < 2:
+            return self._number("invoice_number")
+        parts = [part.strip() for part in listed(cell)]
+        if any(len(part) > NUMBER_LIMIT or not part.isprintable() or part in _ERRORS for part in parts):
+            self._wrong(
+                source, cell, f"numbers of at most {NUMBER_LIMIT} characters, divided by ';', ',' or a line break"
+            )
+            return ""
+        if len(parts) > MOST_INSTRUCTIONS:
+            self._wrong(source, cell, f"at most {MOST_INSTRUCTIONS} numbers, not {len(parts)}")
+            return ""
+        if not source.pad and not self._strip_decimal and "\n" not in cell:
+            return cell  # also an invoice's number may hold a comma
+        return "; ".join(_padded(without_decimal(part) if self._strip_decimal else part, source.pad) for part in parts)
 
     def _payer(self, account: str) -> str | None:
         """None where it is the account itself."""
@@ -391,9 +433,10 @@ class RowParser:
     def _reversal(
         self, account: str, office: str | None, number: str, reversed_on: date | None, amount: Money | None
     ) -> tuple[Fact, ...]:
-        """`number` and `amount` are those of the payment."""
+        """`number` is the payment's."""
         kind = self._choice("reversal", _REVERSALS)
         reason = self._text("reason", LONG_TEXT_LIMIT)
+        invoice = self._number("invoice_number")
         payer = self._payer(account)
         if not number and not self._problems:
             self._refuse("payment_number", "the number of the payment that was taken back")
@@ -409,6 +452,7 @@ class RowParser:
             reversal=kind,
             amount=amount,
             reason=reason,
+            invoice_number=invoice or None,
             payer_number=payer,
         )
         return (reversal,)
@@ -461,6 +505,7 @@ class RowParser:
             preferred_channel=self._choice("preferred_channel", _CHANNELS),
             time_zone=self._time_zone(),
             since=self._date("since"),
+            customer_number=self._number("customer_number") or None,
             phones=tuple(phone for group in self._phones for phone in self._phone(group, country))[:_MOST_POINTS],
             emails=tuple(email for group in self._emails for email in self._email(group))[:_MOST_POINTS],
             information=self._informed(information),
@@ -542,6 +587,7 @@ class RowParser:
                 service_type=self._code_of(service_type),
                 started_on=self._date_of(started_on),
                 initial_discount=self._money_of(discount, currency, required=False),
+                currency=currency,
             )
             if found.setdefault(text, subscription) == subscription:
                 continue

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from adapters.billing.facts import Fact
+from adapters.billing.identity import AccountNumber
 
 Key = tuple[str, str]
 """Office, as the file or the import has it, and natural key."""
@@ -22,6 +23,8 @@ class Staged:
     folded_key: str
     digest: bytes
     fact: Fact
+    other_currency: str | None = None
+    """In which its account is, where the office works in another one."""
     payment_number: str | None = None
     """Of a payment without a number in the file, the one that it has in the log."""
     details: Mapping[str, str] | None = None
@@ -30,6 +33,11 @@ class Staged:
     @property
     def key(self) -> Key:
         return self.office, self.natural_key
+
+    @property
+    def account(self) -> AccountNumber:
+        """The one that it is about."""
+        return AccountNumber(self.fact.account_number, self.other_currency)
 
     @property
     def effective_on(self) -> date | None:

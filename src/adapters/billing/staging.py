@@ -9,24 +9,38 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from adapters.billing.facts import UNNUMBERED, CustomerFact, currency_of, fact_from
-from adapters.billing.identity import folded, key_of, number_in, respelled, respellings
-from adapters.billing.imported import ImportedFacts, key_in_form
+from adapters.billing.facts import (
+    UNNUMBERED,
+    CustomerFact,
+    InvoiceFact,
+    account_currency_of,
+    currency_of,
+    fact_from,
+)
+from adapters.billing.identity import (
+    AccountNumber,
+    folded,
+    key_in_form,
+    key_of,
+    number_in,
+    respelled,
+    respellings,
+    with_account,
+)
+from adapters.billing.imported import ImportedFacts
 from adapters.billing.profile import Kind, Scope
 from adapters.billing.readers import FileNotice, Progress
 from adapters.billing.rows import ParsedRow, RowNotice, RowProblem, ZoneOf
+from adapters.billing.several_rows import OWN_NUMBERS, Decided, StagedRow, instalments, parts
 from adapters.billing.source import ImportSource, in_utc
 from adapters.billing.staged import Staged
 from adapters.stop import Stop, cancelled_on, check
-
-OWN_NUMBERS = '; where each account numbers its own, the profile says so: [numbering] scope = "per-account"'
-"""What a number of two accounts may mean."""
 
 _BATCH = 10_000
 _PAGE = 2_000
@@ -39,6 +53,7 @@ CREATE TEMPORARY TABLE import_staging (
     office_code    text COLLATE "C" NOT NULL,
     currency       text,
     account_number text COLLATE "C" NOT NULL,
+    other_currency text,
     effective_on   date             NOT NULL,
     rank           smallint         NOT NULL,
     line           bigint           NOT NULL,
@@ -48,9 +63,15 @@ CREATE TEMPORARY TABLE import_staging (
     folded_account text COLLATE "C" NOT NULL,
     digest         bytea            NOT NULL,
     payload        text             NOT NULL,
-    merges         boolean          NOT NULL
+    merges         boolean          NOT NULL,
+    due_on         date
 );
 ALTER TABLE import_staging ALTER COLUMN payload SET STATISTICS 0;
+CREATE TEMPORARY TABLE import_unread_parts (
+    office_code    text COLLATE "C" NOT NULL,
+    folded_key     text COLLATE "C" NOT NULL,
+    line           bigint           NOT NULL
+);
 CREATE TEMPORARY TABLE import_problems (
     line        bigint           NOT NULL,
     column_name text             NOT NULL,
@@ -58,13 +79,14 @@ CREATE TEMPORARY TABLE import_problems (
     expected    text             NOT NULL
 );
 """
-_DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems"
+_DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems, pg_temp.import_unread_parts"
 
 _COPY_FACTS = """
-COPY import_staging (office, office_code, currency, account_number, effective_on, rank, line, kind, natural_key,
-                     folded_key, folded_account, digest, payload, merges)
+COPY import_staging (office, office_code, currency, account_number, other_currency, effective_on, rank, line, kind,
+                     natural_key, folded_key, folded_account, digest, payload, merges, due_on)
 FROM STDIN
 """
+_COPY_UNREAD_PARTS = "COPY import_unread_parts (office_code, folded_key, line) FROM STDIN"
 _COPY_PROBLEMS = "COPY import_problems (line, column_name, value, expected) FROM STDIN"
 
 # Accounts and documents that the file spells in several ways, and the lines on which it first does.
@@ -92,13 +114,63 @@ UPDATE import_staging AS staged
  WHERE staged.ctid = meant.place::tid
 """
 
+# The rows of invoices with several due days, in this file or known from earlier ones, and their settlements.
+_INSTALMENTS = """
+WITH several AS (
+    SELECT office_code, natural_key FROM import_staging
+     WHERE kind = 'invoice'
+     GROUP BY office_code, natural_key HAVING count(DISTINCT due_on) > 1
+     UNION
+    SELECT office_code, natural_key FROM import_staging
+      JOIN (SELECT DISTINCT office_code, instalment_of AS folded_key
+              FROM {facts} WHERE instalment_of IS NOT NULL) AS known USING (office_code, folded_key)
+     WHERE kind = 'invoice'
+), invoices AS (
+    SELECT office_code, natural_key, folded_key, line FROM import_staging JOIN several USING (office_code, natural_key)
+     WHERE kind = 'invoice'
+)
+SELECT invoices.office_code, invoices.natural_key, invoices.folded_key, staged.ctid::text, line, staged.natural_key,
+       digest, kind, payload
+  FROM invoices
+  JOIN import_staging AS staged USING (line)
+ WHERE kind IN ('invoice', 'payment')
+ ORDER BY 1, 2, line, rank
+"""
+# The rows of payments of which there are several, and those of which one cannot be read.
+_PARTS = """
+WITH several AS (
+    SELECT office_code, natural_key FROM import_staging
+     WHERE kind = 'payment' AND starts_with(natural_key, 'payment:')
+     GROUP BY office_code, natural_key HAVING count(*) > 1
+     UNION
+    SELECT office_code, natural_key FROM import_staging JOIN import_unread_parts USING (office_code, folded_key)
+)
+SELECT office_code, natural_key, folded_key, staged.ctid::text, line, natural_key, digest, kind, payload, unread
+  FROM import_staging AS staged
+  JOIN several USING (office_code, natural_key)
+  LEFT JOIN (SELECT office_code, folded_key, min(line) AS unread
+               FROM import_unread_parts GROUP BY 1, 2) AS unread_parts USING (office_code, folded_key)
+ WHERE kind = 'payment'
+ ORDER BY 1, 2, line
+"""
+_RENAME = """
+UPDATE import_staging AS staged
+   SET natural_key = meant.natural_key, folded_key = meant.folded_key, digest = meant.digest, payload = meant.payload
+  FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[])
+       AS meant (place, natural_key, folded_key, digest, payload)
+ WHERE staged.ctid = meant.place::tid
+"""
+_DELETE_PLACES = "DELETE FROM import_staging WHERE ctid = ANY (%s::tid[])"
+_DELETE_LINES = "DELETE FROM import_staging WHERE NOT merges AND line = ANY (%s)"
+
 # Every fact whose number stood on an earlier line, and whether it says the same as there.
 _FIND_REPEATS = """
 CREATE TEMPORARY TABLE import_repeats ON COMMIT DROP AS
 SELECT place, line, rank, kind, natural_key, first_line, same, same_account
   FROM (SELECT ctid AS place, line, rank, kind, natural_key,
                first_value(line) OVER first          AS first_line,
-               account_number = first_value(account_number) OVER first AS same_account,
+               (account_number, other_currency) IS NOT DISTINCT FROM
+                   (first_value(account_number) OVER first, first_value(other_currency) OVER first) AS same_account,
                digest = first_value(digest) OVER first AS same
           FROM import_staging
          WHERE NOT merges AND natural_key <> %s
@@ -143,6 +215,10 @@ _BY_ACCOUNT = ("office_code", "account_number", "effective_on", "rank", "line", 
 _BY_DAY = ("effective_on", "office_code", "account_number", "rank", "line", "natural_key")
 
 
+_Group = tuple[tuple[str, str], list[StagedRow], int | None]
+"""Office and folded key, the rows, and a line of the same that cannot be read."""
+
+
 @dataclass(slots=True)
 class OfficeRows:
     """What a file has of an office: its first line, and how many rows there are in each currency."""
@@ -183,16 +259,21 @@ class Staging:
         default_office: str,
         imported: ImportedFacts,
         code_of: Callable[[str], str],
+        currency_of_office: Callable[[str], str | None],
         zone_of: ZoneOf = in_utc,
         stop: Stop | None = None,
     ) -> None:
-        """`code_of`: the office that a name stands for."""
+        """`code_of`: the office that a name stands for. `currency_of_office`: in which an office works, by its code;
+        None where only the file can say that, and so is in one alone."""
         self._zone_of = zone_of
         self.imported = imported
         self._code_of = code_of
+        self._currency_of_office = currency_of_office
         self._connection = connection
         self._stop = stop or Stop()
         self._default_office = default_office
+        self._currencies: dict[str, str | None] = {}
+        """In which offices work, by code."""
         self._indexed: set[tuple[str, ...]] = set()
         with connection.transaction():
             connection.execute(_DROP)
@@ -210,6 +291,7 @@ class Staging:
                 rows += len(batch)
                 self._copy_facts(batch, merging, per_account=source.profile.numbering.scope is Scope.PER_ACCOUNT)
                 self._copy_problems(problem for row in batch for problem in row.problems)
+                self._copy_unread_parts(batch, per_account=source.profile.numbering.scope is Scope.PER_ACCOUNT)
                 said = [notice for row in batch for notice in row.notices]
                 noticed += len(said)
                 notices += said[: _NOTICES_KEPT - len(notices)]
@@ -294,17 +376,19 @@ class Staging:
         keyed = self.imported.digests.of
         offices = {fact.office or self._default_office for parsed in batch for fact in parsed.facts}
         codes = {office: self._code_of(office) for office in offices}
+        self._look_up_currencies(codes.values())
         with self._connection.cursor().copy(_COPY_FACTS) as copy:
             for parsed in batch:
                 for fact in parsed.facts:
                     payload, digest = fact.sealed()
                     office = fact.office or self._default_office
-                    natural_key = key_of(fact, per_account=per_account)
+                    account = self._account(codes[office], fact.account_number, account_currency_of(fact))
+                    natural_key = key_of(fact, account, per_account=per_account)
                     copy.write_row((
                         office,
                         codes[office],
                         currency_of(fact),
-                        fact.account_number,
+                        *account,
                         fact.effective_on or _NO_DAY,
                         fact.rank,
                         parsed.row.line,
@@ -315,7 +399,32 @@ class Staging:
                         keyed(digest),
                         payload.decode(),
                         fact.kind in merging,
+                        fact.due_on or fact.issued_on if isinstance(fact, InvoiceFact) else None,
                     ))  # fmt: skip
+
+    def _look_up_currencies(self, codes: Iterable[str]) -> None:
+        """While rows are copied, nothing can be asked."""
+        for code in codes:
+            if code not in self._currencies:
+                self._currencies[code] = self._currency_of_office(code)
+
+    def _account(self, code: str, number: str, currency: str | None) -> AccountNumber:
+        """The account of a row, which says no currency or one."""
+        of_office = self._currencies[code]
+        return AccountNumber(number, None if None in (currency, of_office) or currency == of_office else currency)
+
+    def _copy_unread_parts(self, batch: Sequence[ParsedRow], *, per_account: bool) -> None:
+        rows = []
+        for parsed in batch:
+            if (unread := parsed.part_of) is not None:
+                code, key = self._code_of(unread.office or self._default_office), f"payment:{unread.number}"
+                if per_account:
+                    self._look_up_currencies([code])
+                    key = with_account(key, self._account(code, unread.account_number, unread.currency))
+                rows.append((code, folded(key), parsed.row.line))
+        with self._connection.cursor().copy(_COPY_UNREAD_PARTS) as copy:  # while it lasts, nothing can be asked
+            for row in rows:
+                copy.write_row(row)
 
     def _copy_problems(self, problems: Iterable[RowProblem]) -> None:
         with self._connection.cursor().copy(_COPY_PROBLEMS) as copy:
@@ -378,12 +487,50 @@ class Staging:
 
     def _take_in(self) -> int:
         run = self._connection.execute
+        self._decide(sql.SQL(_INSTALMENTS).format(facts=self.imported.table), self._instalments)
+        joined = self._decide(sql.SQL(_PARTS), lambda groups: [parts(rows, unread) for _, rows, unread in groups])
         run(_FIND_REPEATS, [UNNUMBERED])
         run(_REFUSE_CONFLICTS, [OWN_NUMBERS])
-        repeats = run(_DELETE_REPEATS).rowcount
+        repeats = joined + run(_DELETE_REPEATS).rowcount
         run(_DELETE_CONFLICTS)
         run(_MERGE)
         return repeats
+
+    def _decide(self, query: sql.SQL | sql.Composed, decide: Callable[[Sequence[_Group]], Iterable[Decided]]) -> int:
+        """Works out what rows of one number are together, some numbers at a time. Returns how many were repeats."""
+        repeats = 0
+        with self._connection.cursor("import_groups") as cursor:
+            cursor.itersize = _PAGE
+            groups = _groups(cursor.execute(query))
+            while some := list(islice(groups, _PAGE)):
+                check(self._stop)
+                decided = Decided()
+                for each in decide(some):
+                    decided.add(each)
+                self._carry_out(decided)
+                repeats += decided.repeats
+        return repeats
+
+    def _instalments(self, groups: Sequence[_Group]) -> Iterator[Decided]:
+        keys = [key for key, _, _ in groups]
+        first = self.imported.by_key(keys)
+        further = self.imported.further_instalments(keys)
+        for key, rows, _ in groups:
+            like = first.get(key, ())
+            exact = (known for known in like if known.natural_key == rows[0].natural_key)
+            yield instalments(rows, next(exact, like[0] if like else None), further.get(key, set()))
+
+    def _carry_out(self, decided: Decided) -> None:
+        run, keyed = self._connection.execute, self.imported.digests.of
+        self._copy_problems(decided.refused)
+        renamed = []
+        for row, natural_key, fact in decided.changed:
+            payload, digest = fact.sealed()
+            renamed.append((row.place, natural_key, folded(natural_key), keyed(digest), payload.decode()))
+        run(_DELETE_PLACES, [[row.place for row in decided.gone]])
+        if renamed:
+            run(_RENAME, _columns(renamed))
+        run(_DELETE_LINES, [[problem.line for problem in decided.refused]])
 
     def _counted(self, rows: int, repeats: int) -> Loaded:
         with self._connection.transaction():
@@ -401,8 +548,8 @@ class Staging:
         self._index(order)
         columns = sql.SQL(", ").join(map(sql.Identifier, order))
         query = sql.SQL(
-            "SELECT {}, effective_on, line, office, office_code, natural_key, folded_key, digest, kind, payload"
-            " FROM import_staging"
+            "SELECT {}, effective_on, line, office, office_code, natural_key, folded_key, digest, kind, payload,"
+            " other_currency FROM import_staging"
             " WHERE ({}) > ({}) AND effective_on >= %s AND effective_on <= %s ORDER BY {} LIMIT {}"
         ).format(columns, columns, sql.SQL(", ").join([sql.Placeholder()] * len(order)), columns, sql.Literal(_PAGE))
         last = tuple({"effective_on": _NO_DAY, "rank": -1, "line": -1}.get(name, "") for name in order)
@@ -422,6 +569,14 @@ class Staging:
                 columns = sql.SQL(", ").join(map(sql.Identifier, order))
                 self._connection.execute(sql.SQL("CREATE UNIQUE INDEX ON import_staging ({})").format(columns))
             self._indexed.add(order)
+
+
+def _groups(rows: Iterable[Sequence[Any]]) -> Iterator[_Group]:
+    for (code, _), some in groupby(rows, key=lambda row: (row[0], row[1])):
+        of_group = list(some)
+        unread = of_group[0][9] if len(of_group[0]) > 9 else None
+        staged = [StagedRow(r[3], r[4], r[5], bytes(r[6]), fact_from(r[7], r[8])) for r in of_group]
+        yield (code, of_group[0][2]), staged, unread
 
 
 def _parts(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -450,12 +605,12 @@ def _shown(key: str) -> str:
     return f"{key.partition(':')[0]} {number_in(key)}"
 
 
-def _staged(row: tuple[date, int, str, str, str, str, bytes, str, str]) -> Staged:
-    effective_on, line, office, code, natural_key, folded_key, digest, kind, payload = row
+def _staged(row: tuple[date, int, str, str, str, str, bytes, str, str, str | None]) -> Staged:
+    effective_on, line, office, code, natural_key, folded_key, digest, kind, payload, other_currency = row
     fact = fact_from(kind, payload)
     if isinstance(fact, CustomerFact) and fact.seen_on not in (None, effective_on):
         fact = replace(fact, seen_on=effective_on)  # merged: said by a later row, true from the first
-    return Staged(line, office, code, natural_key, folded_key, digest, fact)
+    return Staged(line, office, code, natural_key, folded_key, digest, fact, other_currency)
 
 
 def _account_end(staged: Sequence[Staged], size: int) -> int:

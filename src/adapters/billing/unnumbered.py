@@ -238,7 +238,7 @@ class UnnumberedPayments:
         work.taken[group].add(key)
         if known is not None and known.natural_key == key and known.digest == staged.digest:
             staged = replace(staged, office=known.office, natural_key=key, payment_number=self._number_of(known))
-            work.told[place] = Classified(staged, Change.UNCHANGED, known.revision, known.account_number)
+            work.told[place] = Classified(staged, Change.UNCHANGED, known.revision, known.account)
             return
         details = self._details(staged)
         staged = replace(staged, natural_key=key, folded_key=group[1], payment_number=key, details=details)
@@ -255,11 +255,11 @@ class UnnumberedPayments:
         if staged.digest != known.digest and more & _DECIDES:
             if candidate.by_content:
                 work.learned.append((known, replace(staged, digest=known.digest, details=dict(candidate.details))))
-            work.told[place] = Classified(staged, Change.CHANGED, known.revision + 1, known.account_number)
+            work.told[place] = Classified(staged, Change.CHANGED, known.revision + 1, known.account)
             return
         if candidate.by_content or more:
             work.learned.append((known, staged))
-        work.told[place] = Classified(staged, Change.UNCHANGED, known.revision, known.account_number)
+        work.told[place] = Classified(staged, Change.UNCHANGED, known.revision, known.account)
 
     def _number_of(self, known: Known) -> str:
         """What it is called in the log."""

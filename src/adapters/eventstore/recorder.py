@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -20,6 +20,8 @@ from adapters.eventstore.stored import StoredFact
 from adapters.postgres.database import Database, Role
 from adapters.postgres.errors import ConnectionFailed, ConnectionLost, DatabaseProblem, explained
 from adapters.postgres.kept_connection import in_utc
+from aggregates.kernel.command import Key
+from aggregates.kernel.holders import Holding
 
 Result = TypeVar("Result")
 
@@ -87,6 +89,9 @@ class Loaded:
     snapshots: dict[UUID, SnapshotRow] = field(default_factory=dict)
     outcomes: dict[UUID, bytes] = field(default_factory=dict)
     keys: list[tuple[UUID, bytes | None]] = field(default_factory=list)
+    """Wrapped keys, by account."""
+    holders: dict[Key, list[UUID]] = field(default_factory=dict)
+    """Of the keys that were looked up and that anything holds."""
 
 
 def app_connections(database: Database, role: Role = "arrears_app") -> Connections:
@@ -122,12 +127,14 @@ class LogRecorder(ApplicationRecorder):
         outcomes: Mapping[UUID, bytes] | None = None,
         new_keys: Mapping[UUID, bytes] | None = None,
         snapshots: Sequence[SnapshotRow] = (),
+        holdings: Sequence[Holding] = (),
         seen: Mapping[UUID, int] | None = None,
         now: datetime | None = None,
     ) -> None:
         """Stores all of it, or raises Conflict and stores nothing. Events are sealed in the order given here.
 
         `seen` are versions of other aggregates that the decisions looked at: a conflict where one has moved on.
+        `holdings` are keys that the events' aggregates come to hold: a conflict where another came to hold one first.
         `outcomes` are JSON by command id (or natural key). A connection lost after the commit looks like a conflict
         on the retry: if these very events are there by then, it worked.
         """
@@ -156,6 +163,14 @@ class LogRecorder(ApplicationRecorder):
                 Uuids(s.account_id for s in snapshots),
                 Blobs(s.state for s in snapshots),
             ]
+        if holdings:
+            parts.append(_INSERT_HOLDINGS)
+            parameters += [
+                Texts(h.key.kind for h in holdings),
+                Uuids(h.key.id for h in holdings),
+                Integers(h.ordinal for h in holdings),
+                Uuids(h.aggregate_id for h in holdings),
+            ]
         statement = ",\n".join(parts) + "\nSELECT 1"
         if seen:
             statement += _REQUIRE_CURRENT
@@ -173,8 +188,11 @@ class LogRecorder(ApplicationRecorder):
                 return
             raise Conflict(str(error)) from error
 
-    def load(self, wanted: Iterable[Wanted], command_ids: Iterable[UUID] = ()) -> Loaded:
-        """Snapshots, events, keys and stored outcomes of thousands of aggregates and commands, in one round trip."""
+    def load(
+        self, wanted: Iterable[Wanted], command_ids: Iterable[UUID] = (), *, looked_up: Collection[Key] = ()
+    ) -> Loaded:
+        """Snapshots, events, keys and stored outcomes of thousands of aggregates and commands, in one round trip; and
+        who holds the keys that are looked up."""
         wanted = list(wanted)
         afresh = any(w.after == 0 for w in wanted)
         parameters = [
@@ -184,6 +202,9 @@ class LogRecorder(ApplicationRecorder):
             Uuids(command_ids),
         ]
         statement = _LOAD_AFRESH if afresh else _LOAD_ON
+        if looked_up:
+            statement += _LOAD_HOLDERS
+            parameters += [Texts(key.kind for key in looked_up), Uuids(key.id for key in looked_up)]
         rows = self._run(lambda connection: connection.execute(statement, parameters, binary=True).fetchall())
         loaded = Loaded()
         for what, identity, version, event_id, account_id, name, shape, state, at in rows:
@@ -194,6 +215,8 @@ class LogRecorder(ApplicationRecorder):
                 loaded.snapshots[identity] = SnapshotRow(identity, version, name, shape, account_id, state, at)
             elif what == 3:
                 loaded.outcomes[identity] = state
+            elif what == 5:
+                loaded.holders.setdefault(Key(name, event_id), []).append(identity)
             else:
                 loaded.keys.append((identity, state))
         return loaded
@@ -378,6 +401,13 @@ new_snapshots AS (
     ON CONFLICT DO NOTHING
 )"""
 
+_INSERT_HOLDINGS = """
+new_holdings AS (
+    INSERT INTO arrears.holders (kind, key, ordinal, aggregate_id)
+    SELECT kind, key, ordinal, aggregate_id
+    FROM unnest(%b, %b, %b, %b) AS h (kind, key, ordinal, aggregate_id) ORDER BY kind, key, ordinal
+)"""
+
 _REQUIRE_CURRENT = " WHERE arrears.require_current(%b, %b)"
 
 # LATERAL with ORDER BY keeps the planner on one index probe per aggregate, whatever it believes about table sizes.
@@ -420,4 +450,14 @@ FROM wanted w JOIN arrears.account_keys k ON k.account_id = w.aggregate_id WHERE
 UNION ALL
 SELECT 3, c.command_id, NULL, NULL, NULL, NULL, NULL, convert_to(c.outcome::text, 'UTF8'), NULL
 FROM arrears.commands c WHERE c.command_id = ANY(%b)
+"""
+
+# In the order in which they came to hold it.
+_LOAD_HOLDERS = """
+UNION ALL
+SELECT * FROM (
+    SELECT 5::smallint, h.aggregate_id, h.ordinal, h.key, NULL::uuid, h.kind, NULL::smallint, NULL::bytea,
+           NULL::timestamptz
+    FROM unnest(%b, %b) AS w (kind, key) JOIN arrears.holders h USING (kind, key) ORDER BY h.kind, h.key, h.ordinal
+) held
 """

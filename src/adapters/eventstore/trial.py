@@ -1,7 +1,7 @@
 """The write path without its end: commands are decided for real, over what is stored, and nothing is stored."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from adapters.eventstore.recorder import EventRow, Loaded, LogRecorder, Wanted
 from adapters.eventstore.stored import StoredFact
 from adapters.eventstore.workspace import Workspace
 from adapters.telemetry.metrics import WhatCame
+from aggregates.kernel.command import Key
 from aggregates.kernel.deciding import Decided
 from aggregates.kernel.event import Recorded
 
@@ -33,8 +34,8 @@ class Trial(Arrears):
         self._decided = TrialLog(connections, self.event_mapper)
         return self._decided
 
-    def forget_accounts(self, *, but: UUID | None = None) -> None:
-        """What was decided about accounts is not needed any more, but about this one. Offices stay as decided."""
+    def forget_accounts(self, *, but: Collection[UUID] = ()) -> None:
+        """What was decided about accounts is not needed any more, but about these. Offices stay as decided."""
         for account_id in self._decided.forget_accounts(but=but):
             self._cache.take(account_id)
 
@@ -62,6 +63,7 @@ class TrialLog(LogRecorder):
         super().__init__(connections)
         self._mapper = mapper
         self._events: dict[UUID, list[Recorded]] = {}
+        self._held: dict[Key, list[UUID]] = {}
         self._outcomes: dict[UUID, bytes] = {}
         self._commands: dict[UUID, list[UUID]] = {}
         """Ids of outcomes, by the aggregate that decided."""
@@ -72,26 +74,36 @@ class TrialLog(LogRecorder):
     def keep(self, events: Iterable[Recorded], outcomes: Mapping[UUID, bytes], deciding: Iterable[Decided]) -> None:
         for event in events:
             self._events.setdefault(event.aggregate_id, []).append(event)
+            for key in event.event.found_by():
+                self._held.setdefault(key, []).append(event.aggregate_id)
         self._outcomes |= outcomes
         for each in deciding:
             ids = (each.issued.command_id, each.issued.key)
             self._commands.setdefault(each.targets[0].id, []).extend(i for i in ids if i is not None and i in outcomes)
 
-    def forget_accounts(self, *, but: UUID | None) -> list[UUID]:
-        """Those that are forgotten. Outcomes are kept of this account alone."""
-        gone = [i for i, events in self._events.items() if i != but and events[0].account_id is not None]
+    def forget_accounts(self, *, but: Collection[UUID]) -> list[UUID]:
+        """Those that are forgotten. Outcomes are kept of these accounts alone."""
+        gone = [i for i, events in self._events.items() if i not in but and events[0].account_id is not None]
         for aggregate_id in gone:
             del self._events[aggregate_id]
-        for aggregate_id in [i for i in self._commands if i != but]:
+        still_held = {key: [i for i in ids if i in self._events] for key, ids in self._held.items()}
+        self._held = {key: ids for key, ids in still_held.items() if ids}
+        for aggregate_id in [i for i in self._commands if i not in but]:
             for command_id in self._commands.pop(aggregate_id):
                 self._outcomes.pop(command_id, None)
         return gone
 
     # --- reading ---
 
-    def load(self, wanted: Iterable[Wanted], command_ids: Iterable[UUID] = ()) -> Loaded:
+    def load(
+        self, wanted: Iterable[Wanted], command_ids: Iterable[UUID] = (), *, looked_up: Collection[Key] = ()
+    ) -> Loaded:
         wanted, command_ids = list(wanted), list(command_ids)
-        loaded = super().load(wanted, command_ids)
+        loaded = super().load(wanted, command_ids, looked_up=looked_up)
+        for key in looked_up:
+            if held := [i for i in self._held.get(key, ()) if i in self._events]:
+                known = loaded.holders.setdefault(key, [])
+                known += [i for i in held if i not in known]
         for each in wanted:
             if (decided := self._events.get(each.aggregate_id)) is not None:
                 self._put_behind(loaded, each, decided)

@@ -1,4 +1,4 @@
-"""Proving that nothing in the log was changed, removed, added or reordered."""
+"""Proving that nothing in the log was changed, removed, added or reordered, and that what is found by it still is."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from adapters.eventstore.holders import differences
 from adapters.eventstore.seals import NO_SEAL, Checkpoint, head_seal, seal_before
 from adapters.eventstore.stored import leaf_hash
 from adapters.postgres.errors import explained
@@ -51,6 +52,8 @@ def verify(
         yield from _chain(connection, lambda done: progress(done, last))
         yield from _unsealed(connection)
         yield from _versions(connection)
+        for what, expected, found in differences(connection):
+            yield Finding(None, what, expected, found)
         for checkpoint in checkpoints:
             yield from _checkpoint(connection, checkpoint)
 

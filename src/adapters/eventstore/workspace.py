@@ -1,15 +1,16 @@
 """The aggregates of one batch: loaded together, changed together, kept for the next batch only if it was stored."""
 
 from collections import OrderedDict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import EventRow, Loaded, LogRecorder, Wanted
 from aggregates.kernel.aggregate import KINDS, Aggregate
-from aggregates.kernel.command import Target
+from aggregates.kernel.command import Key, Target
 from aggregates.kernel.deciding import Decided
 from aggregates.kernel.event import Event, Recorded, kind_of
+from aggregates.kernel.holders import Holders, Holding
 
 Kinds = Mapping[UUID, str]
 """Kinds of aggregates by id."""
@@ -71,6 +72,11 @@ class Workspace:
         self._noted: list[_SeenFrom] = []
         self._to_follow: list[_SeenFrom] = []
         self._followed: set[tuple[UUID, tuple[str, ...]]] = set()
+        self._looked_up: dict[Key, set[tuple[str, ...]]] = {}
+        """Each with the kinds that are to be seen from its holders."""
+        self._stored_holders: dict[Key, list[UUID]] = {}
+        self._holders = Holders()
+        """With what this batch decided."""
         self.stored_version: dict[UUID, int] = {}
         self.emitted: dict[UUID, list[Recorded]] = {}
         self.without_key: set[UUID] = set()
@@ -91,8 +97,8 @@ class Workspace:
             wanted |= arrived
             cached |= {i: aggregate for i in arrived if (aggregate := self._cache.take(i)) is not None}
             arrived = self._follow(cached, known=wanted)
-        outcomes = self._bring_in(wanted, cached, command_ids)
-        self._bring_in_what_is_missing()
+        outcomes = self._bring_in(wanted, cached, command_ids, looked_up=self._looked_up)
+        self._bring_in_holders()
         return outcomes
 
     def read(self, wanted: Kinds) -> Mapping[UUID, Aggregate]:
@@ -102,26 +108,43 @@ class Workspace:
 
     def reload(self, aggregate_ids: Iterable[UUID]) -> None:
         """Forgets what this batch did to these, and takes them from the log as it is now."""
-        kinds = {i: self._instances[i].kind for i in aggregate_ids}
+        kinds = {i: self._instances[i].kind for i in aggregate_ids if i in self._instances}
         for aggregate_id in kinds:
             self._whole.pop(aggregate_id, None)
             self.emitted.pop(aggregate_id, None)
         self._bring_in(kinds, {}, ())
         self._to_follow = list(self._noted)
         self._followed.clear()
-        self._bring_in_what_is_missing()
+        self._bring_in_holders()
 
     def moved(self, command_ids: Iterable[UUID]) -> tuple[set[UUID], dict[UUID, bytes]]:
-        """What has events in the log that this batch has not seen, and outcomes stored meanwhile."""
-        loaded = self._recorder.load([Wanted(i, version) for i, version in self.stored_version.items()], command_ids)
+        """What has events in the log that this batch has not seen, with the ids of keys that others came to hold, and
+        outcomes stored meanwhile."""
+        loaded = self._recorder.load(
+            [Wanted(i, version) for i, version in self.stored_version.items()], command_ids, looked_up=self._looked_up
+        )
         self._mapper.keys.admit(loaded.keys)
         self.without_key.clear()  # somebody may have made keys meanwhile: ask again
-        return set(loaded.events), loaded.outcomes
+        taken = {key.id for key, ids in loaded.holders.items() if ids != self._stored_holders.get(key)}
+        self._stored_holders = loaded.holders
+        return taken | set(loaded.events), loaded.outcomes
 
     def seen(self, decided: Iterable[Decided]) -> dict[UUID, int]:
         """The stored versions of what these decisions looked at and this batch does not change."""
         looked_at: set[UUID] = set().union(*{each.seen for each in decided})
         return {i: self.stored_version[i] for i in looked_at if i not in self.emitted}
+
+    def holdings(self, events: Iterable[Recorded]) -> list[Holding]:
+        """What these events let their aggregates hold; another query where they hold what no command looked up.
+
+        Nothing slips in between: who came to hold that meanwhile has changed what these decisions looked at too.
+        """
+        events = [recorded for recorded in events if recorded.event.found_by()]
+        unknown = {key for recorded in events for key in recorded.event.found_by()} - self._looked_up.keys()
+        if unknown:
+            self._looked_up |= {key: set() for key in unknown}
+            self._stored_holders |= self._recorder.load([], looked_up=unknown).holders
+        return Holders(self._stored_holders).note(events)
 
     def keep(self) -> None:
         """Everything was stored: the next batch may start from here."""
@@ -135,6 +158,9 @@ class Workspace:
 
     def find(self, aggregate_id: UUID) -> Aggregate | None:
         return self._instances.get(aggregate_id)
+
+    def holders(self, key: Key) -> Sequence[UUID]:
+        return self._holders.of(key)
 
     def target(self, target: Target, *, whole: bool) -> Aggregate:
         found = self._instances[target.id]
@@ -152,6 +178,7 @@ class Workspace:
         for other in (self._instances.get(aggregate.id), self._whole.get(aggregate.id)):
             if other is not None and other is not aggregate:
                 other.fold(events)
+        self._holders.note(events)
 
     def undo(self, aggregate: Aggregate) -> None:
         if self._whole.get(aggregate.id) is aggregate:
@@ -175,6 +202,8 @@ class Workspace:
                 if link.kind in command.sees:
                     wanted.setdefault(link.id, link.kind)
                     ids.append(link.id)
+            for key in each.keys:
+                self._looked_up.setdefault(key, set()).add(command.sees)
         self._noted = [(kinds, ids) for kinds, ids in seen_from.items() if kinds]
         self._to_follow = list(self._noted)
         return wanted
@@ -203,6 +232,23 @@ class Workspace:
         self._to_follow = later
         return found
 
+    def _bring_in_holders(self) -> None:
+        """Who holds what commands look up, and all else that is missing."""
+        self._holders = Holders(self._stored_holders)
+        for events in self.emitted.values():
+            self._holders.note(events)
+        wanted: dict[UUID, str] = {}
+        for key, seen_from in self._looked_up.items():
+            for kinds in seen_from:
+                if key.held_by in kinds and (ids := [*self._holders.of(key)]):
+                    wanted |= dict.fromkeys(ids, key.held_by)
+                    self._noted.append((kinds, ids))
+                    self._to_follow.append((kinds, ids))
+        missing = {i: kind for i, kind in wanted.items() if i not in self._instances}
+        if missing:
+            self._bring_in(missing, {i: a for i in missing if (a := self._cache.take(i)) is not None}, ())
+        self._bring_in_what_is_missing()
+
     def _bring_in_what_is_missing(self) -> None:
         """Another query only for what no aggregate at hand linked to."""
         while missing := self._follow(self._instances, known=self._instances):
@@ -224,7 +270,12 @@ class Workspace:
         return aggregate
 
     def _bring_in(
-        self, wanted: Kinds, cached: Mapping[UUID, Aggregate], command_ids: Iterable[UUID]
+        self,
+        wanted: Kinds,
+        cached: Mapping[UUID, Aggregate],
+        command_ids: Iterable[UUID],
+        *,
+        looked_up: Collection[Key] = (),
     ) -> dict[UUID, bytes]:
         loaded = self._recorder.load(
             [
@@ -232,7 +283,9 @@ class Workspace:
                 for i, kind in wanted.items()
             ],
             command_ids,
+            looked_up=looked_up,
         )
+        self._stored_holders |= loaded.holders
         self._mapper.keys.admit(loaded.keys)
         self.without_key |= wanted.keys() - cached.keys() - {account_id for account_id, _ in loaded.keys}
         erased = {account_id for account_id, wrapped in loaded.keys if wrapped is None}

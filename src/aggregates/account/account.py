@@ -35,7 +35,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 6
+    state_version: ClassVar[int] = 7
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -71,7 +71,9 @@ class Account(Aggregate):
 
     def links(self) -> Iterable[Target]:
         office_id = self.customer.office_id
-        return () if office_id is None else (Target("office", office_id),)
+        if office_id is None:
+            return ()
+        return (Target("office", office_id), *(Target(self.kind, each) for each in self.customer.accounts))
 
     def shields(self, office: Office, campaigns: Iterable[Campaign], now: datetime) -> list[Shield]:
         """Everything that holds back the chase at this moment, the strongest reasons first."""

@@ -12,15 +12,20 @@ from pydantic import model_validator
 
 from aggregates.account.aging import Aging
 from aggregates.account.allocation_walk import (
+    Back,
     Debt,
     Decided,
     Means,
     Move,
+    Named,
+    Put,
     Span,
+    by_money,
     differences,
-    net,
     net_by_item,
     reopened_on,
+    standing,
+    taken_back,
     walk,
 )
 from aggregates.account.command import AccountCommand, document_id
@@ -31,12 +36,15 @@ from aggregates.account.receivables import (
     NOWHERE,
     Funds,
     FundsKind,
+    GoneBack,
     Item,
+    ItemsByName,
     OpenItem,
     Place,
     Receipt,
     Receivables,
     allocation_order,
+    day_named,
     place_if_open,
 )
 from aggregates.kernel.aggregate import Needs, applies, decides
@@ -45,7 +53,7 @@ from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, Value
 from aggregates.values.business_time import ONE_DAY
-from aggregates.values.codes import Number
+from aggregates.values.codes import Number, listed
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
@@ -123,6 +131,7 @@ class AllocateFunds(AccountCommand, name="allocate-funds", may_need_history=True
     number: Number
     """Of the payment or credit."""
     invoice_number: Number
+    """`NUMBER/DUE-DAY` for one of several instalments."""
     amount: Money
     allocated_on: date | None = None
     """None: the first day on which both are there."""
@@ -198,8 +207,9 @@ class Allocations(AccountPart):
 
     def follow_money(self, funds: Funds, context: Context) -> None:
         """The same for money that came in. Where it names its item and covers no more than that, no other money is
-        concerned, unless some was put against that item later."""
-        item = self._named(funds)
+        concerned, unless some was put against that item later. Of an account with instalments a number may mean more
+        than is open."""
+        item = None if self.receivables.has_instalments else self._named(funds)
         if item is not None and not self.due_from and funds.unapplied <= item.open:
             day = max(funds.receipt.received_on, item.open_since)
             if item.moved_on is None or item.moved_on < day:
@@ -207,13 +217,24 @@ class Allocations(AccountPart):
                 return
         self.follow(funds.receipt.received_on, context)
 
-    def follow_item(self, day: date, context: Context) -> None:
-        """The same for a new item that is there since a day: it concerns only money that may go to any item."""
-        through = self.receivables.freely_through
+    def follow_item(self, item: Item, context: Context) -> None:
+        """The same for a new item: it concerns only money that may go to any item, and money that names it, which has
+        waited for it, or of an account with instalments may have gone to another of them."""
+        day, receivables = item.issued_on, self.receivables
+        if day_named(item.number) is not None or len(listed(item.number)) > 1:
+            day = min([day, *self._named_otherwise(item)])
+        through = receivables.allocated_through if receivables.has_instalments else receivables.freely_through
         if (through is not None and day <= through) or any(
             funds.unapplied and not funds.waits for funds in self.receivables.funds.values()
         ):
             self.follow(day, context)
+
+    def _named_otherwise(self, item: Item) -> list[date]:
+        """The days on which money came in that was taken to name something else, before there was an invoice that has
+        just that for its number."""
+        self.receivables.require_history()
+        funds = (*self.receivables.funds.values(), *self.receivables.used_up.values())
+        return [each.receipt.received_on for each in funds if each.receipt.invoice_number == item.number]
 
     def follow_dispute(self, day: date, context: Context) -> None:
         """The same for items that are disputed since a day: what was put against them later is taken back."""
@@ -245,9 +266,7 @@ class Allocations(AccountPart):
             funds = self.funds_with_history("payment", command.number)
         else:
             funds = self.funds_with_history("credit", command.number)
-        item = self.receivables.known_item(self.receivables.item_id(command.invoice_number))
-        if item is None:
-            raise Refusal("unknown-invoice", f"the account has no invoice {command.invoice_number}")
+        item = self.receivables.one_named(command.invoice_number)
         first = max(funds.receipt.received_on, item.item.issued_on)
         day = command.allocated_on or first
         if not first <= day <= context.today:
@@ -259,17 +278,31 @@ class Allocations(AccountPart):
             AllocationDecided(funds_id=funds.id, item_id=item.id, amount=command.amount, allocated_on=day),
             effective_on=day,
         )
-        self._walk_again(min(day, self.due_from or day), context)
+        # On earlier days too what was decided is kept free, since either side was there.
+        begins = min(funds.receipt.received_on, item.item.issued_on)
+        self._walk_again(min(begins, self.due_from or begins), context)
 
     def funds_with_history(self, kind: str, number: str) -> Funds:
-        """The payment or credit with everything it settled, which only a remembering account knows."""
+        """The payment or credit with everything it settled, none that was taken back."""
+        funds = self.known_funds(kind, number)
+        if funds.reversed:
+            raise Refusal(f"{kind}-reversed", f"{kind} {number} was taken back already")
+        return funds
+
+    def known_funds(self, kind: str, number: str) -> Funds:
+        """The same, taken back or not; only a remembering account knows it."""
         self.receivables.require_history()
         funds = self.receivables.known_funds(document_id(self.whole.id, kind, number))
         if funds is None:
             raise Refusal(f"unknown-{kind}", f"the account has no {kind} {number}")
-        if funds.reversed:
-            raise Refusal(f"{kind}-reversed", f"{kind} {number} was taken back already")
         return funds
+
+    def unapplied_on(self, day: date, funds: Funds) -> Money:
+        """What was left of it at the end of a day and did not leave the account, on that day or since."""
+        if funds.reversed or day < funds.receipt.received_on:
+            return self.customer.zero
+        put = sum(move.amount for move in self.receivables.moves if move.funds_id == funds.id and move.day <= day)
+        return self._money(max(0, funds.kept.minor - put))
 
     def open_before(self, day: date, item: OpenItem) -> Money:
         """What was open of it the evening before a day; needs the whole history."""
@@ -283,6 +316,7 @@ class Allocations(AccountPart):
         for changed_on, minor in (
             *((move.day, move.amount) for move in self.receivables.moves if move.funds_id == funds.id),
             *((each.sent_on, each.amount.minor) for each in funds.sent),
+            *((each.gone_on, each.amount.minor) for each in funds.gone_back),
         ):
             changes[max(day, changed_on)] = changes.get(max(day, changed_on), 0) - minor
         left = accumulate((minor for _, minor in sorted(changes.items())), initial=funds.receipt.amount.minor)
@@ -321,16 +355,18 @@ class Allocations(AccountPart):
         receivables = self.receivables
         if not receivables.items:
             return
+        by_name = receivables.by_name()
         means = [
             Means(
                 id=funds.id,
                 since=funds.receipt.received_on,
-                order=_funds_order(funds),
+                order=funds_order(funds),
                 left=funds.unapplied.minor,
-                named=None if (item := self._named(funds)) is None else item.id,
+                named=self._open_named(funds, by_name),
+                put=self._put_before(funds),
             )
             for funds in receivables.funds.values()
-            if funds.unapplied and not funds.waits
+            if funds.unapplied and not (funds.waits and day_named(funds.receipt.waits_for or "") is None)
         ]
         if not means:
             return
@@ -340,7 +376,8 @@ class Allocations(AccountPart):
         ]
         moves = walk(debts, means, day)
         for (moved_on, funds_id), group in groupby(moves, key=lambda move: (move.day, move.funds_id)):
-            against = [(receivables.items[move.item_id], self._money(move.amount)) for move in group]
+            of_items = net_by_item(group)  # an invoice may get what was said for it, and some of the rest
+            against = [(receivables.items[item_id], self._money(amount)) for item_id, amount in of_items.items()]
             self._allocate(moved_on, receivables.funds[funds_id], against)
 
     def _allocate(self, day: date, funds: Funds, against: Iterable[tuple[OpenItem, Money]]) -> None:
@@ -353,9 +390,36 @@ class Allocations(AccountPart):
         )
 
     def _named(self, funds: Funds) -> OpenItem | None:
-        """The open item that money is meant for."""
+        """The open item that money is meant for, by the number alone."""
         number = funds.receipt.invoice_number
         return self.receivables.items.get(self.receivables.item_id(number)) if number else None
+
+    def _open_named(self, funds: Funds, by_name: ItemsByName) -> tuple[Named, ...]:
+        """What money that is left is meant for, of what is open. What is not open may be settled or unknown; of the
+        number alone it is known which, else only the whole history knows."""
+        receipt = funds.receipt
+        if receipt.invoice_number is None and receipt.instructions is None:
+            return ()
+        is_plain = receipt.instructions is None and day_named(receipt.invoice_number or "") is None
+        named = []
+        for items, amount in _instructed(receipt, by_name):
+            still = tuple(item.id for item in items if item.id in self.receivables.items)
+            if not items and not is_plain:
+                self.receivables.require_history()
+                named.append(Named((), amount))
+            elif still:
+                named.append(Named(still, amount))
+        if receipt.invoice_number is not None and receipt.instructions and not by_name.find(receipt.invoice_number):
+            self.receivables.require_history()
+        return tuple(named)
+
+    def _put_before(self, funds: Funds) -> Put:
+        """What counts towards the amounts of its instructions."""
+        said = funds.receipt.instructions or ()
+        if funds.unapplied == funds.receipt.amount or all(each.amount is None for each in said):
+            return {}
+        self.receivables.require_history()
+        return _put_of(funds)
 
     def _disputes_of(self, item: OpenItem) -> list[Span]:
         return [
@@ -399,7 +463,7 @@ class Allocations(AccountPart):
             (before if move.day < day else after).append(move)
         moves = walk(
             self._debts(net_by_item(before)),
-            self._means(day, net(before)),
+            self._means(day, by_money(before)),
             day,
             decided=(Decided(d.allocated_on, d.funds_id, d.item_id, d.amount.minor) for d in self.decided),
         )
@@ -417,31 +481,31 @@ class Allocations(AccountPart):
             for item in (*self.receivables.items.values(), *self.receivables.settled.values())
         ]
 
-    def _means(self, day: date, put: Mapping[UUID, Mapping[UUID, int]]) -> Iterator[Means]:
+    def _means(self, day: date, put: Mapping[UUID, Put]) -> Iterator[Means]:
         """Money that there was the evening before, or came later, but for what never was."""
         receivables = self.receivables
+        by_name = receivables.by_name()
         known = (*receivables.funds.values(), *receivables.used_up.values(), *receivables.gone)
         gone_later = self._gone_later(day)
         for funds in known:
             receipt, gone_on = funds.receipt, funds.gone_on
             if gone_on is not None and (gone_on <= receipt.received_on or gone_on < day):
                 continue
-            number = receipt.invoice_number
-            item = receivables.known_item(receivables.item_id(number)) if number else None
-            against = {}
+            here: Put = {}
             if receipt.received_on < day and (gone_on is not None or receipt.id not in gone_later):
-                against = {item_id: amount for item_id, amount in put.get(receipt.id, {}).items() if amount}
-            sent = [(each.sent_on, each.amount.minor) for each in funds.sent]
+                here = _since(receipt.received_on, put.get(receipt.id, {}))
+            leaves = [Back(part.gone_on, part.amount.minor, part.item_id) for part in funds.gone_back]
+            leaves += [Back(each.sent_on, each.amount.minor) for each in funds.sent]
+            went = sum(part.amount for part in leaves if part.day < day)
             yield Means(
                 id=receipt.id,
                 since=receipt.received_on,
-                order=(*_funds_order(funds), gone_on is None),
-                left=receipt.amount.minor - sum(against.values()) - sum(a for sent_on, a in sent if sent_on < day),
-                named=None if item is None else item.id,
-                waits=number is not None and item is None,
+                order=(*funds_order(funds), gone_on is None),
+                left=receipt.amount.minor - went - sum(here.values()),
+                named=_named_of(receipt, by_name),
                 gone_on=gone_on,
-                leaves=[each for each in sent if each[0] >= day],
-                against=against,
+                back=[part for part in leaves if part.day >= day],
+                put=here,
             )
 
     def _gone_later(self, day: date) -> set[UUID]:
@@ -462,6 +526,22 @@ class Allocations(AccountPart):
         reopened = {i for i, parts in funds.allocated.items() if any(part.allocated_on < gone_on for part in parts)}
         for released_on, of_items in sorted(amounts.items()):
             self._release(funds, of_items, released_on, reopened if released_on == gone_on else frozenset(), today)
+
+    def release_part(self, funds: Funds, part: GoneBack, today: date) -> None:
+        """Of money that has so much less from a day on, releases what is put against items and is not there any more:
+        as the walk does where all of it was put before that day; else it is walked again."""
+        back = Back(part.gone_on, part.amount.minor, part.item_id)
+        taken, _ = taken_back([back], funds.unapplied.minor, _put_of(funds), self._order_of)
+        amounts: dict[date, dict[UUID, Money]] = {}
+        for (put_on, item_id), minor in taken:
+            day = amounts.setdefault(max(part.gone_on, put_on), {})
+            day[item_id] = day.get(item_id, self.customer.zero) + self._money(minor)
+        reopened = {item_id for (put_on, item_id), _ in taken if put_on < part.gone_on}
+        for released_on, of_items in sorted(amounts.items()):
+            self._release(funds, of_items, released_on, reopened if released_on == part.gone_on else frozenset(), today)
+
+    def _order_of(self, item_id: UUID) -> tuple[bool, date, date, str, date]:
+        return allocation_order(self.receivables.items.get(item_id) or self.receivables.settled[item_id])
 
     def release_from_item(self, was: OpenItem, *, down_to: Money, today: date) -> None:
         """Take allocations back from an item, the newest first, until no more than `down_to` is allocated."""
@@ -587,6 +667,42 @@ class Allocations(AccountPart):
         self.receivables.moved(move, named=named is not None and named.id == move.item_id)
 
 
-def _funds_order(funds: Funds) -> tuple[date, str, str]:
+def _named_of(receipt: Receipt, by_name: ItemsByName) -> tuple[Named, ...]:
+    """What money is meant for, among everything that there ever was."""
+    return tuple(Named(tuple(item.id for item in items), amount) for items, amount in _instructed(receipt, by_name))
+
+
+def _instructed(receipt: Receipt, by_name: ItemsByName) -> list[tuple[list[OpenItem], int | None]]:
+    """The items of each invoice that the payer named, and what is for it. The text as it stands comes first, then what
+    it lists: the number of an invoice may hold a comma."""
+    whole = [] if receipt.invoice_number is None else by_name.find(receipt.invoice_number)
+    if whole or receipt.instructions is None:
+        return [] if receipt.invoice_number is None else [(whole, None)]
+    return [
+        (by_name.find(each.invoice_number), None if each.amount is None else each.amount.minor)
+        for each in receipt.instructions
+    ]
+
+
+def _put_of(funds: Funds) -> Put:
+    """What is put against each item, by the day."""
+    put: Put = {}
+    for item_id, of in funds.allocated.items():
+        for each in of:
+            key = each.allocated_on, item_id
+            put[key] = put.get(key, 0) + each.amount.minor
+    return put
+
+
+def _since(received_on: date, put: Put) -> Put:
+    """What is there of it, on no day before its receipt: other money had the number then."""
+    here: Put = {}
+    for (day, item_id), amount in standing(put).items():
+        key = max(day, received_on), item_id
+        here[key] = here.get(key, 0) + amount
+    return here
+
+
+def funds_order(funds: Funds) -> tuple[date, str, str]:
     """Money of a day by receipt day, kind and number; never by when or how it arrived here."""
     return funds.receipt.received_on, funds.receipt.kind.value, funds.receipt.number

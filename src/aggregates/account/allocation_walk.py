@@ -1,17 +1,20 @@
 """What money is put against, day by day: the same whatever the order in which the facts arrived.
 
-The rule, within a day: invoices and their corrections; money that is taken back; money that goes to another account;
-disputes that begin or end; what a person decided; money that names its invoice; other money, by receipt day, kind and
-number. Money that names an invoice waits, whole, for the invoice's issue day. What is left of it, and all other money,
-goes to the oldest due item that is not disputed, fees last, on the first day on which it can. Of an item that is
-disputed in part it goes to the rest, and never to what would then be left: at most the disputed part. A later day
-changes nothing of an earlier one.
+The rule, within a day: invoices and their corrections; money that is taken back, given back or goes to another account;
+disputes that begin or end; what a person decided; money that names its invoices; other money, by receipt day, kind and
+number. What is meant for an invoice waits, whole, for the invoice's issue day, and pays its instalments oldest due
+first. What is left after that, and all other money, goes to the oldest due item that is not disputed, fees last, on the
+first day on which it can. Of an item that is disputed in part it goes to the rest, and never to what would then be
+left: at most the disputed part. A later day changes nothing of an earlier one.
+
+Of a part that leaves so the item for which it is has to give first; then goes what was not put anywhere, then what
+was put somewhere latest, and of one day what comes last among the items.
 
 Amounts are minor units of one currency. Plain data in and out: what holds it is the account's business.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -61,6 +64,28 @@ class Debt:
         return self.free - min(self.open, sum(part for part in parts if part is not None))
 
 
+class Back(NamedTuple):
+    """A part of a payment or credit that leaves the account on a day."""
+
+    day: date
+    amount: int
+    item_id: UUID | None = None
+    """The item that it is taken back from first."""
+
+
+Put = dict[tuple[date, UUID], int]
+"""What of one payment or credit is put against each item on each day, less what is taken back from it on that day."""
+
+
+class Named(NamedTuple):
+    """An invoice that money is meant for."""
+
+    items: tuple[UUID, ...]
+    """Its instalments, oldest due first; none: no such invoice is known."""
+    amount: int | None = None
+    """The most that is meant for it, counting all that this money is put against there; None: as much as there is."""
+
+
 @dataclass(slots=True)
 class Means:
     """A payment or credit as it is when the walk begins."""
@@ -71,16 +96,14 @@ class Means:
     order: tuple[Any, ...]
     """Its place among the money of a day; never the same for two."""
     left: int
-    named: UUID | None = None
-    """The item that it is meant for."""
-    waits: bool = False
-    """No such item is known."""
+    named: tuple[Named, ...] = ()
+    """What it is meant for; said amounts come first, then the others in order."""
     gone_on: date | None = None
-    """The day on which it was taken back."""
-    leaves: Sequence[tuple[date, int]] = ()
-    """Amounts that went to other accounts, each with its day."""
-    against: dict[UUID, int] = field(default_factory=dict)
-    """What was put against each item before."""
+    """The day since which nothing of it is here."""
+    back: Sequence[Back] = ()
+    """Parts that leave on the first day of the walk or later."""
+    put: Put = field(default_factory=dict)
+    """What was put against items before, and since."""
     reserved: int = 0
 
     @property
@@ -120,20 +143,20 @@ class _Walk:
         self._begins = begins
         self._debts = {debt.id: debt for debt in debts}
         self._means = sorted(means, key=lambda each: each.order)
+        for each in self._means:
+            if len(each.named) > 1:
+                each.named = tuple(sorted(each.named, key=lambda named: named.amount is None))
         self._issued: dict[date, list[Debt]] = {}
         self._came: dict[date, list[int]] = {}
-        self._gone: dict[date, list[int]] = {}
-        self._leaving: dict[date, list[tuple[int, int]]] = {}
+        self._gone: dict[date, set[int]] = {}
         self._disputed: dict[date, list[Debt]] = {}
         self._decided: dict[date, list[Decided]] = {}
         self._open: list[tuple[tuple[Any, ...], UUID]] = []
         """Items that other money can be put against, in order."""
         self._left: list[int] = []
-        """Money that can be put against any item: places in `_means`."""
-        self._waiting: dict[UUID, list[int]] = {}
-        """Money that came, by the item whose issue day it waits for."""
+        """Money of which something can be put against any item: places in `_means`."""
         self._meant: dict[UUID, list[int]] = {}
-        """Money that has something left, by the item that it names, which is there."""
+        """Money that came and has something left, by the items that it names."""
         self._latest: dict[UUID, int] = {}
         """Of money with the same number, the place of what came last."""
         self._moves: list[Move] = []
@@ -148,11 +171,9 @@ class _Walk:
                         self._disputed.setdefault(day, []).append(debt)
         for place, each in enumerate(self._means):
             self._came.setdefault(max(each.since, self._begins), []).append(place)
-            if each.gone_on is not None:
-                self._gone.setdefault(each.gone_on, []).append(place)
-            for day, amount in each.leaves:
-                if each.gone_on is None or day < each.gone_on:
-                    self._leaving.setdefault(day, []).append((place, amount))
+            days = [part.day for part in each.back]
+            for day in days if each.gone_on is None else [*days, each.gone_on]:
+                self._gone.setdefault(day, set()).add(place)
             known = self._latest.get(each.id)
             if known is None or each.is_later_than(self._means[known]):
                 self._latest[each.id] = place
@@ -168,10 +189,9 @@ class _Walk:
             debt.reserved += said.amount
 
     def run(self) -> list[Move]:
-        for day in sorted({*self._issued, *self._came, *self._gone, *self._leaving, *self._disputed, *self._decided}):
+        for day in sorted({*self._issued, *self._came, *self._gone, *self._disputed, *self._decided}):
             touched = self._issue(day)
             touched |= self._take_back(day)
-            touched |= self._let_go(day)
             self._see_disputes(day)
             for each in self._decided.get(day, ()):
                 self._carry_out(each, day)
@@ -189,42 +209,23 @@ class _Walk:
             debt.is_there = True
             if debt.free_to_any(day) > 0:
                 insort(self._open, (debt.order, debt.id))
-            for place in self._waiting.pop(debt.id, ()):
+            for place in self._meant.get(debt.id, ()):
                 self._can_be_put(place)
         return {debt.id for debt in issued}
 
     def _take_back(self, day: date) -> set[UUID]:
         reopened: set[UUID] = set()
-        for place in self._gone.get(day, ()):
+        for place in sorted(self._gone.get(day, ())):
             money = self._means[place]
-            for item_id, amount in money.against.items():
-                if amount:
-                    self._moves.append(Move(day, money.id, item_id, -amount))
-                    debt = self._debts[item_id]
-                    debt.open += amount
-                    reopened.add(item_id)
-                    self._show(debt, day)
-            money.against = {}
-            self._used_up(place)
-            money.left = 0
-        return reopened
-
-    def _let_go(self, day: date) -> set[UUID]:
-        """What is put nowhere goes first; then what was put against the items that are last in order."""
-        reopened: set[UUID] = set()
-        for place, amount in self._leaving.get(day, ()):
-            money = self._means[place]
-            short = amount - money.left
-            money.left = max(0, -short)
-            for debt in sorted((self._debts[i] for i in money.against), key=lambda debt: debt.order, reverse=True):
-                back = min(short, money.against[debt.id])
-                if back > 0:
-                    self._moves.append(Move(day, money.id, debt.id, -back))
-                    money.against[debt.id] -= back
-                    debt.open += back
-                    short -= back
-                    reopened.add(debt.id)
-                    self._show(debt, day)
+            parts = [part for part in money.back if part.day == day]
+            if money.gone_on == day:
+                released, money.left = list(standing(money.put).items()), 0
+            else:
+                released, money.left = taken_back(parts, money.left, money.put, lambda item: self._debts[item].order)
+            for (_, item_id), amount in released:
+                self._moved(day, money, self._debts[item_id], -amount)
+                reopened.add(item_id)
+                self._show(self._debts[item_id], day)
             if money.left <= 0:
                 self._used_up(place)
         return reopened
@@ -248,64 +249,89 @@ class _Walk:
             money = self._means[place]
             if money.left <= 0 or (money.gone_on is not None and money.gone_on <= day):
                 continue
-            named = self._debts.get(money.named) if money.named is not None else None
-            if money.waits:
-                continue
-            if named is not None and not named.is_there:
-                self._waiting.setdefault(named.id, []).append(place)
-                continue
+            for each in money.named:
+                for item_id in each.items:
+                    self._meant.setdefault(item_id, []).append(place)
+                    if self._debts[item_id].is_there:
+                        touched.add(item_id)
             self._can_be_put(place)
-            if named is not None:
-                touched.add(named.id)
 
     def _put_named(self, day: date, touched: set[UUID]) -> None:
         """Money that names an item goes there, disputed or not; what is not disputed of it comes first."""
         places = sorted({place for item_id in touched for place in self._meant.get(item_id, ())})
         for place in places:
-            money = self._means[place]
-            debt = self._debts[money.named] if money.named is not None else None
-            amount = 0 if debt is None else min(money.free, debt.free)
-            if debt is not None and amount > 0:
-                self._put(day, place, debt, amount)
+            for each in self._means[place].named:
+                self._put_as_said(day, place, each)
+
+    def _put_as_said(self, day: date, place: int, each: Named) -> None:
+        money = self._means[place]
+        for item_id in each.items:
+            debt = self._debts[item_id]
+            if debt.is_there:
+                most = money.free - self._set_aside(money)
+                if each.amount is not None:
+                    most = min(most, each.amount - sum(a for (_, to), a in money.put.items() if to in each.items))
+                amount = min(most, debt.free)
+                if amount > 0:
+                    self._put(day, place, debt, amount)
 
     def _put_others(self, day: date) -> None:
         at = 0
         while self._open and at < len(self._left):
             place = self._left[at]
             money, debt = self._means[place], self._debts[self._open[0][1]]
-            amount = min(money.free, debt.free_to_any(day))
+            amount = min(self._for_others(money), debt.free_to_any(day))
             if amount > 0:
                 self._put(day, place, debt, amount)
-            if at < len(self._left) and self._left[at] == place and money.free <= 0:
-                at += 1  # the rest of it is for what a person decided
+            if at < len(self._left) and self._left[at] == place and self._for_others(money) <= 0:
+                at += 1  # the rest of it is for what a person decided, or for invoices that are not there
 
     # --- inside ---
 
     def _put(self, day: date, place: int, debt: Debt, amount: int) -> None:
         money = self._means[place]
-        self._moves.append(Move(day, money.id, debt.id, amount))
+        self._moved(day, money, debt, amount)
         money.left -= amount
-        debt.open -= amount
-        money.against[debt.id] = money.against.get(debt.id, 0) + amount
         if money.left <= 0:
             self._used_up(place)
         if debt.free_to_any(day) <= 0:
             self._hide(debt)
 
+    def _moved(self, day: date, money: Means, debt: Debt, amount: int) -> None:
+        self._moves.append(Move(day, money.id, debt.id, amount))
+        debt.open -= amount
+        money.put[day, debt.id] = money.put.get((day, debt.id), 0) + amount
+
     def _can_be_put(self, place: int) -> None:
+        """Among what can be put against any item, unless all that is left of it is kept for what is not there."""
         money = self._means[place]
-        if money.left <= 0:
-            return
-        insort(self._left, place)
-        if money.named is not None:
-            self._meant.setdefault(money.named, []).append(place)
+        if money.left > 0 and self._kept(money) < money.left:
+            at = bisect_left(self._left, place)
+            if self._left[at : at + 1] != [place]:
+                self._left.insert(at, place)
+
+    def _is_there(self, named: Named) -> bool:
+        return any(self._debts[item_id].is_there for item_id in named.items)
+
+    def _set_aside(self, money: Means) -> int:
+        """The amounts that were said for invoices that are not there."""
+        return sum(each.amount for each in money.named if each.amount is not None and not self._is_there(each))
+
+    def _kept(self, money: Means) -> int:
+        """What goes nowhere else before the invoices that are not there: all that is left where no amount was said."""
+        if any(each.amount is None and not self._is_there(each) for each in money.named):
+            return money.left
+        return self._set_aside(money)
+
+    def _for_others(self, money: Means) -> int:
+        return money.free - self._kept(money) if money.named else money.free
 
     def _used_up(self, place: int) -> None:
         _remove(self._left, place)
-        named = self._means[place].named
-        for waiting in (self._meant, self._waiting):
-            if named is not None and place in (places := waiting.get(named, [])):
-                places.remove(place)
+        for each in self._means[place].named:
+            for item_id in each.items:
+                if place in (places := self._meant.get(item_id, [])):
+                    places.remove(place)
 
     def _show(self, debt: Debt, day: date) -> None:
         """Puts it among what is open to other money, or takes it out, as it is now."""
@@ -323,6 +349,44 @@ def _remove(ordered: list[Any], entry: Any) -> None:
         del ordered[at]
 
 
+def standing(put: Put) -> Put:
+    """What is there of what was put against items: what was taken back had been put there latest."""
+    there: dict[UUID, list[tuple[date, int]]] = {}
+    for (day, item_id), amount in sorted(put.items(), key=lambda entry: entry[0][0]):
+        of = there.setdefault(item_id, [])
+        put_on, left = day, amount
+        while left < 0 and of:
+            put_on, was = of.pop()
+            left += was
+        if left > 0:
+            of.append((put_on, left))
+    return {(day, item_id): amount for item_id, of in there.items() for day, amount in of}
+
+
+def taken_back(
+    parts: Sequence[Back], left: int, put: Put, order: Callable[[UUID], tuple[Any, ...]]
+) -> tuple[list[tuple[tuple[date, UUID], int]], int]:
+    """What these parts take back from items, each with the day on which it was put there, and what then is left."""
+    there = sorted(standing(put).items(), key=lambda entry: (entry[0][0], order(entry[0][1])), reverse=True)
+    wanted: dict[UUID, int] = {}
+    for part in parts:
+        if part.item_id is not None:
+            wanted[part.item_id] = wanted.get(part.item_id, 0) + part.amount
+    taken = dict.fromkeys((key for key, _ in there), 0)
+    for key, amount in there:
+        taken[key] = min(amount, wanted.get(key[1], 0))
+        if taken[key]:
+            wanted[key[1]] -= taken[key]
+    short = sum(part.amount for part in parts) - sum(taken.values())
+    unapplied = min(left, short)
+    short -= unapplied
+    for key, amount in there:
+        more = min(amount - taken[key], short)
+        taken[key] += more
+        short -= more
+    return [(key, amount) for key, amount in taken.items() if amount], left - unapplied
+
+
 def differences(before: Iterable[Move], after: Iterable[Move]) -> list[Move]:
     """What has to be moved for the second to be true instead of the first: what is taken back comes first."""
     changed: dict[tuple[date, UUID, UUID], int] = {}
@@ -334,12 +398,12 @@ def differences(before: Iterable[Move], after: Iterable[Move]) -> list[Move]:
     return sorted(moves, key=lambda move: (move.amount > 0, move.day, move.funds_id, move.item_id))
 
 
-def net(moves: Iterable[Move]) -> Mapping[UUID, dict[UUID, int]]:
-    """What is put against each item, by the money that is."""
-    found: dict[UUID, dict[UUID, int]] = {}
+def by_money(moves: Iterable[Move]) -> dict[UUID, Put]:
+    """What is put against each item on each day, by the money that is."""
+    found: dict[UUID, Put] = {}
     for move in moves:
         of = found.setdefault(move.funds_id, {})
-        of[move.item_id] = of.get(move.item_id, 0) + move.amount
+        of[move.day, move.item_id] = of.get((move.day, move.item_id), 0) + move.amount
     return found
 
 

@@ -8,14 +8,14 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from aggregates.account.allocation import Allocations
-from aggregates.account.command import AccountCommand, account_id, document_id
+from aggregates.account.command import SHARED, AccountCommand, customer_key, document_id
 from aggregates.account.customer import Customer, Opening
 from aggregates.account.deferred import Deferred
 from aggregates.account.part import AccountPart
-from aggregates.account.payments import Payments, ReversalKind
-from aggregates.account.receivables import Funds, OtherPayment, PromiseShare, Receivables
+from aggregates.account.payments import Payments, ReversalKind, check_instructions
+from aggregates.account.receivables import Funds, Instructions, MeantFor, PromiseShare, Receivables
 from aggregates.kernel.aggregate import Aggregate, Needs, decides
-from aggregates.kernel.command import Target
+from aggregates.kernel.command import Key, Target
 from aggregates.kernel.context import Context
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER
@@ -66,7 +66,7 @@ class WithdrawTransfer(AccountCommand, name="withdraw-transfer", may_need_histor
     """Of the payment on that account."""
 
 
-class MovePayment(_TwoAccounts, name="move-payment", may_need_history=True):
+class MovePayment(_TwoAccounts, name="move-payment", may_need_history=True, **SHARED):
     """Put a payment that was booked on the wrong account on the right one, under its number: there it always was, here
     it never was. What is said of it besides is what it really was."""
 
@@ -75,6 +75,8 @@ class MovePayment(_TwoAccounts, name="move-payment", may_need_history=True):
     method: str | None = Field(None, max_length=40)
     invoice_number: Number | None = None
     """Of the other account; None: its oldest open items."""
+    instructions: Instructions = None
+    """Several invoices of it, instead."""
     opens: Annotated[Opening | None, LATER] = None
     """Where nothing described the other account so far, it is opened by this decision."""
 
@@ -82,12 +84,16 @@ class MovePayment(_TwoAccounts, name="move-payment", may_need_history=True):
     def _sound(self) -> Self:
         if self.amount is not None and self.amount.minor <= 0:
             raise ValueError("amount: expected more than zero")
-        if self.opens is not None and account_id(self.opens.office_id, self.opens.number) != self.to_account_id:
+        if self.opens is not None and self.opens.account_id != self.to_account_id:
             raise ValueError("opens: expected the office and number of the account that it is moved to")
+        check_instructions(self.instructions, self.amount, self.invoice_number)
         return self
 
     def links(self) -> tuple[Target, ...]:
         return () if self.opens is None else (Target("office", self.opens.office_id),)
+
+    def looks_up(self) -> tuple[Key, ...]:
+        return () if self.opens is None else (customer_key(self.opens.office_id, self.opens.number),)
 
 
 # --- decisions ---------------------------------------------------------------------------------------
@@ -109,7 +115,7 @@ class BetweenAccounts(AccountPart):
         debtor = to.part(Payments)
         debtor.require_account()
         context.require_reason()
-        self.payments.require_same_office(debtor)
+        self.payments.require_same_money(debtor)
         self.customer.require_currency(command.amount)
         funds = self.allocation.funds_with_history("payment", command.number)
         self.payments.require_own(funds)
@@ -123,9 +129,11 @@ class BetweenAccounts(AccountPart):
             raise Refusal(
                 "transfer-too-large",
                 f"{asked}; the rest of payment {command.number} is put against items of account "
-                f"{self.customer.number}, or went elsewhere, on {on} or later",
+                f"{self.customer.account_name}, or went elsewhere, on {on} or later",
             )
-        self.payments.send(funds, debtor, command.amount or free, context, on=on, invoice_number=command.invoice_number)
+        self.payments.send(
+            funds, debtor, command.amount or free, context, on=on, meant_for=MeantFor(command.invoice_number)
+        )
 
     @decides(WithdrawTransfer)
     def withdraw(self, command: WithdrawTransfer, context: Context) -> None:
@@ -161,8 +169,9 @@ class BetweenAccounts(AccountPart):
             raise Refusal("payment-waits", f"payment {command.number} waits for its day; it can be moved from then on")
         funds = self.allocation.funds_with_history("payment", command.number)
         self.payments.require_own(funds)
+        self.payments.require_none_went(funds)
         if funds.sent:
-            there = ", ".join(sorted({each.to.account_number for each in funds.sent}))
+            there = ", ".join(sorted({each.to.account_name for each in funds.sent}))
             raise Refusal(
                 "payment-transferred",
                 f"money of payment {command.number} went to {there}: withdraw that transfer first",
@@ -172,14 +181,14 @@ class BetweenAccounts(AccountPart):
             raise Refusal("future-correction", "received_on: expected today or earlier for a payment that came in")
         theirs = to.part(Payments)
         theirs.customer.require_open(command.opens, received_on, context)
-        self.payments.require_same_office(theirs)
+        self.payments.require_same_money(theirs)
         amount = command.amount or funds.receipt.amount
         self.customer.require_currency(amount)
         known = theirs.receivables.known_funds(document_id(to.id, "payment", command.number))
         if known is not None and not known.reversed:
             raise Refusal(
                 "duplicate-payment",
-                f"payment {command.number} is on account {theirs.customer.number} already",
+                f"payment {command.number} is on account {theirs.customer.account_name} already",
             )
         theirs.deferred.refuse_if_waiting("payment", command.number)
         gone_on = self.payments.take_out(
@@ -187,7 +196,7 @@ class BetweenAccounts(AccountPart):
             ReversalKind.ERROR,
             funds.receipt.received_on,
             context.today,
-            moved_to=OtherPayment(account_id=to.id, account_number=theirs.customer.number, number=command.number),
+            moved_to=theirs.as_known_elsewhere(command.number),
         )
         self.allocation.follow_change(funds.id, gone_on, context)
         received = theirs.book(
@@ -195,9 +204,7 @@ class BetweenAccounts(AccountPart):
             amount,
             received_on,
             method=command.method or funds.method,
-            invoice_number=command.invoice_number,
-            moved_from=OtherPayment(
-                account_id=self.whole.id, account_number=self.customer.number, number=command.number
-            ),
+            meant_for=MeantFor(command.invoice_number, command.instructions),
+            moved_from=self.payments.as_known_elsewhere(command.number),
         )
         theirs.allocation.follow_change(received.id, received_on, context)

@@ -8,11 +8,21 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from aggregates.account.allocation import Allocations
-from aggregates.account.command import AccountCommand, document_id, document_key
+from aggregates.account.command import AccountCommand, document_id, document_key, invoice_document
 from aggregates.account.customer import BookingCommand, Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.part import AccountPart
-from aggregates.account.receivables import NOWHERE, Item, ItemKind, OpenItem, Place, Receivables, place_if_open
+from aggregates.account.receivables import (
+    NOWHERE,
+    Item,
+    ItemKind,
+    OpenItem,
+    Place,
+    Receivables,
+    day_named,
+    has_name,
+    place_if_open,
+)
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import NaturalKey
 from aggregates.kernel.context import Context
@@ -68,6 +78,13 @@ class _InvoiceData(AccountCommand):
     subscription: Number | None = None
     marked_disputed: bool = False
     information: dict[str, Personal] = Field(default_factory=dict)
+    instalment: Annotated[date | None, LATER] = None
+    """Of a further instalment of the invoice: the due day that tells it apart. None: the whole, or the first."""
+
+    @property
+    def document(self) -> tuple[str, str]:
+        """See `invoice_document`."""
+        return invoice_document(self.number, self.instalment)
 
     @model_validator(mode="after")
     def _plausible(self) -> Self:
@@ -82,13 +99,20 @@ class BillInvoice(BookingCommand, _InvoiceData, name="bill-invoice", may_need_hi
     """Add an invoice. One dated in the future waits for its day."""
 
     def natural_key(self) -> NaturalKey:
-        return document_key(self.account_id, "invoice", self.number)
+        return document_key(self.account_id, "invoice", self.number, self.instalment)
 
 
 class CorrectInvoice(_InvoiceData, name="correct-invoice", may_need_history=True):
     """Say what an invoice really was; allocations beyond the new amount come back. An amount of zero withdraws it."""
 
     least = 0
+
+
+class WithdrawInvoice(AccountCommand, name="withdraw-invoice", may_need_history=True):
+    """Say that an invoice never was owed: it was voided. What paid it pays what else is owed."""
+
+    number: Number
+    """All its instalments; `NUMBER/DUE-DAY` for one of them."""
 
 
 # --- decisions ---------------------------------------------------------------------------------------
@@ -109,33 +133,56 @@ class Billing(AccountPart):
         self.customer.require_currency(command.amount, command.charges)
         item = self._item(command)
         if item.id in self.receivables.items or item.id in self.receivables.settled:
-            raise Refusal("duplicate-invoice", f"invoice {command.number} is on the account already; correct it")
+            raise Refusal("duplicate-invoice", f"invoice {item.name} is on the account already; correct it")
+        if command.instalment is not None:
+            self._refuse_same_day(command)
         if command.issued_on > context.today:
-            self.deferred.defer(
-                command, command.issued_on, document_id(self.whole.id, "deferred-invoice", command.number)
-            )
+            self.deferred.defer(command, command.issued_on, self._waiting_id(command))
             return
-        self.deferred.refuse_if_waiting("invoice", command.number)
+        self.deferred.refuse_if_waiting(*command.document)
         self.emit(InvoiceBilled(item=item, known_on=context.today), effective_on=item.issued_on)
-        self.allocation.follow_item(item.issued_on, context)
+        self.allocation.follow_item(item, context)
 
     @decides(CorrectInvoice)
     def correct(self, command: CorrectInvoice, context: Context) -> None:
         self.require_account()
         self.customer.require_currency(command.amount, command.charges)
         item = self._item(command)
-        waiting = document_id(self.whole.id, "deferred-invoice", command.number)
+        waiting = self._waiting_id(command)
         if waiting in self.deferred.facts:
             self.deferred.defer(BillInvoice(**command.model_dump()), command.issued_on, waiting)
             return
         was = (
             self.receivables.items.get(item.id)
             or self.receivables.settled.get(item.id)
-            or self._forgotten("invoice", command.number)
+            or self._forgotten("invoice", item.name)
         )
+        if was.item != item:
+            self._correct(was, item, context)
+
+    @decides(WithdrawInvoice)
+    def withdraw(self, command: WithdrawInvoice, context: Context) -> None:
+        self.require_account()
+        context.require_reason()
+        owed = [item.id for item in self._all_named(command.number) if not item.item.is_withdrawn]
+        if not owed:
+            raise Refusal("invoice-withdrawn", f"invoice {command.number} was withdrawn already")
+        nothing = {"amount": self.customer.zero, "charges": self.customer.zero}
+        for item_id in owed:
+            was = self.receivables.items.get(item_id) or self.receivables.settled[item_id]
+            self._correct(was, was.item.model_copy(update=nothing), context)
+
+    def _all_named(self, name: str) -> list[OpenItem]:
+        """All instalments that an invoice has or had, or the one that is named."""
+        if day_named(name) is not None:
+            return [self.receivables.one_named(name)]
+        found = self.receivables.named(name)
+        if not found or self.receivables.has_instalments:
+            self.receivables.require_history()
+        return found or [self._forgotten("invoice", name)]
+
+    def _correct(self, was: OpenItem, item: Item, context: Context) -> None:
         previous = was.item
-        if previous == item:
-            return
         if item.issued_on > context.today:
             raise Refusal("future-correction", "issued_on: expected today or earlier for an invoice that was billed")
         allocated = was.item.amount - was.open
@@ -167,7 +214,7 @@ class Billing(AccountPart):
 
     def _item(self, command: BillInvoice | CorrectInvoice) -> Item:
         return Item(
-            id=document_id(self.whole.id, "invoice", command.number),
+            id=document_id(self.whole.id, *command.document),
             number=command.number,
             kind=command.kind,
             issued_on=command.issued_on,
@@ -178,7 +225,25 @@ class Billing(AccountPart):
             subscription=command.subscription,
             marked_disputed=command.marked_disputed,
             information=command.information,
+            instalment=command.instalment,
         )
+
+    def waits_for_its_day(self, name: str) -> bool:
+        """Whether an invoice, or an instalment, of that name is dated in the future."""
+        waiting = (fact for fact in self.deferred.facts.values() if fact.command_name == BillInvoice.command_name)
+        return any(has_name(self._item(BillInvoice.model_validate(fact.command)), name) for fact in waiting)
+
+    def _waiting_id(self, command: BillInvoice | CorrectInvoice) -> UUID:
+        """Of what waits for its day."""
+        kind, number = command.document
+        return document_id(self.whole.id, f"deferred-{kind}", number)
+
+    def _refuse_same_day(self, command: BillInvoice) -> None:
+        """An instalment of the number is due on that day already, under the number alone."""
+        first = self.receivables.known_item(self.receivables.item_id(command.number))
+        if first is not None and first.due_on == command.instalment:
+            name = f"{command.number}/{command.instalment}"
+            raise Refusal("duplicate-invoice", f"invoice {name} is on the account already; correct it")
 
     def _forgotten(self, kind: str, number: str) -> OpenItem:
         self.receivables.require_history()
@@ -193,12 +258,12 @@ class Billing(AccountPart):
             item=item, open=item.amount, open_since=item.issued_on, known_on=event.known_on,
             bucket=CURRENT, next_on=item.due_on + ONE_DAY, dispute_id=None, steps=[],
         )  # fmt: skip
-        for funds in self.receivables.funds.values():
-            funds.waits = funds.waits and funds.receipt.waits_for != item.number
+        self.receivables.has_instalments |= item.instalment is not None
+        self._waited_for(item)
 
     @applies(InvoiceCorrected)
     def _corrected(self, event: InvoiceCorrected) -> None:
-        was = self.receivables.known_item(event.item.id)
+        was = self.receivables.items.get(event.item.id)  # of one that was settled nobody else knows when money moved
         self.receivables.forget_item(event.item.id)
         corrected = OpenItem(
             item=event.item,
@@ -212,6 +277,15 @@ class Billing(AccountPart):
             place=event.place or NOWHERE,
         )
         self.receivables.keep_item(corrected)
+        if event.item.is_withdrawn:
+            self.receivables.went(event.item.issued_on)  # money that names it goes elsewhere from that day on
+        self._waited_for(event.item)
+
+    def _waited_for(self, item: Item) -> None:
+        for funds in self.receivables.funds.values():
+            funds.waits = funds.waits and not has_name(item, funds.receipt.waits_for)
+            if funds.unknown:
+                funds.unknown = tuple(name for name in funds.unknown if not has_name(item, name))
 
 
 def _of_money(item: Item) -> tuple[object, ...]:

@@ -1,16 +1,32 @@
 """How the customer may be reached: details, consent, opt-outs."""
 
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
 
-from aggregates.account.command import AccountCommand
+from pydantic import Field
+
+from aggregates.account.command import SHARED, AccountCommand
 from aggregates.account.part import AccountPart
 from aggregates.account.wishes import OptedOutOf, Point, Wishes
-from aggregates.kernel.aggregate import applies, decides
+from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
+from aggregates.kernel.personal import ERASED
 from aggregates.kernel.refusals import Refusal
-from aggregates.values.contact import Channel, Consent, ContactDetails, Country, Denied, OptOut
-from aggregates.values.normal_form import names_one
+from aggregates.kernel.value import LATER
+from aggregates.values.contact import (
+    Channel,
+    Consent,
+    ContactDetails,
+    Country,
+    Denied,
+    EmailAddress,
+    OptOut,
+    PhoneNumber,
+    PostalAddress,
+)
+from aggregates.values.normal_form import names_one, normal_form
 
 # --- events ------------------------------------------------------------------------------------------
 
@@ -19,6 +35,8 @@ class ContactDetailsChanged(Event, name="account.contact-details-changed"):
     """The ways of reaching the customer are now these, all of them."""
 
     contact: ContactDetails
+    followed: Annotated[tuple[str, ...] | None, LATER] = None
+    """Ids of the points that are known from the customer's other accounts alone."""
 
 
 class ConsentRecorded(Event, name="account.consent-recorded"):
@@ -46,32 +64,42 @@ class OptedIn(Event, name="account.opted-in"):
     point_id: str | None = None
 
 
+class WishesShared(Event, name="account.wishes-shared"):
+    """What the customer said about contact on another of their accounts holds for this one as well."""
+
+    said: Annotated[Wishes, Field(exclude_if=lambda wishes: wishes == Wishes())] = Wishes()
+    withdrawn: Annotated[Wishes, Field(exclude_if=lambda wishes: wishes == Wishes())] = Wishes()
+    """What is no longer so."""
+    opt_outs: tuple[OptOut, ...] = ()
+    """Those in force after it, by the points of this account."""
+
+
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class ChangeContactDetails(AccountCommand, name="change-contact-details"):
-    """Replace the ways of reaching the customer."""
+class ChangeContactDetails(AccountCommand, name="change-contact-details", **SHARED):
+    """Replace the ways of reaching the customer. What that adds and takes away reaches all of their accounts."""
 
     contact: ContactDetails
 
 
-class RecordConsent(AccountCommand, name="record-consent"):
-    """Record that the customer allowed or refused contact at an address or number."""
+class RecordConsent(AccountCommand, name="record-consent", **SHARED):
+    """Record that the customer allowed or refused contact at an address or number, for all of their accounts."""
 
     channel: Channel
     point_id: str
     consent: Consent
 
 
-class OptOutOfContact(AccountCommand, name="opt-out"):
-    """The customer does not want to be contacted this way any more; honoured at once."""
+class OptOutOfContact(AccountCommand, name="opt-out", **SHARED):
+    """The customer does not want to be contacted this way any more; honoured at once, on all of their accounts."""
 
     channel: Channel
     point_id: str | None = None
 
 
-class OptInToContact(AccountCommand, name="opt-in"):
-    """The customer takes an opt-out back."""
+class OptInToContact(AccountCommand, name="opt-in", **SHARED):
+    """The customer takes an opt-out back, on all of their accounts."""
 
     channel: Channel
     point_id: str | None = None
@@ -88,6 +116,13 @@ class Contact(AccountPart):
     """With the consents that are in force."""
     wishes: Wishes = field(default_factory=Wishes)
     customer_country: Country | None = None
+    followed: tuple[str, ...] = ()
+    """Ids of the points that are known from the customer's other accounts alone; they go when those do."""
+
+    @property
+    def own_details(self) -> ContactDetails:
+        """What was said on this account."""
+        return _without(self.details, self.followed) if self.followed else self.details
 
     @property
     def country(self) -> Country | None:
@@ -118,18 +153,36 @@ class Contact(AccountPart):
     @decides(ChangeContactDetails)
     def change_contact_details(self, command: ChangeContactDetails, context: Context) -> None:
         self.require_account()
-        self.change(command.contact)
+        wishes, own = self.wishes, self.own_details
+        followed = [i for i in self.followed if command.contact.spelled(i) == self.details.spelled(i)]
+        self.change(command.contact, followed)
+        self.pass_on(own, self.others(context))
+        self.share(wishes, self.others(context))
 
-    def change(self, contact: ContactDetails) -> None:
+    def describe(self, contact: ContactDetails) -> None:
+        """What the account's own records say now of reaching the customer; what is known from others stays."""
+        elsewhere = _only(self.details, self.followed)
+        details, followed = carried_over(
+            contact,
+            followed=(),
+            before=ContactDetails(),
+            after=elsewhere,
+            own=(),
+            country=contact.country(self.customer_country),
+        )
+        self.change(details, followed)
+
+    def change(self, contact: ContactDetails, followed: Iterable[str] = ()) -> None:
         """New details of a number or address change nothing about what the customer said of it, and take nothing back.
 
         Who knows points by their ids is told where an opt-out is found now.
         """
         wishes, contact = self._after(contact)
-        if contact == self.details and wishes == self.wishes:
+        followed = tuple(followed)
+        if (contact, followed, wishes) == (self.details, self.followed, self.wishes):
             return
         known = self.opt_outs
-        self.emit(ContactDetailsChanged(contact=contact))
+        self.emit(ContactDetailsChanged(contact=contact, followed=followed or None))
         for opt_out in self.opt_outs:
             if opt_out not in known and opt_out.point_id and self.details.spelled(opt_out.point_id):
                 self.emit(OptedOut(channel=opt_out.channel, point_id=opt_out.point_id))
@@ -143,21 +196,72 @@ class Contact(AccountPart):
             raise Refusal(
                 "no-consent-kept", f"consent is about numbers and e-mail addresses; opt out of {command.channel}"
             )
-        point = self.point(command.channel, command.point_id)
-        if point is None or not self.wishes.knows_consent(point, command.consent):
+        wishes, point = self.wishes, self.point(command.channel, command.point_id)
+        if point is None or not wishes.knows_consent(point, command.consent):
             self.emit(ConsentRecorded(**command.model_dump(exclude={"account_id"})))
+        self.share(wishes, self.others(context))
 
     @decides(OptOutOfContact)
     def opt_out(self, command: OptOutOfContact, context: Context) -> None:
         self.require_account()
-        if not self.wishes.knows(self._meant(command)):
+        wishes = self.wishes
+        if not wishes.knows(self._meant(command)):
             self.emit(OptedOut(channel=command.channel, point_id=command.point_id))
+        self.share(wishes, self.others(context))
 
     @decides(OptInToContact)
     def opt_in(self, command: OptInToContact, context: Context) -> None:
         self.require_account()
+        wishes = self.wishes
         if OptOut(channel=command.channel, point_id=command.point_id) in self.opt_outs:
             self.emit(OptedIn(channel=command.channel, point_id=command.point_id))
+        self.share(wishes, self.others(context))
+
+    # --- the customer's other accounts ---
+
+    def share(self, before: Wishes, others: Iterable[Aggregate]) -> None:
+        """What the customer said since, and what else is known of it, holds for all of these accounts, whether or not
+        they have the number now; afterwards they know the same."""
+        withdrawn = before.without(self.wishes)
+        contacts = [self, *(other.part(Contact) for other in others)]
+        said = Wishes()
+        for each in contacts:
+            said = said.with_all(each.wishes.without(withdrawn))
+        for each in contacts if len(contacts) > 1 else ():
+            each.hear(said, withdrawn)
+
+    def join(self, others: list[Aggregate], context: Context) -> None:
+        """Whoever joins has the ways of reaching the customer that are known on the others, and they have its own."""
+        contacts = [self, *(other.part(Contact) for other in others)]
+        own = [each.own_details for each in contacts]
+        for each in contacts:
+            for details in own:
+                each.follow(ContactDetails(), details, own)
+        self.share(self.wishes, others)
+
+    def hear(self, said: Wishes, withdrawn: Wishes) -> None:
+        """What the customer said on any of their accounts."""
+        said, withdrawn = said.without(self.wishes), withdrawn.without(withdrawn.without(self.wishes))
+        if said == withdrawn == Wishes():
+            return
+        after = self.wishes.without(withdrawn).with_all(said)
+        opt_outs = after.opt_outs_at(self.details, self.country)
+        self.emit(WishesShared(said=said, withdrawn=withdrawn, opt_outs=tuple(opt_outs)))
+
+    def pass_on(self, before: ContactDetails, others: Iterable[Aggregate]) -> None:
+        """What this account's own details have become since, their other accounts follow."""
+        contacts = [self, *(other.part(Contact) for other in others)]
+        own = [each.own_details for each in contacts]
+        for each in contacts if before != own[0] else ():
+            each.follow(before, own[0], own)
+
+    def follow(self, before: ContactDetails, after: ContactDetails, own: Iterable[ContactDetails]) -> None:
+        """What became of the details of an account of the customer, where `own` are those of all of them: what was said
+        here stays, and what is known from elsewhere as long as it is said on any."""
+        details, followed = carried_over(
+            self.details, followed=self.followed, before=before, after=after, own=own, country=self.country
+        )
+        self.change(details, followed)
 
     def lives_in(self, country: Country | None) -> None:
         """The customer's country as it is now; by it a number may turn out to be one that was spoken of."""
@@ -183,6 +287,7 @@ class Contact(AccountPart):
     @applies(ContactDetailsChanged)
     def _contact_changed(self, event: ContactDetailsChanged) -> None:
         self.wishes, self.details = self._after(event.contact)
+        self.followed = event.followed or ()
 
     @applies(ConsentRecorded)
     def _consent_recorded(self, event: ConsentRecorded) -> None:
@@ -195,6 +300,128 @@ class Contact(AccountPart):
     def _opted_out(self, event: OptedOut) -> None:
         self.wishes = self.wishes.opting_out(self._meant(event))
 
+    @applies(WishesShared)
+    def _wishes_shared(self, event: WishesShared) -> None:
+        self.wishes = self.wishes.without(event.withdrawn).with_all(event.said)
+        self.details = self.wishes.shown_in(self.details, self.country)
+
     @applies(OptedIn)
     def _opted_in(self, event: OptedIn) -> None:
         self.wishes = self.wishes.opting_in(self._meant(event))
+
+
+_MOST_POINTS = 20
+"""Of a kind; see `ContactDetails`."""
+
+AnyPoint = TypeVar("AnyPoint", PhoneNumber, EmailAddress, PostalAddress)
+
+
+def carried_over(
+    mine: ContactDetails,
+    *,
+    followed: Iterable[str],
+    before: ContactDetails,
+    after: ContactDetails,
+    own: Iterable[ContactDetails],
+    country: Country | None,
+) -> tuple[ContactDetails, tuple[str, ...]]:
+    """Details with what became of those of another account, and the ids of the points that they have from others alone
+    (before that: `followed`). Points are the same however they are spelled; those that any account's `own` details have
+    stay. Of single values, such as the language, those are followed that were the same."""
+    own, followed = [*own], frozenset(followed)
+
+    def form(channel: Channel, text: str) -> str:
+        return normal_form(channel, text, country) or text
+
+    def phone(each: PhoneNumber) -> str | None:
+        return None if each.number == ERASED else form(Channel.VOICE, each.number)
+
+    def email(each: EmailAddress) -> str | None:
+        return None if each.address == ERASED else form(Channel.EMAIL, each.address)
+
+    def postal(each: PostalAddress) -> str | None:
+        return None if each.is_erased else form(Channel.LETTER, each.place)
+
+    phones, of_phones = _points(
+        mine.phones,
+        followed=followed,
+        before=before.phones,
+        after=after.phones,
+        own=[point for each in own for point in each.phones],
+        form=phone,
+    )
+    emails, of_emails = _points(
+        mine.emails,
+        followed=followed,
+        before=before.emails,
+        after=after.emails,
+        own=[point for each in own for point in each.emails],
+        form=email,
+    )
+    addresses, of_addresses = _points(
+        mine.addresses,
+        followed=followed,
+        before=before.addresses,
+        after=after.addresses,
+        own=[point for each in own for point in each.addresses],
+        form=postal,
+    )
+    update: dict[str, object] = {"phones": phones, "emails": emails, "addresses": addresses}
+    for name in ("language", "preferred_channel", "time_zone"):
+        if getattr(before, name) != getattr(after, name) and getattr(mine, name) == getattr(before, name):
+            update[name] = getattr(after, name)
+    return mine.model_copy(update=update), (*of_phones, *of_emails, *of_addresses)
+
+
+def _points(
+    mine: Iterable[AnyPoint],
+    *,
+    followed: Container[str],
+    before: Iterable[AnyPoint],
+    after: Iterable[AnyPoint],
+    own: Iterable[AnyPoint],
+    form: Callable[[AnyPoint], str | None],
+) -> tuple[tuple[AnyPoint, ...], tuple[str, ...]]:
+    """Points of one kind, and the ids of those that are followed."""
+    had, has, said = ({what: each for each in points if (what := form(each))} for points in (before, after, own))
+    found: list[AnyPoint] = []
+    for each in mine:
+        what = form(each)
+        if each.id not in followed or what is None:
+            found.append(each)
+        elif what in has:
+            found.append(has[what].model_copy(update={"id": each.id}))
+        elif what not in had or what in said:
+            found.append(each)
+    still = [each.id for each in found if each.id in followed]
+    known = set(map(form, found))
+    for what, each in has.items():
+        if what not in had and what not in known and len(found) < _MOST_POINTS:
+            new_id = _free_id(each.id, {point.id for point in found})
+            found.append(each.model_copy(update={"id": new_id}))
+            still.append(new_id)
+    return tuple(found), tuple(still)
+
+
+def _free_id(wanted: str, taken: set[str]) -> str:
+    stem = wanted.rstrip("0123456789").rstrip("-")
+    numbered = (f"{stem}-{n}" for n in range(1, len(taken) + 2))
+    return wanted if wanted not in taken else next(each for each in numbered if each not in taken)
+
+
+def _only(details: ContactDetails, ids: Container[str]) -> ContactDetails:
+    return ContactDetails(
+        phones=tuple(each for each in details.phones if each.id in ids),
+        emails=tuple(each for each in details.emails if each.id in ids),
+        addresses=tuple(each for each in details.addresses if each.id in ids),
+    )
+
+
+def _without(details: ContactDetails, ids: Container[str]) -> ContactDetails:
+    return details.model_copy(
+        update={
+            "phones": tuple(each for each in details.phones if each.id not in ids),
+            "emails": tuple(each for each in details.emails if each.id not in ids),
+            "addresses": tuple(each for each in details.addresses if each.id not in ids),
+        }
+    )

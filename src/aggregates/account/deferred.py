@@ -67,7 +67,9 @@ class Deferred(AccountPart):
     facts: dict[UUID, DeferredFact] = field(default_factory=dict)
 
     def refuse_if_waiting(self, kind: str, number: str) -> None:
+        """`kind` is `invoice`, `instalment`, `payment` or `credit`."""
         if document_id(self.whole.id, f"deferred-{kind}", number) in self.facts:
+            kind = "invoice" if kind == "instalment" else kind
             raise Refusal(f"duplicate-{kind}", f"{kind} {number} waits for its day already; correct it")
 
     def defer(self, command: Command, arrives_on: date, fact_id: UUID) -> None:

@@ -83,7 +83,8 @@ class DisputeResolved(Event, name="account.dispute-resolved"):
 
 
 class OpenDispute(AccountCommand, name="open-dispute", makes="dispute", may_need_history=True):
-    """The customer disputes invoices, or parts of them (none given: all open ones)."""
+    """The customer disputes invoices, or parts of them (none given: all open ones). A number is all its instalments;
+    one of them is `NUMBER/DUE-DAY`."""
 
     invoice_numbers: tuple[Number, ...] = ()
     """Invoices that are disputed whole."""
@@ -105,7 +106,7 @@ class OpenDispute(AccountCommand, name="open-dispute", makes="dispute", may_need
         return {**whole, **{invoice.number: invoice.amount for invoice in self.invoices or ()}}
 
 
-class ResolveDispute(AccountCommand, name="resolve-dispute"):
+class ResolveDispute(AccountCommand, name="resolve-dispute", may_need_history=True):
     """End a dispute."""
 
     dispute_id: UUID
@@ -168,21 +169,26 @@ class Disputes(AccountPart):
 
     def _wanted(self, command: OpenDispute, day: date) -> list[tuple[OpenItem, Money | None]]:
         """Open items, each with the part that is disputed. Refuses to lose any of it."""
-        items, wanted = self.receivables.items, list[tuple[OpenItem, Money | None]]()
+        items, by_name = self.receivables.items, self.receivables.by_name()
+        wanted: dict[UUID, tuple[OpenItem, Money | None]] = {}
         for number, amount in command.named().items():
-            item = items.get(self.receivables.item_id(number))
-            if item is None:
+            found = [item for item in by_name.find(number) if item.id in items]
+            if not found:
                 raise Refusal("not-open", f"invoice {number} has no open amount to dispute")
             if amount is not None:
+                [item] = found if len(found) == 1 else [self.receivables.one_named(number)]
                 self._require_open(item, amount, day)
-            wanted.append((item, amount))
-        wanted = wanted or [(item, None) for item in items.values()]
-        for item, _ in wanted:
+                found = [item]
+            for item in found:
+                if wanted.setdefault(item.id, (item, amount))[1] != amount:
+                    raise Refusal("disputed-in-part", f"invoice {number} is named twice, once with an amount")
+        wanted = wanted or {item.id: (item, None) for item in items.values()}
+        for item, _ in wanted.values():
             part = self.receivables.part_of(item)
             if part is not None:
                 already = f"{part} of invoice {item.item.number} is disputed already"
                 raise Refusal("disputed-in-part", f"{already}: resolve that dispute first, then open one of it all")
-        return wanted
+        return list(wanted.values())
 
     def _require_open(self, item: OpenItem, amount: Money, day: date) -> None:
         """Refuses more than what is open, or was on the day: what was put there since may be taken back."""

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from aggregates.account.command import AccountCommand
+from aggregates.account.command import SHARED, AccountCommand
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.account.shields import Shield, ShieldSource, Why
-from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.aggregate import Aggregate, Needs, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
@@ -32,14 +32,14 @@ class FlagCleared(Event, name="account.flag-cleared"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class SetFlag(AccountCommand, name="set-flag"):
-    """Mark the account with a flag of its office."""
+class SetFlag(AccountCommand, name="set-flag", **SHARED):
+    """Mark the account with a flag of its office; one that is about the customer, all of their accounts."""
 
     flag: Code
 
 
-class ClearFlag(AccountCommand, name="clear-flag"):
-    """Take a flag off."""
+class ClearFlag(AccountCommand, name="clear-flag", **SHARED):
+    """Take a flag off; one that is about the customer, off all of their accounts."""
 
     flag: Code
 
@@ -71,14 +71,30 @@ class Flags(AccountPart):
         if command.flag not in defined:
             known = ", ".join(sorted(defined))
             raise Refusal("unknown-flag", f"flag: expected one of {known}")
-        if command.flag not in self.carried:
-            self.emit(FlagSet(flag=command.flag))
+        for each in self._meant(command, context):
+            if command.flag not in each.carried:
+                each.emit(FlagSet(flag=command.flag))
 
     @decides(ClearFlag)
     def clear_flag(self, command: ClearFlag, context: Context) -> None:
         self.require_account()
-        if command.flag in self.carried:
-            self.emit(FlagCleared(flag=command.flag))
+        for each in self._meant(command, context):
+            if command.flag in each.carried:
+                each.emit(FlagCleared(flag=command.flag))
+
+    def _meant(self, command: SetFlag | ClearFlag, context: Context) -> list["Flags"]:
+        """Of this account, and where the flag says something of the customer, of their others."""
+        is_shared = self.customer.office(context).is_about_customer(command.flag)
+        return [self, *(other.part(Flags) for other in self.others(context) if is_shared)]
+
+    def join(self, others: list[Aggregate], context: Context) -> None:
+        """What any of these accounts' flags say of the customer, all of them say afterwards."""
+        office = self.customer.office(context)
+        all_flags = [self, *(other.part(Flags) for other in others)]
+        shared = {flag for each in all_flags for flag in each.carried if office.is_about_customer(flag)}
+        for each in all_flags:
+            for flag in sorted(shared - each.carried):
+                each.emit(FlagSet(flag=flag))
 
     # --- apply ---
 

@@ -1,25 +1,28 @@
 """What is owed and what came in: open items, and payments and credits with what is left of them."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
 from aggregates.account.allocation_walk import Move
-from aggregates.account.command import document_id
+from aggregates.account.command import account_name, document_id
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.account.shields import Shield, ShieldSource, Why
 from aggregates.kernel.aggregate import Needs
 from aggregates.kernel.context import NeedsHistory
 from aggregates.kernel.personal import Personal
+from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, Value
 from aggregates.values.aging import CURRENT
 from aggregates.values.codes import Number
-from aggregates.values.money import Money
+from aggregates.values.money import Currency, Money
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -46,6 +49,18 @@ class Item(Value):
     """Kept as information where a billing file says so without a date; suspends nothing."""
     information: dict[str, Personal] = Field(default_factory=dict)
     """What the billing file says besides; nothing is decided by it."""
+    instalment: Annotated[date | None, LATER] = None
+    """Of a further instalment of the invoice: the due day that told it apart from the others, which it keeps."""
+
+    @property
+    def name(self) -> str:
+        """What tells it apart from the other items of the account."""
+        return self.number if self.instalment is None else f"{self.number}/{self.instalment}"
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """It never was owed: nothing is billed at zero, only corrected to it."""
+        return not self.amount
 
 
 class CountedFrom(Value):
@@ -121,6 +136,25 @@ class PromiseShare(Value):
     amount: Money
 
 
+class Instruction(Value):
+    """An invoice that the payer named among several."""
+
+    invoice_number: Number
+    """Or `NUMBER/DUE-DAY` for one instalment of it."""
+    amount: Annotated[Money | None, LATER] = None
+    """What is for it at most; None: as much as it takes of what no amount was said for, in this order."""
+
+
+Instructions = Annotated[tuple[Instruction, ...] | None, LATER]
+
+
+class MeantFor(NamedTuple):
+    """What a payer said that money is for; see `Receipt`."""
+
+    invoice_number: str | None = None
+    instructions: tuple[Instruction, ...] | None = None
+
+
 class OtherPayment(Value):
     """A payment as it stands on another account of the office: where money came from, or where it went."""
 
@@ -128,6 +162,13 @@ class OtherPayment(Value):
     account_number: Number
     number: Number
     """Of the payment there."""
+    other_currency: Annotated[Currency | None, LATER] = None
+    """In which the account is, where its office works in another one."""
+
+    @property
+    def account_name(self) -> str:
+        """What people call the account."""
+        return account_name(self.account_number, self.other_currency)
 
 
 class Receipt(Value):
@@ -139,12 +180,21 @@ class Receipt(Value):
     amount: Money
     received_on: date
     invoice_number: Number | None = None
-    """The invoice that the payer named."""
+    """The invoice, or `NUMBER/DUE-DAY` for one instalment of it, that the payer named."""
     waits_for: Number | None = None
     """The same where no such invoice was known when the money came in."""
     promises: tuple[PromiseShare, ...] = ()
+    instructions: Instructions = None
+    """Several invoices that the payer named. With `invoice_number`, that is their list as it stood there: the number of
+    one invoice, if there is one that has it."""
+    unknown: Annotated[tuple[Number, ...] | None, LATER] = None
+    """Those among the instructions that were not known when the money came in."""
     transferred_from: Annotated[OtherPayment | None, LATER] = None
     """The payment on another account that this is a part of, or all: no money came in a second time."""
+
+    @property
+    def meant_for(self) -> MeantFor:
+        return MeantFor(self.invoice_number, self.instructions)
 
 
 class Sent(Value):
@@ -155,6 +205,23 @@ class Sent(Value):
     sent_on: date
     back_on: date | None = None
     """The day on which it came back, because the payment was taken back then."""
+
+
+class GoneBack(Value):
+    """A part of a payment or credit that left the account again on a day."""
+
+    amount: Money
+    gone_on: date
+    reversal: ReversalKind | None
+    """Why it was taken back; None: it was refunded, of what was put nowhere."""
+    item_id: UUID | None = None
+    """The item for which it was taken back, where that was said."""
+    promises: tuple[PromiseShare, ...] = ()
+    """What of it had counted towards promises."""
+
+    def is_like(self, other: "GoneBack") -> bool:
+        """Whether the same went back, whatever it had counted for."""
+        return self.model_copy(update={"promises": other.promises}) == other
 
 
 class DisputedItems(Value):
@@ -184,11 +251,18 @@ class Funds:
     unapplied: Money
     waits: bool = False
     """Kept for an invoice that is not known yet."""
+    unknown: tuple[str, ...] = ()
+    """Invoices of its instructions that are not known yet, for which a part of it is kept."""
     allocated: dict[UUID, tuple[Allocation, ...]] = field(default_factory=dict)
     """What it put against each item, oldest day first."""
-    reversed: bool = False
+    gone_back: tuple[GoneBack, ...] = ()
+    """What left the account again, part by part; of a payment that is used up it is kept only where all is."""
+    reversal: ReversalKind | None = None
+    """Why nothing of it is here any more, where it (or the last part of it) was taken back."""
     gone_on: date | None = None
-    """The day on which it was taken back."""
+    """The day since which nothing of it is here any more."""
+    moved_to: OtherPayment | None = None
+    """Where it always was, where it was booked here by mistake."""
     method: str | None = None
     """How a payment was made; kept only where the account remembers."""
     sent: tuple[Sent, ...] = ()
@@ -199,10 +273,39 @@ class Funds:
         return self.receipt.id
 
     @property
+    def reversed(self) -> bool:
+        return self.reversal is not None
+
+    @property
+    def remaining(self) -> Money:
+        """What did not go back, part by part; whether it was put against an item or not."""
+        return self.receipt.amount - Money.total((part.amount for part in self.gone_back), self.receipt.amount.currency)
+
+    def has_gone(self, part: GoneBack) -> bool:
+        return any(each.is_like(part) for each in self.gone_back)
+
+    def part_gone(self, part: GoneBack) -> None:
+        """It has so much less. Once nothing remains, it is gone."""
+        self.gone_back = (*self.gone_back, part)
+        self.unapplied -= part.amount
+        if not self.remaining:
+            self.gone_on = max(each.gone_on for each in self.gone_back)
+            self.reversal = next((each.reversal for each in self.gone_back if each.reversal), None)
+
+    def part_here_again(self, part: GoneBack) -> None:
+        """The part did not go back after all."""
+        others = list(self.gone_back)
+        same = [each for each in others if each.is_like(part)]
+        if same:  # else all of it had gone, or it went while less was kept
+            others.remove(same[0])
+        self.gone_back, self.gone_on, self.reversal = tuple(others), None, None
+        self.unapplied += part.amount
+
+    @property
     def kept(self) -> Money:
-        """What of it is not on another account. Asked where the account remembers."""
+        """What of it is here: neither on another account nor gone back. Asked where the account remembers."""
         there = (each.amount for each in self.sent if each.back_on is None)
-        return self.receipt.amount - Money.total(there, self.receipt.amount.currency)
+        return self.remaining - Money.total(there, self.receipt.amount.currency)
 
     def allocate(self, item_id: UUID, amount: Money, allocated_on: date) -> None:
         parts = (*self.allocated.get(item_id, ()), Allocation(amount=amount, allocated_on=allocated_on))
@@ -244,6 +347,8 @@ class Receivables(AccountPart):
     """The latest day on which money was put against an item or taken back, or a dispute ended."""
     freely_through: date | None = None
     """The latest day on which that was done with money that did not name the item."""
+    has_instalments: bool = False
+    """Whether an invoice of the account ever was owed in instalments."""
 
     customer: ClassVar = Needs(Customer)
 
@@ -276,6 +381,29 @@ class Receivables(AccountPart):
     def known_item(self, item_id: UUID) -> OpenItem | None:
         """The item, open or, where it is kept, settled."""
         return self.items.get(item_id) or self.settled.get(item_id)
+
+    def by_name(self) -> "ItemsByName":
+        """The items that are open or kept, to look many names up in."""
+        return ItemsByName((*self.items.values(), *self.settled.values()))
+
+    def named(self, name: str) -> list[OpenItem]:
+        """What a number, or `NUMBER/DUE-DAY`, names of the items that are open or kept, oldest due first."""
+        if not self.has_instalments and ((item := self.known_item(self.item_id(name))) or day_named(name) is None):
+            return [item] if item is not None else []
+        return self.by_name().find(name)
+
+    def one_named(self, name: str) -> OpenItem:
+        """The item where only one will do. Raises NeedsHistory, Refusal."""
+        self.require_history()
+        found = self.named(name)
+        if len(found) > 1:
+            found = [item for item in found if item.item.name == name and item.item.instalment is not None] or found
+        if not found:
+            raise Refusal("unknown-invoice", f"the account has no invoice {name}")
+        if len(found) > 1:
+            names = ", ".join(f"{item.item.number}/{item.due_on}" for item in found)
+            raise Refusal("several-instalments", f"invoice {name} is owed in instalments; say which: {names}")
+        return found[0]
 
     def known_funds(self, funds_id: UUID) -> Funds | None:
         """The payment or credit, with something left or, where it is kept, used up or taken back."""
@@ -365,6 +493,48 @@ class Receivables(AccountPart):
                 self.used_up[funds.id] = funds
 
 
+class ItemsByName:
+    """Which items a number names: the invoice, or all its instalments. `NUMBER/DUE-DAY` names what of it is due on that
+    day, or was when it was billed; an invoice that has just that for its number comes first."""
+
+    def __init__(self, items: Iterable[OpenItem]) -> None:
+        self._by_number: dict[str, list[OpenItem]] = {}
+        for item in items:
+            self._by_number.setdefault(item.item.number, []).append(item)
+
+    def find(self, name: str) -> list[OpenItem]:
+        """Oldest due first; empty where nothing has that name."""
+        found = self._by_number.get(name)
+        if found is None and (named := day_named(name)) is not None:
+            number, day = named
+            found = [item for item in self._by_number.get(number, ()) if _is_of(item.item, day)]
+        return sorted(found, key=allocation_order) if found is not None and len(found) > 1 else found or []
+
+
+_OF_A_DAY = re.compile(r"(.+)/(\d{4}-\d{2}-\d{2})")
+
+
+def day_named(name: str) -> tuple[str, date] | None:
+    """Number and day, where it can be read as `NUMBER/DUE-DAY`."""
+    parts = _OF_A_DAY.fullmatch(name)
+    try:
+        return None if parts is None else (parts[1], date.fromisoformat(parts[2]))
+    except ValueError:
+        return None
+
+
+def has_name(item: Item, name: str | None) -> bool:
+    """Whether the name can mean this item."""
+    if name is None or item.number == name:
+        return name is not None
+    named = day_named(name)
+    return named is not None and item.number == named[0] and _is_of(item, named[1])
+
+
+def _is_of(item: Item, day: date) -> bool:
+    return day in (item.due_on, item.instalment)
+
+
 def _by_day(move: Move) -> tuple[date, bool]:
     return move.day, move.amount < 0
 
@@ -379,6 +549,7 @@ def place_if_open(was: OpenItem, open_after: Money, today: date) -> Place | None
     return place if place != NOWHERE else None
 
 
-def allocation_order(item: OpenItem) -> tuple[bool, date, date, str]:
+def allocation_order(item: OpenItem) -> tuple[bool, date, date, str, date]:
     """Oldest due first, fees last: in this order money is put against items."""
-    return item.item.kind is ItemKind.FEE, item.due_on, item.item.issued_on, item.item.number
+    said = item.item
+    return said.kind is ItemKind.FEE, item.due_on, said.issued_on, said.number, said.instalment or date.min

@@ -13,7 +13,16 @@ from aggregates.account.command import document_id
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.account.promises import Promises
-from aggregates.account.receivables import Funds, OtherPayment, PromiseShare, Receipt, Receivables, ReversalKind, Sent
+from aggregates.account.receivables import (
+    Funds,
+    MeantFor,
+    OtherPayment,
+    PromiseShare,
+    Receipt,
+    Receivables,
+    ReversalKind,
+    Sent,
+)
 from aggregates.kernel.aggregate import Needs, applies
 from aggregates.kernel.command import identifier
 from aggregates.kernel.context import Context
@@ -76,7 +85,7 @@ class Transfers(AccountPart):
         amount: Money,
         received_on: date,
         *,
-        invoice_number: str | None = None,
+        meant_for: MeantFor = MeantFor(),  # noqa: B008  a tuple
         transferred_from: OtherPayment | None = None,
     ) -> Funds:
         """Money is there; it is put against nothing yet."""
@@ -95,13 +104,28 @@ class Transfers(AccountPart):
         if found is None:
             raise Refusal("unknown-account", f"there is no such account: {account_id}")
         other = found.part(type(self))
-        self.require_same_office(other)
+        self.require_same_money(other)
         return other
 
-    def require_same_office(self, other: Self) -> None:
-        """Refuses an account of another office; those of one office are in its currency."""
+    def as_known_elsewhere(self, number: str) -> OtherPayment:
+        """A payment of this account, as another one names it."""
+        customer = self.customer
+        return OtherPayment(
+            account_id=self.whole.id,
+            account_number=customer.number,
+            number=number,
+            other_currency=customer.currency if customer.other_currency else None,
+        )
+
+    def require_same_money(self, other: Self) -> None:
+        """Refuses an account of another office, or in another currency."""
+        name, currency = other.customer.account_name, other.customer.currency
         if other.customer.office_id != self.customer.office_id:
-            raise Refusal("other-office", f"account {other.customer.number} is of another office")
+            raise Refusal("other-office", f"account {name} is of another office")
+        if currency != self.customer.currency:
+            raise Refusal(
+                "wrong-currency", f"the account is in {self.customer.currency}, account {name} is in {currency}"
+            )
 
     def require_own(self, funds: Funds) -> None:
         """Refuses what came from another account: it is dealt with there."""
@@ -109,15 +133,13 @@ class Transfers(AccountPart):
             raise Refusal(
                 "transferred-here",
                 f"payment {funds.receipt.number} is money of payment {source.number} on account "
-                f"{source.account_number}: withdraw the transfer, or deal with the payment there",
+                f"{source.account_name}: withdraw the transfer, or deal with the payment there",
             )
 
-    def send(
-        self, funds: Funds, to: Self, amount: Money, context: Context, *, on: date, invoice_number: str | None
-    ) -> None:
+    def send(self, funds: Funds, to: Self, amount: Money, context: Context, *, on: date, meant_for: MeantFor) -> None:
         """So much of what is unapplied pays the other account's debt from that day on."""
-        here = OtherPayment(account_id=self.whole.id, account_number=self.customer.number, number=funds.receipt.number)
-        there = to.take_in(here, amount, context, on=on, invoice_number=invoice_number)
+        here = self.as_known_elsewhere(funds.receipt.number)
+        there = to.take_in(here, amount, context, on=on, meant_for=meant_for)
         kept = funds.kept - amount
         self.emit(
             PaymentTransferred(
@@ -139,7 +161,7 @@ class Transfers(AccountPart):
             if amount:
                 to = self.on_other_account(each.to.account_id, context)
                 on = max(each.sent_on, funds.receipt.received_on)
-                self.send(funds, to, amount, context, on=on, invoice_number=receipt.invoice_number)
+                self.send(funds, to, amount, context, on=on, meant_for=receipt.meant_for)
 
     def take_all_back(
         self, funds: Funds, reversal: ReversalKind, gone_on: date, context: Context
@@ -181,15 +203,15 @@ class Transfers(AccountPart):
     # --- the account that it goes to ---
 
     def take_in(
-        self, source: OtherPayment, amount: Money, context: Context, *, on: date, invoice_number: str | None
+        self, source: OtherPayment, amount: Money, context: Context, *, on: date, meant_for: MeantFor
     ) -> OtherPayment:
         """A part of a payment on another account, or all of it, pays this one's debt from that day on."""
         self.require_account()
         self.receivables.require_history()
         number = self._number_for(source)
-        funds = self.book(number, amount, on, invoice_number=invoice_number, transferred_from=source)
+        funds = self.book(number, amount, on, meant_for=meant_for, transferred_from=source)
         self.allocation.follow_change(funds.id, on, context)
-        return OtherPayment(account_id=self.whole.id, account_number=self.customer.number, number=number)
+        return self.as_known_elsewhere(number)
 
     def give_back(self, number: str, reversal: ReversalKind, on: date, context: Context) -> Receipt:
         """What came so goes back; what it settled is open again."""
@@ -200,7 +222,7 @@ class Transfers(AccountPart):
 
     def _number_for(self, source: OtherPayment) -> str:
         """The payment's number and its account's; a second transfer of it has a number behind."""
-        name = f"{source.number}/{source.account_number}"
+        name = f"{source.number}/{source.account_name}"
         if len(name) > _LONGEST:
             name = f"{name[: _LONGEST - 13]}~{identifier('transfer', name).hex[:12]}"
         for nth in count(1):

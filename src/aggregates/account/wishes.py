@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pydantic import ConfigDict
 
@@ -18,6 +18,10 @@ class Point(Value):
     channel: Channel
     text: Personal
     country: Country | None = None
+
+    @property
+    def is_erased(self) -> bool:
+        return self.text == ERASED
 
     @property
     def form(self) -> str | None:
@@ -48,6 +52,10 @@ class OptedOutOf(Value):
     point: Point | None = None
 
     @property
+    def is_erased(self) -> bool:
+        return self.point is not None and self.point.is_erased
+
+    @property
     def is_by_id(self) -> bool:
         return self.point_id is not None and (self.point is None or self.point.text == ERASED)
 
@@ -60,6 +68,9 @@ class OptedOutOf(Value):
         return self.point is not None and point is not None and self.point.may_be(point)
 
 
+Said = TypeVar("Said", Point, OptedOutOf)
+
+
 @dataclass(frozen=True)
 class Wishes:
     """Consents and opt-outs. Every change makes new ones."""
@@ -69,6 +80,25 @@ class Wishes:
     given: tuple[Point, ...] = ()
     refused: tuple[Point, ...] = ()
     opted_out: tuple[OptedOutOf, ...] = ()
+
+    # --- of several accounts ---
+
+    def without(self, other: "Wishes") -> "Wishes":
+        """What the other has not."""
+        return Wishes(
+            given=_without(self.given, other.given),
+            refused=_without(self.refused, other.refused),
+            opted_out=_without(self.opted_out, other.opted_out),
+        )
+
+    def with_all(self, other: "Wishes") -> "Wishes":
+        """With what the other has besides, of which something can be read."""
+        more = other.without(self)
+        return Wishes(
+            given=(*self.given, *_legible(more.given)),
+            refused=(*self.refused, *_legible(more.refused)),
+            opted_out=(*self.opted_out, *_legible(more.opted_out)),
+        )
 
     # --- consent ---
 
@@ -170,6 +200,14 @@ class Wishes:
     def _without(self, gone: Iterable[OptedOutOf]) -> "Wishes":
         gone = list(gone)
         return replace(self, opted_out=tuple(each for each in self.opted_out if each not in gone))
+
+
+def _without(mine: tuple[Said, ...], others: tuple[Said, ...]) -> tuple[Said, ...]:
+    return tuple(each for each in mine if each not in others)
+
+
+def _legible(said: tuple[Said, ...]) -> Iterator[Said]:
+    return (each for each in said if not each.is_erased)
 
 
 def points_of(details: ContactDetails, channel: Channel, country: Country | None) -> dict[str, Point]:

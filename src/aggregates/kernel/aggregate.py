@@ -152,9 +152,13 @@ class Aggregate(BaseModel):
         """Aggregates that decisions about this one may look at: an account's office, an office's campaigns."""
         return ()
 
-    def part(self, part: "type[AnyPart]") -> "AnyPart":
-        """The part of this class; raises KeyError where there is none."""
-        return cast(AnyPart, self.__dict__[self._parts[part]])
+    def parts(self) -> "Iterable[Part]":
+        """What it is composed of, in the order in which its class names them."""
+        return (self.__dict__[name] for name in self._parts.values())
+
+    def part(self, part: type["AnyPart"]) -> "AnyPart":
+        """The part of this class. Raises KeyError where it is not composed of one."""
+        return cast("AnyPart", self.__dict__[self._parts[part]])
 
     def emit(self, event: Event, *, effective_on: date | None = None) -> None:
         """Adds a decided event and applies it. Decisions check first and emit last."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from typing import Any, ClassVar, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -25,6 +26,23 @@ class Target(NamedTuple):
     id: UUID
 
 
+class Key(NamedTuple):
+    """What aggregates are found by besides their ids; any number of them may hold the same."""
+
+    kind: str
+    """Begins with the kind of the aggregates that hold it: `account.customer`."""
+    id: UUID
+
+    @classmethod
+    def of(cls, kind: str, *parts: object) -> "Key":
+        """The same for the same parts, of which it does not show any."""
+        return cls(kind, UUID(bytes=sha256("\x1f".join(map(str, parts)).encode()).digest()[:16]))
+
+    @property
+    def held_by(self) -> str:
+        return self.kind.partition(".")[0]
+
+
 class NaturalKey(NamedTuple):
     """What a command brings in under a number of its own, which nothing else of its kind on the account may have."""
 
@@ -40,10 +58,11 @@ class Command(BaseModel):
     Class keywords declare what there is to know of it:
     `name`: its stable name.
     `sees`: kinds of aggregates that its decision looks at besides its targets, found by following `links` from those
-    (an account links to its office, an office to its campaigns).
-    `reaches`: kinds of aggregates that its decision may change besides its targets, in the same transaction, and of
-    which only the decision knows which (a payment's account knows to which other it was transferred). They are brought
-    in when `Context.find` asks for them.
+    (an account links to its office and to the other accounts of its customer, an office to its campaigns), and those
+    that hold what it `looks_up`.
+    `reaches`: kinds of aggregates that its decision may change besides its targets, in the same transaction: all that
+    it sees, and others of which only the decision knows which (a payment's account knows to which other it was
+    transferred). These are brought in when `Context.find` asks for them.
     `may_need_history`: the decision may ask for settled items too, which only a load of the whole history has.
     `internal`: the system's own; people and other services do not send it.
     `makes`: what the decision makes, under an id that follows from the first target and the command's id.
@@ -79,8 +98,6 @@ class Command(BaseModel):
             cls.sees = tuple(sees)
         if reaches is not None:
             cls.reaches = frozenset(reaches)
-        if both := cls.reaches.intersection(cls.sees):
-            raise TypeError(f"{cls.__name__} reaches {sorted(both)}, which it only sees")
         if may_need_history is not None:
             cls.may_need_history = may_need_history
         cls.is_internal, cls.makes = internal, makes
@@ -94,6 +111,10 @@ class Command(BaseModel):
 
     def links(self) -> tuple[Target, ...]:
         """Aggregates that the command itself names and its decision looks at."""
+        return ()
+
+    def looks_up(self) -> tuple[Key, ...]:
+        """Keys of aggregates that the decision looks at, whichever hold them by then."""
         return ()
 
     def natural_key(self) -> NaturalKey | None:

@@ -68,6 +68,11 @@ class Context:
             raise NeedsOther(Target(kind.kind, aggregate_id))
         return found if type(found) is kind and found.exists else None
 
+    def every(self, kind: str) -> list[Aggregate]:
+        """All of this kind that there are in sight, in an order that is always the same."""
+        found = (each for each in self.seen.values() if each.kind == kind and each.exists)
+        return sorted(found, key=lambda each: each.id)
+
     def rule(self, rule: Rule[AnyRule]) -> AnyRule:
         """Refuses where this process has none."""
         if rule not in self.rules:

@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID, uuid5
 
 from aggregates.kernel.aggregate import DECISIONS, KINDS, Aggregate
-from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected, Target
+from aggregates.kernel.command import Accepted, Command, Issued, Key, Outcome, Rejected, Target
 from aggregates.kernel.context import Context, NeedsHistory, NeedsOther, Rules
 from aggregates.kernel.event import Meta, Recorded
 from aggregates.kernel.refusals import Refusal
@@ -20,13 +20,15 @@ class Decided:
     issued: Issued
     targets: tuple[Target, ...]
     """The deciding one first."""
+    keys: tuple[Key, ...] = ()
+    """What it looks up."""
     outcome: Outcome | None = None
     error: Exception | None = None
     events: list[Recorded] = field(default_factory=list)
     seen: frozenset[UUID] = frozenset()
     """Aggregates besides the targets that the decision could look at."""
     reached: frozenset[UUID] = frozenset()
-    """Those of them that it asked for and could change."""
+    """Those of them that it could change."""
     is_repeat: bool = False
     """The outcome was stored earlier; nothing of this command is to be stored now."""
 
@@ -38,14 +40,14 @@ class Decided:
             for target in targets:
                 if target.kind not in KINDS:
                     raise LookupError(f"no aggregate is of kind {target.kind}")
-            return cls(issued, targets)
+            return cls(issued, targets, issued.command.looks_up())
         except Exception as error:
             return cls(issued, (), error=error)
 
     @property
     def touches(self) -> Iterable[UUID]:
         """Ids of everything that the outcome follows from."""
-        return (*(target.id for target in self.targets), *self.seen)
+        return (*(target.id for target in self.targets), *self.seen, *(key.id for key in self.keys))
 
     def forget(self) -> None:
         self.outcome, self.error, self.events, self.seen, self.reached = None, None, [], frozenset(), frozenset()
@@ -71,6 +73,10 @@ class Workspace(Protocol):
         """Has the aggregate at hand for the decisions of this batch."""
         ...
 
+    def holders(self, key: Key) -> Sequence[UUID]:
+        """The aggregates that ever came to hold the key, the first one first."""
+        ...
+
     def add(self, aggregate: Aggregate, events: list[Recorded]) -> None:
         """Notes what an instance emitted, and lets its other instance (whole or not) know."""
         ...
@@ -88,7 +94,6 @@ class Decider:
         self._rules = rules
         self._now = now
         self._sights: dict[tuple[tuple[str, ...], tuple[Target, ...]], Sight] = {}
-        self._seen_kinds: set[str] = set()
 
     def decide(self, decided: Decided) -> None:
         """Fills in the outcome and the events, or the error of a defect.
@@ -122,8 +127,10 @@ class Decider:
         try:
             changed = targets = [self._target(target, whole=whole) for target in decided.targets]
             sight = self._sight(issued.command, targets)
+            to_reach = [*self._reached_in(sight, issued.command, decided.targets), *asked]
+            decided.reached = frozenset(target.id for target in to_reach)
             decided.seen = sight.ids | decided.reached
-            reached = [self._target(target, whole=whole) for target in asked]
+            reached = [self._target(target, whole=whole) for target in to_reach]
             context = self._context(issued, targets, sight, reached)
             changed = [*targets, *reached]
             DECISIONS[type(issued.command)](*targets, issued.command, context)
@@ -147,6 +154,16 @@ class Decider:
             raise Refusal(f"unknown-{target.kind}", f"there is no such {target.kind}: this is the id of a {found.kind}")
         return found
 
+    def _reached_in(self, sight: "Sight", command: Command, targets: Sequence[Target]) -> list[Target]:
+        """What the command sees and may change besides its targets, in an order that is always the same."""
+        if not command.reaches:
+            return []
+        return [
+            Target(each.kind, each.id)
+            for each in sorted(sight.seen.values(), key=lambda each: each.id)
+            if each.kind in command.reaches and each.exists and Target(each.kind, each.id) not in targets
+        ]
+
     def _undo(self, changed: Iterable[Aggregate]) -> None:
         for each in changed:
             if each.collect():
@@ -157,17 +174,25 @@ class Decider:
         """What the command looks at besides its targets; found once for all accounts of an office."""
         if not command.sees:
             return NOTHING
+        targets = list(targets)
         links = (*command.links(), *(link for target in targets for link in target.links()))
+        if keys := command.looks_up():
+            links += self._held(keys, but={target.id for target in targets})
         key = (command.sees, links)
         if (known := self._sights.get(key)) is None:
-            known = self._sights[key] = Sight.of(in_sight(command.sees, links, self._workspace.find))
-            self._seen_kinds.update(command.sees)
+            known = self._sights[key] = Sight.of(links, command.sees, self._workspace.find)
         return known
+
+    def _held(self, keys: Iterable[Key], *, but: Container[UUID]) -> tuple[Target, ...]:
+        return tuple(
+            Target(key.held_by, each) for key in keys for each in self._workspace.holders(key) if each not in but
+        )
 
     def _has_changed(self, aggregate: Aggregate) -> None:
         """What was found by it may not be all any more."""
-        if aggregate.kind in self._seen_kinds:
-            self._sights.clear()
+        gone = [key for key, sight in self._sights.items() if aggregate.id in sight.asked]
+        for key in gone:
+            del self._sights[key]
 
     def _context(
         self, issued: Issued, targets: list[Aggregate], sight: "Sight", reached: Sequence[Aggregate]
@@ -233,30 +258,32 @@ class Sight:
     seen: Mapping[UUID, Aggregate]
     ids: frozenset[UUID]
     zone: tzinfo
+    asked: frozenset[UUID]
+    """What was looked for, found or not."""
 
     @classmethod
-    def of(cls, seen: Mapping[UUID, Aggregate]) -> "Sight":
+    def of(cls, links: Iterable[Target], kinds: Container[str], find: "Find") -> "Sight":
+        """What is found by following links to aggregates of these kinds."""
+        seen: dict[UUID, Aggregate] = {}
+        asked: set[UUID] = set()
+        to_follow = list(links)
+        while to_follow:
+            link = to_follow.pop()
+            if link.kind not in kinds or link.id in asked:
+                continue
+            asked.add(link.id)
+            if (linked := find(link.id)) is not None:
+                seen[link.id] = linked
+                to_follow += linked.links()
         zones = (zone for each in seen.values() if each.exists and (zone := each.local_zone) is not None)
-        return cls(seen, frozenset(seen), next(zones, UTC))
-
-
-NOTHING = Sight.of({})
+        return cls(seen, frozenset(seen), next(zones, UTC), frozenset(asked))
 
 
 class Find(Protocol):
     def __call__(self, aggregate_id: UUID, /) -> Aggregate | None: ...
 
 
-def in_sight(kinds: Container[str], links: Iterable[Target], find: Find) -> dict[UUID, Aggregate]:
-    """The aggregates of these kinds that are found by following links."""
-    found: dict[UUID, Aggregate] = {}
-    to_follow = list(links)
-    while to_follow:
-        link = to_follow.pop()
-        if link.kind in kinds and link.id not in found and (linked := find(link.id)) is not None:
-            found[link.id] = linked
-            to_follow += linked.links()
-    return found
+NOTHING = Sight.of((), (), lambda _: None)
 
 
 def decide_batch(

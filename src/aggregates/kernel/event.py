@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from aggregates.kernel.command import Key
 from aggregates.kernel.personal import Personal
 
 
@@ -40,6 +41,10 @@ class Event(BaseModel):
         if name is not None:
             cls.event_name, cls.event_version = name, version
             REGISTRY.add(cls)
+
+    def found_by(self) -> tuple[Key, ...]:
+        """Keys that its aggregate holds from this event on, for good; nothing personal is in what they are made of."""
+        return ()
 
 
 def kind_of(event_name: str) -> str:

@@ -7,10 +7,11 @@ from typing import TypeVar, cast
 from uuid import UUID
 
 from aggregates.kernel.aggregate import KINDS, Aggregate
-from aggregates.kernel.command import Issued, Outcome, Target
+from aggregates.kernel.command import Issued, Key, Outcome, Target
 from aggregates.kernel.context import Rules
 from aggregates.kernel.deciding import Decided, Decider, decide_batch
 from aggregates.kernel.event import Recorded
+from aggregates.kernel.holders import Holders
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
@@ -25,6 +26,7 @@ class MemoryStore:
     stored: dict[UUID, Outcome | UUID] = field(default_factory=dict)
     """Outcomes by command id, and by natural key the command that has it."""
     _whole: dict[UUID, Aggregate] = field(default_factory=dict)
+    _holders: Holders = field(default_factory=Holders)
 
     def handle(self, commands: Sequence[Issued], *, now: datetime) -> list[Outcome]:
         """As the application does: decides in order, stores what is emitted. A defect in a decision is raised."""
@@ -73,6 +75,9 @@ class MemoryStore:
     def bring_in(self, target: Target) -> None:
         """All are at hand."""
 
+    def holders(self, key: Key) -> Sequence[UUID]:
+        return self._holders.of(key)
+
     def add(self, aggregate: Aggregate, events: list[Recorded]) -> None:
         whole = self._whole.get(aggregate.id)
         if aggregate.id not in self.aggregates:
@@ -84,6 +89,7 @@ class MemoryStore:
         for recorded in events:
             recorded.position = len(self.log) + 1
             self.log.append(recorded)
+        self._holders.note(events)
 
     def undo(self, aggregate: Aggregate) -> None:
         if self._whole.get(aggregate.id) is aggregate:

@@ -6,27 +6,56 @@ the end of the day; who the customer is, what was true then.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from adapters.postgres.database import Connection
 from aggregates.account import Account
 from aggregates.account.activities import FollowUp
 from aggregates.account.billing import InvoiceBilled
 from aggregates.account.chase import Stage
-from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut
-from aggregates.account.customer import AccountOpened, CustomerKind, CustomerRenamed, SubscriptionRecorded
+from aggregates.account.command import account_id, customer_key, ids_by_name
+from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
+from aggregates.account.customer import (
+    AccountOpened,
+    Customer,
+    CustomerKind,
+    CustomerNumberChanged,
+    CustomerParted,
+    CustomerRenamed,
+    CustomerShared,
+    SubscriptionRecorded,
+)
 from aggregates.account.disputes import Dispute
 from aggregates.account.exclusion import Exclusion
 from aggregates.account.holds import Hold
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
-from aggregates.account.receivables import Funds, FundsKind, ItemKind, OpenItem, OtherPayment, Sent, allocation_order
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
+from aggregates.account.receivables import (
+    Funds,
+    FundsKind,
+    ItemKind,
+    OpenItem,
+    OtherPayment,
+    ReversalKind,
+    Sent,
+    allocation_order,
+    has_name,
+)
 from aggregates.account.shields import Why
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Recorded
@@ -63,12 +92,18 @@ class ItemView(BaseModel):
     """How much of what is open is disputed, where it is a part."""
 
 
-class TransferredAmount(BaseModel):
-    """An amount of a payment that went to another account, and the payment that it is there."""
+class PaymentElsewhere(BaseModel):
+    """A payment as it stands on another account."""
 
     account_id: UUID
     account_number: str
+    """What people call the account."""
     number: str
+
+
+class TransferredAmount(PaymentElsewhere):
+    """An amount of a payment that went to another account, and the payment that it is there."""
+
     amount: Amount
     transferred_on: date
 
@@ -82,9 +117,11 @@ class FundsView(BaseModel):
     received_on: date
     amount: Amount
     unapplied: Amount
+    gone_back: Amount
+    """What of it left the account again, in parts or as a whole."""
     reversed: bool
     waits_for_invoice: str | None
-    transferred_from: Annotated[OtherPayment | None, LATER] = None
+    transferred_from: Annotated[PaymentElsewhere | None, LATER] = None
     """The payment on another account that the money is of."""
     transferred_to: Annotated[tuple[TransferredAmount, ...] | None, LATER] = None
     """What of it pays the debt of other accounts."""
@@ -140,6 +177,15 @@ class NextAction(BaseModel):
     on: date
 
 
+class CustomerAccount(BaseModel):
+    """An account of the same customer."""
+
+    id: UUID
+    number: str
+    """What people call it."""
+    currency: str
+
+
 class AccountView(BaseModel):
     """Everything that is known of an account."""
 
@@ -147,6 +193,11 @@ class AccountView(BaseModel):
     office_id: UUID
     office: str
     number: str
+    """What people call the account: its number, and in another currency than its office's `1001/EUR`."""
+    customer_number: Annotated[str | None, LATER] = None
+    """Left out where it is the account's own number and the customer has no other account."""
+    accounts: Annotated[list[CustomerAccount], Field(exclude_if=lambda accounts: not accounts)] = []
+    """The customer's others; left out where there are none."""
     version: int
     as_of: date
     currency: str
@@ -245,7 +296,18 @@ def _folded(account_id: UUID, history: Iterable[Recorded]) -> Account:
     return account
 
 
-_OF_CUSTOMER = (CustomerRenamed, SubscriptionRecorded, ContactDetailsChanged, ConsentRecorded, OptedOut, OptedIn)
+_OF_CUSTOMER = (
+    CustomerRenamed,
+    CustomerNumberChanged,
+    CustomerShared,
+    CustomerParted,
+    SubscriptionRecorded,
+    ContactDetailsChanged,
+    ConsentRecorded,
+    OptedOut,
+    OptedIn,
+    WishesShared,
+)
 
 
 def _is_of_customer(recorded: Recorded, as_of: date) -> bool:
@@ -262,7 +324,9 @@ def account_view(read: AccountRead) -> AccountView:
         id=account.id,
         office_id=office.id,
         office=office.code,
-        number=customer.number,
+        number=customer.account_name,
+        customer_number=customer.customer_number if _is_shared(customer) else None,
+        accounts=customer_accounts(customer),
         version=read.version,
         as_of=as_of,
         currency=customer.currency,
@@ -284,6 +348,33 @@ def account_view(read: AccountRead) -> AccountView:
         follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
         **then,
     )
+
+
+def _is_shared(customer: Customer) -> bool:
+    return bool(customer.accounts) or customer.customer_number != customer.number
+
+
+def customer_accounts(customer: Customer) -> list[CustomerAccount]:
+    """The customer's other accounts, by what people call them."""
+    others = sorted(customer.accounts.values(), key=lambda other: other.name)
+    return [CustomerAccount(id=other.account_id, number=other.name, currency=other.currency) for other in others]
+
+
+def id_of_account_called(service: Service, office_id: UUID, name: str, *, currency: str) -> UUID:
+    """The account of an office that people call so, for money in a currency: by its number alone, or with the currency
+    behind. One in that currency comes first; where there is none at all, the id that one of this number has."""
+    name = name.strip()
+    ids = (*ids_by_name(office_id, name), account_id(office_id, name, currency))
+    found = service.arrears.load_many(Account, ids)
+    found.sort(key=lambda each: (each.customer.currency != currency, each.customer.account_name != name))
+    return found[0].id if found else ids[0]
+
+
+def accounts_of_customer(service: Service, offices: Iterable[UUID], number: str) -> list[UUID]:
+    """The ids of the accounts that a customer has in these offices."""
+    number = number.strip()
+    found = service.arrears.find_many(Account, [customer_key(office, number) for office in offices])
+    return [account.id for account in found if account.customer.customer_number == number]
 
 
 def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
@@ -382,16 +473,21 @@ def funds_view(funds: Funds) -> FundsView:
         received_on=funds.receipt.received_on,
         amount=funds.receipt.amount,
         unapplied=funds.unapplied,
+        gone_back=funds.receipt.amount if funds.reversed else funds.receipt.amount - funds.remaining,
         reversed=funds.reversed,
-        waits_for_invoice=funds.receipt.waits_for if funds.waits else None,
-        transferred_from=funds.receipt.transferred_from,
+        waits_for_invoice=funds.receipt.waits_for if funds.waits else ", ".join(funds.unknown) or None,
+        transferred_from=PaymentElsewhere(**_elsewhere(source)) if (source := funds.receipt.transferred_from) else None,
         transferred_to=tuple(
-            TransferredAmount(**sent.to.model_dump(), amount=sent.amount, transferred_on=sent.sent_on)
+            TransferredAmount(**_elsewhere(sent.to), amount=sent.amount, transferred_on=sent.sent_on)
             for sent in funds.sent
             if sent.back_on is None
         )
         or None,
     )
+
+
+def _elsewhere(payment: OtherPayment) -> dict[str, Any]:
+    return {"account_id": payment.account_id, "account_number": payment.account_name, "number": payment.number}
 
 
 def all_funds(read: AccountRead) -> list[FundsView]:
@@ -410,22 +506,34 @@ def _all_funds(read: AccountRead) -> list[FundsView]:
 
 
 def _funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
-    billed = {recorded.event.item.number for recorded in history if isinstance(recorded.event, InvoiceBilled)}
+    billed = [recorded.event.item for recorded in history if isinstance(recorded.event, InvoiceBilled)]
     found: dict[UUID, Funds] = {}
     for recorded in history:
         match recorded.event:
             case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
                 left = Money.rounded(then.unapplied_of.get(receipt.id, Decimal()), receipt.amount.currency)
-                waits = receipt.waits_for is not None and receipt.waits_for not in billed
-                found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits)
+                waits = receipt.waits_for is not None and not any(has_name(item, receipt.waits_for) for item in billed)
+                unknown = [n for n in receipt.unknown or () if not any(has_name(item, n) for item in billed)]
+                found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits, unknown=tuple(unknown))
             case PaymentTransferred(receipt=receipt) as event if receipt.id in found:
                 sent = Sent(to=event.to, amount=event.amount, sent_on=event.transferred_on)
                 found[receipt.id].sent = (*found[receipt.id].sent, sent)
             case TransferReturned(receipt=receipt, to=there) if receipt.id in found:
                 found[receipt.id].sent = tuple(each for each in found[receipt.id].sent if each.to != there)
             case PaymentReversed(receipt=receipt) | CreditWithdrawn(receipt=receipt) if receipt.id in found:
-                found[receipt.id].reversed = True
+                found[receipt.id].reversal = ReversalKind.ERROR
+            case (PaymentReversedInPart() | FundsRefunded()) as went if went.receipt.id in found:
+                _keeping_unapplied(found[went.receipt.id], lambda funds: funds.part_gone(went.part))
+            case (ReversalWithdrawn() | RefundWithdrawn()) as came if came.receipt.id in found:
+                _keeping_unapplied(found[came.receipt.id], lambda funds: funds.part_here_again(came.part))
     return list(found.values())
+
+
+def _keeping_unapplied(funds: Funds, change: Callable[[Funds], None]) -> None:
+    """The ledger has said what is left of it."""
+    left = funds.unapplied
+    change(funds)
+    funds.unapplied = left
 
 
 def _aging(currency: str, items: list[ItemView], scheme: BucketScheme) -> list[BucketAmount]:

@@ -19,6 +19,7 @@ class Moved(BaseModel):
     money: str
     """Number of the payment or credit."""
     invoice: str
+    due_on: date
     amount: Amount
 
 
@@ -38,6 +39,12 @@ def restatement(service: Service, account_id: UUID) -> list[Moved]:
         funds = receivables.funds.get(move.funds_id) or receivables.used_up[move.funds_id]
         item = receivables.items.get(move.item_id) or receivables.settled[move.item_id]
         amount = Money(move.amount, account.customer.currency)
-        moved = Moved(day=move.day, money=funds.receipt.number, invoice=item.item.number, amount=amount)
+        moved = Moved(
+            day=move.day,
+            money=funds.receipt.number,
+            invoice=item.item.number,
+            due_on=item.due_on,
+            amount=amount,
+        )
         found.append(moved)
     return found

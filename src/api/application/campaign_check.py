@@ -112,7 +112,7 @@ def _texts(
     """Every text for every reader, with what is wrong with its template. All are written in one go."""
     readers = [_Reader(None, sample_values(office))]
     if account is not None:
-        readers.append(_Reader(account.customer.number, _values(service, office, account)))
+        readers.append(_Reader(account.customer.account_name, _values(service, office, account)))
     asked = [
         (index, step, language, reader)
         for index, step in enumerate(plan.steps)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.office import DeliveryLimits, FlagDefinition, Office, Pause
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, local_date
@@ -83,3 +85,12 @@ def scheme_of(offices: Sequence[Office]) -> BucketScheme:
 def today_in(offices: Sequence[Office], now: datetime) -> date:
     """The latest local day that it is in any of the offices; in UTC where there is none."""
     return max((local_date(now, office.zone) for office in offices), default=now.date())
+
+
+def is_other_currency(service: Service, office: UUID, currency: str) -> Literal[True] | None:
+    """What a command says of an account in this currency: whether that is another one than its office's. None where
+    there is no such office."""
+    try:
+        return True if service.arrears.load(Office, office).currency != currency else None
+    except AggregateNotFoundError:
+        return None

@@ -1,18 +1,22 @@
-"""`arrears account show` and `arrears audit`: one account, and everything that ever happened to it."""
+"""`arrears account`: opening one, what is known of it, all of a customer; `arrears audit`: all that ever happened."""
 
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from api.cli.asking import answered
-from api.cli.options import AccountArgument, AsJson, AsOf, DataDir, OfficeCode, read_moment
-from api.cli.output import note, print_json, print_table, say, shown
+from api.cli.ending import ExitCode
+from api.cli.offices import say_done
+from api.cli.opening import commanding, issue
+from api.cli.options import AccountArgument, AsJson, AsOf, DataDir, OfficeCode, Reason, read_moment
+from api.cli.output import note, note_names, print_json, print_table, say, shown
 from api.cli.questions import Ask, account_id
 from api.cli.tables import figure, key, prose, tabular, text, word
 
-app = typer.Typer(no_args_is_help=True, help="One account.")
+app = typer.Typer(no_args_is_help=True, help="Accounts: one, and all of a customer.")
 
 
 def add_to(root: typer.Typer) -> None:
@@ -22,7 +26,104 @@ def add_to(root: typer.Typer) -> None:
 
 @app.callback()
 def group() -> None:
-    """One account."""
+    """Accounts: one, and all of a customer."""
+
+
+# --- opening one ---------------------------------------------------------------------------------------
+
+
+class Kind(StrEnum):
+    CONSUMER = "consumer"
+    COMMERCIAL = "commercial"
+
+
+@app.command("open")
+def open_account(
+    *,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The account's number in its office.")],
+    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="The customer's.")],
+    customer: Annotated[
+        str | None,
+        typer.Option("--customer", metavar="NUMBER", help="Whose it is. Default: as known, else its own number."),
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option("--currency", metavar="ISO", help="Default: that in which the office works.")
+    ] = None,
+    kind: Annotated[Kind, typer.Option("--kind")] = Kind.CONSUMER,
+    country: Annotated[str | None, typer.Option("--country", metavar="ISO", help="Such as US.")] = None,
+    data: DataDir = None,
+    office: Annotated[str, typer.Option("--office", metavar="CODE", help="Whose account it is.")] = "main",
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open an account, or change who its customer is. In another currency it is an account of its own, NUMBER/EUR."""
+    from pydantic import ValidationError
+
+    from aggregates.account.customer import CustomerKind, OpenAccount
+    from api.application.offices import is_other_currency
+    from api.cli.offices import find_office
+
+    with commanding(data) as service:
+        to = find_office(service, office)
+        wanted = currency or to.currency
+        try:
+            command = OpenAccount(
+                office_id=to.id,
+                number=number,
+                customer_name=name,
+                currency=wanted,
+                other_currency=is_other_currency(service, to.id, wanted),
+                customer_number=customer,
+                customer_kind=CustomerKind(kind.value),
+                country=country,
+            )
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise typer.BadParameter(f"{wrong['loc'][0]}: {wrong['msg']}") from None
+        done = issue(service, command, reason=reason)
+    say_done(done, changed=f"Account {number} is as you said.", same="It was so already.", as_json=as_json)
+
+
+# --- a customer's accounts -----------------------------------------------------------------------------
+
+_ACCOUNTS = (
+    key("account"),
+    text("customer", 5),
+    word("office", 2),
+    figure("balance"),
+    word("currency", 6),
+    figure("dpd", 3),
+    word("stage", 4),
+)
+
+
+@app.command("list")
+@tabular
+def list_accounts(
+    customer: Annotated[str, typer.Option("--customer", metavar="NUMBER", help="Whose accounts.")],
+    data: DataDir = None,
+    office: OfficeCode = None,
+    as_json: AsJson = False,
+) -> None:
+    """All accounts of a customer. Exit code 1 where there is none."""
+
+    def asked(ask: Ask) -> tuple[Any, list[Any]]:
+        found = ask("/v1/accounts", customer=customer, office=office)
+        return found.get("names"), [*found["items"]]
+
+    names, rows = answered(data, asked)
+    if as_json:
+        print_json({"rows": rows})
+    elif rows:
+        columns = ("number", "customer_name", "office", "balance", "currency", "days_past_due", "stage")
+        print_table(
+            _ACCOUNTS, ([Decimal(row[name]) if name == "balance" else row[name] for name in columns] for row in rows)
+        )
+    else:
+        note(f"No customer has the number {customer!r}.")
+    note_names(names)
+    if not rows:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 # --- the account ---------------------------------------------------------------------------------------
@@ -74,6 +175,10 @@ def _tell(view: Mapping[str, Any]) -> None:
     if unapplied:
         say(f"      {shown(_amount(view['outstanding']))} open, less {shown(unapplied)} not applied yet")
     for title, texts in (
+        (
+            f"other accounts of customer {view.get('customer_number')}",
+            [f"{other['number']} ({other['currency']})" for other in view.get("accounts", ())],
+        ),
         ("flags", view["flags"]),
         ("holds", [h["code"] + (f" until {h['until']}" if h["until"] else "") for h in view["holds"]]),
         (

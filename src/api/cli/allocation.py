@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="What money is put against.")
 
-_MOVES = (word("as of", 1), key("account"), text("payment or credit", 3), text("invoice", 4), figure("amount"))
+_MOVES = (
+    word("as of", 1),
+    key("account"),
+    text("payment or credit", 3),
+    text("invoice", 4),
+    word("due", 2),
+    figure("amount"),
+)
 
 
 def add_to(root: typer.Typer) -> None:
@@ -36,7 +43,14 @@ def group() -> None:
 def allocate(
     *,
     account: AccountArgument,
-    invoice: Annotated[str, typer.Option("--invoice", metavar="NUMBER", help="What the money is for.")],
+    invoice: Annotated[
+        str,
+        typer.Option(
+            "--invoice",
+            metavar="NUMBER",
+            help="What the money is for; NUMBER/DUE-DAY where it is one of several instalments.",
+        ),
+    ],
     amount: Annotated[str, typer.Option("--amount", metavar="AMOUNT", help="In the account's currency.")],
     payment: Annotated[str | None, typer.Option("--payment", metavar="NUMBER")] = None,
     credit: Annotated[str | None, typer.Option("--credit", metavar="NUMBER")] = None,
@@ -96,13 +110,16 @@ def restate(
             issue(service, RestateAllocation(account_id=found), reason=reason)
     if as_json:
         print_json(
-            [{"day": m.day, "money": m.money, "invoice": m.invoice, "amount": m.amount.decimal()} for m in moves]
+            [
+                {"day": m.day, "money": m.money, "invoice": m.invoice, "due_on": m.due_on, "amount": m.amount.decimal()}
+                for m in moves
+            ]
         )
         return
     if not moves:
         say("All money is where the rules put it.")
         return
-    print_table(_MOVES, ((m.day, account, m.money, m.invoice, m.amount.decimal()) for m in moves))
+    print_table(_MOVES, ((m.day, account, m.money, m.invoice, m.due_on, m.amount.decimal()) for m in moves))
     say("Nothing was changed: --dry-run." if dry_run else "All of that was moved.")
 
 

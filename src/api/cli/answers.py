@@ -18,7 +18,7 @@ from aggregates.campaign import Campaign
 from aggregates.office import Office
 from aggregates.promise import PromiseStatus
 from aggregates.values.aging import BucketScheme
-from api.application.account_view import account_view, read_account
+from api.application.account_view import account_view, accounts_of_customer, read_account
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
 from api.application.offices import office_view, scheme_of, today_in
 from api.cli.opening import question
@@ -243,9 +243,18 @@ def report_kpi(
 
 @answers("/v1/accounts")
 def list_accounts(
-    here: Here, *, limit: int | None, office: str | None = None, number: str | None = None, q: str | None = None
+    here: Here,
+    *,
+    limit: int | None,
+    office: str | None = None,
+    number: str | None = None,
+    customer: str | None = None,
+    q: str | None = None,
 ) -> Any:
     office_id = here.offices[0].id if office else None
+    of_customer = None
+    if customer is not None:
+        of_customer = accounts_of_customer(here.service, [each.id for each in here.offices], customer)
     filters = Filters(number=number, search=q)
 
     def page(size: int, cursor: str | None) -> Any:
@@ -255,6 +264,7 @@ def list_accounts(
             scheme=here.scheme,
             office_id=office_id,
             filters=filters,
+            among=of_customer,
             limit=size,
             cursor=cursor,
         )

@@ -23,6 +23,7 @@ from api.cli import (
     disputes,
     kafka,
     log,
+    money,
     offices,
     payments,
     projections,
@@ -83,7 +84,7 @@ app = typer.Typer(
 )
 
 for commands in (
-    running, roles, cluster, billing, reports, accounts, allocation, payments, search, backups, kafka, replay,
+    running, roles, cluster, billing, reports, accounts, allocation, payments, money, search, backups, kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (

@@ -363,17 +363,17 @@ def _account(service: "Service", text: str | None, office: "Office") -> "Account
     """Raises Problem where the office has none of this number or id."""
     if text is None:
         return None
-    from adapters.eventstore.application import AggregateNotFoundError
     from aggregates.account import Account
-    from aggregates.account.command import account_id
+    from aggregates.account.command import ids_by_name
 
-    try:
-        found = service.arrears.load(Account, UUID(text) if is_id(text) else account_id(office.id, text))
-    except AggregateNotFoundError:
-        found = None
-    if found is None or found.customer.office_id != office.id:
+    ids = [UUID(text)] if is_id(text) else ids_by_name(office.id, text)
+    found = [each for each in service.arrears.load_many(Account, ids) if each.customer.office_id == office.id]
+    if not found:
         raise Problem(f"office {office.code!r} has no account {text!r}")
-    return found
+    if len(found) > 1:
+        said = ", ".join(str(each.id) for each in found)
+        raise Problem(f"office {office.code!r} has several accounts {text!r}", hint=f"Name one by its id: {said}")
+    return found[0]
 
 
 def _currency(service: "Service", campaign: "Campaign") -> str:

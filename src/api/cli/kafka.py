@@ -76,17 +76,20 @@ def tail(
 
 
 def id_of(text: str, office: str | None, data: Path | None) -> UUID:
-    """The account's id. It follows from the office's code and the account's number: with both nobody has to be asked.
+    """The account's id. It follows from the office's code and the account's number: with both nobody has to be asked,
+    but for which of two accounts is called `1001/EUR`.
 
     Raises Refused.
     """
     if is_id(text):
         return UUID(text)
     if office is not None:
-        from aggregates.account.command import account_id
+        from aggregates.account.command import ids_by_name
         from aggregates.office import office_id
 
-        return account_id(office_id(office), text)
+        ids = ids_by_name(office_id(office), text)
+        if len(ids) == 1:
+            return ids[0]
     return UUID(answered(data, lambda ask: asked_account_id(ask, text, office=office)))
 
 

@@ -35,3 +35,13 @@ def verify(data: DataDir = None, as_json: AsJson = False) -> None:
         say(f"{head:,} events, every one as it was sealed.")
     if findings:
         raise typer.Exit(1)
+
+
+@app.command("find-again")
+def find_again(data: DataDir = None) -> None:
+    """Write anew, from the log, by which numbers accounts are found. Only where `verify` says that it is not right."""
+    from adapters.eventstore.holders import write_anew
+
+    with guest(data, catch_up=False) as service, service.database.connect() as connection:
+        written = write_anew(connection)
+    say(f"{written:,} written, as the log says.")

@@ -14,7 +14,7 @@ from api.cli.opening import commanding, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_day
 from api.cli.questions import account_id
 
-app = typer.Typer(no_args_is_help=True, help="Payments between two accounts of an office.")
+app = typer.Typer(no_args_is_help=True, help="Payments: taken back, received again, on another account.")
 
 PaymentArgument = Annotated[str, typer.Argument(metavar="PAYMENT", help="The payment's number on that account.")]
 ToAccount = Annotated[str, typer.Option("--to", metavar="ID|NUMBER", help="The other account.")]
@@ -26,7 +26,7 @@ def add_to(root: typer.Typer) -> None:
 
 @app.callback()
 def group() -> None:
-    """Payments between two accounts of an office."""
+    """Payments: taken back, received again, on another account."""
 
 
 @app.command("transfer")

@@ -43,7 +43,10 @@ def by_currency(ask: Ask, path: str, **asked: Any) -> list[Any]:
 
 
 def account_id(ask: Ask, text: str, *, office: str | None) -> str:
-    """The id of the account with this number, or this id. Raises Refused, also where two offices have the number."""
+    """The id of the account with this number (`1001`, in another currency than its office's `1001/EUR`), or this id.
+
+    Raises Refused, also where two offices have the number, or another account has the number `1001/EUR` itself.
+    """
     text = text.strip()
     if not text:
         raise Refused("account: expected a number or an id, not an empty text")
@@ -53,6 +56,8 @@ def account_id(ask: Ask, text: str, *, office: str | None) -> str:
     ids = {str(each["account_id"]): str(each["office"]) for each in found}
     if not ids:
         raise Refused(f"account: there is no {text!r}")
+    if len(set(ids.values())) < len(ids):
+        raise Refused(f"account: several are called {text!r}, name one by its id: {', '.join(sorted(ids))}")
     if len(ids) > 1:
         raise Refused(f"account: {text!r} is in several offices, name one of {', '.join(sorted(ids.values()))}")
     return next(iter(ids))

@@ -11,8 +11,10 @@ from aggregates.account.customer import OpenAccount, RecordSubscription, Subscri
 from aggregates.office import office_id
 from aggregates.values.codes import Code
 from aggregates.values.contact import Channel, ContactDetails
+from aggregates.values.money import Currency
 from api.application.account_view import AccountView, FundsView, account_view, all_funds, read_account
 from api.application.issuing import Done
+from api.application.offices import is_other_currency
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.etags import IfNoneMatch, names, not_modified, tagged
@@ -24,11 +26,12 @@ from api.http.shapes import Body, JsonBody
 router = Router(prefix="/v1/accounts", tags=["accounts"])
 
 
-@body_of(OpenAccount, without={"information"}, instead={"office_id": "office"})
+@body_of(OpenAccount, without={"information", "other_currency"}, instead={"office_id": "office"})
 class NewAccount(CommandBody):
     """A customer's receivables with one office."""
 
     office: Code
+    currency: Currency
 
 
 @body_of(Subscription)
@@ -47,8 +50,13 @@ class OptOutBody(CommandBody):
 
 @router.post("", status_code=201, responses=MAY_BE_REFUSED)
 def open_account(*, body: JsonBody[NewAccount], issuing: IssuingOf, caller: CallerOf, response: Response) -> Done:
-    """Open an account. Again with the same data changes nothing; with other data it updates the customer."""
-    command = from_body(OpenAccount, body, office_id=office_id(body.office))
+    """Open an account. Again with the same data changes nothing; with other data it updates the customer.
+
+    In another currency than its office's it is an account of its own of this number, called `1001/EUR`.
+    """
+    office = office_id(body.office)
+    other_currency = is_other_currency(issuing.service, office, body.currency)
+    command = from_body(OpenAccount, body, office_id=office, other_currency=other_currency)
     done = issuing.issue(command, caller, reason=body.reason)
     created(response, f"/v1/accounts/{done.id}")
     return done

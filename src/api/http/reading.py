@@ -31,6 +31,7 @@ from projections.questions import (
     office_ids,
 )
 from projections.questions.names import Names
+from projections.questions.scope import currencies_of
 
 AS_ASKED = documented(404, 409)
 
@@ -162,6 +163,11 @@ class Reader:
         with self.connection() as connection:
             found = office_ids(connection)
         return [self.service.arrears.load(Office, each) for each in found]
+
+    def currencies(self, code: str | None) -> list[str]:
+        """In which the accounts are of the office with this code, or of all."""
+        with self.connection() as connection:
+            return currencies_of(connection, office_id(code) if code is not None else None)
 
     def office(self, code: str) -> Office:
         """Raises a Problem where there is none."""

@@ -8,9 +8,19 @@ from fastapi import Path, Response
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account.allocation import AllocateFunds, RestateAllocation
 from aggregates.account.between_accounts import MovePayment, TransferPayment, WithdrawTransfer
-from aggregates.account.billing import BillInvoice
+from aggregates.account.billing import BillInvoice, WithdrawInvoice
 from aggregates.account.command import document_id
-from aggregates.account.payments import NoteCredit, ReceivePayment, ReversePayment
+from aggregates.account.payments import (
+    NoteCredit,
+    ReceivePayment,
+    ReceivePaymentAgain,
+    Refund,
+    ReversePayment,
+    WithdrawCredit,
+    WithdrawRefund,
+    WithdrawReversal,
+)
+from aggregates.account.receivables import Instruction
 from aggregates.values.codes import Number
 from api.application.allocation import Moved, restatement
 from api.application.issuing import Done
@@ -18,9 +28,11 @@ from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.problems import documented, unknown
 from api.http.routing import Router
-from api.http.shapes import JsonBody
+from api.http.shapes import Body, JsonBody
 
 router = Router(prefix="/v1/accounts/{account_id}", tags=["receivables"])
+
+PaymentNumber = Annotated[Number, Path(description="The payment's number.")]
 
 
 @body_of(BillInvoice, address={"account_id"}, without={"information", "opens"})
@@ -28,7 +40,12 @@ class NewInvoice(CommandBody):
     """An invoice. One dated in the future waits for its day."""
 
 
-@body_of(ReceivePayment, address={"account_id"}, without={"opens"})
+@body_of(Instruction)
+class InstructionBody(Body):
+    """One of several invoices that a payment is for; without an amount, as much as it takes."""
+
+
+@body_of(ReceivePayment, address={"account_id"}, without={"opens"}, nested={Instruction: InstructionBody})
 class NewPayment(CommandBody):
     """Money that came in, for an invoice or for the oldest open items."""
 
@@ -38,9 +55,39 @@ class NewCredit(CommandBody):
     """A credit, for an invoice or for the oldest open items."""
 
 
-@body_of(ReversePayment, address={"account_id", "number"}, without={"amount"})
+@body_of(ReversePayment, address={"account_id", "number"})
 class Reversal(CommandBody):
-    """A payment was taken back; what it settled is open again with its own due date."""
+    """A payment, or an `amount` of it, was taken back; what it settled is open again with its own due date."""
+
+
+@body_of(ReceivePaymentAgain, address={"account_id", "number"}, nested={Instruction: InstructionBody})
+class PaymentAgain(CommandBody):
+    """A payment that was taken back came in again."""
+
+
+@body_of(WithdrawReversal, address={"account_id", "number"})
+class ReversalWithdrawal(CommandBody):
+    """A payment was not taken back after all; day and amount say which reversal where there are several."""
+
+
+@body_of(Refund, address={"account_id"})
+class NewRefund(CommandBody):
+    """Money that is put against nothing is given back: of the payment or credit named, else the oldest first."""
+
+
+@body_of(WithdrawRefund, address={"account_id"})
+class RefundWithdrawal(CommandBody):
+    """Money was not given back after all; day and amount say which refund where there are several."""
+
+
+@body_of(WithdrawInvoice, address={"account_id", "number"})
+class InvoiceWithdrawal(CommandBody):
+    """An invoice never was owed."""
+
+
+@body_of(WithdrawCredit, address={"account_id", "number"})
+class CreditWithdrawal(CommandBody):
+    """A credit was given in error."""
 
 
 @body_of(TransferPayment, address={"account_id", "number"})
@@ -90,13 +137,45 @@ def receive_payment(
 def reverse_payment(
     *,
     account_id: UUID,
-    number: Annotated[Number, Path(description="The payment's number.")],
+    number: PaymentNumber,
     body: JsonBody[Reversal],
     issuing: IssuingOf,
     caller: CallerOf,
 ) -> Done:
     """Record that a payment was taken back (NSF, chargeback, refund), or that it never was (error)."""
     command = from_body(ReversePayment, body, account_id=account_id, number=number)
+    payment_id = document_id(account_id, "payment", command.number)
+    return issuing.issue(command, caller, about=payment_id, reason=body.reason)
+
+
+@router.post("/payments/{number:path}/reversal/withdrawal", responses=MAY_BE_REFUSED)
+def withdraw_reversal(
+    *,
+    account_id: UUID,
+    number: PaymentNumber,
+    body: JsonBody[ReversalWithdrawal],
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
+    """Record that a payment was not taken back after all: it stands as if it never had been."""
+    command = from_body(WithdrawReversal, body, account_id=account_id, number=number)
+    payment_id = document_id(account_id, "payment", command.number)
+    return issuing.issue(command, caller, about=payment_id, reason=body.reason)
+
+
+@router.post("/payments/{number:path}/receipts", status_code=201, responses=MAY_BE_REFUSED)
+def receive_payment_again(
+    *,
+    account_id: UUID,
+    number: PaymentNumber,
+    body: JsonBody[PaymentAgain],
+    issuing: IssuingOf,
+    caller: CallerOf,
+    response: Response,
+) -> Done:
+    """Record that a payment which was taken back came in again, on a day of its own."""
+    created(response, f"/v1/accounts/{account_id}/payments")
+    command = from_body(ReceivePaymentAgain, body, account_id=account_id, number=number)
     payment_id = document_id(account_id, "payment", command.number)
     return issuing.issue(command, caller, about=payment_id, reason=body.reason)
 
@@ -144,6 +223,53 @@ def move_payment(
     """Put a payment that was booked on this account by mistake on the right one: there it always was."""
     command = from_body(MovePayment, body, account_id=account_id, number=number)
     return issuing.issue(command, caller, reason=body.reason)
+
+
+@router.post("/refunds", status_code=201, responses=MAY_BE_REFUSED)
+def refund(
+    *, account_id: UUID, body: JsonBody[NewRefund], issuing: IssuingOf, caller: CallerOf, response: Response
+) -> Done:
+    """Give money back that is put against nothing."""
+    created(response, f"/v1/accounts/{account_id}/payments")
+    return issuing.issue(from_body(Refund, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.post("/refunds/withdrawal", responses=MAY_BE_REFUSED)
+def withdraw_refund(
+    *, account_id: UUID, body: JsonBody[RefundWithdrawal], issuing: IssuingOf, caller: CallerOf
+) -> Done:
+    """Record that money was not given back after all."""
+    return issuing.issue(from_body(WithdrawRefund, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.post("/invoices/{number:path}/withdrawal", responses=MAY_BE_REFUSED)
+def withdraw_invoice(
+    *,
+    account_id: UUID,
+    number: Annotated[Number, Path(description="The invoice's number.")],
+    body: JsonBody[InvoiceWithdrawal],
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
+    """Say that an invoice never was owed. What paid it pays what else is owed."""
+    command = from_body(WithdrawInvoice, body, account_id=account_id, number=number)
+    invoice_id = document_id(account_id, "invoice", command.number)
+    return issuing.issue(command, caller, about=invoice_id, reason=body.reason)
+
+
+@router.post("/credits/{number:path}/withdrawal", responses=MAY_BE_REFUSED)
+def withdraw_credit(
+    *,
+    account_id: UUID,
+    number: Annotated[Number, Path(description="The credit's number.")],
+    body: JsonBody[CreditWithdrawal],
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
+    """Say that a credit was given in error; it never was."""
+    command = from_body(WithdrawCredit, body, account_id=account_id, number=number)
+    credit_id = document_id(account_id, "credit", command.number)
+    return issuing.issue(command, caller, about=credit_id, reason=body.reason)
 
 
 @router.post("/credits", status_code=201, responses=MAY_BE_REFUSED)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from pydantic import BaseModel
 
+from api.application.account_view import accounts_of_customer
 from api.application.plausibility import MOST_COUNT
 from api.http.paging import Cursor, Limit, NamedPage, unwrap_cursor, wrap_cursor
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfficeOf, OfReport, Question, Reader, Readings, Scope
@@ -168,6 +169,7 @@ def list_accounts(
     readings: Readings,
     office: OfficeOf = None,
     number: Annotated[PlainText | None, Query(max_length=100, description="Exactly this number.")] = None,
+    customer: Annotated[PlainText | None, Query(max_length=100, description="The number of their customer.")] = None,
     q: Search = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -175,14 +177,19 @@ def list_accounts(
     """Accounts by number, whether they owe something or not."""
     today, scheme = readings.today(office), readings.scheme(office)
     office_id = readings.office(office).id if office else None
+    of_customer = None
+    if customer is not None:
+        offices = [each.id for each in readings.offices_named(office)]
+        of_customer = accounts_of_customer(readings.service, offices, customer)
     found = readings.named_page(
-        Question("accounts", office, number, q),
+        Question("accounts", office, number, q, *([] if customer is None else [customer])),
         lambda connection, inner: accounts(
             connection,
             today=today,
             scheme=scheme,
             office_id=office_id,
             filters=Filters(number=number, search=q),
+            among=of_customer,
             limit=limit,
             cursor=inner,
         ),

@@ -14,7 +14,8 @@ from aggregates.account.disputes import OpenDispute, ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import SetFlag
 from aggregates.account.holds import PlaceHold
-from aggregates.account.payments import NoteCredit, ReceivePayment, ReversalKind, ReversePayment
+from aggregates.account.payments import NoteCredit, ReceivePayment, ReversePayment
+from aggregates.account.receivables import ReversalKind
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, identifier
 from aggregates.office import office_id

@@ -30,7 +30,16 @@ from aggregates.account.messages import (
     MessageUncertain,
     MessageWithdrawn,
 )
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
@@ -74,7 +83,6 @@ LEFT_OUT: frozenset[type[Event]] = frozenset(
         SubscriptionRecorded,
         # What becomes of money once it came in, and what bills say: the statement and the audit trail have it.
         InvoiceBilled,
-        InvoiceCorrected,
         FundsAllocated,
         AllocationReleased,
         AllocationDecided,
@@ -97,6 +105,10 @@ LEFT_OUT: frozenset[type[Event]] = frozenset(
     }
 )
 """Events of an account or a promise that are no activity. Every other one has an entry."""
+
+Part = (
+    PaymentReversedInPart | FundsRefunded | ReversalWithdrawn | RefundWithdrawn | PaymentTransferred | TransferReturned
+)
 
 NAMED_OTHERWISE: dict[type[Event], str] = {AccountOpened: "account-opened"}
 """Kinds of entries that are not made from the event's name."""
@@ -178,7 +190,7 @@ class ActivityHistoryProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "activity_history"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     public: ClassVar[tuple[str, ...]] = ("activity_history",)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -208,6 +220,13 @@ class ActivityHistoryProjection(EventProjection):
 
     # --- money ---
 
+    @on(InvoiceCorrected)
+    def _invoice_withdrawn(self, recorded: Recorded, event: InvoiceCorrected, rows: HistoryRows) -> None:
+        """Only that it was withdrawn, or lives again: other corrections are what bills say."""
+        if event.item.is_withdrawn != event.previous.is_withdrawn:
+            kind = "invoice-withdrawn" if event.item.is_withdrawn else "invoice-stated-again"
+            rows.add(recorded, kind, ref_id=event.item.id, notes=recorded.meta.reason)
+
     @on(PaymentReceived)
     def _payment(self, recorded: Recorded, event: PaymentReceived, rows: HistoryRows) -> None:
         rows.add(recorded, "payment", ref_id=event.receipt.id)
@@ -216,8 +235,8 @@ class ActivityHistoryProjection(EventProjection):
     def _reversed(self, recorded: Recorded, event: PaymentReversed, rows: HistoryRows) -> None:
         rows.add(recorded, "payment-reversed", ref_id=event.receipt.id)
 
-    @on(PaymentTransferred, TransferReturned)
-    def _transferred(self, recorded: Recorded, event: PaymentTransferred | TransferReturned, rows: HistoryRows) -> None:
+    @on(PaymentReversedInPart, FundsRefunded, ReversalWithdrawn, RefundWithdrawn, PaymentTransferred, TransferReturned)
+    def _part_went(self, recorded: Recorded, event: Part, rows: HistoryRows) -> None:
         rows.add(recorded, kind_of(type(event)), ref_id=event.receipt.id, notes=recorded.meta.reason)
 
     @on(CreditNoted)

@@ -9,7 +9,7 @@ from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import MessageQueued, MessageSent
-from aggregates.account.payments import PaymentReceived, PaymentReversed
+from aggregates.account.payments import PaymentReceived, PaymentReversed, PaymentReversedInPart, ReversalWithdrawn
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from projections.batch import EventProjection, on
@@ -85,6 +85,15 @@ class AccountEvents(EventProjection):
     @on(PaymentReversed)
     def _reversed(self, event: PaymentReversed, account: Account) -> None:
         account.row.payment_gone(str(event.receipt.id))
+
+    @on(PaymentReversedInPart)
+    def _reversed_in_part(self, event: PaymentReversedInPart, account: Account) -> None:
+        account.row.payment_gone(str(event.receipt.id), event.part.amount.minor)
+
+    @on(ReversalWithdrawn)
+    def _reversal_withdrawn(self, event: ReversalWithdrawn, account: Account) -> None:
+        receipt = event.receipt
+        account.row.paid(str(receipt.id), receipt.received_on.isoformat(), event.part.amount.minor)
 
     @on(PaymentTransferred)
     def _transferred(self, event: PaymentTransferred, account: Account) -> None:

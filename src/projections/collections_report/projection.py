@@ -14,7 +14,16 @@ from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.campaign import (
@@ -170,7 +179,7 @@ class CollectionsReportProjection(AccountEvents):
 
     @on(AccountOpened)
     def _account_opened(self, event: AccountOpened, account: Account) -> None:
-        account.row.number = event.number
+        account.row.number = event.account_name
 
     @on(CustomerRenamed)
     def _renamed(self, event: CustomerRenamed, account: Account) -> None:
@@ -233,6 +242,24 @@ class CollectionsReportProjection(AccountEvents):
         """All its allocations were released before, so all of it is unapplied now."""
         super()._reversed(event, account)
         account.row.unapplied -= event.receipt.amount.minor
+
+    @on(PaymentReversedInPart)
+    def _reversed_in_part(self, event: PaymentReversedInPart, account: Account) -> None:
+        super()._reversed_in_part(event, account)
+        account.row.unapplied -= event.part.amount.minor
+
+    @on(FundsRefunded)
+    def _refunded(self, event: FundsRefunded, account: Account) -> None:
+        account.row.unapplied -= event.part.amount.minor
+
+    @on(ReversalWithdrawn)
+    def _reversal_withdrawn(self, event: ReversalWithdrawn, account: Account) -> None:
+        super()._reversal_withdrawn(event, account)
+        account.row.unapplied += event.part.amount.minor
+
+    @on(RefundWithdrawn)
+    def _refund_withdrawn(self, event: RefundWithdrawn, account: Account) -> None:
+        account.row.unapplied += event.part.amount.minor
 
     @on(PaymentTransferred)
     def _transferred(self, event: PaymentTransferred, account: Account) -> None:
@@ -300,7 +327,7 @@ def _opened(recorded: Recorded, event: AccountOpened) -> AccountRow:
     return AccountRow(
         account_id=str(recorded.account_id),
         office_id=str(event.office_id),
-        number=event.number,
+        number=event.account_name,
         currency=event.currency,
         customer_kind=event.customer_kind.value,
         last_position=0,

@@ -91,11 +91,19 @@ class AccountRow(StoredRow):
             self.last_contact_on = day
 
     def paid(self, payment_id: str, day: str, minor: int) -> None:
-        kept = [*self.memory["payments"], [payment_id, day, minor]]
+        """So much of it; with what is here of it already."""
+        others = [payment for payment in self.memory["payments"] if payment[:2] != [payment_id, day]]
+        here = sum(payment[2] for payment in self.memory["payments"] if payment[:2] == [payment_id, day])
+        kept = [*others, [payment_id, day, here + minor]]
         self._keep_payments(sorted(kept, key=lambda payment: payment[1])[-_KEPT_PAYMENTS:])
 
-    def payment_gone(self, payment_id: str) -> None:
-        self._keep_payments([payment for payment in self.memory["payments"] if payment[0] != payment_id])
+    def payment_gone(self, payment_id: str, minor: int | None = None) -> None:
+        """All of it, or so much of it; a payment of which nothing is here any more was none."""
+        kept = [
+            [of, day, was - (was if minor is None else minor)] if of == payment_id else [of, day, was]
+            for of, day, was in self.memory["payments"]
+        ]
+        self._keep_payments([payment for payment in kept if payment[2] > 0])
 
     def _keep_payments(self, kept: list[list[Any]]) -> None:
         self.memory["payments"] = kept

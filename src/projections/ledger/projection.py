@@ -12,9 +12,18 @@ from psycopg import Connection
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.customer import AccountOpened, CustomerRenamed
-from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed, ReversalKind
+from aggregates.account.payments import (
+    CreditNoted,
+    CreditWithdrawn,
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.reallocation import FundsReallocated
-from aggregates.account.receivables import Item, Receipt
+from aggregates.account.receivables import GoneBack, Item, Receipt, ReversalKind
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Recorded
 from aggregates.office import OfficeOpened, TimeZoneChanged
@@ -137,6 +146,11 @@ class LedgerRows:
         minor = sign * receipt.amount.minor
         self.entry(recorded, kind, on_day, receipt.amount.currency, funds_id=receipt.id, unapplied_minor=minor)
 
+    def part(self, recorded: Recorded, kind: str, receipt: Receipt, part: GoneBack, *, sign: int) -> None:
+        """The same of a part of it, on its own day."""
+        minor = sign * part.amount.minor
+        self.entry(recorded, kind, part.gone_on, part.amount.currency, funds_id=receipt.id, unapplied_minor=minor)
+
     def write(self, connection: Connection[Any]) -> None:
         _OFFICES.add(connection, self.offices)
         _ACCOUNTS.add(connection, self.accounts)
@@ -180,7 +194,7 @@ class LedgerProjection(EventProjection):
     def _account_opened(self, recorded: Recorded, event: AccountOpened, rows: LedgerRows) -> None:
         rows.accounts.append(
             (
-                recorded.aggregate_id, event.office_id, event.number, event.customer_kind, event.segment,
+                recorded.aggregate_id, event.office_id, event.account_name, event.customer_kind, event.segment,
                 event.country, event.currency, recorded.effective_on, recorded.position,
             )
         )  # fmt: skip
@@ -250,6 +264,24 @@ class LedgerProjection(EventProjection):
         """A payment recorded in error never was; its entry says so, so that reports can tell it from a chargeback."""
         kind = "error" if event.reversal is ReversalKind.ERROR else "reversal"
         rows.receipt(recorded, kind, event.receipt, event.reversed_on, sign=-1)
+
+    @on(PaymentReversedInPart)
+    def _payment_reversed_in_part(self, recorded: Recorded, event: PaymentReversedInPart, rows: LedgerRows) -> None:
+        rows.part(recorded, "reversal", event.receipt, event.part, sign=-1)
+
+    @on(ReversalWithdrawn)
+    def _reversal_withdrawn(self, recorded: Recorded, event: ReversalWithdrawn, rows: LedgerRows) -> None:
+        """What was taken out as an error came in after all; else less was taken back."""
+        kind = "payment" if event.part.reversal is ReversalKind.ERROR else "reversal"
+        rows.part(recorded, kind, event.receipt, event.part, sign=1)
+
+    @on(FundsRefunded)
+    def _refunded(self, recorded: Recorded, event: FundsRefunded, rows: LedgerRows) -> None:
+        rows.part(recorded, "refund", event.receipt, event.part, sign=-1)
+
+    @on(RefundWithdrawn)
+    def _refund_withdrawn(self, recorded: Recorded, event: RefundWithdrawn, rows: LedgerRows) -> None:
+        rows.part(recorded, "refund", event.receipt, event.part, sign=1)
 
     @on(CreditWithdrawn)
     def _credit_withdrawn(self, recorded: Recorded, event: CreditWithdrawn, rows: LedgerRows) -> None:

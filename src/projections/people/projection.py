@@ -114,7 +114,7 @@ def _told(people: dict[UUID, Person], recorded: Recorded) -> Person | None:
     if person is None:
         if not isinstance(event, AccountOpened):
             raise UnknownCustomer(f"{recorded.name} at position {position}: its account was not opened before")
-        person = people[account_id] = Person(account_id, event.number, event.customer_name)
+        person = people[account_id] = Person(account_id, event.account_name, event.customer_name)
     elif position <= person.last_position:
         return None
     person.last_position = position

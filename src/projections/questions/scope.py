@@ -51,7 +51,7 @@ class Scope:
 def scope_of(connection: Connection[Any], *, office: str | None, currency: str | None) -> Scope:
     """Resolves an office's code or id, and the currency where it is not named.
 
-    Raises UnknownOffice, NoOffice, and SeveralCurrencies where neither office nor currency says which.
+    Raises UnknownOffice, NoOffice, and SeveralCurrencies where accounts are in several and none is named.
     """
     offices = rows(connection, {}, "SELECT office_id, code, currency FROM read_model.ledger_offices ORDER BY code")
     if office is not None:
@@ -59,22 +59,46 @@ def scope_of(connection: Connection[Any], *, office: str | None, currency: str |
         if not found:
             known = ", ".join(each["code"] for each in offices) or "none is open yet"
             raise UnknownOffice(f"office: there is no {office!r}; offices: {known}")
-        return Scope(currency or found[0]["currency"], found[0]["office_id"])
+        office_id = found[0]["office_id"]
+        return Scope(currency or _only(currencies_of(connection, office_id)) or found[0]["currency"], office_id)
     if currency is not None:
         return Scope(currency, None)
     return Scope(_only_currency(connection, offices), None)
 
 
+_CURRENCIES = """
+WITH RECURSIVE used AS (
+    SELECT (SELECT min(currency) FROM read_model.ledger_accounts WHERE office_id = office.office_id) AS currency,
+           office.office_id
+    FROM read_model.ledger_offices AS office
+    WHERE %(office_id)s::uuid IS NULL OR office.office_id = %(office_id)s
+    UNION ALL
+    SELECT (SELECT min(account.currency) FROM read_model.ledger_accounts AS account
+            WHERE account.office_id = used.office_id AND account.currency > used.currency), used.office_id
+    FROM used WHERE used.currency IS NOT NULL
+)
+SELECT DISTINCT currency FROM used WHERE currency IS NOT NULL ORDER BY currency
+"""
+
+
+def currencies_of(connection: Connection[Any], office_id: UUID | None) -> list[str]:
+    """In which the accounts of an office are, or of all; one probe of an index for each."""
+    return [each["currency"] for each in rows(connection, {"office_id": office_id}, _CURRENCIES)]
+
+
 def _only_currency(connection: Connection[Any], offices: Sequence[DictRow]) -> str:
-    used = rows(connection, {}, "SELECT DISTINCT currency FROM read_model.ledger_accounts ORDER BY currency")
-    currencies: list[str] = [each["currency"] for each in used] or sorted({each["currency"] for each in offices})
-    if not currencies:
+    used = currencies_of(connection, None) or sorted({each["currency"] for each in offices})
+    found = _only(used)
+    if found is None:
         raise NoOffice("there is no office yet, and nothing to report on")
+    return found
+
+
+def _only(currencies: Sequence[str]) -> str | None:
+    """None of none. Raises SeveralCurrencies."""
     if len(currencies) > 1:
-        raise SeveralCurrencies(
-            f"currency: expected one of {', '.join(currencies)}, or an office; they do not add up", currencies
-        )
-    return currencies[0]
+        raise SeveralCurrencies(f"currency: expected one of {', '.join(currencies)}; they do not add up", currencies)
+    return currencies[0] if currencies else None
 
 
 def rows(

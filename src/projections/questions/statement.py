@@ -78,6 +78,9 @@ def find_account(connection: Connection[Any], text: str, *, office: str | None =
     )
     if not found:
         raise UnknownAccount(f"account: there is no {text!r}")
+    if len({each["office"] for each in found}) < len(found):
+        ids = ", ".join(str(each["account_id"]) for each in found)
+        raise UnknownAccount(f"account: several are called {text!r}, name one by its id: {ids}")
     if len(found) > 1:
         offices = ", ".join(str(each["office"]) for each in found)
         raise UnknownAccount(f"account: {text!r} is in several offices, name one of {offices}")

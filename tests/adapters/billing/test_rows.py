@@ -303,6 +303,7 @@ def test_a_customer_with_contact_data_and_a_subscription(tmp_path):
         service_type="internet",
         started_on=date(2023, 5, 1),
         initial_discount=Money(2000, "USD"),
+        currency="USD",
     )
 
 

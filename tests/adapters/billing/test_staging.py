@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from adapters.billing.facts import CustomerFact, SubscriptionFact
-from adapters.billing.identity import Digests
+from adapters.billing.identity import AccountNumber, Digests
 from adapters.billing.imported import Change, ImportedFacts
 from adapters.billing.offices import office_code
 from adapters.billing.profile import parse_profile
@@ -34,7 +34,13 @@ def imported(connection: psycopg.Connection) -> ImportedFacts:
 
 
 def empty(connection: psycopg.Connection) -> Staging:
-    return Staging(connection, default_office="main", imported=imported(connection), code_of=office_code)
+    return Staging(
+        connection,
+        default_office="main",
+        imported=imported(connection),
+        code_of=office_code,
+        currency_of_office=lambda _: "USD",
+    )
 
 
 def staged(connection: psycopg.Connection, path: Path, rules=None) -> Staging:
@@ -143,7 +149,7 @@ def test_what_was_imported_is_unchanged_and_what_differs_is_a_new_revision(conne
     second = {one.staged.natural_key: one for one in imported(connection).classify(everything(staging))}
     assert second["invoice:I1"].change is Change.UNCHANGED
     assert (second["invoice:I2"].change, second["invoice:I2"].revision) == (Change.CHANGED, 2)
-    assert second["invoice:I2"].account_before == "A1"
+    assert second["invoice:I2"].account_before == AccountNumber("A1")
     assert second["invoice:I3"].change is Change.NEW
     imported(connection).record(list(second.values()))
     assert {one.change for one in imported(connection).classify(everything(staging))} == {Change.UNCHANGED}

@@ -182,8 +182,3 @@ def test_in_memory_it_is_the_same():
     assert [store.get(Case, each).total for each in (one, two)] == [-5, 17]
     assert [store.replayed(Case, each).total for each in (one, two)] == [-5, 17]
     assert [each.position for each in store.log] == list(range(1, len(store.log) + 1))
-
-
-def test_a_command_reaches_nothing_that_it_only_sees():
-    with pytest.raises(TypeError, match="only sees"):
-        type("Both", (Command,), {}, sees=("test-case",), reaches=("test-case",))

@@ -83,7 +83,7 @@ def test_accounts_are_forgotten_and_what_belongs_to_none_is_kept(app: Arrears, t
     opened = {case_id: issue(OpenCase(case_id=case_id, who="Ada")) for case_id in (first, second)}
     for case_id in (first, second):
         trial.handle([opened[case_id], issue(Shelve(case_id=case_id, shelf_id=shelf))])
-    trial.forget_accounts(but=second)
+    trial.forget_accounts(but=[second])
     with pytest.raises(AggregateNotFoundError):
         trial.load(Case, first)
     assert trial.load(Case, second).who == "Ada"

@@ -71,10 +71,10 @@ def loads_of(app: Arrears) -> Iterator[list[set[UUID]]]:
     load = app._log.load
     seen: list[set[UUID]] = []
 
-    def noted(wanted: Any, command_ids: Any = ()) -> Any:
+    def noted(wanted: Any, command_ids: Any = (), **more: Any) -> Any:
         wanted = list(wanted)
         seen.append({each.aggregate_id for each in wanted})
-        return load(wanted, command_ids)
+        return load(wanted, command_ids, **more)
 
     app._log.load = noted  # type: ignore[method-assign]
     yield seen

@@ -10,9 +10,9 @@ from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ScheduledStep, Stage, StageChanged, StepScheduled
 from aggregates.account.customer import AccountOpened, CustomerKind
 from aggregates.account.messages import MessageQueued
-from aggregates.account.payments import PaymentReceived, PaymentReversed, ReversalKind
+from aggregates.account.payments import PaymentReceived, PaymentReversed
 from aggregates.account.reallocation import FundsReallocated, MovedAmount, MovedFunds, MovedItem
-from aggregates.account.receivables import FundsKind, Item, Receipt
+from aggregates.account.receivables import FundsKind, Item, Receipt, ReversalKind
 from aggregates.account.shields import Why
 from aggregates.campaign import CampaignLaunched, CampaignPlan, Step, Template
 from aggregates.kernel.command import identifier

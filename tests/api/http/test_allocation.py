@@ -43,6 +43,28 @@ def test_a_person_says_which_invoice_a_payment_is_for(client: Client, account: s
     assert client.refused(409, "POST", f"{account}/allocations", again)["reason_code"] == "allocation-too-large"
 
 
+def test_a_payment_says_what_it_is_for_and_an_invoice_has_instalments(client: Client, account: str):
+    instalment = {"number": "INV-1", "amount": usd("40.00"), "issued_on": "2026-03-01", "due_on": "2026-09-01"}
+    assert client.refused(409, "POST", f"{account}/invoices", instalment)["reason_code"] == "duplicate-invoice"
+    further = {**instalment, "instalment": "2026-09-01"}
+    client.done("POST", f"{account}/invoices", further)
+    assert client.refused(409, "POST", f"{account}/invoices", further)["reason_code"] == "duplicate-invoice"
+    said = [{"invoice_number": "INV-1/2026-09-01", "amount": usd("30.00")}, {"invoice_number": "INV-2"}]
+    payment = {"number": "P-1", "amount": usd("45.00"), "received_on": "2026-03-15", "instructions": said}
+    client.done("POST", f"{account}/payments", payment)
+    owed = [
+        (item["number"], item["due_on"] == "2026-09-01", item["open"]["amount"])
+        for item in client.get(account).json()["open_items"]
+    ]
+    assert sorted(owed) == [("INV-1", False, "100.00"), ("INV-1", True, "10.00"), ("INV-2", False, "35.00")]
+    which = {"kind": "payment", "number": "P-1", "invoice_number": "INV-1", "amount": usd("5.00")}
+    assert client.refused(409, "POST", f"{account}/allocations", which)["reason_code"] == "several-instalments"
+    too_much = {**payment, "number": "P-2", "instructions": [{"invoice_number": "INV-2", "amount": usd("45.01")}]}
+    assert "45.00 USD in total at most" in str(client.refused(422, "POST", f"{account}/payments", too_much))
+    page = client.get(f"{account.removeprefix('/v1')}?tab=payments", headers=HTML).text
+    assert '<option value="INV-1/2026-09-01">INV-1, due' in page
+
+
 def test_nobody_has_no_allocations(client: Client, office: str):
     nobody = "/v1/accounts/00000000-0000-0000-0000-000000000001"
     assert client.refused(404, "GET", f"{nobody}/allocations/restatement")["reason_code"] == "unknown-account"

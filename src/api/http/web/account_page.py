@@ -1,46 +1,49 @@
 """An account as a page: what is owed, where it stands and why, and everything that was done."""
 
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Any, TypeVar
+from functools import partial
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import ValidationError
 
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.between_accounts import MovePayment, TransferPayment
-from aggregates.account.command import account_id as id_of_account
 from aggregates.account.disputes import OpenDispute, ResolveDispute
 from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
 from aggregates.kernel.command import Command
 from aggregates.values.business_time import local_date
-from aggregates.values.money import Money
-from api.application.account_view import AccountRead, AccountView, account_view, all_funds, read_account
-from api.application.amounts import read_amount
+from api.application.account_view import (
+    AccountRead,
+    AccountView,
+    FundsView,
+    account_view,
+    all_funds,
+    id_of_account_called,
+    read_account,
+)
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
-from api.http.problems import FieldProblem, Problem, from_errors, not_issued, unknown
+from api.http.problems import FieldProblem, Problem, not_issued, unknown
 from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import read_day
 from api.http.web.bars import age_of, parts_of
-from api.http.web.forms import FormOf
+from api.http.web.forms import FormOf, amount_of, made
+from api.http.web.money_forms import MONEY_FORMS
 from api.http.web.rendering import render
 from api.processes.service import Service
 from projections.questions.activity import activity
 from projections.questions.audit import audit
 from projections.questions.promises import promises
-
-AnyCommand = TypeVar("AnyCommand", bound=Command)
 
 router = Router(include_in_schema=False)
 form = APIRouter(include_in_schema=False)
@@ -53,8 +56,6 @@ TABS = {
     "contact": "Contact",
 }
 _PER_PAGE = 100
-_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
-"""An amount as pages show it. Any other comma may be a decimal mark."""
 _LONGEST_REASON, _LONGEST_KEY = 1_000, 200
 _WAIT_SECONDS = 5.0
 """For what was done to be seen on the page that follows."""
@@ -128,7 +129,15 @@ def resolve_dispute(sent: SentOf) -> Response:
 @form.post("/accounts/{account_id}/transfers")
 def send(sent: SentOf) -> Response:
     """A payment goes to another account, whose debt it pays or whose it always was."""
-    return _carried_out(sent, _transfer, tab="payments")
+    return _carried_out(sent, partial(_transfer, sent.service), tab="payments")
+
+
+@form.post("/accounts/{account_id}/money/{what}")
+def move_money(what: str, sent: SentOf) -> Response:
+    """Money is taken back, given back or comes in again, or something never was."""
+    if what not in MONEY_FORMS:
+        raise FieldProblem("what", f"expected one of {', '.join(MONEY_FORMS)}")
+    return _carried_out(sent, MONEY_FORMS[what], tab="payments")
 
 
 def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
@@ -172,20 +181,20 @@ def _text(fields: Mapping[str, str], name: str, most: int) -> str | None:
 
 def _allocation(account: Account, fields: Mapping[str, str]) -> AllocateFunds:
     kind, _, number = fields.get("money", "").partition(" ")
-    return _command(
+    return made(
         AllocateFunds,
         account_id=account.id,
         kind=kind,
         number=number,
         invoice_number=fields.get("invoice", ""),
-        amount=_amount(fields, account.customer.currency),
+        amount=amount_of(fields, account.customer.currency),
     )
 
 
 def _dispute(account: Account, fields: Mapping[str, str]) -> OpenDispute:
     """Without an amount all of the invoice is disputed."""
-    amount = _amount(fields, account.customer.currency) if fields.get("amount") else None
-    return _command(
+    amount = amount_of(fields, account.customer.currency) if fields.get("amount") else None
+    return made(
         OpenDispute,
         account_id=account.id,
         invoices=({"number": fields.get("invoice", ""), "amount": amount},),
@@ -195,7 +204,7 @@ def _dispute(account: Account, fields: Mapping[str, str]) -> OpenDispute:
 
 
 def _resolution(account: Account, fields: Mapping[str, str]) -> ResolveDispute:
-    return _command(
+    return made(
         ResolveDispute,
         account_id=account.id,
         dispute_id=fields.get("dispute", ""),
@@ -203,38 +212,20 @@ def _resolution(account: Account, fields: Mapping[str, str]) -> ResolveDispute:
     )
 
 
-def _amount(fields: Mapping[str, str], currency: str) -> Money:
-    """Raises FieldProblem."""
-    said = fields.get("amount", "")
-    plain = said.replace(",", "") if _GROUPED.fullmatch(said) else said
-    try:
-        return read_amount({"amount": plain, "currency": currency})
-    except ValueError as error:
-        raise FieldProblem("amount", str(error).removeprefix("amount: ")) from None
-
-
-def _command(command: type[AnyCommand], **said: object) -> AnyCommand:
-    """Raises a Problem where a field of it is not as expected."""
-    try:
-        return command.model_validate(said)
-    except ValidationError as error:
-        raise from_errors(error.errors()) from None
-
-
-def _transfer(account: Account, fields: Mapping[str, str]) -> TransferPayment | MovePayment:
+def _transfer(service: Service, account: Account, fields: Mapping[str, str]) -> TransferPayment | MovePayment:
     """Without an amount all that is free of the payment."""
     customer = account.customer
-    office_id = customer.office_id
+    office_id, to = customer.office_id, fields.get("to", "")
     said: dict[str, object] = {
         "account_id": account.id,
         "number": fields.get("payment", ""),
-        "to_account_id": office_id and id_of_account(office_id, fields.get("to", "")),
+        "to_account_id": office_id and id_of_account_called(service, office_id, to, currency=customer.currency),
     }
     if fields.get("do") == "move":
-        return _command(MovePayment, **said)
+        return made(MovePayment, **said)
     if fields.get("amount"):
-        said["amount"] = _amount(fields, customer.currency)
-    return _command(TransferPayment, **said, transferred_on=_day("on", fields.get("on", "")))
+        said["amount"] = amount_of(fields, customer.currency)
+    return made(TransferPayment, **said, transferred_on=_day("on", fields.get("on", "")))
 
 
 def _page(
@@ -273,6 +264,7 @@ def _page(
         here=here,
         tab=tab,
         tabs=TABS,
+        by_due_day=read.account.receivables.has_instalments,
         past_due=view.outstanding - view.aging[0].amount,
         ages=parts_of(
             [(each.bucket, each.amount.decimal()) for each in view.aging],
@@ -311,7 +303,13 @@ def _tab(
             funds = all_funds(read)
             there = [] if is_past else [each for each in funds if not each.reversed]
             own = [each for each in there if each.kind is FundsKind.PAYMENT and each.transferred_from is None]
-            return {"funds": funds, "to_allocate": there, "to_send": own}
+            return {
+                "funds": funds,
+                "to_allocate": there,
+                "to_send": own,
+                "taken_back": [] if is_past else [each for each in funds if each.reversed and each.kind == "payment"],
+                "documents": [] if is_past else _documents(read, view, funds),
+            }
         case "activity":
             question = Question("page", tab, view.id, as_of)
             inner = unwrap_cursor(question, cursor)
@@ -338,6 +336,24 @@ def _tab(
             return {"promises": made.rows[::-1]}
         case _:
             return {}
+
+
+def _documents(read: AccountRead, view: AccountView, funds: list[FundsView]) -> list[tuple[str, str]]:
+    """What may never have been: how the form says it, and how people read it."""
+    found = [(f"invoice {item.number}", f"invoice {item.number}, {item.amount}") for item in view.open_items]
+    if read.account.receivables.has_instalments:
+        found = [
+            (f"invoice {item.number}/{item.due_on}", f"invoice {item.number}, due {item.due_on}, {item.amount}")
+            for item in view.open_items
+        ]
+        numbers = Counter(item.number for item in view.open_items)
+        found += [(f"invoice {n}", f"invoice {n}, all instalments") for n, items in numbers.items() if items > 1]
+    for each in funds:
+        if each.kind == "credit" and not each.reversed:
+            found.append((f"credit {each.number}", f"credit {each.number}, {each.amount}"))
+        if each.kind == "payment" and each.gone_back:
+            found.append((f"reversal {each.number}", f"reversal of payment {each.number}"))
+    return found
 
 
 def _next(here: str, tab: str, as_of: date | None, cursor: str | None) -> str | None:

@@ -14,6 +14,7 @@ from aggregates.office import Office
 from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import local_date
 from aggregates.values.codes import Code
+from aggregates.values.money import Currency
 from api.http.problems import from_errors
 from api.http.reading import Reader, Readings, Scope
 from api.http.report import Asked, collections_report
@@ -35,6 +36,7 @@ class ReportForm(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     office: Code | None = None
+    currency: Currency | None = None
     q: PlainText | None = Field(None, max_length=100)
     as_of: Day | None = None
     sort: Sort = Sort.BALANCE
@@ -82,13 +84,17 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
     may_show_all = len({(office.currency, office.scheme) for office in offices}) == 1
     if form.office is None and not may_show_all:
         form = form.model_copy(update={"office": offices[0].code})
+    currencies = readings.currencies(form.office)
+    if len(currencies) > 1 and form.currency not in currencies:
+        of_office = next((each.currency for each in offices if form.office in (None, each.code)), None)
+        form = form.model_copy(update={"currency": of_office if of_office in currencies else currencies[0]})
     today = readings.today(form.office)
     is_past = form.as_of is not None and form.as_of < today
     form = form.model_copy(update={"as_of": form.as_of if is_past else None})
     scheme = readings.scheme(form.office)
     report = collections_report(
         readings,
-        Scope(form.office, None),
+        Scope(form.office, form.currency),
         Asked(
             Filters(**form.chosen, search=form.q),
             sort=form.sort,
@@ -111,6 +117,7 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         if len(offices) > 1
         else offices[0].title,
         may_show_all=may_show_all,
+        currencies=currencies,
         today=today,
         as_of=report.as_of,
         is_past=is_past,
@@ -132,7 +139,9 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
 def _totals(readings: Reader, form: ReportForm, scheme: BucketScheme, today: date) -> dict[str, Any]:
     """What the head of the page shows: everything of the office, whatever the filter."""
     with readings.connection() as connection:
-        found = summary(connection, today=today, scheme=scheme, as_of=form.as_of, office=form.office)
+        found = summary(
+            connection, today=today, scheme=scheme, as_of=form.as_of, office=form.office, currency=form.currency
+        )
     return {
         **{name: getattr(found, name) for name in ("balance", "outstanding", "unapplied", "currency", "accounts")},
         "buckets": _linked([(each.bucket, each.amount) for each in found.buckets], form),

@@ -1,16 +1,23 @@
 """What the forms of our pages send. The gate lets in POSTs from our own pages only."""
 
+import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
+from pydantic import ValidationError
 
-from api.http.problems import FieldProblem
+from aggregates.kernel.command import Command
+from aggregates.values.money import Money
+from api.application.amounts import read_amount
+from api.http.problems import FieldProblem, from_errors
 from api.http.routing import is_text, other_type
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+"""An amount as pages show it. Any other comma may be a decimal mark."""
 
 
 async def read_form(request: Request) -> Mapping[str, str]:
@@ -31,6 +38,27 @@ async def read_form(request: Request) -> Mapping[str, str]:
             raise FieldProblem(name, "expected text without control characters")
         fields[name] = value.strip()
     return fields
+
+
+def amount_of(fields: Mapping[str, str], currency: str) -> Money:
+    """Raises FieldProblem."""
+    said = fields.get("amount", "")
+    plain = said.replace(",", "") if _GROUPED.fullmatch(said) else said
+    try:
+        return read_amount({"amount": plain, "currency": currency})
+    except ValueError as error:
+        raise FieldProblem("amount", str(error).removeprefix("amount: ")) from None
+
+
+AnyCommand = TypeVar("AnyCommand", bound=Command)
+
+
+def made(command: type[AnyCommand], **said: object) -> AnyCommand:
+    """The command that a form says; what is None is not said. Raises FieldProblem."""
+    try:
+        return command.model_validate({name: value for name, value in said.items() if value is not None})
+    except ValidationError as error:
+        raise from_errors(error.errors()) from None
 
 
 FormOf = Annotated[Mapping[str, str], Depends(read_form)]

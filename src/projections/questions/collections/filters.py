@@ -77,7 +77,7 @@ class Filters(BaseModel):
 
     def given(self, currency: str) -> dict[str, object]:
         """The parameters of the filters that are given; balances in minor units of the currency."""
-        found = {name: value for name, value in self if value not in {None, ""}}
+        found = {name: value for name, value in self if value is not None and value != ""}
         return {
             name: Money.rounded(value, currency).minor if isinstance(value, Decimal) else value
             for name, value in found.items()

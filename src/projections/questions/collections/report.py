@@ -123,15 +123,17 @@ def accounts(
     scheme: BucketScheme,
     office_id: UUID | None = None,
     filters: Filters | None = None,
+    among: Sequence[UUID] | None = None,
     limit: int = 50,
     cursor: str | None = None,
 ) -> AccountsPage:
-    """Accounts by number as they are now, whether they owe something or not, in whatever currency."""
+    """Accounts by number as they are now, whether they owe something or not, in whatever currency; `among` these."""
     source = today_s(office_id=office_id, currency=None, today=today)
     order = Order(Sort.NUMBER, descending=False)
     given, said_of_names = (filters or Filters()).given(""), names(connection)
-    query = selected(source, conditions(given, said_of_names))
-    asked = _asked(source, given, order, limit, cursor)
+    those = [] if among is None else ["account_id = ANY (%(among)s::uuid[])"]
+    query = selected(source, [*those, *conditions(given, said_of_names)])
+    asked = {**_asked(source, given, order, limit, cursor), **({} if among is None else {"among": list(among)})}
     found = rows(connection, asked, *query, _in(order, _PAGE + _ROWS), prepare=_prepare(given))
     page, next_cursor = _cut(found, order, limit)
     shown = tuple(row_of(each, scheme) for each in page)
