@@ -10,6 +10,7 @@ import pytest
 
 from adapters import ticker
 from adapters.clock import ManualClock
+from adapters.delivery.carrier import Attempt
 from adapters.delivery.outbox import Outbox
 from adapters.delivery.rendering import Letter
 from aggregates.account import Account
@@ -288,7 +289,7 @@ def test_a_sender_that_dies_while_sending_neither_loses_nor_doubles_the_message(
 class NeverKnows(Dying):
     is_idempotent = False
 
-    def took(self, message_id: UUID) -> None:
+    def took(self, message_id: UUID, attempt: Attempt) -> None:
         del message_id
 
 
