@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from adapters.delivery.carrier import Attempt, Carrier
+from adapters.delivery.carrier import Attempt, Carrier, CarrierUnavailable
 from adapters.delivery.rendering import Letter
 from aggregates.values.contact import Channel
 
@@ -31,6 +31,12 @@ class Outbox(Carrier):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def send(self, message_id: UUID, letter: Letter) -> str:
+        try:
+            return self._write(message_id, letter)
+        except OSError as error:
+            raise CarrierUnavailable(f"{self.leads_to} cannot be written to: {error.strerror}") from None
+
+    def _write(self, message_id: UUID, letter: Letter) -> str:
         path = self._path(message_id)
         if path.exists():
             path.touch()

@@ -52,7 +52,7 @@ def page_of(letter: Letter, today: date) -> Page:
     )
     lines = [each.strip() for each in letter.to.split("\n") if each.strip()]
     inland = lines[:-1] if lines and _is_country(lines[-1]) else lines
-    if len(inland) < _FEWEST_LINES or any("\r" in each for each in lines):
+    if len(inland) < _FEWEST_LINES or "\r" in letter.to:
         raise CarrierRefused("bad-address", "not a full address; expected a street, and a place with its postal code")
     if len(page.address) > _MOST_LINES or any(len(each) > _LONGEST_LINE for each in page.address):
         raise CarrierRefused(

@@ -132,7 +132,7 @@ class Smtp(Carrier):
         mail = self._mail(message_id, letter, recipient)
         line = self._connected()
         until = time.monotonic() + self._send_seconds
-        utf8 = [] if letter.to.isascii() else ["SMTPUTF8"]
+        utf8 = [] if recipient.username.isascii() else ["SMTPUTF8"]
         if utf8 and not line.has_extn("smtputf8"):
             raise CarrierRefused("address-not-ascii", "the mail server takes only addresses in ASCII")
         try:
@@ -256,7 +256,7 @@ class Smtp(Carrier):
                 _wait_until(line, until)
                 line.ehlo_or_helo_if_needed()
             if server.user is not None:
-                line.login(server.user, self._password() or "")
+                _log_in(line, server.user, self._password() or "")
         except BaseException:
             line.close()
             raise
@@ -282,6 +282,19 @@ class Smtp(Carrier):
                 self.close()
         except OSError:
             self.close()
+
+
+def _log_in(line: smtplib.SMTP, user: str, password: str) -> None:
+    """Once: a server may end the line, or shut the account, after some attempts. Raises SMTPNotSupportedError where no
+    mechanism that it offers is known, and SMTPAuthenticationError."""
+    offered = line.esmtp_features.get("auth", "").upper().split()
+    known: Mapping[str, Any] = {"PLAIN": line.auth_plain, "LOGIN": line.auth_login, "CRAM-MD5": line.auth_cram_md5}
+    for mechanism, answers in known.items():
+        if mechanism in offered:
+            line.user, line.password = user, password
+            line.auth(mechanism, answers)
+            return
+    raise smtplib.SMTPNotSupportedError
 
 
 def _wait_until(line: smtplib.SMTP, until: float) -> None:
