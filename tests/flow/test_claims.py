@@ -32,7 +32,7 @@ NINE = datetime(2025, 3, 4, 9, 30, tzinfo=UTC)
 @pytest.fixture
 def world(a_service: AService, tmp_path: Path) -> World:
     """A message is queued, and nobody has delivered it."""
-    world = a_world(a_service, tmp_path)
+    world = a_world(a_service)
     world.until(day(0))
     world.service.tick(datetime(2025, 3, 4, 0, 30, tzinfo=UTC))
     world.clock.set(NINE)

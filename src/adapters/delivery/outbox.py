@@ -28,7 +28,6 @@ class Outbox(Carrier):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.leads_to = str(folder)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def send(self, message_id: UUID, letter: Letter) -> str:
         try:
@@ -41,6 +40,7 @@ class Outbox(Carrier):
         if path.exists():
             path.touch()
             return path.name
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{uuid4().hex}.part")
         content = {
             "message_id": str(message_id),

@@ -16,6 +16,7 @@ from api.cli import (
     backups,
     billing,
     campaigns,
+    carriers,
     cluster,
     contract,
     deadletters,
@@ -92,6 +93,7 @@ for name, group in (
     ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),
+    ("carriers", carriers),
     ("log", log),
     ("schemas", contract),
 ):

@@ -17,7 +17,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, format_number,
 from requests import ConnectionError as NoConnection
 from requests import ConnectTimeout, RequestException
 from requests.exceptions import SSLError
-from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 from twilio.twiml.voice_response import VoiceResponse
@@ -152,7 +152,7 @@ class Twilio(Carrier):
             if isinstance(reason, NewConnectionError | NameResolutionError):
                 raise CarrierUnavailable(f"{self._base} cannot be reached: {type(reason).__name__}") from None
             raise CarrierUncertain(f"{self._base} dropped the line ({type(error).__name__})") from None
-        except (RequestException, ValueError, KeyError, TypeError) as error:
+        except (TwilioException, RequestException, ValueError, KeyError, TypeError) as error:
             raise CarrierUncertain(f"{self._base} did not answer as expected ({type(error).__name__})") from None
 
     def _refusal(self, status: int, code: int | None, said: str) -> Exception:

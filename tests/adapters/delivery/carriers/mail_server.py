@@ -39,6 +39,8 @@ class MailServer:
         port: int | None = None,
     ) -> None:
         self.does = Does.TAKES
+        self.busy: set[str] = set()
+        """Addresses that it takes nothing for now."""
         self.taken: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
         self.logins: list[str] = []
@@ -104,7 +106,7 @@ class MailServer:
     ) -> str:
         if self.does is Does.REFUSES:
             return f"550 {address} is not known here"
-        if self.does is Does.BUSY:
+        if self.does is Does.BUSY or address in self.busy:
             return f"451 {address} is greylisted"
         envelope.rcpt_tos.append(address)
         return "250 OK"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from pathlib import Path
-from shutil import rmtree
 
 from pypdf import PdfReader
 
@@ -233,10 +232,10 @@ class InOutbox(Stand):
         return [Seen(each["to"], each["body"]) for each in found]
 
     def unavailable(self) -> None:
-        rmtree(self._folder)
+        self._folder.touch()  # a file, where the folder should be
 
     def recovers(self) -> None:
-        self._folder.mkdir()
+        self._folder.unlink()
 
 
 @contextmanager
