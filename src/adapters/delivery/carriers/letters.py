@@ -7,7 +7,6 @@ it. So whoever hands the message over again makes the same file of the same name
 import json
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from adapters.clock import Clock
-from adapters.delivery.carrier import Attempt, Carrier, CarrierMisconfigured, CarrierUnavailable
+from adapters.delivery.carrier import Attempt, Carrier, CarrierUnavailable
 from adapters.delivery.rendering import Letter
 from aggregates.values.contact import Channel
 
@@ -98,21 +97,3 @@ class Letters(Carrier):
 
     def _done(self, message_id: UUID) -> Path:
         return self._texts / f"{message_id}.done"
-
-
-def letters_from_env(env: Mapping[str, str], texts: Path, clock: Clock) -> Letters:
-    """Raises CarrierMisconfigured, SecretProblem."""
-    from adapters.delivery.carriers.letters_folder import LettersFolder
-    from adapters.delivery.carriers.letters_sftp import LettersSftp
-
-    if env.get(FOLDER) and env.get(SFTP_URL):
-        raise CarrierMisconfigured(f"{FOLDER} and {SFTP_URL} are both set. One of them is enough.")
-    if env.get(SFTP_URL):
-        return LettersSftp.from_env(env, texts, clock)
-    if given := next((name for name in (KNOWN_HOSTS, KEY_FILE) if env.get(name)), None):
-        raise CarrierMisconfigured(f"{SFTP_URL} is missing: {given} is set.")
-    if not env.get(FOLDER):
-        raise CarrierMisconfigured(
-            f"letters need {FOLDER} or {SFTP_URL}; what else begins with ARREARS_LETTERS_ is unknown."
-        )
-    return LettersFolder(Path(env[FOLDER]), texts, clock)

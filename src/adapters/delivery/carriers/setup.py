@@ -75,7 +75,7 @@ def _named(env: Mapping[str, str], outbox: Path, clock: Clock) -> Iterator[Carri
 
         yield Twilio.from_env(env)
     if any(name.startswith("ARREARS_LETTERS_") and env[name] for name in env):
-        from adapters.delivery.carriers.letters import letters_from_env
+        from adapters.delivery.carriers.letters_setup import letters_from_env
 
         yield letters_from_env(env, outbox / "letters", clock)
 

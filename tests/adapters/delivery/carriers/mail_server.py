@@ -2,6 +2,7 @@
 
 import asyncio
 import email
+import logging
 import ssl
 import threading
 from email.message import EmailMessage
@@ -14,6 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from adapters.kafka.local import HOST, free_ports
+from tests.waiting import HANG
 
 
 class Does(Enum):
@@ -38,6 +40,7 @@ class MailServer:
         utf8: bool = False,
         port: int | None = None,
     ) -> None:
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # it quotes addresses, and its log is this process's
         self.does = Does.TAKES
         self.busy: set[str] = set()
         """Addresses that it takes nothing for now."""
@@ -59,7 +62,7 @@ class MailServer:
             authenticator=self._knows if login else None,
             auth_required=login is not None,
             enable_SMTPUTF8=utf8,
-            ready_timeout=60.0,
+            ready_timeout=HANG,
         )
 
     def __enter__(self) -> Self:
@@ -81,7 +84,7 @@ class MailServer:
             done.set()
 
         self._controller.loop.call_soon_threadsafe(drop)
-        done.wait(60)
+        done.wait(HANG)
 
     def _knows(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         if not isinstance(data, LoginPassword):
@@ -121,5 +124,5 @@ class MailServer:
         if self.does is Does.DIES_WITH_THE_TEXT:
             server.transport.abort()
         if self.does is Does.SILENT:
-            await asyncio.get_running_loop().run_in_executor(None, self.meanwhile.wait, 60)
+            await asyncio.get_running_loop().run_in_executor(None, self.meanwhile.wait, HANG)
         return "250 taken"

@@ -11,6 +11,7 @@ from typing import Any, Self
 import asyncssh
 
 from adapters.kafka.local import HOST
+from tests.waiting import HANG
 
 USER = "printer"
 
@@ -64,7 +65,7 @@ class SftpServer:
         self._do(self._stop())
 
     def _do(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(HANG)
 
     async def _listen(self) -> None:
         stand = self

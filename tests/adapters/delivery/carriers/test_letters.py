@@ -13,8 +13,9 @@ from pypdf import PdfReader
 from adapters.clock import ManualClock
 from adapters.delivery.carrier import Attempt, CarrierMisconfigured, CarrierRefused, CarrierUnavailable
 from adapters.delivery.carriers.letter_pdf import page_of, pdf_of
-from adapters.delivery.carriers.letters import Letters, letters_from_env
+from adapters.delivery.carriers.letters import Letters
 from adapters.delivery.carriers.letters_folder import LettersFolder
+from adapters.delivery.carriers.letters_setup import letters_from_env
 from adapters.delivery.rendering import Letter
 from adapters.secret_text import SecretProblem
 from tests.adapters.delivery.carriers.sftp_server import Does, SftpServer

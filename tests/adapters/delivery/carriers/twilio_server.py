@@ -12,6 +12,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from adapters.kafka.local import HOST
+from tests.waiting import HANG
 
 ACCOUNT, TOKEN, NUMBER = "AC" + "0" * 32, "twilio-token-of-the-test", "+15005550006"
 
@@ -87,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(2)
             return
         if self.stand.does is Does.SILENT:
-            self.stand.meanwhile.wait(60)
+            self.stand.meanwhile.wait(HANG)
         self._say(201, _shown(form, len(taken)))
 
     def do_GET(self) -> None:
