@@ -232,6 +232,14 @@ def test_a_certificate_of_another_host_is_not_trusted(tmp_path: Path, authority:
         from_env(tmp_path, f"smtp://{HOST}:{server.port}", authority).check()
 
 
+def test_a_server_without_starttls_gets_no_mail_where_nobody_logs_in_either(tmp_path: Path, authority: Authority):
+    """Who stands between could leave the offer out."""
+    with MailServer() as server:
+        with pytest.raises(CarrierUnavailable, match="STARTTLS"):
+            from_env(tmp_path, f"smtp://{HOST}:{server.port}", authority).send(MESSAGE, LETTER)
+        assert server.taken == []
+
+
 def test_a_server_without_starttls_gets_neither_password_nor_mail(tmp_path: Path, authority: Authority):
     with MailServer() as server:
         with pytest.raises(CarrierUnavailable, match="STARTTLS"):
