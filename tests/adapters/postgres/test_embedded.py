@@ -1,5 +1,6 @@
 """PostgreSQL in a data folder: one owner, many users, and whatever a process may die of."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -44,8 +45,10 @@ def store(dsn: str, number: int) -> None:
         connection.execute("INSERT INTO kept VALUES (%s)", [number])
 
 
-def accept_and_close(listener: socket.socket) -> None:
-    listener.accept()[0].close()
+def close_whatever_comes(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            listener.accept()[0].close()
 
 
 def test_what_was_stored_is_there_at_the_next_start(data_dir):
@@ -199,9 +202,10 @@ def test_a_server_that_was_killed_is_not_joined_while_the_kernel_still_takes_con
         left_behind.bind(str(tmp_path / SOCKET_NAME))
         left_behind.listen()
         dying = Postmaster(cluster=tmp_path, pid=os.getpid(), socket_folder=tmp_path, status="ready")
-        closing = threading.Thread(target=accept_and_close, args=[left_behind])
+        closing = threading.Thread(target=close_whatever_comes, args=[left_behind])
         closing.start()
         assert not dying.answers
+        left_behind.shutdown(socket.SHUT_RDWR)
         closing.join(HANG)
 
 
