@@ -89,10 +89,12 @@ def queued(world: World) -> list[Recorded]:
 
 
 def deliver(world: World, deliverer: Deliverer, events: list[Recorded]) -> None:
-    with world.service.database.connect("arrears_app") as connection:
-        deliverer.handle(events, connection)
-    while world.service.sealer.seal_once():
-        pass
+    try:
+        with world.service.database.connect("arrears_app") as connection:
+            deliverer.handle(events, connection)
+    finally:
+        while world.service.sealer.seal_once():
+            pass
 
 
 def a_deliverer(world: World, carriers: Carriers) -> Deliverer:
