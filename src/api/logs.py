@@ -23,7 +23,7 @@ _NEVER = frozenset({
 })  # fmt: skip
 """Keys whose values never reach a log, wherever in a record they stand."""
 
-_TALKATIVE = ("aiokafka", "faust", "kafka", "mode")
+_TALKATIVE = ("aiokafka", "asyncssh", "faust", "kafka", "mode", "twilio", "urllib3")
 """Libraries that tell of each connection; only what they warn of is kept."""
 
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@/\s]*@")

@@ -11,12 +11,15 @@ import pytest
 from kafka import KafkaProducer
 from kafka.errors import TopicAuthorizationFailedError
 
+from adapters.clock import SystemClock
+from adapters.delivery.carriers.setup import carriers_of
 from adapters.eventstore.keys import master_key
 from adapters.kafka.connection import client_options
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.local import QUICK_START, Listener, LocalKafka
 from adapters.kafka.topics import Topics, read_topics
-from tests.deploy.files import DEPLOY, JOBS, ROLES, WITH_KEY, compose, of_arrears, run, script
+from aggregates.values.contact import Channel
+from tests.deploy.files import DEPLOY, JOBS, ROLES, WITH_KEY, compose, of_arrears, read_yaml, run, script
 from tests.waiting import HANG, wait_until
 
 FOLDER = DEPLOY / "compose"
@@ -321,3 +324,20 @@ def test_nothing_passes_between_containers_in_the_clear():
 
 def test_secrets_are_kept_out_of_the_repository():
     assert "/.env" in (FOLDER / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+# --- carriers ----------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_carriers_is_one_that_works(tmp_path: Path):
+    run(script("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", FOLDER / "carriers.example.yaml")
+    [said] = read_yaml(FOLDER / "carriers.example.yaml")
+    deliver = said["services"]["deliver"]
+    assert set(deliver["secrets"]) == set(said["secrets"])
+    env = {}
+    for name, value in deliver["environment"].items():
+        env[name] = value.replace("/run/secrets", str(tmp_path))
+        if name.endswith("_FILE"):
+            Path(env[name]).write_text("a secret", encoding="utf-8")
+    carried = {channel: carrier.name for channel, carrier in carriers_of(env, tmp_path, SystemClock())}
+    assert (carried[Channel.EMAIL], carried[Channel.SMS], carried[Channel.LETTER]) == ("smtp", "twilio", "outbox")

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
+from adapters.clock import SystemClock
+from adapters.delivery.carriers.setup import carriers_of
 from adapters.kafka.connection import client_options
+from aggregates.values.contact import Channel
 from tests.adapters.kafka.certificates import Authority
 from tests.deploy.files import (
     DIVIDED,
@@ -191,6 +194,7 @@ def test_secrets_that_are_asked_for_are_in_the_example():
     expected = {name: set(keys) for name, keys in example().items()}
 
     assert set(expected.pop("arrears-master-key")) == {"master.key"}
+    expected.pop("arrears-carriers")  # files that only a carrier needs
     for secret in ("arrears-kafka", *(f"arrears-kafka-{name}" for name in WITH_A_USER)):
         assert set(expected.pop(secret)) == {Path(file).name for file in kafka_files()}
     assert asked == expected
@@ -243,6 +247,23 @@ def test_the_settings_for_kafka_fit_together(tmp_path: Path):
     options = client_options({name: text.replace("/etc/arrears-kafka", str(tmp_path)) for name, text in said.items()})
     assert options["security_protocol"] == "SASL_SSL"
     assert options["sasl_plain_password"] == "a password"
+
+
+def test_whoever_delivers_and_nobody_else_has_the_secrets_of_carriers():
+    for name, workload in workloads().items():
+        settings = {each["configMapRef"]["name"] for each in container(workload).get("envFrom", [])}
+        mounts = {each["name"]: each for each in container(workload)["volumeMounts"]}
+        assert ("arrears-carriers" in settings) == ("carriers" in mounts) == (name == "deliver"), name
+    (volume,) = (each for each in pod(workloads()["deliver"])["volumes"] if each["name"] == "carriers")
+    assert volume["secret"] == {"secretName": "arrears-carriers", "defaultMode": 0o440, "optional": True}
+
+
+def test_as_it_stands_no_carrier_is_set_up():
+    said = of_kind("ConfigMap")["arrears-carriers"]["data"]
+    assert said
+    assert {channel: carrier.name for channel, carrier in carriers_of(said, None, SystemClock())} == dict.fromkeys(
+        Channel, "outbox"
+    )
 
 
 def test_the_example_holds_no_secret_and_is_applied_by_nobody():

@@ -10,6 +10,7 @@ import pytest
 
 from adapters import ticker
 from adapters.clock import ManualClock
+from adapters.delivery.carrier import Attempt
 from adapters.delivery.outbox import Outbox
 from adapters.delivery.rendering import Letter
 from aggregates.account import Account
@@ -133,13 +134,13 @@ class World:
 
 @pytest.fixture
 def world(a_service: AService, tmp_path: Path) -> World:
-    return a_world(a_service, tmp_path)
+    return a_world(a_service)
 
 
-def a_world(a_service: AService, tmp_path: Path, steps: Sequence[Step] = STEPS) -> World:
+def a_world(a_service: AService, steps: Sequence[Step] = STEPS) -> World:
     clock = ManualClock(datetime(2025, 2, 20, 6, tzinfo=UTC))
     service = a_service(clock)
-    return World(service, clock, next(tmp_path.glob("outbox-*")), steps)
+    return World(service, clock, Path(service.env["ARREARS_OUTBOX"]), steps)
 
 
 def day(n: int) -> date:
@@ -190,7 +191,7 @@ def test_after_an_outage_the_latest_missed_reminder_leaves_and_the_required_one_
 
 
 def test_a_required_step_is_sent_late_rather_than_never(a_service: AService, tmp_path: Path) -> None:
-    world = a_world(a_service, tmp_path, (step(1), step(3, required=True), step(5), step(7, required=True)))
+    world = a_world(a_service, (step(1), step(3, required=True), step(5), step(7, required=True)))
     world.until(day(0))
     world.clock.set(datetime(2025, 3, 13, 6, tzinfo=UTC))
     world.until(day(20))
@@ -289,7 +290,7 @@ def test_a_sender_that_dies_while_sending_neither_loses_nor_doubles_the_message(
 class NeverKnows(Dying):
     is_idempotent = False
 
-    def took(self, message_id: UUID) -> None:
+    def took(self, message_id: UUID, attempt: Attempt) -> None:
         del message_id
 
 

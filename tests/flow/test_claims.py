@@ -13,6 +13,8 @@ from uuid import UUID
 import pytest
 
 from adapters.delivery import deliverer
+from adapters.delivery.carrier import Attempt, Carrier, CarrierUnavailable
+from adapters.delivery.carriers.setup import Carriers
 from adapters.delivery.deliverer import Deliverer
 from adapters.delivery.rendering import Letter
 from aggregates.account import Account
@@ -30,7 +32,7 @@ NINE = datetime(2025, 3, 4, 9, 30, tzinfo=UTC)
 @pytest.fixture
 def world(a_service: AService, tmp_path: Path) -> World:
     """A message is queued, and nobody has delivered it."""
-    world = a_world(a_service, tmp_path)
+    world = a_world(a_service)
     world.until(day(0))
     world.service.tick(datetime(2025, 3, 4, 0, 30, tzinfo=UTC))
     world.clock.set(NINE)
@@ -122,7 +124,7 @@ def test_a_carrier_that_takes_an_id_once_is_given_the_message_again_and_it_leave
 # --- owners ------------------------------------------------------------------------------------------
 
 
-class Carrier:
+class Noting(Carrier):
     """Notes what it is given. `meanwhile` happens while it sends."""
 
     answers_within = timedelta(seconds=10)
@@ -139,7 +141,7 @@ class Carrier:
         self.sent.append(message_id)
         return "reference"
 
-    def took(self, message_id: UUID) -> Letter | bool | None:
+    def took(self, message_id: UUID, attempt: Attempt) -> Letter | bool | None:
         del message_id
         return self.says
 
@@ -147,7 +149,7 @@ class Carrier:
 class Owners:
     """Two who deliver the same messages through one carrier."""
 
-    def __init__(self, world: World, carrier: Carrier) -> None:
+    def __init__(self, world: World, carrier: Noting) -> None:
         self.world, self.carrier = world, carrier
         self.waited_until: list[datetime] = []
         self.first, self.second = self._new(), self._new()
@@ -160,7 +162,7 @@ class Owners:
             self.while_waiting()
 
         service = self.world.service
-        return Deliverer(service.arrears, self.carrier, wait_until, service.renderer)
+        return Deliverer(service.arrears, Carriers(self.carrier), wait_until, service.renderer)
 
     @property
     def queued(self) -> Recorded:
@@ -174,7 +176,7 @@ class Owners:
 
 def test_two_who_claim_the_same_message_do_not_both_send_it(world: World):
     """Both saw it queued: one claims it, and the other one's claim is refused."""
-    owners = Owners(world, Carrier())
+    owners = Owners(world, Noting())
     claim = owners.second._issue
 
     def slow(act, errand, command):
@@ -191,14 +193,14 @@ def test_two_who_claim_the_same_message_do_not_both_send_it(world: World):
 
 
 def test_a_slow_owner_is_waited_for_until_its_claim_ends_and_its_report_counts(world: World):
-    owners = Owners(world, Carrier())
+    owners = Owners(world, Noting())
     report = owners.first._report_sent
     said: list[Callable[[], None]] = []
     owners.first._report_sent = lambda *given, **more: said.append(lambda: report(*given, **more))  # type: ignore[method-assign]
     owners.deliver(owners.first)
     owners.while_waiting = said.pop()
     owners.deliver(owners.second)
-    assert owners.waited_until == [NINE + deliverer.TO_CALL + Carrier.answers_within]
+    assert owners.waited_until == [NINE + deliverer.TO_CALL + Noting.answers_within]
     assert len(owners.carrier.sent) == 1
     assert [world.names.count(f"message-{each}") for each in ("uncertain", "sent")] == [0, 1]
 
@@ -208,7 +210,7 @@ def test_a_claim_of_another_that_has_ended_makes_the_message_uncertain_even_if_t
     world: World, says: bool | None
 ):
     """That it has not got it yet does not mean that it will not get it."""
-    owners = Owners(world, Carrier(took=says))
+    owners = Owners(world, Noting(took=says))
     owners.carrier.meanwhile = lambda: owners.deliver(owners.second)
     owners.deliver(owners.first)
     assert len(owners.carrier.sent) == 1
@@ -216,7 +218,7 @@ def test_a_claim_of_another_that_has_ended_makes_the_message_uncertain_even_if_t
 
 
 def test_what_the_carrier_has_taken_is_sent_whoever_claimed_it(world: World):
-    owners = Owners(world, Carrier())
+    owners = Owners(world, Noting())
     letter = Letter("email", "anna@example.org", "1", "as it left")  # type: ignore[arg-type]
 
     def other_looks() -> None:
@@ -230,7 +232,7 @@ def test_what_the_carrier_has_taken_is_sent_whoever_claimed_it(world: World):
 
 
 def test_an_owner_that_was_given_up_before_it_called_the_carrier_does_not_call_it(world: World):
-    owners = Owners(world, Carrier())
+    owners = Owners(world, Noting())
     render = owners.first._render
 
     def slowly(errand):
@@ -244,7 +246,7 @@ def test_an_owner_that_was_given_up_before_it_called_the_carrier_does_not_call_i
 
 
 def test_a_carrier_that_takes_an_id_once_is_not_waited_for(world: World):
-    owners = Owners(world, Carrier(is_idempotent=True))
+    owners = Owners(world, Noting(is_idempotent=True))
 
     def other_delivers() -> None:
         owners.carrier.meanwhile = lambda: None
@@ -258,7 +260,7 @@ def test_a_carrier_that_takes_an_id_once_is_not_waited_for(world: World):
 
 def test_whoever_claimed_it_believes_the_carrier_that_it_was_not_taken(world: World):
     """Its own attempt is over: the carrier is called again."""
-    owners = Owners(world, Carrier())
+    owners = Owners(world, Noting())
 
     def breaks() -> None:
         owners.carrier.meanwhile = lambda: None
@@ -271,3 +273,95 @@ def test_whoever_claimed_it_believes_the_carrier_that_it_was_not_taken(world: Wo
     assert len(owners.carrier.sent) == 1
     assert world.names.count("message-sent") == 1
     assert world.service.arrears.load(Account, ANNA).messages.under_way == {}
+
+
+# --- a carrier that does not take it now ---------------------------------------------------------------
+
+
+class Busy(Noting):
+    """Says so often that it takes nothing now; beforehand, or when it is handed a message."""
+
+    def __init__(self, *, times: int = 0, beforehand: int = 0, took: "Letter | bool | None" = None) -> None:
+        super().__init__(took=took)
+        self.times, self.beforehand = times, beforehand
+
+    def check(self) -> None:
+        if self.beforehand:
+            self.beforehand -= 1
+            raise CarrierUnavailable("not reached")
+
+    def send(self, message_id: UUID, letter: Letter) -> str:
+        if self.times:
+            self.times -= 1
+            raise CarrierUnavailable("busy")
+        return super().send(message_id, letter)
+
+
+def test_a_carrier_that_was_not_there_beforehand_leaves_the_message_unclaimed(world: World):
+    owners = Owners(world, Busy(beforehand=1))
+    with pytest.raises(CarrierUnavailable):
+        owners.deliver(owners.first)
+    assert "message-dispatched" not in world.names
+    owners.deliver(owners.second)
+    assert len(owners.carrier.sent) == 1
+    assert [world.names.count(f"message-{each}") for each in ("dispatched", "uncertain", "sent")] == [1, 0, 1]
+
+
+def test_what_a_carrier_did_not_take_for_certain_is_handed_to_it_again_by_the_owner_of_the_claim(world: World):
+    """It is not asked what it took, of which it knows nothing, and the message is neither failed nor uncertain."""
+    owners = Owners(world, Busy(times=3))
+    for _ in range(3):
+        with pytest.raises(CarrierUnavailable):
+            owners.deliver(owners.first)
+        assert world.names[-1] == "message-dispatched"
+    owners.deliver(owners.first)
+    assert len(owners.carrier.sent) == 1
+    said = [world.names.count(f"message-{each}") for each in ("dispatched", "uncertain", "failed", "sent")]
+    assert said == [1, 0, 0, 1]
+
+
+def test_who_paid_while_the_carrier_took_nothing_gets_nothing(world: World):
+    owners = Owners(world, Busy(times=1))
+    with pytest.raises(CarrierUnavailable):
+        owners.deliver(owners.first)
+    world.pay(10_000)
+    owners.deliver(owners.first)
+    assert owners.carrier.sent == []
+    assert [world.names.count(f"message-{each}") for each in ("withdrawn", "sent")] == [1, 0]
+
+
+def test_what_did_not_leave_on_its_day_does_not_leave_later(world: World):
+    owners = Owners(world, Busy(times=1))
+    with pytest.raises(CarrierUnavailable):
+        owners.deliver(owners.first)
+    world.clock.set(NINE + timedelta(days=1))
+    owners.deliver(owners.first)
+    assert owners.carrier.sent == []
+    assert world.names.count("message-withdrawn") == 1
+
+
+def test_what_was_not_taken_once_and_then_may_have_been_is_uncertain(world: World):
+    """The carrier's word is about its own refusal, and not about the attempt after it."""
+    owners = Owners(world, Busy(times=1))
+    with pytest.raises(CarrierUnavailable):
+        owners.deliver(owners.first)
+
+    def breaks() -> None:
+        raise ConnectionError("in the middle")
+
+    owners.carrier.meanwhile = breaks
+    with pytest.raises(ConnectionError):
+        owners.deliver(owners.first)
+    owners.deliver(owners.first)
+    assert owners.carrier.sent == []
+    assert world.names.count("message-uncertain") == 1
+
+
+def test_another_process_does_not_hand_over_what_the_owner_of_the_claim_still_tries(world: World):
+    owners = Owners(world, Busy(times=1))
+    with pytest.raises(CarrierUnavailable):
+        owners.deliver(owners.first)
+    owners.deliver(owners.second)
+    owners.deliver(owners.first)
+    assert owners.carrier.sent == []
+    assert world.names.count("message-uncertain") == 1

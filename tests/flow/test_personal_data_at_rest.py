@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -19,7 +19,7 @@ import pytest
 from adapters.backup import backup
 from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
-from adapters.delivery.carrier import CarrierRefused
+from adapters.delivery.carrier import Attempt, Carrier, CarrierRefused
 from adapters.delivery.rendering import Letter
 from adapters.postgres.cluster import installed_programs
 from adapters.postgres.database import Database
@@ -79,11 +79,11 @@ class Secrets:
         return sorted({self.told.get(word.decode().lower(), word.decode()) for word in SECRET.findall(stored)})
 
 
-class Carrier:
+class Quoting(Carrier):
     """Quotes whom it cannot reach, refuses one account's mail, and breaks over another's."""
 
-    is_idempotent: ClassVar[bool] = False
-    answers_within: ClassVar[timedelta] = timedelta(seconds=10)
+    is_idempotent = False
+    answers_within = timedelta(seconds=10)
 
     def __init__(self) -> None:
         self._broke: dict[UUID, str] = {}
@@ -96,7 +96,7 @@ class Carrier:
             raise RuntimeError(f"no answer for {letter.to}")
         return f"carrier-{message_id.hex[:8]}"
 
-    def took(self, message_id: UUID) -> Letter | bool | None:
+    def took(self, message_id: UUID, attempt: Attempt) -> Letter | bool | None:
         raise RuntimeError(f"no answer for {self._broke[message_id]}")
 
 
@@ -308,7 +308,7 @@ def world() -> Iterator[World]:
             migrate(database)
             with StepByStep(database, data_dir=None, env=env, clock=ManualClock(NOW)) as service:
                 service.prepare()
-                service.deliver_through(Carrier())
+                service.deliver_through(Quoting())
                 lived = World(service, Secrets(), folder)
                 live(lived)
                 fail_to_handle(lived)

@@ -19,7 +19,7 @@ from tests.flow.test_chase import ANNA, DUE, World, a_world, day, step
 
 @pytest.fixture
 def world(a_service: AService, tmp_path: Path) -> World:
-    return a_world(a_service, tmp_path, [step(1)])
+    return a_world(a_service, [step(1)])
 
 
 @pytest.fixture

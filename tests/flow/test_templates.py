@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice, product
 from string import ascii_lowercase
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 
 from adapters.clock import ManualClock
+from adapters.delivery.carrier import Attempt, Carrier
 from adapters.delivery.rendering import Letter
 from adapters.eventstore.application import Arrears
 from adapters.reactor import Reactor
@@ -183,16 +184,16 @@ def test_where_no_process_makes_texts_delivery_waits_and_fails_no_message(
 # --- readers that fail for many accounts --------------------------------------------------------------
 
 
-class Breaks:
+class Breaks(Carrier):
     """A carrier that takes nothing and does not say so."""
 
-    is_idempotent: ClassVar[bool] = False
-    answers_within: ClassVar[timedelta] = timedelta(seconds=10)
+    is_idempotent = False
+    answers_within = timedelta(seconds=10)
 
     def send(self, message_id: UUID, letter: Letter) -> str:
         raise RuntimeError("no answer")
 
-    def took(self, message_id: UUID) -> bool:
+    def took(self, message_id: UUID, attempt: Attempt) -> bool:
         return False
 
 

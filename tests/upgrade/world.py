@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
-from adapters.delivery.carrier import CarrierRefused
+from adapters.delivery.carrier import Attempt, CarrierRefused
+from adapters.delivery.carrier import Carrier as AnyCarrier
 from adapters.delivery.rendering import Letter
 from aggregates.account.activities import ActivityKind, RecordActivity
 from aggregates.kernel.command import Command, Issued, identifier
@@ -46,11 +47,11 @@ def details(name: str, *, language: str = "en", consent: str = "given", time_zon
     }  # fmt: skip
 
 
-class Carrier:
+class Carrier(AnyCarrier):
     """Knows nobody called `nobody`, and breaks in the middle of what is for somebody in `broken`."""
 
-    is_idempotent: ClassVar[bool] = False
-    answers_within: ClassVar[timedelta] = timedelta(seconds=10)
+    is_idempotent = False
+    answers_within = timedelta(seconds=10)
 
     def __init__(self) -> None:
         self.broken = {"breaks@example.com", "breaks-for-good@example.com"}
@@ -63,7 +64,7 @@ class Carrier:
         self._break(letter.to)
         return f"carrier-{message_id.hex[:8]}"
 
-    def took(self, message_id: UUID) -> Letter | bool | None:
+    def took(self, message_id: UUID, attempt: Attempt) -> Letter | bool | None:
         self._break(self._asked.get(message_id, ""))
         return None
 

@@ -1,14 +1,18 @@
 """What a carrier is: something that takes a message, and may know whether it took one."""
 
-from datetime import timedelta
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from adapters.delivery.rendering import Letter
+from adapters.readers.poison import HelperAway
+from aggregates.values.contact import Channel
 
 
 class CarrierRefused(Exception):
-    """The carrier certainly did not take the message."""
+    """The carrier certainly did not take the message, and never will. `detail` may be in its words."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -16,26 +20,64 @@ class CarrierRefused(Exception):
         self.detail = detail
 
 
-class Carrier(Protocol):
-    """Sends messages. An exception other than CarrierRefused leaves it open whether the message left."""
+class CarrierUnavailable(HelperAway):
+    """The carrier certainly did not take the message now, and may take it later. The text is shown to whoever operates
+    Arrears: it names the carrier and what is wrong, and nobody's address."""
 
-    @property
-    def is_idempotent(self) -> bool:
-        """Whether its contract promises that a message id which it took before does not leave a second time.
 
-        Only then a message is handed to it again that another process may still be handing to it.
-        """
-        ...
+class CarrierUncertain(HelperAway):
+    """Nobody knows whether the carrier took the message. The text names nobody's address either."""
 
-    @property
-    def answers_within(self) -> timedelta:
-        """How long `send` takes at most. After that nobody waits for the process that called it."""
-        ...
 
+class CarrierMisconfigured(Exception):
+    """The settings of a carrier do not fit together; the message names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is known of a message that was claimed and has no result: since when, and how it reads now.
+
+    `letter` makes the text anew, which need not be what was sent; None where it cannot be made any more.
+    """
+
+    since: datetime
+    letter: Callable[[], Letter | None]
+
+
+class Carrier(ABC):
+    """Sends messages over the channels that it carries.
+
+    `send` raises CarrierRefused or CarrierUnavailable where it certainly did not take the message. Whatever else is
+    raised leaves it open whether the message left; CarrierUncertain says so in words that quote nobody.
+    """
+
+    name: str = "another carrier"
+    """By which people know it: `smtp`."""
+    channels: frozenset[Channel] = frozenset()
+    """What it may be given."""
+    leads_to: str = ""
+    """Where messages go, without secrets: a server, a folder."""
+
+    is_idempotent: bool
+    """Whether its contract promises that a message id which it took before does not leave a second time.
+
+    Only then a message is handed to it again that another process may still be handing to it.
+    """
+    answers_within: timedelta
+    """How long `send` takes at most. After that nobody waits for the process that called it."""
+
+    def check(self) -> None:
+        """Asked before a message is claimed. Raises CarrierUnavailable where none could be sent now."""
+        return
+
+    @abstractmethod
     def send(self, message_id: UUID, letter: Letter) -> str:
-        """Takes the message and returns the carrier's reference."""
-        ...
+        """Takes the message and returns the carrier's reference, which names nobody."""
 
-    def took(self, message_id: UUID) -> Letter | bool | None:
+    @abstractmethod
+    def took(self, message_id: UUID, attempt: Attempt) -> Letter | bool | None:
         """Whether a message was taken before: as it was sent, False for certainly not, None where nobody knows."""
-        ...
+
+    def close(self) -> None:
+        """Lets go of connections. It may be used again."""
+        return

@@ -5,6 +5,7 @@ from when that was recorded: what the carrier may take to answer, and what may p
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -13,7 +14,8 @@ from uuid import UUID, uuid4
 import structlog
 from psycopg import Connection
 
-from adapters.delivery.carrier import Carrier, CarrierRefused
+from adapters.delivery.carrier import Attempt, Carrier, CarrierRefused, CarrierUnavailable
+from adapters.delivery.carriers.setup import Carriers
 from adapters.delivery.renderer import Renderer
 from adapters.delivery.rendering import Letter, RenderingProblem, render
 from adapters.eventstore.application import Arrears
@@ -27,6 +29,7 @@ from aggregates.account.messages import (
     MessageQueued,
     MessageState,
     MessageUnderWay,
+    ReconsiderMessage,
     ReportFailed,
     ReportSent,
     ReportUncertain,
@@ -86,6 +89,10 @@ class Deliverer:
     Another's claim may be that of a process which is frozen, and goes on later: the message is handed over again only
     to a carrier that takes an id once. Else it is reported as uncertain once the claim has ended, and shown to a
     person. It is never sent again by itself; should the owner still report what became of it, that counts.
+
+    A carrier that certainly does not take a message now is asked again, after the pauses of a reader that stands still.
+    Where it says so beforehand nothing is claimed. Else the message stays claimed, and each time before it is handed
+    over again there is another last look: whoever paid meanwhile gets nothing. Messages beside it in the batch go on.
     """
 
     name: ClassVar[str] = "delivery"
@@ -94,7 +101,7 @@ class Deliverer:
     def __init__(
         self,
         arrears: Arrears,
-        carrier: Carrier,
+        carriers: Carriers,
         wait_until: WaitUntil,
         renderer: Renderer,
         *,
@@ -102,26 +109,46 @@ class Deliverer:
     ) -> None:
         """`owner` of the claims that are made here; one that nobody else is, where it is not given."""
         self._arrears = arrears
-        self._carrier = carrier
+        self._carriers = carriers
         self._renderer = renderer
         self._wait_until = wait_until
         self._owner = owner or uuid4()
         self._pace = Pace(wait_until)
+        self._not_taken: set[UUID] = set()
+        """Messages claimed here that the carrier certainly did not take."""
+        self._looks = 0
+        """How often a message was looked at before it was tried again."""
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        """Raises CarrierUnavailable once every other message of the batch has its result."""
         del connection  # what it does is kept in the log
+        away: dict[Carrier, CarrierUnavailable] = {}
+        not_now: CarrierUnavailable | None = None
         for recorded in batch:
-            if isinstance(recorded.event, MessageQueued):
-                self._deliver(recorded.aggregate_id, recorded.event.message_id, recorded)
+            if not isinstance(recorded.event, MessageQueued):
+                continue
+            carrier = self._carriers.of(recorded.event.channel)
+            if carrier in away and recorded.event.message_id not in self._not_taken:
+                continue
+            try:
+                self._deliver(recorded.aggregate_id, recorded.event.message_id, recorded, away)
+            except CarrierUnavailable as error:
+                not_now = not_now or error
+        if not_now is not None:
+            raise not_now
 
     def forget(self) -> None:
         """There is nothing that it remembers of messages; the pace that an office keeps is true all the same."""
 
-    def _deliver(self, account_id: UUID, message_id: UUID, cause: Recorded) -> None:
+    def _deliver(
+        self, account_id: UUID, message_id: UUID, cause: Recorded, away: dict[Carrier, CarrierUnavailable]
+    ) -> None:
+        """Raises CarrierUnavailable, and notes the carrier where nothing can be handed to it now."""
         going_on()
         errand = self._errand(account_id, message_id, cause)
         if errand is not None and errand.message.state is MessageState.QUEUED:
             self._pace.take(errand.office, self._arrears.clock.now())
+            self._check(self._carrier(errand), away)
             claimed_at = self._arrears.clock.now()
             outcome = self._issue("dispatch", errand, DispatchMessage(account_id=account_id, message_id=message_id))
             errand = self._errand(account_id, message_id, cause)
@@ -131,28 +158,68 @@ class Deliverer:
         if errand is not None and errand.message.state is MessageState.DISPATCHED:
             self._clear_up(errand)
 
+    @staticmethod
+    def _check(carrier: Carrier, away: dict[Carrier, CarrierUnavailable]) -> None:
+        if carrier in away:
+            raise away[carrier]
+        try:
+            carrier.check()
+        except CarrierUnavailable as error:
+            away[carrier] = error
+            raise
+
+    def _carrier(self, errand: Errand) -> Carrier:
+        return self._carriers.of(errand.message.channel)
+
     def _clear_up(self, errand: Errand) -> None:
-        """A claim without a result: ask the carrier what became of it."""
-        taken = self._carrier.took(errand.message.id)
+        """A claim without a result: ask the carrier what became of it, unless it said that it did not take it."""
         claim = self._claim(errand)
+        if errand.message.id in self._not_taken:
+            self._try_again(errand, claim.recorded_at)
+            return
+        carrier, taken = self._carrier(errand), self._took(errand, claim)
         if isinstance(taken, Letter):
             self._report_sent(errand, taken, reference=None)
-        elif self._carrier.is_idempotent:
-            self._send_again(errand)
+        elif carrier.is_idempotent:
+            self._send_again(errand, claim)
         elif claim.meta.command_id != self._command_id("dispatch", errand.message):
-            self._give_up(errand, claim.recorded_at + TO_CALL + self._carrier.answers_within)
+            self._give_up(errand, claim)
         elif taken is False:
             self._send(errand, claim.recorded_at)
         else:
             self._report_uncertain(errand)
 
-    def _give_up(self, errand: Errand, claim_ends: datetime) -> None:
+    def _try_again(self, errand: Errand, claimed_at: datetime) -> None:
+        """By the owner of the claim, of what has certainly not left. Whether it still may leave is looked at first."""
+        message = errand.message
+        self._looks += 1
+        self._issue(
+            f"reconsider-{self._looks}",
+            errand,
+            ReconsiderMessage(account_id=errand.account.id, message_id=message.id),
+        )
+        again = self._errand(errand.account.id, message.id, errand.cause)
+        if again is None or again.message.state is not MessageState.DISPATCHED:
+            self._not_taken.discard(message.id)
+        else:
+            self._send(again, claimed_at)
+
+    def _took(self, errand: Errand, claim: Recorded) -> Letter | bool | None:
+        def letter() -> Letter | None:
+            with suppress(RenderingProblem):
+                return self._render(errand)
+            return None
+
+        return self._carrier(errand).took(errand.message.id, Attempt(claim.recorded_at, letter))
+
+    def _give_up(self, errand: Errand, claim: Recorded) -> None:
         """Another's claim. Until it ends, its owner may be about to say what became of it."""
+        claim_ends = claim.recorded_at + TO_CALL + self._carrier(errand).answers_within
         if claim_ends > self._arrears.clock.now():
             self._wait_until(claim_ends)
         if not self._is_open(errand):
             return
-        taken = self._carrier.took(errand.message.id)
+        taken = self._took(errand, claim)
         if isinstance(taken, Letter):
             self._report_sent(errand, taken, reference=None)
         else:
@@ -164,22 +231,33 @@ class Deliverer:
             letter = self._render(errand)
             if self._arrears.clock.now() - claimed_at > TO_CALL and not self._is_open(errand):
                 _log.warning("a message was given up before it was sent", message_id=str(errand.message.id))
+                self._not_taken.discard(errand.message.id)
                 return
-            reference = self._carrier.send(errand.message.id, letter)
+            reference = self._hand_over(errand, letter)
         except (RenderingProblem, CarrierRefused) as error:
             self._report_failed(errand, error.code, error.detail)
         else:
             self._report_sent(errand, letter, reference)
 
-    def _send_again(self, errand: Errand) -> None:
+    def _hand_over(self, errand: Errand, letter: Letter) -> str:
+        """From here on nobody knows whether it left, unless the carrier says that it certainly did not take it."""
+        message_id = errand.message.id
+        self._not_taken.discard(message_id)
+        try:
+            return self._carrier(errand).send(message_id, letter)
+        except CarrierUnavailable:
+            self._not_taken.add(message_id)
+            raise
+
+    def _send_again(self, errand: Errand, claim: Recorded) -> None:
         """To a carrier that takes an id once. What left is what it took first, which may be another's text."""
         try:
             letter = self._render(errand)
-            reference = self._carrier.send(errand.message.id, letter)
+            reference = self._carrier(errand).send(errand.message.id, letter)
         except (RenderingProblem, CarrierRefused) as error:
             self._report_failed(errand, error.code, error.detail)
         else:
-            taken = self._carrier.took(errand.message.id)
+            taken = self._took(errand, claim)
             self._report_sent(errand, taken if isinstance(taken, Letter) else letter, reference)
 
     # --- claims ---
@@ -191,7 +269,7 @@ class Deliverer:
 
     def _command_id(self, act: str, message: MessageUnderWay) -> UUID:
         """Two owners claim by two commands, of which one is accepted; what became of a message is said once."""
-        owner = (self._owner,) if act == "dispatch" else ()
+        owner = (self._owner,) if act == "dispatch" or act.startswith("reconsider") else ()
         return identifier("delivery", act, message.id, *owner)
 
     def _claim(self, errand: Errand) -> Recorded:
@@ -265,7 +343,8 @@ class Deliverer:
                 )
             ]
         )
-        if act != "dispatch":
+        if act in {"sent", "failed", "uncertain"}:
+            self._not_taken.discard(errand.message.id)
             count_delivery(errand.message.channel, act)
         return outcome
 

@@ -1,34 +1,46 @@
-"""The local outbox: a folder that holds what would be sent, one file a message. For trials and for tests."""
+"""The local outbox: a folder that holds what would be sent, one file a message.
+
+For trials and tests, and for channels that no other carrier is set up for.
+"""
 
 import json
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
 from uuid import UUID, uuid4
 
+from adapters.delivery.carrier import Attempt, Carrier, CarrierUnavailable
 from adapters.delivery.rendering import Letter
 from aggregates.values.contact import Channel
 
 
-class Outbox:
+class Outbox(Carrier):
     """Writes each message to `FOLDER/<message id>.json`, whole or not at all; so it always knows what it took.
 
     A message is taken once: what is there stays as it is, and its file's time says when it was handed over last.
     """
 
-    is_idempotent: ClassVar[bool] = True
-    answers_within: ClassVar[timedelta] = timedelta(seconds=10)
+    name = "outbox"
+    channels = frozenset(Channel)
+    is_idempotent = True
+    answers_within = timedelta(seconds=10)
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.leads_to = str(folder)
 
     def send(self, message_id: UUID, letter: Letter) -> str:
+        try:
+            return self._write(message_id, letter)
+        except OSError as error:
+            raise CarrierUnavailable(f"{self.leads_to} cannot be written to: {error.strerror}") from None
+
+    def _write(self, message_id: UUID, letter: Letter) -> str:
         path = self._path(message_id)
         if path.exists():
             path.touch()
             return path.name
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{uuid4().hex}.part")
         content = {
             "message_id": str(message_id),
@@ -44,7 +56,8 @@ class Outbox:
         draft.replace(path)
         return path.name
 
-    def took(self, message_id: UUID) -> Letter | bool | None:
+    def took(self, message_id: UUID, attempt: Attempt) -> Letter | bool | None:
+        del attempt  # its file says all
         path = self._path(message_id)
         if not path.exists():
             return False

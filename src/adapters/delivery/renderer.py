@@ -18,7 +18,7 @@ import structlog
 
 from adapters.delivery.languages import ENGLISH
 from adapters.delivery.rendering_process import READY, TOO_MUCH, write_frame
-from adapters.readers.poison import OutOfReach
+from adapters.readers.poison import HelperAway
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ Rendered = tuple[str, ...] | NotRendered
 """The texts of a draft, or why there are none."""
 
 
-class RendererUnavailable(OutOfReach):
+class RendererUnavailable(HelperAway):
     """No process that makes texts can be started. That is no text's fault: it is tried again."""
 
 

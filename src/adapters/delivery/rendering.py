@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from adapters.delivery.languages import language_of
+from adapters.delivery.languages import ENGLISH, language_of
 from adapters.delivery.opt_out import opt_out_line
 from adapters.delivery.placeholders import example_values
 from adapters.delivery.renderer import Draft, NotRendered, Rendered, Renderer
@@ -50,6 +50,16 @@ class Letter:
     to: str
     subject: str | None
     body: str
+    language: str = ENGLISH
+    """Of the text, with the customer's country where they share it: `de`, `de-AT`."""
+    country: str | None = None
+    """In which a number without country code is dialled, and whose paper a letter is printed on: `AT`."""
+    sender: str = ""
+    """The office's title."""
+    recipient: str = ""
+    """The customer's name."""
+    day: date | None = None
+    """The office's local date."""
 
     @property
     def body_sha256(self) -> str:
@@ -71,7 +81,17 @@ def render(
     values = values_of(account, office, message.items, today)
     [rendered] = renderer.render([draft_of(template, values, language)])
     text = text_of(message.channel, template, rendered, language)
-    return Letter(message.channel, to, text.subject, text.body)
+    return Letter(
+        message.channel,
+        to,
+        text.subject,
+        text.body,
+        language=language,
+        country=account.contact.country,
+        sender=office.title,
+        recipient=account.customer.name,
+        day=today,
+    )
 
 
 def draft_of(template: Template, values: Mapping[str, Any], language: str) -> Draft:

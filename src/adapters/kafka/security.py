@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
 
 from adapters.kafka.jars import KafkaUnavailable
+from adapters.secret_text import Secret, SecretProblem, secret_of, text_of
 
 PROTOCOL = "KAFKA_SECURITY_PROTOCOL"
 MECHANISM = "KAFKA_SASL_MECHANISM"
@@ -46,15 +47,6 @@ _ONLY_WITH: Mapping[str, frozenset[str]] = {
 
 class KafkaMisconfigured(KafkaUnavailable):
     """The settings of the connection to Kafka do not fit together; the message names the variable."""
-
-
-class Secret(str):
-    """A text that shows itself to nobody who looks at what holds it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'[left out]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +119,10 @@ def _needed(said: Mapping[str, str], name: str, mechanism: str) -> str:
 
 
 def _secret(said: Mapping[str, str], variable: str, file_variable: str) -> Secret | None:
-    if variable in said and file_variable in said:
-        raise KafkaMisconfigured(f"{variable} and {file_variable} are both set. One of them is enough.")
-    if file_variable in said:
-        return Secret(_text(file_variable, Path(said[file_variable])))
-    return Secret(said[variable]) if variable in said else None
+    try:
+        return secret_of(said, variable, file_variable)
+    except SecretProblem as problem:
+        raise KafkaMisconfigured(str(problem)) from None
 
 
 # --- TLS -----------------------------------------------------------------------------------------------
@@ -207,10 +198,6 @@ def _of_key(file: Path, error: Exception, passphrase: Secret | None) -> str:
 
 def _text(variable: str, file: Path) -> str:
     try:
-        text = file.read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise KafkaMisconfigured(f"{variable}: {file} cannot be read: {why}.") from None
-    if not text:
-        raise KafkaMisconfigured(f"{variable}: {file} is empty.")
-    return text
+        return text_of(variable, file)
+    except SecretProblem as problem:
+        raise KafkaMisconfigured(str(problem)) from None

@@ -34,7 +34,7 @@ from adapters.postgres.kept_connection import KeptConnection, in_utc
 from adapters.readers.backoff import Backoff
 from adapters.readers.handling import ReaderRetired
 from adapters.readers.partitions import PartitionMoved
-from adapters.readers.poison import OutOfReach
+from adapters.readers.poison import HelperAway, OutOfReach
 from adapters.readers.runner import Source, note_trouble
 from adapters.stop import Stopped
 
@@ -452,7 +452,7 @@ class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 def _refusal(error: Exception, before: tuple[str, float] | None) -> tuple[str, float] | None:
-    if not isinstance(error, KafkaError | KafkaUnavailable | OutOfReach):
+    if isinstance(error, HelperAway) or not isinstance(error, KafkaError | KafkaUnavailable | OutOfReach):
         return None
     said = f"{type(error).__name__}: {error}"
     return before if before is not None and before[0] == said else (said, time.monotonic())

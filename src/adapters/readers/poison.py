@@ -59,6 +59,10 @@ class OutOfReach(Exception):
     """What a reader works with, such as a broker, is not there just now. No event is to blame: it tries again."""
 
 
+class HelperAway(OutOfReach):
+    """What is not there is neither the database nor the topic, so other connections to those would not help."""
+
+
 class ReaderBroken(Exception):
     """A reader fails on the events of many accounts. Nothing more is parked, and its checkpoint stays."""
 

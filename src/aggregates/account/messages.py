@@ -107,7 +107,7 @@ class MessageDispatched(Event, name="account.message-dispatched"):
 
 
 class MessageWithdrawn(Event, name="account.message-withdrawn"):
-    """The message did not leave: something changed between queue and dispatch."""
+    """The message did not leave: something changed after it was queued."""
 
     message_id: UUID
     step_id: str
@@ -162,6 +162,12 @@ class TakeStep(ChasingCommand, name="take-step", internal=True):
 
 class DispatchMessage(ChasingCommand, name="dispatch-message", internal=True):
     """Claim a queued message for sending, or withdraw it where it should not leave any more."""
+
+    message_id: UUID
+
+
+class ReconsiderMessage(ChasingCommand, name="reconsider-message", internal=True):
+    """Withdraw a claimed message that the carrier certainly did not take, where it should not leave any more."""
 
     message_id: UUID
 
@@ -315,6 +321,16 @@ class Messages(AccountPart):
             self.chase.judge(context)
         else:
             self.emit(MessageDispatched(message_id=message.id))
+
+    @decides(ReconsiderMessage)
+    def reconsider(self, command: ReconsiderMessage, context: Context) -> None:
+        """Another last look, by the owner of the claim before it hands the message over again."""
+        self.require_account()
+        message = self._message(command.message_id)
+        why = self._why_withdrawn(message, context)
+        if message.state is MessageState.DISPATCHED and why is not None:
+            self.emit(MessageWithdrawn(message_id=message.id, step_id=message.step_id, why=why))
+            self.chase.judge(context)
 
     def _why_withdrawn(self, message: MessageUnderWay, context: Context) -> Why | None:
         campaign = context.find(Campaign, message.campaign_id)

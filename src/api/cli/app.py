@@ -16,6 +16,7 @@ from api.cli import (
     backups,
     billing,
     campaigns,
+    carriers,
     cluster,
     contact,
     contract,
@@ -95,6 +96,7 @@ for name, group in (
     ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),
+    ("carriers", carriers),
     ("log", log),
     ("schemas", contract),
 ):

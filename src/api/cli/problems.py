@@ -100,6 +100,7 @@ _KNOWN = (
     ("adapters.readers.poison", "ReaderBroken", "Nothing was skipped. This release does not fit the log: see the log."),
     ("adapters.readers.poison", "OutOfReach", "Nothing was skipped. Run it again."),
     ("adapters.kafka.jars", "KafkaUnavailable", ""),
+    ("adapters.delivery.carrier", "CarrierMisconfigured", "docs/carriers.md describes every setting."),
     ("adapters.kafka.topics", "TopicsProblem", ""),
     ("api.application.issuing", "NotIssued", ""),
     ("api.application.play", "PlayRefused", ""),

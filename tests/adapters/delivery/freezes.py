@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from adapters.clock import ManualClock
+from adapters.delivery.carrier import Attempt, Carrier
 from adapters.delivery.rendering import Letter
 from api.processes.core import Core
 from api.processes.parts import DELIVER
@@ -17,7 +18,7 @@ SENT = "sent"
 BEGUN = "begun"
 
 
-class Recording:
+class Recording(Carrier):
     """Sends by writing a line into a file. What it took before it takes once more, unless it promised not to.
 
     The process that is to be frozen stops itself in the middle, before anything left.
@@ -40,7 +41,7 @@ class Recording:
             self._note(SENT, message_id)
         return "reference"
 
-    def took(self, message_id: UUID) -> Letter | bool | None:
+    def took(self, message_id: UUID, attempt: Attempt) -> Letter | bool | None:
         """It knows what left, though not with which words; and when it says no it says what is so now."""
         return None if self._has_left(message_id) else False
 

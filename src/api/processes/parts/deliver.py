@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -41,7 +40,8 @@ class Deliver(Reading):
         carrier: "Carrier | None" = None,
         owner: UUID | None = None,
     ) -> "Runner":
-        """`carrier`, not the local outbox; `owner` of the claims, one that nobody else is unless it is given."""
+        """`carrier` for every channel, not those of the environment; `owner` of the claims, one that nobody else is
+        unless it is given. Raises CarrierMisconfigured."""
         from adapters.delivery.deliverer import AT_ONCE
         from adapters.readers.runner import Runner
 
@@ -73,8 +73,8 @@ class Deliver(Reading):
     def _deliverer(
         core: "Core", stop: threading.Event, carrier: "Carrier | None" = None, owner: UUID | None = None
     ) -> "Deliverer":
+        from adapters.delivery.carriers.setup import Carriers, carriers_of
         from adapters.delivery.deliverer import Deliverer
-        from adapters.delivery.outbox import Outbox
         from adapters.postgres.lease import going_on
         from adapters.stop import check
 
@@ -85,10 +85,7 @@ class Deliver(Reading):
                 check(stop)
                 going_on()
 
-        outbox = carrier or Outbox(outbox_folder(core.env, core.data_dir))
-        return Deliverer(core.arrears, outbox, wait_until, core.renderer, owner=owner)
-
-
-def outbox_folder(env: Mapping[str, str], data_dir: Path | None) -> Path:
-    """Where messages are put that would be sent: ARREARS_OUTBOX, or beside the data."""
-    return Path(env.get("ARREARS_OUTBOX") or (data_dir or Path.cwd()) / "outbox")
+        carriers = Carriers(carrier) if carrier else carriers_of(core.env, core.data_dir, core.clock)
+        core.closing.callback(carriers.close)
+        carriers.say()
+        return Deliverer(core.arrears, carriers, wait_until, core.renderer, owner=owner)

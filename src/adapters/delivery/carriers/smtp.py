@@ -1,0 +1,372 @@
+"""E-mail through a mail server (RFC 5321), which passes it on.
+
+A line that was dropped before the text was sent took nothing with it: it is made anew, once. From the text's first byte
+until the server answers nobody knows. Every error of `smtplib` is an OSError.
+"""
+
+import re
+import smtplib
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+
+from adapters.clock import Clock
+from adapters.delivery.carrier import (
+    Attempt,
+    Carrier,
+    CarrierMisconfigured,
+    CarrierRefused,
+    CarrierUnavailable,
+    CarrierUncertain,
+)
+from adapters.delivery.rendering import Letter
+from adapters.secret_text import SecretProblem, secret_of, text_of
+from aggregates.values.contact import Channel
+
+URL = "ARREARS_SMTP_URL"
+PASSWORD, PASSWORD_FILE = "ARREARS_SMTP_PASSWORD", "ARREARS_SMTP_PASSWORD_FILE"
+CA_FILE = "ARREARS_SMTP_CA_FILE"
+FROM, REPLY_TO = "ARREARS_MAIL_FROM", "ARREARS_MAIL_REPLY_TO"
+_ONLY_WITH_URL = (PASSWORD, PASSWORD_FILE, CA_FILE, FROM, REPLY_TO)
+
+_PORTS = {"smtp": 587, "smtps": 465}
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_CONNECT_SECONDS = 30.0
+_SEND_SECONDS = 150.0
+"""A server may look at a text for long before it takes it."""
+
+_FIRST_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where mail is handed over, and how the line is protected."""
+
+    host: str
+    port: int
+    user: str | None
+    is_tls: bool
+    """From the first byte on (`smtps`)."""
+    starts_tls: bool
+    trusted: ssl.SSLContext = field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        return f"{'smtps' if self.is_tls else 'smtp'}://{self.host}:{self.port}"
+
+
+class Smtp(Carrier):
+    """Keeps its connection between messages. Used by one thread."""
+
+    name = "smtp"
+    channels = frozenset({Channel.EMAIL})
+    is_idempotent = False
+    answers_within = timedelta(seconds=2 * _CONNECT_SECONDS + _SEND_SECONDS)
+
+    def __init__(
+        self,
+        server: Server,
+        password: Callable[[], str | None],
+        clock: Clock,
+        *,
+        sender: Address,
+        reply_to: Address | None = None,
+        connect_seconds: float = _CONNECT_SECONDS,
+        send_seconds: float = _SEND_SECONDS,
+    ) -> None:
+        """`password` is read anew for each connection."""
+        self.leads_to = server.shown
+        self._server = server
+        self._password = password
+        self._clock = clock
+        self._from = sender
+        self._reply_to = reply_to
+        self._connect_seconds = connect_seconds
+        self._send_seconds = send_seconds
+        self._line: smtplib.SMTP | None = None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], clock: Clock) -> "Smtp":
+        """Raises CarrierMisconfigured, SecretProblem."""
+        if not env.get(URL):
+            given = next((name for name in _ONLY_WITH_URL if env.get(name)), URL)
+            raise CarrierMisconfigured(f"{URL} is missing: {given} is set.")
+        server = server_of(env)
+        if not env.get(FROM):
+            raise CarrierMisconfigured(f"{FROM} is missing: {URL} is set. Mail needs a sender.")
+        password = secret_of(env, PASSWORD, PASSWORD_FILE)
+        if server.user is not None and password is None:
+            raise CarrierMisconfigured(f"{PASSWORD_FILE} is missing: {URL} names a user, who logs in with a password.")
+        if server.user is None and password is not None:
+            raise CarrierMisconfigured(f"{URL} names no user, and there is a password ({PASSWORD_FILE}).")
+        return cls(
+            server,
+            lambda: secret_of(env, PASSWORD, PASSWORD_FILE),
+            clock,
+            sender=_own_address(FROM, env[FROM]),
+            reply_to=_own_address(REPLY_TO, env[REPLY_TO]) if env.get(REPLY_TO) else None,
+        )
+
+    # --- what it is asked ---
+
+    def check(self) -> None:
+        """A connection that was dropped meanwhile is made anew."""
+        self._connected()
+
+    def send(self, message_id: UUID, letter: Letter) -> str:
+        recipient = _recipient(letter.to)
+        mail = self._mail(message_id, letter, recipient)
+        line = self._connected()
+        until = time.monotonic() + self._send_seconds
+        utf8 = [] if recipient.username.isascii() else ["SMTPUTF8"]
+        if utf8 and not line.has_extn("smtputf8"):
+            raise CarrierRefused("address-not-ascii", "the mail server takes only addresses in ASCII")
+        try:
+            with self._certain(line, until):
+                self._expect(line.mail(self._from.addr_spec, utf8), 250)
+            with self._certain(line, until):
+                self._expect(line.rcpt(recipient.addr_spec), 250, 251)
+            with self._certain(line, until):
+                self._expect(line.docmd("DATA"), 354)
+            reply = self._hand_over(line, mail, until)
+            self._expect(reply, 250)
+        except (CarrierRefused, CarrierUnavailable):
+            self._reset()
+            raise
+        except BaseException:
+            self.close()
+            raise
+        return str(mail["Message-ID"])
+
+    def took(self, message_id: UUID, attempt: Attempt) -> None:
+        """A mail server does not say what it took before."""
+        del message_id, attempt
+
+    def close(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            with suppress(OSError):
+                line.close()
+
+    # --- the mail ---
+
+    def _mail(self, message_id: UUID, letter: Letter, recipient: Address) -> EmailMessage:
+        """Raises CarrierRefused where it cannot be written as a mail: a line end in the subject would begin another
+        header."""
+        mail = EmailMessage(policy=SMTP)
+        mail["From"] = self._from
+        mail["To"] = recipient
+        if letter.subject is not None:
+            if len(letter.subject.splitlines()) > 1 or letter.subject.endswith(("\r", "\n")):
+                raise CarrierRefused("bad-subject", "a subject is one line")
+            mail["Subject"] = letter.subject
+        mail["Date"] = self._clock.now()
+        mail["Message-ID"] = f"<{message_id}@{self._from.domain}>"
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
+        if self._reply_to is not None:
+            mail["Reply-To"] = self._reply_to
+            mail["List-Unsubscribe"] = f"<mailto:{self._reply_to.addr_spec}?subject=UNSUBSCRIBE>"
+        try:
+            mail.set_content(letter.body, charset="utf-8", cte="quoted-printable")
+            mail.as_bytes()
+        except UnicodeEncodeError:
+            raise CarrierRefused("bad-text", "the text has characters that are none") from None
+        return mail
+
+    def _hand_over(self, line: smtplib.SMTP, mail: EmailMessage, until: float) -> tuple[int, bytes]:
+        """The text and its end. Raises CarrierUncertain where no answer comes."""
+        text = mail.as_bytes()
+        _wait_until(line, until)
+        try:
+            line.send(_FIRST_DOT.sub(b"..", text) + (b"" if text.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+            _wait_until(line, until)
+            return line.getreply()
+        except OSError as error:
+            raise CarrierUncertain(
+                f"{self.leads_to} did not answer after the text was sent ({type(error).__name__})"
+            ) from None
+
+    def _expect(self, reply: tuple[int, bytes], *codes: int) -> None:
+        code, said = reply
+        if code in codes:
+            return
+        if 500 <= code < 600:
+            raise CarrierRefused(f"smtp-{code}", f"{code} {said.decode('utf-8', 'replace')}")
+        if 400 <= code < 500:
+            raise CarrierUnavailable(f"{self.leads_to} does not take a message now ({code})")
+        raise CarrierUncertain(f"{self.leads_to} answered {code}, which says nothing")
+
+    # --- the line ---
+
+    def _connected(self) -> smtplib.SMTP:
+        """The line, made anew where it was dropped. Raises CarrierUnavailable: nothing was sent over it."""
+        if self._line is not None:
+            try:
+                _wait_until(self._line, time.monotonic() + self._connect_seconds)
+                if self._line.noop()[0] == 250:
+                    return self._line
+            except OSError:
+                pass
+            self.close()
+        until = time.monotonic() + self._connect_seconds
+        try:
+            self._line = self._opened(until)
+        except SecretProblem as problem:
+            raise CarrierUnavailable(str(problem)) from None
+        except ssl.SSLCertVerificationError as error:
+            raise CarrierUnavailable(
+                f"{self.leads_to}: its certificate is not trusted: {error.verify_message}"
+            ) from None
+        except smtplib.SMTPAuthenticationError as error:
+            raise CarrierUnavailable(f"{self.leads_to} refused the login ({error.smtp_code})") from None
+        except smtplib.SMTPNotSupportedError:
+            raise CarrierUnavailable(f"{self.leads_to} does not offer what {URL} asks for: STARTTLS, a login") from None
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise CarrierUnavailable(f"{self.leads_to} cannot be reached: {why}") from None
+        return self._line
+
+    def _opened(self, until: float) -> smtplib.SMTP:
+        server = self._server
+        seconds = max(0.1, until - time.monotonic())
+        line = (
+            smtplib.SMTP_SSL(server.host, server.port, timeout=seconds, context=server.trusted)
+            if server.is_tls
+            else smtplib.SMTP(server.host, server.port, timeout=seconds)
+        )
+        try:
+            _wait_until(line, until)
+            line.ehlo_or_helo_if_needed()
+            if server.starts_tls:
+                line.starttls(context=server.trusted)
+                _wait_until(line, until)
+                line.ehlo_or_helo_if_needed()
+            if server.user is not None:
+                _log_in(line, server.user, self._password() or "")
+        except BaseException:
+            line.close()
+            raise
+        return line
+
+    @contextmanager
+    def _certain(self, line: smtplib.SMTP, until: float) -> Iterator[None]:
+        """Before the text is sent, a line that breaks took nothing with it."""
+        _wait_until(line, until)
+        try:
+            yield
+        except OSError as error:
+            raise CarrierUnavailable(f"{self.leads_to} dropped the line ({type(error).__name__})") from None
+
+    def _reset(self) -> None:
+        """The line can be used for the next message, or is let go."""
+        line = self._line
+        if line is None:
+            return
+        try:
+            _wait_until(line, time.monotonic() + self._connect_seconds)
+            if line.rset()[0] != 250:
+                self.close()
+        except OSError:
+            self.close()
+
+
+def _log_in(line: smtplib.SMTP, user: str, password: str) -> None:
+    """Once: a server may end the line, or shut the account, after some attempts. Raises SMTPNotSupportedError where no
+    mechanism that it offers is known, and SMTPAuthenticationError."""
+    offered = line.esmtp_features.get("auth", "").upper().split()
+    known: Mapping[str, Any] = {"PLAIN": line.auth_plain, "LOGIN": line.auth_login, "CRAM-MD5": line.auth_cram_md5}
+    for mechanism, answers in known.items():
+        if mechanism in offered:
+            line.user, line.password = user, password
+            line.auth(mechanism, answers)
+            return
+    raise smtplib.SMTPNotSupportedError
+
+
+def _wait_until(line: smtplib.SMTP, until: float) -> None:
+    """Whatever is read or written next may take the time that is left."""
+    if line.sock is not None:
+        line.sock.settimeout(max(0.1, until - time.monotonic()))
+
+
+def _recipient(text: str) -> Address:
+    """Raises CarrierRefused for what is no single address."""
+    try:
+        address = validate_email(text, check_deliverability=False, allow_smtputf8=True)
+        return Address(username=address.local_part, domain=address.ascii_domain or address.domain)
+    except (EmailNotValidError, HeaderParseError, ValueError) as error:
+        raise CarrierRefused("bad-address", f"{text!r} is no e-mail address: {error}") from None
+
+
+# --- settings ------------------------------------------------------------------------------------------
+
+
+def server_of(env: Mapping[str, str]) -> Server:
+    """Raises CarrierMisconfigured, SecretProblem."""
+    try:
+        url = urlsplit(env[URL])
+        host, port = url.hostname, url.port
+    except ValueError:
+        raise _no_url() from None
+    if url.scheme not in _PORTS or not host or url.path not in {"", "/"} or url.fragment:
+        raise _no_url()
+    if url.password is not None:
+        raise CarrierMisconfigured(f"{URL} has a password in it; it belongs into a file: {PASSWORD_FILE}.")
+    asked = dict(parse_qsl(url.query, keep_blank_values=True))
+    starttls = asked.pop("starttls", "required")
+    if asked or starttls not in {"required", "none"} or (url.scheme == "smtps" and url.query):
+        raise _no_url()
+    if starttls == "none" and host not in _LOCAL:
+        raise CarrierMisconfigured(f"{URL}: starttls=none is for a server on this machine; {host} is another.")
+    return Server(
+        host=host,
+        port=port or _PORTS[url.scheme],
+        user=unquote(url.username) if url.username else None,
+        is_tls=url.scheme == "smtps",
+        starts_tls=url.scheme == "smtp" and starttls == "required",
+        trusted=_trusting(env.get(CA_FILE)),
+    )
+
+
+def _no_url() -> CarrierMisconfigured:
+    return CarrierMisconfigured(
+        f"{URL} is not understood; expected smtp://USER@HOST:587?starttls=required or smtps://USER@HOST:465."
+    )
+
+
+def _trusting(file: str | None) -> ssl.SSLContext:
+    """Trusts the authorities of a file, else those of this machine."""
+    authorities = text_of(CA_FILE, Path(file)) if file else None
+    try:
+        context = ssl.create_default_context(cadata=authorities)
+    except (ssl.SSLError, ValueError):
+        raise CarrierMisconfigured(f"{CA_FILE}: {file} holds no certificate in PEM.") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _own_address(variable: str, text: str) -> Address:
+    """`Name <address>`, or an address."""
+    try:
+        found: Any = SMTP.header_factory("From", text)
+        (address,) = found.addresses
+        validate_email(address.addr_spec, check_deliverability=False, allow_smtputf8=False, test_environment=True)
+    except (ValueError, HeaderParseError, EmailNotValidError):
+        raise CarrierMisconfigured(
+            f"{variable} is no address; expected name@example.com, or: Name <name@example.com>"
+        ) from None
+    return Address(display_name=address.display_name, addr_spec=address.addr_spec)

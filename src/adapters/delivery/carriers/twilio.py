@@ -1,0 +1,189 @@
+"""Text messages and calls through Twilio.
+
+It takes no id of ours, so a request that was sent and not answered may have been taken. A text message is looked up by
+its number, time and words; a call has none, so nobody knows.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from babel.core import get_global
+from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse
+from requests import ConnectionError as NoConnection
+from requests import ConnectTimeout, RequestException
+from requests.exceptions import SSLError
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
+from twilio.twiml.voice_response import VoiceResponse
+from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+from adapters.delivery.carrier import (
+    Attempt,
+    Carrier,
+    CarrierMisconfigured,
+    CarrierRefused,
+    CarrierUnavailable,
+    CarrierUncertain,
+)
+from adapters.delivery.rendering import Letter
+from adapters.secret_text import Secret, secret_of
+from aggregates.values.contact import Channel
+
+if TYPE_CHECKING:
+    from twilio.http.response import Response
+
+ACCOUNT = "ARREARS_TWILIO_ACCOUNT_SID"
+TOKEN, TOKEN_FILE = "ARREARS_TWILIO_AUTH_TOKEN", "ARREARS_TWILIO_AUTH_TOKEN_FILE"
+FROM = "ARREARS_TWILIO_FROM"
+BASE_URL = "ARREARS_TWILIO_BASE_URL"
+
+_PUBLIC = "https://api.twilio.com"
+_CONNECT_SECONDS = 10.0
+_ANSWER_SECONDS = 40.0
+
+_NOT_NOW = frozenset({401, 429, 503})
+"""HTTP: the login is refused, too much at once, not available. No message is to blame."""
+_ACCOUNT_CODES = frozenset({20003, 20005, 20429})
+"""Twilio: the login is refused, the account is not active, too much at once."""
+_CLOCKS_DIFFER = timedelta(minutes=1)
+_LOOKED_THROUGH = 50
+
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class _Http(TwilioHttpClient):  # type: ignore[misc]
+    """Twilio's own client, which talks to another server where one is named."""
+
+    def __init__(self, base: str, seconds: tuple[float, float]) -> None:
+        super().__init__()
+        self._base = base
+        self._seconds = seconds
+
+    def request(self, method: str, url: str, *more: Any, **options: Any) -> "Response":
+        options["timeout"] = None
+        self.timeout: Any = self._seconds
+        return super().request(method, url.replace(_PUBLIC, self._base, 1), *more, **options)
+
+
+class Twilio(Carrier):
+    """Used by one thread."""
+
+    name = "twilio"
+    channels = frozenset({Channel.SMS, Channel.VOICE})
+    is_idempotent = False
+    answers_within = timedelta(seconds=_CONNECT_SECONDS + _ANSWER_SECONDS + 10)
+
+    def __init__(
+        self,
+        account: str,
+        token: Secret,
+        sender: str,
+        *,
+        base: str = _PUBLIC,
+        seconds: tuple[float, float] = (_CONNECT_SECONDS, _ANSWER_SECONDS),
+    ) -> None:
+        """`sender` is the number that messages and calls come from; `seconds` to connect, and to answer."""
+        self.leads_to = f"{base} from {sender}"
+        self._base = base
+        self._from = sender
+        self._client = Client(account, str(token), http_client=_Http(base, seconds), environment={"TWILIO_EDGE": ""})
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Twilio":
+        """Raises CarrierMisconfigured, SecretProblem."""
+        token = secret_of(env, TOKEN, TOKEN_FILE)
+        for name, given in ((ACCOUNT, env.get(ACCOUNT)), (TOKEN_FILE, token), (FROM, env.get(FROM))):
+            if not given:
+                raise CarrierMisconfigured(
+                    f"{name} is missing: Twilio is set up by {ACCOUNT}, {TOKEN_FILE} and {FROM}."
+                )
+        base = (env.get(BASE_URL) or _PUBLIC).rstrip("/")
+        if urlsplit(base).scheme not in {"http", "https"} or not urlsplit(base).netloc or urlsplit(base).username:
+            raise CarrierMisconfigured(f"{BASE_URL} is not understood; expected such as {_PUBLIC}.")
+        return cls(env[ACCOUNT], token or Secret(), env[FROM], base=base)
+
+    def send(self, message_id: UUID, letter: Letter) -> str:
+        del message_id
+        to = _number(letter)
+        if letter.channel is Channel.VOICE:
+            call = self._asking(lambda: self._client.calls.create(to=to, from_=self._from, twiml=spoken(letter)))
+            return str(call.sid)
+        text = self._asking(lambda: self._client.messages.create(to=to, from_=self._from, body=letter.body))
+        return str(text.sid)
+
+    def took(self, message_id: UUID, attempt: Attempt) -> Letter | None:
+        """The text message to that number with those words that was sent since; None where there is none of them."""
+        del message_id
+        letter = attempt.letter()
+        if letter is None or letter.channel is not Channel.SMS:
+            return None
+        with suppress(CarrierRefused, CarrierUnavailable, CarrierUncertain):
+            since, to = attempt.since - _CLOCKS_DIFFER, _number(letter)
+            found = self._asking(
+                lambda: self._client.messages.list(
+                    to=to, from_=self._from, date_sent_after=since, limit=_LOOKED_THROUGH, page_size=_LOOKED_THROUGH
+                )
+            )
+            if any(each.body is not None and each.body.strip() == letter.body.strip() for each in found):
+                return letter
+        return None
+
+    def close(self) -> None:
+        session = getattr(self._client.http_client, "session", None)
+        if session is not None:
+            session.close()
+
+    def _asking(self, ask: Any) -> Any:
+        """What the client's errors mean. They may quote numbers, so of most only the kind is said."""
+        try:
+            return ask()
+        except (TwilioRestException, TwilioServiceException) as error:
+            raise self._refusal(error.status, error.code, getattr(error, "msg", "") or str(error)) from None
+        except (ConnectTimeout, SSLError) as error:
+            raise CarrierUnavailable(f"{self._base} cannot be reached: {type(error).__name__}") from None
+        except NoConnection as error:
+            reason = getattr(error.args[0] if error.args else None, "reason", None)
+            if isinstance(reason, NewConnectionError | NameResolutionError):
+                raise CarrierUnavailable(f"{self._base} cannot be reached: {type(reason).__name__}") from None
+            raise CarrierUncertain(f"{self._base} dropped the line ({type(error).__name__})") from None
+        except (TwilioException, RequestException, ValueError, KeyError, TypeError) as error:
+            raise CarrierUncertain(f"{self._base} did not answer as expected ({type(error).__name__})") from None
+
+    def _refusal(self, status: int, code: int | None, said: str) -> Exception:
+        if status in _NOT_NOW or code in _ACCOUNT_CODES:
+            return CarrierUnavailable(f"{self._base} does not take a message now (HTTP {status}, code {code})")
+        if 400 <= status < 500:
+            return CarrierRefused(f"twilio-{code or status}", said)
+        return CarrierUncertain(f"{self._base} failed (HTTP {status})")
+
+
+def spoken(letter: Letter) -> str:
+    """The call as TwiML: the text is data in it. What XML cannot hold is left out."""
+    response = VoiceResponse()
+    response.say(_NOT_IN_XML.sub(" ", letter.body), language=_spoken_language(letter.language))
+    return str(response)
+
+
+def _spoken_language(language: str) -> str:
+    """With a country, as speech needs it: `de-DE` for `de`."""
+    if "-" in language:
+        return language
+    territory = str(get_global("likely_subtags").get(language, "")).rpartition("_")[2]
+    return f"{language}-{territory}" if len(territory) == 2 else language
+
+
+def _number(letter: Letter) -> str:
+    """As E.164. Raises CarrierRefused for what is no number that can be dialled."""
+    try:
+        number = parse(letter.to, letter.country)
+    except NumberParseException:
+        number = None
+    if number is None or number.extension or not is_possible_number(number):
+        raise CarrierRefused("bad-number", f"{letter.to!r} is no telephone number that can be dialled")
+    return format_number(number, PhoneNumberFormat.E164)

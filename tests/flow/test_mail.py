@@ -1,0 +1,238 @@
+"""Messages over a real mail server: whoever dies, what the server has is what the log says was sent."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from adapters.clock import SystemClock
+from adapters.delivery.carrier import CarrierUnavailable
+from adapters.delivery.carriers.letters_folder import LettersFolder
+from adapters.delivery.carriers.setup import Carriers
+from adapters.delivery.deliverer import Deliverer
+from adapters.delivery.outbox import Outbox
+from aggregates.account.billing import BillInvoice
+from aggregates.account.command import account_id
+from aggregates.account.customer import OpenAccount
+from aggregates.account.messages import MessageDispatched, MessageFailed, MessageQueued, MessageSent, MessageUncertain
+from aggregates.kernel.event import Event, Recorded
+from aggregates.values.contact import ContactDetails, EmailAddress
+from aggregates.values.money import Money
+from tests.adapters.delivery.carriers.mail_server import Does, MailServer
+from tests.adapters.delivery.carriers.stands import smtp_to
+from tests.flow.conftest import AService
+from tests.flow.test_chase import DUE, OFFICE, World, a_world, day
+from tests.waiting import HANG, wait_until
+
+NINE = datetime(2025, 3, 4, 9, 30, tzinfo=UTC)
+RESULTS: dict[type[Event], str] = {MessageSent: "sent", MessageFailed: "failed", MessageUncertain: "uncertain"}
+NAMES = {each.event_name for each in (MessageQueued, MessageDispatched, MessageSent, MessageFailed, MessageUncertain)}
+
+
+def a_portfolio(a_service: AService, numbers: list[str]) -> World:
+    """Anna and as many others have a message queued, and nobody has delivered one."""
+    world = a_world(a_service)
+    for number in numbers:
+        mail = EmailAddress(id="email-1", address=f"{number}@example.org")
+        world.do(
+            OpenAccount(
+                office_id=OFFICE,
+                number=number,
+                customer_name=number,
+                currency="USD",
+                contact=ContactDetails(emails=(mail,)),
+            ),
+            BillInvoice(
+                account_id=account_id(OFFICE, number),
+                number="I-1",
+                issued_on=DUE,
+                due_on=DUE,
+                amount=Money(10_000, "USD"),
+            ),
+        )
+    world.until(day(0))
+    world.service.tick(datetime(2025, 3, 4, 0, 30, tzinfo=UTC))
+    world.clock.set(NINE)
+    world.service.ticker.tick(NINE)
+    while world.service.sealer.seal_once():
+        pass
+    return world
+
+
+def about_messages(world: World) -> list[Recorded]:
+    """What the log says about messages now; a batch without names may be one that was read before."""
+    return [each for each in world.service.feed.read(0, 100_000, NAMES) if each.name in NAMES]
+
+
+def messages(world: World) -> dict[UUID, str]:
+    """What became of each message, by the log."""
+    found: dict[UUID, str] = {}
+    for recorded in about_messages(world):
+        if isinstance(recorded.event, MessageQueued):
+            found[recorded.event.message_id] = "queued"
+        elif (result := RESULTS.get(type(recorded.event))) is not None:
+            found[recorded.event.message_id] = result  # type: ignore[attr-defined]
+    return found
+
+
+def queued(world: World) -> list[Recorded]:
+    return [each for each in about_messages(world) if isinstance(each.event, MessageQueued)]
+
+
+def deliver(world: World, deliverer: Deliverer, events: list[Recorded]) -> None:
+    try:
+        with world.service.database.connect("arrears_app") as connection:
+            deliverer.handle(events, connection)
+    finally:
+        while world.service.sealer.seal_once():
+            pass
+
+
+def a_deliverer(world: World, carriers: Carriers) -> Deliverer:
+    return Deliverer(world.service.arrears, carriers, world.clock.set, world.service.renderer)
+
+
+def test_what_the_log_says_was_sent_is_the_mail_that_the_server_has(a_service: AService, tmp_path: Path):
+    world = a_portfolio(a_service, [])
+    with MailServer() as server:
+        carriers = Carriers(Outbox(world.outbox), smtp_to(server))
+        deliver(world, a_deliverer(world, carriers), queued(world))
+        [mail] = server.taken
+    [sent] = [each.event for each in world.history if isinstance(each.event, MessageSent)]
+    assert (mail["To"], mail["Subject"]) == ("anna@example.org", sent.subject)
+    assert mail.get_content().replace("\r\n", "\n").rstrip() == sent.body
+    assert mail["Message-ID"] == sent.carrier_reference
+    assert world.letters() == []
+
+
+def test_what_has_no_carrier_of_its_own_goes_to_the_outbox(a_service: AService, tmp_path: Path):
+    world = a_portfolio(a_service, [])
+    (tmp_path / "letters").mkdir()
+    letters = LettersFolder(tmp_path / "letters", tmp_path / "texts", SystemClock())
+    deliver(world, a_deliverer(world, Carriers(Outbox(world.outbox), letters)), queued(world))
+    assert [each["to"] for each in world.letters()] == ["anna@example.org"]
+    assert list((tmp_path / "letters").iterdir()) == []
+
+
+def test_a_mailbox_that_is_busy_holds_up_nobody_beside_it(a_service: AService, tmp_path: Path):
+    world = a_portfolio(a_service, ["busy", "carl", "dora"])
+    with MailServer() as server:
+        server.busy = {"busy@example.org"}
+        deliverer = a_deliverer(world, Carriers(Outbox(world.outbox), smtp_to(server)))
+        for _ in range(2):
+            with pytest.raises(CarrierUnavailable):
+                deliver(world, deliverer, queued(world))
+        assert sorted(each["To"] for each in server.taken) == [
+            f"{each}@example.org" for each in ("anna", "carl", "dora")
+        ]
+        server.busy = set()
+        deliver(world, deliverer, queued(world))
+        assert len(server.taken) == 4
+    assert Counter(messages(world).values()) == {"sent": 4}
+
+
+def test_without_its_server_nothing_is_claimed_and_what_goes_elsewhere_leaves(a_service: AService, tmp_path: Path):
+    world = a_portfolio(a_service, ["carl", "dora"])
+    with MailServer() as server:
+        carrier = smtp_to(server)
+    deliverer = a_deliverer(world, Carriers(Outbox(world.outbox), carrier))
+    with pytest.raises(CarrierUnavailable):
+        deliver(world, deliverer, queued(world))
+    assert not [each for each in about_messages(world) if isinstance(each.event, MessageDispatched)]
+    with MailServer(port=server.port) as server:
+        deliver(world, deliverer, queued(world))
+        assert len(server.taken) == 3
+
+
+# --- killed at random --------------------------------------------------------------------------------
+
+
+class Moody(MailServer):
+    """Does something else with each message, by a number that is given."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._random = random.Random(seed)
+        self.data = 0
+        """Texts that were read."""
+
+    async def handle_RCPT(  # noqa: N802 - the library's name
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        weights = {
+            Does.TAKES: 12,
+            Does.BUSY: 2,
+            Does.REFUSES: 2,
+            Does.BUSY_AFTER_THE_TEXT: 1,
+            Does.REFUSES_THE_TEXT: 1,
+            Does.DIES_WITH_THE_TEXT: 2,
+        }
+        [self.does] = self._random.choices(list(weights), list(weights.values()))
+        return await super().handle_RCPT(server, session, envelope, address, options)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        said = await super().handle_DATA(server, session, envelope)
+        self.data += 1
+        return said
+
+
+@pytest.fixture
+def moody(request: pytest.FixtureRequest) -> Iterator[Moody]:
+    with Moody(request.param) as server:
+        yield server
+
+
+ACCOUNTS, KILLS = 30, 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("moody", "seed"), [(1, 1)], indirect=["moody"])
+def test_whoever_is_killed_when_ever_the_server_has_what_was_sent_once_and_nothing_else(
+    a_service: AService, tmp_path: Path, moody: Moody, seed: int
+):
+    """But for what the log calls uncertain, of which the server may have each once."""
+    world = a_portfolio(a_service, [f"a{n}" for n in range(ACCOUNTS - 1)])
+    for each in world.service.runners:
+        each.release()
+    chance = random.Random(seed)
+    env = {**os.environ, **world.service.env}
+    program = [sys.executable, "-m", "tests.adapters.delivery.mails", str(moody.port), NINE.isoformat()]
+    for _ in range(KILLS):
+        process = subprocess.Popen(program, env=env)
+        wanted = moody.data + chance.randint(1, 6)
+        wait_until(lambda: moody.data >= wanted or process.poll() is not None, "messages arrive")  # noqa: B023
+        time.sleep(chance.random() * 0.03)
+        assert process.poll() is None
+        process.kill()
+        process.wait(HANG)
+    process = subprocess.Popen(program, env=env)
+
+    def all_have_a_result() -> bool:
+        while world.service.sealer.seal_once():
+            pass
+        return "queued" not in messages(world).values()
+
+    try:
+        wait_until(all_have_a_result, "every message has a result")
+    finally:
+        process.kill()
+        process.wait(HANG)
+    taken = Counter(UUID(mail["Message-ID"].strip("<>").partition("@")[0]) for mail in moody.taken)
+    said = messages(world)
+    assert len(said) == ACCOUNTS
+    assert [each for each, times in taken.items() if times > 1] == []
+    assert {each for each, result in said.items() if result == "sent"} <= taken.keys()
+    assert {said[each] for each in taken} <= {"sent", "uncertain"}
+    counted = Counter(said.values())
+    assert counted["sent"] > ACCOUNTS / 2
+    assert counted["uncertain"]
+    assert counted["failed"]
