@@ -1,5 +1,7 @@
 """Which carrier carries which channel, by what the environment says."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,3 +78,13 @@ def test_the_log_says_which_carrier_carries_what_and_no_secret(env: dict[str, st
     assert [each["channel"] for each in said] == list(Channel)
     assert "smtp://mail.example.org:587" in str(said)
     assert "secret" not in str(said)
+
+
+def test_what_a_carrier_needs_is_loaded_only_where_it_is_set_up(tmp_path: Path):
+    script = (
+        "import sys; from adapters.clock import SystemClock; from adapters.delivery.carriers.setup import carriers_of; "
+        "carriers_of({}, None, SystemClock()); "
+        "print([each for each in ('asyncssh', 'smtplib', 'twilio', 'typst') if each in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == "[]"
