@@ -14,7 +14,14 @@ from aggregates.account.allocation import SettleAllocation
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.holds import HoldPlaced, HoldReleased
-from aggregates.account.messages import DispatchMessage, ReportFailed, ReportSent, ReportUncertain, TakeStep
+from aggregates.account.messages import (
+    DispatchMessage,
+    ReconsiderMessage,
+    ReportFailed,
+    ReportSent,
+    ReportUncertain,
+    TakeStep,
+)
 from aggregates.account.shields import Why
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.command import COMMANDS, identifier
@@ -212,7 +219,7 @@ STORIES: dict[str, Steps] = {
 
 
 FROM_ELSEWHERE = {
-    CountPayment, TakePaymentBack, DispatchMessage, ReportSent, ReportFailed, ReportUncertain,
+    CountPayment, TakePaymentBack, DispatchMessage, ReconsiderMessage, ReportSent, ReportFailed, ReportUncertain,
     DiscardEvent, SkipMessage, BeginWork, FinishWork, SettleAllocation,
 }  # fmt: skip
 """Commands of the system's own that policies ask for, or delivery, imports, work and dead letters."""
