@@ -97,13 +97,13 @@ class Cluster:
         unfinished.rename(self.folder)
 
     def running(self) -> Postmaster | None:
-        """The live server of this cluster once it takes connections; waits for one that is starting or ending."""
+        """The live server of this cluster once it lets somebody in; waits for one that is starting or ending."""
         found: Postmaster | None = None
 
         def settled() -> bool:
             nonlocal found
             found = read_postmaster(self.folder)
-            return found is None or not found.is_alive or (found.status == "ready" and found.listens)
+            return found is None or not found.is_alive or (found.status == "ready" and found.answers)
 
         if not wait_until(settled, seconds=_START_PATIENCE):
             raise ServerDidNotStart(f"The PostgreSQL server of {self.folder} does not get ready", hint=self._log_hint)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from adapters.postgres.errors import ServerDidNotStart
 STEP = 0.01
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_LINE, STATUS_LINE = 4, 7
+ANSWERS_WITHIN = 10.0
+MAY_I_ENCRYPT = struct.pack("!ii", 8, 80877103)
+"""SSLRequest of PostgreSQL's protocol: a server says yes or no to it before it asks who is there."""
 FAST_STOP, IMMEDIATE_STOP = signal.SIGINT, signal.SIGQUIT
 
 
@@ -33,14 +37,17 @@ class Postmaster:
         return works_in(self.pid, self.cluster)
 
     @property
-    def listens(self) -> bool:
-        """Whether somebody takes connections; a process that was just killed may look alive a moment longer."""
+    def answers(self) -> bool:
+        """Whether it lets somebody in. One that was just killed looks alive a moment longer, and the kernel still takes
+        connections for it, so only what the server itself says counts."""
         with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(ANSWERS_WITHIN)
             try:
                 client.connect(str(self.socket_folder / SOCKET_NAME))
+                client.sendall(MAY_I_ENCRYPT)
+                return client.recv(1) in {b"S", b"N"}
             except OSError:
                 return False
-        return True
 
     def stop(self, *, patience: float) -> None:
         """End it: politely first (open transactions roll back, a checkpoint is written), then without a checkpoint."""

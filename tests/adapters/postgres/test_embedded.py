@@ -1,7 +1,9 @@
 """PostgreSQL in a data folder: one owner, many users, and whatever a process may die of."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ import pytest
 from adapters.postgres.cluster import VERSION
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.errors import DataFolderInUse, DataFolderUnusable, ServerDidNotStart, WrongPostgresVersion
-from adapters.postgres.postmaster import Postmaster, read_postmaster, wait_until
+from adapters.postgres.postmaster import SOCKET_NAME, Postmaster, read_postmaster, wait_until
 from tests.adapters.postgres.processes import holding
 from tests.waiting import HANG
 
@@ -41,6 +43,12 @@ def store(dsn: str, number: int) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS kept (number integer)")
         connection.execute("INSERT INTO kept VALUES (%s)", [number])
+
+
+def close_whatever_comes(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            listener.accept()[0].close()
 
 
 def test_what_was_stored_is_there_at_the_next_start(data_dir):
@@ -187,6 +195,18 @@ def test_owner_and_server_killed_together_recover_at_the_next_start(used_dir):
         owner.wait()
         with EmbeddedPostgres(used_dir) as again:
             assert ask(again.dsn, "SELECT number FROM kept") == 8
+
+
+def test_a_server_that_was_killed_is_not_joined_while_the_kernel_still_takes_connections_for_it(tmp_path):
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(tmp_path / SOCKET_NAME))
+        left_behind.listen()
+        dying = Postmaster(cluster=tmp_path, pid=os.getpid(), socket_folder=tmp_path, status="ready")
+        closing = threading.Thread(target=close_whatever_comes, args=[left_behind])
+        closing.start()
+        assert not dying.answers
+        left_behind.shutdown(socket.SHUT_RDWR)
+        closing.join(HANG)
 
 
 def test_a_process_id_that_now_belongs_to_a_stranger_is_not_taken_for_the_server(used_dir):

@@ -15,6 +15,7 @@ PLAN = {
         {"id": "a", "title": "A", "days": 1, "channel": "email", "templates": {"en": {"subject": "S", "body": "B"}}}
     ]
 }
+ANOTHER_ACCOUNT = "00000000-0000-0000-0000-000000000002"
 INSTALMENTS = {"instalments": [{"due_on": DAY, "amount": AMOUNT}]}
 
 BODIES: dict[str, Any] = {
@@ -32,6 +33,9 @@ BODIES: dict[str, Any] = {
     "/allocations": {"number": "P-1", "invoice_number": "I-1", "amount": AMOUNT},
     "/allocations/restatement": {},
     "/payments": {"number": "P-1", "amount": AMOUNT, "received_on": "2026-03-16"},
+    "/payments/{number}/move": {"to_account_id": ANOTHER_ACCOUNT},
+    "/payments/{number}/transfers": {"to_account_id": ANOTHER_ACCOUNT, "transferred_on": "2026-03-16"},
+    "/payments/{number}/withdrawal": {},
     "/payments/{number}/reversal": {"reversal": "nsf", "reversed_on": "2026-03-16"},
     "/promises": INSTALMENTS,
     "/promises/{promise_id}": INSTALMENTS,
@@ -47,6 +51,9 @@ BODIES: dict[str, Any] = {
 
 OF_ANYTHING = {"subject_id"}
 """Ids that may be of any kind: whose facts are asked for."""
+
+SAME_KIND = {"to_account_id": "account_id"}
+"""Ids under a second name, and of which kind they are."""
 
 OTHERS = {"activity_id", "dispute_id", "hold_id"}
 """Ids of what is a part of an account."""
@@ -99,9 +106,9 @@ def test_no_command_takes_the_id_of_something_else(client: Client, ids: dict[str
     """By its name, with every id in it that of each other kind."""
     asked = set()
     for name, command in COMMANDS.items():
-        for field in command.model_fields.keys() & {*ids, "work_id"}:
+        for field in command.model_fields.keys() & {*ids, *SAME_KIND, "work_id"}:
             for kind, other in ids.items():
-                if kind == field:
+                if kind == SAME_KIND.get(field, field):
                     continue
                 body = {
                     **_fields_of(name, command),
@@ -144,7 +151,9 @@ def _fields_of(name: str, command: Any) -> dict[str, Any]:
         "stage": "blocked",
         "subscription": {"number": "S-1"},
         "title": "Other",
+        "to_account_id": ANOTHER_ACCOUNT,
         "today": "2026-03-16",
+        "transferred_on": "2026-03-16",
     }
     fields = command.model_fields
     return {field: given[field] for field, info in fields.items() if info.is_required() and field in given}
