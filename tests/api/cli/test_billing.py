@@ -93,7 +93,10 @@ def test_rows_that_are_in_already_count_as_taken(office: Arrears, tmp_path: Path
 
 
 def test_a_dry_run_and_a_strict_import_know_what_booking_refuses(office: Arrears, tmp_path: Path):
-    file = tmp_path / "booked.csv"
+    header, *_, last = INVOICES.replace("INV-", "Y-").splitlines()
+    before, file = tmp_path / "before.csv", tmp_path / "booked.csv"
+    before.write_text(f"{header}\n{last}\n")
+    office("import", before, "--profile", "invoices")
     file.write_text(INVOICES.replace("INV-", "Y-").replace("75.25,USD", "75.25,EUR"))
     tried = office("import", file, "--profile", "invoices", "--dry-run", "--json", code=3).json
     assert (tried["brought_in"], tried["refused"]) == (2, 1)
