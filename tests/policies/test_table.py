@@ -17,7 +17,7 @@ from aggregates.account.chase import (
 )
 from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut
 from aggregates.account.customer import AccountOpened, SubscriptionRecorded
-from aggregates.account.deferred import FactArrived, FactDeferred
+from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.messages import (
     ContactRefused,
@@ -48,6 +48,7 @@ NOT_JUDGED = {
     ContactRefused,
     FactArrived,
     FactDeferred,
+    FactWithdrawn,
     FollowUpCompleted,
     FollowUpFellDue,
     OptedIn,

@@ -34,6 +34,7 @@ from adapters.billing.several_rows import OWN_NUMBERS
 from adapters.billing.source import ImportSource
 from adapters.billing.staged import Key, Staged
 from adapters.billing.staging import Loaded, Staging
+from adapters.billing.taking_back import Absent, NoLongerSaid, TakingBack
 from adapters.billing.unnumbered import Received, UnnumberedPayments, payment
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.trial import Trial
@@ -54,7 +55,7 @@ from aggregates.account.payments import (
 )
 from aggregates.account.receivables import Instruction, day_named
 from aggregates.kernel.actor import Actor
-from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
+from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
 from aggregates.values.codes import listed
 from aggregates.values.contact import (
@@ -72,6 +73,10 @@ from aggregates.values.normal_form import normal_form
 ACTOR = Actor.service("import")
 CHUNK = 1_000
 PROBLEMS_SHOWN = 20
+NOT_THERE = frozenset({"unknown-invoice", "unknown-payment", "unknown-credit", "unknown-account"})
+"""What a correction is refused for where nothing is there to be corrected: a fact that waited for its day was taken
+back meanwhile, or was one of another account."""
+NO_LONGER_SAID = "a later file of the same source does not say it any more"
 
 ERASED_PERSON = "this person was erased and stays so; what the row says of them is not stored"
 
@@ -80,6 +85,18 @@ class Remembered(Protocol):
     """Where to look for what was imported before."""
 
     def __call__(self, connection: psycopg.Connection, digests: Digests, *, default_office: str) -> ImportedFacts: ...
+
+
+Seen = Callable[[Iterable[Key]], None]
+"""Told what a file says, by the office and natural key that it is known by."""
+
+
+class FileCame(Protocol):
+    """What else is to be done about a file: before its rows come in, and when they have."""
+
+    def begin(self, importer: "Importer") -> None: ...
+
+    def finish(self, importer: "Importer", report: "ImportReport") -> None: ...
 
 
 Done = Callable[[int, int], None]
@@ -130,6 +147,8 @@ class ImportReport:
     rejects: Path | None = None
     rejects_kept: tuple[Path, ...] = ()
     """Reject files of earlier imports that were edited, and so are not written over."""
+    absent: Absent | None = None
+    """Of a complete file, what it does not have."""
 
     @classmethod
     def of(cls, loaded: Loaded) -> Self:
@@ -154,7 +173,7 @@ class Importer:
     stores = True
 
     def __init__(self, arrears: Arrears, staging: Staging, defaults: OfficeDefaults) -> None:
-        self._arrears = arrears
+        self._arrears = self.arrears = arrears
         self.staging = staging
         self._imported = staging.imported
         self._unnumbered = UnnumberedPayments(self._imported, self._received, stores=self.stores)
@@ -163,6 +182,10 @@ class Importer:
         self._named = staging.offices()
         self._opened: list[RowNotice] = []
         """About offices that were opened, not reported yet."""
+        self.taking_back = TakingBack(arrears, self._imported, ACTOR, stores=self.stores)
+        self._no_longer_said = NoLongerSaid(staging.connection, staging, self._imported)
+        self.seen: Seen | None = None
+        """Told where somebody wants to know what the file says."""
 
     def check_offices(self) -> None:
         """Raises ImportRefused where the file opens an office and its rows are in several currencies."""
@@ -181,9 +204,12 @@ class Importer:
         """One chunk of facts, each account's in order; counts into the report, problems into the staging."""
         chunk, erased = self._without_erased(self._imported.with_known_accounts(chunk), report)
         news: list[Classified] = []
-        problems: list[RowProblem] = []
+        problems = self._take_back(chunk, report)
         nothing_to_do: list[Classified] = []
-        for each in self._classified(chunk):
+        classified = self.classified(chunk)
+        if self.seen is not None:
+            self.seen(each.staged.key for each in classified)
+        for each in classified:
             if each.change is Change.UNCHANGED or each.staged.key in erased:
                 report.unchanged += 1
                 nothing_to_do.append(each)
@@ -193,18 +219,10 @@ class Importer:
             else:
                 news.append(each)
         referred = self._imported.referred([each.staged for each in news])
-        todo: list[tuple[Classified, Issued]] = []
-        for place, each in enumerate(news):
-            try:
-                named = {document: known.number for document, known in referred.get(place, {}).items()}
-                todo.append((each, self._issued(each, named)))
-            except (ImportRefused, ValidationError) as error:
-                problems.append(_problem(each.staged, _plain(error)))
-        outcomes = self._arrears.handle([issued for _, issued in todo])
         accepted: list[tuple[Classified, Accepted]] = []
-        for (each, _), outcome in zip(todo, outcomes, strict=True):
-            if isinstance(outcome, Rejected):
-                problems.append(_problem(each.staged, _expected(outcome)))
+        for each, outcome in zip(news, self.carried_out(news, referred), strict=True):
+            if isinstance(outcome, str):
+                problems.append(_problem(each.staged, outcome))
             else:
                 accepted.append((each, outcome))
                 self._count(each, outcome, report)
@@ -217,14 +235,62 @@ class Importer:
             news[place].staged.key for place, named in referred.items() if _are_known(news[place].staged, named, came)
         }
         self._look([(each.staged, outcome) for each, outcome in accepted], known, report)
-        self._remember([*nothing_to_do, *(each for each, _ in accepted)])
+        self.remember([*nothing_to_do, *(each for each, _ in accepted)])
         if problems:
             self.staging.refuse(problems)
 
-    def _remember(self, accepted: Sequence[Classified]) -> None:
+    def carried_out(
+        self, news: Sequence[Classified], referred: Mapping[int, Mapping[Document, Referred]]
+    ) -> list[Accepted | str]:
+        """What came of each: accepted, or what was expected instead. `referred`: what each names, by its place."""
+        found = self._handled(dict(enumerate(news)), referred)
+        again = {
+            place: replace(news[place], change=Change.NEW, account_before=None)
+            for place, outcome in found.items()
+            if _is_to_come_anew(news[place], outcome)
+        }
+        found |= self._handled(again, referred)
+        outcomes = [found[place] for place in range(len(news))]
+        return [_expected(outcome) if isinstance(outcome, Rejected) else outcome for outcome in outcomes]
+
+    def _handled(
+        self, some: Mapping[int, Classified], referred: Mapping[int, Mapping[Document, Referred]]
+    ) -> dict[int, Outcome | str]:
+        """By place the outcome, or why it could not be asked for."""
+        found: dict[int, Outcome | str] = {}
+        todo: dict[int, Issued] = {}
+        for place, each in some.items():
+            try:
+                named = {document: known.number for document, known in referred.get(place, {}).items()}
+                todo[place] = self._issued(each, named)
+            except (ImportRefused, ValidationError) as error:
+                found[place] = _plain(error)
+        return found | dict(zip(todo, self._arrears.handle(list(todo.values())), strict=True))
+
+    def remember(self, accepted: Sequence[Classified]) -> None:
+        """That these are as they say."""
         self._imported.record(accepted)
 
-    def _classified(self, chunk: Sequence[Staged]) -> list[Classified]:
+    def _take_back(self, chunk: Sequence[Staged], report: ImportReport) -> list[RowProblem]:
+        """Takes back what rows of the chunk say no more; the problems are of those rows."""
+        gone, kept = self._no_longer_said.of(chunk)
+        for staged, known in kept:
+            said = "an earlier release" if known.source is None else f"a file of {known.source}"
+            said = f"{said} brought in that it was settled on {known.said_on or 'a day'}; that stays"
+            report.notice(RowNotice(staged.line, known.number, said))
+        if not gone:
+            return []
+        outcomes = self.taking_back.take_back([known for _, known in gone], NO_LONGER_SAID)
+        taken = [known for (_, known), outcome in zip(gone, outcomes, strict=True) if not isinstance(outcome, Rejected)]
+        report.corrected += len(taken)
+        self.taking_back.forget(taken, self.staging.connection)
+        return [
+            RowProblem(staged.line, f"{known.kind} number", known.number, _expected(outcome))
+            for (staged, known), outcome in zip(gone, outcomes, strict=True)
+            if isinstance(outcome, Rejected)
+        ]
+
+    def classified(self, chunk: Sequence[Staged]) -> list[Classified]:
         """The chunk in its order, beside what was imported before."""
         unnumbered = [staged for staged in chunk if is_unnumbered(staged.fact)]
         if not unnumbered:
@@ -315,8 +381,10 @@ class Importer:
         staged = each.staged
         office = self._office(staged)
         before = each.account_before
-        if before in {None, staged.fact.account_number} or payer_of(staged.fact) is not None:
-            corrects = each.change is Change.CHANGED
+        if before in {None, staged.fact.account_number} or payer_of(staged.fact) is not None or each.lives_again:
+            corrects = each.change is Change.CHANGED and not (
+                each.lives_again and isinstance(staged.fact, ReversalFact)
+            )
             account = account_id(office, payer_of(staged.fact) or staged.fact.account_number)
             said = self._whole(staged, account, referred, corrects=corrects)
             command = self._command(said, office, account, corrects=corrects)
@@ -334,10 +402,10 @@ class Importer:
         revision = f"{each.revision}:{staged.digest.hex()}"
         return Issued(
             command=command,
-            command_id=identifier("import", staged.office, staged.natural_key, revision),
+            command_id=identifier("import", staged.office, staged.natural_key, revision, *_anew(each)),
             actor=ACTOR,
             effective_on=staged.effective_on if isinstance(staged.fact, CustomerFact | SubscriptionFact) else None,
-            key=natural_key.id if natural_key is not None else None,
+            key=natural_key.id if natural_key is not None and not _anew(each) else None,
             reason=staged.fact.reason if isinstance(staged.fact, ReversalFact) else None,
             keeps_refusal=False,  # what a row is refused for may have come with another file by the next time
         )
@@ -504,7 +572,7 @@ class TrialImporter(Importer):
         is_open = self._known_office(last.office_code) is not None
         self._trial.forget_accounts(but=self._account_of(last) if is_open else None)
 
-    def _remember(self, accepted: Sequence[Classified]) -> None:
+    def remember(self, accepted: Sequence[Classified]) -> None:
         """The log will not hold them."""
 
 
@@ -519,6 +587,22 @@ def zones_of_offices(arrears: Arrears, codes: OfficeCodes, defaults: OfficeDefau
             return ZoneInfo(defaults.zone)
 
     return zone_of
+
+
+def _is_to_come_anew(each: Classified, outcome: Outcome | str) -> bool:
+    """Whether what was corrected is not there: then it is brought in."""
+    if each.change is not Change.CHANGED or not isinstance(outcome, Rejected):
+        return False
+    if each.lives_again:
+        return outcome.reason_code in {*NOT_THERE, "future-correction"}
+    fact = each.staged.fact
+    is_invoice_here = isinstance(fact, InvoiceFact) and each.account_before == fact.account_number
+    return is_invoice_here and outcome.reason_code in NOT_THERE
+
+
+def _anew(each: Classified) -> tuple[str, ...]:
+    """Of what is brought in although it was known before: the natural key of its command was used then."""
+    return ("anew",) if each.change is Change.NEW and each.revision > 1 else ()
 
 
 def is_unnumbered(fact: Fact) -> bool:
@@ -737,6 +821,7 @@ def stage(
     """Read the whole file into the staging tables. Raises FileProblem, Stopped."""
     imported = remembered(connection, Digests(arrears.import_key()), default_office=defaults.code)
     codes = OfficeCodes(imported, lambda code: _title_of(arrears, code))
+    imported.origin = source.origin
     staging = Staging(
         connection,
         default_office=defaults.code,
@@ -764,10 +849,14 @@ def dry_run(
     reading: Progress | None = None,
     done: Done | None = None,
     stop: Stop | None = None,
+    besides: FileCame | None = None,
 ) -> ImportReport:
     """What `run_import` would do, decided by the same rules; nothing is stored. Raises FileProblem, Stopped."""
     staging, loaded = stage(trial, connection, source, defaults, reading, stop=stop, remembered=rewritten_copy)
-    report = _brought_in(TrialImporter(trial, staging, defaults), loaded, done, stop or Stop())
+    importer = TrialImporter(trial, staging, defaults)
+    report = _brought_in(importer, loaded, done, stop or Stop(), besides)
+    if besides is not None:
+        besides.finish(importer, report)
     staging.drop()
     return report
 
@@ -783,6 +872,7 @@ def run_import(
     trying: Done | None = None,
     done: Done | None = None,
     stop: Stop | None = None,
+    besides: FileCame | None = None,
 ) -> ImportReport:
     """Bring a file in: good rows at once, bad rows into the reject file. With a `trial` all of it or nothing: it is
     tried first, and refused where any row would be.
@@ -797,16 +887,23 @@ def run_import(
         if tried.refused:
             first = tried.problems[0]
             raise ImportRefused(f"{tried.refused} of {tried.rows} rows have problems, the first in {first}")
-    report = _brought_in(Importer(arrears, staging, defaults), loaded, done, stop)
+    importer = Importer(arrears, staging, defaults)
+    report = _brought_in(importer, loaded, done, stop, besides)
     write_refused(report, source, staging, stop)
+    if besides is not None:
+        besides.finish(importer, report)
     staging.drop()
     return report
 
 
-def _brought_in(importer: Importer, loaded: Loaded, done: Done | None, stop: Stop) -> ImportReport:
+def _brought_in(
+    importer: Importer, loaded: Loaded, done: Done | None, stop: Stop, besides: FileCame | None = None
+) -> ImportReport:
     """All staged facts, account by account. Raises Stopped between chunks."""
     report = ImportReport.of(loaded)
     importer.check_offices()
+    if besides is not None:
+        besides.begin(importer)
     total, seen = sum(loaded.facts.values()), 0
     for chunk in importer.staging.by_account(CHUNK):
         check(stop)
