@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -18,7 +19,15 @@ from psycopg import sql
 from adapters.billing.facts import PaymentFact
 from adapters.billing.identity import folded
 from adapters.billing.imported import Change, key_in_form
-from adapters.billing.importer import CHUNK, PROBLEMS_SHOWN, Importer, ImportRefused, ImportReport, OfficeDefaults
+from adapters.billing.importer import (
+    ACTOR,
+    CHUNK,
+    PROBLEMS_SHOWN,
+    Importer,
+    ImportRefused,
+    ImportReport,
+    OfficeDefaults,
+)
 from adapters.billing.profile import Complete
 from adapters.billing.source import ImportSource
 from adapters.billing.staged import Key, Staged
@@ -26,8 +35,9 @@ from adapters.billing.taking_back import MOST_PERCENT, STANDING, Absent, Standin
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.stop import Stop, cancelled_on, check
 from aggregates.account import Account
+from aggregates.account.allocation import SettleAllocation
 from aggregates.account.command import document_id, invoice_document
-from aggregates.kernel.command import Rejected
+from aggregates.kernel.command import Issued, Rejected, identifier
 from aggregates.office import Office, office_id
 from aggregates.values.money import Money
 
@@ -450,8 +460,7 @@ def _settled(importer: Importer, known: Standing, day: date, minor: int) -> Stag
 
 def _open(arrears: Arrears, invoices: Sequence[Standing]) -> list[int | None]:
     """What is open of each, in minor units; None where it waits for its day."""
-    ids = {known.account_id for known in invoices if known.account_id is not None}
-    accounts = {account.id: account for account in arrears.load_many(Account, list(ids))}
+    accounts = _settled_accounts(arrears, {known.account_id for known in invoices if known.account_id is not None})
     found: list[int | None] = []
     for known in invoices:
         account = accounts.get(known.account_id) if known.account_id is not None else None
@@ -464,4 +473,25 @@ def _open(arrears: Arrears, invoices: Sequence[Standing]) -> list[int | None]:
             continue
         item = account.receivables.items.get(document_id(account.id, *invoice_document(number, further)))
         found.append(0 if item is None else item.open.minor)
+    return found
+
+
+def _settled_accounts(arrears: Arrears, ids: Iterable[UUID]) -> dict[UUID, Account]:
+    """The accounts, with all money where it belongs: what the file itself brought in may have moved it."""
+    found = {account.id: account for account in arrears.load_many(Account, list(ids))}
+    while due := [account for account in found.values() if account.allocation.due_from is not None]:
+        arrears.handle(
+            [
+                Issued(
+                    command=SettleAllocation(account_id=account.id),
+                    command_id=identifier("import", "settle-allocation", account.id, account.version),
+                    actor=ACTOR,
+                )
+                for account in due
+            ]
+        )
+        again = {account.id: account for account in arrears.load_many(Account, [account.id for account in due])}
+        if all(again[account.id].version == account.version for account in due):
+            break
+        found |= again
     return found

@@ -282,7 +282,7 @@ class Importer:
             return []
         outcomes = self.taking_back.take_back([known for _, known in gone], NO_LONGER_SAID)
         taken = [known for (_, known), outcome in zip(gone, outcomes, strict=True) if not isinstance(outcome, Rejected)]
-        report.corrected += len(taken)
+        report.corrected += sum(known.minor != 0 for known in taken)
         self.taking_back.forget(taken, self.staging.connection)
         return [
             RowProblem(staged.line, f"{known.kind} number", known.number, _expected(outcome))
@@ -596,8 +596,8 @@ def _is_to_come_anew(each: Classified, outcome: Outcome | str) -> bool:
     if each.lives_again:
         return outcome.reason_code in {*NOT_THERE, "future-correction"}
     fact = each.staged.fact
-    is_invoice_here = isinstance(fact, InvoiceFact) and each.account_before == fact.account_number
-    return is_invoice_here and outcome.reason_code in NOT_THERE
+    is_of_invoice = isinstance(fact, InvoiceFact) or (isinstance(fact, PaymentFact) and bool(fact.settlement))
+    return is_of_invoice and each.account_before == fact.account_number and outcome.reason_code in NOT_THERE
 
 
 def _anew(each: Classified) -> tuple[str, ...]:
