@@ -14,7 +14,7 @@ from aggregates.account.aging import AgeAccount, Aged
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import JudgeCollection, ReviewScheduled, StepScheduled, StepUnscheduled
-from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred
+from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.holds import HoldPlaced, HoldReleased, ReleaseHold
 from aggregates.account.messages import MessageQueued, TakeStep
 from aggregates.account.reallocation import FundsReallocated
@@ -39,7 +39,7 @@ def fact_deferred(event: FactDeferred, subject: Subject) -> _Plan:
     yield Entry(event.fact_id, AdmitFact(account_id=subject.owner_id, fact_id=event.fact_id), on=event.arrives_on)
 
 
-def fact_arrived(event: FactArrived, _: Subject) -> _Plan:
+def fact_waits_no_more(event: FactArrived | FactWithdrawn, _: Subject) -> _Plan:
     yield Entry(event.fact_id)
 
 
@@ -148,7 +148,7 @@ AGENDA: tuple[AgendaKind, ...] = (
         "the fact that was learned before its day, and arrives on it",
         (AdmitFact,),
         BILLING,
-        {FactDeferred: fact_deferred, FactArrived: fact_arrived},
+        {FactDeferred: fact_deferred, FactArrived: fact_waits_no_more, FactWithdrawn: fact_waits_no_more},
     ),
     AgendaKind(
         "aging",

@@ -19,7 +19,7 @@ from aggregates.account.customer import (
     CustomerShared,
     SubscriptionRecorded,
 )
-from aggregates.account.deferred import FactArrived, FactDeferred
+from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
@@ -208,6 +208,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     CreditWithdrawn: "Credit {e.receipt.number} of {e.receipt.amount} taken out: given in error",
     FactDeferred: "A {e.command_name} waits for {e.arrives_on}",
     FactArrived: "The day of a deferred fact has come",
+    FactWithdrawn: "A deferred fact was taken out: it never was",
     Aged: "Aged from {e.previous_bucket} to {e.bucket}, {e.days_past_due} days past due",
     # auto-collection
     StageChanged: _stage,

@@ -6,11 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from aggregates.account.allocation import FundsAllocated
-from aggregates.account.billing import BillInvoice, InvoiceBilled
-from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred
+from aggregates.account.billing import BillInvoice, InvoiceBilled, WithdrawInvoice
+from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeResolved, ResolveDispute
-from aggregates.account.payments import CreditNoted, PaymentReceived
+from aggregates.account.payments import CreditNoted, PaymentReceived, ReversalKind, WithdrawCredit
 from aggregates.account.receivables import ItemKind
+from aggregates.kernel.command import Command
 from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
@@ -23,6 +24,7 @@ from tests.builders import (
     a_credit,
     a_dispute,
     a_payment,
+    a_reversal,
     an_account,
     an_invoice,
     an_office,
@@ -266,6 +268,25 @@ def test_a_future_fact_can_be_corrected_before_its_day():
     scenario.when(a_corrected_invoice(due_on=MAR(31), amount=usd(70)), at=FEB(11)).then(FactDeferred)
     scenario.when(arrives(scenario), at=MAR(1))
     assert open_amounts(scenario) == {"INV-1": 70}
+
+
+@pytest.mark.parametrize(
+    ("waits", "never_was"),
+    [
+        (an_invoice(due_on=MAR(31)), WithdrawInvoice(account_id=ACCOUNT, number="INV-1")),
+        (an_invoice(due_on=MAR(31)), WithdrawInvoice(account_id=ACCOUNT, number="INV-1/2026-03-31")),
+        (an_invoice(due_on=MAR(31)), a_corrected_invoice(due_on=MAR(31), amount=usd(0))),
+        (a_payment(usd(40), on=MAR(5)), a_reversal(kind=ReversalKind.ERROR, on=FEB(11))),
+        (a_credit(usd(40), on=MAR(5)), WithdrawCredit(account_id=ACCOUNT, number="CR-1")),
+    ],
+)
+def test_what_waits_for_its_day_and_never_was_does_not_come(waits: Command, never_was: Command):
+    scenario = given().when(waits, at=FEB(10))
+    day = arrives(scenario)
+    scenario.when(never_was, at=FEB(11)).then(FactWithdrawn)
+    assert scenario.account.deferred.facts == {}
+    scenario.when(day, at=MAR(5)).then_nothing_happened()
+    scenario.when(waits, at=FEB(12)).then(FactDeferred)
 
 
 def test_a_future_payment_can_be_corrected_before_its_day():

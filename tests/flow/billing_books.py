@@ -18,12 +18,14 @@ from tests.aggregates.oracle import PlainLedger
 _NAMES = UUID(int=7)
 
 INVOICES, PAYMENTS, CREDITS, REVERSALS = KINDS = ("invoices", "payments", "credits", "reversals")
+LEDGER = "invoices-with-settlement"
 
 COLUMNS = {
     INVOICES: ("account_number", "invoice_number", "issued_on", "due_on", "amount"),
     PAYMENTS: ("account_number", "payment_number", "received_on", "amount", "invoice_number"),
     CREDITS: ("account_number", "credit_number", "issued_on", "amount", "invoice_number"),
     REVERSALS: ("account_number", "payment_number", "reversed_on", "reversal", "amount"),
+    LEDGER: ("account_number", "invoice_number", "issued_on", "due_on", "amount", "settled_on"),
 }
 
 
@@ -66,11 +68,66 @@ class Document:
         return [(name, None) for name in names] if len(names) > 1 else []
 
 
+@dataclass(frozen=True)
+class Line:
+    """A row of a ledger of invoices and, below zero, credits: what it says of one number is all there is to it."""
+
+    account: str
+    number: str
+    day: date
+    due: date
+    minor: int
+    settled: date | None = None
+
+    @property
+    def documents(self) -> list[Document]:
+        """What it says there is."""
+        if self.minor < 0:
+            return [Document(CREDITS, self.account, self.number, self.day, -self.minor)]
+        invoice = Document(INVOICES, self.account, self.number, self.day, self.minor, self.due)
+        return [invoice] if self.settled is None else [invoice, self.payment(self.settled, self.minor)]
+
+    def payment(self, day: date, minor: int) -> Document:
+        return Document(PAYMENTS, self.account, f"settlement:{self.number}", day, minor, self.number)
+
+    @property
+    def rows(self) -> list[tuple[object, ...]]:
+        return [(self.account, self.number, self.day, self.due, self.minor, self.settled)]
+
+
 @dataclass
 class Books:
     """The last statement of every document."""
 
     stated: dict[tuple[str, str], Document] = field(default_factory=dict)
+    lines: dict[tuple[str, str], Document] = field(default_factory=dict)
+    """What there is by the ledger's lines."""
+    ever: dict[tuple[str, str], Document] = field(default_factory=dict)
+    """What they said last of each document, also of those that they took back."""
+
+    def enter(self, lines: Iterable[Line]) -> tuple[int, int, int]:
+        """Takes down what a file of these says: how many are new, changed or taken back, and as they were."""
+        new = changed = same = 0
+        for line in lines:
+            said = {each.key: each for each in line.documents}
+            for key in {(kind, line.number) for kind in (INVOICES, CREDITS)} | {
+                (PAYMENTS, f"settlement:{line.number}")
+            }:
+                if key in said and self.lines.get(key) == said[key]:
+                    same += 1
+                elif key in said and key not in self.ever:
+                    new += 1
+                elif key in said or key in self.lines:
+                    changed += 1
+                self.lines.pop(key, None)
+            self.lines |= said
+            self.ever |= said
+        return new, changed, same
+
+    def absent(self, lines: Iterable[Line]) -> dict[tuple[str, str], Document]:
+        """What there is by other lines than these."""
+        numbers = {each.number for each in lines}
+        return {k: each for k, each in self.lines.items() if k[1].removeprefix("settlement:") not in numbers}
 
     def state(self, documents: Iterable[Document]) -> tuple[int, int, int]:
         """Takes these down; how many are new, changed, and as they were. An invoice of nothing that nobody knows is
@@ -87,7 +144,7 @@ class Books:
 
     @property
     def accounts(self) -> set[str]:
-        return {each.account for each in self.stated.values()}
+        return {each.account for each in (*self.stated.values(), *self.ever.values())}
 
     def taken_back(self, payment: str) -> list[Document]:
         """The reversals of a payment."""
@@ -96,7 +153,7 @@ class Books:
     def ledger(self, account: str, *, until: date = date.max) -> PlainLedger:
         """Of one account, told of nothing that is dated after a day."""
         ledger = PlainLedger()
-        for each in self.stated.values():
+        for each in (*self.stated.values(), *self.lines.values()):
             if each.account != account or each.day > until:
                 continue
             if each.kind == INVOICES:
@@ -157,8 +214,8 @@ class Layout:
     is_typed: bool = False
     """A workbook whose days and amounts are days and numbers, rather than texts."""
 
-    def profile(self, kind: str, folder: Path) -> Path:
-        lines = [f'kind = "{kind}"', f'dates = ["{self.dates}"]']
+    def profile(self, kind: str, folder: Path, top: str = "") -> Path:
+        lines = [f'kind = "{kind}"', f'dates = ["{self.dates}"]', top]
         if not self.is_workbook:
             lines += [f'encoding = "{self.encoding}"', f'delimiter = "{self.delimiter}"'.replace("\t", "\\t")]
         if self.decimal == ",":
@@ -168,7 +225,7 @@ class Layout:
         path.write_text("\n".join([*lines, ""]), encoding="utf-8")
         return path
 
-    def write(self, kind: str, rows: Sequence[Document], folder: Path) -> Path:
+    def write(self, kind: str, rows: Sequence[Document | Line], folder: Path) -> Path:
         """A file of these, in this order."""
         cells_of = [row for each in rows for row in each.rows]
         path = folder / f"{kind}.{'xlsx' if self.is_workbook else 'csv'}"
@@ -194,9 +251,9 @@ class Layout:
             return cell.strftime(self.dates)
         if name == "amount":
             assert isinstance(cell, int)
-            whole, cents = divmod(cell, 100)
+            whole, cents = divmod(abs(cell), 100)
             mark = "," if self.decimal == "." else "."
-            return f"{whole:,}".replace(",", mark) + f"{self.decimal}{cents:02}"
+            return ("-" if cell < 0 else "") + f"{whole:,}".replace(",", mark) + f"{self.decimal}{cents:02}"
         return "" if cell is None else str(cell)
 
     def _typed(self, name: str, cell: object) -> object:

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from adapters.billing import importer
+from adapters.billing import absent, importer
+from adapters.billing.absent import CompleteOptions
 from adapters.billing.importer import OfficeDefaults
 from adapters.clock import ManualClock
 from aggregates.account import Account
@@ -18,12 +19,24 @@ from aggregates.account.command import account_id
 from aggregates.office import office_id
 from api.application.dry_run import dry_run
 from api.processes.step_by_step import StepByStep
-from tests.flow.billing_books import CREDITS, INVOICES, PAYMENTS, REVERSALS, Books, Document, Layout, repeated
+from tests.flow.billing_books import (
+    CREDITS,
+    INVOICES,
+    LEDGER,
+    PAYMENTS,
+    REVERSALS,
+    Books,
+    Document,
+    Layout,
+    Line,
+    changed,
+    repeated,
+)
 from tests.flow.conftest import AService
 from tests.flow.test_dry_run import said
 
 NOW = ManualClock(datetime(2026, 11, 28, 12, tzinfo=UTC))
-FIRST = date(2026, 1, 1)
+FIRST, NOW_ON = date(2026, 1, 1), date(2026, 11, 28)
 DAYS = st.integers(0, 12).map(lambda n: FIRST + timedelta(n * 25))
 ACCOUNTS = ("A1", "Ä 2")
 AMOUNTS = st.integers(1, 4).map(lambda n: n * 1_000_50)
@@ -60,6 +73,14 @@ def documents(draw: st.DrawFn, kind: str) -> Document:
     return Document(kind, account, number, day, draw(AMOUNTS), draw(st.none() | names))
 
 
+@st.composite
+def lines(draw: st.DrawFn) -> Line:
+    account = draw(st.sampled_from(ACCOUNTS))
+    day, minor = draw(DAYS), draw(AMOUNTS) * draw(st.sampled_from([1, 1, -1]))
+    settled = draw(st.none() | DAYS) if minor > 0 else None
+    return Line(account, f"{account}-L{draw(st.integers(0, 3))}", day, draw(DAYS), minor, settled)
+
+
 FILES = st.sampled_from([INVOICES, INVOICES, PAYMENTS, PAYMENTS, CREDITS]).flatmap(
     lambda kind: st.lists(documents(kind), min_size=2, max_size=8, unique_by=lambda each: each.key)
 )
@@ -77,7 +98,13 @@ class Imports(RuleBasedStateMachine):
         super().__init__()
         self.books = Books()
         self.office = f"office-{next(self.offices)}"
+        self.complete = "withdrawn"
+        self.settled_with_nothing: set[str] = set()
         self.defaults = OfficeDefaults(code=self.office, currency="USD", time_zone="UTC")
+
+    @initialize(complete=st.sampled_from(["withdrawn", "settled"]))
+    def what_is_absent_from_a_ledger(self, complete: str) -> None:
+        self.complete = complete
 
     @rule(rows=FILES, layout=LAYOUTS, data=st.data())
     def a_file_says(self, rows: list[Document], layout: Layout, data: st.DataObject) -> None:
@@ -126,6 +153,65 @@ class Imports(RuleBasedStateMachine):
                 self._bring_in(rows, layout, data)
         assert self.service.arrears.feed.head() == head
 
+    @rule(layout=LAYOUTS, data=st.data())
+    def a_ledger_is_complete(self, layout: Layout, data: st.DataObject) -> None:
+        """Lines come, change their sign and their day of settlement, and go; what is absent is listed, and what of it
+        somebody confirms is taken back, or settled."""
+        for _ in range(2):
+            self._complete_file(layout, data)
+
+    def _complete_file(self, layout: Layout, data: st.DataObject) -> None:
+        drawn = data.draw(st.lists(lines(), max_size=6, unique_by=lambda each: each.number))
+        path = layout.write(LEDGER, data.draw(st.permutations(drawn)), self.folder)
+        profile = str(layout.profile(LEDGER, self.folder, f'complete = "{self.complete}"'))
+        did = self.service.import_file(path, profile, defaults=self.defaults)
+        assert did.refused == 0, did.problems
+        assert (did.brought_in, did.corrected, did.unchanged) == self.books.enter(drawn)
+        self.settled_with_nothing -= {each.number for each in drawn}
+        self._compare(data.draw(DAYS))
+        missing = self.books.absent(drawn)
+        if self.complete == "settled":
+            missing = self._to_be_settled(missing)
+        head = self.service.arrears.feed.head()
+        would = dry_run(self.service, path, profile, defaults=self.defaults)
+        listed = self.service.import_file(path, profile, defaults=self.defaults)
+        assert self.service.arrears.feed.head() == head
+        assert would.absent is not None
+        assert listed.absent is not None
+        assert would.absent.token == listed.absent.token
+        assert listed.absent.count == len(missing)
+        assert sum(each.minor for each in listed.absent.sums.values()) == sum(each.minor for each in missing.values())
+        if not missing or not data.draw(st.booleans()):
+            return
+        confirmed = CompleteOptions(take_back=listed.absent.token, force=True)
+        done = self.service.import_file(path, profile, defaults=self.defaults, complete=confirmed).absent
+        assert done is not None
+        assert (done.taken_back, done.left, done.refusal) == (len(missing), 0, None)
+        for key, each in missing.items():
+            if self.complete == "settled":
+                paid = Document(PAYMENTS, each.account, f"settlement:{each.number}", NOW_ON, each.minor, each.number)
+                self.books.lines[paid.key] = self.books.ever[paid.key] = paid
+            else:
+                del self.books.lines[key]
+        self.seen["absent"] += len(missing)
+        self._compare(data.draw(DAYS))
+
+    def _to_be_settled(self, absent: dict[tuple[str, str], Document]) -> dict[tuple[str, str], Document]:
+        """Of what is absent the invoices that are open and not settled, with what is open of each. One that is not open
+        counts as settled with nothing from then on."""
+        found = {}
+        for key, each in absent.items():
+            settled = PAYMENTS, f"settlement:{each.number}"
+            if each.kind != INVOICES or settled in self.books.lines or each.number in self.settled_with_nothing:
+                continue
+            minor = self.books.open_items(each.account).get((each.number, each.other), 0)  # type: ignore[arg-type]
+            if minor:
+                found[key] = changed(each, minor=minor)
+            else:
+                self.settled_with_nothing.add(each.number)
+                self.books.ever[settled] = changed(each, minor=0)
+        return found
+
     def _bring_in(self, rows: list[Document], layout: Layout, data: st.DataObject) -> None:
         kind = rows[0].kind
         times = data.draw(st.lists(st.sampled_from([1, 1, 1, 2]), min_size=len(rows), max_size=len(rows)))
@@ -138,7 +224,7 @@ class Imports(RuleBasedStateMachine):
         assert did.refused == 0, did.problems
         assert did.repeats == sum((n - 1) * len(row.rows) for n, row in zip(times, rows, strict=True))
         assert (did.brought_in, did.corrected, did.unchanged) == self.books.state(rows)
-        for name in self.seen:
+        for name in self.seen.keys() - {"absent"}:
             self.seen[name] += getattr(did, name)
         self._compare(data.draw(DAYS))
 
@@ -162,8 +248,9 @@ class Imports(RuleBasedStateMachine):
 
 def test_what_is_owed_is_what_the_books_say(a_service: AService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(importer, "CHUNK", 4)
+    monkeypatch.setattr(absent, "CHUNK", 2)
     Imports.service, Imports.folder = a_service(NOW), tmp_path
-    Imports.seen = {"brought_in": 0, "corrected": 0, "unchanged": 0, "repeats": 0}
+    Imports.seen = {"brought_in": 0, "corrected": 0, "unchanged": 0, "repeats": 0, "absent": 0}
     run_state_machine_as_test(
         Imports,
         settings=settings(

@@ -12,7 +12,7 @@ from aggregates.account.activities import ActivityKind, ActivityRecorded, Direct
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import SettleAllocation
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
-from aggregates.account.deferred import FactArrived, FactDeferred
+from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import (
     DispatchMessage,
@@ -146,8 +146,10 @@ MADE = promised(ACCOUNT, (10, 300), (20, 500), grace_days=3)
 COUNTED, SETTLED = counted(300, after=300), PromiseKept(received=usd(800), kept_on=day(1))
 Steps = tuple[tuple[UUID, Event, tuple[date | datetime | None, ...]], ...]
 
+NEVER_WAS: Steps = ((ACCOUNT, a_fact(), (day(4),)), (ACCOUNT, FactWithdrawn(fact_id=FACT), ()))
+
 STORIES: dict[str, Steps] = {
-    "fact": ((ACCOUNT, a_fact(), (day(4),)), (ACCOUNT, FactArrived(fact_id=FACT), ())),
+    "fact": ((ACCOUNT, a_fact(), (day(4),)), (ACCOUNT, FactArrived(fact_id=FACT), ()), *NEVER_WAS),
     "aging": (
         (ACCOUNT, billed(ITEM), (day(11),)),
         (ACCOUNT, aged(ITEM, "1-30", next_on=day(41)), (day(41),)),

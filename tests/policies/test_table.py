@@ -23,7 +23,7 @@ from aggregates.account.customer import (
     CustomerShared,
     SubscriptionRecorded,
 )
-from aggregates.account.deferred import FactArrived, FactDeferred
+from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.messages import (
     ContactRefused,
@@ -57,6 +57,7 @@ NOT_JUDGED = {
     CustomerShared,
     FactArrived,
     FactDeferred,
+    FactWithdrawn,
     FollowUpCompleted,
     FollowUpFellDue,
     OptedIn,

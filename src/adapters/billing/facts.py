@@ -314,8 +314,13 @@ def currency_of(fact: Fact) -> str | None:
     """The currency that the row names; None where it names none."""
     if isinstance(fact, CustomerFact):
         return fact.currency
-    amount = None if isinstance(fact, SubscriptionFact) else fact.amount
+    amount = amount_of(fact)
     return None if amount is None else amount.currency
+
+
+def amount_of(fact: Fact) -> Money | None:
+    """What it is about; None where it is about no money, or about whatever another one is."""
+    return None if isinstance(fact, CustomerFact | SubscriptionFact) else fact.amount
 
 
 def invoices_named(fact: "PaymentFact | CreditFact | ReversalFact") -> list[str]:

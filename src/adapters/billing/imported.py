@@ -6,12 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Json
 
-from adapters.billing.facts import CreditFact, Fact, InvoiceFact, PaymentFact, ReversalFact, invoices_named, payer_of
+from adapters.billing.facts import (
+    CreditFact,
+    Fact,
+    InvoiceFact,
+    PaymentFact,
+    ReversalFact,
+    amount_of,
+    invoices_named,
+    payer_of,
+)
 from adapters.billing.identity import (
     AccountNumber,
     Digests,
@@ -23,7 +33,7 @@ from adapters.billing.identity import (
     with_account,
     without_account,
 )
-from adapters.billing.staged import Staged
+from adapters.billing.staged import Origin, Staged
 from aggregates.account.command import customer_key
 from aggregates.office import office_id
 
@@ -31,7 +41,7 @@ STORED = sql.Identifier("arrears", "import_facts")
 
 _KNOWN = """
 SELECT office, office_code, natural_key, folded_key, revision, digest, account_number, key_version, payment_number,
-       details, due_on, other_currency
+       details, due_on, other_currency, withdrawn
   FROM {facts}
 """
 # Each is looked up by index, whatever the planner thinks of a table that grows while it is read.
@@ -89,19 +99,38 @@ _HELD = "SELECT DISTINCT key FROM arrears.holders WHERE kind = %s AND key = ANY 
 _RECORD = """
 INSERT INTO arrears.import_facts AS known
        (office, natural_key, account_number, revision, digest, key_version, digest_version, office_code, folded_key,
-        folded_account, details, due_on, instalment_of, other_currency)
+        folded_account, details, due_on, instalment_of, other_currency, source, said_in, said_on, minor, currency,
+        account_id)
 SELECT office, natural_key, account_number, revision, digest, 2, 2, office_code, folded_key, folded_account, details,
-       due_on, instalment_of, other_currency
+       due_on, instalment_of, other_currency, source, said_in, said_on, minor, currency, account_id
   FROM unnest(%s::text[], %s::text[], %s::text[], %s::integer[], %s::bytea[], %s::text[], %s::text[], %s::text[],
-              %s::jsonb[], %s::date[], %s::text[], %s::text[])
+              %s::jsonb[], %s::date[], %s::text[], %s::text[], %s::text[], %s::text[], %s::date[], %s::bigint[],
+              %s::text[], %s::uuid[])
        AS imported (office, natural_key, account_number, revision, digest, office_code, folded_key, folded_account,
-                    details, due_on, instalment_of, other_currency)
+                    details, due_on, instalment_of, other_currency, source, said_in, said_on, minor, currency,
+                    account_id)
     ON CONFLICT (office, natural_key) DO UPDATE
    SET account_number = excluded.account_number, other_currency = excluded.other_currency,
        revision = excluded.revision, digest = excluded.digest,
-       folded_account = excluded.folded_account, details = excluded.details, due_on = excluded.due_on
+       folded_account = excluded.folded_account, details = excluded.details, due_on = excluded.due_on,
+       source = excluded.source, said_in = excluded.said_in, said_on = excluded.said_on, minor = excluded.minor,
+       currency = excluded.currency, account_id = excluded.account_id, withdrawn = false
  WHERE known.revision < excluded.revision
     OR known.revision = excluded.revision AND known.digest = excluded.digest AND known.due_on IS NULL
+"""
+_OF_ANOTHER_SOURCE = """
+SELECT office, natural_key
+  FROM unnest(%s::text[], %s::text[]) AS said (office, natural_key)
+  JOIN arrears.import_facts AS known USING (office, natural_key)
+ WHERE (known.source, known.said_in) IS DISTINCT FROM (%s, %s)
+"""
+_SAID_BY = """
+UPDATE arrears.import_facts AS known
+   SET source = said.source, said_in = said.said_in, said_on = said.said_on, minor = said.minor,
+       currency = said.currency, account_id = said.account_id
+  FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::date[], %s::bigint[], %s::text[], %s::uuid[])
+       AS said (office, natural_key, source, said_in, said_on, minor, currency, account_id)
+ WHERE (known.office, known.natural_key) = (said.office, said.natural_key)
 """
 _SAY_MORE = """
 UPDATE arrears.import_facts AS known
@@ -130,6 +159,8 @@ class Classified:
     """The account of the revision before, which a correction may have left."""
     is_due_day_news: bool = False
     """Whether an earlier release remembered an invoice without its due day."""
+    lives_again: bool = False
+    """Whether a file took it back; what is said of it now is news, also where it is what was said before."""
 
 
 class Known(NamedTuple):
@@ -149,6 +180,8 @@ class Known(NamedTuple):
     """Of an invoice; None where an earlier release imported it."""
     other_currency: str | None = None
     """In which its account is, where the office works in another one."""
+    withdrawn: bool = False
+    """Whether a file took it back."""
 
     @property
     def account(self) -> AccountNumber:
@@ -187,6 +220,8 @@ class ImportedFacts:
     ) -> None:
         """`facts`: where to look, if not at what is stored."""
         self.digests = digests
+        self.origin: Origin | None = None
+        """Of what is recorded."""
         self._connection = connection
         self._facts = facts
         self._has_own_numbers: bool | None = None
@@ -345,7 +380,7 @@ class ImportedFacts:
         here: dict[tuple[str, AccountNumber, str], set[str]] = defaultdict(set)
         for staged in chunk:
             here[staged.office_code, staged.account, folded(staged.fact.natural_key)].add(staged.fact.number)
-        wanted = {each: self._forms(chunk[each[0]], key, folded(key)) for each, key in named.items()}
+        wanted = {each: self.forms(chunk[each[0]], key, folded(key)) for each, key in named.items()}
         known = self.by_key(each for forms in wanted.values() for each in forms)
         found: dict[int, dict[Document, Referred]] = defaultdict(dict)
         for (n, document), key in named.items():
@@ -362,7 +397,7 @@ class ImportedFacts:
                 found[n][document] = Referred(meant, is_stored=meant in stored)
         return found
 
-    def _forms(self, staged: Staged, key: str, folded_key: str) -> list[Folded]:
+    def forms(self, staged: Staged, key: str, folded_key: str) -> list[Folded]:
         """How a document of this number may be known: by office, and by account where any account has its own."""
         forms = [(staged.office_code, folded_key)]
         if "\t" in key or self.has_own_numbers:
@@ -374,7 +409,7 @@ class ImportedFacts:
     def classify(self, chunk: Sequence[Staged]) -> list[Classified]:
         """Facts that have a number, in their order."""
         whole = {n: of_whole for n, staged in enumerate(chunk) if (of_whole := _as_whole(staged)) is not None}
-        forms = [self._forms(each, each.natural_key, each.folded_key) for each in (*chunk, *whole.values())]
+        forms = [self.forms(each, each.natural_key, each.folded_key) for each in (*chunk, *whole.values())]
         known = self.by_key(form for each in forms for form in each)
         like = [[each for form in of for each in known.get(form, ())] for of in forms]
         told = [self._classified(staged, some) for staged, some in zip(chunk, like, strict=False)]
@@ -391,6 +426,7 @@ class ImportedFacts:
             before.digest == staged.digest
             and before.office == staged.office
             and before.natural_key == staged.natural_key
+            and not before.withdrawn
         ):
             return Classified(
                 staged, Change.UNCHANGED, before.revision, before.account, is_due_day_news=_lacks_due_day(before)
@@ -400,7 +436,8 @@ class ImportedFacts:
         staged = replace(
             self.respelled(staged, account_number=account, natural_key=before.natural_key), office=before.office
         )
-        same = before.digest in {self.digests.of(replace(staged.fact, office=each).content_digest) for each in offices}
+        said = {self.digests.of(replace(staged.fact, office=each).content_digest) for each in offices}
+        same = before.digest in said and not before.withdrawn
         change = Change.UNCHANGED if same else Change.CHANGED
         return Classified(
             staged,
@@ -408,13 +445,16 @@ class ImportedFacts:
             before.revision + (not same),
             before.account,
             is_due_day_news=same and _lacks_due_day(before),
+            lives_again=before.withdrawn,
         )
 
     # --- remembering ---
 
     def record(self, imported: Sequence[Classified]) -> None:
-        """Remember facts whose commands were accepted. A repeat, or one that lags behind, changes nothing."""
+        """Remember facts whose commands were accepted, and who said them, or what is known, last. A repeat, or one that
+        lags behind, changes nothing."""
         fresh = [one for one in imported if one.change is not Change.UNCHANGED or one.is_due_day_news]
+        self._claim([one.staged for one in imported if one.change is Change.UNCHANGED])
         if not fresh:
             return
         with self._connection.transaction():
@@ -433,8 +473,34 @@ class ImportedFacts:
                     [_due_on(one.staged.fact) for one in fresh],
                     [_instalment_of(one.staged) for one in fresh],
                     [one.staged.other_currency for one in fresh],
+                    *self._said_by([one.staged for one in fresh]),
                 ],
             )
+
+    def _claim(self, known: Sequence[Staged]) -> None:
+        """What is known, and another source said last, is of this one from now on."""
+        by_key = {staged.key: staged for staged in known}
+        if not by_key or self.origin is None:
+            return
+        with self._connection.transaction():
+            origin = [self.origin.source, self.origin.said_in]
+            others = self._connection.execute(_OF_ANOTHER_SOURCE, [*_columns(by_key), *origin]).fetchall()
+            if others:
+                said = self._said_by([by_key[key] for key in others])
+                self._connection.execute(_SAID_BY, [*_columns(others), *said])
+
+    def _said_by(self, some: Sequence[Staged]) -> list[list[Any]]:
+        """Source, kind of file, day, amount, currency and account of each."""
+        source, said_in = (None, None) if self.origin is None else (self.origin.source, self.origin.said_in)
+        amounts = [amount_of(each.fact) for each in some]
+        return [
+            [source] * len(some),
+            [said_in] * len(some),
+            [each.effective_on for each in some],
+            [None if amount is None else amount.minor for amount in amounts],
+            [None if amount is None else amount.currency for amount in amounts],
+            [None if source is None else holder_of(each) for each in some],
+        ]
 
     def say_more(self, learned: Sequence[tuple[Known, Staged]]) -> None:
         """Remember what files say more of payments without a number that are known, and by what they are known now."""
@@ -451,6 +517,12 @@ class ImportedFacts:
                         [Json(staged.details) for _, staged in learned],
                     ],
                 )
+
+
+def holder_of(staged: Staged) -> UUID:
+    """The account that the fact is recorded on: of a payment that of who paid."""
+    number = payer_of(staged.fact) or staged.fact.account_number
+    return staged.account._replace(number=number).id_in(office_id(staged.office_code))
 
 
 def _lacks_due_day(known: Known) -> bool:
@@ -473,7 +545,7 @@ def _as_whole(staged: Staged) -> Staged | None:
     fact = staged.fact
     if not isinstance(fact, ReversalFact) or fact.amount is None:
         return None
-    key = _in_form(staged, fact.key_of_whole)
+    key = in_form(staged, fact.key_of_whole)
     return replace(staged, natural_key=key, folded_key=folded(key))
 
 
@@ -483,8 +555,8 @@ def _meant(staged: Staged, like: Sequence[Known]) -> Known | None:
     best: tuple[bool, ...] | None = None
     found = None
     for each in sorted(like, key=lambda known: known.natural_key) if len(like) > 1 else like:
-        in_form = ("\t" in each.natural_key) == own
-        if not in_form and each.account != staged.account:
+        is_in_form = ("\t" in each.natural_key) == own
+        if not is_in_form and each.account != staged.account:
             continue  # the same number of another account, where accounts have their own
         fits = (
             each.natural_key == staged.natural_key and each.office == staged.office,
@@ -504,10 +576,10 @@ def _references(staged: Staged) -> list[tuple[Document, str]]:
         named.append(Document("payment", fact.payment_number))
     if isinstance(fact, PaymentFact | CreditFact | ReversalFact):
         named += [Document("invoice", number) for number in invoices_named(fact)]
-    return [(each, _in_form(staged, f"{each.kind}:{each.number}")) for each in named]
+    return [(each, in_form(staged, f"{each.kind}:{each.number}")) for each in named]
 
 
-def _in_form(staged: Staged, key: str) -> str:
+def in_form(staged: Staged, key: str) -> str:
     """A natural key without its account, in the form that the fact's own key has."""
     return other_key(key, staged.account) if "\t" in staged.natural_key else key
 

@@ -35,6 +35,7 @@ from adapters.billing.several_rows import OWN_NUMBERS
 from adapters.billing.source import ImportSource
 from adapters.billing.staged import Key, Staged
 from adapters.billing.staging import Loaded, Staging
+from adapters.billing.taking_back import Absent, NoLongerSaid, TakingBack
 from adapters.billing.unnumbered import Received, UnnumberedPayments, payment
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.eventstore.trial import Trial
@@ -55,7 +56,7 @@ from aggregates.account.payments import (
 )
 from aggregates.account.receivables import Instruction, day_named
 from aggregates.kernel.actor import Actor
-from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
+from aggregates.kernel.command import Accepted, Command, Issued, Outcome, Rejected, identifier
 from aggregates.office import Office, OpenOffice, office_id
 from aggregates.values.codes import listed
 from aggregates.values.contact import (
@@ -73,6 +74,10 @@ from aggregates.values.normal_form import normal_form
 ACTOR = Actor.service("import")
 CHUNK = 1_000
 PROBLEMS_SHOWN = 20
+NOT_THERE = frozenset({"unknown-invoice", "unknown-payment", "unknown-credit", "unknown-account"})
+"""What a correction is refused for where nothing is there to be corrected: a fact that waited for its day was taken
+back meanwhile, or was one of another account."""
+NO_LONGER_SAID = "a later file of the same source does not say it any more"
 
 ERASED_PERSON = "this person was erased and stays so; what the row says of them is not stored"
 
@@ -81,6 +86,18 @@ class Remembered(Protocol):
     """Where to look for what was imported before."""
 
     def __call__(self, connection: psycopg.Connection, digests: Digests, *, default_office: str) -> ImportedFacts: ...
+
+
+Seen = Callable[[Iterable[Key]], None]
+"""Told what a file says, by the office and natural key that it is known by."""
+
+
+class FileCame(Protocol):
+    """What else is to be done about a file: before its rows come in, and when they have."""
+
+    def begin(self, importer: "Importer") -> None: ...
+
+    def finish(self, importer: "Importer", report: "ImportReport") -> None: ...
 
 
 Done = Callable[[int, int], None]
@@ -131,6 +148,8 @@ class ImportReport:
     rejects: Path | None = None
     rejects_kept: tuple[Path, ...] = ()
     """Reject files of earlier imports that were edited, and so are not written over."""
+    absent: Absent | None = None
+    """Of a complete file, what it does not have."""
 
     @classmethod
     def of(cls, loaded: Loaded) -> Self:
@@ -155,7 +174,7 @@ class Importer:
     stores = True
 
     def __init__(self, arrears: Arrears, staging: Staging, defaults: OfficeDefaults) -> None:
-        self._arrears = arrears
+        self._arrears = self.arrears = arrears
         self.staging = staging
         self._imported = staging.imported
         self._unnumbered = UnnumberedPayments(self._imported, self._received, stores=self.stores)
@@ -166,6 +185,10 @@ class Importer:
         self._named = staging.offices()
         self._opened: list[RowNotice] = []
         """About offices that were opened, not reported yet."""
+        self.taking_back = TakingBack(arrears, self._imported, ACTOR, stores=self.stores)
+        self._no_longer_said = NoLongerSaid(staging.connection, staging, self._imported)
+        self.seen: Seen | None = None
+        """Told where somebody wants to know what the file says."""
 
     def check_offices(self) -> None:
         """Raises ImportRefused where the file opens an office and its rows are in several currencies."""
@@ -185,9 +208,12 @@ class Importer:
         chunk = self._imported.with_accounts_of_payments(self._imported.with_known_accounts(chunk))
         chunk, erased = self._without_erased(chunk, report)
         news: list[Classified] = []
-        problems: list[RowProblem] = []
+        problems = self._take_back(chunk, report)
         nothing_to_do: list[Classified] = []
-        for each in self._classified(chunk):
+        classified = self.classified(chunk)
+        if self.seen is not None:
+            self.seen(each.staged.key for each in classified)
+        for each in classified:
             if each.change is Change.UNCHANGED or each.staged.key in erased:
                 report.unchanged += 1
                 nothing_to_do.append(each)
@@ -197,18 +223,10 @@ class Importer:
             else:
                 news.append(each)
         referred = self._imported.referred([each.staged for each in news])
-        todo: list[tuple[Classified, Issued]] = []
-        for place, each in enumerate(news):
-            try:
-                named = {document: known.number for document, known in referred.get(place, {}).items()}
-                todo.append((each, self._issued(each, named)))
-            except (ImportRefused, ValidationError) as error:
-                problems.append(_problem(each.staged, _plain(error)))
-        outcomes = self._arrears.handle([issued for _, issued in todo])
         accepted: list[tuple[Classified, Accepted]] = []
-        for (each, _), outcome in zip(todo, outcomes, strict=True):
-            if isinstance(outcome, Rejected):
-                problems.append(_problem(each.staged, _expected(outcome)))
+        for each, outcome in zip(news, self.carried_out(news, referred), strict=True):
+            if isinstance(outcome, str):
+                problems.append(_problem(each.staged, outcome))
             else:
                 accepted.append((each, outcome))
                 self._count(each, outcome, report)
@@ -221,14 +239,62 @@ class Importer:
             news[place].staged.key for place, named in referred.items() if _are_known(news[place].staged, named, came)
         }
         self._look([(each.staged, outcome) for each, outcome in accepted], known, report)
-        self._remember([*nothing_to_do, *(each for each, _ in accepted)])
+        self.remember([*nothing_to_do, *(each for each, _ in accepted)])
         if problems:
             self.staging.refuse(problems)
 
-    def _remember(self, accepted: Sequence[Classified]) -> None:
+    def carried_out(
+        self, news: Sequence[Classified], referred: Mapping[int, Mapping[Document, Referred]]
+    ) -> list[Accepted | str]:
+        """What came of each: accepted, or what was expected instead. `referred`: what each names, by its place."""
+        found = self._handled(dict(enumerate(news)), referred)
+        again = {
+            place: replace(news[place], change=Change.NEW, account_before=None)
+            for place, outcome in found.items()
+            if _is_to_come_anew(news[place], outcome)
+        }
+        found |= self._handled(again, referred)
+        outcomes = [found[place] for place in range(len(news))]
+        return [_expected(outcome) if isinstance(outcome, Rejected) else outcome for outcome in outcomes]
+
+    def _handled(
+        self, some: Mapping[int, Classified], referred: Mapping[int, Mapping[Document, Referred]]
+    ) -> dict[int, Outcome | str]:
+        """By place the outcome, or why it could not be asked for."""
+        found: dict[int, Outcome | str] = {}
+        todo: dict[int, Issued] = {}
+        for place, each in some.items():
+            try:
+                named = {document: known.number for document, known in referred.get(place, {}).items()}
+                todo[place] = self._issued(each, named)
+            except (ImportRefused, ValidationError) as error:
+                found[place] = _plain(error)
+        return found | dict(zip(todo, self._arrears.handle(list(todo.values())), strict=True))
+
+    def remember(self, accepted: Sequence[Classified]) -> None:
+        """That these are as they say."""
         self._imported.record(accepted)
 
-    def _classified(self, chunk: Sequence[Staged]) -> list[Classified]:
+    def _take_back(self, chunk: Sequence[Staged], report: ImportReport) -> list[RowProblem]:
+        """Takes back what rows of the chunk say no more; the problems are of those rows."""
+        gone, kept = self._no_longer_said.of(chunk)
+        for staged, known in kept:
+            said = "an earlier release" if known.source is None else f"a file of {known.source}"
+            said = f"{said} brought in that it was settled on {known.said_on or 'a day'}; that stays"
+            report.notice(RowNotice(staged.line, known.number, said))
+        if not gone:
+            return []
+        outcomes = self.taking_back.take_back([known for _, known in gone], NO_LONGER_SAID)
+        taken = [known for (_, known), outcome in zip(gone, outcomes, strict=True) if not isinstance(outcome, Rejected)]
+        report.corrected += sum(known.minor != 0 for known in taken)
+        self.taking_back.forget(taken, self.staging.connection)
+        return [
+            RowProblem(staged.line, f"{known.kind} number", known.number, _expected(outcome))
+            for (staged, known), outcome in zip(gone, outcomes, strict=True)
+            if isinstance(outcome, Rejected)
+        ]
+
+    def classified(self, chunk: Sequence[Staged]) -> list[Classified]:
         """The chunk in its order, beside what was imported before."""
         unnumbered = [staged for staged in chunk if is_unnumbered(staged.fact)]
         if not unnumbered:
@@ -320,8 +386,10 @@ class Importer:
         staged = each.staged
         office = self._office(staged)
         before = each.account_before
-        if before is None or payer_of(staged.fact) is not None or _is_where(before, staged):
-            corrects = each.change is Change.CHANGED
+        if before is None or payer_of(staged.fact) is not None or each.lives_again or _is_where(before, staged):
+            corrects = each.change is Change.CHANGED and not (
+                each.lives_again and isinstance(staged.fact, ReversalFact)
+            )
             account = staged.account._replace(number=payer_of(staged.fact) or staged.fact.account_number).id_in(office)
             said = self._whole(staged, account, referred, corrects=corrects)
             command = self._command(said, office, account, corrects=corrects)
@@ -340,10 +408,10 @@ class Importer:
         revision = f"{each.revision}:{staged.digest.hex()}"
         return Issued(
             command=command,
-            command_id=identifier("import", staged.office, staged.natural_key, revision),
+            command_id=identifier("import", staged.office, staged.natural_key, revision, *_anew(each)),
             actor=ACTOR,
             effective_on=staged.effective_on if isinstance(staged.fact, CustomerFact | SubscriptionFact) else None,
-            key=natural_key.id if natural_key is not None else None,
+            key=natural_key.id if natural_key is not None and not _anew(each) else None,
             reason=staged.fact.reason if isinstance(staged.fact, ReversalFact) else None,
             keeps_refusal=False,  # what a row is refused for may have come with another file by the next time
         )
@@ -521,7 +589,7 @@ class TrialImporter(Importer):
         same = [each for each in chunk if (each.office_code, each.fact.account_number) == number] if is_open else []
         self._trial.forget_accounts(but={self._account_of(each) for each in same})
 
-    def _remember(self, accepted: Sequence[Classified]) -> None:
+    def remember(self, accepted: Sequence[Classified]) -> None:
         """The log will not hold them."""
 
 
@@ -536,6 +604,22 @@ def zones_of_offices(arrears: Arrears, codes: OfficeCodes, defaults: OfficeDefau
             return ZoneInfo(defaults.zone)
 
     return zone_of
+
+
+def _is_to_come_anew(each: Classified, outcome: Outcome | str) -> bool:
+    """Whether what was corrected is not there: then it is brought in."""
+    if each.change is not Change.CHANGED or not isinstance(outcome, Rejected):
+        return False
+    if each.lives_again:
+        return outcome.reason_code in {*NOT_THERE, "future-correction"}
+    fact = each.staged.fact
+    is_of_invoice = isinstance(fact, InvoiceFact) or (isinstance(fact, PaymentFact) and bool(fact.settlement))
+    return is_of_invoice and each.account_before == each.staged.account and outcome.reason_code in NOT_THERE
+
+
+def _anew(each: Classified) -> tuple[str, ...]:
+    """Of what is brought in although it was known before: the natural key of its command was used then."""
+    return ("anew",) if each.change is Change.NEW and each.revision > 1 else ()
 
 
 def is_unnumbered(fact: Fact) -> bool:
@@ -792,6 +876,7 @@ def stage(
     """Read the whole file into the staging tables. Raises FileProblem, Stopped."""
     imported = remembered(connection, Digests(arrears.import_key()), default_office=defaults.code)
     codes = OfficeCodes(imported, lambda code: _title_of(arrears, code))
+    imported.origin = source.origin
     staging = Staging(
         connection,
         default_office=defaults.code,
@@ -831,10 +916,14 @@ def dry_run(
     reading: Progress | None = None,
     done: Done | None = None,
     stop: Stop | None = None,
+    besides: FileCame | None = None,
 ) -> ImportReport:
     """What `run_import` would do, decided by the same rules; nothing is stored. Raises FileProblem, Stopped."""
     staging, loaded = stage(trial, connection, source, defaults, reading, stop=stop, remembered=rewritten_copy)
-    report = _brought_in(TrialImporter(trial, staging, defaults), loaded, done, stop or Stop())
+    importer = TrialImporter(trial, staging, defaults)
+    report = _brought_in(importer, loaded, done, stop or Stop(), besides)
+    if besides is not None:
+        besides.finish(importer, report)
     staging.drop()
     return report
 
@@ -850,6 +939,7 @@ def run_import(
     trying: Done | None = None,
     done: Done | None = None,
     stop: Stop | None = None,
+    besides: FileCame | None = None,
 ) -> ImportReport:
     """Bring a file in: good rows at once, bad rows into the reject file. With a `trial` all of it or nothing: it is
     tried first, and refused where any row would be.
@@ -864,16 +954,23 @@ def run_import(
         if tried.refused:
             first = tried.problems[0]
             raise ImportRefused(f"{tried.refused} of {tried.rows} rows have problems, the first in {first}")
-    report = _brought_in(Importer(arrears, staging, defaults), loaded, done, stop)
+    importer = Importer(arrears, staging, defaults)
+    report = _brought_in(importer, loaded, done, stop, besides)
     write_refused(report, source, staging, stop)
+    if besides is not None:
+        besides.finish(importer, report)
     staging.drop()
     return report
 
 
-def _brought_in(importer: Importer, loaded: Loaded, done: Done | None, stop: Stop) -> ImportReport:
+def _brought_in(
+    importer: Importer, loaded: Loaded, done: Done | None, stop: Stop, besides: FileCame | None = None
+) -> ImportReport:
     """All staged facts, account by account. Raises Stopped between chunks."""
     report = ImportReport.of(loaded)
     importer.check_offices()
+    if besides is not None:
+        besides.begin(importer)
     total, seen = sum(loaded.facts.values()), 0
     for chunk in importer.staging.by_account(CHUNK):
         check(stop)

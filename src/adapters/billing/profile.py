@@ -32,6 +32,15 @@ class Kind(StrEnum):
     INVOICES_WITH_SETTLEMENT = "invoices-with-settlement"
 
 
+class Complete(StrEnum):
+    """What is true of facts of earlier files that a complete file does not have."""
+
+    SETTLED = "settled"
+    """The invoice was paid on the file's day."""
+    WITHDRAWN = "withdrawn"
+    """It never was."""
+
+
 class Scope(StrEnum):
     """Within what a document's number is unique."""
 
@@ -152,6 +161,8 @@ class Profile(_Part):
     name: str = Field(exclude=True)
     description: str = ""
     kind: Kind
+    source: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] | None = None
+    complete: Complete | None = None
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8-sig"
     delimiter: Literal["auto", ",", ";", "\t", "|"] = "auto"
     header_line: int = Field(1, ge=1, le=1000)
@@ -207,6 +218,7 @@ class Profile(_Part):
             if name in _COLUMN_ONLY:
                 raise _KeyProblem(f"defaults.{name}", "cannot have a default: it differs from row to row")
         self._check_negative()
+        self._check_complete()
         currency = self.defaults.get("currency", "USD").upper()
         if currency not in CURRENCIES:
             raise _KeyProblem("defaults.currency", f"{currency!r} is no ISO 4217 currency; expected such as 'USD'")
@@ -230,6 +242,17 @@ class Profile(_Part):
                     raise _KeyProblem(f"columns.{name}", f'missing; negative = "reversals" needs it in {where}')
         elif self.kind is Kind.PAYMENTS and (unused := sorted(_TAKEN_BACK & mapped)):
             raise _KeyProblem(f"columns.{unused[0]}", 'is of reversals; expected negative = "reversals" with it')
+
+    def _check_complete(self) -> None:
+        if self.complete is not None and self.kind is Kind.CUSTOMERS:
+            raise _KeyProblem("complete", "a customer is never taken back; expected another kind")
+        if self.complete is Complete.SETTLED and self.said_in != Kind.INVOICES:
+            raise _KeyProblem("complete", f"'settled' is for invoices; expected 'withdrawn' for {self.kind}")
+
+    @property
+    def said_in(self) -> str:
+        """What kind of file it reads, whether or not its invoices have a day of settlement."""
+        return Kind.INVOICES.value if self.kind is Kind.INVOICES_WITH_SETTLEMENT else self.kind.value
 
     @property
     def carries_customer(self) -> bool:

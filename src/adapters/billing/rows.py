@@ -22,7 +22,7 @@ from adapters.billing.facts import (
     ReversalFact,
     SubscriptionFact,
 )
-from adapters.billing.profile import CUSTOMER_FIELDS, Kind, column_key
+from adapters.billing.profile import CUSTOMER_FIELDS, Complete, Kind, column_key
 from adapters.billing.readers import RawRow, Table
 from adapters.billing.spreadsheet import text_of_formula
 from adapters.billing.values import Cell, Dates, boolean, cell_text, day_of, readable, without_decimal
@@ -124,6 +124,8 @@ class ParsedRow(NamedTuple):
     """Of a row that is taken."""
     part_of: UnreadPart | None = None
     """The payment that a row which cannot be read may be a part of."""
+    is_open: bool = False
+    """Whether it says of its invoice that it is not settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,9 @@ class RowParser:
         self._problems: list[RowProblem] = []
         self._notices: list[RowNotice] = []
         self._part_of: UnreadPart | None = None
+        self._says_open = "settled_on" in self._sources or profile.complete is Complete.SETTLED
+        """Whether an invoice without a day of settlement is one that is not settled."""
+        self._is_open = False
 
     def _source(self, name: str) -> _Source:
         column = self._profile.columns.get(name, "")
@@ -242,6 +247,7 @@ class RowParser:
         self._problems = problems = []
         self._notices = []
         self._part_of = None
+        self._is_open = False
         if row.broken:
             problems.append(RowProblem(row.line, "", row.broken, "quotation marks in pairs, doubled inside a cell"))
             return ParsedRow(row, (), tuple(problems))
@@ -259,7 +265,7 @@ class RowParser:
         facts = self._facts()
         if problems:
             return ParsedRow(row, (), tuple(problems), part_of=self._part_of)
-        return ParsedRow(row, facts, (), tuple(self._notices))
+        return ParsedRow(row, facts, (), tuple(self._notices), is_open=self._is_open)
 
     # --- rows ----------------------------------------------------------------------------------------
 
@@ -280,6 +286,7 @@ class RowParser:
         amount = self._money("amount", currency, required=True)
         charges = self._money("original_charges", currency)
         settled = self._date("settled_on") if "settled_on" in self._sources else None
+        self._is_open = self._says_open and settled is None
         service_type = self._code("service_type")
         subscription = self._number("subscription_number")
         disputed = self._boolean("disputed")

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from adapters.billing.profile import Profile
 from adapters.billing.readers import FileProblem, Progress, RawRow, Table, changed_since, open_table
 from adapters.billing.rows import ParsedRow, RowParser, ZoneOf
+from adapters.billing.staged import Origin
 
 
 def in_utc(office: str | None) -> ZoneInfo:
@@ -21,9 +22,11 @@ class ImportSource:
     Opening reads the header only. Raises `FileProblem` where a column is missing or the file cannot be read.
     """
 
-    def __init__(self, path: str | Path, profile: Profile) -> None:
+    def __init__(self, path: str | Path, profile: Profile, source: str | None = None) -> None:
+        """`source`: what the file is known as, if not as its profile says."""
         self.path = Path(path)
         self.profile = profile
+        self.origin = Origin(source or profile.source or profile.name, profile.said_in)
         self.table: Table = open_table(self.path, profile)
         self._stat = self.path.stat()
 

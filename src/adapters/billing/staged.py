@@ -12,6 +12,14 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where facts come from: what a file is known as, and of which kind it is."""
+
+    source: str
+    said_in: str
+
+
+@dataclass(frozen=True, slots=True)
 class Staged:
     """A fact with the line it stands on. `office` is the file's, or the import's where the file has none; `office_code`
     is the office that it names, however it is written."""
@@ -29,6 +37,9 @@ class Staged:
     """Of a payment without a number in the file, the one that it has in the log."""
     details: Mapping[str, str] | None = None
     """Of such a payment, keyed digests of what is said of it besides account, day and amount."""
+
+    is_open: bool = False
+    """Of an invoice: its row says that it is not settled."""
 
     @property
     def key(self) -> Key:

@@ -6,7 +6,7 @@ those are samples, kept in a catalog that is logged and copied.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import groupby, islice
@@ -64,7 +64,8 @@ CREATE TEMPORARY TABLE import_staging (
     digest         bytea            NOT NULL,
     payload        text             NOT NULL,
     merges         boolean          NOT NULL,
-    due_on         date
+    due_on         date,
+    is_open        boolean          NOT NULL
 );
 ALTER TABLE import_staging ALTER COLUMN payload SET STATISTICS 0;
 CREATE TEMPORARY TABLE import_unread_parts (
@@ -83,7 +84,7 @@ _DROP = "DROP TABLE IF EXISTS pg_temp.import_staging, pg_temp.import_problems, p
 
 _COPY_FACTS = """
 COPY import_staging (office, office_code, currency, account_number, other_currency, effective_on, rank, line, kind,
-                     natural_key, folded_key, folded_account, digest, payload, merges, due_on)
+                     natural_key, folded_key, folded_account, digest, payload, merges, due_on, is_open)
 FROM STDIN
 """
 _COPY_UNREAD_PARTS = "COPY import_unread_parts (office_code, folded_key, line) FROM STDIN"
@@ -194,6 +195,12 @@ _DELETE_REPEATS = """
 DELETE FROM import_staging AS staged USING import_repeats AS again WHERE staged.ctid = again.place AND again.same
 """
 
+_SAID = """
+SELECT DISTINCT office_code, folded_key
+  FROM import_staging JOIN unnest(%s::text[], %s::text[]) AS wanted (office_code, folded_key)
+       USING (office_code, folded_key)
+"""
+
 # What documents' rows say about a customer: the latest is kept, true from the first.
 _MERGE = """
 WITH said AS (
@@ -275,9 +282,19 @@ class Staging:
         self._currencies: dict[str, str | None] = {}
         """In which offices work, by code."""
         self._indexed: set[tuple[str, ...]] = set()
+        self._is_by_key = False
         with connection.transaction():
             connection.execute(_DROP)
             connection.execute(_TABLES)
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        """Where the facts are staged."""
+        return self._connection
+
+    def code_of(self, office: str) -> str:
+        """The office that a name stands for."""
+        return self._code_of(office)
 
     def load(self, source: ImportSource, progress: Progress | None = None) -> Loaded:
         """Read the whole file. Raises `FileProblem` and `Stopped`, and then nothing is staged."""
@@ -367,6 +384,15 @@ class Staging:
             row = self._connection.execute("SELECT count(DISTINCT line) FROM import_problems").fetchone()
         return int(row[0]) if row else 0
 
+    def says(self, wanted: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of these, by office and folded key, that stand anywhere in the file."""
+        if not self._is_by_key:
+            with self._connection.transaction(), cancelled_on(self._stop, self._connection):
+                self._connection.execute("CREATE INDEX ON import_staging (office_code, folded_key)")
+            self._is_by_key = True
+        with self._connection.transaction():
+            return set(self._connection.execute(_SAID, _columns(wanted)).fetchall())
+
     def drop(self) -> None:
         """Forget everything that was staged."""
         with self._connection.transaction():
@@ -400,6 +426,7 @@ class Staging:
                         payload.decode(),
                         fact.kind in merging,
                         fact.due_on or fact.issued_on if isinstance(fact, InvoiceFact) else None,
+                        parsed.is_open,
                     ))  # fmt: skip
 
     def _look_up_currencies(self, codes: Iterable[str]) -> None:
@@ -549,7 +576,7 @@ class Staging:
         columns = sql.SQL(", ").join(map(sql.Identifier, order))
         query = sql.SQL(
             "SELECT {}, effective_on, line, office, office_code, natural_key, folded_key, digest, kind, payload,"
-            " other_currency FROM import_staging"
+            " other_currency, is_open FROM import_staging"
             " WHERE ({}) > ({}) AND effective_on >= %s AND effective_on <= %s ORDER BY {} LIMIT {}"
         ).format(columns, columns, sql.SQL(", ").join([sql.Placeholder()] * len(order)), columns, sql.Literal(_PAGE))
         last = tuple({"effective_on": _NO_DAY, "rank": -1, "line": -1}.get(name, "") for name in order)
@@ -605,12 +632,12 @@ def _shown(key: str) -> str:
     return f"{key.partition(':')[0]} {number_in(key)}"
 
 
-def _staged(row: tuple[date, int, str, str, str, str, bytes, str, str, str | None]) -> Staged:
-    effective_on, line, office, code, natural_key, folded_key, digest, kind, payload, other_currency = row
+def _staged(row: tuple[date, int, str, str, str, str, bytes, str, str, str | None, bool]) -> Staged:
+    effective_on, line, office, code, natural_key, folded_key, digest, kind, payload, other_currency, is_open = row
     fact = fact_from(kind, payload)
     if isinstance(fact, CustomerFact) and fact.seen_on not in (None, effective_on):
         fact = replace(fact, seen_on=effective_on)  # merged: said by a later row, true from the first
-    return Staged(line, office, code, natural_key, folded_key, digest, fact, other_currency)
+    return Staged(line, office, code, natural_key, folded_key, digest, fact, other_currency, is_open=is_open)
 
 
 def _account_end(staged: Sequence[Staged], size: int) -> int:

@@ -70,9 +70,10 @@ class _Work:
     """What is to be remembered of payments that are known."""
 
     def free(self, group: _Group) -> list[Known]:
-        """Those that are known and not taken."""
+        """Those that are known and not taken, first those that no file took back."""
         taken = self.taken[group]
-        return [each for each in self.known.get(group, ()) if each.natural_key not in taken]
+        free = [each for each in self.known.get(group, ()) if each.natural_key not in taken]
+        return sorted(free, key=lambda each: each.withdrawn)
 
     def next_key(self, group: _Group) -> str:
         """The first of equal payments has the group's key, the second that with #2."""
@@ -236,7 +237,8 @@ class UnnumberedPayments:
         known = None if candidate is None else candidate.known
         key = known.natural_key if known is not None and known.key_version > 1 else work.next_key(group)
         work.taken[group].add(key)
-        if known is not None and known.natural_key == key and known.digest == staged.digest:
+        is_back = known is not None and known.withdrawn
+        if known is not None and known.natural_key == key and known.digest == staged.digest and not is_back:
             staged = replace(staged, office=known.office, natural_key=key, payment_number=self._number_of(known))
             work.told[place] = Classified(staged, Change.UNCHANGED, known.revision, known.account)
             return
@@ -252,6 +254,9 @@ class UnnumberedPayments:
             payment_number=self._number_of(known),
             details={**candidate.details, **details},
         )
+        if is_back:
+            work.told[place] = Classified(staged, Change.CHANGED, known.revision + 1, known.account, lives_again=True)
+            return
         if staged.digest != known.digest and more & _DECIDES:
             if candidate.by_content:
                 work.learned.append((known, replace(staged, digest=known.digest, details=dict(candidate.details))))

@@ -149,6 +149,8 @@ class Billing(AccountPart):
         self.customer.require_currency(command.amount, command.charges)
         item = self._item(command)
         waiting = self._waiting_id(command)
+        if not command.amount and self.deferred.withdraw(waiting):
+            return
         if waiting in self.deferred.facts:
             self.deferred.defer(BillInvoice(**command.model_dump()), command.issued_on, waiting)
             return
@@ -164,6 +166,11 @@ class Billing(AccountPart):
     def withdraw(self, command: WithdrawInvoice, context: Context) -> None:
         self.require_account()
         context.require_reason()
+        if waiting := self._waiting_named(command.number):
+            self.receivables.require_history()
+            self.deferred.withdraw(*waiting)
+            if not self.receivables.named(command.number):
+                return
         owed = [item.id for item in self._all_named(command.number) if not item.item.is_withdrawn]
         if not owed:
             raise Refusal("invoice-withdrawn", f"invoice {command.number} was withdrawn already")
@@ -230,8 +237,16 @@ class Billing(AccountPart):
 
     def waits_for_its_day(self, name: str) -> bool:
         """Whether an invoice, or an instalment, of that name is dated in the future."""
-        waiting = (fact for fact in self.deferred.facts.values() if fact.command_name == BillInvoice.command_name)
-        return any(has_name(self._item(BillInvoice.model_validate(fact.command)), name) for fact in waiting)
+        return bool(self._waiting_named(name))
+
+    def _waiting_named(self, name: str) -> list[UUID]:
+        """Of invoices and instalments of that name that wait for their day."""
+        waiting = {
+            fact_id: BillInvoice.model_validate(fact.command)
+            for fact_id, fact in self.deferred.facts.items()
+            if fact.command_name == BillInvoice.command_name
+        }
+        return [fact_id for fact_id, command in waiting.items() if has_name(self._item(command), name)]
 
     def _waiting_id(self, command: BillInvoice | CorrectInvoice) -> UUID:
         """Of what waits for its day."""

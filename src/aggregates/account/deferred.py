@@ -48,6 +48,12 @@ class FactArrived(Event, name="account.fact-arrived"):
     fact_id: UUID
 
 
+class FactWithdrawn(Event, name="account.fact-withdrawn"):
+    """A fact that waited for its day never was; nothing follows on that day."""
+
+    fact_id: UUID
+
+
 # --- commands ----------------------------------------------------------------------------------------
 
 
@@ -83,6 +89,13 @@ class Deferred(AccountPart):
         if self.facts.get(fact_id) != deferred:
             self.emit(FactDeferred(fact_id=fact_id, **deferred.model_dump()))
 
+    def withdraw(self, *fact_ids: UUID) -> bool:
+        """Those of these that wait do so no more. Whether any of them did."""
+        waiting = [fact_id for fact_id in fact_ids if fact_id in self.facts]
+        for fact_id in waiting:
+            self.emit(FactWithdrawn(fact_id=fact_id))
+        return bool(waiting)
+
     @decides(AdmitFact)
     def admit(self, command: AdmitFact, context: Context) -> None:
         self.require_account()
@@ -105,6 +118,6 @@ class Deferred(AccountPart):
             information=event.information,
         )
 
-    @applies(FactArrived)
-    def _arrived(self, event: FactArrived) -> None:
+    @applies(FactArrived, FactWithdrawn)
+    def _waits_no_more(self, event: FactArrived | FactWithdrawn) -> None:
         self.facts.pop(event.fact_id)

@@ -409,6 +409,8 @@ class Payments(Transfers):
         self.require_account()
         if command.reversed_on > context.today:
             raise Refusal("future-reversal", "reversed_on: expected today or earlier")
+        if command.reversal is ReversalKind.ERROR and self._withdraw_waiting("payment", command.number):
+            return
         funds = self.allocation.funds_with_history("payment", command.number)
         if command.reversed_on < funds.receipt.received_on:
             raise Refusal("reversed-first", f"reversed_on: expected {funds.receipt.received_on} (receipt) or later")
@@ -569,10 +571,16 @@ class Payments(Transfers):
     def withdraw_credit(self, command: WithdrawCredit, context: Context) -> None:
         self.require_account()
         context.require_reason()
+        if self._withdraw_waiting("credit", command.number):
+            return
         funds = self.allocation.funds_with_history("credit", command.number)
         self.require_none_went(funds)
         self._withdraw_credit(funds, context.today)
         self.allocation.follow_change(funds.id, funds.receipt.received_on, context)
+
+    def _withdraw_waiting(self, kind: str, number: str) -> bool:
+        """Whether a payment or credit of that number waited for its day; then it never was."""
+        return self.deferred.withdraw(document_id(self.whole.id, f"deferred-{kind}", number))
 
     def _withdraw_credit(self, funds: Funds, today: date) -> None:
         self.allocation.release_everything(funds, funds.receipt.received_on, today)

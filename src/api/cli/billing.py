@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.ending import end_of_list
+from api.cli.ending import ExitCode, end_of_list
 from api.cli.opening import commanding, owning, trying
 from api.cli.options import AsJson, DataDir, read_day
 from api.cli.output import note, print_json, say
 from api.cli.progress import Bars
 
 if TYPE_CHECKING:
+    from adapters.billing.absent import CompleteOptions
     from adapters.billing.importer import ImportReport, OfficeDefaults
+    from adapters.billing.taking_back import Absent
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="A CSV or an .xlsx workbook.")
@@ -32,6 +34,27 @@ DefaultCurrency = Annotated[
 DefaultZone = Annotated[
     str | None,
     typer.Option("--time-zone", metavar="ZONE", help="Of an office that has to be opened. Default: UTC."),
+]
+SourceName = Annotated[
+    str | None,
+    typer.Option("--source", metavar="NAME", help="What the file is known as. Default: its profile's source, or name."),
+]
+AsOf = Annotated[
+    date | None,
+    typer.Option(
+        "--as-of", parser=read_day, metavar="DAY", help="Of a complete file: its day. Default: today in its offices."
+    ),
+]
+TakeBack = Annotated[
+    str | None,
+    typer.Option("--take-back", metavar="TOKEN", help="Of a complete file: take back what was listed under TOKEN."),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Of a complete file: also if it is older than the last one, rows are refused, or much is absent.",
+    ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Bring in everything, or nothing if a row has a problem.")]
 
@@ -55,15 +78,29 @@ def import_file(
     office: DefaultOffice = "main",
     currency: DefaultCurrency = None,
     time_zone: DefaultZone = None,
+    source: SourceName = None,
+    as_of: AsOf = None,
+    take_back: TakeBack = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring a billing file in: customers, invoices, payments, credits, reversals.
 
     Everything comes in under its own dates, so reports of any past day are right at once. Nothing is sent for the
-    past. The same file again changes nothing; a corrected file changes only what differs.
+    past. The same file again changes nothing; a corrected file changes only what differs. A complete file lists what
+    it does not have any more, and takes it back when that list is confirmed.
     """
+    from adapters.billing.absent import CompleteOptions
+
+    if dry_run and take_back is not None:
+        raise typer.BadParameter("--take-back changes what is there; expected it without --dry-run")
     defaults = _defaults(office, currency, time_zone)
-    report = _tried(data, file, profile, defaults) if dry_run else _brought_in(data, file, profile, defaults, strict)
+    complete = CompleteOptions(as_of=as_of, take_back=take_back, force=force)
+    report = (
+        _tried(data, file, profile, defaults=defaults, source=source, complete=complete)
+        if dry_run
+        else _brought_in(data, file, profile, defaults=defaults, source=source, complete=complete, strict=strict)
+    )
     if as_json:
         print_json(_as_dict(report, dry_run=dry_run))
     else:
@@ -72,7 +109,14 @@ def import_file(
 
 
 def _brought_in(
-    data: Path | None, file: Path, profile: str, defaults: "OfficeDefaults", strict: bool
+    data: Path | None,
+    file: Path,
+    profile: str,
+    *,
+    defaults: "OfficeDefaults",
+    source: str | None,
+    complete: "CompleteOptions",
+    strict: bool,
 ) -> "ImportReport":
     with commanding(data, cache_size=_AT_HAND) as service, Bars() as bars:
         return service.import_file(
@@ -80,17 +124,36 @@ def _brought_in(
             profile,
             defaults=defaults,
             strict=strict,
+            source=source,
+            complete=complete,
             reading=bars.bar("Reading"),
             trying=bars.bar("Trying"),
             done=bars.bar("Bringing in"),
         )
 
 
-def _tried(data: Path | None, file: Path, profile: str, defaults: "OfficeDefaults") -> "ImportReport":
+def _tried(
+    data: Path | None,
+    file: Path,
+    profile: str,
+    *,
+    defaults: "OfficeDefaults",
+    source: str | None,
+    complete: "CompleteOptions",
+) -> "ImportReport":
     from api.application.dry_run import dry_run
 
     with trying(data, cache_size=_AT_HAND) as core, Bars() as bars:
-        return dry_run(core, file, profile, defaults=defaults, reading=bars.bar("Reading"), done=bars.bar("Trying"))
+        return dry_run(
+            core,
+            file,
+            profile,
+            defaults=defaults,
+            source=source,
+            complete=complete,
+            reading=bars.bar("Reading"),
+            done=bars.bar("Trying"),
+        )
 
 
 def play(
@@ -175,12 +238,42 @@ def _as_dict(report: "ImportReport", *, dry_run: bool) -> dict[str, object]:
         "notices": [str(notice) for notice in report.notices],
         "rejects": report.rejects,
         "rejects_kept": report.rejects_kept,
+        **({} if report.absent is None else {"absent": _absent_as_dict(report.absent)}),
+    }
+
+
+def _absent_as_dict(absent: "Absent") -> dict[str, object]:
+    return {
+        "meaning": "settled" if absent.is_settled else "withdrawn",
+        "count": absent.count,
+        "sums": absent.sums,
+        "token": absent.token,
+        "rows": [
+            {
+                "kind": row.kind,
+                "number": row.shown_number,
+                "account": row.account.name,
+                "office": row.office_code,
+                "day": row.said_on,
+                "amount": row.amount,
+            }
+            for row in absent.rows
+        ],
+        "doubts": absent.doubts,
+        "refusal": absent.refusal,
+        "taken_back": absent.taken_back,
+        "left": absent.left,
+        "left_rows": absent.left_rows,
     }
 
 
 def _end(report: "ImportReport") -> None:
     taken = report.brought_in + report.corrected + report.unchanged + report.deferred + report.repeats
-    end_of_list(done=taken, refused=report.refused)
+    absent = report.absent
+    if absent is not None and absent.refusal is not None:
+        raise typer.Exit(ExitCode.FAILED)
+    left = 0 if absent is None else absent.left
+    end_of_list(done=taken + (0 if absent is None else absent.taken_back), refused=report.refused + left)
 
 
 def _tell(report: "ImportReport", file: Path, *, dry_run: bool) -> None:
@@ -207,8 +300,13 @@ def _tell(report: "ImportReport", file: Path, *, dry_run: bool) -> None:
             note(f"    {notice}")
         if report.noticed > len(report.notices):
             note("    …")
-    if not report.refused:
-        return
+    if report.refused:
+        _tell_refused(report)
+    if report.absent is not None:
+        _tell_absent(report.absent, dry_run=dry_run)
+
+
+def _tell_refused(report: "ImportReport") -> None:
     note(f"  {report.refused:>9,} {_plural('row', report.refused)} refused:")
     for problem in report.problems:
         note(f"    {problem}")
@@ -218,6 +316,32 @@ def _tell(report: "ImportReport", file: Path, *, dry_run: bool) -> None:
         note(f"  {kept} was changed since it was written, and stays as it is.")
     if report.rejects is not None:
         note(f"  They are in {report.rejects}: correct them there, and import that file with the same profile.")
+
+
+def _tell_absent(absent: "Absent", *, dry_run: bool) -> None:
+    if absent.refusal is not None:
+        note(f"Refused: {absent.refusal}.")
+    if absent.taken_back or absent.left:
+        say(f"  {absent.taken_back:>9,} {'settled' if absent.is_settled else 'taken back'}")
+        if absent.left:
+            note(f"  {absent.left:>9,} not, and left as they are:")
+            for each in absent.left_rows:
+                note(f"    {each}")
+        return
+    if not absent.count:
+        return
+    sums = ", ".join(str(amount) for amount in absent.sums.values())
+    to_be = "taken for settled" if absent.is_settled else "taken back"
+    say(f"  {absent.count:>9,} absent, to be {to_be}{f': {sums}' if sums else ''}")
+    for row in absent.rows:
+        amount = "" if row.amount is None else f", {row.amount}"
+        say(f"    {row.kind} {row.shown_number} of account {row.account.name}, {row.said_on}{amount}")
+    if absent.count > len(absent.rows):
+        say("    …")
+    for doubt in absent.doubts:
+        note(f"  {doubt}; --take-back needs --force.")
+    again = "Import the file" if dry_run else "Nothing of it is taken back yet: import the file again"
+    say(f"  {again} with --take-back {absent.token} to do so.")
 
 
 def _plural(noun: str, count: int) -> str:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
+from adapters.billing.absent import NOTHING_SAID, CompleteOptions
 from adapters.billing.importer import Done, ImportReport, OfficeDefaults, run_import
 from adapters.billing.profile import load_profile
 from adapters.billing.readers import Progress
@@ -138,23 +139,27 @@ class StepByStep(Service):
         *,
         defaults: OfficeDefaults,
         strict: bool = False,
+        source: str | None = None,
+        complete: CompleteOptions = NOTHING_SAID,
         reading: Progress | None = None,
         trying: Done | None = None,
         done: Done | None = None,
     ) -> ImportReport:
         """Brings a billing file in and judges the accounts for today; `strict`: all of it, or nothing.
+        `source`: what the file is known as, if not as its profile says.
 
         Raises ProfileError, FileProblem, ImportRefused, and Stopped between chunks, which stay.
         """
-        source = ImportSource(path, load_profile(profile))
+        file = ImportSource(path, load_profile(profile), source)
         self.prepare()
         with ExitStack() as closing:
             connection = closing.enter_context(self.database.connect("arrears_app"))
             report = run_import(
                 self.arrears,
                 connection,
-                source,
+                file,
                 defaults=defaults,
+                besides=complete.of(file, defaults, self.stop),
                 trial=closing.enter_context(self.trial()) if strict else None,
                 reading=reading,
                 trying=trying,

@@ -18,7 +18,7 @@ from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
 from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut
 from aggregates.account.customer import AccountOpened, CustomerRenamed, SubscriptionRecorded
-from aggregates.account.deferred import FactArrived, FactDeferred
+from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import (
@@ -93,6 +93,7 @@ LEFT_OUT: frozenset[type[Event]] = frozenset(
         # They wait for a day, or follow from one.
         FactDeferred,
         FactArrived,
+        FactWithdrawn,
         Aged,
         ReviewScheduled,
         StepScheduled,

@@ -154,3 +154,32 @@ def test_play_wants_a_folder_without_accounts(office: Arrears, folder: Path):
     arguments = ("--profile", "invoices", "--from", "2026-01-01", "--to", "2026-01-02")
     said = office("play", folder / "invoices.csv", *arguments, code=1)
     assert "holds accounts already" in said.err
+
+
+def test_what_a_complete_file_does_not_have_is_listed_confirmed_and_taken_back(
+    office: Arrears, folder: Path, tmp_path: Path
+):
+    profile, monday, tuesday = (tmp_path / name for name in ("ledger.toml", "monday.csv", "tuesday.csv"))
+    names = ("account_number", "invoice_number", "issued_on", "due_on", "amount", "currency")
+    columns = "\n".join(f'{name} = "{name}"' for name in names)
+    profile.write_text(f'kind = "invoices"\ncomplete = "withdrawn"\n[columns]\n{columns}\n')
+    rows = [f"L-1,L-{n:02},2026-01-02,2026-02-01,{n}.00,USD" for n in range(1, 13)]
+    monday.write_text("\n".join([",".join(names), *rows, ""]))
+    tuesday.write_text("\n".join([",".join(names), *rows[:-1], ""]))
+    again = ("import", tuesday, "--profile", profile)
+    assert office("import", monday, "--profile", profile, "--json").json["absent"]["token"] is None
+    tried = office(*again, "--dry-run", "--json").json["absent"]
+    absent = office(*again, "--json").json["absent"]
+    assert absent == tried
+    assert absent["sums"] == {"USD": {"amount": "12.00", "currency": "USD"}}
+    assert (absent["count"], absent["rows"][0]["number"], absent["rows"][0]["day"]) == (1, "L-12", "2026-01-02")
+    said = office(*again)
+    assert "1 absent, to be taken back: 12.00 USD" in said.out
+    assert f"--take-back {absent['token']}" in said.out
+    wrong = office(*again, "--take-back", "000000000000", code=1)
+    assert "Refused: --take-back 000000000000 is no list that holds now" in wrong.err
+    assert absent["token"] in wrong.out
+    office(*again, "--take-back", absent["token"], "--dry-run", code=2)
+    assert "1 taken back" in office(*again, "--take-back", absent["token"]).out
+    assert office("import", monday, "--profile", profile, "--json").json["corrected"] == 1
+    office("import", folder / "invoices.csv", "--profile", "invoices", "--force", code=1)
