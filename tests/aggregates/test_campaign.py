@@ -194,6 +194,9 @@ def test_without_english_the_first_template_is_used():
 def test_what_is_a_set_is_refused_where_it_names_something_twice():
     with pytest.raises(ValidationError, match="expected each member once"):
         EngagementRules.model_validate({"flags_any": ["vip", "vip"]})
+    with pytest.raises(ValidationError, match="expected each member once"):
+        EngagementRules.model_validate_json('{"flags_any": ["vip", "vip"]}')
+    assert EngagementRules.model_validate_json('{"flags_any": ["b", "a"]}', strict=True).flags_any == {"a", "b"}
     assert EngagementRules.model_validate({"flags_any": ["b", "a"]}).model_dump_json(include={"flags_any"}) == (
         '{"flags_any":["a","b"]}'
     )

@@ -1,5 +1,6 @@
 """Values: what has no identity of its own and never changes."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import (
@@ -33,16 +34,26 @@ class _InOrder:
     def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(source)
         in_order = core_schema.wrap_serializer_function_ser_schema(_in_order, when_used="json")
-        return core_schema.no_info_wrap_validator_function(_each_once, schema, serialization=in_order)
+        said = cast(CoreSchema, {**schema, "type": "list"})  # JSON has no sets, and to be strict is to know that
+        return core_schema.json_or_python_schema(
+            core_schema.no_info_after_validator_function(_set_of, said),
+            core_schema.no_info_wrap_validator_function(_each_once, schema),
+            serialization=in_order,
+        )
 
     @staticmethod
     def __get_pydantic_json_schema__(schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return handler(cast(CoreSchema, {name: part for name, part in schema.items() if name != "serialization"}))
+        return handler(cast(Any, schema)["python_schema"]["schema"])
 
 
 def _each_once(said: Any, validated: ValidatorFunctionWrapHandler) -> Any:
     members = validated(said)
-    if isinstance(said, list | tuple) and len(members) < len(said):
+    return _set_of(said) if isinstance(said, list | tuple) and len(members) < len(said) else members
+
+
+def _set_of(said: Sequence[Any]) -> frozenset[Any]:
+    members = frozenset(said)
+    if len(members) < len(said):
         raise ValueError("expected each member once")
     return members
 
