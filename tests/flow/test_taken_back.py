@@ -279,13 +279,14 @@ def test_an_invoice_and_a_credit_of_one_number_in_one_file_are_two(files: Files)
 
 
 def test_a_credit_of_a_credits_file_or_a_person_is_another_document(files: Files):
+    files.once("invoices", INVOICES, invoice("R-9", "-1.00"))
     files.once("credits", CREDITS, "A1,R-1,2026-01-05,30.00,USD", source="invoices")
     credit = NoteCredit(
         account_id=account_id(MAIN, "A1"), number="R-2", amount=Money(500, "USD"), issued_on=date(2026, 1, 6)
     )
     files.handle(credit)
     assert files.twice("invoices", INVOICES, invoice("R-1"), invoice("R-2")) == (2, 0, 0, 0)
-    assert files.balance() == 20_000 - 3_500
+    assert files.balance() == 20_000 - 3_600
 
 
 def test_a_credit_that_waits_for_its_day_becomes_an_invoice(files: Files):
