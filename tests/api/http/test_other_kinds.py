@@ -15,45 +15,51 @@ PLAN = {
         {"id": "a", "title": "A", "days": 1, "channel": "email", "templates": {"en": {"subject": "S", "body": "B"}}}
     ]
 }
-ANOTHER_ACCOUNT = "00000000-0000-0000-0000-000000000002"
-INSTALMENTS = {"instalments": [{"due_on": DAY, "amount": AMOUNT}]}
 
-BODIES: dict[str, Any] = {
-    "/activities": {"kind": "note"},
-    "/activities/{activity_id}/follow-up/completion": {},
-    "/contact": {},
-    "/credits": {"number": "C-1", "amount": AMOUNT, "issued_on": "2026-03-01"},
-    "/disputes": {"reason_code": "other"},
-    "/disputes/{dispute_id}/resolution": {"resolution": "rejected"},
-    "/exclusion": {"reason": "a test"},
-    "/flags/{flag}": {"reason": "a test"},
-    "/holds": {"code": "other", "reason": "a test"},
-    "/invoices": {"number": "I-1", "issued_on": "2026-03-01", "due_on": DAY, "amount": AMOUNT},
-    "/opt-outs": {"channel": "email"},
-    "/allocations": {"number": "P-1", "invoice_number": "I-1", "amount": AMOUNT},
-    "/allocations/restatement": {},
-    "/payments": {"number": "P-1", "amount": AMOUNT, "received_on": "2026-03-16"},
-    "/payments/{number}/move": {"to_account_id": ANOTHER_ACCOUNT},
-    "/payments/{number}/transfers": {"to_account_id": ANOTHER_ACCOUNT, "transferred_on": "2026-03-16"},
-    "/payments/{number}/withdrawal": {},
-    "/payments/{number}/reversal": {"reversal": "nsf", "reversed_on": "2026-03-16"},
-    "/promises": INSTALMENTS,
-    "/promises/{promise_id}": INSTALMENTS,
-    "/stage": {"stage": "blocked"},
-    "/subscriptions": {"number": "S-1"},
-    "/pause": {"reason": "a test"},
-    "/plan": {"plan": PLAN},
-    "/resume": {},
-    "/retire": {"reason": "a test"},
-    "/cancellation": {"reason": "a test"},
+VALUES: dict[str, Any] = {
+    "activity_id": "00000000-0000-0000-0000-000000000001",
+    "amount": AMOUNT,
+    "channel": "email",
+    "code": "other",
+    "consent": "given",
+    "contact": {},
+    "currency": "USD",
+    "customer_name": "Ada",
+    "dispute_id": "00000000-0000-0000-0000-000000000001",
+    "due_on": DAY,
+    "flag": "vip",
+    "hold_id": "00000000-0000-0000-0000-000000000001",
+    "instalments": [{"due_on": DAY, "amount": AMOUNT}],
+    "invoice_number": "I-1",
+    "issued_on": "2026-03-01",
+    "kind": "note",
+    "number": "P-1",
+    "plan": PLAN,
+    "point_id": "p",
+    "reason": "a test",
+    "reason_code": "other",
+    "received_on": "2026-03-16",
+    "refunded_on": "2026-03-16",
+    "resolution": "rejected",
+    "reversal": "nsf",
+    "reversed_on": "2026-03-16",
+    "stage": "blocked",
+    "subscription": {"number": "S-1"},
+    "title": "Other",
+    "to_account_id": "00000000-0000-0000-0000-000000000002",
+    "today": "2026-03-16",
+    "transferred_on": "2026-03-16",
 }
-"""By the end of an address, what is sent there."""
+"""Something for each field that has to be said anywhere."""
 
-OF_ANYTHING = {"subject_id"}
-"""Ids that may be of any kind: whose facts are asked for."""
+OWN_VALUES = {("allocate-funds", "kind"): "payment", ("refund", "kind"): "payment"}
+"""Of a command's field that takes other things than those of its name elsewhere."""
 
 SAME_KIND = {"to_account_id": "account_id"}
 """Ids under a second name, and of which kind they are."""
+
+OF_ANYTHING = {"subject_id"}
+"""Ids that may be of any kind: whose facts are asked for."""
 
 OTHERS = {"activity_id", "dispute_id", "hold_id"}
 """Ids of what is a part of an account."""
@@ -66,36 +72,48 @@ def ids(client: Client, office: str) -> dict[str, str]:
         "POST", "/v1/accounts", {"office": office, "number": "K-1", "customer_name": "Ada", "currency": "USD"}
     )
     account = opened["id"]
-    client.done("POST", f"/v1/accounts/{account}/invoices", BODIES["/invoices"])
+    client.done(
+        "POST",
+        f"/v1/accounts/{account}/invoices",
+        {"number": "I-1", "issued_on": "2026-03-01", "due_on": DAY, "amount": AMOUNT},
+    )
     campaign = client.done("POST", "/v1/campaigns", {"office": office, "title": "Reminders", "plan": PLAN})
-    promise = client.done("POST", f"/v1/accounts/{account}/promises", INSTALMENTS)
+    promise = client.done("POST", f"/v1/accounts/{account}/promises", {"instalments": VALUES["instalments"]})
     offices = client.get("/v1/accounts/" + account).json()["office_id"]
     return {"account_id": account, "campaign_id": campaign["id"], "promise_id": promise["id"], "office_id": offices}
 
 
-def operations(client: Client) -> list[tuple[str, str, bool]]:
-    """Method, address and whether a body is taken, of everything that has an id in its address."""
-    paths = client.get("/openapi.json").json()["paths"]
+def operations(client: Client) -> list[tuple[str, str, dict[str, Any] | None]]:
+    """Method, address and body, if one is taken, of everything that has an id in its address."""
+    document = client.get("/openapi.json").json()
     return [
-        (method.upper(), path, "requestBody" in operation)
-        for path, methods in paths.items()
+        (method.upper(), path, _body_of(document, operation))
+        for path, methods in document["paths"].items()
         if "_id}" in path
         for method, operation in methods.items()
     ]
 
 
+def _body_of(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any] | None:
+    """What has to be said there."""
+    if "requestBody" not in operation:
+        return None
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    return {name: VALUES[name] for name in schema.get("required", ())}
+
+
 def test_no_address_takes_the_id_of_something_else(client: Client, ids: dict[str, str]):
     answers = []
-    for method, path, takes_body in operations(client):
+    for method, path, body in operations(client):
         names = [name for name in re.findall(r"{(\w+_id)}", path) if name not in OTHERS | OF_ANYTHING]
-        end = re.sub(r"^/v1/\w+/{\w+}", "", path)
         for name in names:
             for kind, other in ids.items():
                 if kind == name:
                     continue
                 given = {**ids, **dict.fromkeys(OTHERS, other), name: other, "work_id": other, "flag": "vip"}
                 address = path.format(**{**given, name: other, "number": "P-1", "channel": "email"})
-                more = {"json": BODIES[end]} if takes_body else {}
+                more = {} if body is None else {"json": body}
                 response = client.request(method, address, headers={"X-Reason": "a test"}, **more)
                 answers.append((response.status_code, method, path, kind))
     assert len(answers) > 100
@@ -123,37 +141,5 @@ def test_no_command_takes_the_id_of_something_else(client: Client, ids: dict[str
 
 def _fields_of(name: str, command: Any) -> dict[str, Any]:
     """What has to be said in a command besides ids."""
-    given = {
-        "activity_id": "00000000-0000-0000-0000-000000000001",
-        "dispute_id": "00000000-0000-0000-0000-000000000001",
-        "hold_id": "00000000-0000-0000-0000-000000000001",
-        "amount": AMOUNT,
-        "channel": "email",
-        "code": "other",
-        "contact": {},
-        "currency": "USD",
-        "customer_name": "Ada",
-        "due_on": DAY,
-        "flag": "vip",
-        "instalments": INSTALMENTS["instalments"],
-        "issued_on": "2026-03-01",
-        "kind": "payment" if name == "allocate-funds" else "note",
-        "invoice_number": "I-1",
-        "consent": "given",
-        "point_id": "p",
-        "number": "N-1",
-        "plan": PLAN,
-        "reason_code": "other",
-        "received_on": "2026-03-16",
-        "resolution": "rejected",
-        "reversal": "nsf",
-        "reversed_on": "2026-03-16",
-        "stage": "blocked",
-        "subscription": {"number": "S-1"},
-        "title": "Other",
-        "to_account_id": ANOTHER_ACCOUNT,
-        "today": "2026-03-16",
-        "transferred_on": "2026-03-16",
-    }
-    fields = command.model_fields
-    return {field: given[field] for field, info in fields.items() if info.is_required() and field in given}
+    required = {field for field, info in command.model_fields.items() if info.is_required()}
+    return {field: OWN_VALUES.get((name, field), VALUES[field]) for field in required & VALUES.keys()}
