@@ -132,3 +132,12 @@ def test_an_account_in_another_currency_keeps_the_number_as_it_is_spelled_there(
     assert files.owed("A-1", "a-1/EUR", "A-1/EUR") == [usd(80), eur(50), eur(10)]
     files.said("invoices", INVOICE, "\u00a0A-1,I-4,2026-10-01,2026-10-31,10,EUR")
     assert files.owed("A-1/EUR") == [eur(20)]
+
+
+def test_money_waits_for_an_invoice_that_only_the_account_in_another_currency_has(files: Currencies):
+    files.said("invoices", INVOICE, "1001,I-1,2026-10-01,2026-10-31,80,USD", "1001,I-2,2026-10-01,2026-10-31,50,EUR")
+    report = files.said("payments", PAYMENT, "1001,P-1,2026-11-01,20,EUR,I-1,")
+    assert [str(notice) for notice in report.notices] == [
+        "line 2: 'P-1'; account 1001/EUR has no invoice I-1 yet; the money waits for it"
+    ]
+    assert files.owed("1001", "1001/EUR") == [usd(80), eur(30)]
