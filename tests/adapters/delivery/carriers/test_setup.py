@@ -4,12 +4,13 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from structlog.testing import capture_logs
 
 from adapters.clock import ManualClock, SystemClock
 from adapters.delivery.carrier import CarrierMisconfigured
+from adapters.delivery.carriers import setup
 from adapters.delivery.carriers.setup import Carriers, carriers_of
 from aggregates.values.contact import Channel
 from tests.adapters.delivery.carriers.stands import twilio_to
@@ -72,9 +73,10 @@ def test_two_carriers_of_one_channel_are_refused():
         Carriers(twilio_to(server), twilio_to(server), twilio_to(server))
 
 
-def test_the_log_says_which_carrier_carries_what_and_no_secret(env: dict[str, str]):
-    with capture_logs() as said:
-        carriers_of(env, None, SystemClock()).say()
+def test_the_log_says_which_carrier_carries_what_and_no_secret(env: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+    said: list[dict[str, object]] = []
+    monkeypatch.setattr(setup, "_log", SimpleNamespace(info=lambda _, **what: said.append(what)))
+    carriers_of(env, None, SystemClock()).say()
     assert [each["channel"] for each in said] == list(Channel)
     assert "smtp://mail.example.org:587" in str(said)
     assert "secret" not in str(said)
