@@ -87,10 +87,13 @@ def _projected(stage: Stage, name: str) -> float:
         stop = threading.Event()
         thread = threading.Thread(target=runner.run, args=[stop])
         thread.start()
-        service.projections.wait_for(stage.events, names=[name], timeout=300)
-        seconds = time.perf_counter() - started[0]
-        stop.set()
-        thread.join()
+        try:
+            if not service.projections.watermark.wait(name, stage.events, timeout=300):
+                raise TimeoutError(f"{name} does not show everything after 300 s")
+            seconds = time.perf_counter() - started[0]
+        finally:
+            stop.set()
+            thread.join()
         return stage.events / seconds
 
 
