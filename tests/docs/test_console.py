@@ -206,7 +206,7 @@ def test_the_readme_and_the_guide_for_subscribers_can_be_followed_on_a_cluster(f
         assert [each for each in logs if not each.exists()] == []
         (servers,) = re.findall(r"KAFKA_BOOTSTRAP_SERVERS=(\S+)", said)
         somebody.terminal.run(f"export KAFKA_BOOTSTRAP_SERVERS={servers}")
-        tail = "arrears tail --from beginning --json --type account.opened"
+        tail = "arrears tail --from beginning --json --type account.opened 2>.notices"  # a log's lines are JSON too
         opened = somebody.terminal.keep_running(tail, until="}\n")
         somebody.instead |= {
             "127.0.0.1:9092": servers,

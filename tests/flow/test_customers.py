@@ -19,6 +19,7 @@ from aggregates.kernel.command import Accepted, Issued
 from aggregates.office import office_id
 from aggregates.values.contact import Channel
 from aggregates.values.money import Money
+from api.application.erasure import erase_person
 from api.processes.step_by_step import StepByStep
 from tests.flow.conftest import AService
 
@@ -154,7 +155,7 @@ def test_a_new_number_in_a_customer_s_row_goes_to_all_of_their_accounts_and_thos
 
 def test_a_person_who_was_erased_stays_so_on_an_account_in_another_currency(files: Files):
     files.bring_in("customers", *FILES["customers"])
-    files.service.arrears.erase(DOLLARS)
+    erase_person(files.service.arrears, DOLLARS)
     files.bring_in("invoices", *FILES["invoices"])
     files.bring_in("customers", *(f"{whose},Ada King,US,+12125550177,yes" for whose in ("1001,", "2002,1001")))
     files.bring_in("customers", "3003,1001,Ada King,US,+12125550177,yes")

@@ -81,6 +81,7 @@ def lines(draw: st.DrawFn) -> Line:
     return Line(account, f"{account}-L{draw(st.integers(0, 3))}", day, draw(DAYS), minor, settled)
 
 
+LEDGERS = st.lists(lines(), max_size=6, unique_by=lambda each: each.number)
 FILES = st.sampled_from([INVOICES, INVOICES, PAYMENTS, PAYMENTS, CREDITS]).flatmap(
     lambda kind: st.lists(documents(kind), min_size=2, max_size=8, unique_by=lambda each: each.key)
 )
@@ -157,11 +158,12 @@ class Imports(RuleBasedStateMachine):
     def a_ledger_is_complete(self, layout: Layout, data: st.DataObject) -> None:
         """Lines come, change their sign and their day of settlement, and go; what is absent is listed, and what of it
         somebody confirms is taken back, or settled."""
-        for _ in range(2):
-            self._complete_file(layout, data)
+        before = data.draw(LEDGERS.filter(bool))
+        self._complete_file(before, layout, data)
+        gone = data.draw(st.sampled_from([each.number for each in before]))
+        self._complete_file([each for each in data.draw(LEDGERS) if each.number != gone], layout, data)
 
-    def _complete_file(self, layout: Layout, data: st.DataObject) -> None:
-        drawn = data.draw(st.lists(lines(), max_size=6, unique_by=lambda each: each.number))
+    def _complete_file(self, drawn: list[Line], layout: Layout, data: st.DataObject) -> None:
         path = layout.write(LEDGER, data.draw(st.permutations(drawn)), self.folder)
         profile = str(layout.profile(LEDGER, self.folder, f'complete = "{self.complete}"'))
         did = self.service.import_file(path, profile, defaults=self.defaults)
@@ -181,7 +183,7 @@ class Imports(RuleBasedStateMachine):
         assert would.absent.token == listed.absent.token
         assert listed.absent.count == len(missing)
         assert sum(each.minor for each in listed.absent.sums.values()) == sum(each.minor for each in missing.values())
-        if not missing or not data.draw(st.booleans()):
+        if not missing or not data.draw(st.sampled_from([True, True, False])):
             return
         confirmed = CompleteOptions(take_back=listed.absent.token, force=True)
         done = self.service.import_file(path, profile, defaults=self.defaults, complete=confirmed).absent
@@ -261,4 +263,4 @@ def test_what_is_owed_is_what_the_books_say(a_service: AService, tmp_path: Path,
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert min(Imports.seen[name] for name in Imports.seen.keys() - {"absent"}) > 0, Imports.seen  # that is rare
+    assert min(Imports.seen.values()) > 0, Imports.seen

@@ -31,7 +31,6 @@ from adapters.eventstore.workspace import SNAPSHOT_EVERY, AggregateCache, Worksp
 from adapters.postgres.database import Database
 from adapters.telemetry.log_context import logged_about
 from adapters.telemetry.metrics import WhatCame, count_commands
-from aggregates.account import Account
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.command import Issued, Key, Outcome, Rejected
 from aggregates.kernel.context import Rules
@@ -288,15 +287,6 @@ class Arrears(Application[UUID]):
         workspace = Workspace(self._log, self.event_mapper, AggregateCache(0))
         found = workspace.read(dict.fromkeys(ids, aggregate_class.kind))
         return [each for each in found.values() if isinstance(each, aggregate_class) and each.exists]
-
-    def erase(self, account_id: UUID) -> None:
-        """Erases the person whose account this is, on all accounts that they have as the same customer."""
-        try:
-            others = self.load(Account, account_id).customer.accounts
-        except AggregateNotFoundError:
-            others = {}
-        for each in (account_id, *others):
-            self.keys.destroy(each)
 
     def find_many(self, aggregate_class: type[AnyAggregate], keys: Sequence[Key]) -> list[AnyAggregate]:
         """The aggregates that ever came to hold one of these keys, as they are now."""

@@ -123,7 +123,6 @@ class Decider:
         """`asked`: what the decision asked for so far, of what its command reaches."""
         issued = decided.issued
         changed: list[Aggregate] = []
-        decided.reached = frozenset(target.id for target in asked)
         try:
             changed = targets = [self._target(target, whole=whole) for target in decided.targets]
             sight = self._sight(issued.command, targets)

@@ -52,9 +52,6 @@ VALUES: dict[str, Any] = {
 }
 """Something for each field that has to be said anywhere."""
 
-OWN_VALUES = {("allocate-funds", "kind"): "payment", ("refund", "kind"): "payment"}
-"""Of a command's field that takes other things than those of its name elsewhere."""
-
 SAME_KIND = {"to_account_id": "account_id"}
 """Ids under a second name, and of which kind they are."""
 
@@ -129,7 +126,7 @@ def test_no_command_takes_the_id_of_something_else(client: Client, ids: dict[str
                 if kind == SAME_KIND.get(field, field):
                     continue
                 body = {
-                    **_fields_of(name, command),
+                    **_fields_of(command),
                     **{each: ids[each] for each in ids if each in command.model_fields},
                 }
                 said = {"name": name, "body": {**body, field: other}, "reason": "a test"}
@@ -139,7 +136,7 @@ def test_no_command_takes_the_id_of_something_else(client: Client, ids: dict[str
     assert len(asked) > 20
 
 
-def _fields_of(name: str, command: Any) -> dict[str, Any]:
+def _fields_of(command: Any) -> dict[str, Any]:
     """What has to be said in a command besides ids."""
     required = {field for field, info in command.model_fields.items() if info.is_required()}
-    return {field: OWN_VALUES.get((name, field), VALUES[field]) for field in required & VALUES.keys()}
+    return {field: VALUES[field] for field in required & VALUES.keys()}
