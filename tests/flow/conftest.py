@@ -12,6 +12,7 @@ from api.processes.step_by_step import StepByStep
 from tests.conftest import TestServer
 
 AService = Callable[[Clock], StepByStep]
+MASTER_KEY = base64.b64encode(bytes(32)).decode()
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def a_service(postgres: TestServer, migrated_template: str, tmp_path: Path) -> I
             closing.callback(postgres.drop, name)
             env = {
                 "ARREARS_DATABASE_URL": postgres.dsn_of(name),
-                "ARREARS_MASTER_KEY": base64.b64encode(bytes(32)).decode(),
+                "ARREARS_MASTER_KEY": MASTER_KEY,
                 "ARREARS_OUTBOX": str(tmp_path / f"outbox-{name}"),
             }
             service = closing.enter_context(StepByStep.open(None, env=env, clock=clock))

@@ -1,6 +1,10 @@
 """What a corrected file no longer says: a day of settlement that was emptied, a credit that became an invoice, and what
 a complete file does not have."""
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from adapters.billing.taking_back import Absent
 from adapters.clock import ManualClock
 from adapters.stop import Stopped
 from aggregates.account import Account
+from aggregates.account.billing import InvoiceCorrected
 from aggregates.account.command import account_id
 from aggregates.account.payments import NoteCredit, PaymentReversed, ReversePayment
 from aggregates.account.receivables import ReversalKind
@@ -24,10 +29,11 @@ from aggregates.office import office_id
 from aggregates.values.money import Money
 from api.application.dry_run import dry_run
 from api.processes.step_by_step import StepByStep
-from tests.flow.conftest import AService
+from tests.flow.conftest import MASTER_KEY, AService
+from tests.flow.dies_taking_back import DEFAULTS as USD
+from tests.flow.dies_taking_back import NOW, Step
+from tests.waiting import HANG
 
-NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
-USD = OfficeDefaults(currency="USD", time_zone="UTC")
 MAIN = office_id("main")
 IBM = (
     "countryCode,customerID,PaperlessDate,invoiceNumber,InvoiceDate,DueDate,InvoiceAmount,Disputed,SettledDate,"
@@ -112,6 +118,11 @@ class Files:
         [outcome] = self.service.arrears.handle([issued])
         assert isinstance(outcome, Accepted), outcome
         self.service.drain()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """For a process of its own on the same database."""
+        return {"ARREARS_DATABASE_URL": self.service.database.dsn, "ARREARS_MASTER_KEY": MASTER_KEY}
 
     def account(self, number: str = "A1") -> Account:
         return self.service.arrears.load(Account, account_id(MAIN, number))
@@ -471,6 +482,26 @@ def test_a_stopped_run_goes_on_with_its_token(files: Files, all_open: str, monke
     assert (again.taken_back, again.count, again.refusal) == (0, 0, None), "it is done"
 
 
+@pytest.mark.parametrize("step", list(Step))
+def test_a_run_that_was_killed_goes_on_with_its_token_and_takes_nothing_back_twice(
+    files: Files, all_open: str, step: Step
+):
+    """Chunks are of two: the first was taken back, and of the second so much was done."""
+    token = absent_of(files.once(all_open, INVOICES, *TEN[:3])).token
+    dies = [sys.executable, "-m", "tests.flow.dies_taking_back"]
+    given = [str(files.file(INVOICES, *TEN[:3])), all_open, token or "", step]
+    died = subprocess.run([*dies, *given], check=False, env={**os.environ, **files.env}, timeout=HANG)
+    assert died.returncode == -signal.SIGKILL
+    left = 2 if step is Step.NOTHING else 4
+    assert files.balance() == sum(n * 100 for n in (1, 2, 3)) + owed_for(range(4 + left, 11))
+    assert absent_of(files.once(all_open, INVOICES, *TEN[:3])).count == 5, "only the first chunk is remembered"
+    done = absent_of(files.once(all_open, INVOICES, *TEN[:3], complete=CompleteOptions(take_back=token)))
+    assert (done.taken_back, done.left, done.refusal) == (5, 0, None)
+    assert files.balance() == owed_for(range(1, 4))
+    history = files.service.arrears.history(Account, account_id(MAIN, "A1"))
+    assert sum(isinstance(each.event, InvoiceCorrected) for each in history) == 7
+
+
 def test_what_was_said_again_since_the_list_was_made_is_left_and_named(
     files: Files, all_open: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -634,6 +665,16 @@ def test_another_amount_that_is_open_by_now_is_not_settled(files: Files, monkeyp
     done = files.once(profile, INVOICES, *TEN[:8], complete=CompleteOptions(take_back=token, force=True))
     assert absent_of(done).taken_back == 2, "the list of what is open is made anew"
     assert files.balance() == owed_for(range(1, 9))
+
+
+def test_what_the_file_itself_moved_of_an_absent_invoice_s_money_is_not_taken_for_paid(files: Files):
+    """A payment that named none leaves it for the older invoice that the file brings in."""
+    profile = files.profile("invoices", INVOICES, SETTLED_BY_ABSENCE, name="open-items")
+    files.once(profile, INVOICES, invoice("I-1"))
+    files.once("payments", PAYMENTS, "A1,P-1,2026-02-10,60.00,USD")
+    older = files.file(INVOICES, "A1,I-0,2026-01-02,2026-01-20,100.00,USD")
+    absent = absent_of(files.service.import_file(older, profile, defaults=USD))
+    assert (names(absent), absent.sums) == (["invoice I-1"], {"USD": Money(10_000, "USD")})
 
 
 # --- profiles ----------------------------------------------------------------------------------------

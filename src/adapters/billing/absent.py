@@ -31,7 +31,7 @@ from adapters.billing.importer import (
 from adapters.billing.profile import Complete
 from adapters.billing.source import ImportSource
 from adapters.billing.staged import Key, Staged
-from adapters.billing.taking_back import MOST_PERCENT, STANDING, Absent, Standing
+from adapters.billing.taking_back import MOST_PERCENT, RANK, STANDING, Absent, Standing
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.stop import Stop, cancelled_on, check
 from aggregates.account import Account
@@ -123,9 +123,7 @@ INSERT INTO arrears.import_take_backs (token, place, office, natural_key, revisi
 SELECT %s, row_number() OVER (ORDER BY office_code, account_number, rank DESC, natural_key), office, natural_key,
        revision, minor, as_of
   FROM import_absent
- CROSS JOIN LATERAL (SELECT CASE split_part(natural_key, ':', 1)
-                            WHEN 'reversal' THEN 5 WHEN 'credit' THEN 3 WHEN 'invoice' THEN 2 WHEN 'instalment' THEN 2
-                            ELSE 4 END) AS ranked (rank)
+ CROSS JOIN LATERAL (SELECT {rank}) AS ranked (rank)
 """
 _NEXT = """
 SELECT place, was, wanted, as_of,
@@ -362,7 +360,7 @@ class CompleteFile:
         if is_new:
             with connection.transaction():
                 connection.execute(_UNCONFIRM, [token])
-                connection.execute(_CONFIRM, [token])
+                connection.execute(sql.SQL(_CONFIRM).format(rank=RANK), [token])
         while rows := self._next(connection, token):
             check(self._stop)
             done = self._settle(importer, absent, rows) if self._settles else self._withdraw(importer, absent, rows)
@@ -437,10 +435,7 @@ class CompleteFile:
 
 def _settled(importer: Importer, known: Standing, day: date, minor: int) -> Staged:
     """That an invoice, or an instalment, was settled on a day: what an earlier row of it would have said."""
-    number, further = known.number, None
-    if known.kind == "instalment":
-        number, _, due = number.rpartition("/")
-        further = date.fromisoformat(due)
+    number, further = known.invoice
     is_plan = further is not None or bool(
         importer.staging.imported.further_instalments([(known.office_code, known.folded_key)])
     )
@@ -464,14 +459,10 @@ def _open(arrears: Arrears, invoices: Sequence[Standing]) -> list[int | None]:
     found: list[int | None] = []
     for known in invoices:
         account = accounts.get(known.account_id) if known.account_id is not None else None
-        number, further = known.number, None
-        if known.kind == "instalment":
-            number, _, due = number.rpartition("/")
-            further = date.fromisoformat(due)
         if account is None or account.billing.waits_for_its_day(known.number):
             found.append(None)
             continue
-        item = account.receivables.items.get(document_id(account.id, *invoice_document(number, further)))
+        item = account.receivables.items.get(document_id(account.id, *invoice_document(*known.invoice)))
         found.append(0 if item is None else item.open.minor)
     return found
 

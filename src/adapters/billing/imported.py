@@ -335,7 +335,11 @@ class ImportedFacts:
     def with_accounts_of_payments(self, chunk: Sequence[Staged]) -> list[Staged]:
         """The chunk with each reversal that does not say in which currency it is on the account that has its payment:
         that in the office's currency comes first."""
-        places = [n for n, staged in enumerate(chunk) if _says_no_currency(staged.fact)]
+        places = {
+            n: staged.fact
+            for n, staged in enumerate(chunk)
+            if isinstance(staged.fact, ReversalFact) and staged.fact.amount is None
+        }
         if not places:
             return list(chunk)
         found: dict[tuple[str, str, str], set[str | None]] = defaultdict(set)
@@ -347,7 +351,7 @@ class ImportedFacts:
         others: dict[Folded, list[str]] = defaultdict(list)
         for code, number, currency in self._rows(_CURRENCIES, _columns((*each, folded(each[1])) for each in asked)):
             others[code, number].append(currency)
-        forms = {n: self._payments_meant(chunk[n], others) for n in places}
+        forms = {n: self._payments_meant(chunk[n], fact, others) for n, fact in places.items()}
         known = self.by_key((chunk[n].office_code, folded(key)) for n in places for key in forms[n])
         result = list(chunk)
         for n, keys in forms.items():
@@ -362,10 +366,9 @@ class ImportedFacts:
                 result[n] = _in_currency(staged, min(each for each in currencies if each is not None))
         return result
 
-    def _payments_meant(self, staged: Staged, others: Mapping[Folded, Sequence[str]]) -> list[str]:
+    def _payments_meant(self, staged: Staged, fact: ReversalFact, others: Mapping[Folded, Sequence[str]]) -> list[str]:
         """Under which keys the payment may be known that a reversal is of."""
-        assert isinstance(staged.fact, ReversalFact)  # noqa: S101  it says no currency
-        key, number = f"payment:{staged.fact.payment_number}", staged.fact.account_number
+        key, number = f"payment:{fact.payment_number}", fact.account_number
         if "\t" not in staged.natural_key and not self.has_own_numbers:
             return [key]
         currencies = (None, *others[staged.office_code, number])
@@ -582,10 +585,6 @@ def _references(staged: Staged) -> list[tuple[Document, str]]:
 def in_form(staged: Staged, key: str) -> str:
     """A natural key without its account, in the form that the fact's own key has."""
     return other_key(key, staged.account) if "\t" in staged.natural_key else key
-
-
-def _says_no_currency(fact: Fact) -> bool:
-    return isinstance(fact, ReversalFact) and fact.amount is None
 
 
 def _in_currency(staged: Staged, currency: str) -> Staged:

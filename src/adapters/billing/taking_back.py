@@ -29,6 +29,15 @@ MOST_PERCENT = 10
 ALREADY = frozenset({"invoice-withdrawn", "credit-reversed", "payment-reversed", "nothing-went-back"})
 """What a command is refused for where somebody took it back before; then it is as the file says."""
 
+RANK_OF_MONEY = 4
+RANKS = {"reversal": 5, "credit": 3, "invoice": 2, "instalment": 2}
+"""What is taken back of an account goes by the rank of its kind, the highest first: what goes back of money before the
+money (every kind that is not named), and money before what it pays."""
+RANK = sql.SQL("CASE split_part(natural_key, ':', 1) {ranks} ELSE {money} END").format(
+    ranks=sql.SQL(" ").join(sql.SQL("WHEN {} THEN {}").format(kind, rank) for kind, rank in RANKS.items()),
+    money=RANK_OF_MONEY,
+)
+
 STANDING = sql.SQL("""
        office, office_code, natural_key, folded_key, account_number, account_id, revision, said_on, minor, currency,
        due_on, payment_number, source, said_in, other_currency
@@ -84,6 +93,14 @@ class Standing(NamedTuple):
     @property
     def number(self) -> str:
         return number_in(self.natural_key)
+
+    @property
+    def invoice(self) -> tuple[str, date | None]:
+        """Of an invoice, or of a further instalment, the invoice's number and the instalment's day."""
+        if self.kind != "instalment":
+            return self.number, None
+        number, _, due = self.number.rpartition("/")
+        return number, date.fromisoformat(due)
 
     @property
     def shown_number(self) -> str:
@@ -265,7 +282,7 @@ class NoLongerSaid:
             for staged, known, key, is_settlement in found
             if key not in said and is_settlement and not known.is_of(origin) and known.minor != 0
         ]
-        gone.sort(key=lambda each: rank_of(each[1].kind), reverse=True)
+        gone.sort(key=lambda each: RANKS.get(each[1].kind, RANK_OF_MONEY), reverse=True)
         return gone, kept
 
     def _others(self, chunk: Sequence[Staged], origin: Origin) -> Iterable[tuple[Staged, str]]:
@@ -305,9 +322,3 @@ class NoLongerSaid:
         with self._connection.transaction():
             query = sql.SQL(_BY_KEY).format(columns=STANDING, facts=self._imported.table)
             return [Standing(*row) for row in self._connection.execute(query, columns)]
-
-
-def rank_of(kind: str) -> int:
-    """What is taken back of an account goes by it, the highest first: what goes back of money before the money, and
-    money before what it pays."""
-    return {"reversal": 5, "credit": 3, "invoice": 2, "instalment": 2}.get(kind, 4)

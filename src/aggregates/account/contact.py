@@ -1,8 +1,9 @@
 """How the customer may be reached: details, consent, opt-outs."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, TypeVar
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
@@ -316,6 +317,30 @@ _MOST_POINTS = 20
 AnyPoint = TypeVar("AnyPoint", PhoneNumber, EmailAddress, PostalAddress)
 
 
+def _form(channel: Channel, text: str, country: Country | None) -> str:
+    return normal_form(channel, text, country) or text
+
+
+def _form_of_phone(country: Country | None, each: PhoneNumber) -> str | None:
+    return None if each.number == ERASED else _form(Channel.VOICE, each.number, country)
+
+
+def _form_of_email(country: Country | None, each: EmailAddress) -> str | None:
+    return None if each.address == ERASED else _form(Channel.EMAIL, each.address, country)
+
+
+def _form_of_address(country: Country | None, each: PostalAddress) -> str | None:
+    return None if each.is_erased else _form(Channel.LETTER, each.place, country)
+
+
+_FORMS: Mapping[str, Callable[[Country | None, Any], str | None]] = {
+    "phones": _form_of_phone,
+    "emails": _form_of_email,
+    "addresses": _form_of_address,
+}
+"""By the name of the points' field in `ContactDetails`: by what two of them are the same; None: nobody knows."""
+
+
 def carried_over(
     mine: ContactDetails,
     *,
@@ -329,48 +354,22 @@ def carried_over(
     (before that: `followed`). Points are the same however they are spelled; those that any account's `own` details have
     stay. Of single values, such as the language, those are followed that were the same."""
     own, followed = [*own], frozenset(followed)
-
-    def form(channel: Channel, text: str) -> str:
-        return normal_form(channel, text, country) or text
-
-    def phone(each: PhoneNumber) -> str | None:
-        return None if each.number == ERASED else form(Channel.VOICE, each.number)
-
-    def email(each: EmailAddress) -> str | None:
-        return None if each.address == ERASED else form(Channel.EMAIL, each.address)
-
-    def postal(each: PostalAddress) -> str | None:
-        return None if each.is_erased else form(Channel.LETTER, each.place)
-
-    phones, of_phones = _points(
-        mine.phones,
-        followed=followed,
-        before=before.phones,
-        after=after.phones,
-        own=[point for each in own for point in each.phones],
-        form=phone,
-    )
-    emails, of_emails = _points(
-        mine.emails,
-        followed=followed,
-        before=before.emails,
-        after=after.emails,
-        own=[point for each in own for point in each.emails],
-        form=email,
-    )
-    addresses, of_addresses = _points(
-        mine.addresses,
-        followed=followed,
-        before=before.addresses,
-        after=after.addresses,
-        own=[point for each in own for point in each.addresses],
-        form=postal,
-    )
-    update: dict[str, object] = {"phones": phones, "emails": emails, "addresses": addresses}
+    update: dict[str, object] = {}
+    still: list[str] = []
+    for name, form in _FORMS.items():
+        update[name], of_kind = _points(
+            getattr(mine, name),
+            followed=followed,
+            before=getattr(before, name),
+            after=getattr(after, name),
+            own=[point for each in own for point in getattr(each, name)],
+            form=partial(form, country),
+        )
+        still += of_kind
     for name in ("language", "preferred_channel", "time_zone"):
         if getattr(before, name) != getattr(after, name) and getattr(mine, name) == getattr(before, name):
             update[name] = getattr(after, name)
-    return mine.model_copy(update=update), (*of_phones, *of_emails, *of_addresses)
+    return mine.model_copy(update=update), tuple(still)
 
 
 def _points(
