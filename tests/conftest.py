@@ -1,5 +1,6 @@
 """One PostgreSQL server per test run, and a fresh migrated database per test."""
 
+import base64
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -78,6 +79,28 @@ def migrated_template(postgres: TestServer) -> Iterator[str]:
     with Database(postgres.dsn_of(name)) as database:
         migrate(database)
     yield name
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def built_template(postgres: TestServer, migrated_template: str) -> Iterator[str]:
+    """The name of a migrated database that others are copied from, with all read tables built, and nothing in them."""
+    from api.processes.step_by_step import StepByStep  # takes seconds; many tests do without
+
+    name = postgres.create(template=migrated_template)
+    env = {"ARREARS_MASTER_KEY": base64.b64encode(bytes(32)).decode()}  # of which an empty database remembers nothing
+    with StepByStep(Database(postgres.dsn_of(name)), data_dir=None, env=env) as service:
+        service.prepare()
+    yield name
+    postgres.drop(name)
+
+
+@pytest.fixture
+def built_database(postgres: TestServer, built_template: str) -> Iterator[Database]:
+    """A fresh database of this test's own, with all read tables."""
+    name = postgres.create(template=built_template)
+    with Database(postgres.dsn_of(name)) as fresh:
+        yield fresh
     postgres.drop(name)
 
 

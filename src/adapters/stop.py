@@ -46,10 +46,9 @@ def cancelled_on(stop: Stop, connection: "Connection[Any]") -> Iterator[None]:
     done = threading.Event()
 
     def watch() -> None:
-        while not done.is_set():
-            if stop.wait(_LOOK_SECONDS):
-                while not done.wait(_LOOK_SECONDS):
-                    connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        while not done.wait(_LOOK_SECONDS):  # what ends early is waited for by nobody
+            if stop.is_set():
+                connection.cancel_safe(timeout=_CANCEL_SECONDS)
 
     watcher = threading.Thread(target=watch, name="cancels", daemon=True)
     watcher.start()

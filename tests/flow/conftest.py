@@ -16,12 +16,12 @@ MASTER_KEY = base64.b64encode(bytes(32)).decode()
 
 
 @pytest.fixture
-def a_service(postgres: TestServer, migrated_template: str, tmp_path: Path) -> Iterator[AService]:
+def a_service(postgres: TestServer, built_template: str, tmp_path: Path) -> Iterator[AService]:
     """Makes services; each has a fresh database and an outbox, and is closed after the test."""
     with ExitStack() as closing:
 
         def make(clock: Clock) -> StepByStep:
-            name = postgres.create(template=migrated_template)
+            name = postgres.create(template=built_template)
             closing.callback(postgres.drop, name)
             env = {
                 "ARREARS_DATABASE_URL": postgres.dsn_of(name),

@@ -43,8 +43,8 @@ def clock() -> RunningClock:
 
 
 @pytest.fixture
-def service(postgres: TestServer, migrated_template: str, tmp_path: Path, clock: RunningClock) -> Iterator[StepByStep]:
-    name = postgres.create(template=migrated_template)
+def service(postgres: TestServer, built_template: str, tmp_path: Path, clock: RunningClock) -> Iterator[StepByStep]:
+    name = postgres.create(template=built_template)
     env = {
         "ARREARS_DATABASE_URL": postgres.dsn_of(name),
         "ARREARS_MASTER_KEY": base64.b64encode(bytes(32)).decode(),

@@ -54,6 +54,6 @@ def a_pair(postgres: TestServer, template: str, kafka: TestKafka, folder: Path) 
 
 
 @pytest.fixture
-def pair(postgres: TestServer, migrated_template: str, kafka: TestKafka, tmp_path: Path) -> Iterator[Pair]:
-    with a_pair(postgres, migrated_template, kafka, tmp_path) as made:
+def pair(postgres: TestServer, built_template: str, kafka: TestKafka, tmp_path: Path) -> Iterator[Pair]:
+    with a_pair(postgres, built_template, kafka, tmp_path) as made:
         yield made

@@ -133,12 +133,12 @@ def commands_of(day: date, n: int, doings: list[tuple[str, str, int, int]]) -> l
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_a_history_made_up(
     postgres: TestServer,
-    migrated_template: str,
+    built_template: str,
     kafka: TestKafka,
     tmp_path_factory: pytest.TempPathFactory,
     history: list[list[tuple[str, str, int, int]]],
 ):
-    with a_pair(postgres, migrated_template, kafka, tmp_path_factory.mktemp("parity")) as pair:
+    with a_pair(postgres, built_template, kafka, tmp_path_factory.mktemp("parity")) as pair:
         services = []
         for open_service in pair:
             clock = at(FIRST)

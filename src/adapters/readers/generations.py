@@ -257,11 +257,15 @@ def hold_live(connection: Connection[Any], name: str) -> int:
     return max(int(row[1]), partitions.furthest(connection, row[0])) if row is not None else 0
 
 
-def refresh_dashboard(connection: Connection[Any]) -> None:
-    """Makes the dashboard's views as this release has them. Where long queries use them, the next start does."""
-    with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
-        connection.execute("SELECT set_config('lock_timeout', %s, true)", [_SWITCH_PATIENCE])
-        _install_dashboard(connection)
+def refresh_dashboard(connection: Connection[Any]) -> bool:
+    """Makes the dashboard's views as this release has them. False where long queries use them: the next start does."""
+    try:
+        with connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [_SWITCH_PATIENCE])
+            _install_dashboard(connection)
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
 
 
 def _install_dashboard(connection: Connection[Any]) -> None:

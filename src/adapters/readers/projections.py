@@ -101,6 +101,7 @@ class Projections:
         self._rebuild_batch = rebuild_batch
         self._factories = {factory().name: factory for factory in factories}
         self._runners: dict[str, Runner] = {}
+        self._has_views = False
         self._lock = threading.Lock()
         self.watermark = Watermark(database)
 
@@ -146,9 +147,10 @@ class Projections:
                     generations.drop_unfinished(connection, self._make(name))
 
     def _refresh_dashboard(self) -> None:
-        """The views of this release, also where no projection was built."""
-        with self._database.connect("arrears_app", autocommit=True) as connection:
-            generations.refresh_dashboard(connection)
+        """The views of this release, also where no projection was built; once for a process."""
+        if not self._has_views:
+            with self._database.connect("arrears_app", autocommit=True) as connection:
+                self._has_views = generations.refresh_dashboard(connection)
 
     def _outdated(self) -> list[str]:
         with self._connect() as connection:

@@ -142,15 +142,15 @@ class Plant:
 
 
 @pytest.fixture
-def plant(database: Database, tmp_path: Any) -> Iterator[Plant]:
+def plant(built_database: Database, tmp_path: Any) -> Iterator[Plant]:
     env = {
-        "ARREARS_DATABASE_URL": database.dsn,
+        "ARREARS_DATABASE_URL": built_database.dsn,
         "ARREARS_MASTER_KEY": MASTER_KEY,
         "ARREARS_OUTBOX": str(tmp_path / "outbox"),
     }
     with StepByStep.open(None, env=env, clock=ManualClock(NOW)) as service:
         service.prepare()
-        plant = Plant(service, database, env)
+        plant = Plant(service, built_database, env)
         plant.do(OpenOffice(code="main", title="Main"))
         plant.open_accounts(*[f"A-{n}" for n in range(plant.most_accounts)])
         plant.do(*[AgeAccount(account_id=each) for each in plant.accounts])

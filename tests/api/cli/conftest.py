@@ -116,9 +116,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def arrears(postgres: TestServer, migrated_template: str, folder: Path) -> Iterator[Arrears]:
-    """The command on an empty migrated database, one for a file of tests."""
-    name = postgres.create(template=migrated_template)
+def arrears(postgres: TestServer, built_template: str, folder: Path) -> Iterator[Arrears]:
+    """The command on an empty database, one for a file of tests."""
+    name = postgres.create(template=built_template)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARREARS_DATABASE_URL", postgres.dsn_of(name))
         patch.setenv("ARREARS_MASTER_KEY", MASTER_KEY)

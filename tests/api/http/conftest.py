@@ -25,10 +25,10 @@ MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
 
 @pytest.fixture(scope="module")
 def service(
-    postgres: TestServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+    postgres: TestServer, built_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StepByStep]:
     """One for a file of tests. Not running: it is drained where a test wants the read tables to be up to date."""
-    name = postgres.create(template=migrated_template)
+    name = postgres.create(template=built_template)
     env = {"ARREARS_MASTER_KEY": MASTER_KEY, "ARREARS_OUTBOX": str(tmp_path_factory.mktemp("outbox"))}
     with StepByStep(Database(postgres.dsn_of(name)), data_dir=None, env=env, clock=ManualClock(NOW)) as service:
         service.prepare()
