@@ -140,6 +140,15 @@ def test_grace_is_what_the_office_gave_when_it_was_made():
     scenario.when(JUDGE, at=MAR(21)).then_among_others(PromiseBroken)
 
 
+def test_a_promise_may_have_a_grace_of_its_own_and_another_when_it_is_moved():
+    scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20), grace_days=7))
+    scenario.when(JUDGE, at=MAR(27)).then_nothing_happened()
+    again = moved((MAR(20), usd(100))).model_copy(update={"grace_days": 6})
+    scenario.world.move_to(MAR(20))
+    scenario.when(again).then(like(PromiseRescheduled, grace_days=6))
+    scenario.when(JUDGE, at=MAR(27)).then_among_others(PromiseBroken)
+
+
 def test_the_next_promise_is_of_a_higher_level():
     scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20)), MAR(24), JUDGE)
     scenario.when(a_promise(usd(50), due_on=MAR(30), promise_id=SECOND)).then_among_others(like(PromiseMade, level=1))
@@ -279,7 +288,7 @@ OF_ANOTHER = {"promise_id": PROMISE, "account_id": account_id(OFFICE, "A-2")}
     "command",
     [
         WithdrawPromise(**OF_ANOTHER),
-        ReschedulePromise(**OF_ANOTHER, instalments=instalments((APR(1), usd(100)))),
+        ReschedulePromise.model_validate({**OF_ANOTHER, "instalments": instalments((APR(1), usd(100)))}),
         JudgePromise(**OF_ANOTHER),
     ],
     ids=lambda command: command.command_name,

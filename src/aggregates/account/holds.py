@@ -78,6 +78,10 @@ class Holds(AccountPart):
             for hold in self.in_force.values()
         ]
 
+    def has_one_as(self, command: PlaceHold) -> bool:
+        """Whether a hold for the same, until the same day, is in force."""
+        return any((hold.code, hold.until) == (command.code, command.until) for hold in self.in_force.values())
+
     @decides(PlaceHold)
     def place_hold(self, command: PlaceHold, context: Context) -> None:
         self.require_account()

@@ -20,6 +20,7 @@ from aggregates.promise import PromiseStatus
 from aggregates.values.aging import BucketScheme
 from api.application.account_view import account_view, accounts_of_customer, read_account
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
+from api.application.casework import flags_of, holds_of
 from api.application.offices import office_view, scheme_of, today_in
 from api.cli.opening import question
 from api.cli.questions import Ask, Refused, no_office
@@ -275,6 +276,35 @@ def list_accounts(
 @answers("/v1/accounts/{id}")
 def get_account(here: Here, *, id: str, as_of: date | None = None) -> Any:  # noqa: A002
     return _json(account_view(read_account(here.service, here.connection, UUID(id), as_of)))
+
+
+@answers("/v1/accounts/{id}/flags")
+def list_flags(here: Here, *, id: str) -> Any:  # noqa: A002
+    return [_json(row) for row in flags_of(here.service, UUID(id))]
+
+
+@answers("/v1/accounts/{id}/holds")
+def list_holds(here: Here, *, id: str) -> Any:  # noqa: A002
+    return [_json(row) for row in holds_of(here.service, UUID(id))]
+
+
+@answers("/v1/accounts/{account_id}/promises")
+def list_promises_of_account(here: Here, *, account_id: str, limit: int | None) -> Any:
+    office, currency = office_and_currency_of(here.connection, UUID(account_id))
+
+    def page(size: int, cursor: str | None) -> Any:
+        return promises(
+            here.connection,
+            here.service.feed,
+            as_of=here.today,
+            office=office,
+            currency=currency,
+            account_id=UUID(account_id),
+            limit=size,
+            cursor=cursor,
+        )
+
+    return _pages(page, limit)
 
 
 @answers("/v1/audit/{id}")

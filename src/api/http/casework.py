@@ -1,6 +1,7 @@
 """What people do about an account: activities, flags, disputes, holds, exclusion; and the stage nobody sets."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import Path, Response
@@ -13,11 +14,15 @@ from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
 from aggregates.values.codes import Code, Number
+from api.application.casework import FlagRow, HoldRow, flags_of, holds_of
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
-from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, created
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
+from api.http.problems import documented, unknown
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
+from api.processes.service import Service
+from projections.questions import UnknownAccount
 
 router = Router(prefix="/v1/accounts/{account_id}", tags=["casework"])
 
@@ -74,6 +79,15 @@ class Completion(CommandBody):
 
 _FLAGGING, _COMPLETION = Flagging(), Completion()
 
+Row = TypeVar("Row")
+
+
+def _listed(rows: Callable[[Service, UUID], list[Row]], service: Service, account_id: UUID) -> list[Row]:
+    try:
+        return rows(service, account_id)
+    except UnknownAccount:
+        raise unknown("account") from None
+
 
 # --- stage and exclusion -----------------------------------------------------------------------------
 
@@ -97,6 +111,12 @@ def lift_exclusion(*, account_id: UUID, issuing: IssuingOf, caller: CallerOf) ->
 
 
 # --- flags -------------------------------------------------------------------------------------------
+
+
+@router.get("/flags", responses=documented(404))
+def list_flags(*, account_id: UUID, service: ServiceOf) -> list[FlagRow]:
+    """The flags that the account carries, and those that it carried, the latest first."""
+    return _listed(flags_of, service, account_id)
 
 
 @router.put("/flags/{flag}", responses=MAY_BE_REFUSED)
@@ -161,6 +181,12 @@ def resolve_dispute(
 
 
 # --- holds -------------------------------------------------------------------------------------------
+
+
+@router.get("/holds", responses=documented(404))
+def list_holds(*, account_id: UUID, service: ServiceOf) -> list[HoldRow]:
+    """The holds of the account, in force or over, the latest first."""
+    return _listed(holds_of, service, account_id)
 
 
 @router.post("/holds", status_code=201, responses=MAY_BE_REFUSED)

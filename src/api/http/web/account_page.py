@@ -29,6 +29,7 @@ from api.application.account_view import (
     id_of_account_called,
     read_account,
 )
+from api.application.casework import flags_of, holds_of
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
@@ -37,6 +38,7 @@ from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import read_day
 from api.http.web.bars import age_of, parts_of
+from api.http.web.casework_forms import CASEWORK_FORMS
 from api.http.web.forms import FormOf, amount_of, made
 from api.http.web.money_forms import MONEY_FORMS
 from api.http.web.rendering import render
@@ -51,6 +53,7 @@ form = APIRouter(include_in_schema=False)
 TABS = {
     "overview": "Overview",
     "payments": "Payments",
+    "casework": "Casework",
     "activity": "Activity",
     "audit": "Audit trail",
     "contact": "Contact",
@@ -138,6 +141,14 @@ def move_money(what: str, sent: SentOf) -> Response:
     if what not in MONEY_FORMS:
         raise FieldProblem("what", f"expected one of {', '.join(MONEY_FORMS)}")
     return _carried_out(sent, MONEY_FORMS[what], tab="payments")
+
+
+@form.post("/accounts/{account_id}/casework/{what}")
+def casework(what: str, sent: SentOf) -> Response:
+    """What a collector does about the account: promises, flags, holds, exclusion."""
+    if what not in CASEWORK_FORMS:
+        raise FieldProblem("what", f"expected one of {', '.join(CASEWORK_FORMS)}")
+    return _carried_out(sent, CASEWORK_FORMS[what], tab="casework")
 
 
 def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
@@ -322,7 +333,7 @@ def _tab(
             with readings.connection(with_cursor=cursor is not None) as connection:
                 trail = audit(connection, readings.log, view.id, limit=_PER_PAGE, cursor=inner)
             return {"audit": trail.rows, "next_url": _next(here, tab, as_of, wrap_cursor(question, trail.next_cursor))}
-        case "overview":
+        case "overview" | "casework":
             with readings.connection() as connection:
                 made = promises(
                     connection,
@@ -333,9 +344,17 @@ def _tab(
                     account_id=view.id,
                     limit=_PER_PAGE,
                 )
-            return {"promises": made.rows[::-1]}
+            shown: dict[str, Any] = {"promises": made.rows[::-1]}
+            if tab == "casework":
+                shown |= _casework(readings.service, view.id)
+            return shown
         case _:
             return {}
+
+
+def _casework(service: Service, account_id: UUID) -> dict[str, Any]:
+    """What was said and done about the account, in force or over."""
+    return {"flag_rows": flags_of(service, account_id), "hold_rows": holds_of(service, account_id)}
 
 
 def _documents(read: AccountRead, view: AccountView, funds: list[FundsView]) -> list[tuple[str, str]]:

@@ -1,0 +1,69 @@
+"""The forms of an account's page about casework: promises, flags, holds, exclusion."""
+
+from collections.abc import Callable, Mapping
+from uuid import uuid4
+
+from aggregates.account import Account
+from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
+from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.kernel.command import Command, identifier
+from aggregates.promise import MakePromise, ReschedulePromise, WithdrawPromise
+from api.http.problems import FieldProblem
+from api.http.web.forms import amount_of, made
+
+Fields = Mapping[str, str]
+
+
+def _promise(account: Account, fields: Fields) -> MakePromise:
+    """The page sent twice is the same promise."""
+    instalment = {"due_on": fields.get("due") or None, "amount": amount_of(fields, account.customer.currency)}
+    return made(
+        MakePromise,
+        promise_id=identifier("promise", account.id, fields.get("once") or uuid4()),
+        account_id=account.id,
+        instalments=(instalment,),
+        assignee=fields.get("assignee") or None,
+        notes=fields.get("notes") or None,
+        grace_days=fields.get("grace") or None,
+    )
+
+
+def _promise_over(account: Account, fields: Fields) -> ReschedulePromise | WithdrawPromise:
+    """An open promise is moved to another day, or taken back."""
+    named = fields.get("promise") or None
+    if fields.get("do") == "withdraw":
+        return made(WithdrawPromise, account_id=account.id, promise_id=named)
+    promise = next((each for each in account.promises.open.values() if str(each.id) == named), None)
+    if promise is None:
+        raise FieldProblem("promise", "expected one that is open")
+    instalment = {"due_on": fields.get("due") or None, "amount": promise.amount}
+    return made(ReschedulePromise, account_id=account.id, promise_id=named, instalments=(instalment,))
+
+
+def _flag(account: Account, fields: Fields) -> SetFlag | ClearFlag:
+    said = {"account_id": account.id, "flag": fields.get("flag", "")}
+    return made(ClearFlag, **said) if fields.get("do") == "clear" else made(SetFlag, **said)
+
+
+def _hold(account: Account, fields: Fields) -> PlaceHold:
+    return made(PlaceHold, account_id=account.id, code=fields.get("code", ""), until=fields.get("until") or None)
+
+
+def _hold_over(account: Account, fields: Fields) -> ReleaseHold:
+    return made(ReleaseHold, account_id=account.id, hold_id=fields.get("hold") or None)
+
+
+def _exclusion(account: Account, fields: Fields) -> ExcludeAccount | LiftExclusion:
+    return LiftExclusion(account_id=account.id) if fields.get("do") == "lift" else ExcludeAccount(account_id=account.id)
+
+
+CASEWORK_FORMS: Mapping[str, Callable[[Account, Fields], Command]] = {
+    "promise": _promise,
+    "promise-over": _promise_over,
+    "flag": _flag,
+    "hold": _hold,
+    "hold-over": _hold_over,
+    "exclusion": _exclusion,
+}
+"""By the end of the address that the form is sent to."""

@@ -1,0 +1,93 @@
+"""Casework on the account's page and over HTTP: promises, flags, holds, exclusion."""
+
+import html
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.http.client import Client, usd
+
+HTML = {"Accept": "text/html"}
+
+
+def sent(client: Client, account: str, form: str, **fields: str) -> httpx.Response:
+    fields = {"form": form, **fields}
+    return client.request("POST", f"{account.removeprefix('/v1')}/casework/{form}", data=fields, headers=HTML)
+
+
+def did(client: Client, account: str, form: str, **fields: str) -> str:
+    """What the page shows afterwards."""
+    answer = sent(client, account, form, **fields)
+    page = f"{account.removeprefix('/v1')}?tab=casework"
+    assert (answer.status_code, answer.headers.get("location")) == (303, page), answer.text
+    return html.unescape(client.get(page, headers=HTML).text)
+
+
+def view(client: Client, account: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.get(account).json()
+    return found
+
+
+def test_the_page_records_a_promise_once_moves_it_and_takes_it_back(client: Client, account: str):
+    said = {"amount": "100.00", "due": "2026-03-30", "grace": "5", "notes": "on payday", "once": "7"}
+    assert "on payday" in did(client, account, "promise", **said)
+    did(client, account, "promise", **said)
+    [promise] = view(client, account)["promises"]
+    assert (promise["amount"], promise["due_on"]) == (usd("100.00"), "2026-03-30")
+    did(client, account, "promise-over", promise=promise["id"], due="2026-04-05", do="move")
+    assert view(client, account)["promises"][0]["due_on"] == "2026-04-05"
+    shown = did(client, account, "promise-over", promise=promise["id"], do="withdraw", reason="changed her mind")
+    assert "withdrawn" in shown
+    assert view(client, account)["promises"] == []
+
+
+def test_flags_holds_and_exclusion_begin_and_end_on_the_page_and_stay_listed(client: Client, account: str):
+    did(client, account, "flag", flag="vip", do="set", reason="a board member")
+    assert "a board member" in did(client, account, "flag", flag="vip", do="clear")
+    [flag] = client.get(f"{account}/flags").json()
+    assert (flag["title"], flag["since"], flag["until"]) == ("Handle with care", "2026-03-16", "2026-03-16")
+
+    did(client, account, "hold", code="illness", until="2026-03-20", reason="in hospital")
+    [hold] = view(client, account)["holds"]
+    assert "in hospital" in did(client, account, "hold-over", hold=hold["id"])
+    [row] = client.get(f"{account}/holds").json()
+    assert (row["code"], row["until"], row["ended_on"]) == ("illness", "2026-03-20", "2026-03-16")
+
+    assert "Let it be chased again" in did(client, account, "exclusion", do="exclude", reason="hardship")
+    assert "Exclude the account" in did(client, account, "exclusion", do="lift", reason="over")
+
+
+@pytest.mark.parametrize(
+    ("form", "fields", "status", "said"),
+    [
+        ("promise", {"amount": "150.01", "due": "2026-03-30"}, 409, "at most 150.00 USD"),
+        ("promise", {"amount": "1", "due": "2026-03-15"}, 409, "2026-03-16 or later"),
+        ("promise", {"amount": "1", "due": "soon"}, 422, "due_on"),
+        ("promise", {"amount": "1", "due": "2026-03-30", "grace": "61"}, 422, "grace_days"),
+        ("promise-over", {"promise": "x", "do": "move", "due": "2026-03-30"}, 422, "expected one that is open"),
+        ("flag", {"flag": "haunted"}, 404, "expected one of bankruptcy"),
+        ("hold", {"code": "illness"}, 409, "say why"),
+        ("hold", {"code": "Not a code", "reason": "r"}, 422, "code"),
+        ("hold-over", {"hold": "00000000-0000-0000-0000-000000000001"}, 404, "no such hold"),
+        ("exclusion", {"do": "exclude"}, 409, "say why"),
+        ("nothing", {}, 422, "expected one of promise"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    *, client: Client, account: str, form: str, fields: dict[str, str], status: int, said: str
+):
+    answer = sent(client, account, form, **fields)
+    assert answer.status_code == status, answer.text
+    assert said in html.unescape(answer.text)
+
+
+def test_a_past_day_offers_no_form(client: Client, account: str):
+    page = f"{account.removeprefix('/v1')}?tab=casework"
+    assert "They promise it" in client.get(page, headers=HTML).text
+    assert "<button>They promise it" not in client.get(f"{page}&as_of=2026-03-15", headers=HTML).text
+
+
+@pytest.mark.parametrize("what", ["flags", "holds"])
+def test_of_nobody_there_is_nothing(client: Client, what: str):
+    client.refused(404, "GET", f"/v1/accounts/00000000-0000-0000-0000-000000000001/{what}")
