@@ -93,6 +93,8 @@ class PromisePartiallyKept(Event, name="promise.partially-kept"):
     received: Money
     judged_on: date
     assignee: str | None = None
+    missed: Annotated[Instalment | None, LATER] = None
+    """Of several instalments the first one that was not covered."""
 
 
 class PromiseBroken(Event, name="promise.broken"):
@@ -101,6 +103,8 @@ class PromiseBroken(Event, name="promise.broken"):
     promised: Money
     broken_on: date
     assignee: str | None = None
+    missed: Annotated[Instalment | None, LATER] = None
+    """Of several instalments the first one that was not covered."""
 
 
 class PromiseWithdrawn(Event, name="promise.withdrawn"):
@@ -332,12 +336,29 @@ class PromiseToPay(Aggregate):
         elif self.received:
             self.emit(
                 PromisePartiallyKept(
-                    promised=self.promised, received=self.received, judged_on=today, assignee=self.assignee
+                    promised=self.promised,
+                    received=self.received,
+                    judged_on=today,
+                    assignee=self.assignee,
+                    missed=self._missed(),
                 )
             )
         else:
-            self.emit(PromiseBroken(promised=self.promised, broken_on=today, assignee=self.assignee))
+            self.emit(
+                PromiseBroken(promised=self.promised, broken_on=today, assignee=self.assignee, missed=self._missed())
+            )
         account.promises.close(self.id, self.status)
+
+    def _missed(self) -> Instalment | None:
+        """Of several instalments the first that what has come in does not cover, together with those before it."""
+        if len(self.instalments) == 1:
+            return None
+        left = self.received
+        for each in sorted(self.instalments, key=lambda instalment: instalment.due_on):
+            if each.amount > left:
+                return each
+            left -= each.amount
+        return None
 
     def _reopen_on(self, account: Account) -> None:
         account.promises.reopen(

@@ -146,7 +146,13 @@ def _reversed(event: PaymentReversed) -> str:
 
 
 def _promised(event: promise.PromiseMade) -> str:
-    return f"{promise.promised_amount(event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
+    amount, number = promise.promised_amount(event.instalments), len(event.instalments)
+    by = f"{amount} promised by {max(i.due_on for i in event.instalments)}"
+    return by if number == 1 else f"{by}, in {number} instalments from {min(i.due_on for i in event.instalments)}"
+
+
+def _missed(instalment: promise.Instalment | None) -> str:
+    return f"; in default since the instalment of {instalment.amount}, due on {instalment.due_on}" if instalment else ""
 
 
 REVERSALS: dict[ReversalKind | None, str] = {
@@ -245,8 +251,10 @@ SENTENCES: dict[type[Event], Sentence] = {
     promise.PromisePaymentCounted: "{e.amount} counted towards the promise, {e.received_after} in all",
     promise.PromisePaymentTakenBack: "{e.amount} was taken back from the promise, {e.received_after} is left",
     promise.PromiseKept: "Promise kept: {e.received} received",
-    promise.PromisePartiallyKept: "Promise partially kept: {e.received} of {e.promised} received",
-    promise.PromiseBroken: "Promise of {e.promised} broken",
+    promise.PromisePartiallyKept: lambda e: (
+        f"Promise partially kept: {e.received} of {e.promised} received{_missed(e.missed)}"
+    ),
+    promise.PromiseBroken: lambda e: f"Promise of {e.promised} broken{_missed(e.missed)}",
     promise.PromiseWithdrawn: "Promise withdrawn",
     promise.PromiseReopened: "Promise open again: what had come in of it is different",
     # campaigns

@@ -10,6 +10,7 @@ from aggregates.kernel.command import Command, identifier
 from aggregates.office import ChangeOfficeSettings
 from aggregates.promise import (
     CountPayment,
+    Instalment,
     JudgePromise,
     PromiseBroken,
     PromiseKept,
@@ -29,6 +30,7 @@ from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
     APR,
+    JUN,
     MAR,
     MAY,
     OFFICE,
@@ -225,12 +227,22 @@ def test_each_instalment_is_judged_on_its_own_day():
     scenario.having(a_payment(usd(30), on=MAR(19)))
     scenario.when(JUDGE, at=MAR(24)).then_nothing_happened()
     scenario.when(JUDGE, at=APR(23)).then_nothing_happened()
-    scenario.when(JUDGE, at=APR(24)).then_among_others(like(PromisePartiallyKept, received=usd(30)))
+    missed = Instalment(due_on=APR(20), amount=usd(30))
+    scenario.when(JUDGE, at=APR(24)).then_among_others(like(PromisePartiallyKept, received=usd(30), missed=missed))
 
 
 def test_a_missed_first_instalment_breaks_the_promise():
     scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20), instalments=THREE))
-    scenario.when(JUDGE, at=MAR(24)).then_among_others(PromiseBroken)
+    missed = Instalment(due_on=MAR(20), amount=usd(30))
+    scenario.when(JUDGE, at=MAR(24)).then_among_others(like(PromiseBroken, missed=missed), PromiseClosed)
+    assert scenario.account.promises.shields() == []
+
+
+def test_a_plan_in_default_makes_one_task_and_is_judged_no_more():
+    scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20), instalments=THREE, assignee="kim"), reacts=True)
+    scenario.having(a_payment(usd(30), on=MAR(19)), live(JUN(1)))
+    [task] = scenario.account.activities.follow_ups.values()
+    assert (task.assignee, task.due_on) == ("kim", APR(24))
 
 
 def test_what_is_paid_ahead_counts_for_later_instalments():

@@ -14,13 +14,18 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.postgres.database import Connection
+from aggregates.account import Account
 from aggregates.campaign import Campaign
 from aggregates.office import Office
 from aggregates.promise import PromiseStatus
 from aggregates.values.aging import BucketScheme
+from aggregates.values.instalment_plan import Every
+from aggregates.values.money import Money
 from api.application.account_view import account_view, accounts_of_customer, read_account
+from api.application.amounts import read_amount
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
 from api.application.casework import flags_of, holds_of
+from api.application.instalment_plans import instalments_of, plan_view
 from api.application.offices import office_view, scheme_of, today_in
 from api.cli.opening import question
 from api.cli.questions import Ask, Refused, no_office
@@ -305,6 +310,40 @@ def list_promises_of_account(here: Here, *, account_id: str, limit: int | None) 
         )
 
     return _pages(page, limit)
+
+
+@answers("/v1/accounts/{id}/instalment-plan")
+def calculate_instalment_plan(
+    here: Here,
+    *,
+    id: str,  # noqa: A002
+    every: str,
+    first: date,
+    count: int | None = None,
+    amount: str | None = None,
+    total: str | None = None,
+) -> Any:
+    try:
+        account = here.service.arrears.load(Account, UUID(id))
+    except AggregateNotFoundError:
+        raise UnknownAccount from None
+    currency = account.customer.currency
+
+    def read(field: str, said: str | None) -> Money | None:
+        try:
+            return None if said is None else read_amount({"amount": said, "currency": currency})
+        except ValueError as error:
+            raise Refused(f"{field}: {str(error).removeprefix('amount: ')}", field=field) from None
+
+    plan = instalments_of(
+        account,
+        every=Every(every),
+        first=first,
+        count=count,
+        amount=read("amount", amount),
+        total=read("total", total),
+    )
+    return _json(plan_view(plan))
 
 
 @answers("/v1/audit/{id}")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,10 +12,10 @@ from api.cli.allocation import account_found, read
 from api.cli.asking import answered
 from api.cli.holding_back import only_one
 from api.cli.lists import Accounts, OneAccount, Wanted, Words, to_each
-from api.cli.opening import command_of
+from api.cli.opening import command_of, commanding, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_day
-from api.cli.output import note, print_json, print_table
-from api.cli.questions import Ask
+from api.cli.output import note, print_json, print_table, say
+from api.cli.questions import Ask, account_id
 from api.cli.tables import figure, key, prose, tabular, text, word
 
 if TYPE_CHECKING:
@@ -84,6 +85,76 @@ def add_promise(
             () if accounts is None else ("duplicate-promise",),
         ),
     )
+
+
+class Rhythm(StrEnum):
+    WEEK = "week"
+    TWO_WEEKS = "two-weeks"
+    MONTH = "month"
+
+
+@app.command("plan")
+@tabular
+def plan(
+    *,
+    account: AccountArgument,
+    every: Annotated[Rhythm, typer.Option("--every", help="How long it is from one instalment to the next.")],
+    first: Annotated[date, typer.Option("--first", parser=read_day, metavar="DAY", help="When the first one is due.")],
+    count: Annotated[
+        int | None, typer.Option("--count", metavar="N", help="How many equal ones; the last takes the rest.")
+    ] = None,
+    amount: Annotated[str | None, typer.Option("--amount", metavar="AMOUNT", help="How much each one is.")] = None,
+    total: Annotated[
+        str | None, typer.Option("--total", metavar="AMOUNT", help="Default: what is owed and not promised yet.")
+    ] = None,
+    calculate: Annotated[bool, typer.Option("--calculate", help="Only show days and amounts.")] = False,
+    assignee: Assignee = None,
+    notes: Notes = None,
+    grace: Grace = None,
+    data: DataDir = None,
+    office: OfficeCode = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record a promise in instalments, or only calculate it. The first one that is missed ends it, after its grace."""
+    if (count is None) == (amount is None):
+        raise typer.BadParameter("expected one of --count and --amount")
+    wanted: dict[str, Any] = {"every": every.value, "first": first, "count": count, "amount": amount, "total": total}
+
+    def asked(ask: Ask) -> tuple[str, Any]:
+        found = account_id(ask, account, office=office)
+        return found, ask("/v1/accounts/{id}/instalment-plan", id=found, **wanted)
+
+    found, calculated = answered(data, asked)
+    parts = calculated["instalments"]
+    if not calculate:
+        from uuid import uuid4
+
+        from aggregates.promise import MakePromise
+        from api.application.amounts import read_amount
+
+        command = command_of(
+            MakePromise,
+            {"grace_days": "--grace"},
+            promise_id=uuid4(),
+            account_id=found,
+            instalments=[{"due_on": each["due_on"], "amount": read_amount(each["amount"])} for each in parts],
+            assignee=assignee,
+            notes=notes,
+            grace_days=grace,
+        )
+        with commanding(data) as service:
+            done = issue(service, command, reason=reason)
+        calculated = {"promise_id": str(done.id), **calculated}
+    if as_json:
+        print_json(calculated)
+        return
+    print_table(_PLAN, ((n, each["due_on"], Decimal(each["amount"]["amount"])) for n, each in enumerate(parts, 1)))
+    whole = f"{calculated['total']['amount']} {calculated['total']['currency']}"
+    say(f"{whole} in all; nothing was recorded: --calculate." if calculate else f"{whole} is promised.")
+
+
+_PLAN = (figure("instalment"), key("due"), figure("amount"))
 
 
 @app.command("reschedule")

@@ -36,6 +36,20 @@ def test_a_promise_is_made_moved_taken_back_and_listed(portfolio: Arrears):
     assert "no promise is open" in portfolio("promise", "withdraw", "A-1", code=1).err
 
 
+def test_a_plan_is_only_calculated_and_then_promised(portfolio: Arrears):
+    month = ("--every", "month", "--first", "2027-01-31")
+    plan = ("promise", "plan", "A-1", *month, "--amount", "100.00", "--total", "250.50")
+    shown = portfolio(*plan, "--calculate")
+    assert [line.split() for line in shown.lines[1:4]] == [
+        ["1", "2027-01-31", "100.00"], ["2", "2027-02-28", "100.00"], ["3", "2027-03-31", "50.50"],
+    ]  # fmt: skip
+    assert shown.lines[4] == "250.50 USD in all; nothing was recorded: --calculate."
+    assert portfolio(*plan).lines[4] == "250.50 USD is promised."
+    [made] = [each for each in rows(portfolio, "promise", "list") if each["status"] == "open"]
+    assert (len(made["instalments"]), made["due_on"]) == (3, "2027-03-31")
+    portfolio("promise", "withdraw", "A-1", "--reason", "over")
+
+
 def test_a_list_has_an_outcome_for_each_and_may_be_repeated(portfolio: Arrears):
     promise = ("promise", "add", "--accounts", "-", "--amount", "50.00", "--due", "2026-12-20", "--json")
     first = portfolio(*promise, given=LIST, code=3).json
@@ -106,6 +120,8 @@ def test_an_account_is_excluded_and_let_back_in(portfolio: Arrears):
         (("promise", "add", "A-1", "--amount", "1", "--due", "2026-02-30"), 2, "there is no such day"),
         (("promise", "add", "A-1", "--amount", "1", "--due", "2026-01-01"), 1, "or later"),
         (("promise", "add", "A-1", "--amount", "1", "--due", "2026-12-20", "--grace", "61"), 2, "--grace"),
+        (("promise", "plan", "A-1", "--every", "week", "--first", "2026-12-20", "--count", "61"), 1, "from 1 to 60"),
+        (("promise", "plan", "A-1", "--every", "year", "--first", "2026-12-20", "--count", "6"), 2, "--every"),
         (("hold", "start", "A-1", "--code", "illness", "--until", "2026-01-01", "--reason", "r"), 1, "or later"),
         (("hold", "end", "A-1", "--hold", "7"), 2, "--hold '7'"),
         (("hold", "start", "--accounts", "/nowhere", "--code", "x"), 1, "/nowhere"),

@@ -6,9 +6,16 @@ from typing import Any
 import httpx
 import pytest
 
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 
 HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture(autouse=True)
+def _shown(service: StepByStep, account: str):
+    """Read tables know of the account."""
+    service.drain()
 
 
 def sent(client: Client, account: str, form: str, **fields: str) -> httpx.Response:
@@ -42,6 +49,25 @@ def test_the_page_records_a_promise_once_moves_it_and_takes_it_back(client: Clie
     assert view(client, account)["promises"] == []
 
 
+PLAN = {"every": "month", "first": "2026-03-31", "count": "4"}
+
+
+def test_a_plan_is_calculated_and_then_promised(client: Client, account: str):
+    plan = client.get(f"{account}/instalment-plan?every=month&first=2026-03-31&count=4").json()
+    days = ["2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30"]
+    assert [each["due_on"] for each in plan["instalments"]] == days
+    assert [each["amount"] for each in plan["instalments"]] == [usd("37.50")] * 4
+    shown = sent(client, account, "plan", **PLAN, do="calculate")
+    assert shown.status_code == 200
+    assert "The plan, which is not promised yet" in shown.text
+    assert "31 May 2026" in shown.text
+    assert view(client, account)["promises"] == []
+    assert "4 instalments" in did(client, account, "plan", **PLAN, do="promise")
+    assert [each["due_on"] for each in view(client, account)["promises"]] == ["2026-06-30"]
+    nothing_left = client.refused(422, "GET", f"{account}/instalment-plan?every=week&first=2026-03-31&count=2")
+    assert "not promised already" in nothing_left["detail"]
+
+
 def test_flags_holds_and_exclusion_begin_and_end_on_the_page_and_stay_listed(client: Client, account: str):
     did(client, account, "flag", flag="vip", do="set", reason="a board member")
     assert "a board member" in did(client, account, "flag", flag="vip", do="clear")
@@ -71,6 +97,11 @@ def test_flags_holds_and_exclusion_begin_and_end_on_the_page_and_stay_listed(cli
         ("hold", {"code": "Not a code", "reason": "r"}, 422, "code"),
         ("hold-over", {"hold": "00000000-0000-0000-0000-000000000001"}, 404, "no such hold"),
         ("exclusion", {"do": "exclude"}, 409, "say why"),
+        ("plan", {**PLAN, "count": "61", "do": "calculate"}, 422, "count: expected from 1 to 60"),
+        ("plan", {**PLAN, "amount": "5", "do": "promise"}, 422, "either a count or an amount"),
+        ("plan", {**PLAN, "every": "year", "do": "promise"}, 422, "expected one of week"),
+        ("plan", {**PLAN, "first": "soon", "do": "calculate"}, 422, "first: expected a day"),
+        ("plan", {**PLAN, "total": "1000", "do": "promise"}, 409, "at most 150.00 USD"),
         ("nothing", {}, 422, "expected one of promise"),
     ],
 )

@@ -8,9 +8,12 @@ from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
 from aggregates.kernel.command import Command, identifier
-from aggregates.promise import MakePromise, ReschedulePromise, WithdrawPromise
+from aggregates.promise import Instalment, MakePromise, ReschedulePromise, WithdrawPromise
+from aggregates.values.instalment_plan import MOST_INSTALMENTS, Every
+from api.application.instalment_plans import instalments_of
 from api.http.problems import FieldProblem
-from api.http.web.forms import amount_of, made
+from api.http.shapes import read_whole_number
+from api.http.web.forms import amount_of, day_of, made
 
 Fields = Mapping[str, str]
 
@@ -26,6 +29,35 @@ def _promise(account: Account, fields: Fields) -> MakePromise:
         assignee=fields.get("assignee") or None,
         notes=fields.get("notes") or None,
         grace_days=fields.get("grace") or None,
+    )
+
+
+def instalments_said(account: Account, fields: Fields) -> tuple[Instalment, ...]:
+    """Those of a plan: by their number or their amount. Raises FieldProblem, ImplausibleField."""
+    currency, count = account.customer.currency, fields.get("count", "")
+    if fields.get("every") not in set(Every):
+        raise FieldProblem("every", f"expected one of {', '.join(Every)}")
+    number = read_whole_number(count)
+    if count and number is None:
+        raise FieldProblem("count", f"expected from 1 to {MOST_INSTALMENTS}")
+    return instalments_of(
+        account,
+        every=Every(fields["every"]),
+        first=day_of("first", fields),
+        count=number,
+        amount=amount_of(fields, currency) if fields.get("amount") else None,
+        total=amount_of(fields, currency, "total") if fields.get("total") else None,
+    )
+
+
+def _plan(account: Account, fields: Fields) -> MakePromise:
+    return made(
+        MakePromise,
+        promise_id=identifier("promise", account.id, fields.get("once") or uuid4()),
+        account_id=account.id,
+        instalments=instalments_said(account, fields),
+        assignee=fields.get("assignee") or None,
+        notes=fields.get("notes") or None,
     )
 
 
@@ -61,6 +93,7 @@ def _exclusion(account: Account, fields: Fields) -> ExcludeAccount | LiftExclusi
 CASEWORK_FORMS: Mapping[str, Callable[[Account, Fields], Command]] = {
     "promise": _promise,
     "promise-over": _promise_over,
+    "plan": _plan,
     "flag": _flag,
     "hold": _hold,
     "hold-over": _hold_over,
