@@ -96,15 +96,17 @@ def _what_holds_back(account: Account, shields: Sequence[Shield]) -> Why:
 
 
 def _held_back(account: Account, shields: Iterable[Shield]) -> dict[str, Money]:
-    """By what is said of it, the amount that each of the shields holds back, the strongest first."""
-    items = account.receivables.items
+    """By what is said of it, the amount that each of the shields holds back, the strongest first. What several of them
+    cover is said of the strongest alone."""
     amounts: dict[str, Money] = {}
-    left = account.receivables.outstanding
+    open_of = {item.id: item.open for item in account.receivables.items.values()}
     for shield in (each for each in shields if each.items is not None):
-        covered = (shield.amount or items[i].open for i in shield.items or () if i in items)
-        amount = Money.total(covered, account.customer.currency)
-        amounts[shield.said] = amounts.get(shield.said, account.customer.zero) + amount
-        left -= amount
+        for item_id in (shield.items or frozenset()) & open_of.keys():
+            left = open_of[item_id]
+            amount = left if shield.amount is None else min(shield.amount, left)
+            open_of[item_id] = left - amount
+            amounts[shield.said] = amounts.get(shield.said, account.customer.zero) + amount
+    left = Money.total(open_of.values(), account.customer.currency)
     for shield in shields:
         if shield.amount is not None and shield.items is None:
             amount = min(shield.amount, left)

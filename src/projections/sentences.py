@@ -1,6 +1,6 @@
 """Every event in a sentence for people. No sentence names or quotes the customer: those stay in personal fields."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -123,6 +123,16 @@ def _dispute(event: DisputeOpened) -> str:
     return f"Dispute opened over {_count(items, 'item')}{in_part}: {event.reason_code}"
 
 
+def _hold(event: HoldPlaced) -> str:
+    since = f", since {event.begins_on}" if event.begins_on else ""
+    until = f", until {event.until}" if event.until else ""
+    return f"Hold placed{_on_items(event.item_ids)}: {event.code}{since}{until}"
+
+
+def _on_items(item_ids: Sequence[object] | None) -> str:
+    return f" on {_count(len(item_ids), 'item')}" if item_ids else ""
+
+
 def _received(event: PaymentReceived) -> str:
     """Money that came from another account of the office names its payment there."""
     receipt = event.receipt
@@ -241,7 +251,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     FollowUpFellDue: "Follow-up fell due",
     DisputeOpened: _dispute,
     DisputeResolved: "Dispute resolved: {e.resolution}",
-    HoldPlaced: lambda e: f"Hold placed: {e.code}" + (f", until {e.until}" if e.until else ""),
+    HoldPlaced: _hold,
     HoldReleased: "Hold released",
     PromiseRegistered: "Chase held back for a promise of {e.amount} due on {e.due_on}",
     PromiseClosed: "Promise holds nothing back any more: {e.outcome}",

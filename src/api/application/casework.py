@@ -7,11 +7,14 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from aggregates.account import Account
+from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.customer import AccountOpened
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
-from aggregates.kernel.event import Recorded
+from aggregates.account.messages import MessageQueued, MessageSent
+from aggregates.kernel.event import Event, Recorded
 from aggregates.office import Office
+from aggregates.values.contact import Channel
 from api.processes.service import Service
 from projections.opening import without_nul
 from projections.questions import UnknownAccount
@@ -33,11 +36,21 @@ class FlagRow(BaseModel):
     """Why it was set."""
 
 
+class SentMessage(BaseModel):
+    """A message that left."""
+
+    sent_on: date
+    channel: Channel
+    title: str
+
+
 class HoldRow(BaseModel):
     """A hold in force, or over."""
 
     id: UUID
     code: str
+    invoices: list[str]
+    """Of which only the chase rests; none: of the whole account."""
     since: date
     until: date | None
     """Its last day, where one was said."""
@@ -45,6 +58,8 @@ class HoldRow(BaseModel):
     """The day on which the chase went on; null while it rests."""
     placed_by: str
     reason: str | None
+    sent_meanwhile: list[SentMessage]
+    """Of a hold that began on an earlier day than it was said: what had left since then. It stays sent."""
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -76,14 +91,33 @@ def flags_of(service: Service, account_id: UUID) -> list[FlagRow]:
 
 def holds_of(service: Service, account_id: UUID) -> list[HoldRow]:
     """Every hold, the latest first. Raises UnknownAccount."""
-    _, history = _read(service, account_id)
+    return hold_rows(_read(service, account_id)[1])
+
+
+def hold_rows(history: Iterable[Recorded]) -> list[HoldRow]:
+    """The holds that the events of an account tell of."""
     rows: dict[UUID, HoldRow] = {}
+    names, sent = Names(), list[tuple[MessageSent, frozenset[UUID]]]()
+    about: dict[UUID, frozenset[UUID]] = {}
     for recorded in history:
+        names.note(recorded.event)
         match recorded.event:
+            case MessageQueued() as queued:
+                about[queued.message_id] = frozenset(item.item_id for item in queued.items)
+            case MessageSent() as message:
+                sent.append((message, about.get(message.message_id, frozenset())))
             case HoldPlaced() as placed:
                 rows[placed.hold_id] = HoldRow(
                     id=placed.hold_id,
                     code=placed.code,
+                    invoices=names.of(placed.item_ids or ()),
+                    sent_meanwhile=[
+                        SentMessage(sent_on=each.sent_on, channel=each.channel, title=each.step_title)
+                        for each, items in sent
+                        if placed.begins_on is not None
+                        and each.sent_on >= placed.begins_on
+                        and (placed.item_ids is None or items & set(placed.item_ids))
+                    ],
                     since=recorded.effective_on,
                     until=placed.until,
                     ended_on=None,
@@ -93,6 +127,20 @@ def holds_of(service: Service, account_id: UUID) -> list[HoldRow]:
             case HoldReleased(hold_id=hold_id) if hold_id in rows:
                 rows[hold_id].ended_on = recorded.effective_on
     return [*rows.values()][::-1]
+
+
+class Names:
+    """What people call the items of an account, from its events."""
+
+    def __init__(self) -> None:
+        self._names: dict[UUID, str] = {}
+
+    def note(self, event: Event) -> None:
+        if isinstance(event, InvoiceBilled | InvoiceCorrected):
+            self._names[event.item.id] = event.item.name
+
+    def of(self, item_ids: Iterable[UUID]) -> list[str]:
+        return [self._names[each] for each in item_ids if each in self._names]
 
 
 def _read(service: Service, account_id: UUID) -> tuple[Office, list[Recorded]]:

@@ -131,6 +131,14 @@ def start_hold(
     account: OneAccount = None,
     code: Annotated[str, typer.Option("--code", metavar="CODE", help="What for, such as illness.")],
     until: Until = None,
+    since: Annotated[
+        date | None,
+        typer.Option("--from", parser=read_day, metavar="DAY", help="Its first day, of the past. Default: today."),
+    ] = None,
+    invoice: Annotated[
+        list[str] | None,
+        typer.Option("--invoice", metavar="NUMBER", help="Only the chase of this invoice rests; may be repeated."),
+    ] = None,
     accounts: Accounts = None,
     data: DataDir = None,
     office: OfficeCode = None,
@@ -141,13 +149,24 @@ def start_hold(
     from aggregates.account.holds import PlaceHold
 
     def makes(found: "Account", _: date) -> "Sequence[Command]":
-        command = command_of(PlaceHold, {}, account_id=found.id, code=code, until=until)
+        command = command_of(
+            PlaceHold,
+            {"begins_on": "--from", "invoice_numbers": "--invoice"},
+            account_id=found.id,
+            code=code,
+            until=until,
+            begins_on=since,
+            invoice_numbers=tuple(invoice) if invoice else None,
+        )
         return [] if accounts is not None and found.holds.has_one_as(command) else [command]
 
     to_each(
         Wanted(account, accounts, data, office, reason, as_json),
         makes,
-        Words(f"On hold ({code}){f' until {until}' if until else ''}.", "It was on this hold already."),
+        Words(
+            f"On hold ({code}){f' since {since}' if since else ''}{f' until {until}' if until else ''}.",
+            "It was on this hold already.",
+        ),
     )
 
 
@@ -189,6 +208,8 @@ _HOLDS = {
     "ended_on": word("ended", 3),
     "placed_by": text("placed by", 2),
     "reason": prose("why", 5),
+    "invoices": text("of invoices", 4),
+    "sent_meanwhile": prose("sent meanwhile", 3),
     "id": text("id", 1),
 }
 
@@ -264,9 +285,18 @@ def shown_rows(columns: Mapping[str, Column], path: str, of: Wanted, *, none: st
     if of.as_json:
         print_json({"rows": rows})
     elif rows:
-        print_table([*columns.values()], ([row[name] for name in columns] for row in rows))
+        print_table([*columns.values()], ([_in_words(row[name]) for name in columns] for row in rows))
     else:
         note(none)
+
+
+def _in_words(value: Any) -> Any:
+    """A list as a table shows it; of a row in a row its values."""
+    if not isinstance(value, list):
+        return value
+    return (
+        ", ".join(" ".join(map(str, each.values())) if isinstance(each, dict) else str(each) for each in value) or None
+    )
 
 
 def only_one(ids: Sequence[UUID], named: str | None, *, option: str, what: str) -> UUID:

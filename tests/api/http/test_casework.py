@@ -84,6 +84,22 @@ def test_flags_holds_and_exclusion_begin_and_end_on_the_page_and_stay_listed(cli
     assert "Exclude the account" in did(client, account, "exclusion", do="lift", reason="over")
 
 
+def test_a_hold_of_one_invoice_since_an_earlier_day(client: Client, account: str):
+    did(
+        client,
+        account,
+        "hold",
+        code="goods-missing",
+        invoice="INV-1",
+        since="2026-03-10",
+        reason="they wrote on the 10th",
+    )
+    [row] = client.get(f"{account}/holds").json()
+    assert (row["invoices"], row["since"], row["sent_meanwhile"]) == (["INV-1"], "2026-03-10", [])
+    body = {"code": "illness", "begins_on": "2026-03-17", "reason": "r"}
+    assert "2026-03-16 or earlier" in client.refused(409, "POST", f"{account}/holds", body)["detail"]
+
+
 @pytest.mark.parametrize(
     ("form", "fields", "status", "said"),
     [

@@ -79,7 +79,14 @@ def _flag(account: Account, fields: Fields) -> SetFlag | ClearFlag:
 
 
 def _hold(account: Account, fields: Fields) -> PlaceHold:
-    return made(PlaceHold, account_id=account.id, code=fields.get("code", ""), until=fields.get("until") or None)
+    return made(
+        PlaceHold,
+        account_id=account.id,
+        code=fields.get("code", ""),
+        until=fields.get("until") or None,
+        begins_on=fields.get("since") or None,
+        invoice_numbers=(fields["invoice"],) if fields.get("invoice") else None,
+    )
 
 
 def _hold_over(account: Account, fields: Fields) -> ReleaseHold:
