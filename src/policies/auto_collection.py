@@ -124,7 +124,8 @@ def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseab
     cover, shielded, parts = account.customer.zero, set[UUID](), dict[UUID, Money]()
     for shield in shields:
         if shield.items is not None and shield.amount is not None:
-            parts.update(dict.fromkeys(shield.items, shield.amount))
+            for item_id in shield.items:
+                parts[item_id] = parts[item_id] + shield.amount if item_id in parts else shield.amount
         elif shield.amount is not None:
             cover += shield.amount
         elif shield.items is not None:
@@ -132,7 +133,7 @@ def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseab
     chaseable = []
     items = account.receivables.items.values()
     for item in sorted((i for i in items if i.id not in shielded) if shielded else items, key=allocation_order):
-        left = item.open - parts[item.id] if item.id in parts else item.open
+        left = item.open - min(parts[item.id], item.open) if item.id in parts else item.open
         if cover:
             covered = min(cover, left)
             cover, left = cover - covered, left - covered

@@ -33,6 +33,12 @@ from aggregates.account.messages import (
     MessageUncertain,
     MessageWithdrawn,
 )
+from aggregates.account.payment_claims import (
+    PaymentClaimAccepted,
+    PaymentClaimed,
+    PaymentClaimEnded,
+    PaymentClaimOutcome,
+)
 from aggregates.account.payments import (
     CreditNoted,
     CreditWithdrawn,
@@ -174,6 +180,13 @@ REVERSALS: dict[ReversalKind | None, str] = {
 }
 
 
+CLAIM_OUTCOMES: dict[PaymentClaimOutcome, str] = {
+    PaymentClaimOutcome.SETTLED: "it is",
+    PaymentClaimOutcome.REJECTED: "it is not",
+    PaymentClaimOutcome.LAPSED: "no payment came in time",
+}
+
+
 def _shared(event: WishesShared) -> str:
     opted_out = ", ".join(_over(each.channel, each.point_id) for each in event.opt_outs)
     said = f"opted out of {opted_out}" if opted_out else "no opt-out is in force"
@@ -253,6 +266,12 @@ SENTENCES: dict[type[Event], Sentence] = {
     DisputeResolved: "Dispute resolved: {e.resolution}",
     HoldPlaced: _hold,
     HoldReleased: "Hold released",
+    PaymentClaimed: lambda e: (
+        f"Customer says {e.expected} is paid{_on_items(e.item_ids)}{f' since {e.paid_on}' if e.paid_on else ''};"
+        f" checked until {e.until}"
+    ),
+    PaymentClaimAccepted: "Found to be paid; to be booked until {e.until}",
+    PaymentClaimEnded: lambda e: f"Check of what the customer says is paid is over: {CLAIM_OUTCOMES[e.outcome]}",
     PromiseRegistered: "Chase held back for a promise of {e.amount} due on {e.due_on}",
     PromiseClosed: "Promise holds nothing back any more: {e.outcome}",
     # promises
@@ -282,6 +301,10 @@ SENTENCES: dict[type[Event], Sentence] = {
         + (f", {e.limits.max_per_day} a day" if e.limits.max_per_day is not None else "")
     ),
     office.CalendarSet: "Calendar changed; messages leave from {e.window.opens:%H:%M} to {e.window.closes:%H:%M}",
+    office.CaseworkRulesSet: lambda e: (
+        f"Payment claims are checked for {e.rules.claim_days} days, complaints answered in {e.rules.complaint_days};"
+        f" the chase of who is sued {'rests' if e.rules.suit_rests else 'goes on'}"
+    ),
     office.PromiseRulesSet: "Promises are judged after {e.grace_days} days of grace",
     office.FeeServiceTypesSet: lambda e: f"Fee service types are {', '.join(sorted(e.service_types)) or 'none'}",
     office.TimeZoneChanged: "Time zone is {e.time_zone}",

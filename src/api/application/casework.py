@@ -1,4 +1,5 @@
-"""What people said and did about an account, in force or over, from its events: flags, holds."""
+"""What people said and did about an account, in force or over, from its events: flags, holds, payment
+claims."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -12,9 +13,11 @@ from aggregates.account.customer import AccountOpened
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import MessageQueued, MessageSent
+from aggregates.account.payment_claims import PaymentClaimAccepted, PaymentClaimed, PaymentClaimEnded
 from aggregates.kernel.event import Event, Recorded
 from aggregates.office import Office
 from aggregates.values.contact import Channel
+from api.application.amounts import Amount
 from api.processes.service import Service
 from projections.opening import without_nul
 from projections.questions import UnknownAccount
@@ -60,6 +63,29 @@ class HoldRow(BaseModel):
     reason: str | None
     sent_meanwhile: list[SentMessage]
     """Of a hold that began on an earlier day than it was said: what had left since then. It stays sent."""
+
+
+class PaymentClaimRow(BaseModel):
+    """What the customer says is paid, while that is checked or afterwards. `reference` and `notes` are personal."""
+
+    id: UUID
+    claimed_on: date
+    invoices: list[str]
+    """None: an amount of what is owed."""
+    amount: Amount | None
+    """What they say they paid, where they said."""
+    expected: Amount
+    paid_on: date | None
+    reference: str | None
+    notes: str | None
+    assignee: str | None
+    until: date
+    """The last day of the check."""
+    state: str
+    """open, accepted (found to be paid, and to be booked), settled, rejected or lapsed."""
+    ended_on: date | None
+    reason: str | None
+    """Why a person accepted or rejected it."""
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -126,6 +152,44 @@ def hold_rows(history: Iterable[Recorded]) -> list[HoldRow]:
                 )
             case HoldReleased(hold_id=hold_id) if hold_id in rows:
                 rows[hold_id].ended_on = recorded.effective_on
+    return [*rows.values()][::-1]
+
+
+def payment_claims_of(service: Service, account_id: UUID) -> list[PaymentClaimRow]:
+    """Every payment claim, the latest first. Raises UnknownAccount."""
+    return payment_claim_rows(_read(service, account_id)[1])
+
+
+def payment_claim_rows(history: Iterable[Recorded]) -> list[PaymentClaimRow]:
+    """The payment claims that the events of an account tell of."""
+    rows: dict[UUID, PaymentClaimRow] = {}
+    names = Names()
+    for recorded in history:
+        names.note(recorded.event)
+        match recorded.event:
+            case PaymentClaimed() as event:
+                rows[event.claim_id] = PaymentClaimRow(
+                    id=event.claim_id,
+                    claimed_on=event.claimed_on,
+                    invoices=names.of(event.item_ids),
+                    amount=event.amount,
+                    expected=event.expected,
+                    paid_on=event.paid_on,
+                    reference=without_nul(event.reference),
+                    notes=without_nul(event.notes),
+                    assignee=event.assignee,
+                    until=event.until,
+                    state="open",
+                    ended_on=None,
+                    reason=None,
+                )
+            case PaymentClaimAccepted(claim_id=claim_id, until=until):
+                row = rows[claim_id]
+                row.state, row.until, row.reason = "accepted", until, _reason(recorded)
+            case PaymentClaimEnded(claim_id=claim_id, outcome=outcome):
+                row = rows[claim_id]
+                row.state, row.ended_on = outcome.value, recorded.effective_on
+                row.reason = _reason(recorded) or row.reason
     return [*rows.values()][::-1]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -291,7 +292,9 @@ def shown_rows(columns: Mapping[str, Column], path: str, of: Wanted, *, none: st
 
 
 def _in_words(value: Any) -> Any:
-    """A list as a table shows it; of a row in a row its values."""
+    """A list, or an amount, as a table shows it; of a row in a row its values."""
+    if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
+        return Decimal(value["amount"])
     if not isinstance(value, list):
         return value
     return (

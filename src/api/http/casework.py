@@ -13,8 +13,9 @@ from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDis
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.account.payment_claims import ClaimPayment, DecidePaymentClaim
 from aggregates.values.codes import Code, Number
-from api.application.casework import FlagRow, HoldRow, flags_of, holds_of
+from api.application.casework import FlagRow, HoldRow, PaymentClaimRow, flags_of, holds_of, payment_claims_of
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
@@ -50,6 +51,16 @@ class NewDispute(CommandBody):
 @body_of(ResolveDispute, address={"account_id", "dispute_id"})
 class Resolution(CommandBody):
     """How a dispute ended."""
+
+
+@body_of(ClaimPayment, address={"account_id"})
+class NewPaymentClaim(CommandBody):
+    """What the customer says is paid: invoices by number, or an amount; neither: everything that is open."""
+
+
+@body_of(DecidePaymentClaim, address={"account_id", "claim_id"})
+class ClaimDecision(CommandBody):
+    """What was found of it, and why."""
 
 
 @body_of(PlaceHold, address={"account_id"})
@@ -178,6 +189,33 @@ def resolve_dispute(
     """End a dispute."""
     command = from_body(ResolveDispute, body, account_id=account_id, dispute_id=dispute_id)
     return issuing.issue(command, caller, about=dispute_id, reason=body.reason)
+
+
+# --- payment claims ------------------------------------------------------------------------------------
+
+
+@router.get("/payment-claims", responses=documented(404))
+def list_payment_claims(*, account_id: UUID, service: ServiceOf) -> list[PaymentClaimRow]:
+    """What the customer said was paid, the latest first, and what was found."""
+    return _listed(payment_claims_of, service, account_id)
+
+
+@router.post("/payment-claims", status_code=201, responses=MAY_BE_REFUSED)
+def claim_payment(
+    *, account_id: UUID, body: JsonBody[NewPaymentClaim], issuing: IssuingOf, caller: CallerOf, response: Response
+) -> Done:
+    """Record that the customer says it is paid. It is not chased while that is checked."""
+    created(response, f"/v1/accounts/{account_id}/payment-claims")
+    return issuing.issue(from_body(ClaimPayment, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.post("/payment-claims/{claim_id}/decision", responses=MAY_BE_REFUSED)
+def decide_payment_claim(
+    *, account_id: UUID, claim_id: UUID, body: JsonBody[ClaimDecision], issuing: IssuingOf, caller: CallerOf
+) -> Done:
+    """Say what was found. Say why."""
+    command = from_body(DecidePaymentClaim, body, account_id=account_id, claim_id=claim_id)
+    return issuing.issue(command, caller, about=claim_id, reason=body.reason)
 
 
 # --- holds -------------------------------------------------------------------------------------------

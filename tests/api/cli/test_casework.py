@@ -97,6 +97,20 @@ def test_flags_are_set_taken_off_and_listed(portfolio: Arrears):
     assert "expected one of bankruptcy" in portfolio("flag", "add", "A-1", "--flag", "haunted", code=1).err
 
 
+def test_what_is_said_to_be_paid_is_accepted_or_rejected(portfolio: Arrears):
+    portfolio("office", "set", "main", "--claim-days", "20")
+    assert "payment claims 20 days, complaints 15 days" in portfolio("office", "show", "main").out
+    portfolio("claim", "add", "A-1", "--invoice", "INV-1", "--amount", "50.00", "--reference", "wire 7")
+    assert "said to be paid: 50.00, 1 items, checked until" in portfolio("account", "show", "A-1").out
+    assert "needs a reason" in portfolio("claim", "reject", "A-1", code=1).err
+    portfolio("claim", "accept", "A-1", "--reason", "seen")
+    portfolio("claim", "reject", "A-1", "--reason", "for another")
+    [row] = rows(portfolio, "claim", "list")
+    assert (row["state"], row["reference"], row["expected"]["amount"]) == ("rejected", "wire 7", "50.00")
+    assert "50.00" in portfolio("claim", "list", "A-1").lines[1]
+    assert "no payment claim is open" in portfolio("claim", "accept", "A-1", "--reason", "r", code=1).err
+
+
 def test_an_account_is_excluded_and_let_back_in(portfolio: Arrears):
     assert "needs a reason" in portfolio("exclude", "start", "A-1", code=1).err
     assert portfolio("exclude", "start", "--accounts", "-", "--reason", "hardship", given="A-1\n").out.startswith(

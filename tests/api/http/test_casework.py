@@ -100,6 +100,22 @@ def test_a_hold_of_one_invoice_since_an_earlier_day(client: Client, account: str
     assert "2026-03-16 or earlier" in client.refused(409, "POST", f"{account}/holds", body)["detail"]
 
 
+def test_what_is_said_to_be_paid_is_shown_checked_and_decided(client: Client, account: str):
+    shown = did(client, account, "claim", invoice="INV-1", amount="60.00", paid="2026-03-12", reference="wire 7")
+    assert "wire 7" in shown
+    assert "1 item, checked until 26 Mar 2026" in shown
+    [claim] = view(client, account)["payment_claims"]
+    did(client, account, "claim-over", claim=claim["id"], do="accepted", reason="seen on the statement")
+    assert "to be booked until 26 Mar 2026" in did(client, account, "flag", flag="vip", do="set")
+    body = {"decision": "rejected", "reason": "it was for another"}
+    client.done("POST", f"{account}/payment-claims/{claim['id']}/decision", body)
+    [row] = client.get(f"{account}/payment-claims").json()
+    assert (row["state"], row["invoices"], row["amount"], row["reason"]) == (
+        "rejected", ["INV-1"], usd("60.00"), "it was for another",
+    )  # fmt: skip
+    assert "payment_claims" not in view(client, account)
+
+
 @pytest.mark.parametrize(
     ("form", "fields", "status", "said"),
     [
@@ -112,6 +128,10 @@ def test_a_hold_of_one_invoice_since_an_earlier_day(client: Client, account: str
         ("hold", {"code": "illness"}, 409, "say why"),
         ("hold", {"code": "Not a code", "reason": "r"}, 422, "code"),
         ("hold-over", {"hold": "00000000-0000-0000-0000-000000000001"}, 404, "no such hold"),
+        ("claim", {"amount": "0"}, 422, "more than zero"),
+        ("claim", {"paid": "2026-03-17"}, 409, "2026-03-16 or earlier"),
+        ("claim-over", {"claim": "x", "do": "accepted", "reason": "r"}, 422, "claim_id"),
+        ("claim-over", {"claim": "00000000-0000-0000-0000-000000000001", "do": "maybe"}, 422, "decision"),
         ("exclusion", {"do": "exclude"}, 409, "say why"),
         ("plan", {**PLAN, "count": "61", "do": "calculate"}, 422, "count: expected from 1 to 60"),
         ("plan", {**PLAN, "amount": "5", "do": "promise"}, 422, "either a count or an amount"),
@@ -135,6 +155,6 @@ def test_a_past_day_offers_no_form(client: Client, account: str):
     assert "<button>They promise it" not in client.get(f"{page}&as_of=2026-03-15", headers=HTML).text
 
 
-@pytest.mark.parametrize("what", ["flags", "holds"])
+@pytest.mark.parametrize("what", ["flags", "holds", "payment-claims"])
 def test_of_nobody_there_is_nothing(client: Client, what: str):
     client.refused(404, "GET", f"/v1/accounts/00000000-0000-0000-0000-000000000001/{what}")

@@ -22,9 +22,11 @@ VALUES: dict[str, Any] = {
     "channel": "email",
     "code": "other",
     "consent": "given",
+    "claim_id": "00000000-0000-0000-0000-000000000001",
     "contact": {},
     "currency": "USD",
     "customer_name": "Ada",
+    "decision": "rejected",
     "dispute_id": "00000000-0000-0000-0000-000000000001",
     "due_on": DAY,
     "every": "month",
@@ -60,7 +62,7 @@ SAME_KIND = {"to_account_id": "account_id"}
 OF_ANYTHING = {"subject_id"}
 """Ids that may be of any kind: whose facts are asked for."""
 
-OTHERS = {"activity_id", "dispute_id", "hold_id"}
+OTHERS = {"activity_id", "claim_id", "dispute_id", "hold_id"}
 """Ids of what is a part of an account."""
 
 

@@ -30,7 +30,7 @@ from api.application.account_view import (
     id_of_account_called,
     read_account,
 )
-from api.application.casework import flags_of, holds_of
+from api.application.casework import flags_of, holds_of, payment_claims_of
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
@@ -372,7 +372,11 @@ def _tab(
 
 def _casework(service: Service, account_id: UUID) -> dict[str, Any]:
     """What was said and done about the account, in force or over."""
-    return {"flag_rows": flags_of(service, account_id), "hold_rows": holds_of(service, account_id)}
+    return {
+        "flag_rows": flags_of(service, account_id),
+        "hold_rows": holds_of(service, account_id),
+        "claim_rows": payment_claims_of(service, account_id),
+    }
 
 
 def _documents(read: AccountRead, view: AccountView, funds: list[FundsView]) -> list[tuple[str, str]]:

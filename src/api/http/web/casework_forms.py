@@ -7,6 +7,7 @@ from aggregates.account import Account
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.account.payment_claims import ClaimPayment, DecidePaymentClaim
 from aggregates.kernel.command import Command, identifier
 from aggregates.promise import Instalment, MakePromise, ReschedulePromise, WithdrawPromise
 from aggregates.values.instalment_plan import MOST_INSTALMENTS, Every
@@ -93,6 +94,29 @@ def _hold_over(account: Account, fields: Fields) -> ReleaseHold:
     return made(ReleaseHold, account_id=account.id, hold_id=fields.get("hold") or None)
 
 
+def _claim(account: Account, fields: Fields) -> ClaimPayment:
+    """Without an invoice an amount of what is owed, without either all of it."""
+    return made(
+        ClaimPayment,
+        account_id=account.id,
+        invoice_numbers=(fields["invoice"],) if fields.get("invoice") else (),
+        amount=amount_of(fields, account.customer.currency) if fields.get("amount") else None,
+        paid_on=fields.get("paid") or None,
+        reference=fields.get("reference") or None,
+        assignee=fields.get("assignee") or None,
+        notes=fields.get("notes") or None,
+    )
+
+
+def _claim_over(account: Account, fields: Fields) -> DecidePaymentClaim:
+    return made(
+        DecidePaymentClaim,
+        account_id=account.id,
+        claim_id=fields.get("claim") or None,
+        decision=fields.get("do") or None,
+    )
+
+
 def _exclusion(account: Account, fields: Fields) -> ExcludeAccount | LiftExclusion:
     return LiftExclusion(account_id=account.id) if fields.get("do") == "lift" else ExcludeAccount(account_id=account.id)
 
@@ -105,5 +129,7 @@ CASEWORK_FORMS: Mapping[str, Callable[[Account, Fields], Command]] = {
     "hold": _hold,
     "hold-over": _hold_over,
     "exclusion": _exclusion,
+    "claim": _claim,
+    "claim-over": _claim_over,
 }
 """By the end of the address that the form is sent to."""
