@@ -42,6 +42,17 @@ class DeliveryLimits(Value):
     """Messages that are queued on a local day of the office; None: as many as are due."""
 
 
+class CaseworkRules(Value):
+    """How long the cases of an account take, and what they hold back."""
+
+    claim_days: int = Field(10, ge=1, le=365)
+    """How long what a customer says is paid is not chased, while that is checked."""
+    complaint_days: int = Field(15, ge=1, le=365)
+    """How many days a complaint is to be answered in, where the law of its kind names none."""
+    suit_rests: bool = True
+    """Whether the chase of an account rests while it is sued."""
+
+
 class Pause(Value):
     """An interval in which nothing is sent; UTC, the end open when nobody knows it yet."""
 
@@ -106,6 +117,12 @@ class PromiseRulesSet(Event, name="office.promise-rules-set"):
     """The office changed how long a promise may be late before it is judged."""
 
     grace_days: int
+
+
+class CaseworkRulesSet(Event, name="office.casework-rules-set"):
+    """The office changed how long payment claims and complaints take, or whether the chase of who is sued rests."""
+
+    rules: CaseworkRules
 
 
 class FeeServiceTypesSet(Event, name="office.fee-service-types-set"):
@@ -174,6 +191,7 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     grace_days: int | None = Field(None, ge=0, le=60)
     fee_service_types: SetOf[Code] | None = None
     time_zone: TimeZone | None = None
+    casework: Annotated[CaseworkRules | None, LATER] = None
 
 
 class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):
@@ -217,6 +235,7 @@ class Office(Aggregate):
     calendar: BusinessCalendar = BusinessCalendar()
     window: SendWindow = SendWindow()
     grace_days: int = 3
+    casework: CaseworkRules = CaseworkRules()
     fee_service_types: SetOf[str] = frozenset({"late-fee"})
     campaign_ids: list[UUID] = Field(default_factory=list)
     pause: Pause | None = None
@@ -269,6 +288,8 @@ class Office(Aggregate):
             self.emit(CalendarSet(calendar=calendar, window=window))
         if command.grace_days not in (None, self.grace_days):
             self.emit(PromiseRulesSet(grace_days=command.grace_days))
+        if command.casework not in (None, self.casework):
+            self.emit(CaseworkRulesSet(rules=command.casework))
         if command.fee_service_types not in (None, self.fee_service_types):
             self.emit(FeeServiceTypesSet(service_types=command.fee_service_types))
         if command.time_zone not in (None, self.time_zone):
@@ -320,6 +341,10 @@ class Office(Aggregate):
     @applies(PromiseRulesSet)
     def _promise_rules_set(self, event: PromiseRulesSet) -> None:
         self.grace_days = event.grace_days
+
+    @applies(CaseworkRulesSet)
+    def _casework_rules_set(self, event: CaseworkRulesSet) -> None:
+        self.casework = event.rules
 
     @applies(FeeServiceTypesSet)
     def _fee_service_types_set(self, event: FeeServiceTypesSet) -> None:

@@ -30,6 +30,7 @@ class Instalment(Value):
 
 
 Instalments = Annotated[tuple[Instalment, ...], Field(min_length=1, max_length=60)]
+GraceDays = Annotated[int | None, LATER]
 
 
 class PromiseStatus(StrEnum):
@@ -92,6 +93,8 @@ class PromisePartiallyKept(Event, name="promise.partially-kept"):
     received: Money
     judged_on: date
     assignee: str | None = None
+    missed: Annotated[Instalment | None, LATER] = None
+    """Of several instalments the first one that was not covered."""
 
 
 class PromiseBroken(Event, name="promise.broken"):
@@ -100,6 +103,8 @@ class PromiseBroken(Event, name="promise.broken"):
     promised: Money
     broken_on: date
     assignee: str | None = None
+    missed: Annotated[Instalment | None, LATER] = None
+    """Of several instalments the first one that was not covered."""
 
 
 class PromiseWithdrawn(Event, name="promise.withdrawn"):
@@ -131,12 +136,16 @@ class MakePromise(PromiseCommand, name="make-promise"):
     instalments: Instalments
     assignee: str | None = Field(None, max_length=100)
     notes: Personal | None = Field(None, max_length=10_000)
+    grace_days: GraceDays = Field(None, ge=0, le=60)
+    """How long it may be late before it is judged; None: as long as the office says."""
 
 
 class ReschedulePromise(PromiseCommand, name="reschedule-promise"):
     """Move an open promise to other days, for the same amount in total."""
 
     instalments: Instalments
+    grace_days: GraceDays = Field(None, ge=0, le=60)
+    """How long it may be late before it is judged; None: as long as the office says."""
 
 
 class WithdrawPromise(PromiseCommand, name="withdraw-promise"):
@@ -234,7 +243,7 @@ class PromiseToPay(Aggregate):
                 account_id=account.id,
                 made_on=made_on,
                 instalments=command.instalments,
-                grace_days=office_of(context, account.customer.office_id).grace_days,
+                grace_days=_grace_days(account, command, context),
                 level=account.promises.broken,
                 assignee=command.assignee,
                 notes=command.notes,
@@ -247,13 +256,9 @@ class PromiseToPay(Aggregate):
         _require_sound(command.instalments, context.today)
         if promised_amount(command.instalments) != self.promised:
             raise Refusal("other-amount", f"instalments: expected {self.promised} in total, as promised")
-        if command.instalments != self.instalments:
-            self.emit(
-                PromiseRescheduled(
-                    instalments=command.instalments,
-                    grace_days=office_of(context, account.customer.office_id).grace_days,
-                )
-            )
+        grace_days = _grace_days(account, command, context)
+        if command.instalments != self.instalments or command.grace_days not in (None, self.grace_days):
+            self.emit(PromiseRescheduled(instalments=command.instalments, grace_days=grace_days))
             self._reopen_on(account)
 
     @decides(WithdrawPromise)
@@ -331,12 +336,29 @@ class PromiseToPay(Aggregate):
         elif self.received:
             self.emit(
                 PromisePartiallyKept(
-                    promised=self.promised, received=self.received, judged_on=today, assignee=self.assignee
+                    promised=self.promised,
+                    received=self.received,
+                    judged_on=today,
+                    assignee=self.assignee,
+                    missed=self._missed(),
                 )
             )
         else:
-            self.emit(PromiseBroken(promised=self.promised, broken_on=today, assignee=self.assignee))
+            self.emit(
+                PromiseBroken(promised=self.promised, broken_on=today, assignee=self.assignee, missed=self._missed())
+            )
         account.promises.close(self.id, self.status)
+
+    def _missed(self) -> Instalment | None:
+        """Of several instalments the first that what has come in does not cover, together with those before it."""
+        if len(self.instalments) == 1:
+            return None
+        left = self.received
+        for each in sorted(self.instalments, key=lambda instalment: instalment.due_on):
+            if each.amount > left:
+                return each
+            left -= each.amount
+        return None
 
     def _reopen_on(self, account: Account) -> None:
         account.promises.reopen(
@@ -407,6 +429,12 @@ def first_missed(instalments: Iterable[tuple[date, int]], received: int, grace_d
             wait = timedelta(days=grace_days + 1)
             return due_on + wait if date.max - due_on >= wait else None
     return None
+
+
+def _grace_days(account: Account, command: MakePromise | ReschedulePromise, context: Context) -> int:
+    if command.grace_days is not None:
+        return command.grace_days
+    return office_of(context, account.customer.office_id).grace_days
 
 
 def _require_sound(instalments: tuple[Instalment, ...], earliest: date) -> None:

@@ -17,6 +17,12 @@ from aggregates.account.chase import JudgeCollection, ReviewScheduled, StepSched
 from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.holds import HoldPlaced, HoldReleased, ReleaseHold
 from aggregates.account.messages import MessageQueued, TakeStep
+from aggregates.account.payment_claims import (
+    LapsePaymentClaim,
+    PaymentClaimAccepted,
+    PaymentClaimed,
+    PaymentClaimEnded,
+)
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired, ResumeCampaign
 from aggregates.kernel.command import COMMANDS, Command, Issued, identifier
@@ -24,7 +30,7 @@ from aggregates.kernel.event import Event
 from aggregates.office import AutomationPaused, AutomationResumed, ResumeOfficeAutomation, TimeZoneChanged
 from aggregates.promise import JudgePromise
 from policies.planning import BEGINNINGS, REMEMBERED, AgendaKind, Entry, Planner, Subject
-from policies.policy import AGING, AUTO_COLLECTION, PROMISE_MONITORING, PolicyName
+from policies.policy import AGING, AUTO_COLLECTION, PAYMENT_CLAIMS, PROMISE_MONITORING, PolicyName
 
 BILLING = PolicyName("billing", 1)
 FOLLOW_UPS = PolicyName("follow-ups", 1)
@@ -103,6 +109,15 @@ def pause_over(_: CampaignResumed | CampaignRetired | AutomationResumed, subject
     yield Entry(subject.owner_id)
 
 
+def payment_claimed(event: PaymentClaimed | PaymentClaimAccepted, subject: Subject) -> _Plan:
+    lapse = LapsePaymentClaim(account_id=subject.owner_id, claim_id=event.claim_id)
+    yield Entry(event.claim_id, lapse, on=event.until + _ONE_DAY)
+
+
+def payment_claim_over(event: PaymentClaimEnded, _: Subject) -> _Plan:
+    yield Entry(event.claim_id)
+
+
 # --- promises ----------------------------------------------------------------------------------------
 
 
@@ -171,6 +186,17 @@ AGENDA: tuple[AgendaKind, ...] = (
         (ReleaseHold,),
         AUTO_COLLECTION,
         {HoldPlaced: hold_placed, HoldReleased: hold_released},
+    ),
+    AgendaKind(
+        "payment-claim",
+        "what the customer says is paid, whose check ends, on the day after its last one",
+        (LapsePaymentClaim,),
+        PAYMENT_CLAIMS,
+        {
+            PaymentClaimed: payment_claimed,
+            PaymentClaimAccepted: payment_claimed,
+            PaymentClaimEnded: payment_claim_over,
+        },
     ),
     AgendaKind(
         "promise",

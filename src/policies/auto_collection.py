@@ -96,15 +96,17 @@ def _what_holds_back(account: Account, shields: Sequence[Shield]) -> Why:
 
 
 def _held_back(account: Account, shields: Iterable[Shield]) -> dict[str, Money]:
-    """By what is said of it, the amount that each of the shields holds back, the strongest first."""
-    items = account.receivables.items
+    """By what is said of it, the amount that each of the shields holds back, the strongest first. What several of them
+    cover is said of the strongest alone."""
     amounts: dict[str, Money] = {}
-    left = account.receivables.outstanding
+    open_of = {item.id: item.open for item in account.receivables.items.values()}
     for shield in (each for each in shields if each.items is not None):
-        covered = (shield.amount or items[i].open for i in shield.items or () if i in items)
-        amount = Money.total(covered, account.customer.currency)
-        amounts[shield.said] = amounts.get(shield.said, account.customer.zero) + amount
-        left -= amount
+        for item_id in (shield.items or frozenset()) & open_of.keys():
+            left = open_of[item_id]
+            amount = left if shield.amount is None else min(shield.amount, left)
+            open_of[item_id] = left - amount
+            amounts[shield.said] = amounts.get(shield.said, account.customer.zero) + amount
+    left = Money.total(open_of.values(), account.customer.currency)
     for shield in shields:
         if shield.amount is not None and shield.items is None:
             amount = min(shield.amount, left)
@@ -122,7 +124,8 @@ def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseab
     cover, shielded, parts = account.customer.zero, set[UUID](), dict[UUID, Money]()
     for shield in shields:
         if shield.items is not None and shield.amount is not None:
-            parts.update(dict.fromkeys(shield.items, shield.amount))
+            for item_id in shield.items:
+                parts[item_id] = parts[item_id] + shield.amount if item_id in parts else shield.amount
         elif shield.amount is not None:
             cover += shield.amount
         elif shield.items is not None:
@@ -130,7 +133,7 @@ def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseab
     chaseable = []
     items = account.receivables.items.values()
     for item in sorted((i for i in items if i.id not in shielded) if shielded else items, key=allocation_order):
-        left = item.open - parts[item.id] if item.id in parts else item.open
+        left = item.open - min(parts[item.id], item.open) if item.id in parts else item.open
         if cover:
             covered = min(cover, left)
             cover, left = cover - covered, left - covered

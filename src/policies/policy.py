@@ -33,6 +33,7 @@ ALLOCATION = PolicyName("allocation", 1)
 AUTO_COLLECTION = PolicyName("auto-collection", 1)
 BROKEN_PROMISE = PolicyName("broken-promise", 1)
 NO_COMMON_HOURS = PolicyName("no-common-hours", 1)
+PAYMENT_CLAIMS = PolicyName("payment-claims", 1)
 PROMISE_MONITORING = PolicyName("promise-monitoring", 1)
 PROMISE_REVERSAL = PolicyName("promise-reversal", 1)
 

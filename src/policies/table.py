@@ -12,6 +12,12 @@ from aggregates.account.customer import CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.payment_claims import (
+    PaymentClaimAccepted,
+    PaymentClaimed,
+    PaymentClaimEnded,
+    PaymentClaimOutcome,
+)
 from aggregates.account.payments import (
     CreditNoted,
     CreditWithdrawn,
@@ -42,6 +48,7 @@ from policies.policy import (
     AUTO_COLLECTION,
     BROKEN_PROMISE,
     NO_COMMON_HOURS,
+    PAYMENT_CLAIMS,
     PROMISE_MONITORING,
     PROMISE_REVERSAL,
     EveryAccount,
@@ -178,11 +185,26 @@ def task_after_broken_promise(recorded: Recorded) -> Iterable[Reaction]:
         )
 
 
+def task_after_lapsed_claim(recorded: Recorded) -> Iterable[Reaction]:
+    """What the customer said was paid did not come in time: somebody has to come back to them."""
+    event = recorded.event
+    if isinstance(event, PaymentClaimEnded) and event.outcome is PaymentClaimOutcome.LAPSED and recorded.account_id:
+        yield RecordActivity(
+            account_id=recorded.account_id,
+            kind=ActivityKind.TASK,
+            direction=Direction.INTERNAL,
+            notes="A payment that the customer says was made has not come in.",
+            assignee=event.assignee,
+            follow_up_on=recorded.effective_on,
+        )
+
+
 POLICIES: tuple[Policy, ...] = (
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
     Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
     Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
     Policy(PROMISE_REVERSAL, frozenset({PaymentReversed, *COUNTED_ANEW}), take_back_from_promises),
+    Policy(PAYMENT_CLAIMS, frozenset({PaymentClaimEnded}), task_after_lapsed_claim),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
     Policy(
         AUTO_COLLECTION,
@@ -210,6 +232,9 @@ POLICIES: tuple[Policy, ...] = (
                 DisputeResolved,
                 HoldPlaced,
                 HoldReleased,
+                PaymentClaimed,
+                PaymentClaimAccepted,
+                PaymentClaimEnded,
                 PromiseRegistered,
                 PromiseClosed,
                 CustomerRenamed,

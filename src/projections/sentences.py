@@ -1,6 +1,6 @@
 """Every event in a sentence for people. No sentence names or quotes the customer: those stay in personal fields."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -32,6 +32,12 @@ from aggregates.account.messages import (
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,
+)
+from aggregates.account.payment_claims import (
+    PaymentClaimAccepted,
+    PaymentClaimed,
+    PaymentClaimEnded,
+    PaymentClaimOutcome,
 )
 from aggregates.account.payments import (
     CreditNoted,
@@ -123,6 +129,16 @@ def _dispute(event: DisputeOpened) -> str:
     return f"Dispute opened over {_count(items, 'item')}{in_part}: {event.reason_code}"
 
 
+def _hold(event: HoldPlaced) -> str:
+    since = f", since {event.begins_on}" if event.begins_on else ""
+    until = f", until {event.until}" if event.until else ""
+    return f"Hold placed{_on_items(event.item_ids)}: {event.code}{since}{until}"
+
+
+def _on_items(item_ids: Sequence[object] | None) -> str:
+    return f" on {_count(len(item_ids), 'item')}" if item_ids else ""
+
+
 def _received(event: PaymentReceived) -> str:
     """Money that came from another account of the office names its payment there."""
     receipt = event.receipt
@@ -146,7 +162,13 @@ def _reversed(event: PaymentReversed) -> str:
 
 
 def _promised(event: promise.PromiseMade) -> str:
-    return f"{promise.promised_amount(event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
+    amount, number = promise.promised_amount(event.instalments), len(event.instalments)
+    by = f"{amount} promised by {max(i.due_on for i in event.instalments)}"
+    return by if number == 1 else f"{by}, in {number} instalments from {min(i.due_on for i in event.instalments)}"
+
+
+def _missed(instalment: promise.Instalment | None) -> str:
+    return f"; in default since the instalment of {instalment.amount}, due on {instalment.due_on}" if instalment else ""
 
 
 REVERSALS: dict[ReversalKind | None, str] = {
@@ -155,6 +177,13 @@ REVERSALS: dict[ReversalKind | None, str] = {
     ReversalKind.CHARGEBACK: "charged back",
     ReversalKind.REFUND: "refunded",
     ReversalKind.ERROR: "taken out: recorded in error",
+}
+
+
+CLAIM_OUTCOMES: dict[PaymentClaimOutcome, str] = {
+    PaymentClaimOutcome.SETTLED: "it is",
+    PaymentClaimOutcome.REJECTED: "it is not",
+    PaymentClaimOutcome.LAPSED: "no payment came in time",
 }
 
 
@@ -235,8 +264,14 @@ SENTENCES: dict[type[Event], Sentence] = {
     FollowUpFellDue: "Follow-up fell due",
     DisputeOpened: _dispute,
     DisputeResolved: "Dispute resolved: {e.resolution}",
-    HoldPlaced: lambda e: f"Hold placed: {e.code}" + (f", until {e.until}" if e.until else ""),
+    HoldPlaced: _hold,
     HoldReleased: "Hold released",
+    PaymentClaimed: lambda e: (
+        f"Customer says {e.expected} is paid{_on_items(e.item_ids)}{f' since {e.paid_on}' if e.paid_on else ''};"
+        f" checked until {e.until}"
+    ),
+    PaymentClaimAccepted: "Found to be paid; to be booked until {e.until}",
+    PaymentClaimEnded: lambda e: f"Check of what the customer says is paid is over: {CLAIM_OUTCOMES[e.outcome]}",
     PromiseRegistered: "Chase held back for a promise of {e.amount} due on {e.due_on}",
     PromiseClosed: "Promise holds nothing back any more: {e.outcome}",
     # promises
@@ -245,8 +280,10 @@ SENTENCES: dict[type[Event], Sentence] = {
     promise.PromisePaymentCounted: "{e.amount} counted towards the promise, {e.received_after} in all",
     promise.PromisePaymentTakenBack: "{e.amount} was taken back from the promise, {e.received_after} is left",
     promise.PromiseKept: "Promise kept: {e.received} received",
-    promise.PromisePartiallyKept: "Promise partially kept: {e.received} of {e.promised} received",
-    promise.PromiseBroken: "Promise of {e.promised} broken",
+    promise.PromisePartiallyKept: lambda e: (
+        f"Promise partially kept: {e.received} of {e.promised} received{_missed(e.missed)}"
+    ),
+    promise.PromiseBroken: lambda e: f"Promise of {e.promised} broken{_missed(e.missed)}",
     promise.PromiseWithdrawn: "Promise withdrawn",
     promise.PromiseReopened: "Promise open again: what had come in of it is different",
     # campaigns
@@ -264,6 +301,10 @@ SENTENCES: dict[type[Event], Sentence] = {
         + (f", {e.limits.max_per_day} a day" if e.limits.max_per_day is not None else "")
     ),
     office.CalendarSet: "Calendar changed; messages leave from {e.window.opens:%H:%M} to {e.window.closes:%H:%M}",
+    office.CaseworkRulesSet: lambda e: (
+        f"Payment claims are checked for {e.rules.claim_days} days, complaints answered in {e.rules.complaint_days};"
+        f" the chase of who is sued {'rests' if e.rules.suit_rests else 'goes on'}"
+    ),
     office.PromiseRulesSet: "Promises are judged after {e.grace_days} days of grace",
     office.FeeServiceTypesSet: lambda e: f"Fee service types are {', '.join(sorted(e.service_types)) or 'none'}",
     office.TimeZoneChanged: "Time zone is {e.time_zone}",

@@ -136,6 +136,23 @@ def test_a_hold_may_end_today_but_not_yesterday():
     given(MAR(2)).when(PlaceHold(account_id=ACCOUNT, code="illness", until=MAR(2))).then(like(HoldPlaced, until=MAR(2)))
 
 
+def test_a_hold_may_have_begun_earlier_but_not_begin_later():
+    hold = PlaceHold(account_id=ACCOUNT, code="illness", begins_on=MAR(2))
+    scenario = given(MAR(9)).when(hold).then(like(HoldPlaced, begins_on=MAR(2)))
+    assert scenario.world.log[-1].effective_on == MAR(2)
+    later = PlaceHold(account_id=ACCOUNT, code="illness", begins_on=MAR(10))
+    scenario.when(later).then_refused("hold-future")
+
+
+def test_a_hold_of_items_names_open_ones():
+    scenario = given(an_invoice("A", due_on=MAR(2)), an_invoice("B", due_on=MAR(3)))
+    hold = PlaceHold(account_id=ACCOUNT, code="goods-missing", invoice_numbers=("A",))
+    scenario.when(hold).then(like(HoldPlaced, item_ids=(invoice_id("A"),)))
+    [shield] = scenario.account.holds.shields()
+    assert (shield.items, shield.covers_account) == (frozenset({invoice_id("A")}), False)
+    scenario.when(hold.model_copy(update={"invoice_numbers": ("X",)})).then_refused("not-open")
+
+
 @pytest.mark.parametrize("reason", [None, "", "   "])
 def test_people_say_why_they_place_a_hold(reason: str | None):
     hold = PlaceHold(account_id=ACCOUNT, code="illness")

@@ -10,6 +10,7 @@ from aggregates.kernel.command import Command, identifier
 from aggregates.office import ChangeOfficeSettings
 from aggregates.promise import (
     CountPayment,
+    Instalment,
     JudgePromise,
     PromiseBroken,
     PromiseKept,
@@ -29,6 +30,7 @@ from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
     APR,
+    JUN,
     MAR,
     MAY,
     OFFICE,
@@ -140,6 +142,15 @@ def test_grace_is_what_the_office_gave_when_it_was_made():
     scenario.when(JUDGE, at=MAR(21)).then_among_others(PromiseBroken)
 
 
+def test_a_promise_may_have_a_grace_of_its_own_and_another_when_it_is_moved():
+    scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20), grace_days=7))
+    scenario.when(JUDGE, at=MAR(27)).then_nothing_happened()
+    again = moved((MAR(20), usd(100))).model_copy(update={"grace_days": 6})
+    scenario.world.move_to(MAR(20))
+    scenario.when(again).then(like(PromiseRescheduled, grace_days=6))
+    scenario.when(JUDGE, at=MAR(27)).then_among_others(PromiseBroken)
+
+
 def test_the_next_promise_is_of_a_higher_level():
     scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20)), MAR(24), JUDGE)
     scenario.when(a_promise(usd(50), due_on=MAR(30), promise_id=SECOND)).then_among_others(like(PromiseMade, level=1))
@@ -216,12 +227,22 @@ def test_each_instalment_is_judged_on_its_own_day():
     scenario.having(a_payment(usd(30), on=MAR(19)))
     scenario.when(JUDGE, at=MAR(24)).then_nothing_happened()
     scenario.when(JUDGE, at=APR(23)).then_nothing_happened()
-    scenario.when(JUDGE, at=APR(24)).then_among_others(like(PromisePartiallyKept, received=usd(30)))
+    missed = Instalment(due_on=APR(20), amount=usd(30))
+    scenario.when(JUDGE, at=APR(24)).then_among_others(like(PromisePartiallyKept, received=usd(30), missed=missed))
 
 
 def test_a_missed_first_instalment_breaks_the_promise():
     scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20), instalments=THREE))
-    scenario.when(JUDGE, at=MAR(24)).then_among_others(PromiseBroken)
+    missed = Instalment(due_on=MAR(20), amount=usd(30))
+    scenario.when(JUDGE, at=MAR(24)).then_among_others(like(PromiseBroken, missed=missed), PromiseClosed)
+    assert scenario.account.promises.shields() == []
+
+
+def test_a_plan_in_default_makes_one_task_and_is_judged_no_more():
+    scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20), instalments=THREE, assignee="kim"), reacts=True)
+    scenario.having(a_payment(usd(30), on=MAR(19)), live(JUN(1)))
+    [task] = scenario.account.activities.follow_ups.values()
+    assert (task.assignee, task.due_on) == ("kim", APR(24))
 
 
 def test_what_is_paid_ahead_counts_for_later_instalments():
@@ -279,7 +300,7 @@ OF_ANOTHER = {"promise_id": PROMISE, "account_id": account_id(OFFICE, "A-2")}
     "command",
     [
         WithdrawPromise(**OF_ANOTHER),
-        ReschedulePromise(**OF_ANOTHER, instalments=instalments((APR(1), usd(100)))),
+        ReschedulePromise.model_validate({**OF_ANOTHER, "instalments": instalments((APR(1), usd(100)))}),
         JudgePromise(**OF_ANOTHER),
     ],
     ids=lambda command: command.command_name,

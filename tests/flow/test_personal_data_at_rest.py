@@ -35,6 +35,7 @@ from aggregates.account.customer import OpenAccount
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.flags import SetFlag
 from aggregates.account.holds import PlaceHold
+from aggregates.account.payment_claims import ClaimPayment
 from aggregates.account.payments import ReceivePayment, ReversePayment
 from aggregates.account.receivables import ReversalKind
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
@@ -243,6 +244,7 @@ def live(world: World) -> None:
             instalments=(Instalment(due_on=TODAY + timedelta(9), amount=Money(500, "USD")),),
             notes=text("notes of a promise"),
         ),
+        ClaimPayment(account_id=one, reference=text("reference of a payment"), notes=text("notes of a payment claim")),
         PlaceHold(account_id=one, code="vacation"),
     )
     refuse(world, one)

@@ -22,6 +22,12 @@ from aggregates.account.messages import (
     ReportUncertain,
     TakeStep,
 )
+from aggregates.account.payment_claims import (
+    PaymentClaimAccepted,
+    PaymentClaimed,
+    PaymentClaimEnded,
+    PaymentClaimOutcome,
+)
 from aggregates.account.shields import Why
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.command import COMMANDS, identifier
@@ -126,6 +132,12 @@ def a_fact() -> FactDeferred:
     return FactDeferred(fact_id=FACT, arrives_on=day(4), command_name="bill-invoice", command={})
 
 
+def a_payment_claim() -> PaymentClaimed:
+    return PaymentClaimed(
+        claim_id=FACT, item_ids=(), amount=None, expected=usd(1), paid_on=None, claimed_on=day(0), until=day(4)
+    )
+
+
 def a_pause(until: datetime | None = TOMORROW) -> CampaignPaused:
     return CampaignPaused(office_id=OFFICE, paused_from=moment(0), paused_until=until)
 
@@ -167,6 +179,11 @@ STORIES: dict[str, Steps] = {
         (ACCOUNT, a_hold(None), ()),
         (ACCOUNT, a_hold(), (day(5),)),
         (ACCOUNT, HoldReleased(hold_id=HOLD), ()),
+    ),
+    "payment-claim": (
+        (ACCOUNT, a_payment_claim(), (day(5),)),
+        (ACCOUNT, PaymentClaimAccepted(claim_id=FACT, until=day(9)), (day(10),)),
+        (ACCOUNT, PaymentClaimEnded(claim_id=FACT, outcome=PaymentClaimOutcome.SETTLED), ()),
     ),
     "promise": (
         (PROMISE, MADE, (day(14),)),
@@ -303,7 +320,9 @@ def test_what_the_system_asks_of_itself_is_asked_for_by_the_agenda_or_known_to_c
 
 
 def test_what_can_change_a_judgement_is_worked_before_what_acts_on_one():
-    assert KINDS == ("fact", "aging", "hold", "promise", "pause-end", "follow-up", "review", "step")
+    assert KINDS == (
+        "fact", "aging", "hold", "payment-claim", "promise", "pause-end", "follow-up", "review", "step",
+    )  # fmt: skip
 
 
 def test_what_is_due_comes_by_kind_and_then_by_time():

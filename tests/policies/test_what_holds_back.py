@@ -5,7 +5,8 @@ import pytest
 from aggregates.account.activities import ActivityKind, ActivityRecorded
 from aggregates.account.chase import Stage, StageChanged
 from aggregates.account.contact import ChangeContactDetails
-from aggregates.account.messages import ContactRefused, DispatchMessage, MessageFailed, ReportFailed
+from aggregates.account.holds import PlaceHold
+from aggregates.account.messages import ContactRefused, DispatchMessage, MessageFailed, MessageQueued, ReportFailed
 from aggregates.campaign import EngagementRules, PauseCampaign, ResumeCampaign
 from aggregates.kernel.command import Command
 from aggregates.office import ChangeOfficeSettings, PauseOfficeAutomation, ResumeOfficeAutomation
@@ -63,6 +64,38 @@ def test_a_block_names_what_each_thing_holds_back():
         "130.00 USD is disputed",
         "5.00 USD is covered by money that is not allocated yet",
     ]
+
+
+def test_what_several_hold_back_is_said_of_the_strongest_alone():
+    scenario = given_auto_collection(
+        a_campaign(),
+        an_invoice("A", due_on=MAR(2), amount=usd(60)),
+        an_invoice("B", due_on=MAR(3), amount=usd(130)),
+        live(MAR(4)),
+        a_dispute("A", B=usd(30)),
+        PlaceHold(account_id=ACCOUNT, code="goods-missing", invoice_numbers=("A",)),
+        a_promise(usd(100), due_on=MAR(20)),
+    )
+    assert why(scenario)[2].split("; ") == [
+        "60.00 USD is on hold (goods-missing)",
+        "100.00 USD is promised by 2026-03-20",
+        "30.00 USD of 130.00 USD of invoice B is disputed",
+    ]
+
+
+def test_a_message_is_about_what_is_not_on_hold():
+    scenario = given_auto_collection(
+        a_campaign(),
+        an_invoice("A", due_on=MAR(2), amount=usd(60)),
+        an_invoice("B", due_on=MAR(2), amount=usd(130)),
+        PlaceHold(account_id=ACCOUNT, code="goods-missing", invoice_numbers=("A",), until=MAR(9)),
+        live(MAR(6)),
+    )
+    [first] = scenario.world.events(MessageQueued)
+    assert (first.amount, [item.item_id for item in first.items]) == (usd(130), [invoice_id("B")])
+    scenario.having(live(MAR(13)))
+    assert scenario.account.holds.in_force == {}
+    assert scenario.world.events(MessageQueued)[-1].amount == usd(190)
 
 
 def test_a_promise_of_a_part_is_not_the_reason_where_everything_is_disputed():

@@ -21,6 +21,7 @@ from aggregates.account.exclusion import Exclusions
 from aggregates.account.flags import Flags
 from aggregates.account.holds import Holds
 from aggregates.account.messages import Messages
+from aggregates.account.payment_claims import PaymentClaims
 from aggregates.account.payments import Payments
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import Receivables
@@ -35,7 +36,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 7
+    state_version: ClassVar[int] = 8
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -50,6 +51,7 @@ class Account(Aggregate):
     flags: Flags = Field(default_factory=Flags)
     disputes: Disputes = Field(default_factory=Disputes)
     holds: Holds = Field(default_factory=Holds)
+    payment_claims: PaymentClaims = Field(default_factory=PaymentClaims)
     chase: Chase = Field(default_factory=Chase)
     exclusion: Exclusions = Field(default_factory=Exclusions)
     messages: Messages = Field(default_factory=Messages)
@@ -81,6 +83,7 @@ class Account(Aggregate):
             *self.exclusion.shields(),
             *self.flags.shields(office),
             *self.holds.shields(),
+            *self.payment_claims.shields(),
             *self.promises.shields(),
             *self.disputes.shields(),
             *self.receivables.shields(),

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 
 from aggregates.account.command import AccountCommand, ChasingCommand
 from aggregates.account.part import AccountPart
+from aggregates.account.payment_claims import PaymentClaims
 from aggregates.account.receivables import CountedFrom, Receivables
 from aggregates.account.shields import Why
 from aggregates.kernel.aggregate import Needs, applies, decides
@@ -165,10 +166,12 @@ class Chase(AccountPart):
     last_message_on: date | None = None
 
     receivables: ClassVar = Needs(Receivables)
+    payment_claims: ClassVar = Needs(PaymentClaims)
 
     @decides(JudgeCollection)
     def judge_collection(self, command: JudgeCollection, context: Context) -> None:
         self.require_account()
+        self.payment_claims.settle()
         self.judge(context)
 
     @decides(MoveStage)

@@ -392,6 +392,17 @@ class Receivables(AccountPart):
             return [item] if item is not None else []
         return self.by_name().find(name)
 
+    def open_named(self, names: Iterable[str]) -> tuple[UUID, ...]:
+        """The open items that numbers, or `NUMBER/DUE-DAY`, name. Refuses one that names none."""
+        by_name = self.by_name()
+        found: dict[UUID, None] = {}
+        for name in names:
+            named = [item.id for item in by_name.find(name) if item.id in self.items]
+            if not named:
+                raise Refusal("not-open", f"invoice {name} has no open amount")
+            found.update(dict.fromkeys(named))
+        return tuple(found)
+
     def one_named(self, name: str) -> OpenItem:
         """The item where only one will do. Raises NeedsHistory, Refusal."""
         self.require_history()

@@ -23,6 +23,7 @@ class ShieldSource(StrEnum):
     EXCLUSION = "exclusion"
     FLAG = "flag"
     HOLD = "hold"
+    PAYMENT_CLAIM = "payment-claim"
     PROMISE = "promise"
     DISPUTE = "dispute"
     UNAPPLIED = "unapplied"

@@ -155,6 +155,17 @@ class PromiseInForce(BaseModel):
     remaining: Amount
 
 
+class PaymentClaimView(BaseModel):
+    """What the customer says is paid, while that is checked."""
+
+    id: UUID
+    item_ids: list[UUID]
+    amount: Amount | None
+    until: date
+    accepted: bool
+    """Found to be paid, and to be booked."""
+
+
 class SubscriptionView(BaseModel):
     number: str
     service_type: str | None
@@ -228,6 +239,7 @@ class AccountView(BaseModel):
     broken_promises: int
     disputes: list[DisputeView]
     holds: list[Hold]
+    payment_claims: Annotated[list[PaymentClaimView], Field(exclude_if=lambda claims: not claims)] = []
     exclusion: Exclusion | None
     follow_ups: list[FollowUp]
 
@@ -344,6 +356,10 @@ def account_view(read: AccountRead) -> AccountView:
         broken_promises=account.promises.broken,
         disputes=[_dispute(dispute) for dispute in account.disputes.open.values()],
         holds=list(account.holds.in_force.values()),
+        payment_claims=[
+            PaymentClaimView(id=c.id, item_ids=list(c.item_ids), amount=c.amount, until=c.until, accepted=c.accepted)
+            for c in account.payment_claims.open.values()
+        ],
         exclusion=account.exclusion.current,
         follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
         **then,
@@ -569,6 +585,10 @@ def _next_action(account: Account, office: Office) -> NextAction | None:
     planned += [
         NextAction(kind="promise", title=f"promise of {p.amount} comes due", on=p.due_on)
         for p in account.promises.open.values()
+    ]
+    planned += [
+        NextAction(kind="payment-claim", title="check of what is said to be paid ends", on=c.until + timedelta(days=1))
+        for c in account.payment_claims.open.values()
     ]
     planned += [
         NextAction(kind="hold", title=f"hold ({h.code}) ends", on=h.until + timedelta(days=1))

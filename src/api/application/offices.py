@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from adapters.eventstore.application import AggregateNotFoundError
-from aggregates.office import DeliveryLimits, FlagDefinition, Office, Pause
+from aggregates.office import CaseworkRules, DeliveryLimits, FlagDefinition, Office, Pause
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, local_date
 from api.processes.service import Service
@@ -37,6 +37,7 @@ class OfficeView(BaseModel):
     calendar: BusinessCalendar
     window: SendWindow
     grace_days: int
+    casework: CaseworkRules
     fee_service_types: list[str]
     campaign_ids: list[UUID]
     pause: PauseView | None
@@ -62,6 +63,7 @@ def office_view(office: Office, now: datetime) -> OfficeView:
         calendar=office.calendar,
         window=office.window,
         grace_days=office.grace_days,
+        casework=office.casework,
         fee_service_types=sorted(office.fee_service_types),
         campaign_ids=office.campaign_ids,
         pause=pause_view(office.pause, now),

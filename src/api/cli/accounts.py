@@ -182,6 +182,15 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("flags", view["flags"]),
         ("holds", [h["code"] + (f" until {h['until']}" if h["until"] else "") for h in view["holds"]]),
         (
+            "said to be paid",
+            [
+                (f"{shown(_amount(c['amount']))}, " if c["amount"] else "")
+                + (f"{len(c['item_ids'])} items, " if c["item_ids"] else "")
+                + f"checked until {c['until']}"
+                for c in view.get("payment_claims", ())
+            ],
+        ),
+        (
             "disputes",
             [f"{d['reason_code']} over {len(d['item_ids'])} items since {d['opened_on']}" for d in view["disputes"]],
         ),

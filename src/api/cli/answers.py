@@ -14,12 +14,18 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.postgres.database import Connection
+from aggregates.account import Account
 from aggregates.campaign import Campaign
 from aggregates.office import Office
 from aggregates.promise import PromiseStatus
 from aggregates.values.aging import BucketScheme
+from aggregates.values.instalment_plan import Every
+from aggregates.values.money import Money
 from api.application.account_view import account_view, accounts_of_customer, read_account
+from api.application.amounts import read_amount
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
+from api.application.casework import flags_of, holds_of, payment_claims_of
+from api.application.instalment_plans import instalments_of, plan_view
 from api.application.offices import office_view, scheme_of, today_in
 from api.cli.opening import question
 from api.cli.questions import Ask, Refused, no_office
@@ -275,6 +281,74 @@ def list_accounts(
 @answers("/v1/accounts/{id}")
 def get_account(here: Here, *, id: str, as_of: date | None = None) -> Any:  # noqa: A002
     return _json(account_view(read_account(here.service, here.connection, UUID(id), as_of)))
+
+
+@answers("/v1/accounts/{id}/flags")
+def list_flags(here: Here, *, id: str) -> Any:  # noqa: A002
+    return [_json(row) for row in flags_of(here.service, UUID(id))]
+
+
+@answers("/v1/accounts/{id}/holds")
+def list_holds(here: Here, *, id: str) -> Any:  # noqa: A002
+    return [_json(row) for row in holds_of(here.service, UUID(id))]
+
+
+@answers("/v1/accounts/{id}/payment-claims")
+def list_payment_claims(here: Here, *, id: str) -> Any:  # noqa: A002
+    return [_json(row) for row in payment_claims_of(here.service, UUID(id))]
+
+
+@answers("/v1/accounts/{account_id}/promises")
+def list_promises_of_account(here: Here, *, account_id: str, limit: int | None) -> Any:
+    office, currency = office_and_currency_of(here.connection, UUID(account_id))
+
+    def page(size: int, cursor: str | None) -> Any:
+        return promises(
+            here.connection,
+            here.service.feed,
+            as_of=here.today,
+            office=office,
+            currency=currency,
+            account_id=UUID(account_id),
+            limit=size,
+            cursor=cursor,
+        )
+
+    return _pages(page, limit)
+
+
+@answers("/v1/accounts/{id}/instalment-plan")
+def calculate_instalment_plan(
+    here: Here,
+    *,
+    id: str,  # noqa: A002
+    every: str,
+    first: date,
+    count: int | None = None,
+    amount: str | None = None,
+    total: str | None = None,
+) -> Any:
+    try:
+        account = here.service.arrears.load(Account, UUID(id))
+    except AggregateNotFoundError:
+        raise UnknownAccount from None
+    currency = account.customer.currency
+
+    def read(field: str, said: str | None) -> Money | None:
+        try:
+            return None if said is None else read_amount({"amount": said, "currency": currency})
+        except ValueError as error:
+            raise Refused(f"{field}: {str(error).removeprefix('amount: ')}", field=field) from None
+
+    plan = instalments_of(
+        account,
+        every=Every(every),
+        first=first,
+        count=count,
+        amount=read("amount", amount),
+        total=read("total", total),
+    )
+    return _json(plan_view(plan))
 
 
 @answers("/v1/audit/{id}")

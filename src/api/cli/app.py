@@ -22,12 +22,15 @@ from api.cli import (
     contract,
     deadletters,
     disputes,
+    holding_back,
     kafka,
     log,
     money,
     offices,
+    payment_claims,
     payments,
     projections,
+    promises,
     replay,
     reports,
     roles,
@@ -85,7 +88,8 @@ app = typer.Typer(
 )
 
 for commands in (
-    running, roles, cluster, billing, reports, accounts, allocation, payments, money, search, backups, kafka, replay,
+    running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, search, backups,
+    kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (
@@ -93,6 +97,8 @@ for name, group in (
     ("campaign", campaigns),
     ("contact", contact),
     ("dispute", disputes),
+    ("promise", promises),
+    ("claim", payment_claims),
     ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),

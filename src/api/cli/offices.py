@@ -94,6 +94,7 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("holidays", ", ".join(sorted(calendar["holidays"])) or "none"),
         ("at most", _limits(view["limits"])),
         ("promises", f"{view['grace_days']} days of grace"),
+        ("casework", _casework(view["casework"])),
         ("fee service types", ", ".join(view["fee_service_types"]) or "none"),
         ("campaigns", len(view["campaign_ids"])),
     ]
@@ -158,6 +159,19 @@ def change(
     grace_days: Annotated[
         int | None, typer.Option("--grace-days", min=0, max=60, metavar="N", help="How late a promise may be.")
     ] = None,
+    claim_days: Annotated[
+        int | None,
+        typer.Option(
+            "--claim-days", min=1, max=365, metavar="N", help="How long what is said to be paid is not chased."
+        ),
+    ] = None,
+    complaint_days: Annotated[
+        int | None,
+        typer.Option("--complaint-days", min=1, max=365, metavar="N", help="In how many a complaint is answered."),
+    ] = None,
+    suit_rests: Annotated[
+        bool | None, typer.Option("--suit-rests/--suit-goes-on", help="Whether the chase of who is sued rests.")
+    ] = None,
     fee_service_types: Annotated[str | None, typer.Option("--fee-service-types", metavar="A,B")] = None,
     time_zone: Annotated[str | None, typer.Option("--time-zone", metavar="ZONE")] = None,
     data: DataDir = None,
@@ -182,6 +196,9 @@ def change(
         limits = {"max_per_minute": max_per_minute, "max_per_day": max_per_day}
         if given_limits := {name: value or None for name, value in limits.items() if value is not None}:
             sections["limits"] = {**office.limits.model_dump(), **given_limits}
+        rules = {"claim_days": claim_days, "complaint_days": complaint_days, "suit_rests": suit_rests}
+        if given_rules := {name: value for name, value in rules.items() if value is not None}:
+            sections["casework"] = {**office.casework.model_dump(), **given_rules}
         if fee_service_types is not None:
             sections["fee_service_types"] = [part.strip() for part in fee_service_types.split(",") if part.strip()]
         given = {"grace_days": grace_days, "time_zone": time_zone}
@@ -190,6 +207,14 @@ def change(
             raise typer.BadParameter("nothing to change: give a setting, or --file")
         done = issue(service, _settings(office, sections, file), reason=reason)
     say_done(done, changed=f"Office {code} is changed.", same=f"Office {code} was so already.", as_json=as_json)
+
+
+def _casework(rules: dict[str, Any]) -> str:
+    rests = "rests" if rules["suit_rests"] else "goes on"
+    return (
+        f"payment claims {rules['claim_days']} days, complaints {rules['complaint_days']} days;"
+        f" the chase of who is sued {rests}"
+    )
 
 
 def _limits(limits: dict[str, Any]) -> str:

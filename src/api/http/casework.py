@@ -1,6 +1,7 @@
 """What people do about an account: activities, flags, disputes, holds, exclusion; and the stage nobody sets."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import Path, Response
@@ -12,12 +13,17 @@ from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDis
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.account.payment_claims import ClaimPayment, DecidePaymentClaim
 from aggregates.values.codes import Code, Number
+from api.application.casework import FlagRow, HoldRow, PaymentClaimRow, flags_of, holds_of, payment_claims_of
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
-from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, created
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
+from api.http.problems import documented, unknown
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
+from api.processes.service import Service
+from projections.questions import UnknownAccount
 
 router = Router(prefix="/v1/accounts/{account_id}", tags=["casework"])
 
@@ -47,6 +53,16 @@ class Resolution(CommandBody):
     """How a dispute ended."""
 
 
+@body_of(ClaimPayment, address={"account_id"})
+class NewPaymentClaim(CommandBody):
+    """What the customer says is paid: invoices by number, or an amount; neither: everything that is open."""
+
+
+@body_of(DecidePaymentClaim, address={"account_id", "claim_id"})
+class ClaimDecision(CommandBody):
+    """What was found of it, and why."""
+
+
 @body_of(PlaceHold, address={"account_id"})
 class NewHold(CommandBody):
     """The chase rests: until the end of a day, or until the hold is released. Say why."""
@@ -74,6 +90,15 @@ class Completion(CommandBody):
 
 _FLAGGING, _COMPLETION = Flagging(), Completion()
 
+Row = TypeVar("Row")
+
+
+def _listed(rows: Callable[[Service, UUID], list[Row]], service: Service, account_id: UUID) -> list[Row]:
+    try:
+        return rows(service, account_id)
+    except UnknownAccount:
+        raise unknown("account") from None
+
 
 # --- stage and exclusion -----------------------------------------------------------------------------
 
@@ -97,6 +122,12 @@ def lift_exclusion(*, account_id: UUID, issuing: IssuingOf, caller: CallerOf) ->
 
 
 # --- flags -------------------------------------------------------------------------------------------
+
+
+@router.get("/flags", responses=documented(404))
+def list_flags(*, account_id: UUID, service: ServiceOf) -> list[FlagRow]:
+    """The flags that the account carries, and those that it carried, the latest first."""
+    return _listed(flags_of, service, account_id)
 
 
 @router.put("/flags/{flag}", responses=MAY_BE_REFUSED)
@@ -160,7 +191,40 @@ def resolve_dispute(
     return issuing.issue(command, caller, about=dispute_id, reason=body.reason)
 
 
+# --- payment claims ------------------------------------------------------------------------------------
+
+
+@router.get("/payment-claims", responses=documented(404))
+def list_payment_claims(*, account_id: UUID, service: ServiceOf) -> list[PaymentClaimRow]:
+    """What the customer said was paid, the latest first, and what was found."""
+    return _listed(payment_claims_of, service, account_id)
+
+
+@router.post("/payment-claims", status_code=201, responses=MAY_BE_REFUSED)
+def claim_payment(
+    *, account_id: UUID, body: JsonBody[NewPaymentClaim], issuing: IssuingOf, caller: CallerOf, response: Response
+) -> Done:
+    """Record that the customer says it is paid. It is not chased while that is checked."""
+    created(response, f"/v1/accounts/{account_id}/payment-claims")
+    return issuing.issue(from_body(ClaimPayment, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.post("/payment-claims/{claim_id}/decision", responses=MAY_BE_REFUSED)
+def decide_payment_claim(
+    *, account_id: UUID, claim_id: UUID, body: JsonBody[ClaimDecision], issuing: IssuingOf, caller: CallerOf
+) -> Done:
+    """Say what was found. Say why."""
+    command = from_body(DecidePaymentClaim, body, account_id=account_id, claim_id=claim_id)
+    return issuing.issue(command, caller, about=claim_id, reason=body.reason)
+
+
 # --- holds -------------------------------------------------------------------------------------------
+
+
+@router.get("/holds", responses=documented(404))
+def list_holds(*, account_id: UUID, service: ServiceOf) -> list[HoldRow]:
+    """The holds of the account, in force or over, the latest first."""
+    return _listed(holds_of, service, account_id)
 
 
 @router.post("/holds", status_code=201, responses=MAY_BE_REFUSED)

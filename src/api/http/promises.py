@@ -6,14 +6,21 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
+from adapters.eventstore.application import AggregateNotFoundError
+from aggregates.account import Account
 from aggregates.promise import Instalment, MakePromise, PromiseStatus, ReschedulePromise, WithdrawPromise
-from api.application.issuing import Done
+from aggregates.values.instalment_plan import Every
+from aggregates.values.money import Money
+from api.application.amounts import read_amount
+from api.application.instalment_plans import InstalmentPlanView, instalments_of, plan_view
+from api.application.issuing import Done, ImplausibleField
 from api.http.bodies import CommandBody, body_of, from_body
-from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, created
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.paging import Cursor, Limit, NamedPage
+from api.http.problems import FieldProblem, unknown
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfReport, Question, Readings
 from api.http.routing import Router
-from api.http.shapes import Body, JsonBody
+from api.http.shapes import Body, Day, JsonBody
 from projections.questions.promises import PromiseRow, promises
 
 router = Router(prefix="/v1", tags=["promises"])
@@ -116,6 +123,46 @@ def make_promise(
     command = from_body(MakePromise, body, promise_id=caller.new_id("promise"), account_id=account_id)
     created(response, f"/v1/accounts/{account_id}/promises")
     return issuing.issue(command, caller, reason=body.reason)
+
+
+@router.get("/accounts/{account_id}/instalment-plan", responses=AS_ASKED)
+def calculate_instalment_plan(
+    *,
+    account_id: UUID,
+    service: ServiceOf,
+    every: Annotated[Every, Query(description="How long it is from one instalment to the next.")],
+    first: Annotated[Day, Query(description="When the first one is due.")],
+    count: Annotated[int | None, Query(description="How many equal ones; the last takes the rest.")] = None,
+    amount: Annotated[str | None, Query(max_length=40, description="How much each is, as a decimal string.")] = None,
+    total: Annotated[
+        str | None, Query(max_length=40, description="Default: what is owed and not promised yet.")
+    ] = None,
+) -> InstalmentPlanView:
+    """Days and amounts of a promise in instalments. Nothing is recorded: that is a POST of them to promises."""
+    try:
+        account = service.arrears.load(Account, account_id)
+    except AggregateNotFoundError:
+        raise unknown("account") from None
+    currency = account.customer.currency
+    try:
+        plan = instalments_of(
+            account,
+            every=every,
+            first=first,
+            count=count,
+            amount=_amount("amount", amount, currency),
+            total=_amount("total", total, currency),
+        )
+    except ImplausibleField as error:
+        raise FieldProblem(error.field, error.expected) from None
+    return plan_view(plan)
+
+
+def _amount(field: str, said: str | None, currency: str) -> Money | None:
+    try:
+        return None if said is None else read_amount({"amount": said, "currency": currency})
+    except ValueError as error:
+        raise FieldProblem(field, str(error).removeprefix("amount: ")) from None
 
 
 @router.patch("/accounts/{account_id}/promises/{promise_id}", responses=MAY_BE_REFUSED)

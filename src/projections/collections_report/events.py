@@ -64,7 +64,8 @@ class AccountEvents(EventProjection):
 
     @on(HoldPlaced, HoldReleased)
     def _held(self, event: HoldPlaced | HoldReleased, account: Account) -> None:
-        account.row.hold(str(event.hold_id), on=isinstance(event, HoldPlaced))
+        """Of single items it is no hold of the account."""
+        account.row.hold(str(event.hold_id), on=isinstance(event, HoldPlaced) and event.item_ids is None)
 
     @on(PromiseRegistered)
     def _promised(self, event: PromiseRegistered, account: Account) -> None:

@@ -22,11 +22,15 @@ VALUES: dict[str, Any] = {
     "channel": "email",
     "code": "other",
     "consent": "given",
+    "claim_id": "00000000-0000-0000-0000-000000000001",
     "contact": {},
     "currency": "USD",
     "customer_name": "Ada",
+    "decision": "rejected",
     "dispute_id": "00000000-0000-0000-0000-000000000001",
     "due_on": DAY,
+    "every": "month",
+    "first": DAY,
     "flag": "vip",
     "hold_id": "00000000-0000-0000-0000-000000000001",
     "instalments": [{"due_on": DAY, "amount": AMOUNT}],
@@ -58,7 +62,7 @@ SAME_KIND = {"to_account_id": "account_id"}
 OF_ANYTHING = {"subject_id"}
 """Ids that may be of any kind: whose facts are asked for."""
 
-OTHERS = {"activity_id", "dispute_id", "hold_id"}
+OTHERS = {"activity_id", "claim_id", "dispute_id", "hold_id"}
 """Ids of what is a part of an account."""
 
 
@@ -81,14 +85,20 @@ def ids(client: Client, office: str) -> dict[str, str]:
 
 
 def operations(client: Client) -> list[tuple[str, str, dict[str, Any] | None]]:
-    """Method, address and body, if one is taken, of everything that has an id in its address."""
+    """Method, address (with the parameters that have to be said) and body, if one is taken, of everything that has an
+    id in its address."""
     document = client.get("/openapi.json").json()
     return [
-        (method.upper(), path, _body_of(document, operation))
+        (method.upper(), path + _parameters_of(operation), _body_of(document, operation))
         for path, methods in document["paths"].items()
         if "_id}" in path
         for method, operation in methods.items()
     ]
+
+
+def _parameters_of(operation: dict[str, Any]) -> str:
+    asked = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query" and each["required"]]
+    return "?" + "&".join(f"{name}={VALUES[name]}" for name in asked) if asked else ""
 
 
 def _body_of(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any] | None:

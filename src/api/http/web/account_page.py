@@ -1,7 +1,7 @@
 """An account as a page: what is owed, where it stands and why, and everything that was done."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -19,6 +19,7 @@ from aggregates.account.disputes import OpenDispute, ResolveDispute
 from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
 from aggregates.kernel.command import Command
+from aggregates.promise import Instalment
 from aggregates.values.business_time import local_date
 from api.application.account_view import (
     AccountRead,
@@ -29,15 +30,16 @@ from api.application.account_view import (
     id_of_account_called,
     read_account,
 )
+from api.application.casework import flags_of, holds_of, payment_claims_of
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, not_issued, unknown
 from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
-from api.http.shapes import read_day
 from api.http.web.bars import age_of, parts_of
-from api.http.web.forms import FormOf, amount_of, made
+from api.http.web.casework_forms import CASEWORK_FORMS, instalments_said
+from api.http.web.forms import FormOf, amount_of, day_of, made
 from api.http.web.money_forms import MONEY_FORMS
 from api.http.web.rendering import render
 from api.processes.service import Service
@@ -51,6 +53,7 @@ form = APIRouter(include_in_schema=False)
 TABS = {
     "overview": "Overview",
     "payments": "Payments",
+    "casework": "Casework",
     "activity": "Activity",
     "audit": "Audit trail",
     "contact": "Contact",
@@ -75,7 +78,7 @@ def account_page(
     """An account, today or as of a day."""
     if tab not in TABS:
         raise FieldProblem("tab", f"expected one of {', '.join(TABS)}")
-    day = _day("as_of", as_of) if as_of else None
+    day = day_of("as_of", {"as_of": as_of}) if as_of else None
     return _page(request, _known(account_id), service, readings, tab=tab, as_of=day, cursor=cursor)
 
 
@@ -138,6 +141,38 @@ def move_money(what: str, sent: SentOf) -> Response:
     if what not in MONEY_FORMS:
         raise FieldProblem("what", f"expected one of {', '.join(MONEY_FORMS)}")
     return _carried_out(sent, MONEY_FORMS[what], tab="payments")
+
+
+@form.post("/accounts/{account_id}/casework/{what}")
+def casework(what: str, sent: SentOf) -> Response:
+    """What a collector does about the account: promises, flags, holds, exclusion."""
+    if what not in CASEWORK_FORMS:
+        raise FieldProblem("what", f"expected one of {', '.join(CASEWORK_FORMS)}")
+    if what == "plan" and sent.fields.get("do") == "calculate":
+        return _calculated(sent)
+    return _carried_out(sent, CASEWORK_FORMS[what], tab="casework")
+
+
+def _calculated(sent: Sent) -> Response:
+    """The page with days and amounts of the instalment plan that its form says; nothing is recorded."""
+    account_id, service, told, status = sent.account_id, sent.service, None, 200
+    calculated: Sequence[Instalment] = ()
+    try:
+        calculated = instalments_said(service.arrears.load(Account, account_id), sent.fields)
+    except (Problem, NotIssued) as error:
+        problem = not_issued(error) if isinstance(error, NotIssued) else error
+        told, status = problem.detail, problem.status
+    return _page(
+        sent.request,
+        account_id,
+        service,
+        sent.readings,
+        tab="casework",
+        status=status,
+        told=told,
+        given=sent.fields,
+        calculated=calculated,
+    )
 
 
 def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
@@ -225,7 +260,7 @@ def _transfer(service: Service, account: Account, fields: Mapping[str, str]) -> 
         return made(MovePayment, **said)
     if fields.get("amount"):
         said["amount"] = amount_of(fields, customer.currency)
-    return made(TransferPayment, **said, transferred_on=_day("on", fields.get("on", "")))
+    return made(TransferPayment, **said, transferred_on=day_of("on", fields))
 
 
 def _page(
@@ -240,8 +275,9 @@ def _page(
     status: int = 200,
     told: str | None = None,
     given: Mapping[str, str] | None = None,
+    calculated: Sequence[Instalment] = (),
 ) -> HTMLResponse:
-    """`told` is what was wrong with what a form of the page was `given`."""
+    """`told` is what was wrong with what a form of the page was `given`, `calculated` the plan that it says."""
     with readings.connection() as connection:
         read = read_account(service, connection, known, as_of)
     view = account_view(read)
@@ -254,6 +290,7 @@ def _page(
         "account.html",
         status=status,
         told=told,
+        calculated=calculated,
         once=uuid4(),
         given=defaultdict(str, given or {}),
         area="collections",
@@ -274,14 +311,6 @@ def _page(
         campaign=_campaign(service, view.campaign_id),
         **_tab(tab=tab, read=read, view=view, readings=readings, here=here, cursor=cursor, is_past=is_past),
     )
-
-
-def _day(name: str, given: str) -> date:
-    """Raises FieldProblem."""
-    try:
-        return read_day(given)
-    except ValueError as error:
-        raise FieldProblem(name, str(error)) from None
 
 
 def _campaign(service: Service, campaign_id: UUID | None) -> Campaign | None:
@@ -322,7 +351,7 @@ def _tab(
             with readings.connection(with_cursor=cursor is not None) as connection:
                 trail = audit(connection, readings.log, view.id, limit=_PER_PAGE, cursor=inner)
             return {"audit": trail.rows, "next_url": _next(here, tab, as_of, wrap_cursor(question, trail.next_cursor))}
-        case "overview":
+        case "overview" | "casework":
             with readings.connection() as connection:
                 made = promises(
                     connection,
@@ -333,9 +362,21 @@ def _tab(
                     account_id=view.id,
                     limit=_PER_PAGE,
                 )
-            return {"promises": made.rows[::-1]}
+            shown: dict[str, Any] = {"promises": made.rows[::-1]}
+            if tab == "casework":
+                shown |= _casework(readings.service, view.id)
+            return shown
         case _:
             return {}
+
+
+def _casework(service: Service, account_id: UUID) -> dict[str, Any]:
+    """What was said and done about the account, in force or over."""
+    return {
+        "flag_rows": flags_of(service, account_id),
+        "hold_rows": holds_of(service, account_id),
+        "claim_rows": payment_claims_of(service, account_id),
+    }
 
 
 def _documents(read: AccountRead, view: AccountView, funds: list[FundsView]) -> list[tuple[str, str]]:

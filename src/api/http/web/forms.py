@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl
 
@@ -13,6 +14,7 @@ from aggregates.values.money import Money
 from api.application.amounts import read_amount
 from api.http.problems import FieldProblem, from_errors
 from api.http.routing import is_text, other_type
+from api.http.shapes import read_day
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200
@@ -40,14 +42,22 @@ async def read_form(request: Request) -> Mapping[str, str]:
     return fields
 
 
-def amount_of(fields: Mapping[str, str], currency: str) -> Money:
+def day_of(name: str, fields: Mapping[str, str]) -> date:
     """Raises FieldProblem."""
-    said = fields.get("amount", "")
+    try:
+        return read_day(fields.get(name, ""))
+    except ValueError as error:
+        raise FieldProblem(name, str(error)) from None
+
+
+def amount_of(fields: Mapping[str, str], currency: str, name: str = "amount") -> Money:
+    """Raises FieldProblem."""
+    said = fields.get(name, "")
     plain = said.replace(",", "") if _GROUPED.fullmatch(said) else said
     try:
         return read_amount({"amount": plain, "currency": currency})
     except ValueError as error:
-        raise FieldProblem("amount", str(error).removeprefix("amount: ")) from None
+        raise FieldProblem(name, str(error).removeprefix("amount: ")) from None
 
 
 AnyCommand = TypeVar("AnyCommand", bound=Command)
