@@ -12,8 +12,10 @@ from aggregates.account.aging import Aging
 from aggregates.account.allocation import Allocations
 from aggregates.account.between_accounts import BetweenAccounts
 from aggregates.account.billing import Billing
+from aggregates.account.calls import Calls
 from aggregates.account.chase import Chase
 from aggregates.account.contact import Contact
+from aggregates.account.contact_history import ContactHistory
 from aggregates.account.customer import Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.disputes import Disputes
@@ -35,7 +37,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 7
+    state_version: ClassVar[int] = 8
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -52,13 +54,15 @@ class Account(Aggregate):
     holds: Holds = Field(default_factory=Holds)
     chase: Chase = Field(default_factory=Chase)
     exclusion: Exclusions = Field(default_factory=Exclusions)
+    contact_history: ContactHistory = Field(default_factory=ContactHistory)
     messages: Messages = Field(default_factory=Messages)
     activities: Activities = Field(default_factory=Activities)
+    calls: Calls = Field(default_factory=Calls)
 
     @classmethod
     def blank(cls, aggregate_id: UUID, *, whole: bool = False) -> Self:
         blank = super().blank(aggregate_id)
-        blank.receivables.keeps_all = whole
+        blank.receivables.keeps_all = blank.activities.keeps_all = whole
         return blank
 
     @property
@@ -80,6 +84,7 @@ class Account(Aggregate):
         shields = [
             *self.exclusion.shields(),
             *self.flags.shields(office),
+            *self.contact_history.shields(office),
             *self.holds.shields(),
             *self.promises.shields(),
             *self.disputes.shields(),
