@@ -49,6 +49,7 @@ def _month(number: int) -> Callable[[int], date]:
 
 
 JAN, FEB, MAR, APR, MAY, JUN, JUL = (_month(number) for number in range(1, 8))
+NOV = _month(11)
 """Days of the year in which tests happen: `MAY(5)` is 2026-05-05, a Tuesday."""
 
 DAY = timedelta(days=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Protocol, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -10,13 +10,15 @@ from pydantic import AwareDatetime, Field
 
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
-from aggregates.kernel.context import Context
+from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, SetOf, Value
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, TimeZone
 from aggregates.values.codes import Code
+from aggregates.values.contact_settings import ContactSettings
+from aggregates.values.dispositions import STANDARD_DISPOSITIONS, DispositionDefinition
 from aggregates.values.money import Currency
 
 
@@ -131,6 +133,18 @@ class FeeServiceTypesSet(Event, name="office.fee-service-types-set"):
     service_types: SetOf[Code]
 
 
+class ContactRulesSet(Event, name="office.contact-rules-set"):
+    """The office said by what its contacts are judged: who collects, what kind of debt, and what it chose of rules."""
+
+    contact: ContactSettings
+
+
+class DispositionsDefined(Event, name="office.dispositions-defined"):
+    """The office said how contacts may end, and what follows."""
+
+    dispositions: dict[Code, DispositionDefinition]
+
+
 class TimeZoneChanged(Event, name="office.time-zone-changed"):
     """The office moved, or its zone was entered wrongly; local dates from now on follow the new one."""
 
@@ -192,6 +206,8 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     fee_service_types: SetOf[Code] | None = None
     time_zone: TimeZone | None = None
     casework: Annotated[CaseworkRules | None, LATER] = None
+    contact: Annotated[ContactSettings | None, LATER] = None
+    dispositions: Annotated[dict[Code, DispositionDefinition] | None, LATER] = Field(None, max_length=100)
 
 
 class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):
@@ -206,6 +222,16 @@ class ResumeOfficeAutomation(OfficeCommand, name="resume-office-automation"):
 
 
 # --- state -------------------------------------------------------------------------------------------
+
+
+class ContactSettingRules(Protocol):
+    """What is wrong with what an office says of contact rules: the field each time, and what was expected
+    (`policies.contact_rules`)."""
+
+    def __call__(self, contact: ContactSettings, /) -> Iterable[str]: ...
+
+
+CONTACT_SETTING_RULES: Rule[ContactSettingRules] = Rule("rules of contact settings")
 
 STANDARD_FLAGS = {
     "bankruptcy": FlagDefinition(title="Bankruptcy", blocks=True),
@@ -224,6 +250,7 @@ class Office(Aggregate):
     """Settings of one office. Local dates of its accounts are dates in its zone."""
 
     kind: ClassVar[str] = "office"
+    state_version: ClassVar[int] = 2
 
     code: str = ""
     title: str = ""
@@ -237,6 +264,8 @@ class Office(Aggregate):
     grace_days: int = 3
     casework: CaseworkRules = CaseworkRules()
     fee_service_types: SetOf[str] = frozenset({"late-fee"})
+    contact: ContactSettings = ContactSettings()
+    dispositions: dict[str, DispositionDefinition] = Field(default_factory=lambda: dict(STANDARD_DISPOSITIONS))
     campaign_ids: list[UUID] = Field(default_factory=list)
     pause: Pause | None = None
 
@@ -294,6 +323,14 @@ class Office(Aggregate):
             self.emit(FeeServiceTypesSet(service_types=command.fee_service_types))
         if command.time_zone not in (None, self.time_zone):
             self.emit(TimeZoneChanged(time_zone=command.time_zone))
+        if command.contact not in (None, self.contact):
+            faults = [*context.rule(CONTACT_SETTING_RULES)(command.contact)]
+            if faults:
+                said = "; ".join(faults)
+                raise Refusal("faulty-contact-settings", f"contact rules cannot be set so: {said}")
+            self.emit(ContactRulesSet(contact=command.contact))
+        if command.dispositions not in (None, self.dispositions):
+            self.emit(DispositionsDefined(dispositions=command.dispositions))
 
     @decides(PauseOfficeAutomation)
     def pause_automation(self, command: PauseOfficeAutomation, context: Context) -> None:
@@ -349,6 +386,14 @@ class Office(Aggregate):
     @applies(FeeServiceTypesSet)
     def _fee_service_types_set(self, event: FeeServiceTypesSet) -> None:
         self.fee_service_types = event.service_types
+
+    @applies(ContactRulesSet)
+    def _contact_rules_set(self, event: ContactRulesSet) -> None:
+        self.contact = event.contact
+
+    @applies(DispositionsDefined)
+    def _dispositions_defined(self, event: DispositionsDefined) -> None:
+        self.dispositions = dict(event.dispositions)
 
     @applies(TimeZoneChanged)
     def _time_zone_changed(self, event: TimeZoneChanged) -> None:

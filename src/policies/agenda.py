@@ -130,6 +130,8 @@ def promise_changed(_: Event, subject: Subject) -> _Plan:
 
 
 def activity_recorded(event: ActivityRecorded, subject: Subject) -> _Plan:
+    if event.corrects is not None:
+        yield Entry(event.corrects)
     if event.follow_up_on is not None:
         remind = RemindFollowUp(account_id=subject.owner_id, activity_id=event.activity_id)
         yield Entry(event.activity_id, remind, on=event.follow_up_on)

@@ -1,54 +1,263 @@
-"""What the contact rules say of a contact that an account is about to make.
+"""What the contact rules say of a contact that an account is about to make: all of the table is asked.
 
-Wishes of the customer (opt-outs, consent refused) are kept by the account itself; what blocks every contact
-(cease, attorney, bankruptcy) is a blocking flag. Of the table's rules (`policies.contact.table`) those are asked here
-that need no history of contacts.
+Who the debtor is follows from the account: where addresses and numbers are, what was said of contact, which flags it
+carries. Who collects, and what was chosen where a rule leaves a choice, are settings of the office.
 """
 
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+
 from aggregates.account import Account
+from aggregates.account.contact_history import MEDIA, ContactFact, in_one_spelling
+from aggregates.account.customer import CustomerKind
 from aggregates.kernel.context import Context
 from aggregates.office import Office
-from aggregates.values.contact import ALLOWED, Channel, Consent, ContactAttempt, Denied, Verdict
-from policies.contact.case import Asked, Debtor, Entry, Kind, Medium, Role, RuleSetting
+from aggregates.values.contact import (
+    ALLOWED,
+    Channel,
+    Consent,
+    ContactAttempt,
+    Denied,
+    PhoneKind,
+    PostalAddress,
+    RuleRefusal,
+    Verdict,
+)
+from aggregates.values.contact_settings import ContactSettings
+from policies.contact.case import Asked, Debtor, DebtType, Entry, Flag, Kind, Phone, Place, Role, RuleSetting, Settings
+from policies.contact.places import (
+    STATES,
+    US,
+    state_of_zip,
+    zones_of_address,
+    zones_of_country,
+    zones_of_number,
+)
 from policies.contact.rule import ContactRule
-from policies.contact.table import RULES, judge
+from policies.contact.table import RULES, TABLE, Refused, judge, setting_fault
 
-HOURS, TEXT_CONSENT = RULES["hours-8-to-21"], RULES["text-consent"]
+HOURS = RULES["hours-8-to-21"]
+_UNKNOWN_COUNTRY = "ZZ"
+"""ISO 3166-1 leaves it to users: no law of a country that is known here binds."""
+_UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
+"""Consents and opt-outs that are kept without a date are older than any that has one."""
 
-_MEDIA = {
-    Channel.SMS: Medium.SMS,
-    Channel.VOICE: Medium.CALL,
-    Channel.EMAIL: Medium.EMAIL,
-    Channel.LETTER: Medium.LETTER,
-    Channel.PORTAL: Medium.PORTAL,
-}
-_SETTINGS = {HOURS.id: RuleSetting(figures={"letters": 1})}
+_LETTERS = {HOURS.id: RuleSetting(figures={"letters": 1})}
 """House policy of accounts: letters keep to the hours too."""
+_NOT_ASKED = {
+    rule_id: RuleSetting(is_on=False)
+    for rule_id in (
+        "email-address",
+        "email-notice-35-days",
+        "email-at-work",
+        "text-within-60-days",
+        "text-consent-within-60-days",
+    )
+}
+"""Off where they are house policy, until an office turns them on: they ask for records of a third party's (notices,
+checks of numbers), and who collects their own debt from customers of theirs has none (ADR 0049)."""
 
-
-def inconvenient_hours(account: Account, attempt: ContactAttempt, office: Office) -> Verdict:
-    """The rule of the hours alone."""
-    return _verdict(account, attempt, office, HOURS)
+_PLACES = {PhoneKind.HOME: Place.HOME, PhoneKind.MOBILE: Place.MOBILE, PhoneKind.WORK: Place.WORK}
+_FLAGS = {flag.value: flag for flag in Flag}
 
 
 def contact_rules(account: Account, attempt: ContactAttempt, context: Context) -> Verdict:
-    """The first rule that forbids the contact, else allowed."""
-    return _verdict(account, attempt, account.customer.office(context), HOURS, TEXT_CONSENT)
+    """Allowed, or every rule that forbids the contact."""
+    others = [context.find(Account, each) for each in account.customer.accounts]
+    office = account.customer.office(context)
+    return verdict(account, attempt, office, others=[each for each in others if each is not None])
 
 
-def _verdict(account: Account, attempt: ContactAttempt, office: Office, *rules: ContactRule) -> Verdict:
-    details = account.contact.details
-    channel, point_id, at = _MEDIA[attempt.channel], attempt.point_id, attempt.at
-    consents = details.consent(attempt.channel, point_id) is Consent.GIVEN
+def verdict(account: Account, attempt: ContactAttempt, office: Office, *, others: Iterable[Account] = ()) -> Verdict:
+    """The same, without a decision. `others` are the customer's other accounts: contacts about them count too where a
+    rule counts all contacts with a person."""
+    return _verdict(account, attempt, office, others=others)
+
+
+def inconvenient_hours(account: Account, attempt: ContactAttempt, office: Office) -> Verdict:
+    """The rules about the time of day alone."""
+    return _verdict(account, attempt, office, table=_ABOUT_HOURS)
+
+
+def setting_faults(contact: ContactSettings) -> Iterable[str]:
+    """What an office cannot say of contact rules."""
+    for rule_id, choice in sorted(contact.rules.items()):
+        fault = setting_fault(rule_id, RuleSetting(choice.on, choice.figures))
+        if fault is not None:
+            yield f"contact.rules.{rule_id}: {fault}"
+
+
+_ABOUT_HOURS: tuple[ContactRule, ...] = (HOURS, RULES["wa-hours"], RULES["fl-hours"])
+
+
+def _verdict(
+    account: Account,
+    attempt: ContactAttempt,
+    office: Office,
+    *,
+    others: Iterable[Account] = (),
+    table: tuple[ContactRule, ...] = TABLE,
+) -> Verdict:
+    debtor, house_zone = debtor_of(account, office)
+    to = attempt.number or account.contact_history.point(attempt.channel, attempt.point_id) or attempt.point_id or None
+    debts = (account.customer.account_name,) if account.customer.accounts else ()
     refused = judge(
-        Debtor(time_zones=(details.time_zone or office.time_zone,)),
-        Role.FIRST_PARTY,
-        [Entry(at, Kind.CONSENT, channel, to=point_id)] if consents else (),
-        Asked(at, channel, to=point_id),
-        _SETTINGS,
-        table=rules,
+        debtor,
+        office.contact.role,
+        _history(account, attempt, to, others) if table is TABLE else (),
+        Asked(
+            attempt.at,
+            MEDIA[attempt.channel],
+            debts=debts,
+            to=to,
+            is_prerecorded=attempt.channel is Channel.VOICE and not attempt.is_by_hand,
+        ),
+        _settings(office, debtor),
+        table=table,
+        house_zone=house_zone,
     )
     if not refused:
         return ALLOWED
-    first = refused[0]
-    return Denied(first.rule, first.detail, until=first.allowed_from)
+    named = attempt.point_id or "the number"
+    refusals = tuple(_said(each, to, named) for each in refused)
+    ends = [each.allowed_from for each in refused]
+    until = max((each for each in ends if each is not None), default=None) if None not in ends else None
+    return Denied(refusals[0].rule, refusals[0].detail, until=until, refusals=refusals)
+
+
+def _said(refused: Refused, to: str | None, named: str) -> RuleRefusal:
+    """What is stored in the open: a number or address is named as the account names it."""
+    detail = refused.detail.replace(to, named) if to else refused.detail
+    if (undated := f"on {_UNDATED:%Y-%m-%d} (UTC)") in detail:
+        detail = detail.replace(undated, "on a day that is not known")
+        detail = re.sub(r"(nothing renewed it) for \d+ days", r"\1", detail)
+    return RuleRefusal(
+        rule=refused.rule,
+        source=refused.source,
+        basis=refused.basis,
+        detail=detail,
+        allowed_from=refused.allowed_from,
+        may_override=refused.may_override,
+    )
+
+
+# --- who the debtor is -------------------------------------------------------------------------------------
+
+
+def debtor_of(account: Account, office: Office) -> tuple[Debtor, str | None]:
+    """The debtor, and the time zone in which they are taken to be where a rule is house policy: the one that was said;
+    where nothing was, and neither address nor number indicates any, the office's. None: every one that is indicated."""
+    details, customer = account.contact.details, account.customer
+    country = _country(account, office)
+    numbers = [
+        (in_one_spelling(Channel.VOICE, each.number, account.contact.country), _PLACES.get(each.kind))
+        for each in details.phones
+    ]
+    addresses = [each for each in details.addresses if not each.is_erased] if country == US else []
+    states = [_state(each) for each in addresses]
+    zips = [_zip(each) for each in addresses]
+    zones = {zone for state, code in zip(states[1:], zips[1:], strict=True) for zone in zones_of_address(state, code)}
+    said = details.time_zone
+    indicated = bool(zones or any(states[:1]) or any(zips[:1])) or any(zones_of_number(each) for each, _ in numbers)
+    is_abroad = country not in (US, _UNKNOWN_COUNTRY)
+    debtor = Debtor(
+        state=states[0] if states else None,
+        zip_code=zips[0] if zips else None,
+        city=addresses[0].city if addresses else None,
+        country=country,
+        phones=tuple(Phone(number, place) for number, place in numbers),
+        debt_type=_debt_type(customer.kind, office),
+        flags=frozenset(_FLAGS[each] for each in account.flags.carried if each in _FLAGS),
+        other_states=frozenset(
+            state for each, code in zip(states[1:], zips[1:], strict=True) if (state := each or state_of_zip(code))
+        ),
+        time_zones=tuple(sorted({*zones, *([said] if said else ())})),
+        amount=account.receivables.outstanding.decimal() if customer.currency == "USD" else None,
+    )
+    return debtor, said or (None if indicated or is_abroad else office.time_zone)
+
+
+def _debt_type(kind: CustomerKind, office: Office) -> DebtType:
+    if office.contact.debt_type is not None:
+        return office.contact.debt_type
+    return DebtType.COMMERCIAL if kind is CustomerKind.COMMERCIAL else DebtType.CONSUMER
+
+
+def _country(account: Account, office: Office) -> str:
+    """Where the debtor is: as it is known, else where the office is."""
+    known = account.contact.country
+    if known is not None:
+        return known
+    return US if _is_zone_of_the_us(office.time_zone) else _UNKNOWN_COUNTRY
+
+
+@cache
+def _is_zone_of_the_us(name: str) -> bool:
+    """UTC is the zone of an office that never said where it is; the law of the US is the stricter guess."""
+    if name == "UTC" or name in zones_of_country(US) or name.startswith("US/"):
+        return True
+    from babel.core import get_global  # CLDR; takes a while to load
+
+    return name in get_global("territory_zones").get(US, ())
+
+
+def _state(address: PostalAddress) -> str | None:
+    region = (address.region or "").strip().upper().removeprefix("US-")
+    return region if region in STATES else None
+
+
+def _zip(address: PostalAddress) -> str | None:
+    code = (address.postal_code or "").strip()
+    return code if code[:5].isdigit() and len(code) in (5, 10) else None
+
+
+# --- what happened before ----------------------------------------------------------------------------------
+
+
+def _history(account: Account, attempt: ContactAttempt, to: str | None, others: Iterable[Account]) -> Iterable[Entry]:
+    history = account.contact_history
+    found = [*history.entries_without(attempt.but), *map(_of_fact, history.facts.values())]
+    for other in others:
+        debts = (other.customer.account_name,)
+        found += [replace(each, debts=debts) for each in other.contact_history.entries]
+    details, channel = account.contact.details, attempt.channel
+    medium = MEDIA[channel]
+    if attempt.point_id:
+        consent = details.consent(channel, attempt.point_id)
+        if consent is Consent.GIVEN:
+            found.append(Entry(_UNDATED, Kind.CONSENT, medium, to=to))
+        if consent is Consent.REFUSED or account.contact.has_opted_out(channel, attempt.point_id):
+            found.append(Entry(_UNDATED, Kind.OPT_OUT, medium, to=to))
+    return found
+
+
+def _of_fact(fact: ContactFact) -> Entry:
+    return Entry(
+        fact.at or _UNDATED,
+        Kind(fact.kind.value),
+        MEDIA[fact.channel] if fact.channel is not None else None,
+        to=fact.number or fact.address,
+        is_written=fact.is_written,
+        is_refusal_to_pay=bool(fact.refusal_to_pay),
+        is_clear=fact.clear is not False,
+        is_reassigned=bool(fact.reassigned),
+    )
+
+
+def _settings(office: Office, debtor: Debtor) -> Settings:
+    """The office's choices over what accounts have by default."""
+    said = office.contact
+    is_bound = said.role is Role.THIRD_PARTY and debtor.debt_type is DebtType.CONSUMER
+    found: dict[str, RuleSetting] = dict(_BOUND if is_bound else _HOUSE)
+    for rule_id, choice in said.rules.items():
+        before = found.get(rule_id, RuleSetting())
+        is_on = before.is_on if choice.on is None else choice.on
+        found[rule_id] = RuleSetting(is_on, {**before.figures, **choice.figures})
+    return found
+
+
+_HOUSE: Mapping[str, RuleSetting] = {**_LETTERS, **_NOT_ASKED}
+_BOUND: Mapping[str, RuleSetting] = _LETTERS

@@ -8,6 +8,7 @@ from aggregates.account.allocation import AllocationDue, AllocationReleased, Fun
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import JudgeCollection, Stage, StageChanged
 from aggregates.account.contact import ContactDetailsChanged
+from aggregates.account.contact_history import ContactFactRecorded, ContactFactWithdrawn
 from aggregates.account.customer import CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.flags import FlagCleared, FlagSet
@@ -38,6 +39,7 @@ from aggregates.office import (
     AutomationPaused,
     AutomationResumed,
     CalendarSet,
+    ContactRulesSet,
     FlagsDefined,
     TimeZoneChanged,
 )
@@ -228,6 +230,8 @@ POLICIES: tuple[Policy, ...] = (
                 Aged,
                 FlagSet,
                 FlagCleared,
+                ContactFactRecorded,
+                ContactFactWithdrawn,
                 DisputeOpened,
                 DisputeResolved,
                 HoldPlaced,
@@ -248,7 +252,7 @@ POLICIES: tuple[Policy, ...] = (
     Policy(AUTO_COLLECTION, frozenset(CAMPAIGN_CHANGES), judge_campaign, coalesces=True),
     Policy(
         AUTO_COLLECTION,
-        frozenset({AutomationPaused, AutomationResumed, CalendarSet, FlagsDefined, TimeZoneChanged}),
+        frozenset({AutomationPaused, AutomationResumed, CalendarSet, ContactRulesSet, FlagsDefined, TimeZoneChanged}),
         judge_office,
         coalesces=True,
     ),

@@ -1,6 +1,6 @@
 """Every event in a sentence for people. No sentence names or quotes the customer: those stay in personal fields."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -9,8 +9,10 @@ from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, F
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
+from aggregates.account.calls import CallRefused, CallStarted
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
+from aggregates.account.contact_history import FACTS, ContactFactRecorded, ContactFactWithdrawn
 from aggregates.account.customer import (
     AccountOpened,
     CustomerNumberChanged,
@@ -54,6 +56,7 @@ from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.receivables import ReversalKind
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.event import Event
+from aggregates.values.contact import RuleRefusal
 from aggregates.values.money import Money
 
 Sentence = str | Callable[[Any], str]
@@ -112,14 +115,40 @@ def _stage(event: StageChanged) -> str:
 
 def _refused(event: ContactRefused) -> str:
     until = f"; not before {event.until:%Y-%m-%d %H:%M} UTC" if event.until else ""
-    return f"Step {event.step_id} by {event.channel} refused by rule {event.rule_id}: {event.detail}{until}"
+    others = [each.rule for each in event.refusals or () if each.rule != event.rule_id]
+    too = f"; by {', '.join(others)} too" if others else ""
+    return f"Step {event.step_id} by {event.channel} refused by rule {event.rule_id}: {event.detail}{too}{until}"
+
+
+def _call_started(event: CallStarted) -> str:
+    lifted = f"; lifted: {_rules(event.overridden)}" if event.overridden else ""
+    return f"Call to {event.point_id} started{lifted}"
+
+
+def _rules(refusals: Iterable[RuleRefusal]) -> str:
+    return "; ".join(f"{each.rule} ({each.basis}): {each.detail}" for each in refusals)
+
+
+def _fact(event: ContactFactRecorded) -> str:
+    fact = event.fact
+    said = [
+        *([fact.channel.value] if fact.channel else []),
+        *([fact.form.value] if fact.form else []),
+        *([f"chapter {fact.chapter}"] if fact.chapter else []),
+        *(["refusal to pay"] if fact.refusal_to_pay else []),
+        *(["not certain"] if fact.clear is False else []),
+        *(["reassigned" if fact.reassigned else "not reassigned"] if fact.reassigned is not None else []),
+    ]
+    return FACTS[fact.kind].says + (f" ({', '.join(said)})" if said else "")
 
 
 def _activity(event: ActivityRecorded) -> str:
     name = event.kind.replace("-", " ").capitalize()
     details = [event.direction.value, *([event.disposition.replace("-", " ")] if event.disposition else [])]
     follow_up = f"; follow up on {event.follow_up_on}" if event.follow_up_on else ""
-    return f"{name} ({', '.join(details)}){follow_up}"
+    corrected = " corrected" if event.corrects else ""
+    broken = f"; broke {_rules(event.violations)}" if event.violations else ""
+    return f"{name}{corrected} ({', '.join(details)}){follow_up}{broken}"
 
 
 def _dispute(event: DisputeOpened) -> str:
@@ -205,6 +234,10 @@ SENTENCES: dict[type[Event], Sentence] = {
     ConsentRecorded: "Consent for {e.channel} at {e.point_id} is {e.consent}",
     OptedOut: lambda e: f"Customer opted out of {_over(e.channel, e.point_id)}",
     WishesShared: _shared,
+    CallStarted: _call_started,
+    CallRefused: lambda e: f"Call to {e.point_id} refused by {_rules(e.refusals)}",
+    ContactFactRecorded: _fact,
+    ContactFactWithdrawn: lambda e: f"Withdrawn: {FACTS[e.kind].says}",
     OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
     SubscriptionRecorded: "Subscription {e.subscription.number} recorded",
     # receivables
@@ -308,6 +341,12 @@ SENTENCES: dict[type[Event], Sentence] = {
     office.PromiseRulesSet: "Promises are judged after {e.grace_days} days of grace",
     office.FeeServiceTypesSet: lambda e: f"Fee service types are {', '.join(sorted(e.service_types)) or 'none'}",
     office.TimeZoneChanged: "Time zone is {e.time_zone}",
+    office.ContactRulesSet: lambda e: (
+        f"Contact rules are those of {e.contact.role.replace('_', ' ')} collection"
+        + (f" of {e.contact.debt_type} debt" if e.contact.debt_type else "")
+        + (f"; chosen: {', '.join(sorted(e.contact.rules))}" if e.contact.rules else "")
+    ),
+    office.DispositionsDefined: lambda e: f"Dispositions are {', '.join(sorted(e.dispositions)) or 'none'}",
     office.CampaignRegistered: "A campaign was added to the office",
     office.AutomationPaused: lambda e: f"Automation paused {_pause(e)}",
     office.AutomationResumed: "Automation resumed",

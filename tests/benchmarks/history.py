@@ -10,7 +10,7 @@ from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import LogRecorder, app_connections
 from adapters.eventstore.sealer import Sealer
 from adapters.postgres.database import Database
-from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, Disposition
+from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction
 from aggregates.account.aging import Aged, BucketMove
 from aggregates.account.allocation import AllocatedPart, FundsAllocated
 from aggregates.account.billing import InvoiceBilled
@@ -223,7 +223,7 @@ def _pay_second(account_id: UUID, number: int) -> Visit:
 def _call(account_id: UUID, number: int) -> Visit:
     called = ActivityRecorded(
         activity_id=account_id, kind=ActivityKind.CALL, direction=Direction.OUTBOUND,
-        disposition=Disposition.SPOKE_TO_CUSTOMER, notes="will pay on Friday", assignee="ann",
+        disposition="spoke-to-customer", notes="will pay on Friday", assignee="ann",
         follow_up_on=_DAY_ONE + timedelta(days=40),
     )  # fmt: skip
     return [(account_id, called)]

@@ -398,4 +398,5 @@ def test_letters_keep_to_the_hours_too():
 
 def test_a_text_without_consent_is_refused_as_ever():
     verdict = verdict_at(given(), BEGINNING.replace(hour=18), Channel.SMS)
-    assert verdict == Denied("text-consent", "no consent to texts at point")
+    assert isinstance(verdict, Denied)
+    assert (verdict.rule_id, verdict.detail, verdict.until) == ("text-consent", "no consent to texts at point", None)

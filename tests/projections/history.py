@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from aggregates.account.command import account_id
+from aggregates.account.contact_history import MAY_CONTACT
 from aggregates.account.customer import OpenAccount
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Rejected, identifier
@@ -14,6 +15,7 @@ from aggregates.kernel.memory import MemoryStore
 from aggregates.kernel.refusals import Refusal
 from aggregates.office import OpenOffice, office_id
 from aggregates.values.money import Money
+from policies.contact_rules import contact_rules
 
 __all__ = ["History", "usd"]
 
@@ -30,7 +32,7 @@ class History:
     """Decides commands over aggregates in memory. `today` moves only when a test moves it."""
 
     today: date = date(2026, 1, 1)
-    store: MemoryStore = field(default_factory=lambda: MemoryStore(rules={}))
+    store: MemoryStore = field(default_factory=lambda: MemoryStore(rules={MAY_CONTACT: contact_rules}))
 
     @property
     def log(self) -> list[Recorded]:

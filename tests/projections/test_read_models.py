@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.rules import template_faults
-from aggregates.account.activities import ActivityKind, Direction, Disposition, RecordActivity
+from aggregates.account.activities import ActivityKind, Direction, RecordActivity
 from aggregates.account.billing import BillInvoice
 from aggregates.account.chase import JUDGE, CoveredItem, Judgement
 from aggregates.account.contact import OptOutOfContact
+from aggregates.account.contact_history import MAY_CONTACT
 from aggregates.account.customer import AccountOpened, OpenAccount
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.exclusion import ExcludeAccount, Excluded
@@ -36,6 +37,7 @@ from aggregates.promise import (
     WithdrawPromise,
 )
 from aggregates.values.contact import Channel
+from policies.contact_rules import contact_rules
 from projections.activity_history import ActivityHistoryProjection
 from projections.activity_history.projection import LEFT_OUT, kind_of
 from projections.audit_trail import AuditTrailProjection
@@ -53,6 +55,7 @@ SECRET = "Grace Hopper"
 RULES: Rules = {
     JUDGE: lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed")),
     TEMPLATE_RULES: template_faults,
+    MAY_CONTACT: contact_rules,
 }
 
 
@@ -143,7 +146,7 @@ def test_what_was_done_about_an_account_newest_first(history: History, account: 
             account_id=account,
             kind=ActivityKind.CALL,
             direction=Direction.OUTBOUND,
-            disposition=Disposition.LEFT_MESSAGE,
+            disposition="left-message",
             notes=f"left a message for {SECRET}",
             assignee="ann",
             follow_up_on=day(6),

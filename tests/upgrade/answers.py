@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,6 +22,12 @@ SAID_OTHERWISE = {
     "Promise open again: what had come in of it is different": "Promise open again: a payment was taken back"
 }
 """What is said now, and what then: more than a payment that is taken back does it."""
+
+_SAID_BESIDES = re.compile(r"(?<=\d), in \d+ instalments from \d{4}-\d\d-\d\d$")
+"""What the sentence of a promise did not tell then."""
+
+VERSIONS_THEN = {"account.activity-recorded": 1}
+"""By event, in which version it was stored then, and shown; an event is shown in the version of now."""
 
 _WHOLE = 200
 """Rows of a table that are kept as they are; of a longer one a hash for each account."""
@@ -43,9 +50,9 @@ def compact(answer: Any) -> str:
 
 
 def may_say_more(path: str) -> bool:
-    """The collections report of a past day tells what it had null, any report its buckets' names; and a page of
-    promises its day and currency."""
-    return path.startswith(("/v1/report/collections?", "/v1/promises?"))
+    """The collections report of a past day tells what it had null, any report its buckets' names; a page of promises
+    its day and currency; and an office what came to its settings."""
+    return path.startswith(("/v1/report/collections?", "/v1/promises?", "/v1/offices"))
 
 
 def unlike(expected: Any, found: Any, where: str = "answer") -> Iterator[str]:
@@ -79,6 +86,8 @@ def as_told_now(then: Any, found: Any) -> Any:
     """
     if isinstance(then, dict) and (left := _opt_outs_of_places_that_were_left(then)):
         then = {**then, "opt_outs": [each for each in then["opt_outs"] if each not in left]}
+    if isinstance(then, dict) and isinstance(found, dict) and _version_then(found) is not None:
+        then = {**then, "event_version": found["event_version"]}
     match then, found:
         case {"unapplied": {"amount": left}, "waits_for_invoice": str()}, dict() if not Decimal(left):
             then = {**then, "waits_for_invoice": None}
@@ -94,7 +103,7 @@ def as_told_now(then: Any, found: Any) -> Any:
             return {name: each for part in parts for name, each in part.items()}
         case dict(), dict():
             return {name: as_told_now(each, found.get(name)) for name, each in then.items()}
-        case str(), str() if SAID_OTHERWISE.get(found) == then:
+        case str(), str() if _as_said_then(found) == then:
             return found
         case list(), list() if len(then) == len(found):
             return [as_told_now(*each) for each in zip(then, found, strict=True)]
@@ -144,11 +153,17 @@ def look_again(connection: Connection[Any], table: str, then: Table) -> Table:
     """The table as it was recorded then: the same columns, in the same way, in the words of then."""
     columns = then["columns"]
     rows = [{name: _as_said_then(each) for name, each in row.items()} for row in _rows(connection, table)]
+    rows = [row if (version := _version_then(row)) is None else {**row, "event_version": version} for row in rows]
     return {"columns": columns, **_said(rows, columns, whole="rows" in then)}
 
 
 def _as_said_then(value: Any) -> Any:
-    return SAID_OTHERWISE.get(value, value) if isinstance(value, str) else value
+    return SAID_OTHERWISE.get(value, _SAID_BESIDES.sub("", value)) if isinstance(value, str) else value
+
+
+def _version_then(row: Row) -> int | None:
+    """Of the event of a row, where it is another by now."""
+    return VERSIONS_THEN.get(row.get("event_name") or "") if "event_version" in row else None
 
 
 def _said(rows: Iterable[Row], columns: Sequence[str], *, whole: bool) -> Table:

@@ -12,8 +12,10 @@ from aggregates.account.aging import Aging
 from aggregates.account.allocation import Allocations
 from aggregates.account.between_accounts import BetweenAccounts
 from aggregates.account.billing import Billing
+from aggregates.account.calls import Calls
 from aggregates.account.chase import Chase
 from aggregates.account.contact import Contact
+from aggregates.account.contact_history import ContactHistory
 from aggregates.account.customer import Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.disputes import Disputes
@@ -54,13 +56,15 @@ class Account(Aggregate):
     payment_claims: PaymentClaims = Field(default_factory=PaymentClaims)
     chase: Chase = Field(default_factory=Chase)
     exclusion: Exclusions = Field(default_factory=Exclusions)
+    contact_history: ContactHistory = Field(default_factory=ContactHistory)
     messages: Messages = Field(default_factory=Messages)
     activities: Activities = Field(default_factory=Activities)
+    calls: Calls = Field(default_factory=Calls)
 
     @classmethod
     def blank(cls, aggregate_id: UUID, *, whole: bool = False) -> Self:
         blank = super().blank(aggregate_id)
-        blank.receivables.keeps_all = whole
+        blank.receivables.keeps_all = blank.activities.keeps_all = whole
         return blank
 
     @property
@@ -82,6 +86,7 @@ class Account(Aggregate):
         shields = [
             *self.exclusion.shields(),
             *self.flags.shields(office),
+            *self.contact_history.shields(office),
             *self.holds.shields(),
             *self.payment_claims.shields(),
             *self.promises.shields(),

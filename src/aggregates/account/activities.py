@@ -1,20 +1,33 @@
-"""What was done about the account, and what somebody has to come back to."""
+"""What was done about the account, and what somebody has to come back to.
 
-from dataclasses import dataclass, field
-from datetime import date
+A contact that was made outside is judged by the contact rules like any other. It has been made: what they would have
+refused is recorded with it as evidence, not refused.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from aggregates.account.command import AccountCommand
+from aggregates.account.command import SHARED, AccountCommand
+from aggregates.account.contact_history import MEDIA, ContactHistory
+from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
-from aggregates.kernel.aggregate import applies, decides
-from aggregates.kernel.context import Context
+from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.context import Context, NeedsHistory
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import LATER, Value
+from aggregates.values.business_time import local_date, moment_at
+from aggregates.values.codes import Code
+from aggregates.values.contact import Channel, ContactAttempt, Denied, RuleRefusal
+from aggregates.values.contact_record import Entry, Medium
+from aggregates.values.dispositions import STANDARD_DISPOSITIONS, DispositionDefinition, Outcome
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -44,32 +57,61 @@ class Direction(StrEnum):
     INTERNAL = "internal"
 
 
-class Disposition(StrEnum):
-    """How a contact ended."""
+CHANNELS: Mapping[ActivityKind, Channel] = {
+    ActivityKind.CALL: Channel.VOICE,
+    ActivityKind.SMS: Channel.SMS,
+    ActivityKind.EMAIL: Channel.EMAIL,
+    ActivityKind.LETTER: Channel.LETTER,
+    ActivityKind.PORTAL_VISIT: Channel.PORTAL,
+}
+"""The activities that are contacts."""
 
-    NO_ANSWER = "no-answer"
-    LEFT_MESSAGE = "left-message"
-    SPOKE_TO_CUSTOMER = "spoke-to-customer"
-    SPOKE_TO_THIRD_PARTY = "spoke-to-third-party"
-    WRONG_NUMBER = "wrong-number"
-    NOT_CONNECTED = "not-connected"
-    DELIVERED = "delivered"
-    UNDELIVERED = "undelivered"
+
+class Undocumented(Value):
+    """A contact that a person made and of which nobody said how it ended."""
+
+    id: UUID
+    kind: ActivityKind
+    agent: str
+    at: AwareDatetime
+
+
+@dataclass(kw_only=True)
+class Known:
+    """What a correction of an activity does not say anew."""
+
+    kind: ActivityKind
+    direction: Direction
+    at: AwareDatetime | None
+    point_id: str | None
 
 
 # --- events ------------------------------------------------------------------------------------------
 
 
-class ActivityRecorded(Event, name="account.activity-recorded"):
+class ActivityRecorded(Event, name="account.activity-recorded", version=2):
     """Something was done about the account."""
 
     activity_id: UUID
     kind: ActivityKind
     direction: Direction
-    disposition: Disposition | None = None
+    disposition: Code | None = None
     notes: Personal | None = None
     assignee: str | None = None
     follow_up_on: date | None = None
+    at: Annotated[AwareDatetime | None, LATER] = None
+    """When; None in what an earlier release stored: when it was recorded."""
+    point_id: Annotated[str | None, LATER] = None
+    number: Annotated[Personal | None, LATER] = None
+    """The number or address, in one spelling."""
+    outcome: Annotated[Outcome | None, LATER] = None
+    """What the disposition meant in the office that day; None in what an earlier release stored."""
+    violations: Annotated[tuple[RuleRefusal, ...] | None, LATER] = None
+    """Every contact rule that was broken by it."""
+    undocumented_by: Annotated[str | None, LATER] = None
+    """Who made a contact without saying how it ended."""
+    corrects: Annotated[UUID | None, LATER] = None
+    """The activity that was recorded wrongly; what this one says is so."""
 
 
 class FollowUpCompleted(Event, name="account.follow-up-completed"):
@@ -88,12 +130,40 @@ class FollowUpFellDue(Event, name="account.follow-up-fell-due"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class RecordActivity(AccountCommand, name="record-activity", makes="activity"):
-    """Record a call, message, letter, note or task, and when to come back to it."""
+class RecordActivity(AccountCommand, name="record-activity", makes="activity", **SHARED):
+    """Record a call, message, letter, note or task, and when to come back to it.
+
+    A contact that breaks a contact rule is recorded with the rules that it breaks.
+    """
 
     kind: ActivityKind
     direction: Direction = Direction.OUTBOUND
-    disposition: Disposition | None = None
+    disposition: Code | None = None
+    notes: Personal | None = Field(None, max_length=10_000)
+    assignee: str | None = Field(None, max_length=100)
+    follow_up_on: date | None = None
+    at: Annotated[AwareDatetime | None, LATER] = None
+    """When it was done. None: now, or some time on the day that it is recorded for."""
+    point_id: Annotated[str | None, LATER] = Field(None, max_length=100)
+    """The number or address of the account that was used."""
+
+
+class CorrectActivity(AccountCommand, name="correct-activity", makes="activity", may_need_history=True, **SHARED):
+    """Say anew what an activity was: a new fact, which points to the one that was wrong."""
+
+    activity_id: UUID
+    disposition: Code | None = None
+    notes: Personal | None = Field(None, max_length=10_000)
+    assignee: str | None = Field(None, max_length=100)
+    follow_up_on: date | None = None
+    at: AwareDatetime | None = None
+
+
+class EndCall(AccountCommand, name="end-call", **SHARED):
+    """Say how a call ended, and when to come back to it."""
+
+    call_id: UUID
+    disposition: Code
     notes: Personal | None = Field(None, max_length=10_000)
     assignee: str | None = Field(None, max_length=100)
     follow_up_on: date | None = None
@@ -114,20 +184,142 @@ class CompleteFollowUp(AccountCommand, name="complete-follow-up"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
+_KNOWN = 50
+"""So many of the last activities are known at once; a correction of an earlier one reads the account's history."""
+
+
 @dataclass
 class Activities(AccountPart):
-    """What somebody has to come back to."""
+    """What somebody has to come back to, and what may be corrected."""
 
     follow_ups: dict[UUID, FollowUp] = field(default_factory=dict)
+    undocumented: dict[UUID, Undocumented] = field(default_factory=dict)
+    known: dict[UUID, Known] = field(default_factory=dict)
+    """The last ones."""
+    keeps_all: bool = False
+
+    customer: ClassVar = Needs(Customer)
+    history: ClassVar = Needs(ContactHistory)
 
     @decides(RecordActivity)
     def record_activity(self, command: RecordActivity, context: Context) -> None:
         self.require_account()
+        if command.point_id is not None:
+            self._require_point(command.kind, command.point_id)
+        self.document(
+            command.made_id(context.command_id),
+            context,
+            kind=command.kind,
+            direction=command.direction,
+            said=command,
+            at=self._moment(command.at, context),
+            point_id=command.point_id,
+            is_moment_known=command.at is not None or context.effective_on == context.today,
+        )
+
+    def document(
+        self,
+        activity_id: UUID,
+        context: Context,
+        *,
+        kind: ActivityKind,
+        direction: Direction,
+        said: RecordActivity | CorrectActivity | EndCall,
+        at: datetime,
+        point_id: str | None,
+        number: str | None = None,
+        is_moment_known: bool = True,
+        was_judged: bool = False,
+        corrects: UUID | None = None,
+    ) -> None:
+        """What `said` (a command with disposition, notes, assignee and follow-up) says of an activity.
+
+        `was_judged`: it was asked before whether the contact may be made.
+        """
         by_hand = not context.actor.is_policy
-        if by_hand and command.follow_up_on is not None and command.follow_up_on < context.today:
+        if by_hand and said.follow_up_on is not None and said.follow_up_on < context.today:
             raise Refusal("follow-up-past", f"follow_up_on: expected {context.today} or later")
-        activity_id = command.made_id(context.command_id)
-        self.emit(ActivityRecorded(activity_id=activity_id, **command.model_dump(exclude={"account_id"})))
+        defined = self._defined(said.disposition, context)
+        if defined is not None and defined.notes_required and not (said.notes or "").strip():
+            raise Refusal("notes-required", f"notes: expected, because the disposition is {said.disposition}")
+        channel = CHANNELS.get(kind)
+        if channel is not None and point_id is not None and number is None:
+            number = self.history.point(channel, point_id)
+        is_contact = channel is not None and direction is Direction.OUTBOUND and by_hand
+        violations: tuple[RuleRefusal, ...] = ()
+        if is_contact and channel is not None and is_moment_known and not was_judged:
+            attempt = ContactAttempt(channel, point_id or "", at, number=number, is_by_hand=True, but=activity_id)
+            verdict = self.history.verdict(attempt, context)
+            violations = verdict.refusals if isinstance(verdict, Denied) else ()
+        follow_up_on = said.follow_up_on
+        if follow_up_on is None and defined is not None and defined.follow_up_days is not None:
+            follow_up_on = context.today + timedelta(days=defined.follow_up_days)
+        self.emit(
+            ActivityRecorded(
+                activity_id=activity_id,
+                kind=kind,
+                direction=direction,
+                disposition=said.disposition,
+                notes=said.notes,
+                assignee=said.assignee,
+                follow_up_on=follow_up_on,
+                at=at,
+                point_id=point_id,
+                number=number,
+                outcome=Outcome.of(defined) if defined is not None else None,
+                violations=violations or None,
+                undocumented_by=str(context.actor) if is_contact and defined is None else None,
+                corrects=corrects,
+            ),
+            effective_on=local_date(at, self.customer.office(context).zone),
+        )
+        is_number = channel in (Channel.VOICE, Channel.SMS) and number is not None
+        if defined is not None and defined.retires_number and is_number:
+            self.history.retire_number(activity_id, number, context)
+
+    @decides(CorrectActivity)
+    def correct_activity(self, command: CorrectActivity, context: Context) -> None:
+        self.require_account()
+        known = self.known.get(command.activity_id)
+        if known is None and not self.keeps_all:
+            raise NeedsHistory(f"activity {command.activity_id}")
+        if known is None:
+            raise Refusal("unknown-activity", "there is no such activity on the account")
+        at = command.at or known.at
+        self.document(
+            command.made_id(context.command_id),
+            context,
+            kind=known.kind,
+            direction=known.direction,
+            said=command,
+            at=self._moment(at, context),
+            point_id=known.point_id,
+            was_judged=command.at is None,
+            corrects=command.activity_id,
+        )
+
+    def _defined(self, disposition: str | None, context: Context) -> DispositionDefinition | None:
+        if disposition is None:
+            return None
+        defined = self.customer.office(context).dispositions
+        if disposition not in defined:
+            raise Refusal("unknown-disposition", f"disposition: expected one of {', '.join(sorted(defined))}")
+        return defined[disposition]
+
+    def _require_point(self, kind: ActivityKind, point_id: str) -> None:
+        known = self.history.contact.details.ids(CHANNELS[kind]) if kind in CHANNELS else ()
+        if point_id not in known:
+            raise Refusal("unknown-contact-point", f"point_id: expected one of {', '.join(known) or 'none'}")
+
+    def _moment(self, at: datetime | None, context: Context) -> datetime:
+        """Of a day of which no more is known its noon."""
+        if at is not None and at > context.now:
+            raise Refusal("future-contact", "at: expected now, or an earlier moment")
+        if at is not None:
+            return at
+        if context.effective_on == context.today:
+            return context.now
+        return moment_at(context.effective_on, time(12), self.customer.office(context).zone)
 
     @decides(RemindFollowUp)
     def remind_follow_up(self, command: RemindFollowUp, context: Context) -> None:
@@ -147,10 +339,26 @@ class Activities(AccountPart):
 
     @applies(ActivityRecorded)
     def _activity_recorded(self, event: ActivityRecorded) -> None:
+        at = event.at or self.whole.recorded_at
+        if event.corrects is not None:
+            self.follow_ups.pop(event.corrects, None)
+            self.undocumented.pop(event.corrects, None)
+            self.history.forget(event.corrects)
         if event.follow_up_on is not None:
             self.follow_ups[event.activity_id] = FollowUp(
                 activity_id=event.activity_id, due_on=event.follow_up_on, assignee=event.assignee
             )
+        if event.undocumented_by is not None and at is not None:
+            self.undocumented[event.activity_id] = Undocumented(
+                id=event.activity_id, kind=event.kind, agent=event.undocumented_by, at=at
+            )
+        self.known[event.activity_id] = Known(
+            kind=event.kind, direction=event.direction, at=at, point_id=event.point_id
+        )
+        if len(self.known) > _KNOWN and not self.keeps_all:
+            del self.known[next(iter(self.known))]
+        if at is not None and event.kind in CHANNELS and event.direction is not Direction.INTERNAL:
+            self.history.keep(event.activity_id, _entry(event, at))
 
     @applies(FollowUpFellDue)
     def _follow_up_fell_due(self, event: FollowUpFellDue) -> None:
@@ -160,3 +368,20 @@ class Activities(AccountPart):
     @applies(FollowUpCompleted)
     def _follow_up_completed(self, event: FollowUpCompleted) -> None:
         self.follow_ups.pop(event.activity_id)
+
+
+def _entry(event: ActivityRecorded, at: datetime) -> Entry:
+    """What the contact rules look at: by the office's definition of that day, else as dispositions were always
+    meant."""
+    medium, outcome = MEDIA[CHANNELS[event.kind]], event.outcome
+    entry = Entry(at, channel=medium, is_inbound=event.direction is Direction.INBOUND, to=event.number)
+    if outcome is None and (meant := STANDARD_DISPOSITIONS.get(event.disposition or "")) is not None:
+        outcome = Outcome.of(meant)
+    if outcome is None or medium is not Medium.CALL:
+        return entry
+    return replace(
+        entry,
+        is_connected=outcome.is_connected,
+        is_conversation=outcome.conversation,
+        is_message=outcome.is_message,
+    )

@@ -1,10 +1,10 @@
 """Messages: from the planned step to what the carrier made of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from aggregates.account.chase import (
 )
 from aggregates.account.command import ChasingCommand
 from aggregates.account.contact import Contact
+from aggregates.account.contact_history import MEDIA, ContactHistory
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.account.receivables import CountedFrom, OpenItem, Receivables
@@ -28,13 +29,14 @@ from aggregates.account.shields import Why
 from aggregates.campaign import Campaign, Step
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import identifier
-from aggregates.kernel.context import Context, Rule
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER
 from aggregates.values.business_time import local_date, moment_at
-from aggregates.values.contact import Allowed, Channel, Consent, ContactAttempt, Denied, Verdict
+from aggregates.values.contact import Allowed, Channel, Consent, ContactAttempt, Denied, RuleRefusal
+from aggregates.values.contact_record import Entry
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
@@ -96,8 +98,12 @@ class ContactRefused(Event, name="account.contact-refused"):
     channel: Channel
     point_id: str | None
     rule_id: str
+    """The first of them."""
     detail: str
     until: AwareDatetime | None
+    refusals: Annotated[tuple[RuleRefusal, ...] | None, LATER] = None
+    """Every rule that forbids it. None where there is nothing that could be used, and in what an earlier release
+    stored."""
 
 
 class MessageDispatched(Event, name="account.message-dispatched"):
@@ -154,19 +160,23 @@ class MessageUncertain(Event, name="account.message-uncertain"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class TakeStep(ChasingCommand, name="take-step", internal=True):
+class ContactingCommand(ChasingCommand, sees=("office", "campaign", "account")):
+    """A command that may lead to a contact: contacts about the customer's other accounts count for some rules."""
+
+
+class TakeStep(ContactingCommand, name="take-step", internal=True):
     """Carry out the planned step if it is due and still right."""
 
     step_id: str
 
 
-class DispatchMessage(ChasingCommand, name="dispatch-message", internal=True):
+class DispatchMessage(ContactingCommand, name="dispatch-message", internal=True):
     """Claim a queued message for sending, or withdraw it where it should not leave any more."""
 
     message_id: UUID
 
 
-class ReconsiderMessage(ChasingCommand, name="reconsider-message", internal=True):
+class ReconsiderMessage(ContactingCommand, name="reconsider-message", internal=True):
     """Withdraw a claimed message that the carrier certainly did not take, where it should not leave any more."""
 
     message_id: UUID
@@ -205,15 +215,6 @@ CHASED = (Stage.SCHEDULED, Stage.ENGAGED, Stage.FOLLOW_UP)
 NO_WAY = Denied("no-contact-point", "no address or number that may be used for this channel")
 
 
-class ContactRules(Protocol):
-    """Whether a contact is allowed now (`policies.contact_rules`)."""
-
-    def __call__(self, account: Any, attempt: ContactAttempt, context: Context, /) -> Verdict: ...
-
-
-MAY_CONTACT: Rule[ContactRules] = Rule("contact rules")
-
-
 @dataclass
 class Messages(AccountPart):
     """Messages that were queued and have no result yet."""
@@ -224,6 +225,7 @@ class Messages(AccountPart):
     contact: ClassVar = Needs(Contact)
     receivables: ClassVar = Needs(Receivables)
     chase: ClassVar = Needs(Chase)
+    history: ClassVar = Needs(ContactHistory)
 
     @decides(TakeStep)
     def take_step(self, command: TakeStep, context: Context) -> None:
@@ -275,14 +277,14 @@ class Messages(AccountPart):
         refusal = NO_WAY
         for point_id in self.contact.details.points(step.channel):
             wish = self.contact.wish_against(step.channel, point_id)
-            verdict = wish or self._verdict(ContactAttempt(step.channel, point_id, context.now), context)
+            verdict = self.history.verdict(ContactAttempt(step.channel, point_id, context.now), context)
+            if wish is not None:
+                refusals = verdict.refusals if isinstance(verdict, Denied) else ()
+                verdict = replace(wish, refusals=refusals)
             if isinstance(verdict, Allowed):
                 return point_id, None
             refusal = verdict
         return "", refusal
-
-    def _verdict(self, attempt: ContactAttempt, context: Context) -> Allowed | Denied:
-        return context.rule(MAY_CONTACT)(self.whole, attempt, context)
 
     def _refuse(self, wanted: ScheduledStep, attempt: ContactAttempt, denied: Denied, context: Context) -> None:
         self.emit(
@@ -294,6 +296,7 @@ class Messages(AccountPart):
                 rule_id=denied.rule_id,
                 detail=denied.detail,
                 until=_as_moment(denied, self.customer.office(context).zone),
+                refusals=denied.refusals or None,
             )
         )
 
@@ -358,7 +361,8 @@ class Messages(AccountPart):
             return Why(code="opted-out", detail=f"the customer does not want {message.channel} any more")
         if self.contact.details.consent(message.channel, message.point_id) is Consent.REFUSED:
             return Why(code="consent-refused", detail=f"the customer refused {message.channel}")
-        verdict = self._verdict(ContactAttempt(message.channel, message.point_id, context.now), context)
+        attempt = ContactAttempt(message.channel, message.point_id, context.now, but=message.id)
+        verdict = self.history.verdict(attempt, context)
         return Why(code=verdict.rule_id, detail=verdict.detail) if isinstance(verdict, Denied) else None
 
     def _is_about_a_dispute(self, covered: CoveredItem) -> bool:
@@ -438,6 +442,7 @@ class Messages(AccountPart):
             items=event.items,
             queued_at=event.queued_at,
         )
+        self.history.begin(event.message_id, self._entry(event))
         chase.last_message_on, chase.not_before, chase.scheduled = event.queued_on, None, None
         for covered in event.items:
             item = self.receivables.items[covered.item_id]
@@ -447,6 +452,17 @@ class Messages(AccountPart):
                 self.under_way[event.message_id].counted_before[item.id] = item.place.counted_from
                 item.place = item.place.model_copy(update={"counted_from": covered.counted_from})
 
+    def _entry(self, event: MessageQueued) -> Entry:
+        """A call of a carrier's is an artificial voice, and what it says may be heard by a voicemail."""
+        is_voice = event.channel is Channel.VOICE
+        return Entry(
+            event.queued_at,
+            channel=MEDIA[event.channel],
+            to=self.history.point(event.channel, event.point_id),
+            is_prerecorded=is_voice,
+            is_message=is_voice,
+        )
+
     @applies(MessageDispatched)
     def _message_dispatched(self, event: MessageDispatched) -> None:
         self.under_way[event.message_id].state = MessageState.DISPATCHED
@@ -454,6 +470,7 @@ class Messages(AccountPart):
     @applies(MessageWithdrawn)
     def _message_withdrawn(self, event: MessageWithdrawn) -> None:
         message = self.under_way.pop(event.message_id)
+        self.history.give_up(event.message_id)
         for item in self._not_taken(message):
             if item.id in message.counted_before:
                 counted_from = message.counted_before[item.id]
@@ -462,11 +479,13 @@ class Messages(AccountPart):
     @applies(MessageSent)
     def _message_sent(self, event: MessageSent) -> None:
         self.under_way.pop(event.message_id)
+        self.history.made(event.message_id, event.sent_at)
         self.chase.engaged_on = self.chase.engaged_on or event.sent_on
 
     @applies(MessageFailed)
     def _message_failed(self, event: MessageFailed) -> None:
         message = self.under_way.pop(event.message_id)
+        self.history.give_up(event.message_id)
         if event.plan_version is None:
             return
         for item in self._not_taken(message):

@@ -22,6 +22,7 @@ class ShieldSource(StrEnum):
 
     EXCLUSION = "exclusion"
     FLAG = "flag"
+    CONTACT = "contact"
     HOLD = "hold"
     PAYMENT_CLAIM = "payment-claim"
     PROMISE = "promise"

@@ -14,3 +14,9 @@ def _the_carriers_words_are_personal(data: dict[str, Any]) -> dict[str, Any]:
         "code": why["code"],
         "detail": why["detail"],
     }
+
+
+@REGISTRY.upcasts("account.activity-recorded", from_version=1)
+def _dispositions_are_what_the_office_defines(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew eight dispositions, which every office has had defined since; it did not say when (ADR 0049)."""
+    return data

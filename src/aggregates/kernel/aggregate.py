@@ -175,8 +175,13 @@ class Aggregate(BaseModel):
     def fold(self, history: Iterable[Recorded]) -> None:
         """Changes the state by events of the log, in their order."""
         for recorded in history:
-            self.apply(recorded.event)
             self._recorded_at = recorded.recorded_at
+            self.apply(recorded.event)
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """When the last event was recorded, that which is being read included."""
+        return self._recorded_at
 
     def was_recorded(self, at: datetime | None) -> None:
         """Says when the last event was recorded, where the state does not come from `fold`."""

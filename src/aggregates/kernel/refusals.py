@@ -19,9 +19,13 @@ REFUSALS: dict[str, RefusalCode] = {
     for each in (
         # Something named is not there.
         RefusalCode("unknown-account", "There is no such account.", NOT_FOUND),
+        RefusalCode("unknown-activity", "There is no such activity on the account.", NOT_FOUND),
+        RefusalCode("unknown-call", "No such call is without an end.", NOT_FOUND),
         RefusalCode("unknown-campaign", "There is no such campaign.", NOT_FOUND),
+        RefusalCode("unknown-contact-fact", "No such fact about contact stands.", NOT_FOUND),
         RefusalCode("unknown-contact-point", "The channel cannot use this address or number.", NOT_FOUND),
         RefusalCode("unknown-credit", "The account has no credit of this number.", NOT_FOUND),
+        RefusalCode("unknown-disposition", "The office defines no such disposition.", NOT_FOUND),
         RefusalCode("unknown-dispute", "No such dispute is open.", NOT_FOUND),
         RefusalCode("unknown-flag", "The office defines no such flag.", NOT_FOUND),
         RefusalCode("unknown-follow-up", "No such follow-up is open.", NOT_FOUND),
@@ -70,8 +74,10 @@ REFUSALS: dict[str, RefusalCode] = {
         # Days, amounts and currencies that do not go together.
         RefusalCode("allocation-day", "Money is put against an invoice once both are there, and not in the future."),
         RefusalCode("allocation-too-large", "No more than the money and the invoice have that nobody decided about."),
+        RefusalCode("faulty-contact-settings", "What is law is not turned off, and rules have the figures they have."),
         RefusalCode("faulty-plan", "A plan names what its office knows, and its templates can be filled in."),
         RefusalCode("follow-up-past", "A follow-up lies today or later."),
+        RefusalCode("future-contact", "A contact, or what was said of it, is recorded once it was."),
         RefusalCode("future-correction", "What was recorded is corrected to today or an earlier day."),
         RefusalCode("future-reversal", "A payment is taken back today or on an earlier day."),
         RefusalCode("future-receipt", "A payment comes in again today or on an earlier day."),
@@ -100,6 +106,9 @@ REFUSALS: dict[str, RefusalCode] = {
         # What cannot be asked of every account.
         RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),
         RefusalCode("no-such-command", "What is asked of every account is a command."),
+        # Contact rules.
+        RefusalCode("contact-refused", "Contact rules refuse the contact; the refusal is recorded."),
+        RefusalCode("notes-required", "A contact that ended so is recorded with notes."),
         # Who asks, and why.
         RefusalCode("no-consent-kept", "Consent is kept for numbers and e-mail addresses; opt out of other channels."),
         RefusalCode("no-office", "There is no office yet."),

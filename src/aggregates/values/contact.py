@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
+from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from aggregates.kernel.personal import ERASED, Personal
 from aggregates.kernel.value import Value
@@ -166,6 +167,28 @@ class ContactAttempt:
     point_id: str
     at: datetime
     """UTC."""
+    number: str | None = None
+    """Of a call to a number that is none of the account's."""
+    is_by_hand: bool = False
+    """A person makes it: what is heard in a call is no recorded voice."""
+    but: UUID | None = None
+    """The message that it is, where it was queued before: it does not count against itself."""
+
+
+class RuleRefusal(Value):
+    """A contact rule that refuses a contact."""
+
+    rule: str
+    source: str
+    """The law or rule that it comes from."""
+    basis: str
+    """`law`, `check` (a law of which not all is certain) or `house` (policy)."""
+    detail: str
+    """With the counts at that moment; without numbers and addresses."""
+    allowed_from: AwareDatetime | None
+    """From when this rule alone would allow it; None: not by itself."""
+    may_override: bool
+    """Whether a person may lift it, with a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +198,15 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A rule forbids it: which, the counts at that moment, and when it may be tried again (None: not by itself)."""
+    """A rule forbids it: which, the counts at that moment, and when it may be tried again (None: not by itself).
+
+    Where several do, the first is named, `until` is the end of the longest, and `refusals` has them all.
+    """
 
     rule_id: str
     detail: str
     until: datetime | date | None = None
+    refusals: tuple[RuleRefusal, ...] = ()
 
 
 ALLOWED = Allowed()

@@ -14,10 +14,13 @@ from pydantic import BaseModel
 from adapters.eventstore.requests import Requests
 from adapters.readers.runner import NotReached
 from adapters.telemetry.tracing import current_traceparent
+from aggregates.account import Account
+from aggregates.account.calls import CallRefused, StartCall
 from aggregates.campaign import LaunchCampaign, ReviseCampaign
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.command import Accepted, Command, Issued, NaturalKey, Rejected, identifier
+from aggregates.values.contact import RuleRefusal
 from aggregates.values.money import Money
 from api.application.amounts import write_amount
 from api.application.authority import Authority, may_issue
@@ -126,6 +129,15 @@ class Refused(NotIssued):
         return self.rejected.reason_code
 
 
+class ContactRefused(Refused):
+    """Contact rules refuse the contact, which is recorded; every rule is named."""
+
+    def __init__(self, refusals: tuple[RuleRefusal, ...]) -> None:
+        detail = "; ".join(f"{each.rule} ({each.basis}): {each.detail}" for each in refusals)
+        super().__init__(Rejected("contact-refused", f"contact rules refuse it: {detail}"))
+        self.refusals = refusals
+
+
 # --- issuing -----------------------------------------------------------------------------------------
 
 
@@ -175,6 +187,8 @@ class Issuing:
             traceparent=current_traceparent(),
         )
         accepted = self._accepted(issued, natural_key, precondition)
+        if isinstance(command, StartCall):
+            self._require_begun(command, command.made_id(command_id))
         if caller.wait:
             with suppress(NotReached):  # it is done all the same; lists show it a little later
                 self.service.wait_until_shown(timeout=caller.wait)
@@ -184,6 +198,17 @@ class Issuing:
             event_ids=list(accepted.event_ids),
             version=accepted.version,
         )
+
+    def _require_begun(self, command: StartCall, call_id: UUID) -> None:
+        """That a call was refused is recorded; whoever asked is told. Raises ContactRefused."""
+        calls = self.service.arrears.load(Account, command.account_id).calls
+        if call_id in calls.open:
+            return
+        if calls.refused is not None and calls.refused.id == call_id:
+            raise ContactRefused(calls.refused.refusals)
+        for recorded in self.service.arrears.history(Account, command.account_id):  # it was asked before
+            if isinstance(recorded.event, CallRefused) and recorded.event.call_id == call_id:
+                raise ContactRefused(recorded.event.refusals)
 
     def _faults(self, command: Command) -> "list[FaultView]":
         """Of a campaign's plan."""

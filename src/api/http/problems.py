@@ -18,6 +18,7 @@ from adapters.postgres.errors import DatabaseProblem, in_plain_words
 from aggregates.kernel.command import Rejected
 from aggregates.kernel.refusals import CONFLICT, REFUSALS
 from api.application.issuing import (
+    ContactRefused,
     FaultyPlan,
     ImplausibleField,
     KeyReused,
@@ -64,6 +65,22 @@ SCHEMA: dict[str, Any] = {
             "type": "array",
             "description": "Those to choose from, where one has to be named: amounts of several never add up.",
             "items": {"type": "string"},
+        },
+        "refusals": {
+            "type": "array",
+            "description": "Every contact rule that refuses a contact.",
+            "items": {
+                "type": "object",
+                "required": ["rule", "source", "basis", "detail", "allowed_from", "may_override"],
+                "properties": {
+                    "rule": {"type": "string"},
+                    "source": {"type": "string"},
+                    "basis": {"type": "string", "enum": ["law", "check", "house"]},
+                    "detail": {"type": "string"},
+                    "allowed_from": {"type": ["string", "null"], "format": "date-time"},
+                    "may_override": {"type": "boolean"},
+                },
+            },
         },
         "correlation_id": {"type": "string", "format": "uuid"},
         "errors": {
@@ -167,6 +184,10 @@ def refused(rejected: Rejected) -> Problem:
 def not_issued(error: NotIssued) -> Problem:
     """Why a command was not carried out, as this door says it."""
     match error:
+        case ContactRefused():
+            problem = refused(error.rejected)
+            problem.more["refusals"] = [each.model_dump(mode="json") for each in error.refusals]
+            return problem
         case Refused():
             return refused(error.rejected)
         case ImplausibleField():

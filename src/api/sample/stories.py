@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
 
-from aggregates.account.activities import ActivityKind, Direction, Disposition, RecordActivity
+from aggregates.account.activities import ActivityKind, Direction, RecordActivity
 from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.contact import OptOutOfContact
@@ -129,7 +129,7 @@ class Story:
         self.say(day, payment, _BANK)
         return payment.number
 
-    def call(self, day: date, disposition: Disposition, notes: str, *, follow_up: int | None = None) -> None:
+    def call(self, day: date, disposition: str, notes: str, *, follow_up: int | None = None) -> None:
         """`follow_up` is in days from the call."""
         call = RecordActivity(
             account_id=self.account,
@@ -148,7 +148,7 @@ class Story:
         last = amount - Money(part.minor * (len(due_after) - 1), CURRENCY)
         instalments = [Instalment(due_on=day + after * _DAY, amount=part) for after in due_after[:-1]]
         instalments.append(Instalment(due_on=day + due_after[-1] * _DAY, amount=last))
-        self.call(day, Disposition.SPOKE_TO_CUSTOMER, "Explained what is open; the customer will pay.")
+        self.call(day, "spoke-to-customer", "Explained what is open; the customer will pay.")
         promise = MakePromise(
             promise_id=identifier("sample promise", self.customer.account, self.today - day),
             account_id=self.account,
@@ -193,8 +193,8 @@ def silent(story: Story, invoices: Sequence[Invoice]) -> None:
     if story.place % 2 == 0:
         story.bill(90, story.first_day - old * _DAY, 30, known_on=story.first_day)
     for invoice in invoices[stopped : stopped + 1]:
-        story.call(invoice.due_on + 45 * _DAY, Disposition.NO_ANSWER, "Nobody picked up.", follow_up=7)
-        story.call(invoice.due_on + 52 * _DAY, Disposition.LEFT_MESSAGE, "Asked to be called back.", follow_up=14)
+        story.call(invoice.due_on + 45 * _DAY, "no-answer", "Nobody picked up.", follow_up=7)
+        story.call(invoice.due_on + 52 * _DAY, "left-message", "Asked to be called back.", follow_up=14)
 
 
 def promise_kept(story: Story, invoices: Sequence[Invoice]) -> None:

@@ -5,7 +5,7 @@ Postal Service, three-digit ZIP prefixes). A number gives the zones of its prefi
 """
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 EASTERN, CENTRAL, MOUNTAIN, PACIFIC = "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"
@@ -131,7 +131,7 @@ def zones_of_country(country: str) -> tuple[str, ...]:
     return tuple(get_global("territory_zones").get(country, ())) or ("UTC",)
 
 
-@cache
+@lru_cache(maxsize=65_536)
 def zones_of_number(number: str) -> frozenset[str]:
     """The zones of a number in E.164; none of a number without a place (toll-free, say), or of none that exists."""
     import phonenumbers

@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from itertools import chain
 from operator import attrgetter
 
+from aggregates.account.contact_history import KEPT_FOR
 from policies.contact.case import Entry, Kind, Medium
 
 LONGEST_WINDOW = timedelta(days=60 + 2)
 """No rule counts contacts of longer ago; two days more, because windows are of local dates."""
+if LONGEST_WINDOW > KEPT_FOR:
+    raise ImportError(f"rules look back {LONGEST_WINDOW.days} days, and accounts keep contacts for {KEPT_FOR.days}")
 
 _AT = attrgetter("at")
 

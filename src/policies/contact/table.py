@@ -11,7 +11,7 @@ from decimal import Decimal
 from aggregates.values.business_time import local_date
 from policies.contact import counting, hours, messages, wishes
 from policies.contact.case import Asked, Debtor, DebtType, Entry, Medium, Recipient, Role, RuleSetting, Settings
-from policies.contact.places import NEW_YORK_CITY, US, may_be_in_new_york_city, state_of_zip, zones
+from policies.contact.places import NEW_YORK_CITY, US, may_be_in_new_york_city, state_of_zip, zone_of, zones
 from policies.contact.record import Record
 from policies.contact.rule import Basis, ContactRule, Figure, Scope, Situation
 
@@ -519,10 +519,12 @@ def judge(
     settings: Settings | None = None,
     *,
     table: Sequence[ContactRule] = TABLE,
+    house_zone: str | None = None,
 ) -> tuple[Refused, ...]:
     """Every rule that refuses the contact, in the order of the table; none: it is allowed.
 
-    The history needs no order, and what is later than the contact is not looked at.
+    The history needs no order, and what is later than the contact is not looked at. `house_zone` is where the debtor is
+    taken to be where a rule is house policy; a law's rule has to be kept in every zone that anything indicates.
     """
     if asked.recipient is not Recipient.CONSUMER:
         return ()  # the law protects the consumer; their attorney and the creditor are free to be asked
@@ -543,17 +545,22 @@ def judge(
         places=_places(debtor),
         dates=frozenset(local_date(asked.at, zone) for zone in found_in),
     )
-    found = (_refusal(rule, situation, settings) for rule in table if asked.channel in rule.media)
+    in_house = situation
+    if house_zone is not None:
+        zone = zone_of(house_zone)
+        in_house = replace(situation, zones=(zone,), dates=frozenset({local_date(asked.at, zone)}))
+    found = (_refusal(rule, situation, in_house, settings) for rule in table if asked.channel in rule.media)
     return tuple(each for each in found if each is not None)
 
 
-def _refusal(rule: ContactRule, situation: Situation, settings: Settings) -> Refused | None:
+def _refusal(rule: ContactRule, situation: Situation, in_house: Situation, settings: Settings) -> Refused | None:
     held = rule.basis(situation)
     if held is None:
         return None
     basis, source = held
     if basis is not Basis.LAW and not rule.is_on_by(settings):
         return None
+    situation = in_house if basis is Basis.HOUSE else situation
     no = rule.refuse(replace(situation, figures=rule.figures_by(settings)) if rule.figures else situation)
     if no is None:
         return None
@@ -579,7 +586,7 @@ def _places(debtor: Debtor) -> frozenset[str]:
     """The jurisdictions in which the debtor may be: where state and ZIP do not go together, both."""
     if debtor.country != US:
         return frozenset()
-    found = {US, debtor.state, state_of_zip(debtor.zip_code)} - {None}
+    found = {US, debtor.state, state_of_zip(debtor.zip_code), *debtor.other_states} - {None}
     if may_be_in_new_york_city(debtor.state, debtor.zip_code, debtor.city):
         found.add(NEW_YORK_CITY)
     return frozenset(each for each in found if each is not None)

@@ -11,12 +11,14 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from aggregates.account import Account
-from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
+from aggregates.account.activities import CHANNELS, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
+from aggregates.account.calls import CallRefused, CallStarted
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
 from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut
+from aggregates.account.contact_history import ContactFactRecorded
 from aggregates.account.customer import AccountOpened, CustomerRenamed, SubscriptionRecorded
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
@@ -67,14 +69,6 @@ _QUEUED = """
     FROM activity_history
     WHERE kind = 'message-queued' AND ref_id = ANY (%s)
 """
-
-CHANNEL_OF = {
-    ActivityKind.CALL: Channel.VOICE,
-    ActivityKind.SMS: Channel.SMS,
-    ActivityKind.EMAIL: Channel.EMAIL,
-    ActivityKind.LETTER: Channel.LETTER,
-    ActivityKind.PORTAL_VISIT: Channel.PORTAL,
-}
 
 LEFT_OUT: frozenset[type[Event]] = frozenset(
     {
@@ -191,7 +185,7 @@ class ActivityHistoryProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "activity_history"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     public: ClassVar[tuple[str, ...]] = ("activity_history",)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -289,13 +283,41 @@ class ActivityHistoryProjection(EventProjection):
         rows.add(
             recorded,
             event.kind.value,
-            channel=CHANNEL_OF.get(event.kind),
+            occurred_at=event.at,
+            channel=CHANNELS.get(event.kind),
             direction=event.direction,
             disposition=event.disposition,
             notes=event.notes,
             assignee=event.assignee,
             follow_up_on=event.follow_up_on,
             ref_id=event.activity_id,
+        )
+
+    @on(CallStarted)
+    def _call_started(self, recorded: Recorded, event: CallStarted, rows: HistoryRows) -> None:
+        rows.add(
+            recorded,
+            "call-started",
+            occurred_at=event.started_at,
+            channel=Channel.VOICE,
+            direction=Direction.OUTBOUND,
+            notes=recorded.meta.reason,
+            ref_id=event.call_id,
+        )
+
+    @on(CallRefused)
+    def _call_refused(self, recorded: Recorded, event: CallRefused, rows: HistoryRows) -> None:
+        rows.add(recorded, "call-refused", channel=Channel.VOICE, notes=recorded.meta.reason, ref_id=event.call_id)
+
+    @on(ContactFactRecorded)
+    def _contact_fact(self, recorded: Recorded, event: ContactFactRecorded, rows: HistoryRows) -> None:
+        rows.add(
+            recorded,
+            "contact-fact-recorded",
+            occurred_at=event.fact.at,
+            channel=event.fact.channel,
+            notes=event.fact.notes or recorded.meta.reason,
+            ref_id=event.fact_id,
         )
 
     @on(FollowUpCompleted)

@@ -1,0 +1,24 @@
+"""What an office says of contact rules: who collects, what kind of debt, and what it chose where a rule leaves it."""
+
+from pydantic import Field
+
+from aggregates.kernel.value import Value
+from aggregates.values.codes import Code
+from aggregates.values.contact_record import DebtType, Role
+
+
+class RuleChoice(Value):
+    """What is chosen of one rule; what is not said is as the table of rules has it."""
+
+    on: bool | None = None
+    figures: dict[str, int] = Field(default_factory=dict, max_length=10)
+
+
+class ContactSettings(Value):
+    """By what the contacts of an office's accounts are judged."""
+
+    role: Role = Role.FIRST_PARTY
+    """Whether the office collects its own debt, or somebody else's."""
+    debt_type: DebtType | None = None
+    """None: by the kind of customer, consumer or commercial."""
+    rules: dict[Code, RuleChoice] = Field(default_factory=dict, max_length=100)
