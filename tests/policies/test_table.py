@@ -15,6 +15,7 @@ from aggregates.account.chase import (
     StepsPassedOver,
     StepUnscheduled,
 )
+from aggregates.account.complaints import ComplaintOverdue
 from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut, WishesShared
 from aggregates.account.customer import (
     AccountOpened,
@@ -25,6 +26,7 @@ from aggregates.account.customer import (
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.legal import LegalCaseNoted
 from aggregates.account.messages import (
     ContactRefused,
     MessageDispatched,
@@ -52,6 +54,7 @@ NOT_JUDGED = {
     AllocationDue,
     ConsentRecorded,
     ContactRefused,
+    ComplaintOverdue,
     CustomerNumberChanged,
     CustomerParted,
     CustomerShared,
@@ -60,6 +63,7 @@ NOT_JUDGED = {
     FactWithdrawn,
     FollowUpCompleted,
     FollowUpFellDue,
+    LegalCaseNoted,
     OptedIn,
     OptedOut,
     SubscriptionRecorded,

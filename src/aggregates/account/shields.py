@@ -23,6 +23,8 @@ class ShieldSource(StrEnum):
     EXCLUSION = "exclusion"
     FLAG = "flag"
     HOLD = "hold"
+    LEGAL_CASE = "legal-case"
+    COMPLAINT = "complaint"
     PAYMENT_CLAIM = "payment-claim"
     PROMISE = "promise"
     DISPUTE = "dispute"

@@ -20,6 +20,8 @@ REFUSALS: dict[str, RefusalCode] = {
         # Something named is not there.
         RefusalCode("unknown-account", "There is no such account.", NOT_FOUND),
         RefusalCode("unknown-campaign", "There is no such campaign.", NOT_FOUND),
+        RefusalCode("unknown-complaint", "No such complaint is open.", NOT_FOUND),
+        RefusalCode("unknown-complaint-kind", "There is no such kind of complaint.", NOT_FOUND),
         RefusalCode("unknown-contact-point", "The channel cannot use this address or number.", NOT_FOUND),
         RefusalCode("unknown-credit", "The account has no credit of this number.", NOT_FOUND),
         RefusalCode("unknown-dispute", "No such dispute is open.", NOT_FOUND),
@@ -27,6 +29,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("unknown-follow-up", "No such follow-up is open.", NOT_FOUND),
         RefusalCode("unknown-hold", "No such hold is in force.", NOT_FOUND),
         RefusalCode("unknown-invoice", "The account has no invoice of this number.", NOT_FOUND),
+        RefusalCode("unknown-legal-case", "No such legal case is open.", NOT_FOUND),
         RefusalCode("unknown-message", "No such message is under way.", NOT_FOUND),
         RefusalCode("unknown-office", "There is no such office.", NOT_FOUND),
         RefusalCode("unknown-payment-claim", "No such payment claim is open.", NOT_FOUND),
@@ -70,6 +73,7 @@ REFUSALS: dict[str, RefusalCode] = {
         # Days, amounts and currencies that do not go together.
         RefusalCode("allocation-day", "Money is put against an invoice once both are there, and not in the future."),
         RefusalCode("allocation-too-large", "No more than the money and the invoice have that nobody decided about."),
+        RefusalCode("complaint-day", "A complaint is received, then answered, and neither lies in the future."),
         RefusalCode("faulty-plan", "A plan names what its office knows, and its templates can be filled in."),
         RefusalCode("follow-up-past", "A follow-up lies today or later."),
         RefusalCode("future-correction", "What was recorded is corrected to today or an earlier day."),
@@ -79,6 +83,8 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("gone-in-part", "What is said of money leaves as much of it as went back already."),
         RefusalCode("hold-future", "A hold begins today or on an earlier day."),
         RefusalCode("hold-past", "A hold ends today or later."),
+        RefusalCode("legal-day", "What is said of a legal case is of a day since its last state, up to today."),
+        RefusalCode("legal-state", "A legal case goes from state to state in the order of its kind."),
         RefusalCode("other-amount", "A promise is rescheduled for the same amount in total."),
         RefusalCode("other-office", "Money goes between accounts of one office."),
         RefusalCode("payment-claim-future", "What is paid already was paid today or on an earlier day."),
