@@ -14,6 +14,13 @@ from aggregates.account.aging import AgeAccount, Aged
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import JudgeCollection, ReviewScheduled, StepScheduled, StepUnscheduled
+from aggregates.account.complaints import (
+    ComplaintAnswered,
+    ComplaintClosed,
+    ComplaintOverdue,
+    ComplaintReceived,
+    RemindComplaint,
+)
 from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.holds import HoldPlaced, HoldReleased, ReleaseHold
 from aggregates.account.messages import MessageQueued, TakeStep
@@ -30,7 +37,7 @@ from aggregates.kernel.event import Event
 from aggregates.office import AutomationPaused, AutomationResumed, ResumeOfficeAutomation, TimeZoneChanged
 from aggregates.promise import JudgePromise
 from policies.planning import BEGINNINGS, REMEMBERED, AgendaKind, Entry, Planner, Subject
-from policies.policy import AGING, AUTO_COLLECTION, PAYMENT_CLAIMS, PROMISE_MONITORING, PolicyName
+from policies.policy import AGING, AUTO_COLLECTION, COMPLAINTS, PAYMENT_CLAIMS, PROMISE_MONITORING, PolicyName
 
 BILLING = PolicyName("billing", 1)
 FOLLOW_UPS = PolicyName("follow-ups", 1)
@@ -118,6 +125,15 @@ def payment_claim_over(event: PaymentClaimEnded, _: Subject) -> _Plan:
     yield Entry(event.claim_id)
 
 
+def complaint_received(event: ComplaintReceived, subject: Subject) -> _Plan:
+    remind = RemindComplaint(account_id=subject.owner_id, complaint_id=event.complaint_id)
+    yield Entry(event.complaint_id, remind, on=event.answer_by + _ONE_DAY)
+
+
+def complaint_answered(event: ComplaintAnswered | ComplaintOverdue | ComplaintClosed, _: Subject) -> _Plan:
+    yield Entry(event.complaint_id)
+
+
 # --- promises ----------------------------------------------------------------------------------------
 
 
@@ -198,6 +214,18 @@ AGENDA: tuple[AgendaKind, ...] = (
             PaymentClaimed: payment_claimed,
             PaymentClaimAccepted: payment_claimed,
             PaymentClaimEnded: payment_claim_over,
+        },
+    ),
+    AgendaKind(
+        "complaint",
+        "the complaint that is overdue from that day on, unless it was answered",
+        (RemindComplaint,),
+        COMPLAINTS,
+        {
+            ComplaintReceived: complaint_received,
+            ComplaintAnswered: complaint_answered,
+            ComplaintOverdue: complaint_answered,
+            ComplaintClosed: complaint_answered,
         },
     ),
     AgendaKind(

@@ -7,12 +7,14 @@ from aggregates.account.aging import AgeAccount, Aged
 from aggregates.account.allocation import AllocationDue, AllocationReleased, FundsAllocated, SettleAllocation
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import JudgeCollection, Stage, StageChanged
+from aggregates.account.complaints import ComplaintAnswered, ComplaintClosed, ComplaintOverdue, ComplaintReceived
 from aggregates.account.contact import ContactDetailsChanged
 from aggregates.account.contact_history import ContactFactRecorded, ContactFactWithdrawn
 from aggregates.account.customer import CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.legal import LegalCaseMoved, LegalCaseOpened
 from aggregates.account.payment_claims import (
     PaymentClaimAccepted,
     PaymentClaimed,
@@ -39,6 +41,7 @@ from aggregates.office import (
     AutomationPaused,
     AutomationResumed,
     CalendarSet,
+    CaseworkRulesSet,
     ContactRulesSet,
     FlagsDefined,
     TimeZoneChanged,
@@ -49,6 +52,7 @@ from policies.policy import (
     ALLOCATION,
     AUTO_COLLECTION,
     BROKEN_PROMISE,
+    COMPLAINTS,
     NO_COMMON_HOURS,
     PAYMENT_CLAIMS,
     PROMISE_MONITORING,
@@ -201,11 +205,26 @@ def task_after_lapsed_claim(recorded: Recorded) -> Iterable[Reaction]:
         )
 
 
+def task_after_overdue_complaint(recorded: Recorded) -> Iterable[Reaction]:
+    """A complaint was not answered in time: somebody has to answer it."""
+    event = recorded.event
+    if isinstance(event, ComplaintOverdue) and recorded.account_id:
+        yield RecordActivity(
+            account_id=recorded.account_id,
+            kind=ActivityKind.TASK,
+            direction=Direction.INTERNAL,
+            notes="A complaint was not answered in time.",
+            assignee=event.assignee,
+            follow_up_on=recorded.effective_on,
+        )
+
+
 POLICIES: tuple[Policy, ...] = (
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
     Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
     Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
     Policy(PROMISE_REVERSAL, frozenset({PaymentReversed, *COUNTED_ANEW}), take_back_from_promises),
+    Policy(COMPLAINTS, frozenset({ComplaintOverdue}), task_after_overdue_complaint),
     Policy(PAYMENT_CLAIMS, frozenset({PaymentClaimEnded}), task_after_lapsed_claim),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
     Policy(
@@ -236,6 +255,11 @@ POLICIES: tuple[Policy, ...] = (
                 DisputeResolved,
                 HoldPlaced,
                 HoldReleased,
+                LegalCaseOpened,
+                LegalCaseMoved,
+                ComplaintReceived,
+                ComplaintAnswered,
+                ComplaintClosed,
                 PaymentClaimed,
                 PaymentClaimAccepted,
                 PaymentClaimEnded,
@@ -252,7 +276,17 @@ POLICIES: tuple[Policy, ...] = (
     Policy(AUTO_COLLECTION, frozenset(CAMPAIGN_CHANGES), judge_campaign, coalesces=True),
     Policy(
         AUTO_COLLECTION,
-        frozenset({AutomationPaused, AutomationResumed, CalendarSet, ContactRulesSet, FlagsDefined, TimeZoneChanged}),
+        frozenset(
+            {
+                AutomationPaused,
+                AutomationResumed,
+                CalendarSet,
+                CaseworkRulesSet,
+                ContactRulesSet,
+                FlagsDefined,
+                TimeZoneChanged,
+            }
+        ),
         judge_office,
         coalesces=True,
     ),

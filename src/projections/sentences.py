@@ -11,6 +11,7 @@ from aggregates.account.allocation import AllocationDecided, AllocationDue, Allo
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.calls import CallRefused, CallStarted
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
+from aggregates.account.complaints import ComplaintAnswered, ComplaintClosed, ComplaintOverdue, ComplaintReceived
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
 from aggregates.account.contact_history import FACTS, ContactFactRecorded, ContactFactWithdrawn
 from aggregates.account.customer import (
@@ -26,6 +27,7 @@ from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.legal import LegalCaseMoved, LegalCaseNoted, LegalCaseOpened
 from aggregates.account.messages import (
     ContactRefused,
     MessageDispatched,
@@ -168,6 +170,10 @@ def _on_items(item_ids: Sequence[object] | None) -> str:
     return f" on {_count(len(item_ids), 'item')}" if item_ids else ""
 
 
+def _cost(cost: Money | None) -> str:
+    return f"; cost {cost}" if cost else ""
+
+
 def _received(event: PaymentReceived) -> str:
     """Money that came from another account of the office names its payment there."""
     receipt = event.receipt
@@ -299,6 +305,16 @@ SENTENCES: dict[type[Event], Sentence] = {
     DisputeResolved: "Dispute resolved: {e.resolution}",
     HoldPlaced: _hold,
     HoldReleased: "Hold released",
+    ComplaintReceived: lambda e: (
+        f"Complaint ({e.kind}) received by {e.medium}, to be answered by {e.answer_by}"
+        f"{'' if e.rests else '; the chase goes on'}"
+    ),
+    ComplaintAnswered: "Complaint answered on {e.answered_on}",
+    ComplaintOverdue: "Complaint was not answered by {e.answer_by}",
+    ComplaintClosed: lambda e: f"Complaint closed: {e.outcome.replace('-', ' ')}",
+    LegalCaseOpened: lambda e: f"{e.kind.capitalize()} prepared{_on_items(e.item_ids)}{_cost(e.cost)}",
+    LegalCaseMoved: lambda e: f"{e.kind.capitalize()}: {e.state}{_cost(e.cost)}",
+    LegalCaseNoted: lambda e: f"Legal case noted: {_count(len(e.documents), 'document')}{_cost(e.cost)}",
     PaymentClaimed: lambda e: (
         f"Customer says {e.expected} is paid{_on_items(e.item_ids)}{f' since {e.paid_on}' if e.paid_on else ''};"
         f" checked until {e.until}"

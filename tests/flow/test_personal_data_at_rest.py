@@ -26,15 +26,18 @@ from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from adapters.readers.runner import Runner, note_trouble
+from aggregates.account import Account
 from aggregates.account.activities import ActivityKind, RecordActivity
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.command import account_id
+from aggregates.account.complaints import AnswerComplaint, RecordComplaint
 from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact, RecordConsent
 from aggregates.account.customer import OpenAccount
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.flags import SetFlag
 from aggregates.account.holds import PlaceHold
+from aggregates.account.legal import LegalKind, LegalState, MoveLegalCase, NoteLegalCase, OpenLegalCase
 from aggregates.account.payment_claims import ClaimPayment
 from aggregates.account.payments import ReceivePayment, ReversePayment
 from aggregates.account.receivables import ReversalKind
@@ -247,6 +250,7 @@ def live(world: World) -> None:
         ClaimPayment(account_id=one, reference=text("reference of a payment"), notes=text("notes of a payment claim")),
         PlaceHold(account_id=one, code="vacation"),
     )
+    complain(world, one)
     refuse(world, one)
     bring_in_a_file(world)
 
@@ -273,6 +277,27 @@ def have_two_accounts(world: World) -> None:
     world.done(RecordConsent(**mail, consent=Consent.GIVEN))
     world.done(OptOutOfContact(**mail))
     world.done(OptInToContact(**mail))
+
+
+def complain(world: World, account: UUID) -> None:
+    text = world.text
+    subject, notes = text("subject of a complaint"), text("notes of a complaint")
+    world.done(RecordComplaint(account_id=account, subject=subject, notes=notes))
+    [complaint_id] = world.service.arrears.load(Account, account).complaints.open
+    details = {"court": "court", "case_number": "case number", "notes": "notes of a case"}
+    names = iter(("first", "second", "third"))
+
+    def said() -> dict[str, Any]:
+        which = next(names)
+        told = {field: text(f"{which} {where}") for field, where in details.items()}
+        return {"account_id": account, "documents": (text(f"{which} document"),), **told}
+
+    world.done(OpenLegalCase(kind=LegalKind.SUIT, **said()))
+    [case_id] = world.service.arrears.load(Account, account).legal_cases.open
+    world.done(
+        MoveLegalCase(case_id=case_id, state=LegalState.FILED, **said()), NoteLegalCase(case_id=case_id, **said())
+    )
+    world.done(AnswerComplaint(account_id=account, complaint_id=complaint_id, notes=text("notes of an answer")))
 
 
 def refuse(world: World, account: UUID) -> None:

@@ -12,6 +12,14 @@ from aggregates.account.activities import ActivityKind, ActivityRecorded, Direct
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import SettleAllocation
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
+from aggregates.account.complaints import (
+    ComplaintAnswered,
+    ComplaintClosed,
+    ComplaintOutcome,
+    ComplaintOverdue,
+    ComplaintReceived,
+    Medium,
+)
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import (
@@ -138,6 +146,18 @@ def a_payment_claim() -> PaymentClaimed:
     )
 
 
+def a_complaint() -> ComplaintReceived:
+    return ComplaintReceived(
+        complaint_id=FACT,
+        kind="general",
+        medium=Medium.PHONE,
+        received_on=day(0),
+        answer_by=day(4),
+        rests=True,
+        subject="s",
+    )
+
+
 def a_pause(until: datetime | None = TOMORROW) -> CampaignPaused:
     return CampaignPaused(office_id=OFFICE, paused_from=moment(0), paused_until=until)
 
@@ -184,6 +204,14 @@ STORIES: dict[str, Steps] = {
         (ACCOUNT, a_payment_claim(), (day(5),)),
         (ACCOUNT, PaymentClaimAccepted(claim_id=FACT, until=day(9)), (day(10),)),
         (ACCOUNT, PaymentClaimEnded(claim_id=FACT, outcome=PaymentClaimOutcome.SETTLED), ()),
+    ),
+    "complaint": (
+        (ACCOUNT, a_complaint(), (day(5),)),
+        (ACCOUNT, ComplaintOverdue(complaint_id=FACT, answer_by=day(4)), ()),
+        (ACCOUNT, a_complaint(), (day(5),)),
+        (ACCOUNT, ComplaintAnswered(complaint_id=FACT, answered_on=day(2)), ()),
+        (ACCOUNT, a_complaint(), (day(5),)),
+        (ACCOUNT, ComplaintClosed(complaint_id=FACT, outcome=ComplaintOutcome.UPHELD), ()),
     ),
     "promise": (
         (PROMISE, MADE, (day(14),)),
@@ -321,7 +349,7 @@ def test_what_the_system_asks_of_itself_is_asked_for_by_the_agenda_or_known_to_c
 
 def test_what_can_change_a_judgement_is_worked_before_what_acts_on_one():
     assert KINDS == (
-        "fact", "aging", "hold", "payment-claim", "promise", "pause-end", "follow-up", "review", "step",
+        "fact", "aging", "hold", "payment-claim", "complaint", "promise", "pause-end", "follow-up", "review", "step",
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from aggregates.account.chase import (
     StepsPassedOver,
     StepUnscheduled,
 )
+from aggregates.account.complaints import ComplaintOverdue
 from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut, WishesShared
 from aggregates.account.customer import (
     AccountOpened,
@@ -26,6 +27,7 @@ from aggregates.account.customer import (
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.legal import LegalCaseNoted
 from aggregates.account.messages import (
     ContactRefused,
     MessageDispatched,
@@ -55,6 +57,7 @@ NOT_JUDGED = {
     CallStarted,
     ConsentRecorded,
     ContactRefused,
+    ComplaintOverdue,
     CustomerNumberChanged,
     CustomerParted,
     CustomerShared,
@@ -63,6 +66,7 @@ NOT_JUDGED = {
     FactWithdrawn,
     FollowUpCompleted,
     FollowUpFellDue,
+    LegalCaseNoted,
     OptedIn,
     OptedOut,
     SubscriptionRecorded,

@@ -14,6 +14,7 @@ from aggregates.account.between_accounts import BetweenAccounts
 from aggregates.account.billing import Billing
 from aggregates.account.calls import Calls
 from aggregates.account.chase import Chase
+from aggregates.account.complaints import Complaints
 from aggregates.account.contact import Contact
 from aggregates.account.contact_history import ContactHistory
 from aggregates.account.customer import Customer
@@ -22,6 +23,7 @@ from aggregates.account.disputes import Disputes
 from aggregates.account.exclusion import Exclusions
 from aggregates.account.flags import Flags
 from aggregates.account.holds import Holds
+from aggregates.account.legal import LegalCases
 from aggregates.account.messages import Messages
 from aggregates.account.payment_claims import PaymentClaims
 from aggregates.account.payments import Payments
@@ -54,6 +56,8 @@ class Account(Aggregate):
     disputes: Disputes = Field(default_factory=Disputes)
     holds: Holds = Field(default_factory=Holds)
     payment_claims: PaymentClaims = Field(default_factory=PaymentClaims)
+    complaints: Complaints = Field(default_factory=Complaints)
+    legal_cases: LegalCases = Field(default_factory=LegalCases)
     chase: Chase = Field(default_factory=Chase)
     exclusion: Exclusions = Field(default_factory=Exclusions)
     contact_history: ContactHistory = Field(default_factory=ContactHistory)
@@ -88,6 +92,8 @@ class Account(Aggregate):
             *self.flags.shields(office),
             *self.contact_history.shields(office),
             *self.holds.shields(),
+            *self.legal_cases.shields(office),
+            *self.complaints.shields(),
             *self.payment_claims.shields(),
             *self.promises.shields(),
             *self.disputes.shields(),

@@ -24,6 +24,8 @@ class ShieldSource(StrEnum):
     FLAG = "flag"
     CONTACT = "contact"
     HOLD = "hold"
+    LEGAL_CASE = "legal-case"
+    COMPLAINT = "complaint"
     PAYMENT_CLAIM = "payment-claim"
     PROMISE = "promise"
     DISPUTE = "dispute"

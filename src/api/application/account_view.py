@@ -21,6 +21,7 @@ from aggregates.account.activities import FollowUp
 from aggregates.account.billing import InvoiceBilled
 from aggregates.account.chase import Stage
 from aggregates.account.command import account_id, customer_key, ids_by_name
+from aggregates.account.complaints import Complaint
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
 from aggregates.account.customer import (
     AccountOpened,
@@ -35,6 +36,7 @@ from aggregates.account.customer import (
 from aggregates.account.disputes import Dispute
 from aggregates.account.exclusion import Exclusion
 from aggregates.account.holds import Hold
+from aggregates.account.legal import LegalCase
 from aggregates.account.payments import (
     CreditNoted,
     CreditWithdrawn,
@@ -239,6 +241,8 @@ class AccountView(BaseModel):
     broken_promises: int
     disputes: list[DisputeView]
     holds: list[Hold]
+    legal_cases: Annotated[list[LegalCase], Field(exclude_if=lambda cases: not cases)] = []
+    complaints: Annotated[list[Complaint], Field(exclude_if=lambda complaints: not complaints)] = []
     payment_claims: Annotated[list[PaymentClaimView], Field(exclude_if=lambda claims: not claims)] = []
     exclusion: Exclusion | None
     follow_ups: list[FollowUp]
@@ -356,6 +360,8 @@ def account_view(read: AccountRead) -> AccountView:
         broken_promises=account.promises.broken,
         disputes=[_dispute(dispute) for dispute in account.disputes.open.values()],
         holds=list(account.holds.in_force.values()),
+        legal_cases=list(account.legal_cases.open.values()),
+        complaints=list(account.complaints.open.values()),
         payment_claims=[
             PaymentClaimView(id=c.id, item_ids=list(c.item_ids), amount=c.amount, until=c.until, accepted=c.accepted)
             for c in account.payment_claims.open.values()
@@ -585,6 +591,11 @@ def _next_action(account: Account, office: Office) -> NextAction | None:
     planned += [
         NextAction(kind="promise", title=f"promise of {p.amount} comes due", on=p.due_on)
         for p in account.promises.open.values()
+    ]
+    planned += [
+        NextAction(kind="complaint", title="complaint is to be answered", on=c.answer_by)
+        for c in account.complaints.open.values()
+        if c.answered_on is None
     ]
     planned += [
         NextAction(kind="payment-claim", title="check of what is said to be paid ends", on=c.until + timedelta(days=1))

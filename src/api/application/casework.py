@@ -1,5 +1,5 @@
 """What people said and did about an account, in force or over, from its events: flags, holds, payment
-claims."""
+claims, complaints, legal cases."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -9,13 +9,23 @@ from pydantic import BaseModel
 
 from aggregates.account import Account
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
+from aggregates.account.complaints import (
+    ComplaintAnswered,
+    ComplaintClosed,
+    ComplaintOutcome,
+    ComplaintOverdue,
+    ComplaintReceived,
+    Medium,
+)
 from aggregates.account.customer import AccountOpened
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.legal import LegalCaseMoved, LegalCaseNoted, LegalCaseOpened, LegalKind, LegalState
 from aggregates.account.messages import MessageQueued, MessageSent
 from aggregates.account.payment_claims import PaymentClaimAccepted, PaymentClaimed, PaymentClaimEnded
 from aggregates.kernel.event import Event, Recorded
 from aggregates.office import Office
+from aggregates.values.complaints import COMPLAINT_KINDS
 from aggregates.values.contact import Channel
 from api.application.amounts import Amount
 from api.processes.service import Service
@@ -86,6 +96,62 @@ class PaymentClaimRow(BaseModel):
     ended_on: date | None
     reason: str | None
     """Why a person accepted or rejected it."""
+
+
+class ComplaintRow(BaseModel):
+    """A complaint, and what became of it. `subject` and the notes are personal."""
+
+    id: UUID
+    kind: str
+    title: str
+    """Of its kind."""
+    source: str
+    """The law that says by when it is answered; empty: the office says."""
+    medium: Medium
+    received_on: date
+    answer_by: date
+    """The last day on which an answer is in time."""
+    state: str
+    """open, answered or closed."""
+    overdue: bool
+    """It was not answered in time."""
+    rests: bool
+    """The chase rests until it is answered or closed."""
+    subject: str | None
+    notes: str | None
+    assignee: str | None
+    answered_on: date | None
+    answer: str | None
+    """What was noted of the answer."""
+    closed_on: date | None
+    outcome: ComplaintOutcome | None
+    reason: str | None
+    """Why it ended so."""
+
+
+class LegalStep(BaseModel):
+    """A state of a legal case, and the day on which it began."""
+
+    state: LegalState
+    since: date
+
+
+class LegalCaseRow(BaseModel):
+    """A demand, lien or suit. Court, number, documents and notes are personal."""
+
+    id: UUID
+    kind: LegalKind
+    state: LegalState
+    since: date
+    invoices: list[str]
+    """None: all that is owed."""
+    court: str | None
+    case_number: str | None
+    costs: Amount | None
+    """All that were noted; no part of what is owed."""
+    documents: list[str]
+    notes: list[str]
+    history: list[LegalStep]
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -191,6 +257,97 @@ def payment_claim_rows(history: Iterable[Recorded]) -> list[PaymentClaimRow]:
                 row.state, row.ended_on = outcome.value, recorded.effective_on
                 row.reason = _reason(recorded) or row.reason
     return [*rows.values()][::-1]
+
+
+def complaints_of(service: Service, account_id: UUID) -> list[ComplaintRow]:
+    """Every complaint, the latest first. Raises UnknownAccount."""
+    return complaint_rows(_read(service, account_id)[1])
+
+
+def complaint_rows(history: Iterable[Recorded]) -> list[ComplaintRow]:
+    """The complaints that the events of an account tell of."""
+    rows: dict[UUID, ComplaintRow] = {}
+    for recorded in history:
+        match recorded.event:
+            case ComplaintReceived() as event:
+                kind = COMPLAINT_KINDS.get(event.kind)
+                rows[event.complaint_id] = ComplaintRow(
+                    id=event.complaint_id,
+                    kind=event.kind,
+                    title=kind.title if kind is not None else event.kind,
+                    source=kind.source if kind is not None else "",
+                    medium=event.medium,
+                    received_on=event.received_on,
+                    answer_by=event.answer_by,
+                    state="open",
+                    overdue=False,
+                    rests=event.rests,
+                    subject=without_nul(event.subject),
+                    notes=without_nul(event.notes),
+                    assignee=event.assignee,
+                    answered_on=None,
+                    answer=None,
+                    closed_on=None,
+                    outcome=None,
+                    reason=None,
+                )
+            case ComplaintAnswered(complaint_id=complaint_id) as event:
+                row = rows[complaint_id]
+                row.state, row.answered_on, row.answer = "answered", event.answered_on, without_nul(event.notes)
+            case ComplaintOverdue(complaint_id=complaint_id):
+                rows[complaint_id].overdue = True
+            case ComplaintClosed(complaint_id=complaint_id, outcome=outcome):
+                row = rows[complaint_id]
+                row.state, row.closed_on, row.outcome = "closed", recorded.effective_on, outcome
+                row.reason = _reason(recorded)
+    return [*rows.values()][::-1]
+
+
+def legal_cases_of(service: Service, account_id: UUID) -> list[LegalCaseRow]:
+    """Every legal case, the latest first. Raises UnknownAccount."""
+    return legal_case_rows(_read(service, account_id)[1])
+
+
+def legal_case_rows(history: Iterable[Recorded]) -> list[LegalCaseRow]:
+    """The legal cases that the events of an account tell of."""
+    rows: dict[UUID, LegalCaseRow] = {}
+    names = Names()
+    for recorded in history:
+        names.note(recorded.event)
+        match recorded.event:
+            case LegalCaseOpened() as event:
+                rows[event.case_id] = LegalCaseRow(
+                    id=event.case_id,
+                    kind=event.kind,
+                    state=LegalState.PREPARED,
+                    since=event.opened_on,
+                    invoices=names.of(event.item_ids),
+                    court=None,
+                    case_number=None,
+                    costs=None,
+                    documents=[],
+                    notes=[],
+                    history=[LegalStep(state=LegalState.PREPARED, since=event.opened_on)],
+                )
+                _note(rows[event.case_id], event)
+            case LegalCaseMoved() as event:
+                row = rows[event.case_id]
+                row.state, row.since = event.state, event.moved_on
+                row.history.append(LegalStep(state=event.state, since=event.moved_on))
+                _note(row, event)
+            case LegalCaseNoted() as event:
+                _note(rows[event.case_id], event)
+    return [*rows.values()][::-1]
+
+
+def _note(row: LegalCaseRow, event: LegalCaseOpened | LegalCaseMoved | LegalCaseNoted) -> None:
+    row.court = without_nul(event.court) or row.court
+    row.case_number = without_nul(event.case_number) or row.case_number
+    if event.cost is not None:
+        row.costs = event.cost if row.costs is None else row.costs + event.cost
+    row.documents += [name for each in event.documents if (name := without_nul(each))]
+    if notes := without_nul(event.notes):
+        row.notes.append(notes)
 
 
 class Names:

@@ -181,6 +181,16 @@ def _tell(view: Mapping[str, Any]) -> None:
         ),
         ("flags", view["flags"]),
         ("holds", [h["code"] + (f" until {h['until']}" if h["until"] else "") for h in view["holds"]]),
+        ("legal cases", [f"{c['kind']}, {c['state']} since {c['since']}" for c in view.get("legal_cases", ())]),
+        (
+            "complaints",
+            [
+                f"{c['kind']} of {c['received_on']}, "
+                + (f"answered {c['answered_on']}" if c["answered_on"] else f"to be answered by {c['answer_by']}")
+                + (", overdue" if c["is_overdue"] and not c["answered_on"] else "")
+                for c in view.get("complaints", ())
+            ],
+        ),
         (
             "said to be paid",
             [

@@ -295,6 +295,8 @@ def _in_words(value: Any) -> Any:
     """A list, or an amount, as a table shows it; of a row in a row its values."""
     if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
         return Decimal(value["amount"])
+    if isinstance(value, bool):
+        return "yes" if value else None
     if not isinstance(value, list):
         return value
     return (

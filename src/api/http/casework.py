@@ -9,13 +9,26 @@ from pydantic import Field
 
 from aggregates.account.activities import CompleteFollowUp, RecordActivity
 from aggregates.account.chase import MoveStage
+from aggregates.account.complaints import AnswerComplaint, CloseComplaint, RecordComplaint
 from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.account.legal import MoveLegalCase, NoteLegalCase, OpenLegalCase
 from aggregates.account.payment_claims import ClaimPayment, DecidePaymentClaim
 from aggregates.values.codes import Code, Number
-from api.application.casework import FlagRow, HoldRow, PaymentClaimRow, flags_of, holds_of, payment_claims_of
+from api.application.casework import (
+    ComplaintRow,
+    FlagRow,
+    HoldRow,
+    LegalCaseRow,
+    PaymentClaimRow,
+    complaints_of,
+    flags_of,
+    holds_of,
+    legal_cases_of,
+    payment_claims_of,
+)
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
@@ -63,6 +76,42 @@ class ClaimDecision(CommandBody):
     """What was found of it, and why."""
 
 
+@body_of(RecordComplaint, address={"account_id"})
+class NewComplaint(CommandBody):
+    """What the customer complains of, how and when it came in."""
+
+
+@body_of(AnswerComplaint, address={"account_id", "complaint_id"})
+class ComplaintAnswer(CommandBody):
+    """When a complaint was answered, and how."""
+
+
+@body_of(CloseComplaint, address={"account_id", "complaint_id"})
+class Closure(CommandBody):
+    """How a complaint ended, and why."""
+
+
+@body_of(OpenLegalCase, address={"account_id"})
+class NewLegalCase(CommandBody):
+    """What is prepared, about which invoices; none: all that is owed."""
+
+    documents: tuple[str, ...] = Field((), max_length=100)
+
+
+@body_of(MoveLegalCase, address={"account_id", "case_id"})
+class LegalCaseState(CommandBody):
+    """The state of a legal case, since when, and what is new of it."""
+
+    documents: tuple[str, ...] = Field((), max_length=100)
+
+
+@body_of(NoteLegalCase, address={"account_id", "case_id"})
+class LegalCaseNote(CommandBody):
+    """What is new of a legal case, whose state stays."""
+
+    documents: tuple[str, ...] = Field((), max_length=100)
+
+
 @body_of(PlaceHold, address={"account_id"})
 class NewHold(CommandBody):
     """The chase rests: until the end of a day, or until the hold is released. Say why."""
@@ -88,7 +137,7 @@ class Completion(CommandBody):
     """Why the follow-up counts as done; it may be left out."""
 
 
-_FLAGGING, _COMPLETION = Flagging(), Completion()
+_FLAGGING, _COMPLETION, _ANSWER = Flagging(), Completion(), ComplaintAnswer()
 
 Row = TypeVar("Row")
 
@@ -216,6 +265,83 @@ def decide_payment_claim(
     """Say what was found. Say why."""
     command = from_body(DecidePaymentClaim, body, account_id=account_id, claim_id=claim_id)
     return issuing.issue(command, caller, about=claim_id, reason=body.reason)
+
+
+# --- complaints ----------------------------------------------------------------------------------------
+
+
+@router.get("/complaints", responses=documented(404))
+def list_complaints(*, account_id: UUID, service: ServiceOf) -> list[ComplaintRow]:
+    """The complaints of the customer, the latest first, and what became of them."""
+    return _listed(complaints_of, service, account_id)
+
+
+@router.post("/complaints", status_code=201, responses=MAY_BE_REFUSED)
+def record_complaint(
+    *, account_id: UUID, body: JsonBody[NewComplaint], issuing: IssuingOf, caller: CallerOf, response: Response
+) -> Done:
+    """Record a complaint, by when it is answered, and whether the chase rests until then."""
+    created(response, f"/v1/accounts/{account_id}/complaints")
+    return issuing.issue(from_body(RecordComplaint, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.post("/complaints/{complaint_id}/answer", responses=MAY_BE_REFUSED)
+def answer_complaint(
+    *,
+    account_id: UUID,
+    complaint_id: UUID,
+    body: JsonBody[ComplaintAnswer] = _ANSWER,
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
+    """Say that a complaint was answered."""
+    command = from_body(AnswerComplaint, body, account_id=account_id, complaint_id=complaint_id)
+    return issuing.issue(command, caller, about=complaint_id, reason=body.reason)
+
+
+@router.post("/complaints/{complaint_id}/closure", responses=MAY_BE_REFUSED)
+def close_complaint(
+    *, account_id: UUID, complaint_id: UUID, body: JsonBody[Closure], issuing: IssuingOf, caller: CallerOf
+) -> Done:
+    """Say how a complaint ended. Say why."""
+    command = from_body(CloseComplaint, body, account_id=account_id, complaint_id=complaint_id)
+    return issuing.issue(command, caller, about=complaint_id, reason=body.reason)
+
+
+# --- legal cases ---------------------------------------------------------------------------------------
+
+
+@router.get("/legal-cases", responses=documented(404))
+def list_legal_cases(*, account_id: UUID, service: ServiceOf) -> list[LegalCaseRow]:
+    """Demands, liens and suits, the latest first, with the history of their states."""
+    return _listed(legal_cases_of, service, account_id)
+
+
+@router.post("/legal-cases", status_code=201, responses=MAY_BE_REFUSED)
+def open_legal_case(
+    *, account_id: UUID, body: JsonBody[NewLegalCase], issuing: IssuingOf, caller: CallerOf, response: Response
+) -> Done:
+    """Prepare a demand, a lien or a suit."""
+    created(response, f"/v1/accounts/{account_id}/legal-cases")
+    return issuing.issue(from_body(OpenLegalCase, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.put("/legal-cases/{case_id}/state", responses=MAY_BE_REFUSED)
+def move_legal_case(
+    *, account_id: UUID, case_id: UUID, body: JsonBody[LegalCaseState], issuing: IssuingOf, caller: CallerOf
+) -> Done:
+    """Say that a legal case is in another state."""
+    command = from_body(MoveLegalCase, body, account_id=account_id, case_id=case_id)
+    return issuing.issue(command, caller, about=case_id, reason=body.reason)
+
+
+@router.post("/legal-cases/{case_id}/notes", responses=MAY_BE_REFUSED)
+def note_legal_case(
+    *, account_id: UUID, case_id: UUID, body: JsonBody[LegalCaseNote], issuing: IssuingOf, caller: CallerOf
+) -> Done:
+    """Note a court, a number, a cost or documents of a legal case."""
+    command = from_body(NoteLegalCase, body, account_id=account_id, case_id=case_id)
+    return issuing.issue(command, caller, about=case_id, reason=body.reason)
 
 
 # --- holds -------------------------------------------------------------------------------------------

@@ -111,6 +111,31 @@ def test_what_is_said_to_be_paid_is_accepted_or_rejected(portfolio: Arrears):
     assert "no payment claim is open" in portfolio("claim", "accept", "A-1", "--reason", "r", code=1).err
 
 
+def test_a_complaint_is_recorded_answered_and_closed(portfolio: Arrears):
+    portfolio("complaint", "add", "A-1", "--subject", "rude", "--on", "2026-11-02", "--answer-by", "2026-11-12")
+    assert "complaints: general of 2026-11-02, to be answered by 2026-11-12" in portfolio("account", "show", "A-1").out
+    assert "stage blocked: a complaint" in portfolio("account", "show", "A-1").out
+    portfolio("complaint", "answer", "A-1", "--on", "2026-11-10", "--notes", "we are sorry")
+    portfolio("complaint", "close", "A-1", "--outcome", "upheld", "--reason", "it was so")
+    [row] = rows(portfolio, "complaint", "list")
+    assert (row["state"], row["subject"], row["answer"], row["outcome"]) == ("closed", "rude", "we are sorry", "upheld")
+    assert "rude" in portfolio("complaint", "list", "A-1", "--wide").lines[1]
+    assert "one of general" in portfolio("complaint", "add", "A-1", "--subject", "s", "--kind", "other", code=1).err
+
+
+def test_a_lien_is_prepared_filed_and_released(portfolio: Arrears):
+    portfolio("legal", "open", "A-1", "--kind", "lien", "--court", "County recorder", "--document", "lien.pdf")
+    assert "legal cases: lien, prepared since" in portfolio("account", "show", "A-1").out
+    assert "becomes one of filed, withdrawn" in portfolio("legal", "move", "A-1", "--state", "released", code=1).err
+    portfolio("legal", "move", "A-1", "--state", "filed", "--number", "L-7", "--cost", "85.50")
+    portfolio("legal", "note", "A-1", "--document", "receipt.pdf")
+    portfolio("legal", "move", "A-1", "--state", "released")
+    [row] = rows(portfolio, "legal", "list")
+    assert (row["state"], row["case_number"], row["costs"]["amount"]) == ("released", "L-7", "85.50")
+    assert row["documents"] == ["lien.pdf", "receipt.pdf"]
+    assert "no legal case is open" in portfolio("legal", "note", "A-1", code=1).err
+
+
 def test_an_account_is_excluded_and_let_back_in(portfolio: Arrears):
     assert "needs a reason" in portfolio("exclude", "start", "A-1", code=1).err
     assert portfolio("exclude", "start", "--accounts", "-", "--reason", "hardship", given="A-1\n").out.startswith(

@@ -116,6 +116,43 @@ def test_what_is_said_to_be_paid_is_shown_checked_and_decided(client: Client, ac
     assert "payment_claims" not in view(client, account)
 
 
+def test_a_complaint_is_recorded_answered_and_closed(client: Client, account: str):
+    shown = did(client, account, "complaint", subject="rude on the phone", kind="fca", medium="letter", rests="yes")
+    assert "rude on the phone" in shown
+    assert "to be answered by 11 May 2026" in shown
+    [complaint] = view(client, account)["complaints"]
+    assert "we are sorry" in did(
+        client, account, "complaint-over", complaint=complaint["id"], do="answer", notes="we are sorry"
+    )
+    did(client, account, "complaint-over", complaint=complaint["id"], do="upheld", reason="it was so")
+    [row] = client.get(f"{account}/complaints").json()
+    assert (row["state"], row["outcome"], row["answer"], row["source"]) == (
+        "closed", "upheld", "we are sorry", "UK, DISP 1.6.2 R: eight weeks",
+    )  # fmt: skip
+    assert "complaints" not in view(client, account)
+
+
+def test_a_suit_goes_from_state_to_state_with_its_costs_and_documents(client: Client, account: str):
+    said = {"kind": "suit", "invoice": "INV-1", "court": "County court", "cost": "40.00", "documents": "draft.pdf"}
+    assert "suit, prepared since 16 Mar 2026" in did(client, account, "legal-case", **said)
+    [case] = view(client, account)["legal_cases"]
+    went = {
+        "case": case["id"],
+        "state": "filed",
+        "number": "26-CV-17",
+        "cost": "360.00",
+        "documents": "complaint.pdf, fee.pdf",
+    }
+    assert "26-CV-17" in did(client, account, "legal-case-goes-on", **went)
+    did(client, account, "legal-case-goes-on", case=case["id"], notes="hearing in May")
+    client.done("PUT", f"{account}/legal-cases/{case['id']}/state", {"state": "withdrawn"})
+    [row] = client.get(f"{account}/legal-cases").json()
+    assert [step["state"] for step in row["history"]] == ["prepared", "filed", "withdrawn"]
+    assert (row["court"], row["costs"], row["notes"]) == ("County court", usd("400.00"), ["hearing in May"])
+    assert row["documents"] == ["draft.pdf", "complaint.pdf", "fee.pdf"]
+    assert "legal_cases" not in view(client, account)
+
+
 @pytest.mark.parametrize(
     ("form", "fields", "status", "said"),
     [
@@ -132,6 +169,14 @@ def test_what_is_said_to_be_paid_is_shown_checked_and_decided(client: Client, ac
         ("claim", {"paid": "2026-03-17"}, 409, "2026-03-16 or earlier"),
         ("claim-over", {"claim": "x", "do": "accepted", "reason": "r"}, 422, "claim_id"),
         ("claim-over", {"claim": "00000000-0000-0000-0000-000000000001", "do": "maybe"}, 422, "decision"),
+        ("complaint", {"kind": "fca", "medium": "letter"}, 422, "subject"),
+        ("complaint", {"subject": "s", "medium": "owl"}, 422, "medium"),
+        ("complaint", {"subject": "s", "received": "2026-03-17"}, 409, "2026-03-16 or earlier"),
+        ("complaint-over", {"complaint": "00000000-0000-0000-0000-000000000001", "do": "answer"}, 404, "no such"),
+        ("legal-case", {"kind": "duel"}, 422, "kind"),
+        ("legal-case", {"kind": "suit", "cost": "0"}, 422, "more than zero"),
+        ("legal-case", {"kind": "suit", "on": "2026-03-17"}, 409, "2026-03-16"),
+        ("legal-case-goes-on", {"case": "00000000-0000-0000-0000-000000000001", "state": "filed"}, 404, "no such"),
         ("exclusion", {"do": "exclude"}, 409, "say why"),
         ("plan", {**PLAN, "count": "61", "do": "calculate"}, 422, "count: expected from 1 to 60"),
         ("plan", {**PLAN, "amount": "5", "do": "promise"}, 422, "either a count or an amount"),
@@ -155,6 +200,6 @@ def test_a_past_day_offers_no_form(client: Client, account: str):
     assert "<button>They promise it" not in client.get(f"{page}&as_of=2026-03-15", headers=HTML).text
 
 
-@pytest.mark.parametrize("what", ["flags", "holds", "payment-claims"])
+@pytest.mark.parametrize("what", ["flags", "holds", "payment-claims", "complaints", "legal-cases"])
 def test_of_nobody_there_is_nothing(client: Client, what: str):
     client.refused(404, "GET", f"/v1/accounts/00000000-0000-0000-0000-000000000001/{what}")

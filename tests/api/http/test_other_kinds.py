@@ -21,10 +21,12 @@ VALUES: dict[str, Any] = {
     "activity_id": "00000000-0000-0000-0000-000000000001",
     "amount": AMOUNT,
     "call_id": "00000000-0000-0000-0000-000000000001",
+    "case_id": "00000000-0000-0000-0000-000000000001",
     "channel": "email",
     "code": "other",
     "consent": "given",
     "claim_id": "00000000-0000-0000-0000-000000000001",
+    "complaint_id": "00000000-0000-0000-0000-000000000001",
     "contact": {},
     "currency": "USD",
     "customer_name": "Ada",
@@ -42,6 +44,7 @@ VALUES: dict[str, Any] = {
     "issued_on": "2026-03-01",
     "kind": "note",
     "number": "P-1",
+    "outcome": "rejected",
     "plan": PLAN,
     "point_id": "p",
     "reason": "a test",
@@ -52,6 +55,8 @@ VALUES: dict[str, Any] = {
     "reversal": "nsf",
     "reversed_on": "2026-03-16",
     "stage": "blocked",
+    "state": "filed",
+    "subject": "rude",
     "subscription": {"number": "S-1"},
     "title": "Other",
     "to_account_id": "00000000-0000-0000-0000-000000000002",
@@ -60,13 +65,16 @@ VALUES: dict[str, Any] = {
 }
 """Something for each field that has to be said anywhere."""
 
+OF_ITS_OWN: dict[str, dict[str, Any]] = {"NewLegalCase": {"kind": "suit"}, "OpenLegalCase": {"kind": "suit"}}
+"""By body or command, what a field is there that means something else elsewhere."""
+
 SAME_KIND = {"to_account_id": "account_id"}
 """Ids under a second name, and of which kind they are."""
 
 OF_ANYTHING = {"subject_id"}
 """Ids that may be of any kind: whose facts are asked for."""
 
-OTHERS = {"activity_id", "call_id", "claim_id", "dispute_id", "fact_id", "hold_id"}
+OTHERS = {"activity_id", "call_id", "case_id", "claim_id", "complaint_id", "dispute_id", "fact_id", "hold_id"}
 """Ids of what is a part of an account."""
 
 
@@ -110,8 +118,10 @@ def _body_of(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, A
     if "requestBody" not in operation:
         return None
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-    return {name: _allowed(VALUES[name], _enum(document, schema, name)) for name in schema.get("required", ())}
+    body = schema["$ref"].rpartition("/")[2] if "$ref" in schema else ""
+    schema = document["components"]["schemas"][body] if body else schema
+    values = {**VALUES, **OF_ITS_OWN.get(body, {})}
+    return {name: _allowed(values[name], _enum(document, schema, name)) for name in schema.get("required", ())}
 
 
 def _enum(document: dict[str, Any], schema: dict[str, Any], name: str) -> list[str]:
@@ -165,7 +175,8 @@ def test_no_command_takes_the_id_of_something_else(client: Client, ids: dict[str
 def _fields_of(command: Any) -> dict[str, Any]:
     """What has to be said in a command besides ids."""
     required = {field for field, info in command.model_fields.items() if info.is_required()}
-    return {field: _allowed(VALUES[field], _members(command, field)) for field in required & VALUES.keys()}
+    values = {**VALUES, **OF_ITS_OWN.get(command.__name__, {})}
+    return {field: _allowed(values[field], _members(command, field)) for field in required & values.keys()}
 
 
 def _members(command: Any, field: str) -> list[str]:

@@ -15,12 +15,15 @@ from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.between_accounts import MovePayment, TransferPayment
+from aggregates.account.complaints import Medium
 from aggregates.account.disputes import OpenDispute, ResolveDispute
+from aggregates.account.legal import LegalState
 from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
 from aggregates.kernel.command import Command
 from aggregates.promise import Instalment
 from aggregates.values.business_time import local_date
+from aggregates.values.complaints import COMPLAINT_KINDS
 from api.application.account_view import (
     AccountRead,
     AccountView,
@@ -30,7 +33,7 @@ from api.application.account_view import (
     id_of_account_called,
     read_account,
 )
-from api.application.casework import flags_of, holds_of, payment_claims_of
+from api.application.casework import complaints_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
@@ -375,6 +378,11 @@ def _casework(service: Service, account_id: UUID) -> dict[str, Any]:
     return {
         "flag_rows": flags_of(service, account_id),
         "hold_rows": holds_of(service, account_id),
+        "complaint_rows": complaints_of(service, account_id),
+        "complaint_kinds": COMPLAINT_KINDS,
+        "media": list(Medium),
+        "legal_rows": legal_cases_of(service, account_id),
+        "legal_states": [state for state in LegalState if state is not LegalState.PREPARED],
         "claim_rows": payment_claims_of(service, account_id),
     }
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from aggregates.account import Account
+from aggregates.account.complaints import AnswerComplaint, CloseComplaint, RecordComplaint
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.account.legal import MoveLegalCase, NoteLegalCase, OpenLegalCase
 from aggregates.account.payment_claims import ClaimPayment, DecidePaymentClaim
 from aggregates.kernel.command import Command, identifier
 from aggregates.promise import Instalment, MakePromise, ReschedulePromise, WithdrawPromise
@@ -117,6 +119,57 @@ def _claim_over(account: Account, fields: Fields) -> DecidePaymentClaim:
     )
 
 
+def _complaint(account: Account, fields: Fields) -> RecordComplaint:
+    return made(
+        RecordComplaint,
+        account_id=account.id,
+        subject=fields.get("subject") or None,
+        kind=fields.get("kind") or None,
+        medium=fields.get("medium") or None,
+        received_on=fields.get("received") or None,
+        rests=fields.get("rests") == "yes",
+        assignee=fields.get("assignee") or None,
+        notes=fields.get("notes") or None,
+    )
+
+
+def _complaint_over(account: Account, fields: Fields) -> AnswerComplaint | CloseComplaint:
+    """Answered; or closed, with how it ended."""
+    said = {"account_id": account.id, "complaint_id": fields.get("complaint") or None}
+    if fields.get("do") == "answer":
+        return made(AnswerComplaint, **said, notes=fields.get("notes") or None)
+    return made(CloseComplaint, **said, outcome=fields.get("do") or None)
+
+
+def _legal_case(account: Account, fields: Fields) -> OpenLegalCase:
+    return made(
+        OpenLegalCase,
+        kind=fields.get("kind") or None,
+        invoice_numbers=(fields["invoice"],) if fields.get("invoice") else (),
+        **_legal_details(account, fields),
+    )
+
+
+def _legal_case_goes_on(account: Account, fields: Fields) -> MoveLegalCase | NoteLegalCase:
+    """In another state; or something is noted of it."""
+    said = {"case_id": fields.get("case") or None, **_legal_details(account, fields)}
+    if not fields.get("state"):
+        return made(NoteLegalCase, **said)
+    return made(MoveLegalCase, state=fields["state"], **said)
+
+
+def _legal_details(account: Account, fields: Fields) -> dict[str, object]:
+    return {
+        "account_id": account.id,
+        "on": fields.get("on") or None,
+        "court": fields.get("court") or None,
+        "case_number": fields.get("number") or None,
+        "cost": amount_of(fields, account.customer.currency, "cost") if fields.get("cost") else None,
+        "documents": tuple(name for each in fields.get("documents", "").split(",") if (name := each.strip())),
+        "notes": fields.get("notes") or None,
+    }
+
+
 def _exclusion(account: Account, fields: Fields) -> ExcludeAccount | LiftExclusion:
     return LiftExclusion(account_id=account.id) if fields.get("do") == "lift" else ExcludeAccount(account_id=account.id)
 
@@ -129,6 +182,10 @@ CASEWORK_FORMS: Mapping[str, Callable[[Account, Fields], Command]] = {
     "hold": _hold,
     "hold-over": _hold_over,
     "exclusion": _exclusion,
+    "legal-case": _legal_case,
+    "legal-case-goes-on": _legal_case_goes_on,
+    "complaint": _complaint,
+    "complaint-over": _complaint_over,
     "claim": _claim,
     "claim-over": _claim_over,
 }
