@@ -25,6 +25,7 @@ from aggregates.account.customer import (
     SubscriptionRecorded,
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
+from aggregates.account.disputes import DisputeOverdue
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.legal import LegalCaseNoted
 from aggregates.account.messages import (
@@ -58,6 +59,7 @@ NOT_JUDGED = {
     CustomerNumberChanged,
     CustomerParted,
     CustomerShared,
+    DisputeOverdue,
     FactArrived,
     FactDeferred,
     FactWithdrawn,
