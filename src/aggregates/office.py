@@ -53,6 +53,8 @@ class CaseworkRules(Value):
     """How many days a complaint is to be answered in, where the law of its kind names none."""
     suit_rests: bool = True
     """Whether the chase of an account rests while it is sued."""
+    dispute_reasons: dict[Code, str] = Field(default_factory=dict, max_length=200)
+    """Why customers dispute, by code; no other reason is taken then. None: any is."""
 
 
 class Pause(Value):

@@ -22,6 +22,7 @@ from aggregates.account.complaints import (
     RemindComplaint,
 )
 from aggregates.account.deferred import AdmitFact, FactArrived, FactDeferred, FactWithdrawn
+from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved, RemindDispute
 from aggregates.account.holds import HoldPlaced, HoldReleased, ReleaseHold
 from aggregates.account.messages import MessageQueued, TakeStep
 from aggregates.account.payment_claims import (
@@ -37,7 +38,7 @@ from aggregates.kernel.event import Event
 from aggregates.office import AutomationPaused, AutomationResumed, ResumeOfficeAutomation, TimeZoneChanged
 from aggregates.promise import JudgePromise
 from policies.planning import BEGINNINGS, REMEMBERED, AgendaKind, Entry, Planner, Subject
-from policies.policy import AGING, AUTO_COLLECTION, COMPLAINTS, PAYMENT_CLAIMS, PROMISE_MONITORING, PolicyName
+from policies.policy import AGING, AUTO_COLLECTION, COMPLAINTS, DISPUTES, PAYMENT_CLAIMS, PROMISE_MONITORING, PolicyName
 
 BILLING = PolicyName("billing", 1)
 FOLLOW_UPS = PolicyName("follow-ups", 1)
@@ -134,6 +135,16 @@ def complaint_answered(event: ComplaintAnswered | ComplaintOverdue | ComplaintCl
     yield Entry(event.complaint_id)
 
 
+def dispute_opened(event: DisputeOpened, subject: Subject) -> _Plan:
+    if event.answer_by is not None:
+        remind = RemindDispute(account_id=subject.owner_id, dispute_id=event.dispute_id)
+        yield Entry(event.dispute_id, remind, on=event.answer_by + _ONE_DAY)
+
+
+def dispute_over(event: DisputeOverdue | DisputeResolved, _: Subject) -> _Plan:
+    yield Entry(event.dispute_id)
+
+
 # --- promises ----------------------------------------------------------------------------------------
 
 
@@ -227,6 +238,13 @@ AGENDA: tuple[AgendaKind, ...] = (
             ComplaintOverdue: complaint_answered,
             ComplaintClosed: complaint_answered,
         },
+    ),
+    AgendaKind(
+        "dispute",
+        "the dispute that is overdue from that day on, unless it was resolved",
+        (RemindDispute,),
+        DISPUTES,
+        {DisputeOpened: dispute_opened, DisputeOverdue: dispute_over, DisputeResolved: dispute_over},
     ),
     AgendaKind(
         "promise",

@@ -11,7 +11,7 @@ from aggregates.account.complaints import ComplaintAnswered, ComplaintClosed, Co
 from aggregates.account.contact import ContactDetailsChanged
 from aggregates.account.contact_history import ContactFactRecorded, ContactFactWithdrawn
 from aggregates.account.customer import CustomerRenamed
-from aggregates.account.disputes import DisputeOpened, DisputeResolved
+from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.legal import LegalCaseMoved, LegalCaseOpened
@@ -53,6 +53,7 @@ from policies.policy import (
     AUTO_COLLECTION,
     BROKEN_PROMISE,
     COMPLAINTS,
+    DISPUTES,
     NO_COMMON_HOURS,
     PAYMENT_CLAIMS,
     PROMISE_MONITORING,
@@ -219,12 +220,27 @@ def task_after_overdue_complaint(recorded: Recorded) -> Iterable[Reaction]:
         )
 
 
+def task_after_overdue_dispute(recorded: Recorded) -> Iterable[Reaction]:
+    """A dispute was not resolved by its day: somebody has to come back to it."""
+    event = recorded.event
+    if isinstance(event, DisputeOverdue) and recorded.account_id:
+        yield RecordActivity(
+            account_id=recorded.account_id,
+            kind=ActivityKind.TASK,
+            direction=Direction.INTERNAL,
+            notes="A dispute was not resolved in time.",
+            assignee=event.assignee,
+            follow_up_on=recorded.effective_on,
+        )
+
+
 POLICIES: tuple[Policy, ...] = (
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
     Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
     Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
     Policy(PROMISE_REVERSAL, frozenset({PaymentReversed, *COUNTED_ANEW}), take_back_from_promises),
     Policy(COMPLAINTS, frozenset({ComplaintOverdue}), task_after_overdue_complaint),
+    Policy(DISPUTES, frozenset({DisputeOverdue}), task_after_overdue_dispute),
     Policy(PAYMENT_CLAIMS, frozenset({PaymentClaimEnded}), task_after_lapsed_claim),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
     Policy(

@@ -23,7 +23,7 @@ from aggregates.account.customer import (
     SubscriptionRecorded,
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
-from aggregates.account.disputes import DisputeOpened, DisputeResolved
+from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
@@ -157,7 +157,8 @@ def _dispute(event: DisputeOpened) -> str:
     items, parts = len(event.item_ids), [str(part.amount) for part in event.parts or ()]
     which = f"{len(parts)} of them " if items > 1 else ""
     in_part = f", {which}in part ({'; '.join(parts)})" if parts else ""
-    return f"Dispute opened over {_count(items, 'item')}{in_part}: {event.reason_code}"
+    by = f", to be resolved by {event.answer_by}" if event.answer_by else ""
+    return f"Dispute opened over {_count(items, 'item')}{in_part}: {event.reason_code}{by}"
 
 
 def _hold(event: HoldPlaced) -> str:
@@ -302,7 +303,10 @@ SENTENCES: dict[type[Event], Sentence] = {
     FollowUpCompleted: "Follow-up done",
     FollowUpFellDue: "Follow-up fell due",
     DisputeOpened: _dispute,
-    DisputeResolved: "Dispute resolved: {e.resolution}",
+    DisputeOverdue: "Dispute was not resolved by {e.answer_by}",
+    DisputeResolved: lambda e: (
+        f"Dispute resolved{f' in favour of the {e.in_favour_of}' if e.in_favour_of else ''}: {e.resolution}"
+    ),
     HoldPlaced: _hold,
     HoldReleased: "Hold released",
     ComplaintReceived: lambda e: (

@@ -21,6 +21,7 @@ from aggregates.account.complaints import (
     Medium,
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
+from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import (
     DispatchMessage,
@@ -158,6 +159,10 @@ def a_complaint() -> ComplaintReceived:
     )
 
 
+def a_dispute(answer_by: date | None = FOUR) -> DisputeOpened:
+    return DisputeOpened(dispute_id=FACT, item_ids=(), reason_code="x", opened_on=day(0), answer_by=answer_by)
+
+
 def a_pause(until: datetime | None = TOMORROW) -> CampaignPaused:
     return CampaignPaused(office_id=OFFICE, paused_from=moment(0), paused_until=until)
 
@@ -212,6 +217,13 @@ STORIES: dict[str, Steps] = {
         (ACCOUNT, ComplaintAnswered(complaint_id=FACT, answered_on=day(2)), ()),
         (ACCOUNT, a_complaint(), (day(5),)),
         (ACCOUNT, ComplaintClosed(complaint_id=FACT, outcome=ComplaintOutcome.UPHELD), ()),
+    ),
+    "dispute": (
+        (ACCOUNT, a_dispute(), (day(5),)),
+        (ACCOUNT, DisputeOverdue(dispute_id=FACT, answer_by=day(4)), ()),
+        (ACCOUNT, a_dispute(None), ()),
+        (ACCOUNT, a_dispute(), (day(5),)),
+        (ACCOUNT, DisputeResolved(dispute_id=FACT, item_ids=(), resolution="unfounded"), ()),
     ),
     "promise": (
         (PROMISE, MADE, (day(14),)),
@@ -349,7 +361,8 @@ def test_what_the_system_asks_of_itself_is_asked_for_by_the_agenda_or_known_to_c
 
 def test_what_can_change_a_judgement_is_worked_before_what_acts_on_one():
     assert KINDS == (
-        "fact", "aging", "hold", "payment-claim", "complaint", "promise", "pause-end", "follow-up", "review", "step",
+        "fact", "aging", "hold", "payment-claim", "complaint", "dispute", "promise", "pause-end", "follow-up",
+        "review", "step",
     )  # fmt: skip
 
 

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from aggregates.account import Account
 from aggregates.account.chase import Stage
+from aggregates.account.complaints import CloseComplaint, ComplaintOutcome, RecordComplaint
 from aggregates.account.contact import OptInToContact, OptOutOfContact
 from aggregates.account.disputes import ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold, ReleaseHold
+from aggregates.account.legal import LegalKind, LegalState, MoveLegalCase, OpenLegalCase
+from aggregates.account.payment_claims import ClaimPayment
 from aggregates.account.payments import PaymentReceived
 from aggregates.campaign import EngagementRules, ExistingDebt, PauseCampaign, ResumeCampaign, RetireCampaign
 from aggregates.kernel.command import Command, identifier
@@ -48,7 +51,7 @@ What = Literal[
     "bill", "pay", "pay in part", "pay the oldest", "credit", "take back", "correct", "promise", "promise in part",
     "withdraw the promise", "dispute", "dispute one", "dispute a part", "resolve", "exclude", "opt out", "pause",
     "pause for a time", "pause the office", "pause the office for a time", "hold", "flag", "revise", "shorten",
-    "retire",
+    "retire", "hold one", "say it is paid", "complain", "sue",
 ]  # fmt: skip
 """Said of what is so already, some of these mean the opposite: an excluded account is let in again."""
 
@@ -212,6 +215,23 @@ class Life:
                 )
             case "hold":
                 return PlaceHold(account_id=ACCOUNT, code="asked", until=today + size * DAY if size else None)
+            case "hold one" if oldest:
+                return PlaceHold(
+                    account_id=ACCOUNT, code="asked", until=today + size * DAY, invoice_numbers=(oldest.item.number,)
+                )
+            case "say it is paid" if oldest:
+                return ClaimPayment(account_id=ACCOUNT, invoice_numbers=(oldest.item.number,))
+            case "complain" if account.complaints.open:
+                return CloseComplaint(
+                    account_id=ACCOUNT, complaint_id=min(account.complaints.open), outcome=ComplaintOutcome.REJECTED
+                )
+            case "complain":
+                return RecordComplaint(account_id=ACCOUNT, subject="a letter too many")
+            case "sue" if account.legal_cases.open:
+                case_id = min(account.legal_cases.open)
+                return MoveLegalCase(account_id=ACCOUNT, case_id=case_id, state=LegalState.WITHDRAWN)
+            case "sue" if oldest:
+                return OpenLegalCase(account_id=ACCOUNT, kind=LegalKind.SUIT, invoice_numbers=(oldest.item.number,))
             case "flag" if account.flags.carried:
                 return ClearFlag(account_id=ACCOUNT, flag=min(account.flags.carried))
             case "flag":

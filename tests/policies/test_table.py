@@ -26,6 +26,7 @@ from aggregates.account.customer import (
     SubscriptionRecorded,
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
+from aggregates.account.disputes import DisputeOverdue
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.legal import LegalCaseNoted
 from aggregates.account.messages import (
@@ -61,6 +62,7 @@ NOT_JUDGED = {
     CustomerNumberChanged,
     CustomerParted,
     CustomerShared,
+    DisputeOverdue,
     FactArrived,
     FactDeferred,
     FactWithdrawn,

@@ -10,12 +10,15 @@ from zoneinfo import ZoneInfo
 from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.chase import StepsPassedOver
+from aggregates.account.complaints import ComplaintClosed, ComplaintReceived
 from aggregates.account.contact import OptedIn, OptedOut
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.legal import LegalCaseMoved, LegalCaseOpened, LegalState
 from aggregates.account.messages import MessageDispatched, MessageFailed, MessageQueued
+from aggregates.account.payment_claims import PaymentClaimed, PaymentClaimEnded
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
@@ -41,6 +44,9 @@ class Witness:
     excluded: bool = False
     flags: set[str] = field(default_factory=set)
     holds: set[UUID] = field(default_factory=set)
+    """And complaints that rest the chase."""
+    rested: dict[UUID, frozenset[UUID]] = field(default_factory=dict)
+    """By hold, suit or payment claim the items of which nothing is chased."""
     opt_outs: set[tuple[str, str | None]] = field(default_factory=set)
     pauses: dict[str, Span] = field(default_factory=dict)
     days: dict[str, int] = field(default_factory=dict)
@@ -88,7 +94,8 @@ class Witness:
             item_id: amount if item_id not in disputed else max(0, amount - (disputed[item_id] or amount))
             for item_id, amount in self.open.items()
         }
-        chaseable = sum(rest.values())
+        resting = {item_id for items in self.rested.values() for item_id in items}
+        chaseable = sum(amount for item_id, amount in rest.items() if item_id not in resting)
         shielded = sum(self.promised.values()) + self.unapplied
         if not self.open.get(anchor):
             yield f"{day}: the oldest invoice is paid"
@@ -101,6 +108,8 @@ class Witness:
             for covered in message.items
         ):
             yield f"{day}: what is disputed of an invoice is chased"
+        if any(covered.item_id in resting for covered in message.items):
+            yield f"{day}: an invoice is chased that rests"
         if self.excluded or self.holds or self.flags & {"bankruptcy", "cease-contact"}:
             yield f"{day}: excluded, on hold or flagged"
         if {(message.channel, None), (message.channel, message.point_id)} & self.opt_outs:
@@ -159,10 +168,26 @@ class Witness:
                 self.flags.add(flag)
             case FlagCleared(flag=flag):
                 self.flags.discard(flag)
-            case HoldPlaced(hold_id=hold_id):
+            case HoldPlaced(hold_id=hold_id, item_ids=None):
                 self.holds.add(hold_id)
+            case HoldPlaced(hold_id=case_id, item_ids=item_ids):
+                self.rested[case_id] = frozenset(item_ids or ())
             case HoldReleased(hold_id=hold_id):
                 self.holds.discard(hold_id)
+                self.rested.pop(hold_id, None)
+            case (
+                PaymentClaimed(claim_id=case_id, item_ids=item_ids)
+                | LegalCaseOpened(case_id=case_id, item_ids=item_ids)
+            ):
+                self.rested[case_id] = frozenset(item_ids)
+            case PaymentClaimEnded(claim_id=case_id):
+                del self.rested[case_id]
+            case LegalCaseMoved(case_id=case_id, state=LegalState.WITHDRAWN):
+                del self.rested[case_id]
+            case ComplaintReceived(complaint_id=complaint_id):
+                self.holds.add(complaint_id)
+            case ComplaintClosed(complaint_id=complaint_id):
+                self.holds.discard(complaint_id)
             case OptedOut(channel=channel, point_id=point_id):
                 self.opt_outs.add((channel, point_id))
             case OptedIn(channel=channel, point_id=point_id):

@@ -1,19 +1,23 @@
 """What the customer disputes: items, or a part of one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from aggregates.account.allocation import Allocations
-from aggregates.account.command import AccountCommand
+from aggregates.account.command import AccountCommand, document_key
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
+from aggregates.account.payments import NoteCredit, Payments
 from aggregates.account.receivables import DisputedItems, OpenItem, Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
 from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.command import NaturalKey
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
@@ -45,6 +49,28 @@ class DisputedInvoice(Value):
         return self
 
 
+class Side(StrEnum):
+    """In whose favour a dispute ended: what is disputed is not owed, or it stands."""
+
+    CUSTOMER = "customer"
+    CREDITOR = "creditor"
+
+
+DISPUTE_REASONS: Mapping[str, str] = {
+    "already-paid": "Paid already",
+    "duplicate": "Billed twice",
+    "goods-returned": "Goods were returned",
+    "not-delivered": "Not delivered",
+    "not-ordered": "Not ordered",
+    "other": "Something else",
+    "price": "Another price was agreed",
+    "quality": "Quality",
+    "wrong-amount": "Wrong amount",
+    "wrong-customer": "Somebody else owes it",
+}
+"""Reasons by code, for offices that say none of their own; with these, others are taken too."""
+
+
 class Dispute(Value):
     id: UUID
     item_ids: tuple[UUID, ...]
@@ -52,6 +78,10 @@ class Dispute(Value):
     opened_on: date
     parts: Annotated[tuple[DisputedPart, ...] | None, LATER] = None
     """Of those items the ones that are disputed in part."""
+    assignee: Annotated[str | None, LATER] = None
+    answer_by: Annotated[date | None, LATER] = None
+    """By when it is to be resolved."""
+    is_overdue: Annotated[bool | None, LATER] = None
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -67,6 +97,17 @@ class DisputeOpened(Event, name="account.dispute-opened"):
     notes: Personal | None = None
     parts: Annotated[tuple[DisputedPart, ...] | None, LATER] = None
     """Of those items the ones that are disputed in part; the rest of them is chased. None: all of each."""
+    assignee: Annotated[str | None, LATER] = None
+    answer_by: Annotated[date | None, LATER] = None
+    """By when it is to be resolved."""
+
+
+class DisputeOverdue(Event, name="account.dispute-overdue"):
+    """The dispute was not resolved by its day."""
+
+    dispute_id: UUID
+    answer_by: date
+    assignee: str | None = None
 
 
 class DisputeResolved(Event, name="account.dispute-resolved"):
@@ -77,6 +118,7 @@ class DisputeResolved(Event, name="account.dispute-resolved"):
     resolution: str
     resolved_on: Annotated[date | None, LATER] = None
     """The first day on which the items are disputed no more; None where an earlier release did not say."""
+    in_favour_of: Annotated[Side | None, LATER] = None
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -92,6 +134,9 @@ class OpenDispute(AccountCommand, name="open-dispute", makes="dispute", may_need
     """Further ones, each with the amount that is disputed."""
     reason_code: Code
     notes: Personal | None = Field(None, max_length=10_000)
+    assignee: Annotated[str | None, LATER] = Field(None, max_length=100)
+    answer_by: Annotated[date | None, LATER] = None
+    """By when it is to be resolved; then it is a task for its assignee."""
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -111,6 +156,25 @@ class ResolveDispute(AccountCommand, name="resolve-dispute", may_need_history=Tr
 
     dispute_id: UUID
     resolution: Code
+    in_favour_of: Annotated[Side | None, LATER] = None
+    credit_number: Annotated[Number | None, LATER] = None
+    """In favour of the customer, of one invoice: what is disputed of it is let off by a credit of this number."""
+
+    @model_validator(mode="after")
+    def _for_the_customer(self) -> Self:
+        if self.credit_number is not None and self.in_favour_of is not Side.CUSTOMER:
+            raise ValueError("credit_number: expected only in favour of the customer")
+        return self
+
+    def natural_key(self) -> NaturalKey | None:
+        """Of the credit, where it brings one in."""
+        return None if self.credit_number is None else document_key(self.account_id, "credit", self.credit_number)
+
+
+class RemindDispute(AccountCommand, name="remind-dispute", internal=True):
+    """The day by which a dispute is to be resolved may be over."""
+
+    dispute_id: UUID
 
 
 # --- decisions ---------------------------------------------------------------------------------------
@@ -125,6 +189,7 @@ class Disputes(AccountPart):
     customer: ClassVar = Needs(Customer)
     receivables: ClassVar = Needs(Receivables)
     allocation: ClassVar = Needs(Allocations)
+    payments: ClassVar = Needs(Payments)
 
     def shields(self) -> list[Shield]:
         """What is disputed is not chased."""
@@ -150,6 +215,9 @@ class Disputes(AccountPart):
     @decides(OpenDispute)
     def open_dispute(self, command: OpenDispute, context: Context) -> None:
         self.require_account()
+        self._require_reason(command.reason_code, context)
+        if command.answer_by is not None and command.answer_by < context.effective_on:
+            raise Refusal("dispute-day", f"answer_by: expected {context.effective_on} or later")
         wanted = self._wanted(command, context.effective_on)
         undisputed = {item.id: amount for item, amount in wanted if item.dispute_id is None}
         if not undisputed:
@@ -163,9 +231,17 @@ class Disputes(AccountPart):
                 opened_on=context.effective_on,
                 notes=command.notes,
                 parts=parts or None,
+                assignee=command.assignee,
+                answer_by=command.answer_by,
             )
         )
         self.allocation.follow_dispute(context.effective_on, context)
+
+    def _require_reason(self, code: str, context: Context) -> None:
+        """Where the office says which reasons there are, it is one of them."""
+        known = self.customer.office(context).casework.dispute_reasons
+        if known and code not in known:
+            raise Refusal("unknown-dispute-reason", f"reason_code: expected one of {', '.join(sorted(known))}")
 
     def _wanted(self, command: OpenDispute, day: date) -> list[tuple[OpenItem, Money | None]]:
         """Open items, each with the part that is disputed. Refuses to lose any of it."""
@@ -208,6 +284,7 @@ class Disputes(AccountPart):
         if dispute is None:
             raise Refusal("unknown-dispute", "no such dispute is open")
         resolved_on = max(context.effective_on, dispute.opened_on)
+        credit = self._credit(dispute, command, resolved_on)
         goes_on = self.allocation.goes_on(resolved_on)
         self.emit(
             DisputeResolved(
@@ -215,9 +292,38 @@ class Disputes(AccountPart):
                 item_ids=dispute.item_ids,
                 resolution=command.resolution,
                 resolved_on=resolved_on,
+                in_favour_of=command.in_favour_of,
             )
         )
         self.allocation.follow(resolved_on, context, goes_on=goes_on)
+        if credit is not None:
+            self.payments.note_credit(credit, context)
+
+    def _credit(self, dispute: Dispute, command: ResolveDispute, day: date) -> NoteCredit | None:
+        """What the customer is let off: of one open item what is disputed."""
+        if command.credit_number is None:
+            return None
+        items = [self.receivables.items[each] for each in dispute.item_ids if each in self.receivables.items]
+        if len(items) != 1:
+            raise Refusal(
+                "no-single-item", f"credit_number: expected one open invoice under the dispute, not {len(items)}"
+            )
+        [item] = items
+        return NoteCredit(
+            account_id=command.account_id,
+            number=command.credit_number,
+            amount=self.receivables.disputed_of(item),
+            issued_on=day,
+            invoice_number=item.item.name,
+        )
+
+    @decides(RemindDispute)
+    def remind(self, command: RemindDispute, context: Context) -> None:
+        self.require_account()
+        dispute = self.open.get(command.dispute_id)
+        if dispute is None or dispute.answer_by is None or dispute.is_overdue or dispute.answer_by >= context.today:
+            return
+        self.emit(DisputeOverdue(dispute_id=dispute.id, answer_by=dispute.answer_by, assignee=dispute.assignee))
 
     # --- apply ---
 
@@ -229,6 +335,8 @@ class Disputes(AccountPart):
             reason_code=event.reason_code,
             opened_on=event.opened_on,
             parts=event.parts,
+            assignee=event.assignee,
+            answer_by=event.answer_by,
         )
         self.receivables.disputes[event.dispute_id] = DisputedItems(
             item_ids=event.item_ids,
@@ -237,6 +345,11 @@ class Disputes(AccountPart):
         )
         for item_id in event.item_ids:
             self.receivables.items[item_id].dispute_id = event.dispute_id
+
+    @applies(DisputeOverdue)
+    def _dispute_overdue(self, event: DisputeOverdue) -> None:
+        dispute = self.open[event.dispute_id]
+        self.open[dispute.id] = dispute.model_copy(update={"is_overdue": True})
 
     @applies(DisputeResolved)
     def _dispute_resolved(self, event: DisputeResolved) -> None:

@@ -145,6 +145,10 @@ class DisputeView(BaseModel):
     opened_on: date
     parts: Annotated[list[DisputedPartView] | None, LATER] = None
     """Of those items the ones that are disputed in part."""
+    assignee: Annotated[str | None, LATER] = None
+    answer_by: Annotated[date | None, LATER] = None
+    """By when it is to be resolved."""
+    overdue: Annotated[bool | None, LATER] = None
 
 
 class PromiseInForce(BaseModel):
@@ -461,6 +465,9 @@ def _dispute(dispute: Dispute) -> DisputeView:
         reason_code=dispute.reason_code,
         opened_on=dispute.opened_on,
         parts=parts or None,
+        assignee=dispute.assignee,
+        answer_by=dispute.answer_by,
+        overdue=dispute.is_overdue,
     )
 
 
@@ -596,6 +603,11 @@ def _next_action(account: Account, office: Office) -> NextAction | None:
         NextAction(kind="complaint", title="complaint is to be answered", on=c.answer_by)
         for c in account.complaints.open.values()
         if c.answered_on is None
+    ]
+    planned += [
+        NextAction(kind="dispute", title="dispute is to be resolved", on=d.answer_by)
+        for d in account.disputes.open.values()
+        if d.answer_by is not None and not d.is_overdue
     ]
     planned += [
         NextAction(kind="payment-claim", title="check of what is said to be paid ends", on=c.until + timedelta(days=1))

@@ -1,7 +1,8 @@
 """What people said and did about an account, in force or over, from its events: flags, holds, payment
-claims, complaints, legal cases."""
+claims, complaints, disputes, legal
+cases."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from aggregates.account.complaints import (
     Medium,
 )
 from aggregates.account.customer import AccountOpened
+from aggregates.account.disputes import DISPUTE_REASONS, DisputeOpened, DisputeOverdue, DisputeResolved, Side
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.legal import LegalCaseMoved, LegalCaseNoted, LegalCaseOpened, LegalKind, LegalState
@@ -152,6 +154,29 @@ class LegalCaseRow(BaseModel):
     documents: list[str]
     notes: list[str]
     history: list[LegalStep]
+
+
+class DisputeRow(BaseModel):
+    """A dispute, open or resolved. `notes` is personal."""
+
+    id: UUID
+    reason_code: str
+    title: str
+    """What the office, or else the standard, calls the reason."""
+    opened_on: date
+    invoices: list[str]
+    amounts: list[Amount]
+    """Of those in part: how much of each; none: all of them."""
+    assignee: str | None
+    answer_by: date | None
+    overdue: bool
+    """It was not resolved by its day."""
+    notes: str | None
+    resolved_on: date | None
+    resolution: str | None
+    in_favour_of: Side | None
+    reason: str | None
+    """Why it ended so."""
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -348,6 +373,46 @@ def _note(row: LegalCaseRow, event: LegalCaseOpened | LegalCaseMoved | LegalCase
     row.documents += [name for each in event.documents if (name := without_nul(each))]
     if notes := without_nul(event.notes):
         row.notes.append(notes)
+
+
+def disputes_of(service: Service, account_id: UUID) -> list[DisputeRow]:
+    """Every dispute, the latest first. Raises UnknownAccount."""
+    office, history = _read(service, account_id)
+    return dispute_rows(history, {**DISPUTE_REASONS, **office.casework.dispute_reasons})
+
+
+def dispute_rows(history: Iterable[Recorded], titles: Mapping[str, str]) -> list[DisputeRow]:
+    """The disputes that the events of an account tell of; `titles` are those of reasons, by code."""
+    rows: dict[UUID, DisputeRow] = {}
+    names = Names()
+    for recorded in history:
+        names.note(recorded.event)
+        match recorded.event:
+            case DisputeOpened() as event:
+                rows[event.dispute_id] = DisputeRow(
+                    id=event.dispute_id,
+                    reason_code=event.reason_code,
+                    title=titles.get(event.reason_code, event.reason_code),
+                    opened_on=event.opened_on,
+                    invoices=names.of(event.item_ids),
+                    amounts=[part.amount for part in event.parts or ()],
+                    assignee=event.assignee,
+                    answer_by=event.answer_by,
+                    overdue=False,
+                    notes=without_nul(event.notes),
+                    resolved_on=None,
+                    resolution=None,
+                    in_favour_of=None,
+                    reason=None,
+                )
+            case DisputeOverdue(dispute_id=dispute_id):
+                rows[dispute_id].overdue = True
+            case DisputeResolved() as event:
+                row = rows[event.dispute_id]
+                row.resolved_on = event.resolved_on or recorded.effective_on
+                row.resolution, row.in_favour_of = event.resolution, event.in_favour_of
+                row.reason = _reason(recorded)
+    return [*rows.values()][::-1]
 
 
 class Names:

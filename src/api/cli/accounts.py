@@ -202,7 +202,11 @@ def _tell(view: Mapping[str, Any]) -> None:
         ),
         (
             "disputes",
-            [f"{d['reason_code']} over {len(d['item_ids'])} items since {d['opened_on']}" for d in view["disputes"]],
+            [
+                f"{d['reason_code']} over {len(d['item_ids'])} items since {d['opened_on']}"
+                + (f", to be resolved by {d['answer_by']}" if d.get("answer_by") else "")
+                for d in view["disputes"]
+            ],
         ),
         ("promises", [f"{shown(_amount(p['remaining']))} by {p['due_on']}" for p in view["promises"]]),
         ("reached by", _points(view)),

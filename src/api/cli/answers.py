@@ -24,7 +24,7 @@ from aggregates.values.money import Money
 from api.application.account_view import account_view, accounts_of_customer, read_account
 from api.application.amounts import read_amount
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
-from api.application.casework import complaints_of, flags_of, holds_of, legal_cases_of, payment_claims_of
+from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.instalment_plans import instalments_of, plan_view
 from api.application.offices import office_view, scheme_of, today_in
 from api.cli.opening import question
@@ -306,6 +306,11 @@ def list_complaints(here: Here, *, id: str) -> Any:  # noqa: A002
 @answers("/v1/accounts/{id}/legal-cases")
 def list_legal_cases(here: Here, *, id: str) -> Any:  # noqa: A002
     return [_json(row) for row in legal_cases_of(here.service, UUID(id))]
+
+
+@answers("/v1/accounts/{id}/disputes")
+def list_disputes(here: Here, *, id: str) -> Any:  # noqa: A002
+    return [_json(row) for row in disputes_of(here.service, UUID(id))]
 
 
 @answers("/v1/accounts/{account_id}/promises")

@@ -172,6 +172,11 @@ def change(
     suit_rests: Annotated[
         bool | None, typer.Option("--suit-rests/--suit-goes-on", help="Whether the chase of who is sued rests.")
     ] = None,
+    dispute_reason: Annotated[
+        list[str] | None,
+        typer.Option("--dispute-reason", metavar="CODE=TITLE", help="Add one; no other is taken then. Repeatable."),
+    ] = None,
+    remove_dispute_reason: Annotated[list[str] | None, typer.Option("--remove-dispute-reason", metavar="CODE")] = None,
     fee_service_types: Annotated[str | None, typer.Option("--fee-service-types", metavar="A,B")] = None,
     time_zone: Annotated[str | None, typer.Option("--time-zone", metavar="ZONE")] = None,
     data: DataDir = None,
@@ -196,7 +201,13 @@ def change(
         limits = {"max_per_minute": max_per_minute, "max_per_day": max_per_day}
         if given_limits := {name: value or None for name, value in limits.items() if value is not None}:
             sections["limits"] = {**office.limits.model_dump(), **given_limits}
-        rules = {"claim_days": claim_days, "complaint_days": complaint_days, "suit_rests": suit_rests}
+        reasons = _dispute_reasons(office, dispute_reason or [], remove_dispute_reason or [])
+        rules = {
+            "dispute_reasons": reasons,
+            "claim_days": claim_days,
+            "complaint_days": complaint_days,
+            "suit_rests": suit_rests,
+        }
         if given_rules := {name: value for name, value in rules.items() if value is not None}:
             sections["casework"] = {**office.casework.model_dump(), **given_rules}
         if fee_service_types is not None:
@@ -209,11 +220,26 @@ def change(
     say_done(done, changed=f"Office {code} is changed.", same=f"Office {code} was so already.", as_json=as_json)
 
 
+def _dispute_reasons(office: "Office", changed: list[str], removed: list[str]) -> dict[str, str] | None:
+    """None where nothing is said of them."""
+    reasons = dict(office.casework.dispute_reasons)
+    for code in removed:
+        if reasons.pop(code, None) is None:
+            raise typer.BadParameter(f"--remove-dispute-reason {code!r}: expected one of {', '.join(sorted(reasons))}")
+    for text in changed:
+        code, equals, title = text.partition("=")
+        if not equals or not title:
+            raise typer.BadParameter(f"--dispute-reason {text!r}: expected CODE=TITLE")
+        reasons[code] = title
+    return reasons if changed or removed else None
+
+
 def _casework(rules: dict[str, Any]) -> str:
     rests = "rests" if rules["suit_rests"] else "goes on"
     return (
         f"payment claims {rules['claim_days']} days, complaints {rules['complaint_days']} days;"
-        f" the chase of who is sued {rests}"
+        f" the chase of who is sued {rests};"
+        f" reasons of disputes: {', '.join(sorted(rules['dispute_reasons'])) or 'any'}"
     )
 
 

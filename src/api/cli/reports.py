@@ -43,7 +43,7 @@ def aging_report(
     format: As = Format.TABLE,  # noqa: A002
     as_json: AsJson = False,
 ) -> None:
-    """Open items by how long they are past due; every bucket, and unapplied funds in a column of their own."""
+    """Open items by how long they are past due; every bucket, and unapplied funds and what is disputed apart."""
     scope = {"office": office, "currency": currency, "as_of": as_of, "known_on": known_on}
     found = answered(data, lambda ask: by_currency(ask, "/v1/report/aging", **scope))
     match _chosen(format, as_json):
@@ -63,6 +63,7 @@ def _aging_table(report: Mapping[str, Any]) -> None:
     rows += [
         ("unapplied", -_amount(report["unapplied"]), None),
         ("total", _amount(report["total"]), sum(b["items"] for b in buckets)),
+        *([("disputed", _amount(report["disputed"]), report["disputed_items"])] if report["disputed_items"] else []),
     ]
     title = f"Aging as of {report['as_of']}, {report['currency']}, {report['accounts']:,} accounts"
     print_table((key("bucket"), figure("amount"), figure("items", 1)), rows, title=title)

@@ -19,11 +19,13 @@ from aggregates.account.payment_claims import ClaimPayment, DecidePaymentClaim
 from aggregates.values.codes import Code, Number
 from api.application.casework import (
     ComplaintRow,
+    DisputeRow,
     FlagRow,
     HoldRow,
     LegalCaseRow,
     PaymentClaimRow,
     complaints_of,
+    disputes_of,
     flags_of,
     holds_of,
     legal_cases_of,
@@ -220,6 +222,12 @@ def complete_follow_up(
 
 
 # --- disputes ----------------------------------------------------------------------------------------
+
+
+@router.get("/disputes", responses=documented(404))
+def list_disputes(*, account_id: UUID, service: ServiceOf) -> list[DisputeRow]:
+    """The disputes of the account, the latest first, and how they ended."""
+    return _listed(disputes_of, service, account_id)
 
 
 @router.post("/disputes", status_code=201, responses=MAY_BE_REFUSED)

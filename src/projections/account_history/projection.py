@@ -98,9 +98,6 @@ class AccountHistoryProjection(AccountEvents):
     def create(self, connection: Connection[Any]) -> None:
         self.run_schema(connection, columns=definitions(_KEPT), comments=comments("account_history", _KEPT))
 
-    def complete(self, _: Connection[Any]) -> None:
-        """Nothing: the table's key is all that its readers need as well."""
-
     def forget(self) -> None:
         self._accounts.clear()
 

@@ -326,7 +326,7 @@ IN_REPORT = tuple(CollectionsRow.model_fields)
 
 REPORT_VERSION = 5
 """Of the collections report: raised with its stored columns, or with what events say of them; it is built anew then."""
-HISTORY_VERSION = 3
+HISTORY_VERSION = 4
 """Of the history of accounts: raised with the recorded columns in the same way."""
 
 IN_FILES = tuple(sorted(IN_REPORT, key=lambda name: name in _LATER_IN_FILES))

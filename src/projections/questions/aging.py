@@ -23,7 +23,8 @@ class AgingBucket(Answer):
 class Aging(Answer):
     """Open items by bucket; `total` is the buckets' sum less `unapplied` payments and credits.
 
-    `accounts` counts those with an open item or unapplied funds.
+    `accounts` counts those with an open item or unapplied funds. `disputed` is what of the buckets is disputed, in
+    `disputed_items`, as recorded by the end of the day.
     """
 
     as_of: date
@@ -32,6 +33,8 @@ class Aging(Answer):
     unapplied: Decimal
     total: Decimal
     accounts: int
+    disputed: Decimal
+    disputed_items: int
 
 
 _AGING = """
@@ -43,8 +46,28 @@ SELECT (SELECT coalesce(jsonb_object_agg(bucket, jsonb_build_array(minor, items)
        (SELECT count(*)
         FROM (SELECT account_id FROM open_items
               UNION
-              SELECT account_id FROM unapplied) AS owing)      AS accounts
+              SELECT account_id FROM unapplied) AS owing)      AS accounts,
+       (SELECT jsonb_build_array(coalesce(sum(minor), 0)::bigint, count(*)) FROM disputed) AS disputed
 """
+
+_DISPUTED = """
+, disputed AS (
+    SELECT least(item.open_minor, (change.disputed_parts ->> item.item_id::text)::bigint) AS minor
+    FROM (SELECT DISTINCT account_id FROM read_model.account_history WHERE disputed_items <> '{}') AS ever
+    JOIN accounts AS account USING (account_id)
+    CROSS JOIN LATERAL (
+        SELECT history.disputed_items, history.disputed_parts
+        FROM read_model.account_history AS history
+        WHERE history.account_id = account.account_id
+          AND history.recorded_at < account.recorded_before
+        ORDER BY history.recorded_at DESC, history.position DESC
+        LIMIT 1
+    ) AS change
+    JOIN open_items AS item ON item.account_id = account.account_id AND item.item_id = ANY (change.disputed_items)
+    WHERE change.disputed_items <> '{}'
+)
+"""
+"""An item that is disputed whole has no part: `least` passes over null."""
 
 
 def aging(
@@ -61,7 +84,9 @@ def aging(
     An item counts from its issue date, and is past due from the day after its due date. Raises ReportRefused.
     """
     scope = scope_of(connection, office=office, currency=currency)
-    found = row(connection, parameters_of(scope, as_of=as_of, known_on=known_on, scheme=scheme), LEDGER, _AGING)
+    found = row(
+        connection, parameters_of(scope, as_of=as_of, known_on=known_on, scheme=scheme), LEDGER, _DISPUTED, _AGING
+    )
 
     def amount(minor: int) -> Decimal:
         return Money(minor, scope.currency).decimal()
@@ -77,4 +102,6 @@ def aging(
         unapplied=amount(found["unapplied"]),
         total=amount(sum(minor for minor, _ in by_bucket) - found["unapplied"]),
         accounts=found["accounts"],
+        disputed=amount(found["disputed"][0]),
+        disputed_items=found["disputed"][1],
     )

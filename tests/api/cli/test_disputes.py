@@ -34,6 +34,23 @@ def test_several_are_told_apart_by_their_ids_and_a_backdated_one_takes_back_what
     assert "no dispute is open" in portfolio("dispute", "resolve", "A-1", "--resolution", "credited", code=1).err
 
 
+def test_a_dispute_has_an_assignee_a_day_and_a_side_and_is_shown_apart_in_aging(portfolio: Arrears):
+    portfolio(
+        "dispute", "open", "A-1", "--invoice", "INV-1=25", "--code", "quality", "--assignee", "kim",
+        "--answer-by", "2199-12-31",
+    )  # fmt: skip
+    assert "to be resolved by 2199-12-31" in portfolio("account", "show", "A-1").out
+    aging = portfolio("report", "aging", "--json").json
+    assert (aging["disputed"], aging["disputed_items"]) == ("25.00", 1)
+    assert portfolio("report", "aging").lines[-1].split() == ["disputed", "25.00", "1"]
+    portfolio("dispute", "resolve", "A-1", "--resolution", "agreed", "--for", "customer", "--credit", "CR-25")
+    [row] = [r for r in portfolio("dispute", "list", "A-1", "--json").json["rows"] if r["reason_code"] == "quality"]
+    assert (row["assignee"], row["in_favour_of"], row["amounts"][0]["amount"]) == ("kim", "customer", "25.00")
+    items = {i["number"]: i["open"]["amount"] for i in portfolio("account", "show", "A-1", "--json").json["open_items"]}
+    assert items["INV-1"] == "35.00"
+    assert portfolio("report", "aging", "--json").json["disputed"] == "0.00"
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
@@ -46,6 +63,7 @@ def test_several_are_told_apart_by_their_ids_and_a_backdated_one_takes_back_what
         (("--invoice", "INV-1=5", "--notes", "x" * 10_001), 2, "--notes"),
         (("--invoice", "INV-9=5"), 1, "INV-9"),
         (("--invoice", "INV-1=5", "--on", "2999-01-01"), 2, "or earlier"),
+        (("--invoice", "INV-1=5", "--answer-by", "2020-01-01"), 1, "or later"),
     ],
 )
 def test_what_is_wrong_is_said(portfolio: Arrears, options: tuple[str, ...], code: int, said: str):

@@ -29,6 +29,8 @@ def test_aging_has_every_bucket_and_amounts_as_decimal_strings(portfolio: Arrear
         "unapplied": "0.00",
         "total": "385.75",
         "accounts": 2,
+        "disputed": "0.00",
+        "disputed_items": 0,
     }
 
 

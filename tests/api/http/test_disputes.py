@@ -99,6 +99,19 @@ def test_the_page_opens_a_dispute_of_a_part_shows_it_and_ends_it(client: Client,
     assert "How it ended" not in client.get(page, headers=HTML).text
 
 
+def test_the_page_says_by_when_and_for_whom_it_ends_and_credits_it(client: Client, account: str):
+    said = {"invoice": "INV-1", "amount": "20.00", "code": "quality", "assignee": "kim", "answer_by": "2026-03-20"}
+    assert sent(client, account, **said).status_code == 303
+    assert "to be resolved by 20 Mar 2026" in client.get(account.removeprefix("/v1"), headers=HTML).text
+    [opened] = client.get(account).json()["disputes"]
+    over = {"dispute": opened["id"], "resolution": "agreed", "side": "customer", "credit": f"CR-{opened['id'][:8]}"}
+    assert sent(client, account, "disputes/resolution", **over).status_code == 303
+    [row] = client.get(f"{account}/disputes").json()
+    assert (row["title"], row["assignee"], row["in_favour_of"]) == ("Quality", "kim", "customer")
+    items = client.get(account).json()["open_items"]
+    assert {item["number"]: item["open"]["amount"] for item in items}["INV-1"] == "80.00"
+
+
 def test_without_an_amount_the_page_disputes_all_of_it(client: Client, account: str):
     assert sent(client, account, invoice="INV-2", amount="", code="other").status_code == 303
     assert disputed(client, account) == {"INV-2": "50.00"}

@@ -16,7 +16,7 @@ from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.between_accounts import MovePayment, TransferPayment
 from aggregates.account.complaints import Medium
-from aggregates.account.disputes import OpenDispute, ResolveDispute
+from aggregates.account.disputes import DISPUTE_REASONS, OpenDispute, ResolveDispute
 from aggregates.account.legal import LegalState
 from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
@@ -33,7 +33,7 @@ from api.application.account_view import (
     id_of_account_called,
     read_account,
 )
-from api.application.casework import complaints_of, flags_of, holds_of, legal_cases_of, payment_claims_of
+from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
@@ -238,6 +238,8 @@ def _dispute(account: Account, fields: Mapping[str, str]) -> OpenDispute:
         invoices=({"number": fields.get("invoice", ""), "amount": amount},),
         reason_code=fields.get("code", ""),
         notes=fields.get("notes") or None,
+        assignee=fields.get("assignee") or None,
+        answer_by=fields.get("answer_by") or None,
     )
 
 
@@ -247,6 +249,8 @@ def _resolution(account: Account, fields: Mapping[str, str]) -> ResolveDispute:
         account_id=account.id,
         dispute_id=fields.get("dispute", ""),
         resolution=fields.get("resolution", ""),
+        in_favour_of=fields.get("side") or None,
+        credit_number=fields.get("credit") or None,
     )
 
 
@@ -312,6 +316,7 @@ def _page(
         ),
         age_of=lambda bucket: age_of(read.office.scheme.rank(bucket), len(names)),
         campaign=_campaign(service, view.campaign_id),
+        dispute_reasons=read.office.casework.dispute_reasons or DISPUTE_REASONS,
         **_tab(tab=tab, read=read, view=view, readings=readings, here=here, cursor=cursor, is_past=is_past),
     )
 
@@ -381,6 +386,7 @@ def _casework(service: Service, account_id: UUID) -> dict[str, Any]:
         "complaint_rows": complaints_of(service, account_id),
         "complaint_kinds": COMPLAINT_KINDS,
         "media": list(Medium),
+        "dispute_rows": disputes_of(service, account_id),
         "legal_rows": legal_cases_of(service, account_id),
         "legal_states": [state for state in LegalState if state is not LegalState.PREPARED],
         "claim_rows": payment_claims_of(service, account_id),
