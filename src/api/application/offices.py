@@ -11,6 +11,8 @@ from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.office import DeliveryLimits, FlagDefinition, Office, Pause
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, local_date
+from aggregates.values.contact_settings import ContactSettings
+from aggregates.values.dispositions import DispositionDefinition
 from api.processes.service import Service
 from projections.questions.offices import office_ids
 
@@ -38,6 +40,8 @@ class OfficeView(BaseModel):
     window: SendWindow
     grace_days: int
     fee_service_types: list[str]
+    contact: ContactSettings
+    dispositions: dict[str, DispositionDefinition]
     campaign_ids: list[UUID]
     pause: PauseView | None
     version: int
@@ -63,6 +67,8 @@ def office_view(office: Office, now: datetime) -> OfficeView:
         window=office.window,
         grace_days=office.grace_days,
         fee_service_types=sorted(office.fee_service_types),
+        contact=office.contact,
+        dispositions=office.dispositions,
         campaign_ids=office.campaign_ids,
         pause=pause_view(office.pause, now),
         version=office.version,

@@ -15,6 +15,7 @@ from api.cli import (
     allocation,
     backups,
     billing,
+    calls,
     campaigns,
     carriers,
     cluster,
@@ -85,7 +86,8 @@ app = typer.Typer(
 )
 
 for commands in (
-    running, roles, cluster, billing, reports, accounts, allocation, payments, money, search, backups, kafka, replay,
+    running, roles, cluster, billing, reports, accounts, allocation, payments, money, calls, search, backups,
+    kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (
