@@ -115,9 +115,14 @@ def _stage(event: StageChanged) -> str:
     return f"Auto-collection stage is {event.stage or 'none'}: {event.why.detail}"
 
 
+_WISHES = frozenset({"opted-out", "consent-refused"})
+"""What the customer does not want, by the names that accounts have for it; to the rules it is one."""
+
+
 def _refused(event: ContactRefused) -> str:
     until = f"; not before {event.until:%Y-%m-%d %H:%M} UTC" if event.until else ""
-    others = [each.rule for each in event.refusals or () if each.rule != event.rule_id]
+    same = {event.rule_id, *(("medium-refused",) if event.rule_id in _WISHES else ())}
+    others = [each.rule for each in event.refusals or () if each.rule not in same]
     too = f"; by {', '.join(others)} too" if others else ""
     return f"Step {event.step_id} by {event.channel} refused by rule {event.rule_id}: {event.detail}{too}{until}"
 

@@ -67,6 +67,13 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import local_date
 from aggregates.values.contact import ContactDetails, OptOut
 from aggregates.values.money import Money
+from api.application.account_contact import (
+    ContactFactView,
+    UndocumentedView,
+    facts_of,
+    retired_points,
+    undocumented_of,
+)
 from api.application.amounts import Amount
 from api.processes.service import Service
 from projections.questions import BadQuestion, Statement, UnknownAccount, statement
@@ -203,6 +210,9 @@ class CustomerAccount(BaseModel):
     currency: str
 
 
+_IF_ANY = Field(exclude_if=lambda found: not found)
+
+
 class AccountView(BaseModel):
     """Everything that is known of an account."""
 
@@ -250,6 +260,12 @@ class AccountView(BaseModel):
     payment_claims: Annotated[list[PaymentClaimView], Field(exclude_if=lambda claims: not claims)] = []
     exclusion: Exclusion | None
     follow_ups: list[FollowUp]
+    undocumented: Annotated[list[UndocumentedView], _IF_ANY] = []
+    """Contacts that people made and of which nobody said how they ended; left out where there is none."""
+    contact_facts: Annotated[list[ContactFactView], _IF_ANY] = []
+    """What was said, or turned out, about contacting the customer; left out where there is nothing."""
+    retired_points: Annotated[list[str], _IF_ANY] = []
+    """Numbers that turned out to be somebody else's, by their ids; left out where there is none."""
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -372,6 +388,9 @@ def account_view(read: AccountRead) -> AccountView:
         ],
         exclusion=account.exclusion.current,
         follow_ups=sorted(account.activities.follow_ups.values(), key=lambda f: f.due_on),
+        undocumented=undocumented_of(account),
+        contact_facts=facts_of(account),
+        retired_points=retired_points(account),
         **then,
     )
 

@@ -11,6 +11,8 @@ from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.office import CaseworkRules, DeliveryLimits, FlagDefinition, Office, Pause
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, local_date
+from aggregates.values.contact_settings import ContactSettings
+from aggregates.values.dispositions import DispositionDefinition
 from api.processes.service import Service
 from projections.questions.offices import office_ids
 
@@ -39,6 +41,8 @@ class OfficeView(BaseModel):
     grace_days: int
     casework: CaseworkRules
     fee_service_types: list[str]
+    contact: ContactSettings
+    dispositions: dict[str, DispositionDefinition]
     campaign_ids: list[UUID]
     pause: PauseView | None
     version: int
@@ -65,6 +69,8 @@ def office_view(office: Office, now: datetime) -> OfficeView:
         grace_days=office.grace_days,
         casework=office.casework,
         fee_service_types=sorted(office.fee_service_types),
+        contact=office.contact,
+        dispositions=office.dispositions,
         campaign_ids=office.campaign_ids,
         pause=pause_view(office.pause, now),
         version=office.version,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -19,8 +19,10 @@ from aggregates.campaign import Campaign
 from aggregates.office import Office
 from aggregates.promise import PromiseStatus
 from aggregates.values.aging import BucketScheme
+from aggregates.values.contact import Channel
 from aggregates.values.instalment_plan import Every
 from aggregates.values.money import Money
+from api.application.account_contact import check_account
 from api.application.account_view import account_view, accounts_of_customer, read_account
 from api.application.amounts import read_amount
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
@@ -46,6 +48,8 @@ from projections.questions import (
     office_ids,
     promises,
 )
+from projections.questions.activity import undocumented
+from projections.questions.activity_filters import ActivityFilters
 from projections.questions.quarantined import quarantined
 from projections.questions.work import work, works
 
@@ -212,6 +216,7 @@ def list_activity(
     account_id: str | None = None,
     as_of: date | None = None,
     known_on: date | None = None,
+    **filtered: Any,
 ) -> Any:
     day = as_of or here.today
     if account_id is not None:
@@ -223,12 +228,21 @@ def list_activity(
         known_on=known_on,
         office=office,
         account_id=UUID(account_id) if account_id else None,
+        filters=ActivityFilters(**{_FILTERS.get(name, name): said for name, said in filtered.items()}),
         limit=None if limit is None else limit + 1,
     )
     if limit is None:
         return {"as_of": str(day), "items": map(_json, found), "next": None}
     rows = [_json(each) for each in found]
     return {"as_of": str(day), "items": rows[:limit], "next": "more" if len(rows) > limit else None}
+
+
+_FILTERS = {"from": "since", "to": "until"}
+
+
+@answers("/v1/undocumented-contacts")
+def list_undocumented(here: Here, *, office: str | None = None, agent: str | None = None) -> Any:
+    return [_json(each) for each in undocumented(here.connection, office=office, agent=agent)]
 
 
 @answers("/v1/kpi")
@@ -364,6 +378,24 @@ def calculate_instalment_plan(
         total=read("total", total),
     )
     return _json(plan_view(plan))
+
+
+@answers("/v1/accounts/{id}/contact-check")
+def check_contact(
+    here: Here,
+    *,
+    id: str,  # noqa: A002
+    channel: str,
+    point_id: str | None = None,
+    at: datetime | None = None,
+    recorded: bool = False,
+) -> Any:
+    if channel not in {each.value for each in Channel}:
+        raise Refused(f"channel: expected one of {', '.join(Channel)}", field="channel")
+    verdict = check_account(
+        here.service, UUID(id), channel=Channel(channel), point_id=point_id, at=at, is_recorded=recorded
+    )
+    return _json(verdict)
 
 
 @answers("/v1/audit/{id}")

@@ -15,6 +15,7 @@ from api.cli import (
     allocation,
     backups,
     billing,
+    calls,
     campaigns,
     carriers,
     cluster,
@@ -90,7 +91,8 @@ app = typer.Typer(
 )
 
 for commands in (
-    running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, search, backups,
+    running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls, search,
+    backups,
     kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)

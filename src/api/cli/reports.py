@@ -313,6 +313,18 @@ def activity_report(
     known_on: KnownOn = None,
     office: OfficeCode = None,
     account: Account = None,
+    type: Annotated[  # noqa: A002
+        str | None, typer.Option("--type", metavar="TYPE", help="Such as call or sms; what a campaign sent by it too.")
+    ] = None,
+    channel: Annotated[str | None, typer.Option("--channel", metavar="CHANNEL", help="Such as voice.")] = None,
+    direction: Annotated[str | None, typer.Option("--direction", metavar="WAY", help="Such as outbound.")] = None,
+    agent: Annotated[str | None, typer.Option("--agent", metavar="NAME", help="Who did it.")] = None,
+    outcome: Annotated[str | None, typer.Option("--outcome", metavar="CODE", help="A disposition.")] = None,
+    since: Annotated[date | None, typer.Option("--from", parser=read_day, metavar="DAY")] = None,
+    until: Annotated[date | None, typer.Option("--to", parser=read_day, metavar="DAY")] = None,
+    words: Annotated[
+        str | None, typer.Option("--text", metavar="WORDS", help="What stands in it; of one account.")
+    ] = None,
     format: As = Format.TABLE,  # noqa: A002
     as_json: AsJson = False,
     limit: Limit = None,
@@ -324,7 +336,9 @@ def activity_report(
     def ask_and_show(ask: Ask) -> None:
         whose = account_id(ask, account, office=office) if account else None
         scope = {"office": office, "account_id": whose, "as_of": as_of, "known_on": known_on}
-        found = ask("/v1/activity", limit=wanted, **scope)
+        filters = {"type": type, "channel": channel, "direction": direction, "agent": agent, "outcome": outcome}
+        days = {"from": since, "to": until, "text": words}
+        found = ask("/v1/activity", limit=wanted, **scope, **filters, **days)
         match chosen:
             case Format.JSON:
                 print_json({"as_of": found["as_of"], "account_id": whose, "rows": [*found["items"]]})

@@ -102,7 +102,8 @@ def _company(place: int) -> str:
 
 
 def _contact(place: int, name: str) -> ContactDetails:
-    """Most have everything; some lack an e-mail address or consent to texts, a few refuse."""
+    """Most have everything; some lack an e-mail address or consent to texts, a few refuse. All said where they are:
+    an area code is no sign of it."""
     town, region, postal_code = pick(_TOWN, "town", place)
     mailbox = "".join(letter if letter.isalnum() else "." for letter in name.casefold()).strip(".").replace("..", ".")
     texts = pick((Consent.GIVEN, Consent.GIVEN, Consent.GIVEN, Consent.UNKNOWN, Consent.REFUSED), "texts", place)
@@ -134,4 +135,5 @@ def _contact(place: int, name: str) -> ContactDetails:
         ),
         language="es" if number(1, 9, "language", place) == 1 else "en",
         preferred_channel=Channel.SMS if place % 11 == 0 else None,
+        time_zone="America/New_York",
     )

@@ -60,7 +60,7 @@ _ACTIVITY_HISTORY = Table(
         "position bigint", "event_id uuid", "account_id uuid", "occurred_at timestamptz", "recorded_at timestamptz",
         "effective_on date", "kind text", "channel text", "direction text", "disposition text", "summary text",
         "has_notes boolean", "assignee text", "follow_up_on date", "actor text", "campaign_id uuid",
-        "plan_version integer", "ref_id uuid",
+        "plan_version integer", "ref_id uuid", "corrects uuid", "undocumented boolean",
     ],
 )  # fmt: skip
 
@@ -136,6 +136,8 @@ class Entry:
     campaign_id: UUID | None = None
     plan_version: int | None = None
     ref_id: UUID | None = None
+    corrects: UUID | None = None
+    undocumented: bool = False
 
     def row(self) -> tuple[object, ...]:
         recorded = self.recorded
@@ -143,7 +145,7 @@ class Entry:
             recorded.position, recorded.event_id, recorded.account_id, self.occurred_at or recorded.recorded_at,
             recorded.recorded_at, recorded.effective_on, self.kind, self.channel, self.direction, self.disposition,
             sentence(recorded.event), bool(self.notes), self.assignee, self.follow_up_on, recorded.meta.actor,
-            self.campaign_id, self.plan_version, self.ref_id,
+            self.campaign_id, self.plan_version, self.ref_id, self.corrects, self.undocumented,
         )  # fmt: skip
 
 
@@ -291,6 +293,8 @@ class ActivityHistoryProjection(EventProjection):
             assignee=event.assignee,
             follow_up_on=event.follow_up_on,
             ref_id=event.activity_id,
+            corrects=event.corrects,
+            undocumented=event.undocumented_by is not None,
         )
 
     @on(CallStarted)
@@ -303,6 +307,7 @@ class ActivityHistoryProjection(EventProjection):
             direction=Direction.OUTBOUND,
             notes=recorded.meta.reason,
             ref_id=event.call_id,
+            undocumented=True,
         )
 
     @on(CallRefused)

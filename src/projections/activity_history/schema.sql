@@ -18,7 +18,9 @@ CREATE TABLE activity_history (
     actor        text        NOT NULL,
     campaign_id  uuid,
     plan_version integer,
-    ref_id       uuid
+    ref_id       uuid,
+    corrects     uuid,
+    undocumented boolean     NOT NULL
 );
 
 CREATE INDEX activity_history_queued ON activity_history (ref_id) WHERE kind = 'message-queued';
@@ -35,4 +37,6 @@ COMMENT ON COLUMN activity_history.summary      IS 'What happened, in a sentence
 COMMENT ON COLUMN activity_history.has_notes    IS 'Whether something was said or written. What, is personal, and stays encrypted in the log.';
 COMMENT ON COLUMN activity_history.actor        IS 'person:<id>, service:<name> or policy:<id>@<version>.';
 COMMENT ON COLUMN activity_history.plan_version IS 'The version of the campaign that the message is by.';
+COMMENT ON COLUMN activity_history.corrects     IS 'The activity that was recorded wrongly, and of which this one says what it was.';
+COMMENT ON COLUMN activity_history.undocumented IS 'Whether it is a contact of which nobody had said how it ended. Whether somebody did later, later rows say.';
 COMMENT ON COLUMN activity_history.ref_id       IS 'What it is about: a message, promise, payment, credit, dispute, hold or activity.';

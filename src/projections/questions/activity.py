@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
+from pydantic import Field
 
+from aggregates.kernel.value import LATER
 from projections.activity_history.projection import notes_of
 from projections.answer import Answer
 from projections.opening import Opens
+from projections.questions.activity_filters import EVERYTHING, WHERE, ActivityFilters
 from projections.questions.paging import check_limit, cursor_after, key_after
-from projections.questions.scope import rows
+from projections.questions.scope import BadQuestion, rows
 
 
 class Activity(Answer):
@@ -35,6 +38,10 @@ class Activity(Answer):
     campaign_id: UUID | None
     plan_version: int | None
     ref_id: UUID | None
+    corrects: Annotated[UUID | None, LATER] = None
+    """The activity that was recorded wrongly, and of which this one says what it was."""
+    undocumented: Annotated[bool, Field(exclude_if=lambda said: not said)] = False
+    """A contact of which nobody had said how it ended."""
 
 
 class ActivityReport(Answer):
@@ -52,6 +59,20 @@ class OfficeActivity(Activity):
     account_id: UUID
     number: str | None
     office: str | None
+
+
+class UndocumentedContact(Answer):
+    """A contact that a person made and of which nobody said yet how it ended."""
+
+    id: UUID
+    """Of the call, or of the activity."""
+    account_id: UUID
+    number: str | None
+    """The account's."""
+    office: str | None
+    kind: str
+    agent: str
+    at: datetime
 
 
 class OfficeActivityReport(Answer):
@@ -75,7 +96,7 @@ WHERE (%(as_of)s::date IS NULL OR activity.effective_on <= %(as_of)s)
 
 _PAGE = f"""
 SELECT activity.*
-{_DONE}
+{_DONE}{WHERE}
   AND activity.account_id = %(account_id)s
   AND (%(kinds)s::text[] IS NULL OR activity.kind = ANY (%(kinds)s))
   AND (%(after)s::date IS NULL
@@ -86,7 +107,7 @@ LIMIT %(limit)s
 
 _ALL = f"""
 SELECT activity.*, account.number, office.code AS office
-{_DONE}
+{_DONE}{WHERE}
   AND (%(office)s::text IS NULL OR %(office)s IN (office.code, office.office_id::text))
   AND (%(account_id)s::uuid IS NULL OR activity.account_id = %(account_id)s)
   AND (%(after)s::date IS NULL
@@ -104,6 +125,7 @@ def activity(
     as_of: date | None = None,
     known_on: date | None = None,
     kinds: Sequence[str] | None = None,
+    filters: ActivityFilters = EVERYTHING,
     limit: int = 50,
     cursor: str | None = None,
 ) -> ActivityReport:
@@ -120,9 +142,10 @@ def activity(
         "after": after,
         "after_position": after_position,
         "limit": check_limit(limit) + 1,
+        **filters.asked(connection),
     }
-    found = rows(connection, asked, _PAGE)
-    page = [Activity.model_validate(each) for each in _with_notes(found[:limit], log)]
+    found = _matching(connection, log, asked, _PAGE, filters)
+    page = [Activity.model_validate(each) for each in found[:limit]]
     return ActivityReport(
         account_id=account_id,
         as_of=as_of,
@@ -141,6 +164,7 @@ def office_activity(
     known_on: date | None = None,
     office: str | None = None,
     account_id: UUID | None = None,
+    filters: ActivityFilters = EVERYTHING,
     limit: int = 50,
     cursor: str | None = None,
 ) -> OfficeActivityReport:
@@ -148,8 +172,9 @@ def office_activity(
     after, after_position = key_after(cursor, "effective_on", 2)
     asked: dict[str, object] = {"as_of": as_of, "known_on": known_on, "office": office, "account_id": account_id}
     asked |= {"after": after, "after_position": after_position, "limit": check_limit(limit) + 1}
-    found = rows(connection, asked, _ALL)
-    page = [OfficeActivity.model_validate(each) for each in _with_notes(found[:limit], log)]
+    _require_account_for_words(filters, account_id)
+    found = _matching(connection, log, asked | filters.asked(connection), _ALL, filters)
+    page = [OfficeActivity.model_validate(each) for each in found[:limit]]
     return OfficeActivityReport(
         as_of=as_of,
         rows=tuple(page),
@@ -167,16 +192,46 @@ def activities(
     known_on: date | None = None,
     office: str | None = None,
     account_id: UUID | None = None,
+    filters: ActivityFilters = EVERYTHING,
     limit: int | None = None,
 ) -> Iterator[OfficeActivity]:
     """All of what `office_activity` has in pages, in bounded memory; inside a transaction."""
     asked: dict[str, object] = {"as_of": as_of, "known_on": known_on, "office": office, "account_id": account_id}
-    asked |= {"after": None, "after_position": None, "limit": limit}
+    asked |= {"after": None, "after_position": None, "limit": limit if filters.text is None else None}
+    asked |= filters.asked(connection)
+    _require_account_for_words(filters, account_id)
+    left = limit
     with connection.cursor("activities", row_factory=dict_row) as cursor:
         cursor.execute(_ALL, asked)
         while found := cursor.fetchmany(_AT_ONCE):
             for each in _with_notes(found, log):
-                yield OfficeActivity.model_validate(each)
+                if filters.matches(each["summary"], each["notes"]):
+                    yield OfficeActivity.model_validate(each)
+                    if left is not None and (left := left - 1) == 0:
+                        return
+
+
+def _matching(
+    connection: Connection[Any], log: Opens, asked: dict[str, object], query: str, filters: ActivityFilters
+) -> list[DictRow]:
+    """A page of rows in which the words stand: as many as are asked for, else all that are left."""
+    wanted = int(str(asked["limit"]))
+    if filters.text is None:
+        return _with_notes(rows(connection, asked, query), log)
+    found: list[DictRow] = []
+    while len(found) < wanted:
+        batch = rows(connection, {**asked, "limit": _AT_ONCE}, query)
+        found += [each for each in _with_notes(batch, log) if filters.matches(each["summary"], each["notes"])]
+        if len(batch) < _AT_ONCE:
+            break
+        asked = {**asked, "after": batch[-1]["effective_on"], "after_position": batch[-1]["position"]}
+    return found[:wanted]
+
+
+def _require_account_for_words(filters: ActivityFilters, account_id: UUID | None) -> None:
+    """What was said and written is encrypted: whoever looks for words has all of it opened, and names whose."""
+    if filters.text is not None and account_id is None:
+        raise BadQuestion("text: expected together with the account in whose history it is looked for")
 
 
 def _with_notes(found: Sequence[DictRow], log: Opens) -> list[DictRow]:
@@ -184,3 +239,31 @@ def _with_notes(found: Sequence[DictRow], log: Opens) -> list[DictRow]:
     opened = log.at([each["position"] for each in found if each["has_notes"]])
     notes = {position: notes_of(recorded) for position, recorded in opened.items()}
     return [{**each, "notes": notes.get(each["position"])} for each in found]
+
+
+_UNDOCUMENTED = """
+SELECT activity.ref_id AS id, activity.account_id, account.number, office.code AS office,
+       CASE activity.kind WHEN 'call-started' THEN 'call' ELSE activity.kind END AS kind,
+       activity.actor AS agent, activity.occurred_at AS at
+FROM read_model.activity_history AS activity
+LEFT JOIN read_model.ledger_accounts AS account USING (account_id)
+LEFT JOIN read_model.ledger_offices  AS office  USING (office_id)
+WHERE activity.undocumented
+  AND NOT EXISTS (SELECT FROM read_model.activity_history AS later WHERE later.corrects = activity.ref_id)
+  AND NOT (activity.kind = 'call-started'
+           AND EXISTS (SELECT FROM read_model.activity_history AS later
+                       WHERE later.kind = 'call' AND later.ref_id = activity.ref_id))
+  AND (%(office)s::text IS NULL OR %(office)s IN (office.code, office.office_id::text))
+  AND (%(agents)s::text[] IS NULL OR activity.actor = ANY (%(agents)s))
+ORDER BY activity.occurred_at, activity.position
+LIMIT %(limit)s
+"""
+
+
+def undocumented(
+    connection: Connection[Any], *, office: str | None = None, agent: str | None = None, limit: int = 500
+) -> list[UndocumentedContact]:
+    """The oldest first. Raises BadQuestion where nobody is called so."""
+    filters = ActivityFilters(agent=agent)
+    asked = {"office": office, "agents": filters.asked(connection)["agents"], "limit": limit}
+    return [UndocumentedContact.model_validate(each) for each in rows(connection, asked, _UNDOCUMENTED)]

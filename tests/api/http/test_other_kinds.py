@@ -145,7 +145,8 @@ def test_no_address_takes_the_id_of_something_else(client: Client, ids: dict[str
                 if kind == name:
                     continue
                 given = {**ids, **dict.fromkeys(OTHERS, other), name: other, "work_id": other, "flag": "vip"}
-                address = path.format(**{**given, name: other, "number": "P-1", "channel": "email"})
+                given |= {"number": "P-1", "channel": "email", "point_id": "phone-1"}
+                address = path.format(**given) + ("?channel=email" if path.endswith("/contact-check") else "")
                 more = {} if body is None else {"json": body}
                 response = client.request(method, address, headers={"X-Reason": "a test"}, **more)
                 answers.append((response.status_code, method, path, kind))

@@ -2,17 +2,20 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
+from aggregates.account.activities import Direction
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.between_accounts import MovePayment, TransferPayment
 from aggregates.account.complaints import Medium
@@ -21,9 +24,11 @@ from aggregates.account.legal import LegalState
 from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
 from aggregates.kernel.command import Command
+from aggregates.office import Office
 from aggregates.promise import Instalment
 from aggregates.values.business_time import local_date
 from aggregates.values.complaints import COMPLAINT_KINDS
+from aggregates.values.contact import Channel
 from api.application.account_view import (
     AccountRead,
     AccountView,
@@ -42,11 +47,13 @@ from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
 from api.http.web.bars import age_of, parts_of
 from api.http.web.casework_forms import CASEWORK_FORMS, instalments_said
+from api.http.web.contact_forms import CONTACT_FORMS, fact_choices, phone_calls
 from api.http.web.forms import FormOf, amount_of, day_of, made
 from api.http.web.money_forms import MONEY_FORMS
 from api.http.web.rendering import render
 from api.processes.service import Service
 from projections.questions.activity import activity
+from projections.questions.activity_filters import TYPES, ActivityFilters
 from projections.questions.audit import audit
 from projections.questions.promises import promises
 
@@ -77,12 +84,30 @@ def account_page(
     tab: str = "overview",
     as_of: str = "",
     cursor: Cursor = None,
+    type: str = "",  # noqa: A002
+    channel: str = "",
+    direction: str = "",
+    agent: str = "",
+    outcome: str = "",
+    since: Annotated[str, Query(alias="from")] = "",
+    until: Annotated[str, Query(alias="to")] = "",
+    text: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
     """An account, today or as of a day."""
     if tab not in TABS:
         raise FieldProblem("tab", f"expected one of {', '.join(TABS)}")
     day = day_of("as_of", {"as_of": as_of}) if as_of else None
-    return _page(request, _known(account_id), service, readings, tab=tab, as_of=day, cursor=cursor)
+    filters = {
+        "type": type,
+        "channel": channel,
+        "direction": direction,
+        "agent": agent,
+        "outcome": outcome,
+        "from": since,
+        "to": until,
+        "text": text,
+    }
+    return _page(request, _known(account_id), service, readings, tab=tab, as_of=day, cursor=cursor, filters=filters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +201,21 @@ def _calculated(sent: Sent) -> Response:
         given=sent.fields,
         calculated=calculated,
     )
+
+
+@form.post("/accounts/{account_id}/contact/{what}")
+def contact(what: str, sent: SentOf) -> Response:
+    """A call begins or ends, something was done outside, or something was said about contact."""
+    if what not in CONTACT_FORMS:
+        raise FieldProblem("what", f"expected one of {', '.join(CONTACT_FORMS)}")
+
+    def makes(account: Account, fields: Mapping[str, str]) -> Command:
+        office_id = account.customer.office_id
+        if office_id is None:
+            raise unknown("account")
+        return CONTACT_FORMS[what](account, fields, sent.service.arrears.load(Office, office_id).zone)
+
+    return _carried_out(sent, makes, tab="contact")
 
 
 def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
@@ -283,6 +323,7 @@ def _page(
     told: str | None = None,
     given: Mapping[str, str] | None = None,
     calculated: Sequence[Instalment] = (),
+    filters: Mapping[str, str] = MappingProxyType({}),
 ) -> HTMLResponse:
     """`told` is what was wrong with what a form of the page was `given`, `calculated` the plan that it says."""
     with readings.connection() as connection:
@@ -317,7 +358,33 @@ def _page(
         age_of=lambda bucket: age_of(read.office.scheme.rank(bucket), len(names)),
         campaign=_campaign(service, view.campaign_id),
         dispute_reasons=read.office.casework.dispute_reasons or DISPUTE_REASONS,
-        **_tab(tab=tab, read=read, view=view, readings=readings, here=here, cursor=cursor, is_past=is_past),
+        filters=filters,
+        **_tab(
+            service,
+            filters,
+            tab=tab,
+            read=read,
+            view=view,
+            readings=readings,
+            here=here,
+            cursor=cursor,
+            is_past=is_past,
+        ),
+    )
+
+
+def _filters(said: Mapping[str, str]) -> ActivityFilters:
+    """Raises FieldProblem."""
+    days = {name: day_of(name, said) for name in ("from", "to") if said.get(name)}
+    return ActivityFilters(
+        type=said.get("type") or None,
+        channel=said.get("channel") or None,
+        direction=said.get("direction") or None,
+        agent=said.get("agent") or None,
+        outcome=said.get("outcome") or None,
+        since=days.get("from"),
+        until=days.get("to"),
+        text=said.get("text") or None,
     )
 
 
@@ -331,7 +398,16 @@ def _campaign(service: Service, campaign_id: UUID | None) -> Campaign | None:
 
 
 def _tab(
-    *, tab: str, read: AccountRead, view: AccountView, readings: Reader, here: str, cursor: str | None, is_past: bool
+    service: Service,
+    filters: Mapping[str, str],
+    *,
+    tab: str,
+    read: AccountRead,
+    view: AccountView,
+    readings: Reader,
+    here: str,
+    cursor: str | None,
+    is_past: bool,
 ) -> dict[str, Any]:
     """What the chosen part of the page shows."""
     as_of = read.as_of if is_past else None
@@ -348,17 +424,29 @@ def _tab(
                 "documents": [] if is_past else _documents(read, view, funds),
             }
         case "activity":
-            question = Question("page", tab, view.id, as_of)
+            asked = _filters(filters)
+            question = Question("page", tab, view.id, as_of, *astuple(asked))
             inner = unwrap_cursor(question, cursor)
             with readings.connection(with_cursor=cursor is not None) as connection:
-                done = activity(connection, readings.log, view.id, as_of=as_of, limit=_PER_PAGE, cursor=inner)
-            return {"activity": done.rows, "next_url": _next(here, tab, as_of, wrap_cursor(question, done.next_cursor))}
+                done = activity(
+                    connection, readings.log, view.id, as_of=as_of, filters=asked, limit=_PER_PAGE, cursor=inner
+                )
+            following = _next(here, tab, as_of, wrap_cursor(question, done.next_cursor))
+            said = urlencode({name: value for name, value in filters.items() if value})
+            return {
+                "activity": done.rows,
+                "choices": {"type": [*TYPES], "channel": [*Channel], "direction": [*Direction]},
+                "next_url": f"{following}&{said}" if following and said else following,
+            }
         case "audit":
             question = Question("page", tab, view.id)
             inner = unwrap_cursor(question, cursor)
             with readings.connection(with_cursor=cursor is not None) as connection:
                 trail = audit(connection, readings.log, view.id, limit=_PER_PAGE, cursor=inner)
             return {"audit": trail.rows, "next_url": _next(here, tab, as_of, wrap_cursor(question, trail.next_cursor))}
+        case "contact":
+            calls = {} if is_past else phone_calls(service, read.account)
+            return {"phone_calls": calls, "fact_choices": fact_choices()}
         case "overview" | "casework":
             with readings.connection() as connection:
                 made = promises(

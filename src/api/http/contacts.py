@@ -1,0 +1,170 @@
+"""Contacts with the customer of an account: whether they are allowed, calls, corrections, and what was said of them."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Query, Response
+
+from aggregates.account.activities import CorrectActivity, EndCall
+from aggregates.account.calls import StartCall
+from aggregates.account.contact_history import RecordContactFact, RestorePoint, RetirePoint, WithdrawContactFact
+from aggregates.values.contact import Channel
+from api.application.account_contact import AccountContactVerdict, FactKindView, check_account, fact_kinds
+from api.application.issuing import Done
+from api.http.bodies import CommandBody, body_of, from_body
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
+from api.http.reading import AS_ASKED, OfficeOf, Readings
+from api.http.routing import Router
+from api.http.shapes import JsonBody, Moment
+from projections.questions.activity import UndocumentedContact, undocumented
+
+router = Router(prefix="/v1/accounts/{account_id}", tags=["contact"])
+everywhere = Router(prefix="/v1", tags=["contact"])
+
+PointId = Annotated[str, Path(max_length=100, description="A number of the account, such as phone-1.")]
+
+
+@body_of(StartCall, address={"account_id"})
+class NewCall(CommandBody):
+    """A call that is about to begin. Say why house policy is to be lifted for it."""
+
+
+@body_of(EndCall, address={"account_id", "call_id"})
+class CallEnd(CommandBody):
+    """How a call ended, and when to come back to it."""
+
+
+@body_of(CorrectActivity, address={"account_id", "activity_id"})
+class Correction(CommandBody):
+    """What an activity was, all of it."""
+
+
+@body_of(RecordContactFact, address={"account_id"})
+class NewContactFact(CommandBody):
+    """What was said, or turned out. Each kind has fields of its own: `GET /v1/contact-fact-kinds`."""
+
+
+@body_of(RetirePoint, address={"account_id", "point_id"})
+class PointRetirement(CommandBody):
+    """Why the number is used no more; it may be left out."""
+
+
+_CALL, _RETIREMENT = NewCall(), PointRetirement()
+
+
+# --- whether it is allowed -----------------------------------------------------------------------------
+
+
+@router.get("/contact-check", responses=AS_ASKED)
+def check_contact_with_account(
+    *,
+    account_id: UUID,
+    service: ServiceOf,
+    readings: Readings,
+    channel: Annotated[Channel, Query(description="By which medium; voice is a call.")],
+    point_id: Annotated[str | None, Query(max_length=100, description="Which number or address.")] = None,
+    at: Annotated[Moment | None, Query(description="When. Default: now.")] = None,
+    recorded: Annotated[bool, Query(description="A call by an artificial or prerecorded voice.")] = False,
+) -> AccountContactVerdict:
+    """Whether contact rules allow a contact with the customer, as the account is: every rule that refuses it, and from
+    when it would be allowed. Nothing is stored."""
+    moment: datetime | None = at
+    with readings.connection():  # what cannot be answered is said as by every question
+        return check_account(service, account_id, channel=channel, point_id=point_id, at=moment, is_recorded=recorded)
+
+
+# --- calls and corrections -----------------------------------------------------------------------------
+
+
+@router.post("/calls", status_code=201, responses=MAY_BE_REFUSED)
+def start_call(
+    *,
+    account_id: UUID,
+    body: JsonBody[NewCall] = _CALL,
+    issuing: IssuingOf,
+    caller: CallerOf,
+    response: Response,
+) -> Done:
+    """Begin a call, if contact rules allow it. A refusal (409, contact-refused) names every rule and is recorded."""
+    created(response, f"/v1/accounts/{account_id}")
+    return issuing.issue(from_body(StartCall, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.post("/calls/{call_id}/end", responses=MAY_BE_REFUSED)
+def end_call(*, account_id: UUID, call_id: UUID, body: JsonBody[CallEnd], issuing: IssuingOf, caller: CallerOf) -> Done:
+    """Say how a call ended."""
+    command = from_body(EndCall, body, account_id=account_id, call_id=call_id)
+    return issuing.issue(command, caller, about=call_id, reason=body.reason)
+
+
+@router.post("/activities/{activity_id}/correction", status_code=201, responses=MAY_BE_REFUSED)
+def correct_activity(
+    *,
+    account_id: UUID,
+    activity_id: UUID,
+    body: JsonBody[Correction],
+    issuing: IssuingOf,
+    caller: CallerOf,
+    response: Response,
+) -> Done:
+    """Say anew what an activity was: a new fact that points to the one that was wrong."""
+    created(response, f"/v1/accounts/{account_id}/activity")
+    command = from_body(CorrectActivity, body, account_id=account_id, activity_id=activity_id)
+    return issuing.issue(command, caller, reason=body.reason)
+
+
+@everywhere.get("/undocumented-contacts", responses=AS_ASKED)
+def list_undocumented(
+    *,
+    readings: Readings,
+    office: OfficeOf = None,
+    agent: Annotated[str | None, Query(max_length=200, description="Whose: person:dana, or dana.")] = None,
+) -> list[UndocumentedContact]:
+    """Contacts that people made and of which nobody said how they ended: the 500 oldest."""
+    with readings.connection() as connection:
+        return undocumented(connection, office=office, agent=agent)
+
+
+# --- what was said about contact -----------------------------------------------------------------------
+
+
+@everywhere.get("/contact-fact-kinds")
+def list_fact_kinds() -> list[FactKindView]:
+    """Every kind of fact about contact, and what may be said of it."""
+    return fact_kinds()
+
+
+@router.post("/contact-facts", status_code=201, responses=MAY_BE_REFUSED)
+def record_contact_fact(
+    *, account_id: UUID, body: JsonBody[NewContactFact], issuing: IssuingOf, caller: CallerOf, response: Response
+) -> Done:
+    """Record a cease, an attorney, a bankruptcy, a death, consent, a check of a number …"""
+    created(response, f"/v1/accounts/{account_id}")
+    return issuing.issue(from_body(RecordContactFact, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.delete("/contact-facts/{fact_id}", responses=MAY_BE_REFUSED)
+def withdraw_contact_fact(*, account_id: UUID, fact_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
+    """It holds no more, or never did."""
+    return issuing.issue(WithdrawContactFact(account_id=account_id, fact_id=fact_id), caller, about=fact_id)
+
+
+@router.put("/contact-points/{point_id}/retirement", responses=MAY_BE_REFUSED)
+def retire_point(
+    *,
+    account_id: UUID,
+    point_id: PointId,
+    body: JsonBody[PointRetirement] = _RETIREMENT,
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
+    """A number is somebody else's: it is used no more."""
+    command = RetirePoint(account_id=account_id, point_id=point_id)
+    return issuing.issue(command, caller, about=account_id, reason=body.reason)
+
+
+@router.delete("/contact-points/{point_id}/retirement", responses=MAY_BE_REFUSED)
+def restore_point(*, account_id: UUID, point_id: PointId, issuing: IssuingOf, caller: CallerOf) -> Done:
+    """A number is the customer's after all."""
+    return issuing.issue(RestorePoint(account_id=account_id, point_id=point_id), caller)

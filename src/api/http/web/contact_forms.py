@@ -1,0 +1,133 @@
+"""The forms of an account's page about contacts: calls, what was done outside, and what was said about contact."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from aggregates.account import Account
+from aggregates.account.activities import CorrectActivity, EndCall, RecordActivity
+from aggregates.account.calls import StartCall
+from aggregates.account.command import AccountCommand
+from aggregates.account.contact_history import (
+    FACTS,
+    FactFields,
+    RecordContactFact,
+    RestorePoint,
+    RetirePoint,
+    WithdrawContactFact,
+)
+from aggregates.values.contact import Channel
+from api.application.account_contact import AccountContactVerdict, check_account
+from api.http.problems import FieldProblem
+from api.http.web.forms import made
+from api.processes.service import Service
+
+Fields = Mapping[str, str]
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
+
+
+def _start(account: Account, fields: Fields, _: ZoneInfo) -> StartCall:
+    return made(
+        StartCall,
+        account_id=account.id,
+        point_id=fields.get("point") or None,
+        override=fields.get("override") == "yes",
+    )
+
+
+def _end(account: Account, fields: Fields, _: ZoneInfo) -> EndCall:
+    return made(EndCall, account_id=account.id, call_id=fields.get("call", ""), **_said(fields))
+
+
+def _correct(account: Account, fields: Fields, zone: ZoneInfo) -> CorrectActivity:
+    return made(
+        CorrectActivity,
+        account_id=account.id,
+        activity_id=fields.get("activity", ""),
+        at=_moment(fields, zone),
+        **_said(fields),
+    )
+
+
+def _activity(account: Account, fields: Fields, zone: ZoneInfo) -> RecordActivity:
+    kind = fields.get("kind", "")
+    direction = "internal" if kind in {"note", "task"} else fields.get("direction") or "outbound"
+    return made(
+        RecordActivity,
+        account_id=account.id,
+        kind=kind,
+        direction=direction,
+        at=_moment(fields, zone),
+        **_said(fields),
+    )
+
+
+def _fact(account: Account, fields: Fields, zone: ZoneInfo) -> RecordContactFact:
+    """Fields of other kinds are empty in the form, and are not said."""
+    said = {name: fields.get(name) or None for name in FactFields.model_fields if name != "at"}
+    yes_or_no = {name: None if said[name] is None else said[name] == "yes" for name in _YES_OR_NO}
+    return made(RecordContactFact, account_id=account.id, **{**said, **yes_or_no}, at=_moment(fields, zone))
+
+
+_YES_OR_NO = ("refusal_to_pay", "clear", "reassigned")
+
+
+def _withdraw(account: Account, fields: Fields, _: ZoneInfo) -> WithdrawContactFact:
+    return made(WithdrawContactFact, account_id=account.id, fact_id=fields.get("fact", ""))
+
+
+def _retire(account: Account, fields: Fields, _: ZoneInfo) -> RetirePoint:
+    return made(RetirePoint, account_id=account.id, point_id=fields.get("point", ""))
+
+
+def _restore(account: Account, fields: Fields, _: ZoneInfo) -> RestorePoint:
+    return made(RestorePoint, account_id=account.id, point_id=fields.get("point", ""))
+
+
+CONTACT_FORMS: Mapping[str, Callable[[Account, Fields, ZoneInfo], AccountCommand]] = {
+    "call": _start,
+    "end": _end,
+    "correct": _correct,
+    "activity": _activity,
+    "fact": _fact,
+    "withdraw": _withdraw,
+    "retire": _retire,
+    "restore": _restore,
+}
+"""By the last part of a form's address."""
+
+
+def phone_calls(service: Service, account: Account) -> dict[str, AccountContactVerdict]:
+    """Of each number of the account, whether it may be called now."""
+    points = account.contact.details.points(Channel.VOICE)
+    return {point: check_account(service, account.id, channel=Channel.VOICE, point_id=point) for point in points}
+
+
+def fact_choices() -> list[tuple[str, str, str]]:
+    """Each kind of fact, what it says, and the fields that go with it."""
+    return [(each.kind.value, each.says, ", ".join(each.fields).replace("_", " ")) for each in FACTS.values()]
+
+
+def _said(fields: Fields) -> dict[str, object]:
+    """What the form says of how a contact ended and who comes back to it."""
+    return {
+        "disposition": fields.get("disposition") or None,
+        "notes": fields.get("notes") or None,
+        "assignee": fields.get("assignee") or None,
+        "follow_up_on": fields.get("follow_up_on") or None,
+    }
+
+
+def _moment(fields: Fields, zone: ZoneInfo) -> datetime | None:
+    """A local time of the office. Raises FieldProblem."""
+    said = fields.get("at", "")
+    if not said:
+        return None
+    if not _MOMENT.fullmatch(said):
+        raise FieldProblem("at", "expected a day and a time such as 2026-03-31T09:00")
+    try:
+        return datetime.fromisoformat(said).replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise FieldProblem("at", "there is no such moment") from None

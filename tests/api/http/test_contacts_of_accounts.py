@@ -1,0 +1,199 @@
+"""Contacts with the customer of an account by HTTP and page: judged, called, documented, and what was said of it."""
+
+from typing import Any
+
+import pytest
+
+from api.processes.step_by_step import StepByStep
+from tests.api.http.client import Client
+
+PHONES = {"phones": [{"id": "phone-1", "number": "+12125550100", "kind": "mobile", "sms_consent": "given"}]}
+
+
+@pytest.fixture
+def reached(client: Client, account: str) -> str:
+    """An account whose customer has a number in New York."""
+    client.done("PUT", f"{account}/contact", PHONES)
+    return account
+
+
+def called(client: Client, account: str, disposition: str, **more: Any) -> str:
+    """A call that began and ended."""
+    call: str = client.done("POST", f"{account}/calls")["id"]
+    client.done("POST", f"{account}/calls/{call}/end", {"disposition": disposition, **more})
+    return call
+
+
+def test_a_call_begins_is_undocumented_and_ends(client: Client, reached: str, service: StepByStep):
+    call = client.done("POST", f"{reached}/calls", headers={"X-Actor": "dana"})["id"]
+    [shown] = client.get(reached).json()["undocumented"]
+    assert {**shown, "at": ...} == {
+        "id": call, "kind": "call", "agent": "person:dana", "at": ..., "is_call": True, "point_id": "phone-1",
+        "number": "+12125550100",
+    }  # fmt: skip
+    service.drain()
+    [listed] = client.get("/v1/undocumented-contacts?agent=dana").json()
+    assert (listed["id"], listed["kind"], listed["agent"]) == (call, "call", "person:dana")
+    client.refused(409, "POST", f"{reached}/calls/{call}/end", {"disposition": "refused"})
+    client.done("POST", f"{reached}/calls/{call}/end", {"disposition": "no-answer"})
+    service.drain()
+    assert "undocumented" not in client.get(reached).json()
+    assert client.get("/v1/undocumented-contacts?agent=dana").json() == []
+
+
+def test_a_refused_call_names_every_rule_is_recorded_and_a_repeat_is_refused_too(
+    client: Client, reached: str, service: StepByStep
+):
+    called(client, reached, "spoke-to-customer")
+    client.done("POST", f"{reached}/contact-facts", {"kind": "deceased"})
+    problem: dict[str, Any] = {}
+    for _ in range(2):
+        problem = client.refused(409, "POST", f"{reached}/calls", headers={"Idempotency-Key": "again"})
+        assert problem["reason_code"] == "contact-refused"
+        assert [each["rule"] for each in problem["refusals"]] == ["deceased", "calls-after-conversation"]
+    assert problem["refusals"][1]["allowed_from"] == "2026-03-23T04:00:00Z"
+    service.drain()
+    rows = client.get(f"{reached}/activity?type=call").json()["items"]
+    assert [row["kind"] for row in rows] == ["call-refused", "call", "call-started"]
+    checked = client.get(f"{reached}/contact-check?channel=voice").json()
+    assert (checked["allowed"], checked["allowed_from"]) == (False, None)
+
+
+def test_house_policy_is_lifted_with_a_reason(client: Client, reached: str):
+    called(client, reached, "spoke-to-customer")
+    client.refused(409, "POST", f"{reached}/calls", {"override": True})
+    client.done("POST", f"{reached}/calls", {"override": True, "reason": "They asked for it."})
+
+
+def test_a_contact_is_checked_at_any_moment(client: Client, reached: str):
+    early = client.get(f"{reached}/contact-check?channel=sms&at=2026-03-17T11:00:00Z").json()
+    assert [each["rule"] for each in early["refusals"]] == ["hours-8-to-21"]
+    assert early["allowed_from"] == "2026-03-17T12:00:00Z"
+    assert client.get(f"{reached}/contact-check?channel=sms&at=2026-03-17T12:00:00Z").json()["allowed"]
+    assert client.get(f"{reached}/contact-check?channel=email").json()["point_id"] is None
+    assert client.get(f"{reached}/contact-check?channel=voice&recorded=true").json()["allowed"] is False
+    client.refused(422, "GET", f"{reached}/contact-check?channel=fax")
+    client.refused(422, "GET", f"{reached}/contact-check?channel=sms&point_id=phone-9")
+
+
+def test_what_was_said_of_contact_is_recorded_shown_and_withdrawn(client: Client, reached: str):
+    body = {"kind": "bankruptcy", "chapter": "13", "case_number": "26-10001", "filed_on": "2026-03-02"}
+    fact = client.done("POST", f"{reached}/contact-facts", body)["id"]
+    [shown] = client.get(reached).json()["contact_facts"]
+    assert (shown["id"], shown["says"], shown["chapter"]) == (fact, "The customer is in bankruptcy", "13")
+    client.refused(422, "POST", f"{reached}/contact-facts", {"kind": "cease", "chapter": "13"})
+    client.done("DELETE", f"{reached}/contact-facts/{fact}")
+    client.refused(404, "DELETE", f"{reached}/contact-facts/{fact}")
+    assert "contact_facts" not in client.get(reached).json()
+
+
+def test_a_number_is_retired_and_restored(client: Client, reached: str):
+    client.done("PUT", f"{reached}/contact-points/phone-1/retirement")
+    assert client.get(reached).json()["retired_points"] == ["phone-1"]
+    problem = client.refused(409, "POST", f"{reached}/calls")
+    assert [each["rule"] for each in problem["refusals"]] == ["wrong-number"]
+    client.done("DELETE", f"{reached}/contact-points/phone-1/retirement")
+    client.done("POST", f"{reached}/calls")
+    client.refused(404, "PUT", f"{reached}/contact-points/phone-7/retirement")
+
+
+def test_a_contact_made_outside_is_corrected_by_a_new_fact(client: Client, reached: str, service: StepByStep):
+    made = {"kind": "call", "at": "2026-03-16T11:30:00Z", "point_id": "phone-1"}
+    activity = client.done("POST", f"{reached}/activities", made)["id"]
+    correction = {"disposition": "busy", "notes": "The line was busy."}
+    new = client.done("POST", f"{reached}/activities/{activity}/correction", correction)["id"]
+    service.drain()
+    first, second = client.get(f"{reached}/activity?type=call").json()["items"]
+    assert (first["ref_id"], first["corrects"], first["disposition"]) == (new, activity, "busy")
+    assert "broke hours-8-to-21 (house)" in second["summary"]
+    assert "undocumented" not in client.get(reached).json()
+
+
+def test_settings_of_contact_are_the_office_s(client: Client, reached: str):
+    shown = client.get("/v1/offices/main").json()
+    assert (shown["contact"]["role"], "no-answer" in shown["dispositions"]) == ("first_party", True)
+    refused = client.refused(409, "PATCH", "/v1/offices/main", {"contact": {"rules": {"ma-2-in-7": {"on": False}}}})
+    assert refused["reason_code"] == "faulty-contact-settings"
+    kinds = client.get("/v1/contact-fact-kinds").json()
+    assert {"kind": "deceased", "says": "The customer has died", "fields": ["died_on"], "needs": [],
+            "is_about_debt": False} in kinds  # fmt: skip
+
+
+# --- the history ---
+
+
+def test_the_history_is_filtered(client: Client, reached: str, service: StepByStep):
+    called(client, reached, "no-answer")
+    client.done("POST", f"{reached}/activities", {"kind": "note", "direction": "internal", "notes": "Has a dog."})
+    client.done("POST", f"{reached}/activities", {"kind": "sms", "direction": "inbound", "disposition": "delivered"})
+    service.drain()
+
+    def kinds(**filters: str) -> list[str]:
+        return [row["kind"] for row in client.get(f"{reached}/activity", params=filters).json()["items"]]
+
+    assert kinds(type="sms") == ["sms"]
+    assert kinds(channel="voice") == ["call", "call-started"]
+    assert kinds(direction="inbound") == ["sms"]
+    assert kinds(outcome="no-answer") == ["call"]
+    assert kinds(text="DOG") == ["note"]
+    assert kinds(type="note", text="cat") == []
+    assert kinds(**{"type": "call", "from": "2026-03-17"}) == []
+    assert kinds(agent="local", type="note") == ["note"]
+    for name, value, known in (
+        ("type", "fax", "call, sms"),
+        ("channel", "fax", "sms, voice"),
+        ("direction", "up", "inbound, outbound"),
+        ("outcome", "fine", "no-answer"),
+        ("agent", "nobody", "person:"),
+    ):
+        problem = client.refused(422, "GET", f"{reached}/activity?{name}={value}")
+        assert problem["detail"].startswith(f"{name}: expected one of ")
+        assert known in problem["detail"]
+    client.refused(422, "GET", "/v1/activity?text=dog")
+
+
+# --- the page ---
+
+
+def test_the_page_says_why_a_number_may_not_be_called_and_from_when(client: Client, reached: str):
+    called(client, reached, "spoke-to-customer")
+    page = client.get(f"/accounts/{reached.rpartition('/')[2]}?tab=contact", headers={"Accept": "text/html"}).text
+    assert "Not allowed before" in page
+    assert "calls-after-conversation" in page
+    assert "Call all the same" in page
+
+
+def test_a_call_by_the_page(client: Client, reached: str):
+    address = f"/accounts/{reached.rpartition('/')[2]}"
+    form: dict[str, Any] = {"headers": {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}}
+    sent = client.request("POST", f"{address}/contact/call", data={"point": "phone-1"}, **form)
+    assert sent.status_code == 303
+    page = client.get(f"{address}?tab=contact", headers={"Accept": "text/html"}).text
+    assert "tel:+12125550100" in page
+    [call] = client.get(reached).json()["undocumented"]
+    ended = {"call": call["id"], "disposition": "wrong-number", "notes": "Somebody else lives there."}
+    assert client.request("POST", f"{address}/contact/end", data=ended, **form).status_code == 303
+    assert client.get(reached).json()["retired_points"] == ["phone-1"]
+    restored = client.request("POST", f"{address}/contact/restore", data={"point": "phone-1"}, **form)
+    assert restored.status_code == 303
+    fact = {"kind": "attorney", "name": "Grace", "at": "2026-03-16T09:00"}
+    assert client.request("POST", f"{address}/contact/fact", data=fact, **form).status_code == 303
+    [shown] = client.get(reached).json()["contact_facts"]
+    assert (shown["name"], shown["at"]) == ("Grace", "2026-03-16T13:00:00Z")
+    refused = client.request("POST", f"{address}/contact/call", data={"point": "phone-1"}, **form)
+    assert refused.status_code == 409
+    assert "attorney (house)" in refused.text
+    withdrawn = client.request("POST", f"{address}/contact/withdraw", data={"fact": shown["id"]}, **form)
+    assert withdrawn.status_code == 303
+    outside = {"kind": "call", "disposition": "busy", "direction": "outbound", "at": "2026-03-16T09:30"}
+    assert client.request("POST", f"{address}/contact/activity", data=outside, **form).status_code == 303
+
+
+def test_the_page_s_history_is_filtered(client: Client, reached: str, service: StepByStep):
+    called(client, reached, "no-answer", notes="Nobody there.")
+    service.drain()
+    address = f"/accounts/{reached.rpartition('/')[2]}?tab=activity"
+    page = client.get(f"{address}&type=call&outcome=no-answer", headers={"Accept": "text/html"}).text
+    assert "Nobody there." in page
+    page = client.get(f"{address}&type=email", headers={"Accept": "text/html"}).text
+    assert "Nothing was done yet." in page
