@@ -34,6 +34,8 @@ class FlagDefinition(Value):
     """An account that carries this flag is blocked in auto-collection."""
     about_customer: Annotated[bool | None, LATER] = None
     """Whether it is carried by all accounts of a customer or by none; None: as the standard flag of this code is."""
+    retired: Annotated[bool | None, LATER] = None
+    """Accounts keep it, and no account is given it any more."""
 
 
 class DeliveryLimits(Value):
@@ -224,6 +226,14 @@ class Office(Aggregate):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    def require_flag(self, flag: str) -> None:
+        """Refuses a flag that no account may be given."""
+        if flag not in self.flags:
+            known = ", ".join(sorted(code for code, each in self.flags.items() if not each.retired))
+            raise Refusal("unknown-flag", f"flag: expected one of {known}")
+        if self.flags[flag].retired:
+            raise Refusal("flag-retired", f"flag: {flag} is retired, and no account is given it any more")
 
     def is_about_customer(self, flag: str) -> bool:
         """Whether all accounts of a customer carry the flag, or none does."""

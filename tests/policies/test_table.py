@@ -7,6 +7,7 @@ from aggregates import promise
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import AllocationDecided, AllocationDue
+from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
 from aggregates.account.chase import (
     JudgeCollection,
     ReviewScheduled,
@@ -50,6 +51,8 @@ NOT_JUDGED = {
     ActivityRecorded,
     AllocationDecided,
     AllocationDue,
+    BulkActionApplied,
+    BulkActionUndone,
     ConsentRecorded,
     ContactRefused,
     CustomerNumberChanged,

@@ -12,6 +12,7 @@ from aggregates.account.aging import Aging
 from aggregates.account.allocation import Allocations
 from aggregates.account.between_accounts import BetweenAccounts
 from aggregates.account.billing import Billing
+from aggregates.account.bulk import BulkChanges
 from aggregates.account.chase import Chase
 from aggregates.account.contact import Contact
 from aggregates.account.customer import Customer
@@ -35,7 +36,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 7
+    state_version: ClassVar[int] = 8
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -54,6 +55,7 @@ class Account(Aggregate):
     exclusion: Exclusions = Field(default_factory=Exclusions)
     messages: Messages = Field(default_factory=Messages)
     activities: Activities = Field(default_factory=Activities)
+    bulk: BulkChanges = Field(default_factory=BulkChanges)
 
     @classmethod
     def blank(cls, aggregate_id: UUID, *, whole: bool = False) -> Self:

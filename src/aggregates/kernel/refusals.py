@@ -19,6 +19,8 @@ REFUSALS: dict[str, RefusalCode] = {
     for each in (
         # Something named is not there.
         RefusalCode("unknown-account", "There is no such account.", NOT_FOUND),
+        RefusalCode("unknown-bulk", "There is no such bulk action.", NOT_FOUND),
+        RefusalCode("unknown-bulk-kind", "There is no bulk action of this kind.", NOT_FOUND),
         RefusalCode("unknown-campaign", "There is no such campaign.", NOT_FOUND),
         RefusalCode("unknown-contact-point", "The channel cannot use this address or number.", NOT_FOUND),
         RefusalCode("unknown-credit", "The account has no credit of this number.", NOT_FOUND),
@@ -42,9 +44,15 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("office-exists", "The office is open with other settings; change those instead."),
         # It is over, or not yet so far.
         RefusalCode("already-claimed", "The message was claimed for sending before."),
+        RefusalCode("bulk-cancelled", "The bulk action was cancelled; preview it anew."),
+        RefusalCode("bulk-finished", "The bulk action is finished; it can be undone."),
+        RefusalCode("bulk-not-done", "A bulk action that was never confirmed has nothing to undo."),
+        RefusalCode("bulk-running", "A bulk action is undone once it has ended."),
         RefusalCode("campaign-retired", "The campaign has ended for good."),
         RefusalCode("credit-reversed", "The credit was taken back already."),
         RefusalCode("invoice-withdrawn", "The invoice was withdrawn already."),
+        RefusalCode("changed-since-preview", "What is confirmed is what was shown; some accounts changed since."),
+        RefusalCode("flag-retired", "No account is given a retired flag any more."),
         RefusalCode("not-claimed", "A message is claimed before it is sent."),
         RefusalCode("not-open", "The invoice has no open amount to dispute."),
         RefusalCode("not-transferred", "The payment did not come from another account."),
@@ -63,6 +71,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("promise-settled", "The promise is kept, broken or withdrawn already."),
         RefusalCode("transferred-here", "The money is of a payment on another account, and is dealt with there."),
         RefusalCode("work-cancelled", "The work was cancelled."),
+        RefusalCode("work-of-bulk", "The work of a bulk action ends with it; cancel the bulk action."),
         RefusalCode("work-finished", "The work is finished."),
         # Days, amounts and currencies that do not go together.
         RefusalCode("allocation-day", "Money is put against an invoice once both are there, and not in the future."),
@@ -97,6 +106,8 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("no-such-command", "What is asked of every account is a command."),
         # Who asks, and why.
         RefusalCode("no-consent-kept", "Consent is kept for numbers and e-mail addresses; opt out of other channels."),
+        RefusalCode("office-not-named", "There are several offices, and one has to be named."),
+        RefusalCode("rows-not-as-frozen", "The rows of a preview are not those that were shown; preview it anew."),
         RefusalCode("no-office", "There is no office yet."),
         RefusalCode(
             "no-rules",

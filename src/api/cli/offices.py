@@ -89,7 +89,13 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("currency", view["currency"]),
         ("time zone", view["time_zone"]),
         ("aging buckets", ", ".join(bucket["name"] for bucket in view["scheme"]["buckets"])),
-        ("flags", ", ".join(f"{code}{' (blocks)' if flag['blocks'] else ''}" for code, flag in flags)),
+        (
+            "flags",
+            ", ".join(
+                f"{code}{' (blocks)' if flag['blocks'] else ''}{' (retired)' if flag.get('retired') else ''}"
+                for code, flag in flags
+            ),
+        ),
         ("messages leave", f"{window['opens'][:5]} to {window['closes'][:5]}, {weekdays}"),
         ("holidays", ", ".join(sorted(calendar["holidays"])) or "none"),
         ("at most", _limits(view["limits"])),
@@ -145,6 +151,10 @@ def change(
     window: Annotated[
         Any, typer.Option("--window", parser=read_window, metavar="09:00-18:00", help="When messages leave.")
     ] = None,
+    retire_flag: Annotated[
+        list[str] | None,
+        typer.Option("--retire-flag", metavar="CODE", help="Accounts keep it, and no account is given it any more."),
+    ] = None,
     weekdays: Annotated[
         Any, typer.Option("--weekdays", parser=read_weekdays, metavar="mon-fri", help="Business days.")
     ] = None,
@@ -170,8 +180,8 @@ def change(
         office = find_office(service, code)
         if buckets is not None:
             sections["scheme"] = _scheme(buckets)
-        if flag or remove_flag:
-            sections["flags"] = _flags(office, flag or [], remove_flag or [])
+        if flag or remove_flag or retire_flag:
+            sections["flags"] = _flags(office, flag or [], remove_flag or [], retire_flag or [])
         if window is not None:
             sections["window"] = {"opens": window[0], "closes": window[1]}
         if weekdays is not None or holiday:
@@ -212,7 +222,7 @@ def _scheme(bounds: list[int]) -> Any:
         raise typer.BadParameter(f"--buckets {','.join(map(str, bounds))}: expected growing days from 1 on") from None
 
 
-def _flags(office: "Office", changed: list[str], removed: list[str]) -> dict[str, Any]:
+def _flags(office: "Office", changed: list[str], removed: list[str], retired: list[str]) -> dict[str, Any]:
     flags: dict[str, Any] = dict(office.flags)
     for code in removed:
         if flags.pop(code, None) is None:
@@ -222,6 +232,10 @@ def _flags(office: "Office", changed: list[str], removed: list[str]) -> dict[str
         if not equals or not title:
             raise typer.BadParameter(f"--flag {text!r}: expected CODE=TITLE, or CODE=TITLE:blocks")
         flags[code] = {"title": title.removesuffix(":blocks"), "blocks": title.endswith(":blocks")}
+    for code in retired:
+        if code not in office.flags:
+            raise typer.BadParameter(f"--retire-flag {code!r}: expected one of {', '.join(sorted(office.flags))}")
+        flags[code] = office.flags[code].model_copy(update={"retired": True})
     return flags
 
 

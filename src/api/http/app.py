@@ -13,6 +13,7 @@ from api.application.issuing import Issuing
 from api.http import (
     accounts,
     any_command,
+    bulk,
     campaigns,
     casework,
     contact,
@@ -48,6 +49,7 @@ ROUTERS = (
     campaigns.router,
     contact.router,
     offices.router,
+    bulk.router,
     work.router,
     any_command.router,
     operations.router,

@@ -17,6 +17,7 @@ from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem, in_plain_words
 from aggregates.kernel.command import Rejected
 from aggregates.kernel.refusals import CONFLICT, REFUSALS
+from api.application.bulk import ChangedSincePreview
 from api.application.issuing import (
     FaultyPlan,
     ImplausibleField,
@@ -65,6 +66,12 @@ SCHEMA: dict[str, Any] = {
             "description": "Those to choose from, where one has to be named: amounts of several never add up.",
             "items": {"type": "string"},
         },
+        "accounts": {
+            "type": "array",
+            "description": "Numbers of the accounts that changed since a preview, the first thousand.",
+            "items": {"type": "string"},
+        },
+        "accounts_in_all": {"type": "integer", "description": "How many these are."},
         "correlation_id": {"type": "string", "format": "uuid"},
         "errors": {
             "type": "array",
@@ -157,16 +164,18 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not path.startswith(("/v1", "/health", "/openapi"))
 
 
-def refused(rejected: Rejected) -> Problem:
+def refused(rejected: Rejected, **more: Any) -> Problem:
     """A refusal, with the status that the catalogue has for it; outcomes of older releases are kept for repeats."""
     known = REFUSALS.get(rejected.reason_code)
     status = known.status if known is not None else CONFLICT
-    return Problem(status, "refused", rejected.detail, reason_code=rejected.reason_code)
+    return Problem(status, "refused", rejected.detail, reason_code=rejected.reason_code, **more)
 
 
 def not_issued(error: NotIssued) -> Problem:
     """Why a command was not carried out, as this door says it."""
     match error:
+        case ChangedSincePreview():
+            return refused(error.rejected, accounts=list(error.accounts), accounts_in_all=error.total)
         case Refused():
             return refused(error.rejected)
         case ImplausibleField():
