@@ -11,6 +11,7 @@ from aggregates.account.allocation import AllocationDecided, AllocationDue, Allo
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
+from aggregates.account.collections_stage import CollectionsStageChanged
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
 from aggregates.account.customer import (
     AccountOpened,
@@ -287,6 +288,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     ),
     work.WorkFinished: "Work finished: {e.done} accounts done, {e.refused} refused, {e.failed} failed",
     work.WorkCancelled: "Work cancelled: no further account is asked",
+    CollectionsStageChanged: "Collections stage is {e.stage}",
     # bulk actions
     BulkActionApplied: lambda e: f"Bulk action {e.kind}: {_came(e)}",
     BulkActionUndone: lambda e: f"Bulk action {e.kind} undone: {_came(e)}",

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, BulkOutcome, UndoBulkAction
+from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, SetCollectionsStage
 from aggregates.account.flags import ClearFlag, FlagCleared, FlagSet, SetFlag
 from aggregates.bulk.action import (
     BeginBulkUndo,
@@ -172,3 +173,37 @@ def test_actions_are_undone_one_after_the_other_from_the_last():
     given(*two).when(undo()).then(undone(BulkOutcome.CHANGED))
     scenario = given(*two).when(undo(OTHER)).then(like(FlagSet, flag="vip"), undone(BulkOutcome.DONE, "vip"))
     scenario.when(undo()).then(like(FlagCleared, flag="vip"), undone(BulkOutcome.DONE, "vip"))
+
+
+# --- the collections stage ---------------------------------------------------------------------------
+
+
+def stage(to: str, *, was: str = "not set", bulk: UUID = BULK) -> ApplyBulkAction:
+    return ApplyBulkAction(
+        account_id=ACCOUNT, bulk_id=bulk, kind="stage", parameters={"to": to}, expected={"collections_stage": was}
+    )
+
+
+def set_stage(to: str) -> SetCollectionsStage:
+    return SetCollectionsStage(account_id=ACCOUNT, stage=CollectionsStage(to))
+
+
+def test_the_collections_stage_is_changed_and_put_back():
+    changed = like(CollectionsStageChanged, stage="sent", previous="pending")
+    scenario = given(set_stage("pending"))
+    scenario.when(stage("pending", was="pending")).then(came(BulkOutcome.SKIPPED))
+    scenario.when(stage("sent")).then(came(BulkOutcome.CHANGED, "changed-since-preview"))
+    scenario.when(stage("sent", was="pending", bulk=OTHER)).then(changed, came(BulkOutcome.DONE))
+    scenario.when(SetFlag(account_id=ACCOUNT, flag="vip")).then(like(FlagSet))
+    scenario.when(undo(OTHER)).then(
+        like(CollectionsStageChanged, stage="pending", previous="sent"),
+        undone(BulkOutcome.DONE, "collections stage"),
+    )
+
+
+def test_a_collections_stage_that_somebody_set_since_stays():
+    given(stage("sent"), set_stage("pending")).when(undo()).then(undone(BulkOutcome.CHANGED))
+
+
+def test_the_same_collections_stage_again_is_nothing_new():
+    given(set_stage("sent")).when(set_stage("sent")).then_nothing_happened()

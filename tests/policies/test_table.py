@@ -16,6 +16,7 @@ from aggregates.account.chase import (
     StepsPassedOver,
     StepUnscheduled,
 )
+from aggregates.account.collections_stage import CollectionsStageChanged
 from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut, WishesShared
 from aggregates.account.customer import (
     AccountOpened,
@@ -53,6 +54,7 @@ NOT_JUDGED = {
     AllocationDue,
     BulkActionApplied,
     BulkActionUndone,
+    CollectionsStageChanged,
     ConsentRecorded,
     ContactRefused,
     CustomerNumberChanged,

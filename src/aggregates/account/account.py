@@ -14,6 +14,7 @@ from aggregates.account.between_accounts import BetweenAccounts
 from aggregates.account.billing import Billing
 from aggregates.account.bulk import BulkChanges
 from aggregates.account.chase import Chase
+from aggregates.account.collections_stage import Placement
 from aggregates.account.contact import Contact
 from aggregates.account.customer import Customer
 from aggregates.account.deferred import Deferred
@@ -36,7 +37,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 8
+    state_version: ClassVar[int] = 9
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -55,6 +56,7 @@ class Account(Aggregate):
     exclusion: Exclusions = Field(default_factory=Exclusions)
     messages: Messages = Field(default_factory=Messages)
     activities: Activities = Field(default_factory=Activities)
+    placement: Placement = Field(default_factory=Placement)
     bulk: BulkChanges = Field(default_factory=BulkChanges)
 
     @classmethod

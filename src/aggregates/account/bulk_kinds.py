@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
+from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, Placement
 from aggregates.account.flags import FlagCleared, Flags, FlagSet
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.context import Context
@@ -155,9 +156,51 @@ FLAGS = BulkKind(
     overtaken_by={FlagSet: lambda event: event.flag, FlagCleared: lambda event: event.flag},
 )
 
+# --- collections stage -------------------------------------------------------------------------------
+
+
+class StageParameters(BulkParameters):
+    """The collections stage that every account gets."""
+
+    to: CollectionsStage = Field(description="Where the accounts stand with an outside agency: not set, pending, sent.")
+
+
+def _change_stage(account: Aggregate, parameters: StageParameters, _: Context) -> Did:
+    placement = account.part(Placement)
+    before = placement.stage
+    if before is parameters.to:
+        return {}
+    placement.emit(CollectionsStageChanged(stage=parameters.to, previous=before))
+    return {"before": before.value}
+
+
+def _take_stage_back(account: Aggregate, did: Did, since: Collection[str], _: Context) -> Collection[str]:
+    if since:
+        return ()
+    placement, before = account.part(Placement), CollectionsStage(did["before"])
+    placement.emit(CollectionsStageChanged(stage=before, previous=placement.stage))
+    return _STAGE
+
+
+_STAGE = ("collections stage",)
+
+STAGE = BulkKind(
+    name="stage",
+    title="Collections stage",
+    means="Say where accounts stand with an outside agency.",
+    parameters=StageParameters,
+    check=lambda _, __: None,
+    compares=("collections_stage",),
+    figures=lambda account, _: {"collections_stage": account.part(Placement).stage.value},
+    does=_change_stage,
+    undoes=_take_stage_back,
+    touches=lambda _: _STAGE,
+    overtaken_by={CollectionsStageChanged: lambda _: _STAGE[0]},
+)
+
 # --- all of them -------------------------------------------------------------------------------------
 
-BULK_KINDS: Mapping[str, BulkKind] = {each.name: each for each in (FLAGS,)}
+BULK_KINDS: Mapping[str, BulkKind] = {each.name: each for each in (FLAGS, STAGE)}
 """By name, in the order in which people are offered them."""
 
 

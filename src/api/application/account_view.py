@@ -20,6 +20,7 @@ from aggregates.account import Account
 from aggregates.account.activities import FollowUp
 from aggregates.account.billing import InvoiceBilled
 from aggregates.account.chase import Stage
+from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id, customer_key, ids_by_name
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
 from aggregates.account.customer import (
@@ -230,6 +231,8 @@ class AccountView(BaseModel):
     holds: list[Hold]
     exclusion: Exclusion | None
     follow_ups: list[FollowUp]
+    collections_stage: Annotated[CollectionsStage | None, LATER] = None
+    """Where it stands with an outside agency; not there where that was not set."""
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -397,6 +400,7 @@ def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
         "campaign_id": chase.campaign_id,
         "plan_version": chase.plan_version,
         "flags": sorted(account.flags.carried),
+        "collections_stage": _if_set(account.placement.stage),
     }
 
 
@@ -428,7 +432,12 @@ def _of_then(then: Statement) -> dict[str, Any]:
         "campaign_id": then.campaign_id,
         "plan_version": then.plan_version,
         "flags": row.flags,
+        "collections_stage": _if_set(row.collections_stage),
     }
+
+
+def _if_set(stage: CollectionsStage) -> CollectionsStage | None:
+    return None if stage is CollectionsStage.NOT_SET else stage
 
 
 def _dispute(dispute: Dispute) -> DisputeView:

@@ -28,6 +28,7 @@ from api.cli import (
     money,
     offices,
     payments,
+    placement,
     projections,
     replay,
     reports,
@@ -86,7 +87,8 @@ app = typer.Typer(
 )
 
 for commands in (
-    running, roles, cluster, billing, reports, accounts, allocation, payments, money, search, backups, kafka, replay,
+    running, roles, cluster, billing, reports, accounts, allocation, payments, money, placement, search, backups, kafka,
+    replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (

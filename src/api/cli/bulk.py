@@ -69,6 +69,10 @@ KINDS: Mapping[str, Kind] = {
             Parameter("remove", "FLAG", "A flag to take off; may be repeated.", is_repeated=True),
         ),
     ),
+    "stage": Kind(
+        "Say where accounts stand with an outside agency.",
+        (Parameter("to", "STAGE", "not set, pending or sent."),),
+    ),
 }
 """Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
 
@@ -76,6 +80,7 @@ FILTERS: Mapping[str, tuple[str, str]] = {
     "stage": ("STAGE", "In this stage of auto-collection."),
     "bucket": ("NAME", "Whose oldest open item is in this bucket."),
     "flag": ("FLAG", "That carry this flag."),
+    "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
     "search": ("TEXT", "In name, number, phone or e-mail; or an invoice's number."),
     "min_balance": ("AMOUNT", "That owe at least this."),
     "max_balance": ("AMOUNT", "That owe at most this."),

@@ -70,7 +70,10 @@ def _aging_table(report: Mapping[str, Any]) -> None:
 
 # --- collections ---------------------------------------------------------------------------------------
 
-FILTERS = ("stage", "bucket", "flag", "number", "search", "min_balance", "max_balance", "min_dpd", "max_dpd")
+FILTERS = (
+    "stage", "bucket", "flag", "collections_stage", "number", "search", "min_balance", "max_balance", "min_dpd",
+    "max_dpd",
+)  # fmt: skip
 """Those of `projections.questions.Filters`, which takes a second to import."""
 
 _BUCKETS = "buckets"

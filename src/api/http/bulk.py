@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, create_model
 from adapters.readers.runner import NotReached
 from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
 from aggregates.account.chase import Stage
+from aggregates.account.collections_stage import CollectionsStage
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
@@ -45,6 +46,7 @@ class SelectionBody(Body):
     stage: Stage | None = None
     bucket: str | None = Field(None, max_length=40)
     flag: Code | None = None
+    collections_stage: CollectionsStage | None = None
     q: str | None = Field(None, max_length=100)
     min_balance: Amount = None
     max_balance: Amount = None
@@ -95,6 +97,7 @@ def selection_of(said: SelectionBody) -> Selection:
             stage=said.stage,
             bucket=said.bucket,
             flag=said.flag,
+            collections_stage=said.collections_stage,
             search=said.q,
             min_balance=None if said.min_balance is None else Decimal(said.min_balance),
             max_balance=None if said.max_balance is None else Decimal(said.max_balance),
@@ -115,11 +118,15 @@ def previewed(
         raise from_errors(wrong.error.errors()) from None
 
 
+def body_name(kind: BulkKind) -> str:
+    """`FlagsPreview`; the name of its schema."""
+    return f"{kind.name.replace('-', ' ').title().replace(' ', '')}Preview"
+
+
 def _body(kind: BulkKind) -> type[SelectionBody]:
     """The parameters of a kind, and the accounts."""
     fields: dict[str, Any] = {name: (each.annotation, each) for name, each in kind.parameters.model_fields.items()}
-    name = f"{kind.title.replace(' ', '').replace('-', '')}Preview"
-    return create_model(name, __base__=SelectionBody, __doc__=kind.means, __module__=__name__, **fields)
+    return create_model(body_name(kind), __base__=SelectionBody, __doc__=kind.means, __module__=__name__, **fields)
 
 
 def _route(kind: BulkKind) -> Callable[..., Done]:

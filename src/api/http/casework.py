@@ -8,6 +8,7 @@ from pydantic import Field
 
 from aggregates.account.activities import CompleteFollowUp, RecordActivity
 from aggregates.account.chase import MoveStage
+from aggregates.account.collections_stage import SetCollectionsStage
 from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
@@ -67,6 +68,11 @@ class Flagging(CommandBody):
     """Why the flag is set; it may be left out."""
 
 
+@body_of(SetCollectionsStage, address={"account_id"})
+class NewCollectionsStage(CommandBody):
+    """Where the account stands with an outside agency."""
+
+
 @body_of(CompleteFollowUp, address={"account_id", "activity_id"})
 class Completion(CommandBody):
     """Why the follow-up counts as done; it may be left out."""
@@ -111,6 +117,17 @@ def set_flag(
 def clear_flag(*, account_id: UUID, flag: Flag, issuing: IssuingOf, caller: CallerOf) -> Done:
     """Take a flag off."""
     return issuing.issue(ClearFlag(account_id=account_id, flag=flag), caller)
+
+
+# --- collections stage -------------------------------------------------------------------------------
+
+
+@router.put("/collections-stage", responses=MAY_BE_REFUSED)
+def put_collections_stage(
+    *, account_id: UUID, body: JsonBody[NewCollectionsStage], issuing: IssuingOf, caller: CallerOf
+) -> Done:
+    """Say where the account stands with an outside agency."""
+    return issuing.issue(from_body(SetCollectionsStage, body, account_id=account_id), caller, reason=body.reason)
 
 
 # --- activities --------------------------------------------------------------------------------------

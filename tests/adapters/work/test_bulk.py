@@ -17,6 +17,7 @@ from adapters.work import worker
 from adapters.work.worker import Turn
 from aggregates.account import Account
 from aggregates.account.bulk import BulkActionApplied
+from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
 from aggregates.account.flags import ClearFlag, Flags, SetFlag
@@ -234,3 +235,14 @@ def test_a_flag_about_the_customer_comes_to_all_their_accounts_and_goes_with_the
     bulk.undo(bulk_id)
     second = bulk.plant.service.arrears.load(Account, account_id(OFFICE, "A-1", "EUR"))
     assert (bulk.view(bulk_id).undone, sorted(second.flags.carried)) == (7, [])
+
+
+def test_the_collections_stage_is_a_column_and_a_filter_of_the_report(bulk: Bulk):
+    bulk.plant.service.drain()
+    before = bulk.tables()
+    bulk_id = bulk.preview("stage", of=Selection(accounts=("A-1", "A-2")), to="sent")
+    bulk.confirm(bulk_id)
+    sent = Selection(filters=Filters(collections_stage=CollectionsStage.SENT))
+    assert set(bulk.rows(bulk.preview("stage", of=sent, to="pending"))) == {"A-1", "A-2"}
+    bulk.undo(bulk_id)
+    assert bulk.tables() == before

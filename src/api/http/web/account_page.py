@@ -15,6 +15,7 @@ from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.between_accounts import MovePayment, TransferPayment
+from aggregates.account.collections_stage import SetCollectionsStage
 from aggregates.account.disputes import OpenDispute, ResolveDispute
 from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
@@ -138,6 +139,16 @@ def move_money(what: str, sent: SentOf) -> Response:
     if what not in MONEY_FORMS:
         raise FieldProblem("what", f"expected one of {', '.join(MONEY_FORMS)}")
     return _carried_out(sent, MONEY_FORMS[what], tab="payments")
+
+
+@form.post("/accounts/{account_id}/collections-stage")
+def set_collections_stage(sent: SentOf) -> Response:
+    """Where the account stands with an outside agency."""
+    return _carried_out(sent, _collections_stage, tab="overview")
+
+
+def _collections_stage(account: Account, fields: Mapping[str, str]) -> SetCollectionsStage:
+    return made(SetCollectionsStage, account_id=account.id, stage=fields.get("stage") or None)
 
 
 def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:

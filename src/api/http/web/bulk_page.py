@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -125,15 +126,17 @@ def _fields(kind: BulkKind, office: Office) -> dict[str, dict[str, Any]]:
         found[name] = {
             "title": each.title or name.replace("_", " ").capitalize(),
             "means": each.description or "",
-            "values": _values(str(hints.get("choices", "")), office, adds=name == "add"),
+            "values": _values(each.annotation, str(hints.get("choices", "")), office, adds=name == "add"),
             "is_many": bool(hints.get("many")),
             "is_required": each.is_required(),
         }
     return found
 
 
-def _values(choices: str, office: Office, *, adds: bool) -> dict[str, str] | None:
+def _values(annotation: Any, choices: str, office: Office, *, adds: bool) -> dict[str, str] | None:
     """What a field is chosen from; None where it is written."""
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return {each.value: each.value.replace("-", " ").capitalize() for each in annotation}
     if choices == "flags":
         return {code: each.title for code, each in sorted(office.flags.items()) if not (adds and each.retired)}
     return None
