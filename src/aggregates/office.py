@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
@@ -42,6 +42,10 @@ class DeliveryLimits(Value):
     max_per_minute: int = Field(60, ge=1, le=100_000)
     max_per_day: Annotated[int | None, LATER] = Field(None, ge=1, le=10_000_000)
     """Messages that are queued on a local day of the office; None: as many as are due."""
+
+
+FreezeReason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""The title of a reason for which accounts are frozen."""
 
 
 class Pause(Value):
@@ -116,6 +120,12 @@ class FeeServiceTypesSet(Event, name="office.fee-service-types-set"):
     service_types: SetOf[Code]
 
 
+class FreezeReasonsSet(Event, name="office.freeze-reasons-set"):
+    """The office said for which reasons accounts are frozen."""
+
+    reasons: dict[Code, str]
+
+
 class TimeZoneChanged(Event, name="office.time-zone-changed"):
     """The office moved, or its zone was entered wrongly; local dates from now on follow the new one."""
 
@@ -176,6 +186,8 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     grace_days: int | None = Field(None, ge=0, le=60)
     fee_service_types: SetOf[Code] | None = None
     time_zone: TimeZone | None = None
+    freeze_reasons: Annotated[dict[Code, FreezeReason] | None, LATER] = None
+    """By code their titles; an account that is frozen for one that is gone stays so."""
 
 
 class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):
@@ -188,6 +200,13 @@ class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):
 class ResumeOfficeAutomation(OfficeCommand, name="resume-office-automation"):
     """Let automatic messages leave again."""
 
+
+STANDARD_FREEZE_REASONS = {
+    "customer-request": "The customer asked for it",
+    "moved": "Moved away",
+    "non-payment": "Not paid",
+    "other": "Another reason",
+}
 
 # --- state -------------------------------------------------------------------------------------------
 
@@ -219,6 +238,7 @@ class Office(Aggregate):
     calendar: BusinessCalendar = BusinessCalendar()
     window: SendWindow = SendWindow()
     grace_days: int = 3
+    freeze_reasons: dict[str, str] = Field(default_factory=lambda: dict(STANDARD_FREEZE_REASONS))
     fee_service_types: SetOf[str] = frozenset({"late-fee"})
     campaign_ids: list[UUID] = Field(default_factory=list)
     pause: Pause | None = None
@@ -234,6 +254,12 @@ class Office(Aggregate):
             raise Refusal("unknown-flag", f"flag: expected one of {known}")
         if self.flags[flag].retired:
             raise Refusal("flag-retired", f"flag: {flag} is retired, and no account is given it any more")
+
+    def require_freeze_reason(self, code: str) -> None:
+        """Refuses a reason that the office has not."""
+        if code not in self.freeze_reasons:
+            known = ", ".join(sorted(self.freeze_reasons))
+            raise Refusal("unknown-freeze-reason", f"code: expected one of {known}")
 
     def is_about_customer(self, flag: str) -> bool:
         """Whether all accounts of a customer carry the flag, or none does."""
@@ -283,6 +309,8 @@ class Office(Aggregate):
             self.emit(FeeServiceTypesSet(service_types=command.fee_service_types))
         if command.time_zone not in (None, self.time_zone):
             self.emit(TimeZoneChanged(time_zone=command.time_zone))
+        if command.freeze_reasons not in (None, self.freeze_reasons):
+            self.emit(FreezeReasonsSet(reasons=command.freeze_reasons))
 
     @decides(PauseOfficeAutomation)
     def pause_automation(self, command: PauseOfficeAutomation, context: Context) -> None:
@@ -334,6 +362,10 @@ class Office(Aggregate):
     @applies(FeeServiceTypesSet)
     def _fee_service_types_set(self, event: FeeServiceTypesSet) -> None:
         self.fee_service_types = event.service_types
+
+    @applies(FreezeReasonsSet)
+    def _freeze_reasons_set(self, event: FreezeReasonsSet) -> None:
+        self.freeze_reasons = event.reasons
 
     @applies(TimeZoneChanged)
     def _time_zone_changed(self, event: TimeZoneChanged) -> None:

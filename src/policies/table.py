@@ -12,6 +12,7 @@ from aggregates.account.contact import ContactDetailsChanged
 from aggregates.account.customer import CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.payments import (
     CreditNoted,
@@ -231,6 +232,8 @@ POLICIES: tuple[Policy, ...] = (
                 DisputeResolved,
                 HoldPlaced,
                 HoldReleased,
+                AccountFrozen,
+                AccountUnfrozen,
                 PromiseRegistered,
                 PromiseClosed,
                 CustomerRenamed,

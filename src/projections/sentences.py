@@ -25,6 +25,7 @@ from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import (
     ContactRefused,
@@ -289,6 +290,9 @@ SENTENCES: dict[type[Event], Sentence] = {
     work.WorkFinished: "Work finished: {e.done} accounts done, {e.refused} refused, {e.failed} failed",
     work.WorkCancelled: "Work cancelled: no further account is asked",
     CollectionsStageChanged: "Collections stage is {e.stage}",
+    AccountFrozen: "Account frozen ({e.code})",
+    AccountUnfrozen: "Account active again",
+    office.FreezeReasonsSet: lambda e: f"Accounts are frozen for {', '.join(sorted(e.reasons)) or 'nothing'}",
     # bulk actions
     BulkActionApplied: lambda e: f"Bulk action {e.kind}: {_came(e)}",
     BulkActionUndone: lambda e: f"Bulk action {e.kind} undone: {_came(e)}",

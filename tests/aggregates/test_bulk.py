@@ -6,8 +6,10 @@ from uuid import UUID
 import pytest
 
 from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, BulkOutcome, UndoBulkAction
+from aggregates.account.chase import Stage
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, SetCollectionsStage
 from aggregates.account.flags import ClearFlag, FlagCleared, FlagSet, SetFlag
+from aggregates.account.freezing import AccountFrozen, AccountUnfrozen, FreezeAccount, UnfreezeAccount
 from aggregates.bulk.action import (
     BeginBulkUndo,
     BulkCancelled,
@@ -25,8 +27,8 @@ from aggregates.bulk.action import (
 from aggregates.bulk.part import FreezeRows, FrozenRow, RowsFrozen
 from aggregates.kernel.command import identifier
 from aggregates.office import STANDARD_FLAGS, ChangeOfficeSettings, FlagDefinition
-from tests.builders import ACCOUNT, MAR, OFFICE
-from tests.given import given, given_only, like
+from tests.builders import ACCOUNT, MAR, OFFICE, a_campaign, an_invoice
+from tests.given import given, given_auto_collection, given_only, like
 
 BULK, OTHER = identifier("bulk", 1), identifier("bulk", 2)
 VIP = {"add": ["vip"], "remove": []}
@@ -207,3 +209,70 @@ def test_a_collections_stage_that_somebody_set_since_stays():
 
 def test_the_same_collections_stage_again_is_nothing_new():
     given(set_stage("sent")).when(set_stage("sent")).then_nothing_happened()
+
+
+# --- freeze and rollback -----------------------------------------------------------------------------
+
+
+def freeze(code: str = "moved", *, was: str | None = None, bulk: UUID = BULK) -> ApplyBulkAction:
+    said: dict[str, Any] = {"parameters": {"code": code}, "expected": {"frozen": was}}
+    return ApplyBulkAction(account_id=ACCOUNT, bulk_id=bulk, kind="freeze", **said)
+
+
+def rollback(*, was: str | None, bulk: UUID = OTHER) -> ApplyBulkAction:
+    said: dict[str, Any] = {"parameters": {}, "expected": {"frozen": was}}
+    return ApplyBulkAction(account_id=ACCOUNT, bulk_id=bulk, kind="rollback", **said)
+
+
+FREEZE, UNFREEZE = FreezeAccount(account_id=ACCOUNT, code="moved"), UnfreezeAccount(account_id=ACCOUNT)
+FROZEN = like(AccountFrozen, code="moved")
+
+
+def test_an_account_is_frozen_for_a_reason_of_its_office_and_active_again():
+    scenario = given()
+    scenario.when(FreezeAccount(account_id=ACCOUNT, code="bored")).then_refused("unknown-freeze-reason")
+    scenario.when(UNFREEZE).then_nothing_happened()
+    scenario.when(FREEZE).then(FROZEN)
+    scenario.when(FREEZE).then_nothing_happened()
+    scenario.when(FreezeAccount(account_id=ACCOUNT, code="other")).then_refused("frozen-already")
+    scenario.when(UNFREEZE).then(AccountUnfrozen)
+
+
+def test_a_frozen_account_is_not_chased_and_is_judged_anew_when_it_is_active():
+    scenario = given_auto_collection(a_campaign(), an_invoice(due_on=MAR(2)))
+    scenario.world.move_to(MAR(20))
+    scenario.world.do(FREEZE)
+    why = scenario.account.chase.why
+    assert why is not None
+    assert (scenario.account.chase.stage, why.code) == (Stage.BLOCKED, "frozen")
+    scenario.world.do(UNFREEZE)
+    assert scenario.account.chase.stage is not Stage.BLOCKED
+
+
+def test_accounts_are_frozen_in_bulk_and_what_was_frozen_before_stays_so():
+    given().when(freeze()).then(FROZEN, came(BulkOutcome.DONE))
+    given(FREEZE).when(freeze(was="moved")).then(came(BulkOutcome.SKIPPED))
+    given(FREEZE).when(freeze("other", was="moved")).then(came(BulkOutcome.REFUSED, "frozen-already"))
+    given(FREEZE, freeze(was="moved")).when(undo()).then_nothing_happened()
+    given(freeze()).when(undo()).then(AccountUnfrozen, undone(BulkOutcome.DONE, "freeze"))
+
+
+def test_a_rollback_is_undone_to_the_freeze_that_was():
+    given().when(rollback(was=None)).then(came(BulkOutcome.SKIPPED))
+    scenario = given(FREEZE)
+    freeze_before = scenario.account.freezing.current
+    scenario.world.move_to(MAR(30))
+    scenario.when(rollback(was="moved")).then(AccountUnfrozen, came(BulkOutcome.DONE))
+    scenario.when(undo(OTHER)).then(FROZEN, undone(BulkOutcome.DONE, "freeze"))
+    assert scenario.account.freezing.current == freeze_before
+
+
+def test_a_freeze_that_was_rolled_back_and_frozen_again_is_somebody_else_s():
+    given(freeze(), UNFREEZE, FREEZE).when(undo()).then(undone(BulkOutcome.CHANGED))
+
+
+def test_an_office_has_its_own_reasons():
+    reasons = ChangeOfficeSettings(office_id=OFFICE, freeze_reasons={"insolvent": "Insolvent"})
+    scenario = given(reasons)
+    scenario.when(reasons).then_nothing_happened()
+    scenario.when(FREEZE).then_refused("unknown-freeze-reason")

@@ -21,6 +21,7 @@ from aggregates.account.deferred import Deferred
 from aggregates.account.disputes import Disputes
 from aggregates.account.exclusion import Exclusions
 from aggregates.account.flags import Flags
+from aggregates.account.freezing import Freezing
 from aggregates.account.holds import Holds
 from aggregates.account.messages import Messages
 from aggregates.account.payments import Payments
@@ -37,7 +38,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 9
+    state_version: ClassVar[int] = 10
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -56,6 +57,7 @@ class Account(Aggregate):
     exclusion: Exclusions = Field(default_factory=Exclusions)
     messages: Messages = Field(default_factory=Messages)
     activities: Activities = Field(default_factory=Activities)
+    freezing: Freezing = Field(default_factory=Freezing)
     placement: Placement = Field(default_factory=Placement)
     bulk: BulkChanges = Field(default_factory=BulkChanges)
 
@@ -83,6 +85,7 @@ class Account(Aggregate):
         """Everything that holds back the chase at this moment, the strongest reasons first."""
         shields = [
             *self.exclusion.shields(),
+            *self.freezing.shields(),
             *self.flags.shields(office),
             *self.holds.shields(),
             *self.promises.shields(),

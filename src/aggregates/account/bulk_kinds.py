@@ -14,6 +14,7 @@ from pydantic.config import JsonDict
 
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, Placement
 from aggregates.account.flags import FlagCleared, Flags, FlagSet
+from aggregates.account.freezing import AccountFrozen, AccountUnfrozen, Freezing
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
@@ -198,9 +199,94 @@ STAGE = BulkKind(
     overtaken_by={CollectionsStageChanged: lambda _: _STAGE[0]},
 )
 
+# --- freeze and rollback -----------------------------------------------------------------------------
+
+
+class FreezeParameters(BulkParameters):
+    """Why every account is frozen."""
+
+    code: Code = Field(
+        title="Reason", description="A reason of the office.", json_schema_extra={"choices": "freeze_reasons"}
+    )
+
+
+class NoParameters(BulkParameters):
+    """Nothing has to be said."""
+
+
+_FREEZE = ("freeze",)
+
+
+def _frozen(account: Aggregate, _: Context) -> Figures:
+    freeze = account.part(Freezing).current
+    return {"frozen": freeze.code if freeze is not None else None}
+
+
+def _check_freeze(parameters: FreezeParameters, office: Office) -> None:
+    office.require_freeze_reason(parameters.code)
+
+
+def _freeze(account: Aggregate, parameters: FreezeParameters, context: Context) -> Did:
+    return {"code": parameters.code} if account.part(Freezing).freeze_for(parameters.code, context) else {}
+
+
+def _take_freeze_back(account: Aggregate, _: Did, since: Collection[str], __: Context) -> Collection[str]:
+    if since:
+        return ()
+    account.part(Freezing).emit(AccountUnfrozen())
+    return _FREEZE
+
+
+def _roll_back(account: Aggregate, _: NoParameters, __: Context) -> Did:
+    freezing = account.part(Freezing)
+    if (freeze := freezing.current) is None:
+        return {}
+    freezing.emit(AccountUnfrozen())
+    return freeze.model_dump(mode="json")
+
+
+def _freeze_again(account: Aggregate, did: Did, since: Collection[str], _: Context) -> Collection[str]:
+    if since:
+        return ()
+    account.part(Freezing).emit(AccountFrozen.model_validate(did))
+    return _FREEZE
+
+
+_FREEZES: Mapping[type[Event], Callable[[Any], str]] = dict.fromkeys(
+    (AccountFrozen, AccountUnfrozen), lambda _: _FREEZE[0]
+)
+
+FREEZE = BulkKind(
+    name="freeze",
+    title="Freeze",
+    means="Freeze accounts for a reason of the office: their chase rests.",
+    parameters=FreezeParameters,
+    check=_check_freeze,
+    compares=("frozen",),
+    figures=_frozen,
+    does=_freeze,
+    undoes=_take_freeze_back,
+    touches=lambda _: _FREEZE,
+    overtaken_by=_FREEZES,
+)
+
+ROLLBACK = BulkKind(
+    name="rollback",
+    title="Rollback",
+    means="Roll frozen accounts back to active. Others are skipped.",
+    parameters=NoParameters,
+    check=lambda _, __: None,
+    compares=("frozen",),
+    figures=_frozen,
+    does=_roll_back,
+    undoes=_freeze_again,
+    touches=lambda _: _FREEZE,
+    overtaken_by=_FREEZES,
+)
+
 # --- all of them -------------------------------------------------------------------------------------
 
-BULK_KINDS: Mapping[str, BulkKind] = {each.name: each for each in (FLAGS, STAGE)}
+BULK_KINDS: Mapping[str, BulkKind] = {each.name: each for each in (FLAGS, STAGE, FREEZE, ROLLBACK)}
 """By name, in the order in which people are offered them."""
 
 

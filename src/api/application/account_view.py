@@ -233,6 +233,8 @@ class AccountView(BaseModel):
     follow_ups: list[FollowUp]
     collections_stage: Annotated[CollectionsStage | None, LATER] = None
     """Where it stands with an outside agency; not there where that was not set."""
+    frozen: Annotated[str | None, LATER] = None
+    """Code of the reason for which it is frozen; not there where it is active."""
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -401,6 +403,7 @@ def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
         "plan_version": chase.plan_version,
         "flags": sorted(account.flags.carried),
         "collections_stage": _if_set(account.placement.stage),
+        "frozen": account.freezing.current.code if account.freezing.current else None,
     }
 
 
@@ -432,7 +435,8 @@ def _of_then(then: Statement) -> dict[str, Any]:
         "campaign_id": then.campaign_id,
         "plan_version": then.plan_version,
         "flags": row.flags,
-        "collections_stage": _if_set(row.collections_stage),
+        "collections_stage": row.collections_stage,
+        "frozen": row.frozen,
     }
 
 

@@ -73,6 +73,11 @@ KINDS: Mapping[str, Kind] = {
         "Say where accounts stand with an outside agency.",
         (Parameter("to", "STAGE", "not set, pending or sent."),),
     ),
+    "freeze": Kind(
+        "Freeze accounts for a reason of the office: their chase rests.",
+        (Parameter("code", "CODE", "A reason of the office, such as moved."),),
+    ),
+    "rollback": Kind("Roll frozen accounts back to active. Others are skipped.", ()),
 }
 """Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
 
@@ -81,6 +86,7 @@ FILTERS: Mapping[str, tuple[str, str]] = {
     "bucket": ("NAME", "Whose oldest open item is in this bucket."),
     "flag": ("FLAG", "That carry this flag."),
     "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
+    "frozen": ("CODE", "That are frozen for this reason."),
     "search": ("TEXT", "In name, number, phone or e-mail; or an invoice's number."),
     "min_balance": ("AMOUNT", "That owe at least this."),
     "max_balance": ("AMOUNT", "That owe at most this."),

@@ -101,6 +101,7 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("at most", _limits(view["limits"])),
         ("promises", f"{view['grace_days']} days of grace"),
         ("fee service types", ", ".join(view["fee_service_types"]) or "none"),
+        ("frozen for", ", ".join(sorted(view.get("freeze_reasons") or _STANDARD_FREEZE_REASONS))),
         ("campaigns", len(view["campaign_ids"])),
     ]
     if pause := view["pause"]:
@@ -151,6 +152,11 @@ def change(
     window: Annotated[
         Any, typer.Option("--window", parser=read_window, metavar="09:00-18:00", help="When messages leave.")
     ] = None,
+    freeze_reason: Annotated[
+        list[str] | None,
+        typer.Option("--freeze-reason", metavar="CODE=TITLE", help="Why accounts are frozen; may be repeated."),
+    ] = None,
+    remove_freeze_reason: Annotated[list[str] | None, typer.Option("--remove-freeze-reason", metavar="CODE")] = None,
     retire_flag: Annotated[
         list[str] | None,
         typer.Option("--retire-flag", metavar="CODE", help="Accounts keep it, and no account is given it any more."),
@@ -182,6 +188,8 @@ def change(
             sections["scheme"] = _scheme(buckets)
         if flag or remove_flag or retire_flag:
             sections["flags"] = _flags(office, flag or [], remove_flag or [], retire_flag or [])
+        if freeze_reason or remove_freeze_reason:
+            sections["freeze_reasons"] = _freeze_reasons(office, freeze_reason or [], remove_freeze_reason or [])
         if window is not None:
             sections["window"] = {"opens": window[0], "closes": window[1]}
         if weekdays is not None or holiday:
@@ -200,6 +208,23 @@ def change(
             raise typer.BadParameter("nothing to change: give a setting, or --file")
         done = issue(service, _settings(office, sections, file), reason=reason)
     say_done(done, changed=f"Office {code} is changed.", same=f"Office {code} was so already.", as_json=as_json)
+
+
+_STANDARD_FREEZE_REASONS = ("customer-request", "moved", "non-payment", "other")
+"""Those of `aggregates.office`, which takes a second to import."""
+
+
+def _freeze_reasons(office: "Office", changed: list[str], removed: list[str]) -> dict[str, str]:
+    reasons = dict(office.freeze_reasons)
+    for code in removed:
+        if reasons.pop(code, None) is None:
+            raise typer.BadParameter(f"--remove-freeze-reason {code!r}: expected one of {', '.join(sorted(reasons))}")
+    for text in changed:
+        code, equals, title = text.partition("=")
+        if not equals or not title:
+            raise typer.BadParameter(f"--freeze-reason {text!r}: expected CODE=TITLE")
+        reasons[code] = title
+    return reasons
 
 
 def _limits(limits: dict[str, Any]) -> str:

@@ -47,6 +47,7 @@ class SelectionBody(Body):
     bucket: str | None = Field(None, max_length=40)
     flag: Code | None = None
     collections_stage: CollectionsStage | None = None
+    frozen: Code | None = None
     q: str | None = Field(None, max_length=100)
     min_balance: Amount = None
     max_balance: Amount = None
@@ -98,6 +99,7 @@ def selection_of(said: SelectionBody) -> Selection:
             bucket=said.bucket,
             flag=said.flag,
             collections_stage=said.collections_stage,
+            frozen=said.frozen,
             search=said.q,
             min_balance=None if said.min_balance is None else Decimal(said.min_balance),
             max_balance=None if said.max_balance is None else Decimal(said.max_balance),

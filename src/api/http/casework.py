@@ -12,6 +12,7 @@ from aggregates.account.collections_stage import SetCollectionsStage
 from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.freezing import FreezeAccount, UnfreezeAccount
 from aggregates.account.holds import PlaceHold, ReleaseHold
 from aggregates.values.codes import Code, Number
 from api.application.issuing import Done
@@ -73,6 +74,11 @@ class NewCollectionsStage(CommandBody):
     """Where the account stands with an outside agency."""
 
 
+@body_of(FreezeAccount, address={"account_id"})
+class NewFreeze(CommandBody):
+    """Why the account is frozen: a code of the office's reasons, and notes."""
+
+
 @body_of(CompleteFollowUp, address={"account_id", "activity_id"})
 class Completion(CommandBody):
     """Why the follow-up counts as done; it may be left out."""
@@ -128,6 +134,21 @@ def put_collections_stage(
 ) -> Done:
     """Say where the account stands with an outside agency."""
     return issuing.issue(from_body(SetCollectionsStage, body, account_id=account_id), caller, reason=body.reason)
+
+
+# --- freeze ------------------------------------------------------------------------------------------
+
+
+@router.put("/freeze", responses=MAY_BE_REFUSED)
+def freeze(*, account_id: UUID, body: JsonBody[NewFreeze], issuing: IssuingOf, caller: CallerOf) -> Done:
+    """Freeze the account: its chase rests. Notes are the `reason`."""
+    return issuing.issue(from_body(FreezeAccount, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.delete("/freeze", responses=MAY_BE_REFUSED)
+def unfreeze(*, account_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
+    """Roll the account back to active."""
+    return issuing.issue(UnfreezeAccount(account_id=account_id), caller)
 
 
 # --- activities --------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from aggregates.account.chase import ReviewScheduled, StageChanged, StepSchedule
 from aggregates.account.collections_stage import CollectionsStageChanged
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import MessageQueued, MessageSent
 from aggregates.account.payments import PaymentReceived, PaymentReversed, PaymentReversedInPart, ReversalWithdrawn
@@ -61,6 +62,10 @@ class AccountEvents(EventProjection):
     @on(CollectionsStageChanged)
     def _placed(self, event: CollectionsStageChanged, account: Account) -> None:
         account.row.collections_stage = event.stage.value
+
+    @on(AccountFrozen, AccountUnfrozen)
+    def _frozen(self, event: AccountFrozen | AccountUnfrozen, account: Account) -> None:
+        account.row.frozen = event.code if isinstance(event, AccountFrozen) else None
 
     @on(ActivityRecorded)
     def _activity(self, event: ActivityRecorded, account: Account) -> None:

@@ -246,3 +246,17 @@ def test_the_collections_stage_is_a_column_and_a_filter_of_the_report(bulk: Bulk
     assert set(bulk.rows(bulk.preview("stage", of=sent, to="pending"))) == {"A-1", "A-2"}
     bulk.undo(bulk_id)
     assert bulk.tables() == before
+
+
+def test_accounts_are_frozen_rolled_back_and_the_rollback_is_undone(bulk: Bulk):
+    bulk.plant.service.drain()
+    before = bulk.tables()
+    frozen = bulk.preview("freeze", of=Selection(accounts=("A-1", "A-2")), code="moved")
+    bulk.confirm(frozen)
+    with_freeze = bulk.tables()
+    back = bulk.preview("rollback", of=Selection(filters=Filters(frozen="moved")))
+    assert set(bulk.rows(back)) == {"A-1", "A-2"}
+    bulk.confirm(back)
+    assert bulk.tables() == before
+    bulk.undo(back)
+    assert bulk.tables() == with_freeze

@@ -17,6 +17,7 @@ from aggregates.account.allocation import AllocateFunds
 from aggregates.account.between_accounts import MovePayment, TransferPayment
 from aggregates.account.collections_stage import SetCollectionsStage
 from aggregates.account.disputes import OpenDispute, ResolveDispute
+from aggregates.account.freezing import FreezeAccount, UnfreezeAccount
 from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
 from aggregates.kernel.command import Command
@@ -147,6 +148,17 @@ def set_collections_stage(sent: SentOf) -> Response:
     return _carried_out(sent, _collections_stage, tab="overview")
 
 
+@form.post("/accounts/{account_id}/freeze")
+def freeze(sent: SentOf) -> Response:
+    """The account is frozen, or active again."""
+    return _carried_out(sent, _freeze, tab="overview")
+
+
+def _freeze(account: Account, fields: Mapping[str, str]) -> FreezeAccount | UnfreezeAccount:
+    code = fields.get("code")
+    return made(FreezeAccount, account_id=account.id, code=code) if code else UnfreezeAccount(account_id=account.id)
+
+
 def _collections_stage(account: Account, fields: Mapping[str, str]) -> SetCollectionsStage:
     return made(SetCollectionsStage, account_id=account.id, stage=fields.get("stage") or None)
 
@@ -265,6 +277,7 @@ def _page(
         "account.html",
         status=status,
         told=told,
+        freeze_reasons=read.office.freeze_reasons,
         once=uuid4(),
         given=defaultdict(str, given or {}),
         area="collections",

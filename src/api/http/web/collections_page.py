@@ -183,6 +183,7 @@ def _choices(form: ReportForm, scheme: BucketScheme, offices: list[Office]) -> l
     of_office: dict[str, dict[str, str]] = {
         "bucket": {name: name for name in scheme.names},
         "flag": _flags(offices, form.office),
+        "frozen": _freeze_reasons(offices, form.office),
     }
     return [
         {
@@ -207,6 +208,11 @@ def _flags(offices: list[Office], chosen: str | None) -> dict[str, str]:
         if chosen in {None, office.code}:
             flags |= {code: flag.title for code, flag in office.flags.items()}
     return dict(sorted(flags.items()))
+
+
+def _freeze_reasons(offices: list[Office], chosen: str | None) -> dict[str, str]:
+    of_office = [office.freeze_reasons for office in offices if chosen in {None, office.code}]
+    return dict(sorted({code: title for reasons in of_office for code, title in reasons.items()}.items()))
 
 
 def _columns(form: ReportForm) -> list[dict[str, Any]]:

@@ -74,6 +74,10 @@ class Filters(BaseModel):
             title="Collections stage",
         ),
     ] = None
+    frozen: Annotated[
+        Code | None,
+        Where("frozen = %(frozen)s::text", means="Accounts that are frozen for this reason.", title="Frozen"),
+    ] = None
     number: Annotated[str | None, Where("number = %(number)s::text")] = None
     """Exactly this number."""
     search: Annotated[str | None, Where(_FOUND)] = None
