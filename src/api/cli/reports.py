@@ -211,7 +211,7 @@ def _cells_of(row: Mapping[str, Any]) -> Callable[[str], Any]:
     """What stands in a row under a column, in a few words."""
 
     def cell(name: str) -> Any:
-        value = row.get(name)
+        value: Any = row.get(name)
         if name == "why":
             return value["detail"] if value else None
         if name in AMOUNTS:
