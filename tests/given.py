@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.rules import RULES
 from aggregates.account import Account
+from aggregates.account.bulk import ApplyBulkAction
 from aggregates.account.messages import (
     DispatchMessage,
     MessageSent,
@@ -22,6 +23,7 @@ from aggregates.account.messages import (
     ReportSent,
     ReportUncertain,
 )
+from aggregates.bulk.part import FrozenRow, RowsFrozen
 from aggregates.campaign import Campaign
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.aggregate import Aggregate
@@ -32,7 +34,7 @@ from aggregates.office import Office
 from aggregates.promise import PromiseToPay
 from policies.agenda import command_id_for, issued_for
 from policies.agenda_memory import Agenda, PlannedItem
-from policies.policy import EveryAccount
+from policies.policy import EveryAccount, EveryRow
 from policies.table import POLICIES
 from tests.builders import ACCOUNT, CAMPAIGN, OFFICE, PROMISE, an_account, an_office
 
@@ -166,9 +168,12 @@ class World:
                                 )
                             )
 
-    def _commands(self, reaction: Command | EveryAccount, ordinal: int) -> list[tuple[object, Command]]:
+    def _commands(self, reaction: Command | EveryAccount | EveryRow, ordinal: int) -> list[tuple[object, Command]]:
         if isinstance(reaction, Command):
             return [(ordinal, reaction)]
+        if isinstance(reaction, EveryRow):
+            of = [each for each in self.events(RowsFrozen) if each.bulk_id == reaction.bulk_id]
+            return [(row.account_id, _for_row(reaction, row)) for each in of for row in each.rows]
         return [(i, reaction.command(i)) for i, a in self.aggregates.items() if isinstance(a, Account)]
 
     def tick(self) -> None:
@@ -385,3 +390,9 @@ def live(until: date | datetime) -> Callable[[World], object]:
         world.live(until)
 
     return run
+
+
+def _for_row(reaction: EveryRow, row: FrozenRow) -> Command:
+    """What a bulk action's row is asked."""
+    said = {"expected": row.expected} if reaction.asks is ApplyBulkAction else {}
+    return reaction.asks.model_validate({**reaction.arguments, **said, "account_id": row.account_id})

@@ -9,10 +9,11 @@ from psycopg import Connection
 from adapters.eventstore.application import Arrears
 from adapters.postgres.lease import going_on
 from adapters.work import rows
+from aggregates.bulk.action import bulk_work_id
 from aggregates.kernel.command import Accepted, Command, Issued
 from aggregates.kernel.event import Event, Recorded
 from aggregates.work import BeginWork, work_id
-from policies.policy import EveryAccount, Policy
+from policies.policy import EveryAccount, EveryRow, Policy
 
 _CHUNK = 1_000
 
@@ -45,7 +46,7 @@ class Reactor:
         for recorded in batch:
             for policy in self._by_event.get(type(recorded.event), ()):
                 for ordinal, reaction in enumerate(policy.react(recorded)):
-                    if isinstance(reaction, EveryAccount):
+                    if isinstance(reaction, EveryAccount | EveryRow):
                         begin = _begin(reaction, policy, recorded, ordinal)
                         command, key = begin, begin.work_id
                     else:
@@ -88,15 +89,19 @@ class _Wish(NamedTuple):
         )
 
 
-def _begin(wish: EveryAccount, policy: Policy, cause: Recorded, ordinal: int) -> BeginWork:
+def _begin(wish: EveryAccount | EveryRow, policy: Policy, cause: Recorded, ordinal: int) -> BeginWork:
+    bulk_id = wish.bulk_id if isinstance(wish, EveryRow) else None
     return BeginWork(
-        work_id=work_id(cause.event_id, policy.id, ordinal),
+        work_id=work_id(cause.event_id, policy.id, ordinal)
+        if bulk_id is None
+        else bulk_work_id(bulk_id, wish.asks.command_name),
         office_id=wish.office_id,
         command=wish.asks.command_name,
         arguments=dict(wish.arguments),
         policy=policy.id,
         cause_event_id=cause.event_id,
         cause_position=cause.position or 0,
+        bulk_id=bulk_id,
     )
 
 

@@ -1,6 +1,7 @@
 """What may happen: events, state and decisions. Pure: no I/O, no clock, no random ids."""
 
 from aggregates.account import Account
+from aggregates.bulk import BulkAction, BulkPart
 from aggregates.campaign import Campaign
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.office import Office
@@ -8,5 +9,5 @@ from aggregates.promise import PromiseToPay
 from aggregates.reader import Reader
 from aggregates.work import Work
 
-AGGREGATES: tuple[type[Aggregate], ...] = (Account, Campaign, Office, PromiseToPay, Reader, Work)
+AGGREGATES: tuple[type[Aggregate], ...] = (Account, BulkAction, BulkPart, Campaign, Office, PromiseToPay, Reader, Work)
 """Every aggregate. Whoever imports anything of this package knows all of their commands and events."""

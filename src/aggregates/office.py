@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Protocol, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
@@ -36,6 +36,8 @@ class FlagDefinition(Value):
     """An account that carries this flag is blocked in auto-collection."""
     about_customer: Annotated[bool | None, LATER] = None
     """Whether it is carried by all accounts of a customer or by none; None: as the standard flag of this code is."""
+    retired: Annotated[bool | None, LATER] = None
+    """Accounts keep it, and no account is given it any more."""
 
 
 class DeliveryLimits(Value):
@@ -55,6 +57,10 @@ class CaseworkRules(Value):
     """Whether the chase of an account rests while it is sued."""
     dispute_reasons: dict[Code, str] = Field(default_factory=dict, max_length=200)
     """Why customers dispute, by code; no other reason is taken then. None: any is."""
+
+
+FreezeReason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""The title of a reason for which accounts are frozen."""
 
 
 class Pause(Value):
@@ -147,6 +153,12 @@ class DispositionsDefined(Event, name="office.dispositions-defined"):
     dispositions: dict[Code, DispositionDefinition]
 
 
+class FreezeReasonsSet(Event, name="office.freeze-reasons-set"):
+    """The office said for which reasons accounts are frozen."""
+
+    reasons: dict[Code, str]
+
+
 class TimeZoneChanged(Event, name="office.time-zone-changed"):
     """The office moved, or its zone was entered wrongly; local dates from now on follow the new one."""
 
@@ -210,6 +222,8 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     casework: Annotated[CaseworkRules | None, LATER] = None
     contact: Annotated[ContactSettings | None, LATER] = None
     dispositions: Annotated[dict[Code, DispositionDefinition] | None, LATER] = Field(None, max_length=100)
+    freeze_reasons: Annotated[dict[Code, FreezeReason] | None, LATER] = None
+    """By code their titles; an account that is frozen for one that is gone stays so."""
 
 
 class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):
@@ -222,6 +236,13 @@ class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):
 class ResumeOfficeAutomation(OfficeCommand, name="resume-office-automation"):
     """Let automatic messages leave again."""
 
+
+STANDARD_FREEZE_REASONS = {
+    "customer-request": "The customer asked for it",
+    "moved": "Moved away",
+    "non-payment": "Not paid",
+    "other": "Another reason",
+}
 
 # --- state -------------------------------------------------------------------------------------------
 
@@ -265,6 +286,7 @@ class Office(Aggregate):
     window: SendWindow = SendWindow()
     grace_days: int = 3
     casework: CaseworkRules = CaseworkRules()
+    freeze_reasons: dict[str, str] = Field(default_factory=lambda: dict(STANDARD_FREEZE_REASONS))
     fee_service_types: SetOf[str] = frozenset({"late-fee"})
     contact: ContactSettings = ContactSettings()
     dispositions: dict[str, DispositionDefinition] = Field(default_factory=lambda: dict(STANDARD_DISPOSITIONS))
@@ -274,6 +296,20 @@ class Office(Aggregate):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    def require_flag(self, flag: str) -> None:
+        """Refuses a flag that no account may be given."""
+        if flag not in self.flags:
+            known = ", ".join(sorted(code for code, each in self.flags.items() if not each.retired))
+            raise Refusal("unknown-flag", f"flag: expected one of {known}")
+        if self.flags[flag].retired:
+            raise Refusal("flag-retired", f"flag: {flag} is retired, and no account is given it any more")
+
+    def require_freeze_reason(self, code: str) -> None:
+        """Refuses a reason that the office has not."""
+        if code not in self.freeze_reasons:
+            known = ", ".join(sorted(self.freeze_reasons))
+            raise Refusal("unknown-freeze-reason", f"code: expected one of {known}")
 
     def is_about_customer(self, flag: str) -> bool:
         """Whether all accounts of a customer carry the flag, or none does."""
@@ -333,6 +369,8 @@ class Office(Aggregate):
             self.emit(ContactRulesSet(contact=command.contact))
         if command.dispositions not in (None, self.dispositions):
             self.emit(DispositionsDefined(dispositions=command.dispositions))
+        if command.freeze_reasons not in (None, self.freeze_reasons):
+            self.emit(FreezeReasonsSet(reasons=command.freeze_reasons))
 
     @decides(PauseOfficeAutomation)
     def pause_automation(self, command: PauseOfficeAutomation, context: Context) -> None:
@@ -396,6 +434,10 @@ class Office(Aggregate):
     @applies(DispositionsDefined)
     def _dispositions_defined(self, event: DispositionsDefined) -> None:
         self.dispositions = dict(event.dispositions)
+
+    @applies(FreezeReasonsSet)
+    def _freeze_reasons_set(self, event: FreezeReasonsSet) -> None:
+        self.freeze_reasons = event.reasons
 
     @applies(TimeZoneChanged)
     def _time_zone_changed(self, event: TimeZoneChanged) -> None:

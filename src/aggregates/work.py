@@ -1,8 +1,8 @@
-"""Work over many accounts: one command for every account of an office, because of one event."""
+"""Work over many accounts: one command for every account of an office, or of a bulk action, because of one event."""
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -13,6 +13,7 @@ from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import personal_paths
 from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import LATER
 
 
 def work_id(cause_event_id: UUID, policy: str, ordinal: object) -> UUID:
@@ -38,7 +39,8 @@ class WorkStatus(StrEnum):
 
 
 class WorkBegun(Event, name="work.begun"):
-    """Something is asked of every account of an office that was opened at or before the position of its cause."""
+    """Something is asked of every account of an office that was opened at or before the position of its cause, or of
+    every account of a bulk action."""
 
     office_id: UUID
     command: str
@@ -49,6 +51,8 @@ class WorkBegun(Event, name="work.begun"):
     """The one that asked."""
     cause_event_id: UUID
     cause_position: int
+    bulk_id: Annotated[UUID | None, LATER] = None
+    """The bulk action whose rows are asked, and no other accounts; the command says of each what its row says."""
 
 
 class WorkFinished(Event, name="work.finished"):
@@ -76,7 +80,7 @@ class WorkCommand(Command, sees=("office",)):
 
 
 class BeginWork(WorkCommand, name="begin-work", internal=True):
-    """Ask something of every account of an office."""
+    """Ask something of every account of an office, or of a bulk action."""
 
     office_id: UUID
     command: str
@@ -84,6 +88,7 @@ class BeginWork(WorkCommand, name="begin-work", internal=True):
     policy: str
     cause_event_id: UUID
     cause_position: int = Field(ge=1)
+    bulk_id: Annotated[UUID | None, LATER] = None
 
     def links(self) -> tuple[Target, ...]:
         return (Target("office", self.office_id),)
@@ -105,12 +110,15 @@ class CancelWork(WorkCommand, name="cancel-work"):
 
 
 class Work(Aggregate):
-    """One command for every account of an office. How far it is is not kept here: that is no fact, but a row."""
+    """One command for every account of an office, or of a bulk action. How far it is is not kept here: that is no fact,
+    but a row."""
 
     kind: ClassVar[str] = "work"
+    state_version: ClassVar[int] = 2
 
     office_id: UUID | None = None
     status: WorkStatus = WorkStatus.OPEN
+    bulk_id: UUID | None = None
 
     def links(self) -> Iterable[Target]:
         return (Target("office", self.office_id),) if self.office_id else ()
@@ -140,6 +148,8 @@ class Work(Aggregate):
     def cancel(self, command: CancelWork, context: Context) -> None:
         self._require_begun()
         context.require_reason()
+        if self.bulk_id is not None and not context.actor.is_policy:
+            raise Refusal("work-of-bulk", f"the work is that of a bulk action: arrears bulk cancel {self.bulk_id}")
         if self.status is WorkStatus.FINISHED:
             raise Refusal("work-finished", "the work is finished")
         if self.status is WorkStatus.OPEN:
@@ -153,7 +163,7 @@ class Work(Aggregate):
 
     @applies(WorkBegun)
     def _begun(self, event: WorkBegun) -> None:
-        self.office_id = event.office_id
+        self.office_id, self.bulk_id = event.office_id, event.bulk_id
 
     @applies(WorkFinished)
     def _finished(self, event: WorkFinished) -> None:

@@ -31,6 +31,7 @@ class PolicyName:
 AGING = PolicyName("aging", 1)
 ALLOCATION = PolicyName("allocation", 1)
 AUTO_COLLECTION = PolicyName("auto-collection", 1)
+BULK_ACTION = PolicyName("bulk-action", 1)
 BROKEN_PROMISE = PolicyName("broken-promise", 1)
 COMPLAINTS = PolicyName("complaints", 1)
 DISPUTES = PolicyName("disputes", 1)
@@ -56,7 +57,18 @@ class EveryAccount:
         return self.asks.model_validate({**self.arguments, "account_id": account_id})
 
 
-Reaction = Command | EveryAccount
+@dataclass(frozen=True, slots=True)
+class EveryRow:
+    """A wish for every account of a bulk action, whose rows say the rest of each command. It becomes a `Work`, of which
+    there is one for each command."""
+
+    office_id: UUID
+    bulk_id: UUID
+    asks: type[Command]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+Reaction = Command | EveryAccount | EveryRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from aggregates.account.activities import ActivityKind, Direction, RecordActivit
 from aggregates.account.aging import AgeAccount, Aged
 from aggregates.account.allocation import AllocationDue, AllocationReleased, FundsAllocated, SettleAllocation
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
+from aggregates.account.bulk import ApplyBulkAction, UndoBulkAction
 from aggregates.account.chase import JudgeCollection, Stage, StageChanged
 from aggregates.account.complaints import ComplaintAnswered, ComplaintClosed, ComplaintOverdue, ComplaintReceived
 from aggregates.account.contact import ContactDetailsChanged
@@ -13,6 +14,7 @@ from aggregates.account.contact_history import ContactFactRecorded, ContactFactW
 from aggregates.account.customer import CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
 from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.legal import LegalCaseMoved, LegalCaseOpened
 from aggregates.account.payment_claims import (
@@ -34,6 +36,7 @@ from aggregates.account.payments import (
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
+from aggregates.bulk.action import BulkCancelled, BulkConfirmed, BulkUndoBegun, bulk_work_id
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
 from aggregates.kernel.event import Recorded
 from aggregates.office import (
@@ -47,11 +50,13 @@ from aggregates.office import (
     TimeZoneChanged,
 )
 from aggregates.promise import CountPayment, PromiseBroken, PromisePartiallyKept, TakePaymentBack
+from aggregates.work import CancelWork
 from policies.policy import (
     AGING,
     ALLOCATION,
     AUTO_COLLECTION,
     BROKEN_PROMISE,
+    BULK_ACTION,
     COMPLAINTS,
     DISPUTES,
     NO_COMMON_HOURS,
@@ -59,6 +64,7 @@ from policies.policy import (
     PROMISE_MONITORING,
     PROMISE_REVERSAL,
     EveryAccount,
+    EveryRow,
     Policy,
     Reaction,
 )
@@ -234,7 +240,23 @@ def task_after_overdue_dispute(recorded: Recorded) -> Iterable[Reaction]:
         )
 
 
+# --- bulk actions ------------------------------------------------------------------------------------
+
+
+def do_bulk_action(recorded: Recorded) -> Iterable[Reaction]:
+    """A person confirmed a bulk action, took it back, or stopped it: its accounts are asked, or no more of them."""
+    event, bulk_id = recorded.event, recorded.aggregate_id
+    if isinstance(event, BulkConfirmed):
+        said = {"bulk_id": str(bulk_id), "kind": event.kind, "parameters": event.parameters}
+        yield EveryRow(event.office_id, bulk_id, ApplyBulkAction, said)
+    elif isinstance(event, BulkUndoBegun):
+        yield EveryRow(event.office_id, bulk_id, UndoBulkAction, {"bulk_id": str(bulk_id)})
+    elif isinstance(event, BulkCancelled) and event.was_running:
+        yield CancelWork(work_id=bulk_work_id(bulk_id, ApplyBulkAction.command_name))
+
+
 POLICIES: tuple[Policy, ...] = (
+    Policy(BULK_ACTION, frozenset({BulkConfirmed, BulkUndoBegun, BulkCancelled}), do_bulk_action),
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
     Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
     Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
@@ -279,6 +301,8 @@ POLICIES: tuple[Policy, ...] = (
                 PaymentClaimed,
                 PaymentClaimAccepted,
                 PaymentClaimEnded,
+                AccountFrozen,
+                AccountUnfrozen,
                 PromiseRegistered,
                 PromiseClosed,
                 CustomerRenamed,

@@ -9,8 +9,10 @@ from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, F
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
+from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
 from aggregates.account.calls import CallRefused, CallStarted
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
+from aggregates.account.collections_stage import CollectionsStageChanged
 from aggregates.account.complaints import ComplaintAnswered, ComplaintClosed, ComplaintOverdue, ComplaintReceived
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
 from aggregates.account.contact_history import FACTS, ContactFactRecorded, ContactFactWithdrawn
@@ -26,6 +28,7 @@ from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.legal import LegalCaseMoved, LegalCaseNoted, LegalCaseOpened
 from aggregates.account.messages import (
@@ -57,6 +60,8 @@ from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.receivables import ReversalKind
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
+from aggregates.bulk import action as bulk
+from aggregates.bulk.part import RowsFrozen
 from aggregates.kernel.event import Event
 from aggregates.values.contact import RuleRefusal
 from aggregates.values.money import Money
@@ -379,10 +384,40 @@ SENTENCES: dict[type[Event], Sentence] = {
     reader.EventDiscarded: "{e.discarded_event_name} at position {e.position} given up for {e.reader}",
     reader.MessageSkipped: "Message {e.partition}/{e.offset} of {e.topic} passed over for {e.reader}",
     # work over many accounts
-    work.WorkBegun: "Work begun: {e.command} for every account opened up to position {e.cause_position}",
+    work.WorkBegun: lambda e: (
+        f"Work begun: {e.command} for "
+        + (
+            f"every account of bulk action {e.bulk_id}"
+            if e.bulk_id
+            else f"every account opened up to position {e.cause_position}"
+        )
+    ),
     work.WorkFinished: "Work finished: {e.done} accounts done, {e.refused} refused, {e.failed} failed",
     work.WorkCancelled: "Work cancelled: no further account is asked",
+    CollectionsStageChanged: "Collections stage is {e.stage}",
+    AccountFrozen: "Account frozen ({e.code})",
+    AccountUnfrozen: "Account active again",
+    office.FreezeReasonsSet: lambda e: f"Accounts are frozen for {', '.join(sorted(e.reasons)) or 'nothing'}",
+    # bulk actions
+    BulkActionApplied: lambda e: f"Bulk action {e.kind}: {_came(e)}",
+    BulkActionUndone: lambda e: f"Bulk action {e.kind} undone: {_came(e)}",
+    RowsFrozen: lambda e: f"Preview of a bulk action: {_count(len(e.rows), 'account')} as shown, part {e.number}",
+    bulk.BulkPreviewed: lambda e: f"Bulk action {e.kind} previewed: {_count(e.accounts, 'account')}",
+    bulk.BulkConfirmed: lambda e: (
+        f"Bulk action {e.kind} confirmed"
+        + (f", without {_count(e.changed, 'account')} that changed" if e.changed else "")
+    ),
+    bulk.BulkFinished: (
+        "Bulk action finished: {e.done} done, {e.changed} changed, {e.refused} refused, {e.skipped} skipped"
+    ),
+    bulk.BulkCancelled: "Bulk action cancelled: no further account is asked",
+    bulk.BulkUndoBegun: "Bulk action is undone on every account that it changed",
+    bulk.BulkUndone: "Bulk action undone: {e.done} accounts; {e.changed} were changed since, and keep that",
 }
+
+
+def _came(event: BulkActionApplied | BulkActionUndone) -> str:
+    return f"{event.outcome}{f': {event.detail}' if event.detail else ''}"
 
 
 def _pause(event: campaign.CampaignPaused | office.AutomationPaused) -> str:

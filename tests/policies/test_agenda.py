@@ -11,6 +11,7 @@ import pytest
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import SettleAllocation
+from aggregates.account.bulk import ApplyBulkAction, UndoBulkAction
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
 from aggregates.account.complaints import (
     ComplaintAnswered,
@@ -38,6 +39,8 @@ from aggregates.account.payment_claims import (
     PaymentClaimOutcome,
 )
 from aggregates.account.shields import Why
+from aggregates.bulk.action import ConfirmBulk, FinishBulk, FinishBulkUndo, PreviewBulk
+from aggregates.bulk.part import FreezeRows
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import Event, Meta, Recorded
@@ -280,6 +283,7 @@ STORIES: dict[str, Steps] = {
 FROM_ELSEWHERE = {
     CountPayment, TakePaymentBack, DispatchMessage, ReconsiderMessage, ReportSent, ReportFailed, ReportUncertain,
     DiscardEvent, SkipMessage, BeginWork, FinishWork, SettleAllocation,
+    ApplyBulkAction, UndoBulkAction, FreezeRows, PreviewBulk, ConfirmBulk, FinishBulk, FinishBulkUndo,
 }  # fmt: skip
 """Commands of the system's own that policies ask for, or delivery, imports, work and dead letters."""
 

@@ -7,6 +7,7 @@ from aggregates import promise
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import AllocationDecided, AllocationDue
+from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
 from aggregates.account.calls import CallRefused, CallStarted
 from aggregates.account.chase import (
     JudgeCollection,
@@ -16,6 +17,7 @@ from aggregates.account.chase import (
     StepsPassedOver,
     StepUnscheduled,
 )
+from aggregates.account.collections_stage import CollectionsStageChanged
 from aggregates.account.complaints import ComplaintOverdue
 from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut, WishesShared
 from aggregates.account.customer import (
@@ -56,6 +58,9 @@ NOT_JUDGED = {
     AllocationDue,
     CallRefused,
     CallStarted,
+    BulkActionApplied,
+    BulkActionUndone,
+    CollectionsStageChanged,
     ConsentRecorded,
     ContactRefused,
     ComplaintOverdue,

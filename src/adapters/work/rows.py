@@ -1,6 +1,6 @@
 """The table `arrears.work`: how far each piece of work is, and who may take its next chunk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from aggregates.account.bulk import ApplyBulkAction, UndoBulkAction
 from aggregates.work import BeginWork
 
 
@@ -25,6 +26,16 @@ class WorkRow:
     failed: int
     attempts: int
     """How often this chunk has failed by now."""
+    bulk_id: UUID | None
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An account that comes next, and what its row says of the command."""
+
+    account_id: UUID
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +66,8 @@ _APPENDING = """
 """
 
 _ADD = f"""
-    INSERT INTO arrears.work (work_id, office_id, command, policy, cause_position, appends_before)
-    VALUES (%s, %s, %s, %s, %s, ARRAY ({_APPENDING}))
+    INSERT INTO arrears.work (work_id, office_id, command, policy, cause_position, bulk_id, appends_before)
+    VALUES (%s, %s, %s, %s, %s, %s, ARRAY ({_APPENDING}))
     ON CONFLICT (work_id) DO NOTHING
 """  # noqa: S608 - constants
 
@@ -64,15 +75,23 @@ _ADD = f"""
 # Works take turns, so a small office does not wait for a large one. The accounts come from the collections report,
 # which has to show the cause. None is asked while policies have not seen what the last chunks led to: a payment that
 # comes now waits for the reactions to one chunk, not to a hundred.
+#
+# A bulk action's accounts come from its own read table, which also has to show what the last chunk did: by that its
+# outcomes are counted, and undone. Its undo waits for the end of what it undoes.
 _TAKE = f"""
     SELECT w.work_id, w.office_id, w.cause_position, w.accounts, w.last_account_id, w.done, w.refused, w.failed,
-           w.attempts
+           w.attempts, w.bulk_id, w.command
     FROM arrears.work AS w
+    LEFT JOIN arrears.events AS last ON last.aggregate_id = w.follows_account_id AND last.version = w.follows_version
     WHERE w.is_open
       AND (w.retry_at IS NULL OR w.retry_at <= clock_timestamp())
-      AND w.cause_position <= (
+      AND CASE WHEN w.bulk_id IS NULL THEN w.cause_position ELSE greatest(w.cause_position, last.position) END <= (
           SELECT c.position FROM read_model.projections AS g JOIN read_model.checkpoints AS c USING (reader)
-          WHERE g.name = 'collections_report' AND g.state = 'live')
+          WHERE g.name = CASE WHEN w.bulk_id IS NULL THEN 'collections_report' ELSE 'bulk_actions' END
+            AND g.state = 'live')
+      AND NOT EXISTS (
+          SELECT FROM arrears.work AS before
+          WHERE before.is_open AND before.bulk_id = w.bulk_id AND before.cause_position < w.cause_position)
       AND NOT w.appends_before && ARRAY ({_APPENDING})
       AND NOT EXISTS (
           SELECT FROM arrears.work AS each
@@ -91,10 +110,18 @@ _FROZEN = """
     WHERE r.office_id = %s AND r.account_id > %s AND opened.position <= %s
 """
 
+_ROWS = """
+    FROM read_model.bulk_rows AS r
+    WHERE r.bulk_id = %s AND r.account_id > %s AND {condition}
+"""
+_OF_COMMAND = {ApplyBulkAction.command_name: "true", UndoBulkAction.command_name: "r.outcome = 'done'"}
+"""By the command which of a bulk action's rows are asked."""
+
 
 def add(connection: Connection[Any], begun: BeginWork) -> None:
     """Makes the row of work that has begun, in the transaction of the reader that met the cause."""
-    connection.execute(_ADD, [begun.work_id, begun.office_id, begun.command, begun.policy, begun.cause_position])
+    row = [begun.work_id, begun.office_id, begun.command, begun.policy, begun.cause_position, begun.bulk_id]
+    connection.execute(_ADD, row)
 
 
 def take(connection: Connection[Any]) -> WorkRow | None:
@@ -108,22 +135,46 @@ def is_any_open(connection: Connection[Any]) -> bool:
     return row is not None and bool(row[0])
 
 
-def next_accounts(connection: Connection[Any], work: WorkRow, limit: int) -> Sequence[UUID]:
-    """Accounts that come next and were opened in time; none at the end."""
+def next_accounts(connection: Connection[Any], work: WorkRow, limit: int) -> Sequence[Asked]:
+    """Accounts that come next: of the office, opened in time, or of the bulk action; none at the end."""
+    said = "r.expected" if work.command == ApplyBulkAction.command_name else "NULL::jsonb"
+    of, parameters = _meant(work, work.last_account_id)
     rows = connection.execute(
-        f"SELECT r.account_id {_FROZEN} ORDER BY r.account_id LIMIT %s",
-        [work.office_id, work.last_account_id, work.cause_position, limit],
+        f"SELECT r.account_id, {said if work.bulk_id else 'NULL::jsonb'} {of} ORDER BY r.account_id LIMIT %s",
+        [*parameters, limit],
         prepare=True,
     )
-    return [row[0] for row in rows]
+    return [Asked(row[0], {} if row[1] is None else {"expected": row[1]}) for row in rows]
 
 
 def count_accounts(connection: Connection[Any], work: WorkRow) -> None:
     """Stores how many accounts the work is about. That does not change any more."""
+    of, parameters = _meant(work, UUID(int=0))
     connection.execute(
-        f"UPDATE arrears.work SET accounts = (SELECT count(*) {_FROZEN}) WHERE work_id = %s",  # noqa: S608 - constants
-        [work.office_id, UUID(int=0), work.cause_position, work.work_id],
+        f"UPDATE arrears.work SET accounts = (SELECT count(*) {of}) WHERE work_id = %s",  # noqa: S608 - constants
+        [*parameters, work.work_id],
     )
+
+
+def _meant(work: WorkRow, after: UUID) -> tuple[str, list[object]]:
+    """Whom the work asks after an account, as the end of a SELECT over `r`, and its parameters."""
+    if work.bulk_id is None:
+        return _FROZEN, [work.office_id, after, work.cause_position]
+    return _ROWS.replace("{condition}", _OF_COMMAND[work.command]), [work.bulk_id, after]
+
+
+_OUTCOMES = """
+    SELECT CASE WHEN %(undone)s THEN r.undo_outcome ELSE r.outcome END AS outcome, count(*)
+    FROM read_model.bulk_rows AS r
+    WHERE r.bulk_id = %(bulk_id)s AND (NOT %(undone)s OR r.outcome = 'done')
+    GROUP BY 1
+"""
+
+
+def outcomes(connection: Connection[Any], work: WorkRow) -> dict[str | None, int]:
+    """What came of a bulk action's rows, or of their undo, and of how many; None: they could not be asked."""
+    undone = work.command == UndoBulkAction.command_name
+    return dict(connection.execute(_OUTCOMES, {"bulk_id": work.bulk_id, "undone": undone}).fetchall())
 
 
 def advance(

@@ -1,7 +1,7 @@
 """A worker: takes one chunk of some work at a time, wherever it runs."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -17,9 +17,11 @@ from adapters.postgres.kept_connection import KeptConnection
 from adapters.readers.backoff import Backoff
 from adapters.readers.poison import is_poison, said
 from adapters.work import rows
-from adapters.work.rows import Counts, LastEvent, WorkRow
+from adapters.work.rows import Asked, Counts, LastEvent, WorkRow
+from aggregates.account.bulk import BulkOutcome, UndoBulkAction
+from aggregates.bulk.action import FinishBulk, FinishBulkUndo
 from aggregates.kernel.actor import Actor
-from aggregates.kernel.command import COMMANDS, Accepted, Issued, Outcome, identifier
+from aggregates.kernel.command import COMMANDS, Accepted, Command, Issued, Outcome, identifier
 from aggregates.kernel.event import Recorded
 from aggregates.work import FinishWork, Work, WorkBegun, account_command_id
 
@@ -107,27 +109,35 @@ class Worker:
             return
         outcomes = self._ask(begun, work, accounts, connection)
         if outcomes is not None:
-            rows.advance(connection, work, accounts[-1], _counts(outcomes), _last_event(accounts, outcomes))
+            rows.advance(connection, work, accounts[-1].account_id, _counts(outcomes), _last_event(accounts, outcomes))
 
     def _finish(self, begun: Recorded, work: WorkRow, connection: Connection[Any]) -> None:
         """Refused where it was cancelled in this moment: it has ended all the same."""
-        command = FinishWork(work_id=work.work_id, done=work.done, refused=work.refused, failed=work.failed)
+        ended: list[tuple[str, Command]] = [
+            (
+                "work-finished",
+                FinishWork(work_id=work.work_id, done=work.done, refused=work.refused, failed=work.failed),
+            )
+        ]
+        if work.bulk_id is not None:  # first: whoever finds the work finished does not come here
+            ended.insert(0, ("bulk-work-finished", _finished_bulk(work.bulk_id, work, rows.outcomes(connection, work))))
         self._arrears.handle(
             [
                 Issued(
                     command=command,
-                    command_id=identifier("work-finished", work.work_id),
+                    command_id=identifier(name, work.work_id),
                     actor=Actor.parse(begun.meta.actor),
                     causation_id=begun.event_id,
                     correlation_id=begun.meta.correlation_id,
                     traceparent=begun.meta.traceparent,
                 )
+                for name, command in ended
             ]
         )
         rows.close(connection, work)
 
     def _ask(
-        self, begun: Recorded, work: WorkRow, accounts: Sequence[UUID], connection: Connection[Any]
+        self, begun: Recorded, work: WorkRow, accounts: Sequence[Asked], connection: Connection[Any]
     ) -> list[Outcome | None] | None:
         """What came of each account, None where it failed; no list where the chunk is to be tried again."""
         if work.attempts > _RETRIES:
@@ -141,16 +151,16 @@ class Worker:
             rows.postpone(connection, work, _RETRY_SECONDS * 2**work.attempts)
             return None
 
-    def _ask_one(self, begun: Recorded, account_id: UUID) -> Outcome | None:
+    def _ask_one(self, begun: Recorded, account: Asked) -> Outcome | None:
         try:
-            (outcome,) = self._arrears.handle([_issued(begun, account_id)])
+            (outcome,) = self._arrears.handle([_issued(begun, account)])
         except Exception as error:
             if not is_poison(error):
                 raise
             _log.error(
                 "an account is left out of work",
                 work=str(begun.aggregate_id),
-                account=str(account_id),
+                account=str(account.account_id),
                 error=type(error).__name__,
                 said=said(error),
             )
@@ -164,13 +174,25 @@ def _by_index(connection: Connection[Any]) -> None:
         connection.execute("SELECT set_config(%s, 'off', false)", [name])
 
 
-def _issued(begun: Recorded, account_id: UUID) -> Issued:
+def _finished_bulk(bulk_id: UUID, work: WorkRow, outcomes: Mapping[str | None, int]) -> Command:
+    """The end of a bulk action, or of its undo, with what came of its rows."""
+    failed = outcomes.get(None, 0)
+    if work.command == UndoBulkAction.command_name:
+        done, changed = (outcomes.get(each, 0) for each in (BulkOutcome.DONE, BulkOutcome.CHANGED))
+        return FinishBulkUndo(bulk_id=bulk_id, done=done, changed=changed, failed=failed)
+    counts = {each.value: outcomes.get(each, 0) for each in BulkOutcome}
+    return FinishBulk.model_validate({"bulk_id": bulk_id, **counts, "failed": failed})
+
+
+def _issued(begun: Recorded, account: Asked) -> Issued:
     """The work's command to one account, in the name of the policy that asked, because of what that met."""
     event = begun.event
     assert isinstance(event, WorkBegun)  # noqa: S101
     return Issued(
-        command=COMMANDS[event.command].model_validate({**event.arguments, "account_id": account_id}),
-        command_id=account_command_id(begun.aggregate_id, account_id),
+        command=COMMANDS[event.command].model_validate(
+            {**event.arguments, **account.arguments, "account_id": account.account_id}
+        ),
+        command_id=account_command_id(begun.aggregate_id, account.account_id),
         actor=Actor.parse(begun.meta.actor),
         causation_id=event.cause_event_id,
         correlation_id=begun.meta.correlation_id,
@@ -190,9 +212,9 @@ def _counts(outcomes: Iterable[Outcome | None]) -> Counts:
     return Counts(done, refused, failed)
 
 
-def _last_event(accounts: Sequence[UUID], outcomes: Sequence[Outcome | None]) -> LastEvent | None:
+def _last_event(accounts: Sequence[Asked], outcomes: Sequence[Outcome | None]) -> LastEvent | None:
     """Commands are stored in their order, so the last one that led to something has the last event."""
-    for account_id, outcome in zip(reversed(accounts), reversed(outcomes), strict=True):
+    for account, outcome in zip(reversed(accounts), reversed(outcomes), strict=True):
         if isinstance(outcome, Accepted) and outcome.event_ids:
-            return LastEvent(account_id, outcome.version)
+            return LastEvent(account.account_id, outcome.version)
     return None

@@ -12,8 +12,10 @@ from aggregates.account.aging import Aging
 from aggregates.account.allocation import Allocations
 from aggregates.account.between_accounts import BetweenAccounts
 from aggregates.account.billing import Billing
+from aggregates.account.bulk import BulkChanges
 from aggregates.account.calls import Calls
 from aggregates.account.chase import Chase
+from aggregates.account.collections_stage import Placement
 from aggregates.account.complaints import Complaints
 from aggregates.account.contact import Contact
 from aggregates.account.contact_history import ContactHistory
@@ -22,6 +24,7 @@ from aggregates.account.deferred import Deferred
 from aggregates.account.disputes import Disputes
 from aggregates.account.exclusion import Exclusions
 from aggregates.account.flags import Flags
+from aggregates.account.freezing import Freezing
 from aggregates.account.holds import Holds
 from aggregates.account.legal import LegalCases
 from aggregates.account.messages import Messages
@@ -40,7 +43,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 8
+    state_version: ClassVar[int] = 12
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -64,6 +67,9 @@ class Account(Aggregate):
     messages: Messages = Field(default_factory=Messages)
     activities: Activities = Field(default_factory=Activities)
     calls: Calls = Field(default_factory=Calls)
+    freezing: Freezing = Field(default_factory=Freezing)
+    placement: Placement = Field(default_factory=Placement)
+    bulk: BulkChanges = Field(default_factory=BulkChanges)
 
     @classmethod
     def blank(cls, aggregate_id: UUID, *, whole: bool = False) -> Self:
@@ -89,6 +95,7 @@ class Account(Aggregate):
         """Everything that holds back the chase at this moment, the strongest reasons first."""
         shields = [
             *self.exclusion.shields(),
+            *self.freezing.shields(),
             *self.flags.shields(office),
             *self.contact_history.shields(office),
             *self.holds.shields(),

@@ -10,7 +10,6 @@ from aggregates.account.shields import Shield, ShieldSource, Why
 from aggregates.kernel.aggregate import Aggregate, Needs, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
-from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
 from aggregates.values.codes import Code
 
@@ -67,10 +66,7 @@ class Flags(AccountPart):
     @decides(SetFlag)
     def set_flag(self, command: SetFlag, context: Context) -> None:
         self.require_account()
-        defined = self.customer.office(context).flags
-        if command.flag not in defined:
-            known = ", ".join(sorted(defined))
-            raise Refusal("unknown-flag", f"flag: expected one of {known}")
+        self.customer.office(context).require_flag(command.flag)
         for each in self._meant(command, context):
             if command.flag not in each.carried:
                 each.emit(FlagSet(flag=command.flag))

@@ -21,6 +21,7 @@ class ShieldSource(StrEnum):
     """Where a shield comes from; in this order the strongest reason is said."""
 
     EXCLUSION = "exclusion"
+    FREEZE = "freeze"
     FLAG = "flag"
     CONTACT = "contact"
     HOLD = "hold"

@@ -57,6 +57,11 @@ class Decided:
         return (*(target.id for target in self.targets), *self.reached)
 
 
+def rejected(refusal: Refusal) -> Rejected:
+    """A decision's no as the caller gets it."""
+    return Rejected(refusal.reason_code, refusal.detail)
+
+
 class Workspace(Protocol):
     """The aggregates of a batch: shared instances, so each command sees what the earlier ones did."""
 
@@ -135,7 +140,7 @@ class Decider:
             DECISIONS[type(issued.command)](*targets, issued.command, context)
         except Refusal as refusal:
             self._undo(changed)
-            decided.outcome = Rejected(refusal.reason_code, refusal.detail)
+            decided.outcome = rejected(refusal)
         except (NeedsHistory, NeedsOther):
             self._undo(changed)
             raise

@@ -20,6 +20,7 @@ from aggregates.account import Account
 from aggregates.account.activities import FollowUp
 from aggregates.account.billing import InvoiceBilled
 from aggregates.account.chase import Stage
+from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id, customer_key, ids_by_name
 from aggregates.account.complaints import Complaint
 from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
@@ -266,6 +267,10 @@ class AccountView(BaseModel):
     """What was said, or turned out, about contacting the customer; left out where there is nothing."""
     retired_points: Annotated[list[str], _IF_ANY] = []
     """Numbers that turned out to be somebody else's, by their ids; left out where there is none."""
+    collections_stage: Annotated[CollectionsStage | None, LATER] = None
+    """Where it stands with an outside agency; not there where that was not set."""
+    frozen: Annotated[str | None, LATER] = None
+    """Code of the reason for which it is frozen; not there where it is active."""
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -442,6 +447,8 @@ def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
         "campaign_id": chase.campaign_id,
         "plan_version": chase.plan_version,
         "flags": sorted(account.flags.carried),
+        "collections_stage": _if_set(account.placement.stage),
+        "frozen": account.freezing.current.code if account.freezing.current else None,
     }
 
 
@@ -473,7 +480,13 @@ def _of_then(then: Statement) -> dict[str, Any]:
         "campaign_id": then.campaign_id,
         "plan_version": then.plan_version,
         "flags": row.flags,
+        "collections_stage": row.collections_stage,
+        "frozen": row.frozen,
     }
+
+
+def _if_set(stage: CollectionsStage) -> CollectionsStage | None:
+    return None if stage is CollectionsStage.NOT_SET else stage
 
 
 def _dispute(dispute: Dispute) -> DisputeView:

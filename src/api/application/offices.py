@@ -2,13 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from adapters.eventstore.application import AggregateNotFoundError
-from aggregates.office import CaseworkRules, DeliveryLimits, FlagDefinition, Office, Pause
+from aggregates.kernel.value import LATER
+from aggregates.office import (
+    STANDARD_FREEZE_REASONS,
+    CaseworkRules,
+    DeliveryLimits,
+    FlagDefinition,
+    Office,
+    Pause,
+)
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, local_date
 from aggregates.values.contact_settings import ContactSettings
@@ -46,6 +54,8 @@ class OfficeView(BaseModel):
     campaign_ids: list[UUID]
     pause: PauseView | None
     version: int
+    freeze_reasons: Annotated[dict[str, str] | None, LATER] = None
+    """By code their titles; not there where they are the standard ones."""
 
 
 def pause_view(pause: Pause | None, now: datetime) -> PauseView | None:
@@ -74,6 +84,7 @@ def office_view(office: Office, now: datetime) -> OfficeView:
         campaign_ids=office.campaign_ids,
         pause=pause_view(office.pause, now),
         version=office.version,
+        freeze_reasons=None if office.freeze_reasons == STANDARD_FREEZE_REASONS else office.freeze_reasons,
     )
 
 

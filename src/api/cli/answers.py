@@ -50,6 +50,7 @@ from projections.questions import (
 )
 from projections.questions.activity import undocumented
 from projections.questions.activity_filters import ActivityFilters
+from projections.questions.bulk import bulk_action, bulk_actions, bulk_rows
 from projections.questions.quarantined import quarantined
 from projections.questions.work import work, works
 
@@ -427,6 +428,35 @@ def get_campaign(here: Here, *, id: str) -> Any:  # noqa: A002
     except AggregateNotFoundError:
         raise Refused("there is no such campaign") from None
     return _json(campaign_in_full(here.service, campaign))
+
+
+# --- bulk actions --------------------------------------------------------------------------------------
+
+
+@answers("/v1/bulk")
+def list_bulk(here: Here, *, limit: int | None, office: str | None = None) -> Any:
+    office_id = here.offices[0].id if office else None
+
+    def page(size: int, cursor: str | None) -> Any:
+        return bulk_actions(here.connection, office_id=office_id, limit=size, cursor=cursor)
+
+    return _pages(page, limit)
+
+
+@answers("/v1/bulk/{id}")
+def get_bulk(here: Here, *, id: str) -> Any:  # noqa: A002
+    found = bulk_action(here.connection, UUID(id))
+    if found is None:
+        raise Refused("there is no such bulk action", reason_code="unknown-bulk")
+    return _json(found)
+
+
+@answers("/v1/bulk/{id}/rows")
+def list_bulk_rows(here: Here, *, id: str, limit: int | None) -> Any:  # noqa: A002
+    def page(size: int, cursor: str | None) -> Any:
+        return bulk_rows(here.connection, UUID(id), limit=size, cursor=cursor)
+
+    return _pages(page, limit)
 
 
 # --- looking after it ----------------------------------------------------------------------------------

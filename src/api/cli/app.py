@@ -15,6 +15,7 @@ from api.cli import (
     allocation,
     backups,
     billing,
+    bulk,
     calls,
     campaigns,
     carriers,
@@ -32,6 +33,7 @@ from api.cli import (
     offices,
     payment_claims,
     payments,
+    placement,
     projections,
     promises,
     replay,
@@ -91,9 +93,8 @@ app = typer.Typer(
 )
 
 for commands in (
-    running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls, search,
-    backups,
-    kafka, replay,
+    running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls, placement,
+    search, backups, kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (
@@ -105,6 +106,7 @@ for name, group in (
     ("claim", payment_claims),
     ("complaint", complaints),
     ("legal", legal),
+    ("bulk", bulk),
     ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),

@@ -97,6 +97,8 @@ PAGED = frozenset({
     "/v1/accounts/{account_id}/promises",
     "/v1/activity",
     "/v1/audit/{id}",
+    "/v1/bulk",
+    "/v1/bulk/{id}/rows",
     "/v1/promises",
     "/v1/quarantined-messages",
     "/v1/report/collections",

@@ -89,13 +89,20 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("currency", view["currency"]),
         ("time zone", view["time_zone"]),
         ("aging buckets", ", ".join(bucket["name"] for bucket in view["scheme"]["buckets"])),
-        ("flags", ", ".join(f"{code}{' (blocks)' if flag['blocks'] else ''}" for code, flag in flags)),
+        (
+            "flags",
+            ", ".join(
+                f"{code}{' (blocks)' if flag['blocks'] else ''}{' (retired)' if flag.get('retired') else ''}"
+                for code, flag in flags
+            ),
+        ),
         ("messages leave", f"{window['opens'][:5]} to {window['closes'][:5]}, {weekdays}"),
         ("holidays", ", ".join(sorted(calendar["holidays"])) or "none"),
         ("at most", _limits(view["limits"])),
         ("promises", f"{view['grace_days']} days of grace"),
         ("casework", _casework(view["casework"])),
         ("fee service types", ", ".join(view["fee_service_types"]) or "none"),
+        ("frozen for", ", ".join(sorted(view.get("freeze_reasons") or _STANDARD_FREEZE_REASONS))),
         ("campaigns", len(view["campaign_ids"])),
     ]
     if pause := view["pause"]:
@@ -146,6 +153,15 @@ def change(
     window: Annotated[
         Any, typer.Option("--window", parser=read_window, metavar="09:00-18:00", help="When messages leave.")
     ] = None,
+    freeze_reason: Annotated[
+        list[str] | None,
+        typer.Option("--freeze-reason", metavar="CODE=TITLE", help="Why accounts are frozen; may be repeated."),
+    ] = None,
+    remove_freeze_reason: Annotated[list[str] | None, typer.Option("--remove-freeze-reason", metavar="CODE")] = None,
+    retire_flag: Annotated[
+        list[str] | None,
+        typer.Option("--retire-flag", metavar="CODE", help="Accounts keep it, and no account is given it any more."),
+    ] = None,
     weekdays: Annotated[
         Any, typer.Option("--weekdays", parser=read_weekdays, metavar="mon-fri", help="Business days.")
     ] = None,
@@ -189,8 +205,12 @@ def change(
         office = find_office(service, code)
         if buckets is not None:
             sections["scheme"] = _scheme(buckets)
-        if flag or remove_flag:
-            sections["flags"] = _flags(office, flag or [], remove_flag or [])
+        if flag or remove_flag or retire_flag:
+            sections["flags"] = _flags(office, flag or [], remove_flag or [], retire_flag or [])
+        if freeze_reason or remove_freeze_reason:
+            sections["freeze_reasons"] = _reasons(
+                "freeze-reason", office.freeze_reasons, freeze_reason or [], remove_freeze_reason or []
+            )
         if window is not None:
             sections["window"] = {"opens": window[0], "closes": window[1]}
         if weekdays is not None or holiday:
@@ -201,13 +221,16 @@ def change(
         limits = {"max_per_minute": max_per_minute, "max_per_day": max_per_day}
         if given_limits := {name: value or None for name, value in limits.items() if value is not None}:
             sections["limits"] = {**office.limits.model_dump(), **given_limits}
-        reasons = _dispute_reasons(office, dispute_reason or [], remove_dispute_reason or [])
-        rules = {
-            "dispute_reasons": reasons,
+        rules: dict[str, Any] = {
             "claim_days": claim_days,
             "complaint_days": complaint_days,
             "suit_rests": suit_rests,
         }
+        if dispute_reason or remove_dispute_reason:
+            known = office.casework.dispute_reasons
+            rules["dispute_reasons"] = _reasons(
+                "dispute-reason", known, dispute_reason or [], remove_dispute_reason or []
+            )
         if given_rules := {name: value for name, value in rules.items() if value is not None}:
             sections["casework"] = {**office.casework.model_dump(), **given_rules}
         if fee_service_types is not None:
@@ -220,18 +243,18 @@ def change(
     say_done(done, changed=f"Office {code} is changed.", same=f"Office {code} was so already.", as_json=as_json)
 
 
-def _dispute_reasons(office: "Office", changed: list[str], removed: list[str]) -> dict[str, str] | None:
-    """None where nothing is said of them."""
-    reasons = dict(office.casework.dispute_reasons)
+def _reasons(option: str, known: Mapping[str, str], changed: list[str], removed: list[str]) -> dict[str, str]:
+    """Titles by code, as CODE=TITLE changes them."""
+    reasons = dict(known)
     for code in removed:
         if reasons.pop(code, None) is None:
-            raise typer.BadParameter(f"--remove-dispute-reason {code!r}: expected one of {', '.join(sorted(reasons))}")
+            raise typer.BadParameter(f"--remove-{option} {code!r}: expected one of {', '.join(sorted(reasons))}")
     for text in changed:
         code, equals, title = text.partition("=")
         if not equals or not title:
-            raise typer.BadParameter(f"--dispute-reason {text!r}: expected CODE=TITLE")
+            raise typer.BadParameter(f"--{option} {text!r}: expected CODE=TITLE")
         reasons[code] = title
-    return reasons if changed or removed else None
+    return reasons
 
 
 def _casework(rules: dict[str, Any]) -> str:
@@ -241,6 +264,10 @@ def _casework(rules: dict[str, Any]) -> str:
         f" the chase of who is sued {rests};"
         f" reasons of disputes: {', '.join(sorted(rules['dispute_reasons'])) or 'any'}"
     )
+
+
+_STANDARD_FREEZE_REASONS = ("customer-request", "moved", "non-payment", "other")
+"""Those of `aggregates.office`, which takes a second to import."""
 
 
 def _limits(limits: dict[str, Any]) -> str:
@@ -263,7 +290,7 @@ def _scheme(bounds: list[int]) -> Any:
         raise typer.BadParameter(f"--buckets {','.join(map(str, bounds))}: expected growing days from 1 on") from None
 
 
-def _flags(office: "Office", changed: list[str], removed: list[str]) -> dict[str, Any]:
+def _flags(office: "Office", changed: list[str], removed: list[str], retired: list[str]) -> dict[str, Any]:
     flags: dict[str, Any] = dict(office.flags)
     for code in removed:
         if flags.pop(code, None) is None:
@@ -273,6 +300,10 @@ def _flags(office: "Office", changed: list[str], removed: list[str]) -> dict[str
         if not equals or not title:
             raise typer.BadParameter(f"--flag {text!r}: expected CODE=TITLE, or CODE=TITLE:blocks")
         flags[code] = {"title": title.removesuffix(":blocks"), "blocks": title.endswith(":blocks")}
+    for code in retired:
+        if code not in office.flags:
+            raise typer.BadParameter(f"--retire-flag {code!r}: expected one of {', '.join(sorted(office.flags))}")
+        flags[code] = office.flags[code].model_copy(update={"retired": True})
     return flags
 
 

@@ -71,7 +71,10 @@ def _aging_table(report: Mapping[str, Any]) -> None:
 
 # --- collections ---------------------------------------------------------------------------------------
 
-FILTERS = ("stage", "bucket", "flag", "number", "search", "min_balance", "max_balance", "min_dpd", "max_dpd")
+FILTERS = (
+    "stage", "bucket", "flag", "collections_stage", "frozen", "number", "search", "min_balance", "max_balance",
+    "min_dpd", "max_dpd",
+)  # fmt: skip
 """Those of `projections.questions.Filters`, which takes a second to import."""
 
 _BUCKETS = "buckets"
@@ -209,7 +212,7 @@ def _cells_of(row: Mapping[str, Any]) -> Callable[[str], Any]:
     """What stands in a row under a column, in a few words."""
 
     def cell(name: str) -> Any:
-        value = row[name]
+        value: Any = row.get(name)
         if name == "why":
             return value["detail"] if value else None
         if name in AMOUNTS:

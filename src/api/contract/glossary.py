@@ -10,11 +10,13 @@ from api.contract.events import Schema, is_personal, schema_of
 
 KINDS = {
     "account": "What is true of a customer's receivables with one office.",
+    "bulk": "One change to the accounts that a report showed: previewed, confirmed, done and undone.",
     "campaign": "Whom auto-collection engages, with which messages, and every version of that.",
     "office": "The settings under which accounts are worked.",
+    "preview": "The accounts that a bulk action is about, as they were shown; in parts of at most 250.",
     "promise": "A customer's commitment to pay.",
     "reader": "What people decided about readers of the log.",
-    "work": "Something that is asked of every account of an office, because of one event.",
+    "work": "Something that is asked of every account of an office, or of a bulk action, because of one event.",
 }
 """What the events of each kind of aggregate are about, where that is not what the aggregate's docstring says."""
 

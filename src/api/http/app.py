@@ -13,6 +13,7 @@ from api.application.issuing import Issuing
 from api.http import (
     accounts,
     any_command,
+    bulk,
     campaigns,
     casework,
     contact,
@@ -51,6 +52,7 @@ ROUTERS = (
     contacts.router,
     contacts.everywhere,
     offices.router,
+    bulk.router,
     work.router,
     any_command.router,
     operations.router,

@@ -9,10 +9,12 @@ from pydantic import Field
 
 from aggregates.account.activities import CompleteFollowUp, RecordActivity
 from aggregates.account.chase import MoveStage
+from aggregates.account.collections_stage import SetCollectionsStage
 from aggregates.account.complaints import AnswerComplaint, CloseComplaint, RecordComplaint
 from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.freezing import FreezeAccount, UnfreezeAccount
 from aggregates.account.holds import PlaceHold, ReleaseHold
 from aggregates.account.legal import MoveLegalCase, NoteLegalCase, OpenLegalCase
 from aggregates.account.payment_claims import ClaimPayment, DecidePaymentClaim
@@ -134,6 +136,16 @@ class Flagging(CommandBody):
     """Why the flag is set; it may be left out."""
 
 
+@body_of(SetCollectionsStage, address={"account_id"})
+class NewCollectionsStage(CommandBody):
+    """Where the account stands with an outside agency."""
+
+
+@body_of(FreezeAccount, address={"account_id"})
+class NewFreeze(CommandBody):
+    """Why the account is frozen: a code of the office's reasons, and notes."""
+
+
 @body_of(CompleteFollowUp, address={"account_id", "activity_id"})
 class Completion(CommandBody):
     """Why the follow-up counts as done; it may be left out."""
@@ -193,6 +205,32 @@ def set_flag(
 def clear_flag(*, account_id: UUID, flag: Flag, issuing: IssuingOf, caller: CallerOf) -> Done:
     """Take a flag off."""
     return issuing.issue(ClearFlag(account_id=account_id, flag=flag), caller)
+
+
+# --- collections stage -------------------------------------------------------------------------------
+
+
+@router.put("/collections-stage", responses=MAY_BE_REFUSED)
+def put_collections_stage(
+    *, account_id: UUID, body: JsonBody[NewCollectionsStage], issuing: IssuingOf, caller: CallerOf
+) -> Done:
+    """Say where the account stands with an outside agency."""
+    return issuing.issue(from_body(SetCollectionsStage, body, account_id=account_id), caller, reason=body.reason)
+
+
+# --- freeze ------------------------------------------------------------------------------------------
+
+
+@router.put("/freeze", responses=MAY_BE_REFUSED)
+def freeze(*, account_id: UUID, body: JsonBody[NewFreeze], issuing: IssuingOf, caller: CallerOf) -> Done:
+    """Freeze the account: its chase rests. Notes are the `reason`."""
+    return issuing.issue(from_body(FreezeAccount, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.delete("/freeze", responses=MAY_BE_REFUSED)
+def unfreeze(*, account_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
+    """Roll the account back to active."""
+    return issuing.issue(UnfreezeAccount(account_id=account_id), caller)
 
 
 # --- activities --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem, in_plain_words
 from aggregates.kernel.command import Rejected
 from aggregates.kernel.refusals import CONFLICT, REFUSALS
+from api.application.bulk import ChangedSincePreview
 from api.application.issuing import (
     ContactRefused,
     FaultyPlan,
@@ -82,6 +83,12 @@ SCHEMA: dict[str, Any] = {
                 },
             },
         },
+        "accounts": {
+            "type": "array",
+            "description": "Numbers of the accounts that changed since a preview, the first thousand.",
+            "items": {"type": "string"},
+        },
+        "accounts_in_all": {"type": "integer", "description": "How many these are."},
         "correlation_id": {"type": "string", "format": "uuid"},
         "errors": {
             "type": "array",
@@ -174,11 +181,11 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not path.startswith(("/v1", "/health", "/openapi"))
 
 
-def refused(rejected: Rejected) -> Problem:
+def refused(rejected: Rejected, **more: Any) -> Problem:
     """A refusal, with the status that the catalogue has for it; outcomes of older releases are kept for repeats."""
     known = REFUSALS.get(rejected.reason_code)
     status = known.status if known is not None else CONFLICT
-    return Problem(status, "refused", rejected.detail, reason_code=rejected.reason_code)
+    return Problem(status, "refused", rejected.detail, reason_code=rejected.reason_code, **more)
 
 
 def not_issued(error: NotIssued) -> Problem:
@@ -188,6 +195,8 @@ def not_issued(error: NotIssued) -> Problem:
             problem = refused(error.rejected)
             problem.more["refusals"] = [each.model_dump(mode="json") for each in error.refusals]
             return problem
+        case ChangedSincePreview():
+            return refused(error.rejected, accounts=list(error.accounts), accounts_in_all=error.total)
         case Refused():
             return refused(error.rejected)
         case ImplausibleField():

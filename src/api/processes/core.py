@@ -27,6 +27,7 @@ from projections.account_history.projection import AccountHistoryProjection
 from projections.activity_history.projection import ActivityHistoryProjection
 from projections.agenda.projection import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection
+from projections.bulk_actions.projection import BulkActionsProjection
 from projections.collections_report.projection import CollectionsReportProjection
 from projections.ledger.projection import LedgerProjection
 from projections.people.projection import PeopleProjection
@@ -44,6 +45,7 @@ PROJECTIONS = (
     AuditTrailProjection,
     PromisesProjection,
     PeopleProjection,
+    BulkActionsProjection,
 )
 
 ANCHOR = "last-seal.json"

@@ -15,6 +15,7 @@ from aggregates.account.activities import CHANNELS, ActivityRecorded, Direction,
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
+from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
 from aggregates.account.calls import CallRefused, CallStarted
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
 from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut
@@ -97,6 +98,9 @@ LEFT_OUT: frozenset[type[Event]] = frozenset(
         PromiseRegistered,
         PromiseClosed,
         MessageDispatched,
+        # What a bulk action changed has entries of its own; the audit trail and the action say what came of the rest.
+        BulkActionApplied,
+        BulkActionUndone,
     }
 )
 """Events of an account or a promise that are no activity. Every other one has an entry."""

@@ -14,7 +14,9 @@ from typing import Annotated, Any, get_type_hints
 from uuid import UUID
 
 from aggregates.account.chase import Stage
+from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.shields import Why
+from aggregates.kernel.value import LATER
 from aggregates.values.aging import CURRENT
 from projections.answer import AmountText, Answer
 
@@ -194,8 +196,11 @@ class StoredRow:
     )
     held: Annotated[bool, Column("boolean", "Whether a hold lets the chase rest.", recorded=True)] = False
     collections_stage: Annotated[
-        str, Column("text", "Where it stands with an outside agency: not set, pending or sent.")
+        str, Column("text", "Where it stands with an outside agency: not set, pending or sent.", recorded=True)
     ] = "not set"
+    frozen: Annotated[
+        str | None, Column("text", "Code of the reason for which it is frozen; null where it is active.", recorded=True)
+    ] = None
     last_position: Annotated[
         int, Column("bigint", "Place in the log of the latest event about the account that is shown here.")
     ] = 0
@@ -270,6 +275,9 @@ class CollectionsRow(Answer):
     last_contact_on: date | None
     open_promises: int
     broken_promises: int
+    collections_stage: Annotated[CollectionsStage | None, LATER] = None
+    """Not there where it is not set."""
+    frozen: Annotated[str | None, LATER] = None
 
 
 # --- what is shown where, in which order ---------------------------------------------------------------
@@ -324,9 +332,9 @@ RECORDED = tuple(name for name, column in STORED.items() if column.recorded)
 COLUMNS: Mapping[str, Column] = {**STORED, **_WORKED_OUT}
 IN_REPORT = tuple(CollectionsRow.model_fields)
 
-REPORT_VERSION = 5
+REPORT_VERSION = 7
 """Of the collections report: raised with its stored columns, or with what events say of them; it is built anew then."""
-HISTORY_VERSION = 4
+HISTORY_VERSION = 5
 """Of the history of accounts: raised with the recorded columns in the same way."""
 
 IN_FILES = tuple(sorted(IN_REPORT, key=lambda name: name in _LATER_IN_FILES))

@@ -5,8 +5,10 @@ The collections report shows it as it is now, the history of accounts as it was.
 
 from aggregates.account.activities import ActivityKind, ActivityRecorded
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepUnscheduled
+from aggregates.account.collections_stage import CollectionsStageChanged
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
+from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.messages import MessageQueued, MessageSent
 from aggregates.account.payments import PaymentReceived, PaymentReversed, PaymentReversedInPart, ReversalWithdrawn
@@ -56,6 +58,14 @@ class AccountEvents(EventProjection):
     @on(FlagSet, FlagCleared)
     def _flagged(self, event: FlagSet | FlagCleared, account: Account) -> None:
         account.row.flag(event.flag, on=isinstance(event, FlagSet))
+
+    @on(CollectionsStageChanged)
+    def _placed(self, event: CollectionsStageChanged, account: Account) -> None:
+        account.row.collections_stage = event.stage.value
+
+    @on(AccountFrozen, AccountUnfrozen)
+    def _frozen(self, event: AccountFrozen | AccountUnfrozen, account: Account) -> None:
+        account.row.frozen = event.code if isinstance(event, AccountFrozen) else None
 
     @on(ActivityRecorded)
     def _activity(self, event: ActivityRecorded, account: Account) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
+from aggregates.account.bulk_kinds import BULK_KINDS
 from aggregates.campaign import PauseCampaign
 from aggregates.kernel.command import public_commands
 from aggregates.kernel.personal import Personal
@@ -15,6 +16,7 @@ from aggregates.values.money import Money
 from api.http.any_command import list_commands
 from api.http.app import ROUTERS
 from api.http.bodies import BODIES, CommandBody, body_of, from_body
+from api.http.bulk import body_name
 from api.http.shapes import Body, read_strictly
 from tests.api.http.client import usd
 
@@ -36,7 +38,8 @@ def test_every_body_of_a_command_is_made_from_it_or_is_its_value():
     """So that a field that a command gets is not forgotten here."""
     assert ROUTERS
     bodies = {name.removesuffix("-Input") for name in _bodies_in_openapi()}
-    no_command = {"ContactCase", "PlanToCheck", "PlanToTry"}
+    no_command = {"ContactCase", "PlanToCheck", "PlanToTry", "Confirmation"}
+    no_command |= {body_name(kind) for kind in BULK_KINDS.values()}  # made from the catalogue of kinds
     assert bodies - {body.__name__ for body in OURS} == {"AnyCommand", "ContactDetails", *no_command}
 
 

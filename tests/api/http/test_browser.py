@@ -166,3 +166,20 @@ def test_the_keyboard_reaches_the_content_first(browser: Browser, site: str):
     assert browser.evaluate("document.activeElement.textContent") == "Skip to content"
     assert browser.evaluate("document.activeElement.getBoundingClientRect().top >= 0")
     assert browser.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_a_person_changes_the_flags_of_a_selection_and_takes_it_back(browser: Browser, site: str):
+    browser.look(width=1440)
+    browser.open(f"{site}/?q=B-1")
+    browser.evaluate("document.querySelector('details.actions').open = true")
+    browser.follow('a[href^="/bulk/new/flags"]')
+    browser.evaluate("document.querySelector('input[name=\"add.vip\"]').checked = true")
+    browser.follow("form.filters button")
+    assert "previewed" in browser.evaluate("document.querySelector('h1').textContent")
+    accounts = browser.evaluate("document.querySelectorAll('table.list tbody tr').length")
+    assert accounts == 10
+    browser.follow('form[action$="/confirmation"] button')
+    assert "finished" in browser.evaluate("document.querySelector('h1').textContent")
+    assert (browser.evaluate(SPILLED), browser.evaluate(FAINT)) == ([], [])
+    browser.follow('form[action$="/undo"] button')
+    assert "undone" in browser.evaluate("document.querySelector('h1').textContent")

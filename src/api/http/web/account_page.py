@@ -18,8 +18,10 @@ from aggregates.account import Account
 from aggregates.account.activities import Direction
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.between_accounts import MovePayment, TransferPayment
+from aggregates.account.collections_stage import SetCollectionsStage
 from aggregates.account.complaints import Medium
 from aggregates.account.disputes import DISPUTE_REASONS, OpenDispute, ResolveDispute
+from aggregates.account.freezing import FreezeAccount, UnfreezeAccount
 from aggregates.account.legal import LegalState
 from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
@@ -218,6 +220,27 @@ def contact(what: str, sent: SentOf) -> Response:
     return _carried_out(sent, makes, tab="contact")
 
 
+@form.post("/accounts/{account_id}/collections-stage")
+def set_collections_stage(sent: SentOf) -> Response:
+    """Where the account stands with an outside agency."""
+    return _carried_out(sent, _collections_stage, tab="overview")
+
+
+@form.post("/accounts/{account_id}/freeze")
+def freeze(sent: SentOf) -> Response:
+    """The account is frozen, or active again."""
+    return _carried_out(sent, _freeze, tab="overview")
+
+
+def _freeze(account: Account, fields: Mapping[str, str]) -> FreezeAccount | UnfreezeAccount:
+    code = fields.get("code")
+    return made(FreezeAccount, account_id=account.id, code=code) if code else UnfreezeAccount(account_id=account.id)
+
+
+def _collections_stage(account: Account, fields: Mapping[str, str]) -> SetCollectionsStage:
+    return made(SetCollectionsStage, account_id=account.id, stage=fields.get("stage") or None)
+
+
 def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
     """The command that a form of the page says is carried out; what is wrong with it is said above the form.
     The same page sent twice does it once."""
@@ -339,6 +362,7 @@ def _page(
         status=status,
         told=told,
         calculated=calculated,
+        freeze_reasons=read.office.freeze_reasons,
         once=uuid4(),
         given=defaultdict(str, given or {}),
         area="collections",

@@ -1,5 +1,6 @@
 """The collections report as a page: totals, filters, sortable rows."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -10,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from aggregates.account.bulk_kinds import BULK_KINDS
 from aggregates.office import Office
 from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import local_date
@@ -66,8 +68,13 @@ _Form = create_model(
 
 
 def form_of(request: Request) -> ReportForm:
+    """What the address asks. Raises a Problem."""
+    return form_given(request.query_params)
+
+
+def form_given(fields: Mapping[str, str]) -> ReportForm:
     """Fields that were left empty count as not given. Raises a Problem."""
-    given = {name: value for name, value in request.query_params.items() if value.strip()}
+    given = {name: value for name, value in fields.items() if value.strip()}
     try:
         return _Form.model_validate(given)
     except ValidationError as error:
@@ -131,9 +138,17 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         found=report.accounts,
         found_balance=report.balance,
         names=report.names,
+        actions=bulk_links(form),
         first_url=form.url() if form.cursor else None,
         next_url=form.url(cursor=report.next) if report.next else None,
     )
+
+
+def bulk_links(form: ReportForm) -> list[dict[str, str]]:
+    """What can be done with the accounts that are shown: a link for each kind of bulk action."""
+    given = form.model_dump(mode="json", exclude={"cursor", "sort", "dir"}, exclude_none=True)
+    query = f"?{urlencode(given)}" if given else ""
+    return [{"title": kind.title, "url": f"/bulk/new/{kind.name}{query}"} for kind in BULK_KINDS.values()]
 
 
 def _totals(readings: Reader, form: ReportForm, scheme: BucketScheme, today: date) -> dict[str, Any]:
@@ -168,6 +183,7 @@ def _choices(form: ReportForm, scheme: BucketScheme, offices: list[Office]) -> l
     of_office: dict[str, dict[str, str]] = {
         "bucket": {name: name for name in scheme.names},
         "flag": _flags(offices, form.office),
+        "frozen": _freeze_reasons(offices, form.office),
     }
     return [
         {
@@ -192,6 +208,11 @@ def _flags(offices: list[Office], chosen: str | None) -> dict[str, str]:
         if chosen in {None, office.code}:
             flags |= {code: flag.title for code, flag in office.flags.items()}
     return dict(sorted(flags.items()))
+
+
+def _freeze_reasons(offices: list[Office], chosen: str | None) -> dict[str, str]:
+    of_office = [office.freeze_reasons for office in offices if chosen in {None, office.code}]
+    return dict(sorted({code: title for reasons in of_office for code, title in reasons.items()}.items()))
 
 
 def _columns(form: ReportForm) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from aggregates.account.chase import Stage
+from aggregates.account.collections_stage import CollectionsStage
 from aggregates.values.codes import Code
 from aggregates.values.money import Money
 from projections.collections_report.columns import Sort
@@ -64,6 +65,18 @@ class Filters(BaseModel):
     ] = None
     flag: Annotated[
         Code | None, Where("%(flag)s::text = ANY (flags)", means="Accounts that carry this flag.", title="Flag")
+    ] = None
+    collections_stage: Annotated[
+        CollectionsStage | None,
+        Where(
+            "collections_stage = %(collections_stage)s::text",
+            means="Where the account stands with an outside agency.",
+            title="Collections stage",
+        ),
+    ] = None
+    frozen: Annotated[
+        Code | None,
+        Where("frozen = %(frozen)s::text", means="Accounts that are frozen for this reason.", title="Frozen"),
     ] = None
     number: Annotated[str | None, Where("number = %(number)s::text")] = None
     """Exactly this number."""

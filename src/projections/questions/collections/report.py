@@ -91,7 +91,7 @@ def collections(
     """
     scope = scope_of(connection, office=office, currency=currency)
     filters, order = filters or Filters(), order or Order()
-    _check_bucket(connection, filters.bucket, scheme)
+    check_bucket(connection, filters.bucket, scheme)
     source = source_of(connection, scope, today=today, as_of=as_of, known_on=known_on, scheme=scheme)
     given, said_of_names = filters.given(scope.currency), names(connection)
     query = selected(source, [OWING, *conditions(given, said_of_names)])
@@ -183,7 +183,7 @@ def _cut(found: list[DictRow], order: Order, limit: int) -> tuple[list[DictRow],
     return page, cursor_after(str(order), page[-1]["sorted_by"], page[-1]["account_id"]) if more else None
 
 
-def _check_bucket(connection: Connection[Any], bucket: str | None, scheme: BucketScheme) -> None:
+def check_bucket(connection: Connection[Any], bucket: str | None, scheme: BucketScheme) -> None:
     """One of the office's, or one of an earlier scheme that an account is still in. Raises BadQuestion."""
     if bucket is None or bucket in scheme.names:
         return

@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import DictRow
 
+from aggregates.account.collections_stage import CollectionsStage
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
 from projections.collections_report.columns import COLUMNS, IN_REPORT, RECORDED, CollectionsRow, report_of
@@ -146,6 +147,8 @@ def row_of(found: DictRow, scheme: BucketScheme) -> CollectionsRow:
     shown.update({name: amount(found[name]) for name in _AMOUNTS})
     buckets: Mapping[str, int] = found["buckets"]
     shown["buckets"] = {name: amount(buckets.get(name, 0)) for name in bucket_names(scheme, buckets)}
+    if shown["collections_stage"] == CollectionsStage.NOT_SET:
+        shown["collections_stage"] = None
     return CollectionsRow(**shown)
 
 

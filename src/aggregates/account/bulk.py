@@ -1,0 +1,206 @@
+"""What bulk actions do to the account: decided by the account as it is, and remembered until it is undone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind, bulk_kind
+from aggregates.account.command import SHARED, AccountCommand
+from aggregates.account.customer import Customer
+from aggregates.account.part import AccountPart
+from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.context import Context
+from aggregates.kernel.event import Event
+from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import Value
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+class BulkOutcome(StrEnum):
+    """What came of a bulk action, or of its undo, on one account."""
+
+    DONE = "done"
+    CHANGED = "changed"
+    """The account was not as the preview showed it, or not as the action left it: nothing was done, or not all."""
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+    """There was nothing to do."""
+
+
+class BulkChange(Value):
+    """What a bulk action changed on the account, until it is undone."""
+
+    kind: str
+    did: dict[str, Any]
+    overtaken: dict[str, int] = Field(default_factory=dict)
+    """How often each of the touched things was changed since."""
+
+
+# --- events ------------------------------------------------------------------------------------------
+
+
+class BulkActionApplied(Event, name="account.bulk-action-applied"):
+    """The account decided what a bulk action does to it. What it changed stands in events of its own before this."""
+
+    bulk_id: UUID
+    kind: str
+    outcome: BulkOutcome
+    reason_code: str | None
+    """Of what was not done: that of the refusal, or `changed-since-preview`."""
+    detail: str | None
+    did: dict[str, Any]
+    """What exactly it changed; its undo reverses this."""
+
+
+class BulkActionUndone(Event, name="account.bulk-action-undone"):
+    """What a bulk action changed was reversed, as far as nobody had changed the same since."""
+
+    bulk_id: UUID
+    kind: str
+    outcome: BulkOutcome
+    reason_code: str | None
+    detail: str | None
+    reversed: tuple[str, ...]
+    """Which of the touched things are as before."""
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+class ApplyBulkAction(AccountCommand, name="apply-bulk-action", internal=True, **SHARED):
+    """Do to the account what a bulk action does, if it is as the preview showed it."""
+
+    bulk_id: UUID
+    kind: str
+    parameters: dict[str, Any]
+    expected: dict[str, Any]
+    """The figures that were shown, by column of the report."""
+
+
+class UndoBulkAction(AccountCommand, name="undo-bulk-action", internal=True, **SHARED):
+    """Reverse what a bulk action changed on the account."""
+
+    bulk_id: UUID
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class BulkChanges(AccountPart):
+    """What bulk actions changed on the account and was not undone."""
+
+    standing: dict[UUID, BulkChange] = field(default_factory=dict)
+
+    customer: ClassVar = Needs(Customer)
+
+    @decides(ApplyBulkAction)
+    def apply_bulk_action(self, command: ApplyBulkAction, context: Context) -> None:
+        self.require_account()
+        kind = bulk_kind(command.kind)
+        said: tuple[BulkOutcome, str | None, str | None]
+        did: Mapping[str, Any] = {}
+        if unlike := self._unlike(kind, command.expected, context):
+            said = BulkOutcome.CHANGED, "changed-since-preview", unlike
+        else:
+            try:
+                did = kind.does(self.whole, kind.parameters.model_validate(command.parameters), context)
+                said = (BulkOutcome.DONE if did else BulkOutcome.SKIPPED), None, None
+            except Refusal as refusal:
+                said = BulkOutcome.REFUSED, refusal.reason_code, refusal.detail
+        outcome, reason_code, detail = said
+        self.emit(
+            BulkActionApplied(
+                bulk_id=command.bulk_id,
+                kind=kind.name,
+                outcome=outcome,
+                reason_code=reason_code,
+                detail=detail,
+                did=dict(did),
+            )
+        )
+
+    @decides(UndoBulkAction)
+    def undo_bulk_action(self, command: UndoBulkAction, context: Context) -> None:
+        self.require_account()
+        change = self.standing.get(command.bulk_id)
+        if change is None:
+            return
+        kind = bulk_kind(change.kind)
+        touched = kind.touches(change.did)
+        since = [each for each in touched if each in change.overtaken]
+        back = kind.undoes(self.whole, change.did, since, context)
+        self.emit(
+            BulkActionUndone(
+                bulk_id=command.bulk_id,
+                kind=kind.name,
+                outcome=BulkOutcome.CHANGED if since else BulkOutcome.DONE,
+                reason_code="changed-since-action" if since else None,
+                detail=f"changed since, and left as it is: {', '.join(since)}" if since else None,
+                reversed=tuple(back),
+            )
+        )
+
+    def _unlike(self, kind: BulkKind, expected: Mapping[str, Any], context: Context) -> str | None:
+        """What is not as it was shown, in words."""
+        office = self.customer.office(context)
+        was, now = kind.ignores(expected, office), kind.ignores(kind.figures(self.whole, context), office)
+        return next(
+            (
+                f"{name} is {in_words(now[name])}, and was {in_words(was[name])}"
+                for name in was
+                if was[name] != now[name]
+            ),
+            None,
+        )
+
+    # --- apply ---
+
+    @applies(BulkActionApplied)
+    def _applied(self, event: BulkActionApplied) -> None:
+        if event.did:
+            self.standing = {**self.standing, event.bulk_id: BulkChange(kind=event.kind, did=event.did)}
+
+    @applies(BulkActionUndone)
+    def _undone(self, event: BulkActionUndone) -> None:
+        """For actions before it, what it reversed is as if it had never been: it counted there twice."""
+        earlier: dict[UUID, BulkChange] = {}
+        for bulk_id, change in self.standing.items():
+            if bulk_id == event.bulk_id:
+                break
+            if change.kind == event.kind:
+                earlier[bulk_id] = _counted(change, event.reversed, -2)
+        self.standing = {i: earlier.get(i, each) for i, each in self.standing.items() if i != event.bulk_id}
+
+    @applies(*{event for kind in BULK_KINDS.values() for event in kind.overtaken_by})
+    def _overtaken(self, event: Event) -> None:
+        if not self.standing:
+            return
+        for bulk_id, change in self.standing.items():
+            said = BULK_KINDS[change.kind].overtaken_by.get(type(event))
+            if said is not None and (what := said(event)) in BULK_KINDS[change.kind].touches(change.did):
+                self.standing = {**self.standing, bulk_id: _counted(change, (what,), 1)}
+
+
+def _counted(change: BulkChange, things: tuple[str, ...], by: int) -> BulkChange:
+    counts = dict(change.overtaken)
+    for each in things:
+        if each in BULK_KINDS[change.kind].touches(change.did):
+            counts[each] = counts.get(each, 0) + by
+    return change.model_copy(update={"overtaken": {each: count for each, count in counts.items() if count > 0}})
+
+
+def in_words(value: Any) -> str:
+    """A figure for people: a list in commas, nothing as `none`."""
+    match value:
+        case list() | tuple():
+            return ", ".join(map(str, value)) or "none"
+        case None:
+            return "none"
+        case _:
+            return str(value)

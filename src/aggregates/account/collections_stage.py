@@ -1,0 +1,62 @@
+"""The collections stage: where the account stands with an outside agency. People set it; no rule looks at it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aggregates.account.command import AccountCommand
+from aggregates.account.part import AccountPart
+from aggregates.kernel.aggregate import applies, decides
+from aggregates.kernel.context import Context
+from aggregates.kernel.event import Event
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+class CollectionsStage(StrEnum):
+    """Where an account stands with an outside agency."""
+
+    NOT_SET = "not set"
+    PENDING = "pending"
+    """It is to be placed."""
+    SENT = "sent"
+
+
+# --- events ------------------------------------------------------------------------------------------
+
+
+class CollectionsStageChanged(Event, name="account.collections-stage-changed"):
+    """Somebody said where the account stands with an outside agency."""
+
+    stage: CollectionsStage
+    previous: CollectionsStage
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+class SetCollectionsStage(AccountCommand, name="set-collections-stage"):
+    """Say where the account stands with an outside agency: not set, pending or sent."""
+
+    stage: CollectionsStage
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Placement(AccountPart):
+    """Where the account stands with an outside agency."""
+
+    stage: CollectionsStage = CollectionsStage.NOT_SET
+
+    @decides(SetCollectionsStage)
+    def set_stage(self, command: SetCollectionsStage, context: Context) -> None:
+        self.require_account()
+        if command.stage is not self.stage:
+            self.emit(CollectionsStageChanged(stage=command.stage, previous=self.stage))
+
+    # --- apply ---
+
+    @applies(CollectionsStageChanged)
+    def _changed(self, event: CollectionsStageChanged) -> None:
+        self.stage = event.stage

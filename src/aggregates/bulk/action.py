@@ -1,0 +1,286 @@
+"""A bulk action: previewed, confirmed, done account by account, and undone."""
+
+from collections.abc import Iterable
+from datetime import date
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from aggregates.account.bulk_kinds import bulk_kind
+from aggregates.kernel.aggregate import Aggregate, applies, decides
+from aggregates.kernel.command import Command, Target, identifier
+from aggregates.kernel.context import Context
+from aggregates.kernel.event import Event
+from aggregates.kernel.refusals import Refusal
+from aggregates.office import Office
+from aggregates.values.money import Currency
+
+
+def bulk_work_id(bulk: UUID, command: str) -> UUID:
+    """The id of the work that does a bulk action, or undoes it: by the name of the command to each account."""
+    return identifier("bulk-work", bulk, command)
+
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+class BulkState(StrEnum):
+    """Where a bulk action stands."""
+
+    PREVIEWED = "previewed"
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+# --- events ------------------------------------------------------------------------------------------
+
+
+class BulkPreviewed(Event, name="bulk.previewed"):
+    """Somebody saw which accounts a bulk action would change, and how they were; nothing was changed."""
+
+    office_id: UUID
+    kind: str
+    parameters: dict[str, Any]
+    filters: dict[str, Any]
+    """Of the report, as asked; of a search only that there was one, for its text may be a name."""
+    as_of: date
+    currency: Currency
+    accounts: int
+    parts: int
+    total_minor: int | None
+    """Sum of the amounts in question; None where the kind has none."""
+    position: int
+    """Up to which place in the log the report was."""
+    digest: str
+    """SHA-256 of the frozen rows in their order."""
+
+
+class BulkConfirmed(Event, name="bulk.confirmed"):
+    """A person confirmed a preview: every account of it is asked now."""
+
+    office_id: UUID
+    kind: str
+    parameters: dict[str, Any]
+    without_changed: bool
+    """Accounts that had changed since the preview are left as they are; else there were none."""
+    changed: int
+    """How many had changed by then."""
+
+
+class BulkFinished(Event, name="bulk.finished"):
+    """Every account was asked, and each has its outcome."""
+
+    done: int
+    changed: int
+    refused: int
+    skipped: int
+    failed: int
+    """Accounts that could not be asked because of a defect."""
+
+
+class BulkCancelled(Event, name="bulk.cancelled"):
+    """A person stopped it. What was done stays done, and can be undone."""
+
+    was_running: bool
+
+
+class BulkUndoBegun(Event, name="bulk.undo-begun"):
+    """A person took it back: every account that it changed is asked to reverse that."""
+
+    office_id: UUID
+
+
+class BulkUndone(Event, name="bulk.undone"):
+    """Every account that it changed was asked to reverse that."""
+
+    done: int
+    changed: int
+    """Accounts on which somebody had changed the same since: that stays."""
+    failed: int
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+class BulkCommand(Command, sees=("office",)):
+    """A command to one bulk action."""
+
+    bulk_id: UUID
+
+    def targets(self) -> tuple[Target, ...]:
+        return (Target("bulk", self.bulk_id),)
+
+
+class PreviewBulk(BulkCommand, name="preview-bulk", internal=True):
+    """Keep what was shown of a bulk action: its rows were frozen before."""
+
+    office_id: UUID
+    kind: str
+    parameters: dict[str, Any]
+    filters: dict[str, Any]
+    as_of: date
+    currency: Currency
+    accounts: int = Field(ge=0)
+    parts: int = Field(ge=0)
+    total_minor: int | None
+    position: int = Field(ge=0)
+    digest: str
+
+    def links(self) -> tuple[Target, ...]:
+        return (Target("office", self.office_id),)
+
+
+class ConfirmBulk(BulkCommand, name="confirm-bulk", internal=True):
+    """Do what was previewed. Whoever issues it compared every row with the report."""
+
+    without_changed: bool = False
+    changed: int = Field(0, ge=0)
+
+
+class FinishBulk(BulkCommand, name="finish-bulk", internal=True):
+    """Every account was asked."""
+
+    done: int = Field(ge=0)
+    changed: int = Field(ge=0)
+    refused: int = Field(ge=0)
+    skipped: int = Field(ge=0)
+    failed: int = Field(ge=0)
+
+
+class CancelBulk(BulkCommand, name="cancel-bulk"):
+    """Stop a bulk action, before it is confirmed or while it runs."""
+
+
+class BeginBulkUndo(BulkCommand, name="undo-bulk"):
+    """Reverse what a bulk action changed on each account."""
+
+
+class FinishBulkUndo(BulkCommand, name="finish-bulk-undo", internal=True):
+    """Every account was asked to reverse it."""
+
+    done: int = Field(ge=0)
+    changed: int = Field(ge=0)
+    failed: int = Field(ge=0)
+
+
+# --- state -------------------------------------------------------------------------------------------
+
+
+class BulkAction(Aggregate):
+    """One change to the accounts that a report showed. Its rows are in parts of their own."""
+
+    kind: ClassVar[str] = "bulk"
+
+    office_id: UUID | None = None
+    action: str = ""
+    """Its kind in `BULK_KINDS`."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    accounts: int = 0
+    digest: str = ""
+    state: BulkState = BulkState.PREVIEWED
+    was_confirmed: bool = False
+
+    def links(self) -> Iterable[Target]:
+        return (Target("office", self.office_id),) if self.office_id else ()
+
+    # --- decisions ---
+
+    @decides(PreviewBulk)
+    def preview(self, command: PreviewBulk, context: Context) -> None:
+        if self.exists:
+            return
+        office = context.find(Office, command.office_id)
+        if office is None:
+            raise Refusal("unknown-office", "there is no such office")
+        kind = bulk_kind(command.kind)
+        kind.check(kind.parameters.model_validate(command.parameters), office)
+        self.emit(BulkPreviewed(**command.model_dump(exclude={"bulk_id"})))
+
+    @decides(ConfirmBulk)
+    def confirm(self, command: ConfirmBulk, context: Context) -> None:
+        office_id = self._require()
+        if self.was_confirmed:
+            return
+        if self.state is BulkState.CANCELLED:
+            raise Refusal("bulk-cancelled", "the bulk action was cancelled; preview it anew")
+        if command.changed and not command.without_changed:
+            raise Refusal("changed-since-preview", f"{command.changed:,} accounts changed since the preview")
+        self.emit(
+            BulkConfirmed(
+                office_id=office_id,
+                kind=self.action,
+                parameters=self.parameters,
+                without_changed=command.without_changed,
+                changed=command.changed,
+            )
+        )
+
+    @decides(FinishBulk)
+    def finish(self, command: FinishBulk, context: Context) -> None:
+        self._require()
+        if self.state is BulkState.RUNNING:
+            self.emit(BulkFinished(**command.model_dump(exclude={"bulk_id"})))
+
+    @decides(CancelBulk)
+    def cancel(self, command: CancelBulk, context: Context) -> None:
+        self._require()
+        if self.state is BulkState.CANCELLED:
+            return
+        if self.state not in {BulkState.PREVIEWED, BulkState.RUNNING}:
+            raise Refusal("bulk-finished", "the bulk action is finished; it can be undone")
+        self.emit(BulkCancelled(was_running=self.state is BulkState.RUNNING))
+
+    @decides(BeginBulkUndo)
+    def begin_undo(self, command: BeginBulkUndo, context: Context) -> None:
+        office_id = self._require()
+        if self.state in {BulkState.UNDOING, BulkState.UNDONE}:
+            return
+        if not self.was_confirmed:
+            raise Refusal("bulk-not-done", "the bulk action changed nothing")
+        if self.state is BulkState.RUNNING:
+            raise Refusal("bulk-running", "the bulk action still runs: wait for its end, or cancel it first")
+        self.emit(BulkUndoBegun(office_id=office_id))
+
+    @decides(FinishBulkUndo)
+    def finish_undo(self, command: FinishBulkUndo, context: Context) -> None:
+        self._require()
+        if self.state is BulkState.UNDOING:
+            self.emit(BulkUndone(**command.model_dump(exclude={"bulk_id"})))
+
+    def _require(self) -> UUID:
+        """The office. Refuses where there is no such bulk action."""
+        if self.office_id is None:
+            raise Refusal("unknown-bulk", "there is no such bulk action")
+        return self.office_id
+
+    # --- apply ---
+
+    @applies(BulkPreviewed)
+    def _previewed(self, event: BulkPreviewed) -> None:
+        self.office_id, self.action = event.office_id, event.kind
+        self.parameters, self.accounts, self.digest = event.parameters, event.accounts, event.digest
+
+    @applies(BulkConfirmed)
+    def _confirmed(self, event: BulkConfirmed) -> None:
+        self.state, self.was_confirmed = BulkState.RUNNING, True
+
+    @applies(BulkFinished)
+    def _finished(self, event: BulkFinished) -> None:
+        self.state = BulkState.FINISHED
+
+    @applies(BulkCancelled)
+    def _cancelled(self, event: BulkCancelled) -> None:
+        self.state = BulkState.CANCELLED
+
+    @applies(BulkUndoBegun)
+    def _undo_begun(self, event: BulkUndoBegun) -> None:
+        self.state = BulkState.UNDOING
+
+    @applies(BulkUndone)
+    def _undone(self, event: BulkUndone) -> None:
+        self.state = BulkState.UNDONE

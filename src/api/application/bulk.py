@@ -1,0 +1,319 @@
+"""Bulk actions for every door: a preview frozen row by row, and a confirmation of exactly what was shown."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+
+from adapters.eventstore.application import AggregateNotFoundError
+from adapters.stop import check
+from aggregates.account import Account
+from aggregates.account.bulk_kinds import BulkKind, BulkParameters, bulk_kind
+from aggregates.bulk.action import BulkAction, BulkState, ConfirmBulk, PreviewBulk
+from aggregates.bulk.part import MOST_BYTES, MOST_ROWS, Digest, FreezeRows, FrozenRow, digest, digested, part_id
+from aggregates.kernel.command import Issued, Rejected, identifier
+from aggregates.kernel.deciding import rejected
+from aggregates.kernel.refusals import Refusal
+from aggregates.office import Office, office_id
+from api.application.authority import Authority
+from api.application.issuing import Caller, Done, Issuing, Refused
+from api.application.offices import every_office, today_in
+from api.processes.service import Service
+from projections.questions.bulk import (
+    Shown,
+    compared,
+    done_accounts,
+    named_accounts,
+    shown,
+    shown_position,
+)
+from projections.questions.collections import Filters
+from projections.questions.scope import scope_of
+
+_PARTS_AT_ONCE = 8
+"""Parts of a preview that are stored together."""
+_PATIENCE_SECONDS = 60.0
+"""For the read tables to show what was stored before a confirmation."""
+_ACCOUNTS_AT_ONCE = 250
+MOST_NAMED = 1_000
+"""Accounts that are named in an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The accounts of a report that a bulk action is about."""
+
+    office: str | None = None
+    """None: the only one."""
+    currency: str | None = None
+    as_of: date | None = None
+    filters: Filters = field(default_factory=Filters)
+    accounts: tuple[str, ...] = ()
+    """Numbers or ids; none: all that the filters show."""
+
+
+class ChangedSincePreview(Refused):
+    """Accounts are not as the preview showed them; nothing was done."""
+
+    def __init__(self, accounts: Sequence[str], total: int) -> None:
+        who = "1 account" if total == 1 else f"{total:,} accounts"
+        super().__init__(Rejected("changed-since-preview", f"{who} changed since the preview; nothing was done"))
+        self.accounts = tuple(accounts)
+        """Their numbers, at most `MOST_NAMED`."""
+        self.total = total
+
+
+class WrongParameter(Exception):
+    """A parameter of the kind is not as expected; the errors are pydantic's."""
+
+    def __init__(self, error: ValidationError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+# --- preview -----------------------------------------------------------------------------------------
+
+
+def parameters_of(kind: BulkKind, said: Mapping[str, Any]) -> BulkParameters:
+    """Raises WrongParameter."""
+    try:
+        return kind.parameters.model_validate(said)
+    except ValidationError as error:
+        raise WrongParameter(error) from None
+
+
+def preview(
+    service: Service, issuing: Issuing, caller: Caller, *, kind: str, said: Mapping[str, Any], of: Selection
+) -> Done:
+    """Freezes the accounts that the report shows now; nothing is changed. Answers with the bulk action's id.
+
+    Raises WrongParameter, ReportRefused, NotIssued.
+    """
+    row = _kind(kind)
+    parameters = parameters_of(row, said)
+    office = _office(service, of.office)
+    try:
+        row.check(parameters, office)
+    except Refusal as refusal:
+        raise Refused(rejected(refusal)) from None
+    today = today_in([office], service.clock.now())
+    bulk_id = caller.new_id("bulk")
+    with service.database.snapshot("arrears_app") as connection:
+        scope = scope_of(connection, office=office.code, currency=of.currency)
+        position = shown_position(connection)
+        among = named_accounts(connection, office.id, of.accounts) if of.accounts else None
+        found = shown(
+            connection,
+            scope,
+            compares=row.compares,
+            filters=of.filters,
+            among=among,
+            today=today,
+            as_of=of.as_of,
+            scheme=office.scheme,
+        )
+        frozen = _freeze(service, caller, bulk_id, found, has_amount=row.has_amount)
+    command = PreviewBulk(
+        bulk_id=bulk_id,
+        office_id=office.id,
+        kind=row.name,
+        parameters=parameters.model_dump(mode="json"),
+        filters=_said(of),
+        as_of=of.as_of or today,
+        currency=scope.currency,
+        accounts=frozen.accounts,
+        parts=frozen.parts,
+        total_minor=frozen.total if row.has_amount else None,
+        position=position,
+        digest=frozen.digest.hexdigest(),
+    )
+    return issuing.issue(command, _for_the_system(caller), command_id=identifier("bulk-previewed", bulk_id))
+
+
+@dataclass(slots=True)
+class _Freezing:
+    """What was frozen so far."""
+
+    digest: Digest
+    accounts: int = 0
+    parts: int = 0
+    total: int = 0
+
+
+def _freeze(service: Service, caller: Caller, bulk_id: UUID, found: Iterator[Shown], *, has_amount: bool) -> _Freezing:
+    frozen = _Freezing(digest())
+    parts = _in_parts(found)
+    while several := list(islice(parts, _PARTS_AT_ONCE)):
+        check(service.stop)
+        commands = []
+        for rows in several:
+            frozen.parts += 1
+            kept = [_row(each, has_amount=has_amount) for each in rows]
+            for each, of in zip(kept, rows, strict=True):
+                digested(frozen.digest, each.account_id, of.expected, each.amount_minor)
+                frozen.accounts += 1
+                frozen.total += each.amount_minor or 0
+            commands.append(FreezeRows.model_construct(bulk_id=bulk_id, number=frozen.parts, rows=tuple(kept)))
+        service.arrears.handle(
+            [
+                Issued(
+                    command=command,
+                    command_id=part_id(bulk_id, command.number),
+                    actor=caller.actor,
+                    correlation_id=caller.correlation_id or bulk_id,
+                )
+                for command in commands
+            ]
+        )
+    return frozen
+
+
+def _row(shown: Shown, *, has_amount: bool) -> FrozenRow:
+    amount = shown.balance if has_amount else None
+    return FrozenRow.model_construct(
+        account_id=shown.account_id, expected=orjson.loads(shown.expected), amount_minor=amount
+    )
+
+
+def _in_parts(found: Iterable[Shown]) -> Iterator[list[Shown]]:
+    """Rows in lists that each fit into a part."""
+    part: list[Shown] = []
+    size = 0
+    for each in found:
+        takes = len(each.expected.encode()) + 120
+        if part and (len(part) == MOST_ROWS or size + takes > MOST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += takes
+    if part:
+        yield part
+
+
+def _said(of: Selection) -> dict[str, Any]:
+    """What was asked of the report. Of a search only that there was one: its text may be a name."""
+    filters = of.filters.model_dump(mode="json", exclude_none=True)
+    if "search" in filters:
+        filters["search"] = True
+    return {**filters, **({"accounts": len(of.accounts)} if of.accounts else {})}
+
+
+# --- confirm -----------------------------------------------------------------------------------------
+
+
+def confirm(
+    service: Service,
+    issuing: Issuing,
+    caller: Caller,
+    bulk_id: UUID,
+    *,
+    without_changed: bool,
+    reason: str | None = None,
+) -> Done:
+    """Does what was previewed, once. Every row is compared with the report first, as soon as that shows everything
+    that is stored; the accounts themselves decide once more.
+
+    Raises ChangedSincePreview, which names the accounts, unless those are to be left out; NotIssued, NotReached.
+    """
+    action = bulk_action_of(service, bulk_id)
+    changed = 0
+    if action.state is BulkState.PREVIEWED:
+        service.wait_until_shown(timeout=_PATIENCE_SECONDS)
+        changed, named = _changed(service, action)
+        if changed and not without_changed:
+            raise ChangedSincePreview(named, changed)
+    command = ConfirmBulk(bulk_id=bulk_id, without_changed=without_changed, changed=changed)
+    command_id = identifier("bulk-confirmed", bulk_id)
+    return issuing.issue(command, _for_the_system(caller), command_id=command_id, reason=reason)
+
+
+def _changed(service: Service, action: BulkAction) -> tuple[int, list[str]]:
+    """How many accounts are not as they were shown, and the numbers of the first of them. Refuses where the rows are
+    not those that were frozen."""
+    kind = bulk_kind(action.action)
+    seen = digest()
+    changed, named = 0, list[str]()
+    with service.database.snapshot("arrears_app") as connection:
+        for each in compared(connection, action.id, kind.compares):
+            digested(seen, each.account_id, each.expected, each.amount_minor)
+            if each.has_changed:
+                changed += 1
+                if len(named) < MOST_NAMED:
+                    named.append(each.number)
+    if seen.hexdigest() != action.digest:
+        raise Refused(Rejected("rows-not-as-frozen", "its rows are not those that were shown; preview it anew"))
+    return changed, named
+
+
+# --- undo --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRow:
+    """An account that a bulk action changed, and what keeps its undo from reversing all of it."""
+
+    account_id: UUID
+    account: str
+    reason: str | None
+
+
+def undo_preview(service: Service, bulk_id: UUID) -> Iterator[UndoRow]:
+    """What an undo would do on each account that the action changed; nothing is changed."""
+    action = bulk_action_of(service, bulk_id)
+    kind = bulk_kind(action.action)
+    with service.database.connect("arrears_app") as connection:
+        rows = done_accounts(connection, bulk_id)
+    for first in range(0, len(rows), _ACCOUNTS_AT_ONCE):
+        some = dict(rows[first : first + _ACCOUNTS_AT_ONCE])
+        found = {each.id: each for each in service.arrears.load_many(Account, list(some))}
+        for account_id, number in some.items():
+            change = found[account_id].bulk.standing.get(bulk_id) if account_id in found else None
+            if change is None:
+                yield UndoRow(account_id, number, "it was undone already")
+                continue
+            since = [each for each in kind.touches(change.did) if each in change.overtaken]
+            yield UndoRow(account_id, number, f"changed since: {', '.join(since)}" if since else None)
+
+
+# --- inside ------------------------------------------------------------------------------------------
+
+
+def bulk_action_of(service: Service, bulk_id: UUID) -> BulkAction:
+    """Raises Refused where there is none."""
+    try:
+        return service.arrears.load(BulkAction, bulk_id)
+    except AggregateNotFoundError:
+        raise Refused(Rejected("unknown-bulk", "there is no such bulk action")) from None
+
+
+def _kind(name: str) -> BulkKind:
+    try:
+        return bulk_kind(name)
+    except Refusal as refusal:
+        raise Refused(rejected(refusal)) from None
+
+
+def _office(service: Service, code: str | None) -> Office:
+    """The office with this code, or the only one: flags and the like are an office's own."""
+    if code is not None:
+        try:
+            return service.arrears.load(Office, office_id(code))
+        except AggregateNotFoundError:
+            raise Refused(Rejected("unknown-office", f"office: there is no {code!r}")) from None
+    offices = every_office(service)
+    if not offices:
+        raise Refused(Rejected("no-office", "there is no office yet"))
+    if len(offices) > 1:
+        known = ", ".join(each.code for each in offices)
+        raise Refused(Rejected("office-not-named", f"office: expected one of {known}"))
+    return offices[0]
+
+
+def _for_the_system(caller: Caller) -> Caller:
+    """What a person asked for and was checked here is issued as the system's own, in the person's name."""
+    return replace(caller, authority=Authority.OPERATOR)

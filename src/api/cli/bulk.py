@@ -1,0 +1,430 @@
+"""`arrears bulk`: one change to many accounts of the collections report, previewed, confirmed and undone."""
+
+import inspect
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from api.cli.asking import answered
+from api.cli.opening import actor, command_of, commanding, guest, issue
+from api.cli.options import AsJson, AsOf, Currency, DataDir, OfficeCode, Reason, read_moment
+from api.cli.output import Format, note, print_csv, print_fields, print_json, print_table, say
+from api.cli.problems import Problem
+from api.cli.questions import Refused
+from api.cli.tables import figure, key, prose, tabular, text, word
+
+if TYPE_CHECKING:
+    from api.application.bulk import ChangedSincePreview
+    from api.processes.step_by_step import StepByStep
+    from projections.questions.bulk import BulkView
+
+app = typer.Typer(no_args_is_help=True, help="One change to many accounts: previewed, confirmed, undone.")
+preview_app = typer.Typer(
+    no_args_is_help=True, help="Freeze the accounts that a change would be about; nothing changes."
+)
+app.add_typer(preview_app, name="preview")
+
+BulkId = Annotated[UUID, typer.Argument(metavar="ID", help="The bulk action's id, as preview and list show it.")]
+As = Annotated[Format, typer.Option("--format", help="A table for people; CSV or JSON for programs.")]
+
+_MOST = 500
+_PATIENCE_SECONDS, _LOOK_SECONDS = 600.0, 0.05
+_SHOWN = 50
+_STABLE = ("id", "kind", "state", "accounts", "total", "currency")
+"""What comes first in every answer."""
+
+
+# --- preview -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a kind, as an option."""
+
+    name: str
+    metavar: str
+    help: str
+    is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of bulk action, as a command."""
+
+    help: str
+    parameters: tuple[Parameter, ...]
+
+
+KINDS: Mapping[str, Kind] = {
+    "flags": Kind(
+        "Put flags of the office on accounts, or take them off.",
+        (
+            Parameter("add", "FLAG", "A flag of the office to put on; may be repeated.", is_repeated=True),
+            Parameter("remove", "FLAG", "A flag to take off; may be repeated.", is_repeated=True),
+        ),
+    ),
+    "stage": Kind(
+        "Say where accounts stand with an outside agency.",
+        (Parameter("to", "STAGE", "not set, pending or sent."),),
+    ),
+    "freeze": Kind(
+        "Freeze accounts for a reason of the office: their chase rests.",
+        (Parameter("code", "CODE", "A reason of the office, such as moved."),),
+    ),
+    "rollback": Kind("Roll frozen accounts back to active. Others are skipped.", ()),
+}
+"""Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
+
+FILTERS: Mapping[str, tuple[str, str]] = {
+    "stage": ("STAGE", "In this stage of auto-collection."),
+    "bucket": ("NAME", "Whose oldest open item is in this bucket."),
+    "flag": ("FLAG", "That carry this flag."),
+    "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
+    "frozen": ("CODE", "That are frozen for this reason."),
+    "search": ("TEXT", "In name, number, phone or e-mail; or an invoice's number."),
+    "min_balance": ("AMOUNT", "That owe at least this."),
+    "max_balance": ("AMOUNT", "That owe at most this."),
+    "min_dpd": ("DAYS", "At least so many days past due."),
+    "max_dpd": ("DAYS", "At most so many days past due."),
+}
+"""The report's filters, each an option: metavar and help."""
+
+
+def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
+    """The command that previews a kind: its parameters, then the report's filters."""
+
+    def preview(
+        *, data: Any, office: Any, currency: Any, as_of: Any, account: Any, as_json: bool, **options: Any
+    ) -> None:
+        said = {
+            each.name: options[each.name] or [] if each.is_repeated else options[each.name] for each in kind.parameters
+        }
+        filters = {each: options[each] for each in FILTERS if options[each] is not None}
+        with commanding(data) as service:
+            service.drain()
+            found = _previewed(
+                service, name, said, filters, office=office, currency=currency, as_of=as_of, accounts=account or []
+            )
+        if as_json:
+            print_json(_stable(found))
+        else:
+            say(f"Bulk action {found.id}: {_accounts(found.accounts)}{_total(found)}. Nothing was changed.")
+            note(f"Look: arrears bulk show {found.id}. Then: arrears bulk confirm {found.id}")
+
+    annotations: dict[str, Any] = {"data": DataDir, "office": OfficeCode, "currency": Currency, "as_of": AsOf}
+    for each in kind.parameters:
+        option = typer.Option(f"--{each.name.replace('_', '-')}", metavar=each.metavar, help=each.help)
+        annotations[each.name] = Annotated[list[str] | None if each.is_repeated else str | None, option]
+    for filter_name, (metavar, means) in FILTERS.items():
+        option = typer.Option(f"--{filter_name.replace('_', '-')}", metavar=metavar, help=means)
+        annotations[filter_name] = Annotated[str | None, option]
+    many = typer.Option("--account", metavar="ID|NUMBER", help="Only this account; may be repeated.")
+    annotations |= {"account": Annotated[list[str] | None, many], "as_json": AsJson}
+    defaults = {"as_json": False}
+    preview.__annotations__ = {**annotations, "return": None}
+    preview.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(each), annotation=annotation)
+            for each, annotation in annotations.items()
+        ]
+    )
+    preview.__doc__ = f"{kind.help} Freezes the accounts and how they are; nothing is changed."
+    return preview
+
+
+for _name, _kind in KINDS.items():
+    preview_app.command(_name)(_preview_of(_name, _kind))
+
+
+def _previewed(
+    service: "StepByStep",
+    kind: str,
+    said: Mapping[str, Any],
+    filters: Mapping[str, str],
+    *,
+    office: str | None,
+    currency: str | None,
+    as_of: date | None,
+    accounts: Sequence[str],
+) -> "BulkView":
+    from api.application.bulk import Selection, WrongParameter, preview
+    from projections.questions import Filters
+
+    of = Selection(
+        office=office,
+        currency=currency,
+        as_of=as_of,
+        filters=command_of(Filters, {}, **filters),  # type: ignore[type-var]
+        accounts=tuple(accounts),
+    )
+    try:
+        done = preview(service, *_by_whom(service, None), kind=kind, said=said, of=of)
+    except WrongParameter as wrong:
+        error = wrong.error.errors()[0]
+        field, expected = _wrong(error)
+        raise typer.BadParameter(f"--{field.replace('_', '-')}: {expected}") from None
+    service.drain()
+    return _found(service, done.id)
+
+
+def _wrong(error: Mapping[str, Any]) -> tuple[str, str]:
+    """The field, and what was expected of it."""
+    said = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        field, _, expected = said.partition(": ")
+        return field, expected
+    return str(error["loc"][0]), said.replace("Input should be", "expected")
+
+
+def _by_whom(service: "StepByStep", reason: str | None) -> tuple[Any, Any]:
+    """What issues, and in whose name."""
+    from functools import partial
+
+    from adapters.eventstore.requests import Requests
+    from api.application.authority import Authority
+    from api.application.issuing import Caller, Issuing
+
+    issuing = Issuing(service, Requests(partial(service.database.connect, "arrears_app")))
+    return issuing, Caller(actor(), Authority.OPERATOR, reason)
+
+
+# --- look --------------------------------------------------------------------------------------------
+
+_LIST = (
+    word("bulk action"),
+    word("kind"),
+    word("state"),
+    figure("accounts", 4),
+    figure("done", 5),
+    word("by", 2),
+    word("previewed", 3),
+)
+
+
+@app.command("list")
+@tabular
+def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
+    """Bulk actions, the newest first."""
+    found = answered(data, lambda ask: ask("/v1/bulk", office=office, limit=_MOST)["items"])
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        say("There is no bulk action yet.")
+        return
+    names = ("id", "kind", "state", "accounts", "done", "previewed_by")
+    print_table(_LIST, ([*(each[n] for n in names), read_moment(each["previewed_at"])] for each in found))
+
+
+_ROWS = (key("account"), figure("amount"), word("outcome"), prose("reason", 2), text("undone", 1))
+
+
+@app.command("show")
+@tabular
+def show(bulk_id: BulkId, data: DataDir = None, format: As = Format.TABLE, as_json: AsJson = False) -> None:  # noqa: A002
+    """A bulk action and its accounts: what it is about, how far it is, and what came of each."""
+    chosen = Format.JSON if as_json else format
+
+    def ask_and_show(ask: Any) -> None:
+        found = ask("/v1/bulk/{id}", id=str(bulk_id))
+        limit = _SHOWN if chosen is Format.TABLE else None
+        page = ask("/v1/bulk/{id}/rows", id=str(bulk_id), limit=limit)
+        match chosen:
+            case Format.JSON:
+                rest = {name: value for name, value in found.items() if name not in _STABLE}
+                print_json({**{name: found[name] for name in _STABLE}, **rest, "rows": [*page["items"]]})
+            case Format.CSV:
+                header = ("account", "amount", "outcome", "reason", "undone", "undone_reason")
+                print_csv(header, ([_cell(row, name) for name in header] for row in page["items"]))
+            case Format.TABLE:
+                _show_table(found, page)
+
+    try:
+        answered(data, ask_and_show)
+    except Refused as refusal:
+        if refusal.reason_code == "unknown-bulk":
+            raise _no_bulk() from None
+        raise
+
+
+def _show_table(found: Mapping[str, Any], page: Mapping[str, Any]) -> None:
+    counts = ("done", "changed", "refused", "skipped", "undone", "kept")
+    fields = [
+        *((name, found[name]) for name in ("id", "kind", "state", "accounts")),
+        *([("total", f"{Decimal(found['total']):,f} {found['currency']}")] if found["total"] is not None else []),
+        ("does", ", ".join(f"{n} {_said(v)}" for n, v in found["parameters"].items() if v) or None),
+        (
+            "of",
+            ", ".join(f"{n} {_said(v)}" for n, v in found["filters"].items()) or "every account that owes something",
+        ),
+        ("previewed by", found["previewed_by"]),
+        ("confirmed by", found["confirmed_by"]),
+        *([("asked", f"{found['asked']:,} of {found['accounts']:,}")] if found["confirmed_by"] else []),
+        *((name, found[name]) for name in counts if found[name]),
+    ]
+    print_fields((name, value) for name, value in fields if value is not None)
+    say("")
+    print_table(
+        _ROWS, ([_cell(row, c) for c in ("account", "amount", "outcome", "reason", "undone")] for row in page["items"])
+    )
+    if page["next"] is not None:
+        note("There are more: --format csv for all.")
+
+
+def _cell(row: Mapping[str, Any], name: str) -> Any:
+    return Decimal(row[name]) if name == "amount" and row[name] is not None else row[name]
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+# --- confirm, cancel, undo ---------------------------------------------------------------------------
+
+
+@app.command("confirm")
+def confirm(
+    *,
+    bulk_id: BulkId,
+    without_changed: Annotated[
+        bool, typer.Option("--without-changed", help="Leave out accounts that changed since the preview.")
+    ] = False,
+    data: DataDir = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do what was previewed, and exactly that. Where any account changed since, nothing is done."""
+    from api.application.bulk import ChangedSincePreview
+    from api.application.bulk import confirm as confirmed
+
+    with commanding(data) as service:
+        service.drain()
+        try:
+            confirmed(service, *_by_whom(service, reason), bulk_id, without_changed=without_changed)
+        except ChangedSincePreview as changed:
+            raise _changed(changed) from None
+        found = _until_ended(service, bulk_id)
+    _say_ended(found, as_json=as_json)
+
+
+def _changed(changed: "ChangedSincePreview") -> Problem:
+    more = changed.total - len(changed.accounts)
+    lines = [str(changed), *changed.accounts, *([f"and {more:,} more"] if more else [])]
+    return Problem("\n".join(lines), hint="preview it anew; or do the rest: --without-changed")
+
+
+@app.command("cancel")
+def cancel(bulk_id: BulkId, data: DataDir = None, reason: Reason = None, as_json: AsJson = False) -> None:
+    """Stop it: before it is confirmed, or before its next accounts. What was done stays done, and can be undone."""
+    from aggregates.bulk.action import CancelBulk
+
+    with commanding(data) as service:
+        issue(service, CancelBulk(bulk_id=bulk_id), reason=reason)
+        service.drain()
+        found = _found(service, bulk_id)
+    _say_ended(found, as_json=as_json)
+
+
+@app.command("undo")
+@tabular
+def undo(
+    *,
+    bulk_id: BulkId,
+    only_show: Annotated[bool, typer.Option("--show", help="Only show what an undo would do.")] = False,
+    data: DataDir = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reverse what it changed on each account; what somebody changed since is left as it is, and named."""
+    from aggregates.bulk.action import BeginBulkUndo
+
+    if only_show:
+        _show_undo(data, bulk_id, as_json=as_json)
+        return
+    with commanding(data) as service:
+        issue(service, BeginBulkUndo(bulk_id=bulk_id), reason=reason)
+        found = _until_ended(service, bulk_id)
+    if as_json:
+        print_json(_stable(found))
+        return
+    say(f"Bulk action {found.id} is {found.state}: reversed on {_accounts(found.undone)}.")
+    if found.kept:
+        note(f"On {_accounts(found.kept)} somebody changed the same since; that stays: arrears bulk show {found.id}")
+
+
+_UNDO = (key("account"), word("undo"), prose("reason", 1))
+
+
+def _show_undo(data: Any, bulk_id: UUID, *, as_json: bool) -> None:
+    from api.application.bulk import undo_preview
+
+    with guest(data) as service:
+        rows: Iterable[Any] = list(undo_preview(service, bulk_id))
+    if as_json:
+        print_json([{"account": e.account, "can_be_undone": e.reason is None, "reason": e.reason} for e in rows])
+        return
+    print_table(_UNDO, ((e.account, "no" if e.reason else "yes", e.reason) for e in rows))
+
+
+def _until_ended(service: "StepByStep", bulk_id: UUID) -> "BulkView":
+    """Once every account was asked, by whomever. Raises NotReached where that does not go on."""
+    from adapters.readers.runner import NotReached
+    from adapters.stop import pause
+
+    moved, since = -1, time.monotonic()
+    while True:
+        service.drain()
+        found = _found(service, bulk_id)
+        if found.state not in {"running", "undoing"}:
+            return found
+        if (asked := found.asked + found.undone + found.kept) != moved:
+            moved, since = asked, time.monotonic()
+        elif time.monotonic() - since > _PATIENCE_SECONDS:
+            raise NotReached("the bulk action does not go on: arrears work list")
+        pause(service.stop, _LOOK_SECONDS)
+
+
+# --- inside ------------------------------------------------------------------------------------------
+
+
+def _found(service: "StepByStep", bulk_id: UUID) -> "BulkView":
+    from projections.questions.bulk import bulk_action
+
+    with service.database.connect("arrears_app") as connection:
+        found = bulk_action(connection, bulk_id)
+    if found is None:
+        raise _no_bulk()
+    return found
+
+
+def _no_bulk() -> Problem:
+    return Problem("there is no such bulk action", hint="arrears bulk list")
+
+
+def _stable(found: "BulkView") -> dict[str, Any]:
+    return {name: getattr(found, name) for name in _STABLE}
+
+
+def _say_ended(found: "BulkView", *, as_json: bool) -> None:
+    if as_json:
+        print_json(_stable(found))
+        return
+    counts = {name: getattr(found, name) for name in ("done", "changed", "refused", "skipped")}
+    said = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name == "done")
+    say(f"Bulk action {found.id} is {found.state}: {said}.")
+    if found.changed or found.refused:
+        note(f"Which and why: arrears bulk show {found.id}")
+
+
+def _accounts(count: int) -> str:
+    return "1 account" if count == 1 else f"{count:,} accounts"
+
+
+def _total(found: "BulkView") -> str:
+    return "" if found.total is None else f", {found.total:,f} {found.currency}"

@@ -1,0 +1,252 @@
+"""Bulk actions: previewed on the collections report, confirmed exactly as shown, and undone."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Response
+from pydantic import BaseModel, Field, create_model
+
+from adapters.readers.runner import NotReached
+from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
+from aggregates.account.chase import Stage
+from aggregates.account.collections_stage import CollectionsStage
+from aggregates.bulk.action import BeginBulkUndo, CancelBulk
+from aggregates.values.codes import Code
+from aggregates.values.money import Currency
+from api.application.bulk import Selection, WrongParameter, confirm, preview, undo_preview
+from api.application.issuing import Caller, Done, Issuing
+from api.application.plausibility import MOST_COUNT
+from api.http.bodies import CommandBody, Reason, body_of
+from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
+from api.http.paging import Cursor, Limit, Page
+from api.http.problems import Problem, documented, from_errors, unknown
+from api.http.reading import AS_ASKED, OfficeOf, Question, Reader, Readings
+from api.http.routing import Router
+from api.http.shapes import Body, Day, FromJson, JsonBody
+from api.processes.service import Service
+from projections.questions.bulk import BulkRow, BulkView, RowOutcome, bulk_action, bulk_actions, bulk_rows
+from projections.questions.collections import Filters
+
+router = Router(prefix="/v1/bulk", tags=["bulk actions"])
+
+_MOST_ACCOUNTS = 10_000
+
+Amount = Annotated[str | None, Field(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$")]
+DaysPastDue = Annotated[int | None, Field(ge=0, le=MOST_COUNT)]
+
+
+class SelectionBody(Body):
+    """Which accounts: all that the collections report shows with these filters, or those that are named."""
+
+    office: Code | None = None
+    currency: Currency | None = None
+    as_of: Day | None = None
+    stage: Stage | None = None
+    bucket: str | None = Field(None, max_length=40)
+    flag: Code | None = None
+    collections_stage: CollectionsStage | None = None
+    frozen: Code | None = None
+    q: str | None = Field(None, max_length=100)
+    min_balance: Amount = None
+    max_balance: Amount = None
+    min_dpd: DaysPastDue = None
+    max_dpd: DaysPastDue = None
+    accounts: tuple[Annotated[str, Field(max_length=100)], ...] = Field((), max_length=_MOST_ACCOUNTS)
+    """Numbers or ids."""
+
+
+class Confirmation(Body):
+    """Whether accounts that changed since the preview are left out; else they keep it from being done."""
+
+    without_changed: bool = False
+    reason: Reason = None
+
+
+@body_of(CancelBulk, address={"bulk_id"})
+class BulkCancellation(CommandBody):
+    """Why it is stopped; it may be left out. What was done stays done, and can be undone."""
+
+
+@body_of(BeginBulkUndo, address={"bulk_id"})
+class BulkUndo(CommandBody):
+    """Why it is taken back; it may be left out."""
+
+
+class UndoneAccount(BaseModel):
+    """An account that the action changed, and what keeps its undo from reversing all of it."""
+
+    account: str
+    account_id: UUID
+    can_be_undone: bool
+    reason: str | None
+
+
+_CONFIRMATION, _CANCELLATION, _UNDO = Confirmation(), BulkCancellation(), BulkUndo()
+
+# --- preview: a route for each kind ------------------------------------------------------------------
+
+
+def selection_of(said: SelectionBody) -> Selection:
+    """As the application has it."""
+    return Selection(
+        office=said.office,
+        currency=said.currency,
+        as_of=said.as_of,
+        filters=Filters(
+            stage=said.stage,
+            bucket=said.bucket,
+            flag=said.flag,
+            collections_stage=said.collections_stage,
+            frozen=said.frozen,
+            search=said.q,
+            min_balance=None if said.min_balance is None else Decimal(said.min_balance),
+            max_balance=None if said.max_balance is None else Decimal(said.max_balance),
+            min_dpd=said.min_dpd,
+            max_dpd=said.max_dpd,
+        ),
+        accounts=said.accounts,
+    )
+
+
+def previewed(
+    service: Service, issuing: Issuing, caller: Caller, *, kind: str, said: Mapping[str, Any], of: Selection
+) -> Done:
+    """Raises a Problem where a parameter is not as expected."""
+    try:
+        return preview(service, issuing, caller, kind=kind, said=said, of=of)
+    except WrongParameter as wrong:
+        raise from_errors(wrong.error.errors()) from None
+
+
+def body_name(kind: BulkKind) -> str:
+    """`FlagsPreview`; the name of its schema."""
+    return f"{kind.name.replace('-', ' ').title().replace(' ', '')}Preview"
+
+
+def _body(kind: BulkKind) -> type[SelectionBody]:
+    """The parameters of a kind, and the accounts."""
+    fields: dict[str, Any] = {name: (each.annotation, each) for name, each in kind.parameters.model_fields.items()}
+    return create_model(body_name(kind), __base__=SelectionBody, __doc__=kind.means, __module__=__name__, **fields)
+
+
+def _route(kind: BulkKind) -> Callable[..., Done]:
+    body_class = _body(kind)
+
+    def preview_kind(
+        *,
+        body: Any,
+        service: ServiceOf,
+        readings: Readings,
+        issuing: IssuingOf,
+        caller: CallerOf,
+        response: Response,
+    ) -> Done:
+        said = {name: getattr(body, name) for name in kind.parameters.model_fields}
+        with readings.connection():  # what the report refuses is a problem
+            done = previewed(service, issuing, caller, kind=kind.name, said=said, of=selection_of(body))
+        created(response, f"/v1/bulk/{done.id}")
+        return done
+
+    preview_kind.__annotations__["body"] = Annotated[body_class, FromJson()]
+    preview_kind.__name__ = f"preview_{kind.name.replace('-', '_')}"
+    preview_kind.__doc__ = f"Freeze the accounts that the report shows now; nothing is changed. {kind.means}"
+    return preview_kind
+
+
+for _kind in BULK_KINDS.values():
+    router.post(f"/{_kind.name}", status_code=201, responses=MAY_BE_REFUSED)(_route(_kind))
+
+
+# --- look --------------------------------------------------------------------------------------------
+
+
+@router.get("", responses=AS_ASKED)
+def list_bulk(
+    *, readings: Readings, office: OfficeOf = None, limit: Limit = 50, cursor: Cursor = None
+) -> Page[BulkView]:
+    """Bulk actions, the newest first."""
+    office_id = readings.office(office).id if office else None
+    return readings.page(
+        Question("bulk", office),
+        lambda connection, inner: bulk_actions(connection, office_id=office_id, limit=limit, cursor=inner),
+        cursor,
+    )
+
+
+@router.get("/{bulk_id}", responses=documented(404))
+def get_bulk(*, bulk_id: UUID, readings: Readings) -> BulkView:
+    """A bulk action: what it does, how far it is, and what came of it."""
+    return found_bulk(readings, bulk_id)
+
+
+@router.get("/{bulk_id}/rows", responses=documented(404))
+def list_bulk_rows(
+    *,
+    bulk_id: UUID,
+    readings: Readings,
+    outcome: Annotated[RowOutcome | None, Query(description="Only accounts with this outcome.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[BulkRow]:
+    """The accounts of a bulk action as its preview froze them, with what came of each."""
+    found_bulk(readings, bulk_id)
+    return readings.page(
+        Question("bulk-rows", bulk_id, outcome),
+        lambda connection, inner: bulk_rows(connection, bulk_id, outcome=outcome, limit=limit, cursor=inner),
+        cursor,
+    )
+
+
+@router.get("/{bulk_id}/undo", responses=documented(404))
+def show_undo(*, bulk_id: UUID, service: ServiceOf) -> list[UndoneAccount]:
+    """What an undo would do on each account that the action changed; nothing is changed."""
+    return [
+        UndoneAccount(
+            account=each.account, account_id=each.account_id, can_be_undone=each.reason is None, reason=each.reason
+        )
+        for each in undo_preview(service, bulk_id)
+    ]
+
+
+# --- confirm, cancel, undo ---------------------------------------------------------------------------
+
+
+@router.post("/{bulk_id}/confirmation", responses=MAY_BE_REFUSED)
+def confirm_bulk(
+    *,
+    bulk_id: UUID,
+    body: JsonBody[Confirmation] = _CONFIRMATION,
+    service: ServiceOf,
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
+    """Do what was previewed, and exactly that. Where accounts changed since, the problem names them in `accounts`."""
+    try:
+        return confirm(service, issuing, caller, bulk_id, without_changed=body.without_changed, reason=body.reason)
+    except NotReached as error:
+        raise Problem(503, "unavailable", f"{error}; try again", headers={"Retry-After": "5"}) from None
+
+
+@router.post("/{bulk_id}/cancellation", responses=MAY_BE_REFUSED)
+def cancel_bulk(
+    *, bulk_id: UUID, body: JsonBody[BulkCancellation] = _CANCELLATION, issuing: IssuingOf, caller: CallerOf
+) -> Done:
+    """Stop it: before it is confirmed, or before its next accounts."""
+    return issuing.issue(CancelBulk(bulk_id=bulk_id), caller, reason=body.reason)
+
+
+@router.post("/{bulk_id}/undo", responses=MAY_BE_REFUSED)
+def undo_bulk(*, bulk_id: UUID, body: JsonBody[BulkUndo] = _UNDO, issuing: IssuingOf, caller: CallerOf) -> Done:
+    """Reverse what it changed on each account; what somebody changed since is left as it is."""
+    return issuing.issue(BeginBulkUndo(bulk_id=bulk_id), caller, reason=body.reason)
+
+
+def found_bulk(readings: Reader, bulk_id: UUID) -> BulkView:
+    """Raises a Problem where there is none."""
+    with readings.connection() as connection:
+        found = bulk_action(connection, bulk_id)
+    if found is None:
+        raise unknown("bulk")
+    return found

@@ -1,0 +1,314 @@
+"""Bulk actions as pages: what is to be done, who it would be about, whether it was done, and taking it back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from adapters.readers.runner import NotReached
+from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
+from aggregates.bulk.action import BeginBulkUndo, CancelBulk
+from aggregates.office import Office
+from api.application.bulk import ChangedSincePreview, Selection, confirm
+from api.application.issuing import Caller, Issuing, NotIssued
+from api.http.bulk import found_bulk, previewed
+from api.http.commands import CallerOf, IssuingOf, ServiceOf
+from api.http.paging import Cursor
+from api.http.problems import FieldProblem, Problem, not_issued, unknown
+from api.http.reading import Question, Reader, Readings
+from api.http.routing import Router
+from api.http.web.collections_page import ReportForm, form_given, form_of
+from api.http.web.forms import FormOf
+from api.http.web.rendering import render
+from api.processes.service import Service
+from projections.questions import CHOICES, Filters
+from projections.questions.bulk import bulk_actions, bulk_rows
+
+router = Router(include_in_schema=False)
+form = APIRouter(include_in_schema=False)
+
+_PER_PAGE = 100
+_LONGEST_REASON, _LONGEST_KEY = 1_000, 200
+_WAIT_SECONDS = 10.0
+_SHOWN_CHANGED = 50
+
+
+@router.get("/bulk")
+def bulk_list_page(request: Request, readings: Readings, cursor: Cursor = None) -> HTMLResponse:
+    """Bulk actions, the newest first."""
+    page = readings.page(
+        Question("bulk", None), lambda connection, inner: bulk_actions(connection, limit=50, cursor=inner), cursor
+    )
+    zones = {office.code: office.zone for office in readings.offices()}
+    return render(request, "bulk_list.html", area="collections", found=page.items, next=page.next, zones=zones)
+
+
+# --- what is to be done ------------------------------------------------------------------------------
+
+
+@router.get("/bulk/new/{kind}")
+def new_bulk_page(request: Request, kind: str, readings: Readings) -> HTMLResponse:
+    """The parameters of a kind, for the accounts that the collections page shows."""
+    return _new_page(request, _kind(kind), readings, form_of(request))
+
+
+@form.post("/bulk/new/{kind}")
+def preview_bulk(
+    *,
+    request: Request,
+    kind: str,
+    fields: FormOf,
+    service: ServiceOf,
+    readings: Readings,
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Response:
+    """The accounts are frozen, and shown."""
+    row = _kind(kind)
+    asked = form_given(fields)
+    try:
+        office = _office(readings, asked)
+        said = {name: _value(name, each, fields) for name, each in _fields(row, office).items()}
+        of = Selection(
+            office=office.code,
+            currency=asked.currency,
+            as_of=asked.as_of,
+            filters=Filters(**asked.chosen, search=asked.q),
+        )
+        with readings.connection():  # what the report refuses is a problem
+            given = {name: value for name, value in said.items() if value is not None}
+            done = previewed(service, issuing, _once(caller, fields), kind=row.name, said=given, of=of)
+    except (Problem, NotIssued) as error:
+        problem = not_issued(error) if isinstance(error, NotIssued) else error
+        return _new_page(request, row, readings, asked, status=problem.status, told=problem.detail, given=fields)
+    return RedirectResponse(f"/bulk/{done.id}", 303)
+
+
+def _new_page(
+    request: Request,
+    kind: BulkKind,
+    readings: Reader,
+    asked: ReportForm,
+    *,
+    status: int = 200,
+    told: str | None = None,
+    given: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    office = _office(readings, asked)
+    asked = asked.model_copy(update={"office": office.code})
+    hidden = asked.model_dump(mode="json", exclude={"cursor", "sort", "dir"}, exclude_none=True)
+    return render(
+        request,
+        "bulk_new.html",
+        area="collections",
+        status=status,
+        kind=kind,
+        office=office,
+        fields=_fields(kind, office),
+        hidden=hidden,
+        filters=_in_words({name: value for name, value in hidden.items() if name not in {"office", "currency"}}),
+        back=asked.url(),
+        told=told,
+        given=given or {},
+        once=uuid4(),
+    )
+
+
+def _fields(kind: BulkKind, office: Office) -> dict[str, dict[str, Any]]:
+    """The parameters of a kind as fields of a form, by name; `values` are those to choose from, with their titles."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, each in kind.parameters.model_fields.items():
+        hints = each.json_schema_extra if isinstance(each.json_schema_extra, dict) else {}
+        found[name] = {
+            "title": each.title or name.replace("_", " ").capitalize(),
+            "means": each.description or "",
+            "values": _values(each.annotation, str(hints.get("choices", "")), office, adds=name == "add"),
+            "is_many": bool(hints.get("many")),
+            "is_required": each.is_required(),
+        }
+    return found
+
+
+def _values(annotation: Any, choices: str, office: Office, *, adds: bool) -> dict[str, str] | None:
+    """What a field is chosen from; None where it is written."""
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return {each.value: each.value.replace("-", " ").capitalize() for each in annotation}
+    if choices == "freeze_reasons":
+        return dict(sorted(office.freeze_reasons.items()))
+    if choices == "flags":
+        return {code: each.title for code, each in sorted(office.flags.items()) if not (adds and each.retired)}
+    return None
+
+
+def _value(name: str, field: Mapping[str, Any], fields: Mapping[str, str]) -> Any:
+    if field["is_many"]:
+        return [value for value in field["values"] if fields.get(f"{name}.{value}")]
+    return fields.get(name) or None
+
+
+# --- a bulk action -----------------------------------------------------------------------------------
+
+
+@router.get("/bulk/{bulk_id}")
+def bulk_page(request: Request, bulk_id: UUID, readings: Readings, cursor: Cursor = None) -> HTMLResponse:
+    """A bulk action: the accounts as they were frozen, how far it is, and what came of each."""
+    return _page(request, bulk_id, readings, cursor=cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form of the page that somebody sent."""
+
+    request: Request
+    bulk_id: UUID
+    fields: Mapping[str, str]
+    service: Service
+    readings: Reader
+    issuing: Issuing
+    caller: Caller
+
+
+def read_sent(
+    *,
+    request: Request,
+    bulk_id: UUID,
+    fields: FormOf,
+    service: ServiceOf,
+    readings: Readings,
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Sent:
+    return Sent(request, bulk_id, fields, service, readings, issuing, _once(caller, fields))
+
+
+SentOf = Annotated[Sent, Depends(read_sent)]
+
+
+@form.post("/bulk/{bulk_id}/confirmation")
+def confirm_bulk(sent: SentOf) -> Response:
+    """What was shown is done; where accounts changed since, they are named and nothing is done."""
+    without_changed = bool(sent.fields.get("without_changed"))
+    try:
+        confirm(
+            sent.service,
+            sent.issuing,
+            sent.caller,
+            sent.bulk_id,
+            without_changed=without_changed,
+            reason=_reason(sent.fields),
+        )
+    except ChangedSincePreview as changed:
+        return _page(sent.request, sent.bulk_id, sent.readings, status=409, told=str(changed), changed=changed.accounts)
+    except NotReached as error:
+        return _page(sent.request, sent.bulk_id, sent.readings, status=503, told=f"{error}; try again")
+    except NotIssued as error:
+        problem = not_issued(error)
+        return _page(sent.request, sent.bulk_id, sent.readings, status=problem.status, told=problem.detail)
+    return RedirectResponse(f"/bulk/{sent.bulk_id}", 303)
+
+
+@form.post("/bulk/{bulk_id}/cancellation")
+def cancel_bulk(sent: SentOf) -> Response:
+    """It is stopped."""
+    return _carried_out(sent, CancelBulk(bulk_id=sent.bulk_id))
+
+
+@form.post("/bulk/{bulk_id}/undo")
+def undo_bulk(sent: SentOf) -> Response:
+    """What it changed is reversed."""
+    return _carried_out(sent, BeginBulkUndo(bulk_id=sent.bulk_id))
+
+
+def _carried_out(sent: Sent, command: CancelBulk | BeginBulkUndo) -> Response:
+    try:
+        sent.issuing.issue(command, sent.caller, reason=_reason(sent.fields))
+    except NotIssued as error:
+        problem = not_issued(error)
+        return _page(sent.request, sent.bulk_id, sent.readings, status=problem.status, told=problem.detail)
+    return RedirectResponse(f"/bulk/{sent.bulk_id}", 303)
+
+
+def _page(
+    request: Request,
+    bulk_id: UUID,
+    readings: Reader,
+    *,
+    cursor: str | None = None,
+    status: int = 200,
+    told: str | None = None,
+    changed: tuple[str, ...] = (),
+) -> HTMLResponse:
+    found = found_bulk(readings, bulk_id)
+    page = readings.page(
+        Question("bulk-rows", bulk_id, None),
+        lambda connection, inner: bulk_rows(connection, bulk_id, limit=_PER_PAGE, cursor=inner),
+        cursor,
+    )
+    office = readings.office(found.office)
+    return render(
+        request,
+        "bulk.html",
+        area="collections",
+        status=status,
+        bulk=found,
+        kind=BULK_KINDS[found.kind],
+        office=office,
+        does=_in_words({name: value for name, value in found.parameters.items() if value}),
+        filters=_in_words(found.filters),
+        rows=page.items,
+        next=page.next,
+        told=told,
+        changed=changed[:_SHOWN_CHANGED],
+        more_changed=max(0, len(changed) - _SHOWN_CHANGED),
+        once=uuid4(),
+        is_moving=found.state in {"running", "undoing"} and not told,
+    )
+
+
+# --- inside ------------------------------------------------------------------------------------------
+
+
+def _kind(name: str) -> BulkKind:
+    if name not in BULK_KINDS:
+        raise unknown("bulk-kind")
+    return BULK_KINDS[name]
+
+
+def _office(readings: Reader, asked: ReportForm) -> Office:
+    """The one that is asked about, or the only one. Raises a Problem."""
+    if asked.office is not None:
+        return readings.office(asked.office)
+    offices = readings.offices()
+    if len(offices) != 1:
+        raise FieldProblem("office", "expected one: choose an office first")
+    return offices[0]
+
+
+def _in_words(said: Mapping[str, Any]) -> list[tuple[str, str]]:
+    titles = {name: choice.title for name, choice in CHOICES.items()} | {"q": "Search"}
+    return [
+        (
+            titles.get(name, name.replace("_", " ").capitalize()),
+            ", ".join(map(str, value)) if isinstance(value, list) else "yes" if value is True else str(value),
+        )
+        for name, value in said.items()
+    ]
+
+
+def _once(caller: Caller, fields: Mapping[str, str]) -> Caller:
+    """The same page sent twice does it once, and what follows shows it."""
+    key = fields.get("once", "")
+    if len(key) > _LONGEST_KEY:
+        raise FieldProblem("once", f"expected at most {_LONGEST_KEY} characters")
+    return replace(caller, wait=_WAIT_SECONDS, idempotency_key=key or caller.idempotency_key)
+
+
+def _reason(fields: Mapping[str, str]) -> str | None:
+    text = fields.get("reason", "")
+    if len(text) > _LONGEST_REASON:
+        raise FieldProblem("reason", f"expected at most {_LONGEST_REASON:,} characters")
+    return text or None

@@ -1,0 +1,154 @@
+"""From events of bulk actions, and of the accounts that they asked, to their read tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from psycopg import Connection
+
+from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
+from aggregates.bulk.action import (
+    BulkCancelled,
+    BulkConfirmed,
+    BulkFinished,
+    BulkPreviewed,
+    BulkUndoBegun,
+    BulkUndone,
+)
+from aggregates.bulk.part import MOST_ROWS, RowsFrozen
+from aggregates.kernel.event import Recorded
+from projections.batch import EventProjection, Row, as_json, on, rows_from
+
+_AT_ONCE = 5_000
+"""Rows in a statement."""
+
+
+def _says(table: str, key: str, *columns: str) -> str:
+    """A statement for rows that say these columns of theirs and leave the others as they are: see `rows_from`."""
+    names = [column.split(" ", 1)[0] for column in columns]
+    news = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key.split(", "))
+    return f"INSERT INTO {table} ({', '.join(names)}) {rows_from(*columns)} ON CONFLICT ({key}) DO UPDATE SET {news}"
+
+
+_KIND = {
+    **dict.fromkeys(("bulk_id", "account_id", "office_id"), "uuid"),
+    **dict.fromkeys(("parameters", "filters", "expected"), "jsonb"),
+    "as_of": "date",
+    "without_changed": "boolean",
+    **dict.fromkeys(
+        ("accounts", "total_minor", "shown_position", "done", "changed", "refused", "skipped", "failed", "undone_done",
+         "undone_changed", "undone_failed", "position", "place", "amount_minor"),
+        "bigint",
+    ),
+    "parts": "integer",
+    **dict.fromkeys(
+        ("previewed_at", "confirmed_at", "finished_at", "cancelled_at", "undo_begun_at", "undone_at"), "timestamptz"
+    ),
+}  # fmt: skip
+"""Columns that are not text."""
+
+
+def _typed(*names: str) -> list[str]:
+    return [f"{name} {_KIND.get(name, 'text')}" for name in names]
+
+
+_FROZEN = _says(
+    "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "place", "expected", "amount_minor")
+)
+_APPLIED = _says(
+    "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "outcome", "reason_code", "detail")
+)
+_REVERSED = _says(
+    "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "undo_outcome", "undo_code", "undo_detail")
+)
+
+
+@dataclass(slots=True)
+class BulkRows:
+    """What a batch says, by statement."""
+
+    said: dict[str, list[Row]] = field(default_factory=dict)
+
+    def say(self, recorded: Recorded, **columns: object) -> None:
+        """Columns of the action."""
+        names = ("bulk_id", *columns, "position")
+        statement = _says("bulk_actions", "bulk_id", *_typed(*names))
+        self.add(statement, [(recorded.aggregate_id, *columns.values(), recorded.position)])
+
+    def add(self, statement: str, rows: Sequence[Row]) -> None:
+        self.said.setdefault(statement, []).extend(rows)
+
+
+class BulkActionsProjection(EventProjection):
+    """A row for each bulk action, and one for each account of it."""
+
+    folder: ClassVar[Path] = Path(__file__).parent
+    name: ClassVar[str] = "bulk_actions"
+    version: ClassVar[int] = 1
+    public: ClassVar[tuple[str, ...]] = ("bulk_actions", "bulk_rows")
+
+    def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        rows = BulkRows()
+        self.tell(batch, rows)
+        for statement, said in rows.said.items():
+            for first in range(0, len(said), _AT_ONCE):
+                connection.execute(statement, [as_json(said[first : first + _AT_ONCE])], prepare=True)
+
+    @on(BulkPreviewed)
+    def _previewed(self, recorded: Recorded, event: BulkPreviewed, rows: BulkRows) -> None:
+        said = event.model_dump(mode="json", exclude={"position"})
+        rows.say(
+            recorded,
+            **said,
+            shown_position=event.position,
+            previewed_at=recorded.recorded_at,
+            previewed_by=recorded.meta.actor,
+        )
+
+    @on(RowsFrozen)
+    def _frozen(self, _: Recorded, event: RowsFrozen, rows: BulkRows) -> None:
+        before = (event.number - 1) * MOST_ROWS  # parts may be shorter: places have gaps then, and keep their order
+        rows.add(
+            _FROZEN,
+            [
+                (event.bulk_id, each.account_id, before + place, each.expected, each.amount_minor)
+                for place, each in enumerate(event.rows, 1)
+            ],
+        )
+
+    @on(BulkConfirmed)
+    def _confirmed(self, recorded: Recorded, event: BulkConfirmed, rows: BulkRows) -> None:
+        rows.say(
+            recorded,
+            confirmed_at=recorded.recorded_at,
+            confirmed_by=recorded.meta.actor,
+            without_changed=event.without_changed,
+        )
+
+    @on(BulkActionApplied)
+    def _applied(self, recorded: Recorded, event: BulkActionApplied, rows: BulkRows) -> None:
+        said = (event.bulk_id, recorded.account_id, event.outcome, event.reason_code, event.detail)
+        rows.add(_APPLIED, [said])
+
+    @on(BulkFinished)
+    def _finished(self, recorded: Recorded, event: BulkFinished, rows: BulkRows) -> None:
+        rows.say(recorded, **event.model_dump(), finished_at=recorded.recorded_at)
+
+    @on(BulkCancelled)
+    def _cancelled(self, recorded: Recorded, _: BulkCancelled, rows: BulkRows) -> None:
+        rows.say(recorded, cancelled_at=recorded.recorded_at, cancelled_by=recorded.meta.actor)
+
+    @on(BulkUndoBegun)
+    def _undo_begun(self, recorded: Recorded, _: BulkUndoBegun, rows: BulkRows) -> None:
+        rows.say(recorded, undo_begun_at=recorded.recorded_at, undo_begun_by=recorded.meta.actor)
+
+    @on(BulkActionUndone)
+    def _reversed(self, recorded: Recorded, event: BulkActionUndone, rows: BulkRows) -> None:
+        said = (event.bulk_id, recorded.account_id, event.outcome, event.reason_code, event.detail)
+        rows.add(_REVERSED, [said])
+
+    @on(BulkUndone)
+    def _undone(self, recorded: Recorded, event: BulkUndone, rows: BulkRows) -> None:
+        counts = {f"undone_{name}": count for name, count in event.model_dump().items()}
+        rows.say(recorded, **counts, undone_at=recorded.recorded_at)

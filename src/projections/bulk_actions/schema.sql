@@ -1,0 +1,71 @@
+-- Bulk actions: what was previewed, what became of it, and each account's outcome. Every event says its own columns,
+-- once, so the order in which events come does not matter.
+
+CREATE TABLE bulk_actions (
+    bulk_id         uuid        PRIMARY KEY,
+    office_id       uuid,
+    kind            text,
+    parameters      jsonb,
+    filters         jsonb,
+    as_of           date,
+    currency        text,
+    accounts        bigint,
+    parts           integer,
+    total_minor     bigint,
+    shown_position  bigint,
+    digest          text,
+    previewed_at    timestamptz,
+    previewed_by    text,
+    confirmed_at    timestamptz,
+    confirmed_by    text,
+    without_changed boolean,
+    finished_at     timestamptz,
+    done            bigint,
+    changed         bigint,
+    refused         bigint,
+    skipped         bigint,
+    failed          bigint,
+    cancelled_at    timestamptz,
+    cancelled_by    text,
+    undo_begun_at   timestamptz,
+    undo_begun_by   text,
+    undone_at       timestamptz,
+    undone_done     bigint,
+    undone_changed  bigint,
+    undone_failed   bigint,
+    position        bigint      NOT NULL
+);
+
+COMMENT ON TABLE  bulk_actions                 IS 'Every bulk action: what it does to how many accounts, who said so, and what came of it.';
+COMMENT ON COLUMN bulk_actions.kind            IS 'What it does to each account, such as flags.';
+COMMENT ON COLUMN bulk_actions.filters         IS 'Of the report, as asked; of a search only that there was one.';
+COMMENT ON COLUMN bulk_actions.total_minor     IS 'Sum of the amounts in question, in minor units; null where the kind has none.';
+COMMENT ON COLUMN bulk_actions.shown_position  IS 'Up to which place in the log the previewed report was.';
+COMMENT ON COLUMN bulk_actions.digest          IS 'SHA-256 of the rows in their order.';
+COMMENT ON COLUMN bulk_actions.without_changed IS 'Whether accounts that had changed since the preview were left out.';
+COMMENT ON COLUMN bulk_actions.changed         IS 'Accounts that were not as the preview showed them, and were left as they are.';
+COMMENT ON COLUMN bulk_actions.failed          IS 'Accounts that could not be asked because of a defect.';
+COMMENT ON COLUMN bulk_actions.undone_changed  IS 'Accounts on which somebody had changed the same since: that stayed.';
+COMMENT ON COLUMN bulk_actions.position        IS 'Place in the log of an event of the action.';
+
+CREATE TABLE bulk_rows (
+    bulk_id      uuid   NOT NULL,
+    account_id   uuid   NOT NULL,
+    place        bigint,
+    expected     jsonb,
+    amount_minor bigint,
+    outcome      text,
+    reason_code  text,
+    detail       text,
+    undo_outcome text,
+    undo_code    text,
+    undo_detail  text,
+    PRIMARY KEY (bulk_id, account_id)
+);
+
+COMMENT ON TABLE  bulk_rows              IS 'The accounts of every bulk action as its preview froze them, and what came of each.';
+COMMENT ON COLUMN bulk_rows.place        IS 'Where the preview showed it, from 1.';
+COMMENT ON COLUMN bulk_rows.expected     IS 'The figures that were shown and have to be so still, by column of the report.';
+COMMENT ON COLUMN bulk_rows.amount_minor IS 'The amount in question, in minor units of the action''s currency.';
+COMMENT ON COLUMN bulk_rows.outcome      IS 'done, changed, refused or skipped; null before the account was asked.';
+COMMENT ON COLUMN bulk_rows.undo_outcome IS 'done or changed; null before it was asked to reverse it.';

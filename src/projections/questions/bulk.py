@@ -1,0 +1,316 @@
+"""Bulk actions: which accounts a preview freezes, how they differ from it now, and what came of each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from aggregates.values.aging import BucketScheme
+from aggregates.values.money import Money
+from projections.answer import AmountText, Answer
+from projections.collections_report.columns import STORED
+from projections.questions.collections.filters import Filters, conditions, parameters_of_search
+from projections.questions.collections.report import OWING, check_bucket, selected
+from projections.questions.collections.source import source_of
+from projections.questions.names import names
+from projections.questions.paging import check_limit, cursor_after, key_after
+from projections.questions.scope import BadQuestion, Scope, row, rows
+
+BulkStateName = Literal["previewed", "running", "finished", "cancelled", "undoing", "undone"]
+RowOutcome = Literal["done", "changed", "refused", "skipped", "failed"]
+
+# --- what is frozen ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An account of a preview."""
+
+    account_id: UUID
+    expected: str
+    """The figures that are compared later, as the database writes JSON."""
+    balance: int
+    """Of the report's day, in minor units."""
+
+
+_FREEZE = """
+SELECT wanted.account_id, {figures}::text AS expected, wanted.balance
+FROM wanted
+JOIN read_model.collections_report AS now USING (account_id)
+ORDER BY wanted.balance DESC, wanted.account_id DESC
+"""
+
+_POSITION = """
+SELECT c.position FROM read_model.projections AS g JOIN read_model.checkpoints AS c USING (reader)
+WHERE g.name = 'collections_report' AND g.state = 'live'
+"""
+
+_FETCHED = 2_000
+
+
+def _figures(compares: Sequence[str]) -> str:
+    """The columns of an account now as one JSON object; `compares` are names of stored columns."""
+    assert set(compares) <= STORED.keys()  # noqa: S101 - they come from the catalogue
+    pairs = ", ".join(f"'{name}', to_jsonb(now.{name})" for name in compares)
+    return f"jsonb_build_object({pairs})"
+
+
+def shown_position(connection: Connection[Any]) -> int:
+    """Up to which place in the log the collections report is."""
+    return int(row(connection, {}, _POSITION)["position"])
+
+
+def named_accounts(connection: Connection[Any], office_id: UUID, called: Sequence[str]) -> list[UUID]:
+    """The accounts of an office with these numbers or ids. Raises BadQuestion where one is not there."""
+    query = """
+        SELECT account_id, number FROM read_model.collections_report
+        WHERE office_id = %(office_id)s AND (number = ANY (%(called)s::text[]) OR account_id::text = ANY (%(called)s))
+    """
+    wanted = [each.strip() for each in called]
+    found = rows(connection, {"office_id": office_id, "called": [each.lower() for each in wanted] + wanted}, query)
+    known = {str(each["account_id"]) for each in found} | {each["number"] for each in found}
+    missing = [each for each in wanted if each not in known and each.lower() not in known]
+    if missing:
+        raise BadQuestion(f"account: there is no {missing[0]!r}")
+    return [each["account_id"] for each in found]
+
+
+def shown(
+    connection: Connection[Any],
+    scope: Scope,
+    *,
+    compares: Sequence[str],
+    filters: Filters,
+    among: Sequence[UUID] | None,
+    today: date,
+    as_of: date | None,
+    scheme: BucketScheme,
+) -> Iterator[Shown]:
+    """The accounts of a collections report in the order of their balances, read as they are asked for; `among` these,
+    whether they owe something or not. What is compared later is what the account is now, whatever day the report is of.
+    Raises BadQuestion.
+    """
+    check_bucket(connection, filters.bucket, scheme)
+    source = source_of(connection, scope, today=today, as_of=as_of, known_on=None, scheme=scheme)
+    given = filters.given(scope.currency)
+    those = [OWING] if among is None else ["account_id = ANY (%(among)s::uuid[])"]
+    query = selected(source, [*those, *conditions(given, names(connection))])
+    asked = {**source.parameters, **given, **parameters_of_search(given), "among": list(among or ())}
+    with connection.cursor(name="bulk_rows", row_factory=dict_row) as cursor:
+        cursor.itersize = _FETCHED
+        cursor.execute("".join((*query, _FREEZE.replace("{figures}", _figures(compares)))).encode(), asked)
+        for each in cursor:
+            yield Shown(each["account_id"], each["expected"], each["balance"])
+
+
+# --- whether it is so still --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A row of a bulk action, and whether its account is not as it was shown any more."""
+
+    account_id: UUID
+    number: str
+    expected: str
+    amount_minor: int | None
+    has_changed: bool
+
+
+_COMPARE = """
+SELECT r.account_id, coalesce(now.number, '') AS number, r.expected::text AS expected, r.amount_minor,
+       r.expected IS DISTINCT FROM {figures} AS has_changed
+FROM read_model.bulk_rows AS r
+LEFT JOIN read_model.collections_report AS now USING (account_id)
+WHERE r.bulk_id = %(bulk_id)s
+ORDER BY r.place
+"""
+
+
+def compared(connection: Connection[Any], bulk_id: UUID, compares: Sequence[str]) -> Iterator[Frozen]:
+    """Every row in its order, compared with the report as it is."""
+    with connection.cursor(name="bulk_rows", row_factory=dict_row) as cursor:
+        cursor.itersize = _FETCHED
+        cursor.execute(_COMPARE.replace("{figures}", _figures(compares)).encode(), {"bulk_id": bulk_id})
+        for each in cursor:
+            yield Frozen(**each)
+
+
+def done_accounts(connection: Connection[Any], bulk_id: UUID) -> list[tuple[UUID, str]]:
+    """The accounts that a bulk action changed, by number."""
+    query = """
+        SELECT r.account_id, coalesce(now.number, '') AS number FROM read_model.bulk_rows AS r
+        LEFT JOIN read_model.collections_report AS now USING (account_id)
+        WHERE r.bulk_id = %(bulk_id)s AND r.outcome = 'done' ORDER BY r.place
+    """
+    return [(each["account_id"], each["number"]) for each in rows(connection, {"bulk_id": bulk_id}, query)]
+
+
+# --- what came of it ---------------------------------------------------------------------------------
+
+
+class BulkView(Answer):
+    """A bulk action. `asked` is how many accounts have an outcome by now; of what has not ended counts are null."""
+
+    id: UUID
+    kind: str
+    state: BulkStateName
+    accounts: int
+    total: AmountText | None
+    currency: str
+    office: str
+    parameters: dict[str, Any]
+    filters: dict[str, Any]
+    as_of: date
+    digest: str
+    asked: int
+    done: int
+    changed: int
+    refused: int
+    skipped: int
+    undone: int
+    """Accounts on which it was reversed."""
+    kept: int
+    """Accounts on which somebody had changed the same since, so that it was not reversed, or not all of it."""
+    without_changed: bool | None
+    previewed_at: datetime
+    previewed_by: str
+    confirmed_at: datetime | None
+    confirmed_by: str | None
+    ended_at: datetime | None
+    cancelled_by: str | None
+    undo_begun_at: datetime | None
+    undo_begun_by: str | None
+    undone_at: datetime | None
+
+
+class BulkRow(Answer):
+    """An account of a bulk action. `outcome` is null before it was asked; `undone` says what came of the undo."""
+
+    account: str
+    account_id: UUID
+    amount: AmountText | None
+    expected: dict[str, Any]
+    outcome: RowOutcome | None
+    reason: str | None
+    reason_code: str | None
+    undone: Literal["done", "changed", "failed"] | None
+    undone_reason: str | None
+
+
+class BulkPage(Answer):
+    rows: tuple[BulkView, ...]
+    next_cursor: str | None
+
+
+class BulkRowsPage(Answer):
+    rows: tuple[BulkRow, ...]
+    next_cursor: str | None
+
+
+_STATE = """
+    CASE WHEN b.undone_at IS NOT NULL THEN 'undone' WHEN b.undo_begun_at IS NOT NULL THEN 'undoing'
+         WHEN b.cancelled_at IS NOT NULL THEN 'cancelled' WHEN b.finished_at IS NOT NULL THEN 'finished'
+         WHEN b.confirmed_at IS NOT NULL THEN 'running' ELSE 'previewed' END
+"""
+
+_ACTION = f"""
+    SELECT b.*, {_STATE} AS state, office.code AS office, coalesce(b.finished_at, b.cancelled_at) AS ended_at,
+           r.asked, r.did, r.differed, r.declined, r.idle, r.reversed, r.kept
+    FROM read_model.bulk_actions AS b
+    LEFT JOIN read_model.ledger_offices AS office USING (office_id)
+    CROSS JOIN LATERAL (
+        SELECT count(outcome) AS asked,
+               count(*) FILTER (WHERE outcome = 'done')         AS did,
+               count(*) FILTER (WHERE outcome = 'changed')      AS differed,
+               count(*) FILTER (WHERE outcome = 'refused')      AS declined,
+               count(*) FILTER (WHERE outcome = 'skipped')      AS idle,
+               count(*) FILTER (WHERE undo_outcome = 'done')    AS reversed,
+               count(*) FILTER (WHERE undo_outcome = 'changed') AS kept
+        FROM read_model.bulk_rows AS rows
+        WHERE rows.bulk_id = b.bulk_id
+    ) AS r
+    WHERE b.previewed_at IS NOT NULL
+"""  # noqa: S608 - constants
+
+_ACTIONS = f"""
+    {_ACTION}
+      AND (%(office_id)s::uuid IS NULL OR b.office_id = %(office_id)s)
+      AND (%(at)s::timestamptz IS NULL OR (b.previewed_at, b.bulk_id) < (%(at)s::timestamptz, %(id)s::uuid))
+    ORDER BY b.previewed_at DESC, b.bulk_id DESC
+    LIMIT %(limit)s
+"""
+
+_OUTCOME = """
+    CASE WHEN r.outcome IS NULL AND b.finished_at IS NOT NULL THEN 'failed' ELSE r.outcome END
+"""
+_UNDONE = """
+    CASE WHEN r.outcome = 'done' AND r.undo_outcome IS NULL AND b.undone_at IS NOT NULL THEN 'failed'
+         ELSE r.undo_outcome END
+"""
+
+_ROWS = f"""
+    SELECT r.place, r.account_id, coalesce(now.number, '') AS account, r.amount_minor, b.currency, r.expected,
+           {_OUTCOME} AS outcome, r.detail AS reason, r.reason_code, {_UNDONE} AS undone, r.undo_detail AS undone_reason
+    FROM read_model.bulk_rows AS r
+    JOIN read_model.bulk_actions AS b USING (bulk_id)
+    LEFT JOIN read_model.collections_report AS now USING (account_id)
+    WHERE r.bulk_id = %(bulk_id)s AND r.place IS NOT NULL
+      AND (%(outcome)s::text IS NULL OR {_OUTCOME} = %(outcome)s)
+      AND (%(place)s::bigint IS NULL OR r.place > %(place)s::bigint)
+    ORDER BY r.place
+    LIMIT %(limit)s
+"""  # noqa: S608 - constants
+
+
+def bulk_action(connection: Connection[Any], bulk_id: UUID) -> BulkView | None:
+    """One bulk action; None where there is none of this id, or it is not shown yet."""
+    found = rows(connection, {"id": bulk_id}, _ACTION + " AND b.bulk_id = %(id)s")
+    return _view(found[0]) if found else None
+
+
+def bulk_actions(
+    connection: Connection[Any], *, office_id: UUID | None = None, limit: int = 50, cursor: str | None = None
+) -> BulkPage:
+    """Bulk actions of one office, or of all, the newest first. Raises BadQuestion."""
+    at, last = key_after(cursor, "previewed", 2)
+    asked = {"office_id": office_id, "at": at, "id": last, "limit": check_limit(limit) + 1}
+    found = [_view(each) for each in rows(connection, asked, _ACTIONS)]
+    page = found[:limit]
+    following = cursor_after("previewed", page[-1].previewed_at, page[-1].id) if len(found) > limit else None
+    return BulkPage(rows=tuple(page), next_cursor=following)
+
+
+def bulk_rows(
+    connection: Connection[Any],
+    bulk_id: UUID,
+    *,
+    outcome: RowOutcome | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> BulkRowsPage:
+    """Accounts of a bulk action in the order of its preview, of any outcome or of one. Raises BadQuestion."""
+    (place,) = key_after(cursor, "place", 1)
+    asked = {"bulk_id": bulk_id, "outcome": outcome, "place": place, "limit": check_limit(limit) + 1}
+    found = rows(connection, asked, _ROWS)
+    page = found[:limit]
+    following = cursor_after("place", page[-1]["place"]) if len(found) > limit else None
+    return BulkRowsPage(rows=tuple(map(_row, page)), next_cursor=following)
+
+
+def _view(found: Mapping[str, Any]) -> BulkView:
+    total = found["total_minor"]
+    counts = {"done": "did", "changed": "differed", "refused": "declined", "skipped": "idle", "undone": "reversed"}
+    said = {name: found[counts.get(name, name)] for name in BulkView.model_fields if name not in {"id", "total"}}
+    amount = None if total is None else Money(total, found["currency"]).decimal()
+    return BulkView(id=found["bulk_id"], total=amount, **said)
+
+
+def _row(found: Mapping[str, Any]) -> BulkRow:
+    minor = found["amount_minor"]
+    said = {name: found[name] for name in BulkRow.model_fields if name != "amount"}
+    return BulkRow(amount=None if minor is None else Money(minor, found["currency"]).decimal(), **said)

@@ -1,0 +1,262 @@
+"""Bulk actions: what was shown is frozen, done account by account, exactly once, and undone exactly."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from adapters.eventstore.requests import Requests
+from adapters.work import worker
+from adapters.work.worker import Turn
+from aggregates.account import Account
+from aggregates.account.bulk import BulkActionApplied
+from aggregates.account.collections_stage import CollectionsStage
+from aggregates.account.command import account_id
+from aggregates.account.customer import OpenAccount
+from aggregates.account.flags import ClearFlag, Flags, SetFlag
+from aggregates.bulk.action import BeginBulkUndo, CancelBulk
+from aggregates.kernel.actor import Actor
+from aggregates.work import CancelWork
+from api.application.authority import Authority
+from api.application.bulk import ChangedSincePreview, Selection, confirm, preview, undo_preview
+from api.application.issuing import Caller, Issuing, Refused
+from projections.questions.bulk import BulkRow, BulkView, bulk_action, bulk_rows
+from projections.questions.collections import Filters
+from projections.questions.scope import BadQuestion
+from tests.adapters.work.conftest import OFFICE, Plant
+from tests.waiting import HANG
+
+CARLA = Caller(Actor.person("carla"), Authority.PUBLIC, reason="As agreed")
+
+
+@dataclass
+class Bulk:
+    """Bulk actions in a plant whose parts are moved by hand."""
+
+    plant: Plant
+
+    @property
+    def issuing(self) -> Issuing:
+        return Issuing(self.plant.service, Requests(partial(self.plant.database.connect, "arrears_app")))
+
+    def preview(self, kind: str = "flags", of: Selection | None = None, **said: Any) -> UUID:
+        self.plant.service.drain()
+        bulk_id = preview(self.plant.service, self.issuing, CARLA, kind=kind, said=said, of=of or Selection()).id
+        self.plant.service.drain()
+        return bulk_id
+
+    def confirm(self, bulk_id: UUID, *, without_changed: bool = False, drain: bool = True) -> None:
+        confirm(self.plant.service, self.issuing, CARLA, bulk_id, without_changed=without_changed)
+        if drain:
+            self.plant.service.drain()
+
+    def undo(self, bulk_id: UUID) -> None:
+        self.issuing.issue(BeginBulkUndo(bulk_id=bulk_id), CARLA)
+        self.plant.service.drain()
+
+    def view(self, bulk_id: UUID) -> BulkView:
+        with self.plant.database.connect("arrears_app") as connection:
+            found = bulk_action(connection, bulk_id)
+        assert found is not None
+        return found
+
+    def rows(self, bulk_id: UUID) -> Mapping[str, BulkRow]:
+        with self.plant.database.connect("arrears_app") as connection:
+            return {each.account: each for each in bulk_rows(connection, bulk_id, limit=500).rows}
+
+    def flags(self) -> dict[str, list[str]]:
+        accounts = (self.plant.service.arrears.load(Account, each) for each in self.plant.accounts)
+        return {each.customer.number: sorted(each.part(Flags).carried) for each in accounts}
+
+    def account(self, number: int) -> UUID:
+        return account_id(OFFICE, f"A-{number}")
+
+    def applied(self) -> dict[UUID, int]:
+        """How often each account recorded an outcome."""
+        return {
+            each: sum(
+                isinstance(recorded.event, BulkActionApplied)
+                for recorded in self.plant.service.arrears.history(Account, each)
+            )
+            for each in self.plant.accounts
+        }
+
+    def tables(self) -> dict[str, list[Any]]:
+        """What the read tables say of the accounts now, but for history and for when it was."""
+        with self.plant.database.connect("arrears_app") as connection:
+            return {
+                table: connection.execute(
+                    f"SELECT to_jsonb(t) - 'last_position' - 'position' - 'updated_at' FROM read_model.{table} AS t"
+                    " ORDER BY t::text"
+                ).fetchall()
+                for table in ("collections_report", "open_items", "ledger_items", "promises", "agenda")
+            }
+
+
+@pytest.fixture
+def bulk(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> Bulk:
+    monkeypatch.setattr(worker, "CHUNK", 3)
+    return Bulk(plant)
+
+
+def test_what_was_shown_is_done_and_undone_and_the_read_tables_are_as_before(bulk: Bulk):
+    bulk.plant.do(SetFlag(account_id=bulk.account(2), flag="legal"))
+    bulk.plant.service.drain()
+    before = bulk.tables()
+    bulk_id = bulk.preview(add=["vip"], remove=["legal"])
+    assert bulk.tables() == before
+    shown = bulk.view(bulk_id)
+    assert (shown.state, shown.accounts, shown.total, shown.currency, shown.asked) == ("previewed", 7, None, "USD", 0)
+    bulk.confirm(bulk_id)
+    done = bulk.view(bulk_id)
+    assert (done.state, done.done, done.asked, done.confirmed_by) == ("finished", 7, 7, "person:carla")
+    assert bulk.flags() == {f"A-{n}": ["vip"] for n in range(7)}
+    bulk.undo(bulk_id)
+    assert (bulk.view(bulk_id).state, bulk.view(bulk_id).undone) == ("undone", 7)
+    assert bulk.tables() == before
+
+
+def test_the_accounts_are_those_of_the_report_with_its_filters(bulk: Bulk):
+    bulk.plant.do(SetFlag(account_id=bulk.account(3), flag="legal"))
+    of = Selection(filters=Filters(flag="legal"))
+    assert set(bulk.rows(bulk.preview(of=of, add=["vip"]))) == {"A-3"}
+    named = bulk.preview(of=Selection(accounts=("A-1", str(bulk.account(2)))), add=["vip"])
+    assert set(bulk.rows(named)) == {"A-1", "A-2"}
+    with pytest.raises(BadQuestion, match="there is no 'B-1'"):
+        bulk.preview(of=Selection(accounts=("A-1", "B-1")), add=["vip"])
+
+
+def test_what_changed_since_the_preview_is_named_and_nothing_is_done_or_only_the_rest(bulk: Bulk):
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.plant.do(SetFlag(account_id=bulk.account(4), flag="legal"))
+    with pytest.raises(ChangedSincePreview) as refused:
+        bulk.confirm(bulk_id)
+    assert (refused.value.accounts, refused.value.total) == (("A-4",), 1)
+    assert set(bulk.applied().values()) == {0}
+    bulk.confirm(bulk_id, without_changed=True)
+    done = bulk.view(bulk_id)
+    assert (done.state, done.done, done.changed) == ("finished", 6, 1)
+    assert bulk.rows(bulk_id)["A-4"].reason == "flags is legal, and was none"
+    assert bulk.flags()["A-4"] == ["legal"]
+
+
+def test_what_changes_between_the_confirmation_and_its_chunk_is_left_by_the_account_itself(bulk: Bulk):
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.confirm(bulk_id, drain=False)
+    bulk.plant.do(SetFlag(account_id=bulk.account(4), flag="legal"))
+    bulk.plant.service.drain()
+    assert (bulk.view(bulk_id).done, bulk.view(bulk_id).changed) == (6, 1)
+
+
+def test_to_confirm_again_does_nothing_more(bulk: Bulk):
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.confirm(bulk_id)
+    head = bulk.plant.service.feed.head()
+    bulk.plant.do(ClearFlag(account_id=bulk.account(1), flag="vip"))
+    bulk.confirm(bulk_id)
+    assert set(bulk.applied().values()) == {1}
+    assert bulk.flags()["A-1"] == []
+    assert [each.name for each in bulk.plant.service.feed.read(head, 100) if each.name.startswith("bulk")] == []
+
+
+def test_an_undo_says_before_and_after_what_it_cannot_reverse(bulk: Bulk):
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.confirm(bulk_id)
+    bulk.plant.do(ClearFlag(account_id=bulk.account(1), flag="vip"), SetFlag(account_id=bulk.account(1), flag="vip"))
+    bulk.plant.service.drain()
+    told = {each.account: each.reason for each in undo_preview(bulk.plant.service, bulk_id)}
+    assert told == {**dict.fromkeys([f"A-{n}" for n in range(7)]), "A-1": "changed since: vip"}
+    bulk.undo(bulk_id)
+    assert (bulk.view(bulk_id).undone, bulk.view(bulk_id).kept) == (6, 1)
+    assert bulk.flags() == {**{f"A-{n}": [] for n in range(7)}, "A-1": ["vip"]}
+    assert bulk.rows(bulk_id)["A-1"].undone_reason == "changed since, and left as it is: vip"
+
+
+def test_stopped_in_its_course_it_asks_nobody_more_and_what_was_done_is_undone(bulk: Bulk):
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.confirm(bulk_id, drain=False)
+    bulk.plant.catch_up()
+    with bulk.plant.worker() as one:
+        assert one.turn() is Turn.CHUNK
+    bulk.issuing.issue(CancelBulk(bulk_id=bulk_id), CARLA)
+    bulk.plant.service.drain()
+    stopped = bulk.view(bulk_id)
+    assert (stopped.state, stopped.done, stopped.asked) == ("cancelled", 3, 3)
+    bulk.undo(bulk_id)
+    assert (bulk.view(bulk_id).state, bulk.view(bulk_id).undone) == ("undone", 3)
+    assert set(map(tuple, bulk.flags().values())) == {()}
+
+
+def test_its_work_ends_with_it_and_not_alone(bulk: Bulk):
+    bulk.confirm(bulk.preview(add=["vip"]), drain=False)
+    bulk.plant.catch_up()
+    (work,) = bulk.plant.open_work
+    with pytest.raises(Refused, match="bulk cancel"):
+        bulk.issuing.issue(CancelWork(work_id=work.id), CARLA)
+
+
+def test_killed_between_a_chunk_and_its_progress_no_account_is_changed_twice(bulk: Bulk):
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.confirm(bulk_id, drain=False)
+    bulk.plant.catch_up()
+    dies = [sys.executable, "-m", "tests.adapters.work.dies"]
+    died = subprocess.run(dies, check=False, env={**os.environ, **bulk.plant.env}, timeout=HANG)
+    assert died.returncode == -signal.SIGKILL
+    bulk.plant.service.drain()
+    assert (bulk.view(bulk_id).state, bulk.view(bulk_id).done) == ("finished", 7)
+    assert set(bulk.applied().values()) == {1}
+
+
+def test_rows_that_are_not_those_that_were_frozen_are_not_confirmed(bulk: Bulk):
+    bulk_id = bulk.preview(add=["vip"])
+    with bulk.plant.database.connect("arrears_app") as connection:
+        connection.execute("DELETE FROM read_model.bulk_rows WHERE place = 2")
+    with pytest.raises(Refused) as refused:
+        bulk.confirm(bulk_id)
+    assert refused.value.reason_code == "rows-not-as-frozen"
+    assert set(bulk.applied().values()) == {0}
+
+
+def test_a_flag_about_the_customer_comes_to_all_their_accounts_and_goes_with_the_undo(bulk: Bulk):
+    """The second has it already when it is asked, because the first was: that is no change of somebody's."""
+    other = OpenAccount(office_id=OFFICE, number="A-1", customer_name="Ann", currency="EUR", other_currency=True)
+    bulk.plant.do(other)
+    bulk_id = bulk.preview(of=Selection(currency="USD"), add=["cease-contact"])
+    bulk.confirm(bulk_id)
+    second = bulk.plant.service.arrears.load(Account, account_id(OFFICE, "A-1", "EUR"))
+    assert (bulk.view(bulk_id).done, sorted(second.flags.carried)) == (7, ["cease-contact"])
+    bulk.undo(bulk_id)
+    second = bulk.plant.service.arrears.load(Account, account_id(OFFICE, "A-1", "EUR"))
+    assert (bulk.view(bulk_id).undone, sorted(second.flags.carried)) == (7, [])
+
+
+def test_the_collections_stage_is_a_column_and_a_filter_of_the_report(bulk: Bulk):
+    bulk.plant.service.drain()
+    before = bulk.tables()
+    bulk_id = bulk.preview("stage", of=Selection(accounts=("A-1", "A-2")), to="sent")
+    bulk.confirm(bulk_id)
+    sent = Selection(filters=Filters(collections_stage=CollectionsStage.SENT))
+    assert set(bulk.rows(bulk.preview("stage", of=sent, to="pending"))) == {"A-1", "A-2"}
+    bulk.undo(bulk_id)
+    assert bulk.tables() == before
+
+
+def test_accounts_are_frozen_rolled_back_and_the_rollback_is_undone(bulk: Bulk):
+    bulk.plant.service.drain()
+    before = bulk.tables()
+    frozen = bulk.preview("freeze", of=Selection(accounts=("A-1", "A-2")), code="moved")
+    bulk.confirm(frozen)
+    with_freeze = bulk.tables()
+    back = bulk.preview("rollback", of=Selection(filters=Filters(frozen="moved")))
+    assert set(bulk.rows(back)) == {"A-1", "A-2"}
+    bulk.confirm(back)
+    assert bulk.tables() == before
+    bulk.undo(back)
+    assert bulk.tables() == with_freeze

@@ -1,0 +1,111 @@
+"""Bulk actions over HTTP: previewed, confirmed exactly as shown, undone; and their page."""
+
+from typing import Any
+
+import pytest
+
+from aggregates.account.bulk_kinds import BULK_KINDS
+from aggregates.office import STANDARD_FREEZE_REASONS
+from api.cli.bulk import FILTERS, KINDS
+from api.cli.offices import _STANDARD_FREEZE_REASONS
+from api.processes.step_by_step import StepByStep
+from projections.questions import Filters
+from tests.api.http.client import Client
+
+NOW = {"Prefer": "wait=10"}
+
+
+@pytest.fixture
+def number(service: StepByStep, client: Client, account: str) -> str:
+    """Of an account that owes something, and is shown."""
+    service.drain()
+    found: str = client.get(account).json()["number"]
+    return found
+
+
+def previewed(client: Client, number: str, **more: Any) -> str:
+    """The address of a bulk action about one account."""
+    body = {"accounts": [number], "add": ["vip"], **more}
+    return "/v1/bulk/" + str(client.done("POST", "/v1/bulk/flags", body, headers=NOW)["id"])
+
+
+def test_it_is_previewed_confirmed_and_undone(client: Client, account: str, number: str):
+    address = previewed(client, number)
+    shown = client.get(address).json()
+    assert (shown["state"], shown["accounts"], shown["total"], shown["asked"]) == ("previewed", 1, None, 0)
+    client.done("POST", f"{address}/confirmation", headers=NOW)
+    assert client.get(account).json()["flags"] == ["vip"]
+    (row,) = client.get(f"{address}/rows").json()["items"]
+    assert (row["account"], row["outcome"], row["reason"]) == (number, "done", None)
+    (told,) = client.get(f"{address}/undo").json()
+    assert (told["account"], told["can_be_undone"]) == (number, True)
+    client.done("POST", f"{address}/undo", {"reason": "A mistake"}, headers=NOW)
+    assert client.get(account).json()["flags"] == []
+    assert client.get(address).json()["state"] == "undone"
+    assert address.rpartition("/")[2] in {each["id"] for each in client.get("/v1/bulk?office=main").json()["items"]}
+
+
+def test_the_problem_names_the_accounts_that_changed(client: Client, account: str, number: str):
+    address = previewed(client, number)
+    client.done("PUT", f"{account}/flags/legal")
+    problem = client.refused(409, "POST", f"{address}/confirmation")
+    assert (problem["reason_code"], problem["accounts"], problem["accounts_in_all"]) == (
+        "changed-since-preview",
+        [number],
+        1,
+    )
+    client.done("POST", f"{address}/confirmation", {"without_changed": True}, headers=NOW)
+    assert client.get(address).json()["changed"] == 1
+
+
+def test_the_same_request_twice_is_one_preview(client: Client, number: str):
+    key = {**NOW, "Idempotency-Key": f"preview of {number}"}
+    one, other = (
+        client.done("POST", "/v1/bulk/flags", {"add": ["vip"], "accounts": [number]}, headers=key) for _ in "ab"
+    )
+    assert one["id"] == other["id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "add"),
+        ({"add": ["vip"], "remove": ["vip"]}, "add"),
+        ({"add": ["vip"], "bucket": "unheard of"}, "bucket"),
+        ({"add": ["vip"], "accounts": ["unheard of"]}, "account"),
+        ({"add": ["vip"], "min_balance": "much"}, "min_balance"),
+        ({"add": ["vip"], "colour": "red"}, "colour"),
+    ],
+)
+@pytest.mark.usefixtures("number")
+def test_what_cannot_be_previewed_is_said_by_its_field(client: Client, body: dict[str, Any], field: str):
+    problem = client.refused(422, "POST", "/v1/bulk/flags", body)
+    assert [each["field"] for each in problem["errors"]] == [field]
+
+
+def test_people_choose_it_on_the_page_and_confirm_what_they_see(client: Client, account: str, number: str):
+    page = client.get(f"/?q={number}").text
+    assert f'href="/bulk/new/flags?q={number}"' in page
+    new = client.get(f"/bulk/new/flags?q={number}").text
+    assert 'name="add.vip"' in new
+    origin = {"Origin": "http://localhost"}
+    nothing = client.post("/bulk/new/flags", headers=origin, data={"q": number, "office": "main"})
+    assert nothing.status_code == 422
+    assert "expected at least one flag" in nothing.text
+    sent = client.post("/bulk/new/flags", headers=origin, data={"q": number, "office": "main", "add.vip": "on"})
+    assert sent.status_code == 303
+    address = sent.headers["location"]
+    assert number in client.get(address).text
+    client.done("PUT", f"{account}/flags/legal", headers=NOW)
+    told = client.post(f"{address}/confirmation", headers=origin, data={"once": "1"})
+    assert told.status_code == 409
+    assert "Do the rest" in told.text
+    assert number in told.text
+
+
+def test_the_command_line_has_every_kind_with_every_parameter_and_filter():
+    assert {name: [each.name for each in kind.parameters] for name, kind in KINDS.items()} == {
+        name: list(kind.parameters.model_fields) for name, kind in BULK_KINDS.items()
+    }
+    assert FILTERS.keys() == Filters.model_fields.keys() - {"number"}
+    assert {*_STANDARD_FREEZE_REASONS} == STANDARD_FREEZE_REASONS.keys()
