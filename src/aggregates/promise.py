@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from aggregates.account import Account
+from aggregates.account.promises import PromisedPart
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target
 from aggregates.kernel.context import Context
@@ -237,6 +238,7 @@ class PromiseToPay(Aggregate):
             made_on=made_on,
             due_on=max(i.due_on for i in command.instalments),
             amount=promised_amount(command.instalments),
+            parts=_parts(command.instalments),
         )
         self.emit(
             PromiseMade(
@@ -367,6 +369,7 @@ class PromiseToPay(Aggregate):
             due_on=self.due_on,
             amount=self.promised,
             remaining=self.promised - self.received,
+            parts=_parts(self.instalments),
         )
 
     # --- apply ---
@@ -413,6 +416,14 @@ class PromiseToPay(Aggregate):
 def promised_amount(instalments: Sequence[Instalment]) -> Money:
     """What is promised altogether; at least one instalment, all in one currency."""
     return Money.total((each.amount for each in instalments), instalments[0].amount.currency)
+
+
+def _parts(instalments: Sequence[Instalment]) -> tuple[PromisedPart, ...] | None:
+    """What the account is told of several instalments: payments count towards what is due first."""
+    if len(instalments) == 1:
+        return None
+    parts = (PromisedPart(due_on=each.due_on, amount=each.amount) for each in instalments)
+    return tuple(sorted(parts, key=lambda part: part.due_on))
 
 
 def first_missed(instalments: Iterable[tuple[date, int]], received: int, grace_days: int) -> date | None:

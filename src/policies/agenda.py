@@ -291,7 +291,7 @@ AGENDA: tuple[AgendaKind, ...] = (
 )
 """In the order in which they are worked: what can change a judgement comes before what acts on one."""
 
-AGENDA_VERSION = 2
+AGENDA_VERSION = 3
 """Raised when a kind plans otherwise, or by events that logs may hold already: agendas are then built anew."""
 
 KINDS: tuple[str, ...] = tuple(kind.name for kind in AGENDA)

@@ -208,9 +208,7 @@ def _reversed(event: PaymentReversed) -> str:
 
 
 def _promised(event: promise.PromiseMade) -> str:
-    amount, number = promise.promised_amount(event.instalments), len(event.instalments)
-    by = f"{amount} promised by {max(i.due_on for i in event.instalments)}"
-    return by if number == 1 else f"{by}, in {number} instalments from {min(i.due_on for i in event.instalments)}"
+    return f"{promise.promised_amount(event.instalments)} promised by {max(i.due_on for i in event.instalments)}"
 
 
 def _missed(instalment: promise.Instalment | None) -> str:

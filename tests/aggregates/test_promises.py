@@ -245,6 +245,28 @@ def test_a_plan_in_default_makes_one_task_and_is_judged_no_more():
     assert (task.assignee, task.due_on) == ("kim", APR(24))
 
 
+def test_a_payment_is_for_what_is_due_first_of_all_promises():
+    scenario = given(
+        an_invoice(due_on=MAR(2), amount=usd(150)),
+        MAR(9),
+        a_promise(usd(100), due_on=MAR(20), instalments=THREE),
+        a_promise(usd(50), due_on=APR(1), promise_id=SECOND),
+        reacts=True,
+    )
+    scenario.having(a_payment(usd(45), on=MAR(19)))
+    assert remaining(scenario) == {PROMISE: usd(70), SECOND: usd(35)}
+    scenario.having(a_payment(usd(40), on=MAR(21), number="PAY-2"))
+    assert remaining(scenario) == {PROMISE: usd(65)}
+    scenario.when(JUDGE, at=MAR(24)).then_nothing_happened()
+
+
+def test_other_days_of_the_same_last_day_are_known_to_the_account():
+    scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20), instalments=THREE))
+    scenario.when(moved((APR(20), usd(60)), (MAY(20), usd(40)))).then(PromiseRescheduled, PromiseRegistered)
+    [promise] = scenario.account.promises.open.values()
+    assert promise.to_come == [(APR(20), usd(60)), (MAY(20), usd(40))]
+
+
 def test_what_is_paid_ahead_counts_for_later_instalments():
     scenario = given(*OWED, a_promise(usd(100), due_on=MAR(20), instalments=THREE), reacts=True)
     scenario.having(a_payment(usd(60), on=MAR(12)))

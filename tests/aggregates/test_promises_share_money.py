@@ -11,13 +11,27 @@ from hypothesis import strategies as st
 
 from aggregates.kernel.command import Accepted, identifier
 from aggregates.promise import PromiseToPay, WithdrawPromise
+from aggregates.values.instalment_plan import Every, instalment_plan
 from aggregates.values.money import Money
-from tests.builders import ACCOUNT, MAR, a_payment, a_promise, a_reversal, an_account, an_invoice, an_office, cents, usd
+from tests.builders import (
+    ACCOUNT,
+    MAR,
+    a_payment,
+    a_promise,
+    a_reversal,
+    an_account,
+    an_invoice,
+    an_office,
+    cents,
+    instalments,
+    usd,
+)
 from tests.given import World
 
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("promise"), st.sampled_from([2_000, 6_000, 9_000]), st.integers(0, 20)),
+        st.tuples(st.just("plan"), st.sampled_from([2_001, 6_000]), st.integers(0, 20)),
         st.tuples(st.just("pay"), st.sampled_from([500, 3_000, 7_000]), st.integers(0, 3)),
         st.tuples(st.just("reverse"), st.integers(0, 5), st.just(0)),
         st.tuples(st.just("withdraw"), st.integers(0, 5), st.just(0)),
@@ -46,6 +60,14 @@ class Life:
         made = isinstance(self.world.do(command), Accepted)
         assert made == (cents(minor) <= before)
         if made:
+            self.promises.append(promise_id)
+
+    def plan(self, minor: int, days: int) -> None:
+        first = self.world.today + timedelta(days)
+        plan = instalment_plan(cents(minor), first=first, every=Every.WEEK, count=3)
+        promise_id = identifier("promise", len(self.promises))
+        command = a_promise(cents(minor), due_on=first, promise_id=promise_id, instalments=instalments(*plan))
+        if isinstance(self.world.do(command), Accepted):
             self.promises.append(promise_id)
 
     def pay(self, minor: int, days_ago: int) -> None:
@@ -96,3 +118,4 @@ def test_no_money_is_promised_or_counted_twice(steps: list[tuple[str, int, int]]
         for known in life.account.promises.open.values():
             promise = life.world.get(PromiseToPay, known.id)
             assert known.remaining == promise.promised - promise.received
+            assert Money.total((left for _, left in known.to_come), "USD") == known.remaining

@@ -51,8 +51,8 @@ def compact(answer: Any) -> str:
 
 def may_say_more(path: str) -> bool:
     """The collections report of a past day tells what it had null, any report its buckets' names; a page of promises
-    its day and currency; and an office what came to its settings."""
-    return path.startswith(("/v1/report/collections?", "/v1/promises?", "/v1/offices"))
+    its day and currency; aging what is disputed; and an office what came to its settings."""
+    return path.startswith(("/v1/report/collections?", "/v1/promises?", "/v1/report/aging", "/v1/offices"))
 
 
 def unlike(expected: Any, found: Any, where: str = "answer") -> Iterator[str]:

@@ -395,14 +395,20 @@ class Payments(Transfers):
         return tuple(n for each in instructions if (n := self._still_unknown(each.invoice_number))) or None
 
     def promise_shares(self, amount: Money, received_on: date) -> tuple[PromiseShare, ...]:
-        """Open promises share a payment in the order they are due, so that none covers the same money twice."""
-        shares = []
-        for promise in sorted(self.promises.open.values(), key=lambda p: (p.due_on, p.made_on, str(p.id))):
-            share = min(amount, promise.remaining)
-            if share and received_on >= promise.made_on:
-                shares.append(PromiseShare(promise_id=promise.id, amount=share))
+        """Open promises share a payment in the order in which their instalments are due, so that none covers the same
+        money twice."""
+        to_come = [
+            (due_on, promise.made_on, str(promise.id), promise.id, left)
+            for promise in self.promises.open.values()
+            if received_on >= promise.made_on
+            for due_on, left in promise.to_come
+        ]
+        shares: dict[UUID, Money] = {}
+        for *_, promise_id, left in sorted(to_come, key=lambda part: part[:3]):
+            if share := min(amount, left):
+                shares[promise_id] = shares[promise_id] + share if promise_id in shares else share
                 amount -= share
-        return tuple(shares)
+        return tuple(PromiseShare(promise_id=each, amount=share) for each, share in shares.items())
 
     @decides(ReversePayment)
     def reverse_payment(self, command: ReversePayment, context: Context) -> None:

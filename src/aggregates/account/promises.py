@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import ConfigDict
@@ -14,9 +14,17 @@ from aggregates.account.shields import Shield, ShieldSource, Why
 from aggregates.kernel.aggregate import Needs, applies
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import LATER, Value
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
+
+
+class PromisedPart(Value):
+    """An instalment of a promise, as far as the account has to know it."""
+
+    due_on: date
+    amount: Money
 
 
 @dataclass(kw_only=True)
@@ -30,6 +38,19 @@ class OpenPromise:
     due_on: date
     amount: Money
     remaining: Money
+    parts: tuple[PromisedPart, ...] | None = None
+    """Of a promise in several instalments all of them, the earliest first."""
+
+    @property
+    def to_come(self) -> list[tuple[date, Money]]:
+        """What remains of each instalment, and when it is due: what came in is of the earliest."""
+        left = self.amount - self.remaining
+        parts = []
+        for part in self.parts or (PromisedPart(due_on=self.due_on, amount=self.amount),):
+            covered = min(left, part.amount)
+            left -= covered
+            parts.append((part.due_on, part.amount - covered))
+        return parts
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -43,6 +64,8 @@ class PromiseRegistered(Event, name="account.promise-registered"):
     due_on: date
     amount: Money
     remaining: Money
+    parts: Annotated[tuple[PromisedPart, ...] | None, LATER] = None
+    """Of a promise in several instalments all of them, the earliest first."""
 
 
 class PromiseClosed(Event, name="account.promise-closed"):
@@ -84,7 +107,9 @@ class Promises(AccountPart):
             for promise in sorted(self.open.values(), key=lambda promise: promise.due_on)
         ]
 
-    def register(self, promise_id: UUID, *, made_on: date, due_on: date, amount: Money) -> None:
+    def register(
+        self, promise_id: UUID, *, made_on: date, due_on: date, amount: Money, parts: tuple[PromisedPart, ...] | None
+    ) -> None:
         """Part of making a promise: hold back the chase for it. Two promises never cover the same money."""
         self.require_account()
         self.customer.require_currency(amount)
@@ -92,16 +117,27 @@ class Promises(AccountPart):
         if amount > room:
             raise Refusal("promise-too-large", f"amount: expected at most {room}, what is owed and not promised yet")
         self.emit(
-            PromiseRegistered(promise_id=promise_id, made_on=made_on, due_on=due_on, amount=amount, remaining=amount)
+            PromiseRegistered(
+                promise_id=promise_id, made_on=made_on, due_on=due_on, amount=amount, remaining=amount, parts=parts
+            )
         )
 
-    def reopen(self, promise_id: UUID, *, made_on: date, due_on: date, amount: Money, remaining: Money) -> None:
+    def reopen(
+        self,
+        promise_id: UUID,
+        *,
+        made_on: date,
+        due_on: date,
+        amount: Money,
+        remaining: Money,
+        parts: tuple[PromisedPart, ...] | None,
+    ) -> None:
         """Part of moving a promise, or of judging one anew after a payment was taken back.
 
         An open promise keeps what remains of it here: the account knows of payments that are not counted yet.
         """
         known = self.open.get(promise_id)
-        if known is None or known.due_on != due_on:
+        if known is None or (known.due_on, known.parts) != (due_on, parts):
             self.emit(
                 PromiseRegistered(
                     promise_id=promise_id,
@@ -109,6 +145,7 @@ class Promises(AccountPart):
                     due_on=due_on,
                     amount=amount,
                     remaining=known.remaining if known else remaining,
+                    parts=parts,
                 )
             )
 
@@ -123,6 +160,7 @@ class Promises(AccountPart):
                     due_on=known.due_on,
                     amount=known.amount,
                     remaining=remaining,
+                    parts=known.parts,
                 )
             )
 
@@ -142,6 +180,7 @@ class Promises(AccountPart):
             due_on=event.due_on,
             amount=event.amount,
             remaining=event.remaining,
+            parts=event.parts,
         )
 
     @applies(PromiseClosed)

@@ -48,6 +48,7 @@ from aggregates.account.payments import (
     RefundWithdrawn,
     ReversalWithdrawn,
 )
+from aggregates.account.promises import OpenPromise
 from aggregates.account.receivables import (
     Funds,
     FundsKind,
@@ -597,6 +598,11 @@ def _keeping_unapplied(funds: Funds, change: Callable[[Funds], None]) -> None:
     funds.unapplied = left
 
 
+def _comes_due(promise: OpenPromise) -> date:
+    """The day of the first instalment of which something is to come."""
+    return next((due_on for due_on, left in promise.to_come if left), promise.due_on)
+
+
 def _aging(currency: str, items: list[ItemView], scheme: BucketScheme) -> list[BucketAmount]:
     """Every bucket of the office, youngest first; their sum is what is outstanding."""
     return [
@@ -628,7 +634,7 @@ def _next_action(account: Account, office: Office) -> NextAction | None:
         for f in account.activities.follow_ups.values()
     ]
     planned += [
-        NextAction(kind="promise", title=f"promise of {p.amount} comes due", on=p.due_on)
+        NextAction(kind="promise", title=f"promise of {p.amount} comes due", on=_comes_due(p))
         for p in account.promises.open.values()
     ]
     planned += [
