@@ -219,10 +219,15 @@ def _zip(address: PostalAddress) -> str | None:
 
 def _history(account: Account, attempt: ContactAttempt, to: str | None, others: Iterable[Account]) -> Iterable[Entry]:
     history = account.contact_history
-    found = [*history.entries_without(attempt.but), *map(_of_fact, history.facts.values())]
+    found = [
+        *history.entries,
+        *account.messages.contacts(but=attempt.but),
+        *map(_of_fact, history.facts.values()),
+    ]
     for other in others:
         debts = (other.customer.account_name,)
-        found += [replace(each, debts=debts) for each in other.contact_history.entries]
+        theirs = (*other.contact_history.entries, *other.messages.contacts(but=None))
+        found += [replace(each, debts=debts) for each in theirs]
     details, channel = account.contact.details, attempt.channel
     medium = MEDIA[channel]
     if attempt.point_id:

@@ -1,8 +1,8 @@
 """What contact rules look back at: contacts of the last weeks, and what was said about contact as long as it stands."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, ClassVar, Protocol, Self
@@ -266,7 +266,7 @@ class ContactHistory(AccountPart):
     contacts: dict[UUID, Entry] = field(default_factory=dict)
     """By message or activity; about as long ago as rules count."""
     under_way: dict[UUID, Entry] = field(default_factory=dict)
-    """Messages that have no result yet, and calls that have no end: they count as if they had been made."""
+    """Calls that have begun and not ended: they count."""
     earlier: dict[str, Entry] = field(default_factory=dict)
     """Of contacts that are kept no longer: the last by each medium from each number or address that came from the
     customer, and the first communication of all. They mean something however long ago."""
@@ -280,13 +280,6 @@ class ContactHistory(AccountPart):
     def entries(self) -> Iterable[Entry]:
         """Contacts, in no order."""
         return (*self.earlier.values(), *self.contacts.values(), *self.under_way.values())
-
-    def entries_without(self, message: UUID | None) -> Iterable[Entry]:
-        """Contacts but for a message that is under way."""
-        if message not in self.under_way:
-            return self.entries
-        others = (entry for each, entry in self.under_way.items() if each != message)
-        return (*self.earlier.values(), *self.contacts.values(), *others)
 
     def verdict(self, attempt: ContactAttempt, context: Context) -> Verdict:
         """What the contact rules say of a contact with the customer."""
@@ -321,8 +314,9 @@ class ContactHistory(AccountPart):
         """The number or e-mail address that stands there now, in one spelling; None of other media."""
         if channel not in _WITH_POINT:
             return None
-        text = self.contact.details.address_of(point_id)
-        return None if text is None else in_one_spelling(channel, text, self.contact.country)
+        contact = self.contact
+        text = contact.details.address_of(point_id)
+        return None if text is None else in_one_spelling(channel, text, contact.country)
 
     @decides(RecordContactFact)
     def record_fact(self, command: RecordContactFact, context: Context) -> None:
@@ -399,18 +393,8 @@ class ContactHistory(AccountPart):
     # --- what other parts tell ---
 
     def begin(self, contact_id: UUID, entry: Entry) -> None:
-        """Part of queuing a message, or of starting a call: it counts from now on."""
+        """Part of starting a call: it counts from now on."""
         self.under_way[contact_id] = entry
-
-    def give_up(self, contact_id: UUID) -> None:
-        """It was not made, for certain."""
-        self.under_way.pop(contact_id, None)
-
-    def made(self, contact_id: UUID, at: datetime) -> None:
-        """Part of reporting what was begun as made."""
-        entry = self.under_way.pop(contact_id, None)
-        if entry is not None:
-            self.keep(contact_id, entry if entry.at == at else replace(entry, at=at))
 
     def keep(self, contact_id: UUID, entry: Entry) -> None:
         """A contact was made. What is older than any rule looks back is let go."""

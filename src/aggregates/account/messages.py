@@ -227,6 +227,11 @@ class Messages(AccountPart):
     chase: ClassVar = Needs(Chase)
     history: ClassVar = Needs(ContactHistory)
 
+    def contacts(self, *, but: UUID | None) -> list[Entry]:
+        """Messages that have no result yet, as contacts: they count as if they had been made."""
+        under_way = (each for each in self.under_way.values() if each.id != but)
+        return [_entry(each.channel, each.point_id, each.queued_at, self.history) for each in under_way]
+
     @decides(TakeStep)
     def take_step(self, command: TakeStep, context: Context) -> None:
         self.require_account()
@@ -442,7 +447,6 @@ class Messages(AccountPart):
             items=event.items,
             queued_at=event.queued_at,
         )
-        self.history.begin(event.message_id, self._entry(event))
         chase.last_message_on, chase.not_before, chase.scheduled = event.queued_on, None, None
         for covered in event.items:
             item = self.receivables.items[covered.item_id]
@@ -452,17 +456,6 @@ class Messages(AccountPart):
                 self.under_way[event.message_id].counted_before[item.id] = item.place.counted_from
                 item.place = item.place.model_copy(update={"counted_from": covered.counted_from})
 
-    def _entry(self, event: MessageQueued) -> Entry:
-        """A call of a carrier's is an artificial voice, and what it says may be heard by a voicemail."""
-        is_voice = event.channel is Channel.VOICE
-        return Entry(
-            event.queued_at,
-            channel=MEDIA[event.channel],
-            to=self.history.point(event.channel, event.point_id),
-            is_prerecorded=is_voice,
-            is_message=is_voice,
-        )
-
     @applies(MessageDispatched)
     def _message_dispatched(self, event: MessageDispatched) -> None:
         self.under_way[event.message_id].state = MessageState.DISPATCHED
@@ -470,7 +463,6 @@ class Messages(AccountPart):
     @applies(MessageWithdrawn)
     def _message_withdrawn(self, event: MessageWithdrawn) -> None:
         message = self.under_way.pop(event.message_id)
-        self.history.give_up(event.message_id)
         for item in self._not_taken(message):
             if item.id in message.counted_before:
                 counted_from = message.counted_before[item.id]
@@ -478,14 +470,13 @@ class Messages(AccountPart):
 
     @applies(MessageSent)
     def _message_sent(self, event: MessageSent) -> None:
-        self.under_way.pop(event.message_id)
-        self.history.made(event.message_id, event.sent_at)
+        message, history = self.under_way.pop(event.message_id), self.history
+        history.keep(event.message_id, _entry(message.channel, message.point_id, event.sent_at, history))
         self.chase.engaged_on = self.chase.engaged_on or event.sent_on
 
     @applies(MessageFailed)
     def _message_failed(self, event: MessageFailed) -> None:
         message = self.under_way.pop(event.message_id)
-        self.history.give_up(event.message_id)
         if event.plan_version is None:
             return
         for item in self._not_taken(message):
@@ -505,6 +496,13 @@ class Messages(AccountPart):
     @applies(MessageUncertain)
     def _message_uncertain(self, event: MessageUncertain) -> None:
         self.under_way[event.message_id].state = MessageState.UNCERTAIN
+
+
+def _entry(channel: Channel, point_id: str, at: datetime, history: ContactHistory) -> Entry:
+    """A call of a carrier's is an artificial voice, and what it says may be heard by a voicemail."""
+    is_voice = channel is Channel.VOICE
+    to = history.point(channel, point_id)
+    return Entry(at, channel=MEDIA[channel], to=to, is_prerecorded=is_voice, is_message=is_voice)
 
 
 def _without_last(step_id: str, steps: list[str]) -> list[str]:

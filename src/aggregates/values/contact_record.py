@@ -90,9 +90,10 @@ class Kind(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, which would make it five times slower to make: an account makes one for each of its contacts at each load.
+@dataclass(slots=True)
 class Entry:
-    """One thing that happened. Which fields say something depends on the kind.
+    """One thing that happened; never changed. Which fields say something depends on the kind.
 
     `debts` empty: about every debt. `person` None: the debtor. `to` is the number or e-mail address that it is about,
     None where none is named.

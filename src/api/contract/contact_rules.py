@@ -17,7 +17,7 @@ office may turn it off or change its figures. Elsewhere most rules are **house**
 accounts, of commercial debt, of days before a law): on, unless the table says otherwise, and an office may turn them
 off. This is no legal advice.
 
-An account's own messages keep to two of the rules so far: `hours-8-to-21` and `text-consent`.
+Every contact with the customer of an account asks all of them: [Contacts](contact.md).
 
 ## A case
 
