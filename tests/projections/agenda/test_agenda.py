@@ -13,8 +13,11 @@ from adapters.postgres.database import Database
 from adapters.readers.projections import Projections
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpFellDue
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
+from aggregates.account.complaints import ComplaintReceived, Medium
 from aggregates.account.deferred import FactArrived, FactDeferred
+from aggregates.account.disputes import DisputeOpened
 from aggregates.account.holds import HoldPlaced, HoldReleased, PlaceHold
+from aggregates.account.payment_claims import PaymentClaimed
 from aggregates.account.shields import Why
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.command import COMMANDS, identifier
@@ -313,7 +316,18 @@ def everything_is_planned(log: Log) -> None:
         ActivityRecorded(
             activity_id=identifier(1), kind=ActivityKind.CALL, direction=Direction.OUTBOUND, follow_up_on=day(3)
         ),
-    )
+        PaymentClaimed(
+            claim_id=identifier("claim"), item_ids=(), amount=None, expected=decisions.usd(1), paid_on=None,
+            claimed_on=day(0), until=day(4),
+        ),
+        ComplaintReceived(
+            complaint_id=identifier("complaint"), kind="general", medium=Medium.PHONE, received_on=day(0),
+            answer_by=day(4), rests=True, subject="s",
+        ),
+        DisputeOpened(
+            dispute_id=identifier("dispute"), item_ids=(), reason_code="x", opened_on=day(0), answer_by=day(4)
+        ),
+    )  # fmt: skip
     log.append(PROMISE, promised(ADA, (3, 500)), account_id=ADA)
 
 
@@ -322,7 +336,10 @@ def test_every_item_carries_a_whole_command(log: Log, due_at: Callable[..., list
     items = due_at(moment(500))
     for item in items:
         COMMANDS[item.command_name].model_validate(item.payload)
-    kinds = ["fact", "aging", "hold", "promise", "pause-end", "pause-end", "follow-up", "review", "step"]
+    kinds = [
+        "fact", "aging", "hold", "payment-claim", "complaint", "dispute", "promise", "pause-end", "pause-end",
+        "follow-up", "review", "step",
+    ]  # fmt: skip
     assert [item.kind for item in items] == kinds
 
 
@@ -383,7 +400,7 @@ def test_the_comments_in_the_database_are_made_from_the_table(database: Database
             " WHERE attrelid = 'read_agenda_1.agenda'::regclass AND attname IN ('kind', 'ref')",
         )
     )
-    assert said["kind"].startswith("fact, aging, hold, promise, pause-end, follow-up, review or step;")
+    assert said["kind"].startswith(f"{', '.join(KINDS[:-1])} or {KINDS[-1]};")
     assert all(f"{kind.name}: {kind.about}" in said["ref"] for kind in AGENDA)
 
 
