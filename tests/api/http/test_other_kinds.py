@@ -21,6 +21,7 @@ VALUES: dict[str, Any] = {
     "amount": AMOUNT,
     "channel": "email",
     "code": "other",
+    "collections_stage": "sent",
     "consent": "given",
     "contact": {},
     "currency": "USD",
