@@ -225,7 +225,7 @@ def _export(*, data: Any, to: Path, office: Any, currency: Any, as_of: Any, as_j
     if as_json:
         print_json({"id": bulk_id, "file": str(to), "rows": rows})
     else:
-        say(f"{_accounts(rows)} are in {to}.")
+        say(f"{to}: {_accounts(rows)}.")
 
 
 _to = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends with .xlsx or .csv.")]
