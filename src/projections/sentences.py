@@ -401,6 +401,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     BulkActionUndone: lambda e: f"Bulk action {e.kind} undone: {_came(e)}",
     RowsFrozen: lambda e: f"Preview of a bulk action: {_count(len(e.rows), 'account')} as shown, part {e.number}",
     bulk.BulkPreviewed: lambda e: f"Bulk action {e.kind} previewed: {_count(e.accounts, 'account')}",
+    bulk.BulkExported: lambda e: f"Collections report taken as {e.format}: {_count(e.rows, 'account')}",
     bulk.BulkConfirmed: lambda e: (
         f"Bulk action {e.kind} confirmed"
         + (f", without {_count(e.changed, 'account')} that changed" if e.changed else "")

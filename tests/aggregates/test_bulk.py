@@ -187,7 +187,7 @@ def stage(to: str, *, was: str = "not set", bulk: UUID = BULK) -> ApplyBulkActio
 
 
 def set_stage(to: str) -> SetCollectionsStage:
-    return SetCollectionsStage(account_id=ACCOUNT, stage=CollectionsStage(to))
+    return SetCollectionsStage(account_id=ACCOUNT, collections_stage=CollectionsStage(to))
 
 
 def test_the_collections_stage_is_changed_and_put_back():

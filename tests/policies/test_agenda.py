@@ -39,7 +39,7 @@ from aggregates.account.payment_claims import (
     PaymentClaimOutcome,
 )
 from aggregates.account.shields import Why
-from aggregates.bulk.action import ConfirmBulk, FinishBulk, FinishBulkUndo, PreviewBulk
+from aggregates.bulk.action import ConfirmBulk, FinishBulk, FinishBulkUndo, PreviewBulk, RecordExport
 from aggregates.bulk.part import FreezeRows
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.command import COMMANDS, identifier
@@ -283,7 +283,7 @@ STORIES: dict[str, Steps] = {
 FROM_ELSEWHERE = {
     CountPayment, TakePaymentBack, DispatchMessage, ReconsiderMessage, ReportSent, ReportFailed, ReportUncertain,
     DiscardEvent, SkipMessage, BeginWork, FinishWork, SettleAllocation,
-    ApplyBulkAction, UndoBulkAction, FreezeRows, PreviewBulk, ConfirmBulk, FinishBulk, FinishBulkUndo,
+    ApplyBulkAction, UndoBulkAction, FreezeRows, PreviewBulk, ConfirmBulk, RecordExport, FinishBulk, FinishBulkUndo,
 }  # fmt: skip
 """Commands of the system's own that policies ask for, or delivery, imports, work and dead letters."""
 

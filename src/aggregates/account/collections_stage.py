@@ -37,7 +37,7 @@ class CollectionsStageChanged(Event, name="account.collections-stage-changed"):
 class SetCollectionsStage(AccountCommand, name="set-collections-stage"):
     """Say where the account stands with an outside agency: not set, pending or sent."""
 
-    stage: CollectionsStage
+    collections_stage: CollectionsStage
 
 
 # --- decisions ---------------------------------------------------------------------------------------
@@ -52,8 +52,8 @@ class Placement(AccountPart):
     @decides(SetCollectionsStage)
     def set_stage(self, command: SetCollectionsStage, context: Context) -> None:
         self.require_account()
-        if command.stage is not self.stage:
-            self.emit(CollectionsStageChanged(stage=command.stage, previous=self.stage))
+        if command.collections_stage is not self.stage:
+            self.emit(CollectionsStageChanged(stage=command.collections_stage, previous=self.stage))
 
     # --- apply ---
 

@@ -60,6 +60,19 @@ class BulkPreviewed(Event, name="bulk.previewed"):
     """SHA-256 of the frozen rows in their order."""
 
 
+class BulkExported(Event, name="bulk.exported"):
+    """Somebody took the accounts that the report showed as a file; nothing was changed."""
+
+    office_id: UUID
+    format: str
+    filters: dict[str, Any]
+    as_of: date
+    currency: Currency
+    rows: int
+    total_minor: int
+    """Sum of their balances."""
+
+
 class BulkConfirmed(Event, name="bulk.confirmed"):
     """A person confirmed a preview: every account of it is asked now."""
 
@@ -135,6 +148,21 @@ class PreviewBulk(BulkCommand, name="preview-bulk", internal=True):
         return (Target("office", self.office_id),)
 
 
+class RecordExport(BulkCommand, name="record-export", internal=True):
+    """Keep who took the report as a file, and how many rows."""
+
+    office_id: UUID
+    format: str
+    filters: dict[str, Any]
+    as_of: date
+    currency: Currency
+    rows: int = Field(ge=0)
+    total_minor: int
+
+    def links(self) -> tuple[Target, ...]:
+        return (Target("office", self.office_id),)
+
+
 class ConfirmBulk(BulkCommand, name="confirm-bulk", internal=True):
     """Do what was previewed. Whoever issues it compared every row with the report."""
 
@@ -201,6 +229,14 @@ class BulkAction(Aggregate):
         kind.check(kind.parameters.model_validate(command.parameters), office)
         self.emit(BulkPreviewed(**command.model_dump(exclude={"bulk_id"})))
 
+    @decides(RecordExport)
+    def record_export(self, command: RecordExport, context: Context) -> None:
+        if self.exists:
+            return
+        if context.find(Office, command.office_id) is None:
+            raise Refusal("unknown-office", "there is no such office")
+        self.emit(BulkExported(**command.model_dump(exclude={"bulk_id"})))
+
     @decides(ConfirmBulk)
     def confirm(self, command: ConfirmBulk, context: Context) -> None:
         office_id = self._require()
@@ -208,6 +244,8 @@ class BulkAction(Aggregate):
             return
         if self.state is BulkState.CANCELLED:
             raise Refusal("bulk-cancelled", "the bulk action was cancelled; preview it anew")
+        if self.state is not BulkState.PREVIEWED:
+            raise Refusal("bulk-finished", "it is an export, and there is nothing to confirm")
         if command.changed and not command.without_changed:
             raise Refusal("changed-since-preview", f"{command.changed:,} accounts changed since the preview")
         self.emit(
@@ -264,6 +302,11 @@ class BulkAction(Aggregate):
     def _previewed(self, event: BulkPreviewed) -> None:
         self.office_id, self.action = event.office_id, event.kind
         self.parameters, self.accounts, self.digest = event.parameters, event.accounts, event.digest
+
+    @applies(BulkExported)
+    def _exported(self, event: BulkExported) -> None:
+        self.office_id, self.action, self.accounts = event.office_id, "export", event.rows
+        self.state = BulkState.FINISHED
 
     @applies(BulkConfirmed)
     def _confirmed(self, event: BulkConfirmed) -> None:

@@ -96,7 +96,7 @@ def preview(
     """
     row = _kind(kind)
     parameters = parameters_of(row, said)
-    office = _office(service, of.office)
+    office = office_of(service, of.office)
     try:
         row.check(parameters, office)
     except Refusal as refusal:
@@ -123,7 +123,7 @@ def preview(
         office_id=office.id,
         kind=row.name,
         parameters=parameters.model_dump(mode="json"),
-        filters=_said(of),
+        filters=said_of(of),
         as_of=of.as_of or today,
         currency=scope.currency,
         accounts=frozen.accounts,
@@ -132,7 +132,7 @@ def preview(
         position=position,
         digest=frozen.digest.hexdigest(),
     )
-    return issuing.issue(command, _for_the_system(caller), command_id=identifier("bulk-previewed", bulk_id))
+    return issuing.issue(command, for_the_system(caller), command_id=identifier("bulk-previewed", bulk_id))
 
 
 @dataclass(slots=True)
@@ -195,7 +195,7 @@ def _in_parts(found: Iterable[Shown]) -> Iterator[list[Shown]]:
         yield part
 
 
-def _said(of: Selection) -> dict[str, Any]:
+def said_of(of: Selection) -> dict[str, Any]:
     """What was asked of the report. Of a search only that there was one: its text may be a name."""
     filters = of.filters.model_dump(mode="json", exclude_none=True)
     if "search" in filters:
@@ -229,7 +229,7 @@ def confirm(
             raise ChangedSincePreview(named, changed)
     command = ConfirmBulk(bulk_id=bulk_id, without_changed=without_changed, changed=changed)
     command_id = identifier("bulk-confirmed", bulk_id)
-    return issuing.issue(command, _for_the_system(caller), command_id=command_id, reason=reason)
+    return issuing.issue(command, for_the_system(caller), command_id=command_id, reason=reason)
 
 
 def _changed(service: Service, action: BulkAction) -> tuple[int, list[str]]:
@@ -298,7 +298,7 @@ def _kind(name: str) -> BulkKind:
         raise Refused(rejected(refusal)) from None
 
 
-def _office(service: Service, code: str | None) -> Office:
+def office_of(service: Service, code: str | None) -> Office:
     """The office with this code, or the only one: flags and the like are an office's own."""
     if code is not None:
         try:
@@ -314,6 +314,6 @@ def _office(service: Service, code: str | None) -> Office:
     return offices[0]
 
 
-def _for_the_system(caller: Caller) -> Caller:
+def for_the_system(caller: Caller) -> Caller:
     """What a person asked for and was checked here is issued as the system's own, in the person's name."""
     return replace(caller, authority=Authority.OPERATOR)

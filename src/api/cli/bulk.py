@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -96,6 +97,29 @@ FILTERS: Mapping[str, tuple[str, str]] = {
 """The report's filters, each an option: metavar and help."""
 
 
+def _of_report() -> dict[str, Any]:
+    """The options that say which accounts."""
+    found: dict[str, Any] = {"data": DataDir, "office": OfficeCode, "currency": Currency, "as_of": AsOf}
+    for name, (metavar, means) in FILTERS.items():
+        option = typer.Option(f"--{name.replace('_', '-')}", metavar=metavar, help=means)
+        found[name] = Annotated[str | None, option]
+    many = typer.Option("--account", metavar="ID|NUMBER", help="Only this account; may be repeated.")
+    return {**found, "account": Annotated[list[str] | None, many], "as_json": AsJson}
+
+
+def _with_options(command: Callable[..., None], means: str, options: Mapping[str, Any]) -> None:
+    """Gives a command its help and its options; those of a kind are in a table."""
+    defaults = {"as_json": False, "to": inspect.Parameter.empty}
+    command.__annotations__ = {**options, "return": None}
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(each), annotation=annotation)
+            for each, annotation in options.items()
+        ]
+    )
+    command.__doc__ = means
+
+
 def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
     """The command that previews a kind: its parameters, then the report's filters."""
 
@@ -117,24 +141,12 @@ def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
             say(f"Bulk action {found.id}: {_accounts(found.accounts)}{_total(found)}. Nothing was changed.")
             note(f"Look: arrears bulk show {found.id}. Then: arrears bulk confirm {found.id}")
 
-    annotations: dict[str, Any] = {"data": DataDir, "office": OfficeCode, "currency": Currency, "as_of": AsOf}
+    options: dict[str, Any] = {}
     for each in kind.parameters:
         option = typer.Option(f"--{each.name.replace('_', '-')}", metavar=each.metavar, help=each.help)
-        annotations[each.name] = Annotated[list[str] | None if each.is_repeated else str | None, option]
-    for filter_name, (metavar, means) in FILTERS.items():
-        option = typer.Option(f"--{filter_name.replace('_', '-')}", metavar=metavar, help=means)
-        annotations[filter_name] = Annotated[str | None, option]
-    many = typer.Option("--account", metavar="ID|NUMBER", help="Only this account; may be repeated.")
-    annotations |= {"account": Annotated[list[str] | None, many], "as_json": AsJson}
-    defaults = {"as_json": False}
-    preview.__annotations__ = {**annotations, "return": None}
-    preview.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(each), annotation=annotation)
-            for each, annotation in annotations.items()
-        ]
-    )
-    preview.__doc__ = f"{kind.help} Freezes the accounts and how they are; nothing is changed."
+        options[each.name] = Annotated[list[str] | None if each.is_repeated else str | None, option]
+    means = f"{kind.help} Freezes the accounts and how they are; nothing is changed."
+    _with_options(preview, means, {**options, **_of_report()})
     return preview
 
 
@@ -192,6 +204,37 @@ def _by_whom(service: "StepByStep", reason: str | None) -> tuple[Any, Any]:
 
     issuing = Issuing(service, Requests(partial(service.database.connect, "arrears_app")))
     return issuing, Caller(actor(), Authority.OPERATOR, reason)
+
+
+# --- export ------------------------------------------------------------------------------------------
+
+
+def _export(*, data: Any, to: Path, office: Any, currency: Any, as_of: Any, as_json: bool, **options: Any) -> None:
+    from api.application.bulk import Selection
+    from api.application.export import ExportFormat, export
+    from projections.questions import Filters
+
+    format = to.suffix.removeprefix(".").lower()  # noqa: A001
+    if format not in {*ExportFormat}:
+        raise typer.BadParameter(f"{to}: expected a file that ends with .xlsx or .csv")
+    filters = command_of(Filters, {}, **{e: options[e] for e in FILTERS if options[e] is not None})  # type: ignore[type-var]
+    of = Selection(office=office, currency=currency, as_of=as_of, filters=filters)
+    with commanding(data) as service:
+        service.drain()
+        bulk_id, rows = export(service, *_by_whom(service, None), of, format=ExportFormat(format), to=to)
+    if as_json:
+        print_json({"id": bulk_id, "file": str(to), "rows": rows})
+    else:
+        say(f"{to}: {_accounts(rows)}.")
+
+
+_to = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends with .xlsx or .csv.")]
+_with_options(
+    _export,
+    "Write the collections report into a workbook or a CSV file. Who took it, and how many rows, is recorded.",
+    {"to": _to, **{name: each for name, each in _of_report().items() if name != "account"}},
+)
+app.command("export")(_export)
 
 
 # --- look --------------------------------------------------------------------------------------------

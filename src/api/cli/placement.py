@@ -29,7 +29,7 @@ def collections_stage(
     from aggregates.account.collections_stage import SetCollectionsStage
 
     found = account_found(data, account, office)
-    command = command_of(SetCollectionsStage, {"stage": "STAGE"}, account_id=found, stage=stage)
+    command = command_of(SetCollectionsStage, {"collections_stage": "STAGE"}, account_id=found, collections_stage=stage)
     with commanding(data) as service:
         done = issue(service, command, reason=reason)
     say_done(

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Response
+from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field, create_model
+from starlette.background import BackgroundTask
 
 from adapters.readers.runner import NotReached
 from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
@@ -16,12 +21,13 @@ from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
 from api.application.bulk import Selection, WrongParameter, confirm, preview, undo_preview
+from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing
 from api.application.plausibility import MOST_COUNT
 from api.http.bodies import CommandBody, Reason, body_of
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.paging import Cursor, Limit, Page
-from api.http.problems import Problem, documented, from_errors, unknown
+from api.http.problems import FieldProblem, Problem, documented, from_errors, unknown
 from api.http.reading import AS_ASKED, OfficeOf, Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, Day, FromJson, JsonBody
@@ -157,6 +163,51 @@ def _route(kind: BulkKind) -> Callable[..., Done]:
 
 for _kind in BULK_KINDS.values():
     router.post(f"/{_kind.name}", status_code=201, responses=MAY_BE_REFUSED)(_route(_kind))
+
+
+class Export(SelectionBody):
+    """The accounts, and the kind of file."""
+
+    format: ExportFormat = ExportFormat.XLSX
+
+
+_MEDIA_TYPES = {
+    ExportFormat.CSV: "text/csv; charset=utf-8",
+    ExportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+@router.post("/export", responses=MAY_BE_REFUSED, response_class=FileResponse)
+def export_report(
+    *, body: JsonBody[Export], service: ServiceOf, readings: Readings, issuing: IssuingOf, caller: CallerOf
+) -> FileResponse:
+    """The collections report as a file, all of one moment. Who took it, and how many rows, is recorded."""
+    if body.accounts:
+        raise FieldProblem("accounts", "expected none: an export has what the filters show")
+    return exported(service, readings, issuing, caller, of=selection_of(body), format=body.format)
+
+
+def exported(
+    service: Service,
+    readings: Reader,
+    issuing: Issuing,
+    caller: Caller,
+    *,
+    of: Selection,
+    format: ExportFormat,  # noqa: A002
+) -> FileResponse:
+    """The file; it is gone once it was sent. Raises a Problem."""
+    folder = Path(mkdtemp(prefix="arrears-export-"))
+    path = folder / f"collections.{format}"
+    try:
+        with readings.connection():  # what the report refuses is a problem
+            bulk_id, _ = export(service, issuing, caller, of, format=format, to=path)
+    except BaseException:
+        rmtree(folder)
+        raise
+    headers = {"Location": f"/v1/bulk/{bulk_id}"}
+    gone = BackgroundTask(rmtree, folder)
+    return FileResponse(path, media_type=_MEDIA_TYPES[format], filename=path.name, headers=headers, background=gone)
 
 
 # --- look --------------------------------------------------------------------------------------------

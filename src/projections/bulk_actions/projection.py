@@ -11,6 +11,7 @@ from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
 from aggregates.bulk.action import (
     BulkCancelled,
     BulkConfirmed,
+    BulkExported,
     BulkFinished,
     BulkPreviewed,
     BulkUndoBegun,
@@ -104,6 +105,23 @@ class BulkActionsProjection(EventProjection):
             shown_position=event.position,
             previewed_at=recorded.recorded_at,
             previewed_by=recorded.meta.actor,
+        )
+
+    @on(BulkExported)
+    def _exported(self, recorded: Recorded, event: BulkExported, rows: BulkRows) -> None:
+        """It is previewed and finished at once, and has no rows of its own."""
+        said = event.model_dump(mode="json", include={"office_id", "filters", "as_of", "currency", "total_minor"})
+        rows.say(
+            recorded,
+            **said,
+            kind="export",
+            parameters={"format": event.format},
+            accounts=event.rows,
+            parts=0,
+            digest="",
+            previewed_at=recorded.recorded_at,
+            previewed_by=recorded.meta.actor,
+            finished_at=recorded.recorded_at,
         )
 
     @on(RowsFrozen)

@@ -1,8 +1,10 @@
 """Bulk actions over HTTP: previewed, confirmed exactly as shown, undone; and their page."""
 
+from io import BytesIO
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 from aggregates.account.bulk_kinds import BULK_KINDS
 from aggregates.office import STANDARD_FREEZE_REASONS
@@ -101,6 +103,21 @@ def test_people_choose_it_on_the_page_and_confirm_what_they_see(client: Client, 
     assert told.status_code == 409
     assert "Do the rest" in told.text
     assert number in told.text
+
+
+def test_the_report_is_taken_as_a_workbook_and_who_took_it_is_recorded(client: Client, number: str):
+    taken = client.request("POST", "/v1/bulk/export", json={"q": number}, headers={**NOW, "X-Actor": "ada"})
+    assert taken.status_code == 200
+    sheet: Any = load_workbook(BytesIO(taken.content)).active
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    place = {name: place for place, name in enumerate(rows[0])}
+    assert (rows[1][place["number"]], rows[1][place["balance"]], rows[1][place["bucket 31-60"]]) == (number, 150, 100)
+    assert (rows[2][0], rows[2][place["balance"]]) == ("Total", 150)
+    recorded = client.get(taken.headers["location"]).json()
+    said = [recorded[name] for name in ("kind", "state", "accounts", "total", "previewed_by", "filters")]
+    assert said == ["export", "finished", 1, "150.00", "person:ada", {"search": True}]
+    problem = client.refused(409, "POST", taken.headers["location"] + "/confirmation")
+    assert problem["reason_code"] == "bulk-finished"
 
 
 def test_the_command_line_has_every_kind_with_every_parameter_and_filter():

@@ -24,6 +24,7 @@ VALUES: dict[str, Any] = {
     "case_id": "00000000-0000-0000-0000-000000000001",
     "channel": "email",
     "code": "other",
+    "collections_stage": "sent",
     "consent": "given",
     "claim_id": "00000000-0000-0000-0000-000000000001",
     "complaint_id": "00000000-0000-0000-0000-000000000001",

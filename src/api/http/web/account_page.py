@@ -238,7 +238,7 @@ def _freeze(account: Account, fields: Mapping[str, str]) -> FreezeAccount | Unfr
 
 
 def _collections_stage(account: Account, fields: Mapping[str, str]) -> SetCollectionsStage:
-    return made(SetCollectionsStage, account_id=account.id, stage=fields.get("stage") or None)
+    return made(SetCollectionsStage, account_id=account.id, collections_stage=fields.get("stage") or None)
 
 
 def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:

@@ -14,8 +14,9 @@ from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.office import Office
 from api.application.bulk import ChangedSincePreview, Selection, confirm
+from api.application.export import ExportFormat
 from api.application.issuing import Caller, Issuing, NotIssued
-from api.http.bulk import found_bulk, previewed
+from api.http.bulk import exported, found_bulk, previewed
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor
 from api.http.problems import FieldProblem, Problem, not_issued, unknown
@@ -150,6 +151,23 @@ def _value(name: str, field: Mapping[str, Any], fields: Mapping[str, str]) -> An
     return fields.get(name) or None
 
 
+@form.post("/bulk/export")
+def export_page(
+    *, fields: FormOf, service: ServiceOf, readings: Readings, issuing: IssuingOf, caller: CallerOf
+) -> Response:
+    """The accounts that the collections page shows as a file."""
+    asked = form_given(fields)
+    if fields.get("format") not in {*ExportFormat}:
+        raise FieldProblem("format", f"expected one of {', '.join(ExportFormat)}")
+    of = Selection(
+        office=_office(readings, asked).code,
+        currency=asked.currency,
+        as_of=asked.as_of,
+        filters=Filters(**asked.chosen, search=asked.q),
+    )
+    return exported(service, readings, issuing, caller, of=of, format=ExportFormat(fields["format"]))
+
+
 # --- a bulk action -----------------------------------------------------------------------------------
 
 
@@ -255,7 +273,7 @@ def _page(
         area="collections",
         status=status,
         bulk=found,
-        kind=BULK_KINDS[found.kind],
+        title=BULK_KINDS[found.kind].title if found.kind in BULK_KINDS else found.kind.capitalize(),
         office=office,
         does=_in_words({name: value for name, value in found.parameters.items() if value}),
         filters=_in_words(found.filters),

@@ -139,6 +139,7 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         found_balance=report.balance,
         names=report.names,
         actions=bulk_links(form),
+        asked=form.model_dump(mode="json", exclude={"cursor", "sort", "dir"}, exclude_none=True),
         first_url=form.url() if form.cursor else None,
         next_url=form.url(cursor=report.next) if report.next else None,
     )

@@ -1,0 +1,41 @@
+"""Tables as files: what is written is what is read, and no cell is a formula."""
+
+import csv
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from openpyxl import load_workbook
+
+from adapters.workbook_file import write_csv, write_workbook
+
+HEADER = ("number", "balance", "since", "note")
+ROWS = (
+    ("1001", Decimal("-12.50"), date(2026, 3, 1), '=HYPERLINK("http://example.org")'),
+    ("+1002", Decimal("0.00"), None, "a\x07bell\nand a line"),
+)
+
+
+def test_a_workbook_has_its_header_filter_rows_and_totals_and_no_formula(tmp_path: Path):
+    path = tmp_path / "report.xlsx"
+    assert write_workbook(path, "Report", HEADER, iter(ROWS), totals=("Total", Decimal("-12.50"), None, None)) == 2
+    sheet: Any = load_workbook(path)["Report"]
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:D3")
+    cells = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    assert cells[0] == list(HEADER)
+    assert cells[1][:2] == ["1001", -12.5]
+    assert cells[1][2].date() == date(2026, 3, 1)
+    assert cells[1][3] == '=HYPERLINK("http://example.org")'
+    assert cells[2] == ["+1002", 0, None, "a bell\nand a line"]
+    assert cells[3] == ["Total", -12.5, None, None]
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n", "d"}, "none is a formula"
+
+
+def test_a_csv_file_has_no_formula_and_its_amounts_are_amounts(tmp_path: Path):
+    path = tmp_path / "report.csv"
+    write_csv(path, HEADER, ROWS)
+    with path.open(encoding="utf-8", newline="") as file:
+        read = list(csv.reader(file))
+    assert read[1] == ["1001", "-12.50", "2026-03-01", '\'=HYPERLINK("http://example.org")']
+    assert read[2][:3] == ["'+1002", "0.00", ""]

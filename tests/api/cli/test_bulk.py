@@ -1,0 +1,69 @@
+"""`arrears bulk`: previewed, confirmed exactly as shown, undone, exported; and the single commands of its kinds."""
+
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+
+from tests.api.cli.conftest import Arrears
+
+
+def test_what_was_shown_is_done_and_undone_and_what_changed_is_named(portfolio: Arrears):
+    shown = portfolio("bulk", "preview", "stage", "--to", "pending", "--min-balance", "1", "--json").json
+    assert list(shown) == ["id", "kind", "state", "accounts", "total", "currency"]
+    assert (shown["kind"], shown["state"], shown["accounts"]) == ("stage", "previewed", 1)
+    said = portfolio("bulk", "show", shown["id"], "--json").json
+    assert said | shown == said
+    [row] = said["rows"]
+    assert [row[name] for name in ("account", "amount", "outcome", "reason")] == ["A-1", None, None, None]
+    portfolio("collections-stage", "A-1", "sent")
+    refused = portfolio("bulk", "confirm", shown["id"], code=1).err
+    assert "1 account changed since the preview; nothing was done" in refused
+    assert "A-1" in refused
+    assert "--without-changed" in refused
+    portfolio("collections-stage", "A-1", "not set")
+    assert "is finished: 1 done." in portfolio("bulk", "confirm", shown["id"]).out
+    assert portfolio("bulk", "confirm", shown["id"], "--json").json["state"] == "finished"
+    assert portfolio("account", "show", "A-1", "--json").json["collections_stage"] == "pending"
+    assert "yes" in portfolio("bulk", "undo", shown["id"], "--show").out
+    assert "reversed on 1 account." in portfolio("bulk", "undo", shown["id"]).out
+    assert "collections_stage" not in portfolio("account", "show", "A-1", "--json").json
+    assert [each["state"] for each in portfolio("bulk", "list", "--json").json][:1] == ["undone"]
+
+
+def test_an_account_is_frozen_for_a_reason_of_its_office_and_active_again(portfolio: Arrears):
+    portfolio("office", "set", "main", "--freeze-reason", "closed=Closed down")
+    assert "closed" in portfolio("office", "show").out
+    portfolio("freeze", "A-1", "--code", "closed", "--reason", "As their lawyer wrote")
+    assert portfolio("account", "show", "A-1", "--json").json["why"]["code"] == "frozen"
+    frozen = portfolio("report", "collections", "--where", "frozen=closed", "--format", "json").json["rows"]
+    assert [each["number"] for each in frozen] == ["A-1"]
+    portfolio("unfreeze", "A-1")
+    assert "frozen" not in portfolio("account", "show", "A-1", "--json").json
+
+
+def test_the_report_is_exported_and_stands_in_the_list(portfolio: Arrears, tmp_path: Path):
+    assert portfolio("bulk", "export", tmp_path / "report.xlsx").out.endswith("report.xlsx: 1 account.\n")
+    sheet = load_workbook(tmp_path / "report.xlsx").active
+    assert sheet is not None
+    assert sheet.max_row == 3
+    portfolio("bulk", "export", tmp_path / "report.csv", "--bucket", "121+")
+    assert [each["kind"] for each in portfolio("bulk", "list", "--json").json][:2] == ["export", "export"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("preview", "flags"), 2, "--add"),
+        (("preview", "flags", "--add", "unheard-of"), 1, "expected one of"),
+        (("preview", "stage"), 2, "--to"),
+        (("preview", "stage", "--to", "lost"), 2, "--to"),
+        (("preview", "stage", "--to", "sent", "--account", "A-9"), 1, "there is no 'A-9'"),
+        (("preview", "freeze", "--code", "bored"), 1, "expected one of"),
+        (("export", "report.pdf"), 2, ".xlsx or .csv"),
+        (("confirm", "00000000-0000-0000-0000-000000000001"), 1, "there is no such bulk action"),
+        (("show", "00000000-0000-0000-0000-000000000001"), 1, "there is no such bulk action"),
+    ],
+)
+def test_what_is_wrong_is_said(portfolio: Arrears, arguments: tuple[str, ...], code: int, said: str):
+    assert said in portfolio("bulk", *arguments, code=code).err
