@@ -29,8 +29,10 @@ from adapters.readers.runner import Runner, note_trouble
 from aggregates.account.activities import ActivityKind, RecordActivity
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.billing import BillInvoice, CorrectInvoice
+from aggregates.account.calls import StartCall
 from aggregates.account.command import account_id
 from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact, RecordConsent
+from aggregates.account.contact_history import FactKind, RecordContactFact
 from aggregates.account.customer import OpenAccount
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.flags import SetFlag
@@ -244,6 +246,18 @@ def live(world: World) -> None:
             notes=text("notes of a promise"),
         ),
         PlaceHold(account_id=one, code="vacation"),
+        RecordActivity(account_id=one, kind=ActivityKind.CALL, point_id="phone-1", disposition="busy"),
+        StartCall(account_id=one),
+        RecordContactFact(account_id=one, kind=FactKind.WRONG_NUMBER, number=text("wrong number")),
+        RecordContactFact(account_id=one, kind=FactKind.EMAIL_NOTICE, address=text("noticed address")),
+        RecordContactFact(account_id=one, kind=FactKind.BANKRUPTCY, case_number=text("case number")),
+        RecordContactFact(
+            account_id=one,
+            kind=FactKind.ATTORNEY,
+            name=text("attorney"),
+            reached_at=text("attorney's number"),
+            notes=text("notes of a fact"),
+        ),
     )
     refuse(world, one)
     bring_in_a_file(world)

@@ -186,6 +186,12 @@ def _tell(view: Mapping[str, Any]) -> None:
             [f"{d['reason_code']} over {len(d['item_ids'])} items since {d['opened_on']}" for d in view["disputes"]],
         ),
         ("promises", [f"{shown(_amount(p['remaining']))} by {p['due_on']}" for p in view["promises"]]),
+        (
+            "not documented",
+            [f"{u['kind']} by {u['agent']} ({u['id']})" for u in view.get("undocumented", ())],
+        ),
+        ("said about contact", [f"{f['says']} ({f['id']})" for f in view.get("contact_facts", ())]),
+        ("used no more", view.get("retired_points", [])),
         ("reached by", _points(view)),
     ):
         if texts:

@@ -95,6 +95,7 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("at most", _limits(view["limits"])),
         ("promises", f"{view['grace_days']} days of grace"),
         ("fee service types", ", ".join(view["fee_service_types"]) or "none"),
+        ("contact rules", _contact(view.get("contact") or {})),
         ("campaigns", len(view["campaign_ids"])),
     ]
     if pause := view["pause"]:
@@ -190,6 +191,14 @@ def change(
             raise typer.BadParameter("nothing to change: give a setting, or --file")
         done = issue(service, _settings(office, sections, file), reason=reason)
     say_done(done, changed=f"Office {code} is changed.", same=f"Office {code} was so already.", as_json=as_json)
+
+
+def _contact(contact: Mapping[str, Any]) -> str:
+    """Who collects, and which rules the office said something of."""
+    role = str(contact.get("role", "first_party")).replace("_", " ")
+    of = f", {contact['debt_type']} debt" if contact.get("debt_type") else ""
+    chosen = ", ".join(sorted(contact.get("rules", ())))
+    return f"{role}{of}" + (f"; chosen: {chosen}" if chosen else "")
 
 
 def _limits(limits: dict[str, Any]) -> str:
