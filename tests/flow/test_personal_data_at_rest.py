@@ -30,9 +30,11 @@ from aggregates.account import Account
 from aggregates.account.activities import ActivityKind, RecordActivity
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.billing import BillInvoice, CorrectInvoice
+from aggregates.account.calls import StartCall
 from aggregates.account.command import account_id
 from aggregates.account.complaints import AnswerComplaint, RecordComplaint
 from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact, RecordConsent
+from aggregates.account.contact_history import FactKind, RecordContactFact
 from aggregates.account.customer import OpenAccount
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.flags import SetFlag
@@ -249,6 +251,18 @@ def live(world: World) -> None:
         ),
         ClaimPayment(account_id=one, reference=text("reference of a payment"), notes=text("notes of a payment claim")),
         PlaceHold(account_id=one, code="vacation"),
+        RecordActivity(account_id=one, kind=ActivityKind.CALL, point_id="phone-1", disposition="busy"),
+        StartCall(account_id=one),
+        RecordContactFact(account_id=one, kind=FactKind.WRONG_NUMBER, number=text("wrong number")),
+        RecordContactFact(account_id=one, kind=FactKind.EMAIL_NOTICE, address=text("noticed address")),
+        RecordContactFact(account_id=one, kind=FactKind.BANKRUPTCY, case_number=text("case number")),
+        RecordContactFact(
+            account_id=one,
+            kind=FactKind.ATTORNEY,
+            name=text("attorney"),
+            reached_at=text("attorney's number"),
+            notes=text("notes of a fact"),
+        ),
     )
     complain(world, one)
     refuse(world, one)

@@ -24,7 +24,7 @@ from aggregates.kernel.value import Value
 from aggregates.office import Office
 from aggregates.values.contact import Channel, ContactAttempt, Verdict
 from aggregates.values.contact_record import Entry, Medium
-from aggregates.values.normal_form import normal_form
+from aggregates.values.normal_form import folded, is_number, normal_form
 
 KEPT_FOR = timedelta(days=62)
 """How long contacts are kept. A rule that counted in a longer window would not see all of them, so the table of rules
@@ -437,6 +437,8 @@ def _is_heeded(kind: FactKind, office: Office) -> bool:
 @lru_cache(maxsize=65_536)
 def in_one_spelling(channel: Channel, text: str, country: str | None) -> str:
     """The same for every spelling of a number or address; what is neither stays as it is."""
+    if channel is not Channel.EMAIL and not is_number(text, country):
+        return folded(text)
     return normal_form(channel, text, country) or text
 
 

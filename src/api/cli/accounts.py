@@ -211,6 +211,12 @@ def _tell(view: Mapping[str, Any]) -> None:
             ],
         ),
         ("promises", [f"{shown(_amount(p['remaining']))} by {p['due_on']}" for p in view["promises"]]),
+        (
+            "not documented",
+            [f"{u['kind']} by {u['agent']} ({u['id']})" for u in view.get("undocumented", ())],
+        ),
+        ("said about contact", [f"{f['says']} ({f['id']})" for f in view.get("contact_facts", ())]),
+        ("used no more", view.get("retired_points", [])),
         ("reached by", _points(view)),
     ):
         if texts:

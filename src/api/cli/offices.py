@@ -103,6 +103,7 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("casework", _casework(view["casework"])),
         ("fee service types", ", ".join(view["fee_service_types"]) or "none"),
         ("frozen for", ", ".join(sorted(view.get("freeze_reasons") or _STANDARD_FREEZE_REASONS))),
+        ("contact rules", _contact(view.get("contact") or {})),
         ("campaigns", len(view["campaign_ids"])),
     ]
     if pause := view["pause"]:
@@ -268,6 +269,14 @@ def _casework(rules: dict[str, Any]) -> str:
 
 _STANDARD_FREEZE_REASONS = ("customer-request", "moved", "non-payment", "other")
 """Those of `aggregates.office`, which takes a second to import."""
+
+
+def _contact(contact: Mapping[str, Any]) -> str:
+    """Who collects, and which rules the office said something of."""
+    role = str(contact.get("role", "first_party")).replace("_", " ")
+    of = f", {contact['debt_type']} debt" if contact.get("debt_type") else ""
+    chosen = ", ".join(sorted(contact.get("rules", ())))
+    return f"{role}{of}" + (f"; chosen: {chosen}" if chosen else "")
 
 
 def _limits(limits: dict[str, Any]) -> str:
