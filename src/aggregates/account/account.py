@@ -25,6 +25,7 @@ from aggregates.account.payments import Payments
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
+from aggregates.account.writing import Writing
 from aggregates.campaign import Campaign
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.command import Target
@@ -35,7 +36,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 7
+    state_version: ClassVar[int] = 8
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -53,6 +54,7 @@ class Account(Aggregate):
     chase: Chase = Field(default_factory=Chase)
     exclusion: Exclusions = Field(default_factory=Exclusions)
     messages: Messages = Field(default_factory=Messages)
+    writing: Writing = Field(default_factory=Writing)
     activities: Activities = Field(default_factory=Activities)
 
     @classmethod

@@ -30,6 +30,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("unknown-message", "No such message is under way.", NOT_FOUND),
         RefusalCode("unknown-office", "There is no such office.", NOT_FOUND),
         RefusalCode("unknown-payment", "The account has no payment of this number.", NOT_FOUND),
+        RefusalCode("unknown-template", "The office has no such template.", NOT_FOUND),
         RefusalCode("unknown-promise", "There is no such promise.", NOT_FOUND),
         RefusalCode("unknown-work", "There is no such work.", NOT_FOUND),
         # It is there already.
@@ -46,6 +47,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("credit-reversed", "The credit was taken back already."),
         RefusalCode("invoice-withdrawn", "The invoice was withdrawn already."),
         RefusalCode("not-claimed", "A message is claimed before it is sent."),
+        RefusalCode("not-uncertain", "Only of an uncertain message a person says what became of it."),
         RefusalCode("not-open", "The invoice has no open amount to dispute."),
         RefusalCode("not-transferred", "The payment did not come from another account."),
         RefusalCode("nothing-to-dispute", "No open invoice is left that is not disputed already."),
@@ -92,6 +94,13 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("transfer-day", "Money is transferred on the day of its receipt or later, and not in the future."),
         RefusalCode("transfer-too-large", "No more is transferred than is put against nothing from that day on."),
         RefusalCode("wrong-currency", "An account and its office work in one currency."),
+        # Messages by hand.
+        RefusalCode("contact-refused", "A contact rule, or the customer's wish, forbids the message."),
+        RefusalCode("faulty-template", "A template has texts that can be filled in, and a subject where there is one."),
+        RefusalCode("faulty-text", "A text has placeholders that there are, and can be filled in."),
+        RefusalCode("other-channel", "A template is for messages over its own channel."),
+        RefusalCode("template-retired", "The template was retired; save it again to use it."),
+        RefusalCode("preferred-channel", "The customer prefers another channel; whoever ignores that says why."),
         # What cannot be asked of every account.
         RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),
         RefusalCode("no-such-command", "What is asked of every account is a command."),

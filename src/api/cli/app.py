@@ -24,6 +24,7 @@ from api.cli import (
     disputes,
     kafka,
     log,
+    messages,
     money,
     offices,
     payments,
@@ -33,6 +34,7 @@ from api.cli import (
     roles,
     running,
     search,
+    templates,
     work,
 )
 from api.cli.problems import problems_shown, show, show_defect
@@ -92,6 +94,8 @@ for name, group in (
     ("office", offices),
     ("campaign", campaigns),
     ("contact", contact),
+    ("message", messages),
+    ("template", templates),
     ("dispute", disputes),
     ("work", work),
     ("projections", projections),

@@ -29,6 +29,7 @@ from projections.agenda.projection import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection
 from projections.collections_report.projection import CollectionsReportProjection
 from projections.ledger.projection import LedgerProjection
+from projections.messages.projection import MessagesProjection
 from projections.people.projection import PeopleProjection
 from projections.promises.projection import PromisesProjection
 
@@ -43,6 +44,7 @@ PROJECTIONS = (
     ActivityHistoryProjection,
     AuditTrailProjection,
     PromisesProjection,
+    MessagesProjection,
     PeopleProjection,
 )
 

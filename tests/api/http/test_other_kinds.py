@@ -16,6 +16,8 @@ PLAN = {
     ]
 }
 
+TEXTS = {"en": {"body": "Please call us."}}
+
 VALUES: dict[str, Any] = {
     "activity_id": "00000000-0000-0000-0000-000000000001",
     "amount": AMOUNT,
@@ -33,6 +35,7 @@ VALUES: dict[str, Any] = {
     "invoice_number": "I-1",
     "issued_on": "2026-03-01",
     "kind": "note",
+    "name": "call-us",
     "number": "P-1",
     "plan": PLAN,
     "point_id": "p",
@@ -44,7 +47,11 @@ VALUES: dict[str, Any] = {
     "reversal": "nsf",
     "reversed_on": "2026-03-16",
     "stage": "blocked",
+    "message_id": "00000000-0000-0000-0000-000000000001",
+    "outcome": "sent",
     "subscription": {"number": "S-1"},
+    "text": "Hello",
+    "texts": TEXTS,
     "title": "Other",
     "to_account_id": "00000000-0000-0000-0000-000000000002",
     "today": "2026-03-16",
@@ -52,13 +59,16 @@ VALUES: dict[str, Any] = {
 }
 """Something for each field that has to be said anywhere."""
 
+ONE_OF = {"text"}
+"""What is said where one of several has to be."""
+
 SAME_KIND = {"to_account_id": "account_id"}
 """Ids under a second name, and of which kind they are."""
 
 OF_ANYTHING = {"subject_id"}
 """Ids that may be of any kind: whose facts are asked for."""
 
-OTHERS = {"activity_id", "dispute_id", "hold_id"}
+OTHERS = {"activity_id", "dispute_id", "hold_id", "message_id"}
 """Ids of what is a part of an account."""
 
 
@@ -75,9 +85,18 @@ def ids(client: Client, office: str) -> dict[str, str]:
         {"number": "I-1", "issued_on": "2026-03-01", "due_on": DAY, "amount": AMOUNT},
     )
     campaign = client.done("POST", "/v1/campaigns", {"office": office, "title": "Reminders", "plan": PLAN})
+    template = client.done(
+        "POST", "/v1/templates", {"office": office, "name": "call-us", "channel": "sms", "texts": TEXTS}
+    )
     promise = client.done("POST", f"/v1/accounts/{account}/promises", {"instalments": VALUES["instalments"]})
     offices = client.get("/v1/accounts/" + account).json()["office_id"]
-    return {"account_id": account, "campaign_id": campaign["id"], "promise_id": promise["id"], "office_id": offices}
+    return {
+        "account_id": account,
+        "campaign_id": campaign["id"],
+        "promise_id": promise["id"],
+        "template_id": template["id"],
+        "office_id": offices,
+    }
 
 
 def operations(client: Client) -> list[tuple[str, str, dict[str, Any] | None]]:
@@ -97,7 +116,8 @@ def _body_of(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, A
         return None
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-    return {name: VALUES[name] for name in schema.get("required", ())}
+    wanted = {*schema.get("required", ()), *(ONE_OF & schema["properties"].keys())}
+    return {name: VALUES[name] for name in wanted}
 
 
 def test_no_address_takes_the_id_of_something_else(client: Client, ids: dict[str, str]):
