@@ -54,9 +54,9 @@ def test_the_header_of_the_folders_service_has_one_name():
 def test_filters_and_states_are_those_of_the_questions():
     assert list(reports.FILTERS) == list(Filters.model_fields)
     assert list(reports.STATES) == list(PromiseStatus)
-    assert list(messages.Standing) == list(Standing)
-    assert list(messages.Over) == list(Channel)
-    assert list(messages.Outcome) == list(MessageOutcome)
+    assert [*map(str, messages.Standing)] == [*map(str, Standing)]
+    assert [*map(str, messages.Over)] == [*map(str, Channel)]
+    assert [*map(str, messages.Outcome)] == [*map(str, MessageOutcome)]
 
 
 def test_the_table_of_collections_shows_columns_of_the_report():

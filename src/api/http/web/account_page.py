@@ -20,6 +20,7 @@ from aggregates.account.receivables import FundsKind
 from aggregates.campaign import Campaign
 from aggregates.kernel.command import Command
 from aggregates.values.business_time import local_date
+from aggregates.values.contact import Channel
 from api.application.account_view import (
     AccountRead,
     AccountView,
@@ -30,6 +31,7 @@ from api.application.account_view import (
     read_account,
 )
 from api.application.issuing import Caller, Issuing, NotIssued
+from api.application.templates import templates_of
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, not_issued, unknown
@@ -43,6 +45,7 @@ from api.http.web.rendering import render
 from api.processes.service import Service
 from projections.questions.activity import activity
 from projections.questions.audit import audit
+from projections.questions.messages import messages
 from projections.questions.promises import promises
 
 router = Router(include_in_schema=False)
@@ -51,10 +54,19 @@ form = APIRouter(include_in_schema=False)
 TABS = {
     "overview": "Overview",
     "payments": "Payments",
+    "messages": "Messages",
     "activity": "Activity",
     "audit": "Audit trail",
     "contact": "Contact",
 }
+CHANNELS = {
+    Channel.SMS: "Send SMS",
+    Channel.EMAIL: "Send e-mail",
+    Channel.LETTER: "Send letter",
+    Channel.VOICE: "Send voice message",
+    Channel.PORTAL: "Send to portal",
+}
+"""By which a message by hand is written, and what the link to its form says."""
 _PER_PAGE = 100
 _LONGEST_REASON, _LONGEST_KEY = 1_000, 200
 _WAIT_SECONDS = 5.0
@@ -70,13 +82,23 @@ def account_page(
     readings: Readings,
     tab: str = "overview",
     as_of: str = "",
+    send: str = "",
     cursor: Cursor = None,
 ) -> HTMLResponse:
     """An account, today or as of a day."""
     if tab not in TABS:
         raise FieldProblem("tab", f"expected one of {', '.join(TABS)}")
     day = _day("as_of", as_of) if as_of else None
-    return _page(request, _known(account_id), service, readings, tab=tab, as_of=day, cursor=cursor)
+    return _page(
+        request,
+        _known(account_id),
+        service,
+        readings,
+        tab=tab,
+        as_of=day,
+        cursor=cursor,
+        given={"channel": send} if send else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +133,25 @@ SentOf = Annotated[Sent, Depends(read_sent)]
 @form.post("/accounts/{account_id}/allocations")
 def allocate(sent: SentOf) -> Response:
     """A payment or credit is put against an invoice."""
-    return _carried_out(sent, _allocation, tab="payments")
+    return carried_out(sent, _allocation, tab="payments")
 
 
 @form.post("/accounts/{account_id}/disputes")
 def open_dispute(sent: SentOf) -> Response:
     """The customer disputes an invoice, or a part of it."""
-    return _carried_out(sent, _dispute, tab="overview")
+    return carried_out(sent, _dispute, tab="overview")
 
 
 @form.post("/accounts/{account_id}/disputes/resolution")
 def resolve_dispute(sent: SentOf) -> Response:
     """A dispute is over."""
-    return _carried_out(sent, _resolution, tab="overview")
+    return carried_out(sent, _resolution, tab="overview")
 
 
 @form.post("/accounts/{account_id}/transfers")
 def send(sent: SentOf) -> Response:
     """A payment goes to another account, whose debt it pays or whose it always was."""
-    return _carried_out(sent, partial(_transfer, sent.service), tab="payments")
+    return carried_out(sent, partial(_transfer, sent.service), tab="payments")
 
 
 @form.post("/accounts/{account_id}/money/{what}")
@@ -137,10 +159,10 @@ def move_money(what: str, sent: SentOf) -> Response:
     """Money is taken back, given back or comes in again, or something never was."""
     if what not in MONEY_FORMS:
         raise FieldProblem("what", f"expected one of {', '.join(MONEY_FORMS)}")
-    return _carried_out(sent, MONEY_FORMS[what], tab="payments")
+    return carried_out(sent, MONEY_FORMS[what], tab="payments")
 
 
-def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
+def carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
     """The command that a form of the page says is carried out; what is wrong with it is said above the form.
     The same page sent twice does it once."""
     known, service = sent.account_id, sent.service
@@ -151,17 +173,25 @@ def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Comma
         sent.issuing.issue(command, once, reason=reason)
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
-        return _page(
-            sent.request,
-            known,
-            service,
-            sent.readings,
-            tab=tab,
-            status=problem.status,
-            told=problem.detail,
-            given=sent.fields,
-        )
+        return shown_page(sent, tab=tab, status=problem.status, told=problem.detail)
     return RedirectResponse(f"/accounts/{known}?tab={tab}", 303)
+
+
+def shown_page(
+    sent: Sent, *, tab: str, status: int = 200, told: str | None = None, more: Mapping[str, Any] | None = None
+) -> HTMLResponse:
+    """The page with what the form was given, and `more` for the template."""
+    return _page(
+        sent.request,
+        sent.account_id,
+        sent.service,
+        sent.readings,
+        tab=tab,
+        status=status,
+        told=told,
+        given=sent.fields,
+        more=more,
+    )
 
 
 def _known(account_id: str) -> UUID:
@@ -240,6 +270,7 @@ def _page(
     status: int = 200,
     told: str | None = None,
     given: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> HTMLResponse:
     """`told` is what was wrong with what a form of the page was `given`."""
     with readings.connection() as connection:
@@ -272,7 +303,10 @@ def _page(
         ),
         age_of=lambda bucket: age_of(read.office.scheme.rank(bucket), len(names)),
         campaign=_campaign(service, view.campaign_id),
-        **_tab(tab=tab, read=read, view=view, readings=readings, here=here, cursor=cursor, is_past=is_past),
+        **{
+            **_tab(tab=tab, read=read, view=view, readings=readings, here=here, cursor=cursor, is_past=is_past),
+            **(more or {}),
+        },
     )
 
 
@@ -309,6 +343,18 @@ def _tab(
                 "to_send": own,
                 "taken_back": [] if is_past else [each for each in funds if each.reversed and each.kind == "payment"],
                 "documents": [] if is_past else _documents(read, view, funds),
+            }
+        case "messages":
+            question = Question("page", tab, view.id)
+            inner = unwrap_cursor(question, cursor)
+            with readings.connection(with_cursor=cursor is not None) as connection:
+                sent = messages(connection, readings.log, account_id=view.id, limit=_PER_PAGE, cursor=inner)
+            return {
+                "messages": sent.rows,
+                "templates": [each for each in templates_of(readings.service, [read.office]) if not each.is_retired],
+                "channels": CHANNELS,
+                "shown": None,
+                "next_url": _next(here, tab, as_of, wrap_cursor(question, sent.next_cursor)),
             }
         case "activity":
             question = Question("page", tab, view.id, as_of)
