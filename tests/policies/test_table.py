@@ -30,9 +30,11 @@ from aggregates.account.messages import (
     MessageDispatched,
     MessageFailed,
     MessageQueued,
+    MessageResolved,
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,
+    MessageWritten,
 )
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import REGISTRY
@@ -60,6 +62,7 @@ NOT_JUDGED = {
     FactWithdrawn,
     FollowUpCompleted,
     FollowUpFellDue,
+    MessageWritten,
     OptedIn,
     OptedOut,
     SubscriptionRecorded,
@@ -72,6 +75,7 @@ JUDGED_AT_ONCE = {
     MessageDispatched,
     MessageFailed,
     MessageQueued,
+    MessageResolved,
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,
