@@ -73,10 +73,10 @@ class Said:
 class Arrears:
     """The command, called in this process."""
 
-    def __call__(self, *arguments: object, code: int = 0) -> Said:
+    def __call__(self, *arguments: object, code: int = 0, stdin: str | None = None) -> Said:
         before = logging.getLogger().handlers[:]
         try:
-            result = CliRunner().invoke(app, list(map(str, arguments)), prog_name="arrears")
+            result = CliRunner().invoke(app, list(map(str, arguments)), prog_name="arrears", input=stdin)
         finally:
             logging.getLogger().handlers[:] = before
             structlog.reset_defaults()
