@@ -111,7 +111,7 @@ class World:
 
     def sent(self) -> list[tuple[date, str]]:
         """What left, and on which local day."""
-        return [(event.sent_on, event.step_id) for event in self.events(MessageSent)]
+        return [(event.sent_on, event.step_id or "") for event in self.events(MessageSent)]
 
     # --- time ---
 

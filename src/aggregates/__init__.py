@@ -7,7 +7,18 @@ from aggregates.kernel.aggregate import Aggregate
 from aggregates.office import Office
 from aggregates.promise import PromiseToPay
 from aggregates.reader import Reader
+from aggregates.template import OfficeTemplate
 from aggregates.work import Work
 
-AGGREGATES: tuple[type[Aggregate], ...] = (Account, BulkAction, BulkPart, Campaign, Office, PromiseToPay, Reader, Work)
+AGGREGATES: tuple[type[Aggregate], ...] = (
+    Account,
+    BulkAction,
+    BulkPart,
+    Campaign,
+    Office,
+    OfficeTemplate,
+    PromiseToPay,
+    Reader,
+    Work,
+)
 """Every aggregate. Whoever imports anything of this package knows all of their commands and events."""

@@ -76,10 +76,15 @@ class Step(Value):
 
     def template_for(self, language: str) -> tuple[str, Template]:
         """The language used and its template."""
-        for wanted in (language, language.split("-", 1)[0], "en"):
-            if wanted in self.templates:
-                return wanted, self.templates[wanted]
-        return next(iter(self.templates.items()))
+        return in_language(self.templates, language)
+
+
+def in_language(templates: Mapping[str, Template], language: str) -> tuple[str, Template]:
+    """The language used and its template: the wanted one, else the same without its country, English, or the first."""
+    for wanted in (language, language.split("-", 1)[0], "en"):
+        if wanted in templates:
+            return wanted, templates[wanted]
+    return next(iter(templates.items()))
 
 
 class ExistingDebt(StrEnum):

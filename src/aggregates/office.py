@@ -171,6 +171,12 @@ class CampaignRegistered(Event, name="office.campaign-registered"):
     campaign_id: UUID
 
 
+class TemplateRegistered(Event, name="office.template-registered"):
+    """The office has a template of this id from now on; its versions are the template's own."""
+
+    template_id: UUID
+
+
 class AutomationPaused(Event, name="office.automation-paused"):
     """No automatic message leaves this office from `paused_from` (may be in the past) until `paused_until`."""
 
@@ -291,6 +297,7 @@ class Office(Aggregate):
     contact: ContactSettings = ContactSettings()
     dispositions: dict[str, DispositionDefinition] = Field(default_factory=lambda: dict(STANDARD_DISPOSITIONS))
     campaign_ids: list[UUID] = Field(default_factory=list)
+    template_ids: list[UUID] = Field(default_factory=list)
     pause: Pause | None = None
 
     @property
@@ -392,6 +399,12 @@ class Office(Aggregate):
         if campaign_id not in self.campaign_ids:
             self.emit(CampaignRegistered(campaign_id=campaign_id))
 
+    def register_template(self, template_id: UUID) -> None:
+        """Part of saving a template: the office lists it."""
+        self._require_open()
+        if template_id not in self.template_ids:
+            self.emit(TemplateRegistered(template_id=template_id))
+
     # --- apply ---
 
     @applies(OfficeOpened)
@@ -446,6 +459,10 @@ class Office(Aggregate):
     @applies(CampaignRegistered)
     def _campaign_registered(self, event: CampaignRegistered) -> None:
         self.campaign_ids = [*self.campaign_ids, event.campaign_id]
+
+    @applies(TemplateRegistered)
+    def _template_registered(self, event: TemplateRegistered) -> None:
+        self.template_ids = [*self.template_ids, event.template_id]
 
     @applies(AutomationPaused)
     def _paused(self, event: AutomationPaused) -> None:

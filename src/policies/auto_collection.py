@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from aggregates.account import Account
-from aggregates.account.chase import Judgement, ScheduledStep, Stage
+from aggregates.account.chase import CoveredItem, Judgement, ScheduledStep, Stage
 from aggregates.account.messages import MessageState
 from aggregates.account.receivables import OpenItem, allocation_order
 from aggregates.account.shields import Shield, Why, strongest
@@ -142,6 +142,15 @@ def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseab
     return sorted(chaseable, key=lambda part: (part.item.due_on, part.item.item.issued_on, part.item.item.number))
 
 
+def claims(account: Account, context: Context) -> tuple[CoveredItem, ...]:
+    """What a message by hand is about: everything that is past due and not shielded, and where nothing is past due
+    everything that is open."""
+    office = account.customer.office(context)
+    parts = chaseable_items(account, account.shields(office, (), context.now))
+    past_due = [part for part in parts if part.dpd(context.today) > 0]
+    return tuple(CoveredItem(item_id=p.item.id, open=p.amount, step_id=None) for p in past_due or parts)
+
+
 # --- whom a campaign engages -------------------------------------------------------------------------
 
 
@@ -268,7 +277,8 @@ def _scheduled(
 
 
 def _stage(account: Account, step: Step | None) -> Stage:
-    under_way = any(m.state is not MessageState.UNCERTAIN for m in account.messages.under_way.values())
+    steps = (m for m in account.messages.under_way.values() if m.written is None)
+    under_way = any(m.state is not MessageState.UNCERTAIN for m in steps)
     if step is None and not under_way:
         return Stage.FOLLOW_UP
     return Stage.ENGAGED if account.chase.engaged_on else Stage.SCHEDULED

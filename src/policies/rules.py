@@ -2,9 +2,10 @@
 
 from aggregates.account.chase import JUDGE
 from aggregates.account.contact_history import MAY_CONTACT
+from aggregates.account.messages import CLAIMS
 from aggregates.kernel.context import Rules
 from aggregates.office import CONTACT_SETTING_RULES
-from policies.auto_collection import judge
+from policies.auto_collection import claims, judge
 from policies.contact_rules import contact_rules, setting_faults
 
-RULES: Rules = {JUDGE: judge, MAY_CONTACT: contact_rules, CONTACT_SETTING_RULES: setting_faults}
+RULES: Rules = {JUDGE: judge, MAY_CONTACT: contact_rules, CLAIMS: claims, CONTACT_SETTING_RULES: setting_faults}

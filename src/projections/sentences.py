@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from aggregates import campaign, office, promise, reader, work
+from aggregates import campaign, office, promise, reader, template, work
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
@@ -36,9 +36,11 @@ from aggregates.account.messages import (
     MessageDispatched,
     MessageFailed,
     MessageQueued,
+    MessageResolved,
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,
+    MessageWritten,
 )
 from aggregates.account.payment_claims import (
     PaymentClaimAccepted,
@@ -152,6 +154,11 @@ def _fact(event: ContactFactRecorded) -> str:
         *(["reassigned" if fact.reassigned else "not reassigned"] if fact.reassigned is not None else []),
     ]
     return FACTS[fact.kind].says + (f" ({', '.join(said)})" if said else "")
+
+
+def _which(event: MessageWithdrawn | MessageSent | MessageFailed | MessageUncertain | MessageResolved) -> str:
+    """A message by its step."""
+    return event.step_id or "by hand"
 
 
 def _activity(event: ActivityRecorded) -> str:
@@ -297,11 +304,18 @@ SENTENCES: dict[type[Event], Sentence] = {
     StepsPassedOver: lambda e: "Passed over: " + ", ".join(f"{step} ({why})" for step, why in e.steps.items()),
     MessageQueued: "Message {e.step_id} ({e.step_title}) queued by {e.channel} about {e.amount}",
     ContactRefused: _refused,
+    MessageWritten: lambda e: (
+        f"Message by hand queued by {e.channel} about {e.amount}"
+        + (", against the customer's preference" if e.ignores_preferences else "")
+    ),
     MessageDispatched: "Message claimed for sending",
-    MessageWithdrawn: "Message {e.step_id} withdrawn: {e.why.detail}",
-    MessageSent: "Message {e.step_id} ({e.step_title}) sent by {e.channel}",
-    MessageFailed: "Message {e.step_id} by {e.channel} failed: {e.code}",
-    MessageUncertain: "Message {e.step_id} by {e.channel} is uncertain: it may have left",
+    MessageWithdrawn: lambda e: f"Message {_which(e)} withdrawn: {e.why.detail}",
+    MessageSent: lambda e: f"Message {_which(e)}{f' ({e.step_title})' if e.step_title else ''} sent by {e.channel}",
+    MessageFailed: lambda e: f"Message {_which(e)} by {e.channel} failed: {e.code}",
+    MessageUncertain: lambda e: f"Message {_which(e)} by {e.channel} is uncertain: it may have left",
+    MessageResolved: lambda e: (
+        f"Message {_which(e)} by {e.channel} {'left' if e.was_sent else 'did not leave'}, a person says"
+    ),
     Excluded: "Taken out of auto-collection",
     ExclusionLifted: "May be chased again",
     # casework
@@ -378,6 +392,10 @@ SENTENCES: dict[type[Event], Sentence] = {
     office.CampaignRegistered: "A campaign was added to the office",
     office.AutomationPaused: lambda e: f"Automation paused {_pause(e)}",
     office.AutomationResumed: "Automation resumed",
+    office.TemplateRegistered: "A template was added to the office",
+    # templates
+    template.TemplateSaved: "Template {e.name} saved as version {e.template_version}: {e.channel}, {e.tone}",
+    template.TemplateRetired: "Template retired",
     # readers of the log
     reader.EventDiscarded: "{e.discarded_event_name} at position {e.position} given up for {e.reader}",
     reader.MessageSkipped: "Message {e.partition}/{e.offset} of {e.topic} passed over for {e.reader}",

@@ -111,7 +111,7 @@ class World:
     @property
     def sent(self) -> list[tuple[date, str]]:
         """The local day and step of every message that left, by the log."""
-        return [(e.event.sent_on, e.event.step_id) for e in self.history if isinstance(e.event, MessageSent)]
+        return [(e.event.sent_on, e.event.step_id or "") for e in self.history if isinstance(e.event, MessageSent)]
 
     @property
     def history(self) -> list[Recorded]:

@@ -87,7 +87,7 @@ def live(service: StepByStep, days: int) -> None:
 def sent(service: StepByStep, *accounts: UUID) -> Counter[tuple[date, str]]:
     """How many messages of each step left on each day."""
     events = [each.event for who in accounts for each in service.arrears.history(Account, who)]
-    return Counter((each.sent_on, each.step_id) for each in events if isinstance(each, MessageSent))
+    return Counter((each.sent_on, each.step_id or "") for each in events if isinstance(each, MessageSent))
 
 
 def letters(outbox: Path) -> dict[str, str]:

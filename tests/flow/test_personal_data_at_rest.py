@@ -43,6 +43,7 @@ from aggregates.account.legal import LegalKind, LegalState, MoveLegalCase, NoteL
 from aggregates.account.payment_claims import ClaimPayment
 from aggregates.account.payments import ReceivePayment, ReversePayment
 from aggregates.account.receivables import ReversalKind
+from aggregates.account.writing import SendMessage
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Outcome, Rejected
@@ -222,6 +223,9 @@ def live(world: World) -> None:
         ),
         ChangeContactDetails(account_id=one, contact=world.contact("reached.example")),
         RecordActivity(account_id=one, kind=ActivityKind.CALL, notes=text("notes of a call")),
+        SendMessage(
+            account_id=one, channel=Channel.EMAIL, subject=text("written subject"), text=text("written message")
+        ),
         SetFlag(account_id=accounts["A-2"], flag="vip"),
     )
     have_two_accounts(world)

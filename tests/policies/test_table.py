@@ -36,9 +36,11 @@ from aggregates.account.messages import (
     MessageDispatched,
     MessageFailed,
     MessageQueued,
+    MessageResolved,
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,
+    MessageWritten,
 )
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import REGISTRY
@@ -74,6 +76,7 @@ NOT_JUDGED = {
     FollowUpCompleted,
     FollowUpFellDue,
     LegalCaseNoted,
+    MessageWritten,
     OptedIn,
     OptedOut,
     SubscriptionRecorded,
@@ -86,6 +89,7 @@ JUDGED_AT_ONCE = {
     MessageDispatched,
     MessageFailed,
     MessageQueued,
+    MessageResolved,
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,

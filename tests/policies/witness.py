@@ -204,7 +204,7 @@ class Witness:
                 self.days.update({step.id: step.days for step in plan.steps})
                 self.plan, self.existing = [step.id for step in plan.steps], plan.existing
                 self.version += 1
-            case MessageFailed(message_id=message_id, step_id=step_id):
+            case MessageFailed(message_id=message_id, step_id=str(step_id)):
                 message = self.queued[message_id]
                 self.failed[message.items[0].item_id, step_id] = message.plan_version
             case StepsPassedOver(item_id=item_id, steps=steps):

@@ -15,6 +15,7 @@ from projections.audit_trail import AuditTrailProjection
 from projections.base import Projection
 from projections.collections_report import CollectionsReportProjection
 from projections.ledger import LedgerProjection
+from projections.messages import MessagesProjection
 from projections.people import PeopleProjection
 from projections.promises import PromisesProjection
 
@@ -25,6 +26,7 @@ PROJECTIONS: list[type[Projection]] = [
     PromisesProjection,
     ActivityHistoryProjection,
     AuditTrailProjection,
+    MessagesProjection,
     PeopleProjection,
 ]
 

@@ -8,22 +8,29 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.rules import template_faults
+from adapters import rules
 from aggregates.account.activities import ActivityKind, Direction, RecordActivity
 from aggregates.account.billing import BillInvoice
 from aggregates.account.chase import JUDGE, CoveredItem, Judgement
 from aggregates.account.contact import OptOutOfContact
-from aggregates.account.contact_history import MAY_CONTACT
 from aggregates.account.customer import AccountOpened, OpenAccount
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.exclusion import ExcludeAccount, Excluded
 from aggregates.account.flags import ClearFlag, FlagSet, SetFlag
 from aggregates.account.holds import PlaceHold
-from aggregates.account.messages import MessageFailed, MessageQueued, MessageSent, MessageWithdrawn
+from aggregates.account.messages import (
+    DispatchMessage,
+    MessageFailed,
+    MessageQueued,
+    MessageSent,
+    MessageWithdrawn,
+    ReportFailed,
+    ReportUncertain,
+)
 from aggregates.account.payments import ReceivePayment, ReversePayment
 from aggregates.account.receivables import ReversalKind
 from aggregates.account.shields import Why
-from aggregates.campaign import TEMPLATE_RULES
+from aggregates.account.writing import SendMessage
 from aggregates.kernel.context import Rules
 from aggregates.kernel.event import REGISTRY, Event, Recorded
 from aggregates.kernel.memory import MemoryStore
@@ -37,7 +44,6 @@ from aggregates.promise import (
     WithdrawPromise,
 )
 from aggregates.values.contact import Channel
-from policies.contact_rules import contact_rules
 from projections.activity_history import ActivityHistoryProjection
 from projections.activity_history.projection import LEFT_OUT, kind_of
 from projections.audit_trail import AuditTrailProjection
@@ -52,11 +58,7 @@ from tests.projections.history import MAIN, History, usd
 
 JAN_1 = date(2026, 1, 1)
 SECRET = "Grace Hopper"
-RULES: Rules = {
-    JUDGE: lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed")),
-    TEMPLATE_RULES: template_faults,
-    MAY_CONTACT: contact_rules,
-}
+RULES: Rules = {**rules.RULES, JUDGE: lambda *_: Judgement(None, Why(code="paid", detail="nothing is owed"))}
 
 
 def day(number: int) -> date:
@@ -346,6 +348,13 @@ def eventful() -> History:
         promised = promise(history, account, 3_000, 20)
         pay(history, account, "P-1", 1_500)
         history.give(RecordActivity(account_id=account, kind=ActivityKind.NOTE, notes="a \x00 in a note"))
+        said = history.give(SendMessage(account_id=account, channel=Channel.PORTAL, text="a \t in a message"))
+        about_message = {"account_id": account, "message_id": said[0].event.message_id}  # type: ignore[attr-defined]
+        history.give(DispatchMessage(**about_message))
+        if number % 2:
+            history.give(ReportFailed(**about_message, code="refused", detail="in a carrier's words"))
+        else:
+            history.give(ReportUncertain(**about_message))
         history.give(SetFlag(account_id=account, flag="bankruptcy"))
         history.give(ClearFlag(account_id=account, flag="bankruptcy"))
         history.give(OptOutOfContact(account_id=account, channel=Channel.SMS))

@@ -29,6 +29,7 @@ from aggregates.account.messages import (
     MessageQueued,
     MessageState,
     MessageUnderWay,
+    MessageWritten,
     ReconsiderMessage,
     ReportFailed,
     ReportSent,
@@ -82,7 +83,7 @@ class Errand:
 
 
 class Deliverer:
-    """Handles `account.message-queued`. The claim is an event, stored before the carrier is called.
+    """Handles messages of steps and those by hand. The claim is an event, stored before the carrier is called.
 
     A crash between claim and result leaves a message that was claimed before: if the carrier knows that it took it,
     its answer counts. If not, and the claim was this one's, the carrier's word that it did not take it counts too.
@@ -96,7 +97,7 @@ class Deliverer:
     """
 
     name: ClassVar[str] = "delivery"
-    interest: ClassVar[frozenset[str]] = frozenset({MessageQueued.event_name})
+    interest: ClassVar[frozenset[str]] = frozenset({MessageQueued.event_name, MessageWritten.event_name})
 
     def __init__(
         self,
@@ -125,7 +126,7 @@ class Deliverer:
         away: dict[Carrier, CarrierUnavailable] = {}
         not_now: CarrierUnavailable | None = None
         for recorded in batch:
-            if not isinstance(recorded.event, MessageQueued):
+            if not isinstance(recorded.event, MessageQueued | MessageWritten):
                 continue
             carrier = self._carriers.of(recorded.event.channel)
             if carrier in away and recorded.event.message_id not in self._not_taken:
@@ -283,7 +284,8 @@ class Deliverer:
 
     def _render(self, errand: Errand) -> Letter:
         """Raises RenderingProblem: whatever goes wrong in making a text is wrong with this message alone."""
-        campaign = self._arrears.load(Campaign, errand.message.campaign_id)
+        campaign_id = errand.message.campaign_id
+        campaign = self._arrears.load(Campaign, campaign_id) if campaign_id is not None else None
         today = local_date(self._arrears.clock.now(), errand.office.zone)
         try:
             return render(errand.account, errand.office, campaign, errand.message, today, renderer=self._renderer)
@@ -300,7 +302,7 @@ class Deliverer:
         _log.warning(
             "a message failed",
             message_id=str(message.id),
-            campaign_id=str(message.campaign_id),
+            campaign_id=str(message.campaign_id) if message.campaign_id is not None else None,
             plan_version=message.plan_version,
             step=message.step_id,
             language=message.language,

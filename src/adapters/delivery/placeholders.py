@@ -28,7 +28,7 @@ class MessageKind(StrEnum):
     """What a message is sent for; it decides which placeholders there are."""
 
     STEP = "step"
-    """A step of a campaign."""
+    """A step of a campaign, or a text that a person writes."""
 
 
 # --- placeholders ------------------------------------------------------------------------------------

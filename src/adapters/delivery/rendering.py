@@ -12,8 +12,9 @@ from adapters.delivery.placeholders import example_values
 from adapters.delivery.renderer import Draft, NotRendered, Rendered, Renderer
 from aggregates.account import Account
 from aggregates.account.chase import CoveredItem
-from aggregates.account.messages import MessageUnderWay
+from aggregates.account.messages import MessageUnderWay, WrittenText
 from aggregates.campaign import Campaign, Template
+from aggregates.kernel.personal import ERASED
 from aggregates.office import Office
 from aggregates.values.contact import Channel
 from aggregates.values.money import Money
@@ -67,16 +68,22 @@ class Letter:
 
 
 def render(
-    account: Account, office: Office, campaign: Campaign, message: MessageUnderWay, today: date, *, renderer: Renderer
+    account: Account,
+    office: Office,
+    campaign: Campaign | None,
+    message: MessageUnderWay,
+    today: date,
+    *,
+    renderer: Renderer,
 ) -> Letter:
-    """The text of a queued message as of now. Raises RenderingProblem, whatever is wrong with message or template."""
-    step = campaign.plan.step(message.step_id) if campaign.plan else None
-    if step is None:
-        raise RenderingProblem("no-template", f"campaign {campaign.title!r} has no step {message.step_id!r} any more")
+    """The text of a queued message as of now. Raises RenderingProblem, whatever is wrong with message or template.
+
+    `campaign` is the one whose step it is; None where it is by hand.
+    """
+    text_language, template = _template_of(message, campaign)
     to = account.contact.details.address_of(message.point_id)
     if to is None:
         raise RenderingProblem("no-contact-point", f"{message.point_id!r} is not known any more")
-    text_language, template = step.template_for(message.language)
     language = language_of(text_language, account.contact.details.language)
     values = values_of(account, office, message.items, today)
     [rendered] = renderer.render([draft_of(template, values, language)])
@@ -94,6 +101,24 @@ def render(
     )
 
 
+def _template_of(message: MessageUnderWay, campaign: Campaign | None) -> tuple[str, Template]:
+    """In which language, and what. Raises RenderingProblem."""
+    if message.written is not None:
+        if ERASED in (message.written.body, message.written.subject):
+            raise RenderingProblem("no-template", "the text was erased with the person")
+        return message.language, written_template(message.written)
+    step = campaign.plan.step(message.step_id) if campaign and campaign.plan and message.step_id else None
+    if step is None:
+        title = campaign.title if campaign else ""
+        raise RenderingProblem("no-template", f"campaign {title!r} has no step {message.step_id!r} any more")
+    return step.template_for(message.language)
+
+
+def written_template(text: WrittenText) -> Template:
+    """What a person wrote, as a template."""
+    return Template(subject=text.subject, body=text.body)
+
+
 def draft_of(template: Template, values: Mapping[str, Any], language: str) -> Draft:
     """With amounts and days in a language."""
     texts = (template.body,) if not template.subject else (template.body, template.subject)
@@ -104,13 +129,21 @@ def text_of(channel: Channel, template: Template, rendered: Rendered, language: 
     """What a draft of the template became, as a message over the channel. Raises RenderingProblem."""
     if isinstance(rendered, NotRendered):
         raise RenderingProblem(rendered.code, rendered.detail)
-    body = rendered[0]
-    opt_out = opt_out_line(channel, language)
-    if opt_out:
-        body = f"{body} {opt_out}" if channel is Channel.SMS else f"{body}\n\n{opt_out}"
+    body = with_opt_out(channel, rendered[0], language)
     if channel is Channel.SMS and len(body) > SMS_LIMIT:
         raise RenderingProblem("sms-too-long", f"{len(body)} characters, expected at most {SMS_LIMIT}")
-    return Text(rendered[1] if template.subject else None, body)
+    subject = rendered[1] if template.subject else None
+    if subject is not None and len(subject.splitlines()) > 1:
+        raise RenderingProblem("bad-subject", "a subject is one line")
+    return Text(subject, body)
+
+
+def with_opt_out(channel: Channel, body: str, language: str) -> str:
+    """With the line that says how to opt out, where messages of the channel have one."""
+    opt_out = opt_out_line(channel, language)
+    if not opt_out:
+        return body
+    return f"{body} {opt_out}" if channel is Channel.SMS else f"{body}\n\n{opt_out}"
 
 
 # --- what placeholders stand for ---------------------------------------------------------------------

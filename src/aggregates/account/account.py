@@ -33,6 +33,7 @@ from aggregates.account.payments import Payments
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
+from aggregates.account.writing import Writing
 from aggregates.campaign import Campaign
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.command import Target
@@ -43,7 +44,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 12
+    state_version: ClassVar[int] = 13
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -65,6 +66,7 @@ class Account(Aggregate):
     exclusion: Exclusions = Field(default_factory=Exclusions)
     contact_history: ContactHistory = Field(default_factory=ContactHistory)
     messages: Messages = Field(default_factory=Messages)
+    writing: Writing = Field(default_factory=Writing)
     activities: Activities = Field(default_factory=Activities)
     calls: Calls = Field(default_factory=Calls)
     freezing: Freezing = Field(default_factory=Freezing)

@@ -1,10 +1,10 @@
 """Messages: from the planned step to what the carrier made of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -26,14 +26,14 @@ from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.account.receivables import CountedFrom, OpenItem, Receivables
 from aggregates.account.shields import Why
-from aggregates.campaign import Campaign, Step
+from aggregates.campaign import Campaign
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import identifier
-from aggregates.kernel.context import Context
+from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
-from aggregates.kernel.personal import Personal
+from aggregates.kernel.personal import ERASED, Personal
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import LATER
+from aggregates.kernel.value import LATER, Value
 from aggregates.values.business_time import local_date, moment_at
 from aggregates.values.contact import Allowed, Channel, Consent, ContactAttempt, Denied, RuleRefusal
 from aggregates.values.contact_record import Entry
@@ -48,17 +48,25 @@ class MessageState(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+class WrittenText(Value):
+    """What a message by hand says, with its placeholders."""
+
+    subject: Personal | None = None
+    body: Personal
+
+
 @dataclass(kw_only=True)
 class MessageUnderWay:
-    """A message that was queued and has no result yet."""
+    """A message that was queued and has no result yet: by a step of a campaign, or `written` by hand."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     id: UUID
-    campaign_id: UUID
-    plan_version: int
-    step_id: str
-    step_title: str
+    campaign_id: UUID | None = None
+    plan_version: int | None = None
+    step_id: str | None = None
+    step_title: str | None = None
+    written: WrittenText | None = None
     channel: Channel
     point_id: str
     language: str
@@ -90,6 +98,27 @@ class MessageQueued(Event, name="account.message-queued"):
     """The office's local date; an account gets one message a day."""
 
 
+class MessageWritten(Event, name="account.message-written"):
+    """A person has a message leave now. It is no step of any sequence. The text has its placeholders still."""
+
+    message_id: UUID
+    channel: Channel
+    point_id: str
+    language: str
+    subject: Personal | None
+    body: Personal
+    template_id: UUID | None
+    template_version: int | None
+    """Of the office's template that the text was taken from."""
+    ignores_preferences: bool
+    """It leaves although the customer prefers another channel; the reason says why."""
+    items: tuple[CoveredItem, ...]
+    amount: Money
+    queued_at: AwareDatetime
+    queued_on: date
+    """The office's local date."""
+
+
 class ContactRefused(Event, name="account.contact-refused"):
     """A contact rule forbade a step; with the counts at that moment and when it may be tried again."""
 
@@ -112,20 +141,22 @@ class MessageDispatched(Event, name="account.message-dispatched"):
     message_id: UUID
 
 
-class MessageWithdrawn(Event, name="account.message-withdrawn"):
-    """The message did not leave: something changed after it was queued."""
+class MessageWithdrawn(Event, name="account.message-withdrawn", version=2):
+    """The message did not leave: something changed after it was queued, or a person took it back."""
 
     message_id: UUID
-    step_id: str
+    step_id: str | None
+    """None: it was by hand."""
     why: Why
 
 
-class MessageSent(Event, name="account.message-sent"):
+class MessageSent(Event, name="account.message-sent", version=2):
     """The carrier took the message. The hash is of the text as sent."""
 
     message_id: UUID
-    step_id: str
-    step_title: str
+    step_id: str | None
+    """None: it was by hand."""
+    step_title: str | None
     channel: Channel
     subject: Personal | None
     body: Personal
@@ -136,12 +167,13 @@ class MessageSent(Event, name="account.message-sent"):
     """The office's local date."""
 
 
-class MessageFailed(Event, name="account.message-failed", version=2):
+class MessageFailed(Event, name="account.message-failed", version=3):
     """The message could not be made or sent, for certain, and its step is not taken. `detail` is in the carrier's
     words, which may quote an address."""
 
     message_id: UUID
-    step_id: str
+    step_id: str | None
+    """None: it was by hand."""
     channel: Channel
     code: str
     detail: Personal
@@ -149,12 +181,26 @@ class MessageFailed(Event, name="account.message-failed", version=2):
     """By which the step was to be taken; None in what an earlier release stored, where it counted as taken."""
 
 
-class MessageUncertain(Event, name="account.message-uncertain"):
+class MessageUncertain(Event, name="account.message-uncertain", version=2):
     """The sender died between claim and result: the message may have left. A person decides; it is not repeated."""
 
     message_id: UUID
-    step_id: str
+    step_id: str | None
+    """None: it was by hand."""
     channel: Channel
+
+
+class MessageResolved(Event, name="account.message-resolved"):
+    """A person found out what became of an uncertain message: it left, or it did not and its step is not taken."""
+
+    message_id: UUID
+    step_id: str | None
+    channel: Channel
+    was_sent: bool
+    sent_on: date | None
+    """The office's local date on which it was queued and left; None where it did not leave."""
+    plan_version: int | None
+    """By which its step was to be taken."""
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -207,12 +253,39 @@ class ReportUncertain(ChasingCommand, name="report-uncertain", internal=True):
     message_id: UUID
 
 
+class WithdrawMessage(ChasingCommand, name="withdraw-message"):
+    """Take back a message that is queued and not claimed yet."""
+
+    message_id: UUID
+
+
+class MessageOutcome(StrEnum):
+    SENT = "sent"
+    NOT_SENT = "not-sent"
+
+
+class ResolveMessage(ChasingCommand, name="resolve-message"):
+    """Say what became of an uncertain message. Say why."""
+
+    message_id: UUID
+    outcome: MessageOutcome
+
+
 # --- decisions ---------------------------------------------------------------------------------------
 
 CHASED = (Stage.SCHEDULED, Stage.ENGAGED, Stage.FOLLOW_UP)
 """Stages in which a queued message may still leave (the last step's message leaves in follow-up)."""
 
 NO_WAY = Denied("no-contact-point", "no address or number that may be used for this channel")
+
+
+class Claims(Protocol):
+    """What may be claimed of an account now: open items, less what shields cover (`policies.auto_collection`)."""
+
+    def __call__(self, account: Any, context: Context, /) -> Iterable[CoveredItem]: ...
+
+
+CLAIMS: Rule[Claims] = Rule("rules of auto-collection")
 
 
 @dataclass
@@ -253,7 +326,7 @@ class Messages(AccountPart):
         step = campaign.plan.step(wanted.step_id) if campaign is not None and campaign.plan else None
         if campaign is None or step is None:
             return
-        point_id, denied = self._point_for(step, context)
+        point_id, denied = self.point_for(step.channel, self.contact.details.points(step.channel), context)
         if denied is not None:
             self._refuse(wanted, ContactAttempt(step.channel, point_id, context.now), denied, context)
             if denied.until is None:
@@ -277,12 +350,12 @@ class Messages(AccountPart):
             )
         )
 
-    def _point_for(self, step: Step, context: Context) -> tuple[str, Denied | None]:
-        """The first address or number that may be used now, or why none may."""
+    def point_for(self, channel: Channel, points: Iterable[str], context: Context) -> tuple[str, Denied | None]:
+        """The first of these addresses or numbers that may be used now, or why none may."""
         refusal = NO_WAY
-        for point_id in self.contact.details.points(step.channel):
-            wish = self.contact.wish_against(step.channel, point_id)
-            verdict = self.history.verdict(ContactAttempt(step.channel, point_id, context.now), context)
+        for point_id in points:
+            wish = self.contact.wish_against(channel, point_id)
+            verdict = self.history.verdict(ContactAttempt(channel, point_id, context.now), context)
             if wish is not None:
                 refusals = verdict.refusals if isinstance(verdict, Denied) else ()
                 verdict = replace(wish, refusals=refusals)
@@ -300,7 +373,7 @@ class Messages(AccountPart):
                 point_id=attempt.point_id or None,
                 rule_id=denied.rule_id,
                 detail=denied.detail,
-                until=_as_moment(denied, self.customer.office(context).zone),
+                until=as_moment(denied, self.customer.office(context).zone),
                 refusals=denied.refusals or None,
             )
         )
@@ -341,6 +414,8 @@ class Messages(AccountPart):
             self.chase.judge(context)
 
     def _why_withdrawn(self, message: MessageUnderWay, context: Context) -> Why | None:
+        if message.written is not None:
+            return self._why_not_by_hand(message, message.written, context)
         campaign = context.find(Campaign, message.campaign_id)
         office = self.customer.office(context)
         if office.is_paused(context.now):
@@ -362,13 +437,26 @@ class Messages(AccountPart):
             return Why(code="campaign-changed", detail="the account is chased by another campaign or version now")
         if judgement.anchor_item_id != message.items[0].item_id:
             return Why(code="other-item", detail="another invoice is the oldest one to be chased now")
+        return self._why_not_contacted(message, context)
+
+    def _why_not_by_hand(self, message: MessageUnderWay, written: WrittenText, context: Context) -> Why | None:
+        """Nothing that is about a campaign, and no pause of automation, keeps back what a person sends."""
+        if local_date(message.queued_at, self.customer.office(context).zone) != context.today:
+            return Why(code="stale", detail="it did not leave on its day")
+        if written.body == ERASED:
+            return Why(code="erased", detail="the text was erased with the person")
+        if message.items and not any(covered.item_id in self.receivables.items for covered in message.items):
+            return Why(code="paid", detail="every invoice that the message is about has been settled")
+        return self._why_not_contacted(message, context)
+
+    def _why_not_contacted(self, message: MessageUnderWay, context: Context) -> Why | None:
         if self.contact.has_opted_out(message.channel, message.point_id):
             return Why(code="opted-out", detail=f"the customer does not want {message.channel} any more")
         if self.contact.details.consent(message.channel, message.point_id) is Consent.REFUSED:
             return Why(code="consent-refused", detail=f"the customer refused {message.channel}")
         attempt = ContactAttempt(message.channel, message.point_id, context.now, but=message.id)
         verdict = self.history.verdict(attempt, context)
-        return Why(code=verdict.rule_id, detail=verdict.detail) if isinstance(verdict, Denied) else None
+        return _why(verdict) if isinstance(verdict, Denied) else None
 
     def _is_about_a_dispute(self, covered: CoveredItem) -> bool:
         """Whether what it says of the item would be more than what is not disputed."""
@@ -426,6 +514,38 @@ class Messages(AccountPart):
             self.emit(MessageUncertain(message_id=message.id, step_id=message.step_id, channel=message.channel))
             self.chase.judge(context)
 
+    # --- by a person ---
+
+    @decides(WithdrawMessage)
+    def withdraw(self, command: WithdrawMessage, context: Context) -> None:
+        self.require_account()
+        message = self._message(command.message_id)
+        if message.state is not MessageState.QUEUED:
+            raise Refusal("already-claimed", "the message was claimed for sending before; it may have left")
+        why = Why(code="taken-back", detail="a person took it back")
+        self.emit(MessageWithdrawn(message_id=message.id, step_id=message.step_id, why=why))
+        self.chase.judge(context)
+
+    @decides(ResolveMessage)
+    def resolve(self, command: ResolveMessage, context: Context) -> None:
+        self.require_account()
+        context.require_reason()
+        message = self._message(command.message_id)
+        if message.state is not MessageState.UNCERTAIN:
+            raise Refusal("not-uncertain", f"the message is {message.state}: what becomes of it will be reported")
+        was_sent = command.outcome is MessageOutcome.SENT
+        self.emit(
+            MessageResolved(
+                message_id=message.id,
+                step_id=message.step_id,
+                channel=message.channel,
+                was_sent=was_sent,
+                sent_on=local_date(message.queued_at, self.customer.office(context).zone) if was_sent else None,
+                plan_version=message.plan_version,
+            )
+        )
+        self.chase.judge(context)
+
     # --- apply ---
 
     @applies(ContactRefused)
@@ -456,6 +576,19 @@ class Messages(AccountPart):
                 self.under_way[event.message_id].counted_before[item.id] = item.place.counted_from
                 item.place = item.place.model_copy(update={"counted_from": covered.counted_from})
 
+    @applies(MessageWritten)
+    def _message_written(self, event: MessageWritten) -> None:
+        """Neither a step nor the message of the day: the sequence goes on as if nobody had written."""
+        self.under_way[event.message_id] = MessageUnderWay(
+            id=event.message_id,
+            written=WrittenText(subject=event.subject, body=event.body),
+            channel=event.channel,
+            point_id=event.point_id,
+            language=event.language,
+            items=event.items,
+            queued_at=event.queued_at,
+        )
+
     @applies(MessageDispatched)
     def _message_dispatched(self, event: MessageDispatched) -> None:
         self.under_way[event.message_id].state = MessageState.DISPATCHED
@@ -470,19 +603,32 @@ class Messages(AccountPart):
 
     @applies(MessageSent)
     def _message_sent(self, event: MessageSent) -> None:
-        message, history = self.under_way.pop(event.message_id), self.history
-        history.keep(event.message_id, _entry(message.channel, message.point_id, event.sent_at, history))
-        self.chase.engaged_on = self.chase.engaged_on or event.sent_on
+        self._has_left(self.under_way.pop(event.message_id), event.sent_at, event.sent_on)
+
+    def _has_left(self, message: MessageUnderWay, sent_at: datetime, sent_on: date) -> None:
+        self.history.keep(message.id, _entry(message.channel, message.point_id, sent_at, self.history))
+        if message.written is None:
+            self.chase.engaged_on = self.chase.engaged_on or sent_on
 
     @applies(MessageFailed)
     def _message_failed(self, event: MessageFailed) -> None:
-        message = self.under_way.pop(event.message_id)
-        if event.plan_version is None:
+        self._has_failed(self.under_way.pop(event.message_id), event.step_id, event.plan_version)
+
+    def _has_failed(self, message: MessageUnderWay, step_id: str | None, plan_version: int | None) -> None:
+        if plan_version is None or step_id is None:
             return
         for item in self._not_taken(message):
             if item.id == message.items[0].item_id:
-                failed = {**item.place.failed, event.step_id: event.plan_version}
+                failed = {**item.place.failed, step_id: plan_version}
                 item.place = item.place.model_copy(update={"failed": failed})
+
+    @applies(MessageResolved)
+    def _message_resolved(self, event: MessageResolved) -> None:
+        message = self.under_way.pop(event.message_id)
+        if event.sent_on is not None:
+            self._has_left(message, message.queued_at, event.sent_on)
+        else:
+            self._has_failed(message, event.step_id, event.plan_version)
 
     def _not_taken(self, message: MessageUnderWay) -> Iterator[OpenItem]:
         """The items that a message was about, as if it had not been queued: none of their steps was taken by it."""
@@ -511,7 +657,11 @@ def _without_last(step_id: str, steps: list[str]) -> list[str]:
     return steps[:last] + steps[last + 1 :]
 
 
-def _as_moment(denied: Denied, zone: ZoneInfo) -> datetime | None:
+def _why(denied: Denied) -> Why:
+    return Why(code=denied.rule_id, detail=denied.detail)
+
+
+def as_moment(denied: Denied, zone: ZoneInfo) -> datetime | None:
     """The UTC moment after which the contact may be tried again."""
     if denied.until is None:
         return None

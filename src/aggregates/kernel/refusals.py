@@ -42,6 +42,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("unknown-office", "There is no such office.", NOT_FOUND),
         RefusalCode("unknown-payment-claim", "No such payment claim is open.", NOT_FOUND),
         RefusalCode("unknown-payment", "The account has no payment of this number.", NOT_FOUND),
+        RefusalCode("unknown-template", "The office has no such template.", NOT_FOUND),
         RefusalCode("unknown-promise", "There is no such promise.", NOT_FOUND),
         RefusalCode("unknown-work", "There is no such work.", NOT_FOUND),
         # It is there already.
@@ -67,6 +68,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("flag-retired", "No account is given a retired flag any more."),
         RefusalCode("not-claimed", "A message is claimed before it is sent."),
         RefusalCode("not-open", "The invoice has no open amount."),
+        RefusalCode("not-uncertain", "Only of an uncertain message a person says what became of it."),
         RefusalCode("not-transferred", "The payment did not come from another account."),
         RefusalCode("no-single-item", "With its resolution only what is disputed of one open invoice is credited."),
         RefusalCode("nothing-owed", "Nothing is owed that could be paid already."),
@@ -123,6 +125,13 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("transfer-day", "Money is transferred on the day of its receipt or later, and not in the future."),
         RefusalCode("transfer-too-large", "No more is transferred than is put against nothing from that day on."),
         RefusalCode("wrong-currency", "An account and its office work in one currency."),
+        # Messages by hand.
+        RefusalCode("contact-refused", "A contact rule, or the customer's wish, forbids the message."),
+        RefusalCode("faulty-template", "A template has texts that can be filled in, and a subject where there is one."),
+        RefusalCode("faulty-text", "A text has placeholders that there are, and can be filled in."),
+        RefusalCode("other-channel", "A template is for messages over its own channel."),
+        RefusalCode("template-retired", "The template was retired; save it again to use it."),
+        RefusalCode("preferred-channel", "The customer prefers another channel; whoever ignores that says why."),
         # What cannot be asked of every account.
         RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),
         RefusalCode("no-such-command", "What is asked of every account is a command."),

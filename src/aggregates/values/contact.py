@@ -26,6 +26,10 @@ class Channel(StrEnum):
     PORTAL = "portal"
 
 
+WITH_SUBJECT = frozenset({Channel.EMAIL, Channel.LETTER})
+"""Channels whose messages have a subject."""
+
+
 class Consent(StrEnum):
     UNKNOWN = "unknown"
     GIVEN = "given"

@@ -23,7 +23,7 @@ from aggregates.account.disputes import DISPUTE_REASONS, DisputeOpened, DisputeO
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.legal import LegalCaseMoved, LegalCaseNoted, LegalCaseOpened, LegalKind, LegalState
-from aggregates.account.messages import MessageQueued, MessageSent
+from aggregates.account.messages import MessageQueued, MessageSent, MessageWritten
 from aggregates.account.payment_claims import PaymentClaimAccepted, PaymentClaimed, PaymentClaimEnded
 from aggregates.kernel.event import Event, Recorded
 from aggregates.office import Office
@@ -219,7 +219,7 @@ def hold_rows(history: Iterable[Recorded]) -> list[HoldRow]:
     for recorded in history:
         names.note(recorded.event)
         match recorded.event:
-            case MessageQueued() as queued:
+            case (MessageQueued() | MessageWritten()) as queued:
                 about[queued.message_id] = frozenset(item.item_id for item in queued.items)
             case MessageSent() as message:
                 sent.append((message, about.get(message.message_id, frozenset())))
@@ -229,7 +229,7 @@ def hold_rows(history: Iterable[Recorded]) -> list[HoldRow]:
                     code=placed.code,
                     invoices=names.of(placed.item_ids or ()),
                     sent_meanwhile=[
-                        SentMessage(sent_on=each.sent_on, channel=each.channel, title=each.step_title)
+                        SentMessage(sent_on=each.sent_on, channel=each.channel, title=each.step_title or "by hand")
                         for each, items in sent
                         if placed.begins_on is not None
                         and each.sent_on >= placed.begins_on

@@ -16,10 +16,12 @@ from adapters.readers.runner import NotReached
 from adapters.telemetry.tracing import current_traceparent
 from aggregates.account import Account
 from aggregates.account.calls import CallRefused, StartCall
+from aggregates.account.writing import SendMessage
 from aggregates.campaign import LaunchCampaign, ReviseCampaign
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.command import Accepted, Command, Issued, NaturalKey, Rejected, identifier
+from aggregates.template import SaveTemplate
 from aggregates.values.contact import RuleRefusal
 from aggregates.values.money import Money
 from api.application.amounts import write_amount
@@ -102,7 +104,8 @@ class ImplausibleField(NotIssued):
 
 
 class FaultyPlan(NotIssued):
-    """A campaign's plan cannot be carried out; each fault names the field, as in the command, and what was expected."""
+    """A campaign's plan cannot be carried out, or no message can be made of a text; each fault names the field, as in
+    the command, and what was expected."""
 
     def __init__(self, faults: "Sequence[FaultView]") -> None:
         super().__init__("\n       ".join(f"{each.field}: {each.expected}" for each in faults))
@@ -211,12 +214,22 @@ class Issuing:
                 raise ContactRefused(recorded.event.refusals)
 
     def _faults(self, command: Command) -> "list[FaultView]":
-        """Of a campaign's plan."""
-        if not isinstance(command, LaunchCampaign | ReviseCampaign):
-            return []
-        from api.application.campaign_check import faults_of  # no other command needs templates
+        """Of texts. No other command needs templates, and what writes them is imported here alone."""
+        match command:
+            case LaunchCampaign() | ReviseCampaign():
+                from api.application.campaign_check import faults_of
 
-        return faults_of(self.service, command)
+                return faults_of(self.service, command)
+            case SaveTemplate():
+                from api.application import templates
+
+                return templates.faults_of(self.service, command)
+            case SendMessage():
+                from api.application import written_messages
+
+                return written_messages.faults_of(self.service, command)
+            case _:
+                return []
 
     def _accepted(self, issued: Issued, natural_key: NaturalKey | None, precondition: Precondition | None) -> Accepted:
         [outcome] = self.service.arrears.handle([issued])

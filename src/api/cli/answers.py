@@ -18,6 +18,7 @@ from aggregates.account import Account
 from aggregates.campaign import Campaign
 from aggregates.office import Office
 from aggregates.promise import PromiseStatus
+from aggregates.template import OfficeTemplate
 from aggregates.values.aging import BucketScheme
 from aggregates.values.contact import Channel
 from aggregates.values.instalment_plan import Every
@@ -29,6 +30,7 @@ from api.application.campaigns import campaign_in_full, campaign_view, campaigns
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.instalment_plans import instalments_of, plan_view
 from api.application.offices import office_view, scheme_of, today_in
+from api.application.templates import template_in_full, template_view, templates_of
 from api.cli.opening import question
 from api.cli.questions import Ask, Refused, no_office
 from api.processes.service import Service
@@ -51,6 +53,7 @@ from projections.questions import (
 from projections.questions.activity import undocumented
 from projections.questions.activity_filters import ActivityFilters
 from projections.questions.bulk import bulk_action, bulk_actions, bulk_rows
+from projections.questions.messages import messages
 from projections.questions.quarantined import quarantined
 from projections.questions.work import work, works
 
@@ -407,6 +410,27 @@ def list_audit(here: Here, *, id: str, limit: int | None) -> Any:  # noqa: A002
     return _pages(page, limit)
 
 
+@answers("/v1/messages")
+def list_messages(here: Here, *, limit: int | None, office: str | None = None, state: Any = None) -> Any:
+    if office is not None:
+        _ = here.offices  # raises Refused where there is none
+
+    def page(size: int, cursor: str | None) -> Any:
+        return messages(here.connection, here.service.feed, office=office, state=state, limit=size, cursor=cursor)
+
+    return _pages(page, limit)
+
+
+@answers("/v1/accounts/{id}/messages")
+def list_messages_of_account(here: Here, *, id: str, limit: int | None, state: Any = None) -> Any:  # noqa: A002
+    office_and_currency_of(here.connection, UUID(id))  # raises UnknownAccount
+
+    def page(size: int, cursor: str | None) -> Any:
+        return messages(here.connection, here.service.feed, account_id=UUID(id), state=state, limit=size, cursor=cursor)
+
+    return _pages(page, limit)
+
+
 # --- offices, campaigns --------------------------------------------------------------------------------
 
 
@@ -457,6 +481,17 @@ def list_bulk_rows(here: Here, *, id: str, limit: int | None) -> Any:  # noqa: A
         return bulk_rows(here.connection, UUID(id), limit=size, cursor=cursor)
 
     return _pages(page, limit)
+
+
+@answers("/v1/templates")
+def list_templates(here: Here, *, office: str | None = None) -> Any:
+    del office
+    return [_json(template_view(each)) for each in templates_of(here.service, here.offices)]
+
+
+@answers("/v1/templates/{id}")
+def get_template(here: Here, *, id: str) -> Any:  # noqa: A002
+    return _json(template_in_full(here.service, here.service.arrears.load(OfficeTemplate, UUID(id))))
 
 
 # --- looking after it ----------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from api.cli import (
     kafka,
     legal,
     log,
+    messages,
     money,
     offices,
     payment_claims,
@@ -41,6 +42,7 @@ from api.cli import (
     roles,
     running,
     search,
+    templates,
     work,
 )
 from api.cli.problems import problems_shown, show, show_defect
@@ -101,6 +103,8 @@ for name, group in (
     ("office", offices),
     ("campaign", campaigns),
     ("contact", contact),
+    ("message", messages),
+    ("template", templates),
     ("dispute", disputes),
     ("promise", promises),
     ("claim", payment_claims),

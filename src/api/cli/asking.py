@@ -95,10 +95,12 @@ class OverHttp:
 PAGED = frozenset({
     "/v1/accounts",
     "/v1/accounts/{account_id}/promises",
+    "/v1/accounts/{id}/messages",
     "/v1/activity",
     "/v1/audit/{id}",
     "/v1/bulk",
     "/v1/bulk/{id}/rows",
+    "/v1/messages",
     "/v1/promises",
     "/v1/quarantined-messages",
     "/v1/report/collections",

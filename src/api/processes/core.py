@@ -30,6 +30,7 @@ from projections.audit_trail.projection import AuditTrailProjection
 from projections.bulk_actions.projection import BulkActionsProjection
 from projections.collections_report.projection import CollectionsReportProjection
 from projections.ledger.projection import LedgerProjection
+from projections.messages.projection import MessagesProjection
 from projections.people.projection import PeopleProjection
 from projections.promises.projection import PromisesProjection
 
@@ -44,6 +45,7 @@ PROJECTIONS = (
     ActivityHistoryProjection,
     AuditTrailProjection,
     PromisesProjection,
+    MessagesProjection,
     PeopleProjection,
     BulkActionsProjection,
 )

@@ -29,9 +29,11 @@ from aggregates.account.messages import (
     MessageDispatched,
     MessageFailed,
     MessageQueued,
+    MessageResolved,
     MessageSent,
     MessageUncertain,
     MessageWithdrawn,
+    MessageWritten,
 )
 from aggregates.account.payments import (
     CreditNoted,
@@ -68,7 +70,7 @@ _ACTIVITY_HISTORY = Table(
 _QUEUED = """
     SELECT ref_id, channel, campaign_id, plan_version
     FROM activity_history
-    WHERE kind = 'message-queued' AND ref_id = ANY (%s)
+    WHERE kind IN ('message-queued', 'message-written') AND ref_id = ANY (%s)
 """
 
 LEFT_OUT: frozenset[type[Event]] = frozenset(
@@ -160,7 +162,7 @@ class HistoryRows:
     entries: list[Entry] = field(default_factory=list)
     about_messages: list[Entry] = field(default_factory=list)
     """Entries about a message whose queuing says the campaign and channel."""
-    queued: dict[UUID, tuple[str, UUID, int]] = field(default_factory=dict)
+    queued: dict[UUID, tuple[str, UUID | None, int | None]] = field(default_factory=dict)
 
     def add(self, recorded: Recorded, kind: str, **says: Any) -> Entry:
         entry = Entry(recorded, kind, **says)
@@ -259,6 +261,12 @@ class ActivityHistoryProjection(EventProjection):
         rows.queued[event.message_id] = (event.channel, event.campaign_id, event.plan_version)
         rows.about_message(recorded, "message-queued", event.message_id, occurred_at=event.queued_at)
 
+    @on(MessageWritten)
+    def _written(self, recorded: Recorded, event: MessageWritten, rows: HistoryRows) -> None:
+        said = "\n\n".join(part for part in (event.subject, event.body, recorded.meta.reason) if part)
+        rows.queued[event.message_id] = (event.channel, None, None)
+        rows.about_message(recorded, "message-written", event.message_id, occurred_at=event.queued_at, notes=said)
+
     @on(MessageSent)
     def _sent(self, recorded: Recorded, event: MessageSent, rows: HistoryRows) -> None:
         said = "\n\n".join(part for part in (event.subject, event.body) if part)
@@ -277,6 +285,12 @@ class ActivityHistoryProjection(EventProjection):
     @on(MessageUncertain)
     def _uncertain(self, recorded: Recorded, event: MessageUncertain, rows: HistoryRows) -> None:
         rows.about_message(recorded, "message-uncertain", event.message_id, channel=event.channel)
+
+    @on(MessageResolved)
+    def _resolved(self, recorded: Recorded, event: MessageResolved, rows: HistoryRows) -> None:
+        rows.about_message(
+            recorded, "message-resolved", event.message_id, channel=event.channel, notes=recorded.meta.reason
+        )
 
     @on(ContactRefused)
     def _refused(self, recorded: Recorded, event: ContactRefused, rows: HistoryRows) -> None:

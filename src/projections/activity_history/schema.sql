@@ -23,7 +23,8 @@ CREATE TABLE activity_history (
     undocumented boolean     NOT NULL
 );
 
-CREATE INDEX activity_history_queued ON activity_history (ref_id) WHERE kind = 'message-queued';
+CREATE INDEX activity_history_queued ON activity_history (ref_id)
+    WHERE kind IN ('message-queued', 'message-written');
 
 COMMENT ON TABLE  activity_history              IS 'Everything done about an account, one row each; never changed once written.';
 COMMENT ON COLUMN activity_history.position     IS 'Place in the log of the event; the row''s id.';

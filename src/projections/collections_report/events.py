@@ -10,7 +10,7 @@ from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
-from aggregates.account.messages import MessageQueued, MessageSent
+from aggregates.account.messages import MessageQueued, MessageResolved, MessageSent
 from aggregates.account.payments import PaymentReceived, PaymentReversed, PaymentReversedInPart, ReversalWithdrawn
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
@@ -45,9 +45,10 @@ class AccountEvents(EventProjection):
         if account.row.next_step is None:
             account.row.plan(None, None, None)
 
-    @on(MessageSent)
-    def _message_sent(self, event: MessageSent, account: Account) -> None:
-        account.row.contacted(event.sent_on.isoformat())
+    @on(MessageSent, MessageResolved)
+    def _message_sent(self, event: MessageSent | MessageResolved, account: Account) -> None:
+        if event.sent_on is not None:
+            account.row.contacted(event.sent_on.isoformat())
 
     @on(Excluded, ExclusionLifted)
     def _excluded(self, event: Excluded | ExclusionLifted, account: Account) -> None:

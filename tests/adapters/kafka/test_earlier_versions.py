@@ -1,4 +1,5 @@
-"""An event that got a new version: message-failed, whose carrier's words are personal since version 2 (ADR 0016)."""
+"""An event that got new versions: message-failed, whose carrier's words are personal since version 2 (ADR 0016), and
+which may be of no step since version 3 (ADR 0050)."""
 
 from uuid import UUID
 
@@ -35,7 +36,7 @@ WORDS = "550 5.1.1 <ada@example.org>: no such user here"
 QUEUED = queued()
 ABOUT = {"message_id": str(QUEUED.message_id), "step_id": QUEUED.step_id, "channel": "email"}
 VERSION_1 = {**ABOUT, "why": {"code": "bounced", "detail": WORDS}}
-VERSION_2 = MessageFailed(
+CURRENT = MessageFailed(
     message_id=QUEUED.message_id, step_id=QUEUED.step_id, channel=Channel.EMAIL, code="bounced", detail=WORDS
 )
 
@@ -60,7 +61,7 @@ def sealed_row(database: Database, position: int) -> SealedRow:
 def sent_long_ago(now: Message) -> Message:
     """The same event as it was published when version 1 was current: words in the body, and nothing withheld."""
     headers = {
-        name: value.replace(b"v2", b"v1") if name in {"ce_type", "ce_dataschema"} else value
+        name: value.replace(b"v3", b"v1") if name in {"ce_type", "ce_dataschema"} else value
         for name, value in now.headers
     }
     headers.pop("ce_withheld")
@@ -71,7 +72,7 @@ def sent_long_ago(now: Message) -> Message:
 
 
 def test_what_was_stored_as_version_1_reads_as_the_current_version(log: Log, failed_long_ago: int):
-    assert log.read_all()[-1].event == VERSION_2
+    assert log.read_all()[-1].event == CURRENT
 
 
 def test_nothing_of_it_is_rewritten_and_the_log_still_proves_whole(log: Log, database: Database, failed_long_ago: int):
@@ -86,19 +87,19 @@ def test_nothing_of_it_is_rewritten_and_the_log_still_proves_whole(log: Log, dat
 def test_an_account_s_state_is_the_same_from_either_version(log: Log, failed_long_ago: int):
     lifted, now = Account(id=ACCOUNT), Account(id=ACCOUNT)
     lifted.fold(log.read_all())
-    for event in (opened(), QUEUED, VERSION_2):
+    for event in (opened(), QUEUED, CURRENT):
         now.apply(event)
     assert lifted == now
     assert lifted.messages.under_way == {}
 
 
-def test_what_is_stored_now_is_version_2_with_the_words_encrypted(log: Log, database: Database):
-    log.append(ACCOUNT, opened(), QUEUED, VERSION_2)
+def test_what_is_stored_now_is_version_3_with_the_words_encrypted(log: Log, database: Database):
+    log.append(ACCOUNT, opened(), QUEUED, CURRENT)
     ((version, state),) = rows(database, "SELECT event_version, state FROM arrears.events WHERE position = 3")
-    assert version == 2
+    assert version == 3
     assert orjson.loads(state)["code"] == "bounced"
     assert b"ada@example.org" not in state
-    assert log.read_all()[-1].event == VERSION_2
+    assert log.read_all()[-1].event == CURRENT
 
 
 def test_what_does_not_fit_version_1_is_said_to_be_unreadable(log: Log):
@@ -110,14 +111,14 @@ def test_what_does_not_fit_version_1_is_said_to_be_unreadable(log: Log):
 
 
 def test_the_words_of_version_1_read_erased_with_the_person(log: Log, database: Database, failed_long_ago: int):
-    log.append(ACCOUNT, VERSION_2)
+    log.append(ACCOUNT, CURRENT)
     log._mapper.keys.destroy(ACCOUNT)
     connections = app_connections(database)
     try:
         other_process = EventMapper(KeyRing(connections, MASTER_KEY))
         for mapper in (log._mapper, other_process):
             stored = mapper.decode_event("account.message-failed", 1, UUID(int=1), ACCOUNT, orjson.dumps(VERSION_1))
-            assert stored == VERSION_2.model_copy(update={"detail": ERASED})
+            assert stored == CURRENT.model_copy(update={"detail": ERASED})
     finally:
         connections.close()
     assert [r.event.detail for r in log.read_all() if isinstance(r.event, MessageFailed)] == [ERASED, ERASED]
@@ -125,21 +126,21 @@ def test_the_words_of_version_1_read_erased_with_the_person(log: Log, database: 
 
 def test_an_account_that_never_had_a_key_is_not_taken_for_erased(log: Log):
     stored = log._mapper.decode_event("account.message-failed", 1, UUID(int=1), ACCOUNT, orjson.dumps(VERSION_1))
-    assert stored == VERSION_2
+    assert stored == CURRENT
 
 
 # --- the topic ---
 
 
-def test_what_was_stored_as_version_1_is_published_as_version_2_without_the_words(
+def test_what_was_stored_as_version_1_is_published_as_version_3_without_the_words(
     database: Database, failed_long_ago: int
 ):
     row = sealed_row(database, failed_long_ago)
     assert row.event_version == 1
     message = to_message(row)
     headers = dict(message.headers)
-    assert headers["ce_type"] == b"collections.account.message-failed.v2"
-    assert headers["ce_dataschema"] == b"urn:arrears:event:account.message-failed:v2"
+    assert headers["ce_type"] == b"collections.account.message-failed.v3"
+    assert headers["ce_dataschema"] == b"urn:arrears:event:account.message-failed:v3"
     assert headers["ce_withheld"] == b"true"
     assert orjson.loads(message.value) == {**ABOUT, "code": "bounced"}
 
@@ -148,7 +149,7 @@ def test_a_message_of_version_1_on_the_topic_reads_as_the_current_type(database:
     then = sent_long_ago(to_message(sealed_row(database, failed_long_ago)))
     envelope = from_message(then.headers, then.value)
     assert (envelope.name, envelope.event_version) == ("account.message-failed", 1)
-    assert envelope.event == VERSION_2.model_copy(update={"detail": WITHHELD})
+    assert envelope.event == CURRENT.model_copy(update={"detail": WITHHELD})
     assert envelope.withheld
     assert envelope.data == VERSION_1
 
@@ -160,7 +161,7 @@ def test_our_own_consumers_have_the_same_of_either_version(
     now = to_message(sealed_row(database, failed_long_ago))
     if erased:
         log._mapper.keys.destroy(ACCOUNT)
-    expected = VERSION_2.model_copy(update={"detail": ERASED}) if erased else VERSION_2
+    expected = CURRENT.model_copy(update={"detail": ERASED}) if erased else CURRENT
     for message in (now, sent_long_ago(now)):
         with database.connect("arrears_app") as connection:
             connection.execute("SET timezone TO 'UTC'")
@@ -195,7 +196,7 @@ def test_a_subscriber_reads_a_topic_of_both_versions_as_the_current_type(
             taken.append(event)
             if len(taken) == 2:
                 break
-    assert [(each.position, each.event_version) for each in taken] == [(3, 1), (4, 2)]
+    assert [(each.position, each.event_version) for each in taken] == [(3, 1), (4, 3)]
     assert {each.event.model_dump_json() for each in taken} == {
-        VERSION_2.model_copy(update={"detail": WITHHELD}).model_dump_json()
+        CURRENT.model_copy(update={"detail": WITHHELD}).model_dump_json()
     }

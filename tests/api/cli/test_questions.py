@@ -1,5 +1,6 @@
 """What the command line knows of HTTP without importing it is what HTTP says."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -7,12 +8,15 @@ import pytest
 from fastapi.routing import APIRoute
 
 from aggregates.account.command import account_id
+from aggregates.account.messages import MessageOutcome
 from aggregates.office import office_id
 from aggregates.promise import PromiseStatus
-from api.cli import answers, asking, kafka, options, reports
+from aggregates.values.contact import Channel
+from api.cli import answers, asking, kafka, messages, options, reports
 from api.http.app import ROUTERS
 from api.http.middleware import LOCAL
 from projections.collections_report.columns import IN_REPORT
+from projections.messages.projection import Standing
 from projections.questions import Filters
 
 ROUTES = {
@@ -25,8 +29,7 @@ ROUTES = {
 
 def named_alike(path: str) -> str:
     """Whatever stands in braces is the id."""
-    head, brace, _ = path.partition("{")
-    return f"{head}{{id}}" if brace and path.endswith("}") else path
+    return re.sub(r"{[^}]*}", "{id}", path)
 
 
 @pytest.mark.parametrize("path", sorted(answers.ANSWERS))
@@ -51,6 +54,9 @@ def test_the_header_of_the_folders_service_has_one_name():
 def test_filters_and_states_are_those_of_the_questions():
     assert list(reports.FILTERS) == list(Filters.model_fields)
     assert list(reports.STATES) == list(PromiseStatus)
+    assert [*map(str, messages.Standing)] == [*map(str, Standing)]
+    assert [*map(str, messages.Over)] == [*map(str, Channel)]
+    assert [*map(str, messages.Outcome)] == [*map(str, MessageOutcome)]
 
 
 def test_the_table_of_collections_shows_columns_of_the_report():

@@ -49,7 +49,7 @@ def test_a_removed_version_is_refused():
     ("change", "rule", "field"),
     [
         (lambda s: s["properties"].pop("step_title"), "field-removed", "step_title"),
-        (lambda s: s["properties"]["step_title"].update(type="integer"), "type-changed", "step_title"),
+        (lambda s: s["properties"]["body_sha256"].update(type="integer"), "type-changed", "body_sha256"),
         (lambda s: s["properties"]["sent_on"].update(format="date-time"), "type-changed", "sent_on"),
         (lambda s: s["properties"].update(carrier_reference={"type": "string"}), "type-changed", "carrier_reference"),
         (lambda s: s["required"].append("language"), "required-added", "language"),

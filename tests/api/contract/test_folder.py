@@ -95,13 +95,13 @@ def test_a_generated_file_that_says_something_else_is_told_and_written_anew(chec
 
 def test_a_new_version_is_added_beside_the_released_one_which_stays(checkout: Path):
     events = checkout / "schemas/events"
-    (events / "account.message-failed.v2.json").unlink()
-    released = (events / "account.message-failed.v1.json").read_text()
+    (events / "account.message-failed.v3.json").unlink()
+    released = (events / "account.message-failed.v2.json").read_text()
     git(checkout, "add", ".")
-    git(checkout, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "version 1 was released")
-    assert [path.name for path in build(checkout)] == ["account.message-failed.v2.json"]
+    git(checkout, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "version 2 was released")
+    assert [path.name for path in build(checkout)] == ["account.message-failed.v3.json"]
     assert incompatibilities(checkout) == []
-    assert (events / "account.message-failed.v1.json").read_text() == released
+    assert (events / "account.message-failed.v2.json").read_text() == released
 
 
 def test_the_released_version_may_not_be_changed_once_there_is_a_new_one(checkout: Path):

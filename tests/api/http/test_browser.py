@@ -91,6 +91,7 @@ def site(service: StepByStep, client: Client, office: str) -> Iterator[str]:
             client.done("POST", f"{address}/activities", note)
             promise = {"instalments": [{"due_on": "2026-03-20", "amount": usd("0.50")}]}
             client.done("POST", f"{address}/promises", promise)
+            client.done("POST", f"{address}/messages", {"channel": "portal", "text": "Please call us."})
     service.wait_until_shown()
     server = server_of(service, "127.0.0.1", 0, None)
     thread = threading.Thread(target=server.run)
@@ -115,8 +116,9 @@ def paths(browser: Browser, site: str) -> list[str]:
     browser.look(width=1440)
     browser.open(f"{site}/?q=B-15")
     account = browser.evaluate("document.querySelector('.who a').pathname")
-    tabs = ("overview", "payments", "activity", "audit", "contact")
-    return ["/", "/?as_of=2026-02-20", "/campaigns", "/?stage=zzz", *(f"{account}?tab={tab}" for tab in tabs)]
+    tabs = ("overview", "payments", "messages&send=email", "activity", "audit", "contact")
+    pages = ["/", "/?as_of=2026-02-20", "/campaigns", "/settings/templates", "/?stage=zzz"]
+    return [*pages, *(f"{account}?tab={tab}" for tab in tabs)]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -157,6 +159,20 @@ def test_a_person_sorts_searches_and_pages(browser: Browser, site: str):
     browser.follow(".who a")
     assert browser.evaluate("document.querySelector('h1').textContent") == "Customer 40 & Sons"
     assert browser.evaluate("document.querySelector('.standing .flag').textContent") == "legal"
+
+
+def test_a_message_is_shown_while_it_is_written(browser: Browser, site: str):
+    [path] = [each for each in paths(browser, site) if "tab=messages" in each]
+    browser.open(f"{site}{path.replace('send=email', 'send=sms')}")
+    write = "text.value = '%s'; text.dispatchEvent(new Event('input', {bubbles: true}))"
+    shown = "document.getElementById('shown').textContent.includes(%r)"
+    browser.evaluate("text = document.querySelector('textarea')")
+    browser.evaluate(write % "{{ customer_name }} <b>")
+    browser.wait_for(shown % "Customer 15 & Sons <b> Reply STOP")
+    assert browser.evaluate(shown % "44 of 140 characters, GSM-7, 1 segment")
+    browser.evaluate(write % "{{ nobody }}")
+    browser.wait_for(shown % "there is no placeholder")
+    assert browser.evaluate("document.querySelector('textarea').value") == "{{ nobody }}"
 
 
 def test_the_keyboard_reaches_the_content_first(browser: Browser, site: str):

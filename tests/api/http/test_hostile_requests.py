@@ -99,7 +99,15 @@ def test_a_body_that_nobody_would_read_is_refused(client: Client, account: str):
             if "requestBody" not in operation:
                 ids = {"account_id": account.rpartition("/")[2], "flag": "vip", "channel": "email", "code": "main"}
                 any_id = "00000000-0000-0000-0000-000000000001"
-                for name in ("activity_id", "campaign_id", "hold_id", "promise_id", "subject_id", "work_id"):
+                for name in (
+                    "activity_id",
+                    "campaign_id",
+                    "hold_id",
+                    "promise_id",
+                    "subject_id",
+                    "template_id",
+                    "work_id",
+                ):
                     ids[name] = any_id
                 address = path.format(**ids)
                 response = client.request(method.upper(), address, content=b'{"reason": "why"}', headers=JSON)

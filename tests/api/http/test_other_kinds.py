@@ -17,6 +17,8 @@ PLAN = {
     ]
 }
 
+TEXTS = {"en": {"body": "Please call us."}}
+
 VALUES: dict[str, Any] = {
     "activity_id": "00000000-0000-0000-0000-000000000001",
     "amount": AMOUNT,
@@ -44,6 +46,7 @@ VALUES: dict[str, Any] = {
     "invoice_number": "I-1",
     "issued_on": "2026-03-01",
     "kind": "note",
+    "name": "call-us",
     "number": "P-1",
     "outcome": "rejected",
     "plan": PLAN,
@@ -58,7 +61,10 @@ VALUES: dict[str, Any] = {
     "stage": "blocked",
     "state": "filed",
     "subject": "rude",
+    "message_id": "00000000-0000-0000-0000-000000000001",
     "subscription": {"number": "S-1"},
+    "text": "Hello",
+    "texts": TEXTS,
     "title": "Other",
     "to_account_id": "00000000-0000-0000-0000-000000000002",
     "today": "2026-03-16",
@@ -66,8 +72,16 @@ VALUES: dict[str, Any] = {
 }
 """Something for each field that has to be said anywhere."""
 
-OF_ITS_OWN: dict[str, dict[str, Any]] = {"NewLegalCase": {"kind": "suit"}, "OpenLegalCase": {"kind": "suit"}}
+OF_ITS_OWN: dict[str, dict[str, Any]] = {
+    "NewLegalCase": {"kind": "suit"},
+    "OpenLegalCase": {"kind": "suit"},
+    "MessageResolution": {"outcome": "sent"},
+    "ResolveMessage": {"outcome": "sent"},
+}
 """By body or command, what a field is there that means something else elsewhere."""
+
+ONE_OF = {"text"}
+"""What is said where one of several has to be."""
 
 SAME_KIND = {"to_account_id": "account_id"}
 """Ids under a second name, and of which kind they are."""
@@ -75,7 +89,9 @@ SAME_KIND = {"to_account_id": "account_id"}
 OF_ANYTHING = {"subject_id"}
 """Ids that may be of any kind: whose facts are asked for."""
 
-OTHERS = {"activity_id", "call_id", "case_id", "claim_id", "complaint_id", "dispute_id", "fact_id", "hold_id"}
+OTHERS = {
+    "activity_id", "call_id", "case_id", "claim_id", "complaint_id", "dispute_id", "fact_id", "hold_id", "message_id",
+}  # fmt: skip
 """Ids of what is a part of an account."""
 
 
@@ -92,9 +108,18 @@ def ids(client: Client, office: str) -> dict[str, str]:
         {"number": "I-1", "issued_on": "2026-03-01", "due_on": DAY, "amount": AMOUNT},
     )
     campaign = client.done("POST", "/v1/campaigns", {"office": office, "title": "Reminders", "plan": PLAN})
+    template = client.done(
+        "POST", "/v1/templates", {"office": office, "name": "call-us", "channel": "sms", "texts": TEXTS}
+    )
     promise = client.done("POST", f"/v1/accounts/{account}/promises", {"instalments": VALUES["instalments"]})
     offices = client.get("/v1/accounts/" + account).json()["office_id"]
-    return {"account_id": account, "campaign_id": campaign["id"], "promise_id": promise["id"], "office_id": offices}
+    return {
+        "account_id": account,
+        "campaign_id": campaign["id"],
+        "promise_id": promise["id"],
+        "template_id": template["id"],
+        "office_id": offices,
+    }
 
 
 def operations(client: Client) -> list[tuple[str, str, dict[str, Any] | None]]:
@@ -122,7 +147,8 @@ def _body_of(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, A
     body = schema["$ref"].rpartition("/")[2] if "$ref" in schema else ""
     schema = document["components"]["schemas"][body] if body else schema
     values = {**VALUES, **OF_ITS_OWN.get(body, {})}
-    return {name: _allowed(values[name], _enum(document, schema, name)) for name in schema.get("required", ())}
+    wanted = {*schema.get("required", ()), *(ONE_OF & schema["properties"].keys())}
+    return {name: _allowed(values[name], _enum(document, schema, name)) for name in wanted}
 
 
 def _enum(document: dict[str, Any], schema: dict[str, Any], name: str) -> list[str]:

@@ -42,6 +42,7 @@ from api.application.account_view import (
 )
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.issuing import Caller, Issuing, NotIssued
+from api.application.templates import templates_of
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, not_issued, unknown
@@ -57,6 +58,7 @@ from api.processes.service import Service
 from projections.questions.activity import activity
 from projections.questions.activity_filters import TYPES, ActivityFilters
 from projections.questions.audit import audit
+from projections.questions.messages import messages
 from projections.questions.promises import promises
 
 router = Router(include_in_schema=False)
@@ -66,10 +68,19 @@ TABS = {
     "overview": "Overview",
     "payments": "Payments",
     "casework": "Casework",
+    "messages": "Messages",
     "activity": "Activity",
     "audit": "Audit trail",
     "contact": "Contact",
 }
+CHANNELS = {
+    Channel.SMS: "Send SMS",
+    Channel.EMAIL: "Send e-mail",
+    Channel.LETTER: "Send letter",
+    Channel.VOICE: "Send voice message",
+    Channel.PORTAL: "Send to portal",
+}
+"""By which a message by hand is written, and what the link to its form says."""
 _PER_PAGE = 100
 _LONGEST_REASON, _LONGEST_KEY = 1_000, 200
 _WAIT_SECONDS = 5.0
@@ -85,6 +96,7 @@ def account_page(
     readings: Readings,
     tab: str = "overview",
     as_of: str = "",
+    send: str = "",
     cursor: Cursor = None,
     type: str = "",  # noqa: A002
     channel: str = "",
@@ -109,7 +121,17 @@ def account_page(
         "to": until,
         "text": text,
     }
-    return _page(request, _known(account_id), service, readings, tab=tab, as_of=day, cursor=cursor, filters=filters)
+    return _page(
+        request,
+        _known(account_id),
+        service,
+        readings,
+        tab=tab,
+        as_of=day,
+        cursor=cursor,
+        filters=filters,
+        given={"channel": send} if send else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,25 +166,25 @@ SentOf = Annotated[Sent, Depends(read_sent)]
 @form.post("/accounts/{account_id}/allocations")
 def allocate(sent: SentOf) -> Response:
     """A payment or credit is put against an invoice."""
-    return _carried_out(sent, _allocation, tab="payments")
+    return carried_out(sent, _allocation, tab="payments")
 
 
 @form.post("/accounts/{account_id}/disputes")
 def open_dispute(sent: SentOf) -> Response:
     """The customer disputes an invoice, or a part of it."""
-    return _carried_out(sent, _dispute, tab="overview")
+    return carried_out(sent, _dispute, tab="overview")
 
 
 @form.post("/accounts/{account_id}/disputes/resolution")
 def resolve_dispute(sent: SentOf) -> Response:
     """A dispute is over."""
-    return _carried_out(sent, _resolution, tab="overview")
+    return carried_out(sent, _resolution, tab="overview")
 
 
 @form.post("/accounts/{account_id}/transfers")
 def send(sent: SentOf) -> Response:
     """A payment goes to another account, whose debt it pays or whose it always was."""
-    return _carried_out(sent, partial(_transfer, sent.service), tab="payments")
+    return carried_out(sent, partial(_transfer, sent.service), tab="payments")
 
 
 @form.post("/accounts/{account_id}/money/{what}")
@@ -170,7 +192,7 @@ def move_money(what: str, sent: SentOf) -> Response:
     """Money is taken back, given back or comes in again, or something never was."""
     if what not in MONEY_FORMS:
         raise FieldProblem("what", f"expected one of {', '.join(MONEY_FORMS)}")
-    return _carried_out(sent, MONEY_FORMS[what], tab="payments")
+    return carried_out(sent, MONEY_FORMS[what], tab="payments")
 
 
 @form.post("/accounts/{account_id}/casework/{what}")
@@ -180,7 +202,7 @@ def casework(what: str, sent: SentOf) -> Response:
         raise FieldProblem("what", f"expected one of {', '.join(CASEWORK_FORMS)}")
     if what == "plan" and sent.fields.get("do") == "calculate":
         return _calculated(sent)
-    return _carried_out(sent, CASEWORK_FORMS[what], tab="casework")
+    return carried_out(sent, CASEWORK_FORMS[what], tab="casework")
 
 
 def _calculated(sent: Sent) -> Response:
@@ -217,19 +239,19 @@ def contact(what: str, sent: SentOf) -> Response:
             raise unknown("account")
         return CONTACT_FORMS[what](account, fields, sent.service.arrears.load(Office, office_id).zone)
 
-    return _carried_out(sent, makes, tab="contact")
+    return carried_out(sent, makes, tab="contact")
 
 
 @form.post("/accounts/{account_id}/collections-stage")
 def set_collections_stage(sent: SentOf) -> Response:
     """Where the account stands with an outside agency."""
-    return _carried_out(sent, _collections_stage, tab="overview")
+    return carried_out(sent, _collections_stage, tab="overview")
 
 
 @form.post("/accounts/{account_id}/freeze")
 def freeze(sent: SentOf) -> Response:
     """The account is frozen, or active again."""
-    return _carried_out(sent, _freeze, tab="overview")
+    return carried_out(sent, _freeze, tab="overview")
 
 
 def _freeze(account: Account, fields: Mapping[str, str]) -> FreezeAccount | UnfreezeAccount:
@@ -241,7 +263,7 @@ def _collections_stage(account: Account, fields: Mapping[str, str]) -> SetCollec
     return made(SetCollectionsStage, account_id=account.id, collections_stage=fields.get("stage") or None)
 
 
-def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
+def carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
     """The command that a form of the page says is carried out; what is wrong with it is said above the form.
     The same page sent twice does it once."""
     known, service = sent.account_id, sent.service
@@ -252,17 +274,25 @@ def _carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Comma
         sent.issuing.issue(command, once, reason=reason)
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
-        return _page(
-            sent.request,
-            known,
-            service,
-            sent.readings,
-            tab=tab,
-            status=problem.status,
-            told=problem.detail,
-            given=sent.fields,
-        )
+        return shown_page(sent, tab=tab, status=problem.status, told=problem.detail)
     return RedirectResponse(f"/accounts/{known}?tab={tab}", 303)
+
+
+def shown_page(
+    sent: Sent, *, tab: str, status: int = 200, told: str | None = None, more: Mapping[str, Any] | None = None
+) -> HTMLResponse:
+    """The page with what the form was given, and `more` for the template."""
+    return _page(
+        sent.request,
+        sent.account_id,
+        sent.service,
+        sent.readings,
+        tab=tab,
+        status=status,
+        told=told,
+        given=sent.fields,
+        more=more,
+    )
 
 
 def _known(account_id: str) -> UUID:
@@ -347,6 +377,7 @@ def _page(
     given: Mapping[str, str] | None = None,
     calculated: Sequence[Instalment] = (),
     filters: Mapping[str, str] = MappingProxyType({}),
+    more: Mapping[str, Any] | None = None,
 ) -> HTMLResponse:
     """`told` is what was wrong with what a form of the page was `given`, `calculated` the plan that it says."""
     with readings.connection() as connection:
@@ -383,17 +414,20 @@ def _page(
         campaign=_campaign(service, view.campaign_id),
         dispute_reasons=read.office.casework.dispute_reasons or DISPUTE_REASONS,
         filters=filters,
-        **_tab(
-            service,
-            filters,
-            tab=tab,
-            read=read,
-            view=view,
-            readings=readings,
-            here=here,
-            cursor=cursor,
-            is_past=is_past,
-        ),
+        **{
+            **_tab(
+                service,
+                filters,
+                tab=tab,
+                read=read,
+                view=view,
+                readings=readings,
+                here=here,
+                cursor=cursor,
+                is_past=is_past,
+            ),
+            **(more or {}),
+        },
     )
 
 
@@ -446,6 +480,18 @@ def _tab(
                 "to_send": own,
                 "taken_back": [] if is_past else [each for each in funds if each.reversed and each.kind == "payment"],
                 "documents": [] if is_past else _documents(read, view, funds),
+            }
+        case "messages":
+            question = Question("page", tab, view.id)
+            inner = unwrap_cursor(question, cursor)
+            with readings.connection(with_cursor=cursor is not None) as connection:
+                sent = messages(connection, readings.log, account_id=view.id, limit=_PER_PAGE, cursor=inner)
+            return {
+                "messages": sent.rows,
+                "templates": [each for each in templates_of(readings.service, [read.office]) if not each.is_retired],
+                "channels": CHANNELS,
+                "shown": None,
+                "next_url": _next(here, tab, as_of, wrap_cursor(question, sent.next_cursor)),
             }
         case "activity":
             asked = _filters(filters)

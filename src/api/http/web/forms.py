@@ -18,6 +18,8 @@ from api.http.shapes import read_day
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200
+_OF_SEVERAL_LINES = frozenset({"text"})
+"""Fields that may have line breaks."""
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 """An amount as pages show it. Any other comma may be a decimal mark."""
 
@@ -36,7 +38,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
     for name, value in pairs:
         if name in fields:
             raise FieldProblem(name, "expected once")
-        if not is_text(value):
+        if not is_text(value.replace("\r\n", " ").replace("\n", " ") if name in _OF_SEVERAL_LINES else value):
             raise FieldProblem(name, "expected text without control characters")
         fields[name] = value.strip()
     return fields

@@ -6,15 +6,23 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.http.web import account_page, bulk_page, campaigns_page, collections_page, sessions
+from api.http.web import (
+    account_page,
+    bulk_page,
+    campaigns_page,
+    collections_page,
+    messages_page,
+    sessions,
+    templates_page,
+)
 from api.http.web.rendering import FOLDER, render
 
 STATIC = FOLDER / "static"
 
 router = APIRouter()
-for page in (collections_page, account_page, bulk_page, campaigns_page, sessions):
+for page in (collections_page, account_page, bulk_page, campaigns_page, templates_page, sessions):
     router.include_router(page.router)
-for page in (sessions, account_page, bulk_page):
+for page in (sessions, account_page, bulk_page, messages_page, templates_page):
     router.include_router(page.form)
 
 

@@ -1,0 +1,198 @@
+"""Messages by hand: a person writes to the customer, once, outside of any sequence."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Self
+from unicodedata import category
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, model_validator
+
+from aggregates.account.chase import CoveredItem
+from aggregates.account.command import AccountCommand
+from aggregates.account.contact import Contact
+from aggregates.account.customer import Customer
+from aggregates.account.messages import CLAIMS, Messages, MessageWritten, WrittenText, as_moment
+from aggregates.account.part import AccountPart
+from aggregates.campaign import TEMPLATE_RULES, in_language
+from aggregates.kernel.aggregate import Needs, decides
+from aggregates.kernel.command import Target
+from aggregates.kernel.context import Context
+from aggregates.kernel.personal import Personal
+from aggregates.kernel.refusals import Refusal
+from aggregates.template import OfficeTemplate
+from aggregates.values.contact import WITH_SUBJECT, Channel, Denied
+from aggregates.values.money import Money
+
+# --- values ------------------------------------------------------------------------------------------
+
+_LINES = frozenset("\n\t")
+
+
+def _is_control(letter: str) -> bool:
+    return category(letter) in {"Cc", "Cs"}
+
+
+def in_lines(text: str) -> str:
+    """Text of several lines, with line ends as ours. Raises ValueError for control characters."""
+    text = text.replace("\r\n", "\n")
+    if any(_is_control(letter) and letter not in _LINES for letter in text):
+        raise ValueError("expected text without control characters")
+    if not text.strip():
+        raise ValueError("expected text, but it is empty")
+    return text
+
+
+def in_a_line(text: str) -> str:
+    """Text of one line. Raises ValueError for control characters."""
+    if any(_is_control(letter) or category(letter) in {"Zl", "Zp"} for letter in text):
+        raise ValueError("expected one line without control characters")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message by hand as it would be queued now."""
+
+    channel: Channel
+    text: WrittenText
+    language: str
+    template: OfficeTemplate | None
+    """That the text was taken from."""
+    point_id: str
+    """Empty where there is none that may be used."""
+    items: tuple[CoveredItem, ...]
+    refused: tuple[Denied, ...]
+    """Everything that keeps it from being queued."""
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+class SendMessage(AccountCommand, name="send-message", makes="message", sees=("office", "template", "account")):
+    """Write to the customer now, over a channel: a text, or a template of the office in the customer's language.
+
+    The text may have the placeholders of templates. Without `point_id` it goes to the first address or number that may
+    be used. `ignore_preferences` lifts what the customer prefers, with a reason; what they do not want, and what rules
+    refuse, nobody lifts.
+    """
+
+    channel: Channel
+    text: Annotated[Personal, Field(max_length=20_000), AfterValidator(in_lines)] | None = None
+    subject: Annotated[Personal, Field(min_length=1, max_length=200), AfterValidator(in_a_line)] | None = None
+    """Of an e-mail or a letter; a template has its own."""
+    template_id: UUID | None = None
+    point_id: str | None = Field(None, max_length=100)
+    ignore_preferences: bool = False
+
+    def links(self) -> tuple[Target, ...]:
+        return () if self.template_id is None else (Target("template", self.template_id),)
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if (self.text is None) == (self.template_id is None):
+            raise ValueError("text: expected a text or a template, and not both")
+        if self.subject is not None and self.template_id is not None:
+            raise ValueError("subject: a template has its own")
+        if self.subject is not None and self.channel not in WITH_SUBJECT:
+            raise ValueError(f"subject: expected for an e-mail or a letter only, not for {self.channel.value}")
+        return self
+
+
+# --- decisions ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Writing(AccountPart):
+    """Deciding about messages by hand. Those that are under way are among all others."""
+
+    customer: ClassVar = Needs(Customer)
+    contact: ClassVar = Needs(Contact)
+    messages: ClassVar = Needs(Messages)
+
+    @decides(SendMessage)
+    def send(self, command: SendMessage, context: Context) -> None:
+        self.require_account()
+        if command.ignore_preferences:
+            context.require_reason()
+        draft = self.draft(command, context)
+        if draft.refused:
+            raise self._refusal(draft.refused[0], context)
+        self.emit(
+            MessageWritten(
+                message_id=command.made_id(context.command_id),
+                channel=command.channel,
+                point_id=draft.point_id,
+                language=draft.language,
+                subject=draft.text.subject,
+                body=draft.text.body,
+                template_id=command.template_id,
+                template_version=draft.template.template_version if draft.template is not None else None,
+                ignores_preferences=command.ignore_preferences,
+                items=draft.items,
+                amount=Money.total((item.open for item in draft.items), self.customer.currency),
+                queued_at=context.now,
+                queued_on=context.today,
+            )
+        )
+
+    def draft(self, command: SendMessage, context: Context) -> Draft:
+        """What would be queued, and everything that forbids it. Refuses what cannot be a message."""
+        template = self._template(command, context)
+        details = self.contact.details
+        language, text = details.language, WrittenText(subject=command.subject, body=command.text or "")
+        if template is not None:
+            language, said = in_language(template.texts, language)
+            text = WrittenText(subject=said.subject, body=said.body)
+        _require_faultless(text, context)
+        points = details.points(command.channel)
+        if command.point_id is not None:
+            if command.point_id not in points:
+                known = ", ".join(points) or "none"
+                raise Refusal(
+                    "unknown-contact-point",
+                    f"{command.channel} cannot use {command.point_id!r}; what it can use: {known}",
+                )
+            points = (command.point_id,)
+        point_id, denied = self.messages.point_for(command.channel, points, context)
+        refused = [self._preference(command), denied]
+        return Draft(
+            channel=command.channel,
+            text=text,
+            language=language,
+            template=template,
+            point_id=point_id or next(iter(points), ""),
+            items=tuple(context.rule(CLAIMS)(self.whole, context)),
+            refused=tuple(each for each in refused if each is not None),
+        )
+
+    def _template(self, command: SendMessage, context: Context) -> OfficeTemplate | None:
+        if command.template_id is None:
+            return None
+        found = context.find(OfficeTemplate, command.template_id)
+        if found is None or found.office_id != self.customer.office_id:
+            raise Refusal("unknown-template", "the office has no such template")
+        if found.is_retired:
+            raise Refusal("template-retired", f"template {found.name!r} was retired")
+        if found.channel is not command.channel:
+            raise Refusal("other-channel", f"template {found.name!r} is for {found.channel}, not for {command.channel}")
+        return found
+
+    def _preference(self, command: SendMessage) -> Denied | None:
+        preferred = self.contact.details.preferred_channel
+        if preferred in {None, command.channel} or command.ignore_preferences:
+            return None
+        return Denied("preferred-channel", f"the customer prefers {preferred}")
+
+    def _refusal(self, denied: Denied, context: Context) -> Refusal:
+        if denied.rule_id == "preferred-channel":
+            return Refusal("preferred-channel", f"{denied.detail}: whoever ignores preferences says so, and why")
+        until = as_moment(denied, self.customer.office(context).zone)
+        again = f"; it may be tried again from {until:%Y-%m-%d %H:%M} UTC" if until is not None else ""
+        return Refusal("contact-refused", f"{denied.rule_id}: {denied.detail}{again}")
+
+
+def _require_faultless(text: WrittenText, context: Context) -> None:
+    rules = context.rule(TEMPLATE_RULES)
+    for field, said in (("subject", text.subject), ("text", text.body)):
+        for line, expected in rules(said) if said else ():
+            raise Refusal("faulty-text", f"{field}: line {line}: {expected}")
