@@ -92,6 +92,7 @@ def site(service: StepByStep, client: Client, office: str) -> Iterator[str]:
             promise = {"instalments": [{"due_on": "2026-03-20", "amount": usd("0.50")}]}
             client.done("POST", f"{address}/promises", promise)
             client.done("POST", f"{address}/messages", {"channel": "portal", "text": "Please call us."})
+            have_cases(client, address, invoice=f"{n}-1")
     service.wait_until_shown()
     server = server_of(service, "127.0.0.1", 0, None)
     thread = threading.Thread(target=server.run)
@@ -100,6 +101,23 @@ def site(service: StepByStep, client: Client, office: str) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()
+
+
+def have_cases(client: Client, address: str, *, invoice: str) -> None:
+    """One of each that a collector works."""
+    why = {"reason": "A letter came, and it says " + "so " * 40}
+    parts = [{"due_on": f"2026-0{month}-20", "amount": usd("0.50")} for month in (4, 5, 6)]
+    client.done("POST", f"{address}/promises", {"instalments": parts, "notes": "On payday."})
+    client.done("POST", f"{address}/holds", {"code": "goods-missing", "invoice_numbers": [invoice], **why})
+    client.done(
+        "POST", f"{address}/payment-claims", {"amount": usd("1.00"), "reference": "wire 7", "notes": "Last week."}
+    )
+    client.done("POST", f"{address}/complaints", {"subject": "A letter too many", "kind": "fca", "notes": "Rude."})
+    client.done(
+        "POST", f"{address}/disputes", {"reason_code": "quality", "invoice_numbers": [invoice], "notes": "Wet."}
+    )
+    case = {"kind": "suit", "court": "County court of a place with a long name", "documents": ["complaint.pdf"]}
+    client.done("POST", f"{address}/legal-cases", {**case, "cost": usd("400.00")})
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +134,7 @@ def paths(browser: Browser, site: str) -> list[str]:
     browser.look(width=1440)
     browser.open(f"{site}/?q=B-15")
     account = browser.evaluate("document.querySelector('.who a').pathname")
-    tabs = ("overview", "payments", "messages&send=email", "activity", "audit", "contact")
+    tabs = ("overview", "payments", "casework", "messages&send=email", "activity", "audit", "contact")
     pages = ["/", "/?as_of=2026-02-20", "/campaigns", "/settings/templates", "/?stage=zzz"]
     return [*pages, *(f"{account}?tab={tab}" for tab in tabs)]
 

@@ -63,12 +63,16 @@ def hostile(client: Client, service: StepByStep, office: str) -> str:
     note = {"kind": "note", "notes": HOSTILE, "assignee": HOSTILE, "follow_up_on": "2026-03-20"}
     client.done("POST", f"{address}/activities", note, headers=who)
     client.done("PUT", f"{address}/exclusion", {}, headers=who)
+    client.done("POST", f"{address}/complaints", {"subject": HOSTILE, "notes": HOSTILE, "assignee": HOSTILE})
+    client.done("POST", f"{address}/payment-claims", {"amount": usd("1.00"), "reference": HOSTILE, "notes": HOSTILE})
+    case = {"kind": "lien", "court": HOSTILE, "case_number": HOSTILE, "documents": [HOSTILE], "notes": HOSTILE}
+    client.done("POST", f"{address}/legal-cases", case)
     client.done("POST", f"{address}/payments", {"number": HOSTILE, "amount": usd("1.00"), "received_on": "2026-03-16"})
     service.wait_until_shown()
     return f"/accounts/{opened['id']}"
 
 
-@pytest.mark.parametrize("tab", ["overview", "payments", "activity", "audit", "contact"])
+@pytest.mark.parametrize("tab", ["overview", "payments", "casework", "activity", "audit", "contact"])
 def test_what_people_wrote_is_shown_as_they_wrote_it(client: Client, hostile: str, tab: str):
     seen = page(client, f"{hostile}?tab={tab}")
     assert_inert(seen)
