@@ -27,7 +27,7 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from adapters.readers.runner import Runner, note_trouble
 from aggregates.account import Account
-from aggregates.account.activities import ActivityKind, RecordActivity
+from aggregates.account.activities import ActivityKind, EndCall, RecordActivity
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.calls import StartCall
@@ -268,6 +268,7 @@ def live(world: World) -> None:
             notes=text("notes of a fact"),
         ),
     )
+    talk(world)
     complain(world, one)
     refuse(world, one)
     bring_in_a_file(world)
@@ -295,6 +296,37 @@ def have_two_accounts(world: World) -> None:
     world.done(RecordConsent(**mail, consent=Consent.GIVEN))
     world.done(OptOutOfContact(**mail))
     world.done(OptInToContact(**mail))
+
+
+def talk(world: World) -> None:
+    """A call to a customer, and what they, and others for them, say about contact."""
+    text, account = world.text, world.account("T-1", "talks.example")
+    world.done(StartCall(account_id=account, override=True))
+    [call_id] = world.service.arrears.load(Account, account).calls.open
+    world.done(
+        EndCall(
+            account_id=account,
+            call_id=call_id,
+            disposition="spoke-to-customer",
+            notes=text("notes of an ended call"),
+        ),
+        RecordContactFact(
+            account_id=account, kind=FactKind.CONSENT, channel=Channel.VOICE, number=text("number of a consent")
+        ),
+        RecordContactFact(
+            account_id=account, kind=FactKind.EMAIL_NOTICE, address=f"{text('address of a notice')}@talks.example"
+        ),
+        RecordContactFact(
+            account_id=account,
+            kind=FactKind.ATTORNEY,
+            name=text("name of an attorney"),
+            reached_at=text("an attorney's number"),
+            notes=text("notes of a fact"),
+        ),
+        RecordContactFact(
+            account_id=account, kind=FactKind.BANKRUPTCY, case_number=text("case number of a bankruptcy")
+        ),
+    )
 
 
 def complain(world: World, account: UUID) -> None:
