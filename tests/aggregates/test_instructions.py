@@ -103,6 +103,23 @@ def test_a_correction_says_anew_what_the_payment_is_for():
     assert open_amounts(scenario) == {"OLD": 20, "A": 50, "B": 30}
 
 
+FIRST, SECOND = (
+    an_invoice("A", issued_on=JAN(day), due_on=due_on, amount=usd(amount), instalment=due_on)
+    for day, due_on, amount in ((5, FEB(5), 50), (25, MAR(1), 300))
+)
+NEXT = a_payment(usd(160), on=JAN(21), number="PAY-2", instructions=(to("A", 160),))
+
+
+@pytest.mark.parametrize("nth", range(24))
+def test_what_is_said_for_an_invoice_counts_over_its_instalments_the_settled_ones_too(nth: int):
+    """Of 250 for A its first instalment took 50: the second gets 200 of it, and the next payment the rest."""
+    order = list(permutations((FIRST, paid(460, to("A", 250)), NEXT, SECOND)))[nth]
+    scenario = given(FEB(15), *(each for fact in order for each in (fact, SETTLE)))
+    assert open_amounts(scenario) == {}
+    left = {each.receipt.number: each.unapplied.minor // 100 for each in scenario.account.receivables.funds.values()}
+    assert left == {"PAY-1": 210, "PAY-2": 60}
+
+
 def test_the_event_says_what_was_instructed():
     payment = paid(80, to("A", 50), to("B"))
     given(A, B).when(payment).then_among_others(like(PaymentReceived, invoice_number=None))

@@ -408,7 +408,7 @@ class Allocations(AccountPart):
                 self.receivables.require_history()
                 named.append(Named((), amount))
             elif still:
-                named.append(Named(still, amount))
+                named.append(Named(still, amount, tuple(item.id for item in items if item.id not in still)))
         if receipt.invoice_number is not None and receipt.instructions and not by_name.find(receipt.invoice_number):
             self.receivables.require_history()
         return tuple(named)

@@ -84,6 +84,8 @@ class Named(NamedTuple):
     """Its instalments, oldest due first; none: no such invoice is known."""
     amount: int | None = None
     """The most that is meant for it, counting all that this money is put against there; None: as much as there is."""
+    settled: tuple[UUID, ...] = ()
+    """Further instalments, of which nothing is open; what is put against them counts."""
 
 
 @dataclass(slots=True)
@@ -270,7 +272,8 @@ class _Walk:
             if debt.is_there:
                 most = money.free - self._set_aside(money)
                 if each.amount is not None:
-                    most = min(most, each.amount - sum(a for (_, to), a in money.put.items() if to in each.items))
+                    counted = {*each.items, *each.settled}
+                    most = min(most, each.amount - sum(a for (_, to), a in money.put.items() if to in counted))
                 amount = min(most, debt.free)
                 if amount > 0:
                     self._put(day, place, debt, amount)
@@ -311,7 +314,7 @@ class _Walk:
                 self._left.insert(at, place)
 
     def _is_there(self, named: Named) -> bool:
-        return any(self._debts[item_id].is_there for item_id in named.items)
+        return bool(named.settled) or any(self._debts[item_id].is_there for item_id in named.items)
 
     def _set_aside(self, money: Means) -> int:
         """The amounts that were said for invoices that are not there."""
