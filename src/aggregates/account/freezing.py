@@ -1,4 +1,4 @@
-"""A frozen account: nothing is done about it until it is rolled back to active. Notes are the command's reason."""
+"""A frozen account: its chase rests until it is rolled back to active. Notes are the command's reason."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,6 +1,5 @@
-"""What people said and did about an account, in force or over, from its events: flags, holds, payment
-claims, complaints, disputes, legal
-cases."""
+"""What people said and did about an account, in force or over, from its events: flags, holds, payment claims,
+complaints, disputes, legal cases."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
