@@ -16,10 +16,10 @@ from aggregates.account.chase import ReviewScheduled, StepUnscheduled
 from aggregates.account.complaints import (
     ComplaintAnswered,
     ComplaintClosed,
+    ComplaintMedium,
     ComplaintOutcome,
     ComplaintOverdue,
     ComplaintReceived,
-    Medium,
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
@@ -154,7 +154,7 @@ def a_complaint() -> ComplaintReceived:
     return ComplaintReceived(
         complaint_id=FACT,
         kind="general",
-        medium=Medium.PHONE,
+        medium=ComplaintMedium.PHONE,
         received_on=day(0),
         answer_by=day(4),
         rests=True,

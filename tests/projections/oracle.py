@@ -63,6 +63,8 @@ def aging(invoices: list[Invoice], on: date) -> dict[str, object]:
         "unapplied": "0.00",
         "total": str(sum(amounts.values(), Decimal("0.00"))),
         "accounts": len(customers),
+        "disputed": "0.00",
+        "disputed_items": 0,
     }
 
 

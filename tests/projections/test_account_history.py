@@ -80,7 +80,7 @@ class Told:
             for part in (dispute.amounts.get(item_id),)
         )
         more = (account.chase.campaign_id, account.chase.plan_version, account.exclusion.current is not None,
-                bool(account.holds.in_force), disputed)  # fmt: skip
+                any(each.item_ids is None for each in account.holds.in_force.values()), disputed)  # fmt: skip
         return (*map(str, self.said().values()), *map(str, more))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from adapters.postgres.database import Database
 from aggregates.account.chase import Stage
+from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import ClearFlag, SetFlag
@@ -163,6 +164,8 @@ FILTERS: list[tuple[Filters, Callable[[CollectionsRow], bool]]] = [
     *((Filters(stage=stage), lambda row, stage=stage: row.stage is stage) for stage in Stage),
     (Filters(flag="bankruptcy"), lambda row: "bankruptcy" in row.flags),
     (Filters(flag="vip"), lambda row: False),
+    (Filters(collections_stage=CollectionsStage.SENT), lambda row: row.collections_stage is CollectionsStage.SENT),
+    (Filters(frozen="moved"), lambda row: row.frozen == "moved"),
     (Filters(bucket="1-30"), lambda row: row.bucket == "1-30"),
     (Filters(number="N-03"), lambda row: row.number == "N-03"),
     (Filters(search="CUSTOMER 1"), lambda row: "customer 1" in row.customer_name.lower()),

@@ -24,7 +24,7 @@ from aggregates.values.complaints import COMPLAINT_KINDS, answer_by
 # --- values ------------------------------------------------------------------------------------------
 
 
-class Medium(StrEnum):
+class ComplaintMedium(StrEnum):
     """How a complaint came in."""
 
     PHONE = "phone"
@@ -68,7 +68,7 @@ class ComplaintReceived(Event, name="account.complaint-received"):
 
     complaint_id: UUID
     kind: str
-    medium: Medium
+    medium: ComplaintMedium
     received_on: date
     answer_by: date
     """The last day on which an answer is in time."""
@@ -109,7 +109,7 @@ class RecordComplaint(AccountCommand, name="record-complaint", makes="complaint"
 
     subject: Personal = Field(min_length=1, max_length=200)
     kind: Code = "general"
-    medium: Medium = Medium.PHONE
+    medium: ComplaintMedium = ComplaintMedium.PHONE
     received_on: date | None = None
     """None: today."""
     answer_by: date | None = None

@@ -12,10 +12,10 @@ from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.complaints import (
     ComplaintAnswered,
     ComplaintClosed,
+    ComplaintMedium,
     ComplaintOutcome,
     ComplaintOverdue,
     ComplaintReceived,
-    Medium,
 )
 from aggregates.account.customer import AccountOpened
 from aggregates.account.disputes import DISPUTE_REASONS, DisputeOpened, DisputeOverdue, DisputeResolved, Side
@@ -108,7 +108,7 @@ class ComplaintRow(BaseModel):
     """Of its kind."""
     source: str
     """The law that says by when it is answered; empty: the office says."""
-    medium: Medium
+    medium: ComplaintMedium
     received_on: date
     answer_by: date
     """The last day on which an answer is in time."""

@@ -331,9 +331,9 @@ def list_disputes(here: Here, *, id: str) -> Any:  # noqa: A002
     return [_json(row) for row in disputes_of(here.service, UUID(id))]
 
 
-@answers("/v1/accounts/{account_id}/promises")
-def list_promises_of_account(here: Here, *, account_id: str, limit: int | None) -> Any:
-    office, currency = office_and_currency_of(here.connection, UUID(account_id))
+@answers("/v1/accounts/{id}/promises")
+def list_promises_of_account(here: Here, *, id: str, limit: int | None) -> Any:  # noqa: A002
+    office, currency = office_and_currency_of(here.connection, UUID(id))
 
     def page(size: int, cursor: str | None) -> Any:
         return promises(
@@ -342,7 +342,7 @@ def list_promises_of_account(here: Here, *, account_id: str, limit: int | None) 
             as_of=here.today,
             office=office,
             currency=currency,
-            account_id=UUID(account_id),
+            account_id=UUID(id),
             limit=size,
             cursor=cursor,
         )

@@ -94,7 +94,7 @@ class OverHttp:
 
 PAGED = frozenset({
     "/v1/accounts",
-    "/v1/accounts/{account_id}/promises",
+    "/v1/accounts/{id}/promises",
     "/v1/accounts/{id}/messages",
     "/v1/activity",
     "/v1/audit/{id}",

@@ -255,7 +255,7 @@ def list_promises(
     found = account_found(data, account, office)
 
     def asked(ask: Ask) -> list[Any]:
-        return [*ask("/v1/accounts/{account_id}/promises", account_id=str(found))["items"]]
+        return [*ask("/v1/accounts/{id}/promises", id=str(found))["items"]]
 
     rows = answered(data, asked)
     if as_json:

@@ -1,5 +1,6 @@
 """Requests that no client of good will sends: each is refused in the one error shape, and none is a defect."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -98,17 +99,8 @@ def test_a_body_that_nobody_would_read_is_refused(client: Client, account: str):
         for method, operation in methods.items():
             if "requestBody" not in operation:
                 ids = {"account_id": account.rpartition("/")[2], "flag": "vip", "channel": "email", "code": "main"}
-                any_id = "00000000-0000-0000-0000-000000000001"
-                for name in (
-                    "activity_id",
-                    "campaign_id",
-                    "hold_id",
-                    "promise_id",
-                    "subject_id",
-                    "template_id",
-                    "work_id",
-                ):
-                    ids[name] = any_id
+                named = re.findall(r"{(\w+)}", path)
+                ids = {name: ids.get(name, "00000000-0000-0000-0000-000000000001") for name in named}
                 address = path.format(**ids)
                 response = client.request(method.upper(), address, content=b'{"reason": "why"}', headers=JSON)
                 if path in {"/health/live", "/health/ready"}:

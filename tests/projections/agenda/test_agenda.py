@@ -13,7 +13,7 @@ from adapters.postgres.database import Database
 from adapters.readers.projections import Projections
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpFellDue
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
-from aggregates.account.complaints import ComplaintReceived, Medium
+from aggregates.account.complaints import ComplaintMedium, ComplaintReceived
 from aggregates.account.deferred import FactArrived, FactDeferred
 from aggregates.account.disputes import DisputeOpened
 from aggregates.account.holds import HoldPlaced, HoldReleased, PlaceHold
@@ -321,7 +321,7 @@ def everything_is_planned(log: Log) -> None:
             claimed_on=day(0), until=day(4),
         ),
         ComplaintReceived(
-            complaint_id=identifier("complaint"), kind="general", medium=Medium.PHONE, received_on=day(0),
+            complaint_id=identifier("complaint"), kind="general", medium=ComplaintMedium.PHONE, received_on=day(0),
             answer_by=day(4), rests=True, subject="s",
         ),
         DisputeOpened(

@@ -19,7 +19,7 @@ from aggregates.account.activities import Direction
 from aggregates.account.allocation import AllocateFunds
 from aggregates.account.between_accounts import MovePayment, TransferPayment
 from aggregates.account.collections_stage import SetCollectionsStage
-from aggregates.account.complaints import Medium
+from aggregates.account.complaints import ComplaintMedium
 from aggregates.account.disputes import DISPUTE_REASONS, OpenDispute, ResolveDispute
 from aggregates.account.freezing import FreezeAccount, UnfreezeAccount
 from aggregates.account.legal import LegalState
@@ -543,7 +543,7 @@ def _casework(service: Service, account_id: UUID) -> dict[str, Any]:
         "hold_rows": holds_of(service, account_id),
         "complaint_rows": complaints_of(service, account_id),
         "complaint_kinds": COMPLAINT_KINDS,
-        "media": list(Medium),
+        "media": list(ComplaintMedium),
         "dispute_rows": disputes_of(service, account_id),
         "legal_rows": legal_cases_of(service, account_id),
         "legal_states": [state for state in LegalState if state is not LegalState.PREPARED],
