@@ -11,7 +11,7 @@ from aggregates.account import Account
 from aggregates.account.activities import ActivityKind, ActivityRecorded, CorrectActivity, EndCall, RecordActivity
 from aggregates.account.calls import CallRefused, CallStarted, StartCall
 from aggregates.account.chase import Stage
-from aggregates.account.contact import ChangeContactDetails, OptOutOfContact
+from aggregates.account.contact import ChangeContactDetails, OptOutOfContact, RecordConsent
 from aggregates.account.contact_history import (
     FACTS,
     KEPT_FOR,
@@ -190,7 +190,30 @@ def test_the_first_number_that_may_be_called_is():
 
 def test_whoever_opted_out_of_calls_is_not_called():
     scenario = given(OptOutOfContact(account_id=ACCOUNT, channel=Channel.VOICE))
-    assert refused_by(scenario.when(a_call())) == ["medium-refused"]
+    assert refused_by(scenario.when(a_call())) == ["opted-out", "medium-refused"]
+    [event] = scenario.world.events(CallRefused)
+    assert [each.detail for each in event.refusals][1] == "call at phone-1 was refused on a day that is not known"
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [
+        (OptOutOfContact(account_id=ACCOUNT, channel=Channel.VOICE), "opted-out"),
+        (
+            RecordConsent(account_id=ACCOUNT, channel=Channel.VOICE, point_id="phone-1", consent=Consent.REFUSED),
+            "consent-refused",
+        ),
+    ],
+)
+def test_nobody_lifts_what_the_customer_does_not_want(said: Command, rule: str):
+    """Not a person, not an office that turned the rule off, and not a consent to calls that was recorded besides."""
+    scenario = given(said, at(MAR(10), 12))
+    assert refused_by(scenario.when(a_call(override=True), reason="They are in a hurry.")) == [rule, "medium-refused"]
+    consent = fact(FactKind.CONSENT, channel="voice", number="+12125550100")
+    assert refused_by(scenario.having(consent).when(a_call())) == [rule, "medium-refused"]
+    off = ContactSettings(rules={"medium-refused": RuleChoice(on=False)})
+    scenario.having(ChangeOfficeSettings(office_id=OFFICE, contact=off))
+    assert refused_by(scenario.when(a_call(), at=at(MAR(10), 15))) == [rule]
 
 
 # --- where the debtor is -------------------------------------------------------------------------------
