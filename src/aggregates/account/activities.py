@@ -196,6 +196,8 @@ class Activities(AccountPart):
     undocumented: dict[UUID, Undocumented] = field(default_factory=dict)
     known: dict[UUID, Known] = field(default_factory=dict)
     """The last ones."""
+    corrected: dict[UUID, UUID] = field(default_factory=dict)
+    """Activities that were corrected, and the correction of each; kept only where `keeps_all`."""
     keeps_all: bool = False
 
     customer: ClassVar = Needs(Customer)
@@ -283,6 +285,9 @@ class Activities(AccountPart):
         known = self.known.get(command.activity_id)
         if known is None and not self.keeps_all:
             raise NeedsHistory(f"activity {command.activity_id}")
+        if known is None and command.activity_id in self.corrected:
+            latest = self._latest(command.activity_id)
+            raise Refusal("corrected-already", f"activity_id: expected {latest}, which says what was so")
         if known is None:
             raise Refusal("unknown-activity", "there is no such activity on the account")
         at = command.at or known.at
@@ -297,6 +302,12 @@ class Activities(AccountPart):
             was_judged=command.at is None,
             corrects=command.activity_id,
         )
+
+    def _latest(self, activity_id: UUID) -> UUID:
+        """The last of the corrections of an activity, or itself."""
+        while activity_id in self.corrected:
+            activity_id = self.corrected[activity_id]
+        return activity_id
 
     def _defined(self, disposition: str | None, context: Context) -> DispositionDefinition | None:
         if disposition is None:
@@ -344,6 +355,9 @@ class Activities(AccountPart):
             self.follow_ups.pop(event.corrects, None)
             self.undocumented.pop(event.corrects, None)
             self.history.forget(event.corrects)
+            self.known.pop(event.corrects, None)
+            if self.keeps_all:
+                self.corrected[event.corrects] = event.activity_id
         if event.follow_up_on is not None:
             self.follow_ups[event.activity_id] = FollowUp(
                 activity_id=event.activity_id, due_on=event.follow_up_on, assignee=event.assignee

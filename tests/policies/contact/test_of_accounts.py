@@ -336,6 +336,18 @@ def test_a_correction_of_something_else_is_refused():
     given().when(unknown).then_refused("unknown-activity")
 
 
+def test_what_was_corrected_is_corrected_by_its_last_correction_alone():
+    scenario = given(at(MAR(10), 12), done(disposition="no-answer"))
+    ids = [scenario.world.events(ActivityRecorded)[0].activity_id]
+    for disposition in ("busy", "no-answer"):
+        scenario.when(CorrectActivity(account_id=ACCOUNT, activity_id=ids[-1], disposition=disposition))
+        ids.append(scenario.then(ActivityRecorded).world.events(ActivityRecorded)[-1].activity_id)
+    for corrected in ids[:-1]:
+        scenario.when(CorrectActivity(account_id=ACCOUNT, activity_id=corrected, disposition="busy"))
+        assert str(ids[-1]) in str(scenario.then_refused("corrected-already").outcome)
+    assert list(scenario.account.contact_history.contacts) == ids[-1:]
+
+
 def test_an_earlier_activity_than_the_last_ones_is_corrected_too():
     scenario = given(*calls(60, MAR(10)))
     first = scenario.world.events(ActivityRecorded)[0]
