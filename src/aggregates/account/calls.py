@@ -145,7 +145,7 @@ class Calls(AccountPart):
             at=call.at,
             point_id=call.point_id,
             number=call.number,
-            was_judged=True,
+            judged=(),
         )
 
     # --- apply ---

@@ -348,6 +348,24 @@ def test_what_was_corrected_is_corrected_by_its_last_correction_alone():
     assert list(scenario.account.contact_history.contacts) == ids[-1:]
 
 
+def test_a_correction_keeps_the_number_and_the_rules_that_were_broken():
+    scenario = given(at(MAR(10), 6), done(disposition="no-answer", point_id="phone-1"))
+    [recorded] = scenario.world.events(ActivityRecorded)
+    assert [each.rule for each in recorded.violations or ()] == ["hours-8-to-21"]
+    scenario.having(at(MAR(10), 12), reached(phones=(a_phone(number="+12125550199"),)))
+    scenario.when(CorrectActivity(account_id=ACCOUNT, activity_id=recorded.activity_id, disposition="busy"))
+    correction = scenario.world.events(ActivityRecorded)[-1]
+    assert (correction.number, correction.violations) == ("+12125550100", recorded.violations)
+
+
+def test_a_number_that_was_somebody_else_s_by_mistake_is_used_again():
+    scenario = given(at(MAR(10), 12), done(disposition="wrong-number", point_id="phone-1"))
+    for disposition, is_retired in (("not-in-service", True), ("busy", False)):
+        last = scenario.world.events(ActivityRecorded)[-1].activity_id
+        scenario.when(CorrectActivity(account_id=ACCOUNT, activity_id=last, disposition=disposition))
+        assert scenario.account.contact_history.is_retired(Channel.VOICE, "phone-1") is is_retired
+
+
 def test_an_earlier_activity_than_the_last_ones_is_corrected_too():
     scenario = given(*calls(60, MAR(10)))
     first = scenario.world.events(ActivityRecorded)[0]
