@@ -23,9 +23,10 @@ from aggregates.account.contact_history import (
     WithdrawContactFact,
 )
 from aggregates.account.messages import ContactRefused, MessageQueued
+from aggregates.account.writing import SendMessage
 from aggregates.kernel.command import Accepted, Command
 from aggregates.office import ChangeOfficeSettings
-from aggregates.values.contact import Channel, Consent, PostalAddress
+from aggregates.values.contact import Channel, Consent, EmailAddress, PostalAddress
 from aggregates.values.contact_record import Kind, Role
 from aggregates.values.contact_settings import ContactSettings, RuleChoice
 from policies.contact.record import LONGEST_WINDOW
@@ -217,6 +218,27 @@ def test_nobody_lifts_what_the_customer_does_not_want(said: Command, rule: str):
 
 
 # --- where the debtor is -------------------------------------------------------------------------------
+
+
+def an_email() -> SendMessage:
+    return SendMessage(account_id=ACCOUNT, channel=Channel.EMAIL, text="Please call us.")
+
+
+@pytest.mark.parametrize(
+    ("said", "is_refused"),
+    [
+        ({"channel": "email"}, True),
+        ({"address": "pat@example.com"}, True),
+        ({"channel": "email", "address": "other@example.com"}, False),
+        ({"address": "other@example.com"}, False),
+        ({"channel": "sms"}, False),
+    ],
+)
+def test_a_revocation_that_names_e_mail_is_an_opt_out_of_it(said: dict[str, str], is_refused: bool):
+    emails = (EmailAddress(id="email-1", address="pat@example.com"),)
+    scenario = given(reached(emails=emails), at(MAR(10), 12), fact(FactKind.REVOCATION, **said), at(MAR(10), 13))
+    scenario.when(an_email())
+    assert ("medium-refused" in str(scenario.outcome)) is is_refused, scenario.outcome
 
 
 def test_an_agent_in_new_york_does_not_wake_a_debtor_in_hawaii():
