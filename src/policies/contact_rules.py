@@ -43,7 +43,8 @@ HOURS = RULES["hours-8-to-21"]
 _UNKNOWN_COUNTRY = "ZZ"
 """ISO 3166-1 leaves it to users: no law of a country that is known here binds."""
 _UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
-"""Consents and opt-outs that are kept without a date are older than any that has one."""
+"""Consents that are kept without a date are older than anything that has one. Opt-outs without a date are newer than
+any consent: they hold until they are taken back as such."""
 
 _LETTERS = {HOURS.id: RuleSetting(figures={"letters": 1})}
 """House policy of accounts: letters keep to the hours too."""
@@ -122,16 +123,19 @@ def _verdict(
     if not refused:
         return ALLOWED
     named = attempt.point_id or "the number"
-    refusals = tuple(_said(each, to, named) for each in refused)
+    is_unwanted = account.contact.wish_against(attempt.channel, attempt.point_id) is not None
+    undated = {"medium-refused": attempt.at} if is_unwanted else {}
+    refusals = tuple(_said(each, to, named, undated.get(each.rule, _UNDATED)) for each in refused)
     ends = [each.allowed_from for each in refused]
     until = max((each for each in ends if each is not None), default=None) if None not in ends else None
     return Denied(refusals[0].rule, refusals[0].detail, until=until, refusals=refusals)
 
 
-def _said(refused: Refused, to: str | None, named: str) -> RuleRefusal:
-    """What is stored in the open: a number or address is named as the account names it."""
+def _said(refused: Refused, to: str | None, named: str, unknown: datetime) -> RuleRefusal:
+    """What is stored in the open: a number or address is named as the account names it. `unknown` stands for a moment
+    that is not known."""
     detail = refused.detail.replace(to, named) if to else refused.detail
-    if (undated := f"on {_UNDATED:%Y-%m-%d} (UTC)") in detail:
+    if (undated := f"on {unknown:%Y-%m-%d} (UTC)") in detail:
         detail = detail.replace(undated, "on a day that is not known")
         detail = re.sub(r"(nothing renewed it) for \d+ days", r"\1", detail)
     return RuleRefusal(
@@ -235,7 +239,7 @@ def _history(account: Account, attempt: ContactAttempt, to: str | None, others: 
         if consent is Consent.GIVEN:
             found.append(Entry(_UNDATED, Kind.CONSENT, medium, to=to))
         if consent is Consent.REFUSED or account.contact.has_opted_out(channel, attempt.point_id):
-            found.append(Entry(_UNDATED, Kind.OPT_OUT, medium, to=to))
+            found.append(Entry(attempt.at, Kind.OPT_OUT, medium, to=to))
     return found
 
 

@@ -186,6 +186,18 @@ def test_a_refusal_says_from_when_it_may_be_tried_again():
     assert "it may be tried again from 2026-03-05 18:00 UTC" in str(scenario.outcome)
 
 
+def test_every_rule_that_refuses_is_named():
+    early = a_customer(time_zone="Pacific/Kiritimati", preferred_channel=Channel.LETTER)
+    scenario = given(*OWING, early, flagged("deceased")).when(a_text(ignore_preferences=True), reason="They asked")
+    said = str(scenario.then_refused("contact-refused").outcome)
+    assert "deceased: " in said
+    assert "hours-8-to-21: " in said
+    assert "tried again" not in said, "one of them does not end by itself"
+    preferred = str(scenario.when(a_text()).then_refused("preferred-channel").outcome)
+    assert "deceased: " in preferred
+    assert "hours-8-to-21: " in preferred
+
+
 PREFERS_LETTERS = a_customer(preferred_channel=Channel.LETTER)
 
 

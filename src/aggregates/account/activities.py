@@ -84,6 +84,8 @@ class Known:
     direction: Direction
     at: AwareDatetime | None
     point_id: str | None
+    number: Personal | None
+    violations: tuple[RuleRefusal, ...]
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -196,6 +198,8 @@ class Activities(AccountPart):
     undocumented: dict[UUID, Undocumented] = field(default_factory=dict)
     known: dict[UUID, Known] = field(default_factory=dict)
     """The last ones."""
+    corrected: dict[UUID, UUID] = field(default_factory=dict)
+    """Activities that were corrected, and the correction of each; kept only where `keeps_all`."""
     keeps_all: bool = False
 
     customer: ClassVar = Needs(Customer)
@@ -229,12 +233,12 @@ class Activities(AccountPart):
         point_id: str | None,
         number: str | None = None,
         is_moment_known: bool = True,
-        was_judged: bool = False,
+        judged: tuple[RuleRefusal, ...] | None = None,
         corrects: UUID | None = None,
     ) -> None:
         """What `said` (a command with disposition, notes, assignee and follow-up) says of an activity.
 
-        `was_judged`: it was asked before whether the contact may be made.
+        `judged`: what contact rules said of it when they were asked before; None: they were not.
         """
         by_hand = not context.actor.is_policy
         if by_hand and said.follow_up_on is not None and said.follow_up_on < context.today:
@@ -246,8 +250,8 @@ class Activities(AccountPart):
         if channel is not None and point_id is not None and number is None:
             number = self.history.point(channel, point_id)
         is_contact = channel is not None and direction is Direction.OUTBOUND and by_hand
-        violations: tuple[RuleRefusal, ...] = ()
-        if is_contact and channel is not None and is_moment_known and not was_judged:
+        violations = judged or ()
+        if is_contact and channel is not None and is_moment_known and judged is None:
             attempt = ContactAttempt(channel, point_id or "", at, number=number, is_by_hand=True, but=activity_id)
             verdict = self.history.verdict(attempt, context)
             violations = verdict.refusals if isinstance(verdict, Denied) else ()
@@ -273,6 +277,8 @@ class Activities(AccountPart):
             ),
             effective_on=local_date(at, self.customer.office(context).zone),
         )
+        if corrects is not None:
+            self.history.take_back_retiring(corrects, context)
         is_number = channel in (Channel.VOICE, Channel.SMS) and number is not None
         if defined is not None and defined.retires_number and is_number:
             self.history.retire_number(activity_id, number, context)
@@ -283,6 +289,9 @@ class Activities(AccountPart):
         known = self.known.get(command.activity_id)
         if known is None and not self.keeps_all:
             raise NeedsHistory(f"activity {command.activity_id}")
+        if known is None and command.activity_id in self.corrected:
+            latest = self._latest(command.activity_id)
+            raise Refusal("corrected-already", f"activity_id: expected {latest}, which says what was so")
         if known is None:
             raise Refusal("unknown-activity", "there is no such activity on the account")
         at = command.at or known.at
@@ -294,9 +303,16 @@ class Activities(AccountPart):
             said=command,
             at=self._moment(at, context),
             point_id=known.point_id,
-            was_judged=command.at is None,
+            number=known.number,
+            judged=known.violations if command.at is None else None,
             corrects=command.activity_id,
         )
+
+    def _latest(self, activity_id: UUID) -> UUID:
+        """The last of the corrections of an activity, or itself."""
+        while activity_id in self.corrected:
+            activity_id = self.corrected[activity_id]
+        return activity_id
 
     def _defined(self, disposition: str | None, context: Context) -> DispositionDefinition | None:
         if disposition is None:
@@ -344,6 +360,9 @@ class Activities(AccountPart):
             self.follow_ups.pop(event.corrects, None)
             self.undocumented.pop(event.corrects, None)
             self.history.forget(event.corrects)
+            self.known.pop(event.corrects, None)
+            if self.keeps_all:
+                self.corrected[event.corrects] = event.activity_id
         if event.follow_up_on is not None:
             self.follow_ups[event.activity_id] = FollowUp(
                 activity_id=event.activity_id, due_on=event.follow_up_on, assignee=event.assignee
@@ -353,7 +372,12 @@ class Activities(AccountPart):
                 id=event.activity_id, kind=event.kind, agent=event.undocumented_by, at=at
             )
         self.known[event.activity_id] = Known(
-            kind=event.kind, direction=event.direction, at=at, point_id=event.point_id
+            kind=event.kind,
+            direction=event.direction,
+            at=at,
+            point_id=event.point_id,
+            number=event.number,
+            violations=event.violations or (),
         )
         if len(self.known) > _KNOWN and not self.keeps_all:
             del self.known[next(iter(self.known))]

@@ -71,7 +71,7 @@ class CallRefused(Event, name="account.call-refused"):
 class StartCall(AccountCommand, name="start-call", makes="call", **SHARED):
     """Begin a call to the customer, if the contact rules allow it; a refusal is recorded.
 
-    `override` lifts house policy, with a reason; nobody lifts a law.
+    `override` lifts house policy, with a reason; nobody lifts a law, or what the customer does not want.
     """
 
     point_id: str | None = Field(None, max_length=100)
@@ -127,7 +127,7 @@ class Calls(AccountPart):
 
     def _denied(self, point_id: str, context: Context) -> Denied | None:
         attempt = ContactAttempt(Channel.VOICE, point_id, context.now, is_by_hand=True)
-        verdict = self.history.verdict(attempt, context)
+        verdict = self.contact.heeded(attempt, self.history.verdict(attempt, context))
         return verdict if isinstance(verdict, Denied) else None
 
     @decides(EndCall)
@@ -145,7 +145,7 @@ class Calls(AccountPart):
             at=call.at,
             point_id=call.point_id,
             number=call.number,
-            was_judged=True,
+            judged=(),
         )
 
     # --- apply ---

@@ -1,7 +1,7 @@
 """How the customer may be reached: details, consent, opt-outs."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -19,6 +19,7 @@ from aggregates.kernel.value import LATER
 from aggregates.values.contact import (
     Channel,
     Consent,
+    ContactAttempt,
     ContactDetails,
     Country,
     Denied,
@@ -26,6 +27,8 @@ from aggregates.values.contact import (
     OptOut,
     PhoneNumber,
     PostalAddress,
+    RuleRefusal,
+    Verdict,
 )
 from aggregates.values.normal_form import names_one, normal_form
 
@@ -146,10 +149,18 @@ class Contact(AccountPart):
     def wish_against(self, channel: Channel, point_id: str) -> Denied | None:
         """What the customer said that forbids this way of reaching them."""
         if self.has_opted_out(channel, point_id):
-            return Denied("opted-out", f"the customer does not want {channel} at {point_id}")
+            return _unwanted("opted-out", f"the customer does not want {channel} at {point_id}")
         if self.details.consent(channel, point_id) is Consent.REFUSED:
-            return Denied("consent-refused", f"the customer refused {channel} at {point_id}")
+            return _unwanted("consent-refused", f"the customer refused {channel} at {point_id}")
         return None
+
+    def heeded(self, attempt: ContactAttempt, verdict: Verdict) -> Verdict:
+        """What the customer said forbids a contact first, whatever contact rules say of it; every refusal is named."""
+        wish = self.wish_against(attempt.channel, attempt.point_id)
+        if wish is None:
+            return verdict
+        too = verdict.refusals if isinstance(verdict, Denied) else ()
+        return replace(wish, refusals=(*wish.refusals, *too))
 
     @decides(ChangeContactDetails)
     def change_contact_details(self, command: ChangeContactDetails, context: Context) -> None:
@@ -424,3 +435,11 @@ def _without(details: ContactDetails, ids: Container[str]) -> ContactDetails:
             "addresses": tuple(each for each in details.addresses if each.id not in ids),
         }
     )
+
+
+def _unwanted(rule: str, detail: str) -> Denied:
+    """No office turns it off and no person lifts it."""
+    refusal = RuleRefusal(
+        rule=rule, source="what the customer said", basis="house", detail=detail, allowed_from=None, may_override=False
+    )
+    return Denied(rule, detail, refusals=(refusal,))

@@ -365,6 +365,12 @@ class ContactHistory(AccountPart):
         fact = ContactFact(kind=FactKind.WRONG_NUMBER, at=context.now, number=number)
         self.record(fact_id, fact, context)
 
+    def take_back_retiring(self, fact_id: UUID, context: Context) -> None:
+        """The activity that retired a number was recorded wrongly."""
+        fact = self.facts.get(fact_id)
+        if fact is not None and fact.kind is FactKind.WRONG_NUMBER:
+            self._withdraw([fact_id], context)
+
     @decides(RestorePoint)
     def restore(self, command: RestorePoint, context: Context) -> None:
         self.require_account()

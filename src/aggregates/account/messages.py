@@ -1,7 +1,7 @@
 """Messages: from the planned step to what the carrier made of it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Protocol
@@ -354,11 +354,8 @@ class Messages(AccountPart):
         """The first of these addresses or numbers that may be used now, or why none may."""
         refusal = NO_WAY
         for point_id in points:
-            wish = self.contact.wish_against(channel, point_id)
-            verdict = self.history.verdict(ContactAttempt(channel, point_id, context.now), context)
-            if wish is not None:
-                refusals = verdict.refusals if isinstance(verdict, Denied) else ()
-                verdict = replace(wish, refusals=refusals)
+            attempt = ContactAttempt(channel, point_id, context.now)
+            verdict = self.contact.heeded(attempt, self.history.verdict(attempt, context))
             if isinstance(verdict, Allowed):
                 return point_id, None
             refusal = verdict

@@ -1,5 +1,6 @@
 """Messages by hand: a person writes to the customer, once, outside of any sequence."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 from unicodedata import category
@@ -62,7 +63,7 @@ class Draft:
     """Empty where there is none that may be used."""
     items: tuple[CoveredItem, ...]
     refused: tuple[Denied, ...]
-    """Everything that keeps it from being queued."""
+    """Everything that keeps it from being queued, rule by rule."""
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ class Writing(AccountPart):
             context.require_reason()
         draft = self.draft(command, context)
         if draft.refused:
-            raise self._refusal(draft.refused[0], context)
+            raise self._refusal(draft.refused, context)
         self.emit(
             MessageWritten(
                 message_id=command.made_id(context.command_id),
@@ -162,7 +163,7 @@ class Writing(AccountPart):
             template=template,
             point_id=point_id or next(iter(points), ""),
             items=tuple(context.rule(CLAIMS)(self.whole, context)),
-            refused=tuple(each for each in refused if each is not None),
+            refused=tuple(one for each in refused if each is not None for one in each.one_by_one()),
         )
 
     def _template(self, command: SendMessage, context: Context) -> OfficeTemplate | None:
@@ -183,12 +184,21 @@ class Writing(AccountPart):
             return None
         return Denied("preferred-channel", f"the customer prefers {preferred}")
 
-    def _refusal(self, denied: Denied, context: Context) -> Refusal:
-        if denied.rule_id == "preferred-channel":
-            return Refusal("preferred-channel", f"{denied.detail}: whoever ignores preferences says so, and why")
-        until = as_moment(denied, self.customer.office(context).zone)
-        again = f"; it may be tried again from {until:%Y-%m-%d %H:%M} UTC" if until is not None else ""
-        return Refusal("contact-refused", f"{denied.rule_id}: {denied.detail}{again}")
+    def _refusal(self, refused: Sequence[Denied], context: Context) -> Refusal:
+        """Names every rule; by when it may be tried again only where all of them end by themselves."""
+        first, *others = refused
+        if first.rule_id == "preferred-channel":
+            too = f"; {_named(others)}" if others else ""
+            return Refusal("preferred-channel", f"{first.detail}: whoever ignores preferences says so, and why{too}")
+        zone = self.customer.office(context).zone
+        ends = [as_moment(each, zone) for each in refused]
+        known = [each for each in ends if each is not None]
+        again = f"; it may be tried again from {max(known):%Y-%m-%d %H:%M} UTC" if len(known) == len(ends) else ""
+        return Refusal("contact-refused", f"{_named(refused)}{again}")
+
+
+def _named(refused: Iterable[Denied]) -> str:
+    return "; ".join(f"{each.rule_id}: {each.detail}" for each in refused)
 
 
 def _require_faultless(text: WrittenText, context: Context) -> None:

@@ -61,6 +61,9 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("bulk-not-done", "A bulk action that was never confirmed has nothing to undo."),
         RefusalCode("bulk-running", "A bulk action is undone once it has ended."),
         RefusalCode("campaign-retired", "The campaign has ended for good."),
+        RefusalCode(
+            "corrected-already", "The activity was corrected already; its last correction is corrected instead."
+        ),
         RefusalCode("credit-reversed", "The credit was taken back already."),
         RefusalCode("invoice-withdrawn", "The invoice was withdrawn already."),
         RefusalCode("changed-since-preview", "What is confirmed is what was shown; some accounts changed since."),

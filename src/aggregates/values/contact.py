@@ -212,6 +212,10 @@ class Denied:
     until: datetime | date | None = None
     refusals: tuple[RuleRefusal, ...] = ()
 
+    def one_by_one(self) -> "tuple[Denied, ...]":
+        """Every refusal by itself."""
+        return tuple(Denied(each.rule, each.detail, until=each.allowed_from) for each in self.refusals) or (self,)
+
 
 ALLOWED = Allowed()
 Verdict = Allowed | Denied

@@ -63,7 +63,7 @@ def check_account(
     judged: list[tuple[str, Denied | None]] = []
     for each in known if point_id is None else (point_id,):
         attempt = ContactAttempt(channel, each, moment, is_by_hand=not is_recorded)
-        found = verdict(account, attempt, office, others=others)
+        found = account.contact.heeded(attempt, verdict(account, attempt, office, others=others))
         judged.append((each, found if isinstance(found, Denied) else None))
     if not judged:
         return AccountContactVerdict(

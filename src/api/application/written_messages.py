@@ -184,13 +184,14 @@ def _around(service: Service, account: Account, command: SendMessage) -> tuple[O
     today = local_date(now, office.zone)
     named = [command.template_id] if command.template_id is not None else []
     seen: dict[UUID, Aggregate] = {each.id: each for each in service.arrears.load_many(OfficeTemplate, named)}
+    others = service.arrears.load_many(Account, list(account.customer.accounts))
     return office, Context(
         now=now,
         today=today,
         actor=Actor.service("preview"),
         effective_on=today,
         command_id=uuid4(),
-        seen={office.id: office, **seen},
+        seen={office.id: office, **seen, **{each.id: each for each in others}},
         rules=RULES,
     )
 

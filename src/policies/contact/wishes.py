@@ -27,8 +27,16 @@ def opted_out(situation: Situation) -> Entry | None:
     """The opt-out from this medium at this number or address that is in force."""
     said = [each for each in situation.record.facts(Kind.OPT_OUT) if each.channel in {None, situation.asked.channel}]
     said += [each for each in situation.record.inbound if each.channel is situation.asked.channel and is_stop(each)]
+    if situation.asked.channel is Medium.EMAIL:
+        said += [each for each in situation.record.facts(Kind.REVOCATION) if _names_email(each)]
     said = [each for each in said if _may_be_to(each, situation) and not _taken_back(each, situation)]
     return max(said, key=lambda each: each.at, default=None)
+
+
+def _names_email(revocation: Entry) -> bool:
+    """Consent to e-mail that is revoked, over the medium or at an address: no law asks for that consent, but who
+    revokes it wants no e-mail."""
+    return revocation.channel is Medium.EMAIL or (revocation.channel is None and "@" in (revocation.to or ""))
 
 
 def _taken_back(said: Entry, situation: Situation) -> bool:

@@ -8,11 +8,15 @@ from uuid import UUID
 import httpx
 import pytest
 
+from aggregates.account.activities import ActivityKind, RecordActivity
 from aggregates.account.messages import DispatchMessage, ReportUncertain
 from aggregates.account.writing import SendMessage
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, identifier
+from aggregates.office import ChangeOfficeSettings
 from aggregates.values.contact import Channel
+from aggregates.values.contact_record import Role
+from aggregates.values.contact_settings import ContactSettings
 from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 from tests.api.http.test_pages import HOSTILE, HTML, Elements, page
@@ -114,6 +118,25 @@ def test_every_rule_that_refuses_it_is_named_and_from_when(client: Client, ada: 
     assert (refused["rule"], refused["until"], shown["may_leave"]) == ("hours-8-to-21", "2026-03-16T18:00:00Z", False)
     problem = client.refused(409, "POST", f"{ada}/messages", {"channel": "email", "text": "Hello"})
     assert problem["reason_code"] == "contact-refused"
+
+
+def test_what_is_shown_counts_contacts_about_the_customer_s_other_accounts(
+    client: Client, service: StepByStep, office: str, ada: str
+):
+    mine, settings = UUID(ada.rsplit("/", 1)[1]), ContactSettings(role=Role.THIRD_PARTY)
+    account = client.get(ada).json()
+    issue(service, ChangeOfficeSettings(office_id=UUID(account["office_id"]), contact=settings))
+    other = {"office": office, "number": f"{account['number']}-B", "customer_number": account["number"]}
+    theirs = client.done("POST", "/v1/accounts", {**other, "customer_name": "Ada Lovelace", "currency": "USD"})
+    home = {"id": "home", "lines": ["1 Main St"], "region": "WA", "postal_code": "98101", "country": "US"}
+    phone = {"id": "phone-1", "number": "+12065550100", "kind": "mobile", "sms_consent": "given"}
+    client.done("PUT", f"{ada}/contact", {"addresses": [home], "phones": [phone]})
+    for nth in range(3):
+        kind, disposition = ActivityKind.CALL, "no-answer"
+        account_id = mine if nth == 0 else UUID(theirs["id"])
+        issue(service, RecordActivity(account_id=account_id, kind=kind, disposition=disposition, notes=str(nth)))
+    shown = client.post(f"{ada}/messages/preview", a_text("Hello")).json()
+    assert "wa-3-in-7" in [each["rule"] for each in shown["refused_by"]], shown
 
 
 @pytest.mark.parametrize(

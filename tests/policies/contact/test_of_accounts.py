@@ -11,7 +11,7 @@ from aggregates.account import Account
 from aggregates.account.activities import ActivityKind, ActivityRecorded, CorrectActivity, EndCall, RecordActivity
 from aggregates.account.calls import CallRefused, CallStarted, StartCall
 from aggregates.account.chase import Stage
-from aggregates.account.contact import ChangeContactDetails, OptOutOfContact
+from aggregates.account.contact import ChangeContactDetails, OptOutOfContact, RecordConsent
 from aggregates.account.contact_history import (
     FACTS,
     KEPT_FOR,
@@ -23,9 +23,10 @@ from aggregates.account.contact_history import (
     WithdrawContactFact,
 )
 from aggregates.account.messages import ContactRefused, MessageQueued
+from aggregates.account.writing import SendMessage
 from aggregates.kernel.command import Accepted, Command
 from aggregates.office import ChangeOfficeSettings
-from aggregates.values.contact import Channel, Consent, PostalAddress
+from aggregates.values.contact import Channel, Consent, EmailAddress, PostalAddress
 from aggregates.values.contact_record import Kind, Role
 from aggregates.values.contact_settings import ContactSettings, RuleChoice
 from policies.contact.record import LONGEST_WINDOW
@@ -190,10 +191,54 @@ def test_the_first_number_that_may_be_called_is():
 
 def test_whoever_opted_out_of_calls_is_not_called():
     scenario = given(OptOutOfContact(account_id=ACCOUNT, channel=Channel.VOICE))
-    assert refused_by(scenario.when(a_call())) == ["medium-refused"]
+    assert refused_by(scenario.when(a_call())) == ["opted-out", "medium-refused"]
+    [event] = scenario.world.events(CallRefused)
+    assert [each.detail for each in event.refusals][1] == "call at phone-1 was refused on a day that is not known"
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [
+        (OptOutOfContact(account_id=ACCOUNT, channel=Channel.VOICE), "opted-out"),
+        (
+            RecordConsent(account_id=ACCOUNT, channel=Channel.VOICE, point_id="phone-1", consent=Consent.REFUSED),
+            "consent-refused",
+        ),
+    ],
+)
+def test_nobody_lifts_what_the_customer_does_not_want(said: Command, rule: str):
+    """Not a person, not an office that turned the rule off, and not a consent to calls that was recorded besides."""
+    scenario = given(said, at(MAR(10), 12))
+    assert refused_by(scenario.when(a_call(override=True), reason="They are in a hurry.")) == [rule, "medium-refused"]
+    consent = fact(FactKind.CONSENT, channel="voice", number="+12125550100")
+    assert refused_by(scenario.having(consent).when(a_call())) == [rule, "medium-refused"]
+    off = ContactSettings(rules={"medium-refused": RuleChoice(on=False)})
+    scenario.having(ChangeOfficeSettings(office_id=OFFICE, contact=off))
+    assert refused_by(scenario.when(a_call(), at=at(MAR(10), 15))) == [rule]
 
 
 # --- where the debtor is -------------------------------------------------------------------------------
+
+
+def an_email() -> SendMessage:
+    return SendMessage(account_id=ACCOUNT, channel=Channel.EMAIL, text="Please call us.")
+
+
+@pytest.mark.parametrize(
+    ("said", "is_refused"),
+    [
+        ({"channel": "email"}, True),
+        ({"address": "pat@example.com"}, True),
+        ({"channel": "email", "address": "other@example.com"}, False),
+        ({"address": "other@example.com"}, False),
+        ({"channel": "sms"}, False),
+    ],
+)
+def test_a_revocation_that_names_e_mail_is_an_opt_out_of_it(said: dict[str, str], is_refused: bool):
+    emails = (EmailAddress(id="email-1", address="pat@example.com"),)
+    scenario = given(reached(emails=emails), at(MAR(10), 12), fact(FactKind.REVOCATION, **said), at(MAR(10), 13))
+    scenario.when(an_email())
+    assert ("medium-refused" in str(scenario.outcome)) is is_refused, scenario.outcome
 
 
 def test_an_agent_in_new_york_does_not_wake_a_debtor_in_hawaii():
@@ -311,6 +356,36 @@ def test_a_contact_without_outcome_is_undocumented_until_it_is_corrected():
 def test_a_correction_of_something_else_is_refused():
     unknown = CorrectActivity(account_id=ACCOUNT, activity_id=OFFICE, disposition="busy")
     given().when(unknown).then_refused("unknown-activity")
+
+
+def test_what_was_corrected_is_corrected_by_its_last_correction_alone():
+    scenario = given(at(MAR(10), 12), done(disposition="no-answer"))
+    ids = [scenario.world.events(ActivityRecorded)[0].activity_id]
+    for disposition in ("busy", "no-answer"):
+        scenario.when(CorrectActivity(account_id=ACCOUNT, activity_id=ids[-1], disposition=disposition))
+        ids.append(scenario.then(ActivityRecorded).world.events(ActivityRecorded)[-1].activity_id)
+    for corrected in ids[:-1]:
+        scenario.when(CorrectActivity(account_id=ACCOUNT, activity_id=corrected, disposition="busy"))
+        assert str(ids[-1]) in str(scenario.then_refused("corrected-already").outcome)
+    assert list(scenario.account.contact_history.contacts) == ids[-1:]
+
+
+def test_a_correction_keeps_the_number_and_the_rules_that_were_broken():
+    scenario = given(at(MAR(10), 6), done(disposition="no-answer", point_id="phone-1"))
+    [recorded] = scenario.world.events(ActivityRecorded)
+    assert [each.rule for each in recorded.violations or ()] == ["hours-8-to-21"]
+    scenario.having(at(MAR(10), 12), reached(phones=(a_phone(number="+12125550199"),)))
+    scenario.when(CorrectActivity(account_id=ACCOUNT, activity_id=recorded.activity_id, disposition="busy"))
+    correction = scenario.world.events(ActivityRecorded)[-1]
+    assert (correction.number, correction.violations) == ("+12125550100", recorded.violations)
+
+
+def test_a_number_that_was_somebody_else_s_by_mistake_is_used_again():
+    scenario = given(at(MAR(10), 12), done(disposition="wrong-number", point_id="phone-1"))
+    for disposition, is_retired in (("not-in-service", True), ("busy", False)):
+        last = scenario.world.events(ActivityRecorded)[-1].activity_id
+        scenario.when(CorrectActivity(account_id=ACCOUNT, activity_id=last, disposition=disposition))
+        assert scenario.account.contact_history.is_retired(Channel.VOICE, "phone-1") is is_retired
 
 
 def test_an_earlier_activity_than_the_last_ones_is_corrected_too():
