@@ -317,6 +317,9 @@ def test_the_page_of_templates_saves_the_next_version_in_a_language_and_retires(
     assert "Hello <b>Ironbridge Machine Works Inc.</b>" in seen.text
     assert "Guten Tag\nIronbridge Machine Works Inc." in seen.text
     assert "b" not in [tag for tag, _ in seen.tags]
+    assert [attributes.get("name") for tag, attributes in seen.tags if tag == "input"].count("once") == 2
+    wrong = sent(**said, text="Hello", reason="x" * 1_001)
+    assert (wrong.status_code, "expected at most 1,000 characters" in wrong.text) == (422, True)
     wrong = sent(**said, text="{{ nothing }}")
     assert (wrong.status_code, "there is no placeholder" in wrong.text) == (422, True)
     assert "by-page" in page(client, "/settings/templates").text
