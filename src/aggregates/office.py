@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Protocol, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
@@ -59,8 +59,11 @@ class CaseworkRules(Value):
     """Why customers dispute, by code; no other reason is taken then. None: any is."""
 
 
-FreezeReason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-"""The title of a reason for which accounts are frozen."""
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Titles = Annotated[dict[Code, Title], Field(max_length=200)]
+"""What people read for the codes of an office: its reasons of disputes, and those for which accounts are frozen."""
+
+_TITLES: TypeAdapter[dict[str, str]] = TypeAdapter(Titles)
 
 
 class Pause(Value):
@@ -228,8 +231,19 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     casework: Annotated[CaseworkRules | None, LATER] = None
     contact: Annotated[ContactSettings | None, LATER] = None
     dispositions: Annotated[dict[Code, DispositionDefinition] | None, LATER] = Field(None, max_length=100)
-    freeze_reasons: Annotated[dict[Code, FreezeReason] | None, LATER] = None
+    freeze_reasons: Annotated[Titles | None, LATER] = None
     """By code their titles; an account that is frozen for one that is gone stays so."""
+
+    @field_validator("casework")
+    @classmethod
+    def _titled(cls, casework: CaseworkRules | None) -> CaseworkRules | None:
+        """Here, and not where the rules are kept: what was stored stays readable."""
+        if casework is None:
+            return None
+        try:
+            return casework.model_copy(update={"dispute_reasons": _TITLES.validate_python(casework.dispute_reasons)})
+        except ValidationError:
+            raise ValueError("dispute_reasons: expected titles of 1 to 200 characters") from None
 
 
 class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from aggregates.campaign import TEMPLATE_RULES, Template, TemplateRules
 from aggregates.kernel.aggregate import Aggregate, applies, decides
@@ -69,6 +69,9 @@ class TemplateRetired(Event, name="template.retired"):
     office_id: UUID
 
 
+MOST_BYTES = 200_000
+"""Of the texts of one version."""
+
 # --- commands ----------------------------------------------------------------------------------------
 
 
@@ -80,6 +83,14 @@ class SaveTemplate(Command, name="save-template"):
     channel: Channel
     tone: Tone = Tone.NEUTRAL
     texts: Mapping[Language, Template] = Field(min_length=1, max_length=50)
+    """Of at most 200 kB together, as JSON in UTF-8: an event that holds them is of bounded size."""
+
+    @field_validator("texts")
+    @classmethod
+    def _bounded(cls, texts: Texts) -> Texts:
+        if sum(len(text.model_dump_json().encode()) for text in texts.values()) > MOST_BYTES:
+            raise ValueError(f"expected at most {MOST_BYTES:,} bytes in all languages together")
+        return texts
 
     def targets(self) -> tuple[Target, ...]:
         return Target("template", template_id(self.office_id, self.name)), Target("office", self.office_id)

@@ -144,9 +144,11 @@ def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseab
 
 def claims(account: Account, context: Context) -> tuple[CoveredItem, ...]:
     """What a message by hand is about: everything that is past due and not shielded, and where nothing is past due
-    everything that is open."""
+    everything that is open. Where shields cover all of that, only disputes and unapplied money count."""
     office = account.customer.office(context)
     parts = chaseable_items(account, account.shields(office, (), context.now))
+    if not parts:
+        parts = chaseable_items(account, (*account.disputes.shields(), *account.receivables.shields()))
     past_due = [part for part in parts if part.dpd(context.today) > 0]
     return tuple(CoveredItem(item_id=p.item.id, open=p.amount, step_id=None) for p in past_due or parts)
 

@@ -1,6 +1,7 @@
 """All policies, in one table."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from aggregates.account.activities import ActivityKind, Direction, RecordActivity
 from aggregates.account.aging import AgeAccount, Aged
@@ -38,7 +39,7 @@ from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.bulk.action import BulkCancelled, BulkConfirmed, BulkUndoBegun, bulk_work_id
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
-from aggregates.kernel.event import Recorded
+from aggregates.kernel.event import Event, Recorded
 from aggregates.office import (
     AgingBucketsSet,
     AutomationPaused,
@@ -184,57 +185,30 @@ def take_back_from_promises(recorded: Recorded) -> Iterable[Reaction]:
             )
 
 
-def task_after_broken_promise(recorded: Recorded) -> Iterable[Reaction]:
-    """A promise was not kept: somebody has to come back to the customer."""
-    event = recorded.event
-    if isinstance(event, PromiseBroken | PromisePartiallyKept) and recorded.account_id:
+TASKS: Mapping[type[Event], tuple[Callable[[Any], bool], str]] = {
+    PromiseBroken: (lambda _: True, "A promise to pay was not kept in full."),
+    PromisePartiallyKept: (lambda _: True, "A promise to pay was not kept in full."),
+    PaymentClaimEnded: (
+        lambda event: event.outcome is PaymentClaimOutcome.LAPSED,
+        "A payment that the customer says was made has not come in.",
+    ),
+    ComplaintOverdue: (lambda _: True, "A complaint was not answered in time."),
+    DisputeOverdue: (lambda _: True, "A dispute was not resolved in time."),
+}
+"""By event: on which condition somebody has to come back to the customer, and the notes of that task. Each of
+the events says who is assigned."""
+
+
+def task_after(recorded: Recorded) -> Iterable[Reaction]:
+    """Something did not come in time: its assignee has to come back to it."""
+    event: Any = recorded.event
+    falls_due, notes = TASKS[type(event)]
+    if falls_due(event) and recorded.account_id:
         yield RecordActivity(
             account_id=recorded.account_id,
             kind=ActivityKind.TASK,
             direction=Direction.INTERNAL,
-            notes="A promise to pay was not kept in full.",
-            assignee=event.assignee,
-            follow_up_on=recorded.effective_on,
-        )
-
-
-def task_after_lapsed_claim(recorded: Recorded) -> Iterable[Reaction]:
-    """What the customer said was paid did not come in time: somebody has to come back to them."""
-    event = recorded.event
-    if isinstance(event, PaymentClaimEnded) and event.outcome is PaymentClaimOutcome.LAPSED and recorded.account_id:
-        yield RecordActivity(
-            account_id=recorded.account_id,
-            kind=ActivityKind.TASK,
-            direction=Direction.INTERNAL,
-            notes="A payment that the customer says was made has not come in.",
-            assignee=event.assignee,
-            follow_up_on=recorded.effective_on,
-        )
-
-
-def task_after_overdue_complaint(recorded: Recorded) -> Iterable[Reaction]:
-    """A complaint was not answered in time: somebody has to answer it."""
-    event = recorded.event
-    if isinstance(event, ComplaintOverdue) and recorded.account_id:
-        yield RecordActivity(
-            account_id=recorded.account_id,
-            kind=ActivityKind.TASK,
-            direction=Direction.INTERNAL,
-            notes="A complaint was not answered in time.",
-            assignee=event.assignee,
-            follow_up_on=recorded.effective_on,
-        )
-
-
-def task_after_overdue_dispute(recorded: Recorded) -> Iterable[Reaction]:
-    """A dispute was not resolved by its day: somebody has to come back to it."""
-    event = recorded.event
-    if isinstance(event, DisputeOverdue) and recorded.account_id:
-        yield RecordActivity(
-            account_id=recorded.account_id,
-            kind=ActivityKind.TASK,
-            direction=Direction.INTERNAL,
-            notes="A dispute was not resolved in time.",
+            notes=notes,
             assignee=event.assignee,
             follow_up_on=recorded.effective_on,
         )
@@ -261,10 +235,10 @@ POLICIES: tuple[Policy, ...] = (
     Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
     Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
     Policy(PROMISE_REVERSAL, frozenset({PaymentReversed, *COUNTED_ANEW}), take_back_from_promises),
-    Policy(COMPLAINTS, frozenset({ComplaintOverdue}), task_after_overdue_complaint),
-    Policy(DISPUTES, frozenset({DisputeOverdue}), task_after_overdue_dispute),
-    Policy(PAYMENT_CLAIMS, frozenset({PaymentClaimEnded}), task_after_lapsed_claim),
-    Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after_broken_promise),
+    Policy(COMPLAINTS, frozenset({ComplaintOverdue}), task_after),
+    Policy(DISPUTES, frozenset({DisputeOverdue}), task_after),
+    Policy(PAYMENT_CLAIMS, frozenset({PaymentClaimEnded}), task_after),
+    Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after),
     Policy(
         AUTO_COLLECTION,
         frozenset(

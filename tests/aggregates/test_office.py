@@ -3,6 +3,7 @@
 from datetime import time, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from aggregates.kernel.command import Command
 from aggregates.office import (
@@ -107,3 +108,19 @@ def test_automation_is_resumed_once():
 )
 def test_nothing_is_decided_about_an_office_that_does_not_exist(command: Command):
     given_only().when(command).then_refused("unknown-office")
+
+
+@pytest.mark.parametrize("title", ["", "  ", "x" * 201])
+def test_the_title_of_a_reason_has_1_to_200_characters(title: str):
+    with pytest.raises(ValidationError, match="freeze_reasons"):
+        ChangeOfficeSettings.model_validate({"office_id": OFFICE, "freeze_reasons": {"a": title}})
+    with pytest.raises(ValidationError, match="dispute_reasons: expected titles of 1 to 200 characters"):
+        ChangeOfficeSettings.model_validate({"office_id": OFFICE, "casework": {"dispute_reasons": {"a": title}}})
+
+
+def test_an_office_has_at_most_200_reasons():
+    many = {f"r-{number}": "Reason" for number in range(201)}
+    with pytest.raises(ValidationError, match="at most 200"):
+        ChangeOfficeSettings.model_validate({"office_id": OFFICE, "freeze_reasons": many})
+    with pytest.raises(ValidationError, match="at most 200"):
+        ChangeOfficeSettings.model_validate({"office_id": OFFICE, "casework": {"dispute_reasons": many}})

@@ -1,9 +1,12 @@
 """What the customer says is paid already: not chased while that is checked."""
 
+from uuid import UUID
+
 import pytest
 
 from aggregates.account.activities import ActivityRecorded
 from aggregates.account.chase import JudgeCollection, Stage
+from aggregates.account.command import account_id
 from aggregates.account.payment_claims import (
     ClaimPayment,
     DecidePaymentClaim,
@@ -16,7 +19,19 @@ from aggregates.account.payment_claims import (
 )
 from aggregates.office import CaseworkRules, ChangeOfficeSettings
 from aggregates.values.money import Money
-from tests.builders import ACCOUNT, MAR, OFFICE, a_campaign, a_payment, a_reversal, an_invoice, invoice_id, usd
+from tests.builders import (
+    ACCOUNT,
+    MAR,
+    OFFICE,
+    a_campaign,
+    a_corrected_payment,
+    a_payment,
+    a_reversal,
+    an_account,
+    an_invoice,
+    invoice_id,
+    usd,
+)
 from tests.given import Given, Scenario, given, given_auto_collection, like, live
 
 TWO: tuple[Given, ...] = (an_invoice("A", due_on=MAR(2)), an_invoice("B", due_on=MAR(3), amount=usd(50)), MAR(9))
@@ -90,6 +105,63 @@ def test_as_much_money_ends_it_whatever_it_was_put_against():
     scenario = given_auto_collection(a_campaign(), *TWO, a_claim("B"), a_payment(usd(30), on=MAR(10)))
     assert outcomes(scenario) == []
     assert outcomes(scenario.having(a_payment(usd(20), on=MAR(11), number="PAY-2"))) == [PaymentClaimOutcome.SETTLED]
+
+
+TWINS: tuple[Given, ...] = (an_invoice("A", due_on=MAR(2)), an_invoice("B", due_on=MAR(3)), MAR(9))
+
+
+def the_open(scenario: Scenario) -> list[tuple[UUID, ...]]:
+    return [claim.item_ids for claim in scenario.account.payment_claims.open.values()]
+
+
+@pytest.mark.parametrize(("named", "other"), [("A", "B"), ("B", "A")])
+def test_one_payment_settles_the_claim_on_what_it_is_for_and_no_other(named: str, other: str):
+    paid = a_payment(usd(100), on=MAR(10), invoice=named)
+    scenario = given_auto_collection(a_campaign(), *TWINS, a_claim("A"), a_claim("B"), paid)
+    assert outcomes(scenario) == [PaymentClaimOutcome.SETTLED]
+    assert the_open(scenario) == [(invoice_id(other),)]
+    claims = (a_claim("A"), a_claim("B", amount=usd(150)))
+    scenario = given_auto_collection(a_campaign(), *TWINS, *claims, paid, a_payment(usd(50), on=MAR(11), number="2"))
+    assert len(outcomes(scenario)) == 1, "what settled a claim counts for no other one"
+
+
+def test_claims_of_amounts_share_what_comes_in_the_oldest_first():
+    claims = (a_claim(amount=usd(60)), a_claim(amount=usd(70)))
+    scenario = given_auto_collection(*TWINS, *claims, a_payment(usd(100), on=MAR(10)))
+    assert outcomes(scenario) == [PaymentClaimOutcome.SETTLED]
+    [shield] = scenario.account.payment_claims.shields()
+    assert shield.amount == usd(30)
+    assert len(outcomes(scenario.having(a_payment(usd(30), on=MAR(11), number="PAY-2")))) == 2
+
+
+def test_what_went_back_did_not_arrive():
+    came_back = (a_payment(usd(50), on=MAR(10)), a_reversal(on=MAR(11)))
+    again = a_payment(usd(50), on=MAR(12), number="PAY-2")
+    scenario = given_auto_collection(a_campaign(), *TWINS, a_claim("A"), *came_back, again)
+    assert outcomes(scenario) == []
+    assert outcomes(scenario.having(a_payment(usd(50), on=MAR(13), number="PAY-3"))) == [PaymentClaimOutcome.SETTLED]
+
+
+def test_a_payment_that_is_corrected_is_no_other_money():
+    before = a_payment(usd(90), on=MAR(9), invoice="A")
+    corrected = a_corrected_payment(usd(80), on=MAR(9), invoice="A")
+    scenario = given_auto_collection(*TWINS, before, a_claim(amount=usd(80)), corrected)
+    assert outcomes(scenario) == []
+
+
+def test_what_arrived_of_a_claim_shields_no_more():
+    claim = a_claim("A", amount=usd(80))
+    scenario = given_auto_collection(*TWINS, claim, a_payment(usd(50), on=MAR(10), invoice="A"))
+    [shield] = scenario.account.payment_claims.shields()
+    assert shield.amount == usd(30)
+
+
+def test_money_of_another_account_counts_and_money_for_another_one_does_not():
+    there, other = an_account(number="B-1"), account_id(OFFICE, "B-1")
+    into = a_payment(usd(100), on=MAR(10), account_id=other, for_account_id=ACCOUNT)
+    assert len(outcomes(given_auto_collection(there, *TWINS, a_claim("A"), into))) == 1
+    away = a_payment(usd(100), on=MAR(10), for_account_id=other)
+    assert outcomes(given_auto_collection(there, *TWINS, a_claim("A"), away)) == []
 
 
 def test_a_payment_of_before_it_was_said_does_not_end_it_and_a_reversal_opens_no_claim_again():

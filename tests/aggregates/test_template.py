@@ -29,6 +29,14 @@ def written_from(template: Any = CALL_US, **more: Any) -> SendMessage:
     return SendMessage.model_validate({**said, **more})
 
 
+def test_the_texts_of_a_version_are_of_bounded_size_together():
+    languages = [f"{letter}{other}" for letter in "de" for other in "abcdefg"]
+    fit = {language: Template(body="ü" * 9_000) for language in languages[:11]}
+    assert len(a_template(texts=fit).texts) == 11
+    with pytest.raises(ValidationError, match="at most 200,000 bytes in all languages together"):
+        a_template(texts={**fit, languages[11]: Template(body="ü" * 9_000)})
+
+
 def test_the_first_version_is_listed_by_the_office_and_the_next_one_is_that_templates():
     scenario = given().when(a_template())
     scenario.then(like(TemplateSaved, template_version=1, tone=Tone.NEUTRAL), TemplateRegistered)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aggregates.kernel.command import public_commands
-from aggregates.kernel.refusals import REFUSALS, Refusal
+from aggregates.kernel.refusals import REFUSALS, Refusal, RefusalCode, catalogue
 
 SRC = Path(__file__).parents[2] / "src"
 SAYS_A_REFUSAL = {"Refusal", "Rejected"}
@@ -167,3 +167,8 @@ def test_a_natural_key_that_is_taken_has_a_code():
     assert {f"duplicate-{kind}" for kind in kinds_of_keys} <= REFUSALS.keys()
     with_keys = {name for name, command in public_commands().items() if "natural_key" in vars(command)}
     assert with_keys == {"bill-invoice", "receive-payment", "note-credit", "resolve-dispute"}
+
+
+def test_a_code_stands_once():
+    with pytest.raises(ValueError, match="'other-office' stands twice"):
+        catalogue([RefusalCode("other-office", "One."), RefusalCode("other-office", "Two.")])

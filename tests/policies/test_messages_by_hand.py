@@ -9,6 +9,7 @@ from aggregates.account.chase import JudgeCollection, Stage
 from aggregates.account.contact import ChangeContactDetails, OptOutOfContact
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import SetFlag
+from aggregates.account.holds import PlaceHold
 from aggregates.account.messages import (
     DispatchMessage,
     MessageDispatched,
@@ -24,6 +25,7 @@ from aggregates.account.messages import (
     ResolveMessage,
     WithdrawMessage,
 )
+from aggregates.account.payment_claims import ClaimPayment
 from aggregates.account.writing import SendMessage
 from aggregates.kernel.command import Accepted, Command
 from aggregates.office import PauseOfficeAutomation
@@ -36,6 +38,7 @@ from tests.builders import (
     a_dispute,
     a_payment,
     a_phone,
+    a_promise,
     an_invoice,
     contact,
     invoice_id,
@@ -63,6 +66,23 @@ def dispatch(scenario: Scenario) -> DispatchMessage:
 
 def why_withdrawn(scenario: Scenario) -> list[str]:
     return [event.why.code for event in scenario.new if isinstance(event, MessageWithdrawn)]
+
+
+# --- what it is about ---
+
+
+@pytest.mark.parametrize(
+    "covered",
+    [
+        PlaceHold(account_id=ACCOUNT, code="illness", invoice_numbers=("INV-1", "INV-2")),
+        ClaimPayment(account_id=ACCOUNT),
+        a_promise(usd(150), due_on=MAR(8)),
+    ],
+)
+def test_where_all_that_is_open_is_held_back_it_is_about_what_is_not_disputed(covered: Command):
+    both = (an_invoice(due_on=MAR(2)), an_invoice("INV-2", due_on=MAR(3), amount=usd(50)), MAR(5))
+    given(*both, covered).when(a_text()).then(like(MessageWritten, amount=usd(150)))
+    given(*both, covered, a_dispute("INV-2")).when(a_text()).then(like(MessageWritten, amount=usd(100)))
 
 
 # --- the ordinary course ---

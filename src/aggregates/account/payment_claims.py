@@ -1,19 +1,29 @@
 """What the customer says is paid already: not chased while that is checked."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from aggregates.account.allocation import AllocationReleased, FundsAllocated
 from aggregates.account.command import AccountCommand
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
-from aggregates.account.payments import PaymentReceived
-from aggregates.account.receivables import Receivables
+from aggregates.account.payments import (
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
+from aggregates.account.receivables import Receivables, ReversalKind
 from aggregates.account.shields import Shield, ShieldSource, Why
+from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
@@ -53,9 +63,34 @@ class PaymentClaim(Value):
     until: date
     """The last day of the check."""
     accepted: bool = False
-    arrived: Money
-    """What has come in since it was said."""
     assignee: str | None = None
+
+
+@dataclass(kw_only=True)
+class ArrivedMoney:
+    """A payment that came in while claims were open. Each amount of it counts for one of them."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    claims: frozenset[UUID]
+    """Those that were open when it came in, for which it can count."""
+    here: Money
+    """What of it is on this account: neither gone back nor on another account."""
+    used: Money
+    """What counted for claims that were settled."""
+    against: dict[UUID, Money] = field(default_factory=dict)
+    """What of it is put against each item, less what counted for a settled claim on that."""
+    in_error: bool = False
+    """It was taken out as recorded in error: what is recorded instead is no other money."""
+
+
+class ClaimShare(NamedTuple):
+    """The part of a payment that counts for a claim; `item_id` says against which of its items it was put."""
+
+    claim_id: UUID
+    payment_id: UUID
+    item_id: UUID | None
+    amount: Money
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -138,6 +173,9 @@ class PaymentClaims(AccountPart):
     """What the customer says is paid and that is still checked."""
 
     open: dict[UUID, PaymentClaim] = field(default_factory=dict)
+    """The oldest first."""
+    money: dict[UUID, ArrivedMoney] = field(default_factory=dict)
+    """By payment, in the order of coming in; none where no claim is open."""
 
     customer: ClassVar = Needs(Customer)
     receivables: ClassVar = Needs(Receivables)
@@ -148,13 +186,13 @@ class PaymentClaims(AccountPart):
 
     def _shield(self, claim: PaymentClaim) -> Shield:
         found = "was found to be paid and is to be booked" if claim.accepted else "is said to be paid, which is checked"
-        in_part = len(claim.item_ids) == 1 or not claim.item_ids
+        in_part = claim.amount is not None and len(claim.item_ids) < 2
         return Shield(
             ShieldSource.PAYMENT_CLAIM,
             Why(code="payment-claim", detail=f"what is owed {found} until {claim.until}"),
             until=claim.until,
             items=frozenset(claim.item_ids) if claim.item_ids else None,
-            amount=claim.amount if in_part else None,
+            amount=claim.expected - self._arrived(claim.id) if in_part else None,
             said=f"{found} until {claim.until}",
         )
 
@@ -212,12 +250,40 @@ class PaymentClaims(AccountPart):
             self._end(claim, PaymentClaimOutcome.LAPSED)
 
     def settle(self) -> None:
-        """Ends the claims whose money is there: none of their items is open any more, or as much has come in since as
-        was expected."""
+        """Ends the claims whose money is there: none of their items is open any more, or as much of what came in
+        since counts for it as was expected."""
         for claim in list(self.open.values()):
             is_open = any(item_id in self.receivables.items for item_id in claim.item_ids)
-            if (claim.item_ids and not is_open) or claim.arrived >= claim.expected:
+            if (claim.item_ids and not is_open) or self._arrived(claim.id) >= claim.expected:
                 self._end(claim, PaymentClaimOutcome.SETTLED)
+
+    def _arrived(self, claim_id: UUID) -> Money:
+        """How much of what came in since it was said counts for an open claim."""
+        counted = (share.amount for share in self._shares() if share.claim_id == claim_id)
+        return Money.total(counted, self.customer.currency)
+
+    def _shares(self) -> Iterator[ClaimShare]:
+        """How the money that came in is shared over the open claims: what is put against items goes to the claims that
+        name them, then what is left to whichever expects more; the oldest claim and the oldest money first."""
+        missing = {claim.id: claim.expected for claim in self.open.values()}
+        against = {(i, item_id): amount for i, money in self.money.items() for item_id, amount in money.against.items()}
+        left = {payment_id: money.here - money.used for payment_id, money in self.money.items()}
+        for by_item in (True, False):
+            for claim in self.open.values():
+                for payment_id, money in self.money.items():
+                    if claim.id not in money.claims:
+                        continue
+                    for item_id in claim.item_ids if by_item else (None,):
+                        amount = min(missing[claim.id], left[payment_id])
+                        if item_id is not None:
+                            amount = min(amount, against.get((payment_id, item_id), self.customer.zero))
+                        if amount.minor <= 0:
+                            continue
+                        missing[claim.id] -= amount
+                        left[payment_id] -= amount
+                        if item_id is not None:
+                            against[payment_id, item_id] -= amount
+                        yield ClaimShare(claim.id, payment_id, item_id, amount)
 
     def _end(self, claim: PaymentClaim, outcome: PaymentClaimOutcome) -> None:
         self.emit(PaymentClaimEnded(claim_id=claim.id, outcome=outcome, assignee=claim.assignee))
@@ -233,7 +299,6 @@ class PaymentClaims(AccountPart):
             expected=event.expected,
             claimed_on=event.claimed_on,
             until=event.until,
-            arrived=Money.zero(event.expected.currency),
             assignee=event.assignee,
         )
 
@@ -244,10 +309,57 @@ class PaymentClaims(AccountPart):
 
     @applies(PaymentClaimEnded)
     def _ended(self, event: PaymentClaimEnded) -> None:
+        if event.outcome is PaymentClaimOutcome.SETTLED:
+            for share in [each for each in self._shares() if each.claim_id == event.claim_id]:
+                money = self.money[share.payment_id]
+                money.used += share.amount
+                if share.item_id is not None:
+                    money.against[share.item_id] -= share.amount
         self.open.pop(event.claim_id)
+        if not self.open:
+            self.money.clear()
 
     @applies(PaymentReceived)
     def _received(self, event: PaymentReceived) -> None:
-        for claim in list(self.open.values()):
-            arrived = claim.arrived + event.receipt.amount
-            self.open[claim.id] = claim.model_copy(update={"arrived": arrived})
+        if not self.open:
+            return
+        before = self.money.pop(event.receipt.id, None)
+        corrected = before if before is not None and before.in_error else None
+        self.money[event.receipt.id] = ArrivedMoney(
+            claims=frozenset(self.open) if corrected is None else corrected.claims,
+            here=event.receipt.amount,
+            used=self.customer.zero if corrected is None else corrected.used,
+        )
+
+    @applies(PaymentReversed)
+    def _reversed(self, event: PaymentReversed) -> None:
+        in_error = event.reversal is ReversalKind.ERROR
+        if in_error and self.open and event.receipt.id not in self.money:  # of before the claims, and so stays
+            zero = self.customer.zero
+            self.money[event.receipt.id] = ArrivedMoney(claims=frozenset(), here=zero, used=zero)
+        if (money := self.money.get(event.receipt.id)) is not None:
+            money.here, money.in_error = self.customer.zero, in_error
+
+    @applies(PaymentReversedInPart, FundsRefunded, PaymentTransferred)
+    def _went(self, event: PaymentReversedInPart | FundsRefunded | PaymentTransferred) -> None:
+        if (money := self.money.get(event.receipt.id)) is not None:
+            money.here -= event.amount if isinstance(event, PaymentTransferred) else event.part.amount
+
+    @applies(ReversalWithdrawn, RefundWithdrawn, TransferReturned)
+    def _came_back(self, event: ReversalWithdrawn | RefundWithdrawn | TransferReturned) -> None:
+        if (money := self.money.get(event.receipt.id)) is not None:
+            money.here += event.amount if isinstance(event, TransferReturned) else event.part.amount
+            money.in_error = False
+
+    @applies(FundsAllocated)
+    def _allocated(self, event: FundsAllocated) -> None:
+        if (money := self.money.get(event.funds_id)) is not None:
+            for part in event.parts:
+                money.against[part.item_id] = money.against.get(part.item_id, self.customer.zero) + part.amount
+
+    @applies(AllocationReleased)
+    def _released(self, event: AllocationReleased) -> None:
+        if (money := self.money.get(event.receipt.id)) is not None:
+            for part in event.parts:
+                item_id = part.item.id
+                money.against[item_id] = money.against.get(item_id, self.customer.zero) - part.amount

@@ -1,5 +1,6 @@
 """Every reason for which a command is refused: its code, a sentence for people, and the HTTP status it becomes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 NOT_FOUND, CONFLICT = 404, 409
@@ -14,9 +15,18 @@ class RefusalCode:
     status: int = CONFLICT
 
 
-REFUSALS: dict[str, RefusalCode] = {
-    each.code: each
-    for each in (
+def catalogue(codes: Iterable[RefusalCode]) -> dict[str, RefusalCode]:
+    """By code. Raises ValueError for a code that stands twice."""
+    found: dict[str, RefusalCode] = {}
+    for each in codes:
+        if each.code in found:
+            raise ValueError(f"the refusal {each.code!r} stands twice in the catalogue")
+        found[each.code] = each
+    return found
+
+
+REFUSALS: dict[str, RefusalCode] = catalogue(
+    (
         # Something named is not there.
         RefusalCode("unknown-account", "There is no such account.", NOT_FOUND),
         RefusalCode("unknown-activity", "There is no such activity on the account.", NOT_FOUND),
@@ -129,7 +139,6 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("transfer-too-large", "No more is transferred than is put against nothing from that day on."),
         RefusalCode("wrong-currency", "An account and its office work in one currency."),
         # Messages by hand.
-        RefusalCode("contact-refused", "A contact rule, or the customer's wish, forbids the message."),
         RefusalCode("faulty-template", "A template has texts that can be filled in, and a subject where there is one."),
         RefusalCode("faulty-text", "A text has placeholders that there are, and can be filled in."),
         RefusalCode("other-channel", "A template is for messages over its own channel."),
@@ -139,7 +148,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),
         RefusalCode("no-such-command", "What is asked of every account is a command."),
         # Contact rules.
-        RefusalCode("contact-refused", "Contact rules refuse the contact; the refusal is recorded."),
+        RefusalCode("contact-refused", "A contact rule, or the customer's wish, forbids the contact or message."),
         RefusalCode("notes-required", "A contact that ended so is recorded with notes."),
         # Who asks, and why.
         RefusalCode("no-consent-kept", "Consent is kept for numbers and e-mail addresses; opt out of other channels."),
@@ -154,7 +163,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("reason-required", "People have to say why."),
         RefusalCode("stage-is-judged", "Auto-collection stages follow from status and rules; nobody sets them."),
     )
-}
+)
 """The catalogue. A decision can refuse with nothing that is not in it."""
 
 

@@ -24,6 +24,7 @@ from adapters.rules import RULES, template_faults
 from aggregates.account import Account
 from aggregates.account.messages import MessageResolved, MessageSent, MessageWritten, as_moment
 from aggregates.account.writing import Draft, SendMessage
+from aggregates.campaign import in_language
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.context import Context
@@ -145,27 +146,50 @@ class NotAgain(Exception):
 
 
 def again(service: Service, account_id: UUID, message_id: UUID) -> SendMessage:
-    """The same text over the same channel to the same address or number, as another message. Raises NotAgain for one
-    that is under way or left, for one that was not written by hand, and for one of an erased person."""
-    history = service.arrears.history(Account, account_id)
-    about = [each.event for each in history if getattr(each.event, "message_id", None) == message_id]
-    written = next((each for each in about if isinstance(each, MessageWritten)), None)
+    """The same text, in its language and of its template, over the same channel to the same address or number, as
+    another message. Raises NotAgain for one that is under way or left, for one that was not written by hand, for one
+    of an erased person, and for one whose template says something else by now."""
+    written, has_left = None, False
+    for recorded in service.arrears.history(Account, account_id):
+        match recorded.event:
+            case MessageWritten(message_id=about) as event if about == message_id:
+                written = event
+            case MessageSent(message_id=about) | MessageResolved(message_id=about, was_sent=True):
+                has_left = has_left or about == message_id
     if written is None:
         raise NotAgain("no message by hand has this id")
-    if message_id in service.arrears.load(Account, account_id).messages.under_way:
+    account = service.arrears.load(Account, account_id)
+    if message_id in account.messages.under_way:
         raise NotAgain("the message is under way")
-    if any(isinstance(each, MessageSent) or (isinstance(each, MessageResolved) and each.was_sent) for each in about):
+    if has_left:
         raise NotAgain("the message left")
     if ERASED in (written.body, written.subject):
         raise NotAgain("its text was erased with the person")
+    if written.template_id is not None:
+        _require_same_template(service, account, written)
+    is_free = written.template_id is None
     return SendMessage(
         account_id=account_id,
         channel=written.channel,
-        text=written.body,
-        subject=written.subject,
+        text=written.body if is_free else None,
+        subject=written.subject if is_free else None,
+        template_id=written.template_id,
         point_id=written.point_id,
         ignore_preferences=written.ignores_preferences,
     )
+
+
+def _require_same_template(service: Service, account: Account, written: MessageWritten) -> None:
+    """Raises NotAgain where another text than the message's would be taken from its template now."""
+    assert written.template_id is not None  # noqa: S101  asked for those only
+    template = service.arrears.load(OfficeTemplate, written.template_id)
+    if template.is_retired:
+        raise NotAgain(f"its template {template.name} was retired since; write another message")
+    if template.template_version != written.template_version:
+        raise NotAgain(f"its template {template.name} was changed since; write another message")
+    language, _ = in_language(template.texts, account.contact.details.language)
+    if language != written.language:
+        raise NotAgain(f"the message is in {written.language}, and the customer reads {language} now; write another")
 
 
 # --- inside ------------------------------------------------------------------------------------------

@@ -191,6 +191,29 @@ def test_one_that_was_taken_back_is_sent_again_as_another(client: Client, servic
     assert client.refused(404, "POST", f"{ada}/messages/{other}/withdrawal", {})["reason_code"] == "unknown-message"
 
 
+def test_one_of_a_template_is_sent_again_in_its_language_and_with_a_reason_on_the_page(
+    client: Client, service: StepByStep, office: str, ada: str
+):
+    template = {"office": office, "name": "in-english", "channel": "email"}
+    saved = client.done("POST", "/v1/templates", {**template, "texts": {"en": {"body": "You owe {{ amount_due }}."}}})
+    emails = [{"id": "email-1", "address": "ada@example.org"}]
+    client.done("PUT", f"{ada}/contact", {"language": "de", "preferred_channel": "letter", "emails": emails})
+    said = {"channel": "email", "template": "in-english", "ignore_preferences": True}
+    first = client.done("POST", f"{ada}/messages", said, headers={"X-Reason": "Asked for it"})["id"]
+    client.done("POST", f"{ada}/messages/{first}/withdrawal", {})
+    assert "say why" in form(client, ada, f"messages/{first}/retry", once="1").text
+    service.drain()
+    offered = page(client, f"{ada.removeprefix('/v1')}?tab=messages")
+    assert [attributes.get("name") for tag, attributes in offered.tags if tag == "input"].count("reason") == 1
+    assert form(client, ada, f"messages/{first}/retry", once="2", reason="Asked again").status_code == 303
+    again = messages(client, service, ada)[0]
+    assert (again["template_id"], again["template_version"]) == (saved["id"], 1)
+    assert outbox(service, again["message_id"])["body"].startswith("You owe 100.00.")
+    client.done("POST", "/v1/templates", {**template, "texts": {"en": {"body": "Please pay."}}})
+    problem = client.refused(404, "POST", f"{ada}/messages/{first}/retry", {})
+    assert "in-english was changed since" in problem["detail"]
+
+
 @pytest.mark.parametrize(("outcome", "state"), [("sent", "sent"), ("not-sent", "failed")])
 def test_an_uncertain_one_is_resolved_with_a_reason(
     client: Client, service: StepByStep, ada: str, outcome: str, state: str
@@ -317,6 +340,9 @@ def test_the_page_of_templates_saves_the_next_version_in_a_language_and_retires(
     assert "Hello <b>Ironbridge Machine Works Inc.</b>" in seen.text
     assert "Guten Tag\nIronbridge Machine Works Inc." in seen.text
     assert "b" not in [tag for tag, _ in seen.tags]
+    assert [attributes.get("name") for tag, attributes in seen.tags if tag == "input"].count("once") == 2
+    wrong = sent(**said, text="Hello", reason="x" * 1_001)
+    assert (wrong.status_code, "expected at most 1,000 characters" in wrong.text) == (422, True)
     wrong = sent(**said, text="{{ nothing }}")
     assert (wrong.status_code, "there is no placeholder" in wrong.text) == (422, True)
     assert "by-page" in page(client, "/settings/templates").text

@@ -51,7 +51,7 @@ from api.http.routing import Router
 from api.http.web.bars import age_of, parts_of
 from api.http.web.casework_forms import CASEWORK_FORMS, instalments_said
 from api.http.web.contact_forms import CONTACT_FORMS, fact_choices, phone_calls
-from api.http.web.forms import FormOf, amount_of, day_of, made
+from api.http.web.forms import FormOf, amount_of, day_of, made, once_of, reason_of
 from api.http.web.money_forms import MONEY_FORMS
 from api.http.web.rendering import render
 from api.processes.service import Service
@@ -82,7 +82,6 @@ CHANNELS = {
 }
 """By which a message by hand is written, and what the link to its form says."""
 _PER_PAGE = 100
-_LONGEST_REASON, _LONGEST_KEY = 1_000, 200
 _WAIT_SECONDS = 5.0
 """For what was done to be seen on the page that follows."""
 
@@ -269,7 +268,7 @@ def carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Comman
     known, service = sent.account_id, sent.service
     try:
         command = makes(service.arrears.load(Account, known), sent.fields)
-        reason, key = _text(sent.fields, "reason", _LONGEST_REASON), _text(sent.fields, "once", _LONGEST_KEY)
+        reason, key = reason_of(sent.fields), once_of(sent.fields)
         once = replace(sent.caller, wait=_WAIT_SECONDS, idempotency_key=key or sent.caller.idempotency_key)
         sent.issuing.issue(command, once, reason=reason)
     except (Problem, NotIssued) as error:
@@ -300,14 +299,6 @@ def _known(account_id: str) -> UUID:
         return UUID(account_id)
     except ValueError:
         raise unknown("account") from None
-
-
-def _text(fields: Mapping[str, str], name: str, most: int) -> str | None:
-    """Raises FieldProblem."""
-    text = fields.get(name, "")
-    if len(text) > most:
-        raise FieldProblem(name, f"expected at most {most:,} characters")
-    return text or None
 
 
 def _allocation(account: Account, fields: Mapping[str, str]) -> AllocateFunds:

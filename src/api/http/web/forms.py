@@ -44,6 +44,27 @@ async def read_form(request: Request) -> Mapping[str, str]:
     return fields
 
 
+_LONGEST_REASON, _LONGEST_KEY = 1_000, 200
+
+
+def text_of(fields: Mapping[str, str], name: str, most: int) -> str | None:
+    """None: the field is empty, or not there. Raises FieldProblem."""
+    text = fields.get(name, "")
+    if len(text) > most:
+        raise FieldProblem(name, f"expected at most {most:,} characters")
+    return text or None
+
+
+def reason_of(fields: Mapping[str, str]) -> str | None:
+    """Raises FieldProblem."""
+    return text_of(fields, "reason", _LONGEST_REASON)
+
+
+def once_of(fields: Mapping[str, str]) -> str | None:
+    """The key by which a page that is sent twice does it once. Raises FieldProblem."""
+    return text_of(fields, "once", _LONGEST_KEY)
+
+
 def day_of(name: str, fields: Mapping[str, str]) -> date:
     """Raises FieldProblem."""
     try:

@@ -2,22 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from aggregates.kernel.command import Command
 from aggregates.office import Office
 from aggregates.template import OfficeTemplate, RetireTemplate, SaveTemplate, Tone
 from aggregates.values.contact import Channel
-from api.application.issuing import NotIssued
+from api.application.issuing import Caller, Done, Issuing, NotIssued
 from api.application.templates import CheckedTemplate, check_template, template_in_full, templates_of
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.problems import FieldProblem, Problem, not_issued
 from api.http.reading import Reader, Readings
 from api.http.routing import Router
 from api.http.templates import template_named
-from api.http.web.forms import FormOf, made
+from api.http.web.forms import FormOf, made, once_of, reason_of
 from api.http.web.rendering import render
 from api.processes.service import Service
 
@@ -60,7 +62,7 @@ def save(
 ) -> Response:
     """A template is saved in one language; its texts in others stay as they are."""
     try:
-        done = issuing.issue(_saved(service, readings, fields), caller, reason=fields.get("reason") or None)
+        done = _issued(issuing, _saved(service, readings, fields), caller, fields)
     except (Problem, NotIssued) as error:
         return _wrong(request, service, readings, error, given=fields)
     return RedirectResponse(f"{HERE}/{done.id}", 303)
@@ -79,10 +81,16 @@ def retire(
 ) -> Response:
     """No further message is written from it."""
     try:
-        issuing.issue(RetireTemplate(template_id=template_id), caller, reason=fields.get("reason") or None)
-    except NotIssued as error:
+        _issued(issuing, RetireTemplate(template_id=template_id), caller, fields)
+    except (Problem, NotIssued) as error:
         return _wrong(request, service, readings, error, given={})
     return RedirectResponse(HERE, 303)
+
+
+def _issued(issuing: Issuing, command: Command, caller: Caller, fields: Fields) -> Done:
+    """The same page sent twice does it once."""
+    once = replace(caller, idempotency_key=once_of(fields) or caller.idempotency_key)
+    return issuing.issue(command, once, reason=reason_of(fields))
 
 
 def _saved(service: Service, readings: Reader, fields: Fields) -> SaveTemplate:
