@@ -271,6 +271,12 @@ def test_a_freeze_that_was_rolled_back_and_frozen_again_is_somebody_else_s():
     given(freeze(), UNFREEZE, FREEZE).when(undo()).then(undone(BulkOutcome.CHANGED))
 
 
+def test_a_freeze_and_its_rollback_are_undone_one_after_the_other():
+    scenario = given(freeze(), rollback(was="moved"))
+    scenario.when(undo(OTHER)).then(FROZEN, undone(BulkOutcome.DONE, "freeze"))
+    scenario.when(undo()).then(AccountUnfrozen, undone(BulkOutcome.DONE, "freeze"))
+
+
 def test_an_office_has_its_own_reasons():
     reasons = ChangeOfficeSettings(office_id=OFFICE, freeze_reasons={"insolvent": "Insolvent"})
     scenario = given(reasons)

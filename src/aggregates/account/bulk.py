@@ -169,11 +169,12 @@ class BulkChanges(AccountPart):
     @applies(BulkActionUndone)
     def _undone(self, event: BulkActionUndone) -> None:
         """For actions before it, what it reversed is as if it had never been: it counted there twice."""
+        subject = BULK_KINDS[event.kind].subject
         earlier: dict[UUID, BulkChange] = {}
         for bulk_id, change in self.standing.items():
             if bulk_id == event.bulk_id:
                 break
-            if change.kind == event.kind:
+            if BULK_KINDS[change.kind].subject == subject:
                 earlier[bulk_id] = _counted(change, event.reversed, -2)
         self.standing = {i: earlier.get(i, each) for i, each in self.standing.items() if i != event.bulk_id}
 
