@@ -60,6 +60,7 @@ REFUSALS: dict[str, RefusalCode] = {
         RefusalCode("bulk-finished", "The bulk action is finished; it can be undone."),
         RefusalCode("bulk-not-done", "A bulk action that was never confirmed has nothing to undo."),
         RefusalCode("bulk-running", "A bulk action is undone once it has ended."),
+        RefusalCode("bulk-too-old", "An account undoes only the latest bulk actions that changed it."),
         RefusalCode("campaign-retired", "The campaign has ended for good."),
         RefusalCode("credit-reversed", "The credit was taken back already."),
         RefusalCode("invoice-withdrawn", "The invoice was withdrawn already."),
