@@ -133,6 +133,19 @@ def test_the_accounts_are_those_of_the_report_with_its_filters(bulk: Bulk):
         bulk.preview(of=Selection(accounts=("A-1", "B-1")), add=["vip"])
 
 
+def test_only_accounts_that_were_named_are_taken_and_one_that_cannot_be_is_refused(bulk: Bulk):
+    bulk.plant.do(
+        *(OpenAccount(office_id=OFFICE, number=n, customer_name="Ann", currency="USD") for n in ("AB1", "ab1")),
+        OpenAccount(office_id=OFFICE, number="E-1", customer_name="Ann", currency="EUR", other_currency=True),
+    )
+    in_usd = Selection(currency="USD", accounts=("AB1", str(bulk.account(2)).upper()))
+    assert set(bulk.rows(bulk.preview(of=in_usd, add=["vip"]))) == {"AB1", "A-2"}
+    with pytest.raises(BadQuestion, match="there is no 'Ab1'"):
+        bulk.preview(of=Selection(currency="USD", accounts=("Ab1",)), add=["vip"])
+    with pytest.raises(BadQuestion, match="'E-1/EUR' is not in the report in USD"):
+        bulk.preview(of=Selection(currency="USD", accounts=("AB1", "E-1/EUR")), add=["vip"])
+
+
 def test_what_changed_since_the_preview_is_named_and_nothing_is_done_or_only_the_rest(bulk: Bulk):
     bulk_id = bulk.preview(add=["vip"])
     bulk.plant.do(SetFlag(account_id=bulk.account(4), flag="legal"))
