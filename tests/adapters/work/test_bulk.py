@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,8 @@ from aggregates.kernel.actor import Actor
 from aggregates.work import CancelWork
 from api.application.authority import Authority
 from api.application.bulk import ChangedSincePreview, Selection, confirm, preview, undo_preview
-from api.application.issuing import Caller, Issuing, Refused
+from api.application.export import ExportFormat, export
+from api.application.issuing import Caller, Done, Issuing, Refused
 from projections.questions.bulk import BulkRow, BulkView, bulk_action, bulk_rows
 from projections.questions.collections import Filters
 from projections.questions.scope import BadQuestion
@@ -273,3 +275,20 @@ def test_accounts_are_frozen_rolled_back_and_the_rollback_is_undone(bulk: Bulk):
     assert bulk.tables() == before
     bulk.undo(back)
     assert bulk.tables() == with_freeze
+
+
+def test_an_exported_file_has_its_name_once_it_is_recorded(bulk: Bulk, tmp_path: Path):
+    file = tmp_path / "report.csv"
+    there: list[bool] = []
+
+    class Looking(Issuing):
+        def issue(self, *said: Any, **more: Any) -> Done:
+            there.append(file.exists())
+            return super().issue(*said, **more)
+
+    bulk.plant.service.drain()
+    issuing = Looking(bulk.plant.service, bulk.issuing.requests)
+    _, accounts = export(bulk.plant.service, issuing, CARLA, Selection(), format=ExportFormat.CSV, to=file)
+    assert there == [False]
+    assert len(file.read_text().splitlines()) == accounts + 1
+    assert [*tmp_path.glob("*report*")] == [file]

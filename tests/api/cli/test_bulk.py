@@ -47,7 +47,10 @@ def test_the_report_is_exported_and_stands_in_the_list(portfolio: Arrears, tmp_p
     sheet = load_workbook(tmp_path / "report.xlsx").active
     assert sheet is not None
     assert sheet.max_row == 3
+    assert "is there already" in portfolio("bulk", "export", tmp_path / "report.xlsx", code=1).err
+    portfolio("bulk", "export", tmp_path / "report.xlsx", "--force")
     portfolio("bulk", "export", tmp_path / "report.csv", "--bucket", "121+")
+    assert sorted(each.name for each in tmp_path.glob("*report*")) == ["report.csv", "report.xlsx"]
     assert [each["kind"] for each in portfolio("bulk", "list", "--json").json][:2] == ["export", "export"]
 
 
