@@ -292,3 +292,16 @@ def test_an_exported_file_has_its_name_once_it_is_recorded(bulk: Bulk, tmp_path:
     assert there == [False]
     assert len(file.read_text().splitlines()) == accounts + 1
     assert [*tmp_path.glob("*report*")] == [file]
+
+
+def test_a_rebuild_has_the_same_rows(bulk: Bulk):
+    bulk.plant.do(SetFlag(account_id=bulk.account(4), flag="legal"))
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.plant.do(ClearFlag(account_id=bulk.account(4), flag="legal"))
+    bulk.confirm(bulk_id, without_changed=True)
+    bulk.plant.do(ClearFlag(account_id=bulk.account(1), flag="vip"), SetFlag(account_id=bulk.account(1), flag="vip"))
+    bulk.undo(bulk_id)
+    lived = bulk.view(bulk_id), bulk.rows(bulk_id)
+    assert (lived[0].state, lived[0].undone, lived[0].kept, lived[0].changed) == ("undone", 5, 1, 1)
+    bulk.plant.service.rebuild("bulk_actions")
+    assert (bulk.view(bulk_id), bulk.rows(bulk_id)) == lived
