@@ -72,7 +72,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "stage": Kind(
         "Say where accounts stand with an outside agency.",
-        (Parameter("to", "STAGE", "not set, pending or sent."),),
+        (Parameter("to", "STAGE", "The collections stage that the accounts get: not set, pending or sent."),),
     ),
     "freeze": Kind(
         "Freeze accounts for a reason of the office: their chase rests.",
@@ -83,7 +83,7 @@ KINDS: Mapping[str, Kind] = {
 """Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
 
 FILTERS: Mapping[str, tuple[str, str]] = {
-    "stage": ("STAGE", "In this stage of auto-collection."),
+    "stage": ("STAGE", "Only accounts that are in this stage of auto-collection."),
     "bucket": ("NAME", "Whose oldest open item is in this bucket."),
     "flag": ("FLAG", "That carry this flag."),
     "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
@@ -259,7 +259,10 @@ _LIST = (
 @tabular
 def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
     """Bulk actions, the newest first."""
-    found = answered(data, lambda ask: ask("/v1/bulk", office=office, limit=_MOST)["items"])
+    page = answered(data, lambda ask: ask("/v1/bulk", office=office, limit=_MOST))
+    found = page["items"]
+    if page["next"] is not None:
+        note(f"There are more: these are the newest {len(found)}.")
     if as_json:
         print_json(found)
         return
