@@ -233,12 +233,24 @@ _STATE = """
          WHEN b.confirmed_at IS NOT NULL THEN 'running' ELSE 'previewed' END
 """
 
+# Rows are counted only while they change, or where the action was stopped before its end: else it says its counts.
+_COUNTED = """
+    b.kind = 'export' OR b.confirmed_at IS NULL
+    OR b.finished_at IS NOT NULL AND b.cancelled_at IS NULL AND (b.undo_begun_at IS NULL OR b.undone_at IS NOT NULL)
+"""
+
 _ACTION = f"""
     SELECT b.*, {_STATE} AS state, office.code AS office, coalesce(b.finished_at, b.cancelled_at) AS ended_at,
-           r.asked, r.did, r.differed, r.declined, r.idle, r.reversed, r.kept
+           coalesce(r.asked, b.done + b.changed + b.refused + b.skipped, 0) AS asked,
+           coalesce(r.did, b.done, 0)              AS did,
+           coalesce(r.differed, b.changed, 0)      AS differed,
+           coalesce(r.declined, b.refused, 0)      AS declined,
+           coalesce(r.idle, b.skipped, 0)          AS idle,
+           coalesce(r.reversed, b.undone_done, 0)  AS reversed,
+           coalesce(r.kept, b.undone_changed, 0)   AS kept
     FROM read_model.bulk_actions AS b
     LEFT JOIN read_model.ledger_offices AS office USING (office_id)
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT count(outcome) AS asked,
                count(*) FILTER (WHERE outcome = 'done')         AS did,
                count(*) FILTER (WHERE outcome = 'changed')      AS differed,
@@ -247,8 +259,9 @@ _ACTION = f"""
                count(*) FILTER (WHERE undo_outcome = 'done')    AS reversed,
                count(*) FILTER (WHERE undo_outcome = 'changed') AS kept
         FROM read_model.bulk_rows AS rows
-        WHERE rows.bulk_id = b.bulk_id
-    ) AS r
+        WHERE rows.bulk_id = b.bulk_id AND NOT ({_COUNTED})
+        HAVING NOT ({_COUNTED})
+    ) AS r ON true
     WHERE b.previewed_at IS NOT NULL
 """  # noqa: S608 - constants
 

@@ -305,3 +305,13 @@ def test_a_rebuild_has_the_same_rows(bulk: Bulk):
     assert (lived[0].state, lived[0].undone, lived[0].kept, lived[0].changed) == ("undone", 5, 1, 1)
     bulk.plant.service.rebuild("bulk_actions")
     assert (bulk.view(bulk_id), bulk.rows(bulk_id)) == lived
+
+
+def test_the_rows_of_what_has_ended_are_not_counted_again(bulk: Bulk):
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.confirm(bulk_id)
+    lived = bulk.view(bulk_id)
+    with bulk.plant.database.connect("arrears_app") as connection:
+        connection.execute("DELETE FROM read_model.bulk_rows")
+    assert bulk.view(bulk_id) == lived
+    assert (lived.asked, lived.done) == (7, 7)
