@@ -5,7 +5,14 @@ from uuid import UUID
 
 import pytest
 
-from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, BulkOutcome, UndoBulkAction
+from aggregates.account.bulk import (
+    MOST_STANDING,
+    ApplyBulkAction,
+    BulkActionApplied,
+    BulkActionUndone,
+    BulkOutcome,
+    UndoBulkAction,
+)
 from aggregates.account.chase import Stage
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, SetCollectionsStage
 from aggregates.account.flags import ClearFlag, FlagCleared, FlagSet, SetFlag
@@ -211,6 +218,23 @@ def test_the_same_collections_stage_again_is_nothing_new():
     given(set_stage("sent")).when(set_stage("sent")).then_nothing_happened()
 
 
+def test_an_account_undoes_its_latest_actions_and_refuses_older_ones():
+    actions = [identifier("many", number) for number in range(MOST_STANDING + 1)]
+    kinds = ("sent", "pending")
+    scenario = given(
+        *(
+            stage(kinds[number % 2], was=kinds[number % 2 - 1] if number else "not set", bulk=each)
+            for number, each in enumerate(actions)
+        )
+    )
+    assert len(scenario.account.bulk.standing) == MOST_STANDING
+    scenario.when(undo(actions[0])).then_refused("bulk-too-old")
+    for each in reversed(actions[1:]):
+        put_back = undone(BulkOutcome.DONE, "collections stage")
+        scenario = scenario.when(undo(each)).then(CollectionsStageChanged, put_back)
+    scenario.when(undo(actions[0])).then_refused("bulk-too-old")
+
+
 # --- freeze and rollback -----------------------------------------------------------------------------
 
 
@@ -269,6 +293,12 @@ def test_a_rollback_is_undone_to_the_freeze_that_was():
 
 def test_a_freeze_that_was_rolled_back_and_frozen_again_is_somebody_else_s():
     given(freeze(), UNFREEZE, FREEZE).when(undo()).then(undone(BulkOutcome.CHANGED))
+
+
+def test_a_freeze_and_its_rollback_are_undone_one_after_the_other():
+    scenario = given(freeze(), rollback(was="moved"))
+    scenario.when(undo(OTHER)).then(FROZEN, undone(BulkOutcome.DONE, "freeze"))
+    scenario.when(undo()).then(AccountUnfrozen, undone(BulkOutcome.DONE, "freeze"))
 
 
 def test_an_office_has_its_own_reasons():

@@ -18,6 +18,10 @@ from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import Value
 
+MOST_STANDING = 20
+"""Bulk actions that an account can undo: its state must not grow with every one there ever was."""
+TOO_OLD = f"too old to be undone: an account can undo its last {MOST_STANDING} bulk actions"
+
 # --- values ------------------------------------------------------------------------------------------
 
 
@@ -93,9 +97,12 @@ class UndoBulkAction(AccountCommand, name="undo-bulk-action", internal=True, **S
 
 @dataclass
 class BulkChanges(AccountPart):
-    """What bulk actions changed on the account and was not undone."""
+    """What the latest bulk actions changed on the account and was not undone."""
 
     standing: dict[UUID, BulkChange] = field(default_factory=dict)
+    """In their order, at most `MOST_STANDING`."""
+    has_forgotten: bool = False
+    """Whether there were more."""
 
     customer: ClassVar = Needs(Customer)
 
@@ -130,6 +137,8 @@ class BulkChanges(AccountPart):
         self.require_account()
         change = self.standing.get(command.bulk_id)
         if change is None:
+            if self.has_forgotten:
+                raise Refusal("bulk-too-old", TOO_OLD)
             return
         kind = bulk_kind(change.kind)
         touched = kind.touches(change.did)
@@ -164,16 +173,19 @@ class BulkChanges(AccountPart):
     @applies(BulkActionApplied)
     def _applied(self, event: BulkActionApplied) -> None:
         if event.did:
-            self.standing = {**self.standing, event.bulk_id: BulkChange(kind=event.kind, did=event.did)}
+            standing = {**self.standing, event.bulk_id: BulkChange(kind=event.kind, did=event.did)}
+            self.has_forgotten = self.has_forgotten or len(standing) > MOST_STANDING
+            self.standing = dict(list(standing.items())[-MOST_STANDING:])
 
     @applies(BulkActionUndone)
     def _undone(self, event: BulkActionUndone) -> None:
         """For actions before it, what it reversed is as if it had never been: it counted there twice."""
+        subject = BULK_KINDS[event.kind].subject
         earlier: dict[UUID, BulkChange] = {}
         for bulk_id, change in self.standing.items():
             if bulk_id == event.bulk_id:
                 break
-            if change.kind == event.kind:
+            if BULK_KINDS[change.kind].subject == subject:
                 earlier[bulk_id] = _counted(change, event.reversed, -2)
         self.standing = {i: earlier.get(i, each) for i, each in self.standing.items() if i != event.bulk_id}
 

@@ -39,6 +39,8 @@ class BulkKind:
     """A kind of bulk action. Everything that it does to an account is decided by the account."""
 
     name: str
+    subject: str
+    """What its touched things are, such as flags: kinds of one subject change the same."""
     title: str
     """On a button."""
     means: str
@@ -144,6 +146,7 @@ def _put_flags_back(flags: Flags, did: Did, since: Collection[str]) -> None:
 
 FLAGS = BulkKind(
     name="flags",
+    subject="flags",
     title="Flags",
     means="Put flags of the office on accounts, or take them off.",
     parameters=FlagParameters,
@@ -187,6 +190,7 @@ _STAGE = ("collections stage",)
 
 STAGE = BulkKind(
     name="stage",
+    subject="collections stage",
     title="Collections stage",
     means="Say where accounts stand with an outside agency.",
     parameters=StageParameters,
@@ -258,6 +262,7 @@ _FREEZES: Mapping[type[Event], Callable[[Any], str]] = dict.fromkeys(
 
 FREEZE = BulkKind(
     name="freeze",
+    subject="freeze",
     title="Freeze",
     means="Freeze accounts for a reason of the office: their chase rests.",
     parameters=FreezeParameters,
@@ -272,6 +277,7 @@ FREEZE = BulkKind(
 
 ROLLBACK = BulkKind(
     name="rollback",
+    subject="freeze",
     title="Rollback",
     means="Roll frozen accounts back to active. Others are skipped.",
     parameters=NoParameters,

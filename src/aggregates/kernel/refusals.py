@@ -70,6 +70,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("bulk-finished", "The bulk action is finished; it can be undone."),
         RefusalCode("bulk-not-done", "A bulk action that was never confirmed has nothing to undo."),
         RefusalCode("bulk-running", "A bulk action is undone once it has ended."),
+        RefusalCode("bulk-too-old", "An account undoes only the latest bulk actions that changed it."),
         RefusalCode("campaign-retired", "The campaign has ended for good."),
         RefusalCode(
             "corrected-already", "The activity was corrected already; its last correction is corrected instead."

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.stop import check
 from aggregates.account import Account
+from aggregates.account.bulk import TOO_OLD
 from aggregates.account.bulk_kinds import BulkKind, BulkParameters, bulk_kind
 from aggregates.bulk.action import BulkAction, BulkState, ConfirmBulk, PreviewBulk
 from aggregates.bulk.part import MOST_BYTES, MOST_ROWS, Digest, FreezeRows, FrozenRow, digest, digested, part_id
@@ -274,7 +275,8 @@ def undo_preview(service: Service, bulk_id: UUID) -> Iterator[UndoRow]:
         for account_id, number in some.items():
             change = found[account_id].bulk.standing.get(bulk_id) if account_id in found else None
             if change is None:
-                yield UndoRow(account_id, number, "it was undone already")
+                forgotten = account_id in found and found[account_id].bulk.has_forgotten
+                yield UndoRow(account_id, number, TOO_OLD if forgotten else "it was undone already")
                 continue
             since = [each for each in kind.touches(change.did) if each in change.overtaken]
             yield UndoRow(account_id, number, f"changed since: {', '.join(since)}" if since else None)

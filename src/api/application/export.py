@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from adapters.workbook_file import Cell, write_csv, write_workbook
 from aggregates.bulk.action import RecordExport
@@ -34,8 +34,27 @@ def export(
     format: ExportFormat,  # noqa: A002
     to: Path,
 ) -> tuple[UUID, int]:
-    """Writes what the report shows now, all of one moment, row by row; then records it. The id of the record and the
-    number of rows. Raises ReportRefused, NotIssued."""
+    """Writes what the report shows now, all of one moment, row by row, beside `to`; records it; and only then gives the
+    file its name, so that none is there that is not recorded. What has this name is replaced. The id of the record and
+    the number of rows. Raises ReportRefused, NotIssued, OSError."""
+    beside = to.with_name(f".{to.name}.{uuid4().hex}.part")
+    try:
+        bulk_id, accounts = _written_and_recorded(service, issuing, caller, of, format=format, to=beside)
+        beside.replace(to)
+    finally:
+        beside.unlink(missing_ok=True)
+    return bulk_id, accounts
+
+
+def _written_and_recorded(
+    service: Service,
+    issuing: Issuing,
+    caller: Caller,
+    of: Selection,
+    *,
+    format: ExportFormat,  # noqa: A002
+    to: Path,
+) -> tuple[UUID, int]:
     office = office_of(service, of.office)
     today = today_in([office], service.clock.now())
     with service.database.snapshot("arrears_app") as connection:

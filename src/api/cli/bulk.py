@@ -72,7 +72,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "stage": Kind(
         "Say where accounts stand with an outside agency.",
-        (Parameter("to", "STAGE", "not set, pending or sent."),),
+        (Parameter("to", "STAGE", "The collections stage that the accounts get: not set, pending or sent."),),
     ),
     "freeze": Kind(
         "Freeze accounts for a reason of the office: their chase rests.",
@@ -83,7 +83,7 @@ KINDS: Mapping[str, Kind] = {
 """Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
 
 FILTERS: Mapping[str, tuple[str, str]] = {
-    "stage": ("STAGE", "In this stage of auto-collection."),
+    "stage": ("STAGE", "Only accounts that are in this stage of auto-collection."),
     "bucket": ("NAME", "Whose oldest open item is in this bucket."),
     "flag": ("FLAG", "That carry this flag."),
     "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
@@ -109,7 +109,7 @@ def _of_report() -> dict[str, Any]:
 
 def _with_options(command: Callable[..., None], means: str, options: Mapping[str, Any]) -> None:
     """Gives a command its help and its options; those of a kind are in a table."""
-    defaults = {"as_json": False, "to": inspect.Parameter.empty}
+    defaults = {"as_json": False, "force": False, "to": inspect.Parameter.empty}
     command.__annotations__ = {**options, "return": None}
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
@@ -209,7 +209,9 @@ def _by_whom(service: "StepByStep", reason: str | None) -> tuple[Any, Any]:
 # --- export ------------------------------------------------------------------------------------------
 
 
-def _export(*, data: Any, to: Path, office: Any, currency: Any, as_of: Any, as_json: bool, **options: Any) -> None:
+def _export(
+    *, data: Any, to: Path, force: bool, office: Any, currency: Any, as_of: Any, as_json: bool, **options: Any
+) -> None:
     from api.application.bulk import Selection
     from api.application.export import ExportFormat, export
     from projections.questions import Filters
@@ -217,6 +219,8 @@ def _export(*, data: Any, to: Path, office: Any, currency: Any, as_of: Any, as_j
     format = to.suffix.removeprefix(".").lower()  # noqa: A001
     if format not in {*ExportFormat}:
         raise typer.BadParameter(f"{to}: expected a file that ends with .xlsx or .csv")
+    if to.exists() and not force:
+        raise Problem(f"{to} is there already", hint="another name, or --force to replace it")
     filters = command_of(Filters, {}, **{e: options[e] for e in FILTERS if options[e] is not None})  # type: ignore[type-var]
     of = Selection(office=office, currency=currency, as_of=as_of, filters=filters)
     with commanding(data) as service:
@@ -229,10 +233,11 @@ def _export(*, data: Any, to: Path, office: Any, currency: Any, as_of: Any, as_j
 
 
 _to = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends with .xlsx or .csv.")]
+_force = Annotated[bool, typer.Option("--force", help="Replace a file of this name.")]
 _with_options(
     _export,
     "Write the collections report into a workbook or a CSV file. Who took it, and how many rows, is recorded.",
-    {"to": _to, **{name: each for name, each in _of_report().items() if name != "account"}},
+    {"to": _to, "force": _force, **{name: each for name, each in _of_report().items() if name != "account"}},
 )
 app.command("export")(_export)
 
@@ -254,7 +259,10 @@ _LIST = (
 @tabular
 def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
     """Bulk actions, the newest first."""
-    found = answered(data, lambda ask: ask("/v1/bulk", office=office, limit=_MOST)["items"])
+    page = answered(data, lambda ask: ask("/v1/bulk", office=office, limit=_MOST))
+    found = page["items"]
+    if page["next"] is not None:
+        note(f"There are more: these are the newest {len(found)}.")
     if as_json:
         print_json(found)
         return

@@ -40,6 +40,8 @@ At = Annotated[
     datetime | None, typer.Option("--at", parser=read_moment, metavar="MOMENT", help="When it was. Default: now.")
 ]
 
+_MOST = 200
+"""Calls in a list."""
 _REFUSALS = (key("rule"), word("basis", 1), word("allowed from (UTC)", 2), word("override", 3), prose("because"))
 _UNDOCUMENTED = (word("since (UTC)", 3), key("account"), word("kind", 2), text("agent", 1), text("id"))
 
@@ -151,13 +153,15 @@ def list_calls(
 ) -> None:
     """Calls that were made, the newest first; or contacts that are not documented, the oldest first."""
     if not undocumented:
-        found = answered(data, lambda ask: ask("/v1/activity", limit=200, type="call", agent=agent, office=office))
+        found = answered(data, lambda ask: ask("/v1/activity", limit=_MOST, type="call", agent=agent, office=office))
         rows = found["items"]
         if as_json:
             print_json({"rows": [*rows]})
         else:
             columns = (word("day", 4), key("account"), prose("what", 3), text("by", 1))
             print_table(columns, ([r["effective_on"], r["number"], r["summary"], r["actor"]] for r in rows))
+        if found["next"] is not None:
+            note(f"There are more: these are the newest {len(rows)}.")
         return
     rows = answered(data, lambda ask: ask("/v1/undocumented-contacts", office=office, agent=agent))
     if as_json:

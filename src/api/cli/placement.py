@@ -33,7 +33,10 @@ def collections_stage(
     with commanding(data) as service:
         done = issue(service, command, reason=reason)
     say_done(
-        done, changed=f"Account {account} is {stage}.", same=f"Account {account} was {stage} already.", as_json=as_json
+        done,
+        changed=f"Collections stage of {account}: {stage}.",
+        same=f"Collections stage of {account}: {stage} already.",
+        as_json=as_json,
     )
 
 

@@ -64,19 +64,27 @@ def shown_position(connection: Connection[Any]) -> int:
     return int(row(connection, {}, _POSITION)["position"])
 
 
-def named_accounts(connection: Connection[Any], office_id: UUID, called: Sequence[str]) -> list[UUID]:
-    """The accounts of an office with these numbers or ids. Raises BadQuestion where one is not there."""
+def named_accounts(connection: Connection[Any], office_id: UUID, called: Sequence[str]) -> dict[str, list[UUID]]:
+    """The accounts of an office with these numbers or ids, by what they were called: a number may be there in several
+    currencies. Raises BadQuestion where one is not there.
+    """
     query = """
         SELECT account_id, number FROM read_model.collections_report
-        WHERE office_id = %(office_id)s AND (number = ANY (%(called)s::text[]) OR account_id::text = ANY (%(called)s))
+        WHERE office_id = %(office_id)s
+          AND (number = ANY (%(numbers)s::text[]) OR account_id::text = ANY (%(ids)s::text[]))
     """
     wanted = [each.strip() for each in called]
-    found = rows(connection, {"office_id": office_id, "called": [each.lower() for each in wanted] + wanted}, query)
-    known = {str(each["account_id"]) for each in found} | {each["number"] for each in found}
-    missing = [each for each in wanted if each not in known and each.lower() not in known]
-    if missing:
+    asked = {"office_id": office_id, "numbers": wanted, "ids": [each.lower() for each in wanted]}
+    by_number, by_id = dict[str, list[UUID]](), dict[str, UUID]()
+    for each in rows(connection, asked, query):
+        by_number.setdefault(each["number"], []).append(each["account_id"])
+        by_id[str(each["account_id"])] = each["account_id"]
+    named = {
+        name: [*by_number.get(name, ()), *([by_id[name.lower()]] if name.lower() in by_id else [])] for name in wanted
+    }
+    if missing := [name for name, ids in named.items() if not ids]:
         raise BadQuestion(f"account: there is no {missing[0]!r}")
-    return [each["account_id"] for each in found]
+    return named
 
 
 def shown(
@@ -85,21 +93,28 @@ def shown(
     *,
     compares: Sequence[str],
     filters: Filters,
-    among: Sequence[UUID] | None,
+    among: Mapping[str, Sequence[UUID]] | None,
     today: date,
     as_of: date | None,
     scheme: BucketScheme,
 ) -> Iterator[Shown]:
     """The accounts of a collections report in the order of their balances, read as they are asked for; `among` these,
-    whether they owe something or not. What is compared later is what the account is now, whatever day the report is of.
-    Raises BadQuestion.
+    whether they owe something or not, by what they were called. What is compared later is what the account is now,
+    whatever day the report is of. Raises BadQuestion, also where a named account is not in the report.
     """
     check_bucket(connection, filters.bucket, scheme)
     source = source_of(connection, scope, today=today, as_of=as_of, known_on=None, scheme=scheme)
     given = filters.given(scope.currency)
     those = [OWING] if among is None else ["account_id = ANY (%(among)s::uuid[])"]
     query = selected(source, [*those, *conditions(given, names(connection))])
-    asked = {**source.parameters, **given, **parameters_of_search(given), "among": list(among or ())}
+    ids = [each for several in (among or {}).values() for each in several]
+    asked = {**source.parameters, **given, **parameters_of_search(given), "among": ids}
+    if among is not None:
+        there = "".join((*selected(source, those), "SELECT account_id FROM wanted"))
+        found = {each["account_id"] for each in rows(connection, {**source.parameters, "among": ids}, there)}
+        if missing := [name for name, several in among.items() if found.isdisjoint(several)]:
+            day = "" if as_of is None else f" of {as_of}"
+            raise BadQuestion(f"account: {missing[0]!r} is not in the report{day} in {scope.currency}")
     with connection.cursor(name="bulk_rows", row_factory=dict_row) as cursor:
         cursor.itersize = _FETCHED
         cursor.execute("".join((*query, _FREEZE.replace("{figures}", _figures(compares)))).encode(), asked)
@@ -218,12 +233,24 @@ _STATE = """
          WHEN b.confirmed_at IS NOT NULL THEN 'running' ELSE 'previewed' END
 """
 
+# Rows are counted only while they change, or where the action was stopped before its end: else it says its counts.
+_COUNTED = """
+    b.kind = 'export' OR b.confirmed_at IS NULL
+    OR b.finished_at IS NOT NULL AND b.cancelled_at IS NULL AND (b.undo_begun_at IS NULL OR b.undone_at IS NOT NULL)
+"""
+
 _ACTION = f"""
     SELECT b.*, {_STATE} AS state, office.code AS office, coalesce(b.finished_at, b.cancelled_at) AS ended_at,
-           r.asked, r.did, r.differed, r.declined, r.idle, r.reversed, r.kept
+           coalesce(r.asked, b.done + b.changed + b.refused + b.skipped, 0) AS asked,
+           coalesce(r.did, b.done, 0)              AS did,
+           coalesce(r.differed, b.changed, 0)      AS differed,
+           coalesce(r.declined, b.refused, 0)      AS declined,
+           coalesce(r.idle, b.skipped, 0)          AS idle,
+           coalesce(r.reversed, b.undone_done, 0)  AS reversed,
+           coalesce(r.kept, b.undone_changed, 0)   AS kept
     FROM read_model.bulk_actions AS b
     LEFT JOIN read_model.ledger_offices AS office USING (office_id)
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT count(outcome) AS asked,
                count(*) FILTER (WHERE outcome = 'done')         AS did,
                count(*) FILTER (WHERE outcome = 'changed')      AS differed,
@@ -232,8 +259,9 @@ _ACTION = f"""
                count(*) FILTER (WHERE undo_outcome = 'done')    AS reversed,
                count(*) FILTER (WHERE undo_outcome = 'changed') AS kept
         FROM read_model.bulk_rows AS rows
-        WHERE rows.bulk_id = b.bulk_id
-    ) AS r
+        WHERE rows.bulk_id = b.bulk_id AND NOT ({_COUNTED})
+        HAVING NOT ({_COUNTED})
+    ) AS r ON true
     WHERE b.previewed_at IS NOT NULL
 """  # noqa: S608 - constants
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,8 @@ from aggregates.kernel.actor import Actor
 from aggregates.work import CancelWork
 from api.application.authority import Authority
 from api.application.bulk import ChangedSincePreview, Selection, confirm, preview, undo_preview
-from api.application.issuing import Caller, Issuing, Refused
+from api.application.export import ExportFormat, export
+from api.application.issuing import Caller, Done, Issuing, Refused
 from projections.questions.bulk import BulkRow, BulkView, bulk_action, bulk_rows
 from projections.questions.collections import Filters
 from projections.questions.scope import BadQuestion
@@ -131,6 +133,19 @@ def test_the_accounts_are_those_of_the_report_with_its_filters(bulk: Bulk):
     assert set(bulk.rows(named)) == {"A-1", "A-2"}
     with pytest.raises(BadQuestion, match="there is no 'B-1'"):
         bulk.preview(of=Selection(accounts=("A-1", "B-1")), add=["vip"])
+
+
+def test_only_accounts_that_were_named_are_taken_and_one_that_cannot_be_is_refused(bulk: Bulk):
+    bulk.plant.do(
+        *(OpenAccount(office_id=OFFICE, number=n, customer_name="Ann", currency="USD") for n in ("AB1", "ab1")),
+        OpenAccount(office_id=OFFICE, number="E-1", customer_name="Ann", currency="EUR", other_currency=True),
+    )
+    in_usd = Selection(currency="USD", accounts=("AB1", str(bulk.account(2)).upper()))
+    assert set(bulk.rows(bulk.preview(of=in_usd, add=["vip"]))) == {"AB1", "A-2"}
+    with pytest.raises(BadQuestion, match="there is no 'Ab1'"):
+        bulk.preview(of=Selection(currency="USD", accounts=("Ab1",)), add=["vip"])
+    with pytest.raises(BadQuestion, match="'E-1/EUR' is not in the report in USD"):
+        bulk.preview(of=Selection(currency="USD", accounts=("AB1", "E-1/EUR")), add=["vip"])
 
 
 def test_what_changed_since_the_preview_is_named_and_nothing_is_done_or_only_the_rest(bulk: Bulk):
@@ -260,3 +275,43 @@ def test_accounts_are_frozen_rolled_back_and_the_rollback_is_undone(bulk: Bulk):
     assert bulk.tables() == before
     bulk.undo(back)
     assert bulk.tables() == with_freeze
+
+
+def test_an_exported_file_has_its_name_once_it_is_recorded(bulk: Bulk, tmp_path: Path):
+    file = tmp_path / "report.csv"
+    there: list[bool] = []
+
+    class Looking(Issuing):
+        def issue(self, *said: Any, **more: Any) -> Done:
+            there.append(file.exists())
+            return super().issue(*said, **more)
+
+    bulk.plant.service.drain()
+    issuing = Looking(bulk.plant.service, bulk.issuing.requests)
+    _, accounts = export(bulk.plant.service, issuing, CARLA, Selection(), format=ExportFormat.CSV, to=file)
+    assert there == [False]
+    assert len(file.read_text().splitlines()) == accounts + 1
+    assert [*tmp_path.glob("*report*")] == [file]
+
+
+def test_a_rebuild_has_the_same_rows(bulk: Bulk):
+    bulk.plant.do(SetFlag(account_id=bulk.account(4), flag="legal"))
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.plant.do(ClearFlag(account_id=bulk.account(4), flag="legal"))
+    bulk.confirm(bulk_id, without_changed=True)
+    bulk.plant.do(ClearFlag(account_id=bulk.account(1), flag="vip"), SetFlag(account_id=bulk.account(1), flag="vip"))
+    bulk.undo(bulk_id)
+    lived = bulk.view(bulk_id), bulk.rows(bulk_id)
+    assert (lived[0].state, lived[0].undone, lived[0].kept, lived[0].changed) == ("undone", 5, 1, 1)
+    bulk.plant.service.rebuild("bulk_actions")
+    assert (bulk.view(bulk_id), bulk.rows(bulk_id)) == lived
+
+
+def test_the_rows_of_what_has_ended_are_not_counted_again(bulk: Bulk):
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.confirm(bulk_id)
+    lived = bulk.view(bulk_id)
+    with bulk.plant.database.connect("arrears_app") as connection:
+        connection.execute("DELETE FROM read_model.bulk_rows")
+    assert bulk.view(bulk_id) == lived
+    assert (lived.asked, lived.done) == (7, 7)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 
+from api.cli import bulk, calls
 from tests.api.cli.conftest import Arrears
 
 
@@ -16,7 +17,7 @@ def test_what_was_shown_is_done_and_undone_and_what_changed_is_named(portfolio: 
     assert said | shown == said
     [row] = said["rows"]
     assert [row[name] for name in ("account", "amount", "outcome", "reason")] == ["A-1", None, None, None]
-    portfolio("collections-stage", "A-1", "sent")
+    assert portfolio("collections-stage", "A-1", "sent").out == "Collections stage of A-1: sent.\n"
     refused = portfolio("bulk", "confirm", shown["id"], code=1).err
     assert "1 account changed since the preview; nothing was done" in refused
     assert "A-1" in refused
@@ -47,8 +48,25 @@ def test_the_report_is_exported_and_stands_in_the_list(portfolio: Arrears, tmp_p
     sheet = load_workbook(tmp_path / "report.xlsx").active
     assert sheet is not None
     assert sheet.max_row == 3
+    assert "is there already" in portfolio("bulk", "export", tmp_path / "report.xlsx", code=1).err
+    portfolio("bulk", "export", tmp_path / "report.xlsx", "--force")
     portfolio("bulk", "export", tmp_path / "report.csv", "--bucket", "121+")
+    assert sorted(each.name for each in tmp_path.glob("*report*")) == ["report.csv", "report.xlsx"]
     assert [each["kind"] for each in portfolio("bulk", "list", "--json").json][:2] == ["export", "export"]
+
+
+def test_a_list_that_is_cut_off_says_so(portfolio: Arrears, monkeypatch: pytest.MonkeyPatch):
+    for _ in range(2):
+        portfolio("bulk", "preview", "rollback")
+        portfolio("activity", "add", "A-1", "--kind", "call")
+    assert "There are more" not in portfolio("bulk", "list").err
+    monkeypatch.setattr(bulk, "_MOST", 1)
+    monkeypatch.setattr(calls, "_MOST", 1)
+    for command in ("bulk", "call"):
+        for options in ((), ("--json",)):
+            said = portfolio(command, "list", *options)
+            assert "There are more: these are the newest 1." in said.err
+            assert "There are more" not in said.out
 
 
 @pytest.mark.parametrize(
