@@ -14,7 +14,7 @@ from aggregates.account.allocation import (
     RestateAllocation,
     SettleAllocation,
 )
-from aggregates.account.billing import InvoiceBilled
+from aggregates.account.billing import InvoiceBilled, WithdrawInvoice
 from aggregates.account.disputes import ResolveDispute
 from aggregates.account.payments import CreditNoted, PaymentReceived
 from aggregates.account.reallocation import FundsReallocated
@@ -271,3 +271,16 @@ def test_an_item_that_is_open_again_is_in_the_bucket_of_its_age():
     item = scenario.account.receivables.items[invoice_id("A")]
     assert (item.bucket, item.next_on) == ("91-120", date(2026, 6, 30))
     assert scenario.account.aging.bucket == "91-120"
+
+
+def test_money_that_a_person_put_elsewhere_waits_for_its_invoice_again_once_that_one_is_withdrawn():
+    """All of it had been used, so the account remembers of it what the event says."""
+    paid = a_payment(usd(100), on=JAN(10), invoice="INV-9")
+    first = an_invoice("INV-1", issued_on=JAN(5), due_on=FEB(5), amount=usd(100))
+    scenario = given(JAN(12), paid, first, to_invoice(usd(100), "INV-1", on=JAN(12)))
+    assert open_amounts(scenario) == {}
+    scenario.when(WithdrawInvoice(account_id=ACCOUNT, number="INV-1"), reason="voided")
+    scenario.having(SETTLE, JAN(20), an_invoice("INV-2", issued_on=JAN(20), due_on=FEB(6), amount=usd(100)), SETTLE)
+    assert open_amounts(scenario) == {"INV-2": 100}
+    scenario.having(an_invoice("INV-9", issued_on=JAN(20), due_on=FEB(12), amount=usd(60)), SETTLE)
+    assert open_amounts(scenario) == {"INV-2": 60}

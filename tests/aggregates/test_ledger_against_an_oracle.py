@@ -297,10 +297,11 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         number, instalment = self.documents[pick % len(self.documents)]
         name = number if whole or instalment is None else f"{number}/{instalment}"
         owed = sum(self.oracle.items[item_id]["amount"] for item_id in self.oracle.meant(name))
-        waits = self.world.account.billing.waits_for_its_day(name)
+        if self.world.account.billing.waits_for_its_day(name):
+            return  # then it never was, and nothing of it is known that the other rules could ask for
         done = self.do(WithdrawInvoice(account_id=ACCOUNT, number=name), reason="voided")
         if name == number or self.oracle.only(name):
-            assert done == (owed > 0 or waits)
+            assert done == (owed > 0)
             assert not any(self.oracle.items[item_id]["amount"] for item_id in self.oracle.meant(name))
 
     @precondition(lambda self: self.world.account.receivables.items)

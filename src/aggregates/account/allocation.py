@@ -39,6 +39,7 @@ from aggregates.account.receivables import (
     GoneBack,
     Item,
     ItemsByName,
+    KeptFor,
     OpenItem,
     Place,
     Receipt,
@@ -100,6 +101,7 @@ class AllocationReleased(Event, name="account.allocation-released"):
     released_on: date
     parts: tuple[ReleasedPart, ...]
     unapplied_after: Money
+    kept_for: KeptFor = None
 
 
 class AllocationDue(Event, name="account.allocation-due"):
@@ -582,6 +584,7 @@ class Allocations(AccountPart):
                 released_on=released_on,
                 parts=parts,
                 unapplied_after=funds.unapplied + Money.total(amounts.values(), self.customer.currency),
+                kept_for=self.receivables.kept_for(funds),
             ),
             effective_on=released_on,
         )
@@ -603,8 +606,7 @@ class Allocations(AccountPart):
 
     @applies(AllocationReleased)
     def _allocation_released(self, event: AllocationReleased) -> None:
-        known = self.receivables.funds.get(event.receipt.id) or self.receivables.used_up.pop(event.receipt.id, None)
-        funds = known or Funds(receipt=event.receipt, unapplied=self.customer.zero)
+        funds = self.receivables.here_again(event.receipt, self.customer.zero, event.kept_for)
         for part in event.parts:
             self.receivables.forget_item(part.item.id)
             self.receivables.items[part.item.id] = OpenItem(
@@ -651,10 +653,8 @@ class Allocations(AccountPart):
             item.moved_on = receivables.allocated_through
             receivables.keep_item(item)
         for of in event.funds:
-            funds = (
-                receivables.funds.get(of.funds_id)
-                or receivables.used_up.pop(of.funds_id, None)
-                or Funds(receipt=cast(Receipt, of.receipt), unapplied=of.unapplied_after)
+            funds = receivables.funds.get(of.funds_id) or receivables.here_again(
+                cast(Receipt, of.receipt), of.unapplied_after, of.kept_for
             )
             funds.unapplied = of.unapplied_after
             receivables.funds[funds.id] = funds

@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from aggregates.account.allocation_walk import Move
-from aggregates.account.receivables import Funds, Item, OpenItem, Place, Receipt, Receivables, place_if_open
+from aggregates.account.receivables import Funds, Item, KeptFor, OpenItem, Place, Receipt, Receivables, place_if_open
 from aggregates.kernel.event import Event
 from aggregates.kernel.value import LATER, Value
 from aggregates.values.aging import BucketScheme
@@ -52,6 +52,7 @@ class MovedFunds(Value):
     funds_id: UUID
     unapplied_after: Money
     receipt: Receipt | None = None
+    kept_for: KeptFor = None
 
 
 # --- the event ---------------------------------------------------------------------------------------
@@ -169,6 +170,7 @@ class _After:
             funds_id=funds.id,
             unapplied_after=self._money(self._left[funds.id]),
             receipt=funds.receipt if was_used_up else None,
+            kept_for=self._receivables.kept_for(funds) if was_used_up else None,
         )
 
     def _money(self, minor: int) -> Money:

@@ -1,7 +1,7 @@
 """What is owed and what came in: open items, and payments and credits with what is left of them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -145,6 +145,8 @@ class Instruction(Value):
     """What is for it at most; None: as much as it takes of what no amount was said for, in this order."""
 
 
+KeptFor = Annotated[tuple[Number, ...] | None, LATER]
+"""Of money of which all had been used, and that is here again: the invoices, not known yet, that it waits for."""
 Instructions = Annotated[tuple[Instruction, ...] | None, LATER]
 
 
@@ -268,6 +270,12 @@ class Funds:
     sent: tuple[Sent, ...] = ()
     """What of it went to other accounts; kept only where the account remembers."""
 
+    def waits_as(self, kept_for: Sequence[str] | None) -> None:
+        """For the invoices that an event says it still waits for, after which something of it is here again."""
+        named = kept_for or ()
+        self.waits = self.receipt.waits_for in named
+        self.unknown = tuple(each for each in named if each != self.receipt.waits_for)
+
     @property
     def id(self) -> UUID:
         return self.receipt.id
@@ -385,6 +393,21 @@ class Receivables(AccountPart):
     def by_name(self) -> "ItemsByName":
         """The items that are open or kept, to look many names up in."""
         return ItemsByName((*self.items.values(), *self.settled.values()))
+
+    def kept_for(self, funds: Funds) -> tuple[str, ...] | None:
+        """The invoices that money waits for still, for an event after which some of it is here again; None: it waits
+        for none, or some of it is here. Needs the whole history."""
+        waits_for = (funds.receipt.waits_for,) if funds.waits and funds.receipt.waits_for else ()
+        names = () if funds.unapplied else (*waits_for, *funds.unknown)
+        return tuple(name for name in names if not self.named(name)) or None
+
+    def here_again(self, receipt: Receipt, unapplied: Money, kept_for: Sequence[str] | None) -> Funds:
+        """Money of which something is left, or will be; where all had been used it waits as the event says."""
+        if known := self.funds.get(receipt.id):
+            return known
+        funds = self.used_up.pop(receipt.id, None) or Funds(receipt=receipt, unapplied=unapplied)
+        funds.waits_as(kept_for)
+        return funds
 
     def named(self, name: str) -> list[OpenItem]:
         """What a number, or `NUMBER/DUE-DAY`, names of the items that are open or kept, oldest due first."""

@@ -15,6 +15,7 @@ from aggregates.account.part import AccountPart
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import (
     Funds,
+    KeptFor,
     MeantFor,
     OtherPayment,
     PromiseShare,
@@ -64,6 +65,7 @@ class TransferReturned(Event, name="account.transfer-returned"):
     kept_after: Money
     unapplied_after: Money
     recounted: tuple[PromiseShare, ...] = ()
+    kept_for: KeptFor = None
 
 
 # --- decisions ---------------------------------------------------------------------------------------
@@ -195,6 +197,7 @@ class Transfers(AccountPart):
                 kept_after=funds.kept + sent.amount,
                 unapplied_after=funds.unapplied + sent.amount,
                 recounted=recounted,
+                kept_for=self.receivables.kept_for(funds),
             ),
             effective_on=on,
         )
@@ -246,11 +249,7 @@ class Transfers(AccountPart):
     @applies(TransferReturned)
     def _returned(self, event: TransferReturned) -> None:
         receipt = self._recounted(event)
-        funds = (
-            self.receivables.funds.get(receipt.id)
-            or self.receivables.used_up.pop(receipt.id, None)
-            or Funds(receipt=receipt, unapplied=event.unapplied_after)
-        )
+        funds = self.receivables.here_again(receipt, event.unapplied_after, event.kept_for)
         funds.receipt, funds.unapplied = receipt, event.unapplied_after
         never_went = event.returned_on <= event.transferred_on
         funds.sent = tuple(
