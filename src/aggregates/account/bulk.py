@@ -138,7 +138,7 @@ class BulkChanges(AccountPart):
         change = self.standing.get(command.bulk_id)
         if change is None:
             if self.has_forgotten:
-                raise Refusal("bulk-too-old", TOO_OLD)
+                raise Refusal("bulk-too-old", f"it cannot be undone: {TOO_OLD}")
             return
         kind = bulk_kind(change.kind)
         touched = kind.touches(change.did)

@@ -194,7 +194,7 @@ class Writing(AccountPart):
         ends = [as_moment(each, zone) for each in refused]
         known = [each for each in ends if each is not None]
         again = f"; it may be tried again from {max(known):%Y-%m-%d %H:%M} UTC" if len(known) == len(ends) else ""
-        return Refusal("contact-refused", f"{_named(refused)}{again}")
+        return Refusal("contact-refused", f"refused by {_named(refused)}{again}")
 
 
 def _named(refused: Iterable[Denied]) -> str:
