@@ -1,6 +1,7 @@
 """Messages by hand over HTTP and on the account's page: shown, sent, failed, resolved; and templates of an office."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -120,12 +121,20 @@ def test_every_rule_that_refuses_it_is_named_and_from_when(client: Client, ada: 
     assert problem["reason_code"] == "contact-refused"
 
 
+@pytest.fixture
+def third_party(client: Client, service: StepByStep, ada: str) -> Iterator[None]:
+    """The office collects for others meanwhile."""
+    office_id = UUID(client.get(ada).json()["office_id"])
+    issue(service, ChangeOfficeSettings(office_id=office_id, contact=ContactSettings(role=Role.THIRD_PARTY)))
+    yield
+    issue(service, ChangeOfficeSettings(office_id=office_id, contact=ContactSettings()))
+
+
+@pytest.mark.usefixtures("third_party")
 def test_what_is_shown_counts_contacts_about_the_customer_s_other_accounts(
     client: Client, service: StepByStep, office: str, ada: str
 ):
-    mine, settings = UUID(ada.rsplit("/", 1)[1]), ContactSettings(role=Role.THIRD_PARTY)
-    account = client.get(ada).json()
-    issue(service, ChangeOfficeSettings(office_id=UUID(account["office_id"]), contact=settings))
+    mine, account = UUID(ada.rsplit("/", 1)[1]), client.get(ada).json()
     other = {"office": office, "number": f"{account['number']}-B", "customer_number": account["number"]}
     theirs = client.done("POST", "/v1/accounts", {**other, "customer_name": "Ada Lovelace", "currency": "USD"})
     home = {"id": "home", "lines": ["1 Main St"], "region": "WA", "postal_code": "98101", "country": "US"}
