@@ -182,7 +182,7 @@ def _previewed(
         field, expected = _wrong(error)
         raise typer.BadParameter(f"--{field.replace('_', '-')}: {expected}") from None
     service.drain()
-    return _found(service, done.id)
+    return _until_ended(service, done.id, not_shown_yet=None)
 
 
 def _wrong(error: Mapping[str, Any]) -> tuple[str, str]:
@@ -360,7 +360,7 @@ def confirm(
             confirmed(service, *_by_whom(service, reason), bulk_id, without_changed=without_changed)
         except ChangedSincePreview as changed:
             raise _changed(changed) from None
-        found = _until_ended(service, bulk_id)
+        found = _until_ended(service, bulk_id, not_shown_yet="previewed")
     _say_ended(found, as_json=as_json)
 
 
@@ -399,8 +399,9 @@ def undo(
         _show_undo(data, bulk_id, as_json=as_json)
         return
     with commanding(data) as service:
+        before = _found(service, bulk_id).state
         issue(service, BeginBulkUndo(bulk_id=bulk_id), reason=reason)
-        found = _until_ended(service, bulk_id)
+        found = _until_ended(service, bulk_id, not_shown_yet="undoing" if before == "undone" else before)
     if as_json:
         print_json(_stable(found))
         return
@@ -423,18 +424,22 @@ def _show_undo(data: Any, bulk_id: UUID, *, as_json: bool) -> None:
     print_table(_UNDO, ((e.account, "no" if e.reason else "yes", e.reason) for e in rows))
 
 
-def _until_ended(service: "StepByStep", bulk_id: UUID) -> "BulkView":
-    """Once every account was asked, by whomever. Raises NotReached where that does not go on."""
+def _until_ended(service: "StepByStep", bulk_id: UUID, *, not_shown_yet: str | None) -> "BulkView":
+    """Once every account was asked, by whomever. Raises NotReached where that does not go on.
+
+    Beside a running service what was just asked is shown a moment later: until then it stands `not_shown_yet`; None: it
+    is not there at all.
+    """
     from adapters.readers.runner import NotReached
     from adapters.stop import pause
 
     moved, since = -1, time.monotonic()
     while True:
         service.drain()
-        found = _found(service, bulk_id)
-        if found.state not in {"running", "undoing"}:
+        found = _looked_up(service, bulk_id)
+        if found is not None and found.state not in {"running", "undoing", not_shown_yet}:
             return found
-        if (asked := found.asked + found.undone + found.kept) != moved:
+        if found is not None and (asked := found.asked + found.undone + found.kept) != moved:
             moved, since = asked, time.monotonic()
         elif time.monotonic() - since > _PATIENCE_SECONDS:
             raise NotReached("the bulk action does not go on: arrears work list")
@@ -445,13 +450,17 @@ def _until_ended(service: "StepByStep", bulk_id: UUID) -> "BulkView":
 
 
 def _found(service: "StepByStep", bulk_id: UUID) -> "BulkView":
-    from projections.questions.bulk import bulk_action
-
-    with service.database.connect("arrears_app") as connection:
-        found = bulk_action(connection, bulk_id)
+    found = _looked_up(service, bulk_id)
     if found is None:
         raise _no_bulk()
     return found
+
+
+def _looked_up(service: "StepByStep", bulk_id: UUID) -> "BulkView | None":
+    from projections.questions.bulk import bulk_action
+
+    with service.database.connect("arrears_app") as connection:
+        return bulk_action(connection, bulk_id)
 
 
 def _no_bulk() -> Problem:
