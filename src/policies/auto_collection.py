@@ -142,7 +142,7 @@ def chaseable_items(account: Account, shields: Iterable[Shield]) -> list[Chaseab
     return sorted(chaseable, key=lambda part: (part.item.due_on, part.item.item.issued_on, part.item.item.number))
 
 
-def claims(account: Account, context: Context) -> tuple[CoveredItem, ...]:
+def written_about(account: Account, context: Context) -> tuple[CoveredItem, ...]:
     """What a message by hand is about: everything that is past due and not shielded, and where nothing is past due
     everything that is open. Where shields cover all of that, only disputes and unapplied money count."""
     office = account.customer.office(context)

@@ -15,7 +15,7 @@ from aggregates.account.billing import Billing
 from aggregates.account.bulk import BulkChanges
 from aggregates.account.calls import Calls
 from aggregates.account.chase import Chase
-from aggregates.account.collections_stage import Placement
+from aggregates.account.collections_stage import CollectionsStages
 from aggregates.account.complaints import Complaints
 from aggregates.account.contact import Contact
 from aggregates.account.contact_history import ContactHistory
@@ -44,7 +44,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 14
+    state_version: ClassVar[int] = 15
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -70,7 +70,7 @@ class Account(Aggregate):
     activities: Activities = Field(default_factory=Activities)
     calls: Calls = Field(default_factory=Calls)
     freezing: Freezing = Field(default_factory=Freezing)
-    placement: Placement = Field(default_factory=Placement)
+    collections_stage: CollectionsStages = Field(default_factory=CollectionsStages)
     bulk: BulkChanges = Field(default_factory=BulkChanges)
 
     @classmethod

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, Placement
+from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, CollectionsStages
 from aggregates.account.flags import FlagCleared, Flags, FlagSet
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen, Freezing
 from aggregates.kernel.aggregate import Aggregate
@@ -170,19 +170,19 @@ class StageParameters(BulkParameters):
 
 
 def _change_stage(account: Aggregate, parameters: StageParameters, _: Context) -> Did:
-    placement = account.part(Placement)
-    before = placement.stage
+    stages = account.part(CollectionsStages)
+    before = stages.stage
     if before is parameters.to:
         return {}
-    placement.emit(CollectionsStageChanged(stage=parameters.to, previous=before))
+    stages.emit(CollectionsStageChanged(stage=parameters.to, previous=before))
     return {"before": before.value}
 
 
 def _take_stage_back(account: Aggregate, did: Did, since: Collection[str], _: Context) -> Collection[str]:
     if since:
         return ()
-    placement, before = account.part(Placement), CollectionsStage(did["before"])
-    placement.emit(CollectionsStageChanged(stage=before, previous=placement.stage))
+    stages, before = account.part(CollectionsStages), CollectionsStage(did["before"])
+    stages.emit(CollectionsStageChanged(stage=before, previous=stages.stage))
     return _STAGE
 
 
@@ -196,7 +196,7 @@ STAGE = BulkKind(
     parameters=StageParameters,
     check=lambda _, __: None,
     compares=("collections_stage",),
-    figures=lambda account, _: {"collections_stage": account.part(Placement).stage.value},
+    figures=lambda account, _: {"collections_stage": account.part(CollectionsStages).stage.value},
     does=_change_stage,
     undoes=_take_stage_back,
     touches=lambda _: _STAGE,

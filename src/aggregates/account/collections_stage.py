@@ -44,7 +44,7 @@ class SetCollectionsStage(AccountCommand, name="set-collections-stage"):
 
 
 @dataclass
-class Placement(AccountPart):
+class CollectionsStages(AccountPart):
     """Where the account stands with an outside agency."""
 
     stage: CollectionsStage = CollectionsStage.NOT_SET

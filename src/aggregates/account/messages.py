@@ -279,13 +279,13 @@ CHASED = (Stage.SCHEDULED, Stage.ENGAGED, Stage.FOLLOW_UP)
 NO_WAY = Denied("no-contact-point", "no address or number that may be used for this channel")
 
 
-class Claims(Protocol):
-    """What may be claimed of an account now: open items, less what shields cover (`policies.auto_collection`)."""
+class WrittenAbout(Protocol):
+    """What a message by hand is about now: open items, less what shields cover (`policies.auto_collection`)."""
 
     def __call__(self, account: Any, context: Context, /) -> Iterable[CoveredItem]: ...
 
 
-CLAIMS: Rule[Claims] = Rule("rules of auto-collection")
+WRITTEN_ABOUT: Rule[WrittenAbout] = Rule("rules of auto-collection")
 
 
 @dataclass

@@ -12,7 +12,7 @@ from aggregates.account.chase import CoveredItem
 from aggregates.account.command import AccountCommand
 from aggregates.account.contact import Contact
 from aggregates.account.customer import Customer
-from aggregates.account.messages import CLAIMS, Messages, MessageWritten, WrittenText, as_moment
+from aggregates.account.messages import WRITTEN_ABOUT, Messages, MessageWritten, WrittenText, as_moment
 from aggregates.account.part import AccountPart
 from aggregates.campaign import TEMPLATE_RULES, in_language
 from aggregates.kernel.aggregate import Needs, decides
@@ -162,7 +162,7 @@ class Writing(AccountPart):
             language=language,
             template=template,
             point_id=point_id or next(iter(points), ""),
-            items=tuple(context.rule(CLAIMS)(self.whole, context)),
+            items=tuple(context.rule(WRITTEN_ABOUT)(self.whole, context)),
             refused=tuple(one for each in refused if each is not None for one in each.one_by_one()),
         )
 

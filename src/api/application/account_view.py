@@ -448,7 +448,7 @@ def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
         "campaign_id": chase.campaign_id,
         "plan_version": chase.plan_version,
         "flags": sorted(account.flags.carried),
-        "collections_stage": _if_set(account.placement.stage),
+        "collections_stage": _if_set(account.collections_stage.stage),
         "frozen": account.freezing.current.code if account.freezing.current else None,
     }
 

@@ -20,11 +20,13 @@ from api.cli import (
     campaigns,
     carriers,
     cluster,
+    collections_stage,
     complaints,
     contact,
     contract,
     deadletters,
     disputes,
+    freezing,
     holding_back,
     kafka,
     legal,
@@ -34,7 +36,6 @@ from api.cli import (
     offices,
     payment_claims,
     payments,
-    placement,
     projections,
     promises,
     replay,
@@ -95,8 +96,8 @@ app = typer.Typer(
 )
 
 for commands in (
-    running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls, placement,
-    search, backups, kafka, replay,
+    running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls,
+    collections_stage, freezing, search, backups, kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (

@@ -172,7 +172,7 @@ def _previewed(
         office=office,
         currency=currency,
         as_of=as_of,
-        filters=command_of(Filters, {}, **filters),  # type: ignore[type-var]
+        filters=command_of(Filters, {}, **filters),
         accounts=tuple(accounts),
     )
     try:
@@ -221,7 +221,7 @@ def _export(
         raise typer.BadParameter(f"{to}: expected a file that ends with .xlsx or .csv")
     if to.exists() and not force:
         raise Problem(f"{to} is there already", hint="another name, or --force to replace it")
-    filters = command_of(Filters, {}, **{e: options[e] for e in FILTERS if options[e] is not None})  # type: ignore[type-var]
+    filters = command_of(Filters, {}, **{e: options[e] for e in FILTERS if options[e] is not None})
     of = Selection(office=office, currency=currency, as_of=as_of, filters=filters)
     with commanding(data) as service:
         service.drain()

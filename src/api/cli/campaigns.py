@@ -14,7 +14,7 @@ from api.cli.opening import commanding, guest, issue
 from api.cli.options import AsJson, DataDir, OfficeCode, Reason, account_option, is_id, read_moment
 from api.cli.output import print_json, print_table, say, say_lines, shown
 from api.cli.problems import Problem
-from api.cli.questions import Ask
+from api.cli.questions import Ask, with_office
 from api.cli.tables import figure, key, tabular, text, word
 
 if TYPE_CHECKING:
@@ -62,11 +62,7 @@ _DAYS = (key("day"), figure("messages", 2), text("steps", 1))
 def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False) -> None:
     """Every campaign, in the order in which accounts are matched with them."""
 
-    def asked(ask: Ask) -> list[dict[str, Any]]:
-        codes = {each["id"]: each["code"] for each in ask("/v1/offices")}
-        return [{**view, "office": codes[view["office_id"]]} for view in ask("/v1/campaigns", office=office)]
-
-    views = answered(data, asked)
+    views = answered(data, lambda ask: with_office(ask, "/v1/campaigns", office))
     if as_json:
         print_json(views)
         return

@@ -94,7 +94,7 @@ def _to_one(wanted: Wanted, makes: Makes, words: Words) -> None:
 
 def _to_list(wanted: Wanted, makes: Makes, words: Words) -> None:
     outcomes: list[dict[str, Any]] = []
-    names = _found(wanted, [*_lines(wanted.accounts or "")])
+    names = _found(wanted, [*lines_of(wanted.accounts or "")])
     with commanding(wanted.data) as service:
         for named in names:
             outcomes.append(_outcome(service, named, makes, wanted, words))
@@ -165,7 +165,7 @@ def _named(ask: Ask, text: str, office: str | None) -> _Named:
         return _Named(text, None, refusal.message)
 
 
-def _lines(file: str) -> Iterator[str]:
+def lines_of(file: str) -> Iterator[str]:
     """The accounts of a list; empty lines are none. Raises Problem where it is no text, or cannot be read."""
     try:
         with _opened(file) as lines:

@@ -1,6 +1,5 @@
 """`arrears message`: writing to a customer by hand, and seeing beforehand what they would get."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from api.cli.allocation import account_found
 from api.cli.asking import answered
 from api.cli.ending import ExitCode, end_of_list
+from api.cli.lists import Accounts, lines_of
 from api.cli.offices import say_done
 from api.cli.opening import command_of, commanding, guest, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_moment
@@ -152,12 +152,7 @@ def send(
     subject: Subject = None,
     to: To = None,
     ignore_preferences: IgnorePreferences = False,
-    accounts: Annotated[
-        str | None,
-        typer.Option(
-            "--accounts", metavar="-", help="Accounts from standard input, one a line; each has an outcome of its own."
-        ),
-    ] = None,
+    accounts: Accounts = None,
     once: Annotated[
         str | None,
         typer.Option("--id", metavar="TEXT", help="The same again: nothing is sent a second time to an account."),
@@ -207,16 +202,10 @@ def send(
 def _named(account: str | None, accounts: str | None) -> list[str]:
     """Those that are named, each once. Raises BadParameter."""
     if (account is None) == (accounts is None):
-        raise typer.BadParameter("expected an account, or --accounts - and accounts on standard input")
+        raise typer.BadParameter("expected an account, or --accounts FILE")
     if account is not None:
         return [account]
-    if accounts != "-":
-        raise typer.BadParameter(f"--accounts {accounts!r}: expected - for standard input")
-    try:
-        lines = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise typer.BadParameter("standard input is not text in UTF-8") from None
-    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    return list(dict.fromkeys(lines_of(accounts or "")))
 
 
 def _accounts(data: Path | None, named: Sequence[str], office: str | None) -> list[UUID | Problem]:

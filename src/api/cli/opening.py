@@ -17,6 +17,8 @@ from api.cli.progress import Bars
 from api.cli.signals import until_told
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from adapters.clock import Clock
     from adapters.postgres.database import Connection
     from aggregates.kernel.actor import Actor
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from api.processes.service import Service
     from api.processes.step_by_step import StepByStep
 
-AnyCommand = TypeVar("AnyCommand", bound="Command")
+Model = TypeVar("Model", bound="BaseModel")
 
 
 @contextmanager
@@ -118,8 +120,11 @@ def question(data: Path | None, *, catch_up: bool = True) -> Iterator[tuple["Ser
             yield service, connection
 
 
-def command_of(command: "type[AnyCommand]", options: Mapping[str, str], /, **said: object) -> "AnyCommand":
-    """The command that options say; `options` are their names, where those are not the fields'. Raises BadParameter."""
+def command_of(command: "type[Model]", options: Mapping[str, str], /, **said: object) -> "Model":
+    """The command, or the filters, that options say; `options` are their names, where those are not the fields'.
+
+    Raises BadParameter.
+    """
     from pydantic import ValidationError
 
     try:

@@ -32,6 +32,12 @@ def no_office(code: object) -> Refused:
 _HINTS = {"no-office": "arrears import FILE --profile P", "unknown-office": "arrears office show"}
 
 
+def with_office(ask: Ask, path: str, office: str | None) -> list[dict[str, Any]]:
+    """What a path lists of one office, or of all, each with its office's code."""
+    codes = {each["id"]: each["code"] for each in ask("/v1/offices")}
+    return [{**view, "office": codes[view["office_id"]]} for view in ask(path, office=office)]
+
+
 def by_currency(ask: Ask, path: str, **asked: Any) -> list[Any]:
     """The answer, or one for each currency where there are several and none was named: they are never added up."""
     try:

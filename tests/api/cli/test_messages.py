@@ -55,7 +55,7 @@ def test_a_message_is_shown_sent_and_listed(portfolio: Arrears):
         (("--channel", "portal", "--text", "x", "--to", "phone-9"), 1, "what it can use: portal"),
         (("--channel", "portal", "--template", "nobody"), 1, "no such template"),
         (("--channel", "sms", "--text", "x" * 119), 1, "141 characters, expected at most 140"),
-        (("--channel", "portal", "--text", "x", "--accounts", "-"), 2, "expected an account, or --accounts -"),
+        (("--channel", "portal", "--text", "x", "--accounts", "-"), 2, "expected an account, or --accounts FILE"),
     ],
 )
 def test_what_is_wrong_is_said(portfolio: Arrears, options: tuple[str, ...], code: int, said: str):
@@ -70,7 +70,7 @@ def test_what_forbids_it_is_shown(portfolio: Arrears):
     portfolio("office", "resume", "main")
 
 
-def test_accounts_on_standard_input_have_an_outcome_each_and_once(portfolio: Arrears, template: Path):
+def test_accounts_of_a_list_have_an_outcome_each_and_once(portfolio: Arrears, template: Path, tmp_path: Path):
     send = ("message", "send", "--channel", "portal", "--template", "call-us", "--accounts", "-", "--id", "spring")
     before = len(states(portfolio))
     said = portfolio(*send, code=3, given="A-1\nnobody\n\nA-2\nA-1\n")
@@ -78,6 +78,9 @@ def test_accounts_on_standard_input_have_an_outcome_each_and_once(portfolio: Arr
     assert "nobody: refused: account: there is no 'nobody'" in said.out
     again = portfolio(*send, "--json", given="A-2\nA-1\n").json
     assert [each["account"] for each in again] == ["A-2", "A-1"]
+    listed = tmp_path / "accounts.txt"
+    listed.write_text("A-2\nA-1\n", encoding="utf-8")
+    assert portfolio(*[listed if each == "-" else each for each in send], "--json").json == again
     first = {line.rpartition(" ")[2] for line in (said.lines[0], said.lines[2])}
     assert {each["message_id"] for each in again} == first
     assert {each["message_id"] for each in portfolio("message", "list", "--json").json["rows"]} >= first

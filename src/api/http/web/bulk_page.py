@@ -23,7 +23,7 @@ from api.http.problems import FieldProblem, Problem, not_issued, unknown
 from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
 from api.http.web.collections_page import ReportForm, form_given, form_of
-from api.http.web.forms import FormOf
+from api.http.web.forms import FormOf, once_of, reason_of
 from api.http.web.rendering import render
 from api.processes.service import Service
 from projections.questions import CHOICES, Filters
@@ -33,7 +33,6 @@ router = Router(include_in_schema=False)
 form = APIRouter(include_in_schema=False)
 
 _PER_PAGE = 100
-_LONGEST_REASON, _LONGEST_KEY = 1_000, 200
 _WAIT_SECONDS = 10.0
 _SHOWN_CHANGED = 50
 
@@ -217,7 +216,7 @@ def confirm_bulk(sent: SentOf) -> Response:
             sent.caller,
             sent.bulk_id,
             without_changed=without_changed,
-            reason=_reason(sent.fields),
+            reason=reason_of(sent.fields),
         )
     except ChangedSincePreview as changed:
         return _page(sent.request, sent.bulk_id, sent.readings, status=409, told=str(changed), changed=changed.accounts)
@@ -243,7 +242,7 @@ def undo_bulk(sent: SentOf) -> Response:
 
 def _carried_out(sent: Sent, command: CancelBulk | BeginBulkUndo) -> Response:
     try:
-        sent.issuing.issue(command, sent.caller, reason=_reason(sent.fields))
+        sent.issuing.issue(command, sent.caller, reason=reason_of(sent.fields))
     except NotIssued as error:
         problem = not_issued(error)
         return _page(sent.request, sent.bulk_id, sent.readings, status=problem.status, told=problem.detail)
@@ -319,14 +318,4 @@ def _in_words(said: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _once(caller: Caller, fields: Mapping[str, str]) -> Caller:
     """The same page sent twice does it once, and what follows shows it."""
-    key = fields.get("once", "")
-    if len(key) > _LONGEST_KEY:
-        raise FieldProblem("once", f"expected at most {_LONGEST_KEY} characters")
-    return replace(caller, wait=_WAIT_SECONDS, idempotency_key=key or caller.idempotency_key)
-
-
-def _reason(fields: Mapping[str, str]) -> str | None:
-    text = fields.get("reason", "")
-    if len(text) > _LONGEST_REASON:
-        raise FieldProblem("reason", f"expected at most {_LONGEST_REASON:,} characters")
-    return text or None
+    return replace(caller, wait=_WAIT_SECONDS, idempotency_key=once_of(fields) or caller.idempotency_key)

@@ -1,4 +1,4 @@
-"""`arrears collections-stage`, `freeze` and `unfreeze`: an account's place with an agency, and whether it is active."""
+"""`arrears freeze` and `unfreeze`: whether an account's chase rests for a reason of its office."""
 
 from typing import Annotated
 
@@ -11,33 +11,8 @@ from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason
 
 
 def add_to(root: typer.Typer) -> None:
-    root.command("collections-stage")(collections_stage)
     root.command("freeze")(freeze)
     root.command("unfreeze")(unfreeze)
-
-
-def collections_stage(
-    *,
-    account: AccountArgument,
-    stage: Annotated[str, typer.Argument(metavar="STAGE", help="not set, pending or sent.")],
-    data: DataDir = None,
-    office: OfficeCode = None,
-    reason: Reason = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say where the account stands with an outside agency; the account's history has every change."""
-    from aggregates.account.collections_stage import SetCollectionsStage
-
-    found = account_found(data, account, office)
-    command = command_of(SetCollectionsStage, {"collections_stage": "STAGE"}, account_id=found, collections_stage=stage)
-    with commanding(data) as service:
-        done = issue(service, command, reason=reason)
-    say_done(
-        done,
-        changed=f"Collections stage of {account}: {stage}.",
-        same=f"Collections stage of {account}: {stage} already.",
-        as_json=as_json,
-    )
 
 
 def freeze(
