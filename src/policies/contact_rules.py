@@ -6,15 +6,17 @@ carries. Who collects, and what was chosen where a rule leaves a choice, are set
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo
 
 from aggregates.account import Account
 from aggregates.account.contact_history import MEDIA, ContactFact, in_one_spelling
 from aggregates.account.customer import CustomerKind
 from aggregates.kernel.context import Context
 from aggregates.office import Office
+from aggregates.values.business_time import local_date
 from aggregates.values.contact import (
     ALLOWED,
     Channel,
@@ -26,8 +28,8 @@ from aggregates.values.contact import (
     RuleRefusal,
     Verdict,
 )
-from aggregates.values.contact_settings import ContactSettings
-from policies.contact.case import Asked, Debtor, DebtType, Entry, Flag, Kind, Phone, Place, Role, RuleSetting, Settings
+from aggregates.values.contact_settings import ContactSettings, RuleChoice
+from policies.contact.case import Asked, Debtor, DebtType, Entry, Flag, Kind, Medium, Phone, Place, Role, RuleSetting, Settings
 from policies.contact.places import (
     STATES,
     US,
@@ -36,8 +38,9 @@ from policies.contact.places import (
     zones_of_country,
     zones_of_number,
 )
-from policies.contact.rule import ContactRule
-from policies.contact.table import RULES, TABLE, Refused, judge, setting_fault
+from policies.contact.record import Record
+from policies.contact.rule import ContactRule, Situation
+from policies.contact.table import RULES, Refused, judge, places_of, refusals, setting_fault, zones_of
 
 HOURS = RULES["hours-8-to-21"]
 _UNKNOWN_COUNTRY = "ZZ"
@@ -79,8 +82,54 @@ def verdict(account: Account, attempt: ContactAttempt, office: Office, *, others
 
 
 def inconvenient_hours(account: Account, attempt: ContactAttempt, office: Office) -> Verdict:
-    """The rules about the time of day alone."""
-    return _verdict(account, attempt, office, table=_ABOUT_HOURS)
+    """The rules about the time of day alone, for no point in particular and as if nothing had happened before.
+
+    What is so judged hangs on where the debtor is, and is the same for many accounts: it is remembered.
+    """
+    debtor, house_zone = debtor_of(account, office)
+    asked = Asked(attempt.at, MEDIA[attempt.channel])
+    choices = ((each, office.contact.rules.get(each)) for each in _HOURS)
+    return _at_these_hours(
+        _Hours(
+            attempt.at,
+            asked.channel,
+            zones_of(debtor, asked),
+            places_of(debtor),
+            debtor.debt_type,
+            office.contact.role,
+            house_zone,
+            tuple((each, said.on, *said.figures.items()) for each, said in choices if said is not None),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """All that the rules about the time of day look at."""
+
+    at: datetime
+    medium: Medium
+    zones: tuple[ZoneInfo, ...]
+    places: frozenset[str]
+    debt_type: DebtType
+    role: Role
+    house_zone: str | None
+    choices: tuple[tuple[str, bool | None, *tuple[tuple[str, int], ...]], ...]
+    """What the office says of these rules: by id, whether it is on, and its figures."""
+
+
+@lru_cache(maxsize=4_096)
+def _at_these_hours(hours: _Hours) -> Verdict:
+    debtor, asked = Debtor(debt_type=hours.debt_type), Asked(hours.at, hours.medium)
+    dates = frozenset(local_date(hours.at, zone) for zone in hours.zones)
+    chosen = {rule: RuleChoice(on=on, figures=dict(figures)) for rule, on, *figures in hours.choices}
+    refused = refusals(
+        Situation(debtor, hours.role, Record((), hours.at), asked, hours.zones, hours.places, dates),
+        _settings(ContactSettings(role=hours.role, rules=chosen), debtor),
+        table=tuple(_HOURS.values()),
+        house_zone=hours.house_zone,
+    )
+    return _denied(tuple(_said(each, None, "", _UNDATED) for each in refused))
 
 
 def setting_faults(contact: ContactSettings) -> Iterable[str]:
@@ -91,7 +140,8 @@ def setting_faults(contact: ContactSettings) -> Iterable[str]:
             yield f"contact.rules.{rule_id}: {fault}"
 
 
-_ABOUT_HOURS: tuple[ContactRule, ...] = (HOURS, RULES["wa-hours"], RULES["fl-hours"])
+_HOURS: Mapping[str, ContactRule] = {each: RULES[each] for each in ("hours-8-to-21", "wa-hours", "fl-hours")}
+"""They look at nothing of the debtor but where that is, and what kind of debt it is."""
 
 
 def _verdict(
@@ -100,7 +150,6 @@ def _verdict(
     office: Office,
     *,
     others: Iterable[Account] = (),
-    table: tuple[ContactRule, ...] = TABLE,
 ) -> Verdict:
     debtor, house_zone = debtor_of(account, office)
     to = attempt.number or account.contact_history.point(attempt.channel, attempt.point_id) or attempt.point_id or None
@@ -108,7 +157,7 @@ def _verdict(
     refused = judge(
         debtor,
         office.contact.role,
-        _history(account, attempt, to, others) if table is TABLE else (),
+        _history(account, attempt, to, others),
         Asked(
             attempt.at,
             MEDIA[attempt.channel],
@@ -116,8 +165,7 @@ def _verdict(
             to=to,
             is_prerecorded=attempt.channel is Channel.VOICE and not attempt.is_by_hand,
         ),
-        _settings(office, debtor),
-        table=table,
+        _settings(office.contact, debtor),
         house_zone=house_zone,
     )
     if not refused:
@@ -125,10 +173,15 @@ def _verdict(
     named = attempt.point_id or "the number"
     is_unwanted = account.contact.wish_against(attempt.channel, attempt.point_id) is not None
     undated = {"medium-refused": attempt.at} if is_unwanted else {}
-    refusals = tuple(_said(each, to, named, undated.get(each.rule, _UNDATED)) for each in refused)
+    return _denied(tuple(_said(each, to, named, undated.get(each.rule, _UNDATED)) for each in refused))
+
+
+def _denied(refused: tuple[RuleRefusal, ...]) -> Verdict:
+    if not refused:
+        return ALLOWED
     ends = [each.allowed_from for each in refused]
     until = max((each for each in ends if each is not None), default=None) if None not in ends else None
-    return Denied(refusals[0].rule, refusals[0].detail, until=until, refusals=refusals)
+    return Denied(refused[0].rule, refused[0].detail, until=until, refusals=refused)
 
 
 def _said(refused: Refused, to: str | None, named: str, unknown: datetime) -> RuleRefusal:
@@ -256,9 +309,8 @@ def _of_fact(fact: ContactFact) -> Entry:
     )
 
 
-def _settings(office: Office, debtor: Debtor) -> Settings:
+def _settings(said: ContactSettings, debtor: Debtor) -> Settings:
     """The office's choices over what accounts have by default."""
-    said = office.contact
     is_bound = said.role is Role.THIRD_PARTY and debtor.debt_type is DebtType.CONSUMER
     found: dict[str, RuleSetting] = dict(_BOUND if is_bound else _HOUSE)
     for rule_id, choice in said.rules.items():

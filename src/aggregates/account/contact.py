@@ -285,6 +285,8 @@ class Contact(AccountPart):
         """Wishes and details once these details are known."""
         country = contact.country(self.customer_country)
         wishes = self.wishes.told_by(contact, country)
+        if not (wishes.given or wishes.refused):
+            return wishes, contact  # nor do the details say anything of consent, as of nearly everybody
         return wishes, wishes.shown_in(contact, country)
 
     def _meant(self, said: OptOutOfContact | OptedOut | OptedIn) -> OptedOutOf:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from aggregates.values.business_time import local_date
 from policies.contact import counting, hours, messages, wishes
@@ -528,24 +529,29 @@ def judge(
     """
     if asked.recipient is not Recipient.CONSUMER:
         return ()  # the law protects the consumer; their attorney and the creditor are free to be asked
-    settings = settings or {}
-    found_in = zones(
-        state=debtor.state,
-        zip_code=debtor.zip_code,
-        country=debtor.country,
-        numbers=_numbers(debtor, asked),
-        known=debtor.time_zones,
-    )
-    situation = Situation(
+    record = Record(history, asked.at)
+    return refusals(situation_of(debtor, role, record, asked), settings or {}, table=table, house_zone=house_zone)
+
+
+def situation_of(debtor: Debtor, role: Role, record: Record, asked: Asked) -> Situation:
+    """What the rules look at: with where the debtor may be, and on which dates that is."""
+    found_in = zones_of(debtor, asked)
+    return Situation(
         debtor=debtor,
         role=role,
-        record=Record(history, asked.at),
+        record=record,
         asked=asked,
         zones=found_in,
-        places=_places(debtor),
+        places=places_of(debtor),
         dates=frozenset(local_date(asked.at, zone) for zone in found_in),
     )
-    in_house = situation
+
+
+def refusals(
+    situation: Situation, settings: Settings, *, table: Sequence[ContactRule] = TABLE, house_zone: str | None = None
+) -> tuple[Refused, ...]:
+    """As `judge`, of a situation that is known."""
+    asked, in_house = situation.asked, situation
     if house_zone is not None:
         zone = zone_of(house_zone)
         in_house = replace(situation, zones=(zone,), dates=frozenset({local_date(asked.at, zone)}))
@@ -582,7 +588,18 @@ def _numbers(debtor: Debtor, asked: Asked) -> list[str]:
     return numbers
 
 
-def _places(debtor: Debtor) -> frozenset[str]:
+def zones_of(debtor: Debtor, asked: Asked) -> tuple[ZoneInfo, ...]:
+    """Every zone in which the debtor may be; never empty."""
+    return zones(
+        state=debtor.state,
+        zip_code=debtor.zip_code,
+        country=debtor.country,
+        numbers=_numbers(debtor, asked),
+        known=debtor.time_zones,
+    )
+
+
+def places_of(debtor: Debtor) -> frozenset[str]:
     """The jurisdictions in which the debtor may be: where state and ZIP do not go together, both."""
     if debtor.country != US:
         return frozenset()
