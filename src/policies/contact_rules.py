@@ -29,7 +29,20 @@ from aggregates.values.contact import (
     Verdict,
 )
 from aggregates.values.contact_settings import ContactSettings, RuleChoice
-from policies.contact.case import Asked, Debtor, DebtType, Entry, Flag, Kind, Medium, Phone, Place, Role, RuleSetting, Settings
+from policies.contact.case import (
+    Asked,
+    Debtor,
+    DebtType,
+    Entry,
+    Flag,
+    Kind,
+    Medium,
+    Phone,
+    Place,
+    Role,
+    RuleSetting,
+    Settings,
+)
 from policies.contact.places import (
     STATES,
     US,
