@@ -296,8 +296,10 @@ def test_a_repeat_of_events_changes_nothing(read_models: ReadModels):
 
 
 _MANY = """
-    INSERT INTO {schema}.worklist (item_id, kind, account_id, since, assignee, shows_on, due_on, last_position)
-    SELECT gen_random_uuid(), 'follow-up', gen_random_uuid(), now(), 'agent-' || i % 50, '2026-03-09', '2026-03-09', i
+    INSERT INTO {schema}.worklist
+        (item_id, kind, account_id, since, assignee, shows_on, due_on, is_task, last_position)
+    SELECT gen_random_uuid(), 'follow-up', gen_random_uuid(), now(), 'agent-' || i % 50, '2026-03-09', '2026-03-09',
+           true, i
     FROM generate_series(1, 20000) AS i
 """
 
@@ -309,7 +311,7 @@ def test_the_list_of_an_agent_follows_an_index(read_models: ReadModels):
     schema = "read_worklist_1"
     read_models.connection.execute(_MANY.format(schema=schema).encode())
     read_models.connection.execute(f"ANALYZE {schema}.worklist".encode())
-    asked = {**module._asked(datetime(2026, 3, 9, 17, tzinfo=UTC), "agent-1", None), "kind": None}
+    asked = {**module._asked(datetime(2026, 3, 9, 17, tzinfo=UTC), "agent-1", None), "kind": None, "account_id": None}
     query = f"EXPLAIN {module._shown(module._OF_AGENT)} SELECT * FROM found"
     plan = "\n".join(row[0] for row in read_models.connection.execute(query.encode(), asked))
     assert "worklist_assignee" in plan

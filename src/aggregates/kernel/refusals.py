@@ -30,6 +30,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         # Something named is not there.
         RefusalCode("unknown-account", "There is no such account.", NOT_FOUND),
         RefusalCode("unknown-activity", "There is no such activity on the account.", NOT_FOUND),
+        RefusalCode("unknown-agent", "Nobody who did anything is called so.", NOT_FOUND),
         RefusalCode("unknown-call", "No such call is without an end.", NOT_FOUND),
         RefusalCode("unknown-bulk", "There is no such bulk action.", NOT_FOUND),
         RefusalCode("unknown-bulk-kind", "There is no bulk action of this kind.", NOT_FOUND),

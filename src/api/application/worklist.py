@@ -10,6 +10,7 @@ from api.application.bulk import for_the_system, office_of
 from api.application.issuing import Caller, Done, Issuing, Refused
 from api.application.offices import today_in
 from api.processes.service import Service
+from projections.questions.scope import BadQuestion
 from projections.questions.worklist import (
     UndocumentedContact,
     WorklistItem,
@@ -50,15 +51,17 @@ def close_day(
 ) -> Done:
     """Closes an agent's local day of today in an office, which may be left out where there is only one.
 
-    Raises ContactsUndocumented, NotIssued, ReportRefused where nobody is called so, and NotReached where read tables do
-    not show in time what was recorded before.
+    Raises ContactsUndocumented, NotIssued, and NotReached where read tables do not show in time what was recorded.
     """
     of = office_of(service, office)
     service.wait_until_shown(_SECONDS)
     now = service.clock.now()
     day = today_in([of], now)
     with service.database.snapshot("arrears_app") as connection:
-        left_open = undocumented(connection, office=of.code, agent=agent, limit=MOST_NAMED)
+        try:
+            left_open = undocumented(connection, office=of.code, agent=agent, limit=MOST_NAMED)
+        except BadQuestion as error:
+            raise Refused(Rejected("unknown-agent", f"nobody who did anything is called so; {error}")) from None
         if left_open:
             raise ContactsUndocumented(agent_of(agent), left_open)
         contacts, follow_ups = done_by(connection, agent=agent, office=of.code, day=day, contacts=_CONTACTS)

@@ -251,14 +251,31 @@ def list_undocumented(here: Here, *, office: str | None = None, agent: str | Non
 
 @answers("/v1/worklist")
 def list_worklist(
-    here: Here, *, limit: int | None, office: str | None = None, agent: str | None = None, kind: str | None = None
+    here: Here,
+    *,
+    limit: int | None,
+    office: str | None = None,
+    agent: str | None = None,
+    kind: str | None = None,
+    account_id: str | None = None,
 ) -> Any:
     if office is not None:
         _ = here.offices  # raises Refused where there is none
+    if account_id is not None:
+        office_and_currency_of(here.connection, UUID(account_id))  # raises UnknownAccount
     now = here.service.clock.now()
 
     def page(size: int, cursor: str | None) -> Any:
-        return worklist(here.connection, now=now, agent=agent, kind=kind, office=office, limit=size, cursor=cursor)
+        return worklist(
+            here.connection,
+            now=now,
+            agent=agent,
+            kind=kind,
+            office=office,
+            account_id=UUID(account_id) if account_id else None,
+            limit=size,
+            cursor=cursor,
+        )
 
     return _pages(page, limit)
 

@@ -12,8 +12,9 @@ from api.cli.asking import answered
 from api.cli.ending import ExitCode
 from api.cli.offices import say_done
 from api.cli.opening import by_whom, command_of, commanding, issue
-from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_moment
+from api.cli.options import Account, AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_moment
 from api.cli.output import note, print_json, print_table, say
+from api.cli.questions import Ask, account_id
 from api.cli.tables import figure, key, prose, tabular, text, word
 
 app = typer.Typer(help="What has to be done about accounts, and by whom.")
@@ -53,6 +54,7 @@ def list_items(
     kind: Annotated[
         str | None, typer.Option("--kind", metavar="KIND", help="Such as follow-up, undocumented or complaint.")
     ] = None,
+    account: Account = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=500, metavar="N", help="The first so many.")] = 50,
     data: DataDir = None,
     office: OfficeCode = None,
@@ -61,7 +63,12 @@ def list_items(
     """What has to be done about accounts, and by whom: the highest score first."""
     if context.invoked_subcommand is not None:
         return
-    found = answered(data, lambda ask: ask("/v1/worklist", limit=limit, agent=agent, kind=kind, office=office))
+
+    def asked(ask: Ask) -> Any:
+        of = None if account is None else account_id(ask, account, office=office)
+        return ask("/v1/worklist", limit=limit, agent=agent, kind=kind, office=office, account_id=of)
+
+    found = answered(data, asked)
     rows = [*found["items"]]
     if as_json:
         print_json({"rows": rows, "next_cursor": found["next"]})
@@ -82,6 +89,25 @@ def _row(row: Mapping[str, Any]) -> tuple[object, ...]:
         row["score"], row["number"] or row["account_id"], row["customer_name"], what, row["due_on"], row["assignee"],
         amount, why, row["item_id"],
     )  # fmt: skip
+
+
+@app.command("done")
+def complete(
+    *,
+    account: AccountArgument,
+    item: ItemId,
+    data: DataDir = None,
+    office: OfficeCode = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a follow-up or task was done. Everything else ends with what it is about."""
+    from aggregates.account.activities import CompleteFollowUp
+
+    found = account_found(data, account, office)
+    with commanding(data) as service:
+        done = issue(service, CompleteFollowUp(account_id=found, activity_id=item), reason=reason)
+    say_done(done, changed="It is done.", same="", as_json=as_json)
 
 
 @app.command("snooze")

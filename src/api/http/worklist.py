@@ -18,7 +18,6 @@ from api.http.problems import Problem
 from api.http.reading import AS_ASKED, OfficeOf, Question, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
-from projections.questions.activity_filters import known_agents
 from projections.questions.worklist import ClosedDay, WorklistItem, closed_days, worklist
 
 router = Router(prefix="/v1", tags=["worklist"])
@@ -53,16 +52,26 @@ def list_worklist(
     agent: Agent = None,
     kind: Annotated[str | None, Query(max_length=40, description="Such as follow-up or undocumented.")] = None,
     office: OfficeOf = None,
+    account_id: Annotated[UUID | None, Query(description="Only about this account.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> NamedPage[WorklistItem]:
     """Follow-ups, contacts without an outcome, cases and uncertain messages, the highest score first; each says of what
     its score is made."""
     now = service.clock.now()
+    if account_id is not None:
+        readings.office_and_currency_of(account_id)
     return readings.named_page(
-        Question("worklist", agent, kind, office),
+        Question("worklist", agent, kind, office, account_id),
         lambda connection, inner: worklist(
-            connection, now=now, agent=agent, kind=kind, office=office, limit=limit, cursor=inner
+            connection,
+            now=now,
+            agent=agent,
+            kind=kind,
+            office=office,
+            account_id=account_id,
+            limit=limit,
+            cursor=inner,
         ),
         cursor,
     )
@@ -102,7 +111,6 @@ def close(
     *,
     body: JsonBody[DayToClose],
     service: ServiceOf,
-    readings: Readings,
     issuing: IssuingOf,
     caller: CallerOf,
     response: Response,
@@ -110,8 +118,6 @@ def close(
     """Close an agent's day. Refused (409, contacts-undocumented) while contacts of theirs are not documented: the
     problem has them in `contacts`."""
     created(response, "/v1/closed-days")
-    with readings.connection() as connection:
-        known_agents(connection, body.agent)
     try:
         return close_day(service, issuing, caller, agent=body.agent, office=body.office, reason=body.reason)
     except NotReached as error:

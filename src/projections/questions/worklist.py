@@ -55,6 +55,8 @@ class WorklistItem(Answer):
     amount: AmountText | None
     """What is at stake: of the item, else what is past due on the account."""
     currency: str | None
+    is_task: bool
+    """It ends by saying that it was done: a follow-up, or a task that a policy asked for."""
     snoozed_until: datetime | None
     """Until when somebody had put it off, where they had."""
     score: int
@@ -102,6 +104,7 @@ found AS (
     CROSS JOIN LATERAL (SELECT (%(now)s AT TIME ZONE coalesce(office.time_zone, 'UTC'))::date AS today) AS day
     WHERE {whose}
       AND (%(kind)s::text IS NULL OR work.kind = %(kind)s)
+      AND (%(account_id)s::uuid IS NULL OR work.account_id = %(account_id)s)
       AND (%(office)s::text IS NULL OR %(office)s IN (office.code, office.office_id::text))
       AND (work.shows_on IS NULL OR work.shows_on <= day.today)
       AND (work.snoozed_until IS NULL OR work.snoozed_until <= %(now)s
@@ -150,16 +153,21 @@ def worklist(
     agent: str | None = None,
     kind: str | None = None,
     office: str | None = None,
+    account_id: UUID | None = None,
     limit: int = 50,
     cursor: str | None = None,
 ) -> WorklistReport:
-    """What has to be done at a moment: an agent's and what is nobody's, or everybody's. Raises BadQuestion."""
+    """What has to be done at a moment: an agent's and what is nobody's, or everybody's; about one account, or all.
+
+    Raises BadQuestion.
+    """
     if kind is not None and kind not in BY_NAME:
         raise BadQuestion(f"kind: expected one of {', '.join(BY_NAME)}")
     after, after_day, after_id, after_kind = key_after(cursor, "score", 4)
     asked = {
         **_asked(now, agent, office),
         "kind": kind,
+        "account_id": account_id,
         "exponents": _EXPONENTS,
         "after": after,
         "after_day": after_day,
@@ -177,7 +185,7 @@ def worklist(
 
 def count_of_agent(connection: Connection[Any], *, now: datetime, agent: str, office: str) -> int:
     """How much an agent has to do in an office, without what is nobody's."""
-    asked = {**_asked(now, agent, office), "kind": None}
+    asked = {**_asked(now, agent, office), "kind": None, "account_id": None}
     [counted] = rows(connection, asked, _shown(_ONLY_OF_AGENT), _COUNT)
     return int(counted["items"])
 

@@ -30,8 +30,8 @@ from projections.worklist.kinds import (
 _PUT_ROWS = upsert(
     "worklist", "item_id, kind",
     "item_id uuid", "kind text", "account_id uuid", "what text", "since timestamptz", "due_on date", "shows_on date",
-    "assignee text", "amount_minor bigint", "currency text", "about uuid", "snoozed_until timestamptz",
-    "snoozed_by text", "last_position bigint",
+    "assignee text", "amount_minor bigint", "currency text", "about uuid", "is_task boolean",
+    "snoozed_until timestamptz", "snoozed_by text", "last_position bigint",
 )  # fmt: skip
 _DELETE_ROWS = f"""
     DELETE FROM worklist USING ({rows_from("item_id uuid", "kind text")}) AS gone
@@ -77,6 +77,7 @@ class WorklistRow:
     amount_minor: int | None
     currency: str | None
     about: UUID | None
+    is_task: bool
     snoozed_until: datetime | None = None
     snoozed_by: str | None = None
     last_position: int = 0
@@ -152,6 +153,7 @@ class AccountWork:
                 amount_minor=amount.minor if amount else None,
                 currency=amount.currency if amount else None,
                 about=about,
+                is_task=kind is FOLLOW_UP,
             )
         )
 

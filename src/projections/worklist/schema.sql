@@ -12,6 +12,7 @@ CREATE TABLE worklist (
     amount_minor  bigint,
     currency      text,
     about         uuid,
+    is_task       boolean     NOT NULL,
     snoozed_until timestamptz,
     snoozed_by    text,
     last_position bigint      NOT NULL,
@@ -28,6 +29,7 @@ COMMENT ON COLUMN worklist.shows_on      IS 'The local day from which on it is s
 COMMENT ON COLUMN worklist.assignee      IS 'Who does it; null: everybody sees it.';
 COMMENT ON COLUMN worklist.amount_minor  IS 'What is at stake in itself, in minor units; null: what is past due on the account.';
 COMMENT ON COLUMN worklist.about         IS 'The item whose task it is: while that is there this one is not shown.';
+COMMENT ON COLUMN worklist.is_task       IS 'Whether it ends by saying that it was done: a follow-up, or a task that a policy asked for.';
 COMMENT ON COLUMN worklist.last_position IS 'Place in the log of the last event that changed the row.';
 
 CREATE TABLE worklist_accounts (

@@ -6,6 +6,7 @@ import pytest
 
 from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
+from tests.api.http.test_pages import HTML, page
 
 DANA = {"X-Actor": "dana"}
 
@@ -76,6 +77,52 @@ def test_what_nobody_knows_is_refused(client: Client, account: str, service: Ste
     service.drain()
     nothing = f"{account}/worklist/00000000-0000-0000-0000-000000000001"
     client.refused(404, "PUT", f"{nothing}/assignee", {"assignee": "lee"})
-    assert "agent: expected one of" in client.refused(422, "POST", "/v1/closed-days", {"agent": "nobody"})["detail"]
+    assert "agent: expected one of" in client.refused(404, "POST", "/v1/closed-days", {"agent": "nobody"})["detail"]
     client.refused(404, "POST", "/v1/closed-days", {"agent": "local", "office": "other"})
     assert "kind: expected one of undocumented" in client.refused(422, "GET", "/v1/worklist?kind=x")["detail"]
+
+
+# --- the page ----------------------------------------------------------------------------------------
+
+
+def test_the_page_has_the_list_of_whose_name_it_remembers_and_leads_to_the_next_account(
+    client: Client, task: str, account: str, service: StepByStep
+):
+    where = account.removeprefix("/v1")
+    assert "/worklist/next" not in page(client, where).text
+    row = next(each for each in listed(client, agent="kim") if task.endswith(each["item_id"]))
+    shown = page(client, "/worklist?agent=kim")
+    assert [word for word in ("Follow up", "due today", "Next account") if word not in shown.text] == []
+    assert row["number"] in shown.text
+    assert row["number"] in page(client, "/worklist").text, "whose list it was is remembered"
+    followed = client.get("/worklist/next", headers=HTML)
+    assert (followed.status_code, followed.headers["location"].startswith("/accounts/")) == (303, True)
+    after = client.get(f"/worklist/next?after={row['account_id']}", headers=HTML).headers["location"]
+    assert after != where
+    links = [attrs.get("href") for tag, attrs in page(client, where).tags if tag == "a"]
+    assert f"/worklist/next?after={row['account_id']}" in links
+    assert row["number"] not in page(client, "/worklist?agent=lee").text
+
+
+def test_forms_of_the_page_put_off_give_away_finish_and_close_the_day(
+    client: Client, task: str, account: str, service: StepByStep
+):
+    here = task.removeprefix("/v1/accounts").replace("/worklist", "")
+    form = {"Content-Type": "application/x-www-form-urlencoded", **HTML}
+
+    def sent(path: str, said: str, status: int = 303) -> str:
+        response = client.post(path, content=said, headers=form)
+        assert response.status_code == status, response.text
+        return response.text if status != 303 else response.headers["location"]
+
+    assert sent(f"/worklist{here}/assign", "assignee=lee&once=1&back=account") == account.removeprefix("/v1")
+    assert "say why" in sent(f"/worklist{here}/snooze", "until=2026-03-17T09:00", 409)
+    assert sent(f"/worklist{here}/snooze", "until=2026-03-17T09:00&reason=lunch&once=2") == "/worklist"
+    assert of_account(listed(client, agent="lee"), account) == []
+    sent(f"/worklist{here}/done", "once=3")
+    assert client.get(account).json()["follow_ups"] == []
+    client.done("POST", f"{account}/activities", {"kind": "letter"}, headers={"X-Actor": "mo"})
+    refused = sent("/worklist/closed-days", "agent=mo", 409)
+    assert "letter with" in refused
+    assert "the day of mo stays open" in refused
+    assert "agent: expected one of" in sent("/worklist/closed-days", "agent=nobody", 404)
