@@ -9,6 +9,7 @@ from aggregates.promise import PromiseToPay
 from aggregates.reader import Reader
 from aggregates.template import OfficeTemplate
 from aggregates.work import Work
+from aggregates.workday import Workday
 
 AGGREGATES: tuple[type[Aggregate], ...] = (
     Account,
@@ -20,5 +21,6 @@ AGGREGATES: tuple[type[Aggregate], ...] = (
     PromiseToPay,
     Reader,
     Work,
+    Workday,
 )
 """Every aggregate. Whoever imports anything of this package knows all of their commands and events."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from aggregates import campaign, office, promise, reader, template, work
+from aggregates import campaign, office, promise, reader, template, work, workday
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
@@ -62,6 +62,7 @@ from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.receivables import ReversalKind
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
+from aggregates.account.worklist import WorklistItemReassigned, WorklistItemSnoozed
 from aggregates.bulk import action as bulk
 from aggregates.bulk.part import RowsFrozen
 from aggregates.kernel.event import Event
@@ -410,6 +411,13 @@ SENTENCES: dict[type[Event], Sentence] = {
     ),
     work.WorkFinished: "Work finished: {e.done} accounts done, {e.refused} refused, {e.failed} failed",
     work.WorkCancelled: "Work cancelled: no further account is asked",
+    WorklistItemSnoozed: "Put off on the worklist until {e.until:%Y-%m-%d %H:%M} UTC",
+    WorklistItemReassigned: lambda e: (
+        f"Given to {e.assignee or 'nobody'} on the worklist{f', was with {e.previous}' if e.previous else ''}"
+    ),
+    workday.WorkdayClosed: lambda e: (
+        f"{e.agent} closed {e.day}: {_count(e.contacts, 'contact')}, {_count(e.follow_ups, 'follow-up')}, {e.left} left"
+    ),
     CollectionsStageChanged: "Collections stage is {e.stage}",
     AccountFrozen: "Account frozen ({e.code})",
     AccountUnfrozen: "Account active again",

@@ -18,6 +18,7 @@ from projections.ledger import LedgerProjection
 from projections.messages import MessagesProjection
 from projections.people import PeopleProjection
 from projections.promises import PromisesProjection
+from projections.worklist import WorklistProjection
 
 PROJECTIONS: list[type[Projection]] = [
     CollectionsReportProjection,
@@ -28,6 +29,7 @@ PROJECTIONS: list[type[Projection]] = [
     AuditTrailProjection,
     MessagesProjection,
     PeopleProjection,
+    WorklistProjection,
 ]
 
 

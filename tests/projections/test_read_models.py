@@ -44,6 +44,7 @@ from aggregates.promise import (
     WithdrawPromise,
 )
 from aggregates.values.contact import Channel
+from aggregates.workday import CloseWorkday
 from projections.activity_history import ActivityHistoryProjection
 from projections.activity_history.projection import LEFT_OUT, kind_of
 from projections.audit_trail import AuditTrailProjection
@@ -366,6 +367,7 @@ def eventful() -> History:
         history.give(WithdrawPromise(promise_id=promised, account_id=account), reason="moved away")
         history.give(OpenAccount(office_id=MAIN, number=f"A-{number}", customer_name=f"New {number}", currency="USD"))
         history.give(OpenAccount(office_id=MAIN, number=f"A-{number}", customer_name=f"Newer {number}", currency="USD"))
+    history.give(CloseWorkday(office_id=MAIN, agent="kim", day=history.today, contacts=1, follow_ups=0, left=0))
     history.give(ChangeOfficeSettings(office_id=MAIN, time_zone="Europe/Berlin"))
     return history
 

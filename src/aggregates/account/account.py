@@ -33,6 +33,7 @@ from aggregates.account.payments import Payments
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
+from aggregates.account.worklist import Worklist
 from aggregates.account.writing import Writing
 from aggregates.campaign import Campaign
 from aggregates.kernel.aggregate import Aggregate
@@ -72,6 +73,7 @@ class Account(Aggregate):
     freezing: Freezing = Field(default_factory=Freezing)
     collections_stage: CollectionsStages = Field(default_factory=CollectionsStages)
     bulk: BulkChanges = Field(default_factory=BulkChanges)
+    worklist: Worklist = Field(default_factory=Worklist)
 
     @classmethod
     def blank(cls, aggregate_id: UUID, *, whole: bool = False) -> Self:

@@ -30,6 +30,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         # Something named is not there.
         RefusalCode("unknown-account", "There is no such account.", NOT_FOUND),
         RefusalCode("unknown-activity", "There is no such activity on the account.", NOT_FOUND),
+        RefusalCode("unknown-agent", "Nobody who did anything is called so.", NOT_FOUND),
         RefusalCode("unknown-call", "No such call is without an end.", NOT_FOUND),
         RefusalCode("unknown-bulk", "There is no such bulk action.", NOT_FOUND),
         RefusalCode("unknown-bulk-kind", "There is no bulk action of this kind.", NOT_FOUND),
@@ -55,6 +56,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("unknown-template", "The office has no such template.", NOT_FOUND),
         RefusalCode("unknown-promise", "There is no such promise.", NOT_FOUND),
         RefusalCode("unknown-work", "There is no such work.", NOT_FOUND),
+        RefusalCode("unknown-worklist-item", "Nothing with this id has to be done about the account.", NOT_FOUND),
         # It is there already.
         RefusalCode("claimed-already", "All of it is said to be paid already, which is checked."),
         RefusalCode("campaign-exists", "The office has a campaign of this title; revise it."),
@@ -71,6 +73,8 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("bulk-not-done", "A bulk action that was never confirmed has nothing to undo."),
         RefusalCode("bulk-running", "A bulk action is undone once it has ended."),
         RefusalCode("bulk-too-old", "An account undoes only the latest bulk actions that changed it."),
+        RefusalCode("contact-of-another", "Whoever made a contact says how it ended; it is given to nobody else."),
+        RefusalCode("contacts-undocumented", "A day is closed once every contact that was made is documented."),
         RefusalCode("campaign-retired", "The campaign has ended for good."),
         RefusalCode(
             "corrected-already", "The activity was corrected already; its last correction is corrected instead."
@@ -110,6 +114,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("complaint-day", "A complaint is received, then answered, and neither lies in the future."),
         RefusalCode("dispute-day", "A dispute is to be resolved on the day of its opening or later."),
         RefusalCode("faulty-plan", "A plan names what its office knows, and its templates can be filled in."),
+        RefusalCode("day-not-begun", "An agent closes the day that it is, or an earlier one."),
         RefusalCode("follow-up-past", "A follow-up lies today or later."),
         RefusalCode("future-contact", "A contact, or what was said of it, is recorded once it was."),
         RefusalCode("future-correction", "What was recorded is corrected to today or an earlier day."),
@@ -134,6 +139,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("reversed-too-much", "No more of a payment is taken back than did not go back before."),
         RefusalCode("several-instalments", "The invoice is owed in instalments, and one of them has to be named."),
         RefusalCode("reversed-first", "A payment is taken back on the day of its receipt or later."),
+        RefusalCode("snooze-past", "What is put off is put off until a later moment."),
         RefusalCode("several-went-back", "Several went back of it; the day and the amount say which is meant."),
         RefusalCode("same-account", "Money goes to another account than the payment's own."),
         RefusalCode("transfer-day", "Money is transferred on the day of its receipt or later, and not in the future."),

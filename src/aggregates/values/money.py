@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 # ISO 4217 currencies whose minor unit is not a hundredth.
-_EXPONENTS = {
+EXPONENTS = {
     **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
     **dict.fromkeys("CLF UYW".split(), 4),
@@ -23,7 +23,7 @@ class CurrencyMismatch(ValueError):
 
 def exponent(currency: str) -> int:
     """Decimal places of the currency's minor unit (ISO 4217): 2 for USD, 0 for JPY, 3 for KWD."""
-    return _EXPONENTS.get(currency, 2)
+    return EXPONENTS.get(currency, 2)
 
 
 @dataclass(frozen=True, slots=True)

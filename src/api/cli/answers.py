@@ -50,12 +50,12 @@ from projections.questions import (
     office_ids,
     promises,
 )
-from projections.questions.activity import undocumented
 from projections.questions.activity_filters import ActivityFilters
 from projections.questions.bulk import bulk_action, bulk_actions, bulk_rows
 from projections.questions.messages import messages
 from projections.questions.quarantined import quarantined
 from projections.questions.work import work, works
+from projections.questions.worklist import closed_days, undocumented, worklist
 
 _PAGE = 1_000
 
@@ -247,6 +247,44 @@ _FILTERS = {"from": "since", "to": "until"}
 @answers("/v1/undocumented-contacts")
 def list_undocumented(here: Here, *, office: str | None = None, agent: str | None = None) -> Any:
     return [_json(each) for each in undocumented(here.connection, office=office, agent=agent)]
+
+
+@answers("/v1/worklist")
+def list_worklist(
+    here: Here,
+    *,
+    limit: int | None,
+    office: str | None = None,
+    agent: str | None = None,
+    kind: str | None = None,
+    account_id: str | None = None,
+) -> Any:
+    if office is not None:
+        _ = here.offices  # raises Refused where there is none
+    if account_id is not None:
+        office_and_currency_of(here.connection, UUID(account_id))  # raises UnknownAccount
+    now = here.service.clock.now()
+
+    def page(size: int, cursor: str | None) -> Any:
+        return worklist(
+            here.connection,
+            now=now,
+            agent=agent,
+            kind=kind,
+            office=office,
+            account_id=UUID(account_id) if account_id else None,
+            limit=size,
+            cursor=cursor,
+        )
+
+    return _pages(page, limit)
+
+
+@answers("/v1/closed-days")
+def list_closed_days(here: Here, *, office: str | None = None, agent: str | None = None) -> Any:
+    if office is not None:
+        _ = here.offices  # raises Refused where there is none
+    return [_json(each) for each in closed_days(here.connection, office=office, agent=agent)]
 
 
 @answers("/v1/kpi")

@@ -45,6 +45,7 @@ from api.cli import (
     search,
     templates,
     work,
+    worklist,
 )
 from api.cli.problems import problems_shown, show, show_defect
 from api.cli.signals import end_when_told
@@ -113,6 +114,7 @@ for name, group in (
     ("legal", legal),
     ("bulk", bulk),
     ("work", work),
+    ("worklist", worklist),
     ("projections", projections),
     ("deadletters", deadletters),
     ("carriers", carriers),

@@ -105,6 +105,7 @@ PAGED = frozenset({
     "/v1/quarantined-messages",
     "/v1/report/collections",
     "/v1/work",
+    "/v1/worklist",
 })  # fmt: skip
 """What is answered in pages."""
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import typer
 
 from api.cli.asking import answered
-from api.cli.opening import actor, command_of, commanding, guest, issue
+from api.cli.opening import by_whom, command_of, commanding, guest, issue
 from api.cli.options import AsJson, AsOf, Currency, DataDir, OfficeCode, Reason, read_moment
 from api.cli.output import Format, note, print_csv, print_fields, print_json, print_table, say
 from api.cli.problems import Problem
@@ -176,7 +176,7 @@ def _previewed(
         accounts=tuple(accounts),
     )
     try:
-        done = preview(service, *_by_whom(service, None), kind=kind, said=said, of=of)
+        done = preview(service, *by_whom(service, None), kind=kind, said=said, of=of)
     except WrongParameter as wrong:
         error = wrong.error.errors()[0]
         field, expected = _wrong(error)
@@ -192,18 +192,6 @@ def _wrong(error: Mapping[str, Any]) -> tuple[str, str]:
         field, _, expected = said.partition(": ")
         return field, expected
     return str(error["loc"][0]), said.replace("Input should be", "expected")
-
-
-def _by_whom(service: "StepByStep", reason: str | None) -> tuple[Any, Any]:
-    """What issues, and in whose name."""
-    from functools import partial
-
-    from adapters.eventstore.requests import Requests
-    from api.application.authority import Authority
-    from api.application.issuing import Caller, Issuing
-
-    issuing = Issuing(service, Requests(partial(service.database.connect, "arrears_app")))
-    return issuing, Caller(actor(), Authority.OPERATOR, reason)
 
 
 # --- export ------------------------------------------------------------------------------------------
@@ -225,7 +213,7 @@ def _export(
     of = Selection(office=office, currency=currency, as_of=as_of, filters=filters)
     with commanding(data) as service:
         service.drain()
-        bulk_id, rows = export(service, *_by_whom(service, None), of, format=ExportFormat(format), to=to)
+        bulk_id, rows = export(service, *by_whom(service, None), of, format=ExportFormat(format), to=to)
     if as_json:
         print_json({"id": bulk_id, "file": str(to), "rows": rows})
     else:
@@ -357,7 +345,7 @@ def confirm(
     with commanding(data) as service:
         service.drain()
         try:
-            confirmed(service, *_by_whom(service, reason), bulk_id, without_changed=without_changed)
+            confirmed(service, *by_whom(service, reason), bulk_id, without_changed=without_changed)
         except ChangedSincePreview as changed:
             raise _changed(changed) from None
         found = _until_ended(service, bulk_id, not_shown_yet="previewed")

@@ -28,6 +28,7 @@ from api.http import (
     report,
     templates,
     work,
+    worklist,
 )
 from api.http.admission import LIMITS, Admission, Kind, Limits
 from api.http.auth import Gate
@@ -55,6 +56,8 @@ ROUTERS = (
     contact.router,
     contacts.router,
     contacts.everywhere,
+    worklist.router,
+    worklist.items,
     offices.router,
     bulk.router,
     work.router,

@@ -17,7 +17,7 @@ from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, cr
 from api.http.reading import AS_ASKED, OfficeOf, Readings
 from api.http.routing import Router
 from api.http.shapes import JsonBody, Moment
-from projections.questions.activity import UndocumentedContact, undocumented
+from projections.questions.worklist import UndocumentedContact, undocumented
 
 router = Router(prefix="/v1/accounts/{account_id}", tags=["contact"])
 everywhere = Router(prefix="/v1", tags=["contact"])

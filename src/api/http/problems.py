@@ -28,6 +28,7 @@ from api.application.issuing import (
     Outdated,
     Refused,
 )
+from api.application.worklist import ContactsUndocumented
 
 MEDIA_TYPE = "application/problem+json"
 PROBLEM = "Problem"
@@ -80,6 +81,21 @@ SCHEMA: dict[str, Any] = {
                     "detail": {"type": "string"},
                     "allowed_from": {"type": ["string", "null"], "format": "date-time"},
                     "may_override": {"type": "boolean"},
+                },
+            },
+        },
+        "contacts": {
+            "type": "array",
+            "description": "The contacts without an outcome that keep a day from being closed, the first hundred.",
+            "items": {
+                "type": "object",
+                "required": ["id", "account_id", "number", "kind", "at"],
+                "properties": {
+                    "id": {"type": "string", "format": "uuid"},
+                    "account_id": {"type": "string", "format": "uuid"},
+                    "number": {"type": ["string", "null"]},
+                    "kind": {"type": "string"},
+                    "at": {"type": "string", "format": "date-time"},
                 },
             },
         },
@@ -197,6 +213,10 @@ def not_issued(error: NotIssued) -> Problem:
             return problem
         case ChangedSincePreview():
             return refused(error.rejected, accounts=list(error.accounts), accounts_in_all=error.total)
+        case ContactsUndocumented():
+            named = {"id", "account_id", "number", "kind", "at"}
+            contacts = [each.model_dump(mode="json", include=named) for each in error.contacts]
+            return refused(error.rejected, contacts=contacts)
         case Refused():
             return refused(error.rejected)
         case ImplausibleField():

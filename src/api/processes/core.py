@@ -33,6 +33,7 @@ from projections.ledger.projection import LedgerProjection
 from projections.messages.projection import MessagesProjection
 from projections.people.projection import PeopleProjection
 from projections.promises.projection import PromisesProjection
+from projections.worklist.projection import WorklistProjection
 
 if TYPE_CHECKING:
     from adapters.delivery.renderer import Renderer
@@ -48,6 +49,7 @@ PROJECTIONS = (
     MessagesProjection,
     PeopleProjection,
     BulkActionsProjection,
+    WorklistProjection,
 )
 
 ANCHOR = "last-seal.json"

@@ -193,7 +193,7 @@ class ActivityHistoryProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "activity_history"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     public: ClassVar[tuple[str, ...]] = ("activity_history",)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:

@@ -61,20 +61,6 @@ class OfficeActivity(Activity):
     office: str | None
 
 
-class UndocumentedContact(Answer):
-    """A contact that a person made and of which nobody said yet how it ended."""
-
-    id: UUID
-    """Of the call, or of the activity."""
-    account_id: UUID
-    number: str | None
-    """The account's."""
-    office: str | None
-    kind: str
-    agent: str
-    at: datetime
-
-
 class OfficeActivityReport(Answer):
     """A page of what was done in an office, or everywhere, the newest first."""
 
@@ -239,31 +225,3 @@ def _with_notes(found: Sequence[DictRow], log: Opens) -> list[DictRow]:
     opened = log.at([each["position"] for each in found if each["has_notes"]])
     notes = {position: notes_of(recorded) for position, recorded in opened.items()}
     return [{**each, "notes": notes.get(each["position"])} for each in found]
-
-
-_UNDOCUMENTED = """
-SELECT activity.ref_id AS id, activity.account_id, account.number, office.code AS office,
-       CASE activity.kind WHEN 'call-started' THEN 'call' ELSE activity.kind END AS kind,
-       activity.actor AS agent, activity.occurred_at AS at
-FROM read_model.activity_history AS activity
-LEFT JOIN read_model.ledger_accounts AS account USING (account_id)
-LEFT JOIN read_model.ledger_offices  AS office  USING (office_id)
-WHERE activity.undocumented
-  AND NOT EXISTS (SELECT FROM read_model.activity_history AS later WHERE later.corrects = activity.ref_id)
-  AND NOT (activity.kind = 'call-started'
-           AND EXISTS (SELECT FROM read_model.activity_history AS later
-                       WHERE later.kind = 'call' AND later.ref_id = activity.ref_id))
-  AND (%(office)s::text IS NULL OR %(office)s IN (office.code, office.office_id::text))
-  AND (%(agents)s::text[] IS NULL OR activity.actor = ANY (%(agents)s))
-ORDER BY activity.occurred_at, activity.position
-LIMIT %(limit)s
-"""
-
-
-def undocumented(
-    connection: Connection[Any], *, office: str | None = None, agent: str | None = None, limit: int = 500
-) -> list[UndocumentedContact]:
-    """The oldest first. Raises BadQuestion where nobody is called so."""
-    filters = ActivityFilters(agent=agent)
-    asked = {"office": office, "agents": filters.asked(connection)["agents"], "limit": limit}
-    return [UndocumentedContact.model_validate(each) for each in rows(connection, asked, _UNDOCUMENTED)]

@@ -135,7 +135,7 @@ def paths(browser: Browser, site: str) -> list[str]:
     browser.open(f"{site}/?q=B-15")
     account = browser.evaluate("document.querySelector('.who a').pathname")
     tabs = ("overview", "payments", "casework", "messages&send=email", "activity", "audit", "contact")
-    pages = ["/", "/?as_of=2026-02-20", "/campaigns", "/settings/templates", "/?stage=zzz"]
+    pages = ["/", "/?as_of=2026-02-20", "/campaigns", "/worklist", "/settings/templates", "/?stage=zzz"]
     return [*pages, *(f"{account}?tab={tab}" for tab in tabs)]
 
 

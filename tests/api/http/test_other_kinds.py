@@ -44,6 +44,7 @@ VALUES: dict[str, Any] = {
     "hold_id": "00000000-0000-0000-0000-000000000001",
     "instalments": [{"due_on": DAY, "amount": AMOUNT}],
     "invoice_number": "I-1",
+    "item_id": "00000000-0000-0000-0000-000000000001",
     "issued_on": "2026-03-01",
     "kind": "note",
     "name": "call-us",
@@ -69,6 +70,7 @@ VALUES: dict[str, Any] = {
     "to_account_id": "00000000-0000-0000-0000-000000000002",
     "today": "2026-03-16",
     "transferred_on": "2026-03-16",
+    "until": "2026-03-17T09:00:00Z",
 }
 """Something for each field that has to be said anywhere."""
 
@@ -90,7 +92,8 @@ OF_ANYTHING = {"subject_id"}
 """Ids that may be of any kind: whose facts are asked for."""
 
 OTHERS = {
-    "activity_id", "call_id", "case_id", "claim_id", "complaint_id", "dispute_id", "fact_id", "hold_id", "message_id",
+    "activity_id", "call_id", "case_id", "claim_id", "complaint_id", "dispute_id", "fact_id", "hold_id", "item_id",
+    "message_id",
 }  # fmt: skip
 """Ids of what is a part of an account."""
 

@@ -102,7 +102,7 @@ def assert_inert(seen: Elements) -> None:
 
 
 def test_every_page_can_be_used_without_seeing_it(client: Client, hostile: str):
-    for path in ("/", hostile, f"{hostile}?tab=audit", "/campaigns"):
+    for path in ("/", hostile, f"{hostile}?tab=audit", "/campaigns", "/worklist"):
         seen = page(client, path)
         tags = [tag for tag, _ in seen.tags]
         assert tags.count("h1") == 1

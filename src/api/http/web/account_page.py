@@ -54,6 +54,7 @@ from api.http.web.contact_forms import CONTACT_FORMS, fact_choices, phone_calls
 from api.http.web.forms import FormOf, amount_of, day_of, made, once_of, reason_of
 from api.http.web.money_forms import MONEY_FORMS
 from api.http.web.rendering import render
+from api.http.web.worklist_page import of_account
 from api.processes.service import Service
 from projections.questions.activity import activity
 from projections.questions.activity_filters import TYPES, ActivityFilters
@@ -405,6 +406,7 @@ def _page(
         campaign=_campaign(service, view.campaign_id),
         dispute_reasons=read.office.casework.dispute_reasons or DISPUTE_REASONS,
         filters=filters,
+        **({} if is_past else of_account(request, service, readings, view.id, read.office)),
         **{
             **_tab(
                 service,

@@ -1,8 +1,6 @@
 """The forms of an account's page about contacts: calls, what was done outside, and what was said about contact."""
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from aggregates.account import Account
@@ -19,13 +17,10 @@ from aggregates.account.contact_history import (
 )
 from aggregates.values.contact import Channel
 from api.application.account_contact import AccountContactVerdict, check_account
-from api.http.problems import FieldProblem
-from api.http.web.forms import made
+from api.http.web.forms import made, moment_of
 from api.processes.service import Service
 
 Fields = Mapping[str, str]
-
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
 
 
 def _start(account: Account, fields: Fields, _: ZoneInfo) -> StartCall:
@@ -46,7 +41,7 @@ def _correct(account: Account, fields: Fields, zone: ZoneInfo) -> CorrectActivit
         CorrectActivity,
         account_id=account.id,
         activity_id=fields.get("activity", ""),
-        at=_moment(fields, zone),
+        at=moment_of("at", fields, zone),
         **_said(fields),
     )
 
@@ -59,7 +54,7 @@ def _activity(account: Account, fields: Fields, zone: ZoneInfo) -> RecordActivit
         account_id=account.id,
         kind=kind,
         direction=direction,
-        at=_moment(fields, zone),
+        at=moment_of("at", fields, zone),
         **_said(fields),
     )
 
@@ -68,7 +63,7 @@ def _fact(account: Account, fields: Fields, zone: ZoneInfo) -> RecordContactFact
     """Fields of other kinds are empty in the form, and are not said."""
     said = {name: fields.get(name) or None for name in FactFields.model_fields if name != "at"}
     yes_or_no = {name: None if said[name] is None else said[name] == "yes" for name in _YES_OR_NO}
-    return made(RecordContactFact, account_id=account.id, **{**said, **yes_or_no}, at=_moment(fields, zone))
+    return made(RecordContactFact, account_id=account.id, **{**said, **yes_or_no}, at=moment_of("at", fields, zone))
 
 
 _YES_OR_NO = ("refusal_to_pay", "clear", "reassigned")
@@ -118,16 +113,3 @@ def _said(fields: Fields) -> dict[str, object]:
         "assignee": fields.get("assignee") or None,
         "follow_up_on": fields.get("follow_up_on") or None,
     }
-
-
-def _moment(fields: Fields, zone: ZoneInfo) -> datetime | None:
-    """A local time of the office. Raises FieldProblem."""
-    said = fields.get("at", "")
-    if not said:
-        return None
-    if not _MOMENT.fullmatch(said):
-        raise FieldProblem("at", "expected a day and a time such as 2026-03-31T09:00")
-    try:
-        return datetime.fromisoformat(said).replace(tzinfo=zone).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise FieldProblem("at", "there is no such moment") from None

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200
 _OF_SEVERAL_LINES = frozenset({"text"})
 """Fields that may have line breaks."""
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 """An amount as pages show it. Any other comma may be a decimal mark."""
 
@@ -71,6 +73,19 @@ def day_of(name: str, fields: Mapping[str, str]) -> date:
         return read_day(fields.get(name, ""))
     except ValueError as error:
         raise FieldProblem(name, str(error)) from None
+
+
+def moment_of(name: str, fields: Mapping[str, str], zone: ZoneInfo) -> datetime | None:
+    """A local time of the office; None: the field is empty. Raises FieldProblem."""
+    said = fields.get(name, "")
+    if not said:
+        return None
+    if not _MOMENT.fullmatch(said):
+        raise FieldProblem(name, "expected a day and a time such as 2026-03-31T09:00")
+    try:
+        return datetime.fromisoformat(said).replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise FieldProblem(name, "there is no such moment") from None
 
 
 def amount_of(fields: Mapping[str, str], currency: str, name: str = "amount") -> Money:

@@ -14,15 +14,16 @@ from api.http.web import (
     messages_page,
     sessions,
     templates_page,
+    worklist_page,
 )
 from api.http.web.rendering import FOLDER, render
 
 STATIC = FOLDER / "static"
 
 router = APIRouter()
-for page in (collections_page, account_page, bulk_page, campaigns_page, templates_page, sessions):
+for page in (collections_page, account_page, bulk_page, campaigns_page, templates_page, worklist_page, sessions):
     router.include_router(page.router)
-for page in (sessions, account_page, bulk_page, messages_page, templates_page):
+for page in (sessions, account_page, bulk_page, messages_page, templates_page, worklist_page):
     router.include_router(page.form)
 
 
