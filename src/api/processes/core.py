@@ -35,6 +35,7 @@ from projections.people.projection import PeopleProjection
 from projections.promises.projection import PromisesProjection
 
 if TYPE_CHECKING:
+    from adapters.attachments.store import AttachmentStore
     from adapters.delivery.renderer import Renderer
 
 PROJECTIONS = (
@@ -173,6 +174,13 @@ class Core(Opened):
         renderer = Renderer()
         self.closing.callback(renderer.close)
         return renderer
+
+    @cached_property
+    def attachments(self) -> "AttachmentStore":
+        """The files of accounts. Raises AttachmentsMisconfigured."""
+        from adapters.attachments.setup import store_of
+
+        return store_of(self.env, self.data_dir, self.arrears.keys)
 
     @contextmanager
     def trial(self) -> Iterator[Trial]:
