@@ -8,6 +8,7 @@ from aggregates import campaign, office, promise, reader, template, work, workda
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
+from aggregates.account.attachments import AttachmentAdded, AttachmentRemoved, CaseKind
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
 from aggregates.account.calls import CallRefused, CallStarted
@@ -66,6 +67,7 @@ from aggregates.account.worklist import WorklistItemReassigned, WorklistItemSnoo
 from aggregates.bulk import action as bulk
 from aggregates.bulk.part import RowsFrozen
 from aggregates.kernel.event import Event
+from aggregates.values.attachments import FILE_TYPES
 from aggregates.values.contact import RuleRefusal
 from aggregates.values.money import Money
 
@@ -189,6 +191,19 @@ def _on_items(item_ids: Sequence[object] | None) -> str:
     return f" on {_count(len(item_ids), 'item')}" if item_ids else ""
 
 
+def _about(event: AttachmentAdded) -> str:
+    return f" to a {CASES[event.about.kind]}" if event.about else ""
+
+
+def _type(media_type: str) -> str:
+    known = FILE_TYPES.get(media_type)
+    return known.title if known is not None else media_type
+
+
+def _size(size: int) -> str:
+    return f"{size / 1_000_000:,.1f} MB" if size >= 100_000 else f"{size / 1_000:,.1f} kB"
+
+
 def _cost(cost: Money | None) -> str:
     return f"; cost {cost}" if cost else ""
 
@@ -231,6 +246,12 @@ REVERSALS: dict[ReversalKind | None, str] = {
     ReversalKind.ERROR: "taken out: recorded in error",
 }
 
+
+CASES: dict[CaseKind, str] = {
+    CaseKind.DISPUTE: "dispute",
+    CaseKind.CLAIM: "payment claim",
+    CaseKind.LEGAL: "legal case",
+}
 
 CLAIM_OUTCOMES: dict[PaymentClaimOutcome, str] = {
     PaymentClaimOutcome.SETTLED: "it is",
@@ -307,6 +328,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     ContactRefused: _refused,
     MessageWritten: lambda e: (
         f"Message by hand queued by {e.channel} about {e.amount}"
+        + (f", with {_count(len(e.attachments), 'file')}" if e.attachments else "")
         + (", against the customer's preference" if e.ignores_preferences else "")
     ),
     MessageDispatched: "Message claimed for sending",
@@ -339,6 +361,8 @@ SENTENCES: dict[type[Event], Sentence] = {
     ComplaintAnswered: "Complaint answered on {e.answered_on}",
     ComplaintOverdue: "Complaint was not answered by {e.answer_by}",
     ComplaintClosed: lambda e: f"Complaint closed: {e.outcome.replace('-', ' ')}",
+    AttachmentAdded: lambda e: f"File added{_about(e)}: {_type(e.media_type)}, {_size(e.size)}",
+    AttachmentRemoved: "File removed",
     LegalCaseOpened: lambda e: f"{e.kind.capitalize()} prepared{_on_items(e.item_ids)}{_cost(e.cost)}",
     LegalCaseMoved: lambda e: f"{e.kind.capitalize()}: {e.state}{_cost(e.cost)}",
     LegalCaseNoted: lambda e: f"Legal case noted: {_count(len(e.documents), 'document')}{_cost(e.cost)}",

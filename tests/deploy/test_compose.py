@@ -87,6 +87,15 @@ def test_whoever_delivers_shares_the_outbox():
     assert not any(each.startswith("/var/lib/arrears") for each in service["tmpfs"])
 
 
+def test_who_takes_files_in_and_who_sends_them_share_a_folder():
+    api, deliver = (of_arrears()[name] for name in ("api", "deliver"))
+
+    assert api["volumes"] == deliver["volumes"] == ["outbox:/var/lib/arrears"]
+    folders = {each["environment"]["ARREARS_ATTACHMENTS_URL"] for each in (api, deliver)}
+    assert folders == {"/var/lib/arrears/attachments"}
+    assert not any(each.startswith("/var/lib/arrears") for each in api["tmpfs"])
+
+
 def test_only_the_sealer_logs_in_as_one_that_may_seal_and_only_migrate_as_the_owner():
     logins = {
         name: service["environment"]["ARREARS_DATABASE_URL"].partition("//")[2].partition(":")[0]

@@ -170,7 +170,14 @@ def test_volumes_that_are_mounted_are_there():
         assert mounted["work"] == "/var/lib/arrears"
         assert mounted["tmp"] == "/tmp"
         used = {v["persistentVolumeClaim"]["claimName"] for v in volumes.values() if "persistentVolumeClaim" in v}
-        assert used == (set(claims) if name == "deliver" else set()), name
+        assert used == {"deliver": set(claims), "api": {"arrears-attachments"}}.get(name, set()), name
+
+
+def test_who_takes_files_in_and_who_sends_them_share_a_folder():
+    assert of_kind("PersistentVolumeClaim")["arrears-attachments"]["spec"]["accessModes"] == ["ReadWriteMany"]
+    for name in ("api", "deliver"):
+        mounted = {each["name"]: each["mountPath"] for each in container(workloads()[name])["volumeMounts"]}
+        assert mounted["attachments"] == of_kind("ConfigMap")["arrears-config"]["data"]["ARREARS_ATTACHMENTS_URL"]
 
 
 def test_whoever_delivers_shares_the_outbox():

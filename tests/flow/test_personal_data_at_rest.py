@@ -29,6 +29,7 @@ from adapters.readers.runner import Runner, note_trouble
 from aggregates.account import Account
 from aggregates.account.activities import ActivityKind, EndCall, RecordActivity
 from aggregates.account.allocation import AllocateFunds
+from aggregates.account.attachments import AddAttachment
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.calls import StartCall
 from aggregates.account.command import account_id
@@ -269,6 +270,7 @@ def live(world: World) -> None:
         ),
     )
     talk(world)
+    attach(world)
     complain(world, one)
     refuse(world, one)
     bring_in_a_file(world)
@@ -326,6 +328,28 @@ def talk(world: World) -> None:
         RecordContactFact(
             account_id=account, kind=FactKind.BANKRUPTCY, case_number=text("case number of a bankruptcy")
         ),
+    )
+
+
+def attach(world: World) -> None:
+    """A file whose name and content are secrets, and a message that takes it with it."""
+    account = world.account("F-1", "files.example")
+    content = f"%PDF-1.7 {world.text('content of a file')}".encode()
+    sha256 = world.service.attachments.put(account, content)
+    world.done(
+        AddAttachment(
+            account_id=account,
+            file_name=f"{world.text('name of a file')}.pdf",
+            media_type="application/pdf",
+            size=len(content),
+            sha256=sha256,
+        )
+    )
+    [file_id] = world.service.arrears.load(Account, account).attachments.kept
+    world.done(
+        SendMessage(
+            account_id=account, channel=Channel.EMAIL, text=world.text("text with a file"), attachment_ids=(file_id,)
+        )
     )
 
 
@@ -395,6 +419,7 @@ def world() -> Iterator[World]:
         env = {
             "ARREARS_MASTER_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
             "ARREARS_OUTBOX": str(folder / "outbox"),
+            "ARREARS_ATTACHMENTS_URL": str(folder / "attachments"),
         }
         with EmbeddedPostgres(folder / "data", settings=READABLE) as embedded:
             database = Database(embedded.dsn)
@@ -504,6 +529,12 @@ def test_tables_with_personal_data_are_in_no_write_ahead_log(world: World):
     assert {relation for _, relation, *_ in kept} >= {"people", "filling", "error_texts"}
     assert {persistence for _, _, persistence, _ in kept} == {"u"}
     assert world.secrets.found_in(repr(names).encode())
+
+
+def test_no_file_of_an_account_can_be_read_without_the_key(world: World):
+    files = [each for each in (world.folder / "attachments").rglob("*") if each.is_file()]
+    assert len(files) == 1
+    assert world.secrets.found_in(files[0].read_bytes()) == []
 
 
 def test_nothing_else_in_the_data_folder_holds_a_secret(world: World):

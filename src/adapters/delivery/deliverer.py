@@ -17,7 +17,7 @@ from psycopg import Connection
 from adapters.delivery.carrier import Attempt, Carrier, CarrierRefused, CarrierUnavailable
 from adapters.delivery.carriers.setup import Carriers
 from adapters.delivery.renderer import Renderer
-from adapters.delivery.rendering import Letter, RenderingProblem, render
+from adapters.delivery.rendering import Files, Letter, RenderingProblem, render
 from adapters.eventstore.application import Arrears
 from adapters.postgres.lease import going_on
 from adapters.readers.poison import is_poison
@@ -107,11 +107,14 @@ class Deliverer:
         renderer: Renderer,
         *,
         owner: UUID | None = None,
+        files: Files | None = None,
     ) -> None:
-        """`owner` of the claims that are made here; one that nobody else is, where it is not given."""
+        """`owner` of the claims that are made here; one that nobody else is, where it is not given. `files` is what
+        messages take with them."""
         self._arrears = arrears
         self._carriers = carriers
         self._renderer = renderer
+        self._files = files
         self._wait_until = wait_until
         self._owner = owner or uuid4()
         self._pace = Pace(wait_until)
@@ -288,7 +291,15 @@ class Deliverer:
         campaign = self._arrears.load(Campaign, campaign_id) if campaign_id is not None else None
         today = local_date(self._arrears.clock.now(), errand.office.zone)
         try:
-            return render(errand.account, errand.office, campaign, errand.message, today, renderer=self._renderer)
+            return render(
+                errand.account,
+                errand.office,
+                campaign,
+                errand.message,
+                today,
+                renderer=self._renderer,
+                files=self._files,
+            )
         except RenderingProblem:
             raise
         except Exception as error:

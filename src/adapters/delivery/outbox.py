@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from adapters.delivery.carrier import Attempt, Carrier, CarrierUnavailable
-from adapters.delivery.rendering import Letter
+from adapters.delivery.rendering import Attached, Letter
 from aggregates.values.contact import Channel
 
 
@@ -48,6 +48,7 @@ class Outbox(Carrier):
             "to": letter.to,
             "subject": letter.subject,
             "body": letter.body,
+            **({"attachments": [_shown(each) for each in letter.attachments]} if letter.attachments else {}),
         }
         with draft.open("w", encoding="utf-8") as file:
             json.dump(content, file, ensure_ascii=False, indent=1)
@@ -66,3 +67,8 @@ class Outbox(Carrier):
 
     def _path(self, message_id: UUID) -> Path:
         return self._folder / f"{message_id}.json"
+
+
+def _shown(file: Attached) -> dict[str, str | int]:
+    """What of a file would be sent: its bytes stay where they are."""
+    return {"name": file.name, "media_type": file.media_type, "sha256": file.sha256, "bytes": len(file.read())}

@@ -1,10 +1,11 @@
 """Message text from a template: what its placeholders stand for, the opt-out line, and how long it may become."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from adapters.delivery.languages import ENGLISH, language_of
 from adapters.delivery.opt_out import opt_out_line
@@ -16,6 +17,7 @@ from aggregates.account.messages import MessageUnderWay, WrittenText
 from aggregates.campaign import Campaign, Template
 from aggregates.kernel.personal import ERASED
 from aggregates.office import Office
+from aggregates.values.attachments import AttachedFile
 from aggregates.values.contact import Channel
 from aggregates.values.money import Money
 
@@ -44,6 +46,21 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that a message takes with it. `read` gives its bytes, and raises what a carrier's `send` does: whatever it
+    raises, the message has not left."""
+
+    name: str
+    media_type: str
+    sha256: str
+    read: Callable[[], bytes] = field(compare=False)
+
+
+Files = Callable[[UUID, Iterable[AttachedFile]], tuple[Attached, ...]]
+"""What the files of an account's message are read by."""
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """A message as it leaves: the text and its SHA-256."""
 
@@ -61,6 +78,8 @@ class Letter:
     """The customer's name."""
     day: date | None = None
     """The office's local date."""
+    attachments: tuple[Attached, ...] = ()
+    """A carrier reads them before it begins to hand the message over."""
 
     @property
     def body_sha256(self) -> str:
@@ -75,10 +94,11 @@ def render(
     today: date,
     *,
     renderer: Renderer,
+    files: Files | None = None,
 ) -> Letter:
     """The text of a queued message as of now. Raises RenderingProblem, whatever is wrong with message or template.
 
-    `campaign` is the one whose step it is; None where it is by hand.
+    `campaign` is the one whose step it is; None where it is by hand. Without `files` no message that has some is made.
     """
     text_language, template = _template_of(message, campaign)
     to = account.contact.details.address_of(message.point_id)
@@ -98,7 +118,16 @@ def render(
         sender=office.title,
         recipient=account.customer.name,
         day=today,
+        attachments=_attached(account, message, files),
     )
+
+
+def _attached(account: Account, message: MessageUnderWay, files: Files | None) -> tuple[Attached, ...]:
+    if not message.attachments:
+        return ()
+    if files is None:
+        raise RenderingProblem("no-attachments", "the files that it takes with it cannot be reached from here")
+    return files(account.id, message.attachments)
 
 
 def _template_of(message: MessageUnderWay, campaign: Campaign | None) -> tuple[str, Template]:

@@ -249,6 +249,11 @@ class KeyRing:
                 )
         return known
 
+    def derived(self, purpose: bytes) -> bytes:
+        """32 bytes for a purpose, which follow from the master key. Raises MasterKeyError."""
+        self.check_master()
+        return hmac.digest(self._master_bytes, purpose, "sha256")
+
     def destroy(self, account_id: UUID) -> None:
         """Erases the person: what is encrypted under the key can never be read again, and read tables forget them.
 

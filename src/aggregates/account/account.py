@@ -10,6 +10,7 @@ from pydantic import Field
 from aggregates.account.activities import Activities
 from aggregates.account.aging import Aging
 from aggregates.account.allocation import Allocations
+from aggregates.account.attachments import Attachments
 from aggregates.account.between_accounts import BetweenAccounts
 from aggregates.account.billing import Billing
 from aggregates.account.bulk import BulkChanges
@@ -45,7 +46,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 15
+    state_version: ClassVar[int] = 16
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -67,6 +68,7 @@ class Account(Aggregate):
     exclusion: Exclusions = Field(default_factory=Exclusions)
     contact_history: ContactHistory = Field(default_factory=ContactHistory)
     messages: Messages = Field(default_factory=Messages)
+    attachments: Attachments = Field(default_factory=Attachments)
     writing: Writing = Field(default_factory=Writing)
     activities: Activities = Field(default_factory=Activities)
     calls: Calls = Field(default_factory=Calls)

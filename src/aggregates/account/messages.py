@@ -34,6 +34,7 @@ from aggregates.kernel.event import Event
 from aggregates.kernel.personal import ERASED, Personal
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, Value
+from aggregates.values.attachments import AttachedFile
 from aggregates.values.business_time import local_date, moment_at
 from aggregates.values.contact import Allowed, Channel, Consent, ContactAttempt, Denied, RuleRefusal
 from aggregates.values.contact_record import Entry
@@ -67,6 +68,7 @@ class MessageUnderWay:
     step_id: str | None = None
     step_title: str | None = None
     written: WrittenText | None = None
+    attachments: tuple[AttachedFile, ...] = ()
     channel: Channel
     point_id: str
     language: str
@@ -117,6 +119,8 @@ class MessageWritten(Event, name="account.message-written"):
     queued_at: AwareDatetime
     queued_on: date
     """The office's local date."""
+    attachments: Annotated[tuple[AttachedFile, ...] | None, LATER] = None
+    """What it takes with it, as it is called and was then. None: nothing."""
 
 
 class ContactRefused(Event, name="account.contact-refused"):
@@ -579,6 +583,7 @@ class Messages(AccountPart):
         self.under_way[event.message_id] = MessageUnderWay(
             id=event.message_id,
             written=WrittenText(subject=event.subject, body=event.body),
+            attachments=event.attachments or (),
             channel=event.channel,
             point_id=event.point_id,
             language=event.language,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
+from aggregates.account.attachments import Attachments
 from aggregates.account.chase import CoveredItem
 from aggregates.account.command import AccountCommand
 from aggregates.account.contact import Contact
@@ -20,7 +21,9 @@ from aggregates.kernel.command import Target
 from aggregates.kernel.context import Context
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import LATER
 from aggregates.template import OfficeTemplate
+from aggregates.values.attachments import MOST_OF_MESSAGE, AttachedFile
 from aggregates.values.contact import WITH_SUBJECT, Channel, Denied
 from aggregates.values.money import Money
 
@@ -64,6 +67,7 @@ class Draft:
     items: tuple[CoveredItem, ...]
     refused: tuple[Denied, ...]
     """Everything that keeps it from being queued, rule by rule."""
+    attachments: tuple[AttachedFile, ...] = ()
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -84,6 +88,8 @@ class SendMessage(AccountCommand, name="send-message", makes="message", sees=("o
     template_id: UUID | None = None
     point_id: str | None = Field(None, max_length=100)
     ignore_preferences: bool = False
+    attachment_ids: Annotated[tuple[UUID, ...] | None, LATER] = Field(None, max_length=MOST_OF_MESSAGE)
+    """Files of the account that it takes with it: an e-mail any, a letter PDF files, printed behind it."""
 
     def links(self) -> tuple[Target, ...]:
         return () if self.template_id is None else (Target("template", self.template_id),)
@@ -109,6 +115,7 @@ class Writing(AccountPart):
     customer: ClassVar = Needs(Customer)
     contact: ClassVar = Needs(Contact)
     messages: ClassVar = Needs(Messages)
+    attachments: ClassVar = Needs(Attachments)
 
     @decides(SendMessage)
     def send(self, command: SendMessage, context: Context) -> None:
@@ -117,7 +124,7 @@ class Writing(AccountPart):
             context.require_reason()
         draft = self.draft(command, context)
         if draft.refused:
-            raise self._refusal(draft.refused, context)
+            raise self.refusal(draft.refused, context)
         self.emit(
             MessageWritten(
                 message_id=command.made_id(context.command_id),
@@ -133,6 +140,7 @@ class Writing(AccountPart):
                 amount=Money.total((item.open for item in draft.items), self.customer.currency),
                 queued_at=context.now,
                 queued_on=context.today,
+                attachments=draft.attachments or None,
             )
         )
 
@@ -145,6 +153,7 @@ class Writing(AccountPart):
             language, said = in_language(template.texts, language)
             text = WrittenText(subject=said.subject, body=said.body)
         _require_faultless(text, context)
+        files = self.attachments.for_message(command.channel, command.attachment_ids or ())
         points = details.points(command.channel)
         if command.point_id is not None:
             if command.point_id not in points:
@@ -164,6 +173,7 @@ class Writing(AccountPart):
             point_id=point_id or next(iter(points), ""),
             items=tuple(context.rule(WRITTEN_ABOUT)(self.whole, context)),
             refused=tuple(one for each in refused if each is not None for one in each.one_by_one()),
+            attachments=files,
         )
 
     def _template(self, command: SendMessage, context: Context) -> OfficeTemplate | None:
@@ -184,7 +194,7 @@ class Writing(AccountPart):
             return None
         return Denied("preferred-channel", f"the customer prefers {preferred}")
 
-    def _refusal(self, refused: Sequence[Denied], context: Context) -> Refusal:
+    def refusal(self, refused: Sequence[Denied], context: Context) -> Refusal:
         """Names every rule; by when it may be tried again only where all of them end by themselves."""
         first, *others = refused
         if first.rule_id == "preferred-channel":

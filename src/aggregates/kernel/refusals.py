@@ -28,6 +28,7 @@ def catalogue(codes: Iterable[RefusalCode]) -> dict[str, RefusalCode]:
 REFUSALS: dict[str, RefusalCode] = catalogue(
     (
         # Something named is not there.
+        RefusalCode("unknown-attachment", "The account has no such attachment.", NOT_FOUND),
         RefusalCode("unknown-account", "There is no such account.", NOT_FOUND),
         RefusalCode("unknown-activity", "There is no such activity on the account.", NOT_FOUND),
         RefusalCode("unknown-agent", "Nobody who did anything is called so.", NOT_FOUND),
@@ -151,6 +152,11 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("other-channel", "A template is for messages over its own channel."),
         RefusalCode("template-retired", "The template was retired; save it again to use it."),
         RefusalCode("preferred-channel", "The customer prefers another channel; whoever ignores that says why."),
+        # Attachments.
+        RefusalCode("attachment-type", "A file is of a type that is taken, by its content and by its name."),
+        RefusalCode("attachment-gone", "The file cannot be read any more: it was erased, or its bytes are not there."),
+        RefusalCode("attachments-not-carried", "E-mails take files with them, letters PDF files; nothing else does."),
+        RefusalCode("too-many-attachments", "An account, and a message, has so many attachments and no more."),
         # What cannot be asked of every account.
         RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),
         RefusalCode("no-such-command", "What is asked of every account is a command."),

@@ -80,7 +80,7 @@ class MessagePreview(BaseModel):
 def preview(service: Service, command: SendMessage) -> MessagePreview:
     """What cannot be a message is its `problem`. Raises AggregateNotFoundError."""
     account = service.arrears.load(Account, command.account_id)
-    office, context = _around(service, account, command)
+    office, context = around(service, account, command)
     notes = list(notes_on(office, context.now))
     try:
         draft = account.writing.draft(command, context)
@@ -121,7 +121,7 @@ def faults_of(service: Service, command: SendMessage) -> list[FaultView]:
         return []
     if found := list(_in_its_text(command)):
         return found
-    office, context = _around(service, account, command)
+    office, context = around(service, account, command)
     try:
         draft = account.writing.draft(command, context)
     except Refusal:
@@ -176,7 +176,16 @@ def again(service: Service, account_id: UUID, message_id: UUID) -> SendMessage:
         template_id=written.template_id,
         point_id=written.point_id,
         ignore_preferences=written.ignores_preferences,
+        attachment_ids=_still_kept(account, written),
     )
+
+
+def _still_kept(account: Account, written: MessageWritten) -> tuple[UUID, ...] | None:
+    """Raises NotAgain where a file that the message took with it was removed since."""
+    ids = tuple(each.id for each in written.attachments or ())
+    if any(each not in account.attachments.kept for each in ids):
+        raise NotAgain("a file that it took with it was removed since; write another message")
+    return ids or None
 
 
 def _require_same_template(service: Service, account: Account, written: MessageWritten) -> None:
@@ -201,7 +210,7 @@ def _in_its_text(command: SendMessage) -> Iterable[FaultView]:
             yield FaultView(field=field, expected=f"line {line}: {expected}")
 
 
-def _around(service: Service, account: Account, command: SendMessage) -> tuple[Office, Context]:
+def around(service: Service, account: Account, command: SendMessage) -> tuple[Office, Context]:
     """The account's office, and what a decision would know now."""
     assert account.customer.office_id is not None  # noqa: S101  an account is opened in one
     office, now = service.arrears.load(Office, account.customer.office_id), service.clock.now()

@@ -26,6 +26,7 @@ from aggregates.values.money import Money
 from api.application.account_contact import check_account
 from api.application.account_view import account_view, accounts_of_customer, read_account
 from api.application.amounts import read_amount
+from api.application.attachments import attachments_of
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.instalment_plans import instalments_of, plan_view
@@ -362,6 +363,11 @@ def list_complaints(here: Here, *, id: str) -> Any:  # noqa: A002
 @answers("/v1/accounts/{id}/legal-cases")
 def list_legal_cases(here: Here, *, id: str) -> Any:  # noqa: A002
     return [_json(row) for row in legal_cases_of(here.service, UUID(id))]
+
+
+@answers("/v1/accounts/{id}/attachments")
+def list_attachments(here: Here, *, id: str) -> Any:  # noqa: A002
+    return [_json(row) for row in attachments_of(here.service, UUID(id))]
 
 
 @answers("/v1/accounts/{id}/disputes")

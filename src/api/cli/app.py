@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from api.cli import (
     accounts,
     allocation,
+    attachments,
     backups,
     billing,
     bulk,
@@ -112,6 +113,7 @@ for name, group in (
     ("claim", payment_claims),
     ("complaint", complaints),
     ("legal", legal),
+    ("attachment", attachments),
     ("bulk", bulk),
     ("work", work),
     ("worklist", worklist),

@@ -47,6 +47,7 @@ def backup(
     say(f"{made.path}: {made.seal.position:,} events, {made.size / 1_000_000:,.1f} MB")
     say(f"The log ends with seal {made.seal.hash.hex()[:16]} at position {made.seal.position}.")
     key = "master.key of the data folder, or what ARREARS_MASTER_KEY has," if is_folder else "It"
+    note("Files of accounts are not in it: docs/attachments.md says how they travel.")
     note(f"The master key is not in it. {key} must be kept apart: without it nothing personal can be read.")
 
 
@@ -98,4 +99,5 @@ def _tell(restored: "Restored", *, as_json: bool) -> None:
         raise typer.Exit(1)
     if not as_json:
         say(f"{restored.seal.position:,} events, every one as it was sealed.")
+        note("Files of accounts are where they were put back: docs/attachments.md, section Copies.")
         note("Names are filled in again at the next start; until then account numbers stand in their place.")

@@ -10,10 +10,11 @@ import typer
 
 from api.cli.allocation import account_found
 from api.cli.asking import answered
+from api.cli.attachments import read_files
 from api.cli.ending import ExitCode, end_of_list
 from api.cli.lists import Accounts, lines_of
 from api.cli.offices import say_done
-from api.cli.opening import command_of, commanding, guest, issue
+from api.cli.opening import by_whom, command_of, commanding, guest, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_moment
 from api.cli.output import note, print_fields, print_json, print_table, say, say_lines
 from api.cli.problems import Problem, known
@@ -80,7 +81,18 @@ IgnorePreferences = Annotated[
     ),
 ]
 
-_OPTIONS = {"text": "--text", "subject": "--subject", "point_id": "--to"}
+Attach = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--attach", metavar="FILE", help="A file that it takes with it, and that the account keeps; repeatable."
+    ),
+]
+AttachmentIds = Annotated[
+    list[UUID] | None,
+    typer.Option("--attachment", metavar="ID", help="A file of the account that it takes with it; repeatable."),
+]
+
+_OPTIONS = {"attachment_ids": "--attachment", "text": "--text", "subject": "--subject", "point_id": "--to"}
 
 
 @app.callback()
@@ -152,6 +164,8 @@ def send(
     subject: Subject = None,
     to: To = None,
     ignore_preferences: IgnorePreferences = False,
+    attach: Attach = None,
+    attachment: AttachmentIds = None,
     accounts: Accounts = None,
     once: Annotated[
         str | None,
@@ -166,11 +180,16 @@ def send(
 
     With --accounts, exit code 3 where some were refused, and 1 where all were.
     """
+    from api.application.attachments import written_with
+
     said = _said(channel, text, subject, to=to, ignore_preferences=ignore_preferences)
+    said = {**said, "attachment_ids": tuple(attachment) if attachment else None}
     named = _named(account, accounts)
     found = _accounts(data, named, office)
     outcomes: list[dict[str, Any]] = []
     with commanding(data) as service:
+        files = read_files(service, attach or ())
+        issuing, caller = by_whom(service, reason)
         paused: dict[str, None] = {}
         for name, of in zip(named, found, strict=True):
             outcome: dict[str, Any] = {"account": name}
@@ -178,6 +197,9 @@ def send(
                 if isinstance(of, Problem):
                     raise of
                 command = _command(service, of, template, said)
+                command = written_with(
+                    service, issuing, command, files, caller, once=None if once is None else f"{once}-{of}"
+                )
                 paused |= dict.fromkeys(_notes(service, of))
                 done = issue(service, command, reason=reason, command_id=_command_id(once, of))
                 outcome |= {"message_id": done.id, "queued": bool(done.event_ids)}

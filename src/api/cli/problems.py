@@ -101,6 +101,8 @@ _KNOWN = (
     ("adapters.readers.poison", "OutOfReach", "Nothing was skipped. Run it again."),
     ("adapters.kafka.jars", "KafkaUnavailable", ""),
     ("adapters.delivery.carrier", "CarrierMisconfigured", "docs/carriers.md describes every setting."),
+    ("adapters.attachments.setup", "AttachmentsMisconfigured", "docs/attachments.md describes every setting."),
+    ("adapters.attachments.store", "StoreAway", "Run it again."),
     ("adapters.kafka.topics", "TopicsProblem", ""),
     ("api.application.issuing", "NotIssued", ""),
     ("api.application.play", "PlayRefused", ""),

@@ -21,6 +21,7 @@ from adapters.telemetry.metrics import HTTP_RUNNING, HTTP_WAITING, Came, count_r
 from api.http.auth import READING
 from api.http.commands import seconds_to_wait
 from api.http.problems import Problem
+from api.http.uploads import carries_files
 
 HEALTH = "/health/"
 CROWDED = "crowded"
@@ -38,6 +39,8 @@ class Kind(StrEnum):
     QUESTIONS = "questions"
     PAGES = "pages"
     FILES = "files"
+    UPLOADS = "uploads"
+    """Requests that carry files: so many are in memory at once. A slow one holds its place."""
     FIGURES = "figures"
 
 
@@ -59,6 +62,7 @@ LIMITS: Mapping[Kind, Limits] = {
     Kind.QUESTIONS: Limits(at_once=2, waiting=256, longest=0.15),
     Kind.PAGES: Limits(at_once=1, waiting=256, longest=0.15),
     Kind.FILES: Limits(at_once=4, waiting=256, longest=1.0),
+    Kind.UPLOADS: Limits(at_once=2, waiting=16, longest=10.0),
     Kind.FIGURES: Limits(at_once=1, waiting=8, longest=5.0),
 }
 
@@ -70,6 +74,8 @@ def kind_of(scope: Scope) -> Kind | None:
     path: str = scope["path"]
     if path.startswith(HEALTH):
         return None
+    if carries_files(scope):
+        return Kind.UPLOADS
     if scope["method"] not in READING:
         return Kind.SHOWN if seconds_to_wait(Headers(scope=scope).get("prefer")) else Kind.COMMANDS
     if path == "/metrics":
@@ -105,9 +111,12 @@ class Admission:
         try:
             if scope.get("state", {}).get(CROWDED):
                 raise Overloaded(Connection="close")
-            client = await _Client.read(receive)  # a slow body must not hold a place
-            with client.watched():
-                await self._work(self._places[kind], client, scope, send)
+            if kind is Kind.UPLOADS:  # it is in memory only once it has a place
+                await self._work(self._places[kind], _Uploading(receive), scope, send)
+            else:
+                client = await _Client.read(receive)  # a slow body must not hold a place
+                with client.watched():
+                    await self._work(self._places[kind], client, scope, send)
         except Overloaded:
             came = Came.REFUSED
             raise
@@ -197,6 +206,16 @@ class _Client:
             return {"type": "http.request", "body": body, "more_body": False}
         await self._left.wait()
         return {"type": "http.disconnect"}
+
+
+class _Uploading(_Client):
+    """Who sends files, which are taken in as they come."""
+
+    def __init__(self, receive: Receive) -> None:
+        super().__init__(b"", receive)
+
+    async def receive(self) -> Message:
+        return await self._receive()
 
 
 class _Places:

@@ -13,6 +13,7 @@ from api.application.issuing import Issuing
 from api.http import (
     accounts,
     any_command,
+    attachments,
     bulk,
     campaigns,
     casework,
@@ -48,6 +49,8 @@ ROUTERS = (
     receivables.router,
     casework.router,
     messages.router,
+    attachments.uploads,
+    attachments.router,
     promises.router,
     history.router,
     report.router,
@@ -100,6 +103,6 @@ def create_app(
     problems.install(app)
     document(app, has_token=token is not None)
     app.add_middleware(Admission, limits=limits)
-    app.add_middleware(Surroundings, gate=app.state.gate)
+    app.add_middleware(Surroundings, gate=app.state.gate, env=service.env)
     app.add_middleware(Traced)
     return app

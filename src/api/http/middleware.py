@@ -1,6 +1,7 @@
 """Around every request: a correlation id, the gate, headers that browsers heed, a log line, and no raw errors."""
 
 import time
+from collections.abc import Mapping
 from uuid import UUID, uuid4
 
 import structlog
@@ -17,6 +18,7 @@ from adapters.telemetry.tracing import current_traceparent, trace_id_of
 from api.http.auth import SIGN_IN, Gate
 from api.http.problems import Problem, of_the_framework, path_of, unexpected, wants_page
 from api.http.shapes import read_whole_number
+from api.http.uploads import carries_files, largest_upload
 
 CORRELATION = "X-Correlation-Id"
 LOCAL = "Arrears-Local"
@@ -40,9 +42,11 @@ _MAX_BODY = 1_000_000
 class Surroundings:
     """Around the app and its admission; everything inside may raise."""
 
-    def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, *, gate: Gate, env: Mapping[str, str]) -> None:
+        """`env` says how large files may be."""
         self._app = app
         self._gate = gate
+        self._env = env
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,7 +78,8 @@ class Surroundings:
         with structlog.contextvars.bound_contextvars(**_logged_with(correlation_id)):
             try:
                 self._gate.check(request)
-                await self._app(scope, _limited(request, receive), with_headers)
+                most = largest_upload(self._env) if carries_files(scope) else _MAX_BODY
+                await self._app(scope, _limited(request, receive, most), with_headers)
             except Exception as error:
                 if status:  # too late for another answer
                     raise
@@ -102,10 +107,10 @@ def _logged_with(correlation_id: UUID) -> dict[str, str]:
     return {CORRELATION_KEY: str(correlation_id)} | ({TRACE_KEY: trace_id} if trace_id else {})
 
 
-def _limited(request: Request, receive: Receive) -> Receive:
+def _limited(request: Request, receive: Receive, most: int) -> Receive:
     """Refuses a body that is too large: by what it says of itself, else as soon as it is seen."""
     said = read_whole_number(request.headers.get("content-length", "0"))
-    if said is None or said > _MAX_BODY:
+    if said is None or said > most:
         raise _too_large()
     seen = 0
 
@@ -113,7 +118,7 @@ def _limited(request: Request, receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > _MAX_BODY:
+        if seen > most:
             raise _too_large()
         return message
 

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from adapters.attachments.store import StoreAway
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem, in_plain_words
@@ -260,6 +261,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, of_the_framework)
     app.add_exception_handler(AggregateNotFoundError, _not_found)
+    app.add_exception_handler(StoreAway, _no_store)
     for kind in (DatabaseProblem, Conflict):
         app.add_exception_handler(kind, _no_database)
 
@@ -293,6 +295,11 @@ def _no_database(request: Request, error: Exception) -> Response:
     _log.warning("database unavailable", path=path_of(request), error=str(error))
     detail = error.message if isinstance(error, DatabaseProblem) else _TOO_BUSY
     return Problem(503, "unavailable", detail, headers={"Retry-After": "2"}).response(request)
+
+
+def _no_store(request: Request, error: Exception) -> Response:
+    _log.warning("attachments unavailable", path=path_of(request), error=str(error))
+    return Problem(503, "unavailable", str(error), headers={"Retry-After": "2"}).response(request)
 
 
 def of_the_framework(request: Request, error: Exception) -> Response:

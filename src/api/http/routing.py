@@ -25,10 +25,10 @@ class Route(APIRoute):
         handle = super().get_route_handler()
         takes_body = self.body_field is not None
 
-        known = frozenset(_parameters(self.dependant)) if self.path.startswith("/v1/") else None
+        known = names_of(self)
 
         async def with_body_read(request: Request) -> Response:
-            _check_parameters(request, known)
+            check_parameters(request, known)
             body = await request.body()
             if not body:
                 return await handle(request)
@@ -52,7 +52,12 @@ def _parameters(of: Dependant) -> Iterator[str]:
         yield from _parameters(dependency)
 
 
-def _check_parameters(request: Request, known: frozenset[str] | None) -> None:
+def names_of(route: APIRoute) -> frozenset[str] | None:
+    """Its parameters; None: a page's, which keeps others too."""
+    return frozenset(_parameters(route.dependant)) if route.path.startswith("/v1/") else None
+
+
+def check_parameters(request: Request, known: frozenset[str] | None) -> None:
     """Pages keep what they do not know: it may be of a form of theirs. Raises FieldProblem."""
     for name, value in request.query_params.multi_items():
         if known is not None and name not in known:

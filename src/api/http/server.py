@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import structlog
 import uvicorn
 
+from adapters.attachments.setup import most_bytes, say_where
 from api.http.admission import LIMITS, Kind, Limits
 from api.http.app import create_app
 from api.http.auth import is_loopback
@@ -83,8 +84,10 @@ def server_of(
     bounds: Bounds = BOUNDS,
     answers: Answers = _silent,
 ) -> uvicorn.Server:
-    """The server, not yet running. Raises BindRefused."""
+    """The server, not yet running. Raises BindRefused, AttachmentsMisconfigured."""
     check_bind(host, token)
+    most_bytes(service.env)
+    say_where(service.attachments, service.env, service.data_dir)
     return _Server(
         uvicorn.Config(
             create_app(service, token, local_token, limits=limits),

@@ -36,6 +36,7 @@ from projections.promises.projection import PromisesProjection
 from projections.worklist.projection import WorklistProjection
 
 if TYPE_CHECKING:
+    from adapters.attachments.store import AttachmentStore
     from adapters.delivery.renderer import Renderer
 
 PROJECTIONS = (
@@ -175,6 +176,13 @@ class Core(Opened):
         renderer = Renderer()
         self.closing.callback(renderer.close)
         return renderer
+
+    @cached_property
+    def attachments(self) -> "AttachmentStore":
+        """The files of accounts. Raises AttachmentsMisconfigured."""
+        from adapters.attachments.setup import store_of
+
+        return store_of(self.env, self.data_dir, self.arrears.keys)
 
     @contextmanager
     def trial(self) -> Iterator[Trial]:

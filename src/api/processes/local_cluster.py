@@ -203,6 +203,7 @@ class LocalCluster:
             SERVERS_VARIABLE: self.kafka.bootstrap_servers,
             FILE_VARIABLE: str(self.folder / FILE_NAME),
             "ARREARS_OUTBOX": str(self.folder / "outbox"),
+            "ARREARS_ATTACHMENTS_URL": self._given.get("ARREARS_ATTACHMENTS_URL") or str(self.folder / "attachments"),
         }
         with Database(self.postgres.dsn) as database:
             migrate(database)

@@ -35,6 +35,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "payment": ("payment%", "funds-%", "reversal-%", "refund-%", "transfer-%"),
     "credit": ("credit%",),
     "invoice": ("invoice-%",),
+    "attachment": ("attachment-%",),
     "dispute": ("dispute-%",),
     "hold": ("hold-%",),
     "flag": ("flag-%",),

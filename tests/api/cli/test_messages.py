@@ -1,9 +1,10 @@
-"""`arrears message` and `arrears template`."""
+"""`arrears message`, `arrears template`, and `arrears attachment`, whose files messages take with them."""
 
 from pathlib import Path
 
 import pytest
 
+from tests.adapters.attachments.test_content import PDF
 from tests.api.cli.conftest import Arrears
 
 CALL_US = """\
@@ -103,3 +104,42 @@ def test_a_template_is_saved_shown_previewed_and_retired(portfolio: Arrears, tem
     retired = portfolio("message", "preview", "A-1", "--channel", "portal", "--template", "call-us", code=1)
     assert "was retired" in retired.out
     assert "no template" in portfolio("template", "show", "nobody", code=1).err
+
+
+# --- files ---
+
+
+@pytest.fixture
+def proof(tmp_path: Path) -> Path:
+    file = tmp_path / "proof.pdf"
+    file.write_bytes(PDF)
+    return file
+
+
+def test_a_file_is_added_listed_written_and_removed(portfolio: Arrears, proof: Path, tmp_path: Path):
+    [added] = portfolio("attachment", "add", "A-1", proof, "--json").json
+    assert proof.name in portfolio("attachment", "list", "A-1").out
+    wanted = tmp_path / "copies"
+    wanted.mkdir()
+    portfolio("attachment", "get", "A-1", added["attachment_id"], "--to", wanted)
+    assert (wanted / "proof.pdf").read_bytes() == PDF
+    again = portfolio("attachment", "get", "A-1", added["attachment_id"], "--to", wanted, code=1)
+    assert "is there already" in again.err
+    assert "cleared" in portfolio("attachment", "sweep", "--dry-run").out
+    portfolio("attachment", "remove", "A-1", added["attachment_id"], "--reason", "wrong customer")
+    assert portfolio("attachment", "list", "A-1").out == "The account has no file.\n"
+
+
+def test_what_is_no_file_that_is_taken_is_said(portfolio: Arrears, proof: Path):
+    about = portfolio("attachment", "add", "A-1", proof, "--about", "invoice:1", code=1)
+    assert "about: expected one of dispute:ID, claim:ID, legal:ID" in about.err
+    proof.write_bytes(b"<b>")
+    assert "its name says PDF" in portfolio("attachment", "add", "A-1", proof, code=1).err
+    proof.write_bytes(PDF + bytes(10_000_001))
+    assert "at most 10 MB" in portfolio("attachment", "add", "A-1", proof, code=1).err
+
+
+def test_a_channel_that_takes_no_file_keeps_none(portfolio: Arrears, proof: Path):
+    send = ("message", "send", "A-1", "--channel", "portal", "--text", "Hello", "--attach", proof)
+    assert "only e-mails and letters take files" in portfolio(*send, code=1).err
+    assert portfolio("attachment", "list", "A-1").out == "The account has no file.\n"

@@ -29,7 +29,11 @@ def service(
 ) -> Iterator[StepByStep]:
     """One for a file of tests. Not running: it is drained where a test wants the read tables to be up to date."""
     name = postgres.create(template=built_template)
-    env = {"ARREARS_MASTER_KEY": MASTER_KEY, "ARREARS_OUTBOX": str(tmp_path_factory.mktemp("outbox"))}
+    env = {
+        "ARREARS_MASTER_KEY": MASTER_KEY,
+        "ARREARS_OUTBOX": str(tmp_path_factory.mktemp("outbox")),
+        "ARREARS_ATTACHMENTS_URL": str(tmp_path_factory.mktemp("attachments")),
+    }
     with StepByStep(Database(postgres.dsn_of(name)), data_dir=None, env=env, clock=ManualClock(NOW)) as service:
         service.prepare()
         yield service

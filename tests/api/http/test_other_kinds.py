@@ -21,6 +21,7 @@ TEXTS = {"en": {"body": "Please call us."}}
 
 VALUES: dict[str, Any] = {
     "activity_id": "00000000-0000-0000-0000-000000000001",
+    "attachment_id": "00000000-0000-0000-0000-000000000001",
     "amount": AMOUNT,
     "call_id": "00000000-0000-0000-0000-000000000001",
     "case_id": "00000000-0000-0000-0000-000000000001",
@@ -92,8 +93,8 @@ OF_ANYTHING = {"subject_id"}
 """Ids that may be of any kind: whose facts are asked for."""
 
 OTHERS = {
-    "activity_id", "call_id", "case_id", "claim_id", "complaint_id", "dispute_id", "fact_id", "hold_id", "item_id",
-    "message_id",
+    "activity_id", "attachment_id", "call_id", "case_id", "claim_id", "complaint_id", "dispute_id", "fact_id",
+    "hold_id", "item_id", "message_id",
 }  # fmt: skip
 """Ids of what is a part of an account."""
 
@@ -144,7 +145,7 @@ def _parameters_of(operation: dict[str, Any]) -> str:
 
 def _body_of(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any] | None:
     """What has to be said there."""
-    if "requestBody" not in operation:
+    if "application/json" not in operation.get("requestBody", {}).get("content", {}):
         return None
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     body = schema["$ref"].rpartition("/")[2] if "$ref" in schema else ""

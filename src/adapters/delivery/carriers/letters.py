@@ -48,13 +48,16 @@ class Letters(Carrier):
         """Whether the file is there; None where that cannot be seen."""
 
     def send(self, message_id: UUID, letter: Letter) -> str:
+        from adapters.delivery.carriers.appending import appended
         from adapters.delivery.carriers.letter_pdf import page_of, pdf_of
 
         name = f"{message_id}.pdf"
         if self._done(message_id).exists():
             return name
+        files = [each.read() for each in letter.attachments]
         page = self._first(message_id, page_of(letter, self._clock.now().date()))
-        self.put(name, pdf_of(page))
+        pdf = pdf_of(page)
+        self.put(name, appended(pdf, files) if files else pdf)
         with suppress(OSError):  # the file is there all the same
             self._done(message_id).touch()
         return name

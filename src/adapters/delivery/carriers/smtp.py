@@ -180,8 +180,12 @@ class Smtp(Carrier):
         if self._reply_to is not None:
             mail["Reply-To"] = self._reply_to
             mail["List-Unsubscribe"] = f"<mailto:{self._reply_to.addr_spec}?subject=UNSUBSCRIBE>"
+        files = [(each, each.read()) for each in letter.attachments]
         try:
             mail.set_content(letter.body, charset="utf-8", cte="quoted-printable")
+            for file, content in files:
+                main, _, sub = file.media_type.partition("/")
+                mail.add_attachment(content, maintype=main, subtype=sub, filename=file.name)
             mail.as_bytes()
         except UnicodeEncodeError:
             raise CarrierRefused("bad-text", "the text has characters that are none") from None

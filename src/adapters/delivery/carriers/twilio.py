@@ -110,6 +110,8 @@ class Twilio(Carrier):
 
     def send(self, message_id: UUID, letter: Letter) -> str:
         del message_id
+        if letter.attachments:
+            raise CarrierRefused("attachments-not-carried", "texts and calls take no files with them")
         to = _number(letter)
         if letter.channel is Channel.VOICE:
             call = self._asking(lambda: self._client.calls.create(to=to, from_=self._from, twiml=spoken(letter)))

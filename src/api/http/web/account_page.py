@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from adapters.attachments.setup import most_bytes
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.activities import Direction
@@ -28,6 +29,7 @@ from aggregates.campaign import Campaign
 from aggregates.kernel.command import Command
 from aggregates.office import Office
 from aggregates.promise import Instalment
+from aggregates.values.attachments import ENDINGS, FILE_TYPES
 from aggregates.values.business_time import local_date
 from aggregates.values.complaints import COMPLAINT_KINDS
 from aggregates.values.contact import Channel
@@ -40,6 +42,7 @@ from api.application.account_view import (
     id_of_account_called,
     read_account,
 )
+from api.application.attachments import AttachmentRow, attachments_of
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.application.templates import templates_of
@@ -70,6 +73,7 @@ TABS = {
     "payments": "Payments",
     "casework": "Casework",
     "messages": "Messages",
+    "attachments": "Files",
     "activity": "Activity",
     "audit": "Audit trail",
     "contact": "Contact",
@@ -484,8 +488,11 @@ def _tab(
                 "templates": [each for each in templates_of(readings.service, [read.office]) if not each.is_retired],
                 "channels": CHANNELS,
                 "shown": None,
+                "attachments": attachments_of(service, view.id),
                 "next_url": _next(here, tab, as_of, wrap_cursor(question, sent.next_cursor)),
             }
+        case "attachments":
+            return files_shown(service, view.id)
         case "activity":
             asked = _filters(filters)
             question = Question("page", tab, view.id, as_of, *astuple(asked))
@@ -529,9 +536,23 @@ def _tab(
             return {}
 
 
+def files_shown(service: Service, account_id: UUID) -> dict[str, Any]:
+    """Files of the account, and which ones may be added."""
+    return {
+        "attachments": attachments_of(service, account_id),
+        "file_endings": [f".{ending}" for ending in ENDINGS],
+        "file_titles": [each.title for each in FILE_TYPES.values()],
+        "file_megabytes": most_bytes(service.env) // 1_000_000,
+    }
+
+
 def _casework(service: Service, account_id: UUID) -> dict[str, Any]:
     """What was said and done about the account, in force or over."""
+    files: dict[str, list[AttachmentRow]] = defaultdict(list)
+    for each in attachments_of(service, account_id):
+        files[each.about or ""].append(each)
     return {
+        "files_of": files,
         "flag_rows": flags_of(service, account_id),
         "hold_rows": holds_of(service, account_id),
         "complaint_rows": complaints_of(service, account_id),

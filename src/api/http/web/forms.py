@@ -13,9 +13,11 @@ from pydantic import ValidationError
 from aggregates.kernel.command import Command
 from aggregates.values.money import Money
 from api.application.amounts import read_amount
+from api.application.attachments import GivenFile
 from api.http.problems import FieldProblem, from_errors
 from api.http.routing import is_text, other_type
 from api.http.shapes import read_day
+from api.http.uploads import carries_files, read_upload
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200
@@ -29,6 +31,10 @@ _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 async def read_form(request: Request) -> Mapping[str, str]:
     """The fields of a form, each once, without spaces around. Raises a Problem for another type, for a field that
     stands there twice, and for control characters."""
+    if carries_files(request.scope):
+        said = await read_upload(request)
+        request.state.files = said.files
+        return said.fields
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise other_type(_FORM)
     try:
@@ -44,6 +50,15 @@ async def read_form(request: Request) -> Mapping[str, str]:
             raise FieldProblem(name, "expected text without control characters")
         fields[name] = value.strip()
     return fields
+
+
+Fields = Mapping[str, str]
+
+
+def files_of(request: Request) -> tuple[GivenFile, ...]:
+    """What a form that was read carried with it."""
+    found: tuple[GivenFile, ...] = getattr(request.state, "files", ())
+    return found
 
 
 _LONGEST_REASON, _LONGEST_KEY = 1_000, 200

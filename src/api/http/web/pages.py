@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.http.web import (
     account_page,
+    attachments_page,
     bulk_page,
     campaigns_page,
     collections_page,
@@ -21,9 +22,11 @@ from api.http.web.rendering import FOLDER, render
 STATIC = FOLDER / "static"
 
 router = APIRouter()
-for page in (collections_page, account_page, bulk_page, campaigns_page, templates_page, worklist_page, sessions):
+for page in (
+    collections_page, account_page, attachments_page, bulk_page, campaigns_page, templates_page, worklist_page, sessions
+):  # fmt: skip
     router.include_router(page.router)
-for page in (sessions, account_page, bulk_page, messages_page, templates_page, worklist_page):
+for page in (sessions, account_page, attachments_page, bulk_page, messages_page, templates_page, worklist_page):
     router.include_router(page.form)
 
 

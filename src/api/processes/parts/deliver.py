@@ -73,6 +73,8 @@ class Deliver(Reading):
     def _deliverer(
         core: "Core", stop: threading.Event, carrier: "Carrier | None" = None, owner: UUID | None = None
     ) -> "Deliverer":
+        from adapters.attachments.setup import say_where
+        from adapters.delivery.attached import AttachedFiles
         from adapters.delivery.carriers.setup import Carriers, carriers_of
         from adapters.delivery.deliverer import Deliverer
         from adapters.postgres.lease import going_on
@@ -88,4 +90,6 @@ class Deliver(Reading):
         carriers = Carriers(carrier) if carrier else carriers_of(core.env, core.data_dir, core.clock)
         core.closing.callback(carriers.close)
         carriers.say()
-        return Deliverer(core.arrears, carriers, wait_until, core.renderer, owner=owner)
+        say_where(core.attachments, core.env, core.data_dir)
+        files = AttachedFiles(core.attachments)
+        return Deliverer(core.arrears, carriers, wait_until, core.renderer, owner=owner, files=files)

@@ -7,7 +7,8 @@ let timer, latest = 0;
 
 async function show() {
   const mine = ++latest;
-  const fields = new URLSearchParams(new FormData(form));
+  const said = [...new FormData(form)].filter(([, value]) => typeof value === "string");
+  const fields = new URLSearchParams(said);
   fields.set("do", "preview");
   const answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
