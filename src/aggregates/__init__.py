@@ -8,6 +8,7 @@ from aggregates.office import Office
 from aggregates.promise import PromiseToPay
 from aggregates.reader import Reader
 from aggregates.template import OfficeTemplate
+from aggregates.unmatched import UnmatchedMessage
 from aggregates.work import Work
 
 AGGREGATES: tuple[type[Aggregate], ...] = (
@@ -19,6 +20,7 @@ AGGREGATES: tuple[type[Aggregate], ...] = (
     OfficeTemplate,
     PromiseToPay,
     Reader,
+    UnmatchedMessage,
     Work,
 )
 """Every aggregate. Whoever imports anything of this package knows all of their commands and events."""

@@ -30,6 +30,7 @@ from aggregates.account.customer import (
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeOverdue
 from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.inbound import ReceiptRecorded
 from aggregates.account.legal import LegalCaseNoted
 from aggregates.account.messages import (
     ContactRefused,
@@ -81,6 +82,7 @@ NOT_JUDGED = {
     OptedOut,
     SubscriptionRecorded,
     WishesShared,
+    ReceiptRecorded,
 }
 # Decided together with a judgement.
 JUDGED_AT_ONCE = {

@@ -26,6 +26,7 @@ from aggregates.account.exclusion import Exclusions
 from aggregates.account.flags import Flags
 from aggregates.account.freezing import Freezing
 from aggregates.account.holds import Holds
+from aggregates.account.inbound import Inbound
 from aggregates.account.legal import LegalCases
 from aggregates.account.messages import Messages
 from aggregates.account.payment_claims import PaymentClaims
@@ -44,7 +45,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 15
+    state_version: ClassVar[int] = 16
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -67,6 +68,7 @@ class Account(Aggregate):
     contact_history: ContactHistory = Field(default_factory=ContactHistory)
     messages: Messages = Field(default_factory=Messages)
     writing: Writing = Field(default_factory=Writing)
+    inbound: Inbound = Field(default_factory=Inbound)
     activities: Activities = Field(default_factory=Activities)
     calls: Calls = Field(default_factory=Calls)
     freezing: Freezing = Field(default_factory=Freezing)
@@ -100,6 +102,7 @@ class Account(Aggregate):
             *self.freezing.shields(),
             *self.flags.shields(office),
             *self.contact_history.shields(office),
+            *self.inbound.shields(office),
             *self.holds.shields(),
             *self.legal_cases.shields(office),
             *self.complaints.shields(),

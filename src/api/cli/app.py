@@ -28,6 +28,7 @@ from api.cli import (
     disputes,
     freezing,
     holding_back,
+    inbound,
     kafka,
     legal,
     log,
@@ -97,7 +98,7 @@ app = typer.Typer(
 
 for commands in (
     running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls,
-    collections_stage, freezing, search, backups, kafka, replay,
+    collections_stage, freezing, search, inbound, backups, kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (
@@ -105,6 +106,7 @@ for name, group in (
     ("campaign", campaigns),
     ("contact", contact),
     ("message", messages),
+    ("inbound", inbound),
     ("template", templates),
     ("dispute", disputes),
     ("promise", promises),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from api.cli import inbound
 from api.cli.allocation import account_found
 from api.cli.asking import answered
 from api.cli.ending import ExitCode, end_of_list
@@ -86,6 +87,9 @@ _OPTIONS = {"text": "--text", "subject": "--subject", "point_id": "--to"}
 @app.callback()
 def group() -> None:
     """Messages: written by hand, and what became of them."""
+
+
+app.command("read")(inbound.read)
 
 
 _MESSAGES = (

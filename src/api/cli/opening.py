@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from adapters.postgres.database import Connection
     from aggregates.kernel.actor import Actor
     from aggregates.kernel.command import Command
-    from api.application.issuing import Done
+    from api.application.issuing import Caller, Done, Issuing
     from api.processes.core import Core
     from api.processes.service import Service
     from api.processes.step_by_step import StepByStep
@@ -146,14 +146,18 @@ def issue(
     effective_on: date | None = None,
 ) -> "Done":
     """Issues a command in the name of the person at the keyboard. Raises NotIssued where it is not carried out."""
+    issuing, caller = issuing_of(service, reason=reason)
+    return issuing.issue(command, caller, command_id=command_id, effective_on=effective_on)
+
+
+def issuing_of(service: "Service", *, reason: str | None = None) -> "tuple[Issuing, Caller]":
+    """What issues commands, and the person at the keyboard."""
     from adapters.eventstore.requests import Requests
     from api.application.authority import Authority
     from api.application.issuing import Caller, Issuing
 
     issuing = Issuing(service, Requests(partial(service.database.connect, "arrears_app")))
-    return issuing.issue(
-        command, Caller(actor(), Authority.OPERATOR, reason), command_id=command_id, effective_on=effective_on
-    )
+    return issuing, Caller(actor(), Authority.OPERATOR, reason)
 
 
 def actor() -> "Actor":
