@@ -40,12 +40,17 @@ class Receiver:
         self._arrears = arrears
         self._database = database
 
-    def receive(self, message: IncomingMessage) -> Outcome:
-        """Raises NotReady, Refused."""
+    def receive(self, message: IncomingMessage, *, comes_again: bool = True) -> Outcome:
+        """Where nobody can say now whose it is, it `comes_again` (NotReady), or is kept for a person."""
         inbound_id = identifier("inbound", message.source, message.source_id)
         if self._is_kept(inbound_id):
             return Outcome.KNOWN
-        account_id, answered, shared = self._match(message)
+        try:
+            account_id, answered, shared = self._match(message)
+        except NotReady:
+            if comes_again:
+                raise
+            account_id, answered, shared = None, None, []
         if account_id is not None:
             command = ReceiveMessage(
                 account_id=account_id,

@@ -101,6 +101,7 @@ _KNOWN = (
     ("adapters.readers.poison", "OutOfReach", "Nothing was skipped. Run it again."),
     ("adapters.kafka.jars", "KafkaUnavailable", ""),
     ("adapters.delivery.carrier", "CarrierMisconfigured", "docs/carriers.md describes every setting."),
+    ("adapters.inbound.setup", "InboundMisconfigured", "docs/inbound.md describes every setting."),
     ("adapters.inbound.matching", "NotReady", "Nothing was recorded. Run it again."),
     ("adapters.kafka.topics", "TopicsProblem", ""),
     ("api.application.issuing", "NotIssued", ""),

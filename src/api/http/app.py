@@ -28,6 +28,7 @@ from api.http import (
     receivables,
     report,
     templates,
+    webhooks,
     work,
 )
 from api.http.admission import LIMITS, Admission, Kind, Limits
@@ -89,11 +90,13 @@ def create_app(
     app.state.problem_page = pages.problem_page
     app.state.issuing = Issuing(service, Requests(pool.connection))
     app.state.reader = Reader(service, pool)
+    app.state.inbound = webhooks.Inbound(service)
     checks = checks_of(service)
     app.state.readiness = Kept(lambda: problem_of(checks))
     app.state.metrics = registry_of([StoreCollector(service.database, service.clock)])
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(webhooks.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     problems.install(app)

@@ -101,14 +101,13 @@ def list_threads(
     service: ServiceOf,
     readings: Readings,
     number: NumberOf = None,
-    limit: Limit = 200,
     cursor: Cursor = None,
 ) -> ThreadsView:
-    """Conversations with the customer by number and e-mail address, of the newest messages; `next` has earlier ones."""
+    """Conversations with the customer by number and address, of the 200 newest messages; `next` has earlier ones."""
     question = Question("threads", account_id)
     inner = unwrap_cursor(question, cursor)
     with readings.connection(with_cursor=cursor is not None) as connection:
-        page = thread_entries(connection, readings.log, account_id, limit=limit, cursor=inner)
+        page = thread_entries(connection, readings.log, account_id, cursor=inner)
         found = threads_of(service, account_id, page, number=number)
     return found.model_copy(update={"next": wrap_cursor(question, found.next)})
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import structlog
 import uvicorn
 
+from adapters.inbound.setup import doors_of
 from api.http.admission import LIMITS, Kind, Limits
 from api.http.app import create_app
 from api.http.auth import is_loopback
@@ -83,8 +84,9 @@ def server_of(
     bounds: Bounds = BOUNDS,
     answers: Answers = _silent,
 ) -> uvicorn.Server:
-    """The server, not yet running. Raises BindRefused."""
+    """The server, not yet running. Raises BindRefused, InboundMisconfigured."""
     check_bind(host, token)
+    doors_of(service.env)
     return _Server(
         uvicorn.Config(
             create_app(service, token, local_token, limits=limits),

@@ -38,8 +38,10 @@ def reached_at(client: Client, account: str, number: str, address: str) -> str:
 
 
 @pytest.fixture
-def ada(client: Client, account: str, number: str, address: str) -> str:
-    return reached_at(client, account, number, address)
+def ada(client: Client, service: StepByStep, account: str, number: str, address: str) -> str:
+    reached_at(client, account, number, address)
+    service.drain()
+    return account
 
 
 @pytest.fixture
