@@ -8,6 +8,7 @@ from aggregates.office import Office
 from aggregates.promise import PromiseToPay
 from aggregates.reader import Reader
 from aggregates.template import OfficeTemplate
+from aggregates.unmatched import UnmatchedMessage
 from aggregates.work import Work
 from aggregates.workday import Workday
 
@@ -20,6 +21,7 @@ AGGREGATES: tuple[type[Aggregate], ...] = (
     OfficeTemplate,
     PromiseToPay,
     Reader,
+    UnmatchedMessage,
     Work,
     Workday,
 )

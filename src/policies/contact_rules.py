@@ -39,6 +39,7 @@ from policies.contact.case import (
     Medium,
     Phone,
     Place,
+    Purpose,
     Role,
     RuleSetting,
     Settings,
@@ -176,6 +177,7 @@ def _verdict(
             MEDIA[attempt.channel],
             debts=debts,
             to=to,
+            purpose=attempt.purpose,
             is_prerecorded=attempt.channel is Channel.VOICE and not attempt.is_by_hand,
         ),
         _settings(office.contact, debtor),
@@ -304,7 +306,8 @@ def _history(account: Account, attempt: ContactAttempt, to: str | None, others: 
         consent = details.consent(channel, attempt.point_id)
         if consent is Consent.GIVEN:
             found.append(Entry(_UNDATED, Kind.CONSENT, medium, to=to))
-        if consent is Consent.REFUSED or account.contact.has_opted_out(channel, attempt.point_id):
+        is_unwanted = consent is Consent.REFUSED or account.contact.has_opted_out(channel, attempt.point_id)
+        if is_unwanted and attempt.purpose is not Purpose.OPT_OUT_CONFIRMATION:  # what it confirms is dated
             found.append(Entry(attempt.at, Kind.OPT_OUT, medium, to=to))
     return found
 

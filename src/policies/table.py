@@ -17,6 +17,7 @@ from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeRe
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.inbound import HeedPoint, MessageRead, MessageReceived, ReceiptRecorded, wish_in
 from aggregates.account.legal import LegalCaseMoved, LegalCaseOpened
 from aggregates.account.payment_claims import (
     PaymentClaimAccepted,
@@ -40,6 +41,7 @@ from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.bulk.action import BulkCancelled, BulkConfirmed, BulkUndoBegun, bulk_work_id
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
 from aggregates.kernel.event import Event, Recorded
+from aggregates.kernel.personal import ERASED
 from aggregates.office import (
     AgingBucketsSet,
     AutomationPaused,
@@ -60,6 +62,7 @@ from policies.policy import (
     BULK_ACTION,
     COMPLAINTS,
     DISPUTES,
+    INBOUND,
     NO_COMMON_HOURS,
     PAYMENT_CLAIMS,
     PROMISE_MONITORING,
@@ -214,6 +217,28 @@ def task_after(recorded: Recorded) -> Iterable[Reaction]:
         )
 
 
+# --- inbound -----------------------------------------------------------------------------------------
+
+
+def heed_everywhere(recorded: Recorded) -> Iterable[Reaction]:
+    """What was said of a number or address holds on every other account that has it, whoever's it is."""
+    event = recorded.event
+    match event:
+        case MessageReceived():
+            fact_id, channel, point, at = event.inbound_id, event.channel.channel, event.sender, event.received_at
+        case MessageRead():
+            fact_id, channel, point, at = event.inbound_id, event.channel.channel, event.sender, recorded.recorded_at
+        case ReceiptRecorded(point=str() as about):
+            fact_id, channel, point, at = event.message_id, event.channel, about, event.at
+        case _:
+            return
+    wish = wish_in(event)
+    if wish is None or point == ERASED:
+        return
+    for account_id in event.shared_with:
+        yield HeedPoint(account_id=account_id, fact_id=fact_id, channel=channel, point=point, wish=wish, at=at)
+
+
 # --- bulk actions ------------------------------------------------------------------------------------
 
 
@@ -238,6 +263,7 @@ POLICIES: tuple[Policy, ...] = (
     Policy(COMPLAINTS, frozenset({ComplaintOverdue}), task_after),
     Policy(DISPUTES, frozenset({DisputeOverdue}), task_after),
     Policy(PAYMENT_CLAIMS, frozenset({PaymentClaimEnded}), task_after),
+    Policy(INBOUND, frozenset({MessageReceived, MessageRead, ReceiptRecorded}), heed_everywhere),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after),
     Policy(
         AUTO_COLLECTION,
@@ -263,6 +289,8 @@ POLICIES: tuple[Policy, ...] = (
                 FlagCleared,
                 ContactFactRecorded,
                 ContactFactWithdrawn,
+                MessageReceived,
+                MessageRead,
                 DisputeOpened,
                 DisputeResolved,
                 HoldPlaced,

@@ -31,6 +31,7 @@ from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.inbound import MessageRead, MessageReceived, ReceiptRecorded
 from aggregates.account.legal import LegalCaseMoved, LegalCaseNoted, LegalCaseOpened
 from aggregates.account.messages import (
     ContactRefused,
@@ -69,7 +70,9 @@ from aggregates.bulk.part import RowsFrozen
 from aggregates.kernel.event import Event
 from aggregates.values.attachments import FILE_TYPES
 from aggregates.values.contact import RuleRefusal
+from aggregates.values.contact_record import Purpose
 from aggregates.values.money import Money
+from aggregates.values.stop_words import Request
 
 Sentence = str | Callable[[Any], str]
 
@@ -123,6 +126,29 @@ def _corrected(event: InvoiceCorrected) -> str:
 
 def _stage(event: StageChanged) -> str:
     return f"Auto-collection stage is {event.stage or 'none'}: {event.why.detail}"
+
+
+def _written(event: MessageWritten) -> str:
+    if event.purpose is Purpose.OPT_OUT_CONFIRMATION:
+        return f"Confirmation of the opt-out queued by {event.channel}"
+    files = f", with {_count(len(event.attachments), 'file')}" if event.attachments else ""
+    against = ", against the customer's preference" if event.ignores_preferences else ""
+    return f"Message by hand queued by {event.channel} about {event.amount}{files}{against}"
+
+
+def _message_received(event: MessageReceived) -> str:
+    asks = {
+        Request.STOP: ", asks for no more messages",
+        Request.START: ", asks for messages again",
+        Request.UNCLEAR: ", may ask for no more messages",
+    }
+    says = asks[event.request] if event.request is not None else ""
+    return f"Message received by {event.channel}{says}{', written by a machine' if event.is_automatic else ''}"
+
+
+def _read(event: MessageRead) -> str:
+    said = {True: ": no more messages", False: ": no opt-out"}
+    return f"A message received by {event.channel} was read{said[event.stops] if event.stops is not None else ''}"
 
 
 _WISHES = frozenset({"opted-out", "consent-refused"})
@@ -326,18 +352,19 @@ SENTENCES: dict[type[Event], Sentence] = {
     StepsPassedOver: lambda e: "Passed over: " + ", ".join(f"{step} ({why})" for step, why in e.steps.items()),
     MessageQueued: "Message {e.step_id} ({e.step_title}) queued by {e.channel} about {e.amount}",
     ContactRefused: _refused,
-    MessageWritten: lambda e: (
-        f"Message by hand queued by {e.channel} about {e.amount}"
-        + (f", with {_count(len(e.attachments), 'file')}" if e.attachments else "")
-        + (", against the customer's preference" if e.ignores_preferences else "")
-    ),
+    MessageWritten: _written,
     MessageDispatched: "Message claimed for sending",
     MessageWithdrawn: lambda e: f"Message {_which(e)} withdrawn: {e.why.detail}",
     MessageSent: lambda e: f"Message {_which(e)}{f' ({e.step_title})' if e.step_title else ''} sent by {e.channel}",
     MessageFailed: lambda e: f"Message {_which(e)} by {e.channel} failed: {e.code}",
     MessageUncertain: lambda e: f"Message {_which(e)} by {e.channel} is uncertain: it may have left",
     MessageResolved: lambda e: (
-        f"Message {_which(e)} by {e.channel} {'left' if e.was_sent else 'did not leave'}, a person says"
+        f"Message {_which(e)} by {e.channel} {'left' if e.was_sent else 'did not leave'}, as was found out"
+    ),
+    MessageReceived: _message_received,
+    MessageRead: _read,
+    ReceiptRecorded: lambda e: (
+        f"The carrier reports of a message by {e.channel}: {e.receipt}{f' ({e.code})' if e.code else ''}"
     ),
     Excluded: "Taken out of auto-collection",
     ExclusionLifted: "May be chased again",

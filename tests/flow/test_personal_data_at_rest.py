@@ -40,6 +40,7 @@ from aggregates.account.customer import OpenAccount
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.flags import SetFlag
 from aggregates.account.holds import PlaceHold
+from aggregates.account.inbound import Incoming, MarkMessageRead, Receipt, ReceiveMessage, RecordReceipt
 from aggregates.account.legal import LegalKind, LegalState, MoveLegalCase, NoteLegalCase, OpenLegalCase
 from aggregates.account.payment_claims import ClaimPayment
 from aggregates.account.payments import ReceivePayment, ReversePayment
@@ -52,6 +53,7 @@ from aggregates.kernel.event import Recorded
 from aggregates.kernel.personal import EACH, personal_paths
 from aggregates.office import OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise
+from aggregates.unmatched import KeepUnmatched
 from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneNumber, PostalAddress
 from aggregates.values.money import Money
 from api.contract.events import load_every_event
@@ -229,6 +231,7 @@ def live(world: World) -> None:
         ),
         SetFlag(account_id=accounts["A-2"], flag="vip"),
     )
+    hear(world, one)
     have_two_accounts(world)
     live_through_messages(world)
     world.done(
@@ -274,6 +277,42 @@ def live(world: World) -> None:
     complain(world, one)
     refuse(world, one)
     bring_in_a_file(world)
+
+
+def hear(world: World, account: UUID) -> None:
+    """The customer writes, and somebody who is not known."""
+    world.done(
+        ReceiveMessage(
+            account_id=account,
+            channel=Incoming.EMAIL,
+            sender=world.text("sender of a message"),
+            subject=world.text("subject of a message"),
+            text=world.text("text of a message"),
+            source="email",
+            source_id=world.text("Message-ID of a message"),
+        ),
+        RecordReceipt(
+            account_id=account,
+            message_id=uuid4(),
+            channel=Channel.EMAIL,
+            receipt=Receipt.SOFT_BOUNCED,
+            detail=world.text("a carrier's report"),
+            point=world.text("address in a carrier's report"),
+            at=NOW,
+        ),
+        KeepUnmatched(
+            inbound_id=uuid4(),
+            channel=Incoming.EMAIL,
+            sender=world.text("sender of a message without an account"),
+            subject=world.text("subject of a message without an account"),
+            text=world.text("text of a message without an account"),
+            received_at=NOW,
+            source="email",
+            source_id=world.text("Message-ID of a message without an account"),
+        ),
+    )
+    [waiting] = world.service.arrears.load(Account, account).inbound.to_read
+    world.done(MarkMessageRead(account_id=account, inbound_id=waiting))
 
 
 def live_through_messages(world: World) -> None:

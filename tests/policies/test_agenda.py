@@ -24,6 +24,7 @@ from aggregates.account.complaints import (
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.inbound import HeedPoint, RecordReceipt
 from aggregates.account.messages import (
     DispatchMessage,
     ReconsiderMessage,
@@ -60,6 +61,7 @@ from aggregates.promise import (
     TakePaymentBack,
 )
 from aggregates.reader import DiscardEvent, EventDiscarded, SkipMessage
+from aggregates.unmatched import KeepUnmatched, SettleUnmatched
 from aggregates.work import BeginWork, FinishWork
 from policies.agenda import AGENDA, KINDS, PLANS, UnknownKind, command_for, command_id_for, issued_for, kind_of
 from policies.agenda_memory import Agenda, PlannedItem
@@ -281,7 +283,8 @@ STORIES: dict[str, Steps] = {
 
 
 FROM_ELSEWHERE = {
-    CountPayment, TakePaymentBack, DispatchMessage, ReconsiderMessage, ReportSent, ReportFailed, ReportUncertain,
+    CountPayment, TakePaymentBack, HeedPoint, RecordReceipt, KeepUnmatched, SettleUnmatched,
+    DispatchMessage, ReconsiderMessage, ReportSent, ReportFailed, ReportUncertain,
     DiscardEvent, SkipMessage, BeginWork, FinishWork, SettleAllocation,
     ApplyBulkAction, UndoBulkAction, FreezeRows, PreviewBulk, ConfirmBulk, RecordExport, FinishBulk, FinishBulkUndo,
 }  # fmt: skip

@@ -7,6 +7,7 @@ from aggregates import promise
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import AllocationDecided, AllocationDue
+from aggregates.account.attachments import AttachmentAdded, AttachmentRemoved
 from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
 from aggregates.account.calls import CallRefused, CallStarted
 from aggregates.account.chase import (
@@ -30,6 +31,7 @@ from aggregates.account.customer import (
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeOverdue
 from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.inbound import ReceiptRecorded
 from aggregates.account.legal import LegalCaseNoted
 from aggregates.account.messages import (
     ContactRefused,
@@ -42,6 +44,7 @@ from aggregates.account.messages import (
     MessageWithdrawn,
     MessageWritten,
 )
+from aggregates.account.worklist import WorklistItemReassigned, WorklistItemSnoozed
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import REGISTRY
 from policies.agenda import AGENDA
@@ -58,8 +61,12 @@ NOT_JUDGED = {
     ActivityRecorded,
     AllocationDecided,
     AllocationDue,
+    AttachmentAdded,
+    AttachmentRemoved,
     CallRefused,
     CallStarted,
+    WorklistItemReassigned,
+    WorklistItemSnoozed,
     BulkActionApplied,
     BulkActionUndone,
     CollectionsStageChanged,
@@ -81,6 +88,7 @@ NOT_JUDGED = {
     OptedOut,
     SubscriptionRecorded,
     WishesShared,
+    ReceiptRecorded,
 }
 # Decided together with a judgement.
 JUDGED_AT_ONCE = {

@@ -10,6 +10,7 @@ from aggregates.account.activities import ActivityKind, CompleteFollowUp, Correc
 from aggregates.account.calls import StartCall
 from aggregates.account.complaints import AnswerComplaint, RecordComplaint
 from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDispute
+from aggregates.account.inbound import MarkMessageRead, ReceiveMessage
 from aggregates.account.messages import DispatchMessage, MessageOutcome, ReportSent, ReportUncertain, ResolveMessage
 from aggregates.account.payment_claims import ClaimPayment, DecidePaymentClaim, PaymentClaimDecision
 from aggregates.account.worklist import ReassignWorklistItem, SnoozeWorklistItem
@@ -125,6 +126,15 @@ def sent_after_all(world: World) -> ReportSent:
     return ReportSent(account_id=ACCOUNT, message_id=message_id, body="", body_sha256="0" * 64, sent_at=world.now)
 
 
+def a_reply(world: World) -> None:
+    world.do(ReceiveMessage(account_id=ACCOUNT, channel="sms", sender="+12125550100", text="I paid on Friday."))
+
+
+def read(world: World) -> MarkMessageRead:
+    [inbound_id] = world.account.inbound.to_read
+    return MarkMessageRead(account_id=ACCOUNT, inbound_id=inbound_id)
+
+
 LIVES: list[tuple[str, str | None, Iterable[Given], Callable[[World], Any]]] = [
     ("undocumented", "tester", [StartCall(account_id=ACCOUNT)], end_call),
     ("undocumented", "tester", [RecordActivity(account_id=ACCOUNT, kind=ActivityKind.LETTER)], document),
@@ -150,6 +160,7 @@ LIVES: list[tuple[str, str | None, Iterable[Given], Callable[[World], Any]]] = [
         lambda world: DecidePaymentClaim(**of(world, claim=True), decision=PaymentClaimDecision.ACCEPTED),
     ),
     ("payment-claim", "kim", [ClaimPayment(account_id=ACCOUNT, assignee="kim"), live(APR(1))], follow_up),
+    ("reply", None, [a_reply], read),
     ("uncertain-message", None, [an_uncertain_message], resolved),
     ("uncertain-message", None, [an_uncertain_message], sent_after_all),
 ]

@@ -19,6 +19,7 @@ from aggregates.kernel.personal import ERASED
 from aggregates.office import Office
 from aggregates.values.attachments import AttachedFile
 from aggregates.values.contact import Channel
+from aggregates.values.contact_record import Purpose
 from aggregates.values.money import Money
 
 SMS_LIMIT = 140
@@ -107,7 +108,7 @@ def render(
     language = language_of(text_language, account.contact.details.language)
     values = values_of(account, office, message.items, today)
     [rendered] = renderer.render([draft_of(template, values, language)])
-    text = text_of(message.channel, template, rendered, language)
+    text = text_of(message.channel, template, rendered, language, purpose=message.purpose)
     return Letter(
         message.channel,
         to,
@@ -154,11 +155,20 @@ def draft_of(template: Template, values: Mapping[str, Any], language: str) -> Dr
     return Draft(texts, values, most=TEXT_LIMIT, language=language)
 
 
-def text_of(channel: Channel, template: Template, rendered: Rendered, language: str) -> Text:
+def text_of(
+    channel: Channel,
+    template: Template,
+    rendered: Rendered,
+    language: str,
+    *,
+    purpose: Purpose = Purpose.COLLECTION,
+) -> Text:
     """What a draft of the template became, as a message over the channel. Raises RenderingProblem."""
     if isinstance(rendered, NotRendered):
         raise RenderingProblem(rendered.code, rendered.detail)
-    body = with_opt_out(channel, rendered[0], language)
+    body = rendered[0]
+    if purpose is not Purpose.OPT_OUT_CONFIRMATION:  # which says that there is nothing to opt out of any more
+        body = with_opt_out(channel, body, language)
     if channel is Channel.SMS and len(body) > SMS_LIMIT:
         raise RenderingProblem("sms-too-long", f"{len(body)} characters, expected at most {SMS_LIMIT}")
     subject = rendered[1] if template.subject else None

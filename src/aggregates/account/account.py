@@ -27,6 +27,7 @@ from aggregates.account.exclusion import Exclusions
 from aggregates.account.flags import Flags
 from aggregates.account.freezing import Freezing
 from aggregates.account.holds import Holds
+from aggregates.account.inbound import Inbound
 from aggregates.account.legal import LegalCases
 from aggregates.account.messages import Messages
 from aggregates.account.payment_claims import PaymentClaims
@@ -70,6 +71,7 @@ class Account(Aggregate):
     messages: Messages = Field(default_factory=Messages)
     attachments: Attachments = Field(default_factory=Attachments)
     writing: Writing = Field(default_factory=Writing)
+    inbound: Inbound = Field(default_factory=Inbound)
     activities: Activities = Field(default_factory=Activities)
     calls: Calls = Field(default_factory=Calls)
     freezing: Freezing = Field(default_factory=Freezing)
@@ -104,6 +106,7 @@ class Account(Aggregate):
             *self.freezing.shields(),
             *self.flags.shields(office),
             *self.contact_history.shields(office),
+            *self.inbound.shields(office),
             *self.holds.shields(),
             *self.legal_cases.shields(office),
             *self.complaints.shields(),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from aggregates.account.command import SHARED, AccountCommand
 from aggregates.account.part import AccountPart
-from aggregates.account.wishes import OptedOutOf, Point, Wishes
+from aggregates.account.wishes import OptedOutOf, Point, Wishes, points_of
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
@@ -227,6 +227,32 @@ class Contact(AccountPart):
         wishes = self.wishes
         if OptOut(channel=command.channel, point_id=command.point_id) in self.opt_outs:
             self.emit(OptedIn(channel=command.channel, point_id=command.point_id))
+        self.share(wishes, self.others(context))
+
+    def ids_of(self, channel: Channel, text: str) -> list[str]:
+        """Points of the account that certainly or perhaps are this number or address."""
+        said = Point(channel=channel, text=text, country=self.country)
+        points = points_of(self.details, channel, self.country)
+        return [point_id for point_id, point in points.items() if said.may_be(point)]
+
+    def stop(self, channel: Channel, text: str, context: Context) -> list[str]:
+        """An opt-out of this number or address, wherever it stands; the points that were not opted out before."""
+        wishes = self.wishes
+        new = [each for each in self.ids_of(channel, text) if not self.has_opted_out(channel, each)]
+        for point_id in new:
+            self.emit(OptedOut(channel=channel, point_id=point_id))
+        self.share(wishes, self.others(context))
+        return new
+
+    def start_again(self, channel: Channel, text: str, context: Context) -> None:
+        """Consent is given back at this number or address, and its opt-out taken back; that of a medium stays."""
+        wishes = self.wishes
+        for point_id in self.ids_of(channel, text):
+            if OptOut(channel=channel, point_id=point_id) in self.opt_outs:
+                self.emit(OptedIn(channel=channel, point_id=point_id))
+            point = self.point(channel, point_id)
+            if point is not None and not self.wishes.knows_consent(point, Consent.GIVEN):
+                self.emit(ConsentRecorded(channel=channel, point_id=point_id, consent=Consent.GIVEN))
         self.share(wishes, self.others(context))
 
     # --- the customer's other accounts ---

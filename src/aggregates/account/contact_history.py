@@ -371,6 +371,10 @@ class ContactHistory(AccountPart):
         if fact is not None and fact.kind is FactKind.WRONG_NUMBER:
             self._withdraw([fact_id], context)
 
+    def withdraw(self, fact_id: UUID, context: Context) -> None:
+        """A fact that turned out to be none, here and on the customer's other accounts; nothing where it stands not."""
+        self._withdraw([fact_id], context)
+
     @decides(RestorePoint)
     def restore(self, command: RestorePoint, context: Context) -> None:
         self.require_account()

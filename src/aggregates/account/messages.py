@@ -37,7 +37,7 @@ from aggregates.kernel.value import LATER, Value
 from aggregates.values.attachments import AttachedFile
 from aggregates.values.business_time import local_date, moment_at
 from aggregates.values.contact import Allowed, Channel, Consent, ContactAttempt, Denied, RuleRefusal
-from aggregates.values.contact_record import Entry
+from aggregates.values.contact_record import Entry, Purpose
 from aggregates.values.money import Money
 
 # --- values ------------------------------------------------------------------------------------------
@@ -74,6 +74,7 @@ class MessageUnderWay:
     language: str
     items: tuple[CoveredItem, ...]
     queued_at: AwareDatetime
+    purpose: Purpose = Purpose.COLLECTION
     state: MessageState = MessageState.QUEUED
     counted_before: dict[UUID, CountedFrom | None] = field(default_factory=dict)
     """Of items whose steps are counted from other days with this message: from when they were before."""
@@ -121,6 +122,9 @@ class MessageWritten(Event, name="account.message-written"):
     """The office's local date."""
     attachments: Annotated[tuple[AttachedFile, ...] | None, LATER] = None
     """What it takes with it, as it is called and was then. None: nothing."""
+    purpose: Annotated[Purpose | None, LATER] = None
+    """What it is for, where that is something else than collection: an opt-out's confirmation leaves although the
+    customer opted out, once."""
 
 
 class ContactRefused(Event, name="account.contact-refused"):
@@ -195,7 +199,7 @@ class MessageUncertain(Event, name="account.message-uncertain", version=2):
 
 
 class MessageResolved(Event, name="account.message-resolved"):
-    """A person found out what became of an uncertain message: it left, or it did not and its step is not taken."""
+    """It turned out what became of an uncertain message: it left, or it did not and its step is not taken."""
 
     message_id: UUID
     step_id: str | None
@@ -307,7 +311,7 @@ class Messages(AccountPart):
     def contacts(self, *, but: UUID | None) -> list[Entry]:
         """Messages that have no result yet, as contacts: they count as if they had been made."""
         under_way = (each for each in self.under_way.values() if each.id != but)
-        return [_entry(each.channel, each.point_id, each.queued_at, self.history) for each in under_way]
+        return [_entry(each, each.queued_at, self.history) for each in under_way]
 
     @decides(TakeStep)
     def take_step(self, command: TakeStep, context: Context) -> None:
@@ -451,11 +455,14 @@ class Messages(AccountPart):
         return self._why_not_contacted(message, context)
 
     def _why_not_contacted(self, message: MessageUnderWay, context: Context) -> Why | None:
-        if self.contact.has_opted_out(message.channel, message.point_id):
-            return Why(code="opted-out", detail=f"the customer does not want {message.channel} any more")
-        if self.contact.details.consent(message.channel, message.point_id) is Consent.REFUSED:
-            return Why(code="consent-refused", detail=f"the customer refused {message.channel}")
-        attempt = ContactAttempt(message.channel, message.point_id, context.now, but=message.id)
+        if message.purpose is not Purpose.OPT_OUT_CONFIRMATION:
+            if self.contact.has_opted_out(message.channel, message.point_id):
+                return Why(code="opted-out", detail=f"the customer does not want {message.channel} any more")
+            if self.contact.details.consent(message.channel, message.point_id) is Consent.REFUSED:
+                return Why(code="consent-refused", detail=f"the customer refused {message.channel}")
+        attempt = ContactAttempt(
+            message.channel, message.point_id, context.now, but=message.id, purpose=message.purpose
+        )
         verdict = self.history.verdict(attempt, context)
         return _why(verdict) if isinstance(verdict, Denied) else None
 
@@ -534,7 +541,17 @@ class Messages(AccountPart):
         message = self._message(command.message_id)
         if message.state is not MessageState.UNCERTAIN:
             raise Refusal("not-uncertain", f"the message is {message.state}: what becomes of it will be reported")
-        was_sent = command.outcome is MessageOutcome.SENT
+        self._resolve(message, context, was_sent=command.outcome is MessageOutcome.SENT)
+        self.chase.judge(context)
+
+    def settle(self, message_id: UUID, context: Context, *, was_sent: bool) -> None:
+        """What the carrier says of an uncertain message; of any other it says nothing new."""
+        message = self.under_way.get(message_id)
+        if message is not None and message.state is MessageState.UNCERTAIN:
+            self._resolve(message, context, was_sent=was_sent)
+            self.chase.judge(context)
+
+    def _resolve(self, message: MessageUnderWay, context: Context, *, was_sent: bool) -> None:
         self.emit(
             MessageResolved(
                 message_id=message.id,
@@ -545,7 +562,6 @@ class Messages(AccountPart):
                 plan_version=message.plan_version,
             )
         )
-        self.chase.judge(context)
 
     # --- apply ---
 
@@ -589,6 +605,7 @@ class Messages(AccountPart):
             language=event.language,
             items=event.items,
             queued_at=event.queued_at,
+            purpose=event.purpose or Purpose.COLLECTION,
         )
 
     @applies(MessageDispatched)
@@ -608,7 +625,7 @@ class Messages(AccountPart):
         self._has_left(self.under_way.pop(event.message_id), event.sent_at, event.sent_on)
 
     def _has_left(self, message: MessageUnderWay, sent_at: datetime, sent_on: date) -> None:
-        self.history.keep(message.id, _entry(message.channel, message.point_id, sent_at, self.history))
+        self.history.keep(message.id, _entry(message, sent_at, self.history))
         if message.written is None:
             self.chase.engaged_on = self.chase.engaged_on or sent_on
 
@@ -646,11 +663,18 @@ class Messages(AccountPart):
         self.under_way[event.message_id].state = MessageState.UNCERTAIN
 
 
-def _entry(channel: Channel, point_id: str, at: datetime, history: ContactHistory) -> Entry:
+def _entry(message: MessageUnderWay, at: datetime, history: ContactHistory) -> Entry:
     """A call of a carrier's is an artificial voice, and what it says may be heard by a voicemail."""
-    is_voice = channel is Channel.VOICE
-    to = history.point(channel, point_id)
-    return Entry(at, channel=MEDIA[channel], to=to, is_prerecorded=is_voice, is_message=is_voice)
+    is_voice = message.channel is Channel.VOICE
+    to = history.point(message.channel, message.point_id)
+    return Entry(
+        at,
+        channel=MEDIA[message.channel],
+        to=to,
+        is_prerecorded=is_voice,
+        is_message=is_voice,
+        purpose=message.purpose,
+    )
 
 
 def _without_last(step_id: str, steps: list[str]) -> list[str]:

@@ -24,6 +24,7 @@ class ShieldSource(StrEnum):
     FREEZE = "freeze"
     FLAG = "flag"
     CONTACT = "contact"
+    REPLY = "reply"
     HOLD = "hold"
     LEGAL_CASE = "legal-case"
     COMPLAINT = "complaint"

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from aggregates.kernel.personal import ERASED, Personal
 from aggregates.kernel.value import Value
 from aggregates.values.business_time import TimeZone
+from aggregates.values.contact_record import Purpose
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -177,6 +178,7 @@ class ContactAttempt:
     """A person makes it: what is heard in a call is no recorded voice."""
     but: UUID | None = None
     """The message that it is, where it was queued before: it does not count against itself."""
+    purpose: Purpose = Purpose.COLLECTION
 
 
 class RuleRefusal(Value):

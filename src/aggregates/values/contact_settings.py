@@ -1,8 +1,10 @@
 """What an office says of contact rules: who collects, what kind of debt, and what it chose where a rule leaves it."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import LATER, Value
 from aggregates.values.codes import Code
 from aggregates.values.contact_record import DebtType, Role
 
@@ -22,3 +24,5 @@ class ContactSettings(Value):
     debt_type: DebtType | None = None
     """None: by the kind of customer, consumer or commercial."""
     rules: dict[Code, RuleChoice] = Field(default_factory=dict, max_length=100)
+    replies_pause: Annotated[bool | None, LATER] = None
+    """Whether the chase of an account rests from a customer's message until a person has read it. None: it does."""

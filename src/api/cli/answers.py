@@ -29,6 +29,7 @@ from api.application.amounts import read_amount
 from api.application.attachments import attachments_of
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
+from api.application.inbound import threads_of
 from api.application.instalment_plans import instalments_of, plan_view
 from api.application.offices import office_view, scheme_of, today_in
 from api.application.templates import template_in_full, template_view, templates_of
@@ -53,6 +54,7 @@ from projections.questions import (
 )
 from projections.questions.activity_filters import ActivityFilters
 from projections.questions.bulk import bulk_action, bulk_actions, bulk_rows
+from projections.questions.inbound import received, thread_entries, unmatched
 from projections.questions.messages import messages
 from projections.questions.quarantined import quarantined
 from projections.questions.work import work, works
@@ -473,6 +475,31 @@ def list_messages_of_account(here: Here, *, id: str, limit: int | None, state: A
         return messages(here.connection, here.service.feed, account_id=UUID(id), state=state, limit=size, cursor=cursor)
 
     return _pages(page, limit)
+
+
+@answers("/v1/inbound")
+def list_received(here: Here, *, limit: int | None, office: str | None = None, state: str | None = None) -> Any:
+    if office is not None:
+        _ = here.offices  # raises Refused where there is none
+
+    def page(size: int, cursor: str | None) -> Any:
+        return received(here.connection, here.service.feed, office=office, state=state, limit=size, cursor=cursor)
+
+    return _pages(page, limit)
+
+
+@answers("/v1/inbound/unmatched")
+def list_unmatched(here: Here, *, limit: int | None) -> Any:
+    def page(size: int, cursor: str | None) -> Any:
+        return unmatched(here.connection, here.service.feed, limit=size, cursor=cursor)
+
+    return _pages(page, limit)
+
+
+@answers("/v1/accounts/{id}/threads")
+def list_threads(here: Here, *, id: str, number: str | None = None) -> Any:  # noqa: A002
+    found = thread_entries(here.connection, here.service.feed, UUID(id))
+    return _json(threads_of(here.service, UUID(id), found, number=number))
 
 
 # --- offices, campaigns --------------------------------------------------------------------------------

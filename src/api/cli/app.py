@@ -29,6 +29,7 @@ from api.cli import (
     disputes,
     freezing,
     holding_back,
+    inbound,
     kafka,
     legal,
     log,
@@ -99,7 +100,7 @@ app = typer.Typer(
 
 for commands in (
     running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls,
-    collections_stage, freezing, search, backups, kafka, replay,
+    collections_stage, freezing, search, inbound, backups, kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (
@@ -107,6 +108,7 @@ for name, group in (
     ("campaign", campaigns),
     ("contact", contact),
     ("message", messages),
+    ("inbound", inbound),
     ("template", templates),
     ("dispute", disputes),
     ("promise", promises),

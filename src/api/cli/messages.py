@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from api.cli import inbound
 from api.cli.allocation import account_found
 from api.cli.asking import answered
 from api.cli.attachments import read_files
@@ -98,6 +99,9 @@ _OPTIONS = {"attachment_ids": "--attachment", "text": "--text", "subject": "--su
 @app.callback()
 def group() -> None:
     """Messages: written by hand, and what became of them."""
+
+
+app.command("read")(inbound.read)
 
 
 _MESSAGES = (

@@ -103,6 +103,8 @@ _KNOWN = (
     ("adapters.delivery.carrier", "CarrierMisconfigured", "docs/carriers.md describes every setting."),
     ("adapters.attachments.setup", "AttachmentsMisconfigured", "docs/attachments.md describes every setting."),
     ("adapters.attachments.store", "StoreAway", "Run it again."),
+    ("adapters.inbound.setup", "InboundMisconfigured", "docs/inbound.md describes every setting."),
+    ("adapters.inbound.matching", "NotReady", "Nothing was recorded. Run it again."),
     ("adapters.kafka.topics", "TopicsProblem", ""),
     ("api.application.issuing", "NotIssued", ""),
     ("api.application.play", "PlayRefused", ""),

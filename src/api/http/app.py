@@ -20,6 +20,7 @@ from api.http import (
     contact,
     contacts,
     history,
+    inbound,
     messages,
     offices,
     operations,
@@ -28,6 +29,7 @@ from api.http import (
     receivables,
     report,
     templates,
+    webhooks,
     work,
     worklist,
 )
@@ -51,6 +53,7 @@ ROUTERS = (
     messages.router,
     attachments.uploads,
     attachments.router,
+    inbound.router,
     promises.router,
     history.router,
     report.router,
@@ -93,11 +96,13 @@ def create_app(
     app.state.problem_page = pages.problem_page
     app.state.issuing = Issuing(service, Requests(pool.connection))
     app.state.reader = Reader(service, pool)
+    app.state.inbound = webhooks.Inbound(service)
     checks = checks_of(service)
     app.state.readiness = Kept(lambda: problem_of(checks))
     app.state.metrics = registry_of([StoreCollector(service.database, service.clock)])
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(webhooks.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     problems.install(app)

@@ -17,6 +17,8 @@ SESSION_SECONDS = 12 * 3600
 SIGN_IN = "/sign-in"
 OPEN_PATHS = ("/health/live", "/health/ready", "/openapi.json", SIGN_IN)
 OPEN_FOLDERS = ("/static/",)
+SIGNED_PATHS = ("/v1/inbound/twilio/sms", "/v1/inbound/twilio/status", "/v1/inbound/email")
+"""Open to whoever signs what they send; `webhooks` checks that."""
 READING = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -72,7 +74,7 @@ class Gate:
 
     @staticmethod
     def _is_open(path: str) -> bool:
-        return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+        return path in OPEN_PATHS or path in SIGNED_PATHS or path.startswith(OPEN_FOLDERS)
 
     @staticmethod
     def _only_here(request: Request) -> None:

@@ -7,6 +7,7 @@ import structlog
 import uvicorn
 
 from adapters.attachments.setup import most_bytes, say_where
+from adapters.inbound.setup import doors_of
 from api.http.admission import LIMITS, Kind, Limits
 from api.http.app import create_app
 from api.http.auth import is_loopback
@@ -84,10 +85,11 @@ def server_of(
     bounds: Bounds = BOUNDS,
     answers: Answers = _silent,
 ) -> uvicorn.Server:
-    """The server, not yet running. Raises BindRefused, AttachmentsMisconfigured."""
+    """The server, not yet running. Raises BindRefused, AttachmentsMisconfigured, InboundMisconfigured."""
     check_bind(host, token)
     most_bytes(service.env)
     say_where(service.attachments, service.env, service.data_dir)
+    doors_of(service.env)
     return _Server(
         uvicorn.Config(
             create_app(service, token, local_token, limits=limits),

@@ -8,6 +8,7 @@ from itertools import chain
 from operator import attrgetter
 
 from aggregates.account.contact_history import KEPT_FOR
+from aggregates.values.stop_words import STOP_WORDS
 from policies.contact.case import Entry, Kind, Medium
 
 LONGEST_WINDOW = timedelta(days=60 + 2)
@@ -16,9 +17,6 @@ if LONGEST_WINDOW > KEPT_FOR:
     raise ImportError(f"rules look back {LONGEST_WINDOW.days} days, and accounts keep contacts for {KEPT_FOR.days}")
 
 _AT = attrgetter("at")
-
-STOP_WORDS = frozenset({"stop", "quit", "revoke", "opt out", "cancel", "unsubscribe", "end"})
-"""47 CFR 64.1200(a)(10)(i): replies that always revoke consent."""
 
 
 class Record:

@@ -24,6 +24,7 @@ from aggregates.account.customer import AccountOpened, CustomerRenamed, Subscrip
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.inbound import MessageRead, MessageReceived, ReceiptRecorded
 from aggregates.account.messages import (
     ContactRefused,
     MessageDispatched,
@@ -290,6 +291,40 @@ class ActivityHistoryProjection(EventProjection):
     def _resolved(self, recorded: Recorded, event: MessageResolved, rows: HistoryRows) -> None:
         rows.about_message(
             recorded, "message-resolved", event.message_id, channel=event.channel, notes=recorded.meta.reason
+        )
+
+    @on(MessageReceived)
+    def _received(self, recorded: Recorded, event: MessageReceived, rows: HistoryRows) -> None:
+        rows.add(
+            recorded,
+            "message-received",
+            occurred_at=event.received_at,
+            channel=event.channel.channel,
+            direction=Direction.INBOUND,
+            notes="\n\n".join(part for part in (event.subject, event.body) if part),
+            ref_id=event.inbound_id,
+        )
+
+    @on(MessageRead)
+    def _read(self, recorded: Recorded, event: MessageRead, rows: HistoryRows) -> None:
+        rows.add(
+            recorded,
+            "message-read",
+            channel=event.channel.channel,
+            direction=Direction.INTERNAL,
+            notes=recorded.meta.reason,
+            ref_id=event.inbound_id,
+        )
+
+    @on(ReceiptRecorded)
+    def _receipt(self, recorded: Recorded, event: ReceiptRecorded, rows: HistoryRows) -> None:
+        rows.about_message(
+            recorded,
+            "message-receipt",
+            event.message_id,
+            occurred_at=event.at,
+            channel=event.channel,
+            notes=event.detail,
         )
 
     @on(ContactRefused)

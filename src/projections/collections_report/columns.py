@@ -332,9 +332,9 @@ RECORDED = tuple(name for name, column in STORED.items() if column.recorded)
 COLUMNS: Mapping[str, Column] = {**STORED, **_WORKED_OUT}
 IN_REPORT = tuple(CollectionsRow.model_fields)
 
-REPORT_VERSION = 7
+REPORT_VERSION = 8
 """Of the collections report: raised with its stored columns, or with what events say of them; it is built anew then."""
-HISTORY_VERSION = 5
+HISTORY_VERSION = 6
 """Of the history of accounts: raised with the recorded columns in the same way."""
 
 IN_FILES = tuple(sorted(IN_REPORT, key=lambda name: name in _LATER_IN_FILES))

@@ -10,6 +10,7 @@ from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
+from aggregates.account.inbound import MessageReceived
 from aggregates.account.messages import MessageQueued, MessageResolved, MessageSent
 from aggregates.account.payments import PaymentReceived, PaymentReversed, PaymentReversedInPart, ReversalWithdrawn
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
@@ -72,6 +73,10 @@ class AccountEvents(EventProjection):
     def _activity(self, event: ActivityRecorded, account: Account) -> None:
         if event.kind in _CONTACTS:
             account.row.contacted(account.effective_on.isoformat())
+
+    @on(MessageReceived)
+    def _received(self, event: MessageReceived, account: Account) -> None:
+        account.row.contacted(event.received_on.isoformat())
 
     @on(HoldPlaced, HoldReleased)
     def _held(self, event: HoldPlaced | HoldReleased, account: Account) -> None:

@@ -13,6 +13,7 @@ from aggregates.account.activities import ActivityRecorded, FollowUpCompleted
 from aggregates.account.calls import CallStarted
 from aggregates.account.complaints import ComplaintAnswered, ComplaintClosed, ComplaintOverdue, ComplaintReceived
 from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
+from aggregates.account.inbound import MessageRead, MessageReceived
 from aggregates.account.messages import MessageFailed, MessageResolved, MessageSent, MessageUncertain
 from aggregates.account.payment_claims import (
     PaymentClaimAccepted,
@@ -191,6 +192,14 @@ def message_known(event: MessageResolved | MessageSent | MessageFailed) -> tuple
     return (event.message_id,)
 
 
+def message_received(recorded: Recorded, event: MessageReceived) -> Item | None:
+    return Item(event.inbound_id, recorded.recorded_at, what=event.channel) if event.is_to_read else None
+
+
+def message_read(event: MessageRead) -> tuple[UUID | None, ...]:
+    return (event.inbound_id,)
+
+
 # --- the table ---------------------------------------------------------------------------------------
 
 UNDOCUMENTED = WorklistKind(
@@ -214,8 +223,13 @@ KINDS: tuple[WorklistKind, ...] = (
         causes={ComplaintOverdue: complaint_overdue},
         has_deadline=True,
     ),
-    # What opens and ends it comes with the messages of customers.
-    WorklistKind("reply", "Read the reply", 50),
+    WorklistKind(
+        "reply",
+        "Read the reply",
+        50,
+        opens={MessageReceived: message_received},
+        ends={MessageRead: message_read},
+    ),
     WorklistKind(
         "broken-promise",
         "Ask about the broken promise",

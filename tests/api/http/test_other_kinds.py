@@ -20,6 +20,7 @@ PLAN = {
 TEXTS = {"en": {"body": "Please call us."}}
 
 VALUES: dict[str, Any] = {
+    "account_id": "00000000-0000-0000-0000-000000000002",
     "activity_id": "00000000-0000-0000-0000-000000000001",
     "attachment_id": "00000000-0000-0000-0000-000000000001",
     "amount": AMOUNT,
@@ -43,6 +44,7 @@ VALUES: dict[str, Any] = {
     "fact_id": "00000000-0000-0000-0000-000000000001",
     "flag": "vip",
     "hold_id": "00000000-0000-0000-0000-000000000001",
+    "inbound_id": "00000000-0000-0000-0000-000000000001",
     "instalments": [{"due_on": DAY, "amount": AMOUNT}],
     "invoice_number": "I-1",
     "item_id": "00000000-0000-0000-0000-000000000001",
@@ -58,6 +60,7 @@ VALUES: dict[str, Any] = {
     "received_on": "2026-03-16",
     "refunded_on": "2026-03-16",
     "resolution": "rejected",
+    "sender": "+12125550100",
     "reversal": "nsf",
     "reversed_on": "2026-03-16",
     "stage": "blocked",
@@ -94,7 +97,7 @@ OF_ANYTHING = {"subject_id"}
 
 OTHERS = {
     "activity_id", "attachment_id", "call_id", "case_id", "claim_id", "complaint_id", "dispute_id", "fact_id",
-    "hold_id", "item_id", "message_id",
+    "hold_id", "inbound_id", "item_id", "message_id",
 }  # fmt: skip
 """Ids of what is a part of an account."""
 

@@ -32,6 +32,7 @@ from adapters.delivery.carrier import (
     CarrierUncertain,
 )
 from adapters.delivery.rendering import Letter
+from adapters.public_url import TWILIO_STATUS, public_url
 from adapters.secret_text import Secret, secret_of
 from aggregates.values.contact import Channel
 
@@ -86,12 +87,15 @@ class Twilio(Carrier):
         sender: str,
         *,
         base: str = _PUBLIC,
+        reports_to: str | None = None,
         seconds: tuple[float, float] = (_CONNECT_SECONDS, _ANSWER_SECONDS),
     ) -> None:
-        """`sender` is the number that messages and calls come from; `seconds` to connect, and to answer."""
+        """`sender` is the number that messages and calls come from; `reports_to` is this service's own address, where
+        Twilio says what became of each; `seconds` to connect, and to answer."""
         self.leads_to = f"{base} from {sender}"
         self._base = base
         self._from = sender
+        self._reports_to = reports_to
         self._client = Client(account, str(token), http_client=_Http(base, seconds), environment={"TWILIO_EDGE": ""})
 
     @classmethod
@@ -106,17 +110,25 @@ class Twilio(Carrier):
         base = (env.get(BASE_URL) or _PUBLIC).rstrip("/")
         if urlsplit(base).scheme not in {"http", "https"} or not urlsplit(base).netloc or urlsplit(base).username:
             raise CarrierMisconfigured(f"{BASE_URL} is not understood; expected such as {_PUBLIC}.")
-        return cls(env[ACCOUNT], token or Secret(), env[FROM], base=base)
+        try:
+            reports_to = public_url(env)
+        except ValueError as problem:
+            raise CarrierMisconfigured(str(problem)) from None
+        return cls(env[ACCOUNT], token or Secret(), env[FROM], base=base, reports_to=reports_to)
 
     def send(self, message_id: UUID, letter: Letter) -> str:
-        del message_id
         if letter.attachments:
             raise CarrierRefused("attachments-not-carried", "texts and calls take no files with them")
         to = _number(letter)
+        more: dict[str, Any] = {}
+        if self._reports_to is not None:
+            more["status_callback"] = f"{self._reports_to}{TWILIO_STATUS}?message={message_id}"
         if letter.channel is Channel.VOICE:
-            call = self._asking(lambda: self._client.calls.create(to=to, from_=self._from, twiml=spoken(letter)))
+            call = self._asking(
+                lambda: self._client.calls.create(to=to, from_=self._from, twiml=spoken(letter), **more)
+            )
             return str(call.sid)
-        text = self._asking(lambda: self._client.messages.create(to=to, from_=self._from, body=letter.body))
+        text = self._asking(lambda: self._client.messages.create(to=to, from_=self._from, body=letter.body, **more))
         return str(text.sid)
 
     def took(self, message_id: UUID, attempt: Attempt) -> Letter | None:

@@ -42,6 +42,23 @@ def test_a_text_goes_to_the_number_as_it_is_dialled_from_anywhere(server: Twilio
     assert server.messages == [{"To": "+12025550143", "From": NUMBER, "Body": TEXT.body}]
 
 
+def test_what_became_of_it_is_reported_to_where_this_service_is_reached(server: TwilioServer):
+    env = {
+        "ARREARS_TWILIO_ACCOUNT_SID": ACCOUNT,
+        "ARREARS_TWILIO_AUTH_TOKEN": TOKEN,
+        "ARREARS_TWILIO_FROM": NUMBER,
+        "ARREARS_TWILIO_BASE_URL": server.base,
+        "ARREARS_PUBLIC_URL": "https://arrears.example.com/",
+    }
+    message_id = uuid4()
+    for each in (TEXT, CALL):
+        Twilio.from_env(env).send(message_id, each)
+    said = {sent["StatusCallback"] for sent in (*server.messages, *server.calls)}
+    assert said == {f"https://arrears.example.com/v1/inbound/twilio/status?message={message_id}"}
+    with pytest.raises(CarrierMisconfigured, match="ARREARS_PUBLIC_URL"):
+        Twilio.from_env({**env, "ARREARS_PUBLIC_URL": "arrears"})
+
+
 def test_a_call_says_the_text_in_its_language(server: TwilioServer):
     assert twilio_to(server).send(uuid4(), CALL).startswith("CA")
     [call] = server.calls

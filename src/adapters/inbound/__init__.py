@@ -1,0 +1,1 @@
+"""What comes from customers and carriers: webhooks, mailboxes, and whose account it is about."""

@@ -1,0 +1,222 @@
+"""Messages of customers over HTTP: by hand, from nobody known, read; and conversations."""
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from adapters.inbound.incoming import IncomingMessage, IncomingReceipt
+from adapters.inbound.matching import NotReady
+from adapters.inbound.receiver import Outcome, Receiver
+from aggregates.account.inbound import Incoming, Receipt
+from aggregates.kernel.command import identifier
+from api.processes.step_by_step import StepByStep
+from tests.api.http.client import Client
+from tests.api.http.conftest import NOW
+
+_LINES = count(100)
+_IDS = count(1)
+
+
+@pytest.fixture
+def number() -> str:
+    """Nobody else's."""
+    return f"+1212555{next(_LINES):04}"
+
+
+@pytest.fixture
+def address(number: str) -> str:
+    return f"c{number[1:]}@example.org"
+
+
+def reached_at(client: Client, account: str, number: str, address: str) -> str:
+    phone = {"id": "phone-1", "number": number, "kind": "mobile", "sms_consent": "given"}
+    client.done("PUT", f"{account}/contact", {"phones": [phone], "emails": [{"id": "email-1", "address": address}]})
+    return account
+
+
+@pytest.fixture
+def ada(client: Client, service: StepByStep, account: str, number: str, address: str) -> str:
+    reached_at(client, account, number, address)
+    service.drain()
+    return account
+
+
+@pytest.fixture
+def bert(client: Client, service: StepByStep, office: str, number: str, address: str) -> str:
+    """Another customer with the same number, spelled otherwise, and the same address."""
+    said = {"office": office, "number": f"B-{number}", "customer_name": "Bert Beige", "currency": "USD"}
+    opened = client.done("POST", "/v1/accounts", said)
+    national = f"({number[2:5]}) {number[5:8]}-{number[8:]}"
+    account = reached_at(client, f"/v1/accounts/{opened['id']}", national, address.upper())
+    client.done(
+        "PUT",
+        f"{account}/contact",
+        {
+            "phones": [{"id": "phone-1", "number": national, "kind": "mobile", "sms_consent": "given"}],
+            "emails": [{"id": "email-1", "address": address.upper()}],
+            "addresses": [{"id": "address-1", "lines": ["1 Main St"], "city": "New York", "country": "US"}],
+        },
+    )
+    service.drain()
+    return account
+
+
+@pytest.fixture
+def receiver(service: StepByStep) -> Receiver:
+    return Receiver(service.arrears, service.database)
+
+
+def a_text(sender: str, text: str, **more: Any) -> IncomingMessage:
+    said = {"channel": Incoming.SMS, "source": "twilio", "source_id": f"SM{next(_IDS)}", "received_at": NOW, **more}
+    return IncomingMessage(sender=sender, text=text, **said)
+
+
+def threads(client: Client, service: StepByStep, account: str, **asked: str) -> list[dict[str, Any]]:
+    service.drain()
+    found: list[dict[str, Any]] = client.get(f"{account}/threads", params=asked).json()["threads"]
+    return found
+
+
+def may_text(client: Client, account: str) -> bool:
+    allowed: bool = client.get(f"{account}/contact-check?channel=sms").json()["allowed"]
+    return allowed
+
+
+# --- by hand -------------------------------------------------------------------------------------------
+
+
+def test_a_message_that_somebody_heard_of_is_recorded_read_and_shown(
+    client: Client, service: StepByStep, ada: str, number: str
+) -> None:
+    said = {"channel": "sms", "sender": number, "text": "I paid on Friday."}
+    done = client.done("POST", f"{ada}/inbound-messages", said, headers={"Idempotency-Key": ada})
+    assert client.done("POST", f"{ada}/inbound-messages", said, headers={"Idempotency-Key": ada}) == done
+    [thread] = threads(client, service, ada)
+    assert (thread["channel"], thread["point"], thread["to_read"]) == ("sms", number, 1)
+    [message] = thread["messages"]
+    assert (message["text"], message["state"], message["direction"]) == ("I paid on Friday.", "to-read", "inbound")
+    waiting = client.get("/v1/inbound?state=to-read").json()["items"]
+    assert done["id"] in {each["inbound_id"] for each in waiting}
+    client.done("POST", f"{ada}/inbound-messages/{done['id']}/read", {"reason": "was thanked"})
+    [thread] = threads(client, service, ada, number=number)
+    assert thread["messages"][0]["state"] == "read"
+    assert threads(client, service, ada, number="+12125559999") == []
+    again = client.refused(404, "POST", f"{ada}/inbound-messages/{done['id']}/read", {})
+    assert again["reason_code"] == "unknown-inbound-message"
+    history = client.get(f"{ada}/activity?type=sms&direction=inbound").json()["items"]
+    assert [each["notes"] for each in history] == ["I paid on Friday."]
+
+
+def test_stop_that_somebody_heard_of_stops_every_account_with_the_number(
+    client: Client, service: StepByStep, ada: str, bert: str, number: str
+) -> None:
+    assert may_text(client, ada)
+    assert may_text(client, bert)
+    client.done("POST", f"{ada}/inbound-messages", {"channel": "sms", "sender": number, "text": "STOP"})
+    service.drain()
+    assert not may_text(client, ada)
+    assert not may_text(client, bert)
+    [thread] = threads(client, service, bert)
+    assert thread["opted_out"]
+    assert thread["messages"][0]["account_id"] == ada.rpartition("/")[2]
+
+
+# --- from outside --------------------------------------------------------------------------------------
+
+
+def test_a_text_is_filed_where_the_number_was_written_to_last(
+    client: Client, service: StepByStep, ada: str, bert: str, number: str
+) -> None:
+    receiver = Receiver(service.arrears, service.database)
+    client.done("POST", f"{bert}/messages", {"channel": "sms", "text": "please call"})
+    service.drain()
+    message = a_text(number, "who is this")
+    assert [receiver.receive(message) for _ in range(3)] == [Outcome.FILED] * 3
+    [mine], [his] = threads(client, service, ada), threads(client, service, bert)
+    assert [each["text"] for each in his["messages"] if each["direction"] == "inbound"] == ["who is this"]
+    assert [each["id"] for each in mine["messages"]] == [his["messages"][-1]["id"]]
+    assert his["messages"][-1]["account_id"] == bert.rpartition("/")[2]
+    assert mine["to_read"] == 1
+
+
+def test_an_answer_is_filed_where_its_question_is_even_from_another_address(
+    client: Client, service: StepByStep, receiver: Receiver, ada: str, bert: str
+) -> None:
+    ours = client.done("POST", f"{ada}/messages", {"channel": "email", "subject": "You", "text": "please call"})
+    service.drain()
+    answer = IncomingMessage(
+        channel=Incoming.EMAIL,
+        sender="phone@example.net",
+        subject="Re: You",
+        text="UNSUBSCRIBE",
+        source="email",
+        source_id=f"<{ada}@example.net>",
+        received_at=NOW,
+        answers=(identifier("nobody's"), UUID(ours["id"])),
+    )
+    assert receiver.receive(answer) is Outcome.FILED
+    service.drain()
+    check = client.get(f"{ada}/contact-check?channel=email").json()
+    assert "medium-refused" in {each["rule"] for each in check["refusals"]}
+
+
+def test_what_nobody_is_known_for_is_kept_until_a_person_assigns_it(
+    client: Client, service: StepByStep, receiver: Receiver, ada: str
+) -> None:
+    message = a_text("+13125550000", "Anna here, stop writing to my old number")
+    assert receiver.receive(message) is Outcome.UNMATCHED
+    assert receiver.receive(message) is Outcome.KNOWN
+    service.drain()
+    [kept] = client.get("/v1/inbound/unmatched").json()["items"]
+    assert (kept["sender"], kept["text"]) == ("+13125550000", message.text)
+    assign = f"/v1/inbound/unmatched/{kept['inbound_id']}/assignment"
+    for _ in range(2):
+        client.done("POST", assign, {"account_id": ada.rpartition("/")[2]})
+    service.drain()
+    assert client.get("/v1/inbound/unmatched").json()["items"] == []
+    [assigned] = client.get("/v1/inbound/unmatched?state=assigned").json()["items"]
+    assert (assigned["account_id"], assigned["text"]) == (ada.rpartition("/")[2], "erased")
+    [thread] = threads(client, service, ada)
+    assert (thread["point"], thread["messages"][0]["text"]) == ("+13125550000", message.text)
+    elsewhere = client.refused(409, "POST", f"/v1/inbound/unmatched/{kept['inbound_id']}/discard")
+    assert elsewhere["reason_code"] == "settled-already"
+    assert receiver.receive(message) is Outcome.KNOWN
+
+
+def test_what_is_about_nobody_is_discarded_and_its_text_destroyed(
+    client: Client, service: StepByStep, receiver: Receiver, office: str
+) -> None:
+    receiver.receive(a_text("+13125550001", "buy gold"))
+    service.drain()
+    [kept] = client.get("/v1/inbound/unmatched").json()["items"]
+    client.done("POST", f"/v1/inbound/unmatched/{kept['inbound_id']}/discard")
+    service.drain()
+    assert client.get("/v1/inbound/unmatched").json()["items"] == []
+    discarded = client.get("/v1/inbound/unmatched?state=discarded").json()["items"]
+    assert {each["text"] for each in discarded} == {"erased"}
+    nobody = client.refused(404, "POST", f"/v1/inbound/unmatched/{identifier('x')}/discard")
+    assert nobody["reason_code"] == "unknown-unmatched-message"
+
+
+# --- receipts ------------------------------------------------------------------------------------------
+
+
+def test_a_bounce_opts_the_address_out_on_every_account_and_stands_beside_the_message(
+    client: Client, service: StepByStep, receiver: Receiver, ada: str, bert: str
+) -> None:
+    ours = client.done("POST", f"{ada}/messages", {"channel": "email", "subject": "You", "text": "please call"})
+    service.drain()
+    for _ in range(2):
+        receiver.report(IncomingReceipt(UUID(ours["id"]), Receipt.DELIVERED, NOW))
+        receiver.report(IncomingReceipt(UUID(ours["id"]), Receipt.HARD_BOUNCED, NOW + timedelta(days=1), code="5.1.1"))
+    [thread] = threads(client, service, ada)
+    [message] = thread["messages"]
+    assert (thread["opted_out"], message["receipts"]) == (True, ["delivered", "hard-bounced"])
+    assert message["text"].startswith("please call")
+    for account in (ada, bert):
+        assert not client.get(f"{account}/contact-check?channel=email").json()["allowed"]
+    with pytest.raises(NotReady):
+        receiver.report(IncomingReceipt(identifier("no message"), Receipt.DELIVERED, NOW))
