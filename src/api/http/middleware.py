@@ -35,6 +35,8 @@ _log = structlog.get_logger(__name__)
 
 
 _MAX_BODY = 1_000_000
+_LARGER = {"/v1/inbound/email": 10_000_000}
+"""By path: a mail may have files in it. Admission lets only so many be read at once."""
 
 
 class Surroundings:
@@ -104,8 +106,9 @@ def _logged_with(correlation_id: UUID) -> dict[str, str]:
 
 def _limited(request: Request, receive: Receive) -> Receive:
     """Refuses a body that is too large: by what it says of itself, else as soon as it is seen."""
+    most = _LARGER.get(path_of(request), _MAX_BODY)
     said = read_whole_number(request.headers.get("content-length", "0"))
-    if said is None or said > _MAX_BODY:
+    if said is None or said > most:
         raise _too_large()
     seen = 0
 
@@ -113,7 +116,7 @@ def _limited(request: Request, receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > _MAX_BODY:
+        if seen > most:
             raise _too_large()
         return message
 
