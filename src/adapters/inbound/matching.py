@@ -35,6 +35,10 @@ class NotReady(Exception):
     """The read tables cannot say whose account it is now; whoever asks comes again."""
 
 
+class UnknownMessage(NotReady):
+    """No message has this id, as far as the read tables know."""
+
+
 @dataclass(frozen=True, slots=True)
 class OurMessage:
     """A message that we sent."""

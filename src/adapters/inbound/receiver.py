@@ -1,5 +1,6 @@
 """What came in becomes facts: on the account that it is about, or, where there is none, kept for a person."""
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -7,7 +8,15 @@ import structlog
 
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.inbound.incoming import IncomingMessage, IncomingReceipt
-from adapters.inbound.matching import NotReady, OurMessage, accounts_with, last_written_to, our_messages
+from adapters.inbound.mail import as_message, read_mail
+from adapters.inbound.matching import (
+    NotReady,
+    OurMessage,
+    UnknownMessage,
+    accounts_with,
+    last_written_to,
+    our_messages,
+)
 from adapters.postgres.database import Database
 from aggregates.account import Account
 from aggregates.account.inbound import ReceiveMessage, RecordReceipt
@@ -73,12 +82,25 @@ class Receiver:
         self._keep(message, inbound_id)
         return Outcome.UNMATCHED
 
+    def take_mail(self, raw: bytes, now: datetime) -> Outcome:
+        """A mail as it came. A report about a message that is not known any more is kept as a message. Raises NotReady,
+        Refused."""
+        read = read_mail(raw, now)
+        if isinstance(read, IncomingMessage):
+            return self.receive(read)
+        for receipt in read:
+            try:
+                self.report(receipt)
+            except UnknownMessage:
+                return self.receive(as_message(raw, now))
+        return Outcome.FILED
+
     def report(self, receipt: IncomingReceipt) -> None:
-        """Raises NotReady where the message is not known, or not yet; Refused."""
+        """Raises UnknownMessage where there is none, or the read tables do not have it yet; NotReady, Refused."""
         with self._database.connect("arrears_app") as connection:
             message = our_messages(connection, [receipt.message_id]).get(receipt.message_id)
             if message is None:
-                raise NotReady("no message has this id")
+                raise UnknownMessage("no message has this id")
             point = receipt.point or self._point_of(message)
             shared = accounts_with(connection, self._arrears, message.channel, point) if point else []
         command = RecordReceipt(

@@ -37,6 +37,8 @@ _log = structlog.get_logger(__name__)
 
 
 _MAX_BODY = 1_000_000
+_LARGER = {"/v1/inbound/email": 10_000_000}
+"""By path: a mail may have files in it. Admission lets only so many be read at once."""
 
 
 class Surroundings:
@@ -109,6 +111,7 @@ def _logged_with(correlation_id: UUID) -> dict[str, str]:
 
 def _limited(request: Request, receive: Receive, most: int) -> Receive:
     """Refuses a body that is too large: by what it says of itself, else as soon as it is seen."""
+    most = _LARGER.get(path_of(request), _MAX_BODY)
     said = read_whole_number(request.headers.get("content-length", "0"))
     if said is None or said > most:
         raise _too_large()

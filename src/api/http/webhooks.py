@@ -3,6 +3,8 @@
 Their shapes are the carriers' own, so they stand in no contract of ours.
 """
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from functools import cached_property
 from typing import Annotated
@@ -10,9 +12,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
+from pydantic import BaseModel
 
 from adapters.inbound.matching import NotReady
-from adapters.inbound.receiver import Receiver, Refused
+from adapters.inbound.receiver import Outcome, Receiver, Refused
 from adapters.inbound.setup import Doors, doors_of
 from adapters.public_url import TWILIO_STATUS
 from adapters.secret_text import SecretProblem
@@ -21,9 +24,8 @@ from api.http.inbound import not_ready
 from api.http.problems import Problem
 from api.processes.service import Service
 
-TWILIO_SMS = "/v1/inbound/twilio/sms"
-PATHS = (TWILIO_SMS, TWILIO_STATUS)
-"""Open to whoever signs."""
+TWILIO_SMS, EMAIL = "/v1/inbound/twilio/sms", "/v1/inbound/email"
+SIGNATURE = "X-Arrears-Signature"
 
 _NO_ANSWER = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
@@ -107,6 +109,30 @@ def twilio_status(
     if receipt is not None:
         _taken(lambda: inbound.receiver.report(receipt))
     return Response(status_code=204)
+
+
+class MailTaken(BaseModel):
+    """What became of a mail."""
+
+    outcome: Outcome
+
+
+@router.post(EMAIL, status_code=202)
+def email(request: Request, body: BodyOf, service: ServiceOf, inbound: InboundOf) -> MailTaken:
+    """A mail as it came (RFC 5322), or a report of a mail server about one of ours. The signature is `sha256=` and the
+    HMAC-SHA256 of the body in hexadecimal, by the secret that both know."""
+    try:
+        secret = inbound.doors.email_secret
+    except SecretProblem as problem:
+        raise Problem(503, "unavailable", str(problem), headers={"Retry-After": "5"}) from None
+    if secret is None:
+        raise Problem(403, "signature", "no mail is taken here: ARREARS_INBOUND_EMAIL_SECRET_FILE is not set")
+    expected = f"sha256={hmac.new(str(secret).encode(), body, hashlib.sha256).hexdigest()}"
+    if not hmac.compare_digest(request.headers.get(SIGNATURE, "").encode(), expected.encode()):
+        raise Problem(403, "signature", f"{SIGNATURE}: expected sha256= and the HMAC-SHA256 of the body")
+    taken: list[Outcome] = []
+    _taken(lambda: taken.append(inbound.receiver.take_mail(body, service.clock.now())))
+    return MailTaken(outcome=taken[0])
 
 
 def _taken(take: Callable[[], object]) -> None:

@@ -1,9 +1,12 @@
 """Doors for carriers: only what is signed comes in, and what comes twice is one fact."""
 
-from collections.abc import Iterator
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,12 +16,13 @@ from adapters.inbound.setup import InboundMisconfigured, doors_of
 from aggregates.kernel.command import identifier
 from api.http.app import create_app
 from api.processes.step_by_step import StepByStep
+from tests.adapters.inbound.mails import a_bounce, a_complaint, a_mail
 from tests.api.http.client import Client
 from tests.api.http.test_inbound import ada, address, may_text, number, threads
 
 __all__ = ["ada", "address", "number"]
 
-TOKEN = "a twilio token"
+TOKEN, SECRET = "a twilio token", "a secret of mail"
 PUBLIC = "https://arrears.example.com/behind/a/proxy"
 SMS, STATUS = "/v1/inbound/twilio/sms", "/v1/inbound/twilio/status"
 _IDS = count(1)
@@ -26,7 +30,11 @@ _IDS = count(1)
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    return {"ARREARS_TWILIO_AUTH_TOKEN": TOKEN, "ARREARS_PUBLIC_URL": f"{PUBLIC}/"}
+    return {
+        "ARREARS_TWILIO_AUTH_TOKEN": TOKEN,
+        "ARREARS_INBOUND_EMAIL_SECRET": SECRET,
+        "ARREARS_PUBLIC_URL": f"{PUBLIC}/",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +144,45 @@ def test_what_became_of_a_text_stands_beside_it(client: Client, service: StepByS
 
 def test_a_report_about_what_is_not_known_is_to_come_again(client: Client) -> None:
     assert a_status(client, str(identifier("nobody's")), "delivered") == 503
+
+
+# --- e-mail --------------------------------------------------------------------------------------------
+
+
+def mailed(client: Client, raw: bytes, secret: str = SECRET) -> httpx.Response:
+    signature = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+    headers = {"X-Arrears-Signature": f"sha256={signature}", "Content-Type": "message/rfc822", "Authorization": ""}
+    return client.request("POST", "/v1/inbound/email", content=raw, headers=headers)
+
+
+def test_a_mail_comes_in_once_and_only_signed(client: Client, service: StepByStep, ada: str, address: str) -> None:
+    raw = a_mail("I paid.", sender=address, Message_ID=f"<{ada}>")
+    assert mailed(client, raw, "another secret").status_code == 403
+    assert [mailed(client, raw).json() for _ in range(2)] == [{"outcome": "filed"}] * 2
+    [thread] = threads(client, service, ada)
+    assert [(each["subject"], each["text"].strip()) for each in thread["messages"]] == [("Re: You owe", "I paid.")]
+
+
+def test_a_large_mail_is_taken_and_too_large_a_one_refused(client: Client, address: str) -> None:
+    large = a_mail("x" * 2_000_000, sender=address, Message_ID=f"<large-{address}>")
+    assert mailed(client, large).status_code == 202
+    assert mailed(client, large + b"x" * 9_000_000).status_code == 413
+
+
+@pytest.mark.parametrize("report", [a_bounce, a_complaint])
+def test_a_bounce_and_a_complaint_opt_the_address_out(
+    client: Client, service: StepByStep, ada: str, report: Callable[[UUID], bytes]
+) -> None:
+    ours = client.done("POST", f"{ada}/messages", {"channel": "email", "subject": "You", "text": "please call"})
+    service.drain()
+    assert mailed(client, report(UUID(ours["id"]))).json() == {"outcome": "filed"}
+    [thread] = threads(client, service, ada)
+    assert thread["opted_out"]
+    assert len(thread["messages"][0]["receipts"]) == 1
+
+
+def test_a_report_about_what_nobody_knows_is_kept(client: Client, service: StepByStep) -> None:
+    assert mailed(client, a_bounce(identifier("what nobody knows"))).json() == {"outcome": "unmatched"}
 
 
 @pytest.mark.parametrize(
