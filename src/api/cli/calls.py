@@ -10,6 +10,7 @@ import typer
 from api.cli.allocation import account_found
 from api.cli.asking import answered
 from api.cli.ending import ExitCode
+from api.cli.lists import Accounts, OneAccount, Told, Wanted, each_of, require_one_or_list
 from api.cli.offices import say_done
 from api.cli.opening import command_of, commanding, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, is_id, read_day, read_moment
@@ -19,6 +20,7 @@ from api.cli.tables import key, prose, tabular, text, word
 
 if TYPE_CHECKING:
     from aggregates.values.contact import RuleRefusal
+    from api.processes.step_by_step import StepByStep
 
 call = typer.Typer(no_args_is_help=True, help="Calls that people make: judged before they begin, documented after.")
 activity = typer.Typer(no_args_is_help=True, help="What people did outside: recorded, and corrected.")
@@ -68,7 +70,8 @@ def activity_group() -> None:
 @tabular
 def start(
     *,
-    account: AccountArgument,
+    account: OneAccount = None,
+    accounts: Accounts = None,
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="POINT", help="A number, such as phone-1. Default: the first that may be called."),
@@ -81,29 +84,42 @@ def start(
     reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
-    """Begin a call, if contact rules allow it; else say every rule that refuses it. Exit code 1 where one does."""
+    """Begin a call, if contact rules allow it; else say every rule that refuses it. Exit code 1 where one does.
+
+    With --accounts, exit code 3 where some were refused, and 1 where all were.
+    """
     from aggregates.account import Account
     from aggregates.account.calls import StartCall
     from api.application.issuing import ContactRefused
 
+    wanted = Wanted(account, accounts, data, office, reason, as_json)
+    require_one_or_list(wanted)
+
+    def does(service: "StepByStep", of: UUID) -> Told:
+        command = command_of(StartCall, {"point_id": "--to"}, account_id=of, point_id=to, override=override)
+        started = service.arrears.load(Account, of).calls.open[issue(service, command, reason=reason).id]
+        more = {"call": str(started.id), "point_id": started.point_id, "number": started.number}
+        return Told(f"Call {started.id} to {started.number} ({started.point_id}) has begun.", more=more)
+
+    if account is None:
+        each_of(wanted, does)
+        return
     found = account_found(data, account, office)
+    told = None
+    refusals: tuple[RuleRefusal, ...] = ()
     with commanding(data) as service:
-        command = command_of(StartCall, {"point_id": "--to"}, account_id=found, point_id=to, override=override)
-        started = None
-        refusals: tuple[RuleRefusal, ...] = ()
         try:
-            done = issue(service, command, reason=reason)
-            started = service.arrears.load(Account, found).calls.open.get(done.id)
+            told = does(service, found)
         except ContactRefused as refused:
             refusals = refused.refusals
-    if started is None:
+    if told is None:
         tell_refusals("The call is refused by {}.", refusals, as_json=as_json)
         raise typer.Exit(ExitCode.FAILED)
     if as_json:
-        print_json({"call": str(started.id), "point_id": started.point_id, "number": started.number})
+        print_json(told.more)
     else:
-        say(f"Call {started.id} to {started.number} ({started.point_id}) has begun.")
-        note(f"When it is over: arrears call end {account} {started.id} --disposition …")
+        say(told.detail)
+        note(f"When it is over: arrears call end {account} {told.more['call']} --disposition …")
 
 
 @call.command("end")
@@ -179,7 +195,8 @@ def list_calls(
 @tabular
 def add(
     *,
-    account: AccountArgument,
+    account: OneAccount = None,
+    accounts: Accounts = None,
     kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="call, sms, email, letter, note or task.")],
     disposition: MaybeDisposition = None,
     notes: Notes = None,
@@ -195,16 +212,21 @@ def add(
     reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record what was done outside. Contact rules that it broke are recorded with it, and said."""
+    """Record what was done outside. Contact rules that it broke are recorded with it, and said.
+
+    With --accounts, exit code 3 where some were refused, and 1 where all were.
+    """
     from aggregates.account.activities import RecordActivity
 
     direction = "internal" if kind in {"note", "task"} else "inbound" if inbound else "outbound"
-    found = account_found(data, account, office)
-    with commanding(data) as service:
+    wanted = Wanted(account, accounts, data, office, reason, as_json)
+    require_one_or_list(wanted)
+
+    def recorded(service: "StepByStep", of: UUID) -> "tuple[UUID, tuple[RuleRefusal, ...]]":
         command = command_of(
             RecordActivity,
             {"follow_up_on": "--follow-up", "point_id": "--to"},
-            account_id=found,
+            account_id=of,
             kind=kind,
             direction=direction,
             disposition=disposition,
@@ -215,13 +237,29 @@ def add(
             at=at,
         )
         done = issue(service, command, reason=reason)
-        broken = _broken(service.arrears.history, found, done.id)
-    if as_json:
-        print_json({"id": str(done.id), "violations": [each.model_dump(mode="json") for each in broken]})
+        return done.id, _broken(service.arrears.history, of, done.id)
+
+    def does(service: "StepByStep", of: UUID) -> Told:
+        made, broken = recorded(service, of)
+        rules = f" It broke {', '.join(each.rule for each in broken)}." if broken else ""
+        return Told(f"Activity {made} is recorded.{rules}", more=_as_json(made, broken))
+
+    if account is None:
+        each_of(wanted, does)
         return
-    say(f"Activity {done.id} is recorded.")
+    found = account_found(data, account, office)
+    with commanding(data) as service:
+        made, broken = recorded(service, found)
+    if as_json:
+        print_json(_as_json(made, broken))
+        return
+    say(f"Activity {made} is recorded.")
     if broken:
         tell_refusals("It broke {}, which is recorded with it.", broken, as_json=False)
+
+
+def _as_json(activity_id: UUID, broken: "Iterable[RuleRefusal]") -> dict[str, Any]:
+    return {"id": str(activity_id), "violations": [each.model_dump(mode="json") for each in broken]}
 
 
 def _broken(history: Any, account: UUID, activity_id: UUID) -> "tuple[RuleRefusal, ...]":

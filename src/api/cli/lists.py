@@ -1,9 +1,9 @@
 """Commands to one account, or to each of a list: an account a line, an outcome a line, safe to repeat."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,6 +61,21 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What was done with an account of a list."""
+
+    detail: str
+    is_new: bool = True
+    """Whether anything was recorded; else everything was so already."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What JSON says besides, such as the id of what was made."""
+
+
+Does = Callable[["StepByStep", UUID], Told]
+"""What is done with an account."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Named:
     """An account as a line names it."""
 
@@ -72,12 +87,39 @@ class _Named:
 def to_each(wanted: Wanted, makes: Makes, words: Words) -> None:
     """Issues what `makes` says. One account's problem ends a list's command with an exit code of its own
     (`ending.end_of_list`) and keeps nothing from the others."""
-    if (wanted.account is None) == (wanted.accounts is None):
-        raise typer.BadParameter("expected an account, or --accounts FILE")
+    require_one_or_list(wanted)
     if wanted.account is not None:
         _to_one(wanted, makes, words)
-    else:
-        _to_list(wanted, makes, words)
+        return
+
+    def does(service: "StepByStep", account: UUID) -> Told:
+        event_ids = _carried_out(service, account, makes, wanted, words)
+        return Told(words.changed if event_ids else words.same, is_new=bool(event_ids))
+
+    each_of(wanted, does)
+
+
+def require_one_or_list(wanted: Wanted) -> None:
+    """Raises BadParameter unless an account is named, or a list."""
+    if (wanted.account is None) == (wanted.accounts is None):
+        raise typer.BadParameter("expected an account, or --accounts FILE")
+
+
+def each_of(wanted: Wanted, does: Does) -> None:
+    """Does it with each account of a list: an outcome a line, the same one only once."""
+    outcomes: list[dict[str, Any]] = []
+    seen: set[UUID] = set()
+    names = _found(wanted, [*lines_of(wanted.accounts or "")])
+    with commanding(wanted.data) as service:
+        for named in names:
+            outcomes.append(_outcome(service, named, does, seen))
+            if not wanted.as_json:
+                said = outcomes[-1]
+                say(f"{said['account']}  {'refused: ' if said['outcome'] == 'refused' else ''}{said['detail']}")
+    if wanted.as_json:
+        print_json(outcomes)
+    refused = sum(each["outcome"] == "refused" for each in outcomes)
+    end_of_list(done=len(outcomes) - refused, refused=refused)
 
 
 def _to_one(wanted: Wanted, makes: Makes, words: Words) -> None:
@@ -92,33 +134,21 @@ def _to_one(wanted: Wanted, makes: Makes, words: Words) -> None:
         say(words.changed if event_ids else words.same)
 
 
-def _to_list(wanted: Wanted, makes: Makes, words: Words) -> None:
-    outcomes: list[dict[str, Any]] = []
-    names = _found(wanted, [*lines_of(wanted.accounts or "")])
-    with commanding(wanted.data) as service:
-        for named in names:
-            outcomes.append(_outcome(service, named, makes, wanted, words))
-            if not wanted.as_json:
-                said = outcomes[-1]
-                say(f"{said['account']}  {'refused: ' if said['outcome'] == 'refused' else ''}{said['detail']}")
-    if wanted.as_json:
-        print_json(outcomes)
-    refused = sum(each["outcome"] == "refused" for each in outcomes)
-    end_of_list(done=len(outcomes) - refused, refused=refused)
-
-
-def _outcome(service: "StepByStep", named: _Named, makes: Makes, wanted: Wanted, words: Words) -> dict[str, Any]:
+def _outcome(service: "StepByStep", named: _Named, does: Does, seen: set[UUID]) -> dict[str, Any]:
     from api.application.issuing import NotIssued
 
     if named.id is None:
         return {"account": named.text, "outcome": "refused", "reason_code": "unknown-account", "detail": named.problem}
+    if named.id in seen:
+        return {"account": named.text, "outcome": "same", "reason_code": None, "detail": "It is in the list before."}
+    seen.add(named.id)
     try:
-        event_ids = _carried_out(service, named.id, makes, wanted, words)
+        told = does(service, named.id)
     except (NotIssued, Problem, typer.BadParameter) as error:
         code = getattr(error, "reason_code", None) or None
         return {"account": named.text, "outcome": "refused", "reason_code": code, "detail": _said(error)}
-    outcome, detail = ("done", words.changed) if event_ids else ("same", words.same)
-    return {"account": named.text, "outcome": outcome, "reason_code": None, "detail": detail}
+    outcome = "done" if told.is_new else "same"
+    return {"account": named.text, "outcome": outcome, "reason_code": None, "detail": told.detail, **told.more}
 
 
 def _said(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """`arrears message`: writing to a customer by hand, and seeing beforehand what they would get."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,18 +12,19 @@ from api.cli import inbound
 from api.cli.allocation import account_found
 from api.cli.asking import answered
 from api.cli.attachments import read_files
-from api.cli.ending import ExitCode, end_of_list
-from api.cli.lists import Accounts, lines_of
+from api.cli.ending import ExitCode
+from api.cli.lists import Accounts, Told, Wanted, each_of, require_one_or_list
 from api.cli.offices import say_done
 from api.cli.opening import by_whom, command_of, commanding, guest, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_moment
 from api.cli.output import note, print_fields, print_json, print_table, say, say_lines
-from api.cli.problems import Problem, known
-from api.cli.questions import Ask, Refused, account_id
+from api.cli.problems import Problem
+from api.cli.questions import Ask, account_id
 from api.cli.tables import key, prose, tabular, text, word
 
 if TYPE_CHECKING:
     from aggregates.account.writing import SendMessage
+    from api.application.attachments import GivenFile
     from api.application.written_messages import MessagePreview
     from api.processes.service import Service
 
@@ -188,62 +189,43 @@ def send(
 
     said = _said(channel, text, subject, to=to, ignore_preferences=ignore_preferences)
     said = {**said, "attachment_ids": tuple(attachment) if attachment else None}
-    named = _named(account, accounts)
-    found = _accounts(data, named, office)
-    outcomes: list[dict[str, Any]] = []
-    with commanding(data) as service:
-        files = read_files(service, attach or ())
+    wanted = Wanted(account, accounts, data, office, reason, as_json)
+    require_one_or_list(wanted)
+    paused: dict[str, None] = {}
+    files: list[GivenFile] = []
+    """Read once, whatever the accounts are."""
+
+    def does(service: "Service", of: UUID) -> Told:
         issuing, caller = by_whom(service, reason)
-        paused: dict[str, None] = {}
-        for name, of in zip(named, found, strict=True):
-            outcome: dict[str, Any] = {"account": name}
-            try:
-                if isinstance(of, Problem):
-                    raise of
-                command = _command(service, of, template, said)
-                command = written_with(
-                    service, issuing, command, files, caller, once=None if once is None else f"{once}-{of}"
-                )
-                paused |= dict.fromkeys(_notes(service, of))
-                done = issue(service, command, reason=reason, command_id=_command_id(once, of))
-                outcome |= {"message_id": done.id, "queued": bool(done.event_ids)}
-            except Exception as error:
-                problem = known(error)
-                if accounts is None or problem is None:
-                    raise
-                outcome |= {"refused": problem.message}
-            outcomes.append(outcome)
-    for words in paused:
-        note(words)
-    refused = sum("refused" in each for each in outcomes)
-    if as_json:
-        print_json(outcomes[0] if accounts is None else outcomes)
-    else:
-        for each in outcomes:
-            prefix = "" if accounts is None else f"{each['account']}: "
-            say(f"{prefix}refused: {each['refused']}" if "refused" in each else f"{prefix}message {each['message_id']}")
-    end_of_list(done=len(outcomes) - refused, refused=refused)
+        if attach and not files:
+            files.extend(read_files(service, attach))
+        command, key = _command(service, of, template, said), None if once is None else f"{once}-{of}"
+        command = written_with(service, issuing, command, files, caller, once=key)
+        paused.update(dict.fromkeys(_notes(service, of)))
+        done = issue(service, command, reason=reason, command_id=_command_id(once, of))
+        is_new = bool(done.event_ids)
+        more = {"message_id": done.id, "queued": is_new}
+        return Told(f"message {done.id}", is_new=is_new, more=more)
 
-
-def _named(account: str | None, accounts: str | None) -> list[str]:
-    """Those that are named, each once. Raises BadParameter."""
-    if (account is None) == (accounts is None):
-        raise typer.BadParameter("expected an account, or --accounts FILE")
-    if account is not None:
-        return [account]
-    return list(dict.fromkeys(lines_of(accounts or "")))
-
-
-def _accounts(data: Path | None, named: Sequence[str], office: str | None) -> list[UUID | Problem]:
-    """The id of each, or why there is none."""
-
-    def found(ask: Ask, name: str) -> UUID | Problem:
+    if account is None:
         try:
-            return UUID(account_id(ask, name, office=office))
-        except Refused as refused:
-            return refused
+            each_of(wanted, does)
+        finally:
+            _note_all(paused)
+        return
+    found = account_found(data, account, office)
+    with commanding(data) as service:
+        told = does(service, found)
+    _note_all(paused)
+    if as_json:
+        print_json({"account": account, **told.more})
+    else:
+        say(told.detail)
 
-    return answered(data, lambda ask: [found(ask, each) for each in named])
+
+def _note_all(words: Iterable[str]) -> None:
+    for each in words:
+        note(each)
 
 
 def _command_id(once: str | None, account: UUID) -> UUID | None:

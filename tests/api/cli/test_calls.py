@@ -34,6 +34,22 @@ def test_what_was_done_outside_is_undocumented_until_it_is_corrected(portfolio: 
     assert [row.get("corrects") for row in rows] == [made, None]
 
 
+def test_a_list_has_an_outcome_for_each_and_an_account_once(portfolio: Arrears):
+    add = ("activity", "add", "--accounts", "-", "--kind", "letter", "--disposition", "delivered")
+    done = portfolio(*add, "--json", given="A-1\nX-9\nA-2\nA-1\n", code=3).json
+    assert [(each["account"], each["outcome"], each["reason_code"]) for each in done] == [
+        ("A-1", "done", None),
+        ("X-9", "refused", "unknown-account"),
+        ("A-2", "done", None),
+        ("A-1", "same", None),
+    ]
+    letters = portfolio("report", "activity", "--account", "A-2", "--type", "letter", "--json").json["rows"]
+    assert [(each["ref_id"], "violations" in done[2]) for each in letters] == [(done[2]["id"], True)]
+    called = portfolio("call", "start", "--accounts", "-", given="A-2\n", code=1)
+    assert called.out == "A-2  refused: the account has no number to call\n"
+    assert "--accounts FILE" in portfolio("call", "start", code=2).err
+
+
 @pytest.mark.parametrize(
     ("said", "code", "wrong"),
     [

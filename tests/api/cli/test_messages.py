@@ -75,10 +75,13 @@ def test_accounts_of_a_list_have_an_outcome_each_and_once(portfolio: Arrears, te
     send = ("message", "send", "--channel", "portal", "--template", "call-us", "--accounts", "-", "--id", "spring")
     before = len(states(portfolio))
     said = portfolio(*send, code=3, given="A-1\nnobody\n\nA-2\nA-1\n")
-    assert [line.partition(": ")[0] for line in said.lines] == ["A-1", "nobody", "A-2"]
-    assert "nobody: refused: account: there is no 'nobody'" in said.out
+    assert [line.partition("  ")[0] for line in said.lines] == ["A-1", "nobody", "A-2", "A-1"]
+    assert said.lines[1::2] == ["nobody  refused: account: there is no 'nobody'", "A-1  It is in the list before."]
     again = portfolio(*send, "--json", given="A-2\nA-1\n").json
-    assert [each["account"] for each in again] == ["A-2", "A-1"]
+    assert [(each["account"], each["outcome"], each["queued"]) for each in again] == [
+        ("A-2", "done", True),
+        ("A-1", "done", True),
+    ]
     listed = tmp_path / "accounts.txt"
     listed.write_text("A-2\nA-1\n", encoding="utf-8")
     assert portfolio(*[listed if each == "-" else each for each in send], "--json").json == again
