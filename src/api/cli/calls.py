@@ -11,7 +11,7 @@ from api.cli.allocation import account_found
 from api.cli.asking import answered
 from api.cli.ending import ExitCode
 from api.cli.offices import say_done
-from api.cli.opening import command_of, commanding, issue
+from api.cli.opening import command_of, commanding, issue, issuing_of
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, is_id, read_day, read_moment
 from api.cli.output import note, print_json, print_table, say
 from api.cli.problems import Problem
@@ -76,14 +76,23 @@ def start(
     override: Annotated[
         bool, typer.Option("--override", help="Lift house policy, with a --reason. Nobody lifts a law.")
     ] = False,
+    agent_phone: Annotated[
+        str | None,
+        typer.Option(
+            "--agent-phone",
+            envvar="ARREARS_AGENT_PHONE",
+            metavar="NUMBER",
+            help="Where you are: the voice carrier rings there, and puts you through. Default: you dial.",
+        ),
+    ] = None,
     data: DataDir = None,
     office: OfficeCode = None,
     reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Begin a call, if contact rules allow it; else say every rule that refuses it. Exit code 1 where one does."""
-    from aggregates.account import Account
     from aggregates.account.calls import StartCall
+    from api.application.dialling import ClickToCall, call_of
     from api.application.issuing import ContactRefused
 
     found = account_found(data, account, office)
@@ -92,18 +101,65 @@ def start(
         started = None
         refusals: tuple[RuleRefusal, ...] = ()
         try:
-            done = issue(service, command, reason=reason)
-            started = service.arrears.load(Account, found).calls.open.get(done.id)
+            issuing, caller = issuing_of(service)
+            calls = ClickToCall.of(service, issuing)
+            done = calls.start(command, caller, agent_phone=agent_phone, reason=reason)
+            started = call_of(service, found, done.id)
         except ContactRefused as refused:
             refusals = refused.refusals
     if started is None:
         tell_refusals("The call is refused by {}.", refusals, as_json=as_json)
         raise typer.Exit(ExitCode.FAILED)
     if as_json:
-        print_json({"call": str(started.id), "point_id": started.point_id, "number": started.number})
+        print_json(
+            {"call": str(started.id), "point_id": started.point_id, "number": started.number, "state": started.state}
+        )
     else:
         say(f"Call {started.id} to {started.number} ({started.point_id}) has begun.")
+        if started.state is not None:
+            note(_FAR[started.state])
         note(f"When it is over: arrears call end {account} {started.id} --disposition …")
+
+
+_FAR = {
+    "asked": "Nobody knows whether the carrier placed it. It is not placed again.",
+    "placed": "The carrier rings you, and then the customer.",
+    "not-placed": "The carrier did not place it: dial the number yourself.",
+    "over": "The call is over.",
+}
+_LOOK_SECONDS = 2.0
+
+
+@call.command("show")
+def show_call(
+    *,
+    account: AccountArgument,
+    call_id: Annotated[str, typer.Argument(metavar="CALL", help="The call's id.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Until the carrier says that it has ended.")] = False,
+    data: DataDir = None,
+    office: OfficeCode = None,
+    as_json: AsJson = False,
+) -> None:
+    """How far the carrier is with a call that is not documented yet; how it ended is recorded."""
+    from adapters.stop import pause
+    from api.application.dialling import ClickToCall
+
+    found = account_found(data, account, office)
+    with commanding(data) as service:
+        issuing, caller = issuing_of(service)
+        calls = ClickToCall.of(service, issuing)
+        shown = calls.look_up(found, _id(call_id, "CALL"), caller)
+        while wait and shown.state == "placed":
+            pause(service.stop, _LOOK_SECONDS)
+            shown = calls.look_up(found, _id(call_id, "CALL"), caller)
+    if as_json:
+        print_json(shown.model_dump(mode="json"))
+        return
+    say(_FAR[shown.state] if shown.state is not None else "It is not placed by a carrier: you dial.")
+    if shown.result is not None:
+        lasted = f", {shown.seconds} seconds" if shown.seconds is not None else ""
+        say(f"{shown.result.replace('-', ' ').capitalize()}{lasted}.")
+        note(f"arrears call end {account} {call_id} --disposition {shown.disposition or '…'}")
 
 
 @call.command("end")

@@ -7,6 +7,7 @@ import structlog
 import uvicorn
 
 from adapters.attachments.setup import most_bytes, say_where
+from api.application.dialling import dialler_of
 from api.http.admission import LIMITS, Kind, Limits
 from api.http.app import create_app
 from api.http.auth import is_loopback
@@ -84,9 +85,11 @@ def server_of(
     bounds: Bounds = BOUNDS,
     answers: Answers = _silent,
 ) -> uvicorn.Server:
-    """The server, not yet running. Raises BindRefused, AttachmentsMisconfigured."""
+    """The server, not yet running. Raises BindRefused, AttachmentsMisconfigured,
+    CarrierMisconfigured."""
     check_bind(host, token)
     most_bytes(service.env)
+    dialler_of(service)
     say_where(service.attachments, service.env, service.data_dir)
     return _Server(
         uvicorn.Config(

@@ -46,6 +46,9 @@ def test_what_was_done_outside_is_undocumented_until_it_is_corrected(portfolio: 
         (("report", "activity", "--type", "fax"), 1, "type: expected one of call, sms"),
         (("report", "activity", "--text", "dog"), 1, "text: expected together with the account"),
         (("call", "list", "--undocumented", "--agent", "nobody"), 1, "agent: expected one of"),
+        (("call", "start", "A-1", "--agent-phone", "extension 12"), 1, "country code"),
+        (("call", "start", "A-1", "--agent-phone", "+12125552301"), 1, "no carrier places calls here"),
+        (("call", "show", "A-1", "00000000-0000-0000-0000-000000000001"), 1, "no such call"),
     ],
 )
 def test_what_is_wrong_is_said(portfolio: Arrears, said: tuple[str, ...], code: int, wrong: str):

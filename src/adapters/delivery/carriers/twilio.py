@@ -91,8 +91,8 @@ class Twilio(Carrier):
         """`sender` is the number that messages and calls come from; `seconds` to connect, and to answer."""
         self.leads_to = f"{base} from {sender}"
         self._base = base
-        self._from = sender
-        self._client = Client(account, str(token), http_client=_Http(base, seconds), environment={"TWILIO_EDGE": ""})
+        self.sender = sender
+        self.client = Client(account, str(token), http_client=_Http(base, seconds), environment={"TWILIO_EDGE": ""})
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Twilio":
@@ -114,9 +114,9 @@ class Twilio(Carrier):
             raise CarrierRefused("attachments-not-carried", "texts and calls take no files with them")
         to = _number(letter)
         if letter.channel is Channel.VOICE:
-            call = self._asking(lambda: self._client.calls.create(to=to, from_=self._from, twiml=spoken(letter)))
+            call = self.asking(lambda: self.client.calls.create(to=to, from_=self.sender, twiml=spoken(letter)))
             return str(call.sid)
-        text = self._asking(lambda: self._client.messages.create(to=to, from_=self._from, body=letter.body))
+        text = self.asking(lambda: self.client.messages.create(to=to, from_=self.sender, body=letter.body))
         return str(text.sid)
 
     def took(self, message_id: UUID, attempt: Attempt) -> Letter | None:
@@ -127,9 +127,9 @@ class Twilio(Carrier):
             return None
         with suppress(CarrierRefused, CarrierUnavailable, CarrierUncertain):
             since, to = attempt.since - _CLOCKS_DIFFER, _number(letter)
-            found = self._asking(
-                lambda: self._client.messages.list(
-                    to=to, from_=self._from, date_sent_after=since, limit=_LOOKED_THROUGH, page_size=_LOOKED_THROUGH
+            found = self.asking(
+                lambda: self.client.messages.list(
+                    to=to, from_=self.sender, date_sent_after=since, limit=_LOOKED_THROUGH, page_size=_LOOKED_THROUGH
                 )
             )
             if any(each.body is not None and each.body.strip() == letter.body.strip() for each in found):
@@ -137,11 +137,11 @@ class Twilio(Carrier):
         return None
 
     def close(self) -> None:
-        session = getattr(self._client.http_client, "session", None)
+        session = getattr(self.client.http_client, "session", None)
         if session is not None:
             session.close()
 
-    def _asking(self, ask: Any) -> Any:
+    def asking(self, ask: Any) -> Any:
         """What the client's errors mean. They may quote numbers, so of most only the kind is said."""
         try:
             return ask()

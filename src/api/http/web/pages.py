@@ -10,6 +10,7 @@ from api.http.web import (
     account_page,
     attachments_page,
     bulk_page,
+    calls_page,
     campaigns_page,
     collections_page,
     messages_page,
@@ -23,7 +24,7 @@ STATIC = FOLDER / "static"
 router = APIRouter()
 for page in (collections_page, account_page, attachments_page, bulk_page, campaigns_page, templates_page, sessions):
     router.include_router(page.router)
-for page in (sessions, account_page, attachments_page, bulk_page, messages_page, templates_page):
+for page in (sessions, calls_page, account_page, attachments_page, bulk_page, messages_page, templates_page):
     router.include_router(page.form)
 
 
