@@ -26,6 +26,7 @@ from aggregates.account.customer import (
     SubscriptionRecorded,
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
+from aggregates.account.dialling import CallDialled, CallNotPlaced, CallOver, CallPlaced, DialResult
 from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
@@ -273,6 +274,14 @@ REVERSALS: dict[ReversalKind | None, str] = {
 }
 
 
+DIALLED: dict[DialResult, str] = {
+    DialResult.ANSWERED: "answered",
+    DialResult.BUSY: "busy",
+    DialResult.NO_ANSWER: "no answer",
+    DialResult.FAILED: "it failed",
+    DialResult.AGENT_AWAY: "the agent did not answer, nobody was called",
+}
+
 CASES: dict[CaseKind, str] = {
     CaseKind.DISPUTE: "dispute",
     CaseKind.CLAIM: "payment claim",
@@ -306,6 +315,12 @@ SENTENCES: dict[type[Event], Sentence] = {
     WishesShared: _shared,
     CallStarted: _call_started,
     CallRefused: lambda e: f"Call to {e.point_id} refused by {_rules(e.refusals)}",
+    CallDialled: "The carrier is asked to place the call",
+    CallPlaced: "The carrier placed the call",
+    CallNotPlaced: "The carrier did not place the call: {e.code}",
+    CallOver: lambda e: (
+        f"The call is over: {DIALLED[e.result]}{f', {e.seconds} seconds' if e.seconds is not None else ''}"
+    ),
     ContactFactRecorded: _fact,
     ContactFactWithdrawn: lambda e: f"Withdrawn: {FACTS[e.kind].says}",
     OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",

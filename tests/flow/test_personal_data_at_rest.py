@@ -37,6 +37,7 @@ from aggregates.account.complaints import AnswerComplaint, RecordComplaint
 from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact, RecordConsent
 from aggregates.account.contact_history import FactKind, RecordContactFact
 from aggregates.account.customer import OpenAccount
+from aggregates.account.dialling import DialCall, ReportCallNotPlaced
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.flags import SetFlag
 from aggregates.account.holds import PlaceHold
@@ -345,6 +346,10 @@ def talk(world: World) -> None:
     world.done(StartCall(account_id=account, override=True))
     [call_id] = world.service.arrears.load(Account, account).calls.open
     world.done(
+        DialCall(account_id=account, call_id=call_id),
+        ReportCallNotPlaced(
+            account_id=account, call_id=call_id, code="no", detail=text("what a carrier said of a call")
+        ),
         EndCall(
             account_id=account,
             call_id=call_id,

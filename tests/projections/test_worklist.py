@@ -127,7 +127,7 @@ def sent_after_all(world: World) -> ReportSent:
 
 
 def a_reply(world: World) -> None:
-    world.do(ReceiveMessage(account_id=ACCOUNT, channel="sms", sender="+12125550100", text="I paid on Friday."))
+    world.do(ReceiveMessage(account_id=ACCOUNT, channel=Channel.SMS, sender="+12125550100", text="I paid on Friday."))
 
 
 def read(world: World) -> MarkMessageRead:

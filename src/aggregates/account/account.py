@@ -22,6 +22,7 @@ from aggregates.account.contact import Contact
 from aggregates.account.contact_history import ContactHistory
 from aggregates.account.customer import Customer
 from aggregates.account.deferred import Deferred
+from aggregates.account.dialling import Dialling
 from aggregates.account.disputes import Disputes
 from aggregates.account.exclusion import Exclusions
 from aggregates.account.flags import Flags
@@ -47,7 +48,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 16
+    state_version: ClassVar[int] = 17
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -74,6 +75,7 @@ class Account(Aggregate):
     inbound: Inbound = Field(default_factory=Inbound)
     activities: Activities = Field(default_factory=Activities)
     calls: Calls = Field(default_factory=Calls)
+    dialling: Dialling = Field(default_factory=Dialling)
     freezing: Freezing = Field(default_factory=Freezing)
     collections_stage: CollectionsStages = Field(default_factory=CollectionsStages)
     bulk: BulkChanges = Field(default_factory=BulkChanges)

@@ -164,6 +164,10 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         # What cannot be asked of every account.
         RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),
         RefusalCode("no-such-command", "What is asked of every account is a command."),
+        # Calls that a carrier places.
+        RefusalCode("call-too-old", "A call is placed when it begins, and not later."),
+        RefusalCode("dialled-already", "A carrier is asked once to place a call."),
+        RefusalCode("no-voice-carrier", "No carrier is set up that places calls; the number is dialled by hand."),
         # Contact rules.
         RefusalCode("contact-refused", "A contact rule, or the customer's wish, forbids the contact or message."),
         RefusalCode("notes-required", "A contact that ended so is recorded with notes."),

@@ -1,7 +1,7 @@
 """Contacts with the customer of an account, as it is: whether they are allowed, and what is known about contacting."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -10,6 +10,7 @@ from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.activities import ActivityKind
 from aggregates.account.contact_history import FACTS, ContactFact
+from aggregates.account.dialling import DialledCall, DialResult, DialState
 from aggregates.kernel.value import LATER
 from aggregates.office import Office
 from aggregates.values.contact import Channel, ContactAttempt, Denied
@@ -106,6 +107,11 @@ class UndocumentedView(BaseModel):
     """It began here and is ended; else it was recorded, and is corrected."""
     point_id: Annotated[str | None, LATER] = None
     number: Annotated[str | None, LATER] = None
+    dial_state: Annotated[DialState | None, LATER] = None
+    """Of a call that a carrier was asked to place: how far it is."""
+    dial_result: Annotated[DialResult | None, LATER] = None
+    """How that ended, as the carrier says."""
+    dial_seconds: Annotated[int | None, LATER] = None
 
 
 def facts_of(account: Account) -> list[ContactFactView]:
@@ -127,11 +133,18 @@ def undocumented_of(account: Account) -> list[UndocumentedView]:
             is_call=True,
             point_id=call.point_id,
             number=call.number,
+            **_dialled(account.dialling.calls_dialled.get(call.id)),
         )
         for call in account.calls.open.values()
     ]
     found += [UndocumentedView(**each.model_dump(), is_call=False) for each in account.activities.undocumented.values()]
     return sorted(found, key=lambda each: each.at)
+
+
+def _dialled(dialled: DialledCall | None) -> dict[str, Any]:
+    if dialled is None:
+        return {}
+    return {"dial_state": dialled.state, "dial_result": dialled.result, "dial_seconds": dialled.seconds}
 
 
 def retired_points(account: Account) -> list[str]:

@@ -12,7 +12,7 @@ from api.cli.asking import answered
 from api.cli.ending import ExitCode
 from api.cli.lists import Accounts, OneAccount, Told, Wanted, each_of, require_one_or_list
 from api.cli.offices import say_done
-from api.cli.opening import command_of, commanding, issue
+from api.cli.opening import by_whom, command_of, commanding, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, is_id, read_day, read_moment
 from api.cli.output import note, print_json, print_table, say
 from api.cli.problems import Problem
@@ -79,6 +79,15 @@ def start(
     override: Annotated[
         bool, typer.Option("--override", help="Lift house policy, with a --reason. Nobody lifts a law.")
     ] = False,
+    agent_phone: Annotated[
+        str | None,
+        typer.Option(
+            "--agent-phone",
+            envvar="ARREARS_AGENT_PHONE",
+            metavar="NUMBER",
+            help="Where you are: the voice carrier rings there, and puts you through. Default: you dial.",
+        ),
+    ] = None,
     data: DataDir = None,
     office: OfficeCode = None,
     reason: Reason = None,
@@ -86,18 +95,21 @@ def start(
 ) -> None:
     """Begin a call, if contact rules allow it; else say every rule that refuses it. Exit code 1 where one does.
 
-    With --accounts, exit code 3 where some were refused, and 1 where all were.
+    With --accounts, exit code 3 where some were refused, and 1 where all were; nobody dials for you then.
     """
     from aggregates.account import Account
     from aggregates.account.calls import StartCall
+    from api.application.dialling import ClickToCall, call_of
     from api.application.issuing import ContactRefused
 
     wanted = Wanted(account, accounts, data, office, reason, as_json)
     require_one_or_list(wanted)
 
+    def begins(of: UUID) -> StartCall:
+        return command_of(StartCall, {"point_id": "--to"}, account_id=of, point_id=to, override=override)
+
     def does(service: "StepByStep", of: UUID) -> Told:
-        command = command_of(StartCall, {"point_id": "--to"}, account_id=of, point_id=to, override=override)
-        started = service.arrears.load(Account, of).calls.open[issue(service, command, reason=reason).id]
+        started = service.arrears.load(Account, of).calls.open[issue(service, begins(of), reason=reason).id]
         more = {"call": str(started.id), "point_id": started.point_id, "number": started.number}
         return Told(f"Call {started.id} to {started.number} ({started.point_id}) has begun.", more=more)
 
@@ -105,21 +117,68 @@ def start(
         each_of(wanted, does)
         return
     found = account_found(data, account, office)
-    told = None
+    started = None
     refusals: tuple[RuleRefusal, ...] = ()
     with commanding(data) as service:
         try:
-            told = does(service, found)
+            issuing, caller = by_whom(service, reason)
+            done = ClickToCall.of(service, issuing).start(begins(found), caller, agent_phone=agent_phone, reason=reason)
+            started = call_of(service, found, done.id)
         except ContactRefused as refused:
             refusals = refused.refusals
-    if told is None:
+    if started is None:
         tell_refusals("The call is refused by {}.", refusals, as_json=as_json)
         raise typer.Exit(ExitCode.FAILED)
     if as_json:
-        print_json(told.more)
+        print_json(
+            {"call": str(started.id), "point_id": started.point_id, "number": started.number, "state": started.state}
+        )
     else:
-        say(told.detail)
-        note(f"When it is over: arrears call end {account} {told.more['call']} --disposition …")
+        say(f"Call {started.id} to {started.number} ({started.point_id}) has begun.")
+        if started.state is not None:
+            note(_FAR[started.state])
+        note(f"When it is over: arrears call end {account} {started.id} --disposition …")
+
+
+_FAR = {
+    "asked": "Nobody knows whether the carrier placed it. It is not placed again.",
+    "placed": "The carrier rings you, and then the customer.",
+    "not-placed": "The carrier did not place it: dial the number yourself.",
+    "over": "The call is over.",
+}
+_LOOK_SECONDS = 2.0
+
+
+@call.command("show")
+def show_call(
+    *,
+    account: AccountArgument,
+    call_id: Annotated[str, typer.Argument(metavar="CALL", help="The call's id.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Until the carrier says that it has ended.")] = False,
+    data: DataDir = None,
+    office: OfficeCode = None,
+    as_json: AsJson = False,
+) -> None:
+    """How far the carrier is with a call that is not documented yet; how it ended is recorded."""
+    from adapters.stop import pause
+    from api.application.dialling import ClickToCall
+
+    found = account_found(data, account, office)
+    with commanding(data) as service:
+        issuing, caller = by_whom(service, None)
+        calls = ClickToCall.of(service, issuing)
+        shown = calls.look_up(found, _id(call_id, "CALL"), caller)
+        while wait and shown.state == "placed":
+            pause(service.stop, _LOOK_SECONDS)
+            shown = calls.look_up(found, _id(call_id, "CALL"), caller)
+    if as_json:
+        print_json(shown.model_dump(mode="json"))
+        return
+    say(_FAR[shown.state] if shown.state is not None else "It is not placed by a carrier: you dial.")
+    if shown.result is not None:
+        lasted = f", {shown.seconds} seconds" if shown.seconds is not None else ""
+        say(f"{shown.result.replace('-', ' ').capitalize()}{lasted}.")
+        note(f"arrears call end {account} {call_id} --disposition {shown.disposition or '…'}")
 
 
 @call.command("end")

@@ -5,18 +5,22 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path, Query, Response
+from pydantic import Field
 
 from aggregates.account.activities import CorrectActivity, EndCall
 from aggregates.account.calls import StartCall
 from aggregates.account.contact_history import RecordContactFact, RestorePoint, RetirePoint, WithdrawContactFact
 from aggregates.values.contact import Channel
 from api.application.account_contact import AccountContactVerdict, FactKindView, check_account, fact_kinds
+from api.application.dialling import CallView, ClickToCall, call_of
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
+from api.http.problems import documented, unknown
 from api.http.reading import AS_ASKED, OfficeOf, Readings
 from api.http.routing import Router
 from api.http.shapes import JsonBody, Moment
+from projections.questions import UnknownAccount
 from projections.questions.worklist import UndocumentedContact, undocumented
 
 router = Router(prefix="/v1/accounts/{account_id}", tags=["contact"])
@@ -27,7 +31,12 @@ PointId = Annotated[str, Path(max_length=100, description="A number of the accou
 
 @body_of(StartCall, address={"account_id"})
 class NewCall(CommandBody):
-    """A call that is about to begin. Say why house policy is to be lifted for it."""
+    """A call that is about to begin. Say why house policy is to be lifted for it.
+
+    With `agent_phone`, a number with its country code, the voice carrier rings there and puts the agent through.
+    """
+
+    agent_phone: str | None = Field(None, max_length=40)
 
 
 @body_of(EndCall, address={"account_id", "call_id"})
@@ -82,13 +91,35 @@ def start_call(
     *,
     account_id: UUID,
     body: JsonBody[NewCall] = _CALL,
+    service: ServiceOf,
     issuing: IssuingOf,
     caller: CallerOf,
     response: Response,
 ) -> Done:
     """Begin a call, if contact rules allow it. A refusal (409, contact-refused) names every rule and is recorded."""
     created(response, f"/v1/accounts/{account_id}")
-    return issuing.issue(from_body(StartCall, body, account_id=account_id), caller, reason=body.reason)
+    command = from_body(StartCall, body, account_id=account_id)
+    return ClickToCall.of(service, issuing).start(command, caller, agent_phone=body.agent_phone, reason=body.reason)
+
+
+@router.get("/calls/{call_id}", responses=documented(404))
+def get_call(*, account_id: UUID, call_id: UUID, service: ServiceOf) -> CallView:
+    """A call that is not documented yet, and how far a carrier is that places it, as it was last known."""
+    try:
+        return call_of(service, account_id, call_id)
+    except UnknownAccount:
+        raise unknown("account") from None
+
+
+@router.post("/calls/{call_id}/lookup", responses=MAY_BE_REFUSED)
+def look_up_call(
+    *, account_id: UUID, call_id: UUID, service: ServiceOf, issuing: IssuingOf, caller: CallerOf
+) -> CallView:
+    """Ask the carrier how far a call is that it places; how it ended is recorded."""
+    try:
+        return ClickToCall.of(service, issuing).look_up(account_id, call_id, caller)
+    except UnknownAccount:
+        raise unknown("account") from None
 
 
 @router.post("/calls/{call_id}/end", responses=MAY_BE_REFUSED)

@@ -8,6 +8,7 @@ import uvicorn
 
 from adapters.attachments.setup import most_bytes, say_where
 from adapters.inbound.setup import doors_of
+from api.application.dialling import dialler_of
 from api.http.admission import LIMITS, Kind, Limits
 from api.http.app import create_app
 from api.http.auth import is_loopback
@@ -85,9 +86,11 @@ def server_of(
     bounds: Bounds = BOUNDS,
     answers: Answers = _silent,
 ) -> uvicorn.Server:
-    """The server, not yet running. Raises BindRefused, AttachmentsMisconfigured, InboundMisconfigured."""
+    """The server, not yet running. Raises BindRefused, AttachmentsMisconfigured, CarrierMisconfigured,
+    InboundMisconfigured."""
     check_bind(host, token)
     most_bytes(service.env)
+    dialler_of(service)
     say_where(service.attachments, service.env, service.data_dir)
     doors_of(service.env)
     return _Server(

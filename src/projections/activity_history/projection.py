@@ -22,6 +22,7 @@ from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut
 from aggregates.account.contact_history import ContactFactRecorded
 from aggregates.account.customer import AccountOpened, CustomerRenamed, SubscriptionRecorded
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
+from aggregates.account.dialling import CallDialled, CallPlaced
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.inbound import MessageRead, MessageReceived, ReceiptRecorded
@@ -101,6 +102,9 @@ LEFT_OUT: frozenset[type[Event]] = frozenset(
         PromiseRegistered,
         PromiseClosed,
         MessageDispatched,
+        # The call that has begun has an entry, and so has how it ended.
+        CallDialled,
+        CallPlaced,
         # What a bulk action changed has entries of its own; the audit trail and the action say what came of the rest.
         BulkActionApplied,
         BulkActionUndone,

@@ -22,7 +22,7 @@ MEDIA: Mapping[str, Channel] = {
 """Types that are media: what a person did and what a campaign sent by one are found together."""
 
 TYPES: Mapping[str, tuple[str, ...]] = {
-    "call": ("call", "call-started", "call-refused"),
+    "call": ("call", "call-started", "call-refused", "call-not-placed", "call-over"),
     "sms": ("sms",),
     "email": ("email",),
     "letter": ("letter",),

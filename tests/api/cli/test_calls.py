@@ -62,6 +62,9 @@ def test_a_list_has_an_outcome_for_each_and_an_account_once(portfolio: Arrears):
         (("report", "activity", "--type", "fax"), 1, "type: expected one of call, sms"),
         (("report", "activity", "--text", "dog"), 1, "text: expected together with the account"),
         (("call", "list", "--undocumented", "--agent", "nobody"), 1, "agent: expected one of"),
+        (("call", "start", "A-1", "--agent-phone", "extension 12"), 1, "country code"),
+        (("call", "start", "A-1", "--agent-phone", "+12125552301"), 1, "no carrier places calls here"),
+        (("call", "show", "A-1", "00000000-0000-0000-0000-000000000001"), 1, "no such call"),
     ],
 )
 def test_what_is_wrong_is_said(portfolio: Arrears, said: tuple[str, ...], code: int, wrong: str):

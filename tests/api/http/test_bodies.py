@@ -21,6 +21,8 @@ from api.http.shapes import Body, read_strictly
 from tests.api.http.client import usd
 
 OPENAPI = Path(__file__).parents[3] / "schemas" / "openapi.json"
+OF_THE_DOOR = {"NewCall": {"agent_phone"}}
+"""What a body says besides its command: where the agent is whom a carrier rings."""
 OURS = sorted((body for body in BODIES if body.__module__.startswith("api.")), key=lambda body: body.__name__)
 
 
@@ -31,7 +33,7 @@ def test_every_field_of_a_command_is_in_its_body_or_stated(body: type[Body]):
     assert missing == made.address | made.without | made.instead.keys()
     assert set(made.instead.values()) <= body.model_fields.keys()
     more = body.model_fields.keys() - made.model.model_fields.keys() - set(made.instead.values())
-    assert more == ({"reason"} if issubclass(body, CommandBody) else set())
+    assert more - OF_THE_DOOR.get(body.__name__, set()) == ({"reason"} if issubclass(body, CommandBody) else set())
 
 
 def test_every_body_of_a_command_is_made_from_it_or_is_its_value():

@@ -94,9 +94,9 @@ class Twilio(Carrier):
         Twilio says what became of each; `seconds` to connect, and to answer."""
         self.leads_to = f"{base} from {sender}"
         self._base = base
-        self._from = sender
+        self.sender = sender
+        self.client = Client(account, str(token), http_client=_Http(base, seconds), environment={"TWILIO_EDGE": ""})
         self._reports_to = reports_to
-        self._client = Client(account, str(token), http_client=_Http(base, seconds), environment={"TWILIO_EDGE": ""})
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Twilio":
@@ -124,11 +124,9 @@ class Twilio(Carrier):
         if self._reports_to is not None:
             more["status_callback"] = f"{self._reports_to}{TWILIO_STATUS}?message={message_id}"
         if letter.channel is Channel.VOICE:
-            call = self._asking(
-                lambda: self._client.calls.create(to=to, from_=self._from, twiml=spoken(letter), **more)
-            )
+            call = self.asking(lambda: self.client.calls.create(to=to, from_=self.sender, twiml=spoken(letter), **more))
             return str(call.sid)
-        text = self._asking(lambda: self._client.messages.create(to=to, from_=self._from, body=letter.body, **more))
+        text = self.asking(lambda: self.client.messages.create(to=to, from_=self.sender, body=letter.body, **more))
         return str(text.sid)
 
     def took(self, message_id: UUID, attempt: Attempt) -> Letter | None:
@@ -139,9 +137,9 @@ class Twilio(Carrier):
             return None
         with suppress(CarrierRefused, CarrierUnavailable, CarrierUncertain):
             since, to = attempt.since - _CLOCKS_DIFFER, _number(letter)
-            found = self._asking(
-                lambda: self._client.messages.list(
-                    to=to, from_=self._from, date_sent_after=since, limit=_LOOKED_THROUGH, page_size=_LOOKED_THROUGH
+            found = self.asking(
+                lambda: self.client.messages.list(
+                    to=to, from_=self.sender, date_sent_after=since, limit=_LOOKED_THROUGH, page_size=_LOOKED_THROUGH
                 )
             )
             if any(each.body is not None and each.body.strip() == letter.body.strip() for each in found):
@@ -149,11 +147,11 @@ class Twilio(Carrier):
         return None
 
     def close(self) -> None:
-        session = getattr(self._client.http_client, "session", None)
+        session = getattr(self.client.http_client, "session", None)
         if session is not None:
             session.close()
 
-    def _asking(self, ask: Any) -> Any:
+    def asking(self, ask: Any) -> Any:
         """What the client's errors mean. They may quote numbers, so of most only the kind is said."""
         try:
             return ask()

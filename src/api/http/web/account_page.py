@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, replace
 from datetime import date
 from functools import partial
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
@@ -53,7 +53,7 @@ from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
 from api.http.web.bars import age_of, parts_of
 from api.http.web.casework_forms import CASEWORK_FORMS, instalments_said
-from api.http.web.contact_forms import CONTACT_FORMS, fact_choices, phone_calls
+from api.http.web.contact_forms import CONTACT_FORMS, calls_placed, fact_choices, phone_calls
 from api.http.web.forms import FormOf, amount_of, day_of, made, once_of, reason_of
 from api.http.web.money_forms import MONEY_FORMS
 from api.http.web.rendering import render
@@ -86,6 +86,8 @@ CHANNELS = {
     Channel.PORTAL: "Send to portal",
 }
 """By which a message by hand is written, and what the link to its form says."""
+AGENT_PHONE = "arrears_agent_phone"
+"""The cookie in which a browser keeps at which number its agent is, for its session."""
 _PER_PAGE = 100
 _WAIT_SECONDS = 5.0
 """For what was done to be seen on the page that follows."""
@@ -267,7 +269,15 @@ def _collections_stage(account: Account, fields: Mapping[str, str]) -> SetCollec
     return made(SetCollectionsStage, account_id=account.id, collections_stage=fields.get("stage") or None)
 
 
-def carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str) -> Response:
+class Issues(Protocol):
+    """Carries a command out. Raises NotIssued."""
+
+    def __call__(self, command: Command, caller: Caller, /, *, reason: str | None) -> object: ...
+
+
+def carried_out(
+    sent: Sent, makes: Callable[[Account, Mapping[str, str]], Command], *, tab: str, issue: Issues | None = None
+) -> Response:
     """The command that a form of the page says is carried out; what is wrong with it is said above the form.
     The same page sent twice does it once."""
     known, service = sent.account_id, sent.service
@@ -275,7 +285,7 @@ def carried_out(sent: Sent, makes: Callable[[Account, Mapping[str, str]], Comman
         command = makes(service.arrears.load(Account, known), sent.fields)
         reason, key = reason_of(sent.fields), once_of(sent.fields)
         once = replace(sent.caller, wait=_WAIT_SECONDS, idempotency_key=key or sent.caller.idempotency_key)
-        sent.issuing.issue(command, once, reason=reason)
+        (issue or sent.issuing.issue)(command, once, reason=reason)
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
         return shown_page(sent, tab=tab, status=problem.status, told=problem.detail)
@@ -411,6 +421,7 @@ def _page(
         dispute_reasons=read.office.casework.dispute_reasons or DISPUTE_REASONS,
         filters=filters,
         **({} if is_past else of_account(request, service, readings, view.id, read.office)),
+        agent_phone=request.cookies.get(AGENT_PHONE, ""),
         **{
             **_tab(
                 service,
@@ -516,7 +527,8 @@ def _tab(
             return {"audit": trail.rows, "next_url": _next(here, tab, as_of, wrap_cursor(question, trail.next_cursor))}
         case "contact":
             calls = {} if is_past else phone_calls(service, read.account)
-            return {"phone_calls": calls, "fact_choices": fact_choices()}
+            placed = calls_placed(service, read.account, read.office)
+            return {"phone_calls": calls, "fact_choices": fact_choices(), **placed}
         case "overview" | "casework":
             with readings.connection() as connection:
                 made = promises(

@@ -15,15 +15,18 @@ from aggregates.account.contact_history import (
     RetirePoint,
     WithdrawContactFact,
 )
+from aggregates.office import Office
 from aggregates.values.contact import Channel
 from api.application.account_contact import AccountContactVerdict, check_account
+from api.application.dialling import dialler_of, fitting
 from api.http.web.forms import made, moment_of
 from api.processes.service import Service
 
 Fields = Mapping[str, str]
 
 
-def _start(account: Account, fields: Fields, _: ZoneInfo) -> StartCall:
+def started(account: Account, fields: Fields) -> StartCall:
+    """The call that a form of the page begins."""
     return made(
         StartCall,
         account_id=account.id,
@@ -82,7 +85,6 @@ def _restore(account: Account, fields: Fields, _: ZoneInfo) -> RestorePoint:
 
 
 CONTACT_FORMS: Mapping[str, Callable[[Account, Fields, ZoneInfo], AccountCommand]] = {
-    "call": _start,
     "end": _end,
     "correct": _correct,
     "activity": _activity,
@@ -98,6 +100,12 @@ def phone_calls(service: Service, account: Account) -> dict[str, AccountContactV
     """Of each number of the account, whether it may be called now."""
     points = account.contact.details.points(Channel.VOICE)
     return {point: check_account(service, account.id, channel=Channel.VOICE, point_id=point) for point in points}
+
+
+def calls_placed(service: Service, account: Account, office: Office) -> dict[str, object]:
+    """Whether a carrier places calls, and how those ended that it placed, by the office's dispositions."""
+    fits = {call_id: fitting(each, office.dispositions) for call_id, each in account.dialling.calls_dialled.items()}
+    return {"places_calls": dialler_of(service) is not None, "fits": fits}
 
 
 def fact_choices() -> list[tuple[str, str, str]]:

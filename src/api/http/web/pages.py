@@ -10,6 +10,7 @@ from api.http.web import (
     account_page,
     attachments_page,
     bulk_page,
+    calls_page,
     campaigns_page,
     collections_page,
     messages_page,
@@ -26,7 +27,9 @@ for page in (
     collections_page, account_page, attachments_page, bulk_page, campaigns_page, templates_page, worklist_page, sessions
 ):  # fmt: skip
     router.include_router(page.router)
-for page in (sessions, account_page, attachments_page, bulk_page, messages_page, templates_page, worklist_page):
+for page in (
+    sessions, calls_page, account_page, attachments_page, bulk_page, messages_page, templates_page, worklist_page
+):  # fmt: skip
     router.include_router(page.form)
 
 

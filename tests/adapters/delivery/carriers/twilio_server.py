@@ -34,6 +34,8 @@ class TwilioServer:
         self.does = Does.TAKES
         self.messages: list[dict[str, str]] = []
         self.calls: list[dict[str, str]] = []
+        self.agents_call, self.customers_call, self.seconds = "ringing", "", 0
+        """How far calls of agents are, and those to customers that they began; empty: none was."""
         self.meanwhile = threading.Event()
         server = self
 
@@ -93,6 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         asked = {name: texts[0] for name, texts in parse_qs(urlsplit(self.path).query).items()}
+        if self._knows() and "/Calls" in self.path and self.stand.does is Does.TAKES:
+            self._say_of_calls(asked)
+            return
         if not self._knows() or self.stand.does is Does.BUSY:
             self._say(429, {"code": 20429, "message": "Too Many Requests", "status": 429})
             return
@@ -102,6 +107,15 @@ class _Handler(BaseHTTPRequestHandler):
             if each["To"] == asked["To"] and each["From"] == asked["From"] and "DateSent>" in asked
         ]
         self._say(200, {"messages": found, "next_page_uri": None, "page_size": 50})
+
+    def _say_of_calls(self, asked: dict[str, str]) -> None:
+        stand = self.stand
+        if "ParentCallSid" not in asked:
+            sid = urlsplit(self.path).path.rpartition("/")[2].removesuffix(".json")
+            self._say(200, {"sid": sid, "status": stand.agents_call, "duration": None})
+            return
+        begun = {"sid": "CA" + "9" * 32, "status": stand.customers_call, "duration": str(stand.seconds)}
+        self._say(200, {"calls": [begun] if stand.customers_call else [], "next_page_uri": None, "page_size": 50})
 
     def _knows(self) -> bool:
         wanted = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
