@@ -29,6 +29,7 @@ from aggregates.account.customer import (
     SubscriptionRecorded,
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
+from aggregates.account.dialling import CallDialled, CallNotPlaced, CallOver, CallPlaced
 from aggregates.account.disputes import DisputeOverdue
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.inbound import ReceiptRecorded
@@ -63,6 +64,10 @@ NOT_JUDGED = {
     AllocationDue,
     AttachmentAdded,
     AttachmentRemoved,
+    CallDialled,
+    CallNotPlaced,
+    CallOver,
+    CallPlaced,
     CallRefused,
     CallStarted,
     WorklistItemReassigned,

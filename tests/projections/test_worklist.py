@@ -10,7 +10,7 @@ from aggregates.account.activities import ActivityKind, CompleteFollowUp, Correc
 from aggregates.account.calls import StartCall
 from aggregates.account.complaints import AnswerComplaint, RecordComplaint
 from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDispute
-from aggregates.account.inbound import MarkMessageRead, ReceiveMessage
+from aggregates.account.inbound import Incoming, MarkMessageRead, ReceiveMessage
 from aggregates.account.messages import DispatchMessage, MessageOutcome, ReportSent, ReportUncertain, ResolveMessage
 from aggregates.account.payment_claims import ClaimPayment, DecidePaymentClaim, PaymentClaimDecision
 from aggregates.account.worklist import ReassignWorklistItem, SnoozeWorklistItem
@@ -127,7 +127,7 @@ def sent_after_all(world: World) -> ReportSent:
 
 
 def a_reply(world: World) -> None:
-    world.do(ReceiveMessage(account_id=ACCOUNT, channel=Channel.SMS, sender="+12125550100", text="I paid on Friday."))
+    world.do(ReceiveMessage(account_id=ACCOUNT, channel=Incoming.SMS, sender="+12125550100", text="I paid on Friday."))
 
 
 def read(world: World) -> MarkMessageRead:
