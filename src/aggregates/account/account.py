@@ -33,6 +33,7 @@ from aggregates.account.payments import Payments
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
+from aggregates.account.write_offs import WriteOffs
 from aggregates.account.writing import Writing
 from aggregates.campaign import Campaign
 from aggregates.kernel.aggregate import Aggregate
@@ -44,7 +45,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 15
+    state_version: ClassVar[int] = 16
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -54,6 +55,7 @@ class Account(Aggregate):
     promises: Promises = Field(default_factory=Promises)
     billing: Billing = Field(default_factory=Billing)
     payments: Payments = Field(default_factory=Payments)
+    write_offs: WriteOffs = Field(default_factory=WriteOffs)
     between_accounts: BetweenAccounts = Field(default_factory=BetweenAccounts)
     aging: Aging = Field(default_factory=Aging)
     flags: Flags = Field(default_factory=Flags)

@@ -45,6 +45,7 @@ from api.cli import (
     search,
     templates,
     work,
+    write_offs,
 )
 from api.cli.problems import problems_shown, show, show_defect
 from api.cli.signals import end_when_told
@@ -109,6 +110,7 @@ for name, group in (
     ("dispute", disputes),
     ("promise", promises),
     ("claim", payment_claims),
+    ("write-off", write_offs),
     ("complaint", complaints),
     ("legal", legal),
     ("bulk", bulk),
