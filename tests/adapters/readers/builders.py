@@ -106,7 +106,7 @@ def allocated(receipt: Receipt, item: Item, minor: int, *, open_after: int, left
 def written_off(item: Item, minor: int, *, open_after: int, keeps_claim: bool = True) -> DebtWrittenOff:
     part = AllocatedPart(item_id=item.id, amount=usd(minor), open_after=usd(open_after))
     return DebtWrittenOff(
-        write_off_id=document_id(ACCOUNT, "write-off", "1"), number="1", code="other", keeps_claim=keeps_claim,
+        write_off_id=identifier("write-off", item.id), number="1", code="other", keeps_claim=keeps_claim,
         written_off_on=MAR_2, amount=usd(minor), parts=(part,),
     )  # fmt: skip
 
