@@ -162,6 +162,12 @@ class FreezeReasonsSet(Event, name="office.freeze-reasons-set"):
     reasons: dict[Code, str]
 
 
+class WriteOffReasonsSet(Event, name="office.write-off-reasons-set"):
+    """The office said for which reasons debt is written off."""
+
+    reasons: dict[Code, str]
+
+
 class TimeZoneChanged(Event, name="office.time-zone-changed"):
     """The office moved, or its zone was entered wrongly; local dates from now on follow the new one."""
 
@@ -233,6 +239,8 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     dispositions: Annotated[dict[Code, DispositionDefinition] | None, LATER] = Field(None, max_length=100)
     freeze_reasons: Annotated[Titles | None, LATER] = None
     """By code their titles; an account that is frozen for one that is gone stays so."""
+    write_off_reasons: Annotated[Titles | None, LATER] = None
+    """By code their titles; what was written off for one that is gone stays so."""
 
     @field_validator("casework")
     @classmethod
@@ -261,6 +269,15 @@ STANDARD_FREEZE_REASONS = {
     "customer-request": "The customer asked for it",
     "moved": "Moved away",
     "non-payment": "Not paid",
+    "other": "Another reason",
+}
+
+STANDARD_WRITE_OFF_REASONS = {
+    "bankruptcy": "Bankruptcy",
+    "deceased": "Deceased",
+    "settled": "Settled for less",
+    "small-balance": "Too small to collect",
+    "uncollectible": "Cannot be collected",
     "other": "Another reason",
 }
 
@@ -293,7 +310,7 @@ class Office(Aggregate):
     """Settings of one office. Local dates of its accounts are dates in its zone."""
 
     kind: ClassVar[str] = "office"
-    state_version: ClassVar[int] = 2
+    state_version: ClassVar[int] = 3
 
     code: str = ""
     title: str = ""
@@ -307,6 +324,7 @@ class Office(Aggregate):
     grace_days: int = 3
     casework: CaseworkRules = CaseworkRules()
     freeze_reasons: dict[str, str] = Field(default_factory=lambda: dict(STANDARD_FREEZE_REASONS))
+    write_off_reasons: dict[str, str] = Field(default_factory=lambda: dict(STANDARD_WRITE_OFF_REASONS))
     fee_service_types: SetOf[str] = frozenset({"late-fee"})
     contact: ContactSettings = ContactSettings()
     dispositions: dict[str, DispositionDefinition] = Field(default_factory=lambda: dict(STANDARD_DISPOSITIONS))
@@ -331,6 +349,12 @@ class Office(Aggregate):
         if code not in self.freeze_reasons:
             known = ", ".join(sorted(self.freeze_reasons))
             raise Refusal("unknown-freeze-reason", f"code: expected one of {known}")
+
+    def require_write_off_reason(self, code: str) -> None:
+        """Refuses a reason that the office has not."""
+        if code not in self.write_off_reasons:
+            known = ", ".join(sorted(self.write_off_reasons))
+            raise Refusal("unknown-write-off-reason", f"code: expected one of {known}")
 
     def is_about_customer(self, flag: str) -> bool:
         """Whether all accounts of a customer carry the flag, or none does."""
@@ -392,6 +416,8 @@ class Office(Aggregate):
             self.emit(DispositionsDefined(dispositions=command.dispositions))
         if command.freeze_reasons not in (None, self.freeze_reasons):
             self.emit(FreezeReasonsSet(reasons=command.freeze_reasons))
+        if command.write_off_reasons not in (None, self.write_off_reasons):
+            self.emit(WriteOffReasonsSet(reasons=command.write_off_reasons))
 
     @decides(PauseOfficeAutomation)
     def pause_automation(self, command: PauseOfficeAutomation, context: Context) -> None:
@@ -461,6 +487,10 @@ class Office(Aggregate):
     @applies(DispositionsDefined)
     def _dispositions_defined(self, event: DispositionsDefined) -> None:
         self.dispositions = dict(event.dispositions)
+
+    @applies(WriteOffReasonsSet)
+    def _write_off_reasons_set(self, event: WriteOffReasonsSet) -> None:
+        self.write_off_reasons = event.reasons
 
     @applies(FreezeReasonsSet)
     def _freeze_reasons_set(self, event: FreezeReasonsSet) -> None:

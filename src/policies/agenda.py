@@ -32,6 +32,7 @@ from aggregates.account.payment_claims import (
     PaymentClaimEnded,
 )
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.write_offs import DebtWrittenOff
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired, ResumeCampaign
 from aggregates.kernel.command import COMMANDS, Command, Issued, identifier
 from aggregates.kernel.event import Event
@@ -73,7 +74,7 @@ def items_released(event: AllocationReleased, subject: Subject) -> _Plan:
         yield _aged_on(subject, part.item.id, part.item.due_on + _ONE_DAY)
 
 
-def items_allocated(event: FundsAllocated, _: Subject) -> _Plan:
+def items_allocated(event: FundsAllocated | DebtWrittenOff, _: Subject) -> _Plan:
     for part in event.parts:
         if not part.open_after:
             yield Entry(part.item_id)
@@ -204,6 +205,7 @@ AGENDA: tuple[AgendaKind, ...] = (
             InvoiceCorrected: item_corrected,
             AllocationReleased: items_released,
             FundsAllocated: items_allocated,
+            DebtWrittenOff: items_allocated,
             FundsReallocated: funds_reallocated,
             Aged: items_aged,
         },

@@ -38,6 +38,7 @@ from aggregates.account.payments import (
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
+from aggregates.account.write_offs import DebtWrittenOff
 from aggregates.bulk.action import BulkCancelled, BulkConfirmed, BulkUndoBegun, bulk_work_id
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
 from aggregates.kernel.event import Event, Recorded
@@ -284,6 +285,7 @@ POLICIES: tuple[Policy, ...] = (
                 FundsAllocated,
                 AllocationReleased,
                 FundsReallocated,
+                DebtWrittenOff,
                 Aged,
                 FlagSet,
                 FlagCleared,

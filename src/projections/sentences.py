@@ -63,9 +63,10 @@ from aggregates.account.payments import (
 )
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
-from aggregates.account.receivables import ReversalKind
+from aggregates.account.receivables import ReversalKind, WriteOffChange
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.account.worklist import WorklistItemReassigned, WorklistItemSnoozed
+from aggregates.account.write_offs import DebtWrittenOff, WriteOffReversed
 from aggregates.bulk import action as bulk
 from aggregates.bulk.part import RowsFrozen
 from aggregates.kernel.event import Event
@@ -91,6 +92,19 @@ def _meaning(event_class: type[Event]) -> str:
     """The first sentence of the event's docstring, which says what the event means."""
     said = " ".join((event_class.__doc__ or "").split())
     return said.partition(". ")[0].removesuffix(".")
+
+
+def _reallocated(event: FundsReallocated) -> str:
+    said = f"What money was put against since {event.from_day} worked out anew: {_count(len(event.moves), 'movement')}"
+    recovered = [-each.amount for each in event.write_offs or () if each.change is WriteOffChange.RECOVERED]
+    if not recovered:
+        return said
+    total = Money.total(recovered, recovered[0].currency)
+    return (
+        f"{said}; {total} of what is written off recovered"
+        if total.minor > 0
+        else (f"{said}; {-total} of what was recovered is written off again")
+    )
 
 
 def _parts(event: FundsAllocated | AllocationReleased) -> str:
@@ -334,9 +348,11 @@ SENTENCES: dict[type[Event], Sentence] = {
     AllocationReleased: lambda e: f"Allocation of {e.receipt.number} taken back: {_parts(e)}",
     AllocationDue: "A fact of {e.from_day} was booked late; what money was put against since is worked out anew",
     AllocationDecided: "{e.amount} put against an invoice as of {e.allocated_on} by a person's decision",
-    FundsReallocated: lambda e: (
-        f"What money was put against since {e.from_day} worked out anew: {_count(len(e.moves), 'movement')}"
+    FundsReallocated: _reallocated,
+    DebtWrittenOff: lambda e: (
+        f"{e.amount} written off ({e.code}, {e.number}), {'claim kept' if e.keeps_claim else 'claim released'}"
     ),
+    WriteOffReversed: "Write-off {e.number} ({e.code}) reversed as of {e.reversed_on}: {e.amount} open again",
     PaymentReversedInPart: lambda e: (
         f"{e.part.amount} of payment {e.receipt.number} {REVERSALS[e.part.reversal]}, {e.remaining} remains"
     ),

@@ -25,6 +25,7 @@ from aggregates.account.payments import (
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.receivables import GoneBack, Item, Receipt, ReversalKind
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
+from aggregates.account.write_offs import DebtWrittenOff, WriteOffReversed
 from aggregates.kernel.event import Event, Recorded
 
 Row = dict[str, Any]
@@ -40,6 +41,7 @@ class PlainLedger:
         self.money: list[Row] = []
         self.disputes: dict[UUID, Row] = {}
         self.decided: list[AllocationDecided] = []
+        self.write_offs: dict[UUID, Row] = {}
         self._known: tuple[int, Put] | None = None
         self._facts = 0
 
@@ -77,6 +79,11 @@ class PlainLedger:
                     self.disputes[event.dispute_id] = {"about": about, "from": event.opened_on, "until": None}
                 case DisputeResolved():
                     self.disputes[event.dispute_id]["until"] = event.resolved_on
+                case DebtWrittenOff():
+                    of = self.write_offs.setdefault(event.write_off_id, _write_off(event))
+                    of["most"] |= {part.item_id: part.amount.minor for part in event.parts}
+                case WriteOffReversed():
+                    self.write_offs[event.write_off_id]["gone"] = event.reversed_on
                 case AllocationDecided():
                     self.decided.append(event)
                 case _:
@@ -182,7 +189,26 @@ class PlainLedger:
     def balance(self) -> int:
         """Without looking at any allocation."""
         billed = sum(item["amount"] for item in self.items.values())
-        return int(billed - sum(self._kept(each) for each in self.money if each["gone"] is None))
+        came = sum(self._kept(each) for each in self.money if each["gone"] is None)
+        return int(billed - came - sum(self.written_off().values()))
+
+    def written_off(self) -> dict[UUID, int]:
+        """What still is, of each write-off that was not reversed."""
+        put = self.put()
+        return {
+            write_off_id: sum(a for (_, of, _), a in put.items() if of == write_off_id)
+            for write_off_id, each in self.write_offs.items()
+            if each["gone"] is None
+        }
+
+    def written_off_on_its_day(self, write_off_id: UUID) -> int:
+        """Or when the items were there, as they are known now."""
+        on = self.write_offs[write_off_id]["on"]
+        return sum(
+            a
+            for (day, of, to), a in self.put().items()
+            if of == write_off_id and day <= max(on, self.items[to]["issued"])
+        )
 
     def buckets(self, today: date) -> dict[str, int]:
         sums = dict.fromkeys(("current", "1-30", "31-60", "61-90", "91-120", "121+"), 0)
@@ -213,6 +239,29 @@ class PlainLedger:
                 left[nth] -= amount
                 open_amounts[item_id] -= amount
                 went[nth][day, item_id] = went[nth].get((day, item_id), 0) + amount
+
+        held: dict[tuple[UUID, UUID], int] = {}
+        in_turn = sorted(self.write_offs, key=lambda w: [self.write_offs[w][k] for k in ("on", "digits", "number")])
+
+        def write_off(day: date, by: UUID, item_id: UUID, amount: int) -> None:
+            """Less than zero: it gives way."""
+            if amount:
+                put[day, by, item_id] = put.get((day, by, item_id), 0) + amount
+                open_amounts[item_id] -= amount
+                held[by, item_id] = held.get((by, item_id), 0) + amount
+
+        def claim(item_id: UUID) -> int:
+            return sum(a for (by, of), a in held.items() if of == item_id and self.write_offs[by]["claim"])
+
+        def pay_claim_too(day: date, nth: int, item_id: UUID, amount: int) -> None:
+            """What is open first, and of write-offs the latest."""
+            short = amount - open_amounts[item_id]
+            for by in in_turn[::-1] if amount > 0 else ():
+                if self.write_offs[by]["claim"] and short > 0:
+                    gives = min(short, held.get((by, item_id), 0))
+                    write_off(day, by, item_id, -gives)
+                    short -= gives
+            pay(day, nth, item_id, amount)
 
         def put_by_day(nth: int) -> list[tuple[date, UUID, int]]:
             """What is put against items, each amount on the day since which it is there, the latest first; of a day
@@ -274,12 +323,15 @@ class PlainLedger:
                     left[nth] = 0
                 elif money["gone"] is None or day < money["gone"]:
                     give_back(day, nth)
+            for by, item_id in list(held):
+                if self.write_offs[by]["gone"] == day:
+                    write_off(day, by, item_id, -held[by, item_id])
             for decided in self.decided:
                 if self._day_of(decided) == day:
                     nth = self._money_of(decided)
                     if self.money[nth]["gone"] is None or day < self.money[nth]["gone"]:
-                        most = min(left[nth], open_amounts[decided.item_id], decided.amount.minor)
-                        pay(day, nth, decided.item_id, most)
+                        there_of_it = open_amounts[decided.item_id] + claim(decided.item_id)
+                        pay_claim_too(day, nth, decided.item_id, min(left[nth], there_of_it, decided.amount.minor))
             there = sorted(
                 (nth for nth, m in enumerate(self.money) if m["on"] <= day and left[nth]),
                 key=lambda nth: [self.money[nth][k] for k in ("on", "kind", "number")],
@@ -300,10 +352,10 @@ class PlainLedger:
                                 had = sum(amount for (_, to), amount in went[nth].items() if to in items)
                                 most = min(
                                     left[nth] - kept[nth] - promised(day, funds_id=self.money[nth]["id"]),
-                                    open_amounts[item_id] - promised(day, item_id=item_id),
+                                    open_amounts[item_id] + claim(item_id) - promised(day, item_id=item_id),
                                     left[nth] if limit is None else limit - had,
                                 )
-                                pay(day, nth, item_id, max(0, most))
+                                pay_claim_too(day, nth, item_id, max(0, most))
                 if None in away:
                     kept[nth] = left[nth]
             for nth in there:
@@ -313,6 +365,30 @@ class PlainLedger:
                         open_amounts[item_id] - self._waits(item_id, day) - promised(day, item_id=item_id),
                     )
                     pay(day, nth, item_id, max(0, most))
+
+            def free(nth: int, day: date = day, kept: dict[int, int] = kept) -> int:
+                return left[nth] - kept[nth] - promised(day, funds_id=self.money[nth]["id"])
+
+            for by in in_turn:
+                row = self.write_offs[by]
+                if row["on"] > day or (row["gone"] is not None and row["gone"] <= day):
+                    continue
+                mine = [item_id for item_id in by_age if item_id in row["most"]]
+                for item_id, nth in ((i, n) for i in mine for n in there if row["on"] == day):
+                    most = min(free(nth), open_amounts[item_id] - promised(day, item_id=item_id))
+                    pay(day, nth, item_id, max(0, most))
+                for item_id in mine:
+                    most = open_amounts[item_id] - (0 if row["claim"] else promised(day, item_id=item_id))
+                    write_off(day, by, item_id, max(0, min(most, row["most"][item_id] - held.get((by, item_id), 0))))
+            for item_id, nth in ((i, n) for i in by_age for n in there):
+                there_of_it = open_amounts[item_id] + claim(item_id) - promised(day, item_id=item_id)
+                most = max(0, min(free(nth), claim(item_id), there_of_it))
+                for back in in_turn[::-1]:  # room is made also where some of it is open, because it is disputed
+                    if self.write_offs[back]["claim"]:
+                        gives = min(most, held.get((back, item_id), 0))
+                        write_off(day, back, item_id, -gives)
+                        pay(day, nth, item_id, gives)
+                        most -= gives
         return {key: amount for key, amount in put.items() if amount}
 
     def only(self, name: str) -> bool:
@@ -349,6 +425,7 @@ class PlainLedger:
         days |= {day for each in self.money for day in (each["on"], each["gone"]) if day is not None}
         days |= {part["on"] for each in self.money for part in each["back"]}
         days |= {day for each in self.money for _, day, _ in each["sent"]}
+        days |= {day for each in self.write_offs.values() for day in (each["on"], each["gone"]) if day is not None}
         days |= {day for each in self.disputes.values() for day in (each["from"], each["until"]) if day is not None}
         if not days:
             return []
@@ -369,6 +446,14 @@ class PlainLedger:
         """What of each open item is disputed on a day that all facts are known of."""
         amounts = {i: min(left, self._waits(i, day)) for i, left in self.open_items().items()}
         return {item_id: amount for item_id, amount in amounts.items() if amount}
+
+
+def _write_off(event: DebtWrittenOff) -> Row:
+    number = event.number
+    return {
+        "on": event.written_off_on, "digits": len(number), "number": number,
+        "claim": event.keeps_claim, "most": {}, "gone": None,
+    }  # fmt: skip
 
 
 def _gone_back(money: Row) -> int:
@@ -419,6 +504,11 @@ def put_by(log: Iterable[Recorded]) -> Put:
             case FundsReallocated() as event:
                 for move in event.moves:
                     add(move.moved_on, move.funds_id, move.item_id, move.amount.minor)
+                for of in event.write_offs or ():
+                    add(of.moved_on, of.write_off_id, of.item_id, of.amount.minor)
+            case DebtWrittenOff() as event:
+                for part in event.parts:
+                    add(event.written_off_on, event.write_off_id, part.item_id, part.amount.minor)
             case _:
                 pass
     return {key: amount for key, amount in put.items() if amount}
@@ -451,8 +541,11 @@ def as_of(log: list[Recorded]) -> dict[date, tuple[dict[UUID, int], int]]:
                 moves += [(day, part.item_id, -part.amount.minor, -part.amount.minor) for part in allocated]
             case AllocationReleased(parts=released):
                 moves += [(day, part.item.id, part.amount.minor, part.amount.minor) for part in released]
-            case FundsReallocated(moves=moved):
+            case FundsReallocated(moves=moved, write_offs=written):
                 moves += [(m.moved_on, m.item_id, -m.amount.minor, -m.amount.minor) for m in moved]
+                moves += [(w.moved_on, w.item_id, -w.amount.minor, 0) for w in written or ()]
+            case DebtWrittenOff(parts=parts):
+                moves += [(day, part.item_id, -part.amount.minor, 0) for part in parts]
             case _:
                 pass
     days: dict[date, tuple[dict[UUID, int], int]] = {}

@@ -15,6 +15,7 @@ from aggregates.account.billing import WithdrawInvoice
 from aggregates.account.disputes import ResolveDispute
 from aggregates.account.payments import CorrectCredit, WithdrawCredit, WithdrawRefund, WithdrawReversal
 from aggregates.account.receivables import Funds, Instruction, ItemKind, Receipt, ReversalKind
+from aggregates.account.write_offs import ReverseWriteOff, WriteOffDebt
 from aggregates.kernel.command import Accepted, Command
 from aggregates.values.money import Money
 from tests.aggregates.oracle import PlainLedger, as_of, put_by
@@ -339,6 +340,39 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
             AllocateFunds(account_id=ACCOUNT, number=number, invoice_number=invoice, amount=amount, allocated_on=on)
         )
 
+    @rule(
+        amount=st.none() | AMOUNTS,
+        picks=st.lists(PICK, max_size=2),
+        keeps_claim=st.sampled_from([True, True, False]),
+    )
+    def write_off(self, amount, picks, keeps_claim) -> None:
+        """All of it brings the balance to zero. Some are refused: nothing is owed, or not so much."""
+        items = sorted(item.item.number for item in self.world.account.receivables.items.values())
+        invoices = tuple({items[pick % len(items)]: None for pick in picks}) if items else ()
+        balance, before = self.oracle.balance(), sum(self.oracle.written_off().values())
+        command = WriteOffDebt(
+            account_id=ACCOUNT, code="other", amount=amount, invoices=invoices, keeps_claim=keeps_claim
+        )
+        done = self.do(command, reason="not worth it")
+        if amount is None and not invoices:
+            assert done == (balance > 0)
+            assert not done or self.oracle.balance() == 0
+        if done:
+            taken = sum(self.oracle.written_off().values()) - before
+            assert taken > 0
+            assert amount is None or taken == amount.minor
+
+    @precondition(lambda self: self.oracle.write_offs)
+    @rule(pick=PICK, age=st.none() | st.integers(0, 70))
+    def reverse_write_off(self, pick, age) -> None:
+        """From its own day on; of one that was recovered entirely nothing can be restored."""
+        write_off_id = list(self.oracle.write_offs)[pick % len(self.oracle.write_offs)]
+        of = self.oracle.write_offs[write_off_id]
+        day = self.world.today if age is None else max(of["on"], self.world.today - age * DAY)
+        possible = of["gone"] is None and self.oracle.written_off()[write_off_id] > 0
+        command = ReverseWriteOff(account_id=ACCOUNT, number=of["number"], reversed_on=day)
+        assert self.do(command, reason="mistaken") == possible
+
     @rule(days=st.integers(1, 40))
     def days_pass(self, days) -> None:
         self.world.move_to(self.world.today + days * DAY)
@@ -355,6 +389,23 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         assert account.receivables.balance.minor == self.oracle.balance()
         assert account.receivables.outstanding.minor == sum(self.oracle.open_items().values())
         assert all(0 < item.open.minor <= item.item.amount.minor for item in account.receivables.items.values())
+
+    @invariant()
+    def what_is_written_off_is_the_oracle_s(self) -> None:
+        receivables = self.world.account.receivables
+        stands = self.oracle.written_off()
+        assert {i: each.stands.minor for i, each in receivables.write_offs.items()} == stands
+        assert {i: each.amount.minor for i, each in receivables.write_offs.items()} == {
+            each: self.oracle.written_off_on_its_day(each) for each in stands
+        }
+        assert receivables.claims.minor == sum(stands[i] for i in stands if self.oracle.write_offs[i]["claim"])
+
+    @invariant()
+    def nothing_is_left_over_where_a_claim_waits(self) -> None:
+        """But money that is kept for an invoice, or for what a person decided."""
+        receivables = self.world.account.receivables
+        if receivables.claims and not self.oracle.decided:
+            assert all(funds.receipt.meant_for != (None, None) for funds in receivables.funds.values())
 
     @invariant()
     def what_is_disputed_is_the_oracle_s(self) -> None:
@@ -385,7 +436,17 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
         assert self.world.store.replayed(Account, ACCOUNT) == live
         remembering = self.world.store.replayed(Account, ACCOUNT, whole=True)
         apart = {
-            "receivables": {"keeps_all", "settled", "used_up", "funds", "gone", "moves", "disputes"},
+            "receivables": {
+                "keeps_all",
+                "settled",
+                "used_up",
+                "funds",
+                "gone",
+                "moves",
+                "disputes",
+                "written_off",
+                "reversed_write_offs",
+            },
             "allocation": {"decided"},
             "activities": {"keeps_all", "known"},
         }

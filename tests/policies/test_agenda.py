@@ -87,6 +87,7 @@ from tests.adapters.readers.builders import (
     reallocated,
     released,
     usd,
+    written_off,
 )
 
 ACCOUNT, PROMISE = identifier("account", "ada"), identifier("promise", 1)
@@ -201,6 +202,9 @@ STORIES: dict[str, Steps] = {
         (ACCOUNT, released(RECEIPT, ITEM, 10_000, open_after=10_000), (day(11),)),
         (ACCOUNT, aged(ITEM, "121+"), ()),
         (ACCOUNT, corrected(ITEM, ITEM, open_after=0), ()),
+        (ACCOUNT, billed(ITEM), (day(11),)),
+        (ACCOUNT, written_off(ITEM, 4_000, open_after=6_000), (day(11),)),
+        (ACCOUNT, written_off(ITEM, 6_000, open_after=0), ()),
         (ACCOUNT, reallocated(ITEM, open_after=500, next_on=day(41)), (day(41),)),
         (ACCOUNT, reallocated(ITEM, open_after=0), ()),
     ),

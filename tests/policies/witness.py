@@ -22,6 +22,7 @@ from aggregates.account.payment_claims import PaymentClaimed, PaymentClaimEnded
 from aggregates.account.payments import CreditNoted, CreditWithdrawn, PaymentReceived, PaymentReversed
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.write_offs import DebtWrittenOff
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRevised, ExistingDebt
 from aggregates.kernel.event import Recorded
 from aggregates.office import AutomationPaused, AutomationResumed
@@ -149,10 +150,15 @@ class Witness:
                 for back in released:
                     self.open[back.item.id] += back.amount.minor
                     self.unapplied += back.amount.minor
-            case FundsReallocated(moves=moves):
+            case FundsReallocated(moves=moves, write_offs=written):
                 for move in moves:
                     self.open[move.item_id] -= move.amount.minor
                     self.unapplied -= move.amount.minor
+                for of in written or ():
+                    self.open[of.item_id] -= of.amount.minor
+            case DebtWrittenOff(parts=parts):
+                for part in parts:
+                    self.open[part.item_id] -= part.amount.minor
             case DisputeOpened(dispute_id=dispute_id, item_ids=item_ids, parts=parts):
                 said = {part.item_id: part.amount.minor for part in parts or ()}
                 self.disputes[dispute_id] = {item_id: said.get(item_id) for item_id in item_ids}

@@ -37,6 +37,7 @@ from aggregates.account.promises import Promises
 from aggregates.account.receivables import Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
 from aggregates.account.worklist import Worklist
+from aggregates.account.write_offs import WriteOffs
 from aggregates.account.writing import Writing
 from aggregates.campaign import Campaign
 from aggregates.kernel.aggregate import Aggregate
@@ -58,6 +59,7 @@ class Account(Aggregate):
     promises: Promises = Field(default_factory=Promises)
     billing: Billing = Field(default_factory=Billing)
     payments: Payments = Field(default_factory=Payments)
+    write_offs: WriteOffs = Field(default_factory=WriteOffs)
     between_accounts: BetweenAccounts = Field(default_factory=BetweenAccounts)
     aging: Aging = Field(default_factory=Aging)
     flags: Flags = Field(default_factory=Flags)

@@ -20,6 +20,7 @@ from aggregates.account.allocation_walk import (
     Named,
     Put,
     Span,
+    WrittenOff,
     by_money,
     differences,
     net_by_item,
@@ -44,6 +45,7 @@ from aggregates.account.receivables import (
     Place,
     Receipt,
     Receivables,
+    WriteOff,
     allocation_order,
     day_named,
     place_if_open,
@@ -186,10 +188,10 @@ class Allocations(AccountPart):
         """
         if goes_on is None:
             goes_on = self.goes_on(day)
-        if goes_on and self.due_from is None:
+        if goes_on and self.due_from is None and not self.receivables.write_offs:
             self._go_on(day)
         elif self.receivables.keeps_all:
-            self._walk_again(min(day, self.due_from or day), context)
+            self.walk_again(day, context)
         elif self.due_from is None or day < self.due_from:
             self.emit(AllocationDue(from_day=day))
 
@@ -217,6 +219,8 @@ class Allocations(AccountPart):
             if item.moved_on is None or item.moved_on < day:
                 self._allocate(day, funds, [(item, funds.unapplied)])
                 return
+        if self.receivables.write_offs:  # what is written off gives way at once, so that the balance stays
+            self.receivables.require_history()
         self.follow(funds.receipt.received_on, context)
 
     def follow_item(self, item: Item, context: Context) -> None:
@@ -251,14 +255,14 @@ class Allocations(AccountPart):
     def settle_what_is_due(self, context: Context) -> None:
         if self.due_from is not None:
             self.receivables.require_history()
-            self._walk_again(self.due_from, context)
+            self.walk_again(self.due_from, context)
 
     @decides(RestateAllocation)
     def restate(self, command: RestateAllocation, context: Context) -> None:
         self.require_account()
         self.receivables.require_history()
         if (first := self._first_day()) is not None:
-            self._walk_again(first, context)
+            self.walk_again(first, context)
 
     @decides(AllocateFunds)
     def allocate_funds(self, command: AllocateFunds, context: Context) -> None:
@@ -282,7 +286,7 @@ class Allocations(AccountPart):
         )
         # On earlier days too what was decided is kept free, since either side was there.
         begins = min(funds.receipt.received_on, item.item.issued_on)
-        self._walk_again(min(begins, self.due_from or begins), context)
+        self.walk_again(begins, context)
 
     def funds_with_history(self, kind: str, number: str) -> Funds:
         """The payment or credit with everything it settled, none that was taken back."""
@@ -332,6 +336,7 @@ class Allocations(AccountPart):
                 move.amount
                 for move in self.receivables.moves
                 if move.day < day and (move.funds_id == funds.id if of_funds else move.item_id == item.id)
+                if not self._gives_way(move.funds_id)
             ) + sum(
                 each.amount.minor
                 for each in self.decided
@@ -339,6 +344,10 @@ class Allocations(AccountPart):
             )
             free = min(free, whole.minor - used)
         return self._money(max(0, free))
+
+    def _gives_way(self, funds_id: UUID) -> bool:
+        write_off = self.receivables.known_write_off(funds_id)
+        return write_off is not None and write_off.keeps_claim
 
     def _day_of(self, decided: AllocationDecided) -> date:
         """The day of a decision, or the first one on which both sides are there, as they are known now."""
@@ -435,15 +444,28 @@ class Allocations(AccountPart):
 
     # --- the walk again ---
 
-    def _walk_again(self, day: date, context: Context) -> None:
+    def walk_again(self, day: date, context: Context) -> None:
         """From the evening before a day on, and moves what then is different; needs the whole history."""
+        day = min(day, self.due_from or day)
         changes, since = self._changes(day)
         if changes or self.due_from is not None:
-            scheme, today = self.customer.office(context).scheme, context.today
-            for event in reallocations(self.receivables, changes, since, from_day=day, today=today, scheme=scheme):
-                self.emit(event, effective_on=day)
+            self._move(changes, since, day, context)
             if changes:
                 self.aging.look_again(context)
+
+    def make_room(self, write_off: WrittenOff, context: Context) -> list[Move]:
+        """What a write-off that is about to be takes of items; money at hand is put there before. Needs the whole
+        history, and nothing that is due."""
+        changes, since = self._changes(write_off.since, write_off)
+        others = [move for move in changes if move.funds_id != write_off.id]
+        if others:
+            self._move(others, since, write_off.since, context)
+        return [move for move in changes if move.funds_id == write_off.id]
+
+    def _move(self, changes: Iterable[Move], since: Mapping[UUID, date], day: date, context: Context) -> None:
+        scheme, today = self.customer.office(context).scheme, context.today
+        for event in reallocations(self.receivables, changes, since, from_day=day, today=today, scheme=scheme):
+            self.emit(event, effective_on=day)
 
     def restated(self) -> list[Move]:
         """What `restate-allocation` would move; needs the whole history."""
@@ -457,19 +479,44 @@ class Allocations(AccountPart):
         days += [funds.receipt.received_on for funds in (*receivables.funds.values(), *receivables.used_up.values())]
         return min((*days, *(move.day for move in receivables.moves)), default=None)
 
-    def _changes(self, day: date) -> tuple[list[Move], Mapping[UUID, date]]:
-        """What has to be moved since a day, and since when each item then is open again that was paid before."""
+    def _changes(self, day: date, *more: WrittenOff) -> tuple[list[Move], Mapping[UUID, date]]:
+        """What has to be moved since a day, and since when each item then is open again that was paid before. `more`
+        are write-offs that are about to be."""
         before: list[Move] = []
         after: list[Move] = []
         for move in self.receivables.moves:
             (before if move.day < day else after).append(move)
+        put = by_money(before)
         moves = walk(
             self._debts(net_by_item(before)),
-            self._means(day, by_money(before)),
+            self._means(day, put),
             day,
             decided=(Decided(d.allocated_on, d.funds_id, d.item_id, d.amount.minor) for d in self.decided),
+            written_off=(*self._written_off(day, put), *more),
         )
         return differences(after, moves), reopened_on([*before, *moves])
+
+    def _written_off(self, day: date, put: Mapping[UUID, Put]) -> Iterator[WrittenOff]:
+        """Write-offs that stood the evening before, or came later, but for what never was."""
+        receivables = self.receivables
+        known: list[tuple[WriteOff, date | None]] = [(each, None) for each in receivables.write_offs.values()]
+        known += receivables.reversed_write_offs.values()
+        for write_off, gone_on in known:
+            begins = write_off.written_off_on
+            if gone_on is not None and (gone_on <= begins or gone_on < day):
+                continue
+            held: dict[UUID, int] = {}
+            for (_, item_id), amount in put.get(write_off.id, {}).items():
+                held[item_id] = held.get(item_id, 0) + amount
+            yield WrittenOff(
+                id=write_off.id,
+                since=begins,
+                order=write_off_order(begins, write_off.number),
+                most=receivables.written_off[write_off.id],
+                keeps_claim=write_off.keeps_claim,
+                gone_on=gone_on,
+                held=held,
+            )
 
     def _debts(self, put: Mapping[UUID, int]) -> list[Debt]:
         return [
@@ -545,10 +592,14 @@ class Allocations(AccountPart):
     def _order_of(self, item_id: UUID) -> tuple[bool, date, date, str, date]:
         return allocation_order(self.receivables.items.get(item_id) or self.receivables.settled[item_id])
 
-    def release_from_item(self, was: OpenItem, *, down_to: Money, today: date) -> None:
-        """Take allocations back from an item, the newest first, until no more than `down_to` is allocated."""
+    def release_from_item(self, was: OpenItem, *, down_to: Money, context: Context) -> None:
+        """Take allocations back from an item, the newest first, until no more than `down_to` is allocated. Write-offs
+        let go of it before: what they are of then, the walk says once the item is what it is."""
         self.receivables.require_history()
+        was = self._let_go_of(was, context)
         excess = was.item.amount - was.open - down_to
+        if not excess.minor > 0:
+            return
         given = [
             (part, funds)
             for funds in (*self.receivables.funds.values(), *self.receivables.used_up.values())
@@ -558,7 +609,17 @@ class Allocations(AccountPart):
             amount = min(excess, part.amount)
             if amount:
                 excess -= amount
-                self._release(funds, {was.id: amount}, part.allocated_on, frozenset(), today)
+                self._release(funds, {was.id: amount}, part.allocated_on, frozenset(), context.today)
+
+    def _let_go_of(self, was: OpenItem, context: Context) -> OpenItem:
+        """The item, without anything of it written off."""
+        receivables = self.receivables
+        moves = [m for m in receivables.moves if m.item_id == was.id and m.funds_id in receivables.written_off]
+        back = differences(moves, ())
+        if not back:
+            return was
+        self._move(back, {}, min(move.day for move in back), context)
+        return receivables.known_item(was.id) or was
 
     def _release(
         self, funds: Funds, amounts: Mapping[UUID, Money], released_on: date, reopened: AbstractSet[UUID], today: date
@@ -640,6 +701,10 @@ class Allocations(AccountPart):
         receivables = self.receivables
         for move in event.moves:
             self._moved(Move(move.moved_on, move.funds_id, move.item_id, move.amount.minor), None)
+        for each in event.write_offs or ():
+            receivables.write_off_moved(
+                Move(each.moved_on, each.write_off_id, each.item_id, each.amount.minor), each.change
+            )
         for moved in event.items:
             item = receivables.known_item(moved.item_id) or OpenItem(
                 item=cast(Item, moved.item), open=moved.open_after, open_since=moved.open_since,
@@ -701,6 +766,11 @@ def _since(received_on: date, put: Put) -> Put:
         key = max(day, received_on), item_id
         here[key] = here.get(key, 0) + amount
     return here
+
+
+def write_off_order(day: date, number: str) -> tuple[date, int, str]:
+    """Write-offs of a day by number: 2 before 10."""
+    return day, len(number), number
 
 
 def funds_order(funds: Funds) -> tuple[date, str, str]:

@@ -7,6 +7,12 @@ first. What is left after that, and all other money, goes to the oldest due item
 first day on which it can. Of an item that is disputed in part it goes to the rest, and never to what would then be
 left: at most the disputed part. A later day changes nothing of an earlier one.
 
+A write-off comes last in its day: of the items that it names it takes what is open then, up to what was written off of
+each; money that is at hand that day goes there before, disputed or not. From then on it takes what is open of them
+again, up to the same amounts. Where the claim is kept it gives way to money: what names the item, and what is left once
+everything else has been paid, which goes to written-off items in their order, disputed or not. Of several write-offs of
+an item the earliest takes first, and the latest gives way first.
+
 Of a part that leaves so the item for which it is has to give first; then goes what was not put anywhere, then what
 was put somewhere latest, and of one day what comes last among the items.
 
@@ -14,7 +20,7 @@ Amounts are minor units of one currency. Plain data in and out: what holds it is
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -48,10 +54,17 @@ class Debt:
     """For what a person decided, on a day that has not come yet."""
     is_there: bool = False
     """Whether the walk has come to `since`."""
+    claim: int = 0
+    """What write-offs took of it that keep the claim."""
 
     @property
     def free(self) -> int:
         return self.open - self.reserved
+
+    @property
+    def free_with_claim(self) -> int:
+        """What money that names it can be put against it."""
+        return self.open + self.claim - self.reserved
 
     def free_to_any(self, day: date) -> int:
         """What other money than that which names it can be put against it on a day: what is not disputed of it. What is
@@ -117,6 +130,26 @@ class Means:
         return other.gone_on is not None and (self.gone_on is None or self.gone_on > other.gone_on)
 
 
+@dataclass(slots=True)
+class WrittenOff:
+    """A write-off as it is when the walk begins."""
+
+    id: UUID
+    since: date
+    order: tuple[Any, ...]
+    """Its place among write-offs; never the same for two."""
+    most: Mapping[UUID, int]
+    """How much of each item was written off."""
+    keeps_claim: bool
+    gone_on: date | None = None
+    """The day since which it is reversed."""
+    held: dict[UUID, int] = field(default_factory=dict)
+    """What it took of each item before, and since."""
+
+    def stands(self, day: date) -> bool:
+        return self.since <= day and (self.gone_on is None or day < self.gone_on)
+
+
 class Decided(NamedTuple):
     """What a person put against an item. It is never moved, only cut where the payment or the item became less."""
 
@@ -135,13 +168,28 @@ class Move(NamedTuple):
     amount: int
 
 
-def walk(debts: Iterable[Debt], means: Iterable[Means], begins: date, *, decided: Iterable[Decided] = ()) -> list[Move]:
-    """Every movement from a day on, in order. `debts` and `means` are as the evening before left them, and changed."""
-    return _Walk(debts, means, begins, decided).run()
+def walk(
+    debts: Iterable[Debt],
+    means: Iterable[Means],
+    begins: date,
+    *,
+    decided: Iterable[Decided] = (),
+    written_off: Iterable[WrittenOff] = (),
+) -> list[Move]:
+    """Every movement from a day on, in order. `debts`, `means` and `written_off` are as the evening before left them,
+    and changed. A movement of a write-off has its id as `funds_id`."""
+    return _Walk(debts, means, begins, decided, written_off).run()
 
 
 class _Walk:
-    def __init__(self, debts: Iterable[Debt], means: Iterable[Means], begins: date, decided: Iterable[Decided]) -> None:
+    def __init__(
+        self,
+        debts: Iterable[Debt],
+        means: Iterable[Means],
+        begins: date,
+        decided: Iterable[Decided],
+        written_off: Iterable[WrittenOff],
+    ) -> None:
         self._begins = begins
         self._debts = {debt.id: debt for debt in debts}
         self._means = sorted(means, key=lambda each: each.order)
@@ -162,6 +210,9 @@ class _Walk:
         self._latest: dict[UUID, int] = {}
         """Of money with the same number, the place of what came last."""
         self._moves: list[Move] = []
+        self._write_offs = sorted(written_off, key=lambda each: each.order)
+        self._claimed: set[UUID] = set()
+        """Items of which write-offs that keep the claim took something, or did once."""
         self._note(decided)
 
     def _note(self, decided: Iterable[Decided]) -> None:
@@ -182,6 +233,11 @@ class _Walk:
         for said in decided:
             if said.funds_id in self._latest and said.item_id in self._debts:
                 self._reserve(said, self._means[self._latest[said.funds_id]], self._debts[said.item_id])
+        for write_off in self._write_offs:
+            for item_id, held in write_off.held.items():
+                if write_off.keeps_claim and held:
+                    self._debts[item_id].claim += held
+                    self._claimed.add(item_id)
 
     def _reserve(self, said: Decided, money: Means, debt: Debt) -> None:
         day = max(said.day, money.since, debt.since)  # either may have been corrected to a later day
@@ -191,15 +247,21 @@ class _Walk:
             debt.reserved += said.amount
 
     def run(self) -> list[Move]:
-        for day in sorted({*self._issued, *self._came, *self._gone, *self._disputed, *self._decided}):
+        written = {day for each in self._write_offs for day in (each.since, each.gone_on) if day is not None}
+        days = {*self._issued, *self._came, *self._gone, *self._disputed, *self._decided, *written}
+        for day in sorted(day for day in days if day >= self._begins):
             touched = self._issue(day)
             touched |= self._take_back(day)
+            touched |= self._reverse_write_offs(day)
             self._see_disputes(day)
             for each in self._decided.get(day, ()):
                 self._carry_out(each, day)
             self._receive(day, touched)
             self._put_named(day, touched)
             self._put_others(day)
+            if self._write_offs:
+                self._write_off(day)
+                self._recover(day)
         return self._moves
 
     # --- a day, in order ---
@@ -241,7 +303,7 @@ class _Walk:
         money = self._means[place]
         money.reserved -= decided.amount
         debt.reserved -= decided.amount
-        amount = min(decided.amount, money.left, debt.open)
+        amount = min(decided.amount, money.left, debt.open + debt.claim)
         if amount > 0:
             self._put(day, place, debt, amount)
         self._show(debt, day)
@@ -274,7 +336,7 @@ class _Walk:
                 if each.amount is not None:
                     counted = {*each.items, *each.settled}
                     most = min(most, each.amount - sum(a for (_, to), a in money.put.items() if to in counted))
-                amount = min(most, debt.free)
+                amount = min(most, debt.free_with_claim)
                 if amount > 0:
                     self._put(day, place, debt, amount)
 
@@ -289,9 +351,85 @@ class _Walk:
             if at < len(self._left) and self._left[at] == place and self._for_others(money) <= 0:
                 at += 1  # the rest of it is for what a person decided, or for invoices that are not there
 
+    def _reverse_write_offs(self, day: date) -> set[UUID]:
+        """Returns the items that are open again."""
+        reopened = set()
+        for write_off in self._write_offs:
+            if write_off.gone_on == day:
+                for debt in self._in_order(item_id for item_id, held in write_off.held.items() if held):
+                    self._give_way(day, write_off, debt, write_off.held[debt.id])
+                    self._show(debt, day)
+                    reopened.add(debt.id)
+        return reopened
+
+    def _write_off(self, day: date) -> None:
+        for write_off in self._write_offs:
+            if not write_off.stands(day):
+                continue
+            if write_off.since == day:
+                for debt in self._in_order(write_off.most):
+                    self._put_at_hand(day, debt)
+            for debt in self._in_order(item_id for item_id in write_off.most if self._is_open(item_id)):
+                free = debt.open if write_off.keeps_claim else debt.free
+                amount = min(write_off.most[debt.id] - write_off.held.get(debt.id, 0), free)
+                if amount > 0:
+                    self._take(day, write_off, debt, amount)
+
+    def _is_open(self, item_id: UUID) -> bool:
+        debt = self._debts.get(item_id)
+        return debt is not None and debt.is_there and debt.open > 0
+
+    def _put_at_hand(self, day: date, debt: Debt) -> None:
+        """What is left of money goes to an item that is written off, disputed or not."""
+        for place in list(self._left):
+            amount = min(self._for_others(self._means[place]), debt.free)
+            if debt.is_there and amount > 0:
+                self._put(day, place, debt, amount)
+
+    def _recover(self, day: date) -> None:
+        """What is left of money, once everything else has been paid, goes to what is written off with the claim."""
+        if not self._left:
+            return
+        for debt in self._in_order(item_id for item_id in self._claimed if self._debts[item_id].claim):
+            for place in list(self._left):
+                amount = min(self._for_others(self._means[place]), debt.claim, debt.free_with_claim)
+                if amount > 0:
+                    self._make_room(day, debt, amount)
+                    self._put(day, place, debt, amount)
+
     # --- inside ---
 
+    def _in_order(self, item_ids: Iterable[UUID]) -> list[Debt]:
+        known = (self._debts[item_id] for item_id in item_ids if item_id in self._debts)
+        return sorted(known, key=lambda debt: debt.order)
+
+    def _take(self, day: date, write_off: WrittenOff, debt: Debt, amount: int) -> None:
+        self._moves.append(Move(day, write_off.id, debt.id, amount))
+        debt.open -= amount
+        write_off.held[debt.id] = write_off.held.get(debt.id, 0) + amount
+        if write_off.keeps_claim:
+            debt.claim += amount
+            self._claimed.add(debt.id)
+        self._show(debt, day)
+
+    def _give_way(self, day: date, write_off: WrittenOff, debt: Debt, amount: int) -> None:
+        self._moves.append(Move(day, write_off.id, debt.id, -amount))
+        debt.open += amount
+        write_off.held[debt.id] -= amount
+        if write_off.keeps_claim:
+            debt.claim -= amount
+
+    def _make_room(self, day: date, debt: Debt, amount: int) -> None:
+        """Takes so much back from the write-offs of an item that keep the claim, from the latest first."""
+        for write_off in reversed(self._write_offs):
+            most = min(amount, write_off.held.get(debt.id, 0)) if write_off.keeps_claim else 0
+            if most > 0:
+                self._give_way(day, write_off, debt, most)
+                amount -= most
+
     def _put(self, day: date, place: int, debt: Debt, amount: int) -> None:
+        if amount > debt.open:
+            self._make_room(day, debt, amount - debt.open)
         money = self._means[place]
         self._moved(day, money, debt, amount)
         money.left -= amount

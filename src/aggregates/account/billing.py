@@ -197,7 +197,7 @@ class Billing(AccountPart):
             self.allocation.release_from_item(
                 was,
                 down_to=self.customer.zero if item.issued_on > was.item.issued_on else item.amount,
-                today=context.today,
+                context=context,
             )
             was = self.receivables.items[item.id]
             allocated = was.item.amount - was.open

@@ -1,6 +1,6 @@
 """What bulk actions do to the account: decided by the account as it is, and remembered until it is undone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -76,7 +76,7 @@ class BulkActionUndone(Event, name="account.bulk-action-undone"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class ApplyBulkAction(AccountCommand, name="apply-bulk-action", internal=True, **SHARED):
+class ApplyBulkAction(AccountCommand, name="apply-bulk-action", internal=True, may_need_history=True, **SHARED):
     """Do to the account what a bulk action does, if it is as the preview showed it."""
 
     bulk_id: UUID
@@ -86,7 +86,7 @@ class ApplyBulkAction(AccountCommand, name="apply-bulk-action", internal=True, *
     """The figures that were shown, by column of the report."""
 
 
-class UndoBulkAction(AccountCommand, name="undo-bulk-action", internal=True, **SHARED):
+class UndoBulkAction(AccountCommand, name="undo-bulk-action", internal=True, may_need_history=True, **SHARED):
     """Reverse what a bulk action changed on the account."""
 
     bulk_id: UUID
@@ -143,14 +143,21 @@ class BulkChanges(AccountPart):
         kind = bulk_kind(change.kind)
         touched = kind.touches(change.did)
         since = [each for each in touched if each in change.overtaken]
-        back = kind.undoes(self.whole, change.did, since, context)
+        back: Collection[str] = ()
+        reason_code, detail = (
+            ("changed-since-action", f"changed since, and left as it is: {', '.join(since)}") if since else (None, None)
+        )
+        try:
+            back = kind.undoes(self.whole, change.did, since, context)
+        except Refusal as refusal:
+            reason_code, detail = refusal.reason_code, refusal.detail
         self.emit(
             BulkActionUndone(
                 bulk_id=command.bulk_id,
                 kind=kind.name,
-                outcome=BulkOutcome.CHANGED if since else BulkOutcome.DONE,
-                reason_code="changed-since-action" if since else None,
-                detail=f"changed since, and left as it is: {', '.join(since)}" if since else None,
+                outcome=BulkOutcome.CHANGED if reason_code else BulkOutcome.DONE,
+                reason_code=reason_code,
+                detail=detail,
                 reversed=tuple(back),
             )
         )

@@ -6,21 +6,25 @@ that an account knows whether somebody changed the same since.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, CollectionsStages
 from aggregates.account.flags import FlagCleared, Flags, FlagSet
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen, Freezing
+from aggregates.account.write_offs import WriteOffReversed, WriteOffs
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
 from aggregates.values.codes import Code
+from aggregates.values.money import Money
 
 Figures = Mapping[str, Any]
 """What the report showed of an account, by the name of the report's column, as JSON."""
@@ -61,8 +65,10 @@ class BulkKind:
     """Events that change the same, and which of the touched things that is."""
     ignores: Callable[[Figures, Office], Figures] = lambda figures, _: figures
     """The figures that are compared, without what does not count."""
+    cannot_undo: Callable[[Aggregate, Did], str | None] = lambda _, __: None
+    """Why nothing of it can be reversed any more, though nobody changed the same; `undoes` refuses that."""
     has_amount: bool = False
-    """Whether it is about the account's balance."""
+    """Whether it is about the account's balance: that of the report's day, or today's where that is compared."""
 
 
 FLAGS_OF_OFFICE: JsonDict = {"choices": "flags", "many": True}
@@ -290,9 +296,78 @@ ROLLBACK = BulkKind(
     overtaken_by=_FREEZES,
 )
 
+# --- write-off ---------------------------------------------------------------------------------------
+
+
+class Claim(StrEnum):
+    KEEP = "keep"
+    RELEASE = "release"
+
+
+class WriteOffParameters(BulkParameters):
+    """Why all that every account owes is written off, and which accounts owe too much for it."""
+
+    code: Code = Field(
+        title="Reason", description="A reason of the office.", json_schema_extra={"choices": "write_off_reasons"}
+    )
+    below: Annotated[str, Field(pattern=r"^[0-9]{1,13}(\.[0-9]{1,4})?$")] | None = Field(
+        None, title="Only below", description="Accounts that owe as much or more are refused."
+    )
+    claim: Annotated[Claim, BeforeValidator(lambda said: said or Claim.KEEP)] = Field(
+        Claim.KEEP, description="Kept: what comes in later pays what was written off. Released: it is the customer's."
+    )
+
+
+def _check_write_off(parameters: WriteOffParameters, office: Office) -> None:
+    office.require_write_off_reason(parameters.code)
+
+
+def _write_off(account: Aggregate, parameters: WriteOffParameters, context: Context) -> Did:
+    write_offs = account.part(WriteOffs)
+    balance = write_offs.receivables.balance
+    if parameters.below is not None and balance >= Money.rounded(Decimal(parameters.below), balance.currency):
+        raise Refusal("not-a-small-balance", f"{balance} is owed: expected less than {parameters.below}")
+    keeps_claim = parameters.claim is Claim.KEEP
+    write_off = write_offs.write_off_for(parameters.code, context, keeps_claim=keeps_claim)
+    return {"number": write_off.number, "amount": write_off.amount.minor}
+
+
+def _reverse_write_off(account: Aggregate, did: Did, since: Collection[str], context: Context) -> Collection[str]:
+    if since:
+        return ()
+    account.part(WriteOffs).reverse(did["number"], context)
+    return _numbered(did)
+
+
+def _recovered(account: Aggregate, did: Did) -> str | None:
+    standing = account.part(WriteOffs).standing(did["number"])
+    return None if standing is None or standing.stands else "all of it was recovered"
+
+
+def _numbered(did: Did) -> tuple[str]:
+    return (f"write-off {did['number']}",)
+
+
+WRITE_OFF = BulkKind(
+    name="write-off",
+    subject="write-off",
+    title="Write-off",
+    means="Write off all that accounts owe, for a reason of the office.",
+    parameters=WriteOffParameters,
+    check=_check_write_off,
+    compares=("balance",),
+    figures=lambda account, _: {"balance": account.part(WriteOffs).receivables.balance.minor},
+    does=_write_off,
+    undoes=_reverse_write_off,
+    touches=_numbered,
+    overtaken_by={WriteOffReversed: lambda event: f"write-off {event.number}"},
+    cannot_undo=_recovered,
+    has_amount=True,
+)
+
 # --- all of them -------------------------------------------------------------------------------------
 
-BULK_KINDS: Mapping[str, BulkKind] = {each.name: each for each in (FLAGS, STAGE, FREEZE, ROLLBACK)}
+BULK_KINDS: Mapping[str, BulkKind] = {each.name: each for each in (FLAGS, STAGE, FREEZE, ROLLBACK, WRITE_OFF)}
 """By name, in the order in which people are offered them."""
 
 

@@ -8,7 +8,17 @@ from typing import Annotated
 from uuid import UUID
 
 from aggregates.account.allocation_walk import Move
-from aggregates.account.receivables import Funds, Item, KeptFor, OpenItem, Place, Receipt, Receivables, place_if_open
+from aggregates.account.receivables import (
+    Funds,
+    Item,
+    KeptFor,
+    OpenItem,
+    Place,
+    Receipt,
+    Receivables,
+    WriteOffChange,
+    place_if_open,
+)
 from aggregates.kernel.event import Event
 from aggregates.kernel.value import LATER, Value
 from aggregates.values.aging import BucketScheme
@@ -55,6 +65,17 @@ class MovedFunds(Value):
     kept_for: KeptFor = None
 
 
+class MovedWriteOff(Value):
+    """An amount of an item that is written off as of a day, or (negative) is not: recovered, reversed or never was."""
+
+    moved_on: date
+    write_off_id: UUID
+    item_id: UUID
+    amount: Money
+    keeps_claim: bool
+    change: WriteOffChange
+
+
 # --- the event ---------------------------------------------------------------------------------------
 
 
@@ -70,6 +91,8 @@ class FundsReallocated(Event, name="account.funds-reallocated"):
     items: tuple[MovedItem, ...]
     funds: tuple[MovedFunds, ...]
     more: bool = False
+    write_offs: Annotated[tuple[MovedWriteOff, ...] | None, LATER] = None
+    """Write-offs that give way to money, or take what that money no longer pays."""
 
 
 def reallocations(
@@ -94,6 +117,7 @@ def reallocations(
         yield FundsReallocated(
             from_day=from_day,
             moves=tuple(map(after.amount_of, part.moves)),
+            write_offs=tuple(after.written_off_of(*each) for each in part.write_offs) or None,
             items=tuple(after.item_of(*each) for each in part.items.values()),
             funds=tuple(after.funds_of(*each) for each in part.funds.values()),
             more=bool(rest),
@@ -107,6 +131,7 @@ class _Part:
     """What one event moves. Items and funds stand with whether nothing of them was open, or left, before."""
 
     moves: list[Move] = field(default_factory=list)
+    write_offs: list[tuple[Move, OpenItem]] = field(default_factory=list)
     items: dict[UUID, tuple[OpenItem, bool]] = field(default_factory=dict)
     funds: dict[UUID, tuple[Funds, bool]] = field(default_factory=dict)
     weight: int = 0
@@ -114,7 +139,7 @@ class _Part:
 
     @property
     def is_full(self) -> bool:
-        return len(self.moves) >= _MOST_MOVES or self.weight >= _MOST_BYTES
+        return len(self.moves) + len(self.write_offs) >= _MOST_MOVES or self.weight >= _MOST_BYTES
 
 
 class _After:
@@ -132,15 +157,20 @@ class _After:
     def move(self, move: Move, part: _Part) -> None:
         receivables = self._receivables
         item = receivables.items.get(move.item_id) or receivables.settled[move.item_id]
-        funds = receivables.funds.get(move.funds_id) or receivables.used_up[move.funds_id]
         was_open = self._open.get(item.id, item.open.minor)
-        had = self._left.get(funds.id, funds.unapplied.minor)
-        self._open[item.id], self._left[funds.id] = was_open - move.amount, had - move.amount
-        part.moves.append(move)
+        self._open[item.id] = was_open - move.amount
         part.weight += 200
         if item.id not in part.items:
             part.items[item.id] = item, not was_open
             part.weight += _weight_of_item(item, is_reopened=not was_open)
+        if move.funds_id in receivables.written_off:
+            part.write_offs.append((move, item))
+            part.weight += 50
+            return
+        funds = receivables.funds.get(move.funds_id) or receivables.used_up[move.funds_id]
+        had = self._left.get(funds.id, funds.unapplied.minor)
+        self._left[funds.id] = had - move.amount
+        part.moves.append(move)
         if funds.id not in part.funds:
             part.funds[funds.id] = funds, not had
             part.weight += 150 if had else 650
@@ -148,6 +178,19 @@ class _After:
     def amount_of(self, move: Move) -> MovedAmount:
         return MovedAmount(
             moved_on=move.day, funds_id=move.funds_id, item_id=move.item_id, amount=self._money(move.amount)
+        )
+
+    def written_off_of(self, move: Move, item: OpenItem) -> MovedWriteOff:
+        receivables = self._receivables
+        gone = receivables.reversed_write_offs.get(move.funds_id)
+        write_off, gone_on = gone or (receivables.write_offs[move.funds_id], None)
+        return MovedWriteOff(
+            moved_on=move.day,
+            write_off_id=move.funds_id,
+            item_id=move.item_id,
+            amount=self._money(move.amount),
+            keeps_claim=write_off.keeps_claim,
+            change=_change(move.day, max(write_off.written_off_on, item.item.issued_on), gone_on),
         )
 
     def item_of(self, item: OpenItem, was_settled: bool) -> MovedItem:
@@ -175,6 +218,13 @@ class _After:
 
     def _money(self, minor: int) -> Money:
         return Money(minor, self._currency)
+
+
+def _change(day: date, begins: date, gone_on: date | None) -> WriteOffChange:
+    """One that is reversed as of its own day never was."""
+    if day <= begins:
+        return WriteOffChange.WRITTEN_OFF
+    return WriteOffChange.REVERSED if day == gone_on else WriteOffChange.RECOVERED
 
 
 def _weight_of_item(item: OpenItem, *, is_reopened: bool) -> int:

@@ -226,6 +226,38 @@ class GoneBack(Value):
         return self.model_copy(update={"promises": other.promises}) == other
 
 
+class WriteOffChange(StrEnum):
+    """Why a write-off is of more or less of an item as of a day."""
+
+    WRITTEN_OFF = "written-off"
+    """On its own day."""
+    RECOVERED = "recovered"
+    """Money was put there instead; more than zero where that money went back."""
+    REVERSED = "reversed"
+
+
+@dataclass(kw_only=True)
+class WriteOff:
+    """A write-off that stands: what was written off of items, and what of that still is."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    id: UUID
+    number: str
+    code: str
+    """The office's reason."""
+    keeps_claim: bool
+    written_off_on: date
+    amount: Money
+    """What was written off on its day."""
+    stands: Money
+    """What of it was not recovered since."""
+
+    @property
+    def recovered(self) -> Money:
+        return self.amount - self.stands
+
+
 class DisputedItems(Value):
     """Items that a dispute is about, and its days; `ends_on` is the day on which they are disputed no more."""
 
@@ -357,6 +389,14 @@ class Receivables(AccountPart):
     """The latest day on which that was done with money that did not name the item."""
     has_instalments: bool = False
     """Whether an invoice of the account ever was owed in instalments."""
+    write_offs: dict[UUID, WriteOff] = field(default_factory=dict)
+    """Those that were not reversed, recovered or not."""
+    last_write_off: int = 0
+    """The number that the latest write-off was given, of those that were given one here."""
+    written_off: dict[UUID, dict[UUID, int]] = field(default_factory=dict)
+    """By write-off how much of each item; kept only where `keeps_all`."""
+    reversed_write_offs: dict[UUID, tuple[WriteOff, date]] = field(default_factory=dict)
+    """With the days since which they are; kept only where `keeps_all`."""
 
     customer: ClassVar = Needs(Customer)
 
@@ -374,6 +414,12 @@ class Receivables(AccountPart):
     def balance(self) -> Money:
         """What the customer owes: open items less unapplied funds; negative where they have credit."""
         return self.outstanding - self.unapplied
+
+    @property
+    def claims(self) -> Money:
+        """What is written off with the claim kept: not owed in any report, and still to be recovered."""
+        standing = (each.stands for each in self.write_offs.values() if each.keeps_claim)
+        return Money.total(standing, self.customer.currency)
 
     def oldest_due_on(self) -> date | None:
         return min((item.due_on for item in self.items.values()), default=None)
@@ -483,6 +529,23 @@ class Receivables(AccountPart):
         if self.keeps_all:
             self.moves.append(move)
 
+    def write_off_moved(self, move: Move, change: WriteOffChange) -> None:
+        """Notes that a write-off is of more or less of an item. One that is reversed is not kept up."""
+        self.moved(move, named=False)
+        write_off = self.write_offs.get(move.funds_id)
+        if write_off is None:
+            return
+        amount = Money(move.amount, self.customer.currency)
+        write_off.stands += amount
+        if change is WriteOffChange.WRITTEN_OFF:
+            write_off.amount += amount
+
+    def known_write_off(self, write_off_id: UUID) -> WriteOff | None:
+        """One that stands or, where it is kept, that was reversed."""
+        if write_off_id in self.reversed_write_offs:
+            return self.reversed_write_offs[write_off_id][0]
+        return self.write_offs.get(write_off_id)
+
     def went(self, day: date) -> None:
         """Notes that money that was there went on a day: what is dated earlier may have been paid with it."""
         self.allocated_through = _later(self.allocated_through, day)
@@ -496,6 +559,8 @@ class Receivables(AccountPart):
         for funds in known.values():
             funds.allocated = {}
         for move in sorted(self.moves, key=_by_day):
+            if move.funds_id in self.written_off:
+                continue
             amount = Money(abs(move.amount), currency)
             if move.amount > 0:
                 known[move.funds_id].allocate(move.item_id, amount, move.day)

@@ -49,6 +49,8 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("unknown-freeze-reason", "The office freezes accounts for no such reason.", NOT_FOUND),
         RefusalCode("unknown-inbound-message", "No such message of the customer's is to be read.", NOT_FOUND),
         RefusalCode("unknown-unmatched-message", "There is no message without an account by this id.", NOT_FOUND),
+        RefusalCode("unknown-write-off", "The account has no write-off of this number.", NOT_FOUND),
+        RefusalCode("unknown-write-off-reason", "The office writes nothing off for such a reason.", NOT_FOUND),
         RefusalCode("unknown-hold", "No such hold is in force.", NOT_FOUND),
         RefusalCode("unknown-invoice", "The account has no invoice of this number.", NOT_FOUND),
         RefusalCode("unknown-legal-case", "No such legal case is open.", NOT_FOUND),
@@ -68,6 +70,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("duplicate-invoice", "An invoice of this number is on the account already; correct it."),
         RefusalCode("duplicate-payment", "A payment of this number is on the account already; correct it."),
         RefusalCode("duplicate-promise", "The promise was made already; reschedule it."),
+        RefusalCode("duplicate-write-off", "A write-off of this number is on the account already."),
         RefusalCode("office-exists", "The office is open with other settings; change those instead."),
         # It is over, or not yet so far.
         RefusalCode("already-claimed", "The message was claimed for sending before."),
@@ -112,6 +115,8 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("work-cancelled", "The work was cancelled."),
         RefusalCode("work-of-bulk", "The work of a bulk action ends with it; cancel the bulk action."),
         RefusalCode("work-finished", "The work is finished."),
+        RefusalCode("write-off-recovered", "All of the write-off was recovered; nothing is left to be restored."),
+        RefusalCode("write-off-reversed", "The write-off was reversed already."),
         # Days, amounts and currencies that do not go together.
         RefusalCode("allocation-day", "Money is put against an invoice once both are there, and not in the future."),
         RefusalCode("allocation-too-large", "No more than the money and the invoice have that nobody decided about."),
@@ -149,6 +154,10 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("same-account", "Money goes to another account than the payment's own."),
         RefusalCode("transfer-day", "Money is transferred on the day of its receipt or later, and not in the future."),
         RefusalCode("transfer-too-large", "No more is transferred than is put against nothing from that day on."),
+        RefusalCode("nothing-to-write-off", "Only what is owed is written off, and money at hand pays first."),
+        RefusalCode("not-a-small-balance", "Only balances below the amount that was said are written off."),
+        RefusalCode("write-off-day", "A write-off is reversed from its own day on, and not in the future."),
+        RefusalCode("write-off-too-large", "No more is written off than is owed."),
         RefusalCode("wrong-currency", "An account and its office work in one currency."),
         # Messages by hand.
         RefusalCode("faulty-template", "A template has texts that can be filled in, and a subject where there is one."),

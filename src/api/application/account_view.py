@@ -272,6 +272,8 @@ class AccountView(BaseModel):
     """Where it stands with an outside agency; not there where that was not set."""
     frozen: Annotated[str | None, LATER] = None
     """Code of the reason for which it is frozen; not there where it is active."""
+    written_off: Annotated[Amount | None, LATER] = None
+    """With the claim kept, less what was recovered since; not there where nothing is."""
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -450,6 +452,7 @@ def _of_today(account: Account, office: Office, today: date) -> dict[str, Any]:
         "flags": sorted(account.flags.carried),
         "collections_stage": _if_set(account.collections_stage.stage),
         "frozen": account.freezing.current.code if account.freezing.current else None,
+        "written_off": account.receivables.claims or None,
     }
 
 
@@ -483,6 +486,7 @@ def _of_then(then: Statement) -> dict[str, Any]:
         "flags": row.flags,
         "collections_stage": row.collections_stage,
         "frozen": row.frozen,
+        "written_off": money(row.written_off) if row.written_off is not None else None,
     }
 
 

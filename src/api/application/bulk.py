@@ -175,10 +175,9 @@ def _freeze(service: Service, caller: Caller, bulk_id: UUID, found: Iterator[Sho
 
 
 def _row(shown: Shown, *, has_amount: bool) -> FrozenRow:
-    amount = shown.balance if has_amount else None
-    return FrozenRow.model_construct(
-        account_id=shown.account_id, expected=orjson.loads(shown.expected), amount_minor=amount
-    )
+    expected = orjson.loads(shown.expected)
+    amount = expected.get("balance", shown.balance) if has_amount else None
+    return FrozenRow.model_construct(account_id=shown.account_id, expected=expected, amount_minor=amount)
 
 
 def _in_parts(found: Iterable[Shown]) -> Iterator[list[Shown]]:
@@ -279,7 +278,8 @@ def undo_preview(service: Service, bulk_id: UUID) -> Iterator[UndoRow]:
                 yield UndoRow(account_id, number, TOO_OLD if forgotten else "it was undone already")
                 continue
             since = [each for each in kind.touches(change.did) if each in change.overtaken]
-            yield UndoRow(account_id, number, f"changed since: {', '.join(since)}" if since else None)
+            why = kind.cannot_undo(found[account_id], change.did)
+            yield UndoRow(account_id, number, f"changed since: {', '.join(since)}" if since else why)
 
 
 # --- inside ------------------------------------------------------------------------------------------

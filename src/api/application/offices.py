@@ -11,6 +11,7 @@ from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.kernel.value import LATER
 from aggregates.office import (
     STANDARD_FREEZE_REASONS,
+    STANDARD_WRITE_OFF_REASONS,
     CaseworkRules,
     DeliveryLimits,
     FlagDefinition,
@@ -56,6 +57,8 @@ class OfficeView(BaseModel):
     version: int
     freeze_reasons: Annotated[dict[str, str] | None, LATER] = None
     """By code their titles; not there where they are the standard ones."""
+    write_off_reasons: Annotated[dict[str, str] | None, LATER] = None
+    """The same of write-offs."""
 
 
 def pause_view(pause: Pause | None, now: datetime) -> PauseView | None:
@@ -84,6 +87,9 @@ def office_view(office: Office, now: datetime) -> OfficeView:
         campaign_ids=office.campaign_ids,
         pause=pause_view(office.pause, now),
         version=office.version,
+        write_off_reasons=(
+            None if office.write_off_reasons == STANDARD_WRITE_OFF_REASONS else office.write_off_reasons
+        ),
         freeze_reasons=None if office.freeze_reasons == STANDARD_FREEZE_REASONS else office.freeze_reasons,
     )
 

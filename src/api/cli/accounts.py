@@ -174,6 +174,8 @@ def _tell(view: Mapping[str, Any]) -> None:
     say(f"owes  {shown(balance)} {view['currency']}, {view['days_past_due']} days past due ({view['bucket']})")
     if unapplied:
         say(f"      {shown(_amount(view['outstanding']))} open, less {shown(unapplied)} not applied yet")
+    if "written_off" in view:
+        say(f"      {shown(_amount(view['written_off']))} written off, claim kept")
     for title, texts in (
         (
             f"other accounts of customer {view.get('customer_number')}",

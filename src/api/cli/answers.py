@@ -33,6 +33,7 @@ from api.application.inbound import threads_of
 from api.application.instalment_plans import instalments_of, plan_view
 from api.application.offices import office_view, scheme_of, today_in
 from api.application.templates import template_in_full, template_view, templates_of
+from api.application.write_offs import write_offs_of
 from api.cli.opening import question
 from api.cli.questions import Ask, Refused, no_office
 from api.processes.service import Service
@@ -350,6 +351,11 @@ def list_flags(here: Here, *, id: str) -> Any:  # noqa: A002
 @answers("/v1/accounts/{id}/holds")
 def list_holds(here: Here, *, id: str) -> Any:  # noqa: A002
     return [_json(row) for row in holds_of(here.service, UUID(id))]
+
+
+@answers("/v1/accounts/{id}/write-offs")
+def list_write_offs(here: Here, *, id: str) -> Any:  # noqa: A002
+    return [_json(row) for row in write_offs_of(here.service, UUID(id))]
 
 
 @answers("/v1/accounts/{id}/payment-claims")

@@ -48,6 +48,7 @@ from api.cli import (
     templates,
     work,
     worklist,
+    write_offs,
 )
 from api.cli.problems import problems_shown, show, show_defect
 from api.cli.signals import end_when_told
@@ -113,6 +114,7 @@ for name, group in (
     ("dispute", disputes),
     ("promise", promises),
     ("claim", payment_claims),
+    ("write-off", write_offs),
     ("complaint", complaints),
     ("legal", legal),
     ("attachment", attachments),

@@ -79,6 +79,14 @@ KINDS: Mapping[str, Kind] = {
         (Parameter("code", "CODE", "A reason of the office, such as moved."),),
     ),
     "rollback": Kind("Roll frozen accounts back to active. Others are skipped.", ()),
+    "write-off": Kind(
+        "Write off all that accounts owe, for a reason of the office.",
+        (
+            Parameter("code", "CODE", "A reason of the office, such as small-balance."),
+            Parameter("below", "AMOUNT", "Only balances below this: others are refused."),
+            Parameter("claim", "keep|release", "Whether what comes in later pays what was written off. Default: keep."),
+        ),
+    ),
 }
 """Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
 
@@ -88,6 +96,7 @@ FILTERS: Mapping[str, tuple[str, str]] = {
     "flag": ("FLAG", "That carry this flag."),
     "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
     "frozen": ("CODE", "That are frozen for this reason."),
+    "written_off": ("yes|no", "Of whom something is written off with the claim kept; they may owe nothing."),
     "search": ("TEXT", "In name, number, phone or e-mail; or an invoice's number."),
     "min_balance": ("AMOUNT", "That owe at least this."),
     "max_balance": ("AMOUNT", "That owe at most this."),

@@ -102,6 +102,10 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("promises", f"{view['grace_days']} days of grace"),
         ("casework", _casework(view["casework"])),
         ("fee service types", ", ".join(view["fee_service_types"]) or "none"),
+        (
+            "written off for",
+            ", ".join(sorted(view.get("write_off_reasons") or _STANDARD_WRITE_OFF_REASONS)),
+        ),
         ("frozen for", ", ".join(sorted(view.get("freeze_reasons") or _STANDARD_FREEZE_REASONS))),
         ("contact rules", _contact(view.get("contact") or {})),
         ("campaigns", len(view["campaign_ids"])),
@@ -159,6 +163,13 @@ def change(
         typer.Option("--freeze-reason", metavar="CODE=TITLE", help="Why accounts are frozen; may be repeated."),
     ] = None,
     remove_freeze_reason: Annotated[list[str] | None, typer.Option("--remove-freeze-reason", metavar="CODE")] = None,
+    write_off_reason: Annotated[
+        list[str] | None,
+        typer.Option("--write-off-reason", metavar="CODE=TITLE", help="Why debt is written off; may be repeated."),
+    ] = None,
+    remove_write_off_reason: Annotated[
+        list[str] | None, typer.Option("--remove-write-off-reason", metavar="CODE")
+    ] = None,
     retire_flag: Annotated[
         list[str] | None,
         typer.Option("--retire-flag", metavar="CODE", help="Accounts keep it, and no account is given it any more."),
@@ -211,6 +222,10 @@ def change(
         if freeze_reason or remove_freeze_reason:
             sections["freeze_reasons"] = _reasons(
                 "freeze-reason", office.freeze_reasons, freeze_reason or [], remove_freeze_reason or []
+            )
+        if write_off_reason or remove_write_off_reason:
+            sections["write_off_reasons"] = _reasons(
+                "write-off-reason", office.write_off_reasons, write_off_reason or [], remove_write_off_reason or []
             )
         if window is not None:
             sections["window"] = {"opens": window[0], "closes": window[1]}
@@ -267,6 +282,7 @@ def _casework(rules: dict[str, Any]) -> str:
     )
 
 
+_STANDARD_WRITE_OFF_REASONS = ("bankruptcy", "deceased", "other", "settled", "small-balance", "uncollectible")
 _STANDARD_FREEZE_REASONS = ("customer-request", "moved", "non-payment", "other")
 """Those of `aggregates.office`, which takes a second to import."""
 

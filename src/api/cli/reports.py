@@ -72,8 +72,8 @@ def _aging_table(report: Mapping[str, Any]) -> None:
 # --- collections ---------------------------------------------------------------------------------------
 
 FILTERS = (
-    "stage", "bucket", "flag", "collections_stage", "frozen", "number", "search", "min_balance", "max_balance",
-    "min_dpd", "max_dpd",
+    "stage", "bucket", "flag", "collections_stage", "frozen", "written_off", "number", "search", "min_balance",
+    "max_balance", "min_dpd", "max_dpd",
 )  # fmt: skip
 """Those of `projections.questions.Filters`, which takes a second to import."""
 
@@ -89,7 +89,7 @@ IN_TABLE: Mapping[str, Column] = {
     "why": prose("why", 4),
 }
 """By the name in a row; a figure for each bucket in the place of `buckets`."""
-AMOUNTS = frozenset({"balance", "outstanding", "unapplied", "past_due", "disputed"})
+AMOUNTS = frozenset({"balance", "outstanding", "unapplied", "past_due", "disputed", "written_off"})
 
 
 @app.command("collections")

@@ -33,7 +33,7 @@ from api.http.routing import Router
 from api.http.shapes import Body, Day, FromJson, JsonBody
 from api.processes.service import Service
 from projections.questions.bulk import BulkRow, BulkView, RowOutcome, bulk_action, bulk_actions, bulk_rows
-from projections.questions.collections import Filters
+from projections.questions.collections import Filters, WrittenOff
 
 router = Router(prefix="/v1/bulk", tags=["bulk actions"])
 
@@ -54,6 +54,7 @@ class SelectionBody(Body):
     flag: Code | None = None
     collections_stage: CollectionsStage | None = None
     frozen: Code | None = None
+    written_off: WrittenOff | None = None
     q: str | None = Field(None, max_length=100)
     min_balance: Amount = None
     max_balance: Amount = None
@@ -106,6 +107,7 @@ def selection_of(said: SelectionBody) -> Selection:
             flag=said.flag,
             collections_stage=said.collections_stage,
             frozen=said.frozen,
+            written_off=said.written_off,
             search=said.q,
             min_balance=None if said.min_balance is None else Decimal(said.min_balance),
             max_balance=None if said.max_balance is None else Decimal(said.max_balance),

@@ -21,14 +21,17 @@ from aggregates.account.payments import (
     WithdrawReversal,
 )
 from aggregates.account.receivables import Instruction
+from aggregates.account.write_offs import ReverseWriteOff, WriteOffDebt
 from aggregates.values.codes import Number
 from api.application.allocation import Moved, restatement
 from api.application.issuing import Done
+from api.application.write_offs import WriteOffRow, write_offs_of
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.problems import documented, unknown
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
+from projections.questions import UnknownAccount
 
 router = Router(prefix="/v1/accounts/{account_id}", tags=["receivables"])
 
@@ -103,6 +106,16 @@ class TransferWithdrawal(CommandBody):
 @body_of(MovePayment, address={"account_id", "number"}, without={"opens"})
 class Move(CommandBody):
     """A payment was booked on the wrong account. What is said of it besides is what it really was."""
+
+
+@body_of(WriteOffDebt, address={"account_id"})
+class NewWriteOff(CommandBody):
+    """What is written off, and for which reason of the office."""
+
+
+@body_of(ReverseWriteOff, address={"account_id", "number"})
+class WriteOffReversal(CommandBody):
+    """Since when it is taken back."""
 
 
 @body_of(AllocateFunds, address={"account_id"})
@@ -279,6 +292,38 @@ def note_credit(
     """Give the customer a credit."""
     created(response, f"/v1/accounts/{account_id}/payments")
     return issuing.issue(from_body(NoteCredit, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.get("/write-offs", responses=documented(404))
+def list_write_offs(*, account_id: UUID, service: ServiceOf) -> list[WriteOffRow]:
+    """What was written off of the account, the latest first, and what became of it."""
+    try:
+        return write_offs_of(service, account_id)
+    except UnknownAccount:
+        raise unknown("account") from None
+
+
+@router.post("/write-offs", status_code=201, responses=MAY_BE_REFUSED)
+def write_off(
+    *, account_id: UUID, body: JsonBody[NewWriteOff], issuing: IssuingOf, caller: CallerOf, response: Response
+) -> Done:
+    """Write off what is owed today: all of it, an amount, or of some invoices. Say why (`reason`)."""
+    created(response, f"/v1/accounts/{account_id}/write-offs")
+    return issuing.issue(from_body(WriteOffDebt, body, account_id=account_id), caller, reason=body.reason)
+
+
+@router.post("/write-offs/{number:path}/reversal", responses=MAY_BE_REFUSED)
+def reverse_write_off(
+    *,
+    account_id: UUID,
+    number: Annotated[Number, Path(description="The write-off's number.")],
+    body: JsonBody[WriteOffReversal],
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
+    """Take a write-off back: what of it was not recovered is open again. Say why (`reason`)."""
+    command = from_body(ReverseWriteOff, body, account_id=account_id, number=number)
+    return issuing.issue(command, caller, about=document_id(account_id, "write-off", number), reason=body.reason)
 
 
 @router.post("/allocations", status_code=201, responses=MAY_BE_REFUSED)

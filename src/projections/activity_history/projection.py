@@ -50,6 +50,7 @@ from aggregates.account.payments import (
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
+from aggregates.account.write_offs import DebtWrittenOff, WriteOffReversed
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.event import Event, Recorded
 from aggregates.promise import PromiseMade, PromisePaymentCounted, PromisePaymentTakenBack, PromiseToPay
@@ -250,6 +251,10 @@ class ActivityHistoryProjection(EventProjection):
     @on(CreditNoted)
     def _credit(self, recorded: Recorded, event: CreditNoted, rows: HistoryRows) -> None:
         rows.add(recorded, "credit", ref_id=event.receipt.id)
+
+    @on(DebtWrittenOff, WriteOffReversed)
+    def _written_off(self, recorded: Recorded, event: DebtWrittenOff | WriteOffReversed, rows: HistoryRows) -> None:
+        rows.add(recorded, kind_of(type(event)), ref_id=event.write_off_id, notes=recorded.meta.reason)
 
     @on(CreditWithdrawn)
     def _credit_withdrawn(self, recorded: Recorded, event: CreditWithdrawn, rows: HistoryRows) -> None:

@@ -201,6 +201,13 @@ class StoredRow:
     frozen: Annotated[
         str | None, Column("text", "Code of the reason for which it is frozen; null where it is active.", recorded=True)
     ] = None
+    written_off: Annotated[
+        int,
+        Column(
+            "bigint", "Written off with the claim kept, less what was recovered since, in minor units.",
+            amount=True, title="Written off",
+        ),
+    ] = 0  # fmt: skip
     last_position: Annotated[
         int, Column("bigint", "Place in the log of the latest event about the account that is shown here.")
     ] = 0
@@ -278,6 +285,8 @@ class CollectionsRow(Answer):
     collections_stage: Annotated[CollectionsStage | None, LATER] = None
     """Not there where it is not set."""
     frozen: Annotated[str | None, LATER] = None
+    written_off: Annotated[AmountText | None, LATER] = None
+    """With the claim kept: what an agency would be given besides the balance. Not there where nothing is."""
 
 
 # --- what is shown where, in which order ---------------------------------------------------------------
@@ -292,7 +301,7 @@ ON_DASHBOARD = (
     "outstanding", "unapplied", "past_due", "disputed", "open_items", "oldest_due_on", "days_past_due", "bucket",
     "stage", "why_code", "why_detail", "campaign", "plan_version", "flags", "next_action", "next_action_at",
     "last_payment_on", "last_payment_minor", "last_contact_on", "open_promises", "broken_promises", "excluded", "held",
-    "collections_stage", "updated_at",
+    "collections_stage", "updated_at", "written_off",
 )  # fmt: skip
 """`dashboard.accounts`: others rely on it; a new column comes last."""
 

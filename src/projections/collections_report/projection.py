@@ -26,6 +26,7 @@ from aggregates.account.payments import (
 )
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
+from aggregates.account.write_offs import DebtWrittenOff
 from aggregates.campaign import (
     CampaignLaunched,
     CampaignPaused,
@@ -227,6 +228,20 @@ class CollectionsReportProjection(AccountEvents):
                 account.open_item(moved.item, moved.open_after.minor, moved.dispute_id)
             item = account.change_item(item_id)
             item.open, item.bucket = moved.open_after.minor, moved.bucket
+
+        for each in event.write_offs or ():
+            if each.keeps_claim:
+                account.row.written_off += each.amount.minor
+
+    @on(DebtWrittenOff)
+    def _written_off(self, event: DebtWrittenOff, account: Account) -> None:
+        for part in event.parts:
+            if part.open_after:
+                account.change_item(str(part.item_id)).open = part.open_after.minor
+            else:
+                account.settle_item(str(part.item_id))
+        if event.keeps_claim:
+            account.row.written_off += event.amount.minor
 
     @on(CreditNoted)
     def _credited(self, event: CreditNoted, account: Account) -> None:

@@ -1,6 +1,6 @@
 """From receivables' events to ledger entries and item versions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -23,10 +23,12 @@ from aggregates.account.payments import (
     ReversalWithdrawn,
 )
 from aggregates.account.reallocation import FundsReallocated
-from aggregates.account.receivables import GoneBack, Item, Receipt, ReversalKind
+from aggregates.account.receivables import GoneBack, Item, Receipt, ReversalKind, WriteOffChange
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
+from aggregates.account.write_offs import DebtWrittenOff
 from aggregates.kernel.event import Recorded
 from aggregates.office import OfficeOpened, TimeZoneChanged
+from aggregates.values.money import Money
 from projections.batch import EventProjection, Row, Table, as_json, keep_latest, on, rows_from
 
 _OFFICES = Table(
@@ -57,7 +59,7 @@ _ENTRIES = Table(
     columns=[
         "position bigint", "ordinal smallint", "event_id uuid", "account_id uuid", "item_id uuid", "funds_id uuid",
         "kind text", "effective_on date", "recorded_at timestamptz", "item_minor bigint", "unapplied_minor bigint",
-        "sale_minor bigint", "currency text",
+        "sale_minor bigint", "claim_minor bigint", "currency text",
     ],
 )  # fmt: skip
 
@@ -99,6 +101,14 @@ _END_VERSIONS = """
 """
 
 
+WRITE_OFF_KINDS: Mapping[WriteOffChange, str] = {
+    WriteOffChange.WRITTEN_OFF: "write-off",
+    WriteOffChange.RECOVERED: "recovery",
+    WriteOffChange.REVERSED: "write-off-reversal",
+}
+"""Entries of these kinds are apart from what money did: together they are what is written off."""
+
+
 @dataclass(slots=True)
 class LedgerRows:
     """What a batch adds to the ledger's tables."""
@@ -133,11 +143,13 @@ class LedgerRows:
         item_minor: int = 0,
         unapplied_minor: int = 0,
         sale_minor: int = 0,
+        claim_minor: int = 0,
     ) -> None:
         self.entries.append(
             (
                 recorded.position, ordinal, recorded.event_id, recorded.aggregate_id, item_id, funds_id, kind,
-                effective_on, recorded.recorded_at, item_minor, unapplied_minor, sale_minor, currency,
+                effective_on, recorded.recorded_at, item_minor, unapplied_minor, sale_minor, claim_minor,
+                currency,
             )
         )  # fmt: skip
 
@@ -145,6 +157,24 @@ class LedgerRows:
         """A payment or credit comes into the account's unapplied funds (+1), or leaves them (-1)."""
         minor = sign * receipt.amount.minor
         self.entry(recorded, kind, on_day, receipt.amount.currency, funds_id=receipt.id, unapplied_minor=minor)
+
+    def written_off(
+        self,
+        recorded: Recorded,
+        change: WriteOffChange,
+        effective_on: date,
+        amount: Money,
+        *,
+        ordinal: int,
+        item_id: UUID,
+        write_off_id: UUID,
+        keeps_claim: bool,
+    ) -> None:
+        """So much more of an item is written off; no money moves."""
+        self.entry(
+            recorded, WRITE_OFF_KINDS[change], effective_on, amount.currency, ordinal=ordinal, item_id=item_id,
+            funds_id=write_off_id, item_minor=-amount.minor, claim_minor=amount.minor if keeps_claim else 0,
+        )  # fmt: skip
 
     def part(self, recorded: Recorded, kind: str, receipt: Receipt, part: GoneBack, *, sign: int) -> None:
         """The same of a part of it, on its own day."""
@@ -169,7 +199,7 @@ class LedgerProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "ledger"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     public: ClassVar[tuple[str, ...]] = ("ledger_offices", "ledger_accounts", "ledger_items", "ledger_entries")
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -316,4 +346,17 @@ class LedgerProjection(EventProjection):
             rows.entry(
                 recorded, "allocation" if minor < 0 else "release", move.moved_on, move.amount.currency,
                 ordinal=ordinal, item_id=move.item_id, funds_id=move.funds_id, item_minor=minor, unapplied_minor=minor,
+            )  # fmt: skip
+        for ordinal, of in enumerate(event.write_offs or (), start=len(event.moves)):
+            rows.written_off(
+                recorded, of.change, of.moved_on, of.amount,
+                ordinal=ordinal, item_id=of.item_id, write_off_id=of.write_off_id, keeps_claim=of.keeps_claim,
+            )  # fmt: skip
+
+    @on(DebtWrittenOff)
+    def _written_off(self, recorded: Recorded, event: DebtWrittenOff, rows: LedgerRows) -> None:
+        for ordinal, part in enumerate(event.parts):
+            rows.written_off(
+                recorded, WriteOffChange.WRITTEN_OFF, event.written_off_on, part.amount,
+                ordinal=ordinal, item_id=part.item_id, write_off_id=event.write_off_id, keeps_claim=event.keeps_claim,
             )  # fmt: skip

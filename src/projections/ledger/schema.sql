@@ -69,16 +69,18 @@ CREATE TABLE ledger_entries (
     item_minor      bigint      NOT NULL,
     unapplied_minor bigint      NOT NULL,
     sale_minor      bigint      NOT NULL,
+    claim_minor     bigint      NOT NULL,
     currency        text        NOT NULL,
     PRIMARY KEY (position, ordinal)
 );
 
 COMMENT ON TABLE  ledger_entries                 IS 'Every movement of an open amount or of unapplied funds; never changed once written.';
 COMMENT ON COLUMN ledger_entries.position        IS 'Place in the log of the event that the entry is from; with ordinal, the entry''s id.';
-COMMENT ON COLUMN ledger_entries.funds_id        IS 'The payment or credit that moved.';
-COMMENT ON COLUMN ledger_entries.kind            IS 'invoice, correction, payment, credit, allocation, release, reversal, refund, error or withdrawal.';
+COMMENT ON COLUMN ledger_entries.funds_id        IS 'The payment, credit or write-off that moved.';
+COMMENT ON COLUMN ledger_entries.kind            IS 'invoice, correction, payment, credit, allocation, release, reversal, refund, error, withdrawal, write-off, recovery or write-off-reversal.';
 COMMENT ON COLUMN ledger_entries.effective_on    IS 'When it is true: issue, receipt, allocation, reversal or refund day.';
 COMMENT ON COLUMN ledger_entries.recorded_at     IS 'When we learned it.';
 COMMENT ON COLUMN ledger_entries.item_minor      IS 'Signed change of the item''s open amount, in minor units.';
 COMMENT ON COLUMN ledger_entries.unapplied_minor IS 'Signed change of the account''s unapplied funds, in minor units.';
+COMMENT ON COLUMN ledger_entries.claim_minor     IS 'Signed change of what is written off with the claim kept, in minor units.';
 COMMENT ON COLUMN ledger_entries.sale_minor      IS 'Signed change of credit sales: what was invoiced, in minor units.';

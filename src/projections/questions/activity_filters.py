@@ -34,6 +34,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "promise": ("promise-%",),
     "payment": ("payment%", "funds-%", "reversal-%", "refund-%", "transfer-%"),
     "credit": ("credit%",),
+    "write-off": ("written-off", "write-off-%"),
     "invoice": ("invoice-%",),
     "attachment": ("attachment-%",),
     "dispute": ("dispute-%",),

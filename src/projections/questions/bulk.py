@@ -13,8 +13,8 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
 from projections.answer import AmountText, Answer
 from projections.collections_report.columns import STORED
-from projections.questions.collections.filters import Filters, conditions, parameters_of_search
-from projections.questions.collections.report import OWING, check_bucket, selected
+from projections.questions.collections.filters import Filters, conditions, owing, parameters_of_search
+from projections.questions.collections.report import check_bucket, selected
 from projections.questions.collections.source import source_of
 from projections.questions.names import names
 from projections.questions.paging import check_limit, cursor_after, key_after
@@ -105,7 +105,7 @@ def shown(
     check_bucket(connection, filters.bucket, scheme)
     source = source_of(connection, scope, today=today, as_of=as_of, known_on=None, scheme=scheme)
     given = filters.given(scope.currency)
-    those = [OWING] if among is None else ["account_id = ANY (%(among)s::uuid[])"]
+    those = [owing(given)] if among is None else ["account_id = ANY (%(among)s::uuid[])"]
     query = selected(source, [*those, *conditions(given, names(connection))])
     ids = [each for several in (among or {}).values() for each in several]
     asked = {**source.parameters, **given, **parameters_of_search(given), "among": ids}

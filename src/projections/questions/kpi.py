@@ -4,11 +4,12 @@ from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 from psycopg import Connection
 from pydantic import Field
 
+from aggregates.kernel.value import LATER
 from aggregates.values.money import Money
 from projections.answer import Answer
 from projections.questions import formulas
@@ -24,8 +25,9 @@ class Kpi(Answer):
 
     Receivables (`begin`: at the end of the day before, `end`: at the end of the last day) are the open items, not
     lessened by unapplied funds; `end_current` are those not past due. `sales` are invoices and fees as they were
-    billed or corrected; credits lessen receivables, not sales. Ratios have three decimals; `…_rate` and `cei` are
-    percentages.
+    billed or corrected; credits lessen receivables, not sales. What was written off in the period and not recovered is
+    no receivable any more, but was not collected either: DSO and CEI count it as if it were owed still. Ratios have
+    three decimals; `…_rate` and `cei` are percentages.
     """
 
     from_: date = Field(alias="from")
@@ -55,13 +57,39 @@ class Kpi(Answer):
     """From the first contact to the first payment on that day or later, of the accounts contacted that paid."""
     recovery_rate: Decimal | None
     """Of what was past due when the period began, what payments took off it within the period."""
+    written_off: Annotated[Decimal | None, LATER] = None
+    """In the period, less write-offs that were reversed in it. Not there where nothing was."""
+    written_off_recovered: Annotated[Decimal | None, LATER] = None
+    """What money that came in paid in the period of what was written off, then or before; less what went back."""
 
 
 _RECEIVABLES = """
+,
+write_offs AS (
+    SELECT * FROM entries
+    WHERE kind IN ('write-off', 'recovery', 'write-off-reversal') AND effective_on >= %(from)s
+),
+not_collected AS (
+    SELECT item_id, min(known_before) AS known_before, -sum(item_minor)::bigint AS minor
+    FROM write_offs
+    GROUP BY item_id
+    HAVING sum(item_minor) < 0
+)
 SELECT coalesce(sum(greatest(begin, 0)), 0)::bigint                                 AS begin,
        coalesce(sum(greatest("end", 0)), 0)::bigint                                 AS "end",
        coalesce(sum(sales), 0)::bigint                                              AS sales,
-       (SELECT coalesce(sum(open_minor), 0)::bigint FROM open_items WHERE dpd <= 0) AS end_current
+       (SELECT coalesce(sum(open_minor), 0)::bigint FROM open_items WHERE dpd <= 0) AS end_current,
+       (SELECT coalesce(sum(minor), 0)::bigint FROM not_collected)                  AS not_collected,
+       (SELECT coalesce(sum(written.minor), 0)::bigint
+        FROM not_collected AS written
+        JOIN read_model.ledger_items AS item USING (item_id)
+        WHERE item.due_on >= %(as_of)s
+          AND item.recorded_from < written.known_before
+          AND item.recorded_until >= written.known_before)                          AS not_collected_current,
+       (SELECT coalesce(-sum(item_minor), 0)::bigint FROM write_offs
+        WHERE kind <> 'recovery')                                                   AS written_off,
+       (SELECT coalesce(sum(item_minor), 0)::bigint FROM write_offs
+        WHERE kind = 'recovery')                                                    AS written_off_recovered
 FROM (
     SELECT sum(item_minor) FILTER (WHERE effective_on < %(from)s)  AS begin,
            sum(item_minor)                                         AS "end",
@@ -183,10 +211,12 @@ def kpi(
     conversion = row(connection, asked, LEDGER, _CONVERSION)
     recovery = row(connection, asked, LEDGER, _RECOVERY)
     kept = row(connection, {**asked, "as_of": date.max}, LEDGER, PROMISES_AS_OF, _KEPT)
-    dso = formulas.days_sales_outstanding(found["end"], found["sales"], days)
-    best = formulas.days_sales_outstanding(found["end_current"], found["sales"], days)
+    end_owed = found["end"] + found["not_collected"]
+    end_current = found["end_current"] + found["not_collected_current"]
+    dso = formulas.days_sales_outstanding(end_owed, found["sales"], days)
+    best = formulas.days_sales_outstanding(end_current, found["sales"], days)
     cei = formulas.collection_effectiveness(
-        begin=found["begin"], sales=found["sales"], end=found["end"], end_current=found["end_current"]
+        begin=found["begin"], sales=found["sales"], end=end_owed, end_current=end_current
     )
 
     def amount(minor: int) -> Decimal:
@@ -202,7 +232,7 @@ def kpi(
         end=amount(found["end"]),
         end_current=amount(found["end_current"]),
         dso=three_places(dso),
-        dso_countback=three_places(formulas.count_back(found["end"], months_back(end, sold))),
+        dso_countback=three_places(formulas.count_back(end_owed, months_back(end, sold))),
         best_possible_dso=three_places(best),
         average_days_delinquent=three_places(formulas.average_days_delinquent(dso, best)),
         cei=three_places(cei),
@@ -215,6 +245,8 @@ def kpi(
         collection_conversion_rate=three_places(formulas.percent(conversion["converted"], conversion["contacted"])),
         average_days_to_first_payment=three_places(formulas.ratio(conversion["days"], conversion["paid"])),
         recovery_rate=three_places(formulas.percent(recovery["recovered"], recovery["past_due"])),
+        written_off=amount(found["written_off"]) if found["written_off"] else None,
+        written_off_recovered=amount(found["written_off_recovered"]) if found["written_off_recovered"] else None,
     )
 
 

@@ -154,7 +154,8 @@ entries AS NOT MATERIALIZED (
 ),
 sums AS (
     SELECT account_id, item_id, min(known_before) AS known_before,
-           sum(item_minor)::bigint AS open_minor, sum(unapplied_minor)::bigint AS unapplied_minor
+           sum(item_minor)::bigint AS open_minor, sum(unapplied_minor)::bigint AS unapplied_minor,
+           sum(claim_minor)::bigint AS claim_minor
     FROM entries
     GROUP BY account_id, item_id
 ),

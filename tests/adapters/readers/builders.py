@@ -14,6 +14,7 @@ from aggregates.account.payments import PaymentReceived, PaymentReversed
 from aggregates.account.reallocation import FundsReallocated, MovedAmount, MovedFunds, MovedItem
 from aggregates.account.receivables import FundsKind, Item, Receipt, ReversalKind
 from aggregates.account.shields import Why
+from aggregates.account.write_offs import DebtWrittenOff
 from aggregates.campaign import CampaignLaunched, CampaignPlan, Step, Template
 from aggregates.kernel.command import identifier
 from aggregates.office import OfficeOpened
@@ -100,6 +101,14 @@ def allocated(receipt: Receipt, item: Item, minor: int, *, open_after: int, left
     return FundsAllocated(
         funds_id=receipt.id, allocated_on=receipt.received_on, parts=(part,), unapplied_after=usd(left)
     )
+
+
+def written_off(item: Item, minor: int, *, open_after: int, keeps_claim: bool = True) -> DebtWrittenOff:
+    part = AllocatedPart(item_id=item.id, amount=usd(minor), open_after=usd(open_after))
+    return DebtWrittenOff(
+        write_off_id=identifier("write-off", item.id), number="1", code="other", keeps_claim=keeps_claim,
+        written_off_on=MAR_2, amount=usd(minor), parts=(part,),
+    )  # fmt: skip
 
 
 def released(

@@ -46,6 +46,7 @@ from api.application.attachments import AttachmentRow, attachments_of
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.application.templates import templates_of
+from api.application.write_offs import write_offs_of
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, not_issued, unknown
@@ -488,6 +489,7 @@ def _tab(
                 "to_send": own,
                 "taken_back": [] if is_past else [each for each in funds if each.reversed and each.kind == "payment"],
                 "documents": [] if is_past else _documents(read, view, funds),
+                "write_offs": [w for w in write_offs_of(service, view.id) if w.written_off_on <= read.as_of],
             }
         case "messages":
             question = Question("page", tab, view.id)

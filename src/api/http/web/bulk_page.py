@@ -139,6 +139,8 @@ def _values(annotation: Any, choices: str, office: Office, *, adds: bool) -> dic
         return {each.value: each.value.replace("-", " ").capitalize() for each in annotation}
     if choices == "freeze_reasons":
         return dict(sorted(office.freeze_reasons.items()))
+    if choices == "write_off_reasons":
+        return dict(sorted(office.write_off_reasons.items()))
     if choices == "flags":
         return {code: each.title for code, each in sorted(office.flags.items()) if not (adds and each.retired)}
     return None

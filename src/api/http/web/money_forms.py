@@ -6,6 +6,7 @@ from aggregates.account import Account
 from aggregates.account.billing import WithdrawInvoice
 from aggregates.account.command import AccountCommand
 from aggregates.account.payments import ReceivePaymentAgain, Refund, ReversePayment, WithdrawCredit, WithdrawReversal
+from aggregates.account.write_offs import ReverseWriteOff, WriteOffDebt
 from api.http.problems import FieldProblem
 from api.http.web.forms import amount_of, made
 
@@ -60,10 +61,33 @@ _WITHDRAWALS: Mapping[str, type[AccountCommand]] = {
     "reversal": WithdrawReversal,
 }
 
+
+def _write_off(account: Account, fields: Fields) -> WriteOffDebt:
+    return made(
+        WriteOffDebt,
+        account_id=account.id,
+        code=fields.get("code") or None,
+        amount=amount_of(fields, account.customer.currency) if fields.get("amount") else None,
+        invoices=tuple(each.strip() for each in fields.get("invoices", "").split(",") if each.strip()),
+        keeps_claim=fields.get("claim") != "release",
+    )
+
+
+def _reverse_write_off(account: Account, fields: Fields) -> ReverseWriteOff:
+    return made(
+        ReverseWriteOff,
+        account_id=account.id,
+        number=fields.get("number") or None,
+        reversed_on=fields.get("day") or None,
+    )
+
+
 MONEY_FORMS: Mapping[str, Callable[[Account, Fields], AccountCommand]] = {
     "reverse": _reverse,
     "receive-again": _receive_again,
     "refund": _refund,
     "withdraw": _withdraw,
+    "write-off": _write_off,
+    "reverse-write-off": _reverse_write_off,
 }
 """By the end of the address that the form is sent to."""

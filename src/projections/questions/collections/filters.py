@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,6 +51,11 @@ _FOUND_WITHOUT_NAMES = f"""
 """While names are filled in again: by numbers alone."""
 
 
+class WrittenOff(StrEnum):
+    YES = "yes"
+    NO = "no"
+
+
 class Filters(BaseModel):
     """Which accounts are shown; what is None does not filter."""
 
@@ -77,6 +83,14 @@ class Filters(BaseModel):
     frozen: Annotated[
         Code | None,
         Where("frozen = %(frozen)s::text", means="Accounts that are frozen for this reason.", title="Frozen"),
+    ] = None
+    written_off: Annotated[
+        WrittenOff | None,
+        Where(
+            "(written_off > 0) = (%(written_off)s::text = 'yes')",
+            means="Whether something is written off of which the claim was kept; such accounts may owe nothing.",
+            title="Written off",
+        ),
     ] = None
     number: Annotated[str | None, Where("number = %(number)s::text")] = None
     """Exactly this number."""
@@ -134,6 +148,12 @@ def conditions(given: Mapping[str, object], said_of_names: Names = FILLED) -> li
     """What has to hold for the filters that are given."""
     instead = {} if said_of_names is FILLED else {"search": _FOUND_WITHOUT_NAMES}
     return [instead.get(name, _WHERE[name].condition) for name in given]
+
+
+def owing(given: Mapping[str, object]) -> str:
+    """What holds for the accounts of a report, besides its filters: they owe something, or have funds left. Of what is
+    written off nothing is owed: such accounts are there where they are asked for."""
+    return "true" if given.get("written_off") == WrittenOff.YES else "(outstanding <> 0 OR unapplied <> 0)"
 
 
 def parameters_of_search(given: Mapping[str, object]) -> dict[str, object]:

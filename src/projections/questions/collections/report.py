@@ -13,13 +13,11 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
 from projections.answer import AmountText, Answer
 from projections.collections_report.columns import SORT_KEYS, CollectionsRow, Sort
-from projections.questions.collections.filters import Filters, Order, conditions, parameters_of_search
+from projections.questions.collections.filters import Filters, Order, conditions, owing, parameters_of_search
 from projections.questions.collections.source import Source, row_of, source_of, today_s
 from projections.questions.names import FILLED, Names, names
 from projections.questions.paging import check_limit, cursor_after, key_after
 from projections.questions.scope import BadQuestion, row, rows, scope_of
-
-OWING = "(outstanding <> 0 OR unapplied <> 0)"
 
 _PAGE = """
 , page AS (
@@ -94,7 +92,7 @@ def collections(
     check_bucket(connection, filters.bucket, scheme)
     source = source_of(connection, scope, today=today, as_of=as_of, known_on=known_on, scheme=scheme)
     given, said_of_names = filters.given(scope.currency), names(connection)
-    query = selected(source, [OWING, *conditions(given, said_of_names)])
+    query = selected(source, [owing(given), *conditions(given, said_of_names)])
     asked = _asked(source, given, order, limit, cursor)
     found = rows(connection, asked, *query, _in(order, _PAGE + _WITH_SUMS), prepare=_prepare(given))
     sums = found[0]

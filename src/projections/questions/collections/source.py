@@ -47,6 +47,12 @@ items AS (
     FROM open_items
     GROUP BY account_id
 ),
+claims AS (
+    SELECT account_id, sum(claim_minor)::bigint AS minor
+    FROM sums
+    WHERE claim_minor <> 0
+    GROUP BY account_id
+),
 owed AS (
     SELECT account.account_id, account.number, account.office, %(currency)s::text AS currency,
            account.recorded_before, by_account.oldest_due_on, items.item_ids, items.item_minors,
@@ -54,6 +60,7 @@ owed AS (
            coalesce(unapplied.minor, 0)                                       AS unapplied,
            coalesce(by_account.outstanding, 0) - coalesce(unapplied.minor, 0) AS balance,
            coalesce(by_account.past_due, 0)                                   AS past_due,
+           coalesce(claims.minor, 0)                                          AS written_off,
            coalesce(by_account.open_items, 0)                                 AS open_items,
            coalesce(by_account.buckets, '{}')                                 AS buckets,
            (%(buckets)s::text[])[coalesce(by_account.bucket, 0) + 1]          AS bucket
@@ -61,6 +68,7 @@ owed AS (
     LEFT JOIN by_account USING (account_id)
     LEFT JOIN items      USING (account_id)
     LEFT JOIN unapplied  USING (account_id)
+    LEFT JOIN claims     USING (account_id)
 )
 """
 
@@ -149,6 +157,8 @@ def row_of(found: DictRow, scheme: BucketScheme) -> CollectionsRow:
     shown["buckets"] = {name: amount(buckets.get(name, 0)) for name in bucket_names(scheme, buckets)}
     if shown["collections_stage"] == CollectionsStage.NOT_SET:
         shown["collections_stage"] = None
+    if not shown["written_off"]:
+        shown["written_off"] = None
     return CollectionsRow(**shown)
 
 

@@ -10,7 +10,8 @@ from aggregates.account.chase import Stage
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
 from projections.answer import AmountText, Answer
-from projections.questions.collections.report import OWING, selected
+from projections.questions.collections.filters import owing
+from projections.questions.collections.report import selected
 from projections.questions.collections.source import bucket_names, source_of
 from projections.questions.scope import row, scope_of
 
@@ -66,7 +67,7 @@ def summary(
     """All accounts of an office together: the sums of the collections report of the same day. Raises ReportRefused."""
     scope = scope_of(connection, office=office, currency=currency)
     source = source_of(connection, scope, today=today, as_of=as_of, known_on=known_on, scheme=scheme)
-    found = row(connection, source.parameters, *selected(source, [OWING]), _SUMMARY)
+    found = row(connection, source.parameters, *selected(source, [owing({})]), _SUMMARY)
     stages, buckets = found["stages"], found["buckets"]
 
     def amount(minor: int) -> Decimal:

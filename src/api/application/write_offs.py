@@ -1,0 +1,100 @@
+"""Write-offs of an account, standing or reversed, from its events."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from aggregates.account import Account
+from aggregates.account.customer import AccountOpened
+from aggregates.account.write_offs import DebtWrittenOff, WriteOffReversed
+from aggregates.kernel.event import Recorded
+from aggregates.values.money import Money
+from api.application.amounts import Amount
+from api.processes.service import Service
+from projections.opening import without_nul
+from projections.questions import UnknownAccount
+
+
+class WriteOffRow(BaseModel):
+    """What was written off, and what became of it."""
+
+    number: str
+    code: str
+    """The office's reason."""
+    written_off_on: date
+    amount: Amount
+    recovered: Amount
+    """What was paid of it since; of one that was reversed, before that."""
+    stands: Amount
+    """What still is written off; of one that was reversed, what is open again."""
+    claim_kept: bool
+    invoices: list[str]
+    """At most 20 of them."""
+    by: str
+    reason: str | None
+    reversed_on: date | None
+
+
+@dataclass
+class _Said:
+    first: Recorded
+    parts: list[DebtWrittenOff] = field(default_factory=list)
+    reversal: WriteOffReversed | None = None
+
+
+MOST_INVOICES = 20
+
+
+def write_offs_of(service: Service, account_id: UUID) -> list[WriteOffRow]:
+    """The latest first. Raises UnknownAccount."""
+    history = service.arrears.history(Account, account_id)
+    if not any(isinstance(recorded.event, AccountOpened) for recorded in history):
+        raise UnknownAccount("there is no such account")
+    account = service.arrears.load(Account, account_id)
+    names = dict(_names(history))
+    said: dict[UUID, _Said] = {}
+    for recorded in history:
+        match recorded.event:
+            case DebtWrittenOff() as event:
+                said.setdefault(event.write_off_id, _Said(recorded)).parts.append(event)
+            case WriteOffReversed() as event:
+                said[event.write_off_id].reversal = event
+            case _:
+                pass
+    return [_row(each, account, names) for each in said.values()][::-1]
+
+
+def _names(history: Iterable[Recorded]) -> Iterable[tuple[UUID, str]]:
+    for recorded in history:
+        item = getattr(recorded.event, "item", None)
+        if item is not None and hasattr(item, "name"):
+            yield item.id, item.name
+
+
+def _row(said: _Said, account: Account, names: dict[UUID, str]) -> WriteOffRow:
+    first, reversal = said.parts[0], said.reversal
+    standing = account.receivables.write_offs.get(first.write_off_id)
+    if reversal is not None:
+        stands, recovered = reversal.amount, reversal.recovered
+    elif standing is not None:
+        stands, recovered = standing.stands, standing.recovered
+    else:
+        stands = Money.total((each.amount for each in said.parts), first.amount.currency)
+        recovered = stands - stands
+    of = [part.item_id for each in said.parts for part in each.parts if part.amount]
+    return WriteOffRow(
+        number=first.number,
+        code=first.code,
+        written_off_on=first.written_off_on,
+        amount=stands + recovered,
+        recovered=recovered,
+        stands=stands,
+        claim_kept=first.keeps_claim,
+        invoices=[names.get(item_id, "") for item_id in of[:MOST_INVOICES]],
+        by=str(said.first.meta.actor),
+        reason=without_nul(said.first.meta.reason),
+        reversed_on=None if reversal is None else reversal.reversed_on,
+    )

@@ -1,0 +1,233 @@
+"""What a write-off takes, what pays it later, and what its reversal brings back."""
+
+from typing import Any
+
+import pytest
+
+from aggregates.account.allocation import AllocateFunds
+from aggregates.account.payments import WithdrawCredit
+from aggregates.account.receivables import ReversalKind
+from aggregates.account.write_offs import MOST_PARTS, DebtWrittenOff, ReverseWriteOff, WriteOffDebt
+from tests.builders import (
+    ACCOUNT,
+    DAY,
+    MAR,
+    MAY,
+    a_corrected_invoice,
+    a_credit,
+    a_dispute,
+    a_payment,
+    a_promise,
+    a_reversal,
+    an_account,
+    an_invoice,
+    an_office,
+    cents,
+    usd,
+)
+from tests.given import World
+
+
+@pytest.fixture
+def world() -> World:
+    """March's invoice of 100 and April's of 50, in May."""
+    world = World()
+    world.move_to(MAY(4))
+    world.do(an_office())
+    world.do(an_account())
+    world.do(an_invoice("MAR", issued_on=MAR(1), due_on=MAR(15), amount=usd(100)))
+    world.do(an_invoice("APR", issued_on=MAR(31), due_on=MAR(31), amount=usd(50)))
+    return world
+
+
+def write_off(world: World, **more: Any) -> str | None:
+    """The code with which it is refused."""
+    command = WriteOffDebt(account_id=ACCOUNT, **{"code": "uncollectible", **more})
+    return getattr(world.do(command, reason="gone"), "reason_code", None)
+
+
+def reverse(world: World, number: str = "1", **more: Any) -> str | None:
+    outcome = world.do(ReverseWriteOff(account_id=ACCOUNT, number=number, **more), reason="mistaken")
+    return getattr(outcome, "reason_code", None)
+
+
+def stands(world: World) -> tuple[int, int, int, dict[str, int]]:
+    """Dollars: what is written off with the claim, owed, unapplied; and open by invoice."""
+    receivables = world.account.receivables
+    items = {item.item.name: item.open.minor // 100 for item in receivables.items.values()}
+    return receivables.claims.minor // 100, receivables.balance.minor // 100, receivables.unapplied.minor // 100, items
+
+
+def test_all_that_is_owed_is_written_off_and_nothing_is_chased(world):
+    assert write_off(world) is None
+    assert stands(world) == (150, 0, 0, {})
+    assert world.account.chase.stage is None or not world.account.chase.scheduled
+
+
+def test_of_an_amount_the_oldest_goes_first(world):
+    assert write_off(world, amount=usd(120)) is None
+    assert stands(world) == (120, 30, 0, {"APR": 30})
+
+
+def test_what_is_disputed_is_written_off_too_and_stays_disputed(world):
+    world.do(a_dispute("MAR"))
+    assert write_off(world) is None
+    assert stands(world) == (150, 0, 0, {})
+    assert reverse(world) is None
+    assert stands(world) == (0, 150, 0, {"MAR": 100, "APR": 50})
+    disputed = {i.item.name for i in world.account.receivables.items.values() if i.dispute_id is not None}
+    assert disputed == {"MAR"}
+
+
+def test_money_at_hand_is_not_written_off(world):
+    """It waits because all is disputed; the write-off is of the balance, and the money pays the rest."""
+    world.do(a_dispute("MAR", "APR"))
+    world.do(a_payment(usd(30), on=MAY(2)))
+    assert write_off(world) is None
+    assert stands(world) == (120, 0, 0, {})
+
+
+@pytest.mark.parametrize("paid", [usd(150), usd(200)])
+def test_nothing_is_written_off_where_nothing_is_owed(world, paid):
+    world.do(a_payment(paid, on=MAY(2)))
+    assert write_off(world) == "nothing-to-write-off"
+
+
+def test_what_cannot_be_written_off_is_refused(world):
+    assert write_off(world, amount=usd(151)) == "write-off-too-large"
+    assert write_off(world, amount=usd(60), invoices=("APR",)) == "write-off-too-large"
+    assert write_off(world, invoices=("JAN",)) == "not-open"
+    assert write_off(world, code="tired") == "unknown-write-off-reason"
+    assert write_off(world, number="W") is None
+    assert write_off(world, number="W") == "duplicate-write-off"
+
+
+def test_what_comes_in_later_pays_the_claim_oldest_first_and_the_balance_stays(world):
+    write_off(world)
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(40), on=MAY(6), number="P-1"))
+    assert stands(world) == (110, 0, 0, {})
+    world.do(a_payment(usd(120), on=MAY(6), number="P-2"))
+    assert stands(world) == (0, -10, 10, {})
+
+
+def test_a_chargeback_restores_the_write_off_and_not_what_is_owed(world):
+    write_off(world)
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(40), on=MAY(5), number="P-1"))
+    world.do(a_reversal("P-1", on=MAY(6), kind=ReversalKind.CHARGEBACK))
+    assert stands(world) == (150, 0, 0, {})
+
+
+def test_its_reversal_restores_what_was_not_recovered(world):
+    write_off(world)
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(40), on=MAY(6), number="P-1"))
+    assert reverse(world) is None
+    assert stands(world) == (0, 110, 0, {"MAR": 60, "APR": 50})
+    assert reverse(world) == "write-off-reversed"
+
+
+def test_what_was_recovered_entirely_is_not_reversed(world):
+    write_off(world)
+    world.do(a_payment(usd(200), on=MAY(4), number="P-1"))
+    assert reverse(world) == "write-off-recovered"
+
+
+def test_a_payment_of_before_that_is_booked_later_lessens_it(world):
+    write_off(world)
+    world.move_to(MAY(8))
+    world.do(a_payment(usd(40), on=MAY(2), number="LATE"))
+    [standing] = world.account.receivables.write_offs.values()
+    assert (standing.amount, standing.stands, standing.recovered) == (usd(110), usd(110), usd(0))
+    assert stands(world) == (110, 0, 0, {})
+
+
+def test_a_payment_that_names_a_written_off_invoice_pays_that(world):
+    write_off(world)
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(20), on=MAY(6), number="P-1", invoice="APR"))
+    reverse(world)
+    assert stands(world) == (0, 130, 0, {"MAR": 100, "APR": 30})
+
+
+def test_what_is_owed_anew_is_paid_before_the_claim(world):
+    write_off(world)
+    world.move_to(MAY(6))
+    world.do(an_invoice("MAY", issued_on=MAY(5), due_on=MAY(20), amount=usd(30)))
+    world.do(a_payment(usd(40), on=MAY(6), number="P-1"))
+    assert stands(world) == (140, 0, 0, {})
+
+
+def test_without_the_claim_what_comes_in_later_is_the_customer_s(world):
+    write_off(world, keeps_claim=False)
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(40), on=MAY(6), number="P-1"))
+    assert stands(world) == (0, -40, 40, {})
+
+
+def test_of_two_write_offs_of_an_invoice_the_later_is_recovered_first(world):
+    write_off(world, amount=usd(60), invoices=("MAR",))
+    world.move_to(MAY(5))
+    write_off(world, amount=usd(40), invoices=("MAR",))
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(70), on=MAY(6), number="P-1"))  # 50 pay what is open
+    left = {each.number: each.stands for each in world.account.receivables.write_offs.values()}
+    assert left == {"1": usd(60), "2": usd(20)}
+
+
+def test_a_person_may_say_that_money_pays_a_written_off_invoice(world):
+    write_off(world)
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(30), on=MAY(6), number="P-1"))
+    decided = AllocateFunds(account_id=ACCOUNT, number="P-1", invoice_number="APR", amount=usd(30))
+    assert getattr(world.do(decided), "reason_code", None) is None
+    reverse(world)
+    assert stands(world) == (0, 120, 0, {"MAR": 100, "APR": 20})
+
+
+def test_an_invoice_that_is_corrected_takes_its_write_off_along(world):
+    write_off(world)
+    world.do(a_corrected_invoice("MAR", issued_on=MAR(1), due_on=MAR(15), amount=usd(80)))
+    assert stands(world) == (130, 0, 0, {})
+    world.do(a_corrected_invoice("MAR", issued_on=MAR(1), due_on=MAR(15), amount=usd(110)))
+    assert stands(world) == (150, 10, 0, {"MAR": 10})
+
+
+def test_a_credit_recovers_as_a_payment_does_until_it_is_withdrawn(world):
+    write_off(world)
+    world.move_to(MAY(6))
+    world.do(a_credit(usd(25), on=MAY(6), number="C-1"))
+    assert stands(world) == (125, 0, 0, {})
+    world.do(WithdrawCredit(account_id=ACCOUNT, number="C-1"), reason="wrong")
+    assert stands(world) == (150, 0, 0, {})
+
+
+def test_a_promise_is_kept_by_what_comes_in_after_the_write_off(world):
+    world.do(a_promise(usd(150), due_on=MAY(10)))
+    write_off(world)
+    [promise] = world.account.promises.open.values()
+    before = promise.remaining
+    world.do(a_payment(usd(40), on=MAY(4), number="P-1"))
+    [promise] = world.account.promises.open.values()
+    assert promise.remaining == before - usd(40)
+
+
+def test_as_of_its_own_day_it_never_was(world):
+    write_off(world)
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(40), on=MAY(5), number="P-1"))
+    assert reverse(world, reversed_on=MAY(4) - DAY) == "write-off-day"
+    assert reverse(world, reversed_on=MAY(4)) is None
+    assert stands(world) == (0, 110, 0, {"MAR": 60, "APR": 50})
+
+
+def test_one_of_many_invoices_is_said_in_several_events(world):
+    for nth in range(MOST_PARTS):
+        world.do(an_invoice(f"N-{nth}", issued_on=MAY(1), due_on=MAY(1), amount=cents(100)))
+    assert write_off(world) is None
+    said = [each.event for each in world.log if isinstance(each.event, DebtWrittenOff)]
+    assert [len(each.parts) for each in said] == [MOST_PARTS, 2]
+    assert sum(each.amount.minor for each in said) == 65_000
+    [standing] = world.account.receivables.write_offs.values()
+    assert standing.amount == usd(650)
