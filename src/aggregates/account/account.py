@@ -23,6 +23,7 @@ from aggregates.account.customer import Customer
 from aggregates.account.deferred import Deferred
 from aggregates.account.disputes import Disputes
 from aggregates.account.exclusion import Exclusions
+from aggregates.account.fees import Fees
 from aggregates.account.flags import Flags
 from aggregates.account.freezing import Freezing
 from aggregates.account.holds import Holds
@@ -44,7 +45,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 15
+    state_version: ClassVar[int] = 16
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -71,6 +72,7 @@ class Account(Aggregate):
     calls: Calls = Field(default_factory=Calls)
     freezing: Freezing = Field(default_factory=Freezing)
     collections_stage: CollectionsStages = Field(default_factory=CollectionsStages)
+    fees: Fees = Field(default_factory=Fees)
     bulk: BulkChanges = Field(default_factory=BulkChanges)
 
     @classmethod

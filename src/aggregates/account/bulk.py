@@ -8,11 +8,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind, bulk_kind
+from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind, BulkParameters, bulk_kind
 from aggregates.account.command import SHARED, AccountCommand
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
-from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.aggregate import Aggregate, Needs, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
@@ -76,7 +76,7 @@ class BulkActionUndone(Event, name="account.bulk-action-undone"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class ApplyBulkAction(AccountCommand, name="apply-bulk-action", internal=True, **SHARED):
+class ApplyBulkAction(AccountCommand, name="apply-bulk-action", may_need_history=True, internal=True, **SHARED):
     """Do to the account what a bulk action does, if it is as the preview showed it."""
 
     bulk_id: UUID
@@ -86,7 +86,7 @@ class ApplyBulkAction(AccountCommand, name="apply-bulk-action", internal=True, *
     """The figures that were shown, by column of the report."""
 
 
-class UndoBulkAction(AccountCommand, name="undo-bulk-action", internal=True, **SHARED):
+class UndoBulkAction(AccountCommand, name="undo-bulk-action", may_need_history=True, internal=True, **SHARED):
     """Reverse what a bulk action changed on the account."""
 
     bulk_id: UUID
@@ -116,7 +116,9 @@ class BulkChanges(AccountPart):
             said = BulkOutcome.CHANGED, "changed-since-preview", unlike
         else:
             try:
-                did = kind.does(self.whole, kind.parameters.model_validate(command.parameters), context)
+                parameters: BulkParameters = kind.parameters.model_validate(command.parameters)
+                told = parameters.for_account(command.bulk_id, command.expected)
+                did = kind.does(self.whole, told, context)
                 said = (BulkOutcome.DONE if did else BulkOutcome.SKIPPED), None, None
             except Refusal as refusal:
                 said = BulkOutcome.REFUSED, refusal.reason_code, refusal.detail
@@ -141,16 +143,15 @@ class BulkChanges(AccountPart):
                 raise Refusal("bulk-too-old", f"it cannot be undone: {TOO_OLD}")
             return
         kind = bulk_kind(change.kind)
-        touched = kind.touches(change.did)
-        since = [each for each in touched if each in change.overtaken]
-        back = kind.undoes(self.whole, change.did, since, context)
+        kept = kept_of(self.whole, change)
+        back = kind.undoes(self.whole, change.did, kept, context)
         self.emit(
             BulkActionUndone(
                 bulk_id=command.bulk_id,
                 kind=kind.name,
-                outcome=BulkOutcome.CHANGED if since else BulkOutcome.DONE,
-                reason_code="changed-since-action" if since else None,
-                detail=f"changed since, and left as it is: {', '.join(since)}" if since else None,
+                outcome=BulkOutcome.CHANGED if kept else BulkOutcome.DONE,
+                reason_code="changed-since-action" if kept else None,
+                detail=said_of_kept(kept) if kept else None,
                 reversed=tuple(back),
             )
         )
@@ -197,6 +198,21 @@ class BulkChanges(AccountPart):
             said = BULK_KINDS[change.kind].overtaken_by.get(type(event))
             if said is not None and (what := said(event)) in BULK_KINDS[change.kind].touches(change.did):
                 self.standing = {**self.standing, bulk_id: _counted(change, (what,), 1)}
+
+
+def kept_of(account: Aggregate, change: BulkChange) -> Mapping[str, str]:
+    """What of the change an undo leaves as it is, each with why."""
+    kind = bulk_kind(change.kind)
+    since = {each: "changed since" for each in kind.touches(change.did) if each in change.overtaken}
+    return {**kind.keeps(account, change.did), **since}
+
+
+def said_of_kept(kept: Mapping[str, str]) -> str:
+    """In words: what, and why."""
+    by_reason: dict[str, list[str]] = {}
+    for each, why in kept.items():
+        by_reason.setdefault(why, []).append(each)
+    return "; ".join(f"{why}: {', '.join(those)}" for why, those in by_reason.items())
 
 
 def _counted(change: BulkChange, things: tuple[str, ...], by: int) -> BulkChange:

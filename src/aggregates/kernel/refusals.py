@@ -42,6 +42,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("unknown-disposition", "The office defines no such disposition.", NOT_FOUND),
         RefusalCode("unknown-dispute", "No such dispute is open.", NOT_FOUND),
         RefusalCode("unknown-dispute-reason", "The office has no such reason of disputes.", NOT_FOUND),
+        RefusalCode("unknown-fee-service-type", "The office has no such service type of fees.", NOT_FOUND),
         RefusalCode("unknown-flag", "The office defines no such flag.", NOT_FOUND),
         RefusalCode("unknown-follow-up", "No such follow-up is open.", NOT_FOUND),
         RefusalCode("unknown-freeze-reason", "The office freezes accounts for no such reason.", NOT_FOUND),
@@ -80,6 +81,10 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("changed-since-preview", "What is confirmed is what was shown; some accounts changed since."),
         RefusalCode("frozen-already", "The account is frozen for another reason; roll that back first."),
         RefusalCode("flag-retired", "No account is given a retired flag any more."),
+        RefusalCode("discount-bore-fee", "A subscription's initial discount bears one fee, unless that is withdrawn."),
+        RefusalCode("fee-of-another-balance", "A fee is added to the account as it was when the fee was worked out."),
+        RefusalCode("no-fee", "Nothing is owed that the fee could be taken of, or the office's rules leave none."),
+        RefusalCode("not-a-fee", "Only a fee can be waived; of another invoice that is a credit note."),
         RefusalCode("not-claimed", "A message is claimed before it is sent."),
         RefusalCode("not-open", "The invoice has no open amount."),
         RefusalCode("not-uncertain", "Only of an uncertain message a person says what became of it."),
@@ -104,8 +109,10 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("work-of-bulk", "The work of a bulk action ends with it; cancel the bulk action."),
         RefusalCode("work-finished", "The work is finished."),
         # Days, amounts and currencies that do not go together.
+        RefusalCode("amount-too-fine", "An amount has at most as many decimal places as its currency."),
         RefusalCode("allocation-day", "Money is put against an invoice once both are there, and not in the future."),
         RefusalCode("allocation-too-large", "No more than the money and the invoice have that nobody decided about."),
+        RefusalCode("fee-limits-currency", "Limits of fees hold for accounts in the office's own currency."),
         RefusalCode("faulty-contact-settings", "What is law is not turned off, and rules have the figures they have."),
         RefusalCode("complaint-day", "A complaint is received, then answered, and neither lies in the future."),
         RefusalCode("dispute-day", "A dispute is to be resolved on the day of its opening or later."),
@@ -148,6 +155,11 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         # What cannot be asked of every account.
         RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),
         RefusalCode("no-such-command", "What is asked of every account is a command."),
+        # Fees.
+        RefusalCode(
+            "fee-not-allowed",
+            "A fee on a consumer's debt that is collected for others needs an agreement or law that allows it.",
+        ),
         # Contact rules.
         RefusalCode("contact-refused", "A contact rule, or the customer's wish, forbids the contact or message."),
         RefusalCode("notes-required", "A contact that ended so is recorded with notes."),

@@ -21,6 +21,7 @@ from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, local_date
 from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.dispositions import DispositionDefinition
+from aggregates.values.fees import FeeRules
 from api.processes.service import Service
 from projections.questions.offices import office_ids
 
@@ -56,6 +57,8 @@ class OfficeView(BaseModel):
     version: int
     freeze_reasons: Annotated[dict[str, str] | None, LATER] = None
     """By code their titles; not there where they are the standard ones."""
+    fees: Annotated[FeeRules | None, LATER] = None
+    """Not there where nothing was said of them."""
 
 
 def pause_view(pause: Pause | None, now: datetime) -> PauseView | None:
@@ -85,6 +88,7 @@ def office_view(office: Office, now: datetime) -> OfficeView:
         pause=pause_view(office.pause, now),
         version=office.version,
         freeze_reasons=None if office.freeze_reasons == STANDARD_FREEZE_REASONS else office.freeze_reasons,
+        fees=None if office.fees == FeeRules() else office.fees,
     )
 
 

@@ -18,6 +18,7 @@ from api.http import (
     casework,
     contact,
     contacts,
+    fees,
     history,
     messages,
     offices,
@@ -45,6 +46,7 @@ _CONNECTIONS = 12
 ROUTERS = (
     accounts.router,
     receivables.router,
+    fees.router,
     casework.router,
     messages.router,
     promises.router,

@@ -54,6 +54,8 @@ class SelectionBody(Body):
     flag: Code | None = None
     collections_stage: CollectionsStage | None = None
     frozen: Code | None = None
+    service: Code | None = None
+    subscription: str | None = Field(None, max_length=100)
     q: str | None = Field(None, max_length=100)
     min_balance: Amount = None
     max_balance: Amount = None
@@ -106,6 +108,8 @@ def selection_of(said: SelectionBody) -> Selection:
             flag=said.flag,
             collections_stage=said.collections_stage,
             frozen=said.frozen,
+            service=said.service,
+            subscription=said.subscription,
             search=said.q,
             min_balance=None if said.min_balance is None else Decimal(said.min_balance),
             max_balance=None if said.max_balance is None else Decimal(said.max_balance),

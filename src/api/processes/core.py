@@ -29,6 +29,7 @@ from projections.agenda.projection import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection
 from projections.bulk_actions.projection import BulkActionsProjection
 from projections.collections_report.projection import CollectionsReportProjection
+from projections.fees.projection import FeesProjection
 from projections.ledger.projection import LedgerProjection
 from projections.messages.projection import MessagesProjection
 from projections.people.projection import PeopleProjection
@@ -48,6 +49,7 @@ PROJECTIONS = (
     MessagesProjection,
     PeopleProjection,
     BulkActionsProjection,
+    FeesProjection,
 )
 
 ANCHOR = "last-seal.json"

@@ -11,6 +11,7 @@ from api.http.web import (
     bulk_page,
     campaigns_page,
     collections_page,
+    fees_page,
     messages_page,
     sessions,
     templates_page,
@@ -22,7 +23,7 @@ STATIC = FOLDER / "static"
 router = APIRouter()
 for page in (collections_page, account_page, bulk_page, campaigns_page, templates_page, sessions):
     router.include_router(page.router)
-for page in (sessions, account_page, bulk_page, messages_page, templates_page):
+for page in (sessions, account_page, bulk_page, fees_page, messages_page, templates_page):
     router.include_router(page.form)
 
 

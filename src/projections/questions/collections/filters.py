@@ -50,6 +50,10 @@ _FOUND_WITHOUT_NAMES = f"""
 """While names are filled in again: by numbers alone."""
 
 
+_OF_ITEM = "account_id IN (SELECT item.account_id FROM open_items AS item WHERE item.{column} = %({name})s::text)"
+"""The open items are those of the day that the report is of."""
+
+
 class Filters(BaseModel):
     """Which accounts are shown; what is None does not filter."""
 
@@ -77,6 +81,23 @@ class Filters(BaseModel):
     frozen: Annotated[
         Code | None,
         Where("frozen = %(frozen)s::text", means="Accounts that are frozen for this reason.", title="Frozen"),
+    ] = None
+    service: Annotated[
+        Code | None,
+        Where(
+            _OF_ITEM.format(column="service_type", name="service"),
+            means="Accounts with an open invoice of this service type.",
+            title="Service",
+        ),
+    ] = None
+    subscription: Annotated[
+        str | None,
+        Field(max_length=100),
+        Where(
+            _OF_ITEM.format(column="subscription", name="subscription"),
+            means="Accounts with an open invoice of this subscription.",
+            title="Subscription",
+        ),
     ] = None
     number: Annotated[str | None, Where("number = %(number)s::text")] = None
     """Exactly this number."""
