@@ -19,6 +19,7 @@ from aggregates.values.business_time import BusinessCalendar, SendWindow, TimeZo
 from aggregates.values.codes import Code
 from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.dispositions import STANDARD_DISPOSITIONS, DispositionDefinition
+from aggregates.values.fees import AMOUNTS_OF_FEE_RULES, FeeRules, minor_units
 from aggregates.values.money import Currency
 
 
@@ -144,6 +145,12 @@ class FeeServiceTypesSet(Event, name="office.fee-service-types-set"):
     service_types: SetOf[Code]
 
 
+class FeeRulesSet(Event, name="office.fee-rules-set"):
+    """The office said when fees are due, how they are numbered, and how much of them it allows."""
+
+    rules: FeeRules
+
+
 class ContactRulesSet(Event, name="office.contact-rules-set"):
     """The office said by what its contacts are judged: who collects, what kind of debt, and what it chose of rules."""
 
@@ -241,6 +248,7 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     """By code their titles; an account that is frozen for one that is gone stays so."""
     write_off_reasons: Annotated[Titles | None, LATER] = None
     """By code their titles; what was written off for one that is gone stays so."""
+    fees: Annotated[FeeRules | None, LATER] = None
 
     @field_validator("casework")
     @classmethod
@@ -326,6 +334,7 @@ class Office(Aggregate):
     freeze_reasons: dict[str, str] = Field(default_factory=lambda: dict(STANDARD_FREEZE_REASONS))
     write_off_reasons: dict[str, str] = Field(default_factory=lambda: dict(STANDARD_WRITE_OFF_REASONS))
     fee_service_types: SetOf[str] = frozenset({"late-fee"})
+    fees: FeeRules = FeeRules()
     contact: ContactSettings = ContactSettings()
     dispositions: dict[str, DispositionDefinition] = Field(default_factory=lambda: dict(STANDARD_DISPOSITIONS))
     campaign_ids: list[UUID] = Field(default_factory=list)
@@ -355,6 +364,12 @@ class Office(Aggregate):
         if code not in self.write_off_reasons:
             known = ", ".join(sorted(self.write_off_reasons))
             raise Refusal("unknown-write-off-reason", f"code: expected one of {known}")
+
+    def require_fee_service_type(self, service_type: str) -> None:
+        """Refuses a service type that is no fee of the office."""
+        if service_type not in self.fee_service_types:
+            known = ", ".join(sorted(self.fee_service_types)) or "none: arrears office set --fee-service-types"
+            raise Refusal("unknown-fee-service-type", f"service_type: expected one of {known}")
 
     def is_about_customer(self, flag: str) -> bool:
         """Whether all accounts of a customer carry the flag, or none does."""
@@ -404,6 +419,9 @@ class Office(Aggregate):
             self.emit(CaseworkRulesSet(rules=command.casework))
         if command.fee_service_types not in (None, self.fee_service_types):
             self.emit(FeeServiceTypesSet(service_types=command.fee_service_types))
+        if command.fees not in (None, self.fees):
+            self._check_fees(command.fees)
+            self.emit(FeeRulesSet(rules=command.fees))
         if command.time_zone not in (None, self.time_zone):
             self.emit(TimeZoneChanged(time_zone=command.time_zone))
         if command.contact not in (None, self.contact):
@@ -418,6 +436,15 @@ class Office(Aggregate):
             self.emit(FreezeReasonsSet(reasons=command.freeze_reasons))
         if command.write_off_reasons not in (None, self.write_off_reasons):
             self.emit(WriteOffReasonsSet(reasons=command.write_off_reasons))
+
+    def _check_fees(self, rules: FeeRules) -> None:
+        """Refuses an amount with more places than the office's currency."""
+        for name in AMOUNTS_OF_FEE_RULES:
+            said: str | None = getattr(rules, name)
+            try:
+                _ = None if said is None else minor_units(said, self.currency)
+            except ValueError as error:
+                raise Refusal("amount-too-fine", f"{name}: {error}") from None
 
     @decides(PauseOfficeAutomation)
     def pause_automation(self, command: PauseOfficeAutomation, context: Context) -> None:
@@ -479,6 +506,10 @@ class Office(Aggregate):
     @applies(FeeServiceTypesSet)
     def _fee_service_types_set(self, event: FeeServiceTypesSet) -> None:
         self.fee_service_types = event.service_types
+
+    @applies(FeeRulesSet)
+    def _fee_rules_set(self, event: FeeRulesSet) -> None:
+        self.fees = event.rules
 
     @applies(ContactRulesSet)
     def _contact_rules_set(self, event: ContactRulesSet) -> None:

@@ -29,6 +29,7 @@ from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.dialling import CallDialled, CallNotPlaced, CallOver, CallPlaced, DialResult
 from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
 from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.fees import FeeGroundRecorded
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
@@ -501,6 +502,8 @@ SENTENCES: dict[type[Event], Sentence] = {
         f"{e.agent} closed {e.day}: {_count(e.contacts, 'contact')}, {_count(e.follow_ups, 'follow-up')}, {e.left} left"
     ),
     CollectionsStageChanged: "Collections stage is {e.stage}",
+    FeeGroundRecorded: lambda e: "Fees are allowed by " + (e.ground or "nothing that is recorded"),
+    office.FeeRulesSet: "Fees are due after {e.rules.terms_days} days",
     AccountFrozen: "Account frozen ({e.code})",
     AccountUnfrozen: "Account active again",
     office.FreezeReasonsSet: lambda e: f"Accounts are frozen for {', '.join(sorted(e.reasons)) or 'nothing'}",

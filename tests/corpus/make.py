@@ -32,7 +32,7 @@ from api.contract.events import file_name, load_every_event
 FOLDER = Path(__file__).parent / "events"
 ENCRYPTED = Path(__file__).parent / "encrypted.json"
 
-_TEXTS = ("text", "EUR", "DE", "en", "Europe/Berlin", "2b", "+49 30 5550 100")
+_TEXTS = ("text", "EUR", "DE", "en", "Europe/Berlin", "2b", "+49 30 5550 100", "7.50")
 _MOMENT = datetime(2026, 3, 31, 9, 30, 15, 123456, tzinfo=UTC)
 _WHOLE: Mapping[Any, Any] = {
     BucketScheme: BucketScheme.of([30, 60]),

@@ -13,7 +13,9 @@ from projections.account_history import AccountHistoryProjection
 from projections.activity_history import ActivityHistoryProjection
 from projections.audit_trail import AuditTrailProjection
 from projections.base import Projection
+from projections.bulk_actions import BulkActionsProjection
 from projections.collections_report import CollectionsReportProjection
+from projections.fees import FeesProjection
 from projections.ledger import LedgerProjection
 from projections.messages import MessagesProjection
 from projections.people import PeopleProjection
@@ -30,6 +32,8 @@ PROJECTIONS: list[type[Projection]] = [
     MessagesProjection,
     PeopleProjection,
     WorklistProjection,
+    BulkActionsProjection,
+    FeesProjection,
 ]
 
 

@@ -49,7 +49,15 @@ def portfolio() -> World:
         for invoice in range(1 + n % 3):
             due_on = MAR(1 + 2 * n) + 9 * invoice * DAY
             world.do(
-                an_invoice(f"I-{n}-{invoice}", account_id=an_id(n), due_on=due_on, issued_on=MAR(1), amount=usd(50 + n))
+                an_invoice(
+                    f"I-{n}-{invoice}",
+                    account_id=an_id(n),
+                    due_on=due_on,
+                    issued_on=MAR(1),
+                    amount=usd(50 + n),
+                    service_type="net" if n == 4 else None,
+                    subscription="S-1" if n == 4 else None,
+                )
             )
     for day, n, change in (
         (MAR(3), 1, SetFlag), (MAR(12), 2, SetFlag), (MAR(20), 1, ClearFlag), (MAR(25), 5, ExcludeAccount),
@@ -167,6 +175,8 @@ FILTERS: list[tuple[Filters, Callable[[CollectionsRow], bool]]] = [
     (Filters(collections_stage=CollectionsStage.SENT), lambda row: row.collections_stage is CollectionsStage.SENT),
     (Filters(frozen="moved"), lambda row: row.frozen == "moved"),
     (Filters(bucket="1-30"), lambda row: row.bucket == "1-30"),
+    (Filters(service="net"), lambda row: row.account_id == an_id(4)),
+    (Filters(subscription="S-1"), lambda row: row.account_id == an_id(4)),
     (Filters(number="N-03"), lambda row: row.number == "N-03"),
     (Filters(search="CUSTOMER 1"), lambda row: "customer 1" in row.customer_name.lower()),
     (Filters(min_balance=Decimal(60), max_balance=Decimal("110.5")), lambda row: 60 <= row.balance <= Decimal("110.5")),

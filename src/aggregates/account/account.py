@@ -25,6 +25,7 @@ from aggregates.account.deferred import Deferred
 from aggregates.account.dialling import Dialling
 from aggregates.account.disputes import Disputes
 from aggregates.account.exclusion import Exclusions
+from aggregates.account.fees import Fees
 from aggregates.account.flags import Flags
 from aggregates.account.freezing import Freezing
 from aggregates.account.holds import Holds
@@ -80,6 +81,7 @@ class Account(Aggregate):
     dialling: Dialling = Field(default_factory=Dialling)
     freezing: Freezing = Field(default_factory=Freezing)
     collections_stage: CollectionsStages = Field(default_factory=CollectionsStages)
+    fees: Fees = Field(default_factory=Fees)
     bulk: BulkChanges = Field(default_factory=BulkChanges)
     worklist: Worklist = Field(default_factory=Worklist)
 

@@ -33,6 +33,7 @@ from aggregates.kernel.value import LATER
 from aggregates.values.aging import CURRENT
 from aggregates.values.business_time import ONE_DAY
 from aggregates.values.codes import Code, Number
+from aggregates.values.fees import Fee
 from aggregates.values.money import Money
 
 # --- events ------------------------------------------------------------------------------------------
@@ -43,6 +44,8 @@ class InvoiceBilled(Event, name="account.invoice-billed"):
 
     item: Item
     known_on: date
+    fee: Annotated[Fee | None, LATER] = None
+    """Of a fee that Arrears added: what it is taken of, line by line."""
 
 
 class InvoiceCorrected(Event, name="account.invoice-corrected"):
@@ -174,10 +177,14 @@ class Billing(AccountPart):
         owed = [item.id for item in self._all_named(command.number) if not item.item.is_withdrawn]
         if not owed:
             raise Refusal("invoice-withdrawn", f"invoice {command.number} was withdrawn already")
-        nothing = {"amount": self.customer.zero, "charges": self.customer.zero}
         for item_id in owed:
             was = self.receivables.items.get(item_id) or self.receivables.settled[item_id]
-            self._correct(was, was.item.model_copy(update=nothing), context)
+            self.withdraw_item(was, context)
+
+    def withdraw_item(self, was: OpenItem, context: Context) -> None:
+        """It never was owed."""
+        nothing = {"amount": self.customer.zero, "charges": self.customer.zero}
+        self._correct(was, was.item.model_copy(update=nothing), context)
 
     def _all_named(self, name: str) -> list[OpenItem]:
         """All instalments that an invoice has or had, or the one that is named."""
@@ -190,6 +197,7 @@ class Billing(AccountPart):
 
     def _correct(self, was: OpenItem, item: Item, context: Context) -> None:
         previous = was.item
+        is_untouched = self._is_untouched(was)
         if item.issued_on > context.today:
             raise Refusal("future-correction", "issued_on: expected today or earlier for an invoice that was billed")
         allocated = was.item.amount - was.open
@@ -216,8 +224,13 @@ class Billing(AccountPart):
             ),
             effective_on=item.issued_on,
         )
-        if _of_money(item) != _of_money(previous):
+        if _of_money(item) != _of_money(previous) and not (item.is_withdrawn and is_untouched):
             self.allocation.follow_change(item.id, min(previous.issued_on, item.issued_on), context)
+
+    def _is_untouched(self, was: OpenItem) -> bool:
+        """Whether no money ever was put against it and none is left that could be: nobody misses it."""
+        never = was.open == was.item.amount and was.moved_on is None and was.open_since == was.item.issued_on
+        return never and not self.receivables.unapplied and not self.allocation.people_decided
 
     def _item(self, command: BillInvoice | CorrectInvoice) -> Item:
         return Item(

@@ -1,6 +1,6 @@
 """What bulk actions do to the account: decided by the account as it is, and remembered until it is undone."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -8,11 +8,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind, bulk_kind
+from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind, BulkParameters, bulk_kind
 from aggregates.account.command import SHARED, AccountCommand
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
-from aggregates.kernel.aggregate import Needs, applies, decides
+from aggregates.kernel.aggregate import Aggregate, Needs, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
@@ -116,7 +116,9 @@ class BulkChanges(AccountPart):
             said = BulkOutcome.CHANGED, "changed-since-preview", unlike
         else:
             try:
-                did = kind.does(self.whole, kind.parameters.model_validate(command.parameters), context)
+                parameters: BulkParameters = kind.parameters.model_validate(command.parameters)
+                told = parameters.for_account(command.bulk_id, command.expected)
+                did = kind.does(self.whole, told, context)
                 said = (BulkOutcome.DONE if did else BulkOutcome.SKIPPED), None, None
             except Refusal as refusal:
                 said = BulkOutcome.REFUSED, refusal.reason_code, refusal.detail
@@ -141,23 +143,15 @@ class BulkChanges(AccountPart):
                 raise Refusal("bulk-too-old", f"it cannot be undone: {TOO_OLD}")
             return
         kind = bulk_kind(change.kind)
-        touched = kind.touches(change.did)
-        since = [each for each in touched if each in change.overtaken]
-        back: Collection[str] = ()
-        reason_code, detail = (
-            ("changed-since-action", f"changed since, and left as it is: {', '.join(since)}") if since else (None, None)
-        )
-        try:
-            back = kind.undoes(self.whole, change.did, since, context)
-        except Refusal as refusal:
-            reason_code, detail = refusal.reason_code, refusal.detail
+        kept = kept_of(self.whole, change)
+        back = kind.undoes(self.whole, change.did, kept, context)
         self.emit(
             BulkActionUndone(
                 bulk_id=command.bulk_id,
                 kind=kind.name,
-                outcome=BulkOutcome.CHANGED if reason_code else BulkOutcome.DONE,
-                reason_code=reason_code,
-                detail=detail,
+                outcome=BulkOutcome.CHANGED if kept else BulkOutcome.DONE,
+                reason_code="changed-since-action" if kept else None,
+                detail=said_of_kept(kept) if kept else None,
                 reversed=tuple(back),
             )
         )
@@ -204,6 +198,21 @@ class BulkChanges(AccountPart):
             said = BULK_KINDS[change.kind].overtaken_by.get(type(event))
             if said is not None and (what := said(event)) in BULK_KINDS[change.kind].touches(change.did):
                 self.standing = {**self.standing, bulk_id: _counted(change, (what,), 1)}
+
+
+def kept_of(account: Aggregate, change: BulkChange) -> Mapping[str, str]:
+    """What of the change an undo leaves as it is, each with why."""
+    kind = bulk_kind(change.kind)
+    since = {each: "changed since" for each in kind.touches(change.did) if each in change.overtaken}
+    return {**kind.keeps(account, change.did), **since}
+
+
+def said_of_kept(kept: Mapping[str, str]) -> str:
+    """In words: what, and why."""
+    by_reason: dict[str, list[str]] = {}
+    for each, why in kept.items():
+        by_reason.setdefault(why, []).append(each)
+    return "; ".join(f"{why}: {', '.join(those)}" for why, those in by_reason.items())
 
 
 def _counted(change: BulkChange, things: tuple[str, ...], by: int) -> BulkChange:

@@ -15,8 +15,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic.config import JsonDict
 
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, CollectionsStages
+from aggregates.account.fees import Fees
 from aggregates.account.flags import FlagCleared, Flags, FlagSet
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen, Freezing
+from aggregates.account.receivables import Receivables
 from aggregates.account.write_offs import WriteOffReversed, WriteOffs
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.context import Context
@@ -24,6 +26,15 @@ from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
 from aggregates.values.codes import Code
+from aggregates.values.fees import (
+    AmountOfFee,
+    Fee,
+    FeeBasis,
+    FeeTerms,
+    PercentOfFee,
+    lines_shown,
+    minor_units,
+)
 from aggregates.values.money import Money
 
 Figures = Mapping[str, Any]
@@ -36,6 +47,10 @@ class BulkParameters(BaseModel):
     """What a kind is told besides the accounts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def for_account(self, bulk_id: UUID, shown: Figures) -> Any:
+        """What the kind is told of one account: the same of each, unless what was shown says more."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +80,12 @@ class BulkKind:
     """Events that change the same, and which of the touched things that is."""
     ignores: Callable[[Figures, Office], Figures] = lambda figures, _: figures
     """The figures that are compared, without what does not count."""
-    cannot_undo: Callable[[Aggregate, Did], str | None] = lambda _, __: None
-    """Why nothing of it can be reversed any more, though nobody changed the same; `undoes` refuses that."""
+    keeps: Callable[[Aggregate, Did], Mapping[str, str]] = lambda _, __: {}
+    """Touched things that cannot be reversed as the account is now, each with why."""
     has_amount: bool = False
-    """Whether it is about the account's balance: that of the report's day, or today's where that is compared."""
+    """Whether there is an amount in question."""
+    amount_title: str = "Amount"
+    """What people call it."""
 
 
 FLAGS_OF_OFFICE: JsonDict = {"choices": "flags", "many": True}
@@ -339,9 +356,11 @@ def _reverse_write_off(account: Aggregate, did: Did, since: Collection[str], con
     return _numbered(did)
 
 
-def _recovered(account: Aggregate, did: Did) -> str | None:
+def _recovered(account: Aggregate, did: Did) -> Mapping[str, str]:
     standing = account.part(WriteOffs).standing(did["number"])
-    return None if standing is None or standing.stands else "all of it was recovered"
+    if standing is None or standing.stands:
+        return {}
+    return dict.fromkeys(_numbered(did), "all of it was recovered")
 
 
 def _numbered(did: Did) -> tuple[str]:
@@ -361,13 +380,123 @@ WRITE_OFF = BulkKind(
     undoes=_reverse_write_off,
     touches=_numbered,
     overtaken_by={WriteOffReversed: lambda event: f"write-off {event.number}"},
-    cannot_undo=_recovered,
+    keeps=_recovered,
     has_amount=True,
 )
 
+# --- fees --------------------------------------------------------------------------------------------
+
+FEES_OF_OFFICE: JsonDict = {"choices": "fee_service_types"}
+
+
+class FeeParameters(BulkParameters):
+    """What the fees are taken of, and how much."""
+
+    basis: FeeBasis = Field(description="What a fee is taken of.")
+    amount: AmountOfFee | None = Field(None, description="Of a fixed one, such as 10.00.")
+    percent: PercentOfFee | None = Field(None, description="Of any other, such as 5 or 1.5.")
+    service_type: Code = Field(
+        title="Service type", description="One of the office's service types of fees.", json_schema_extra=FEES_OF_OFFICE
+    )
+    include_fees: bool = Field(False, description="Take it of fee invoices too.")
+    include_disputed: bool = Field(False, description="Take it of disputed amounts too.")
+    include_unfulfilled: bool = Field(
+        False, description="Of an initial discount: of subscriptions that are not fulfilled too."
+    )
+    without_paid_since: bool = Field(False, description="Leave out who has paid since the day of the report.")
+
+    @model_validator(mode="after")
+    def _says_how_much(self) -> Self:
+        wanted, other = ("amount", "percent") if self.basis.is_fixed else ("percent", "amount")
+        said = getattr(self, wanted)
+        if said is None or not Decimal(said):
+            raise ValueError(f"{wanted}: expected more than zero for {self.basis}")
+        if getattr(self, other) is not None:
+            raise ValueError(f"{other}: expected none for {self.basis}")
+        return self
+
+    def terms(self, currency: str) -> FeeTerms:
+        """In minor units. Refuses an amount with more places than the currency."""
+        try:
+            amount = minor_units(self.amount, currency) if self.amount else 0
+        except ValueError as error:
+            raise Refusal("amount-too-fine", f"amount: {error}") from None
+        return FeeTerms(
+            basis=self.basis,
+            amount=amount,
+            percent=Decimal(self.percent or 0),
+            with_fees=self.include_fees,
+            with_disputed=self.include_disputed,
+            with_unfulfilled=self.include_unfulfilled,
+        )
+
+    def for_account(self, bulk_id: UUID, shown: Figures) -> Any:
+        return _FeeShown(bulk_id, self, shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _FeeShown:
+    """The fee of one account as the preview showed it."""
+
+    bulk_id: UUID
+    parameters: FeeParameters
+    shown: Figures
+
+
+def _check_fees(parameters: FeeParameters, office: Office) -> None:
+    office.require_fee_service_type(parameters.service_type)
+
+
+def _due_today(account: Aggregate, _: Context) -> Figures:
+    return {"due_today": str(account.part(Receivables).balance.decimal())}
+
+
+def _add_fee(account: Aggregate, told: _FeeShown, context: Context) -> Did:
+    fees = account.part(Fees)
+    if not (lines := lines_shown(told.shown, fees.customer.currency)):
+        return {}
+    fee = Fee(basis=told.parameters.basis, as_of=told.shown["as_of"], lines=lines)
+    item = fees.charge(told.bulk_id, told.parameters.service_type, fee, context)
+    return {"fee": item.number, "item_id": str(item.id)}
+
+
+def _withdraw_fee(account: Aggregate, did: Did, since: Collection[str], context: Context) -> Collection[str]:
+    fees = account.part(Fees)
+    if since or (fee := fees.unpaid(UUID(did["item_id"]))) is None:
+        return ()
+    fees.withdraw(fee, context)
+    return (did["fee"],)
+
+
+def _paid_fee(account: Aggregate, did: Did) -> Mapping[str, str]:
+    if account.part(Fees).unpaid(UUID(did["item_id"])) is not None:
+        return {}
+    return {did["fee"]: "it was paid, credited or withdrawn, in part or whole"}
+
+
+FEES = BulkKind(
+    name="fees",
+    subject="fees",
+    title="Add fees",
+    means="Add a fee to accounts, on a new invoice of a fee service type.",
+    parameters=FeeParameters,
+    check=_check_fees,
+    compares=(),
+    figures=_due_today,
+    ignores=lambda figures, _: {"due_today": figures["due_today"]},
+    does=_add_fee,
+    undoes=_withdraw_fee,
+    touches=lambda did: (did["fee"],),
+    keeps=_paid_fee,
+    overtaken_by={},
+    has_amount=True,
+    amount_title="Fees to apply",
+)
+"""What it shows and compares is worked out by a question of its own (`projections.questions.fees`)."""
+
 # --- all of them -------------------------------------------------------------------------------------
 
-BULK_KINDS: Mapping[str, BulkKind] = {each.name: each for each in (FLAGS, STAGE, FREEZE, ROLLBACK, WRITE_OFF)}
+BULK_KINDS: Mapping[str, BulkKind] = {each.name: each for each in (FLAGS, FEES, STAGE, WRITE_OFF, FREEZE, ROLLBACK)}
 """By name, in the order in which people are offered them."""
 
 

@@ -33,6 +33,17 @@ class Subscription(Value):
     service_type: str | None = None
     started_on: date | None = None
     initial_discount: Money | None = None
+    ends_on: Annotated[date | None, LATER] = None
+    """The last day of its term, where it has one."""
+    services_agreed: Annotated[int | None, LATER] = Field(None, ge=1, le=1_000_000)
+    """How many services were agreed, where they are counted."""
+    services_done: Annotated[int | None, LATER] = Field(None, ge=0, le=1_000_000)
+
+    def is_fulfilled(self, day: date) -> bool:
+        """Whether its term has ended by the day, or all services that were agreed are done."""
+        agreed, done = self.services_agreed, self.services_done
+        are_done = agreed is not None and done is not None and done >= agreed
+        return are_done or (self.ends_on is not None and self.ends_on <= day)
 
 
 OtherCurrency = Annotated[Literal[True] | None, LATER]

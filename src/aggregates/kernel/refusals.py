@@ -44,6 +44,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("unknown-disposition", "The office defines no such disposition.", NOT_FOUND),
         RefusalCode("unknown-dispute", "No such dispute is open.", NOT_FOUND),
         RefusalCode("unknown-dispute-reason", "The office has no such reason of disputes.", NOT_FOUND),
+        RefusalCode("unknown-fee-service-type", "The office has no such service type of fees.", NOT_FOUND),
         RefusalCode("unknown-flag", "The office defines no such flag.", NOT_FOUND),
         RefusalCode("unknown-follow-up", "No such follow-up is open.", NOT_FOUND),
         RefusalCode("unknown-freeze-reason", "The office freezes accounts for no such reason.", NOT_FOUND),
@@ -90,6 +91,10 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("changed-since-preview", "What is confirmed is what was shown; some accounts changed since."),
         RefusalCode("frozen-already", "The account is frozen for another reason; roll that back first."),
         RefusalCode("flag-retired", "No account is given a retired flag any more."),
+        RefusalCode("discount-bore-fee", "A subscription's initial discount bears one fee, unless that is withdrawn."),
+        RefusalCode("fee-of-another-balance", "A fee is added to the account as it was when the fee was worked out."),
+        RefusalCode("no-fee", "Nothing is owed that the fee could be taken of, or the office's rules leave none."),
+        RefusalCode("not-a-fee", "Only a fee can be waived; of another invoice that is a credit note."),
         RefusalCode("not-claimed", "A message is claimed before it is sent."),
         RefusalCode("not-open", "The invoice has no open amount."),
         RefusalCode("settled-already", "The message was assigned to an account or discarded before."),
@@ -118,8 +123,10 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("write-off-recovered", "All of the write-off was recovered; nothing is left to be restored."),
         RefusalCode("write-off-reversed", "The write-off was reversed already."),
         # Days, amounts and currencies that do not go together.
+        RefusalCode("amount-too-fine", "An amount has at most as many decimal places as its currency."),
         RefusalCode("allocation-day", "Money is put against an invoice once both are there, and not in the future."),
         RefusalCode("allocation-too-large", "No more than the money and the invoice have that nobody decided about."),
+        RefusalCode("fee-limits-currency", "Limits of fees hold for accounts in the office's own currency."),
         RefusalCode("faulty-contact-settings", "What is law is not turned off, and rules have the figures they have."),
         RefusalCode("complaint-day", "A complaint is received, then answered, and neither lies in the future."),
         RefusalCode("dispute-day", "A dispute is to be resolved on the day of its opening or later."),
@@ -177,6 +184,11 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("call-too-old", "A call is placed when it begins, and not later."),
         RefusalCode("dialled-already", "A carrier is asked once to place a call."),
         RefusalCode("no-voice-carrier", "No carrier is set up that places calls; the number is dialled by hand."),
+        # Fees.
+        RefusalCode(
+            "fee-not-allowed",
+            "A fee on a consumer's debt that is collected for others needs an agreement or law that allows it.",
+        ),
         # Contact rules.
         RefusalCode("contact-refused", "A contact rule, or the customer's wish, forbids the contact or message."),
         RefusalCode("notes-required", "A contact that ended so is recorded with notes."),

@@ -186,6 +186,9 @@ class SubscriptionView(BaseModel):
     service_type: str | None
     started_on: date | None
     initial_discount: Amount | None
+    ends_on: Annotated[date | None, LATER] = None
+    services_agreed: Annotated[int | None, LATER] = None
+    services_done: Annotated[int | None, LATER] = None
 
 
 class BucketAmount(BaseModel):

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.stop import check
 from aggregates.account import Account
-from aggregates.account.bulk import TOO_OLD
-from aggregates.account.bulk_kinds import BulkKind, BulkParameters, bulk_kind
+from aggregates.account.bulk import TOO_OLD, kept_of, said_of_kept
+from aggregates.account.bulk_kinds import BulkKind, BulkParameters, FeeParameters, bulk_kind
 from aggregates.bulk.action import BulkAction, BulkState, ConfirmBulk, PreviewBulk
 from aggregates.bulk.part import MOST_BYTES, MOST_ROWS, Digest, FreezeRows, FrozenRow, digest, digested, part_id
 from aggregates.kernel.command import Issued, Rejected, identifier
@@ -34,11 +34,12 @@ from projections.questions.bulk import (
     shown_position,
 )
 from projections.questions.collections import Filters
+from projections.questions.fees import FeesAsked, fees_compared, fees_shown
 from projections.questions.scope import scope_of
 
 _PARTS_AT_ONCE = 8
 """Parts of a preview that are stored together."""
-_PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 60.0
 """For the read tables to show what was stored before a confirmation."""
 _ACCOUNTS_AT_ONCE = 250
 MOST_NAMED = 1_000
@@ -108,17 +109,24 @@ def preview(
         scope = scope_of(connection, office=office.code, currency=of.currency)
         position = shown_position(connection)
         among = named_accounts(connection, office.id, of.accounts) if of.accounts else None
-        found = shown(
-            connection,
-            scope,
-            compares=row.compares,
-            filters=of.filters,
-            among=among,
-            today=today,
-            as_of=of.as_of,
-            scheme=office.scheme,
-        )
-        frozen = _freeze(service, caller, bulk_id, found, has_amount=row.has_amount)
+        try:
+            if isinstance(parameters, FeeParameters):
+                asked = FeesAsked(parameters, office, scope.currency, as_of=of.as_of or today, today=today)
+                found = fees_shown(connection, asked, filters=of.filters, among=among)
+            else:
+                found = shown(
+                    connection,
+                    scope,
+                    compares=row.compares,
+                    filters=of.filters,
+                    among=among,
+                    today=today,
+                    as_of=of.as_of,
+                    scheme=office.scheme,
+                )
+            frozen = _freeze(service, caller, bulk_id, found, has_amount=row.has_amount)
+        except Refusal as refusal:
+            raise Refused(rejected(refusal)) from None
     command = PreviewBulk(
         bulk_id=bulk_id,
         office_id=office.id,
@@ -176,7 +184,7 @@ def _freeze(service: Service, caller: Caller, bulk_id: UUID, found: Iterator[Sho
 
 def _row(shown: Shown, *, has_amount: bool) -> FrozenRow:
     expected = orjson.loads(shown.expected)
-    amount = expected.get("balance", shown.balance) if has_amount else None
+    amount = expected.get("balance", shown.amount) if has_amount else None
     return FrozenRow.model_construct(account_id=shown.account_id, expected=expected, amount_minor=amount)
 
 
@@ -223,7 +231,7 @@ def confirm(
     action = bulk_action_of(service, bulk_id)
     changed = 0
     if action.state is BulkState.PREVIEWED:
-        service.wait_until_shown(timeout=_PATIENCE_SECONDS)
+        service.wait_until_shown(timeout=PATIENCE_SECONDS)
         changed, named = _changed(service, action)
         if changed and not without_changed:
             raise ChangedSincePreview(named, changed)
@@ -235,19 +243,36 @@ def confirm(
 def _changed(service: Service, action: BulkAction) -> tuple[int, list[str]]:
     """How many accounts are not as they were shown, and the numbers of the first of them. Refuses where the rows are
     not those that were frozen."""
-    kind = bulk_kind(action.action)
+    kind, asked = bulk_kind(action.action), _fees_asked(service, action)
     seen = digest()
     changed, named = 0, list[str]()
     with service.database.snapshot("arrears_app") as connection:
-        for each in compared(connection, action.id, kind.compares):
-            digested(seen, each.account_id, each.expected, each.amount_minor)
-            if each.has_changed:
-                changed += 1
-                if len(named) < MOST_NAMED:
-                    named.append(each.number)
+        if asked is None:
+            found = compared(connection, action.id, kind.compares)
+        else:
+            found = fees_compared(connection, asked, bulk_id=action.id, filters=action.filters)
+        try:
+            for each in found:
+                digested(seen, each.account_id, each.expected, each.amount_minor)
+                if each.has_changed:
+                    changed += 1
+                    if len(named) < MOST_NAMED:
+                        named.append(each.number)
+        except Refusal as refusal:
+            raise Refused(rejected(refusal)) from None
     if seen.hexdigest() != action.digest:
         raise Refused(Rejected("rows-not-as-frozen", "its rows are not those that were shown; preview it anew"))
     return changed, named
+
+
+def _fees_asked(service: Service, action: BulkAction) -> FeesAsked | None:
+    """What the fees of an action are worked out for; None where it is about something else."""
+    parameters = bulk_kind(action.action).parameters.model_validate(action.parameters)
+    if not isinstance(parameters, FeeParameters) or action.as_of is None or action.office_id is None:
+        return None
+    office = service.arrears.load(Office, action.office_id)
+    today = today_in([office], service.clock.now())
+    return FeesAsked(parameters, office, action.currency, as_of=action.as_of, today=today)
 
 
 # --- undo --------------------------------------------------------------------------------------------
@@ -264,8 +289,7 @@ class UndoRow:
 
 def undo_preview(service: Service, bulk_id: UUID) -> Iterator[UndoRow]:
     """What an undo would do on each account that the action changed; nothing is changed."""
-    action = bulk_action_of(service, bulk_id)
-    kind = bulk_kind(action.action)
+    bulk_action_of(service, bulk_id)
     with service.database.connect("arrears_app") as connection:
         rows = done_accounts(connection, bulk_id)
     for first in range(0, len(rows), _ACCOUNTS_AT_ONCE):
@@ -277,9 +301,8 @@ def undo_preview(service: Service, bulk_id: UUID) -> Iterator[UndoRow]:
                 forgotten = account_id in found and found[account_id].bulk.has_forgotten
                 yield UndoRow(account_id, number, TOO_OLD if forgotten else "it was undone already")
                 continue
-            since = [each for each in kind.touches(change.did) if each in change.overtaken]
-            why = kind.cannot_undo(found[account_id], change.did)
-            yield UndoRow(account_id, number, f"changed since: {', '.join(since)}" if since else why)
+            kept = kept_of(found[account_id], change)
+            yield UndoRow(account_id, number, said_of_kept(kept) if kept else None)
 
 
 # --- inside ------------------------------------------------------------------------------------------

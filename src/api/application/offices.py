@@ -22,6 +22,7 @@ from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, local_date
 from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.dispositions import DispositionDefinition
+from aggregates.values.fees import FeeRules
 from api.processes.service import Service
 from projections.questions.offices import office_ids
 
@@ -59,6 +60,8 @@ class OfficeView(BaseModel):
     """By code their titles; not there where they are the standard ones."""
     write_off_reasons: Annotated[dict[str, str] | None, LATER] = None
     """The same of write-offs."""
+    fees: Annotated[FeeRules | None, LATER] = None
+    """Not there where nothing was said of them."""
 
 
 def pause_view(pause: Pause | None, now: datetime) -> PauseView | None:
@@ -91,6 +94,7 @@ def office_view(office: Office, now: datetime) -> OfficeView:
             None if office.write_off_reasons == STANDARD_WRITE_OFF_REASONS else office.write_off_reasons
         ),
         freeze_reasons=None if office.freeze_reasons == STANDARD_FREEZE_REASONS else office.freeze_reasons,
+        fees=None if office.fees == FeeRules() else office.fees,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 from uuid import UUID
 
 import typer
@@ -21,7 +21,7 @@ from api.cli.questions import Refused
 from api.cli.tables import figure, key, prose, tabular, text, word
 
 if TYPE_CHECKING:
-    from api.application.bulk import ChangedSincePreview
+    from api.application.bulk import ChangedSincePreview, WrongParameter
     from api.processes.step_by_step import StepByStep
     from projections.questions.bulk import BulkView
 
@@ -52,6 +52,7 @@ class Parameter:
     metavar: str
     help: str
     is_repeated: bool = False
+    is_flag: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,24 @@ KINDS: Mapping[str, Kind] = {
         (
             Parameter("add", "FLAG", "A flag of the office to put on; may be repeated.", is_repeated=True),
             Parameter("remove", "FLAG", "A flag to take off; may be repeated.", is_repeated=True),
+        ),
+    ),
+    "fees": Kind(
+        "Add a fee to accounts, on a new invoice of a fee service type.",
+        (
+            Parameter(
+                "basis",
+                "BASIS",
+                "What it is taken of: fixed, balance-percent; of invoices fixed-per-customer, invoice-balance-percent,"
+                " invoice-total-percent; initial-discount-percent.",
+            ),
+            Parameter("amount", "AMOUNT", "Of a fixed one, such as 10.00."),
+            Parameter("percent", "PERCENT", "Of any other, such as 5 or 1.5."),
+            Parameter("service_type", "TYPE", "One of the office's service types of fees, such as late-fee."),
+            Parameter("include_fees", "", "Take it of fee invoices too.", is_flag=True),
+            Parameter("include_disputed", "", "Take it of disputed amounts too.", is_flag=True),
+            Parameter("include_unfulfilled", "", "Of subscriptions that are not fulfilled too.", is_flag=True),
+            Parameter("without_paid_since", "", "Leave out who has paid since the day of --as-of.", is_flag=True),
         ),
     ),
     "stage": Kind(
@@ -97,6 +116,8 @@ FILTERS: Mapping[str, tuple[str, str]] = {
     "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
     "frozen": ("CODE", "That are frozen for this reason."),
     "written_off": ("yes|no", "Of whom something is written off with the claim kept; they may owe nothing."),
+    "service": ("TYPE", "With an open invoice of this service type; of fees it chooses invoices too."),
+    "subscription": ("NUMBER", "With an open invoice of this subscription; of fees it chooses invoices too."),
     "search": ("TEXT", "In name, number, phone or e-mail; or an invoice's number."),
     "min_balance": ("AMOUNT", "That owe at least this."),
     "max_balance": ("AMOUNT", "That owe at most this."),
@@ -118,7 +139,7 @@ def _of_report() -> dict[str, Any]:
 
 def _with_options(command: Callable[..., None], means: str, options: Mapping[str, Any]) -> None:
     """Gives a command its help and its options; those of a kind are in a table."""
-    defaults = {"as_json": False, "force": False, "to": inspect.Parameter.empty}
+    defaults = {"to": inspect.Parameter.empty, **{n: False for n, each in options.items() if get_args(each)[0] is bool}}
     command.__annotations__ = {**options, "return": None}
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
@@ -152,7 +173,11 @@ def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
 
     options: dict[str, Any] = {}
     for each in kind.parameters:
-        option = typer.Option(f"--{each.name.replace('_', '-')}", metavar=each.metavar, help=each.help)
+        named = f"--{each.name.replace('_', '-')}"
+        if each.is_flag:
+            options[each.name] = Annotated[bool, typer.Option(named, help=each.help)]
+            continue
+        option = typer.Option(named, metavar=each.metavar, help=each.help)
         options[each.name] = Annotated[list[str] | None if each.is_repeated else str | None, option]
     means = f"{kind.help} Freezes the accounts and how they are; nothing is changed."
     _with_options(preview, means, {**options, **_of_report()})
@@ -187,11 +212,15 @@ def _previewed(
     try:
         done = preview(service, *by_whom(service, None), kind=kind, said=said, of=of)
     except WrongParameter as wrong:
-        error = wrong.error.errors()[0]
-        field, expected = _wrong(error)
-        raise typer.BadParameter(f"--{field.replace('_', '-')}: {expected}") from None
+        raise wrong_parameter(wrong) from None
     service.drain()
     return _until_ended(service, done.id, not_shown_yet=None)
+
+
+def wrong_parameter(wrong: "WrongParameter") -> typer.BadParameter:
+    """By its option."""
+    field, expected = _wrong(wrong.error.errors()[0])
+    return typer.BadParameter(f"--{field.replace('_', '-')}: {expected}")
 
 
 def _wrong(error: Mapping[str, Any]) -> tuple[str, str]:

@@ -106,6 +106,7 @@ def _tell(view: Mapping[str, Any]) -> None:
             "written off for",
             ", ".join(sorted(view.get("write_off_reasons") or _STANDARD_WRITE_OFF_REASONS)),
         ),
+        ("fees", _fees(view.get("fees"))),
         ("frozen for", ", ".join(sorted(view.get("freeze_reasons") or _STANDARD_FREEZE_REASONS))),
         ("contact rules", _contact(view.get("contact") or {})),
         ("campaigns", len(view["campaign_ids"])),
@@ -206,6 +207,10 @@ def change(
     ] = None,
     remove_dispute_reason: Annotated[list[str] | None, typer.Option("--remove-dispute-reason", metavar="CODE")] = None,
     fee_service_types: Annotated[str | None, typer.Option("--fee-service-types", metavar="A,B")] = None,
+    fee_rule: Annotated[
+        list[str] | None,
+        typer.Option("--fee-rule", metavar="NAME=VALUE", help="A rule of fees: docs/fees.md; VALUE none takes it off."),
+    ] = None,
     time_zone: Annotated[str | None, typer.Option("--time-zone", metavar="ZONE")] = None,
     data: DataDir = None,
     reason: Reason = None,
@@ -251,6 +256,8 @@ def change(
             sections["casework"] = {**office.casework.model_dump(), **given_rules}
         if fee_service_types is not None:
             sections["fee_service_types"] = [part.strip() for part in fee_service_types.split(",") if part.strip()]
+        if fee_rule:
+            sections["fees"] = {**office.fees.model_dump(), **_fee_rules(fee_rule)}
         given = {"grace_days": grace_days, "time_zone": time_zone}
         sections |= {name: value for name, value in given.items() if value is not None}
         if not sections:
@@ -271,6 +278,23 @@ def _reasons(option: str, known: Mapping[str, str], changed: list[str], removed:
             raise typer.BadParameter(f"--{option} {text!r}: expected CODE=TITLE")
         reasons[code] = title
     return reasons
+
+
+def _fee_rules(said: list[str]) -> dict[str, Any]:
+    """What `NAME=VALUE` says; whether a name is known the office's settings say."""
+    found: dict[str, Any] = {}
+    for text in said:
+        name, equals, value = text.partition("=")
+        if not equals or not value:
+            raise typer.BadParameter(f"--fee-rule {text!r}: expected NAME=VALUE, such as terms-days=14")
+        found[name.replace("-", "_")] = None if value == "none" else value
+    return found
+
+
+def _fees(rules: Mapping[str, Any] | None) -> str:
+    """The rules that say something."""
+    said = {name: value for name, value in (rules or {}).items() if value not in (None, False)}
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in said.items()) or "as the standard is"
 
 
 def _casework(rules: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from api.http import (
     casework,
     contact,
     contacts,
+    fees,
     history,
     inbound,
     messages,
@@ -49,6 +50,7 @@ _CONNECTIONS = 12
 ROUTERS = (
     accounts.router,
     receivables.router,
+    fees.router,
     casework.router,
     messages.router,
     attachments.uploads,

@@ -55,6 +55,8 @@ class SelectionBody(Body):
     collections_stage: CollectionsStage | None = None
     frozen: Code | None = None
     written_off: WrittenOff | None = None
+    service: Code | None = None
+    subscription: str | None = Field(None, max_length=100)
     q: str | None = Field(None, max_length=100)
     min_balance: Amount = None
     max_balance: Amount = None
@@ -108,6 +110,8 @@ def selection_of(said: SelectionBody) -> Selection:
             collections_stage=said.collections_stage,
             frozen=said.frozen,
             written_off=said.written_off,
+            service=said.service,
+            subscription=said.subscription,
             search=said.q,
             min_balance=None if said.min_balance is None else Decimal(said.min_balance),
             max_balance=None if said.max_balance is None else Decimal(said.max_balance),

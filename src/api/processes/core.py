@@ -29,6 +29,7 @@ from projections.agenda.projection import AgendaProjection
 from projections.audit_trail.projection import AuditTrailProjection
 from projections.bulk_actions.projection import BulkActionsProjection
 from projections.collections_report.projection import CollectionsReportProjection
+from projections.fees.projection import FeesProjection
 from projections.inbound.projection import InboundProjection
 from projections.ledger.projection import LedgerProjection
 from projections.messages.projection import MessagesProjection
@@ -53,6 +54,7 @@ PROJECTIONS = (
     PeopleProjection,
     BulkActionsProjection,
     WorklistProjection,
+    FeesProjection,
 )
 
 ANCHOR = "last-seal.json"

@@ -15,7 +15,7 @@ from projections.answer import AmountText, Answer
 from projections.collections_report.columns import STORED
 from projections.questions.collections.filters import Filters, conditions, owing, parameters_of_search
 from projections.questions.collections.report import check_bucket, selected
-from projections.questions.collections.source import source_of
+from projections.questions.collections.source import Source, source_of
 from projections.questions.names import names
 from projections.questions.paging import check_limit, cursor_after, key_after
 from projections.questions.scope import BadQuestion, Scope, row, rows
@@ -33,8 +33,8 @@ class Shown:
     account_id: UUID
     expected: str
     """The figures that are compared later, as the database writes JSON."""
-    balance: int
-    """Of the report's day, in minor units."""
+    amount: int
+    """In question, in minor units: the balance of the report's day, where the kind has no other."""
 
 
 _FREEZE = """
@@ -110,16 +110,29 @@ def shown(
     ids = [each for several in (among or {}).values() for each in several]
     asked = {**source.parameters, **given, **parameters_of_search(given), "among": ids}
     if among is not None:
-        there = "".join((*selected(source, those), "SELECT account_id FROM wanted"))
-        found = {each["account_id"] for each in rows(connection, {**source.parameters, "among": ids}, there)}
-        if missing := [name for name, several in among.items() if found.isdisjoint(several)]:
-            day = "" if as_of is None else f" of {as_of}"
-            raise BadQuestion(f"account: {missing[0]!r} is not in the report{day} in {scope.currency}")
+        day = "" if as_of is None else f" of {as_of}"
+        check_named(connection, source, those, among, where=f"{day} in {scope.currency}")
     with connection.cursor(name="bulk_rows", row_factory=dict_row) as cursor:
         cursor.itersize = _FETCHED
         cursor.execute("".join((*query, _FREEZE.replace("{figures}", _figures(compares)))).encode(), asked)
         for each in cursor:
             yield Shown(each["account_id"], each["expected"], each["balance"])
+
+
+def check_named(
+    connection: Connection[Any],
+    source: Source,
+    those: Sequence[str],
+    among: Mapping[str, Sequence[UUID]],
+    *,
+    where: str,
+) -> None:
+    """Raises BadQuestion where a named account is not in the report; `where`: in which, in words."""
+    there = "".join((*selected(source, those), "SELECT account_id FROM wanted"))
+    ids = [each for several in among.values() for each in several]
+    found = {each["account_id"] for each in rows(connection, {**source.parameters, "among": ids}, there)}
+    if missing := [name for name, several in among.items() if found.isdisjoint(several)]:
+        raise BadQuestion(f"account: {missing[0]!r} is not in the report{where}")
 
 
 # --- whether it is so still --------------------------------------------------------------------------
@@ -283,7 +296,8 @@ _UNDONE = """
 
 _ROWS = f"""
     SELECT r.place, r.account_id, coalesce(now.number, '') AS account, r.amount_minor, b.currency, r.expected,
-           {_OUTCOME} AS outcome, r.detail AS reason, r.reason_code, {_UNDONE} AS undone, r.undo_detail AS undone_reason
+           {_OUTCOME} AS outcome, coalesce(r.detail, r.expected ->> 'note') AS reason, r.reason_code,
+           {_UNDONE} AS undone, r.undo_detail AS undone_reason
     FROM read_model.bulk_rows AS r
     JOIN read_model.bulk_actions AS b USING (bulk_id)
     LEFT JOIN read_model.collections_report AS now USING (account_id)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
 from aggregates.account.flags import ClearFlag, Flags, SetFlag
+from aggregates.account.payments import ReceivePayment
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.kernel.actor import Actor
+from aggregates.values.money import Money
 from aggregates.work import CancelWork
 from api.application.authority import Authority
 from api.application.bulk import ChangedSincePreview, Selection, confirm, preview, undo_preview
@@ -191,7 +194,7 @@ def test_an_undo_says_before_and_after_what_it_cannot_reverse(bulk: Bulk):
     bulk.undo(bulk_id)
     assert (bulk.view(bulk_id).undone, bulk.view(bulk_id).kept) == (6, 1)
     assert bulk.flags() == {**{f"A-{n}": [] for n in range(7)}, "A-1": ["vip"]}
-    assert bulk.rows(bulk_id)["A-1"].undone_reason == "changed since, and left as it is: vip"
+    assert bulk.rows(bulk_id)["A-1"].undone_reason == "changed since: vip"
 
 
 def test_stopped_in_its_course_it_asks_nobody_more_and_what_was_done_is_undone(bulk: Bulk):
@@ -315,3 +318,62 @@ def test_the_rows_of_what_has_ended_are_not_counted_again(bulk: Bulk):
         connection.execute("DELETE FROM read_model.bulk_rows")
     assert bulk.view(bulk_id) == lived
     assert (lived.asked, lived.done) == (7, 7)
+
+
+# --- fees --------------------------------------------------------------------------------------------
+
+
+def test_fees_are_made_as_shown_of_the_balance_of_a_day_and_taken_back_unless_they_were_paid(bulk: Bulk):
+    plant = bulk.plant
+    paid = [
+        ReceivePayment(
+            account_id=bulk.account(n), number="P", amount=Money(4_000, "USD"), received_on=date(2026, 2, 20)
+        )
+        for n in (0, 1)
+    ]
+    plant.do(*paid)
+    said: dict[str, Any] = {"kind": "fees", "basis": "balance-percent", "percent": "5", "service_type": "late-fee"}
+    bulk_id = bulk.preview(of=Selection(as_of=date(2026, 2, 10)), **said)
+    shown = bulk.view(bulk_id)
+    assert (shown.accounts, str(shown.total), shown.currency) == (7, "35.00", "USD")
+    assert bulk.rows(bulk_id)["A-0"].reason == "40.00 was paid since"
+    assert str(bulk.view(bulk.preview(**said)).total) == "31.00"  # as of today those two owe less
+    left = bulk.preview(of=Selection(as_of=date(2026, 2, 10)), without_paid_since=True, **said)
+    assert bulk.rows(left).keys() == {f"A-{n}" for n in range(2, 7)}
+    plant.do(
+        ReceivePayment(account_id=bulk.account(2), number="P", amount=Money(1, "USD"), received_on=date(2026, 2, 1))
+    )
+    with pytest.raises(ChangedSincePreview) as changed:
+        bulk.confirm(bulk_id)
+    assert changed.value.accounts == ("A-2",)
+    bulk.confirm(bulk_id, without_changed=True)
+    done = bulk.rows(bulk_id)
+    assert {number: row.outcome for number, row in done.items()} == {
+        **dict.fromkeys(done, "done"), "A-2": "changed",
+    }  # fmt: skip
+    with plant.database.connect("arrears_app") as connection:
+        made = connection.execute(
+            "SELECT count(*), sum(f.amount_minor), sum(l.amount_minor), min(f.due_on - f.issued_on)"
+            " FROM read_model.fees AS f JOIN read_model.fee_lines AS l USING (item_id) WHERE NOT f.is_withdrawn"
+        ).fetchone()
+        number = connection.execute(
+            "SELECT number FROM read_model.fees WHERE account_id = %s", [bulk.account(3)]
+        ).fetchone()
+    assert made == (6, 3_000, 3_000, 14)
+    assert number is not None
+    fee = number[0]
+    plant.do(
+        ReceivePayment(
+            account_id=bulk.account(3), number="P", amount=Money(500, "USD"), received_on=date(2026, 3, 2),
+            invoice_number=fee,
+        )
+    )  # fmt: skip
+    plant.service.drain()
+    told = {each.account: each.reason for each in undo_preview(plant.service, bulk_id)}
+    assert told == {
+        **dict.fromkeys(["A-0", "A-1", "A-4", "A-5", "A-6"]),
+        "A-3": f"it was paid, credited or withdrawn, in part or whole: {fee}",
+    }
+    bulk.undo(bulk_id)
+    assert (bulk.view(bulk_id).undone, bulk.view(bulk_id).kept) == (5, 1)
+    assert {item["kind"] for (item,) in bulk.tables()["open_items"]} == {"invoice"}

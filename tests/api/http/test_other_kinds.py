@@ -43,6 +43,7 @@ VALUES: dict[str, Any] = {
     "disposition": "no-answer",
     "fact_id": "00000000-0000-0000-0000-000000000001",
     "flag": "vip",
+    "ground": "law",
     "hold_id": "00000000-0000-0000-0000-000000000001",
     "inbound_id": "00000000-0000-0000-0000-000000000001",
     "instalments": [{"due_on": DAY, "amount": AMOUNT}],

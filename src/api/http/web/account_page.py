@@ -33,6 +33,7 @@ from aggregates.values.attachments import ENDINGS, FILE_TYPES
 from aggregates.values.business_time import local_date
 from aggregates.values.complaints import COMPLAINT_KINDS
 from aggregates.values.contact import Channel
+from aggregates.values.fees import FeeBasis
 from api.application.account_view import (
     AccountRead,
     AccountView,
@@ -63,6 +64,7 @@ from api.processes.service import Service
 from projections.questions.activity import activity
 from projections.questions.activity_filters import TYPES, ActivityFilters
 from projections.questions.audit import audit
+from projections.questions.fees import FeeView, fees_of
 from projections.questions.messages import messages
 from projections.questions.promises import promises
 
@@ -464,6 +466,11 @@ def _campaign(service: Service, campaign_id: UUID | None) -> Campaign | None:
         return None
 
 
+def _fees(readings: Reader, view: AccountView) -> list[FeeView]:
+    with readings.connection() as connection:
+        return fees_of(connection, view.id)
+
+
 def _tab(
     service: Service,
     filters: Mapping[str, str],
@@ -490,6 +497,8 @@ def _tab(
                 "taken_back": [] if is_past else [each for each in funds if each.reversed and each.kind == "payment"],
                 "documents": [] if is_past else _documents(read, view, funds),
                 "write_offs": [w for w in write_offs_of(service, view.id) if w.written_off_on <= read.as_of],
+                "fees": _fees(readings, view),
+                "fee_bases": [*FeeBasis],
             }
         case "messages":
             question = Question("page", tab, view.id)

@@ -128,6 +128,7 @@ def _fields(kind: BulkKind, office: Office) -> dict[str, dict[str, Any]]:
             "means": each.description or "",
             "values": _values(each.annotation, str(hints.get("choices", "")), office, adds=name == "add"),
             "is_many": bool(hints.get("many")),
+            "is_tick": each.annotation is bool,
             "is_required": each.is_required(),
         }
     return found
@@ -137,6 +138,8 @@ def _values(annotation: Any, choices: str, office: Office, *, adds: bool) -> dic
     """What a field is chosen from; None where it is written."""
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return {each.value: each.value.replace("-", " ").capitalize() for each in annotation}
+    if choices == "fee_service_types":
+        return {code: code for code in sorted(office.fee_service_types)}
     if choices == "freeze_reasons":
         return dict(sorted(office.freeze_reasons.items()))
     if choices == "write_off_reasons":
@@ -149,7 +152,7 @@ def _values(annotation: Any, choices: str, office: Office, *, adds: bool) -> dic
 def _value(name: str, field: Mapping[str, Any], fields: Mapping[str, str]) -> Any:
     if field["is_many"]:
         return [value for value in field["values"] if fields.get(f"{name}.{value}")]
-    return fields.get(name) or None
+    return bool(fields.get(name)) if field["is_tick"] else fields.get(name) or None
 
 
 @form.post("/bulk/export")
@@ -275,6 +278,7 @@ def _page(
         status=status,
         bulk=found,
         title=BULK_KINDS[found.kind].title if found.kind in BULK_KINDS else found.kind.capitalize(),
+        amount_title=BULK_KINDS[found.kind].amount_title if found.kind in BULK_KINDS else "Amount",
         office=office,
         does=_in_words({name: value for name, value in found.parameters.items() if value}),
         filters=_in_words(found.filters),

@@ -197,10 +197,10 @@ def _choices(form: ReportForm, scheme: BucketScheme, offices: list[Office]) -> l
     ]
 
 
-def _titled(choice: Any) -> dict[str, str]:
-    """The values of an enumeration that may be None."""
-    values = next(each for each in get_args(choice) if issubclass(each, StrEnum))
-    return {value: value.replace("-", " ").capitalize() for value in values}
+def _titled(choice: Any) -> dict[str, str] | None:
+    """The values of an enumeration that may be None; None where it is written."""
+    values = next((each for each in get_args(choice) if isinstance(each, type) and issubclass(each, StrEnum)), None)
+    return None if values is None else {value: value.replace("-", " ").capitalize() for value in values}
 
 
 def _flags(offices: list[Office], chosen: str | None) -> dict[str, str]:

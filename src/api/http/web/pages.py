@@ -13,6 +13,7 @@ from api.http.web import (
     calls_page,
     campaigns_page,
     collections_page,
+    fees_page,
     messages_page,
     sessions,
     templates_page,
@@ -28,7 +29,8 @@ for page in (
 ):  # fmt: skip
     router.include_router(page.router)
 for page in (
-    sessions, calls_page, account_page, attachments_page, bulk_page, messages_page, templates_page, worklist_page
+    sessions, calls_page, account_page, attachments_page, bulk_page, fees_page, messages_page, templates_page,
+    worklist_page,
 ):  # fmt: skip
     router.include_router(page.form)
 

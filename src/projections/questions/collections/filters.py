@@ -56,6 +56,10 @@ class WrittenOff(StrEnum):
     NO = "no"
 
 
+_OF_ITEM = "account_id IN (SELECT item.account_id FROM open_items AS item WHERE item.{column} = %({name})s::text)"
+"""The open items are those of the day that the report is of."""
+
+
 class Filters(BaseModel):
     """Which accounts are shown; what is None does not filter."""
 
@@ -90,6 +94,23 @@ class Filters(BaseModel):
             "(written_off > 0) = (%(written_off)s::text = 'yes')",
             means="Whether something is written off of which the claim was kept; such accounts may owe nothing.",
             title="Written off",
+        ),
+    ] = None
+    service: Annotated[
+        Code | None,
+        Where(
+            _OF_ITEM.format(column="service_type", name="service"),
+            means="Accounts with an open invoice of this service type.",
+            title="Service",
+        ),
+    ] = None
+    subscription: Annotated[
+        str | None,
+        Field(max_length=100),
+        Where(
+            _OF_ITEM.format(column="subscription", name="subscription"),
+            means="Accounts with an open invoice of this subscription.",
+            title="Subscription",
         ),
     ] = None
     number: Annotated[str | None, Where("number = %(number)s::text")] = None

@@ -18,7 +18,8 @@ from projections.questions.scope import LEDGER, Scope, parameters_of, row
 _AMOUNTS = tuple(name for name in IN_REPORT if COLUMNS[name].amount)
 
 TODAY = f"""
-WITH report AS NOT MATERIALIZED (
+WITH open_items AS NOT MATERIALIZED (SELECT * FROM read_model.open_items),
+report AS NOT MATERIALIZED (
     SELECT {report_of("today")}
     FROM read_model.collections_report AS r
     LEFT JOIN read_model.ledger_offices AS office   ON office.office_id = r.office_id
@@ -130,7 +131,12 @@ def source_of(
     """Today's table answers for today, unless nothing was aged today yet: nobody ran, or midnight just went by."""
     if known_on is None and as_of in {None, today} and _is_of_today(connection, scope.office_id, today):
         return today_s(office_id=scope.office_id, currency=scope.currency, today=today)
-    asked = parameters_of(scope, as_of=as_of or today, known_on=known_on, scheme=scheme)
+    return past_s(scope, as_of=as_of or today, known_on=known_on, scheme=scheme)
+
+
+def past_s(scope: Scope, *, as_of: date, known_on: date | None, scheme: BucketScheme) -> Source:
+    """The ledger of a day; its open items are in the CTE `open_items`."""
+    asked = parameters_of(scope, as_of=as_of, known_on=known_on, scheme=scheme)
     return Source(PAST, asked, is_past=True)
 
 
