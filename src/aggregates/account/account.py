@@ -30,6 +30,7 @@ from aggregates.account.legal import LegalCases
 from aggregates.account.messages import Messages
 from aggregates.account.payment_claims import PaymentClaims
 from aggregates.account.payments import Payments
+from aggregates.account.placing import Placing
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
@@ -44,7 +45,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 15
+    state_version: ClassVar[int] = 16
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)
@@ -71,6 +72,7 @@ class Account(Aggregate):
     calls: Calls = Field(default_factory=Calls)
     freezing: Freezing = Field(default_factory=Freezing)
     collections_stage: CollectionsStages = Field(default_factory=CollectionsStages)
+    placing: Placing = Field(default_factory=Placing)
     bulk: BulkChanges = Field(default_factory=BulkChanges)
 
     @classmethod
@@ -98,6 +100,7 @@ class Account(Aggregate):
         shields = [
             *self.exclusion.shields(),
             *self.freezing.shields(),
+            *self.placing.shields(),
             *self.flags.shields(office),
             *self.contact_history.shields(office),
             *self.holds.shields(),

@@ -1,7 +1,7 @@
 """What bulk actions do to the account: decided by the account as it is, and remembered until it is undone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -116,7 +116,8 @@ class BulkChanges(AccountPart):
             said = BulkOutcome.CHANGED, "changed-since-preview", unlike
         else:
             try:
-                did = kind.does(self.whole, kind.parameters.model_validate(command.parameters), context)
+                parameters = kind.parameters.model_validate(command.parameters)
+                did = kind.does(self.whole, parameters, replace(context, bulk_id=command.bulk_id))
                 said = (BulkOutcome.DONE if did else BulkOutcome.SKIPPED), None, None
             except Refusal as refusal:
                 said = BulkOutcome.REFUSED, refusal.reason_code, refusal.detail

@@ -203,11 +203,13 @@ class BulkAction(Aggregate):
     """One change to the accounts that a report showed. Its rows are in parts of their own."""
 
     kind: ClassVar[str] = "bulk"
+    state_version: ClassVar[int] = 2
 
     office_id: UUID | None = None
     action: str = ""
     """Its kind in `BULK_KINDS`."""
     parameters: dict[str, Any] = Field(default_factory=dict)
+    currency: str = ""
     accounts: int = 0
     digest: str = ""
     state: BulkState = BulkState.PREVIEWED
@@ -302,6 +304,7 @@ class BulkAction(Aggregate):
     def _previewed(self, event: BulkPreviewed) -> None:
         self.office_id, self.action = event.office_id, event.kind
         self.parameters, self.accounts, self.digest = event.parameters, event.accounts, event.digest
+        self.currency = event.currency
 
     @applies(BulkExported)
     def _exported(self, event: BulkExported) -> None:

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from api.cli import (
     accounts,
+    agencies,
     allocation,
     backups,
     billing,
@@ -36,6 +37,7 @@ from api.cli import (
     offices,
     payment_claims,
     payments,
+    placements,
     projections,
     promises,
     replay,
@@ -112,6 +114,8 @@ for name, group in (
     ("complaint", complaints),
     ("legal", legal),
     ("bulk", bulk),
+    ("agency", agencies),
+    ("placement", placements),
     ("work", work),
     ("projections", projections),
     ("deadletters", deadletters),

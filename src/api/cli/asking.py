@@ -101,6 +101,8 @@ PAGED = frozenset({
     "/v1/bulk",
     "/v1/bulk/{id}/rows",
     "/v1/messages",
+    "/v1/placement-files",
+    "/v1/placements",
     "/v1/promises",
     "/v1/quarantined-messages",
     "/v1/report/collections",

@@ -79,6 +79,14 @@ KINDS: Mapping[str, Kind] = {
         (Parameter("code", "CODE", "A reason of the office, such as moved."),),
     ),
     "rollback": Kind("Roll frozen accounts back to active. Others are skipped.", ()),
+    "arm": Kind(
+        "Place accounts with an agency, which gets the report's file.",
+        (Parameter("agency", "AGENCY", "An agency of the office."),),
+    ),
+    "placement": Kind(
+        "Place accounts with an agency, which gets a file of its layout.",
+        (Parameter("agency", "AGENCY", "An agency of the office."),),
+    ),
 }
 """Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
 
@@ -88,6 +96,7 @@ FILTERS: Mapping[str, tuple[str, str]] = {
     "flag": ("FLAG", "That carry this flag."),
     "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
     "frozen": ("CODE", "That are frozen for this reason."),
+    "placed_with": ("AGENCY", "That this agency has."),
     "search": ("TEXT", "In name, number, phone or e-mail; or an invoice's number."),
     "min_balance": ("AMOUNT", "That owe at least this."),
     "max_balance": ("AMOUNT", "That owe at most this."),

@@ -54,6 +54,7 @@ class SelectionBody(Body):
     flag: Code | None = None
     collections_stage: CollectionsStage | None = None
     frozen: Code | None = None
+    placed_with: Code | None = None
     q: str | None = Field(None, max_length=100)
     min_balance: Amount = None
     max_balance: Amount = None
@@ -106,6 +107,7 @@ def selection_of(said: SelectionBody) -> Selection:
             flag=said.flag,
             collections_stage=said.collections_stage,
             frozen=said.frozen,
+            placed_with=said.placed_with,
             search=said.q,
             min_balance=None if said.min_balance is None else Decimal(said.min_balance),
             max_balance=None if said.max_balance is None else Decimal(said.max_balance),

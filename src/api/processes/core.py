@@ -32,6 +32,7 @@ from projections.collections_report.projection import CollectionsReportProjectio
 from projections.ledger.projection import LedgerProjection
 from projections.messages.projection import MessagesProjection
 from projections.people.projection import PeopleProjection
+from projections.placements.projection import PlacementsProjection
 from projections.promises.projection import PromisesProjection
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ PROJECTIONS = (
     MessagesProjection,
     PeopleProjection,
     BulkActionsProjection,
+    PlacementsProjection,
 )
 
 ANCHOR = "last-seal.json"

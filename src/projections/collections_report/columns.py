@@ -201,6 +201,9 @@ class StoredRow:
     frozen: Annotated[
         str | None, Column("text", "Code of the reason for which it is frozen; null where it is active.", recorded=True)
     ] = None
+    agency: Annotated[
+        str | None, Column("text", "Code of the agency that has it; null where it is not placed.", recorded=True)
+    ] = None
     last_position: Annotated[
         int, Column("bigint", "Place in the log of the latest event about the account that is shown here.")
     ] = 0
@@ -278,6 +281,7 @@ class CollectionsRow(Answer):
     collections_stage: Annotated[CollectionsStage | None, LATER] = None
     """Not there where it is not set."""
     frozen: Annotated[str | None, LATER] = None
+    agency: Annotated[str | None, LATER] = None
 
 
 # --- what is shown where, in which order ---------------------------------------------------------------
@@ -332,9 +336,9 @@ RECORDED = tuple(name for name, column in STORED.items() if column.recorded)
 COLUMNS: Mapping[str, Column] = {**STORED, **_WORKED_OUT}
 IN_REPORT = tuple(CollectionsRow.model_fields)
 
-REPORT_VERSION = 7
+REPORT_VERSION = 8
 """Of the collections report: raised with its stored columns, or with what events say of them; it is built anew then."""
-HISTORY_VERSION = 5
+HISTORY_VERSION = 6
 """Of the history of accounts: raised with the recorded columns in the same way."""
 
 IN_FILES = tuple(sorted(IN_REPORT, key=lambda name: name in _LATER_IN_FILES))

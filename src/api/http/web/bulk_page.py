@@ -137,6 +137,8 @@ def _values(annotation: Any, choices: str, office: Office, *, adds: bool) -> dic
     """What a field is chosen from; None where it is written."""
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return {each.value: each.value.replace("-", " ").capitalize() for each in annotation}
+    if choices == "agencies":
+        return {code: each.title for code, each in sorted(office.agencies.items()) if not each.retired}
     if choices == "freeze_reasons":
         return dict(sorted(office.freeze_reasons.items()))
     if choices == "flags":

@@ -78,6 +78,9 @@ class Filters(BaseModel):
         Code | None,
         Where("frozen = %(frozen)s::text", means="Accounts that are frozen for this reason.", title="Frozen"),
     ] = None
+    placed_with: Annotated[
+        Code | None, Where("agency = %(placed_with)s::text", means="Accounts that this agency has.", title="Agency")
+    ] = None
     number: Annotated[str | None, Where("number = %(number)s::text")] = None
     """Exactly this number."""
     search: Annotated[str | None, Where(_FOUND)] = None
