@@ -5,6 +5,7 @@ from aggregates.bulk import BulkAction, BulkPart
 from aggregates.campaign import Campaign
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.office import Office
+from aggregates.placement_file import PlacementFile
 from aggregates.promise import PromiseToPay
 from aggregates.reader import Reader
 from aggregates.template import OfficeTemplate
@@ -19,6 +20,7 @@ AGGREGATES: tuple[type[Aggregate], ...] = (
     Campaign,
     Office,
     OfficeTemplate,
+    PlacementFile,
     PromiseToPay,
     Reader,
     UnmatchedMessage,

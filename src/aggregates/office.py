@@ -14,6 +14,7 @@ from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, SetOf, Value
+from aggregates.values.agency import Agency
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, TimeZone
 from aggregates.values.codes import Code
@@ -175,6 +176,13 @@ class WriteOffReasonsSet(Event, name="office.write-off-reasons-set"):
     reasons: dict[Code, str]
 
 
+class AgencySet(Event, name="office.agency-set"):
+    """The office said with which agency it places accounts, and on which terms."""
+
+    code: Code
+    agency: Agency
+
+
 class TimeZoneChanged(Event, name="office.time-zone-changed"):
     """The office moved, or its zone was entered wrongly; local dates from now on follow the new one."""
 
@@ -262,6 +270,19 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
             raise ValueError("dispute_reasons: expected titles of 1 to 200 characters") from None
 
 
+class SetAgency(OfficeCommand, name="set-agency"):
+    """Give the office an agency, or one of its agencies other terms."""
+
+    code: Code
+    agency: Agency
+
+
+class RetireAgency(OfficeCommand, name="retire-agency"):
+    """Place nothing more with an agency. What it has stays there, and its files are read."""
+
+    code: Code
+
+
 class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):
     """Stop all automatic messages of the office: from now, or backdated, or for a time."""
 
@@ -314,6 +335,9 @@ ABOUT_CUSTOMER = frozenset({"cease-contact"})
 """Standard flags that are the customer's own word."""
 
 
+MOST_AGENCIES = 100
+
+
 class Office(Aggregate):
     """Settings of one office. Local dates of its accounts are dates in its zone."""
 
@@ -339,6 +363,7 @@ class Office(Aggregate):
     dispositions: dict[str, DispositionDefinition] = Field(default_factory=lambda: dict(STANDARD_DISPOSITIONS))
     campaign_ids: list[UUID] = Field(default_factory=list)
     template_ids: list[UUID] = Field(default_factory=list)
+    agencies: dict[str, Agency] = Field(default_factory=dict)
     pause: Pause | None = None
 
     @property
@@ -370,6 +395,15 @@ class Office(Aggregate):
         if service_type not in self.fee_service_types:
             known = ", ".join(sorted(self.fee_service_types)) or "none: arrears office set --fee-service-types"
             raise Refusal("unknown-fee-service-type", f"service_type: expected one of {known}")
+
+    def require_agency(self, code: str) -> Agency:
+        """Refuses one that the office has not, or places nothing with any more."""
+        if code not in self.agencies:
+            known = ", ".join(sorted(code for code, each in self.agencies.items() if not each.retired)) or "none yet"
+            raise Refusal("unknown-agency", f"agency: expected one of {known}")
+        if self.agencies[code].retired:
+            raise Refusal("agency-retired", f"agency: {code} is retired")
+        return self.agencies[code]
 
     def is_about_customer(self, flag: str) -> bool:
         """Whether all accounts of a customer carry the flag, or none does."""
@@ -445,6 +479,23 @@ class Office(Aggregate):
                 _ = None if said is None else minor_units(said, self.currency)
             except ValueError as error:
                 raise Refusal("amount-too-fine", f"{name}: {error}") from None
+
+    @decides(SetAgency)
+    def set_agency(self, command: SetAgency, context: Context) -> None:
+        self._require_open()
+        if len(self.agencies) >= MOST_AGENCIES and command.code not in self.agencies:
+            raise Refusal("unknown-agency", f"an office has at most {MOST_AGENCIES} agencies")
+        if self.agencies.get(command.code) != command.agency:
+            self.emit(AgencySet(code=command.code, agency=command.agency))
+
+    @decides(RetireAgency)
+    def retire_agency(self, command: RetireAgency, context: Context) -> None:
+        self._require_open()
+        if command.code not in self.agencies:
+            raise Refusal("unknown-agency", f"agency: there is no {command.code!r}")
+        agency = self.agencies[command.code]
+        if not agency.retired:
+            self.emit(AgencySet(code=command.code, agency=agency.model_copy(update={"retired": True})))
 
     @decides(PauseOfficeAutomation)
     def pause_automation(self, command: PauseOfficeAutomation, context: Context) -> None:
@@ -526,6 +577,10 @@ class Office(Aggregate):
     @applies(FreezeReasonsSet)
     def _freeze_reasons_set(self, event: FreezeReasonsSet) -> None:
         self.freeze_reasons = event.reasons
+
+    @applies(AgencySet)
+    def _agency_set(self, event: AgencySet) -> None:
+        self.agencies = {**self.agencies, event.code: event.agency}
 
     @applies(TimeZoneChanged)
     def _time_zone_changed(self, event: TimeZoneChanged) -> None:

@@ -31,15 +31,26 @@ from aggregates.account.payment_claims import (
     PaymentClaimed,
     PaymentClaimEnded,
 )
+from aggregates.account.placement import Placed, PlacementEnded, RecallByRule
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.write_offs import DebtWrittenOff
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired, ResumeCampaign
 from aggregates.kernel.command import COMMANDS, Command, Issued, identifier
 from aggregates.kernel.event import Event
 from aggregates.office import AutomationPaused, AutomationResumed, ResumeOfficeAutomation, TimeZoneChanged
+from aggregates.placement_file import FileAcknowledged, FileDelivered, FileOverdue, RemindFile
 from aggregates.promise import JudgePromise
 from policies.planning import BEGINNINGS, REMEMBERED, AgendaKind, Entry, Planner, Subject
-from policies.policy import AGING, AUTO_COLLECTION, COMPLAINTS, DISPUTES, PAYMENT_CLAIMS, PROMISE_MONITORING, PolicyName
+from policies.policy import (
+    AGING,
+    AUTO_COLLECTION,
+    COMPLAINTS,
+    DISPUTES,
+    PAYMENT_CLAIMS,
+    PLACEMENTS,
+    PROMISE_MONITORING,
+    PolicyName,
+)
 
 BILLING = PolicyName("billing", 1)
 FOLLOW_UPS = PolicyName("follow-ups", 1)
@@ -146,6 +157,32 @@ def dispute_over(event: DisputeOverdue | DisputeResolved, _: Subject) -> _Plan:
     yield Entry(event.dispute_id)
 
 
+# --- placements --------------------------------------------------------------------------------------
+
+
+def placed(event: Placed, subject: Subject) -> _Plan:
+    recall = RecallByRule(account_id=subject.owner_id, placement_id=event.placement_id)
+    yield Entry(event.placement_id, recall, on=event.recall_on)
+
+
+def placement_over(event: PlacementEnded, _: Subject) -> _Plan:
+    yield Entry(event.placement_id)
+
+
+def file_delivered(event: FileDelivered, subject: Subject) -> _Plan:
+    remind = RemindFile(file_id=subject.aggregate_id)
+    yield Entry(subject.aggregate_id, remind, on=event.acknowledge_by + _ONE_DAY)
+
+
+def file_acknowledged(event: FileAcknowledged, subject: Subject) -> _Plan:
+    if event.matches:
+        yield Entry(subject.aggregate_id)
+
+
+def file_overdue(_: FileOverdue, subject: Subject) -> _Plan:
+    yield Entry(subject.aggregate_id)
+
+
 # --- promises ----------------------------------------------------------------------------------------
 
 
@@ -249,6 +286,20 @@ AGENDA: tuple[AgendaKind, ...] = (
         {DisputeOpened: dispute_opened, DisputeOverdue: dispute_over, DisputeResolved: dispute_over},
     ),
     AgendaKind(
+        "placement-term",
+        "the placement that is recalled by the agency's terms",
+        (RecallByRule,),
+        PLACEMENTS,
+        {Placed: placed, PlacementEnded: placement_over},
+    ),
+    AgendaKind(
+        "placement-file",
+        "the placement file that the agency should have acknowledged, on the day after the last one",
+        (RemindFile,),
+        PLACEMENTS,
+        {FileDelivered: file_delivered, FileAcknowledged: file_acknowledged, FileOverdue: file_overdue},
+    ),
+    AgendaKind(
         "promise",
         "the promise that is missed from that day on, unless more has come in",
         (JudgePromise,),
@@ -323,7 +374,7 @@ class DueItem(Protocol):
 
     @property
     def owner_id(self) -> UUID:
-        """The account, or the campaign or office whose pause ends."""
+        """The account; or the campaign or office whose pause ends, or the placement file."""
         ...
 
     @property

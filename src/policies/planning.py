@@ -11,6 +11,7 @@ from aggregates.campaign import CampaignLaunched
 from aggregates.kernel.command import Command
 from aggregates.kernel.event import Event, Recorded
 from aggregates.office import OfficeOpened
+from aggregates.placement_file import FileRequested
 from aggregates.promise import (
     PromiseBroken,
     PromiseKept,
@@ -54,7 +55,7 @@ class Subject:
     """Whom the event at work is about, as far as plans depend on it."""
 
     owner_id: UUID
-    """The account; or the campaign or office, where it is about no account."""
+    """The account; or the campaign, office or placement file, where it is about no account."""
     aggregate_id: UUID
     promise: PromiseMemory = field(default_factory=PromiseMemory)
     """Of an event about a promise: what is known of it, this event included."""
@@ -87,7 +88,7 @@ class UnknownSubject(LookupError):
     """An event about something whose beginning was not seen."""
 
 
-BEGINNINGS = (AccountOpened, CampaignLaunched, OfficeOpened)
+BEGINNINGS = (AccountOpened, CampaignLaunched, OfficeOpened, FileRequested)
 """The events by which an owner and its office become known."""
 
 
@@ -96,7 +97,7 @@ def office_by_beginning(recorded: Recorded) -> UUID:
     match recorded.event:
         case OfficeOpened():
             return recorded.aggregate_id
-        case AccountOpened() | CampaignLaunched() as begun:
+        case AccountOpened() | CampaignLaunched() | FileRequested() as begun:
             return begun.office_id
     raise UnknownSubject(f"{recorded.name} at position {recorded.position}: nothing was heard of it before")
 

@@ -38,6 +38,7 @@ DISPUTES = PolicyName("disputes", 1)
 INBOUND = PolicyName("inbound", 1)
 NO_COMMON_HOURS = PolicyName("no-common-hours", 1)
 PAYMENT_CLAIMS = PolicyName("payment-claims", 1)
+PLACEMENTS = PolicyName("placements", 1)
 PROMISE_MONITORING = PolicyName("promise-monitoring", 1)
 PROMISE_REVERSAL = PolicyName("promise-reversal", 1)
 

@@ -35,11 +35,12 @@ from aggregates.account.payments import (
     RefundWithdrawn,
     ReversalWithdrawn,
 )
+from aggregates.account.placement import MarkPlacementSent, Placed, PlacementEnded
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.account.write_offs import DebtWrittenOff
-from aggregates.bulk.action import BulkCancelled, BulkConfirmed, BulkUndoBegun, bulk_work_id
+from aggregates.bulk.action import BulkCancelled, BulkConfirmed, BulkFinished, BulkUndoBegun, bulk_work_id
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
 from aggregates.kernel.event import Event, Recorded
 from aggregates.kernel.personal import ERASED
@@ -53,6 +54,7 @@ from aggregates.office import (
     FlagsDefined,
     TimeZoneChanged,
 )
+from aggregates.placement_file import FileContents, FileDelivered, RequestBulkFile, RequestSingleFile
 from aggregates.promise import CountPayment, PromiseBroken, PromisePartiallyKept, TakePaymentBack
 from aggregates.work import CancelWork
 from policies.policy import (
@@ -66,6 +68,7 @@ from policies.policy import (
     INBOUND,
     NO_COMMON_HOURS,
     PAYMENT_CLAIMS,
+    PLACEMENTS,
     PROMISE_MONITORING,
     PROMISE_REVERSAL,
     EveryAccount,
@@ -255,8 +258,33 @@ def do_bulk_action(recorded: Recorded) -> Iterable[Reaction]:
         yield CancelWork(work_id=bulk_work_id(bulk_id, ApplyBulkAction.command_name))
 
 
+# --- placements --------------------------------------------------------------------------------------
+
+
+def tell_agency(recorded: Recorded) -> Iterable[Reaction]:
+    """Accounts were placed, together or one by itself: a file tells their agency, once it is known which they are."""
+    event = recorded.event
+    if isinstance(event, BulkFinished) or (isinstance(event, BulkCancelled) and event.was_running):
+        yield RequestBulkFile(bulk_id=recorded.aggregate_id)
+    elif isinstance(event, Placed) and event.bulk_id is None and recorded.account_id is not None:
+        yield RequestSingleFile(file_id=event.file_id, account_id=recorded.account_id)
+
+
+def accounts_were_sent(recorded: Recorded) -> Iterable[Reaction]:
+    """The agency has the file: so it has its accounts."""
+    event, file_id = recorded.event, recorded.aggregate_id
+    if not isinstance(event, FileDelivered) or event.contents is not FileContents.NEW:
+        return
+    if event.bulk_id is not None:
+        yield EveryRow(event.office_id, event.bulk_id, MarkPlacementSent, {"file_id": str(file_id)})
+    elif event.account_id is not None:
+        yield MarkPlacementSent(account_id=event.account_id, file_id=file_id)
+
+
 POLICIES: tuple[Policy, ...] = (
     Policy(BULK_ACTION, frozenset({BulkConfirmed, BulkUndoBegun, BulkCancelled}), do_bulk_action),
+    Policy(PLACEMENTS, frozenset({BulkFinished, BulkCancelled, Placed}), tell_agency),
+    Policy(PLACEMENTS, frozenset({FileDelivered}), accounts_were_sent),
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),
     Policy(ALLOCATION, frozenset({AllocationDue}), settle_allocation, coalesces=True),
     Policy(PROMISE_MONITORING, frozenset({PaymentReceived}), count_towards_promises),
@@ -307,6 +335,8 @@ POLICIES: tuple[Policy, ...] = (
                 PaymentClaimEnded,
                 AccountFrozen,
                 AccountUnfrozen,
+                Placed,
+                PlacementEnded,
                 PromiseRegistered,
                 PromiseClosed,
                 CustomerRenamed,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from aggregates import campaign, office, promise, reader, template, work, workday
+from aggregates import campaign, office, placement_file, promise, reader, template, work, workday
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
@@ -61,6 +61,14 @@ from aggregates.account.payments import (
     PaymentReversedInPart,
     RefundWithdrawn,
     ReversalWithdrawn,
+)
+from aggregates.account.placement import (
+    AgencyPaymentPosted,
+    Placed,
+    PlacementAcknowledged,
+    PlacementAdjusted,
+    PlacementEnded,
+    PlacementSent,
 )
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.reallocation import FundsReallocated
@@ -504,6 +512,31 @@ SENTENCES: dict[type[Event], Sentence] = {
     CollectionsStageChanged: "Collections stage is {e.stage}",
     FeeGroundRecorded: lambda e: "Fees are allowed by " + (e.ground or "nothing that is recorded"),
     office.FeeRulesSet: "Fees are due after {e.rules.terms_days} days",
+    # placements
+    Placed: "Placed with agency {e.agency}: {e.balance}",
+    PlacementSent: "Agency {e.agency} was told of the account",
+    PlacementAcknowledged: lambda e: (
+        f"Agency {e.agency} took the account{f' as {e.agency_number}' if e.agency_number else ''}"
+    ),
+    PlacementAdjusted: "Agency {e.agency} says that it adjusted the account by {e.amount} ({e.reference})",
+    AgencyPaymentPosted: "Agency {e.agency} collected {e.amount} ({e.reference}); its commission is {e.commission}",
+    PlacementEnded: lambda e: f"Not with agency {e.agency} any more: {e.end}{f' ({e.code})' if e.code else ''}",
+    placement_file.FileRequested: lambda e: f"Placement file {e.name} is to be made for agency {e.agency}",
+    placement_file.FileMade: lambda e: f"Placement file made: {_count(e.accounts, 'account')}, {e.total}",
+    placement_file.FileDeliveryBegun: "Placement file is handed over",
+    placement_file.FileDeliveryFailed: "Placement file was not taken: {e.detail}",
+    placement_file.FileDelivered: "Placement file delivered to agency {e.agency}; acknowledged by {e.acknowledge_by}",
+    placement_file.FileUncertain: "Placement file may have arrived: {e.detail}",
+    placement_file.FileRedelivered: "Placement file is to be handed over again",
+    placement_file.FileAcknowledged: lambda e: (
+        f"Agency received {_count(e.accounts, 'account')}, {e.total}: "
+        + ("as in the file" if e.matches else "not what was in the file")
+    ),
+    placement_file.FileOverdue: lambda e: (
+        f"Agency {e.agency} did not say by {e.acknowledge_by} that it received the file"
+        + (": it said something else" if e.differs else "")
+    ),
+    office.AgencySet: lambda e: f"Agency {e.code} {'is retired' if e.agency.retired else f'is {e.agency.title}'}",
     AccountFrozen: "Account frozen ({e.code})",
     AccountUnfrozen: "Account active again",
     office.FreezeReasonsSet: lambda e: f"Accounts are frozen for {', '.join(sorted(e.reasons)) or 'nothing'}",

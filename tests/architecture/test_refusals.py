@@ -166,7 +166,7 @@ def test_a_natural_key_that_is_taken_has_a_code():
     assert kinds_of_keys == {"invoice", "payment", "credit"}
     assert {f"duplicate-{kind}" for kind in kinds_of_keys} <= REFUSALS.keys()
     with_keys = {name for name, command in public_commands().items() if "natural_key" in vars(command)}
-    assert with_keys == {"bill-invoice", "receive-payment", "note-credit", "resolve-dispute"}
+    assert with_keys == {"bill-invoice", "receive-payment", "note-credit", "post-agency-payment", "resolve-dispute"}
 
 
 def test_a_code_stands_once():

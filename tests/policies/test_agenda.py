@@ -39,6 +39,7 @@ from aggregates.account.payment_claims import (
     PaymentClaimEnded,
     PaymentClaimOutcome,
 )
+from aggregates.account.placement import ItemizationDate, MarkPlacementSent, Placed, PlacementEnd, PlacementEnded
 from aggregates.account.shields import Why
 from aggregates.bulk.action import ConfirmBulk, FinishBulk, FinishBulkUndo, PreviewBulk, RecordExport
 from aggregates.bulk.part import FreezeRows
@@ -46,6 +47,18 @@ from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import Event, Meta, Recorded
 from aggregates.office import AutomationPaused, AutomationResumed, TimeZoneChanged
+from aggregates.placement_file import (
+    BeginFileDelivery,
+    FileAcknowledged,
+    FileContents,
+    FileDelivered,
+    FileOverdue,
+    FileRequested,
+    RecordFileDelivery,
+    RecordFileMade,
+    RequestBulkFile,
+    RequestSingleFile,
+)
 from aggregates.promise import (
     CountPayment,
     Instalment,
@@ -106,6 +119,7 @@ class Story:
         self.of(OFFICE, an_office())
         self.of(CAMPAIGN, a_campaign())
         self.of(ACCOUNT, opened())
+        self.of(FILE, FILE_REQUESTED)
 
     def of(self, aggregate_id: UUID, *events: Event) -> None:
         for event in events:
@@ -151,6 +165,45 @@ def a_payment_claim() -> PaymentClaimed:
     return PaymentClaimed(
         claim_id=FACT, item_ids=(), amount=None, expected=usd(1), paid_on=None, claimed_on=day(0), until=day(4)
     )
+
+
+def a_placement(recall_on: date | None) -> Placed:
+    return Placed(
+        placement_id=FACT,
+        agency="acme",
+        file_id=FACT,
+        bulk_id=None,
+        placed_on=day(0),
+        balance=usd(1),
+        itemization_date_type=ItemizationDate.LAST_STATEMENT,
+        itemization_date=day(0),
+        recall_on=recall_on,
+    )
+
+
+FILE = identifier("placement file")
+PLACEMENT_ENDED = PlacementEnded(
+    placement_id=FACT, agency="acme", end=PlacementEnd.CLOSED, code=None, notes=None, ended_on=day(1)
+)
+FILE_REQUESTED = FileRequested(
+    office_id=OFFICE,
+    agency="acme",
+    contents=FileContents.NEW,
+    layout=None,
+    name="x.csv",
+    currency="USD",
+    bulk_id=None,
+    account_id=None,
+)
+FILE_DELIVERED = FileDelivered(
+    office_id=OFFICE,
+    agency="acme",
+    contents=FileContents.NEW,
+    bulk_id=None,
+    account_id=None,
+    delivered_on=day(1),
+    acknowledge_by=day(4),
+)
 
 
 def a_complaint() -> ComplaintReceived:
@@ -234,6 +287,18 @@ STORIES: dict[str, Steps] = {
         (ACCOUNT, a_dispute(), (day(5),)),
         (ACCOUNT, DisputeResolved(dispute_id=FACT, item_ids=(), resolution="unfounded"), ()),
     ),
+    "placement-term": (
+        (ACCOUNT, a_placement(day(9)), (day(9),)),
+        (ACCOUNT, PLACEMENT_ENDED, ()),
+        (ACCOUNT, a_placement(None), ()),
+    ),
+    "placement-file": (
+        (FILE, FILE_DELIVERED, (day(5),)),
+        (FILE, FileAcknowledged(accounts=1, total=usd(1), matches=False), (day(5),)),
+        (FILE, FileAcknowledged(accounts=1, total=usd(2), matches=True), ()),
+        (FILE, FILE_DELIVERED, (day(5),)),
+        (FILE, FileOverdue(office_id=OFFICE, agency="acme", acknowledge_by=day(4), differs=False), ()),
+    ),
     "promise": (
         (PROMISE, MADE, (day(14),)),
         (PROMISE, COUNTED, (day(24),)),
@@ -287,6 +352,7 @@ STORIES: dict[str, Steps] = {
 
 
 FROM_ELSEWHERE = {
+    RequestBulkFile, RequestSingleFile, RecordFileMade, BeginFileDelivery, RecordFileDelivery, MarkPlacementSent,
     CountPayment, TakePaymentBack, HeedPoint, RecordReceipt, KeepUnmatched, SettleUnmatched,
     DispatchMessage, ReconsiderMessage, ReportSent, ReportFailed, ReportUncertain,
     DiscardEvent, SkipMessage, BeginWork, FinishWork, SettleAllocation,
@@ -372,8 +438,8 @@ def test_what_the_system_asks_of_itself_is_asked_for_by_the_agenda_or_known_to_c
 
 def test_what_can_change_a_judgement_is_worked_before_what_acts_on_one():
     assert KINDS == (
-        "fact", "aging", "hold", "payment-claim", "complaint", "dispute", "promise", "pause-end", "follow-up",
-        "review", "step",
+        "fact", "aging", "hold", "payment-claim", "complaint", "dispute", "placement-term", "placement-file", "promise",
+        "pause-end", "follow-up", "review", "step",
     )  # fmt: skip
 
 
@@ -455,6 +521,8 @@ def test_a_due_item_is_a_command_in_the_name_of_its_policy():
         ("fact", "billing@1"),
         ("aging", "aging@1"),
         ("hold", "auto-collection@1"),
+        ("placement-term", "placements@1"),
+        ("placement-file", "placements@1"),
         ("promise", "promise-monitoring@1"),
         ("pause-end", "auto-collection@1"),
         ("follow-up", "follow-ups@1"),

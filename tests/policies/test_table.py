@@ -32,6 +32,7 @@ from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
 from aggregates.account.dialling import CallDialled, CallNotPlaced, CallOver, CallPlaced
 from aggregates.account.disputes import DisputeOverdue
 from aggregates.account.exclusion import Excluded, ExclusionLifted
+from aggregates.account.fees import FeeGroundRecorded
 from aggregates.account.inbound import ReceiptRecorded
 from aggregates.account.legal import LegalCaseNoted
 from aggregates.account.messages import (
@@ -46,6 +47,7 @@ from aggregates.account.messages import (
     MessageWritten,
 )
 from aggregates.account.worklist import WorklistItemReassigned, WorklistItemSnoozed
+from aggregates.account.write_offs import WriteOffReversed
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import REGISTRY
 from policies.agenda import AGENDA
@@ -70,8 +72,10 @@ NOT_JUDGED = {
     CallPlaced,
     CallRefused,
     CallStarted,
+    FeeGroundRecorded,
     WorklistItemReassigned,
     WorklistItemSnoozed,
+    WriteOffReversed,
     BulkActionApplied,
     BulkActionUndone,
     CollectionsStageChanged,

@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from aggregates.account.bulk import ApplyBulkAction, UndoBulkAction
+from aggregates.account.placement import MarkPlacementSent
 from aggregates.work import BeginWork
 
 
@@ -114,7 +115,12 @@ _ROWS = """
     FROM read_model.bulk_rows AS r
     WHERE r.bulk_id = %s AND r.account_id > %s AND {condition}
 """
-_OF_COMMAND = {ApplyBulkAction.command_name: "true", UndoBulkAction.command_name: "r.outcome = 'done'"}
+_DONE = "r.outcome = 'done'"
+_OF_COMMAND = {
+    ApplyBulkAction.command_name: "true",
+    UndoBulkAction.command_name: _DONE,
+    MarkPlacementSent.command_name: _DONE,
+}
 """By the command which of a bulk action's rows are asked."""
 
 

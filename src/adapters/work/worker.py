@@ -18,12 +18,15 @@ from adapters.readers.backoff import Backoff
 from adapters.readers.poison import is_poison, said
 from adapters.work import rows
 from adapters.work.rows import Asked, Counts, LastEvent, WorkRow
-from aggregates.account.bulk import BulkOutcome, UndoBulkAction
+from aggregates.account.bulk import ApplyBulkAction, BulkOutcome, UndoBulkAction
 from aggregates.bulk.action import FinishBulk, FinishBulkUndo
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import COMMANDS, Accepted, Command, Issued, Outcome, identifier
 from aggregates.kernel.event import Recorded
 from aggregates.work import FinishWork, Work, WorkBegun, account_command_id
+
+_ENDS_BULK = frozenset({ApplyBulkAction.command_name, UndoBulkAction.command_name})
+"""With their work a bulk action, or its undo, is over. Other work about its rows comes after that."""
 
 CHUNK = 250
 """Accounts of one chunk: what a payment that comes meanwhile waits for at most."""
@@ -119,7 +122,9 @@ class Worker:
                 FinishWork(work_id=work.work_id, done=work.done, refused=work.refused, failed=work.failed),
             )
         ]
-        if work.bulk_id is not None:  # first: whoever finds the work finished does not come here
+        if (
+            work.bulk_id is not None and work.command in _ENDS_BULK
+        ):  # first: whoever finds the work finished does not come here
             ended.insert(0, ("bulk-work-finished", _finished_bulk(work.bulk_id, work, rows.outcomes(connection, work))))
         self._arrears.handle(
             [

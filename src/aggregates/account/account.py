@@ -34,6 +34,7 @@ from aggregates.account.legal import LegalCases
 from aggregates.account.messages import Messages
 from aggregates.account.payment_claims import PaymentClaims
 from aggregates.account.payments import Payments
+from aggregates.account.placing import Placing
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
@@ -82,6 +83,7 @@ class Account(Aggregate):
     freezing: Freezing = Field(default_factory=Freezing)
     collections_stage: CollectionsStages = Field(default_factory=CollectionsStages)
     fees: Fees = Field(default_factory=Fees)
+    placing: Placing = Field(default_factory=Placing)
     bulk: BulkChanges = Field(default_factory=BulkChanges)
     worklist: Worklist = Field(default_factory=Worklist)
 
@@ -110,6 +112,7 @@ class Account(Aggregate):
         shields = [
             *self.exclusion.shields(),
             *self.freezing.shields(),
+            *self.placing.shields(),
             *self.flags.shields(office),
             *self.contact_history.shields(office),
             *self.inbound.shields(office),

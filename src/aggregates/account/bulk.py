@@ -1,7 +1,7 @@
 """What bulk actions do to the account: decided by the account as it is, and remembered until it is undone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -118,7 +118,7 @@ class BulkChanges(AccountPart):
             try:
                 parameters: BulkParameters = kind.parameters.model_validate(command.parameters)
                 told = parameters.for_account(command.bulk_id, command.expected)
-                did = kind.does(self.whole, told, context)
+                did = kind.does(self.whole, told, replace(context, bulk_id=command.bulk_id))
                 said = (BulkOutcome.DONE if did else BulkOutcome.SKIPPED), None, None
             except Refusal as refusal:
                 said = BulkOutcome.REFUSED, refusal.reason_code, refusal.detail

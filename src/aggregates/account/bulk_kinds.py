@@ -18,6 +18,10 @@ from aggregates.account.collections_stage import CollectionsStage, CollectionsSt
 from aggregates.account.fees import Fees
 from aggregates.account.flags import FlagCleared, Flags, FlagSet
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen, Freezing
+from aggregates.account.holds import Holds
+from aggregates.account.placement import Placed, PlacementEnd, PlacementEnded
+from aggregates.account.placing import Placing
+from aggregates.account.promises import Promises
 from aggregates.account.receivables import Receivables
 from aggregates.account.write_offs import WriteOffReversed, WriteOffs
 from aggregates.kernel.aggregate import Aggregate
@@ -195,6 +199,7 @@ class StageParameters(BulkParameters):
 def _change_stage(account: Aggregate, parameters: StageParameters, _: Context) -> Did:
     stages = account.part(CollectionsStages)
     before = stages.stage
+    stages.require_unplaced()
     if before is parameters.to:
         return {}
     stages.emit(CollectionsStageChanged(stage=parameters.to, previous=before))
@@ -223,7 +228,7 @@ STAGE = BulkKind(
     does=_change_stage,
     undoes=_take_stage_back,
     touches=lambda _: _STAGE,
-    overtaken_by={CollectionsStageChanged: lambda _: _STAGE[0]},
+    overtaken_by={CollectionsStageChanged: lambda _: _STAGE[0], Placed: lambda _: _STAGE[0]},
 )
 
 # --- freeze and rollback -----------------------------------------------------------------------------
@@ -494,9 +499,86 @@ FEES = BulkKind(
 )
 """What it shows and compares is worked out by a question of its own (`projections.questions.fees`)."""
 
+# --- placement ---------------------------------------------------------------------------------------
+
+
+class PlacementParameters(BulkParameters):
+    """The agency that gets every account."""
+
+    agency: Code = Field(description="An agency of the office.", json_schema_extra={"choices": "agencies"})
+
+
+_PLACEMENT = ("placement",)
+
+
+def _check_agency(parameters: PlacementParameters, office: Office) -> None:
+    office.require_agency(parameters.agency)
+
+
+def _shown_of_placement(account: Aggregate, _: Context) -> Figures:
+    """The balance, the stage, and what may hold an account back."""
+    receivables, freeze = account.part(Receivables), account.part(Freezing).current
+    current = account.part(Placing).current
+    disputed = (receivables.disputed_of(item).minor for item in receivables.items.values())
+    return {
+        "balance": receivables.balance.minor,
+        "written_off": receivables.claims.minor,
+        "collections_stage": account.part(CollectionsStages).stage.value,
+        "agency": current.agency if current is not None else None,
+        "flags": sorted(account.part(Flags).carried),
+        "frozen": freeze.code if freeze is not None else None,
+        "held": any(hold.item_ids is None for hold in account.part(Holds).in_force.values()),
+        "open_promises": len(account.part(Promises).open),
+        "disputed": sum(disputed),
+    }
+
+
+def _place(account: Aggregate, parameters: PlacementParameters, context: Context) -> Did:
+    placing = account.part(Placing)
+    placing.place(parameters.agency, context, bulk_id=context.bulk_id)
+    return {"placement_id": str(placing.current.id)} if placing.current is not None else {}
+
+
+def _take_placement_back(account: Aggregate, _: Did, since: Collection[str], context: Context) -> Collection[str]:
+    if since:
+        return ()
+    account.part(Placing).end(PlacementEnd.RECALLED, context, code="undone")
+    return _PLACEMENT
+
+
+_PLACES: Mapping[type[Event], Callable[[Any], str]] = dict.fromkeys((Placed, PlacementEnded), lambda _: _PLACEMENT[0])
+
+
+def _placement_kind(name: str, title: str, means: str) -> BulkKind:
+    return BulkKind(
+        name=name,
+        subject="placement",
+        title=title,
+        means=means,
+        parameters=PlacementParameters,
+        check=_check_agency,
+        compares=(
+            "balance", "written_off", "collections_stage", "agency", "flags", "frozen", "held", "open_promises",
+            "disputed",
+        ),
+        figures=_shown_of_placement,
+        does=_place,
+        undoes=_take_placement_back,
+        touches=lambda _: _PLACEMENT,
+        overtaken_by=_PLACES,
+        ignores=_without_shared,
+        has_amount=True,
+    )  # fmt: skip
+
+
+ARM = _placement_kind("arm", "Send to ARM", "Place accounts with an agency, which gets the report's file.")
+PLACEMENT = _placement_kind("placement", "Place", "Place accounts with an agency, which gets a file of its layout.")
+
 # --- all of them -------------------------------------------------------------------------------------
 
-BULK_KINDS: Mapping[str, BulkKind] = {each.name: each for each in (FLAGS, FEES, STAGE, WRITE_OFF, FREEZE, ROLLBACK)}
+BULK_KINDS: Mapping[str, BulkKind] = {
+    each.name: each for each in (FLAGS, FEES, STAGE, WRITE_OFF, ARM, PLACEMENT, FREEZE, ROLLBACK)
+}
 """By name, in the order in which people are offered them."""
 
 

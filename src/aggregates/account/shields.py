@@ -22,6 +22,7 @@ class ShieldSource(StrEnum):
 
     EXCLUSION = "exclusion"
     FREEZE = "freeze"
+    PLACEMENT = "placement"
     FLAG = "flag"
     CONTACT = "contact"
     REPLY = "reply"

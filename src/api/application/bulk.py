@@ -124,7 +124,7 @@ def preview(
                     as_of=of.as_of,
                     scheme=office.scheme,
                 )
-            frozen = _freeze(service, caller, bulk_id, found, has_amount=row.has_amount)
+            frozen = _freeze(service, caller, bulk_id, found, row)
         except Refusal as refusal:
             raise Refused(rejected(refusal)) from None
     command = PreviewBulk(
@@ -154,7 +154,7 @@ class _Freezing:
     total: int = 0
 
 
-def _freeze(service: Service, caller: Caller, bulk_id: UUID, found: Iterator[Shown], *, has_amount: bool) -> _Freezing:
+def _freeze(service: Service, caller: Caller, bulk_id: UUID, found: Iterator[Shown], kind: BulkKind) -> _Freezing:
     frozen = _Freezing(digest())
     parts = _in_parts(found)
     while several := list(islice(parts, _PARTS_AT_ONCE)):
@@ -162,7 +162,7 @@ def _freeze(service: Service, caller: Caller, bulk_id: UUID, found: Iterator[Sho
         commands = []
         for rows in several:
             frozen.parts += 1
-            kept = [_row(each, has_amount=has_amount) for each in rows]
+            kept = [_row(each, kind) for each in rows]
             for each, of in zip(kept, rows, strict=True):
                 digested(frozen.digest, each.account_id, of.expected, each.amount_minor)
                 frozen.accounts += 1
@@ -182,9 +182,11 @@ def _freeze(service: Service, caller: Caller, bulk_id: UUID, found: Iterator[Sho
     return frozen
 
 
-def _row(shown: Shown, *, has_amount: bool) -> FrozenRow:
+def _row(shown: Shown, kind: BulkKind) -> FrozenRow:
     expected = orjson.loads(shown.expected)
-    amount = expected.get("balance", shown.amount) if has_amount else None
+    amount = shown.amount if kind.has_amount else None
+    if kind.has_amount and "balance" in kind.compares:  # today's, whatever day the report is of
+        amount = expected["balance"] + expected.get("written_off", 0)
     return FrozenRow.model_construct(account_id=shown.account_id, expected=expected, amount_minor=amount)
 
 

@@ -32,6 +32,7 @@ from api.application.casework import complaints_of, disputes_of, flags_of, holds
 from api.application.inbound import threads_of
 from api.application.instalment_plans import instalments_of, plan_view
 from api.application.offices import office_view, scheme_of, today_in
+from api.application.placements import agencies_of
 from api.application.templates import template_in_full, template_view, templates_of
 from api.application.write_offs import write_offs_of
 from api.cli.opening import question
@@ -57,6 +58,7 @@ from projections.questions.activity_filters import ActivityFilters
 from projections.questions.bulk import bulk_action, bulk_actions, bulk_rows
 from projections.questions.inbound import received, thread_entries, unmatched
 from projections.questions.messages import messages
+from projections.questions.placements import commissions, placement_files, placements
 from projections.questions.quarantined import quarantined
 from projections.questions.work import work, works
 from projections.questions.worklist import closed_days, undocumented, worklist
@@ -556,6 +558,57 @@ def get_bulk(here: Here, *, id: str) -> Any:  # noqa: A002
 def list_bulk_rows(here: Here, *, id: str, limit: int | None) -> Any:  # noqa: A002
     def page(size: int, cursor: str | None) -> Any:
         return bulk_rows(here.connection, UUID(id), limit=size, cursor=cursor)
+
+    return _pages(page, limit)
+
+
+@answers("/v1/agencies")
+def list_agencies(here: Here, *, office: str | None = None) -> Any:
+    del office
+    return [_json(each) for found in here.offices for each in agencies_of(found)]
+
+
+@answers("/v1/placements")
+def list_placements(
+    here: Here,
+    *,
+    limit: int | None,
+    office: str | None = None,
+    agency: str | None = None,
+    account_id: str | None = None,
+    state: Any = None,
+) -> Any:
+    def page(size: int, cursor: str | None) -> Any:
+        return placements(
+            here.connection,
+            office=office,
+            agency=agency,
+            account_id=UUID(account_id) if account_id else None,
+            state=state,
+            limit=size,
+            cursor=cursor,
+        )
+
+    return _pages(page, limit)
+
+
+@answers("/v1/placements/commission")
+def report_commission(
+    here: Here,
+    *,
+    office: str | None = None,
+    agency: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> Any:
+    found = commissions(here.connection, office=office, agency=agency, since=since, until=until)
+    return [_json(each) for each in found]
+
+
+@answers("/v1/placement-files")
+def list_placement_files(here: Here, *, limit: int | None, office: str | None = None, agency: str | None = None) -> Any:
+    def page(size: int, cursor: str | None) -> Any:
+        return placement_files(here.connection, office=office, agency=agency, limit=size, cursor=cursor)
 
     return _pages(page, limit)
 

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from api.cli import (
     accounts,
+    agencies,
     allocation,
     attachments,
     backups,
@@ -39,6 +40,7 @@ from api.cli import (
     offices,
     payment_claims,
     payments,
+    placements,
     projections,
     promises,
     replay,
@@ -123,6 +125,8 @@ for name, group in (
     ("bulk", bulk),
     ("fee", fees),
     ("subscription", subscriptions),
+    ("agency", agencies),
+    ("placement", placements),
     ("work", work),
     ("worklist", worklist),
     ("projections", projections),

@@ -103,6 +103,8 @@ PAGED = frozenset({
     "/v1/inbound",
     "/v1/inbound/unmatched",
     "/v1/messages",
+    "/v1/placement-files",
+    "/v1/placements",
     "/v1/promises",
     "/v1/quarantined-messages",
     "/v1/report/collections",

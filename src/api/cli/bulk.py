@@ -106,6 +106,14 @@ KINDS: Mapping[str, Kind] = {
             Parameter("claim", "keep|release", "Whether what comes in later pays what was written off. Default: keep."),
         ),
     ),
+    "arm": Kind(
+        "Place accounts with an agency, which gets the report's file.",
+        (Parameter("agency", "AGENCY", "An agency of the office."),),
+    ),
+    "placement": Kind(
+        "Place accounts with an agency, which gets a file of its layout.",
+        (Parameter("agency", "AGENCY", "An agency of the office."),),
+    ),
 }
 """Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
 
@@ -118,6 +126,7 @@ FILTERS: Mapping[str, tuple[str, str]] = {
     "written_off": ("yes|no", "Of whom something is written off with the claim kept; they may owe nothing."),
     "service": ("TYPE", "With an open invoice of this service type; of fees it chooses invoices too."),
     "subscription": ("NUMBER", "With an open invoice of this subscription; of fees it chooses invoices too."),
+    "placed_with": ("AGENCY", "That this agency has."),
     "search": ("TEXT", "In name, number, phone or e-mail; or an invoice's number."),
     "min_balance": ("AMOUNT", "That owe at least this."),
     "max_balance": ("AMOUNT", "That owe at most this."),

@@ -57,6 +57,7 @@ class SelectionBody(Body):
     written_off: WrittenOff | None = None
     service: Code | None = None
     subscription: str | None = Field(None, max_length=100)
+    placed_with: Code | None = None
     q: str | None = Field(None, max_length=100)
     min_balance: Amount = None
     max_balance: Amount = None
@@ -112,6 +113,7 @@ def selection_of(said: SelectionBody) -> Selection:
             written_off=said.written_off,
             service=said.service,
             subscription=said.subscription,
+            placed_with=said.placed_with,
             search=said.q,
             min_balance=None if said.min_balance is None else Decimal(said.min_balance),
             max_balance=None if said.max_balance is None else Decimal(said.max_balance),

@@ -34,6 +34,7 @@ from projections.inbound.projection import InboundProjection
 from projections.ledger.projection import LedgerProjection
 from projections.messages.projection import MessagesProjection
 from projections.people.projection import PeopleProjection
+from projections.placements.projection import PlacementsProjection
 from projections.promises.projection import PromisesProjection
 from projections.worklist.projection import WorklistProjection
 
@@ -55,6 +56,7 @@ PROJECTIONS = (
     BulkActionsProjection,
     WorklistProjection,
     FeesProjection,
+    PlacementsProjection,
 )
 
 ANCHOR = "last-seal.json"

@@ -13,6 +13,7 @@ from adapters.billing.readers import Progress
 from adapters.billing.source import ImportSource
 from adapters.clock import Clock, ManualClock
 from adapters.delivery.carrier import Carrier
+from adapters.placement.sender import Sent
 from adapters.postgres.database import Database
 from adapters.readers.runner import LIVE_BATCH, NotReached, Runner
 from adapters.stop import check, pause
@@ -60,6 +61,7 @@ class StepByStep(Service):
         }
         self.ticker = ticker_of(self)
         self._worker = parts.REACT.worker(self)
+        self._sender = parts.REACT.sender(self)
 
     def close(self) -> None:
         """Lets everything go, the database last."""
@@ -93,6 +95,8 @@ class StepByStep(Service):
             check(self.stop)
             turn = self._worker.turn()
             if turn is Turn.IDLE:
+                if self._sender.turn() is Sent.SOME:
+                    continue
                 return
             if turn is Turn.CHUNK:
                 last_chunk = time.monotonic()

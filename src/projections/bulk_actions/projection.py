@@ -19,17 +19,11 @@ from aggregates.bulk.action import (
 )
 from aggregates.bulk.part import MOST_ROWS, RowsFrozen
 from aggregates.kernel.event import Recorded
-from projections.batch import EventProjection, Row, as_json, on, rows_from
+from projections.batch import EventProjection, Row, as_json, on
+from projections.upsert import says
 
 _AT_ONCE = 5_000
 """Rows in a statement."""
-
-
-def _says(table: str, key: str, *columns: str) -> str:
-    """A statement for rows that say these columns of theirs and leave the others as they are: see `rows_from`."""
-    names = [column.split(" ", 1)[0] for column in columns]
-    news = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key.split(", "))
-    return f"INSERT INTO {table} ({', '.join(names)}) {rows_from(*columns)} ON CONFLICT ({key}) DO UPDATE SET {news}"
 
 
 _KIND = {
@@ -54,13 +48,13 @@ def _typed(*names: str) -> list[str]:
     return [f"{name} {_KIND.get(name, 'text')}" for name in names]
 
 
-_FROZEN = _says(
+_FROZEN = says(
     "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "place", "expected", "amount_minor")
 )
-_APPLIED = _says(
+_APPLIED = says(
     "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "outcome", "reason_code", "detail")
 )
-_REVERSED = _says(
+_REVERSED = says(
     "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "undo_outcome", "undo_code", "undo_detail")
 )
 
@@ -74,7 +68,7 @@ class BulkRows:
     def say(self, recorded: Recorded, **columns: object) -> None:
         """Columns of the action."""
         names = ("bulk_id", *columns, "position")
-        statement = _says("bulk_actions", "bulk_id", *_typed(*names))
+        statement = says("bulk_actions", "bulk_id", *_typed(*names))
         self.add(statement, [(recorded.aggregate_id, *columns.values(), recorded.position)])
 
     def add(self, statement: str, rows: Sequence[Row]) -> None:

@@ -208,6 +208,9 @@ class StoredRow:
             amount=True, title="Written off",
         ),
     ] = 0  # fmt: skip
+    agency: Annotated[
+        str | None, Column("text", "Code of the agency that has it; null where it is not placed.", recorded=True)
+    ] = None
     last_position: Annotated[
         int, Column("bigint", "Place in the log of the latest event about the account that is shown here.")
     ] = 0
@@ -287,6 +290,7 @@ class CollectionsRow(Answer):
     frozen: Annotated[str | None, LATER] = None
     written_off: Annotated[AmountText | None, LATER] = None
     """With the claim kept: what an agency would be given besides the balance. Not there where nothing is."""
+    agency: Annotated[str | None, LATER] = None
 
 
 # --- what is shown where, in which order ---------------------------------------------------------------

@@ -13,6 +13,7 @@ from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.inbound import MessageReceived
 from aggregates.account.messages import MessageQueued, MessageResolved, MessageSent
 from aggregates.account.payments import PaymentReceived, PaymentReversed, PaymentReversedInPart, ReversalWithdrawn
+from aggregates.account.placement import Placed, PlacementEnded
 from aggregates.account.promises import PromiseClosed, PromiseRegistered
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from projections.batch import EventProjection, on
@@ -62,8 +63,12 @@ class AccountEvents(EventProjection):
         account.row.flag(event.flag, on=isinstance(event, FlagSet))
 
     @on(CollectionsStageChanged)
-    def _placed(self, event: CollectionsStageChanged, account: Account) -> None:
+    def _staged(self, event: CollectionsStageChanged, account: Account) -> None:
         account.row.collections_stage = event.stage.value
+
+    @on(Placed, PlacementEnded)
+    def _placed(self, event: Placed | PlacementEnded, account: Account) -> None:
+        account.row.agency = event.agency if isinstance(event, Placed) else None
 
     @on(AccountFrozen, AccountUnfrozen)
     def _frozen(self, event: AccountFrozen | AccountUnfrozen, account: Account) -> None:

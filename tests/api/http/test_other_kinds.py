@@ -21,6 +21,8 @@ TEXTS = {"en": {"body": "Please call us."}}
 
 VALUES: dict[str, Any] = {
     "account_id": "00000000-0000-0000-0000-000000000002",
+    "adjusted_on": DAY,
+    "agency": "acme",
     "activity_id": "00000000-0000-0000-0000-000000000001",
     "attachment_id": "00000000-0000-0000-0000-000000000001",
     "amount": AMOUNT,
@@ -30,6 +32,7 @@ VALUES: dict[str, Any] = {
     "code": "other",
     "collections_stage": "sent",
     "consent": "given",
+    "contents": "full",
     "claim_id": "00000000-0000-0000-0000-000000000001",
     "complaint_id": "00000000-0000-0000-0000-000000000001",
     "contact": {},
@@ -42,6 +45,7 @@ VALUES: dict[str, Any] = {
     "first": DAY,
     "disposition": "no-answer",
     "fact_id": "00000000-0000-0000-0000-000000000001",
+    "file_id": "00000000-0000-0000-0000-000000000001",
     "flag": "vip",
     "ground": "law",
     "hold_id": "00000000-0000-0000-0000-000000000001",
@@ -56,9 +60,11 @@ VALUES: dict[str, Any] = {
     "outcome": "rejected",
     "plan": PLAN,
     "point_id": "p",
+    "paid_on": "2026-03-16",
     "reason": "a test",
     "reason_code": "other",
     "received_on": "2026-03-16",
+    "reference": "T-1",
     "refunded_on": "2026-03-16",
     "resolution": "rejected",
     "sender": "+12125550100",
@@ -84,6 +90,7 @@ OF_ITS_OWN: dict[str, dict[str, Any]] = {
     "OpenLegalCase": {"kind": "suit"},
     "MessageResolution": {"outcome": "sent"},
     "ResolveMessage": {"outcome": "sent"},
+    "SetAgency": {"agency": {"title": "Acme"}},
 }
 """By body or command, what a field is there that means something else elsewhere."""
 

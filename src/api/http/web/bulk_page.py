@@ -140,6 +140,8 @@ def _values(annotation: Any, choices: str, office: Office, *, adds: bool) -> dic
         return {each.value: each.value.replace("-", " ").capitalize() for each in annotation}
     if choices == "fee_service_types":
         return {code: code for code in sorted(office.fee_service_types)}
+    if choices == "agencies":
+        return {code: each.title for code, each in sorted(office.agencies.items()) if not each.retired}
     if choices == "freeze_reasons":
         return dict(sorted(office.freeze_reasons.items()))
     if choices == "write_off_reasons":

@@ -185,6 +185,7 @@ def _choices(form: ReportForm, scheme: BucketScheme, offices: list[Office]) -> l
         "bucket": {name: name for name in scheme.names},
         "flag": _flags(offices, form.office),
         "frozen": _freeze_reasons(offices, form.office),
+        "placed_with": _agencies(offices, form.office),
     }
     return [
         {
@@ -209,6 +210,11 @@ def _flags(offices: list[Office], chosen: str | None) -> dict[str, str]:
         if chosen in {None, office.code}:
             flags |= {code: flag.title for code, flag in office.flags.items()}
     return dict(sorted(flags.items()))
+
+
+def _agencies(offices: list[Office], chosen: str | None) -> dict[str, str]:
+    of_office = [office.agencies for office in offices if chosen in {None, office.code}]
+    return dict(sorted({code: each.title for known in of_office for code, each in known.items()}.items()))
 
 
 def _freeze_reasons(offices: list[Office], chosen: str | None) -> dict[str, str]:

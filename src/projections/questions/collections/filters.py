@@ -113,6 +113,9 @@ class Filters(BaseModel):
             title="Subscription",
         ),
     ] = None
+    placed_with: Annotated[
+        Code | None, Where("agency = %(placed_with)s::text", means="Accounts that this agency has.", title="Agency")
+    ] = None
     number: Annotated[str | None, Where("number = %(number)s::text")] = None
     """Exactly this number."""
     search: Annotated[str | None, Where(_FOUND)] = None

@@ -1,0 +1,287 @@
+"""Makes placement files and delivers each once.
+
+A file is written beside the outbox and recorded as made before anybody outside gets it, and its name follows from what
+asked for it. So whoever goes on after a death hands the same file over under the same name, which a folder and an SFTP
+server take once. What takes no name for a file is asked once; where the answer is missing, a person decides.
+"""
+
+import threading
+from collections.abc import Mapping
+from datetime import date
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from psycopg import Connection
+
+from adapters.clock import Clock
+from adapters.delivery.carrier import CarrierMisconfigured, CarrierUnavailable, CarrierUncertain
+from adapters.eventstore.application import Arrears
+from adapters.placement.accounts import rows_of
+from adapters.placement.channels import channel_for
+from adapters.placement.layouts import LayoutError, layout_for
+from adapters.placement.writing import UPDATES, PlacementWriter, Written
+from adapters.postgres.database import Database
+from adapters.postgres.errors import explained
+from adapters.postgres.kept_connection import KeptConnection
+from adapters.readers.backoff import Backoff
+from aggregates.account import Account
+from aggregates.kernel.actor import Actor
+from aggregates.kernel.command import Command, Issued, identifier
+from aggregates.office import Office
+from aggregates.placement_file import (
+    BeginFileDelivery,
+    FileContents,
+    FileState,
+    PlacementFile,
+    RecordFileDelivery,
+    RecordFileMade,
+)
+from aggregates.values.business_time import local_date
+from aggregates.values.money import Money
+from projections.questions.placements import (
+    account_names,
+    changes,
+    in_file,
+    shown_through,
+    told_through,
+    waiting_files,
+)
+
+ACTOR = Actor.parse("service:placement-files")
+_ACCOUNTS_AT_ONCE = 250
+_CHANGES_AT_ONCE = 500
+_ENDED = "the process that sent it ended"
+_LOCK = 0x506C6163
+"""Of the database: one process makes and delivers placement files at a time."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Sent(Enum):
+    """What came of a turn; the value is how many seconds it makes sense to wait before the next one."""
+
+    SOME = 0.0
+    WAITING = 5.0
+    """A file waits for its agency's channel, or for the read tables."""
+    NOTHING = 0.5
+
+
+class PlacementSender:
+    """Used by one thread. Any number of processes may have one."""
+
+    def __init__(
+        self, database: Database, arrears: Arrears, clock: Clock, env: Mapping[str, str], outbox: Path
+    ) -> None:
+        """`outbox` is shared by all processes that send; files wait there, and go there where no folder is said."""
+        self._database, self._arrears, self._clock = database, arrears, clock
+        self._env, self._outbox = env, outbox
+        self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True))
+        self._locked_by: Connection[Any] | None = None
+        self._owner = uuid4()
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set. What fails is logged and tried again."""
+        backoff = Backoff()
+        try:
+            while not stop.is_set():
+                try:
+                    turn = self.turn()
+                except Exception as error:  # whatever it is, files go on once it is over
+                    self._connection.close()
+                    _log.warning("placement files wait", error=type(error).__name__)
+                    stop.wait(backoff.failed())
+                else:
+                    backoff.worked()
+                    stop.wait(turn.value)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @explained()
+    def turn(self) -> Sent:
+        """Every file that waits, one after the other. Raises what is no file's fault."""
+        connection = self._connection.get()
+        self._is_the_one(connection)
+        waiting = waiting_files(connection)
+        if not waiting:
+            return Sent.NOTHING
+        if not self._is_the_one(connection):
+            return Sent.WAITING
+        results = [self._send(file_id) for file_id in waiting]
+        return Sent.SOME if any(results) else Sent.WAITING
+
+    def _is_the_one(self, connection: Connection[Any]) -> bool:
+        """Whether this process sends. It does as long as its connection lives: a command beside a service, whose
+        variables may be others, leaves files to that."""
+        if self._locked_by is not connection:
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+            self._locked_by = connection if row is not None and row[0] else None
+        return self._locked_by is connection
+
+    # --- one file ---
+
+    def _send(self, file_id: UUID) -> bool:
+        """Whether it is out of our hands."""
+        file = self._arrears.load(PlacementFile, file_id)
+        if file.office_id is None or file.state in {FileState.DELIVERED, FileState.UNCERTAIN}:
+            return False  # the read table shows it in a moment
+        office = self._arrears.load(Office, file.office_id)
+        path = self._outbox / "placement-files" / file.name
+        if file.state is FileState.REQUESTED and not self._made(file, office, path):
+            return False
+        try:
+            channel = channel_for(
+                file.agency,
+                office.agencies[file.agency].channel,
+                self._env,
+                self._outbox,
+                is_history=self._clock.is_set,
+            )
+        except CarrierMisconfigured as error:
+            return self._not_now(file, str(error))
+        if file.state is FileState.DELIVERING and not channel.can_tell:
+            self._record(file, RecordFileDelivery(file_id=file_id, arrived=None, detail=_ENDED))
+            return True
+        if not path.exists() and not self._made(file, office, path):
+            return False
+        self._record(file, BeginFileDelivery(file_id=file_id))
+        try:
+            channel.put(file.name, path)
+        except (CarrierUnavailable, CarrierMisconfigured) as error:
+            return self._not_now(file, str(error))
+        except CarrierUncertain as error:
+            if channel.can_tell:
+                return self._not_now(file, str(error))
+            self._record(file, RecordFileDelivery(file_id=file_id, arrived=None, detail=str(error)))
+            return True
+        self._record(file, RecordFileDelivery(file_id=file_id, arrived=True))
+        path.unlink(missing_ok=True)  # personal data is only where it has to be
+        return True
+
+    def _not_now(self, file: PlacementFile, detail: str) -> bool:
+        _log.warning("a placement file waits", file=file.name, said=detail)
+        self._record(file, RecordFileDelivery(file_id=file.id, arrived=False, detail=detail))
+        return False
+
+    def _made(self, file: PlacementFile, office: Office, path: Path) -> bool:
+        """Whether it is written: not before the read tables show what asked for it."""
+        agency = office.agencies[file.agency]
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{self._owner.hex}.part")
+        try:
+            with self._database.snapshot("arrears_app") as connection:
+                through = shown_through(connection, file.id)
+                if through is None:
+                    return False
+                through = file.through_position or through
+                layout = UPDATES if file.contents is FileContents.UPDATES else layout_for(agency, file.layout)
+                with PlacementWriter(draft, layout, agency.format, file.currency) as writer:
+                    if file.contents is FileContents.UPDATES:
+                        self._write_changes(connection, file, office, writer, through)
+                    else:
+                        self._write_accounts(connection, file, office, writer)
+                written = writer.written()
+            self._record_made(file, written, through)
+            draft.replace(path)
+        except LayoutError as error:
+            return self._not_now(file, str(error))
+        finally:
+            draft.unlink(missing_ok=True)
+        return True
+
+    def _record_made(self, file: PlacementFile, written: Written, through: int) -> None:
+        command = RecordFileMade(
+            file_id=file.id,
+            accounts=written.accounts,
+            total=written.total,
+            rows=written.rows,
+            sha256=written.sha256,
+            through_position=through,
+        )
+        self._record(file, command)
+
+    def _write_accounts(
+        self, connection: Connection[Any], file: PlacementFile, office: Office, writer: PlacementWriter
+    ) -> None:
+        after, today = UUID(int=0), self._today(office)
+        of_file = file.id if file.contents is FileContents.NEW else None
+        while some := in_file(
+            connection,
+            file_id=of_file,
+            office_id=office.id,
+            agency=file.agency,
+            currency=file.currency,
+            after=after,
+            limit=_ACCOUNTS_AT_ONCE,
+        ):
+            ids = [each.account_id for each in some]
+            accounts = {each.id: each for each in self._arrears.load_many(Account, ids)}
+            for balance, row, invoices in rows_of(
+                connection, some, accounts, office, office.agencies[file.agency], today=today
+            ):
+                writer.account(balance, row, invoices)
+            after = ids[-1]
+
+    def _write_changes(
+        self,
+        connection: Connection[Any],
+        file: PlacementFile,
+        office: Office,
+        writer: PlacementWriter,
+        through: int,
+    ) -> None:
+        since = told_through(connection, office_id=office.id, agency=file.agency, currency=file.currency, but=file.id)
+        client = office.agencies[file.agency].client_number or office.code
+        found = list(
+            changes(
+                connection,
+                office_id=office.id,
+                agency=file.agency,
+                currency=file.currency,
+                since=since,
+                through=through,
+            )
+        )
+        for first in range(0, len(found), _CHANGES_AT_ONCE):
+            some = found[first : first + _CHANGES_AT_ONCE]
+            names = account_names(connection, [each.account_id for each in some])
+            for each in some:
+                number, balance = names[each.account_id]
+                amount = None if each.amount_minor is None else Money(each.amount_minor, file.currency)
+                writer.change(
+                    amount,
+                    {
+                        "record": each.record,
+                        "placement_id": str(each.placement_id),
+                        "client_number": client,
+                        "account_number": number,
+                        "placed_on": each.changed_on,
+                        "last_payment_amount": None if amount is None else amount.decimal(),
+                        "currency": file.currency,
+                        "notes": each.code,
+                        "current_balance": Money(balance, file.currency).decimal(),
+                    },
+                )
+
+    def _today(self, office: Office) -> date:
+        return local_date(self._clock.now(), office.zone)
+
+    def _record(self, file: PlacementFile, command: Command) -> None:
+        """What it leads to depends on where the file stands; a repeat is decided anew, and changes nothing."""
+        version = self._arrears.load(PlacementFile, file.id).version
+        self._arrears.handle(
+            [
+                Issued(
+                    command=command,
+                    command_id=identifier("placement-file", file.id, command.command_name, version),
+                    actor=ACTOR,
+                    correlation_id=file.bulk_id or file.id,
+                )
+            ]
+        )

@@ -1,0 +1,271 @@
+"""Placements from end to end: in bulk, in a file that arrives once, answered by an agency, and taken back."""
+
+import csv
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.clock import SystemClock
+from adapters.placement.answers import AnswerProblem, lines_of
+from adapters.placement.sender import PlacementSender, Sent
+from aggregates.account import Account
+from aggregates.account.customer import OpenAccount
+from aggregates.account.payments import ReceivePayment
+from aggregates.account.placement import PlaceAccount, RecallPlacement
+from aggregates.office import Office, SetAgency
+from aggregates.placement_file import FileContents, PlacementFile, RedeliverFile, RequestFile
+from aggregates.values.agency import Agency, AgencyChannel
+from aggregates.values.contact import ContactDetails, EmailAddress
+from aggregates.values.money import Money
+from api.application.placements import AnswersRead, read_answers
+from projections.questions.placements import (
+    PlacementFileView,
+    PlacementView,
+    commissions,
+    placement_files,
+    placements,
+)
+from tests.adapters.delivery.carriers.sftp_server import Does, SftpServer
+from tests.adapters.work.conftest import NOW, OFFICE, Plant
+from tests.adapters.work.test_bulk import CARLA, Bulk
+from tests.waiting import wait_until
+
+TERMS = Agency(title="Acme Recovery", commission_bp=2_500)
+
+
+class Placements(Bulk):
+    """The accounts of a plant, which an agency can be given."""
+
+    def place(self, kind: str = "placement") -> UUID:
+        bulk_id = self.preview(kind, agency="acme")
+        self.confirm(bulk_id)
+        return bulk_id
+
+    @property
+    def outbox(self) -> Path:
+        return Path(self.plant.env["ARREARS_OUTBOX"])
+
+    @property
+    def folder(self) -> Path:
+        return self.outbox / "agencies" / "acme"
+
+    def found(self, **asked: Any) -> Mapping[str, PlacementView]:
+        with self.plant.database.connect("arrears_app") as connection:
+            return {each.account: each for each in placements(connection, limit=500, **asked).rows}
+
+    @property
+    def files(self) -> tuple[PlacementFileView, ...]:
+        """The newest first."""
+        with self.plant.database.connect("arrears_app") as connection:
+            return placement_files(connection).rows
+
+    def read(self, content: str, *, dry_run: bool = False) -> AnswersRead:
+        office = self.plant.service.arrears.load(Office, OFFICE)
+        came = read_answers(self.issuing, CARLA, office, "acme", content, dry_run=dry_run)
+        self.plant.service.drain()
+        return came
+
+    def ask_for(self, contents: FileContents) -> None:
+        self.plant.do(RequestFile(file_id=uuid4(), office_id=OFFICE, agency="acme", contents=contents))
+        self.plant.service.drain()
+
+    def rows_of(self, contents: str) -> list[dict[str, str]]:
+        (file,) = self.folder.glob(f"acme-{contents}-*.csv")
+        with file.open(encoding="utf-8", newline="") as content:
+            return list(csv.DictReader(content))
+
+    def stages(self) -> dict[str, str]:
+        accounts = (self.plant.service.arrears.load(Account, each) for each in self.plant.accounts)
+        return {each.customer.number: each.collections_stage.stage.value for each in accounts}
+
+
+@pytest.fixture
+def placed(plant: Plant) -> Placements:
+    email = ContactDetails(emails=(EmailAddress(id="email-1", address="ann@example.com"),))
+    numbers = [f"A-{n}" for n in range(plant.most_accounts)]
+    plant.do(
+        SetAgency(office_id=OFFICE, code="acme", agency=TERMS),
+        *[
+            OpenAccount(office_id=OFFICE, number=n, customer_name="=Ann Lee", currency="USD", contact=email)
+            for n in numbers
+        ],
+    )
+    plant.service.drain()
+    return Placements(plant)
+
+
+@contextmanager
+def an_agency(folder: Path, answers: Path) -> Iterator[None]:
+    folder.mkdir(parents=True)
+    answers.mkdir()
+    command = [sys.executable, str(Path(__file__).with_name("agency.py")), str(folder), str(answers)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        try:
+            yield
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
+
+
+def test_an_agency_answers_late_twice_in_part_and_of_unknown_accounts(placed: Placements, tmp_path: Path):
+    """Each payment counts once, gross; what is wrong is named with its line; no acknowledgement is an alarm."""
+    answers = tmp_path / "answers"
+    with an_agency(placed.folder, answers):
+        placed.place()
+        wait_until((answers / "2.csv").exists, "the agency answers")
+    (file,) = placed.files
+    assert (str(file.state), file.accounts, str(file.total), file.matches) == ("delivered", 7, "700.00", None)
+    assert set(placed.stages().values()) == {"sent"}
+
+    placed.plant.service.tick(NOW + timedelta(days=4))  # three business days are over
+    assert placed.files[0].overdue_on == date(2026, 3, 6)
+    assert placed.plant.service.arrears.load(PlacementFile, file.id).is_overdue
+    assert all(each.state == "sent" for each in placed.found().values())
+
+    first = (answers / "1.csv").read_text(encoding="utf-8")
+    assert placed.read(first, dry_run=True).done == {"acknowledgement": 1, "payment": 3}
+    came = placed.read(first)
+    assert (came.done, came.known, came.rejected) == ({"acknowledgement": 1, "payment": 3}, 0, 0)
+    assert [each.matches for each in placed.files] == [False]
+    assert placed.read(first).known == 4
+
+    came = placed.read((answers / "2.csv").read_text(encoding="utf-8"))
+    assert came.done == {
+        "acknowledgement": 1, "accepted": 1, "adjustment": 1, "dispute": 1, "closure": 1, "rejection": 1,
+    }  # fmt: skip
+    assert (came.known, [(each.line, each.account, each.code) for each in came.problems]) == (
+        3, [(7, "Z-9", "unknown-account"), (8, placed.rows_of("new")[0]["account_number"], "bad-row")]
+    )  # fmt: skip
+    assert [each.matches for each in placed.files] == [True]
+    states = sorted(each.state for each in placed.found().values())
+    assert states == ["closed", "rejected", "sent", "sent", "sent", "sent", "sent"]
+    with placed.plant.database.connect("arrears_app") as connection:
+        (commission,) = commissions(connection, agency="acme")
+    assert (commission.payments, commission.collected, commission.commission, commission.net) == (3, 120, 30, 90)
+    accounts = [placed.plant.service.arrears.load(Account, each) for each in placed.plant.accounts]
+    assert sorted(each.receivables.balance.minor for each in accounts) == [6_000] * 3 + [10_000] * 4
+
+
+def test_the_file_has_every_account_its_invoices_and_a_trailer_and_no_formula(placed: Placements):
+    placed.place()
+    *rows, trailer = placed.rows_of("new")
+    accounts = [each for each in rows if each["record"] == "account"]
+    invoices = [each for each in rows if each["record"] == "invoice"]
+    assert (len(accounts), len(invoices)) == (7, 7)
+    assert {each["name"] for each in accounts} == {"'=Ann Lee"}
+    assert {(e["itemization_amount"], e["payments_since"], e["current_balance"]) for e in accounts} == {
+        ("100.00", "0.00", "100.00")
+    }
+    assert (trailer["record"], trailer["placement_id"], trailer["client_number"]) == ("trailer", "7", "700.00")
+    assert list((placed.outbox / "placement-files").iterdir()) == []
+
+
+def test_what_happens_to_its_accounts_is_told_once_and_everything_when_it_is_asked_for(placed: Placements):
+    bulk_id = placed.place("arm")
+    one, other = (placed.account(n) for n in (1, 2))
+    placed.plant.do(
+        ReceivePayment(account_id=one, number="P-1", amount=Money(3_000, "USD"), received_on=date(2026, 3, 2)),
+        RecallPlacement(account_id=other),
+        reason="A mistake",
+    )
+    placed.plant.service.drain()
+    placed.ask_for(FileContents.UPDATES)
+    told = {(e["record"], e["account_number"], e["amount"], e["current_balance"]) for e in placed.rows_of("updates")}
+    assert told == {
+        ("payment", "A-1", "-30.00", "70.00"), ("recall", "A-2", "", "100.00"), ("trailer", "USD", "", ""),
+    }  # fmt: skip
+    assert [each.accounts for each in placed.files if each.contents == "updates"] == [2]
+    placed.folder.joinpath(next(placed.folder.glob("*updates*")).name).unlink()
+    placed.ask_for(FileContents.UPDATES)
+    assert [each["record"] for each in placed.rows_of("updates")] == ["trailer"]
+    placed.ask_for(FileContents.FULL)
+    full = [each["account_number"] for each in placed.rows_of("full") if each["record"] == "account"]
+    assert sorted(full) == [f"A-{n}" for n in (0, 1, 3, 4, 5, 6)]
+    placed.undo(bulk_id)
+    assert set(placed.stages().values()) == {"not set"}
+    assert placed.view(bulk_id).undone == 6
+
+
+def test_one_account_is_placed_by_itself_in_a_file_of_its_own(placed: Placements):
+    placed.plant.do(PlaceAccount(account_id=placed.account(3), agency="acme"))
+    placed.plant.service.drain()
+    assert [each["account_number"] for each in placed.rows_of("new") if each["record"] == "account"] == ["A-3"]
+    assert placed.stages()["A-3"] == "sent"
+
+
+def test_a_server_takes_a_file_once_and_one_that_is_another_gets_none(placed: Placements, tmp_path: Path):
+    """Over SFTP: the line drops, then the process ends after the file was taken, then it is found there."""
+    placed.plant.do(
+        SetAgency(office_id=OFFICE, code="acme", agency=TERMS.model_copy(update={"channel": AgencyChannel.SFTP}))
+    )
+    placed.plant.service._sender.close()
+    with SftpServer(tmp_path) as server:
+        env = {
+            "ARREARS_AGENCY_ACME_SFTP_URL": server.url,
+            "ARREARS_AGENCY_ACME_SFTP_KNOWN_HOSTS_FILE": str(server.known_hosts),
+            "ARREARS_AGENCY_ACME_SFTP_KEY_FILE": str(server.key),
+        }
+        arrears = placed.plant.service.arrears
+        sender = PlacementSender(placed.plant.database, arrears, SystemClock(), env, placed.outbox)
+        with closing(sender):
+            assert sender.turn() is Sent.NOTHING  # it is the one that sends, from now on
+            placed.place()
+            known_hosts = server.known_hosts.read_bytes()
+            server.known_hosts.write_bytes(known_hosts.replace(b"AAAA", b"AAAB", 1))
+            assert sender.turn() is Sent.WAITING
+            placed.plant.catch_up()
+            (file,) = placed.files
+            assert (file.state, file.detail is None) == ("made", False)
+            server.known_hosts.write_bytes(known_hosts)
+            server.does = Does.DROPS
+            assert sender.turn() is Sent.WAITING
+            server.does = Does.TAKES
+            taken = server.files / "letters" / file.name
+            taken.write_bytes(b"taken before")  # and the process ended before it could say so
+            assert sender.turn() is Sent.SOME
+            assert taken.read_bytes() == b"taken before"
+        placed.plant.service.drain()
+    assert placed.files[0].state == "delivered"
+    assert set(placed.stages().values()) == {"sent"}
+
+
+def test_an_upload_whose_answer_is_missing_waits_for_a_person(placed: Placements):
+    https = TERMS.model_copy(update={"channel": AgencyChannel.HTTPS})
+    placed.plant.do(SetAgency(office_id=OFFICE, code="acme", agency=https))
+    placed.plant.service._sender.close()
+    env = {"ARREARS_AGENCY_ACME_HTTPS_URL": "https://127.0.0.1:9/in"}
+    sender = PlacementSender(placed.plant.database, placed.plant.service.arrears, SystemClock(), env, placed.outbox)
+    with closing(sender):
+        sender.turn()
+        placed.place()
+        sender.turn()
+        placed.plant.catch_up()
+        (file,) = placed.files
+        assert file.state == "uncertain"
+        assert sender.turn() is Sent.NOTHING
+        placed.plant.do(RedeliverFile(file_id=file.id), reason="They have no such file")
+        placed.plant.catch_up()
+        assert placed.files[0].state == "made"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("account_number\nA-1\n", "line 1: expected a header"),
+        ("record,acount\npayment,A-1\n", "'acount' is no column"),
+        ("record,accounts\naccepted,\ntrailer,2\n", "line 3: the trailer says 2 rows, of 1"),
+        ("record,amount,accounts,total\npayment,5.00,,\ntrailer,,1,6.00\n", "line 3: the trailer says 6.00"),
+        ('record\n"pay\n', "expected CSV"),
+    ],
+)
+def test_a_file_that_cannot_be_read_or_adds_up_otherwise_is_none(content: str, says: str):
+    with pytest.raises(AnswerProblem, match=says):
+        lines_of(content)
