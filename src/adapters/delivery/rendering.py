@@ -9,7 +9,7 @@ from typing import Any
 from adapters.delivery.languages import ENGLISH, language_of
 from adapters.delivery.opt_out import opt_out_line
 from adapters.delivery.placeholders import example_values
-from adapters.delivery.renderer import Draft, NotRendered, Rendered, Renderer
+from adapters.delivery.renderer import Draft, NotRendered, Rendered
 from aggregates.account import Account
 from aggregates.account.chase import CoveredItem
 from aggregates.account.messages import MessageUnderWay, WrittenText
@@ -44,8 +44,17 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message, known by the SHA-256 of what is in it."""
+
+    name: str
+    media_type: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
-    """A message as it leaves: the text and its SHA-256."""
+    """A message as it leaves: the text and its SHA-256, and what goes with it."""
 
     channel: Channel
     to: str
@@ -61,22 +70,48 @@ class Letter:
     """The customer's name."""
     day: date | None = None
     """The office's local date."""
+    attachments: tuple[Attachment, ...] = ()
+    """Files that go with the text; empty as long as nothing attaches any."""
 
     @property
     def body_sha256(self) -> str:
         return hashlib.sha256(self.body.encode()).hexdigest()
 
 
-def render(
-    account: Account,
-    office: Office,
-    campaign: Campaign | None,
-    message: MessageUnderWay,
-    today: date,
-    *,
-    renderer: Renderer,
-) -> Letter:
-    """The text of a queued message as of now. Raises RenderingProblem, whatever is wrong with message or template.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message of which nothing is missing but the text that its draft becomes."""
+
+    draft: Draft
+    template: Template
+    channel: Channel
+    to: str
+    language: str
+    country: str | None
+    sender: str
+    recipient: str
+    day: date
+
+    def letter(self, rendered: Rendered) -> Letter:
+        """With what its draft became. Raises RenderingProblem."""
+        text = text_of(self.channel, self.template, rendered, self.language)
+        return Letter(
+            self.channel,
+            self.to,
+            text.subject,
+            text.body,
+            language=self.language,
+            country=self.country,
+            sender=self.sender,
+            recipient=self.recipient,
+            day=self.day,
+        )
+
+
+def prepare(
+    account: Account, office: Office, campaign: Campaign | None, message: MessageUnderWay, today: date
+) -> Prepared:
+    """A queued message as of now. Raises RenderingProblem, whatever is wrong with message or template.
 
     `campaign` is the one whose step it is; None where it is by hand.
     """
@@ -85,14 +120,11 @@ def render(
     if to is None:
         raise RenderingProblem("no-contact-point", f"{message.point_id!r} is not known any more")
     language = language_of(text_language, account.contact.details.language)
-    values = values_of(account, office, message.items, today)
-    [rendered] = renderer.render([draft_of(template, values, language)])
-    text = text_of(message.channel, template, rendered, language)
-    return Letter(
-        message.channel,
-        to,
-        text.subject,
-        text.body,
+    return Prepared(
+        draft=draft_of(template, values_of(account, office, message.items, today), language),
+        template=template,
+        channel=message.channel,
+        to=to,
         language=language,
         country=account.contact.country,
         sender=office.title,

@@ -117,6 +117,8 @@ class MessageWritten(Event, name="account.message-written"):
     queued_at: AwareDatetime
     queued_on: date
     """The office's local date."""
+    ignores_pace: Annotated[bool | None, LATER] = None
+    """It leaves without a turn among the office's messages a minute; None: it takes one."""
 
 
 class ContactRefused(Event, name="account.contact-refused"):

@@ -74,7 +74,7 @@ class SendMessage(AccountCommand, name="send-message", makes="message", sees=("o
 
     The text may have the placeholders of templates. Without `point_id` it goes to the first address or number that may
     be used. `ignore_preferences` lifts what the customer prefers, with a reason; what they do not want, and what rules
-    refuse, nobody lifts.
+    refuse, nobody lifts. With `ignore_max_per_minute` it takes no turn among the office's messages a minute.
     """
 
     channel: Channel
@@ -84,6 +84,7 @@ class SendMessage(AccountCommand, name="send-message", makes="message", sees=("o
     template_id: UUID | None = None
     point_id: str | None = Field(None, max_length=100)
     ignore_preferences: bool = False
+    ignore_max_per_minute: bool = False
 
     def links(self) -> tuple[Target, ...]:
         return () if self.template_id is None else (Target("template", self.template_id),)
@@ -133,6 +134,7 @@ class Writing(AccountPart):
                 amount=Money.total((item.open for item in draft.items), self.customer.currency),
                 queued_at=context.now,
                 queued_on=context.today,
+                ignores_pace=command.ignore_max_per_minute or None,
             )
         )
 

@@ -176,6 +176,7 @@ def again(service: Service, account_id: UUID, message_id: UUID) -> SendMessage:
         template_id=written.template_id,
         point_id=written.point_id,
         ignore_preferences=written.ignores_preferences,
+        ignore_max_per_minute=bool(written.ignores_pace),
     )
 
 

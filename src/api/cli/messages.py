@@ -80,6 +80,10 @@ IgnorePreferences = Annotated[
     ),
 ]
 
+IgnoreMaxPerMinute = Annotated[
+    bool, typer.Option("--ignore-max-per-minute", help="Without a turn among the office's messages a minute.")
+]
+
 _OPTIONS = {"text": "--text", "subject": "--subject", "point_id": "--to"}
 
 
@@ -152,6 +156,7 @@ def send(
     subject: Subject = None,
     to: To = None,
     ignore_preferences: IgnorePreferences = False,
+    ignore_max_per_minute: IgnoreMaxPerMinute = False,
     accounts: Accounts = None,
     once: Annotated[
         str | None,
@@ -166,7 +171,10 @@ def send(
 
     With --accounts, exit code 3 where some were refused, and 1 where all were.
     """
-    said = _said(channel, text, subject, to=to, ignore_preferences=ignore_preferences)
+    said = {
+        **_said(channel, text, subject, to=to, ignore_preferences=ignore_preferences),
+        "ignore_max_per_minute": ignore_max_per_minute,
+    }
     named = _named(account, accounts)
     found = _accounts(data, named, office)
     outcomes: list[dict[str, Any]] = []
@@ -310,13 +318,19 @@ def resolve(
     *,
     account: AccountArgument,
     message: MessageId,
-    outcome: Annotated[Outcome, typer.Option("--as", help="Whether it left.")],
+    outcome: Annotated[Outcome | None, typer.Option("--as", help="Whether it left.", show_default=False)] = None,
+    sent: Annotated[bool, typer.Option("--sent", help="The same as --as sent.")] = False,
+    not_sent: Annotated[bool, typer.Option("--not-sent", help="The same as --as not-sent.")] = False,
     data: DataDir = None,
     office: OfficeCode = None,
     reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what became of an uncertain message, and how you know. A step that did not leave has failed."""
+    told = {*filter(None, [outcome, Outcome.SENT if sent else None, Outcome.NOT_SENT if not_sent else None])}
+    if len(told) != 1:
+        raise typer.BadParameter("expected one of them", param_hint="--sent, --not-sent")
+    [outcome] = told
     from aggregates.account.messages import ResolveMessage
 
     found = account_found(data, account, office)

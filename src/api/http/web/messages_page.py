@@ -67,5 +67,6 @@ def _message(account: Account, fields: Fields) -> SendMessage:
         channel=fields.get("channel", ""),
         point_id=fields.get("to") or None,
         ignore_preferences=fields.get("ignore") == "yes",
+        ignore_max_per_minute=fields.get("at_once") == "yes",
         **said,
     )
