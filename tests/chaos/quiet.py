@@ -58,6 +58,9 @@ def _left(connection: Connection, readers: set[str]) -> tuple[int, list[str]]:
     ((works,),) = connection.execute("SELECT count(*) FROM arrears.work WHERE is_open").fetchall()
     if works:
         left.append(f"{works} pieces of work open")
+    ((queued,),) = connection.execute("SELECT count(*) FROM arrears.deliveries").fetchall()
+    if queued:
+        left.append(f"{queued} messages to be delivered")
     now = datetime.now(UTC)
     latest = max((local_date(now, zone) for zone in latest_zones(connection)), default=now.date())
     due = count_due(connection, now=now, latest_local_date=latest)

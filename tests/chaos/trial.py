@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from adapters.delivery.deliverer import Deliverer
+from adapters.delivery.intake import Intake
 from adapters.kafka.connection import events_topic
 from adapters.kafka.local import QUICK_START, free_ports
 from adapters.kafka.publisher import reader_name
@@ -207,4 +207,4 @@ def _is_unfinished(core: Core) -> bool:
 
 
 def _readers(cluster: LocalCluster) -> set[str]:
-    return {Reactor.name, Deliverer.name, reader_name(events_topic(cluster.env))}
+    return {Reactor.name, Intake.name, reader_name(events_topic(cluster.env))}

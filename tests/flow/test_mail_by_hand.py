@@ -1,23 +1,21 @@
 """A message by hand over a real mail server: what left is what the log says, and there is a last look each time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from adapters.delivery.carrier import CarrierUnavailable
 from adapters.delivery.carriers.setup import Carriers
 from adapters.delivery.outbox import Outbox
 from aggregates.account.contact import OptOutOfContact
-from aggregates.account.messages import MessageFailed, MessageSent, MessageWithdrawn, MessageWritten
+from aggregates.account.messages import MessageFailed, MessageSent, MessageWithdrawn
 from aggregates.account.writing import SendMessage
-from aggregates.kernel.event import Recorded
 from aggregates.values.contact import Channel
 from tests.adapters.delivery.carriers.mail_server import MailServer
 from tests.adapters.delivery.carriers.stands import smtp_to
 from tests.flow.conftest import AService
 from tests.flow.test_chase import ANNA, World, a_world
-from tests.flow.test_mail import a_deliverer, deliver
+from tests.flow.test_mail import deliver, some_senders
 
 NOON = datetime(2025, 3, 4, 17, tzinfo=UTC)
 
@@ -29,11 +27,8 @@ def world(a_service: AService) -> World:
     return world
 
 
-def written(world: World, text: str, **more: Any) -> list[Recorded]:
+def written(world: World, text: str, **more: Any) -> None:
     world.do(SendMessage(account_id=ANNA, channel=Channel.EMAIL, text=text, **more))
-    while world.service.sealer.seal_once():
-        pass
-    return [each for each in world.history if isinstance(each.event, MessageWritten)]
 
 
 def outcome(world: World, kind: type[Any]) -> Any:
@@ -44,8 +39,8 @@ def outcome(world: World, kind: type[Any]) -> Any:
 def test_the_mail_that_the_server_has_is_the_text_filled_in(world: World):
     text = "Dear {{ customer_name }},\n\n{{ currency }} {{ amount_due }} is open. שלום 🙏\n.\nRCPT TO:<eve@example.org>"
     with MailServer() as server:
-        queued = written(world, text, subject="About {{ account_number }} – 🙏")
-        deliver(world, a_deliverer(world, Carriers(Outbox(world.outbox), smtp_to(server))), queued)
+        written(world, text, subject="About {{ account_number }} – 🙏")
+        deliver(world, some_senders(world, Carriers(Outbox(world.outbox), smtp_to(server))))
         [mail] = server.taken
     sent = outcome(world, MessageSent)
     assert (mail["To"], mail["Subject"]) == ("anna@example.org", sent.subject)
@@ -58,8 +53,8 @@ def test_the_mail_that_the_server_has_is_the_text_filled_in(world: World):
 def test_a_subject_that_becomes_two_lines_fails_and_nothing_leaves(world: World):
     with MailServer() as server:
         subject = "{% for invoice in invoices %}{{ invoice.number }}{% endfor %}{{ '\\nBcc: eve@example.org' }}"
-        queued = written(world, "Hello", subject=subject)
-        deliver(world, a_deliverer(world, Carriers(Outbox(world.outbox), smtp_to(server))), queued)
+        written(world, "Hello", subject=subject)
+        deliver(world, some_senders(world, Carriers(Outbox(world.outbox), smtp_to(server))))
         assert server.taken == []
     assert outcome(world, MessageFailed).code == "bad-subject"
 
@@ -67,12 +62,12 @@ def test_a_subject_that_becomes_two_lines_fails_and_nothing_leaves(world: World)
 def test_who_opts_out_while_the_mailbox_is_busy_gets_nothing(world: World):
     with MailServer() as server:
         server.busy = {"anna@example.org"}
-        queued = written(world, "Hello")
-        deliverer = a_deliverer(world, Carriers(Outbox(world.outbox), smtp_to(server)))
-        with pytest.raises(CarrierUnavailable):
-            deliver(world, deliverer, queued)
+        written(world, "Hello")
+        senders = some_senders(world, Carriers(Outbox(world.outbox), smtp_to(server)))
+        deliver(world, senders)
         world.do(OptOutOfContact(account_id=ANNA, channel=Channel.EMAIL))
         server.busy = set()
-        deliver(world, deliverer, queued)
+        world.clock.set(NOON + timedelta(seconds=30))
+        deliver(world, senders)
         assert server.taken == []
     assert outcome(world, MessageWithdrawn).why.code == "opted-out"

@@ -202,16 +202,19 @@ def parked(service: StepByStep, reader: str) -> int:
         return len({each.sequence_id for each in dead_letters(connection, reader=reader)})
 
 
-def test_delivery_that_fails_for_many_accounts_stands_still(service: StepByStep):
+def test_a_carrier_that_breaks_parks_nobody_and_each_message_is_tried_again_later(service: StepByStep):
     launch(service, {"en": GOOD})
     accounts = [owing(service, f"account-{number}") for number in range(MOST_AT_ONCE + 10)]
     service.deliver_through(Breaks())
-    with pytest.raises(ReaderBroken, match="delivery fails on more than 20 accounts"):
-        live(service)
-    assert parked(service, "delivery") <= MOST_AT_ONCE
+    live(service)
+    assert parked(service, "delivery") == 0
     told = [each.event for who in accounts for each in service.arrears.history(Account, who)]
-    sent = [each for each in told if isinstance(each, MessageSent)]
-    assert sent == []
+    assert [each for each in told if isinstance(each, MessageSent | MessageFailed)] == []
+    with service.database.connect("arrears_app") as connection:
+        waiting = connection.execute(
+            "SELECT attempts > 0, due_at > queued_at, owner FROM arrears.deliveries"
+        ).fetchall()
+    assert waiting == [(True, True, None)] * len(accounts)
 
 
 def test_policies_that_fail_for_many_accounts_stand_still(service: StepByStep):

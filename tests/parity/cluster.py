@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from adapters.clock import ManualClock
+from adapters.delivery.queue import is_any_due
 from adapters.kafka.connection import events_topic
 from adapters.kafka.partition_counts import shared_partitions
 from adapters.kafka.publisher import reader_name
@@ -73,7 +74,7 @@ class ClusterService(StepByStep):
             head = self.feed.head()
             positions = self._positions(readers)
             is_at_end = not self.has_unsealed() and self.feed.head() == head and all(each >= head for each in positions)
-            if is_at_end and not self._is_work_open():
+            if is_at_end and not self._is_anything_open():
                 return
             if self._failed:
                 raise RuntimeError("a part ended") from self._failed[0]
@@ -81,9 +82,9 @@ class ClusterService(StepByStep):
                 raise TimeoutError(f"head {head}, readers at {positions}")
             time.sleep(_LOOK_SECONDS)
 
-    def _is_work_open(self) -> bool:
+    def _is_anything_open(self) -> bool:
         with self.database.connect("arrears_app") as connection:
-            return is_any_open(connection)
+            return is_any_open(connection) or is_any_due(connection, self.clock.now())
 
     def _positions(self, readers: list[str]) -> list[int]:
         with self.database.connect("arrears_app") as connection:

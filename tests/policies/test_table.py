@@ -46,6 +46,7 @@ from aggregates.account.messages import (
     MessageWithdrawn,
     MessageWritten,
 )
+from aggregates.account.placement import AgencyPaymentPosted, PlacementAcknowledged, PlacementAdjusted, PlacementSent
 from aggregates.account.worklist import WorklistItemReassigned, WorklistItemSnoozed
 from aggregates.account.write_offs import WriteOffReversed
 from aggregates.kernel.command import COMMANDS, identifier
@@ -60,6 +61,10 @@ CAUSE = identifier("cause")
 
 # Nothing that the rules look at: bookkeeping of auto-collection itself, or facts that are followed by others.
 NOT_JUDGED = {
+    AgencyPaymentPosted,
+    PlacementAcknowledged,
+    PlacementAdjusted,
+    PlacementSent,
     AccountOpened,
     ActivityRecorded,
     AllocationDecided,

@@ -1,7 +1,7 @@
 """What a carrier is: something that takes a message, and may know whether it took one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -78,6 +78,11 @@ class Carrier(ABC):
     def took(self, message_id: UUID, attempt: Attempt) -> Letter | bool | None:
         """Whether a message was taken before: as it was sent, False for certainly not, None where nobody knows."""
 
+    def lines(self) -> "Sequence[Carrier]":
+        """Carriers that may be used at the same time, each by one thread: this one, and others like it where that is
+        faster. As many messages may be in flight when the process dies."""
+        return (self,)
+
     def close(self) -> None:
-        """Lets go of connections. It may be used again."""
+        """Lets go of connections, those of its lines too. It may be used again."""
         return

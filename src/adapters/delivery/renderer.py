@@ -62,6 +62,9 @@ class NotRendered:
 Rendered = tuple[str, ...] | NotRendered
 """The texts of a draft, or why there are none."""
 
+AT_ONCE = 25
+"""Drafts of one trip to a process, which share its memory. Where one of them ends it each goes by itself."""
+
 
 class RendererUnavailable(HelperAway):
     """No process that makes texts can be started. That is no text's fault: it is tried again."""
@@ -90,7 +93,18 @@ class Renderer:
 
     def render(self, drafts: Sequence[Draft]) -> list[Rendered]:
         """One answer for each draft, in order. Raises RendererUnavailable, and nothing by a template's fault."""
-        return [self._rendered(draft) for draft in drafts]
+        parts = [drafts[start : start + AT_ONCE] for start in range(0, len(drafts), AT_ONCE)]
+        return [rendered for part in parts for rendered in self._all(part)]
+
+    def _all(self, drafts: Sequence[Draft]) -> list[Rendered]:
+        answers: list[Rendered] = [NotRendered(TOO_MUCH, "")] * len(drafts)
+        if len(drafts) > 1:
+            with suppress(_Died), self._process() as process:
+                answers = process.answers(drafts)
+        return [
+            self._rendered(draft) if isinstance(answer, NotRendered) and answer.code == TOO_MUCH else answer
+            for draft, answer in zip(drafts, answers, strict=True)
+        ]
 
     def _rendered(self, draft: Draft) -> Rendered:
         try:
@@ -104,7 +118,8 @@ class Renderer:
     def _tried(self, draft: Draft) -> Rendered:
         try:
             with self._process() as process:
-                return process.answer(draft)
+                [rendered] = process.answers([draft])
+                return rendered
         except _Died as died:
             _log.warning("a process that makes texts ended", why=died.detail)
             raise
@@ -146,8 +161,8 @@ class _Process:
         try:
             ready = self._answer(limits.start_seconds)
         except _Died:
-            ready = {}
-        if ready != READY:
+            ready = []
+        if ready != [READY]:
             self.end()
             raise RendererUnavailable(f"{_MODULE} does not start")
 
@@ -161,20 +176,20 @@ class _Process:
             start_new_session=True,  # a Ctrl-C is meant for whoever waits for it
         )
 
-    def answer(self, draft: Draft) -> Rendered:
+    def answers(self, drafts: Sequence[Draft]) -> list[Rendered]:
         """Raises _Died."""
         assert self._process.stdin is not None  # noqa: S101
         try:
-            write_frame(self._process.stdin, draft.as_json())
+            write_frame(self._process.stdin, [draft.as_json() for draft in drafts])
         except OSError:
             raise _Died(self._reason()) from None
-        return _rendered(self._answer(self._limits.wall_seconds))
+        return [_rendered(answer) for answer in self._answer(self._limits.wall_seconds)]
 
-    def _answer(self, seconds: float) -> dict[str, Any]:
+    def _answer(self, seconds: float) -> list[dict[str, Any]]:
         deadline = time.monotonic() + seconds
         try:
             length = int.from_bytes(self._read(4, deadline), "big")
-            answer: dict[str, Any] = json.loads(self._read(length, deadline))
+            answer: list[dict[str, Any]] = json.loads(self._read(length, deadline))
         except TimeoutError:
             raise _Died(f"it was not made within {seconds:g} seconds") from None
         return answer

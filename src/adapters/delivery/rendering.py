@@ -10,7 +10,7 @@ from uuid import UUID
 from adapters.delivery.languages import ENGLISH, language_of
 from adapters.delivery.opt_out import opt_out_line
 from adapters.delivery.placeholders import example_values
-from adapters.delivery.renderer import Draft, NotRendered, Rendered, Renderer
+from adapters.delivery.renderer import Draft, NotRendered, Rendered
 from aggregates.account import Account
 from aggregates.account.chase import CoveredItem
 from aggregates.account.messages import MessageUnderWay, WrittenText
@@ -63,7 +63,7 @@ Files = Callable[[UUID, Iterable[AttachedFile]], tuple[Attached, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message as it leaves: the text and its SHA-256."""
+    """A message as it leaves: the text and its SHA-256, and what goes with it."""
 
     channel: Channel
     to: str
@@ -87,17 +87,49 @@ class Letter:
         return hashlib.sha256(self.body.encode()).hexdigest()
 
 
-def render(
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message of which nothing is missing but the text that its draft becomes."""
+
+    draft: Draft
+    template: Template
+    channel: Channel
+    to: str
+    language: str
+    country: str | None
+    sender: str
+    recipient: str
+    day: date
+    purpose: Purpose
+    attachments: tuple[Attached, ...]
+
+    def letter(self, rendered: Rendered) -> Letter:
+        """With what its draft became. Raises RenderingProblem."""
+        text = text_of(self.channel, self.template, rendered, self.language, purpose=self.purpose)
+        return Letter(
+            self.channel,
+            self.to,
+            text.subject,
+            text.body,
+            language=self.language,
+            country=self.country,
+            sender=self.sender,
+            recipient=self.recipient,
+            day=self.day,
+            attachments=self.attachments,
+        )
+
+
+def prepare(
     account: Account,
     office: Office,
     campaign: Campaign | None,
     message: MessageUnderWay,
     today: date,
     *,
-    renderer: Renderer,
     files: Files | None = None,
-) -> Letter:
-    """The text of a queued message as of now. Raises RenderingProblem, whatever is wrong with message or template.
+) -> Prepared:
+    """A queued message as of now. Raises RenderingProblem, whatever is wrong with message or template.
 
     `campaign` is the one whose step it is; None where it is by hand. Without `files` no message that has some is made.
     """
@@ -106,19 +138,17 @@ def render(
     if to is None:
         raise RenderingProblem("no-contact-point", f"{message.point_id!r} is not known any more")
     language = language_of(text_language, account.contact.details.language)
-    values = values_of(account, office, message.items, today)
-    [rendered] = renderer.render([draft_of(template, values, language)])
-    text = text_of(message.channel, template, rendered, language, purpose=message.purpose)
-    return Letter(
-        message.channel,
-        to,
-        text.subject,
-        text.body,
+    return Prepared(
+        draft=draft_of(template, values_of(account, office, message.items, today), language),
+        template=template,
+        channel=message.channel,
+        to=to,
         language=language,
         country=account.contact.country,
         sender=office.title,
         recipient=account.customer.name,
         day=today,
+        purpose=message.purpose,
         attachments=_attached(account, message, files),
     )
 

@@ -1,8 +1,8 @@
 """A process that fills in templates and does nothing else: `python -m adapters.delivery.rendering_process`.
 
-It is given a draft on its standard input, answers it on its standard output, and waits for the next; whoever waits
-knows which one it did not answer. What it may use is limited by the operating system; it ends when its input does, and
-so with whoever started it. Frames are four bytes of length, the most significant first, and JSON.
+It is given drafts on its standard input, answers them together on its standard output, and waits for more; whoever
+waits knows which ones it did not answer. What it may use is limited by the operating system; it ends when its input
+does, and so with whoever started it. Frames are four bytes of length, the most significant first, and JSON.
 """
 
 import json
@@ -87,10 +87,13 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_memory(memory)
     source, target = sys.stdin.buffer, sys.stdout.buffer
-    write_frame(target, READY)
-    while (draft := read_frame(source)) is not None:
-        _limit_time(seconds)
-        write_frame(target, filled_in(draft["texts"], draft["values"], draft["most"], draft["language"]))
+    write_frame(target, [READY])
+    while (drafts := read_frame(source)) is not None:
+        answers = []
+        for each in drafts:
+            _limit_time(seconds)
+            answers.append(filled_in(each["texts"], each["values"], each["most"], each["language"]))
+        write_frame(target, answers)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """The application: one write path for all commands, and aggregates as they were at any point in time."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TypeVar, cast
 from uuid import UUID
@@ -65,6 +67,20 @@ class EventStoreFactory(InfrastructureFactory[TrackingRecorder]):
         raise NotImplementedError("policies send commands, they do not write events")
 
 
+class Looking:
+    """Aggregates as they are while nothing is decided. They are the instances that decisions go on with: whoever looks
+    keeps none of them, and changes nothing."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def at(self, aggregate_class: type[AnyAggregate], ids: Iterable[UUID]) -> dict[UUID, AnyAggregate]:
+        """Those of the class that were ever stored, by id; what is not in the cache comes with one query."""
+        wanted = dict.fromkeys(ids, aggregate_class.kind)
+        found = self._workspace.read(wanted) if wanted else {}
+        return {i: each for i in wanted if isinstance(each := found[i], aggregate_class) and each.exists}
+
+
 class Arrears(Application[UUID]):
     """Commands in, outcomes out; `feed` reads what was stored, once a sealer has sealed it."""
 
@@ -91,6 +107,7 @@ class Arrears(Application[UUID]):
         self._log = self.construct_log(self._connections)
         self.feed = Feed(database, self._connections, self.event_mapper)
         self._cache = AggregateCache(cache_size)
+        self._cache_in_use = threading.Lock()
         self._group: GroupCommit[Issued, Outcome | Exception] = GroupCommit(self._work, size=_BATCH)
         super().__init__()
 
@@ -143,7 +160,7 @@ class Arrears(Application[UUID]):
             for issued in commands:
                 if issued.command_id not in batch:
                     batch[issued.command_id] = Decided.of(issued)
-            with logged_about(commands):
+            with logged_about(commands), self._cache_in_use:
                 for part in self._parts([each for each in batch.values() if each.error is None]):
                     self._decide_and_store(part)
                     stored.update(each.issued.command_id for each in part)
@@ -293,12 +310,20 @@ class Arrears(Application[UUID]):
         holders = self._log.load([], looked_up=keys).holders
         return self.load_many(aggregate_class, list(dict.fromkeys(i for key in keys for i in holders.get(key, ()))))
 
+    @contextmanager
+    def looking(self) -> Iterator[Looking]:
+        """For a look at many aggregates that were used just now. No command of this process is decided meanwhile."""
+        with self._cache_in_use:
+            workspace = Workspace(self._log, self.event_mapper, self._cache)
+            yield Looking(workspace)
+            workspace.keep()
+
     def history(self, aggregate_class: type[Aggregate], aggregate_id: UUID) -> list[Recorded]:
         """Every event of an aggregate, oldest first; none where the id is that of an aggregate of another class."""
         return list(_of(aggregate_class, cast(Iterable[Recorded], self.events.get(aggregate_id))))
 
 
-__all__ = ["AggregateNotFoundError", "Arrears", "EventStoreFactory"]
+__all__ = ["AggregateNotFoundError", "Arrears", "EventStoreFactory", "Looking"]
 
 
 def _of(aggregate_class: type[Aggregate], events: Iterable[Recorded]) -> Iterator[Recorded]:

@@ -103,7 +103,8 @@ class Workspace:
 
     def read(self, wanted: Kinds) -> Mapping[UUID, Aggregate]:
         """Aggregates as they are, for one who only looks; those that were never stored are blank."""
-        self._bring_in(wanted, {}, ())
+        missing = {i: kind for i, kind in wanted.items() if i not in self._instances}
+        self._bring_in(missing, {i: a for i in missing if (a := self._cache.take(i)) is not None}, ())
         return self._instances
 
     def reload(self, aggregate_ids: Iterable[UUID]) -> None:

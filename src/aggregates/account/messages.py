@@ -125,6 +125,8 @@ class MessageWritten(Event, name="account.message-written"):
     purpose: Annotated[Purpose | None, LATER] = None
     """What it is for, where that is something else than collection: an opt-out's confirmation leaves although the
     customer opted out, once."""
+    ignores_pace: Annotated[bool | None, LATER] = None
+    """It leaves without a turn among the office's messages a minute; None: it takes one."""
 
 
 class ContactRefused(Event, name="account.contact-refused"):

@@ -78,7 +78,7 @@ class SendMessage(AccountCommand, name="send-message", makes="message", sees=("o
 
     The text may have the placeholders of templates. Without `point_id` it goes to the first address or number that may
     be used. `ignore_preferences` lifts what the customer prefers, with a reason; what they do not want, and what rules
-    refuse, nobody lifts.
+    refuse, nobody lifts. With `ignore_max_per_minute` it takes no turn among the office's messages a minute.
     """
 
     channel: Channel
@@ -90,6 +90,7 @@ class SendMessage(AccountCommand, name="send-message", makes="message", sees=("o
     ignore_preferences: bool = False
     attachment_ids: Annotated[tuple[UUID, ...] | None, LATER] = Field(None, max_length=MOST_OF_MESSAGE)
     """Files of the account that it takes with it: an e-mail any, a letter PDF files, printed behind it."""
+    ignore_max_per_minute: bool = False
 
     def links(self) -> tuple[Target, ...]:
         return () if self.template_id is None else (Target("template", self.template_id),)
@@ -141,6 +142,7 @@ class Writing(AccountPart):
                 queued_at=context.now,
                 queued_on=context.today,
                 attachments=draft.attachments or None,
+                ignores_pace=command.ignore_max_per_minute or None,
             )
         )
 

@@ -177,6 +177,7 @@ def again(service: Service, account_id: UUID, message_id: UUID) -> SendMessage:
         point_id=written.point_id,
         ignore_preferences=written.ignores_preferences,
         attachment_ids=_still_kept(account, written),
+        ignore_max_per_minute=bool(written.ignores_pace),
     )
 
 

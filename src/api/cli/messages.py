@@ -93,6 +93,9 @@ AttachmentIds = Annotated[
     list[UUID] | None,
     typer.Option("--attachment", metavar="ID", help="A file of the account that it takes with it; repeatable."),
 ]
+IgnoreMaxPerMinute = Annotated[
+    bool, typer.Option("--ignore-max-per-minute", help="Without a turn among the office's messages a minute.")
+]
 
 _OPTIONS = {"attachment_ids": "--attachment", "text": "--text", "subject": "--subject", "point_id": "--to"}
 
@@ -169,6 +172,7 @@ def send(
     subject: Subject = None,
     to: To = None,
     ignore_preferences: IgnorePreferences = False,
+    ignore_max_per_minute: IgnoreMaxPerMinute = False,
     attach: Attach = None,
     attachment: AttachmentIds = None,
     accounts: Accounts = None,
@@ -188,7 +192,11 @@ def send(
     from api.application.attachments import written_with
 
     said = _said(channel, text, subject, to=to, ignore_preferences=ignore_preferences)
-    said = {**said, "attachment_ids": tuple(attachment) if attachment else None}
+    said = {
+        **said,
+        "attachment_ids": tuple(attachment) if attachment else None,
+        "ignore_max_per_minute": ignore_max_per_minute,
+    }
     wanted = Wanted(account, accounts, data, office, reason, as_json)
     require_one_or_list(wanted)
     paused: dict[str, None] = {}
@@ -318,13 +326,19 @@ def resolve(
     *,
     account: AccountArgument,
     message: MessageId,
-    outcome: Annotated[Outcome, typer.Option("--as", help="Whether it left.")],
+    outcome: Annotated[Outcome | None, typer.Option("--as", help="Whether it left.", show_default=False)] = None,
+    sent: Annotated[bool, typer.Option("--sent", help="The same as --as sent.")] = False,
+    not_sent: Annotated[bool, typer.Option("--not-sent", help="The same as --as not-sent.")] = False,
     data: DataDir = None,
     office: OfficeCode = None,
     reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what became of an uncertain message, and how you know. A step that did not leave has failed."""
+    told = {*filter(None, [outcome, Outcome.SENT if sent else None, Outcome.NOT_SENT if not_sent else None])}
+    if len(told) != 1:
+        raise typer.BadParameter("expected one of them", param_hint="--sent, --not-sent")
+    [outcome] = told
     from aggregates.account.messages import ResolveMessage
 
     found = account_found(data, account, office)

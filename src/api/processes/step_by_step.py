@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.billing.absent import NOTHING_SAID, CompleteOptions
@@ -13,13 +13,14 @@ from adapters.billing.readers import Progress
 from adapters.billing.source import ImportSource
 from adapters.clock import Clock, ManualClock
 from adapters.delivery.carrier import Carrier
+from adapters.delivery.queue import is_any_due
+from adapters.delivery.sender import Sender
 from adapters.placement.sender import Sent
 from adapters.postgres.database import Database
 from adapters.readers.runner import LIVE_BATCH, NotReached, Runner
 from adapters.stop import check, pause
 from adapters.ticker import TickReport
 from adapters.work.worker import Turn
-from aggregates.kernel.command import identifier
 from api.processes import parts
 from api.processes.core import CACHE_SIZE
 from api.processes.parts.clock import ticker_of
@@ -27,9 +28,10 @@ from api.processes.parts.part import Reading, Steps
 from api.processes.service import Service
 
 _PATIENCE_SECONDS = 600.0
+_LOOK = timedelta(seconds=0.1)
 
-_ALONE = identifier("delivery", "alone")
-"""Owner of the claims of one who sets the clock: it has the folder alone, and lives through the same each time."""
+_BURST = timedelta(seconds=10)
+"""Whoever sets the clock lets the messages of so long leave at a time, instead of setting it for each of them."""
 
 
 class StepByStep(Service):
@@ -53,12 +55,10 @@ class StepByStep(Service):
         )
         self._drained = -1
         self.sealer = parts.SEAL.sealer(self)
-        self._owner = _ALONE if isinstance(self.clock, ManualClock) else None
         self._readers: dict[str, Steps] = {
-            part.name: self._deliveries() if part is parts.DELIVER else part.from_store(self, self.stop)
-            for part in parts.PARTS
-            if isinstance(part, Reading)
+            part.name: part.from_store(self, self.stop) for part in parts.PARTS if isinstance(part, Reading)
         }
+        self._senders = self._deliveries()
         self.ticker = ticker_of(self)
         self._worker = parts.REACT.worker(self)
         self._sender = parts.REACT.sender(self)
@@ -70,12 +70,12 @@ class StepByStep(Service):
 
     def deliver_through(self, carrier: Carrier) -> None:
         """Sends messages through another carrier than the local outbox from now on."""
-        for each in self.runners:
-            each.release()  # whoever goes on takes its lock again
-        self._readers[parts.DELIVER.name] = self._deliveries(carrier)
+        for each in self._senders:
+            each.close()
+        self._senders = self._deliveries(carrier)
 
-    def _deliveries(self, carrier: Carrier | None = None) -> Runner:
-        return parts.DELIVER.from_store(self, self.stop, carrier=carrier, owner=self._owner)
+    def _deliveries(self, carrier: Carrier | None = None) -> list[Sender]:
+        return parts.DELIVER.senders(self, carrier, burst=_BURST if self.clock.is_set else None)
 
     @property
     def runners(self) -> tuple[Runner, ...]:
@@ -93,6 +93,8 @@ class StepByStep(Service):
         while True:
             self._catch_up()
             check(self.stop)
+            if self._deliver():
+                continue
             turn = self._worker.turn()
             if turn is Turn.IDLE:
                 if self._sender.turn() is Sent.SOME:
@@ -119,6 +121,39 @@ class StepByStep(Service):
                 for reader in self._readers.values():
                     reader.catch_up(at)
             self._drained = head
+
+    def _deliver(self) -> bool:
+        """Delivers what is due, and waits for what others deliver. Whether there was something; what its carrier did
+        not take is due later, and left to whoever comes then. Raises CarrierUnavailable."""
+        if not self._is_to_deliver():
+            return self._wait_for_deliveries()
+        next_turns = []
+        for each in self._senders:
+            turned = each.turn(self.stop)
+            if turned.count:
+                return True
+            if turned.next_turn_at is not None:
+                next_turns.append(turned.next_turn_at)
+        if not next_turns:
+            return self._wait_for_deliveries()  # they are in somebody's hands, if there are any
+        moment = min(next_turns) + (_BURST if self.clock.is_set else timedelta())
+        while (now := self.clock.now()) < moment:
+            self.clock.wait_until(min(moment, now + _LOOK) if not self.clock.is_set else moment, self.stop)
+            check(self.stop)
+        return True
+
+    def _is_to_deliver(self) -> bool:
+        """Whether nobody else does: another one's carriers need not be those of this process."""
+        intake = self._readers[parts.DELIVER.name]
+        intake.catch_up(self._drained)
+        return isinstance(intake, Runner) and intake.is_active
+
+    def _wait_for_deliveries(self) -> bool:
+        with self.database.connect("arrears_app") as connection:
+            if not is_any_due(connection, self.clock.now()):
+                return False
+        pause(self.stop, _LOOK.total_seconds())
+        return True
 
     def tick(self, now: datetime | None = None) -> TickReport:
         """Lets one tick happen and everything it leads to. `now` None is the clock's. Raises ClockDiffers, Stopped."""

@@ -4,15 +4,16 @@ import os
 import signal
 import sys
 import threading
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from adapters.clock import ManualClock
 from adapters.delivery.carrier import Attempt, Carrier
 from adapters.delivery.rendering import Letter
 from api.processes.core import Core
 from api.processes.parts import DELIVER
+from tests.adapters.delivery.hurried import Hurried
 
 SENT = "sent"
 BEGUN = "begun"
@@ -37,6 +38,7 @@ class Recording(Carrier):
         if self._freezes:
             self._freezes = False
             os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(0.3)  # a thread may go on for a moment until all of them are stopped
         if not (self.is_idempotent and self._has_left(message_id)):
             self._note(SENT, message_id)
         return "reference"
@@ -53,12 +55,12 @@ class Recording(Carrier):
             file.write(f"{what} {message_id} {os.getpid()}\n")
 
 
-def main(file: str, now: str, contract: str, freezes: str) -> None:
+def main(file: str, now: str, began: str, contract: str, freezes: str) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     carrier = Recording(Path(file), is_idempotent=contract == "idempotent", freezes=freezes == "freezes")
-    with Core.open(None, clock=ManualClock(datetime.fromisoformat(now)), reading=True) as core:
-        DELIVER.from_store(core, stop, carrier=carrier).run(stop)
+    with Core.open(None, clock=Hurried(datetime.fromisoformat(now), float(began)), reading=True) as core:
+        DELIVER.in_one_process(core, stop, carrier=carrier)(stop)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -229,12 +229,3 @@ def test_a_part_that_does_not_end_is_left_behind(
     left = [each.name for each in threading.enumerate() if each.name == "deaf"]
     deaf.may_end.set()
     assert left == ["deaf"]
-
-
-def test_a_message_whose_turn_has_not_come_is_left_to_the_next_start(database: Database, env: dict[str, str]):
-    service = OneProcess(Database(database.dsn), data_dir=None, env=env)
-    deliverer = parts.DELIVER._deliverer(service, service.stop)
-    service.stop.set()
-    with pytest.raises(Stopped):
-        deliverer._pace._wait_until(datetime.now(UTC) + timedelta(hours=1))
-    service.close()

@@ -12,7 +12,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from adapters.delivery import deliverer
 from adapters.postgres.database import Database
 from adapters.readers.runner import NotReached
 from aggregates.kernel.actor import Actor
@@ -233,14 +232,3 @@ def test_each_part_can_be_made_alone_and_ends(opened: Open, topics: None, part: 
     run = part.alone(opened(Core), stop)
     stop.set()
     run(stop)
-
-
-@pytest.mark.kafka
-def test_both_forms_of_delivery_take_as_many_messages_at_once(
-    opened: Open, topics: None, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(deliverer, "AT_ONCE", 7)
-    core, stop = opened(Core), threading.Event()
-    alone: Any = parts.DELIVER.alone(core, stop)
-    assert parts.DELIVER.from_store(core, stop)._at_once == 7
-    assert alone.__self__._batch == 7

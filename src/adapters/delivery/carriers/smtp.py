@@ -8,7 +8,7 @@ import re
 import smtplib
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -48,6 +48,14 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONNECT_SECONDS = 30.0
 _SEND_SECONDS = 150.0
 """A server may look at a text for long before it takes it."""
+_FRESH_SECONDS = 1.0
+"""A line that was used just now is there still, most likely: it is not asked before each message."""
+
+_LINES = 4
+"""Connections beside each other: a server works on several messages in the time of one."""
+
+_CLOSING = 421
+"""RFC 5321: whatever was said, the server ends the line."""
 
 _FIRST_DOT = re.compile(rb"^\.", re.MULTILINE)
 
@@ -69,13 +77,17 @@ class Server:
         return f"{'smtps' if self.is_tls else 'smtp'}://{self.host}:{self.port}"
 
 
+class _Dropped(CarrierUnavailable):
+    """The line broke before the text was sent."""
+
+
 class Smtp(Carrier):
-    """Keeps its connection between messages. Used by one thread."""
+    """Keeps its connection between messages. Used by one thread; each of its `lines` has a connection of its own."""
 
     name = "smtp"
     channels = frozenset({Channel.EMAIL})
     is_idempotent = False
-    answers_within = timedelta(seconds=2 * _CONNECT_SECONDS + _SEND_SECONDS)
+    answers_within = timedelta(seconds=4 * _CONNECT_SECONDS + _SEND_SECONDS)
 
     def __init__(
         self,
@@ -98,6 +110,8 @@ class Smtp(Carrier):
         self._connect_seconds = connect_seconds
         self._send_seconds = send_seconds
         self._line: smtplib.SMTP | None = None
+        self._used_at = 0.0
+        self._lines: tuple[Smtp, ...] = (self,)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], clock: Clock) -> "Smtp":
@@ -123,21 +137,31 @@ class Smtp(Carrier):
 
     # --- what it is asked ---
 
+    def lines(self) -> "Sequence[Smtp]":
+        if len(self._lines) == 1:
+            self._lines += tuple(self._another() for _ in range(_LINES - 1))
+        return self._lines
+
+    def _another(self) -> "Smtp":
+        return Smtp(
+            self._server,
+            self._password,
+            self._clock,
+            sender=self._from,
+            reply_to=self._reply_to,
+            connect_seconds=self._connect_seconds,
+            send_seconds=self._send_seconds,
+        )
+
     def check(self) -> None:
         """A connection that was dropped meanwhile is made anew."""
         self._connected()
 
     def send(self, message_id: UUID, letter: Letter) -> str:
         recipient = _recipient(letter.to)
-        mail = self._mail(message_id, letter, recipient)
-        line = self._connected()
-        until = time.monotonic() + self._send_seconds
-        utf8 = [] if recipient.username.isascii() else ["SMTPUTF8"]
-        if utf8 and not line.has_extn("smtputf8"):
-            raise CarrierRefused("address-not-ascii", "the mail server takes only addresses in ASCII")
+        mail, reference = self._mail(message_id, letter, recipient)
+        line, until = self._begun(recipient), time.monotonic() + self._send_seconds
         try:
-            with self._certain(line, until):
-                self._expect(line.mail(self._from.addr_spec, utf8), 250)
             with self._certain(line, until):
                 self._expect(line.rcpt(recipient.addr_spec), 250, 251)
             with self._certain(line, until):
@@ -148,15 +172,47 @@ class Smtp(Carrier):
             self._reset()
             raise
         except BaseException:
-            self.close()
+            self._hang_up()
             raise
-        return str(mail["Message-ID"])
+        self._used_at = time.monotonic()
+        return reference
+
+    def _begun(self, recipient: Address) -> smtplib.SMTP:
+        """A line on which the message is announced. One that was dropped meanwhile took nothing with it, and is made
+        anew, once."""
+        is_kept = self._line is not None
+        try:
+            return self._announced(recipient)
+        except _Dropped:
+            if not is_kept:
+                raise
+        return self._announced(recipient)
+
+    def _announced(self, recipient: Address) -> smtplib.SMTP:
+        line, until = self._connected(), time.monotonic() + self._connect_seconds
+        utf8 = [] if recipient.username.isascii() else ["SMTPUTF8"]
+        if utf8 and not line.has_extn("smtputf8"):
+            raise CarrierRefused("address-not-ascii", "the mail server takes only addresses in ASCII")
+        try:
+            with self._certain(line, until):
+                reply = line.mail(self._from.addr_spec, utf8)
+            if reply[0] == _CLOSING:
+                raise _Dropped(f"{self.leads_to} does not take a message now ({_CLOSING})")
+            self._expect(reply, 250)
+        except BaseException:
+            self._hang_up()
+            raise
+        return line
 
     def took(self, message_id: UUID, attempt: Attempt) -> None:
         """A mail server does not say what it took before."""
         del message_id, attempt
 
     def close(self) -> None:
+        for each in self._lines:
+            each._hang_up()
+
+    def _hang_up(self) -> None:
         line, self._line = self._line, None
         if line is not None:
             with suppress(OSError):
@@ -164,9 +220,9 @@ class Smtp(Carrier):
 
     # --- the mail ---
 
-    def _mail(self, message_id: UUID, letter: Letter, recipient: Address) -> EmailMessage:
-        """Raises CarrierRefused where it cannot be written as a mail: a line end in the subject would begin another
-        header."""
+    def _mail(self, message_id: UUID, letter: Letter, recipient: Address) -> tuple[bytes, str]:
+        """As it is sent, and its Message-ID. Raises CarrierRefused where it cannot be written as a mail: a line end in
+        the subject would begin another header."""
         mail = EmailMessage(policy=SMTP)
         mail["From"] = self._from
         mail["To"] = recipient
@@ -186,14 +242,12 @@ class Smtp(Carrier):
             for file, content in files:
                 main, _, sub = file.media_type.partition("/")
                 mail.add_attachment(content, maintype=main, subtype=sub, filename=file.name)
-            mail.as_bytes()
+            return mail.as_bytes(), str(mail["Message-ID"])
         except UnicodeEncodeError:
             raise CarrierRefused("bad-text", "the text has characters that are none") from None
-        return mail
 
-    def _hand_over(self, line: smtplib.SMTP, mail: EmailMessage, until: float) -> tuple[int, bytes]:
+    def _hand_over(self, line: smtplib.SMTP, text: bytes, until: float) -> tuple[int, bytes]:
         """The text and its end. Raises CarrierUncertain where no answer comes."""
-        text = mail.as_bytes()
         _wait_until(line, until)
         try:
             line.send(_FIRST_DOT.sub(b"..", text) + (b"" if text.endswith(b"\r\n") else b"\r\n") + b".\r\n")
@@ -219,13 +273,15 @@ class Smtp(Carrier):
     def _connected(self) -> smtplib.SMTP:
         """The line, made anew where it was dropped. Raises CarrierUnavailable: nothing was sent over it."""
         if self._line is not None:
+            if time.monotonic() - self._used_at < _FRESH_SECONDS:
+                return self._line
             try:
                 _wait_until(self._line, time.monotonic() + self._connect_seconds)
                 if self._line.noop()[0] == 250:
                     return self._line
             except OSError:
                 pass
-            self.close()
+            self._hang_up()
         until = time.monotonic() + self._connect_seconds
         try:
             self._line = self._opened(until)
@@ -273,7 +329,7 @@ class Smtp(Carrier):
         try:
             yield
         except OSError as error:
-            raise CarrierUnavailable(f"{self.leads_to} dropped the line ({type(error).__name__})") from None
+            raise _Dropped(f"{self.leads_to} dropped the line ({type(error).__name__})") from None
 
     def _reset(self) -> None:
         """The line can be used for the next message, or is let go."""
@@ -283,9 +339,9 @@ class Smtp(Carrier):
         try:
             _wait_until(line, time.monotonic() + self._connect_seconds)
             if line.rset()[0] != 250:
-                self.close()
+                self._hang_up()
         except OSError:
-            self.close()
+            self._hang_up()
 
 
 def _log_in(line: smtplib.SMTP, user: str, password: str) -> None:

@@ -77,5 +77,6 @@ def _message(account: Account, fields: Fields) -> SendMessage:
         point_id=fields.get("to") or None,
         ignore_preferences=fields.get("ignore") == "yes",
         attachment_ids=tuple(name.removeprefix(_FILE) for name in fields if name.startswith(_FILE)) or None,
+        ignore_max_per_minute=fields.get("at_once") == "yes",
         **said,
     )

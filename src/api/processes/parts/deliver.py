@@ -2,24 +2,22 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from contextlib import ExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from api.processes.parts.part import HowMany, Need, Reading, Run
 
 if TYPE_CHECKING:
     from adapters.delivery.carrier import Carrier
-    from adapters.delivery.deliverer import Deliverer
+    from adapters.delivery.sender import Sender
     from adapters.readers.runner import Runner
     from api.processes.core import Core
 
 
-_SLICE = timedelta(seconds=1)
-"""While a message waits for its turn, whoever stands by is told so often that it waits."""
-
-
 class Deliver(Reading):
+    """A reader fills the queue of deliveries; a thread for each carrier empties it."""
+
     name = "deliver"
     does = "Send queued messages"
     at_work = "Delivering"
@@ -27,69 +25,78 @@ class Deliver(Reading):
     needs = frozenset({Need.KEY, Need.TABLES, Need.KAFKA})
 
     def readers(self, env: Mapping[str, str]) -> Sequence[str]:
-        from adapters.delivery.deliverer import Deliverer
+        from adapters.delivery.intake import Intake
 
         del env
-        return (Deliverer.name,)
+        return (Intake.name,)
 
-    def from_store(
-        self,
-        core: "Core",
-        stop: threading.Event,
-        *,
-        carrier: "Carrier | None" = None,
-        owner: UUID | None = None,
-    ) -> "Runner":
-        """`carrier` for every channel, not those of the environment; `owner` of the claims, one that nobody else is
-        unless it is given. Raises CarrierMisconfigured."""
-        from adapters.delivery.deliverer import AT_ONCE
+    def from_store(self, core: "Core", stop: threading.Event) -> "Runner":
+        del stop
+        from adapters.delivery.intake import Intake
         from adapters.readers.runner import Runner
 
-        deliverer = self._deliverer(core, stop, carrier, owner)
-        runner = Runner(core.database, core.feed, deliverer, at_once=AT_ONCE, stop=core.stop)
+        runner = Runner(core.database, core.feed, Intake(core.arrears), stop=core.stop)
         core.closing.callback(runner.release)
         return runner
 
+    def in_one_process(self, core: "Core", stop: threading.Event, *, carrier: "Carrier | None" = None) -> Run:
+        """`carrier` for every channel, not those of the environment. Raises CarrierMisconfigured."""
+        return self._beside_senders(self.senders(core, carrier), self.from_store(core, stop).run)
+
     def alone(self, core: "Core", stop: threading.Event) -> Run:
-        from adapters.delivery.deliverer import AT_ONCE
+        del stop
+        from adapters.delivery.intake import Intake
         from adapters.kafka.connection import events_topic, group_of
         from adapters.kafka.partition_counts import partitions_of
         from adapters.kafka.seats import Seat
         from adapters.kafka.topic_runner import TopicRunner
 
         partitions_of(events_topic(core.env), core.env)
-        deliverer = self._deliverer(core, stop)
-        return TopicRunner(
+        intake = Intake(core.arrears)
+        runner = TopicRunner(
             core.database,
             core.arrears.event_mapper,
             core.feed,
-            {deliverer.name: lambda: Seat(core.database, deliverer)},
+            {intake.name: lambda: Seat(core.database, intake)},
             group=group_of(self.name, core.env),
             env=core.env,
-            batch=AT_ONCE,
-        ).run
+        )
+        return self._beside_senders(self.senders(core), runner.run)
 
-    @staticmethod
-    def _deliverer(
-        core: "Core", stop: threading.Event, carrier: "Carrier | None" = None, owner: UUID | None = None
-    ) -> "Deliverer":
+    def senders(
+        self, core: "Core", carrier: "Carrier | None" = None, *, burst: timedelta | None = None
+    ) -> "list[Sender]":
+        """One for each carrier; `burst` as in the queue. Raises CarrierMisconfigured."""
         from adapters.attachments.setup import say_where
         from adapters.delivery.attached import AttachedFiles
         from adapters.delivery.carriers.setup import Carriers, carriers_of
-        from adapters.delivery.deliverer import Deliverer
-        from adapters.postgres.lease import going_on
-        from adapters.stop import check
-
-        def wait_until(moment: datetime) -> None:
-            """Told to end meanwhile, the message is left to the next start: its turn has not come."""
-            while (now := core.clock.now()) < moment:
-                core.clock.wait_until(min(moment, now + _SLICE), stop)
-                check(stop)
-                going_on()
+        from adapters.delivery.queue import BURST
+        from adapters.delivery.sender import senders
 
         carriers = Carriers(carrier) if carrier else carriers_of(core.env, core.data_dir, core.clock)
         core.closing.callback(carriers.close)
         carriers.say()
         say_where(core.attachments, core.env, core.data_dir)
         files = AttachedFiles(core.attachments)
-        return Deliverer(core.arrears, carriers, wait_until, core.renderer, owner=owner, files=files)
+        made = senders(core.arrears, core.database, carriers, core.renderer, files=files, burst=burst or BURST)
+        for each in made:
+            core.closing.callback(each.close)
+        return made
+
+    @staticmethod
+    def _beside_senders(senders: "Sequence[Sender]", run: Run) -> Run:
+        """With a thread for each. They end by an event of their own: by looking at the part's they would give a sign of
+        life for a loop that hangs."""
+
+        def run_all(stop: threading.Event) -> None:
+            ending = threading.Event()
+            with ExitStack() as ended:
+                for each in senders:
+                    name = f"send-{each.carrier.name}"
+                    thread = threading.Thread(target=each.run, args=[ending], name=name, daemon=True)
+                    thread.start()
+                    ended.callback(thread.join)
+                ended.callback(ending.set)
+                run(stop)
+
+        return run_all
