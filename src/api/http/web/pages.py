@@ -11,6 +11,7 @@ from api.http.web import (
     bulk_page,
     campaigns_page,
     collections_page,
+    inbound_page,
     messages_page,
     sessions,
     templates_page,
@@ -20,9 +21,9 @@ from api.http.web.rendering import FOLDER, render
 STATIC = FOLDER / "static"
 
 router = APIRouter()
-for page in (collections_page, account_page, bulk_page, campaigns_page, templates_page, sessions):
+for page in (collections_page, account_page, bulk_page, campaigns_page, inbound_page, templates_page, sessions):
     router.include_router(page.router)
-for page in (sessions, account_page, bulk_page, messages_page, templates_page):
+for page in (sessions, account_page, bulk_page, messages_page, inbound_page, templates_page):
     router.include_router(page.form)
 
 
