@@ -25,6 +25,7 @@ from aggregates.account.messages import (
     MessageDispatched,
     MessageResolved,
     MessageSent,
+    MessageState,
     MessageWithdrawn,
     MessageWritten,
     ReportSent,
@@ -112,6 +113,16 @@ def test_a_second_stop_is_a_fact_and_confirmed_no_second_time(delivered_between:
     scenario.world.deliver()
     assert len(scenario.world.events(MessageReceived)) == 2
     assert len(confirmations(scenario)) == len(scenario.world.events(MessageSent)) == 1
+
+
+def test_a_confirmation_whose_sender_died_is_uncertain_and_made_no_second_time() -> None:
+    scenario = somebody().when(a_text("STOP"))
+    scenario.world.deliver(carrier="dies")
+    scenario.when(a_text("STOP"))
+    scenario.world.deliver()
+    assert len(confirmations(scenario)) == 1
+    assert not scenario.world.events(MessageSent)
+    assert [each.state for each in scenario.account.messages.under_way.values()] == [MessageState.UNCERTAIN]
 
 
 def test_the_same_message_twice_is_one_fact() -> None:

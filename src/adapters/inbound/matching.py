@@ -28,6 +28,12 @@ _WRITTEN_TO = """
     WHERE account_id = ANY (%s) AND channel = %s AND state <> 'withdrawn' AND state <> 'failed'
     ORDER BY queued_at DESC, position DESC LIMIT 1
 """
+_SHOWS_ALL = """
+    SELECT NOT EXISTS (SELECT FROM arrears.events WHERE position IS NULL)
+       AND coalesce((SELECT max(position) FROM arrears.events), 0)
+        <= coalesce((SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
+                     WHERE name = 'people' AND state = 'live'), 0)
+"""
 _MESSAGES = "SELECT message_id, account_id, channel, point_id FROM read_model.messages WHERE message_id = ANY (%s)"
 
 
@@ -60,6 +66,12 @@ def accounts_with(connection: Connection[Any], arrears: Arrears, channel: Channe
     found = [row[0] for row in connection.execute(_FOUND, asked, prepare=True)]
     known = {each.id: each for each in arrears.load_many(Account, found)} if found else {}
     return [each for each in found if each in known and known[each].contact.ids_of(channel, text)]
+
+
+def shows_all(connection: Connection[Any]) -> bool:
+    """Whether numbers and addresses are found as the log has them at this moment: nothing stored is behind."""
+    row = connection.execute(_SHOWS_ALL, prepare=True).fetchone()
+    return row is not None and bool(row[0])
 
 
 def last_written_to(connection: Connection[Any], accounts: Sequence[UUID], channel: Channel) -> UUID | None:

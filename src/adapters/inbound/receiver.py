@@ -1,5 +1,6 @@
 """What came in becomes facts: on the account that it is about, or, where there is none, kept for a person."""
 
+import time
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -16,6 +17,7 @@ from adapters.inbound.matching import (
     accounts_with,
     last_written_to,
     our_messages,
+    shows_all,
 )
 from adapters.postgres.database import Database
 from aggregates.account import Account
@@ -25,6 +27,10 @@ from aggregates.kernel.command import Accepted, Command, Issued, Rejected, ident
 from aggregates.unmatched import KeepUnmatched, UnmatchedMessage
 
 ACTOR = Actor.service("inbound")
+
+_PATIENCE_SECONDS = 3.0
+_LOOK_SECONDS = 0.1
+"""While read tables are behind."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -131,18 +137,24 @@ class Receiver:
         """The account that it is about, our message that it answers, and every account with the number or address.
 
         An answer is about the account of what it answers; else the message is about the account with the number or
-        address that was written to last, else the first of them by number.
+        address that was written to last, else the first of them by number. Where there is none, and the read tables
+        are behind the log, it is looked for again for a while: a number may just have been told.
         """
         channel = message.channel.channel
-        with self._database.connect("arrears_app") as connection:
-            known = our_messages(connection, message.answers) if message.answers else {}
-            answered = next((known[each] for each in message.answers if each in known), None)
-            shared = accounts_with(connection, self._arrears, channel, message.sender)
-            if answered is not None:
-                return answered.account_id, answered, shared
-            if not shared:
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            with self._database.connect("arrears_app", autocommit=True) as connection:
+                is_last = time.monotonic() >= until or shows_all(connection)
+                known = our_messages(connection, message.answers) if message.answers else {}
+                answered = next((known[each] for each in message.answers if each in known), None)
+                shared = accounts_with(connection, self._arrears, channel, message.sender)
+                if answered is not None:
+                    return answered.account_id, answered, shared
+                if shared:
+                    return last_written_to(connection, shared, channel) or shared[0], None, shared
+            if is_last:
                 return None, None, []
-            return last_written_to(connection, shared, channel) or shared[0], None, shared
+            time.sleep(_LOOK_SECONDS)
 
     def _point_of(self, message: OurMessage) -> str | None:
         try:

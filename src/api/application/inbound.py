@@ -10,7 +10,7 @@ from adapters.eventstore.application import AggregateNotFoundError
 from adapters.inbound.receiver import Receiver
 from aggregates.account import Account
 from aggregates.account.inbound import Incoming, ReceiveMessage
-from aggregates.kernel.command import Rejected
+from aggregates.kernel.command import Rejected, identifier
 from aggregates.unmatched import SettleUnmatched, UnmatchedMessage
 from aggregates.values.contact import Channel
 from aggregates.values.normal_form import may_be_same
@@ -33,6 +33,12 @@ class ThreadView(BaseModel):
     to_read: int
     """Messages that a person has to read."""
     messages: list[ThreadEntry]
+
+    @property
+    def answer_subject(self) -> str:
+        """Of an e-mail that answers the last one that has a subject."""
+        last = next((each.subject for each in reversed(self.messages) if each.subject), "")
+        return last if last.lower().startswith("re:") else f"Re: {last}"[:200] if last else ""
 
 
 class ThreadsView(BaseModel):
@@ -69,7 +75,8 @@ def assign(issuing: Issuing, caller: Caller, inbound_id: UUID, account_id: UUID)
             source_id=received.source_id,
         )
         receiver = Receiver(issuing.service.arrears, issuing.service.database)
-        issuing.issue(receiver.shared_with(command), _asking(caller), command_id=inbound_id)
+        command_id = identifier("assigned", inbound_id, account_id)  # a refusal is kept, and may be of a wrong account
+        issuing.issue(receiver.shared_with(command), _asking(caller), command_id=command_id)
     return _settle(issuing, caller, inbound_id, account_id)
 
 

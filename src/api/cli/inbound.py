@@ -1,9 +1,10 @@
 """`arrears inbound`: messages of customers that have to be read or assigned, or came elsewhere; `arrears thread`."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -17,6 +18,9 @@ from api.cli.output import note, print_json, print_table, say, say_lines
 from api.cli.problems import Problem
 from api.cli.questions import Ask, account_id
 from api.cli.tables import key, prose, tabular, text, word
+
+if TYPE_CHECKING:
+    from adapters.inbound.polling import Polling
 
 app = typer.Typer(no_args_is_help=True, help="Messages of customers: to be read, without an account, by hand.")
 
@@ -46,6 +50,7 @@ _RECEIVED = (
     prose("text"),
     word("message"),
 )
+_DOORS = (key("door"), text("from"))
 _UNMATCHED = (word("received (UTC)", 1), word("by", 2), text("from"), prose("text"), word("message"))
 
 InboundId = Annotated[UUID, typer.Argument(metavar="MESSAGE", help="The message's id, as inbound list shows it.")]
@@ -253,5 +258,58 @@ def _show(each: Mapping[str, Any]) -> None:
     say("")
 
 
+def receive(
+    *,
+    data: DataDir = None,
+    once: Annotated[bool, typer.Option("--once", help="Take what is there now, and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take mail out of the mailboxes that are set up, again and again. `arrears serve` does it too."""
+    from adapters.stop import Stopped
+    from api import logs
+    from api.cli.signals import until_told
+    from api.processes.core import Core
+    from api.processes.receiving import polling_of
+
+    if not once:
+        logs.configure(default="info")
+        with Core.open(data, reading=True) as core, until_told(core.stop) as stop, suppress(Stopped):
+            polling = _set_up(polling_of(core))
+            note("Receiving. SIGTERM or Ctrl-C ends it.")
+            polling.run(stop)
+        return
+    with commanding(data) as service:
+        stored, away = _set_up(polling_of(service)).once()
+    if as_json:
+        print_json({"stored": stored, "problems": away})
+    else:
+        say(f"{stored:,} {'mail is' if stored == 1 else 'mails are'} taken.")
+    if away:
+        raise Problem("; ".join(away))
+
+
+def _set_up(polling: "Polling | None") -> "Polling":
+    if polling is None:
+        raise Problem("no mailbox is set up", hint="docs/inbound.md describes every setting.")
+    return polling
+
+
+@app.command("doors")
+@tabular
+def doors(*, as_json: AsJson = False) -> None:
+    """What may come in, and from where, as the environment of this process says."""
+    import os
+
+    from adapters.inbound.mailboxes import mailboxes_of
+    from adapters.inbound.setup import doors_of
+
+    rows = [*doors_of(os.environ).described(), *((each.name, each.leads_from) for each in mailboxes_of(os.environ))]
+    if as_json:
+        print_json({"rows": [{"door": door, "from": leads_from} for door, leads_from in rows]})
+    else:
+        print_table(_DOORS, rows)
+
+
 def add_to(root: typer.Typer) -> None:
     root.command("thread")(thread)
+    root.command("receive")(receive)

@@ -14,6 +14,8 @@ from adapters.postgres.database import Database
 from adapters.postgres.keeper import Keeper, ServerLost
 from api.processes import parts
 from api.processes.core import CACHE_SIZE
+from api.processes.receiving import NAME as RECEIVE
+from api.processes.receiving import polling_of
 from api.processes.service import Service
 from api.processes.supervise import supervise
 
@@ -44,9 +46,14 @@ class OneProcess(Service):
         """Why the process tells itself to end, where it does."""
 
     def start(self) -> None:
-        """Runs every part that has something to do here, each in a thread named like it."""
+        """Runs every part that has something to do here, each in a thread named like it.
+
+        Raises InboundMisconfigured.
+        """
+        polling = polling_of(self)
         self.projections.start_keeping()
         made = [(part.name, part.in_one_process(self, self.stop)) for part in parts.PARTS]
+        made.append((RECEIVE, polling.run if polling is not None else None))
         for name, run in made:
             if run is not None:
                 thread = threading.Thread(target=supervise, args=(name, run, self.stop), name=name, daemon=True)

@@ -134,8 +134,8 @@ def paths(browser: Browser, site: str) -> list[str]:
     browser.look(width=1440)
     browser.open(f"{site}/?q=B-15")
     account = browser.evaluate("document.querySelector('.who a').pathname")
-    tabs = ("overview", "payments", "casework", "messages&send=email", "activity", "audit", "contact")
-    pages = ["/", "/?as_of=2026-02-20", "/campaigns", "/worklist", "/settings/templates", "/?stage=zzz"]
+    tabs = ("overview", "payments", "casework", "messages&send=email", "conversation", "activity", "audit", "contact")
+    pages = ["/", "/?as_of=2026-02-20", "/campaigns", "/worklist", "/settings/templates", "/inbound", "/?stage=zzz"]
     return [*pages, *(f"{account}?tab={tab}" for tab in tabs)]
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from itertools import count
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -15,6 +16,7 @@ from aggregates.kernel.command import identifier
 from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 from tests.api.http.conftest import NOW
+from tests.api.http.test_pages import HOSTILE, HTML, page
 
 _LINES = count(100)
 _IDS = count(1)
@@ -173,6 +175,7 @@ def test_what_nobody_is_known_for_is_kept_until_a_person_assigns_it(
     [kept] = client.get("/v1/inbound/unmatched").json()["items"]
     assert (kept["sender"], kept["text"]) == ("+13125550000", message.text)
     assign = f"/v1/inbound/unmatched/{kept['inbound_id']}/assignment"
+    assert client.refused(404, "POST", assign, {"account_id": str(identifier("x"))})["reason_code"] == "unknown-account"
     for _ in range(2):
         client.done("POST", assign, {"account_id": ada.rpartition("/")[2]})
     service.drain()
@@ -220,3 +223,48 @@ def test_a_bounce_opts_the_address_out_on_every_account_and_stands_beside_the_me
         assert not client.get(f"{account}/contact-check?channel=email").json()["allowed"]
     with pytest.raises(NotReady):
         receiver.report(IncomingReceipt(identifier("no message"), Receipt.DELIVERED, NOW))
+
+
+# --- pages ---------------------------------------------------------------------------------------------
+
+
+def sent(client: Client, path: str, **fields: str) -> int:
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **HTML}
+    return client.request("POST", path, content=urlencode(fields).encode(), headers=headers).status_code
+
+
+def test_a_conversation_is_held_on_the_page(client: Client, service: StepByStep, ada: str, number: str) -> None:
+    here = ada.removeprefix("/v1")
+    assert sent(client, f"{here}/conversation", channel="sms", sender=number, text=f"{HOSTILE} leave me alone") == 303
+    service.drain()
+    conversation, inbox = page(client, f"{here}?tab=conversation"), page(client, "/inbound")
+    for shown in (conversation, inbox):
+        assert HOSTILE in shown.text
+        assert not [name for name, _ in shown.tags if name == "img"]
+    assert "may ask for no more messages" in conversation.text
+    assert f"{here}?tab=conversation" in {attributes.get("href") for _, attributes in inbox.tags}
+    [message] = threads(client, service, ada)[0]["messages"]
+    assert sent(client, f"{here}/conversation/{message['id']}/read", stops="perhaps") == 422
+    assert sent(client, f"{here}/conversation/{message['id']}/read", stops="no", reason="only cross") == 303
+    assert sent(client, f"{here}/messages", channel="sms", to="phone-1", text="We are sorry", do="send") == 303
+    service.drain()
+    conversation = page(client, f"{here}?tab=conversation")
+    assert "We are sorry" in conversation.text
+    assert "It is dealt with" not in conversation.text
+
+
+def test_a_message_without_an_account_is_assigned_on_the_page(
+    client: Client, service: StepByStep, receiver: Receiver, ada: str
+) -> None:
+    for n, text in enumerate(("first of nobody", "second of nobody")):
+        receiver.receive(a_text(f"+1312555002{n}", text))
+    service.drain()
+    assert "first of nobody" in page(client, "/inbound").text
+    second, first = [each["inbound_id"] for each in client.get("/v1/inbound/unmatched?limit=2").json()["items"]]
+    account = client.get(ada).json()["number"]
+    assert sent(client, f"/inbound/{first}/assignment", office="main", account="none such") == 404
+    assert sent(client, f"/inbound/{first}/assignment", office="main", account=account) == 303
+    assert sent(client, f"/inbound/{second}/discard") == 303
+    service.drain()
+    assert "second of nobody" not in page(client, "/inbound").text
+    assert "first of nobody" in page(client, f"{ada.removeprefix('/v1')}?tab=conversation").text

@@ -72,7 +72,7 @@ def hostile(client: Client, service: StepByStep, office: str) -> str:
     return f"/accounts/{opened['id']}"
 
 
-@pytest.mark.parametrize("tab", ["overview", "payments", "casework", "activity", "audit", "contact"])
+@pytest.mark.parametrize("tab", ["overview", "payments", "casework", "conversation", "activity", "audit", "contact"])
 def test_what_people_wrote_is_shown_as_they_wrote_it(client: Client, hostile: str, tab: str):
     seen = page(client, f"{hostile}?tab={tab}")
     assert_inert(seen)

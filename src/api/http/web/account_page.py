@@ -45,6 +45,7 @@ from api.application.account_view import (
 )
 from api.application.attachments import AttachmentRow, attachments_of
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
+from api.application.inbound import threads_of
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.application.templates import templates_of
 from api.application.write_offs import write_offs_of
@@ -65,6 +66,7 @@ from projections.questions.activity import activity
 from projections.questions.activity_filters import TYPES, ActivityFilters
 from projections.questions.audit import audit
 from projections.questions.fees import FeeView, fees_of
+from projections.questions.inbound import thread_entries
 from projections.questions.messages import messages
 from projections.questions.promises import promises
 
@@ -77,6 +79,7 @@ TABS = {
     "casework": "Casework",
     "messages": "Messages",
     "attachments": "Files",
+    "conversation": "Conversations",
     "activity": "Activity",
     "audit": "Audit trail",
     "contact": "Contact",
@@ -515,6 +518,13 @@ def _tab(
             }
         case "attachments":
             return files_shown(service, view.id)
+        case "conversation":
+            question = Question("page", tab, view.id)
+            inner = unwrap_cursor(question, cursor)
+            with readings.connection(with_cursor=cursor is not None) as connection:
+                page = thread_entries(connection, readings.log, view.id, limit=_PER_PAGE, cursor=inner)
+            following = _next(here, tab, as_of, wrap_cursor(question, page.next_cursor))
+            return {"threads": threads_of(service, view.id, page).threads, "next_url": following}
         case "activity":
             asked = _filters(filters)
             question = Question("page", tab, view.id, as_of, *astuple(asked))

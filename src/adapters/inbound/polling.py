@@ -1,0 +1,62 @@
+"""Looking into mailboxes again and again; one that is away holds up no other."""
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from adapters.inbound.mailboxes import Mailbox, MailboxAway
+from adapters.inbound.matching import NotReady
+from adapters.inbound.receiver import Outcome
+
+SECONDS = 20.0
+"""Between two rounds."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class TakesMail(Protocol):
+    """What stores mail (`adapters.inbound.receiver`)."""
+
+    def take_mail(self, raw: bytes, now: datetime) -> Outcome: ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+
+class Polling:
+    """Used by one thread."""
+
+    def __init__(self, receiver: TakesMail, mailboxes: Sequence[Mailbox], clock: Clock) -> None:
+        self._receiver = receiver
+        self._mailboxes = mailboxes
+        self._clock = clock
+
+    def once(self) -> tuple[int, list[str]]:
+        """How many mails were stored, and what is wrong with mailboxes."""
+        stored, away = 0, []
+        for mailbox in self._mailboxes:
+            try:
+                stored += mailbox.poll(self._take)
+            except (MailboxAway, NotReady) as error:
+                away.append(str(error))
+        return stored, away
+
+    def run(self, stop: threading.Event) -> None:
+        """Until it is told to end. A problem is said once, until it is another or over."""
+        said: list[str] = []
+        while not stop.is_set():
+            stored, away = self.once()
+            for each in away:
+                if each not in said:
+                    _log.warning("mail cannot be taken now", why=each)
+            said = away
+            if stored:
+                _log.info("mail was taken", mails=stored)
+            stop.wait(SECONDS)
+
+    def _take(self, raw: bytes) -> None:
+        self._receiver.take_mail(raw, self._clock.now())
