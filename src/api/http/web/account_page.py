@@ -42,6 +42,7 @@ from api.application.account_view import (
 )
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.issuing import Caller, Issuing, NotIssued
+from api.application.offices import defined_in
 from api.application.templates import templates_of
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
@@ -424,7 +425,7 @@ def _page(
     )
 
 
-def _filters(said: Mapping[str, str]) -> ActivityFilters:
+def _filters(said: Mapping[str, str], office: Office) -> ActivityFilters:
     """Raises FieldProblem."""
     days = {name: day_of(name, said) for name in ("from", "to") if said.get(name)}
     return ActivityFilters(
@@ -436,6 +437,7 @@ def _filters(said: Mapping[str, str]) -> ActivityFilters:
         since=days.get("from"),
         until=days.get("to"),
         text=said.get("text") or None,
+        defined=defined_in([office]),
     )
 
 
@@ -487,7 +489,7 @@ def _tab(
                 "next_url": _next(here, tab, as_of, wrap_cursor(question, sent.next_cursor)),
             }
         case "activity":
-            asked = _filters(filters)
+            asked = _filters(filters, read.office)
             question = Question("page", tab, view.id, as_of, *astuple(asked))
             inner = unwrap_cursor(question, cursor)
             with readings.connection(with_cursor=cursor is not None) as connection:
