@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from aggregates.account.activities import ActivityKind, CompleteFollowUp, CorrectActivity, EndCall, RecordActivity
+from aggregates.account.activities import (
+    ActivityKind,
+    CompleteFollowUp,
+    CorrectActivity,
+    Direction,
+    EndCall,
+    RecordActivity,
+)
 from aggregates.account.calls import StartCall
 from aggregates.account.complaints import AnswerComplaint, RecordComplaint
 from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDispute
@@ -200,6 +207,13 @@ def test_a_follow_up_is_shown_from_its_local_day_and_a_case_a_week_before_its_de
     assert asked.at(MAR(11), 23) == []  # Thursday already, in UTC
     assert [each.kind for each in asked.at(MAR(12), 0)] == ["follow-up"]
     assert sorted(asked.kinds(MAR(17))) == ["complaint", "follow-up"]
+
+
+def test_a_follow_up_at_a_moment_is_of_its_local_day(read_models: ReadModels):
+    late = datetime(2026, 3, 13, 2, 30, tzinfo=UTC)  # the evening before, in New York
+    task = RecordActivity(account_id=ACCOUNT, kind=ActivityKind.TASK, direction=Direction.INTERNAL, follow_up_at=late)
+    [item] = Asked(read_models, a_world(task)).at(MAR(12))
+    assert (item.due_on, item.due_at) == (MAR(12), late)
 
 
 def test_what_is_put_off_comes_back_at_its_moment_but_a_deadline_does_not_wait(read_models: ReadModels):

@@ -50,6 +50,8 @@ class WorklistItem(Answer):
     office: str | None
     since: datetime
     due_on: date | None
+    due_at: datetime | None
+    """The moment of that day, where one was said."""
     assignee: str | None
     """Null: everybody sees it."""
     amount: AmountText | None
