@@ -217,7 +217,8 @@ def _which(event: MessageWithdrawn | MessageSent | MessageFailed | MessageUncert
 def _activity(event: ActivityRecorded) -> str:
     name = event.kind.replace("-", " ").capitalize()
     details = [event.direction.value, *([event.disposition.replace("-", " ")] if event.disposition else [])]
-    follow_up = f"; follow up on {event.follow_up_on}" if event.follow_up_on else ""
+    at = f", at {event.follow_up_at:%Y-%m-%d %H:%M} UTC" if event.follow_up_at else ""
+    follow_up = f"; follow up on {event.follow_up_on}{at}" if event.follow_up_on else ""
     corrected = " corrected" if event.corrects else ""
     broken = f"; broke {_rules(event.violations)}" if event.violations else ""
     return f"{name}{corrected} ({', '.join(details)}){follow_up}{broken}"

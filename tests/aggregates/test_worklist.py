@@ -53,6 +53,14 @@ def test_what_is_given_to_somebody_else_is_theirs_when_it_falls_due():
     scenario.when(nobody).then(like(WorklistItemReassigned, previous="lee", assignee=None))
 
 
+def test_a_follow_up_may_say_its_moment_and_then_its_day_is_that_of_it():
+    scenario = given(MAR(9)).when(a_task(follow_up_at=LATER)).then(like(ActivityRecorded, follow_up_on=MAR(10)))
+    [follow_up] = scenario.account.activities.follow_ups.values()
+    assert (follow_up.due_on, follow_up.due_at) == (MAR(10), LATER)
+    scenario.when(a_task(follow_up_at=LATER, follow_up_on=MAR(11))).then_refused("follow-up-day")
+    scenario.when(a_task(follow_up_at=LATER), at=MAR(11)).then_refused("follow-up-past")
+
+
 @pytest.mark.parametrize(
     "command", [StartCall(account_id=ACCOUNT), RecordActivity(account_id=ACCOUNT, kind=ActivityKind.CALL)]
 )

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from aggregates.account.activities import ActivityKind, CompleteFollowUp, CorrectActivity, EndCall, RecordActivity
+from aggregates.account.activities import (
+    ActivityKind,
+    CompleteFollowUp,
+    CorrectActivity,
+    Direction,
+    EndCall,
+    RecordActivity,
+)
 from aggregates.account.calls import StartCall
 from aggregates.account.complaints import AnswerComplaint, RecordComplaint
 from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDispute
@@ -213,6 +220,13 @@ def test_a_follow_up_is_shown_from_its_local_day_and_a_case_a_week_before_its_de
     assert sorted(asked.kinds(MAR(17))) == ["complaint", "follow-up"]
 
 
+def test_a_follow_up_at_a_moment_is_of_its_local_day(read_models: ReadModels):
+    late = datetime(2026, 3, 13, 2, 30, tzinfo=UTC)  # the evening before, in New York
+    task = RecordActivity(account_id=ACCOUNT, kind=ActivityKind.TASK, direction=Direction.INTERNAL, follow_up_at=late)
+    [item] = Asked(read_models, a_world(task)).at(MAR(12))
+    assert (item.due_on, item.due_at) == (MAR(12), late)
+
+
 def test_what_is_put_off_comes_back_at_its_moment_but_a_deadline_does_not_wait(read_models: ReadModels):
     complaint = RecordComplaint(account_id=ACCOUNT, subject="rude", answer_by=MAR(12))
     world = a_world(a_task(MAR(9)), complaint)
@@ -301,8 +315,8 @@ def test_a_repeat_of_events_changes_nothing(read_models: ReadModels):
     Asked(read_models, world)
     tables = ("worklist", "closed_days")
     before = [read_models.rows(table) for table in tables]
-    for first in (0, len(world.log) // 2):
-        read_models.write(WorklistProjection(), world.log[first:])
+    for batch in (world.log, *([recorded] for recorded in world.log)):
+        read_models.write(WorklistProjection(), batch)
     assert [read_models.rows(table) for table in tables] == before
 
 

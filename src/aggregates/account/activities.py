@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field
 
@@ -39,6 +40,8 @@ class FollowUp(Value):
     due_on: date
     assignee: str | None
     fell_due: bool = False
+    due_at: Annotated[AwareDatetime | None, LATER] = None
+    """The moment of that day, where one was said."""
 
 
 class ActivityKind(StrEnum):
@@ -114,6 +117,8 @@ class ActivityRecorded(Event, name="account.activity-recorded", version=2):
     """Who made a contact without saying how it ended."""
     corrects: Annotated[UUID | None, LATER] = None
     """The activity that was recorded wrongly; what this one says is so."""
+    follow_up_at: Annotated[AwareDatetime | None, LATER] = None
+    """The moment on the day of the follow-up, where one was said."""
 
 
 class FollowUpCompleted(Event, name="account.follow-up-completed"):
@@ -148,6 +153,8 @@ class RecordActivity(AccountCommand, name="record-activity", makes="activity", *
     """When it was done. None: now, or some time on the day that it is recorded for."""
     point_id: Annotated[str | None, LATER] = Field(None, max_length=100)
     """The number or address of the account that was used."""
+    follow_up_at: Annotated[AwareDatetime | None, LATER] = None
+    """At which moment to come back to it; its local day is the follow-up's."""
 
 
 class CorrectActivity(AccountCommand, name="correct-activity", makes="activity", may_need_history=True, **SHARED):
@@ -159,6 +166,8 @@ class CorrectActivity(AccountCommand, name="correct-activity", makes="activity",
     assignee: str | None = Field(None, max_length=100)
     follow_up_on: date | None = None
     at: AwareDatetime | None = None
+    follow_up_at: Annotated[AwareDatetime | None, LATER] = None
+    """At which moment to come back to it; its local day is the follow-up's."""
 
 
 class EndCall(AccountCommand, name="end-call", **SHARED):
@@ -169,6 +178,8 @@ class EndCall(AccountCommand, name="end-call", **SHARED):
     notes: Personal | None = Field(None, max_length=10_000)
     assignee: str | None = Field(None, max_length=100)
     follow_up_on: date | None = None
+    follow_up_at: Annotated[AwareDatetime | None, LATER] = None
+    """At which moment to come back to it; its local day is the follow-up's."""
 
 
 class RemindFollowUp(AccountCommand, name="remind-follow-up", internal=True):
@@ -243,6 +254,9 @@ class Activities(AccountPart):
         by_hand = not context.actor.is_policy
         if by_hand and said.follow_up_on is not None and said.follow_up_on < context.today:
             raise Refusal("follow-up-past", f"follow_up_on: expected {context.today} or later")
+        zone, follow_up_on = self.customer.office(context).zone, said.follow_up_on
+        if said.follow_up_at is not None:
+            follow_up_on = self._follow_up_day(said.follow_up_at, follow_up_on, zone, context)
         defined = self._defined(said.disposition, context)
         if defined is not None and defined.notes_required and not (said.notes or "").strip():
             raise Refusal("notes-required", f"notes: expected, because the disposition is {said.disposition}")
@@ -255,7 +269,6 @@ class Activities(AccountPart):
             attempt = ContactAttempt(channel, point_id or "", at, number=number, is_by_hand=True, but=activity_id)
             verdict = self.history.verdict(attempt, context)
             violations = verdict.refusals if isinstance(verdict, Denied) else ()
-        follow_up_on = said.follow_up_on
         if follow_up_on is None and defined is not None and defined.follow_up_days is not None:
             follow_up_on = context.today + timedelta(days=defined.follow_up_days)
         self.emit(
@@ -274,14 +287,24 @@ class Activities(AccountPart):
                 violations=violations or None,
                 undocumented_by=str(context.actor) if is_contact and defined is None else None,
                 corrects=corrects,
+                follow_up_at=said.follow_up_at,
             ),
-            effective_on=local_date(at, self.customer.office(context).zone),
+            effective_on=local_date(at, zone),
         )
         if corrects is not None:
             self.history.take_back_retiring(corrects, context)
         is_number = channel in (Channel.VOICE, Channel.SMS) and number is not None
         if defined is not None and defined.retires_number and is_number:
             self.history.retire_number(activity_id, number, context)
+
+    def _follow_up_day(self, at: datetime, on: date | None, zone: ZoneInfo, context: Context) -> date:
+        """The local day of a follow-up whose moment is said."""
+        if at < context.now:
+            raise Refusal("follow-up-past", "follow_up_at: expected now, or a later moment")
+        day = local_date(at, zone)
+        if on not in (None, day):
+            raise Refusal("follow-up-day", f"follow_up_on: expected {day}, the day of follow_up_at, or no day")
+        return day
 
     @decides(CorrectActivity)
     def correct_activity(self, command: CorrectActivity, context: Context) -> None:
@@ -365,7 +388,10 @@ class Activities(AccountPart):
                 self.corrected[event.corrects] = event.activity_id
         if event.follow_up_on is not None:
             self.follow_ups[event.activity_id] = FollowUp(
-                activity_id=event.activity_id, due_on=event.follow_up_on, assignee=event.assignee
+                activity_id=event.activity_id,
+                due_on=event.follow_up_on,
+                assignee=event.assignee,
+                due_at=event.follow_up_at,
             )
         if event.undocumented_by is not None and at is not None:
             self.undocumented[event.activity_id] = Undocumented(

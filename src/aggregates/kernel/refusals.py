@@ -144,6 +144,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("dispute-day", "A dispute is to be resolved on the day of its opening or later."),
         RefusalCode("faulty-plan", "A plan names what its office knows, and its templates can be filled in."),
         RefusalCode("day-not-begun", "An agent closes the day that it is, or an earlier one."),
+        RefusalCode("follow-up-day", "The day of a follow-up is that of its moment, where one is said."),
         RefusalCode("follow-up-past", "A follow-up lies today or later."),
         RefusalCode("future-contact", "A contact, or what was said of it, is recorded once it was."),
         RefusalCode("future-correction", "What was recorded is corrected to today or an earlier day."),

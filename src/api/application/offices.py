@@ -1,6 +1,6 @@
 """Offices and pauses as doors show them, and how they are found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -123,3 +123,8 @@ def is_other_currency(service: Service, office: UUID, currency: str) -> Literal[
         return True if service.arrears.load(Office, office).currency != currency else None
     except AggregateNotFoundError:
         return None
+
+
+def defined_in(offices: Iterable[Office]) -> tuple[str, ...]:
+    """The codes of all dispositions that offices define."""
+    return tuple(sorted({code for office in offices for code in office.dispositions}))

@@ -31,7 +31,7 @@ from api.application.campaigns import campaign_in_full, campaign_view, campaigns
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.inbound import threads_of
 from api.application.instalment_plans import instalments_of, plan_view
-from api.application.offices import office_view, scheme_of, today_in
+from api.application.offices import defined_in, office_view, scheme_of, today_in
 from api.application.placements import agencies_of
 from api.application.templates import template_in_full, template_view, templates_of
 from api.application.write_offs import write_offs_of
@@ -238,7 +238,10 @@ def list_activity(
         known_on=known_on,
         office=office,
         account_id=UUID(account_id) if account_id else None,
-        filters=ActivityFilters(**{_FILTERS.get(name, name): said for name, said in filtered.items()}),
+        filters=ActivityFilters(
+            **{_FILTERS.get(name, name): said for name, said in filtered.items()},
+            defined=defined_in(here.offices) if filtered.get("outcome") is not None else (),
+        ),
         limit=None if limit is None else limit + 1,
     )
     if limit is None:

@@ -38,6 +38,10 @@ Assignee = Annotated[str | None, typer.Option("--assignee", metavar="NAME", help
 FollowUp = Annotated[
     date | None, typer.Option("--follow-up", parser=read_day, metavar="DAY", help="When. Default: as the office says.")
 ]
+FollowUpAt = Annotated[
+    datetime | None,
+    typer.Option("--follow-up-at", parser=read_moment, metavar="MOMENT", help="When, to the minute; no day is needed."),
+]
 At = Annotated[
     datetime | None, typer.Option("--at", parser=read_moment, metavar="MOMENT", help="When it was. Default: now.")
 ]
@@ -190,6 +194,7 @@ def end(
     notes: Notes = None,
     assignee: Assignee = None,
     follow_up: FollowUp = None,
+    follow_up_at: FollowUpAt = None,
     data: DataDir = None,
     office: OfficeCode = None,
     reason: Reason = None,
@@ -209,6 +214,7 @@ def end(
             notes=notes,
             assignee=assignee,
             follow_up_on=follow_up,
+            follow_up_at=follow_up_at,
         )
         done = issue(service, command, reason=reason)
     say_done(done, changed=f"Call {call_id} is documented.", same="It was so already.", as_json=as_json)
@@ -265,6 +271,7 @@ def add(
     ] = None,
     assignee: Assignee = None,
     follow_up: FollowUp = None,
+    follow_up_at: FollowUpAt = None,
     at: At = None,
     data: DataDir = None,
     office: OfficeCode = None,
@@ -293,6 +300,7 @@ def add(
             point_id=to,
             assignee=assignee,
             follow_up_on=follow_up,
+            follow_up_at=follow_up_at,
             at=at,
         )
         done = issue(service, command, reason=reason)
@@ -341,6 +349,7 @@ def correct(
     notes: Notes = None,
     assignee: Assignee = None,
     follow_up: FollowUp = None,
+    follow_up_at: FollowUpAt = None,
     at: At = None,
     data: DataDir = None,
     office: OfficeCode = None,
@@ -361,6 +370,7 @@ def correct(
             notes=notes,
             assignee=assignee,
             follow_up_on=follow_up,
+            follow_up_at=follow_up_at,
             at=at,
         )
         done = issue(service, command, reason=reason)

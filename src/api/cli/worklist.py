@@ -84,9 +84,10 @@ def list_items(
 def _row(row: Mapping[str, Any]) -> tuple[object, ...]:
     what = row["says"] if row["what"] is None else f"{row['says']} ({row['what'].replace('-', ' ')})"
     why = "; ".join(f"{part['points']} {part['because']}" for part in row["why"])
+    due = row["due_on"] if row["due_at"] is None else f"{read_moment(row['due_at']):%Y-%m-%d %H:%M} UTC"
     amount = None if row["amount"] is None else f"{row['amount']} {row['currency']}"
     return (
-        row["score"], row["number"] or row["account_id"], row["customer_name"], what, row["due_on"], row["assignee"],
+        row["score"], row["number"] or row["account_id"], row["customer_name"], what, due, row["assignee"],
         amount, why, row["item_id"],
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 
+from api.application.offices import defined_in
 from api.http.paging import Cursor, Limit, Page
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfficeOf, Question, Readings
 from api.http.routing import Router
@@ -25,6 +26,7 @@ Kinds = Annotated[
 
 def read_filters(
     *,
+    readings: Readings,
     type: Annotated[str | None, Query(max_length=40, description="Such as call or sms.")] = None,  # noqa: A002
     channel: Annotated[str | None, Query(max_length=40, description="Such as voice.")] = None,
     direction: Annotated[str | None, Query(max_length=40, description="Such as outbound.")] = None,
@@ -45,6 +47,7 @@ def read_filters(
         since=since,
         until=until,
         text=text,
+        defined=defined_in(readings.offices()) if outcome is not None else (),
     )
 
 

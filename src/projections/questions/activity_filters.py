@@ -91,6 +91,8 @@ class ActivityFilters:
     until: date | None = None
     text: str | None = None
     """Words that stand in what happened or in what was said or written, in any case."""
+    defined: tuple[str, ...] = ()
+    """Codes of dispositions that offices define, whether or not a contact ended so yet."""
 
     def asked(self, connection: Connection[Any]) -> dict[str, object]:
         """The parameters of `WHERE`. Raises BadQuestion where a value is not known, with those that are."""
@@ -115,12 +117,12 @@ class ActivityFilters:
         }
 
     def _require_outcome(self, connection: Connection[Any]) -> None:
-        """One that every office begins with, or that a contact had."""
-        if self.outcome is None or self.outcome in STANDARD_DISPOSITIONS:
+        """One that an office defines, or that a contact had."""
+        if self.outcome is None or self.outcome in STANDARD_DISPOSITIONS or self.outcome in self.defined:
             return
         if not _column(connection, _OUTCOME, [self.outcome]):
             known = {row[0] for row in _column(connection, _OUTCOMES, [_MOST_OUTCOMES])}
-            _require("outcome", self.outcome, sorted(known | set(STANDARD_DISPOSITIONS)))
+            _require("outcome", self.outcome, sorted(known | {*STANDARD_DISPOSITIONS, *self.defined}))
 
     def matches(self, summary: str, notes: str | None) -> bool:
         """Whether the words stand in one of the two."""

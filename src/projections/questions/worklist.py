@@ -50,6 +50,8 @@ class WorklistItem(Answer):
     office: str | None
     since: datetime
     due_on: date | None
+    due_at: datetime | None
+    """The moment of that day, where one was said."""
     assignee: str | None
     """Null: everybody sees it."""
     amount: AmountText | None
@@ -123,8 +125,8 @@ _PAGE = """
     SELECT found.*, today - counts_from AS late,
            greatest(0, least(40, CASE WHEN today >= counts_from THEN 10 + 2 * (today - counts_from)
                                       ELSE 10 - (counts_from - today) END)) AS for_day,
-           CASE WHEN at_stake > 0 THEN least(30, 5 * length(trunc(
-               at_stake / power(10::numeric, coalesce((%(exponents)s::jsonb ->> in_currency)::integer, 2)))::text))
+           CASE WHEN at_stake > 0 THEN least(30, 5 * length(
+               (at_stake / coalesce((%(units)s::jsonb ->> in_currency)::bigint, 100))::text))
                ELSE 0 END AS for_amount
     FROM found
 ),
@@ -143,7 +145,8 @@ LIMIT %(limit)s
 
 _COUNT = "SELECT count(*) AS items FROM found"
 
-_EXPONENTS = orjson.dumps(EXPONENTS).decode()
+_UNITS = orjson.dumps({currency: 10**places for currency, places in EXPONENTS.items()}).decode()
+"""How many minor units a major one has, where it is not a hundred."""
 
 
 def worklist(
@@ -168,7 +171,7 @@ def worklist(
         **_asked(now, agent, office),
         "kind": kind,
         "account_id": account_id,
-        "exponents": _EXPONENTS,
+        "units": _UNITS,
         "after": after,
         "after_day": after_day,
         "after_id": after_id,

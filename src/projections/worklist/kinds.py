@@ -38,6 +38,8 @@ class Item:
     assignee: str | None = None
     what: str | None = None
     due_on: date | None = None
+    due_at: datetime | None = None
+    """The moment of that day, where one was said."""
     shows_on: date | None = None
     """The local day from which on it is shown. None: at once."""
     amount: Money | None = None
@@ -104,7 +106,15 @@ def to_follow_up(recorded: Recorded, event: ActivityRecorded) -> Item | None:
     if event.follow_up_on is None:
         return None
     day, assignee = event.follow_up_on, event.assignee and agent_of(event.assignee)
-    return Item(event.activity_id, recorded.recorded_at, assignee, event.kind, due_on=day, shows_on=day)
+    return Item(
+        event.activity_id,
+        recorded.recorded_at,
+        assignee,
+        event.kind,
+        due_on=day,
+        due_at=event.follow_up_at,
+        shows_on=day,
+    )
 
 
 def followed_up(event: FollowUpCompleted) -> tuple[UUID | None, ...]:

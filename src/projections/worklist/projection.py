@@ -29,8 +29,9 @@ from projections.worklist.kinds import (
 
 _PUT_ROWS = upsert(
     "worklist", "item_id, kind",
-    "item_id uuid", "kind text", "account_id uuid", "what text", "since timestamptz", "due_on date", "shows_on date",
-    "assignee text", "amount_minor bigint", "currency text", "about uuid", "is_task boolean",
+    "item_id uuid", "kind text", "account_id uuid", "what text", "since timestamptz", "due_on date",
+    "due_at timestamptz", "shows_on date", "assignee text", "amount_minor bigint", "currency text", "about uuid",
+    "is_task boolean",
     "snoozed_until timestamptz", "snoozed_by text", "last_position bigint",
 )  # fmt: skip
 _DELETE_ROWS = f"""
@@ -72,6 +73,7 @@ class WorklistRow:
     what: str | None
     since: datetime
     due_on: date | None
+    due_at: datetime | None
     shows_on: date | None
     assignee: str | None
     amount_minor: int | None
@@ -148,6 +150,7 @@ class AccountWork:
                 what=item.what,
                 since=item.since,
                 due_on=item.due_on,
+                due_at=item.due_at,
                 shows_on=item.shows_on,
                 assignee=item.assignee,
                 amount_minor=amount.minor if amount else None,

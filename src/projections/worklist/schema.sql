@@ -7,6 +7,7 @@ CREATE TABLE worklist (
     what          text,
     since         timestamptz NOT NULL,
     due_on        date,
+    due_at        timestamptz,
     shows_on      date,
     assignee      text,
     amount_minor  bigint,
@@ -25,6 +26,7 @@ COMMENT ON TABLE  worklist               IS 'Everything that has to be done abou
 COMMENT ON COLUMN worklist.item_id       IS 'Id of what it is about: an activity, call, complaint, dispute, payment claim or message.';
 COMMENT ON COLUMN worklist.what          IS 'Which of the kind: of a contact how it was made, of a complaint its kind, of a dispute its reason.';
 COMMENT ON COLUMN worklist.due_on        IS 'The local day of the office by which it is to be done.';
+COMMENT ON COLUMN worklist.due_at        IS 'The moment of that day, where one was said.';
 COMMENT ON COLUMN worklist.shows_on      IS 'The local day from which on it is shown; null: at once.';
 COMMENT ON COLUMN worklist.assignee      IS 'Who does it; null: everybody sees it.';
 COMMENT ON COLUMN worklist.amount_minor  IS 'What is at stake in itself, in minor units; null: what is past due on the account.';

@@ -150,6 +150,15 @@ def test_the_history_is_filtered(client: Client, reached: str, service: StepBySt
         assert problem["detail"].startswith(f"{name}: expected one of ")
         assert known in problem["detail"]
     client.refused(422, "GET", "/v1/activity?text=dog")
+    known = client.get("/v1/offices/main").json()["dispositions"]
+    client.done(
+        "PATCH", "/v1/offices/main", {"dispositions": {**known, "fine": {"title": "Fine", "result": "answered"}}}
+    )
+    assert kinds(outcome="fine") == []
+    page = client.get(
+        f"/accounts/{reached.rpartition('/')[2]}?tab=activity&outcome=fine", headers={"Accept": "text/html"}
+    )
+    assert page.status_code == 200
 
 
 # --- the page ---

@@ -121,6 +121,9 @@ def test_forms_of_the_page_put_off_give_away_finish_and_close_the_day(
     assert of_account(listed(client, agent="lee"), account) == []
     sent(f"/worklist{here}/done", "once=3")
     assert client.get(account).json()["follow_ups"] == []
+    said = "kind=task&assignee=lee&follow_up_at=2026-03-16T14:30&once=4"
+    sent(account.removeprefix("/v1") + "/contact/activity", said)
+    assert "16 Mar 2026, 14:30" in page(client, "/worklist?agent=lee").text
     client.done("POST", f"{account}/activities", {"kind": "letter"}, headers={"X-Actor": "mo"})
     refused = sent("/worklist/closed-days", "agent=mo", 409)
     assert "letter with" in refused

@@ -47,6 +47,7 @@ from api.application.attachments import AttachmentRow, attachments_of
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.inbound import threads_of
 from api.application.issuing import Caller, Issuing, NotIssued
+from api.application.offices import defined_in
 from api.application.templates import templates_of
 from api.application.write_offs import write_offs_of
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
@@ -445,7 +446,7 @@ def _page(
     )
 
 
-def _filters(said: Mapping[str, str]) -> ActivityFilters:
+def _filters(said: Mapping[str, str], office: Office) -> ActivityFilters:
     """Raises FieldProblem."""
     days = {name: day_of(name, said) for name in ("from", "to") if said.get(name)}
     return ActivityFilters(
@@ -457,6 +458,7 @@ def _filters(said: Mapping[str, str]) -> ActivityFilters:
         since=days.get("from"),
         until=days.get("to"),
         text=said.get("text") or None,
+        defined=defined_in([office]),
     )
 
 
@@ -526,7 +528,7 @@ def _tab(
             following = _next(here, tab, as_of, wrap_cursor(question, page.next_cursor))
             return {"threads": threads_of(service, view.id, page).threads, "next_url": following}
         case "activity":
-            asked = _filters(filters)
+            asked = _filters(filters, read.office)
             question = Question("page", tab, view.id, as_of, *astuple(asked))
             inner = unwrap_cursor(question, cursor)
             with readings.connection(with_cursor=cursor is not None) as connection:

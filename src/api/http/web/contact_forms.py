@@ -35,8 +35,8 @@ def started(account: Account, fields: Fields) -> StartCall:
     )
 
 
-def _end(account: Account, fields: Fields, _: ZoneInfo) -> EndCall:
-    return made(EndCall, account_id=account.id, call_id=fields.get("call", ""), **_said(fields))
+def _end(account: Account, fields: Fields, zone: ZoneInfo) -> EndCall:
+    return made(EndCall, account_id=account.id, call_id=fields.get("call", ""), **_said(fields, zone))
 
 
 def _correct(account: Account, fields: Fields, zone: ZoneInfo) -> CorrectActivity:
@@ -45,7 +45,7 @@ def _correct(account: Account, fields: Fields, zone: ZoneInfo) -> CorrectActivit
         account_id=account.id,
         activity_id=fields.get("activity", ""),
         at=moment_of("at", fields, zone),
-        **_said(fields),
+        **_said(fields, zone),
     )
 
 
@@ -58,7 +58,7 @@ def _activity(account: Account, fields: Fields, zone: ZoneInfo) -> RecordActivit
         kind=kind,
         direction=direction,
         at=moment_of("at", fields, zone),
-        **_said(fields),
+        **_said(fields, zone),
     )
 
 
@@ -113,11 +113,12 @@ def fact_choices() -> list[tuple[str, str, str]]:
     return [(each.kind.value, each.says, ", ".join(each.fields).replace("_", " ")) for each in FACTS.values()]
 
 
-def _said(fields: Fields) -> dict[str, object]:
+def _said(fields: Fields, zone: ZoneInfo) -> dict[str, object]:
     """What the form says of how a contact ended and who comes back to it."""
     return {
         "disposition": fields.get("disposition") or None,
         "notes": fields.get("notes") or None,
         "assignee": fields.get("assignee") or None,
         "follow_up_on": fields.get("follow_up_on") or None,
+        "follow_up_at": moment_of("follow_up_at", fields, zone),
     }

@@ -25,7 +25,7 @@ from api.http.routing import Router
 from api.http.web.forms import FormOf, made, moment_of, once_of, reason_of, text_of
 from api.http.web.rendering import render
 from api.processes.service import Service
-from projections.questions.worklist import WorklistItem, closed_days, worklist
+from projections.questions.worklist import UndocumentedContact, WorklistItem, closed_days, worklist
 from projections.worklist.kinds import KINDS
 
 router = Router(include_in_schema=False)
@@ -141,6 +141,7 @@ def _page(
         offices=offices,
         work_rows=report.rows,
         work_until=lambda row: _tomorrow(now, _office_of(row, offices)),
+        zone_of=lambda row: _office_of(row, offices).zone,
         names=report.names,
         told=told,
         undocumented=undocumented.contacts if undocumented else (),
@@ -159,7 +160,7 @@ def _page(
     return page
 
 
-def _office_of(row: WorklistItem, offices: Mapping[str, Office]) -> Office:
+def _office_of(row: WorklistItem | UndocumentedContact, offices: Mapping[str, Office]) -> Office:
     return offices.get(row.office or "") or next(iter(offices.values()))
 
 
