@@ -43,7 +43,7 @@ class LettersSftp(Letters):
     """Connects for each letter. A letter is sent under a name that begins with a dot, and then renamed."""
 
     name = "letters-sftp"
-    answers_within = timedelta(seconds=_SEND_SECONDS + 15)
+    answers_within = timedelta(seconds=_SEND_SECONDS + 35)
 
     def __init__(
         self,
