@@ -76,6 +76,11 @@ def test_one_account_does_not_read_anothers(store: AttachmentStore):
         store.read(BOB, store.put(ADA, CONTENT))
 
 
+def test_nobody_sees_that_two_accounts_have_the_same_file(store: AttachmentStore):
+    sha256 = store.put(ADA, CONTENT)
+    assert store.path_of(ADA, sha256).partition("/")[2] != store.path_of(BOB, sha256).partition("/")[2]
+
+
 def test_what_is_removed_is_gone_and_may_be_removed_again(store: AttachmentStore):
     sha256 = store.put(ADA, CONTENT)
     for _ in range(2):
