@@ -29,7 +29,7 @@ FOLDER = "attachments"
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _LARGEST_MB = 50
-_RETRY: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
+_RETRY: Any = {"max_retries": 1, "retry_timeout": timedelta(seconds=20)}
 
 
 class AttachmentsMisconfigured(Exception):
@@ -105,7 +105,7 @@ def _bucket(url: str, env: Mapping[str, str]) -> ObjectStore:
     return S3Store(
         parts.netloc,
         client_options={
-            "timeout": "60s",
+            "timeout": "20s",
             "connect_timeout": "10s",
             "allow_http": str(env.get(ENDPOINT)).startswith("http:"),
         },

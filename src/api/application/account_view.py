@@ -307,6 +307,14 @@ class AccountRead:
         return f'"{self.version}-{self.account.version}-{self.office.version}-{self.as_of}-{shown}"'
 
 
+def account_now(service: Service, account_id: UUID) -> Account:
+    """The account as decisions see it now. Raises UnknownAccount."""
+    found = service.arrears.load_many(Account, [account_id])
+    if not found:
+        raise UnknownAccount("there is no such account")
+    return found[0]
+
+
 def read_account(service: Service, connection: Connection, account_id: UUID, as_of: date | None = None) -> AccountRead:
     """The account with everything it ever had, as it is, or at the end of an earlier day.
 

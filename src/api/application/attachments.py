@@ -20,11 +20,11 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
 from aggregates.values.attachments import AttachedFile, safe_name
 from aggregates.values.business_time import local_date
+from api.application.account_view import account_now
 from api.application.authority import Authority
 from api.application.issuing import Caller, Done, FaultyPlan, ImplausibleField, Issuing, Refused
 from api.application.written_messages import around, faults_of
 from api.processes.service import Service
-from projections.questions import UnknownAccount
 
 KEPT_AFTER_REMOVAL = 30
 """Days that the bytes of a removed attachment are kept, unless a sweep says otherwise."""
@@ -95,7 +95,7 @@ def add(
     Raises ImplausibleField for what is no file that is taken, and what issuing raises.
     """
     name, media_type = checked(service, file)
-    _account(service, account_id)
+    account_now(service, account_id)
     with no_sweep(service.database):
         try:
             sha256 = service.attachments.put(account_id, file.content)
@@ -194,7 +194,7 @@ def read_case(said: str) -> Case:
 
 def attachments_of(service: Service, account_id: UUID) -> list[AttachmentRow]:
     """The files of the account, the latest first. Raises UnknownAccount."""
-    return [_row(each) for each in _account(service, account_id).attachments.kept.values()][::-1]
+    return [_row(each) for each in account_now(service, account_id).attachments.kept.values()][::-1]
 
 
 def content_of(service: Service, account_id: UUID, attachment_id: UUID) -> Content:
@@ -208,7 +208,7 @@ def content_of(service: Service, account_id: UUID, attachment_id: UUID) -> Conte
 
 def row_of(service: Service, account_id: UUID, attachment_id: UUID) -> AttachmentRow:
     """Raises UnknownAccount, Refused."""
-    file = _account(service, account_id).attachments.kept.get(attachment_id)
+    file = account_now(service, account_id).attachments.kept.get(attachment_id)
     if file is None:
         raise Refused(Rejected("unknown-attachment", "the account has no such attachment"))
     return _row(file)
@@ -229,13 +229,6 @@ def _row(file: KeptFile) -> AttachmentRow:
 
 def _gone(error: AttachmentProblem) -> Refused:
     return Refused(Rejected("attachment-gone", f"the file cannot be read: {error}"))
-
-
-def _account(service: Service, account_id: UUID) -> Account:
-    found = service.arrears.load_many(Account, [account_id])
-    if not found:
-        raise UnknownAccount("there is no such account")
-    return found[0]
 
 
 # --- clearing ----------------------------------------------------------------------------------------

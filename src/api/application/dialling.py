@@ -24,10 +24,10 @@ from aggregates.account.dialling import (
 )
 from aggregates.kernel.command import Rejected, identifier
 from aggregates.office import Office
+from api.application.account_view import account_now
 from api.application.authority import Authority
 from api.application.issuing import Caller, Done, ImplausibleField, Issuing, Refused
 from api.processes.service import Service
-from projections.questions import UnknownAccount
 
 if TYPE_CHECKING:
     from aggregates.values.dispositions import DispositionDefinition
@@ -122,7 +122,7 @@ class ClickToCall:
 
     def _place(self, account_id: UUID, call_id: UUID, agent: str, dialler: Dialler, system: Caller) -> None:
         """Asks the carrier once. Where that breaks in the middle nobody knows, and it is left at that."""
-        account = _account(self.service, account_id)
+        account = account_now(self.service, account_id)
         call = account.calls.open.get(call_id)
         if call is None or call_id in account.dialling.calls_dialled:
             return  # the same request again
@@ -145,7 +145,7 @@ class ClickToCall:
 
     def look_up(self, account_id: UUID, call_id: UUID, caller: Caller) -> CallView:
         """Asks the carrier how far a placed call is, and records how it ended. Raises UnknownAccount, Refused."""
-        dialled = _account(self.service, account_id).dialling.calls_dialled.get(call_id)
+        dialled = account_now(self.service, account_id).dialling.calls_dialled.get(call_id)
         if self.dialler is not None and dialled is not None and dialled.state is DialState.PLACED and dialled.reference:
             try:
                 ended = self.dialler.look_up(dialled.reference)
@@ -180,7 +180,7 @@ def _customers_number(account: Account, call: OpenCall) -> str | None:
 
 def call_of(service: Service, account_id: UUID, call_id: UUID) -> CallView:
     """Raises UnknownAccount, and Refused where no such call is without an end."""
-    account = _account(service, account_id)
+    account = account_now(service, account_id)
     call = account.calls.open.get(call_id)
     if call is None:
         raise Refused(Rejected("unknown-call", "no such call is without an end"))
@@ -207,10 +207,3 @@ def fitting(dialled: DialledCall | None, dispositions: "Mapping[str, Disposition
             if defined.result == wanted:
                 return code
     return None
-
-
-def _account(service: Service, account_id: UUID) -> Account:
-    found = service.arrears.load_many(Account, [account_id])
-    if not found:
-        raise UnknownAccount("there is no such account")
-    return found[0]

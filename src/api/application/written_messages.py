@@ -72,6 +72,8 @@ class MessagePreview(BaseModel):
     problem: str | None = None
     """Why no text can be made, or why it is not sent."""
     refused_by: list[RefusedBy] = []
+    attachments: list[str] = []
+    """Names of the files that it takes with it."""
     may_leave: bool
     notes: list[str]
     """What whoever sends it should know."""
@@ -102,6 +104,7 @@ def preview(service: Service, command: SendMessage) -> MessagePreview:
         sms=_sms(written.body) if command.channel is Channel.SMS and written.body is not None else None,
         problem=written.problem,
         refused_by=refused,
+        attachments=[each.name for each in draft.attachments],
         may_leave=written.problem is None and not refused,
         notes=notes,
     )

@@ -254,6 +254,7 @@ def show_preview(
     subject: Subject = None,
     to: To = None,
     ignore_preferences: IgnorePreferences = False,
+    attachment: AttachmentIds = None,
     data: DataDir = None,
     office: OfficeCode = None,
     as_json: AsJson = False,
@@ -262,6 +263,7 @@ def show_preview(
     from api.application.written_messages import preview
 
     said = _said(channel, text, subject, to=to, ignore_preferences=ignore_preferences)
+    said = {**said, "attachment_ids": tuple(attachment) if attachment else None}
     found = account_found(data, account, office)
     with guest(data) as service:
         shown = preview(service, _command(service, found, template, said))
@@ -390,6 +392,8 @@ def _show(shown: "MessagePreview") -> None:
         fields.append(("length", size))
     if shown.subject is not None:
         fields.append(("subject", shown.subject))
+    if shown.attachments:
+        fields.append(("files", ", ".join(shown.attachments)))
     print_fields(fields)
     if shown.body is not None:
         say_lines(f"\n{shown.body}\n")

@@ -20,6 +20,7 @@ from adapters.attachments.store import (
 )
 from adapters.eventstore.keys import KeyRing
 from aggregates.values.attachments import MOST_BYTES
+from tests.adapters.attachments.s3_server import ACCESS_KEY, BUCKET, S3Server
 
 ADA, BOB = uuid4(), uuid4()
 CONTENT = b"A very personal proof of payment." * 100
@@ -76,6 +77,11 @@ def test_one_account_does_not_read_anothers(store: AttachmentStore):
         store.read(BOB, store.put(ADA, CONTENT))
 
 
+def test_nobody_sees_that_two_accounts_have_the_same_file(store: AttachmentStore):
+    sha256 = store.put(ADA, CONTENT)
+    assert store.path_of(ADA, sha256).partition("/")[2] != store.path_of(BOB, sha256).partition("/")[2]
+
+
 def test_what_is_removed_is_gone_and_may_be_removed_again(store: AttachmentStore):
     sha256 = store.put(ADA, CONTENT)
     for _ in range(2):
@@ -113,6 +119,33 @@ def test_a_store_that_does_not_answer_is_nobodys_fault(keys: Keys):
     store = AttachmentStore(lambda: bucket, cast(KeyRing, keys), leads_to="s3://bucket")
     with pytest.raises(StoreAway, match="s3://bucket"):
         store.put(ADA, CONTENT)
+
+
+def test_a_bucket_keeps_what_a_folder_does(keys: Keys, tmp_path: Path):
+    secret = tmp_path / "secret"
+    secret.write_text("a secret\n")
+    with S3Server() as server:
+        env = {
+            "ARREARS_ATTACHMENTS_URL": f"s3://{BUCKET}/arrears",
+            "ARREARS_ATTACHMENTS_S3_ENDPOINT": server.endpoint,
+            "ARREARS_ATTACHMENTS_S3_REGION": "eu-central-1",
+            "ARREARS_ATTACHMENTS_S3_ACCESS_KEY_ID": ACCESS_KEY,
+            "ARREARS_ATTACHMENTS_S3_SECRET_ACCESS_KEY_FILE": str(secret),
+        }
+        store = store_of(env, None, cast(KeyRing, keys))
+        sha256 = store.put(ADA, CONTENT)
+        [(key, kept)] = server.objects.items()
+        assert key == f"arrears/{store.path_of(ADA, sha256)}"
+        assert b"personal" not in kept
+        assert store.read(ADA, sha256) == CONTENT
+        assert [each.path for each in store.all()] == [store.path_of(ADA, sha256)]
+        with pytest.raises(AttachmentMissing):
+            store.read(ADA, "0" * 64)
+        store.remove(store.path_of(ADA, sha256))
+        assert server.objects == {}
+        refused = store_of({**env, "ARREARS_ATTACHMENTS_S3_ACCESS_KEY_ID": "another"}, None, cast(KeyRing, keys))
+        with pytest.raises(StoreAway):
+            refused.put(ADA, CONTENT)
 
 
 # --- settings ---

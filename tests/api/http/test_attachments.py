@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from api.application.attachments import sweep
+from api.http.admission import Kind, kind_of
 from api.http.attachments import disposition
 from api.processes.step_by_step import StepByStep
 from tests.adapters.attachments.test_content import HOSTILE, PDF, PNG
@@ -84,6 +85,21 @@ def test_more_than_may_be_kept_is_refused_before_it_is_looked_at(client: Client,
     assert uploaded(client, account, "x.pdf", PDF + bytes(16_000_000)).status_code == 413
     elsewhere = client.request("POST", f"{account}/disputes", files={"file": ("x.pdf", bytes(2_000_000))})
     assert elsewhere.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "media_type", "kind"),
+    [
+        ("POST", "/v1/accounts/x/attachments", "multipart/form-data; boundary=x", Kind.UPLOADS),
+        ("POST", "/accounts/x/messages", "Multipart/Form-Data; boundary=x", Kind.UPLOADS),
+        ("POST", "/v1/accounts/x/disputes", "multipart/form-data; boundary=x", Kind.COMMANDS),
+        ("POST", "/v1/accounts/x/attachments", "application/json", Kind.COMMANDS),
+        ("GET", "/v1/accounts/x/attachments", "multipart/form-data", Kind.QUESTIONS),
+    ],
+)
+def test_only_what_carries_files_may_be_as_large_as_those(method: str, path: str, media_type: str, kind: Kind):
+    scope = {"type": "http", "method": method, "path": path, "headers": [(b"content-type", media_type.encode())]}
+    assert kind_of(scope) is kind
 
 
 def test_what_is_no_form_with_one_file_is_refused(client: Client, account: str):
@@ -201,6 +217,7 @@ def test_a_message_takes_files_of_the_account_with_it(client: Client, account: s
     with_email(client, account)
     file = added(client, account)
     said = {"channel": "email", "text": "See the file.", "attachment_ids": [file]}
+    assert client.post(f"{account}/messages/preview", said).json()["attachments"] == ["proof.pdf"]
     client.done("POST", f"{account}/messages", said)
     service.drain()
     [taken] = left(service)[-1]

@@ -14,7 +14,7 @@ class LettersFolder(Letters):
     """Each letter is `FOLDER/<message id>.pdf`; what is being written begins with a dot."""
 
     name = "letters-folder"
-    answers_within = timedelta(seconds=30)
+    answers_within = timedelta(seconds=50)
 
     def __init__(self, folder: Path, texts: Path, clock: Clock) -> None:
         """Raises CarrierMisconfigured where there is no such folder. One that is not mounted must not be made."""

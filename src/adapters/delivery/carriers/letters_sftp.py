@@ -15,7 +15,7 @@ class LettersSftp(Letters):
     """Each letter is a file of its own on the server."""
 
     name = "letters-sftp"
-    answers_within = timedelta(seconds=SEND_SECONDS + 15)
+    answers_within = timedelta(seconds=SEND_SECONDS + 35)
 
     def __init__(
         self,
