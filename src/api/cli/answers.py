@@ -53,6 +53,7 @@ from projections.questions import (
 from projections.questions.activity import undocumented
 from projections.questions.activity_filters import ActivityFilters
 from projections.questions.bulk import bulk_action, bulk_actions, bulk_rows
+from projections.questions.fees import fees_of
 from projections.questions.messages import messages
 from projections.questions.quarantined import quarantined
 from projections.questions.work import work, works
@@ -329,6 +330,11 @@ def list_legal_cases(here: Here, *, id: str) -> Any:  # noqa: A002
 @answers("/v1/accounts/{id}/disputes")
 def list_disputes(here: Here, *, id: str) -> Any:  # noqa: A002
     return [_json(row) for row in disputes_of(here.service, UUID(id))]
+
+
+@answers("/v1/accounts/{id}/fees")
+def list_fees(here: Here, *, id: str) -> Any:  # noqa: A002
+    return [_json(each) for each in fees_of(here.connection, UUID(id))]
 
 
 @answers("/v1/accounts/{id}/promises")

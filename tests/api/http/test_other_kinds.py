@@ -22,6 +22,7 @@ TEXTS = {"en": {"body": "Please call us."}}
 VALUES: dict[str, Any] = {
     "activity_id": "00000000-0000-0000-0000-000000000001",
     "amount": AMOUNT,
+    "basis": "fixed",
     "call_id": "00000000-0000-0000-0000-000000000001",
     "case_id": "00000000-0000-0000-0000-000000000001",
     "channel": "email",
@@ -59,6 +60,7 @@ VALUES: dict[str, Any] = {
     "resolution": "rejected",
     "reversal": "nsf",
     "reversed_on": "2026-03-16",
+    "service_type": "late-fee",
     "stage": "blocked",
     "state": "filed",
     "subject": "rude",
