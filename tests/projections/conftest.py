@@ -13,7 +13,6 @@ from projections.account_history import AccountHistoryProjection
 from projections.activity_history import ActivityHistoryProjection
 from projections.audit_trail import AuditTrailProjection
 from projections.base import Projection
-from projections.bulk_actions import BulkActionsProjection
 from projections.collections_report import CollectionsReportProjection
 from projections.fees import FeesProjection
 from projections.ledger import LedgerProjection

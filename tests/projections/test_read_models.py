@@ -9,13 +9,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters import rules
+from aggregates.account import Account
 from aggregates.account.activities import ActivityKind, Direction, RecordActivity
-from aggregates.account.billing import BillInvoice
+from aggregates.account.billing import BillInvoice, WithdrawInvoice
 from aggregates.account.chase import JUDGE, CoveredItem, Judgement
 from aggregates.account.contact import OptOutOfContact
-from aggregates.account.customer import AccountOpened, OpenAccount
+from aggregates.account.customer import AccountOpened, OpenAccount, RecordSubscription, Subscription
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.exclusion import ExcludeAccount, Excluded
+from aggregates.account.fees import AddFee, RecordFeeGround
 from aggregates.account.flags import ClearFlag, FlagSet, SetFlag
 from aggregates.account.holds import PlaceHold
 from aggregates.account.messages import (
@@ -44,6 +46,7 @@ from aggregates.promise import (
     WithdrawPromise,
 )
 from aggregates.values.contact import Channel
+from aggregates.values.fees import FeeBasis, FeeGround, FeeLine
 from aggregates.workday import CloseWorkday
 from projections.activity_history import ActivityHistoryProjection
 from projections.activity_history.projection import LEFT_OUT, kind_of
@@ -356,6 +359,11 @@ def eventful() -> History:
             history.give(ReportFailed(**about_message, code="refused", detail="in a carrier's words"))
         else:
             history.give(ReportUncertain(**about_message))
+        for done in range(2):
+            subscription = Subscription(number="S-1", initial_discount=usd(500), services_agreed=2, services_done=done)
+            history.give(RecordSubscription(account_id=account, subscription=subscription))
+        history.give(RecordFeeGround(account_id=account, ground=FeeGround.LAW))
+        _bear_a_fee(history, account, withdrawn=number % 2 == 0)
         history.give(SetFlag(account_id=account, flag="bankruptcy"))
         history.give(ClearFlag(account_id=account, flag="bankruptcy"))
         history.give(OptOutOfContact(account_id=account, channel=Channel.SMS))
@@ -370,6 +378,22 @@ def eventful() -> History:
     history.give(CloseWorkday(office_id=MAIN, agent="kim", day=history.today, contacts=1, follow_ups=0, left=0))
     history.give(ChangeOfficeSettings(office_id=MAIN, time_zone="Europe/Berlin"))
     return history
+
+
+def _bear_a_fee(history: History, account: UUID, *, withdrawn: bool) -> None:
+    """Of an initial discount."""
+    due = history.store.get(Account, account).receivables.balance
+    line = FeeLine(source="S-1", base=usd(500), amount=usd(50))
+    said: dict[str, Any] = {
+        "fee_id": uuid4(),
+        "basis": FeeBasis.INITIAL_DISCOUNT_PERCENT,
+        "as_of": history.today,
+        "due_today": due,
+    }
+    billed, *_ = history.give(AddFee(account_id=account, service_type="late-fee", lines=(line,), **said))
+    if withdrawn:
+        number = billed.event.item.number  # type: ignore[attr-defined]
+        history.give(WithdrawInvoice(account_id=account, number=number), reason="a mistake")
 
 
 @pytest.mark.parametrize("seed", range(4))

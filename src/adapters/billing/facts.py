@@ -137,6 +137,9 @@ class SubscriptionFact(_Fact):
     service_type: str | None = None
     started_on: date | None = None
     initial_discount: Money | None = None
+    ends_on: date | None = None
+    services_agreed: int | None = None
+    services_done: int | None = None
     currency: str | None = None
     """Of the row, and so of the account that it is about. Not part of the content."""
 
@@ -368,6 +371,7 @@ _FROM_JSON: Mapping[str, Callable[[Any], object]] = {
             "since",
             "seen_on",
             "started_on",
+            "ends_on",
             "issued_on",
             "due_on",
             "received_on",

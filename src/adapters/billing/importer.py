@@ -449,6 +449,9 @@ class Importer:
                     service_type=fact.service_type,
                     started_on=fact.started_on,
                     initial_discount=fact.initial_discount,
+                    ends_on=fact.ends_on,
+                    services_agreed=fact.services_agreed,
+                    services_done=fact.services_done,
                 )
                 return RecordSubscription(account_id=account, subscription=subscription, **opens)
             case InvoiceFact():

@@ -146,6 +146,9 @@ class SubscriptionColumns(_Part):
     service_type: Column | None = None
     started_on: Column | None = None
     initial_discount: Column | None = None
+    ends_on: Column | None = None
+    services_agreed: Column | None = None
+    services_done: Column | None = None
     optional: bool = False
 
 

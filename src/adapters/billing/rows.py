@@ -40,6 +40,10 @@ LONG_TEXT_LIMIT = 1_000
 METHOD_LIMIT = 40
 
 _CUSTOMERS_KEPT = 10_000
+_OF_SUBSCRIPTION = (
+    "service_type", "started_on", "initial_discount", "ends_on", "services_agreed", "services_done",
+)  # fmt: skip
+_MOST_COUNTED = 1_000_000
 _DATES_KEPT = 50_000
 
 _WHOSE = CUSTOMER_FIELDS | {"account_number", "office", "currency"}
@@ -194,7 +198,7 @@ class RowParser:
         self._subscriptions = [
             (
                 replace(self._at(group.number), pad=profile.pad.get("subscription_number", 0)),
-                *(self._at(column) for column in (group.service_type, group.started_on, group.initial_discount)),
+                *(self._at(getattr(group, each)) for each in _OF_SUBSCRIPTION),
             )
             for group in profile.subscriptions
         ]
@@ -583,7 +587,7 @@ class RowParser:
         """The row's subscriptions, each number once. Two that differ are refused on a customer's row; on a document's,
         whose debt is not refused over it, the first counts."""
         found: dict[str, SubscriptionFact] = {}
-        for number, service_type, started_on, discount in self._subscriptions:
+        for number, service_type, started_on, discount, ends_on, agreed, done in self._subscriptions:
             text = self._number_of(number)
             if not text:
                 continue
@@ -594,6 +598,9 @@ class RowParser:
                 service_type=self._code_of(service_type),
                 started_on=self._date_of(started_on),
                 initial_discount=self._money_of(discount, currency, required=False),
+                ends_on=self._date_of(ends_on),
+                services_agreed=self._count_of(agreed, least=1),
+                services_done=self._count_of(done, least=0),
                 currency=currency,
             )
             if found.setdefault(text, subscription) == subscription:
@@ -604,6 +611,15 @@ class RowParser:
             else:
                 self._left_out(number, text, expected)
         return tuple(found.values())
+
+    def _count_of(self, source: _Source, *, least: int) -> int | None:
+        text = self._number_of(source)
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit()) or not least <= int(text[:9]) <= _MOST_COUNTED or len(text) > 9:
+            self._wrong(source, text, f"a whole number from {least} to {_MOST_COUNTED:,}")
+            return None
+        return int(text)
 
     def _time_zone(self) -> str | None:
         text = self._text("time_zone")

@@ -44,11 +44,11 @@ def add_fee(
 ) -> Done:
     """Adds the fee that a preview of bulk fees would show of this account alone. Raises WrongParameter, ReportRefused,
     NotReached, NotIssued: `no-fee` where that is none."""
+    account, office = _account_of(service, account_id)
     try:
         parameters = FeeOfAccount.model_validate(said)
     except ValidationError as error:
         raise WrongParameter(error) from None
-    account, office = _account_of(service, account_id)
     today = today_in([office], service.clock.now())
     currency = account.customer.currency
     asked = FeesAsked(parameters, office, currency, as_of=parameters.as_of or today, today=today)

@@ -56,6 +56,7 @@ from projections.questions import (
 )
 from projections.questions.activity_filters import ActivityFilters
 from projections.questions.bulk import bulk_action, bulk_actions, bulk_rows
+from projections.questions.fees import fees_of
 from projections.questions.inbound import received, thread_entries, unmatched
 from projections.questions.messages import messages
 from projections.questions.placements import commissions, placement_files, placements
@@ -386,6 +387,11 @@ def list_attachments(here: Here, *, id: str) -> Any:  # noqa: A002
 @answers("/v1/accounts/{id}/disputes")
 def list_disputes(here: Here, *, id: str) -> Any:  # noqa: A002
     return [_json(row) for row in disputes_of(here.service, UUID(id))]
+
+
+@answers("/v1/accounts/{id}/fees")
+def list_fees(here: Here, *, id: str) -> Any:  # noqa: A002
+    return [_json(each) for each in fees_of(here.connection, UUID(id))]
 
 
 @answers("/v1/accounts/{id}/promises")

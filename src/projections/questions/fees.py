@@ -31,7 +31,7 @@ from projections.questions.collections.filters import Filters, conditions, owing
 from projections.questions.collections.report import check_bucket, selected
 from projections.questions.collections.source import Source, past_s
 from projections.questions.names import names
-from projections.questions.scope import BadQuestion, Scope, rows
+from projections.questions.scope import BadQuestion, Scope, UnknownAccount, rows
 
 _FETCHED = 2_000
 _CHOOSE_INVOICES = ("bucket", "min_dpd", "max_dpd", "service", "subscription")
@@ -219,6 +219,7 @@ def fees_shown(
         **parameters_of_search(given),
         **asked.of_ledger(choosing),
         "among": ids,
+        "account_id": ids[0] if len(ids) == 1 else None,
     }
     if among is not None:
         check_named(connection, source, those, among, where=f" of {asked.as_of} in {asked.currency}")
@@ -261,6 +262,9 @@ def _sources(choosing: Mapping[str, object]) -> str:
 
 
 def _read(connection: Connection[Any], query: str, parameters: Mapping[str, object]) -> Iterator[DictRow]:
+    """Of many accounts PostgreSQL knows too little of how many there are after each step, and joins in nested loops."""
+    if parameters["account_id"] is None:
+        connection.execute("SET LOCAL enable_nestloop = off")
     with connection.cursor(name="fees", row_factory=dict_row) as cursor:
         cursor.itersize = _FETCHED
         cursor.execute(query.encode(), parameters)
@@ -331,7 +335,10 @@ ORDER BY fee.issued_on DESC, fee.number
 
 
 def fees_of(connection: Connection[Any], account_id: UUID) -> list[FeeView]:
-    """Every fee of an account, the latest first."""
+    """Every fee of an account, the latest first. Raises UnknownAccount."""
+    known = "SELECT FROM read_model.ledger_accounts WHERE account_id = %(account_id)s"
+    if not rows(connection, {"account_id": account_id}, known):
+        raise UnknownAccount(f"account: there is no {account_id}")
     return [_fee_view(each) for each in rows(connection, {"account_id": account_id}, _FEES)]
 
 

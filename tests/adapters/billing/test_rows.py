@@ -279,7 +279,8 @@ def test_charges_before_discount_are_at_least_the_amount(tmp_path):
 CUSTOMERS = (
     "account_number,name,customer_kind,language,country,address_1,address_2,city,preferred_channel,time_zone,currency,"
     "phone_1,phone_1_type,phone_1_sms_consent,phone_1_voice_consent,email_1,email_1_consent,"
-    "subscription_1,subscription_1_service_type,subscription_1_started_on,subscription_1_initial_discount\n"
+    "subscription_1,subscription_1_service_type,subscription_1_started_on,subscription_1_initial_discount,"
+    "subscription_1_ends_on,subscription_1_services_agreed,subscription_1_services_done\n"
 )
 
 
@@ -287,7 +288,7 @@ def test_a_customer_with_contact_data_and_a_subscription(tmp_path):
     path = written(
         tmp_path,
         CUSTOMERS + 'A1,"Acme\nCorp",commercial,en-US,US,1 Main St,Suite 2,Albany,email,America/New_York,USD,'
-        "+1 518 555 0100,mobile,yes,no,pay@example.com,given,S1,Internet,2023-05-01,20.00\n",
+        "+1 518 555 0100,mobile,yes,no,pay@example.com,given,S1,Internet,2023-05-01,20.00,2025-04-30,24,7\n",
     )
     customer, subscription = facts_of(list(read_facts(path, load_profile("customers"))))
     assert isinstance(customer, CustomerFact)
@@ -303,16 +304,21 @@ def test_a_customer_with_contact_data_and_a_subscription(tmp_path):
         service_type="internet",
         started_on=date(2023, 5, 1),
         initial_discount=Money(2000, "USD"),
+        ends_on=date(2025, 4, 30),
+        services_agreed=24,
+        services_done=7,
         currency="USD",
     )
 
 
 def test_what_cannot_be_of_a_customer_is_refused_where_something_is_decided_by_it(tmp_path):
     path = written(
-        tmp_path, CUSTOMERS + "A1,N,robot,english,USA,,,,pigeon,Mars/Base,USD,call me,fax,perhaps,,at home,,S1,,,five\n"
+        tmp_path,
+        CUSTOMERS + "A1,N,robot,english,USA,,,,pigeon,Mars/Base,USD,call me,fax,perhaps,,at home,,S1,,,five,,none,-1\n",
     )
     assert [problem.column for problem in problems_of(list(read_facts(path, load_profile("customers"))))] == [
-        "customer_kind", "preferred_channel", "subscription_1_initial_discount",
+        "customer_kind", "preferred_channel", "subscription_1_initial_discount", "subscription_1_services_agreed",
+        "subscription_1_services_done",
     ]  # fmt: skip
 
 
