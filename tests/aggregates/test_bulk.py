@@ -17,6 +17,8 @@ from aggregates.account.chase import Stage
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, SetCollectionsStage
 from aggregates.account.flags import ClearFlag, FlagCleared, FlagSet, SetFlag
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen, FreezeAccount, UnfreezeAccount
+from aggregates.account.reallocation import FundsReallocated
+from aggregates.account.write_offs import DebtWrittenOff, ReverseWriteOff, WriteOffReversed
 from aggregates.bulk.action import (
     BeginBulkUndo,
     BulkCancelled,
@@ -34,8 +36,8 @@ from aggregates.bulk.action import (
 from aggregates.bulk.part import FreezeRows, FrozenRow, RowsFrozen
 from aggregates.kernel.command import identifier
 from aggregates.office import STANDARD_FLAGS, ChangeOfficeSettings, FlagDefinition
-from tests.builders import ACCOUNT, MAR, OFFICE, a_campaign, an_invoice
-from tests.given import given, given_auto_collection, given_only, like
+from tests.builders import ACCOUNT, MAR, OFFICE, a_campaign, a_payment, an_invoice, usd
+from tests.given import Scenario, given, given_auto_collection, given_only, like
 
 BULK, OTHER = identifier("bulk", 1), identifier("bulk", 2)
 VIP = {"add": ["vip"], "remove": []}
@@ -306,3 +308,57 @@ def test_an_office_has_its_own_reasons():
     scenario = given(reasons)
     scenario.when(reasons).then_nothing_happened()
     scenario.when(FREEZE).then_refused("unknown-freeze-reason")
+
+
+# --- write-offs --------------------------------------------------------------------------------------
+
+
+def owing_100() -> Scenario:
+    return given(an_invoice(issued_on=MAR(1), due_on=MAR(1), amount=usd(100)))
+
+
+def write_off(balance: int = 10_000, **parameters: Any) -> ApplyBulkAction:
+    said = {"code": "small-balance", **parameters}
+    return ApplyBulkAction(
+        account_id=ACCOUNT, bulk_id=BULK, kind="write-off", parameters=said, expected={"balance": balance}
+    )
+
+
+def test_the_balance_is_written_off_and_its_undo_makes_it_owed_again():
+    written = owing_100().when(write_off()).then(like(DebtWrittenOff, amount=usd(100)), came(BulkOutcome.DONE))
+    written.when(undo()).then(
+        like(WriteOffReversed, amount=usd(100)), like(FundsReallocated), undone(BulkOutcome.DONE, "write-off 1")
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome", "code"),
+    [
+        (write_off(9_000), BulkOutcome.CHANGED, "changed-since-preview"),
+        (write_off(below="100"), BulkOutcome.REFUSED, "not-a-small-balance"),
+        (write_off(code="tired"), BulkOutcome.REFUSED, "unknown-write-off-reason"),
+    ],
+)
+def test_what_owes_another_amount_or_too_much_is_not_written_off(
+    command: ApplyBulkAction, outcome: BulkOutcome, code: str
+):
+    owing_100().when(command).then(came(outcome, code))
+
+
+def test_one_below_the_amount_is_written_off():
+    owing_100().when(write_off(below="100.01")).then(like(DebtWrittenOff), came(BulkOutcome.DONE))
+
+
+def test_what_was_recovered_entirely_is_not_undone():
+    recovered = owing_100().having(write_off(), a_payment(usd(100), on=MAR(2)))
+    recovered.when(undo()).then(
+        like(BulkActionUndone, outcome=BulkOutcome.CHANGED, reason_code="write-off-recovered", reversed=())
+    )
+
+
+def test_what_somebody_reversed_is_not_undone():
+    scenario = owing_100().having(write_off())
+    scenario.when(ReverseWriteOff(account_id=ACCOUNT, number="1"), reason="mistaken")
+    scenario.when(undo()).then(
+        like(BulkActionUndone, outcome=BulkOutcome.CHANGED, reason_code="changed-since-action", reversed=())
+    )

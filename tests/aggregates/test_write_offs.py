@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from aggregates.account.allocation import AllocateFunds
+from aggregates.account.chase import Stage
 from aggregates.account.payments import WithdrawCredit
 from aggregates.account.receivables import ReversalKind
 from aggregates.account.write_offs import MOST_PARTS, DebtWrittenOff, ReverseWriteOff, WriteOffDebt
@@ -13,6 +14,7 @@ from tests.builders import (
     DAY,
     MAR,
     MAY,
+    a_campaign,
     a_corrected_invoice,
     a_credit,
     a_dispute,
@@ -25,7 +27,7 @@ from tests.builders import (
     cents,
     usd,
 )
-from tests.given import World
+from tests.given import World, given_auto_collection
 
 
 @pytest.fixture
@@ -61,7 +63,20 @@ def stands(world: World) -> tuple[int, int, int, dict[str, int]]:
 def test_all_that_is_owed_is_written_off_and_nothing_is_chased(world):
     assert write_off(world) is None
     assert stands(world) == (150, 0, 0, {})
-    assert world.account.chase.stage is None or not world.account.chase.scheduled
+
+
+def test_the_chase_ends_with_the_write_off_and_begins_again_with_its_reversal():
+    scenario = given_auto_collection(a_campaign(), an_invoice(due_on=MAR(2)), MAR(5))
+
+    def stage() -> Stage | None:
+        return scenario.account.chase.stage
+
+    assert stage() is not None
+    scenario.when(WriteOffDebt(account_id=ACCOUNT, code="other"), reason="hopeless")
+    assert stage() is None
+    assert scenario.account.chase.scheduled is None
+    scenario.when(ReverseWriteOff(account_id=ACCOUNT, number="1"), reason="mistaken")
+    assert stage() is not None
 
 
 def test_of_an_amount_the_oldest_goes_first(world):
@@ -182,6 +197,7 @@ def test_a_person_may_say_that_money_pays_a_written_off_invoice(world):
     world.do(a_payment(usd(30), on=MAY(6), number="P-1"))
     decided = AllocateFunds(account_id=ACCOUNT, number="P-1", invoice_number="APR", amount=usd(30))
     assert getattr(world.do(decided), "reason_code", None) is None
+    world.move_to(MAY(7))
     reverse(world)
     assert stands(world) == (0, 120, 0, {"MAR": 100, "APR": 20})
 

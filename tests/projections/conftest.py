@@ -31,7 +31,6 @@ PROJECTIONS: list[type[Projection]] = [
     MessagesProjection,
     PeopleProjection,
     WorklistProjection,
-    BulkActionsProjection,
     FeesProjection,
 ]
 

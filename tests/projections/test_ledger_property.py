@@ -13,6 +13,7 @@ from adapters.postgres.database import Database
 from aggregates.account.billing import BillInvoice, CorrectInvoice
 from aggregates.account.payments import CorrectCredit, CorrectPayment, NoteCredit, ReceivePayment, ReversePayment
 from aggregates.account.receivables import ReversalKind
+from aggregates.account.write_offs import ReverseWriteOff, WriteOffDebt
 from aggregates.kernel.command import Command
 from aggregates.values.aging import BucketScheme
 from projections.ledger import LedgerProjection
@@ -59,6 +60,8 @@ steps = st.one_of(
     st.tuples(st.just("credit"), funds_numbers, days, amounts, st.none() | invoice_numbers),
     st.tuples(st.just("correct-credit"), funds_numbers, days, amounts, st.none() | invoice_numbers),
     st.tuples(st.just("reverse"), funds_numbers, days, st.sampled_from(list(ReversalKind))),
+    st.tuples(st.just("write-off"), st.just(""), st.just(0), st.none() | amounts),
+    st.tuples(st.just("reverse-write-off"), st.sampled_from(["1", "2"]), days),
 )
 histories = st.lists(st.tuples(st.integers(0, 4), steps), min_size=2, max_size=14)
 
@@ -125,6 +128,16 @@ class Telling:
         if self._give(ReversePayment(account_id=self.account, number=number, reversal=kind, reversed_on=on(day))):
             self.paper.reversed[key] = self.paper.funds[key][0] if kind is ReversalKind.ERROR else day
 
+    def _write_off(self, _: str, __: int, of: int | None) -> None:
+        """As of today. What it comes to on each day is not on paper: it follows."""
+        amount = None if of is None else usd(of)
+        self.history.try_to(WriteOffDebt(account_id=self.account, code="other", amount=amount), reason="hopeless")
+
+    def _reverse_write_off(self, number: str, day: int) -> None:
+        self.history.try_to(
+            ReverseWriteOff(account_id=self.account, number=number, reversed_on=on(day)), reason="mistaken"
+        )
+
 
 def told(history: list[tuple[int, tuple[Any, ...]]]) -> Telling:
     telling = Telling()
@@ -142,7 +155,9 @@ def check_against_paper(read_models: ReadModels, telling: Telling) -> None:
         report = aging(connection, as_of=as_of, scheme=SCHEME)
         account = statement(connection, telling.account, as_of=as_of, scheme=SCHEME)
         outstanding = sum(bucket.amount for bucket in report.buckets)
-        assert report.total * 100 == telling.paper.owed(day), f"on day {day}"
+        written_off = account.row.written_off or 0
+        assert written_off >= 0
+        assert (report.total + written_off) * 100 == telling.paper.owed(day), f"on day {day}"
         assert report.total == outstanding - report.unapplied
         assert report.unapplied >= 0, f"on day {day}"
         by_bucket: dict[str, list[Any]] = defaultdict(list)

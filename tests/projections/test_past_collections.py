@@ -17,11 +17,14 @@ from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold
 from aggregates.account.payments import ReceivePayment, ReversePayment
 from aggregates.account.receivables import ReversalKind
+from aggregates.account.write_offs import WriteOffDebt
+from aggregates.kernel.command import Accepted
 from aggregates.office import OpenOffice
 from aggregates.values.aging import STANDARD_BUCKETS
 from projections.agenda.queries import set_clock
 from projections.collections_report import CollectionsReportProjection
 from projections.questions import BadQuestion, CollectionsRow, Filters, Order, Sort, collections, statement, summary
+from projections.questions.collections import WrittenOff
 from tests.builders import APR, DAY, MAR, OFFICE, a_campaign, an_account, an_invoice, an_office, usd
 from tests.given import World
 from tests.projections.conftest import ReadModels
@@ -71,6 +74,8 @@ def portfolio() -> World:
         world.do(paid)
     world.live(APR(14))
     world.do(ReversePayment(account_id=an_id(6), number="P", reversal=ReversalKind.NSF, reversed_on=APR(13)))
+    small = WriteOffDebt(account_id=an_id(8), code="other", amount=usd(1))
+    assert isinstance(world.do(small, reason="a part of it"), Accepted)
     world.live(TODAY)
     return world
 
@@ -174,6 +179,8 @@ FILTERS: list[tuple[Filters, Callable[[CollectionsRow], bool]]] = [
     (Filters(flag="vip"), lambda row: False),
     (Filters(collections_stage=CollectionsStage.SENT), lambda row: row.collections_stage is CollectionsStage.SENT),
     (Filters(frozen="moved"), lambda row: row.frozen == "moved"),
+    (Filters(written_off=WrittenOff.YES), lambda row: row.written_off is not None),
+    (Filters(written_off=WrittenOff.NO), lambda row: row.written_off is None),
     (Filters(bucket="1-30"), lambda row: row.bucket == "1-30"),
     (Filters(service="net"), lambda row: row.account_id == an_id(4)),
     (Filters(subscription="S-1"), lambda row: row.account_id == an_id(4)),
