@@ -42,6 +42,7 @@ from aggregates.account.holds import PlaceHold
 from aggregates.account.legal import LegalKind, LegalState, MoveLegalCase, NoteLegalCase, OpenLegalCase
 from aggregates.account.payment_claims import ClaimPayment
 from aggregates.account.payments import ReceivePayment, ReversePayment
+from aggregates.account.placement import AdjustPlacement, ClosePlacement, PlaceAccount
 from aggregates.account.receivables import ReversalKind
 from aggregates.account.writing import SendMessage
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
@@ -49,8 +50,9 @@ from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Outcome, Rejected
 from aggregates.kernel.event import Recorded
 from aggregates.kernel.personal import EACH, personal_paths
-from aggregates.office import OpenOffice, office_id
+from aggregates.office import OpenOffice, SetAgency, office_id
 from aggregates.promise import Instalment, MakePromise
+from aggregates.values.agency import Agency
 from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneNumber, PostalAddress
 from aggregates.values.money import Money
 from api.contract.events import load_every_event
@@ -229,6 +231,7 @@ def live(world: World) -> None:
         SetFlag(account_id=accounts["A-2"], flag="vip"),
     )
     have_two_accounts(world)
+    place_with_an_agency(world)
     live_through_messages(world)
     world.done(
         CorrectInvoice(
@@ -326,6 +329,25 @@ def talk(world: World) -> None:
         RecordContactFact(
             account_id=account, kind=FactKind.BANKRUPTCY, case_number=text("case number of a bankruptcy")
         ),
+    )
+
+
+def place_with_an_agency(world: World) -> None:
+    text, account = world.text, world.account("P-1")
+    agency = Agency(title="Acme Recovery")
+    world.done(
+        SetAgency(office_id=MAIN, code="acme", agency=agency),
+        world.invoice(account, "P-1-1", issued_on=TODAY - timedelta(30), due_on=TODAY),
+        PlaceAccount(account_id=account, agency="acme"),
+        AdjustPlacement(
+            account_id=account,
+            agency="acme",
+            reference="J-1",
+            amount=Money(-100, "USD"),
+            adjusted_on=TODAY,
+            notes=text("notes of an adjustment"),
+        ),
+        ClosePlacement(account_id=account, agency="acme", notes=text("notes of a closure")),
     )
 
 

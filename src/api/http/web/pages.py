@@ -12,6 +12,7 @@ from api.http.web import (
     campaigns_page,
     collections_page,
     messages_page,
+    placements_page,
     sessions,
     templates_page,
 )
@@ -20,9 +21,9 @@ from api.http.web.rendering import FOLDER, render
 STATIC = FOLDER / "static"
 
 router = APIRouter()
-for page in (collections_page, account_page, bulk_page, campaigns_page, templates_page, sessions):
+for page in (collections_page, account_page, bulk_page, campaigns_page, templates_page, placements_page, sessions):
     router.include_router(page.router)
-for page in (sessions, account_page, bulk_page, messages_page, templates_page):
+for page in (sessions, account_page, bulk_page, messages_page, templates_page, placements_page):
     router.include_router(page.form)
 
 
