@@ -42,6 +42,7 @@ from aggregates.account.messages import (
     MessageWithdrawn,
     MessageWritten,
 )
+from aggregates.account.placement import AgencyPaymentPosted, PlacementAcknowledged, PlacementAdjusted, PlacementSent
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import REGISTRY
 from policies.agenda import AGENDA
@@ -54,6 +55,10 @@ CAUSE = identifier("cause")
 
 # Nothing that the rules look at: bookkeeping of auto-collection itself, or facts that are followed by others.
 NOT_JUDGED = {
+    PlacementSent,
+    PlacementAcknowledged,
+    PlacementAdjusted,
+    AgencyPaymentPosted,
     AccountOpened,
     ActivityRecorded,
     AllocationDecided,

@@ -153,7 +153,7 @@ def test_an_agency_answers_late_twice_in_part_and_of_unknown_accounts(placed: Pl
     assert states == ["closed", "rejected", "sent", "sent", "sent", "sent", "sent"]
     with placed.plant.database.connect("arrears_app") as connection:
         (commission,) = commissions(connection, agency="acme")
-    assert (commission.payments, commission.collected, commission.commission, commission.net) == (3, 120, 30, 90)
+    assert [commission.payments, commission.collected, commission.commission, commission.net] == [3, 120, 30, 90]
     accounts = [placed.plant.service.arrears.load(Account, each) for each in placed.plant.accounts]
     assert sorted(each.receivables.balance.minor for each in accounts) == [6_000] * 3 + [10_000] * 4
 

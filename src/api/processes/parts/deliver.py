@@ -11,6 +11,7 @@ from api.processes.parts.part import HowMany, Need, Reading, Run
 if TYPE_CHECKING:
     from adapters.delivery.carrier import Carrier
     from adapters.delivery.deliverer import Deliverer
+    from adapters.placement.sender import PlacementSender
     from adapters.readers.runner import Runner
     from api.processes.core import Core
 
@@ -21,7 +22,7 @@ _SLICE = timedelta(seconds=1)
 
 class Deliver(Reading):
     name = "deliver"
-    does = "Send queued messages"
+    does = "Send queued messages, and placement files"
     at_work = "Delivering"
     how_many = HowMany.SHARE
     needs = frozenset({Need.KEY, Need.TABLES, Need.KAFKA})
@@ -50,6 +51,19 @@ class Deliver(Reading):
         core.closing.callback(runner.release)
         return runner
 
+    def in_one_process(self, core: "Core", stop: threading.Event) -> Run:
+        return self._beside_files(core, self.from_store(core, stop).run)
+
+    def sender(self, core: "Core") -> "PlacementSender":
+        """Makes placement files, and delivers them."""
+        from adapters.delivery.carriers.setup import outbox_folder
+        from adapters.placement.sender import PlacementSender
+
+        outbox = outbox_folder(core.env, core.data_dir)
+        sender = PlacementSender(core.database, core.arrears, core.clock, core.env, outbox)
+        core.closing.callback(sender.close)
+        return sender
+
     def alone(self, core: "Core", stop: threading.Event) -> Run:
         from adapters.delivery.deliverer import AT_ONCE
         from adapters.kafka.connection import events_topic, group_of
@@ -59,7 +73,7 @@ class Deliver(Reading):
 
         partitions_of(events_topic(core.env), core.env)
         deliverer = self._deliverer(core, stop)
-        return TopicRunner(
+        runner = TopicRunner(
             core.database,
             core.arrears.event_mapper,
             core.feed,
@@ -67,7 +81,25 @@ class Deliver(Reading):
             group=group_of(self.name, core.env),
             env=core.env,
             batch=AT_ONCE,
-        ).run
+        )
+        return self._beside_files(core, runner.run)
+
+    def _beside_files(self, core: "Core", run: Run) -> Run:
+        """With a thread that sends placement files. It ends by an event of its own: by looking at the part's it would
+        give a sign of life for a loop that hangs."""
+        sender = self.sender(core)
+
+        def run_both(stop: threading.Event) -> None:
+            ending = threading.Event()
+            thread = threading.Thread(target=sender.run, args=[ending], name="placement-files", daemon=True)
+            thread.start()
+            try:
+                run(stop)
+            finally:
+                ending.set()
+                thread.join()
+
+        return run_both
 
     @staticmethod
     def _deliverer(
