@@ -186,7 +186,7 @@ def test_what_happens_to_its_accounts_is_told_once_and_everything_when_it_is_ask
     assert told == {
         ("payment", "A-1", "-30.00", "70.00"), ("recall", "A-2", "", "100.00"), ("trailer", "USD", "", ""),
     }  # fmt: skip
-    assert placed.files[0].accounts == 2
+    assert {each.contents: each.accounts for each in placed.files} == {"new": 7, "updates": 2}
     placed.folder.joinpath(next(placed.folder.glob("*updates*")).name).unlink()
     placed.ask_for(FileContents.UPDATES)
     assert [each["record"] for each in placed.rows_of("updates")] == ["trailer"]
