@@ -45,6 +45,7 @@ from aggregates.account.inbound import Incoming, MarkMessageRead, Receipt, Recei
 from aggregates.account.legal import LegalKind, LegalState, MoveLegalCase, NoteLegalCase, OpenLegalCase
 from aggregates.account.payment_claims import ClaimPayment
 from aggregates.account.payments import ReceivePayment, ReversePayment
+from aggregates.account.placement import AdjustPlacement, ClosePlacement, PlaceAccount
 from aggregates.account.receivables import ReversalKind
 from aggregates.account.writing import SendMessage
 from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
@@ -52,9 +53,10 @@ from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Outcome, Rejected
 from aggregates.kernel.event import Recorded
 from aggregates.kernel.personal import EACH, personal_paths
-from aggregates.office import OpenOffice, office_id
+from aggregates.office import OpenOffice, SetAgency, office_id
 from aggregates.promise import Instalment, MakePromise
 from aggregates.unmatched import KeepUnmatched
+from aggregates.values.agency import Agency
 from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneNumber, PostalAddress
 from aggregates.values.money import Money
 from api.contract.events import load_every_event
@@ -234,6 +236,7 @@ def live(world: World) -> None:
     )
     hear(world, one)
     have_two_accounts(world)
+    place_with_an_agency(world)
     live_through_messages(world)
     world.done(
         CorrectInvoice(
@@ -394,6 +397,25 @@ def attach(world: World) -> None:
         SendMessage(
             account_id=account, channel=Channel.EMAIL, text=world.text("text with a file"), attachment_ids=(file_id,)
         )
+    )
+
+
+def place_with_an_agency(world: World) -> None:
+    text, account = world.text, world.account("P-1")
+    agency = Agency(title="Acme Recovery")
+    world.done(
+        SetAgency(office_id=MAIN, code="acme", agency=agency),
+        world.invoice(account, "P-1-1", issued_on=TODAY - timedelta(30), due_on=TODAY),
+        PlaceAccount(account_id=account, agency="acme"),
+        AdjustPlacement(
+            account_id=account,
+            agency="acme",
+            reference="J-1",
+            amount=Money(-100, "USD"),
+            adjusted_on=TODAY,
+            notes=text("notes of an adjustment"),
+        ),
+        ClosePlacement(account_id=account, agency="acme", notes=text("notes of a closure")),
     )
 
 

@@ -71,6 +71,12 @@ WORK_LEFT = Gauge(
     "Accounts that open work has not asked yet; counted with its first chunk.",
 )
 
+PLACEMENT_FILES = Gauge(
+    "arrears_placement_files",
+    "Files for agencies that wait, of which nobody knows whether they arrived, or that were not acknowledged in time.",
+    ("state",),
+)
+
 CLOCK_DIFFERENCE = Gauge(
     "arrears_clock_difference_seconds",
     "How far the clock of this process is ahead of the database's, below 0 behind; beyond the tolerance there are no"
@@ -94,6 +100,7 @@ GAUGES = (
     DUE,
     WORK_OPEN,
     WORK_LEFT,
+    PLACEMENT_FILES,
     CLOCK_DIFFERENCE,
     LEASE_AGE,
 )
@@ -139,6 +146,7 @@ class StoreCollector(Collector):
                 *_of_readers(connection),
                 *_of_leases(connection),
                 *_of_work(connection),
+                *_of_placement_files(connection),
                 *_of_the_agenda(connection, self._clock.now()),
             ]
 
@@ -211,6 +219,23 @@ def _of_work(connection: Connection[Any]) -> Iterator[Metric]:
     is_open, left = row or (0, 0)
     yield _family(WORK_OPEN, {(): is_open})
     yield _family(WORK_LEFT, {(): left})
+
+
+_FILES = """
+    SELECT count(*) FILTER (WHERE state IN ('requested', 'made', 'delivering')),
+           count(*) FILTER (WHERE state = 'uncertain'),
+           count(*) FILTER (WHERE overdue_on IS NOT NULL AND matches IS NOT TRUE)
+    FROM read_model.placement_files
+"""
+
+
+def _of_placement_files(connection: Connection[Any]) -> Iterator[Metric]:
+    row = connection.execute("SELECT to_regclass('read_model.placement_files') IS NOT NULL").fetchone()
+    if row is None or not row[0]:  # not built yet
+        return
+    counts = connection.execute(_FILES).fetchone() or (0, 0, 0)
+    states = ("waiting", "uncertain", "overdue")
+    yield _family(PLACEMENT_FILES, {(state,): count for state, count in zip(states, counts, strict=True)})
 
 
 def _of_the_agenda(connection: Connection[Any], now: datetime) -> Iterator[Metric]:

@@ -61,7 +61,7 @@ class StepByStep(Service):
         self._senders = self._deliveries()
         self.ticker = ticker_of(self)
         self._worker = parts.REACT.worker(self)
-        self._sender = parts.REACT.sender(self)
+        self._sender = parts.DELIVER.sender(self)
 
     def close(self) -> None:
         """Lets everything go, the database last."""

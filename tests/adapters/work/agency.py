@@ -12,15 +12,15 @@ HEADER = ("record", "account_number", "reference", "amount", "date", "code", "fi
 DAY = "2026-03-02"
 
 
-def _wait(over: threading.Event) -> None:
-    sys.stdin.read()
-    over.set()
-
-
 def main() -> None:
     folder, answers = Path(sys.argv[1]), Path(sys.argv[2])
     over = threading.Event()
-    threading.Thread(target=_wait, args=(over,), daemon=True).start()
+
+    def until_input_ends() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=until_input_ends, daemon=True).start()
     seen: set[Path] = set()
     while not over.is_set():
         for file in sorted(folder.glob("acme-new-*.csv")):

@@ -407,6 +407,8 @@ def _page(
         told=told,
         calculated=calculated,
         freeze_reasons=read.office.freeze_reasons,
+        agencies={code: each.title for code, each in sorted(read.office.agencies.items()) if not each.retired},
+        placed_with=read.account.placing.current.agency if read.account.placing.current else None,
         once=uuid4(),
         given=defaultdict(str, given or {}),
         area="collections",

@@ -11,6 +11,7 @@ from api.processes.parts.part import HowMany, Need, Reading, Run
 if TYPE_CHECKING:
     from adapters.delivery.carrier import Carrier
     from adapters.delivery.sender import Sender
+    from adapters.placement.sender import PlacementSender
     from adapters.readers.runner import Runner
     from api.processes.core import Core
 
@@ -19,7 +20,7 @@ class Deliver(Reading):
     """A reader fills the queue of deliveries; a thread for each carrier empties it."""
 
     name = "deliver"
-    does = "Send queued messages"
+    does = "Send queued messages, and placement files"
     at_work = "Delivering"
     how_many = HowMany.SHARE
     needs = frozenset({Need.KEY, Need.TABLES, Need.KAFKA})
@@ -41,7 +42,17 @@ class Deliver(Reading):
 
     def in_one_process(self, core: "Core", stop: threading.Event, *, carrier: "Carrier | None" = None) -> Run:
         """`carrier` for every channel, not those of the environment. Raises CarrierMisconfigured."""
-        return self._beside_senders(self.senders(core, carrier), self.from_store(core, stop).run)
+        return self._beside_senders(core, self.senders(core, carrier), self.from_store(core, stop).run)
+
+    def sender(self, core: "Core") -> "PlacementSender":
+        """Makes placement files, and delivers them."""
+        from adapters.delivery.carriers.setup import outbox_folder
+        from adapters.placement.sender import PlacementSender
+
+        outbox = outbox_folder(core.env, core.data_dir)
+        sender = PlacementSender(core.database, core.arrears, core.clock, core.env, outbox)
+        core.closing.callback(sender.close)
+        return sender
 
     def alone(self, core: "Core", stop: threading.Event) -> Run:
         del stop
@@ -61,7 +72,7 @@ class Deliver(Reading):
             group=group_of(self.name, core.env),
             env=core.env,
         )
-        return self._beside_senders(self.senders(core), runner.run)
+        return self._beside_senders(core, self.senders(core), runner.run)
 
     def senders(
         self, core: "Core", carrier: "Carrier | None" = None, *, burst: timedelta | None = None
@@ -83,17 +94,16 @@ class Deliver(Reading):
             core.closing.callback(each.close)
         return made
 
-    @staticmethod
-    def _beside_senders(senders: "Sequence[Sender]", run: Run) -> Run:
-        """With a thread for each. They end by an event of their own: by looking at the part's they would give a sign of
-        life for a loop that hangs."""
+    def _beside_senders(self, core: "Core", senders: "Sequence[Sender]", run: Run) -> Run:
+        """With a thread for each, and one for placement files. They end by an event of their own: by looking at the
+        part's they would give a sign of life for a loop that hangs."""
+        runs = {f"send-{each.carrier.name}": each.run for each in senders} | {"placement-files": self.sender(core).run}
 
         def run_all(stop: threading.Event) -> None:
             ending = threading.Event()
             with ExitStack() as ended:
-                for each in senders:
-                    name = f"send-{each.carrier.name}"
-                    thread = threading.Thread(target=each.run, args=[ending], name=name, daemon=True)
+                for name, send in runs.items():
+                    thread = threading.Thread(target=send, args=[ending], name=name, daemon=True)
                     thread.start()
                     ended.callback(thread.join)
                 ended.callback(ending.set)

@@ -8,7 +8,6 @@ from api.processes.parts.clock import ticker_of
 from api.processes.parts.part import HowMany, Need, Reading, Run
 
 if TYPE_CHECKING:
-    from adapters.placement.sender import PlacementSender
     from adapters.reactor import Reactor
     from adapters.readers.runner import Runner
     from adapters.ticker import TickReport
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 class React(Reading):
     name = "react"
-    does = "Apply policies, work the ticks of the agenda, do work over many accounts, and send placement files"
+    does = "Apply policies, work the ticks of the agenda, and do work over many accounts"
     at_work = "Reacting"
     how_many = HowMany.SHARE
     needs = frozenset({Need.KEY, Need.TABLES, Need.KAFKA})
@@ -47,16 +46,6 @@ class React(Reading):
         worker = Worker(core.database, core.arrears)
         core.closing.callback(worker.close)
         return worker
-
-    def sender(self, core: "Core") -> "PlacementSender":
-        """Makes placement files, and delivers them."""
-        from adapters.delivery.carriers.setup import outbox_folder
-        from adapters.placement.sender import PlacementSender
-
-        outbox = outbox_folder(core.env, core.data_dir)
-        sender = PlacementSender(core.database, core.arrears, core.clock, core.env, outbox)
-        core.closing.callback(sender.close)
-        return sender
 
     def alone(
         self,
@@ -87,25 +76,21 @@ class React(Reading):
         return self._beside_work(core, lambda until: run_workers(policies, ticks, env=core.env, stop=until))
 
     def _beside_work(self, core: "Core", run: Run) -> Run:
-        """With a thread that does work over many accounts, and one that sends placement files. They end by an event of
-        their own: by looking at the part's they would give a sign of life for a loop that hangs."""
-        runs = {"work": self.worker(core).run, "placement-files": self.sender(core).run}
+        """With a thread that does work over many accounts. It ends by an event of its own: by looking at the part's it
+        would give a sign of life for a loop that hangs."""
+        worker = self.worker(core)
 
-        def run_all(stop: threading.Event) -> None:
+        def run_both(stop: threading.Event) -> None:
             ending = threading.Event()
-            threads = [
-                threading.Thread(target=each, args=[ending], name=name, daemon=True) for name, each in runs.items()
-            ]
-            for thread in threads:
-                thread.start()
+            thread = threading.Thread(target=worker.run, args=[ending], name="work", daemon=True)
+            thread.start()
             try:
                 run(stop)
             finally:
                 ending.set()
-                for thread in threads:
-                    thread.join()
+                thread.join()
 
-        return run_all
+        return run_both
 
     @staticmethod
     def _reactor(core: "Core") -> "Reactor":
