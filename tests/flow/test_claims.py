@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.delivery import queue
-from adapters.delivery.carrier import Attempt, Carrier, CarrierUnavailable
+from adapters.delivery.carrier import Attempt, Carrier, CarrierAway, CarrierUnavailable
 from adapters.delivery.intake import Intake
 from adapters.delivery.opt_out import opt_out_line
 from adapters.delivery.queue import HOLDS
@@ -402,6 +402,23 @@ def test_what_a_carrier_did_not_take_for_certain_is_handed_to_it_again_by_whoeve
         assert owners.deliver(owners.second) == 0
         owners.later(1)
     owners.deliver(owners.second)
+    assert owners.counted == {"dispatched": 1, "sent": 1}
+
+
+def test_a_carrier_that_takes_nothing_from_anybody_costs_no_message_an_attempt(world: World):
+    class Locked(Busy):
+        def send(self, message_id: UUID, letter: Letter) -> str:
+            if self.times:
+                self.times -= 1
+                raise CarrierAway("the account is locked")
+            return super().send(message_id, letter)
+
+    owners = Owners(world, Locked(times=2))
+    for _ in range(2):
+        with pytest.raises(CarrierAway):
+            owners.deliver(owners.first)
+        owners.later(1)
+    assert owners.deliver(owners.second) == 1
     assert owners.counted == {"dispatched": 1, "sent": 1}
 
 

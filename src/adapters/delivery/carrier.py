@@ -25,6 +25,10 @@ class CarrierUnavailable(HelperAway):
     Arrears: it names the carrier and what is wrong, and nobody's address."""
 
 
+class CarrierAway(CarrierUnavailable):
+    """It takes nothing from anybody now: no message is to blame, and the next one would not be taken either."""
+
+
 class CarrierUncertain(HelperAway):
     """Nobody knows whether the carrier took the message. The text names nobody's address either."""
 

@@ -21,7 +21,7 @@ import structlog
 from psycopg import Connection
 
 from adapters.delivery import queue
-from adapters.delivery.carrier import Attempt, Carrier, CarrierRefused, CarrierUnavailable
+from adapters.delivery.carrier import Attempt, Carrier, CarrierAway, CarrierRefused, CarrierUnavailable
 from adapters.delivery.intake import Intake
 from adapters.delivery.kept_letter import opened, sealed
 from adapters.delivery.queue import Back, Begun, Delivery, Done
@@ -278,7 +278,7 @@ class _Batch:
         That it has not got it counts for one's own attempt, which is over. Another process may still be about to hand
         over what it began, however long it was not heard of.
         """
-        taken = self._carrier.took(delivery.message_id, Attempt(since, lambda: letter))
+        taken = self._took(delivery, Attempt(since, lambda: letter))
         if isinstance(taken, Letter):
             self._has_left(delivery, taken, None)
         elif taken is False and delivery.message_id in self._begun_here:
@@ -286,6 +286,16 @@ class _Batch:
         else:
             command = ReportUncertain(account_id=delivery.account_id, message_id=delivery.message_id)
             self._results.append(_Result(delivery, "uncertain", command))
+
+    def _took(self, delivery: Delivery, attempt: Attempt) -> Letter | bool | None:
+        """What its error would say may quote somebody, and nobody knows by it what became of the message."""
+        try:
+            return self._carrier.took(delivery.message_id, attempt)
+        except Exception as error:
+            if not is_poison(error):
+                raise
+            _log.error("a carrier cannot say what it took", carrier=self._carrier.name, error=type(error).__name__)
+            return None
 
     def _kept(self, delivery: Delivery) -> Letter | None:
         cipher = self._arrears.keys.get(delivery.account_id)
@@ -483,6 +493,8 @@ class _Batch:
     def _not_taken(self, line: "_Line", delivery: Delivery, error: CarrierUnavailable) -> None:
         """Where nobody's message would be taken, this one has not tried in vain."""
         try:
+            if isinstance(error, CarrierAway):
+                raise error
             line.carrier.check()
         except CarrierUnavailable as away:
             line.away = away

@@ -26,6 +26,7 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 from adapters.delivery.carrier import (
     Attempt,
     Carrier,
+    CarrierAway,
     CarrierMisconfigured,
     CarrierRefused,
     CarrierUnavailable,
@@ -158,18 +159,18 @@ class Twilio(Carrier):
         except (TwilioRestException, TwilioServiceException) as error:
             raise self._refusal(error.status, error.code, getattr(error, "msg", "") or str(error)) from None
         except (ConnectTimeout, SSLError) as error:
-            raise CarrierUnavailable(f"{self._base} cannot be reached: {type(error).__name__}") from None
+            raise CarrierAway(f"{self._base} cannot be reached: {type(error).__name__}") from None
         except NoConnection as error:
             reason = getattr(error.args[0] if error.args else None, "reason", None)
             if isinstance(reason, NewConnectionError | NameResolutionError):
-                raise CarrierUnavailable(f"{self._base} cannot be reached: {type(reason).__name__}") from None
+                raise CarrierAway(f"{self._base} cannot be reached: {type(reason).__name__}") from None
             raise CarrierUncertain(f"{self._base} dropped the line ({type(error).__name__})") from None
         except (TwilioException, RequestException, ValueError, KeyError, TypeError) as error:
             raise CarrierUncertain(f"{self._base} did not answer as expected ({type(error).__name__})") from None
 
     def _refusal(self, status: int, code: int | None, said: str) -> Exception:
         if status in _NOT_NOW or code in _ACCOUNT_CODES:
-            return CarrierUnavailable(f"{self._base} does not take a message now (HTTP {status}, code {code})")
+            return CarrierAway(f"{self._base} does not take a message now (HTTP {status}, code {code})")
         if 400 <= status < 500:
             return CarrierRefused(f"twilio-{code or status}", said)
         return CarrierUncertain(f"{self._base} failed (HTTP {status})")
