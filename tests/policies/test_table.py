@@ -42,6 +42,7 @@ from aggregates.account.messages import (
     MessageWithdrawn,
     MessageWritten,
 )
+from aggregates.account.worklist import WorklistItemReassigned, WorklistItemSnoozed
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import REGISTRY
 from policies.agenda import AGENDA
@@ -60,6 +61,8 @@ NOT_JUDGED = {
     AllocationDue,
     CallRefused,
     CallStarted,
+    WorklistItemSnoozed,
+    WorklistItemReassigned,
     BulkActionApplied,
     BulkActionUndone,
     CollectionsStageChanged,
