@@ -76,6 +76,7 @@ from aggregates.promise import (
 from aggregates.reader import DiscardEvent, EventDiscarded, SkipMessage
 from aggregates.unmatched import KeepUnmatched, SettleUnmatched
 from aggregates.work import BeginWork, FinishWork
+from aggregates.workday import CloseWorkday
 from policies.agenda import AGENDA, KINDS, PLANS, UnknownKind, command_for, command_id_for, issued_for, kind_of
 from policies.agenda_memory import Agenda, PlannedItem
 from policies.planning import REMEMBERED, AgendaKind, UnknownSubject
@@ -357,6 +358,7 @@ FROM_ELSEWHERE = {
     DispatchMessage, ReconsiderMessage, ReportSent, ReportFailed, ReportUncertain,
     DiscardEvent, SkipMessage, BeginWork, FinishWork, SettleAllocation,
     ApplyBulkAction, UndoBulkAction, FreezeRows, PreviewBulk, ConfirmBulk, RecordExport, FinishBulk, FinishBulkUndo,
+    CloseWorkday,
 }  # fmt: skip
 """Commands of the system's own that policies ask for, or delivery, imports, work and dead letters."""
 
