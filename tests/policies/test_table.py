@@ -7,6 +7,7 @@ from aggregates import promise
 from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import AllocationDecided, AllocationDue
+from aggregates.account.attachments import AttachmentAdded, AttachmentRemoved
 from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
 from aggregates.account.calls import CallRefused, CallStarted
 from aggregates.account.chase import (
@@ -28,6 +29,7 @@ from aggregates.account.customer import (
     SubscriptionRecorded,
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
+from aggregates.account.dialling import CallDialled, CallNotPlaced, CallOver, CallPlaced
 from aggregates.account.disputes import DisputeOverdue
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.legal import LegalCaseNoted
@@ -58,6 +60,12 @@ NOT_JUDGED = {
     ActivityRecorded,
     AllocationDecided,
     AllocationDue,
+    AttachmentAdded,
+    AttachmentRemoved,
+    CallDialled,
+    CallNotPlaced,
+    CallOver,
+    CallPlaced,
     CallRefused,
     CallStarted,
     BulkActionApplied,
