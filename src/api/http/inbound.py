@@ -1,5 +1,6 @@
 """Messages of customers: to be read, without an account, recorded by hand; and conversations."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from fastapi import Query, Response
 
 from adapters.inbound.matching import NotReady
 from aggregates.account.inbound import MarkMessageRead, ReceiveMessage
-from aggregates.unmatched import UnmatchedState
+from aggregates.unmatched import SettleUnmatched, UnmatchedState
 from api.application.inbound import ThreadsView, assign, discard, receive_by_hand, threads_of
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
@@ -16,7 +17,7 @@ from api.http.paging import Cursor, Limit, Page, unwrap_cursor, wrap_cursor
 from api.http.problems import Problem
 from api.http.reading import AS_ASKED, OfficeOf, Question, Readings
 from api.http.routing import Router
-from api.http.shapes import Body, JsonBody
+from api.http.shapes import JsonBody
 from projections.inbound.projection import NOTED, READ, TO_READ
 from projections.questions.inbound import ReceivedRow, UnmatchedRow, received, thread_entries, unmatched
 
@@ -46,7 +47,8 @@ class MessageReading(CommandBody):
     """A message was read and dealt with; of one that might be an opt-out, whether it is one."""
 
 
-class Assignment(Body):
+@body_of(SettleUnmatched, address={"inbound_id"})
+class Assignment(CommandBody):
     """To which account a message is put."""
 
     account_id: UUID
@@ -151,7 +153,7 @@ def mark_message_read(
 def assign_message(*, inbound_id: UUID, body: JsonBody[Assignment], issuing: IssuingOf, caller: CallerOf) -> Done:
     """Put a message on an account, as if it had come there."""
     try:
-        return assign(issuing, caller, inbound_id, body.account_id)
+        return assign(issuing, replace(caller, reason=body.reason or caller.reason), inbound_id, body.account_id)
     except NotReady as error:
         raise not_ready(error) from None
 
