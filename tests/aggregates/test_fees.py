@@ -10,9 +10,11 @@ from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActi
 from aggregates.account.customer import CustomerKind
 from aggregates.account.fees import FeeGroundRecorded, RecordFeeGround, WaiveFee, fee_number
 from aggregates.account.payments import CreditNoted
+from aggregates.account.placement import PlaceAccount
 from aggregates.account.receivables import ItemKind
 from aggregates.kernel.command import identifier
-from aggregates.office import ChangeOfficeSettings, FeeRulesSet
+from aggregates.office import ChangeOfficeSettings, FeeRulesSet, SetAgency
+from aggregates.values.agency import Agency
 from aggregates.values.contact_record import Role
 from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.fees import (
@@ -102,6 +104,14 @@ def test_who_is_not_as_shown_is_left_and_where_nothing_was_shown_nothing_is_done
 def test_only_a_service_type_of_the_office_is_charged():
     command = apply(["", "100.00", "5.00"], said={**PERCENT, "service_type": "rent"})
     owing().when(command).then(came(BulkOutcome.REFUSED, "unknown-fee-service-type"))
+
+
+def test_who_is_placed_with_an_agency_bears_no_fee_of_ours():
+    agency = SetAgency(office_id=OFFICE, code="acme", agency=Agency(title="Acme Recovery"))
+    placed = owing().having(agency, PlaceAccount(account_id=ACCOUNT, agency="acme"))
+    placed.when(FEE).then(came(BulkOutcome.REFUSED, "placed-already"))
+    shown = worked_out(an_item("I-1", 105), is_placed=True)
+    assert (shown.lines, shown.notes) == ((), ("an agency has the account: our own fees rest",))
 
 
 # --- what allows it ----------------------------------------------------------------------------------
@@ -194,13 +204,14 @@ def worked_out(
     rules: dict[str, Any] | None = None,
     discounts: tuple[Discount, ...] = (),
     charged: int = 0,
+    is_placed: bool = False,
     **terms: Any,
 ) -> WorkedOut:
     """Ten per cent, or a dollar."""
     limits = FeeLimits.of(FeeRules(**rules or {}), ContactSettings(), office_currency="USD", currency="USD")
     said = {"with_fees": False, "with_disputed": False, "with_unfulfilled": False, **terms}
     asked = FeeTerms(basis=basis, amount=100, percent=usd(10).decimal(), **said)
-    owed = Owed(items, 0, discounts, charged, 0, 0, CustomerKind.CONSUMER, None)
+    owed = Owed(items, 0, discounts, charged, 0, 0, CustomerKind.CONSUMER, None, is_placed)
     return work_out(asked, owed, limits, "USD")
 
 

@@ -14,6 +14,7 @@ from aggregates.account.command import AccountCommand, document_id
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.account.payments import NoteCredit, Payments
+from aggregates.account.placing import Placing
 from aggregates.account.receivables import Item, ItemKind, OpenItem, Receivables
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import identifier
@@ -21,7 +22,7 @@ from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.values.codes import Code, Number
-from aggregates.values.fees import MOST_LINES, NOT_ALLOWED, Fee, FeeBasis, FeeGround, FeeLimits, FeeLine
+from aggregates.values.fees import MOST_LINES, NOT_ALLOWED, PLACED, Fee, FeeBasis, FeeGround, FeeLimits, FeeLine
 from aggregates.values.money import Money
 
 # --- events ------------------------------------------------------------------------------------------
@@ -77,6 +78,7 @@ class Fees(AccountPart):
     allocation: ClassVar = Needs(Allocations)
     billing: ClassVar = Needs(Billing)
     payments: ClassVar = Needs(Payments)
+    placing: ClassVar = Needs(Placing)
 
     @decides(AddFee)
     def add(self, command: AddFee, context: Context) -> None:
@@ -119,6 +121,8 @@ class Fees(AccountPart):
         self.customer.require_currency(*(each.amount for each in fee.lines))
         currency = self.customer.currency
         limits = FeeLimits.of(office.fees, office.contact, office_currency=office.currency, currency=currency)
+        if self.placing.current is not None:
+            raise Refusal("placed-already", f"the account bears no fee: {PLACED}")
         if limits.forbid(self.customer.kind, self.ground):
             raise Refusal("fee-not-allowed", f"the account bears no fee: {NOT_ALLOWED}")
         if again := [each for each in fee.subscriptions() if each in self.discounts]:

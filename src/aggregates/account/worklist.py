@@ -16,6 +16,7 @@ from aggregates.account.calls import Calls
 from aggregates.account.command import AccountCommand
 from aggregates.account.complaints import Complaints
 from aggregates.account.disputes import Disputes
+from aggregates.account.inbound import Inbound
 from aggregates.account.messages import Messages, MessageState
 from aggregates.account.part import AccountPart
 from aggregates.account.payment_claims import PaymentClaims
@@ -71,6 +72,7 @@ class Worklist(AccountPart):
     calls: ClassVar = Needs(Calls)
     complaints: ClassVar = Needs(Complaints)
     disputes: ClassVar = Needs(Disputes)
+    inbound: ClassVar = Needs(Inbound)
     messages: ClassVar = Needs(Messages)
     payment_claims: ClassVar = Needs(PaymentClaims)
 
@@ -103,7 +105,7 @@ class Worklist(AccountPart):
 
     def _require_item(self, item_id: UUID) -> None:
         self.require_account()
-        others: tuple[Mapping[UUID, Any], ...] = (self.activities.undocumented, self.calls.open)
+        others: tuple[Mapping[UUID, Any], ...] = (self.activities.undocumented, self.calls.open, self.inbound.to_read)
         message = self.messages.under_way.get(item_id)
         is_uncertain = message is not None and message.state is MessageState.UNCERTAIN
         if not is_uncertain and not any(item_id in held for held in (*self._assigned(), *others)):

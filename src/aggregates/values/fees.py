@@ -20,6 +20,7 @@ from aggregates.values.money import Money, exponent
 MOST_LINES = 500
 """Of a fee: its event stays below 256 kB."""
 
+PLACED = "an agency has the account: our own fees rest"
 NOT_ALLOWED = "nothing is recorded that allows a fee on a consumer's debt that is collected for others"
 
 AmountOfFee = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,11}(\.[0-9]{1,4})?$")]
@@ -155,6 +156,8 @@ class Owed:
     due_today: int
     customer_kind: str
     ground: FeeGround | None
+    is_placed: bool = False
+    """An agency has it."""
 
     @property
     def fee_invoices(self) -> int:
@@ -271,6 +274,8 @@ def work_out(terms: FeeTerms, owed: Owed, limits: FeeLimits, currency: str) -> W
     base = sum(each.base for each in sources)
     if not sources:
         return WorkedOut((), base, tuple(notes), has_source=bool(notes))
+    if owed.is_placed:
+        return WorkedOut((), base, (*notes, PLACED), has_source=True)
     if limits.forbid(owed.customer_kind, owed.ground):
         return WorkedOut((), base, (*notes, NOT_ALLOWED), has_source=True)
     balance = sum(each.open for each in owed.items) - owed.unapplied

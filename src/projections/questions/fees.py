@@ -117,7 +117,8 @@ discounts AS (
 """
 
 _OF_EACH = """
-       now.number, now.balance AS due_today, now.customer_kind, wanted.unapplied, sources.items, discounts.discounts,
+       now.number, now.balance AS due_today, now.customer_kind, now.agency IS NOT NULL AS is_placed,
+       wanted.unapplied, sources.items, discounts.discounts,
        coalesce(paid.minor, 0) AS paid, coalesce(charged.minor, 0) AS charged, ground.ground
 """
 _BESIDES = """
@@ -281,6 +282,7 @@ def _owed(found: DictRow) -> Owed:
         due_today=found["due_today"],
         customer_kind=found["customer_kind"],
         ground=None if found["ground"] is None else FeeGround(found["ground"]),
+        is_placed=found["is_placed"],
     )
 
 
