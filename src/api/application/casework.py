@@ -2,6 +2,7 @@
 complaints, disputes, legal cases."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -181,9 +182,39 @@ class DisputeRow(BaseModel):
 # --- reading -----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Casework:
+    """All that was said and done about an account, each the latest first."""
+
+    flags: list[FlagRow]
+    holds: list[HoldRow]
+    payment_claims: list[PaymentClaimRow]
+    complaints: list[ComplaintRow]
+    disputes: list[DisputeRow]
+    legal_cases: list[LegalCaseRow]
+
+
+def casework_of(service: Service, account_id: UUID) -> Casework:
+    """All of it from one reading of the account's events. Raises UnknownAccount."""
+    office, history = _read(service, account_id)
+    return Casework(
+        flags=flag_rows(history, office),
+        holds=hold_rows(history),
+        payment_claims=payment_claim_rows(history),
+        complaints=complaint_rows(history),
+        disputes=dispute_rows(history, _dispute_titles(office)),
+        legal_cases=legal_case_rows(history),
+    )
+
+
 def flags_of(service: Service, account_id: UUID) -> list[FlagRow]:
     """Every flag that the account carries or carried, the latest first. Raises UnknownAccount."""
     office, history = _read(service, account_id)
+    return flag_rows(history, office)
+
+
+def flag_rows(history: Iterable[Recorded], office: Office) -> list[FlagRow]:
+    """The flags that the events of an account tell of, with the titles that the office has for them."""
     rows: list[FlagRow] = []
     carried: dict[str, FlagRow] = {}
     for recorded in history:
@@ -377,7 +408,11 @@ def _note(row: LegalCaseRow, event: LegalCaseOpened | LegalCaseMoved | LegalCase
 def disputes_of(service: Service, account_id: UUID) -> list[DisputeRow]:
     """Every dispute, the latest first. Raises UnknownAccount."""
     office, history = _read(service, account_id)
-    return dispute_rows(history, {**DISPUTE_REASONS, **office.casework.dispute_reasons})
+    return dispute_rows(history, _dispute_titles(office))
+
+
+def _dispute_titles(office: Office) -> Mapping[str, str]:
+    return {**DISPUTE_REASONS, **office.casework.dispute_reasons}
 
 
 def dispute_rows(history: Iterable[Recorded], titles: Mapping[str, str]) -> list[DisputeRow]:

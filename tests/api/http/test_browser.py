@@ -1,7 +1,9 @@
 """The pages in a real browser: they fit, they can be read, and they need nothing from elsewhere."""
 
+import json
 import threading
 from collections.abc import Iterator
+from importlib.resources import files
 
 import pytest
 
@@ -46,6 +48,15 @@ FAINT = """
   }
   return [...faint];
 })()
+"""
+
+# What axe-core finds, where it is loaded: the rule, and the first element that breaks it.
+AXE = """
+window.found = null;
+axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }).then(said => {
+  found = said.violations.map(each => each.id + " " + each.nodes[0].html.slice(0, 200));
+});
+undefined
 """
 
 # What stands out of the box it belongs to, or out of the window.
@@ -217,3 +228,53 @@ def test_a_person_changes_the_flags_of_a_selection_and_takes_it_back(browser: Br
     assert (browser.evaluate(SPILLED), browser.evaluate(FAINT)) == ([], [])
     browser.follow('form[action$="/undo"] button')
     assert "undone" in browser.evaluate("document.querySelector('h1').textContent")
+
+
+def test_axe_finds_nothing_on_the_desk(browser: Browser, site: str):
+    """WCAG 2.2, levels A and AA, as axe-core checks it."""
+    axe = files("axe_core_python").joinpath("axe.min.js").read_text()
+    for path in [each for each in paths(browser, site) if each.startswith("/accounts/")]:
+        browser.open(f"{site}{path}")
+        browser.evaluate(f"{axe}; undefined")
+        browser.evaluate(AXE)
+        browser.wait_for("found !== null")
+        assert browser.evaluate("found") == [], path
+
+
+def test_a_case_is_worked_in_dialogs_without_loading_the_page_anew(browser: Browser, site: str):
+    account = next(each for each in paths(browser, site) if "tab=activity" in each)
+    browser.look(width=1440)
+    browser.open(f"{site}{account}")
+    browser.evaluate("window.neverLeft = true")
+
+    def in_dialog(action: str, **said: str) -> None:
+        """Opened from its quick action, filled in and sent."""
+        browser.evaluate(f"document.querySelector('.quick a[href$=\"do={action}\"]').focus()")
+        browser.evaluate("document.activeElement.click()")
+        browser.wait_for("document.querySelector('dialog').open && document.querySelector('dialog form') !== null")
+        fill_in(**said)
+
+    def fill_in(**said: str) -> None:
+        for name, value in said.items():
+            browser.evaluate(f"document.querySelector('dialog form [name={name}]').value = {json.dumps(value)}")
+        browser.evaluate("document.querySelector('dialog form span.buttons button:last-of-type').click()")
+
+    def is_over(action: str) -> None:
+        """The dialog is closed, and the focus is where it was opened."""
+        browser.wait_for("!document.querySelector('dialog').open")
+        browser.wait_for(f"(document.activeElement.getAttribute('href') || '').endsWith('do={action}')")
+
+    in_dialog("activity", kind="note", notes="The buyer is on holiday.")
+    is_over("activity")
+    in_dialog("promise", amount="0.005", due="2026-03-25")
+    browser.wait_for("document.querySelector('dialog [aria-invalid] + .wrong') !== null")
+    typed = "document.querySelector('dialog [name=amount]').value"
+    assert (browser.evaluate("document.activeElement.name"), browser.evaluate(typed)) == ("amount", "0.005")
+    fill_in(amount="0.25", notes="Twenty-five cents.")
+    is_over("promise")
+    browser.wait_for("document.getElementById('timeline').textContent.includes('0.25')")
+    assert "The buyer is on holiday." in browser.evaluate("document.getElementById('timeline').textContent")
+    browser.evaluate("document.querySelector('.tabs a[href$=\"tab=billing\"]').click()")
+    browser.wait_for("document.getElementById('collections-stage') !== null")
+    assert browser.evaluate("location.search") == "?tab=billing"
+    assert browser.evaluate("window.neverLeft") is True

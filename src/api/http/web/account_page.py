@@ -21,6 +21,7 @@ from aggregates.account.allocation import AllocateFunds
 from aggregates.account.between_accounts import MovePayment, TransferPayment
 from aggregates.account.collections_stage import SetCollectionsStage
 from aggregates.account.complaints import ComplaintMedium
+from aggregates.account.contact_history import FactKind
 from aggregates.account.disputes import DISPUTE_REASONS, OpenDispute, ResolveDispute
 from aggregates.account.freezing import FreezeAccount, UnfreezeAccount
 from aggregates.account.legal import LegalState
@@ -44,7 +45,7 @@ from api.application.account_view import (
     read_account,
 )
 from api.application.attachments import AttachmentRow, attachments_of
-from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
+from api.application.casework import casework_of
 from api.application.inbound import threads_of
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.application.offices import defined_in
@@ -74,17 +75,34 @@ from projections.questions.promises import promises
 router = Router(include_in_schema=False)
 form = APIRouter(include_in_schema=False)
 
-TABS = {
-    "overview": "Overview",
-    "payments": "Payments",
-    "casework": "Casework",
-    "messages": "Messages",
-    "attachments": "Files",
-    "conversation": "Conversations",
-    "activity": "Activity",
-    "audit": "Audit trail",
-    "contact": "Contact",
+TABS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "details": ("Account Details", {"overview": "Open items", "attachments": "Files", "audit": "Audit trail"}),
+    "collections": (
+        "Collections",
+        {
+            "activity": "Activities",
+            "messages": "SMS Activities and messages",
+            "conversation": "Conversations",
+            "casework": "Casework",
+        },
+    ),
+    "billing": ("Billing Info", {"payments": "Collections Stage and payments"}),
+    "reminders": ("Reminders", {"contact": "Calls, consents and preferences"}),
 }
+"""The tabs, and the parts of each, of which one is shown; a tab's name leads to its first part."""
+_TAB_OF = {part: tab for tab, (_, parts) in TABS.items() for part in parts}
+_FIRST_OF = {tab: next(iter(parts)) for tab, (_, parts) in TABS.items()}
+ACTIONS = {
+    "call": "Phone Call",
+    "sms": "Send SMS",
+    "email": "Send Email",
+    "activity": "Add Activity",
+    "promise": "Add Promise to Pay",
+}
+"""What a collector does most, each with a form of its own: a page, which a browser with scripts shows as a dialog."""
+_PART_OF_ACTION = {"call": "contact", "sms": "messages", "email": "messages"}
+_HOLDS_BACK = frozenset({FactKind.CEASE, FactKind.ATTORNEY, FactKind.BANKRUPTCY, FactKind.DECEASED})
+"""What was said about contact that stands above everything else."""
 CHANNELS = {
     Channel.SMS: "Send SMS",
     Channel.EMAIL: "Send e-mail",
@@ -110,6 +128,7 @@ def account_page(
     tab: str = "overview",
     as_of: str = "",
     send: str = "",
+    do: str = "",
     cursor: Cursor = None,
     type: str = "",  # noqa: A002
     channel: str = "",
@@ -121,8 +140,11 @@ def account_page(
     text: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
     """An account, today or as of a day."""
-    if tab not in TABS:
-        raise FieldProblem("tab", f"expected one of {', '.join(TABS)}")
+    tab = _FIRST_OF.get(tab, tab)
+    if tab not in _TAB_OF:
+        raise FieldProblem("tab", f"expected one of {', '.join([*TABS, *_TAB_OF])}")
+    if do and do not in ACTIONS:
+        raise FieldProblem("do", f"expected one of {', '.join(ACTIONS)}")
     day = day_of("as_of", {"as_of": as_of}) if as_of else None
     filters = {
         "type": type,
@@ -139,11 +161,12 @@ def account_page(
         _known(account_id),
         service,
         readings,
-        tab=tab,
+        tab=_PART_OF_ACTION.get(do, tab),
+        action=do,
         as_of=day,
         cursor=cursor,
         filters=filters,
-        given={"channel": send} if send else None,
+        given={"channel": do if do in set(Channel) else send},
     )
 
 
@@ -258,13 +281,13 @@ def contact(what: str, sent: SentOf) -> Response:
 @form.post("/accounts/{account_id}/collections-stage")
 def set_collections_stage(sent: SentOf) -> Response:
     """Where the account stands with an outside agency."""
-    return carried_out(sent, _collections_stage, tab="overview")
+    return carried_out(sent, _collections_stage, tab="payments")
 
 
 @form.post("/accounts/{account_id}/freeze")
 def freeze(sent: SentOf) -> Response:
     """The account is frozen, or active again."""
-    return carried_out(sent, _freeze, tab="overview")
+    return carried_out(sent, _freeze, tab="payments")
 
 
 def _freeze(account: Account, fields: Mapping[str, str]) -> FreezeAccount | UnfreezeAccount:
@@ -295,12 +318,24 @@ def carried_out(
         (issue or sent.issuing.issue)(command, once, reason=reason)
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
-        return shown_page(sent, tab=tab, status=problem.status, told=problem.detail)
+        return shown_page(sent, tab=tab, status=problem.status, told=problem.detail, wrong=_field_of(problem))
     return RedirectResponse(f"/accounts/{known}?tab={tab}", 303)
 
 
+def _field_of(problem: Problem) -> str:
+    """The field that was wrong; empty: it was no field, or several."""
+    errors = problem.more.get("errors", ())
+    return str(errors[0]["field"]) if len(errors) == 1 else ""
+
+
 def shown_page(
-    sent: Sent, *, tab: str, status: int = 200, told: str | None = None, more: Mapping[str, Any] | None = None
+    sent: Sent,
+    *,
+    tab: str,
+    status: int = 200,
+    told: str | None = None,
+    wrong: str = "",
+    more: Mapping[str, Any] | None = None,
 ) -> HTMLResponse:
     """The page with what the form was given, and `more` for the template."""
     return _page(
@@ -311,6 +346,7 @@ def shown_page(
         tab=tab,
         status=status,
         told=told,
+        wrong=wrong,
         given=sent.fields,
         more=more,
     )
@@ -387,12 +423,15 @@ def _page(
     cursor: str | None = None,
     status: int = 200,
     told: str | None = None,
+    wrong: str = "",
     given: Mapping[str, str] | None = None,
+    action: str = "",
     calculated: Sequence[Instalment] = (),
     filters: Mapping[str, str] = MappingProxyType({}),
     more: Mapping[str, Any] | None = None,
 ) -> HTMLResponse:
-    """`told` is what was wrong with what a form of the page was `given`, `calculated` the plan that it says."""
+    """`told` is what was wrong with what a form of the page was `given`, in its field `wrong` where it was one;
+    `calculated` is the plan that it says. With an `action` the page is the form of that alone."""
     with readings.connection() as connection:
         read = read_account(service, connection, known, as_of)
     view = account_view(read)
@@ -402,9 +441,12 @@ def _page(
     here = f"/accounts/{view.id}"
     return render(
         request,
-        "account.html",
+        "account_action.html" if action and not is_past else "account.html",
         status=status,
         told=told,
+        wrong=wrong,
+        action=action,
+        actions=ACTIONS,
         calculated=calculated,
         freeze_reasons=read.office.freeze_reasons,
         agencies={code: each.title for code, each in sorted(read.office.agencies.items()) if not each.retired},
@@ -419,6 +461,8 @@ def _page(
         here=here,
         tab=tab,
         tabs=TABS,
+        tab_shown=_TAB_OF[tab],
+        warnings=_warnings(view),
         by_due_day=read.account.receivables.has_instalments,
         past_due=view.outstanding - view.aging[0].amount,
         ages=parts_of(
@@ -446,6 +490,24 @@ def _page(
             **(more or {}),
         },
     )
+
+
+def _warnings(view: AccountView) -> list[str]:
+    """What somebody has to know before they contact the customer, in a few words each."""
+    found = [each.says for each in view.contact_facts if each.kind in _HOLDS_BACK]
+    if view.disputes:
+        found.append("Disputed" if len(view.disputes) == 1 else f"{len(view.disputes)} disputes")
+    found += [f"On hold: {each.code}" for each in view.holds]
+    found += [f"Legal case: {each.kind}" for each in view.legal_cases]
+    if any(each.answered_on is None for each in view.complaints):
+        found.append("Complaint to be answered")
+    if view.payment_claims:
+        found.append("Said to be paid")
+    if view.exclusion:
+        found.append("Excluded from auto-collection")
+    if view.frozen:
+        found.append("Frozen")
+    return found
 
 
 def _filters(said: Mapping[str, str], office: Office) -> ActivityFilters:
@@ -588,17 +650,18 @@ def _casework(service: Service, account_id: UUID) -> dict[str, Any]:
     files: dict[str, list[AttachmentRow]] = defaultdict(list)
     for each in attachments_of(service, account_id):
         files[each.about or ""].append(each)
+    found = casework_of(service, account_id)
     return {
         "files_of": files,
-        "flag_rows": flags_of(service, account_id),
-        "hold_rows": holds_of(service, account_id),
-        "complaint_rows": complaints_of(service, account_id),
+        "flag_rows": found.flags,
+        "hold_rows": found.holds,
+        "complaint_rows": found.complaints,
         "complaint_kinds": COMPLAINT_KINDS,
         "media": list(ComplaintMedium),
-        "dispute_rows": disputes_of(service, account_id),
-        "legal_rows": legal_cases_of(service, account_id),
+        "dispute_rows": found.disputes,
+        "legal_rows": found.legal_cases,
         "legal_states": [state for state in LegalState if state is not LegalState.PREPARED],
-        "claim_rows": payment_claims_of(service, account_id),
+        "claim_rows": found.payment_claims,
     }
 
 

@@ -61,8 +61,8 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters |= {"day": day, "moment": moment, "money": money, "who": who, "json": _json}
-    style = (FOLDER / "static" / "arrears.css").read_bytes()
-    environment.globals["style_version"] = hashlib.sha256(style).hexdigest()[:10]
+    served = b"".join(each.read_bytes() for each in sorted((FOLDER / "static").iterdir()))
+    environment.globals["style_version"] = hashlib.sha256(served).hexdigest()[:10]
     return environment
 
 

@@ -4,12 +4,12 @@
 const SECONDS = 3;
 
 async function look() {
-  const form = document.querySelector("form[data-look]");
+  const form = document.querySelector("dialog form[data-look]") ?? document.querySelector("form[data-look]");
   if (!form) return;
   const fields = new URLSearchParams(new FormData(form));
   const answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const now = document.getElementById("not-documented"), then = page.getElementById("not-documented");
+  const now = form.closest("#not-documented"), then = page.getElementById("not-documented");
   if (answer.ok && now && then && !then.querySelector(`form[data-look="${form.dataset.look}"]`)) {
     now.replaceChildren(...document.importNode(then, true).childNodes);
     now.querySelector("select[name=disposition]")?.focus();
@@ -17,9 +17,7 @@ async function look() {
 }
 
 function again() {
-  look().catch(() => {}).finally(() => {
-    if (document.querySelector("form[data-look]")) setTimeout(again, SECONDS * 1000);
-  });
+  look().catch(() => {}).finally(() => setTimeout(again, SECONDS * 1000));
 }
 
-if (document.querySelector("form[data-look]")) setTimeout(again, SECONDS * 1000);
+setTimeout(again, SECONDS * 1000);
