@@ -80,7 +80,7 @@ class Surroundings:
         with structlog.contextvars.bound_contextvars(**_logged_with(correlation_id)):
             try:
                 self._gate.check(request)
-                most = largest_upload(self._env) if carries_files(scope) else _MAX_BODY
+                most = largest_upload(self._env) if carries_files(scope) else _LARGER.get(path_of(request), _MAX_BODY)
                 await self._app(scope, _limited(request, receive, most), with_headers)
             except Exception as error:
                 if status:  # too late for another answer
@@ -111,7 +111,6 @@ def _logged_with(correlation_id: UUID) -> dict[str, str]:
 
 def _limited(request: Request, receive: Receive, most: int) -> Receive:
     """Refuses a body that is too large: by what it says of itself, else as soon as it is seen."""
-    most = _LARGER.get(path_of(request), _MAX_BODY)
     said = read_whole_number(request.headers.get("content-length", "0"))
     if said is None or said > most:
         raise _too_large()

@@ -84,7 +84,7 @@ def test_the_page_sets_an_agency_takes_a_file_in_and_retires(client: Client, off
     assert (wrong.status_code, "expected a header" in wrong.text) == (422, True)
     assert sent("/retirement", code="by-page").status_code == 303
     assert "retired" in page(client, HERE).text
-    assert 'name="agency"' in client.get(account.removeprefix("/v1"), headers=HTML).text
+    assert 'name="agency"' in client.get(f"{account.removeprefix('/v1')}?tab=billing", headers=HTML).text
 
 
 def test_percentages_are_written_as_they_are_read():
