@@ -68,12 +68,15 @@ def test_terms_that_cannot_be_are_refused_by_field(client: Client, office: str):
     )
 
 
-def test_the_page_sets_an_agency_takes_a_file_in_and_retires(client: Client, office: str, agency: str, account: str):
+def test_the_page_sets_an_agency_takes_a_file_in_and_retires(
+    service: StepByStep, client: Client, office: str, agency: str, account: str
+):
     def sent(path: str = "", **fields: str) -> httpx.Response:
         return client.request("POST", f"{HERE}{path}", data={"office": office, **fields}, headers=HTML)
 
     terms = {"code": "by-page", "title": "By <b>page</b>", "layout": "arm", "format": "tsv", "channel": "folder"}
     assert sent(**terms, commission="12.5").status_code == 303
+    service.drain()
     seen = page(client, HERE)
     assert ("By <b>page</b>" in seen.text, "12.5 %" in seen.text) == (True, True)
     wrong = sent(**terms, commission="a lot")
@@ -84,6 +87,7 @@ def test_the_page_sets_an_agency_takes_a_file_in_and_retires(client: Client, off
     assert (wrong.status_code, "expected a header" in wrong.text) == (422, True)
     assert sent("/retirement", code="by-page").status_code == 303
     assert "retired" in page(client, HERE).text
+    service.drain()
     assert 'name="agency"' in client.get(f"{account.removeprefix('/v1')}?tab=billing", headers=HTML).text
 
 
