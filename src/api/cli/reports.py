@@ -215,8 +215,8 @@ def _cells_of(row: Mapping[str, Any]) -> Callable[[str], Any]:
         value: Any = row.get(name)
         if name == "why":
             return value["detail"] if value else None
-        if name in AMOUNTS:
-            return _amount(value)
+        if name in AMOUNTS:  # what is not there is none, of what came later: files have it as an empty cell
+            return None if value is None else _amount(value)
         return ", ".join(value) if isinstance(value, list) else value
 
     return cell
