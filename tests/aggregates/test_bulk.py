@@ -352,7 +352,13 @@ def test_one_below_the_amount_is_written_off():
 def test_what_was_recovered_entirely_is_not_undone():
     recovered = owing_100().having(write_off(), a_payment(usd(100), on=MAR(2)))
     recovered.when(undo()).then(
-        like(BulkActionUndone, outcome=BulkOutcome.CHANGED, reason_code="write-off-recovered", reversed=())
+        like(
+            BulkActionUndone,
+            outcome=BulkOutcome.CHANGED,
+            reason_code="changed-since-action",
+            detail="all of it was recovered: write-off 1",
+            reversed=(),
+        )
     )
 
 

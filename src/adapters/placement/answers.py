@@ -6,10 +6,11 @@ named with its line and why; the others count.
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from aggregates.values.money import Money, exponent
 
 MOST_ROWS = 1_000_000
 _LONGEST_CELL = 4_000
+_AMOUNT = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,4})?")
 
 
 class AnswerProblem(ValueError):
@@ -136,12 +138,10 @@ def _without_trailer(found: list[Line]) -> list[Line]:
         raise AnswerProblem(f"line {trailer.number}: the trailer says {wanted or 'no number of'} rows, of {len(rest)}")
     if total := trailer.cells.get("total", ""):
         paid = [each.cells.get("amount", "") for each in rest if each.cells.get("record", "").lower() == "payment"]
-        try:
-            there = sum((Decimal(each) for each in paid), Decimal())
-            differs = Decimal(total) != there
-        except InvalidOperation:
-            raise AnswerProblem(f"line {trailer.number}: total: expected an amount such as 12.50") from None
-        if differs:
+        if not all(_AMOUNT.fullmatch(each) for each in (total, *paid)):
+            raise AnswerProblem(f"line {trailer.number}: total: expected an amount such as 12.50")
+        there = sum((Decimal(each) for each in paid), Decimal())
+        if Decimal(total) != there:
             raise AnswerProblem(f"line {trailer.number}: the trailer says {total} of payments, of {there:f}")
     return rest
 
@@ -302,12 +302,9 @@ def _amount(cells: Cells, currency: str, name: str = "amount") -> Money:
     said = cells.get("currency")
     if said and said != currency:
         raise ValueError(f"currency: the account is in {currency}, the row says {said!r}")
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"{name}: expected an amount such as 12.50, not {text!r}") from None
-    if not amount.is_finite() or amount.adjusted() > 12:
+    if not _AMOUNT.fullmatch(text):
         raise ValueError(f"{name}: expected an amount such as 12.50, not {text!r}")
+    amount = Decimal(text)
     money = Money.rounded(amount, currency)
     if money.decimal() != amount:
         raise ValueError(f"{name}: expected at most {exponent(currency)} decimal places, not {text!r}")

@@ -86,6 +86,8 @@ class BulkKind:
     """The figures that are compared, without what does not count."""
     keeps: Callable[[Aggregate, Did], Mapping[str, str]] = lambda _, __: {}
     """Touched things that cannot be reversed as the account is now, each with why."""
+    only_owing: bool = False
+    """Whether accounts that owe nothing now are left out of a preview, unless named."""
     has_amount: bool = False
     """Whether there is an amount in question."""
     amount_title: str = "Amount"
@@ -386,6 +388,7 @@ WRITE_OFF = BulkKind(
     touches=_numbered,
     overtaken_by={WriteOffReversed: lambda event: f"write-off {event.number}"},
     keeps=_recovered,
+    only_owing=True,
     has_amount=True,
 )
 

@@ -118,6 +118,7 @@ def preview(
                     connection,
                     scope,
                     compares=row.compares,
+                    only_owing=row.only_owing,
                     filters=of.filters,
                     among=among,
                     today=today,
@@ -295,13 +296,16 @@ def undo_preview(service: Service, bulk_id: UUID) -> Iterator[UndoRow]:
     with service.database.connect("arrears_app") as connection:
         rows = done_accounts(connection, bulk_id)
     for first in range(0, len(rows), _ACCOUNTS_AT_ONCE):
-        some = dict(rows[first : first + _ACCOUNTS_AT_ONCE])
-        found = {each.id: each for each in service.arrears.load_many(Account, list(some))}
-        for account_id, number in some.items():
+        some = rows[first : first + _ACCOUNTS_AT_ONCE]
+        found = {each.id: each for each in service.arrears.load_many(Account, [each for each, _, _ in some])}
+        for account_id, number, left in some:
             change = found[account_id].bulk.standing.get(bulk_id) if account_id in found else None
             if change is None:
                 forgotten = account_id in found and found[account_id].bulk.has_forgotten
-                yield UndoRow(account_id, number, TOO_OLD if forgotten else "it was undone already")
+                why = TOO_OLD if forgotten else "it was undone already"
+                if left is not None:
+                    why = f"the undo left it as it was; {left}"
+                yield UndoRow(account_id, number, why)
                 continue
             kept = kept_of(found[account_id], change)
             yield UndoRow(account_id, number, said_of_kept(kept) if kept else None)

@@ -63,8 +63,10 @@ class SelectionBody(Body):
     max_balance: Amount = None
     min_dpd: DaysPastDue = None
     max_dpd: DaysPastDue = None
-    accounts: tuple[Annotated[str, Field(max_length=100)], ...] = Field((), max_length=_MOST_ACCOUNTS)
-    """Numbers or ids."""
+    accounts: tuple[Annotated[str, Field(max_length=100)], ...] | None = Field(
+        None, min_length=1, max_length=_MOST_ACCOUNTS
+    )
+    """Numbers or ids. None at all are no list: a list that came out empty must not mean everybody."""
 
 
 class Confirmation(Body):
@@ -120,7 +122,7 @@ def selection_of(said: SelectionBody) -> Selection:
             min_dpd=said.min_dpd,
             max_dpd=said.max_dpd,
         ),
-        accounts=said.accounts,
+        accounts=said.accounts or (),
     )
 
 
@@ -190,7 +192,7 @@ def export_report(
     *, body: JsonBody[Export], service: ServiceOf, readings: Readings, issuing: IssuingOf, caller: CallerOf
 ) -> FileResponse:
     """The collections report as a file, all of one moment. Who took it, and how many rows, is recorded."""
-    if body.accounts:
+    if body.accounts is not None:
         raise FieldProblem("accounts", "expected none: an export has what the filters show")
     return exported(service, readings, issuing, caller, of=selection_of(body), format=body.format)
 

@@ -41,6 +41,7 @@ _FREEZE = """
 SELECT wanted.account_id, {figures}::text AS expected, wanted.balance
 FROM wanted
 JOIN read_model.collections_report AS now USING (account_id)
+WHERE NOT %(only_owing)s OR now.balance > 0
 ORDER BY wanted.balance DESC, wanted.account_id DESC
 """
 
@@ -92,6 +93,7 @@ def shown(
     scope: Scope,
     *,
     compares: Sequence[str],
+    only_owing: bool = False,
     filters: Filters,
     among: Mapping[str, Sequence[UUID]] | None,
     today: date,
@@ -109,6 +111,7 @@ def shown(
     query = selected(source, [*those, *conditions(given, names(connection))])
     ids = [each for several in (among or {}).values() for each in several]
     asked = {**source.parameters, **given, **parameters_of_search(given), "among": ids}
+    asked["only_owing"] = only_owing and among is None
     if among is not None:
         day = "" if as_of is None else f" of {as_of}"
         check_named(connection, source, those, among, where=f"{day} in {scope.currency}")
@@ -168,14 +171,18 @@ def compared(connection: Connection[Any], bulk_id: UUID, compares: Sequence[str]
             yield Frozen(**each)
 
 
-def done_accounts(connection: Connection[Any], bulk_id: UUID) -> list[tuple[UUID, str]]:
-    """The accounts that a bulk action changed, by number."""
+def done_accounts(connection: Connection[Any], bulk_id: UUID) -> list[tuple[UUID, str, str | None]]:
+    """The accounts that a bulk action changed, by number; of those that an undo left as they were, why."""
     query = """
-        SELECT r.account_id, coalesce(now.number, '') AS number FROM read_model.bulk_rows AS r
+        SELECT r.account_id, coalesce(now.number, '') AS number,
+               CASE WHEN r.undo_outcome = 'changed' THEN coalesce(r.undo_detail, '') END AS kept
+        FROM read_model.bulk_rows AS r
         LEFT JOIN read_model.collections_report AS now USING (account_id)
         WHERE r.bulk_id = %(bulk_id)s AND r.outcome = 'done' ORDER BY r.place
     """
-    return [(each["account_id"], each["number"]) for each in rows(connection, {"bulk_id": bulk_id}, query)]
+    return [
+        (each["account_id"], each["number"], each["kept"]) for each in rows(connection, {"bulk_id": bulk_id}, query)
+    ]
 
 
 # --- what came of it ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.clock import SystemClock
+from adapters.placement import answers
 from adapters.placement.answers import AnswerProblem, lines_of
 from adapters.placement.sender import PlacementSender, Sent
 from aggregates.account import Account
@@ -267,9 +268,16 @@ def test_an_upload_whose_answer_is_missing_waits_for_a_person(placed: Placements
         ("record,acount\npayment,A-1\n", "'acount' is no column"),
         ("record,accounts\naccepted,\ntrailer,2\n", "line 3: the trailer says 2 rows, of 1"),
         ("record,amount,accounts,total\npayment,5.00,,\ntrailer,,1,6.00\n", "line 3: the trailer says 6.00"),
+        ("record,amount,accounts,total\npayment,1e9,,\ntrailer,,1,1e9\n", "line 3: total: expected an amount"),
         ('record\n"pay\n', "expected CSV"),
     ],
 )
 def test_a_file_that_cannot_be_read_or_adds_up_otherwise_is_none(content: str, says: str):
     with pytest.raises(AnswerProblem, match=says):
         lines_of(content)
+
+
+@pytest.mark.parametrize("text", ["1e9", "1,000.00", "NaN", "12.12345", "99999999999999"])
+def test_an_amount_is_written_out(text: str):
+    with pytest.raises(ValueError, match="amount: expected an amount such as"):
+        answers._amount({"amount": text}, "USD")

@@ -75,6 +75,7 @@ def test_the_same_request_twice_is_one_preview(client: Client, number: str):
         ({"add": ["vip"], "remove": ["vip"]}, "add"),
         ({"add": ["vip"], "bucket": "unheard of"}, "bucket"),
         ({"add": ["vip"], "accounts": ["unheard of"]}, "account"),
+        ({"add": ["vip"], "accounts": []}, "accounts"),
         ({"add": ["vip"], "min_balance": "much"}, "min_balance"),
         ({"add": ["vip"], "colour": "red"}, "colour"),
     ],
