@@ -48,7 +48,7 @@ class MessageReading(CommandBody):
 
 
 @body_of(SettleUnmatched, address={"inbound_id"})
-class Assignment(CommandBody):
+class InboundAssignment(CommandBody):
     """To which account a message is put."""
 
     account_id: UUID
@@ -150,7 +150,9 @@ def mark_message_read(
 
 
 @router.post("/inbound/unmatched/{inbound_id}/assignment", responses=MAY_BE_REFUSED)
-def assign_message(*, inbound_id: UUID, body: JsonBody[Assignment], issuing: IssuingOf, caller: CallerOf) -> Done:
+def assign_message(
+    *, inbound_id: UUID, body: JsonBody[InboundAssignment], issuing: IssuingOf, caller: CallerOf
+) -> Done:
     """Put a message on an account, as if it had come there."""
     try:
         return assign(issuing, replace(caller, reason=body.reason or caller.reason), inbound_id, body.account_id)

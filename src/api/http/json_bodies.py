@@ -1,11 +1,11 @@
 """JSON as this door takes it: what two readers could understand differently is refused, at every depth."""
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from api.application.json_names import NameTwice, each_name_once
 from api.http.problems import FieldProblem, Problem
+from api.http.texts import is_text, is_text_of
 
 MOST_DEEP = 50
 """Objects and lists inside each other; no body needs more than a few."""
@@ -39,29 +39,31 @@ class _NoText(ValueError):
 
 
 def _look_through(said: Any) -> None:
-    """Without recursion: it is the depth that is looked for. Raises RecursionError, _NoText."""
-    level, depth = [said], 0
+    """Without recursion: it is the depth that is looked for. Raises RecursionError, _NoText, FieldProblem."""
+    level: list[tuple[str, Any]] = [("", said)]
+    depth = 0
     while level:
         depth += 1
         if depth > MOST_DEEP:
             raise RecursionError
-        below: list[Any] = []
-        for value in level:
-            inside: Iterable[Any] = ()
+        below: list[tuple[str, Any]] = []
+        for name, value in level:
             match value:
                 case dict():
-                    for name in value:
-                        _require_text(name)
-                    inside = value.values()
+                    for each in value:
+                        _require_text(each, each)
+                    below += value.items()
                 case list():
-                    inside = value
+                    below += ((name, each) for each in value)
                 case str():
-                    _require_text(value)
-            below += inside
+                    _require_text(name, value)
         level = below
 
 
-def _require_text(text: str) -> None:
-    """Half of a surrogate pair is no character: nothing could write it again."""
-    if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+def _require_text(name: str, text: str) -> None:
+    """Half of a surrogate pair is no character: nothing could write it again. `name` is of the field that it is in."""
+    if is_text_of(name, text):
+        return
+    if any("\ud800" <= each <= "\udfff" for each in text):
         raise _NoText("a text holds half of a surrogate pair")
+    raise FieldProblem(name if is_text(name) else "", "expected text without control characters")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Coroutine, Iterator
 from email.message import Message
 from typing import Any
-from unicodedata import category
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -12,9 +11,9 @@ from pydantic import BaseModel
 
 from api.http.json_bodies import read_json
 from api.http.problems import FieldProblem, Problem
+from api.http.texts import is_text
 
 _SHOWN = 100
-_NO_TEXT = frozenset({"Cc", "Cs"})
 
 
 class Route(APIRoute):
@@ -64,11 +63,6 @@ def check_parameters(request: Request, known: frozenset[str] | None) -> None:
             raise FieldProblem(name[:_SHOWN], f"expected one of {', '.join(sorted(known)) or 'no parameters'}")
         if not is_text(value):
             raise FieldProblem(name, "expected text without control characters")
-
-
-def is_text(value: str) -> bool:
-    """Whether nothing in it is a control character, or half of a surrogate pair."""
-    return not any(category(letter) in _NO_TEXT for letter in value)
 
 
 class Router(APIRouter):

@@ -20,7 +20,8 @@ from adapters.attachments.setup import most_bytes
 from aggregates.values.attachments import MOST_BYTES_OF_MESSAGE, MOST_OF_MESSAGE
 from api.application.attachments import GivenFile
 from api.http.problems import FieldProblem, Problem
-from api.http.routing import check_parameters, is_text, names_of, other_type
+from api.http.routing import check_parameters, names_of, other_type
+from api.http.texts import is_text_of
 
 MULTIPART = "multipart/form-data"
 _PATHS = re.compile(r"(?:/v1/accounts/[^/]+/attachments|/accounts/[^/]+/(?:attachments|messages))")
@@ -95,7 +96,7 @@ async def read_upload(request: Request) -> Upload:
             continue
         if name in fields:
             raise FieldProblem(name, "expected once")
-        if not is_text(value.replace("\r\n", " ").replace("\n", " ")):
+        if not is_text_of(name, value):
             raise FieldProblem(name, "expected text without control characters")
         fields[name] = value.strip()
     return Upload(fields, tuple(files))

@@ -37,6 +37,34 @@ def test_control_characters_in_a_parameter_are_refused(client: Client, account: 
 # --- bodies ---
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("customer_name", "Evil\r\nBcc: x@example.com"),
+        ("customer_name", "Fine\u0007"),
+        ("customer_name", "two\nlines"),
+        ("address", "b@example.com\r\nBcc: c@example.com"),
+    ],
+)
+def test_control_characters_in_a_body_are_refused_by_their_field(client: Client, office: str, field: str, value: str):
+    email = {"id": "email-1", "address": value if field == "address" else "b@example.com"}
+    body = {
+        "office": office,
+        "number": "A-9",
+        "customer_name": "Ann",
+        "currency": "USD",
+        "contact": {"emails": [email]},
+    }
+    problem = client.refused(422, "POST", "/v1/accounts", {**body, field: value} if field in body else body)
+    assert problem["errors"] == [{"field": field, "expected": "expected text without control characters"}]
+
+
+@pytest.mark.parametrize("notes", ["two\nlines", "a\ttab", "two\r\nlines"])
+def test_what_has_several_lines_keeps_them(client: Client, account: str, notes: str):
+    assert client.post(f"{account}/activities", {"kind": "note", "notes": notes}).is_success
+    assert client.refused(422, "POST", f"{account}/activities", {"kind": "note", "notes": "a\u001bb"})
+
+
 @pytest.mark.parametrize("media_type", [None, "text/plain", "application/xml", "application/jsonp", "json", "x" * 99])
 def test_a_body_of_another_type_or_of_none_is_refused(client: Client, account: str, media_type: str | None):
     headers = {} if media_type is None else {"Content-Type": media_type}

@@ -15,14 +15,13 @@ from aggregates.values.money import Money
 from api.application.amounts import read_amount
 from api.application.attachments import GivenFile
 from api.http.problems import FieldProblem, from_errors
-from api.http.routing import is_text, other_type
+from api.http.routing import other_type
 from api.http.shapes import read_day
+from api.http.texts import is_text_of
 from api.http.uploads import carries_files, read_upload
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200
-_OF_SEVERAL_LINES = frozenset({"text"})
-"""Fields that may have line breaks."""
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 """An amount as pages show it. Any other comma may be a decimal mark."""
@@ -46,7 +45,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
     for name, value in pairs:
         if name in fields:
             raise FieldProblem(name, "expected once")
-        if not is_text(value.replace("\r\n", " ").replace("\n", " ") if name in _OF_SEVERAL_LINES else value):
+        if not is_text_of(name, value):
             raise FieldProblem(name, "expected text without control characters")
         fields[name] = value.strip()
     return fields

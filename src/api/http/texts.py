@@ -1,0 +1,21 @@
+"""What text may be in a parameter, a form or a body: every door asks here."""
+
+from unicodedata import category
+
+OF_SEVERAL_LINES = frozenset({"body", "content", "notes", "reason", "text", "words"})
+"""Fields that may have line breaks and tabs. Of any other a line break would begin another header, row or sentence."""
+
+_NO_TEXT = frozenset({"Cc", "Cs"})
+_BREAKS = str.maketrans("\r\n\t", "   ")
+
+
+def is_text(value: str) -> bool:
+    """Whether nothing in it is a control character, or half of a surrogate pair."""
+    if value.isascii() and value.isprintable():
+        return True
+    return not any(category(letter) in _NO_TEXT for letter in value)
+
+
+def is_text_of(name: str, value: str) -> bool:
+    """The same of a field, by its name."""
+    return is_text(value.translate(_BREAKS) if name in OF_SEVERAL_LINES else value)
