@@ -142,6 +142,7 @@ _IN_TURN = f"""
                         AND d.due_at <= %(now)s AND {_FREE}
                       ORDER BY d.due_at, d.position LIMIT o.turns) AS d
                   ORDER BY d.due_at, d.position LIMIT o.turns) AS d
+    ORDER BY d.due_at, d.position
 """  # noqa: S608 - constants
 
 _TAKE = f"""

@@ -6,6 +6,7 @@ sender that died knows what was not begun, which is sent, and what was taken, wi
 is uncertain, unless the carrier knows: that is never sent again by itself.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -177,7 +178,8 @@ class Sender:
         Raises CarrierUnavailable where the carrier takes nothing now; what was taken is back in the queue then.
         """
         connection, now, begun = self._connection.get(), self._arrears.clock.now(), time.monotonic()
-        taken = queue.take(connection, self._owner, self._channels, most=self._most, now=now, burst=self._burst)
+        most = MOST if self._arrears.clock.is_set else self._most  # lived through twice, history is the same
+        taken = queue.take(connection, self._owner, self._channels, most=most, now=now, burst=self._burst)
         if taken.deliveries:
             batch = _Batch(
                 self._arrears,
@@ -416,7 +418,8 @@ class _Batch:
         """Over the carrier's lines beside each other, as long as the last look is not long ago. Raises
         CarrierUnavailable where it takes nothing any more; what was taken by then is reported."""
         waiting = deque(letters)
-        until = time.monotonic() + _LOOK_LASTS_SECONDS
+        lasts = math.inf if self._arrears.clock.is_set else _LOOK_LASTS_SECONDS
+        until = time.monotonic() + lasts
         lines = self._lines[: len(letters)]
 
         def work(line: "_Line") -> None:
@@ -542,7 +545,7 @@ class _Batch:
 
     def _report(self) -> None:
         """Says in the log what became of them, and takes them out of the queue."""
-        results, self._results = self._results, []
+        results, self._results = sorted(self._results, key=lambda each: each.delivery.position), []
         if not results:
             return
         outcomes = self._handle([self._command(each.delivery, each.act, each.command) for each in results])
