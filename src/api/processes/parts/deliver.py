@@ -78,7 +78,6 @@ class Deliver(Reading):
         self, core: "Core", carrier: "Carrier | None" = None, *, burst: timedelta | None = None
     ) -> "list[Sender]":
         """One for each carrier; `burst` as in the queue. Raises CarrierMisconfigured."""
-        from adapters.attachments.setup import say_where
         from adapters.delivery.attached import AttachedFiles
         from adapters.delivery.carriers.setup import Carriers, carriers_of
         from adapters.delivery.queue import BURST
@@ -87,7 +86,6 @@ class Deliver(Reading):
         carriers = Carriers(carrier) if carrier else carriers_of(core.env, core.data_dir, core.clock)
         core.closing.callback(carriers.close)
         carriers.say()
-        say_where(core.attachments, core.env, core.data_dir)
         files = AttachedFiles(core.attachments)
         made = senders(core.arrears, core.database, carriers, core.renderer, files=files, burst=burst or BURST)
         for each in made:
@@ -97,6 +95,9 @@ class Deliver(Reading):
     def _beside_senders(self, core: "Core", senders: "Sequence[Sender]", run: Run) -> Run:
         """With a thread for each, and one for placement files. They end by an event of their own: by looking at the
         part's they would give a sign of life for a loop that hangs."""
+        from adapters.attachments.setup import say_where
+
+        say_where(core.attachments, core.env, core.data_dir)
         runs = {f"send-{each.carrier.name}": each.run for each in senders} | {"placement-files": self.sender(core).run}
 
         def run_all(stop: threading.Event) -> None:
