@@ -72,7 +72,7 @@ def _aging_table(report: Mapping[str, Any]) -> None:
 # --- collections ---------------------------------------------------------------------------------------
 
 FILTERS = (
-    "stage", "bucket", "flag", "collections_stage", "frozen", "placed_with", "written_off", "service", "subscription",
+    "stage", "bucket", "flag", "collections_stage", "frozen", "written_off", "service", "subscription", "placed_with",
     "number", "search", "min_balance", "max_balance", "min_dpd", "max_dpd",
 )  # fmt: skip
 """Those of `projections.questions.Filters`, which takes a second to import."""

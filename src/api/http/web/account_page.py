@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from datetime import date
 from functools import partial
@@ -64,6 +65,7 @@ from api.http.web.money_forms import MONEY_FORMS
 from api.http.web.rendering import render
 from api.http.web.worklist_page import of_account
 from api.processes.service import Service
+from projections.questions import UnknownAccount
 from projections.questions.activity import activity
 from projections.questions.activity_filters import TYPES, ActivityFilters
 from projections.questions.audit import audit
@@ -536,8 +538,10 @@ def _campaign(service: Service, campaign_id: UUID | None) -> Campaign | None:
 
 
 def _fees(readings: Reader, view: AccountView) -> list[FeeView]:
-    with readings.connection() as connection:
+    """None yet of an account that the ledger does not show: it was opened a moment ago."""
+    with readings.connection() as connection, suppress(UnknownAccount):
         return fees_of(connection, view.id)
+    return []
 
 
 def _tab(
