@@ -267,8 +267,6 @@ def test_the_page_shows_it_first_and_then_sends_it(client: Client, service: Step
     scripts = [attributes.get("src") or "" for tag, attributes in seen.tags if tag == "script"]
     expected = {f"/static/{each}.js" for each in ("desk", "messages", "calls")}
     assert {each.partition("?")[0] for each in scripts} == expected
-        f"/static/{each}.js" for each in ("desk", "messages", "calls")
-    }
     assert messages(client, service, ada) == []
     assert form(client, ada, "messages", do="send", once="2", **said).status_code == 303
     [message] = messages(client, service, ada)
