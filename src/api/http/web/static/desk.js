@@ -74,7 +74,7 @@ function wrong(form, alert) {
   said.id = "wrong";
   said.setAttribute("role", "alert");
   said.textContent = alert?.textContent ?? "It did not work. Nothing was lost: try again.";
-  const field = alert?.dataset.field ? form.elements[fieldOf(form, alert.dataset.field)] : null;
+  const field = alert?.parentElement?.dataset.field ? form.elements[fieldOf(form, alert.parentElement.dataset.field)] : null;
   if (field instanceof Element && field.type !== "hidden") {
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", "wrong");
