@@ -141,7 +141,7 @@ def test_what_was_typed_is_still_there_beside_what_is_wrong_with_it(client: Clie
 def test_a_page_that_is_sent_twice_puts_the_money_there_once(client: Client, account: str):
     client.done("POST", f"{account}/payments", {"number": "P-1", "amount": usd("40.00"), "received_on": "2026-03-15"})
     page = client.get(f"{account.removeprefix('/v1')}?tab=payments", headers=HTML).text
-    [once] = set(re.findall(r'name="once" value="([^"]+)"', page))
+    once = min(re.findall(r'name="once" value="([^"]+)"', page), key=len)  # others add what they are for
     first, again = (
         sent(client, account, money="payment P-1", invoice="INV-2", amount="15.00", once=once) for _ in "12"
     )
@@ -149,7 +149,7 @@ def test_a_page_that_is_sent_twice_puts_the_money_there_once(client: Client, acc
     assert open_amounts(client, account)["INV-2"] == "35.00"
     other = sent(client, account, money="payment P-1", invoice="INV-2", amount="10.00", once=once)
     assert other.status_code == 422
-    [fresh] = set(re.findall(r'name="once" value="([^"]+)"', other.text))
+    fresh = min(re.findall(r'name="once" value="([^"]+)"', other.text), key=len)
     sent(client, account, money="payment P-1", invoice="INV-2", amount="10.00", once=fresh)
     assert open_amounts(client, account)["INV-2"] == "25.00"
 
