@@ -193,7 +193,7 @@ class World:
         return [item for item in self.agenda.due(self.now) if command_id_for(item) in self.outcomes]
 
     def deliver(self, *, carrier: Carrier = "takes") -> None:
-        """What the deliverer does about every message under way: claim, send, report.
+        """What a sender does about every message under way: claim, send, report.
 
         A carrier that `takes` messages, `refuses` them, or with whom the process `dies` before there is an answer;
         what was claimed before and has no answer is reported as uncertain.

@@ -238,6 +238,11 @@ def test_a_note_of_absence_pauses_nothing_and_opts_nobody_out() -> None:
     assert not opted_out(scenario, channel=Channel.EMAIL)
 
 
+def test_a_stop_that_a_list_or_a_mail_program_passes_on_is_heeded() -> None:
+    scenario = chased().when(a_mail("Unsubscribe", is_automatic=True))
+    assert opted_out(scenario, channel=Channel.EMAIL)
+
+
 def test_the_customers_own_text_is_consent_to_texts_for_sixty_days() -> None:
     third = ContactSettings.model_validate({"role": "third_party", "rules": {"text-within-60-days": {"on": True}}})
     scenario = somebody(ChangeOfficeSettings(office_id=OFFICE, contact=third))

@@ -187,10 +187,14 @@ class Owners:
 
 @contextmanager
 def dies(sender: Sender) -> Iterator[None]:
-    """What it does within ends it, as a kill would: its connections are gone, and it does nothing any more."""
+    """What it does within ends it, as a kill would: its connections are gone, and it does nothing any more. The server
+    notices a moment later."""
     with pytest.raises(Killed):
         yield
     sender.close()
+    with sender._database.connect("arrears_app", autocommit=True) as connection:
+        [(key,)] = connection.execute(f"SELECT {queue._KEY.format(owner='%s')}", [sender._owner])
+        wait_until(lambda: (key,) not in [*connection.execute(queue._ALIVE)], "the server notices that it is gone")
 
 
 class Killed(BaseException):

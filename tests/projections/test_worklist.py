@@ -301,9 +301,9 @@ def test_days_that_were_closed_are_listed_with_their_last_closing(read_models: R
         close = CloseWorkday(office_id=OFFICE, agent="kim", day=MAR(9), contacts=contacts, follow_ups=0, left=4)
         world.do(close, actor="person:kim")
     Asked(read_models, world)
-    [day] = closed_days(read_models.connection, agent="kim", office="main")
+    [day] = closed_days(read_models.connection, agent="kim", office="main").rows
     assert (day.day, day.contacts, day.remaining, day.closed_by) == (MAR(9), 2, 4, "person:kim")
-    assert closed_days(read_models.connection, agent="lee") == []
+    assert closed_days(read_models.connection, agent="lee").rows == ()
 
 
 # --- how it is kept ----------------------------------------------------------------------------------

@@ -505,12 +505,14 @@ class _Batch:
             if line.away is None:
                 self._not_now(delivery, said(error))
             else:
+                self._begun_here.discard(delivery.message_id)
                 back = Back(delivery.message_id, self._arrears.clock.now(), delivery.attempts)
                 queue.put_back(self._connection, self._owner, [back])
 
     # --- what became of it ---
 
     def _not_now(self, delivery: Delivery, why: str) -> None:
+        self._begun_here.discard(delivery.message_id)
         pause = min(_FIRST_PAUSE * 2 ** min(delivery.attempts, 16), _LONGEST_PAUSE)
         due_at = self._arrears.clock.now() + pause
         queue.put_back(self._connection, self._owner, [Back(delivery.message_id, due_at, delivery.attempts + 1, why)])

@@ -15,8 +15,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import structlog
 
 from adapters.inbound.mail import MOST_BYTES
+from adapters.inbound.matching import NotReady
 from adapters.inbound.receiver import Refused
 from adapters.inbound.setup import InboundMisconfigured
+from adapters.readers.poison import is_poison
 from adapters.secret_text import SecretProblem, secret_of, text_of
 
 MAILDIR = "ARREARS_INBOUND_MAILDIR"
@@ -151,10 +153,16 @@ class Imap(Mailbox):
 
 
 def _stored(take: Take, raw: bytes, where: str) -> bool:
+    """Whatever is wrong with one mail keeps no other from coming in."""
     try:
         take(raw)
     except Refused as error:
         _log.warning("a mail cannot be stored, and stays where it is", mailbox=where, error=str(error))
+        return False
+    except Exception as error:
+        if not is_poison(error) or isinstance(error, NotReady):
+            raise
+        _log.exception("a mail cannot be decided on, and stays where it is", mailbox=where)
         return False
     return True
 

@@ -1,7 +1,7 @@
 """Transactions of a process that may be frozen in the middle of one: what they lock would stay locked for ever.
 
 PostgreSQL ends the connection of whoever stays idle in a transaction. So whoever waits there for something else, such
-as a message's turn, shows now and then that it is there.
+as an answer of another server, shows now and then that it is there.
 """
 
 import time

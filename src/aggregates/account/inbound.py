@@ -272,7 +272,9 @@ class Inbound(AccountPart):
             raise Refusal("future-contact", "received_at: expected now, or an earlier moment")
         channel = command.channel.channel
         sender = in_one_spelling(channel, command.sender, self.contact.country)
-        request = None if command.is_automatic else _request(command)
+        request = _request(command)
+        if command.is_automatic and request is not Request.STOP:
+            request = None  # a machine asks for nothing, but may carry a STOP: a list, or our own List-Unsubscribe
         point_id = next(iter(self.contact.ids_of(channel, sender)), None)
         inbound_id = command.made_id(context.command_id)
         received_on = local_date(at, self.customer.office(context).zone)

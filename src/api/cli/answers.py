@@ -291,10 +291,14 @@ def list_worklist(
 
 
 @answers("/v1/closed-days")
-def list_closed_days(here: Here, *, office: str | None = None, agent: str | None = None) -> Any:
+def list_closed_days(here: Here, *, limit: int | None, office: str | None = None, agent: str | None = None) -> Any:
     if office is not None:
         _ = here.offices  # raises Refused where there is none
-    return [_json(each) for each in closed_days(here.connection, office=office, agent=agent)]
+
+    def page(size: int, cursor: str | None) -> Any:
+        return closed_days(here.connection, office=office, agent=agent, limit=size, cursor=cursor)
+
+    return _pages(page, limit)
 
 
 @answers("/v1/kpi")

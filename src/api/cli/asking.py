@@ -100,6 +100,7 @@ PAGED = frozenset({
     "/v1/audit/{id}",
     "/v1/bulk",
     "/v1/bulk/{id}/rows",
+    "/v1/closed-days",
     "/v1/inbound",
     "/v1/inbound/unmatched",
     "/v1/messages",

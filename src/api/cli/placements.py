@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -19,6 +20,17 @@ from api.cli.output import note, print_fields, print_json, print_table, say
 from api.cli.problems import Problem
 from api.cli.questions import Ask, account_id
 from api.cli.tables import figure, key, prose, tabular, word
+
+
+class Standing(StrEnum):
+    """How placements stand; `projections.questions.placements` takes longer to import."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    RECALLED = "recalled"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+
 
 app = typer.Typer(no_args_is_help=True, help="Accounts with outside agencies: placed, recalled, paid; and their files.")
 
@@ -45,13 +57,13 @@ def list_all(
     data: DataDir = None,
     office: OfficeCode = None,
     agency: OfAgency = None,
-    state: Annotated[
-        str | None, typer.Option("--state", metavar="STATE", help="pending, sent, recalled, closed or rejected.")
-    ] = None,
+    state: Annotated[Standing | None, typer.Option("--state", help="Only those that stand so.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Accounts with agencies, and those that were; the newest first."""
-    page = answered(data, lambda ask: ask("/v1/placements", office=office, agency=agency, state=state, limit=_MOST))
+    page = answered(
+        data, lambda ask: ask("/v1/placements", office=office, agency=agency, state=state and state.value, limit=_MOST)
+    )
     found = page["items"]
     if as_json:
         print_json(found)

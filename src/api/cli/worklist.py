@@ -196,15 +196,20 @@ def close(
 def list_days(
     *,
     agent: Annotated[str | None, typer.Option("--agent", metavar="NAME", help="Whose.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500, metavar="N", help="The newest so many.")] = 100,
     data: DataDir = None,
     office: OfficeCode = None,
     as_json: AsJson = False,
 ) -> None:
     """Days that agents closed, the newest first."""
-    rows = answered(data, lambda ask: ask("/v1/closed-days", office=office, agent=agent))
+    found = answered(data, lambda ask: ask("/v1/closed-days", office=office, agent=agent, limit=limit))
+    rows = found["items"]
     if as_json:
-        print_json({"rows": rows})
-    elif rows:
+        print_json({"rows": rows, "next_cursor": found["next"]})
+        return
+    if found["next"] is not None:
+        note("There are more: --limit N")
+    if rows:
         print_table(
             _DAYS,
             (

@@ -130,7 +130,7 @@ def add_inbound_message(
     created(response, f"/v1/accounts/{account_id}/threads")
     command = from_body(ReceiveMessage, body, account_id=account_id)
     try:
-        return receive_by_hand(issuing, command, caller)
+        return receive_by_hand(issuing, command, replace(caller, reason=body.reason or caller.reason))
     except NotReady as error:
         raise not_ready(error) from None
 

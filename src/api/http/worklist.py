@@ -13,7 +13,7 @@ from api.application.issuing import Done
 from api.application.worklist import close_day
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
-from api.http.paging import Cursor, Limit, NamedPage
+from api.http.paging import Cursor, Limit, NamedPage, Page
 from api.http.problems import Problem
 from api.http.reading import AS_ASKED, OfficeOf, Question, Readings
 from api.http.routing import Router
@@ -59,6 +59,8 @@ def list_worklist(
     """Follow-ups, contacts without an outcome, cases and uncertain messages, the highest score first; each says of what
     its score is made."""
     now = service.clock.now()
+    if office is not None:
+        readings.office(office)
     if account_id is not None:
         readings.office_and_currency_of(account_id)
     return readings.named_page(
@@ -100,10 +102,16 @@ def list_closed_days(
     office: OfficeOf = None,
     agent: Annotated[str | None, Query(max_length=100, description="Whose.")] = None,
     limit: Limit = 100,
-) -> list[ClosedDay]:
+    cursor: Cursor = None,
+) -> Page[ClosedDay]:
     """Days that agents closed, the newest first."""
-    with readings.connection() as connection:
-        return closed_days(connection, office=office, agent=agent, limit=limit)
+    if office is not None:
+        readings.office(office)
+    return readings.page(
+        Question("closed-days", agent, office),
+        lambda connection, inner: closed_days(connection, office=office, agent=agent, limit=limit, cursor=inner),
+        cursor,
+    )
 
 
 @router.post("/closed-days", status_code=201, responses=MAY_BE_REFUSED)

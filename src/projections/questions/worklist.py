@@ -87,6 +87,13 @@ class ClosedDay(Answer):
     remaining: int
 
 
+class ClosedDays(Answer):
+    """A page of them, the newest first."""
+
+    rows: tuple[ClosedDay, ...]
+    next_cursor: str | None
+
+
 _SHOWN = """
 WITH kinds AS (
     SELECT * FROM unnest(%(kinds)s::text[], %(bases)s::integer[], %(deadlines)s::boolean[])
@@ -292,7 +299,8 @@ FROM read_model.closed_days AS closed
 LEFT JOIN read_model.ledger_offices AS office USING (office_id)
 WHERE (%(office)s::text IS NULL OR office.code = %(office)s)
   AND (%(agent)s::text IS NULL OR closed.agent = %(agent)s)
-ORDER BY closed.day DESC, closed.agent, office.code
+  AND (%(day)s::date IS NULL OR (closed.day, closed.last_position) < (%(day)s::date, %(position)s::bigint))
+ORDER BY closed.day DESC, closed.last_position DESC
 LIMIT %(limit)s
 """
 
@@ -308,14 +316,27 @@ WHERE activity.actor = %(actor)s AND activity.effective_on = %(day)s AND office.
 
 
 def closed_days(
-    connection: Connection[Any], *, office: str | None = None, agent: str | None = None, limit: int = 100
-) -> list[ClosedDay]:
-    """The newest first."""
-    asked = {"office": office, "agent": None if agent is None else agent_of(agent), "limit": check_limit(limit)}
-    return [
-        ClosedDay.model_validate({name: each[name] for name in ClosedDay.model_fields})
-        for each in rows(connection, asked, _CLOSED)
-    ]
+    connection: Connection[Any],
+    *,
+    office: str | None = None,
+    agent: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> ClosedDays:
+    """The newest first. Raises BadQuestion."""
+    day, position = key_after(cursor, "closed", 2)
+    asked = {
+        "office": office,
+        "agent": None if agent is None else agent_of(agent),
+        "day": day,
+        "position": position,
+        "limit": check_limit(limit) + 1,
+    }
+    found = rows(connection, asked, _CLOSED)
+    page = found[:limit]
+    following = cursor_after("closed", page[-1]["day"], page[-1]["last_position"]) if len(found) > limit else None
+    said = ({name: each[name] for name in ClosedDay.model_fields} for each in page)
+    return ClosedDays(rows=tuple(map(ClosedDay.model_validate, said)), next_cursor=following)
 
 
 def done_by(

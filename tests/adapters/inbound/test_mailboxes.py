@@ -59,10 +59,11 @@ def test_what_is_not_stored_stays_for_the_next_round(folder: Path) -> None:
     assert Maildir(folder).poll(taken.append) == 2
 
 
-def test_one_mail_that_is_refused_holds_up_no_other(folder: Path) -> None:
+@pytest.mark.parametrize("error", [Refused("not this one"), ZeroDivisionError("a defect")], ids=["refused", "defect"])
+def test_one_mail_that_is_refused_or_cannot_be_decided_on_holds_up_no_other(folder: Path, error: Exception) -> None:
     def picky(raw: bytes) -> None:
         if b"one" in raw:
-            raise Refused("not this one")
+            raise error
 
     assert Maildir(folder).poll(picky) == 1
     assert len(list((folder / "new").iterdir())) == 1

@@ -1,7 +1,7 @@
 """What the command line knows of HTTP without importing it is what HTTP says."""
 
 import re
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
@@ -12,12 +12,13 @@ from aggregates.account.messages import MessageOutcome
 from aggregates.office import office_id
 from aggregates.promise import PromiseStatus
 from aggregates.values.contact import Channel
-from api.cli import answers, asking, kafka, messages, options, reports
+from api.cli import answers, asking, kafka, messages, options, placements, reports
 from api.http.app import ROUTERS
 from api.http.middleware import LOCAL
 from projections.collections_report.columns import IN_REPORT
 from projections.messages.projection import Standing
 from projections.questions import Filters
+from projections.questions.placements import PlacementState
 
 ROUTES = {
     route.path: route
@@ -41,7 +42,7 @@ def test_what_comes_in_pages_is_what_http_answers_in_pages():
     by_http = {
         named_alike(path)
         for path, route in ROUTES.items()
-        if {"limit", "cursor"} <= {parameter.name for parameter in route.dependant.query_params}
+        if any(parameter.name == "limit" for parameter in route.dependant.query_params)
     }
     assert {path for path in answers.ANSWERS if path in by_http} == asking.PAGED
     assert asking.PAGED == answers.PAGED
@@ -55,6 +56,7 @@ def test_filters_and_states_are_those_of_the_questions():
     assert list(reports.FILTERS) == list(Filters.model_fields)
     assert list(reports.STATES) == list(PromiseStatus)
     assert [*map(str, messages.Standing)] == [*map(str, Standing)]
+    assert tuple(map(str, placements.Standing)) == get_args(PlacementState)
     assert [*map(str, messages.Over)] == [*map(str, Channel)]
     assert [*map(str, messages.Outcome)] == [*map(str, MessageOutcome)]
 

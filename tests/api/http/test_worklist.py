@@ -65,7 +65,7 @@ def test_a_day_is_closed_once_its_contacts_are_documented(client: Client, accoun
     for _ in range(2):
         client.done("POST", "/v1/closed-days", {"agent": "dana"}, headers={**DANA, "Idempotency-Key": "once"})
     service.drain()
-    [day] = client.get("/v1/closed-days?agent=dana").json()
+    [day] = client.get("/v1/closed-days?agent=dana").json()["items"]
     assert {**day, "closed_at": ...} == {
         "office": "main", "agent": "dana", "day": "2026-03-16", "closed_at": ..., "closed_by": "person:dana",
         "contacts": 1, "follow_ups": 0, "remaining": 0,

@@ -29,7 +29,6 @@ CREATE TABLE arrears.deliveries (
 
 CREATE INDEX deliveries_turns ON arrears.deliveries (office_id, channel, due_at, position) WHERE waits_for_turn;
 CREATE INDEX deliveries_due   ON arrears.deliveries (channel, due_at, position) WHERE NOT waits_for_turn;
-CREATE INDEX deliveries_owner ON arrears.deliveries (owner) WHERE owner IS NOT NULL;
 
 COMMENT ON TABLE  arrears.deliveries            IS 'The queue of messages without a result. Times are those of the processes'' clocks.';
 COMMENT ON COLUMN arrears.deliveries.position   IS 'Of the event that queued it, and so the order in which messages leave.';

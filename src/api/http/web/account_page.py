@@ -570,7 +570,7 @@ def _tab(
                 "taken_back": [] if is_past else [each for each in funds if each.reversed and each.kind == "payment"],
                 "documents": [] if is_past else _documents(read, view, funds),
                 "write_offs": [w for w in write_offs_of(service, view.id) if w.written_off_on <= read.as_of],
-                "fees": _fees(readings, view),
+                "fees": [fee for fee in _fees(readings, view) if fee.issued_on <= read.as_of],
                 "fee_bases": [*FeeBasis],
             }
         case "messages":

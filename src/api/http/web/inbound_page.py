@@ -136,7 +136,17 @@ def _page(request: Request, readings: Reader, *, status: int = 200, told: str | 
             "unmatched": unmatched(connection, readings.log, limit=_MOST).rows,
         }
     offices = readings.offices()
+    zones = {office.code: office.zone for office in offices}
     zone = offices[0].zone if offices else ZoneInfo("UTC")
     return render(
-        request, "inbound.html", status=status, area="inbound", told=told, offices=offices, zone=zone, **found
+        request,
+        "inbound.html",
+        status=status,
+        area="inbound",
+        told=told,
+        offices=offices,
+        zone=zone,
+        zone_of=lambda row: zones.get(row.office, zone),
+        most=_MOST,
+        **found,
     )

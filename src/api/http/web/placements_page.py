@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.placement.answers import AnswerProblem
 from adapters.placement.layouts import shipped_layouts
+from aggregates.account import Account
 from aggregates.account.placement import PlaceAccount, RecallPlacement
 from aggregates.kernel.command import Command
 from aggregates.office import RetireAgency, SetAgency
@@ -21,6 +22,8 @@ from api.http.commands import CallerOf, IssuingOf
 from api.http.problems import FieldProblem, Problem, not_issued
 from api.http.reading import Reader, Readings
 from api.http.routing import Router
+from api.http.shapes import read_whole_number
+from api.http.web.account_page import SentOf, carried_out
 from api.http.web.forms import FormOf, made, once_of, reason_of
 from api.http.web.rendering import render
 from projections.questions.placements import commissions, placement_files, placements
@@ -107,19 +110,16 @@ def read_agency_file(
 
 
 @form.post("/accounts/{account_id}/placement")
-def place_account(
-    *, request: Request, account_id: UUID, fields: FormOf, readings: Readings, issuing: IssuingOf, caller: CallerOf
-) -> Response:
+def place_account(sent: SentOf) -> Response:
     """One account is placed, or with no agency chosen taken back."""
-    code = fields.get("agency")
-    try:
-        command: Command = (
-            made(PlaceAccount, account_id=account_id, agency=code) if code else RecallPlacement(account_id=account_id)
-        )
-        _issued(issuing, command, caller, fields)
-    except (Problem, NotIssued) as error:
-        return _wrong(request, readings, fields, error)
-    return RedirectResponse(f"/accounts/{account_id}", 303)
+
+    def said(account: Account, fields: Fields) -> Command:
+        code = fields.get("agency")
+        if not code:
+            return RecallPlacement(account_id=account.id)
+        return made(PlaceAccount, account_id=account.id, agency=code)
+
+    return carried_out(sent, said, tab="payments")
 
 
 def _issued(issuing: Issuing, command: Command, caller: Caller, fields: Fields) -> Done:
@@ -129,19 +129,23 @@ def _issued(issuing: Issuing, command: Command, caller: Caller, fields: Fields) 
 
 
 def _terms(readings: Reader, fields: Fields) -> SetAgency:
+    """What is not said of a known agency stays."""
     office = readings.office(fields.get("office", ""))
     known = office.agencies.get(fields.get("code", ""))
     try:
-        commission = basis_points(fields.get("commission") or "0")
+        said = fields.get("commission")
+        commission = basis_points(said) if said else known.commission_bp if known is not None else 0
     except ValueError as wrong:
         raise FieldProblem("commission", str(wrong).removeprefix("commission: ")) from None
     layout = fields.get("layout", "")
     own = known.own_layout if known is not None and known.layout == layout else None
     if own is None and layout not in shipped_layouts():
         raise FieldProblem("layout", f"expected one of {', '.join(shipped_layouts())}")
-    days = fields.get("recall_after_days") or None
-    if days is not None and not days.isdigit():
-        raise FieldProblem("recall_after_days", "expected a number of days")
+    days = known.recall_after_days if known is not None else None
+    if asked := fields.get("recall_after_days"):
+        days = read_whole_number(asked)
+        if days is None:
+            raise FieldProblem("recall_after_days", "expected a number of days")
     return made(
         SetAgency,
         office_id=office.id,
@@ -152,9 +156,9 @@ def _terms(readings: Reader, fields: Fields) -> SetAgency:
             "own_layout": own,
             "format": fields.get("format", ""),
             "channel": fields.get("channel", ""),
-            "client_number": fields.get("client_number") or None,
+            "client_number": fields.get("client_number") or (known.client_number if known is not None else None),
             "commission_bp": commission,
-            "recall_after_days": None if days is None else int(days),
+            "recall_after_days": days,
             "acknowledged_within": known.acknowledged_within if known is not None else 3,
         },
     )

@@ -127,8 +127,8 @@ def _page(
         cursor,
     )
     with readings.connection() as connection:
-        days = closed_days(connection, agent=agent, office=office or None, limit=1) if agent else []
-    asked = {"kind": kind, "office": office}
+        days = closed_days(connection, agent=agent, office=office or None, limit=1).rows if agent else ()
+    asked = {"agent": agent, "kind": kind, "office": office}
     page = render(
         request,
         "worklist.html",

@@ -74,7 +74,8 @@ function wrong(form, alert) {
   said.id = "wrong";
   said.setAttribute("role", "alert");
   said.textContent = alert?.textContent ?? "It did not work. Nothing was lost: try again.";
-  const field = alert?.parentElement?.dataset.field ? form.elements[fieldOf(form, alert.parentElement.dataset.field)] : null;
+  const named = alert?.parentElement?.dataset.field;
+  const field = named ? form.elements[fieldOf(form, named)] : null;
   if (field instanceof Element && field.type !== "hidden") {
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", "wrong");
@@ -93,12 +94,22 @@ function fieldOf(form, name) {
 
 // --- forms and links ---
 
+// A refusal is the answer to what was sent; what is sent next is another request, with a token of its own.
+function renew(form, page) {
+  const once = form.elements.once;
+  const action = form.getAttribute("action");
+  const same = [...page.querySelectorAll("form")].find(each => each.getAttribute("action") === action && each.elements.once);
+  const fresh = same?.elements.once ?? page.querySelector("main [name=once]");
+  if (once && fresh) once.value = fresh.value;
+}
+
 async function send(form, button) {
   const fields = new FormData(form, button);
   const carries = form.enctype === "multipart/form-data";
   const { answer, page } = await read(form.action, { method: "POST", body: carries ? fields : new URLSearchParams(fields) });
   const alert = page.querySelector("main [role=alert]");
   if (!answer.ok) {
+    if (answer.status < 500) renew(form, page);
     wrong(form, alert ?? page.querySelector("main p"));
     return;
   }
