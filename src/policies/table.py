@@ -264,7 +264,8 @@ def do_bulk_action(recorded: Recorded) -> Iterable[Reaction]:
 def tell_agency(recorded: Recorded) -> Iterable[Reaction]:
     """Accounts were placed, together or one by itself: a file tells their agency, once it is known which they are."""
     event = recorded.event
-    if isinstance(event, BulkFinished) or (isinstance(event, BulkCancelled) and event.was_running):
+    was_done = isinstance(event, BulkFinished) and event.done > 0
+    if was_done or (isinstance(event, BulkCancelled) and event.was_running):
         yield RequestBulkFile(bulk_id=recorded.aggregate_id)
     elif isinstance(event, Placed) and event.bulk_id is None and recorded.account_id is not None:
         yield RequestSingleFile(file_id=event.file_id, account_id=recorded.account_id)

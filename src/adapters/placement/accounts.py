@@ -109,7 +109,7 @@ def _row(placed: InFile, account: Account, office: Office, agency: Agency, *, si
 def _name(account: Account) -> Row:
     """Of a person also the parts, the last word being the family name."""
     name = _told(account.customer.name)
-    if not name or account.customer.kind is not CustomerKind.CONSUMER:
+    if not name or not name.strip() or account.customer.kind is not CustomerKind.CONSUMER:
         return {"name": name}
     *given, family = name.split()
     return {"name": name, "first_name": " ".join(given), "last_name": family}

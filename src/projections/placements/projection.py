@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from aggregates.account.contact_history import ContactFactRecorded
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
-from aggregates.account.payments import PaymentReversed, ReversalWithdrawn
+from aggregates.account.payments import PaymentReceived, PaymentReversed, ReversalWithdrawn
 from aggregates.account.placement import (
     AgencyPaymentPosted,
     Placed,
@@ -196,6 +196,11 @@ class PlacementsProjection(EventProjection):
 
     @on(ReversalWithdrawn)
     def _stands_again(self, _: Recorded, event: ReversalWithdrawn, rows: PlacementRows) -> None:
+        rows.reversed[event.receipt.id] = (event.receipt.id, None)
+
+    @on(PaymentReceived)
+    def _received_again(self, _: Recorded, event: PaymentReceived, rows: PlacementRows) -> None:
+        """A payment that is corrected is taken back and received anew, under its number."""
         rows.reversed[event.receipt.id] = (event.receipt.id, None)
 
     # --- what agencies are told besides ---

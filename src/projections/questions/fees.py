@@ -54,6 +54,7 @@ _SOURCES = """
 bearing AS (
     SELECT DISTINCT line.source_item_id AS item_id
     FROM read_model.fees AS fee
+    JOIN wanted USING (account_id)
     JOIN read_model.fee_lines AS line USING (item_id)
     WHERE %(once_per_item)s AND fee.service_type = %(fee_service_type)s AND NOT fee.is_withdrawn
 ),
@@ -97,6 +98,7 @@ charged AS (
 bore AS (
     SELECT DISTINCT fee.account_id, line.source
     FROM read_model.fees AS fee
+    JOIN wanted USING (account_id)
     JOIN read_model.fee_lines AS line USING (item_id)
     WHERE %(of_discounts)s AND fee.basis = 'initial-discount-percent' AND NOT fee.is_withdrawn
 ),

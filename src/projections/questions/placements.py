@@ -297,11 +297,14 @@ class Since:
 
 _SINCE = """
     SELECT wanted.account_id,
-           coalesce(sum(e.item_minor - e.unapplied_minor) FILTER (WHERE e.effective_on <= wanted.day), 0)::bigint AS t,
+           coalesce(sum(e.item_minor - e.unapplied_minor + e.claim_minor)
+                    FILTER (WHERE e.effective_on <= wanted.day), 0)::bigint AS t,
            coalesce(sum(e.item_minor) FILTER (WHERE e.effective_on > wanted.day AND e.kind = 'invoice'
                                                     AND item.kind = 'fee'), 0)::bigint AS fees,
            coalesce(sum(e.unapplied_minor) FILTER (WHERE e.effective_on > wanted.day
-                                                         AND e.kind IN ('payment', 'reversal', 'refund', 'error')
+                                                         AND e.kind IN (
+                                                             'payment', 'reversal', 'refund', 'error', 'transfer-in',
+                                                             'transfer-out')
                                                          AND e.item_id IS NULL), 0)::bigint AS payments
     FROM unnest(%(ids)s::uuid[], %(days)s::date[]) AS wanted (account_id, day)
     JOIN read_model.ledger_entries AS e USING (account_id)
@@ -350,7 +353,8 @@ _CHANGES = """
     SELECT e.position, mine.account_id, mine.placement_id,
            CASE e.kind WHEN 'payment' THEN 'payment' WHEN 'reversal' THEN 'reversal' ELSE 'adjustment' END AS record,
            e.kind AS code,
-           sum(e.item_minor - e.unapplied_minor)::bigint AS amount_minor, min(e.effective_on) AS changed_on
+           sum(e.item_minor - e.unapplied_minor + e.claim_minor)::bigint AS amount_minor,
+           min(e.effective_on) AS changed_on
     FROM mine
     JOIN read_model.ledger_entries AS e USING (account_id)
     LEFT JOIN read_model.agency_payments AS funds ON funds.payment_id = e.funds_id
@@ -358,7 +362,7 @@ _CHANGES = """
       AND e.position > mine.placed_position AND e.position < mine.ends
       AND (funds.agency IS NULL OR funds.agency <> %(agency)s)
     GROUP BY e.position, mine.account_id, mine.placement_id, e.kind
-    HAVING sum(e.item_minor - e.unapplied_minor) <> 0
+    HAVING sum(e.item_minor - e.unapplied_minor + e.claim_minor) <> 0
     UNION ALL
     SELECT n.position, mine.account_id, mine.placement_id, n.record, n.code, NULL, n.noticed_on
     FROM mine

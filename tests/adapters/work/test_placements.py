@@ -18,8 +18,9 @@ from adapters.placement.answers import AnswerProblem, lines_of
 from adapters.placement.sender import PlacementSender, Sent
 from aggregates.account import Account
 from aggregates.account.customer import OpenAccount
-from aggregates.account.payments import ReceivePayment
+from aggregates.account.payments import CorrectPayment, ReceivePayment
 from aggregates.account.placement import PlaceAccount, RecallPlacement
+from aggregates.account.write_offs import WriteOffDebt
 from aggregates.office import Office, SetAgency
 from aggregates.placement_file import FileContents, PlacementFile, RedeliverFile, RequestFile
 from aggregates.values.agency import Agency, AgencyChannel
@@ -197,6 +198,29 @@ def test_what_happens_to_its_accounts_is_told_once_and_everything_when_it_is_ask
     placed.undo(bulk_id)
     assert set(placed.stages().values()) == {"not set"}
     assert placed.view(bulk_id).undone == 6
+
+
+def test_what_is_written_off_stays_the_agencys_and_a_corrected_payment_keeps_its_commission(placed: Placements):
+    placed.place("arm")
+    one, other = (placed.account(n) for n in (1, 2))
+    placed.plant.do(WriteOffDebt(account_id=one, code="uncollectible"), reason="Nothing more comes")
+    placed.read("record,account_number,reference,amount,date\npayment,A-2,T-2,40.00,2026-03-02\n")
+    fixed = Money(3_000, "USD")
+    placed.plant.do(
+        CorrectPayment(account_id=other, number="acme:T-2", amount=fixed, received_on=date(2026, 3, 2)), reason="A typo"
+    )
+    placed.plant.service.drain()
+    with placed.plant.database.connect("arrears_app") as connection:
+        (commission,) = commissions(connection, agency="acme")
+    assert (commission.payments, commission.taken_back) == (1, 0)
+    placed.ask_for(FileContents.UPDATES)
+    assert [each["record"] for each in placed.rows_of("updates") if each["account_number"] == "A-1"] == []
+
+
+def test_an_action_that_placed_nobody_tells_no_agency(placed: Placements):
+    placed.place()
+    placed.place()
+    assert [each.contents for each in placed.files] == ["new"]
 
 
 def test_one_account_is_placed_by_itself_in_a_file_of_its_own(placed: Placements):
