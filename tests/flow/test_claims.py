@@ -255,6 +255,16 @@ def test_what_was_claimed_and_not_begun_by_one_who_died_is_sent_by_the_next_one(
     assert owners.counted == {"dispatched": 1, "sent": 1}
 
 
+def test_what_was_about_to_be_claimed_by_one_who_died_is_claimed_and_sent_by_the_next_one(world: World):
+    owners = Owners(world, Noting())
+    with pytest.MonkeyPatch.context() as patched, dies(owners.first):
+        patched.setattr(_Batch, "_handle", lambda *_: kill())
+        owners.deliver(owners.first)
+    assert owners.counted == {}
+    assert owners.deliver(owners.second) == 1
+    assert owners.counted == {"dispatched": 1, "sent": 1}
+
+
 def test_who_paid_since_it_was_claimed_gets_nothing_of_the_next_one(world: World):
     owners = Owners(world, Noting())
     with pytest.MonkeyPatch.context() as patched, dies(owners.first):

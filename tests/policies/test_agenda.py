@@ -11,6 +11,7 @@ import pytest
 from aggregates.account.activities import ActivityKind, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import SettleAllocation
+from aggregates.account.attachments import AddAttachment
 from aggregates.account.bulk import ApplyBulkAction, UndoBulkAction
 from aggregates.account.chase import ReviewScheduled, StepUnscheduled
 from aggregates.account.complaints import (
@@ -22,7 +23,9 @@ from aggregates.account.complaints import (
     ComplaintReceived,
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
+from aggregates.account.dialling import DialCall, ReportCallNotPlaced, ReportCallOver, ReportCallPlaced
 from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
+from aggregates.account.fees import AddFee
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.inbound import HeedPoint, RecordReceipt
 from aggregates.account.messages import (
@@ -358,9 +361,10 @@ FROM_ELSEWHERE = {
     DispatchMessage, ReconsiderMessage, ReportSent, ReportFailed, ReportUncertain,
     DiscardEvent, SkipMessage, BeginWork, FinishWork, SettleAllocation,
     ApplyBulkAction, UndoBulkAction, FreezeRows, PreviewBulk, ConfirmBulk, RecordExport, FinishBulk, FinishBulkUndo,
-    CloseWorkday,
+    CloseWorkday, AddAttachment, AddFee, DialCall, ReportCallPlaced, ReportCallNotPlaced, ReportCallOver,
 }  # fmt: skip
-"""Commands of the system's own that policies ask for, or delivery, imports, work and dead letters."""
+"""Commands of the system's own that policies ask for, or delivery, imports, work and dead letters; or doors, once they
+have looked at what a person gave them."""
 
 
 # --- what each kind plans ------------------------------------------------------------------------------

@@ -16,10 +16,12 @@ from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold
 from aggregates.account.payments import ReceivePayment, ReversePayment
+from aggregates.account.placement import PlaceAccount
 from aggregates.account.receivables import ReversalKind
 from aggregates.account.write_offs import WriteOffDebt
 from aggregates.kernel.command import Accepted
-from aggregates.office import OpenOffice
+from aggregates.office import OpenOffice, SetAgency
+from aggregates.values.agency import Agency
 from aggregates.values.aging import STANDARD_BUCKETS
 from projections.agenda.queries import set_clock
 from projections.collections_report import CollectionsReportProjection
@@ -76,6 +78,8 @@ def portfolio() -> World:
     world.do(ReversePayment(account_id=an_id(6), number="P", reversal=ReversalKind.NSF, reversed_on=APR(13)))
     small = WriteOffDebt(account_id=an_id(8), code="other", amount=usd(1))
     assert isinstance(world.do(small, reason="a part of it"), Accepted)
+    world.do(SetAgency(office_id=OFFICE, code="acme", agency=Agency(title="Acme Recovery")))
+    assert isinstance(world.do(PlaceAccount(account_id=an_id(5), agency="acme")), Accepted)
     world.live(TODAY)
     return world
 
@@ -181,6 +185,7 @@ FILTERS: list[tuple[Filters, Callable[[CollectionsRow], bool]]] = [
     (Filters(frozen="moved"), lambda row: row.frozen == "moved"),
     (Filters(written_off=WrittenOff.YES), lambda row: row.written_off is not None),
     (Filters(written_off=WrittenOff.NO), lambda row: row.written_off is None),
+    (Filters(placed_with="acme"), lambda row: row.agency == "acme"),
     (Filters(bucket="1-30"), lambda row: row.bucket == "1-30"),
     (Filters(service="net"), lambda row: row.account_id == an_id(4)),
     (Filters(subscription="S-1"), lambda row: row.account_id == an_id(4)),

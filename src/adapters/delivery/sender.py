@@ -329,14 +329,13 @@ class _Batch:
         """Claims what is queued, and looks once more whether what was claimed before may leave. Returns what somebody
         claimed of whom the queue knows nothing: an earlier release."""
         queue.note_claims(self._connection, self._owner, [each.message_id for each in deliveries])
-        outcomes = self._handle(
-            [
-                self._issued(each, f"reconsider-{each.takes}", ReconsiderMessage)
-                if each.is_claimed
-                else self._issued(each, "dispatch", DispatchMessage)
-                for each in deliveries
-            ]
-        )
+        # Whoever noted that it would claim one may have died before it did: the claim is asked for again, and is the
+        # same command.
+        claims = [self._issued(each, "dispatch", DispatchMessage) for each in deliveries]
+        looks = [
+            self._issued(each, f"reconsider-{each.takes}", ReconsiderMessage) for each in deliveries if each.is_claimed
+        ]
+        outcomes = self._handle([*claims, *looks])[: len(claims)]
         return {
             each.message_id
             for each, outcome in zip(deliveries, outcomes, strict=True)

@@ -1,6 +1,7 @@
 """JSON as this door takes it: what two readers could understand differently is refused, at every depth."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from api.application.json_names import NameTwice, each_name_once
@@ -40,30 +41,34 @@ class _NoText(ValueError):
 
 def _look_through(said: Any) -> None:
     """Without recursion: it is the depth that is looked for. Raises RecursionError, _NoText, FieldProblem."""
-    level: list[tuple[str, Any]] = [("", said)]
+    level: list[tuple[tuple[str | int, ...], Any]] = [((), said)]
     depth = 0
     while level:
         depth += 1
         if depth > MOST_DEEP:
             raise RecursionError
-        below: list[tuple[str, Any]] = []
-        for name, value in level:
+        below: list[tuple[tuple[str | int, ...], Any]] = []
+        for where, value in level:
             match value:
                 case dict():
-                    for each in value:
-                        _require_text(each, each)
-                    below += value.items()
+                    for name in value:
+                        _require_text((*where, name), name)
+                    below += (((*where, name), inside) for name, inside in value.items())
                 case list():
-                    below += ((name, each) for each in value)
+                    below += (((*where, place), inside) for place, inside in enumerate(value))
                 case str():
-                    _require_text(name, value)
+                    _require_text(where, value)
         level = below
 
 
-def _require_text(name: str, text: str) -> None:
-    """Half of a surrogate pair is no character: nothing could write it again. `name` is of the field that it is in."""
+def _require_text(where: Sequence[str | int], text: str) -> None:
+    """Half of a surrogate pair is no character: nothing could write it again. `where` leads to the text; of a list, the
+    list's name says what its texts are."""
+    name = next((each for each in reversed(where) if isinstance(each, str)), "")
     if is_text_of(name, text):
         return
     if any("\ud800" <= each <= "\udfff" for each in text):
         raise _NoText("a text holds half of a surrogate pair")
-    raise FieldProblem(name if is_text(name) else "", "expected text without control characters")
+    raise FieldProblem(
+        ".".join(str(each) for each in where if is_text(str(each))), "expected text without control characters"
+    )

@@ -70,6 +70,7 @@ from tests.adapters.readers.builders import (
 from tests.adapters.readers.log import Log, rows
 from tests.builders import MAR
 from tests.given import given_auto_collection, live
+from tests.policies.test_agenda import FILE, FILE_DELIVERED, FILE_REQUESTED, a_placement
 
 ADA, BOB = identifier("account", "ada"), identifier("account", "bob")
 PROMISE = identifier("promise", 1)
@@ -327,7 +328,9 @@ def everything_is_planned(log: Log) -> None:
         DisputeOpened(
             dispute_id=identifier("dispute"), item_ids=(), reason_code="x", opened_on=day(0), answer_by=day(4)
         ),
+        a_placement(day(4)),
     )  # fmt: skip
+    log.append(FILE, FILE_REQUESTED, FILE_DELIVERED)
     log.append(PROMISE, promised(ADA, (3, 500)), account_id=ADA)
 
 
@@ -337,8 +340,8 @@ def test_every_item_carries_a_whole_command(log: Log, due_at: Callable[..., list
     for item in items:
         COMMANDS[item.command_name].model_validate(item.payload)
     kinds = [
-        "fact", "aging", "hold", "payment-claim", "complaint", "dispute", "promise", "pause-end", "pause-end",
-        "follow-up", "review", "step",
+        "fact", "aging", "hold", "payment-claim", "complaint", "dispute", "placement-term",
+        "placement-file", "promise", "pause-end", "pause-end", "follow-up", "review", "step",
     ]  # fmt: skip
     assert [item.kind for item in items] == kinds
 
