@@ -1,14 +1,14 @@
 """What bulk actions do to the account: decided by the account as it is, and remembered until it is undone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field
 
-from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind, BulkParameters, bulk_kind
+from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind, BulkParameters, Told, bulk_kind
 from aggregates.account.command import SHARED, AccountCommand
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
@@ -117,8 +117,7 @@ class BulkChanges(AccountPart):
         else:
             try:
                 parameters: BulkParameters = kind.parameters.model_validate(command.parameters)
-                told = parameters.for_account(command.bulk_id, command.expected)
-                did = kind.does(self.whole, told, replace(context, bulk_id=command.bulk_id))
+                did = kind.does(self.whole, Told(command.bulk_id, parameters, command.expected), context)
                 said = (BulkOutcome.DONE if did else BulkOutcome.SKIPPED), None, None
             except Refusal as refusal:
                 said = BulkOutcome.REFUSED, refusal.reason_code, refusal.detail

@@ -52,9 +52,15 @@ class BulkParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def for_account(self, bulk_id: UUID, shown: Figures) -> Any:
-        """What the kind is told of one account: the same of each, unless what was shown says more."""
-        return self
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a kind is told of one account: by which action, what is asked of all, and what was shown of this one."""
+
+    bulk_id: UUID
+    parameters: Any
+    """Of the kind's own class."""
+    shown: Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ class BulkKind:
     """Columns of the report whose values have to be what the preview showed."""
     figures: Callable[[Aggregate, Context], Figures]
     """The same of the account now, without what the action's own other accounts may have changed meanwhile."""
-    does: Callable[[Aggregate, Any, Context], Did]
+    does: Callable[[Aggregate, Told, Context], Did]
     """Changes the account and says what; refuses before it changes anything."""
     undoes: Callable[[Aggregate, Did, Collection[str], Context], Collection[str]]
     """Reverses what was done, but for the touched things that somebody changed since; which of them it reversed."""
@@ -90,6 +96,8 @@ class BulkKind:
     """Whether accounts that owe nothing now are left out of a preview, unless named."""
     has_amount: bool = False
     """Whether there is an amount in question."""
+    amount_of: Callable[[Figures], int] | None = None
+    """It, in minor units, of the figures that are compared; None: what the question shows."""
     amount_title: str = "Amount"
     """What people call it."""
 
@@ -130,7 +138,8 @@ def _without_shared(figures: Figures, office: Office) -> Figures:
     return {**figures, "flags": [flag for flag in figures["flags"] if not office.is_about_customer(flag)]}
 
 
-def _change_flags(account: Aggregate, parameters: FlagParameters, context: Context) -> Did:
+def _change_flags(account: Aggregate, told: Told, context: Context) -> Did:
+    parameters: FlagParameters = told.parameters
     mine = account.part(Flags)
     office = mine.customer.office(context)
     _check_flags(parameters, office)
@@ -198,7 +207,8 @@ class StageParameters(BulkParameters):
     to: CollectionsStage = Field(description="Where the accounts stand with an outside agency: not set, pending, sent.")
 
 
-def _change_stage(account: Aggregate, parameters: StageParameters, _: Context) -> Did:
+def _change_stage(account: Aggregate, told: Told, _: Context) -> Did:
+    parameters: StageParameters = told.parameters
     stages = account.part(CollectionsStages)
     before = stages.stage
     stages.require_unplaced()
@@ -260,7 +270,8 @@ def _check_freeze(parameters: FreezeParameters, office: Office) -> None:
     office.require_freeze_reason(parameters.code)
 
 
-def _freeze(account: Aggregate, parameters: FreezeParameters, context: Context) -> Did:
+def _freeze(account: Aggregate, told: Told, context: Context) -> Did:
+    parameters: FreezeParameters = told.parameters
     return {"code": parameters.code} if account.part(Freezing).freeze_for(parameters.code, context) else {}
 
 
@@ -271,7 +282,7 @@ def _take_freeze_back(account: Aggregate, _: Did, since: Collection[str], __: Co
     return _FREEZE
 
 
-def _roll_back(account: Aggregate, _: NoParameters, __: Context) -> Did:
+def _roll_back(account: Aggregate, _: Told, __: Context) -> Did:
     freezing = account.part(Freezing)
     if (freeze := freezing.current) is None:
         return {}
@@ -346,7 +357,8 @@ def _check_write_off(parameters: WriteOffParameters, office: Office) -> None:
     office.require_write_off_reason(parameters.code)
 
 
-def _write_off(account: Aggregate, parameters: WriteOffParameters, context: Context) -> Did:
+def _write_off(account: Aggregate, told: Told, context: Context) -> Did:
+    parameters: WriteOffParameters = told.parameters
     write_offs = account.part(WriteOffs)
     balance = write_offs.receivables.balance
     if parameters.below is not None and balance >= Money.rounded(Decimal(parameters.below), balance.currency):
@@ -390,6 +402,7 @@ WRITE_OFF = BulkKind(
     keeps=_recovered,
     only_owing=True,
     has_amount=True,
+    amount_of=lambda figures: figures["balance"],
 )
 
 # --- fees --------------------------------------------------------------------------------------------
@@ -438,18 +451,6 @@ class FeeParameters(BulkParameters):
             with_unfulfilled=self.include_unfulfilled,
         )
 
-    def for_account(self, bulk_id: UUID, shown: Figures) -> Any:
-        return _FeeShown(bulk_id, self, shown)
-
-
-@dataclass(frozen=True, slots=True)
-class _FeeShown:
-    """The fee of one account as the preview showed it."""
-
-    bulk_id: UUID
-    parameters: FeeParameters
-    shown: Figures
-
 
 def _check_fees(parameters: FeeParameters, office: Office) -> None:
     office.require_fee_service_type(parameters.service_type)
@@ -459,12 +460,13 @@ def _due_today(account: Aggregate, _: Context) -> Figures:
     return {"due_today": str(account.part(Receivables).balance.decimal())}
 
 
-def _add_fee(account: Aggregate, told: _FeeShown, context: Context) -> Did:
+def _add_fee(account: Aggregate, told: Told, context: Context) -> Did:
+    parameters: FeeParameters = told.parameters
     fees = account.part(Fees)
     if not (lines := lines_shown(told.shown, fees.customer.currency)):
         return {}
-    fee = Fee(basis=told.parameters.basis, as_of=told.shown["as_of"], lines=lines)
-    item = fees.charge(told.bulk_id, told.parameters.service_type, fee, context)
+    fee = Fee(basis=parameters.basis, as_of=told.shown["as_of"], lines=lines)
+    item = fees.charge(told.bulk_id, parameters.service_type, fee, context)
     return {"fee": item.number, "item_id": str(item.id)}
 
 
@@ -536,9 +538,10 @@ def _shown_of_placement(account: Aggregate, _: Context) -> Figures:
     }
 
 
-def _place(account: Aggregate, parameters: PlacementParameters, context: Context) -> Did:
+def _place(account: Aggregate, told: Told, context: Context) -> Did:
+    parameters: PlacementParameters = told.parameters
     placing = account.part(Placing)
-    placing.place(parameters.agency, context, bulk_id=context.bulk_id)
+    placing.place(parameters.agency, context, bulk_id=told.bulk_id)
     return {"placement_id": str(placing.current.id)} if placing.current is not None else {}
 
 
@@ -571,6 +574,7 @@ def _placement_kind(name: str, title: str, means: str) -> BulkKind:
         overtaken_by=_PLACES,
         ignores=_without_shared,
         has_amount=True,
+        amount_of=lambda figures: figures["balance"] + figures["written_off"],
     )  # fmt: skip
 
 

@@ -57,8 +57,6 @@ class Context:
     reaches: frozenset[str] = frozenset()
     """Kinds of aggregates that the decision may ask for, and change."""
     rules: Rules = field(default_factory=dict)
-    bulk_id: UUID | None = None
-    """The bulk action that the decision is a part of."""
 
     def find(self, kind: type[AnyAggregate], aggregate_id: UUID | None) -> AnyAggregate | None:
         """The aggregate as it is now; None where there is none of that kind, or it is over.

@@ -186,8 +186,8 @@ def _freeze(service: Service, caller: Caller, bulk_id: UUID, found: Iterator[Sho
 def _row(shown: Shown, kind: BulkKind) -> FrozenRow:
     expected = orjson.loads(shown.expected)
     amount = shown.amount if kind.has_amount else None
-    if kind.has_amount and "balance" in kind.compares:  # today's, whatever day the report is of
-        amount = expected["balance"] + expected.get("written_off", 0)
+    if kind.amount_of is not None:
+        amount = kind.amount_of(expected)
     return FrozenRow.model_construct(account_id=shown.account_id, expected=expected, amount_minor=amount)
 
 
