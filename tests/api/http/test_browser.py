@@ -270,6 +270,8 @@ def test_a_case_is_worked_in_dialogs_without_loading_the_page_anew(browser: Brow
     browser.wait_for("document.querySelector('dialog [aria-invalid] + .wrong') !== null")
     typed = "document.querySelector('dialog [name=amount]').value"
     assert (browser.evaluate("document.activeElement.name"), browser.evaluate(typed)) == ("amount", "0.005")
+    fill_in(amount="99999.00")  # the account itself refuses that; what is sent next is another request
+    browser.wait_for("document.querySelector('dialog .wrong') && !document.querySelector('dialog [aria-invalid]')")
     fill_in(amount="0.25", notes="Twenty-five cents.")
     is_over("promise")
     browser.wait_for("document.getElementById('timeline').textContent.includes('0.25')")
