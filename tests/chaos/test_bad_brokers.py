@@ -115,6 +115,8 @@ def test_a_certificate_that_expires_is_named_and_all_goes_on_with_another(databa
                 if role.name in AT_KAFKA:
                     role.wait_until_it_says("kafka", "its certificate, or that of who signed it, has expired")
                     assert "has expired" in role.said
+            with running(world.env, ["publish"], tmp_path / "begun-meanwhile") as begun:
+                begun[0].wait_until_it_says("start", "has expired")
             authority.sign("broker", until=datetime.now(UTC) + DAY)
             kafka.restart_broker(1)
             wait_until_ready(roles)

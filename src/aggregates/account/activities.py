@@ -201,7 +201,7 @@ _KNOWN = 50
 """So many of the last activities are known at once; a correction of an earlier one reads the account's history."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Activities(AccountPart):
     """What somebody has to come back to, and what may be corrected."""
 

@@ -49,7 +49,7 @@ class AgeAccount(AccountCommand, name="age-account"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Aging(AccountPart):
     """The bucket of the account: its oldest item's."""
 

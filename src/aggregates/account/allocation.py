@@ -154,7 +154,7 @@ class RestateAllocation(AccountCommand, name="restate-allocation", may_need_hist
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Allocations(AccountPart):
     """Puts funds against items and takes them back; decided as part of what brings money, items or their correction.
 

@@ -121,7 +121,7 @@ class RemoveAttachment(AccountCommand, name="remove-attachment"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Attachments(AccountPart):
     """Files of the account."""
 

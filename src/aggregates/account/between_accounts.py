@@ -99,7 +99,7 @@ class MovePayment(_TwoAccounts, name="move-payment", may_need_history=True, **SH
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class BetweenAccounts(AccountPart):
     """Decisions about two accounts of one office."""
 

@@ -121,7 +121,7 @@ class WithdrawInvoice(AccountCommand, name="withdraw-invoice", may_need_history=
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Billing(AccountPart):
     """Decisions about invoices."""
 

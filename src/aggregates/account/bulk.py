@@ -95,7 +95,7 @@ class UndoBulkAction(AccountCommand, name="undo-bulk-action", internal=True, may
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class BulkChanges(AccountPart):
     """What the latest bulk actions changed on the account and was not undone."""
 

@@ -82,7 +82,7 @@ class StartCall(AccountCommand, name="start-call", makes="call", **SHARED):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Calls(AccountPart):
     """Calls that have begun and not ended."""
 

@@ -150,7 +150,7 @@ class Judge(Protocol):
 JUDGE: Rule[Judge] = Rule("rules of auto-collection")
 
 
-@dataclass
+@dataclass(slots=True)
 class Chase(AccountPart):
     """Where the account stands in auto-collection. The rules themselves are handed in with the context."""
 

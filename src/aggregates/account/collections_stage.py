@@ -46,7 +46,7 @@ class SetCollectionsStage(AccountCommand, name="set-collections-stage"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class CollectionsStages(AccountPart):
     """Where the account stands with an outside agency."""
 

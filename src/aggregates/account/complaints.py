@@ -145,7 +145,7 @@ class RemindComplaint(AccountCommand, name="remind-complaint", internal=True):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Complaints(AccountPart):
     """Complaints that are not closed."""
 

@@ -112,7 +112,7 @@ class OptInToContact(AccountCommand, name="opt-in", **SHARED):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Contact(AccountPart):
     """The ways of reaching the customer, and what they do not want."""
 

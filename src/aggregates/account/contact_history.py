@@ -259,7 +259,7 @@ class ContactRules(Protocol):
 MAY_CONTACT: Rule[ContactRules] = Rule("contact rules")
 
 
-@dataclass
+@dataclass(slots=True)
 class ContactHistory(AccountPart):
     """What the contact rules look at, ready to be looked at: nothing is read or worked out when they are asked."""
 

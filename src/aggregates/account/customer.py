@@ -224,7 +224,7 @@ DESCRIPTION = {
 """What says who the customer is, by its name in commands and events and in the state; any change is one event."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Customer(AccountPart):
     """Who owes, to which office, in which currency. Amounts of the account are in its currency."""
 

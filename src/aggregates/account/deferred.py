@@ -66,7 +66,7 @@ class AdmitFact(AccountCommand, name="admit-fact", reaches=("account",), may_nee
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Deferred(AccountPart):
     """What waits for its day."""
 

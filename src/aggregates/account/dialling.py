@@ -137,7 +137,7 @@ class ReportCallOver(AccountCommand, name="report-call-over", internal=True):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Dialling(AccountPart):
     """What carriers say of calls that are not documented yet."""
 

@@ -180,7 +180,7 @@ class RemindDispute(AccountCommand, name="remind-dispute", internal=True):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Disputes(AccountPart):
     """Open disputes; each open item says which one it is under."""
 

@@ -51,7 +51,7 @@ class LiftExclusion(ChasingCommand, name="lift-exclusion"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Exclusions(AccountPart):
     """Whether a person took the account out of auto-collection."""
 

@@ -65,7 +65,7 @@ class RecordFeeGround(AccountCommand, name="record-fee-ground"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Fees(AccountPart):
     """What allows fees, and which subscriptions' discounts bore one."""
 

@@ -46,7 +46,7 @@ class ClearFlag(AccountCommand, name="clear-flag", **SHARED):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Flags(AccountPart):
     """Which flags the account carries."""
 

@@ -55,7 +55,7 @@ class UnfreezeAccount(AccountCommand, name="unfreeze-account"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Freezing(AccountPart):
     """Whether the account is frozen, and why."""
 

@@ -75,7 +75,7 @@ class ReleaseHold(AccountCommand, name="release-hold"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Holds(AccountPart):
     """Holds in force."""
 

@@ -245,7 +245,7 @@ class HeedPoint(AccountCommand, name="heed-point", internal=True, **SHARED):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Inbound(AccountPart):
     """The customer's messages that nobody has read, and what messages and receipts say of numbers and addresses."""
 

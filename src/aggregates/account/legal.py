@@ -173,7 +173,7 @@ class NoteLegalCase(_LegalDetails, name="note-legal-case"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class LegalCases(AccountPart):
     """Legal cases that have not ended."""
 

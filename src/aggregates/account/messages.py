@@ -298,7 +298,7 @@ class WrittenAbout(Protocol):
 WRITTEN_ABOUT: Rule[WrittenAbout] = Rule("rules of auto-collection")
 
 
-@dataclass
+@dataclass(slots=True)
 class Messages(AccountPart):
     """Messages that were queued and have no result yet."""
 

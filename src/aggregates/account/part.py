@@ -8,6 +8,8 @@ from aggregates.kernel.refusals import Refusal
 class AccountPart(Part):
     """One subject of the account."""
 
+    __slots__ = ()
+
     def require_account(self) -> None:
         """Refuses where the account was never opened."""
         if not self.whole.exists:

@@ -168,7 +168,7 @@ class LapsePaymentClaim(AccountCommand, name="lapse-payment-claim", internal=Tru
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class PaymentClaims(AccountPart):
     """What the customer says is paid and that is still checked."""
 

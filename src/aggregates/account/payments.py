@@ -263,7 +263,7 @@ class WithdrawCredit(AccountCommand, name="withdraw-credit", may_need_history=Tr
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Payments(Transfers):
     """Decisions about payments and credits."""
 

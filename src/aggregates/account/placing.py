@@ -51,7 +51,7 @@ _NEVER_PLACED = {FactKind.BANKRUPTCY: "bankruptcy", FactKind.DECEASED: "deceased
 """Facts that keep an account from being placed, and the flags that say the same."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Placing(AccountPart):
     """The agency that has the account, and those that had it."""
 

@@ -79,7 +79,7 @@ class PromiseClosed(Event, name="account.promise-closed"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Promises(AccountPart):
     """Open promises and what of each is still to come, and how many were broken."""
 

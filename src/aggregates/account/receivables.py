@@ -365,7 +365,7 @@ class Funds:
 # --- state -------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Receivables(AccountPart):
     """Open items, and funds with something left: bounded by what is open, unless the whole history was loaded."""
 

@@ -71,7 +71,7 @@ class TransferReturned(Event, name="account.transfer-returned"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Transfers(AccountPart):
     """What payments do that concern another account too: both change in one decision. The base of `Payments`."""
 

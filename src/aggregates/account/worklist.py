@@ -64,7 +64,7 @@ class ReassignWorklistItem(AccountCommand, name="reassign-worklist-item"):
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Worklist(AccountPart):
     """It keeps nothing itself: items are what other subjects of the account have open."""
 

@@ -112,7 +112,7 @@ class Planned(NamedTuple):
     minor: int
 
 
-@dataclass
+@dataclass(slots=True)
 class WriteOffs(AccountPart):
     """Decisions about write-offs. What stands of them is the receivables'."""
 

@@ -109,7 +109,7 @@ class SendMessage(AccountCommand, name="send-message", makes="message", sees=("o
 # --- decisions ---------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Writing(AccountPart):
     """Deciding about messages by hand. Those that are under way are among all others."""
 

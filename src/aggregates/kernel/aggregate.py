@@ -235,11 +235,13 @@ class Needs(Generic[AnyPart]):
 
 
 class Part:
-    """One subject of an aggregate: its state, decisions and apply methods; a dataclass, so that it is cheap to change.
+    """One subject of an aggregate: its state, decisions and apply methods; a dataclass, so that it is cheap to change,
+    with slots, since there are many of each account in memory.
 
     A part changes its own state, and of another part only what its `Needs` name.
     """
 
+    __slots__ = ("_whole",)
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     # A weak reference: a circle would keep thousands of aggregates in memory until the next full collection.
