@@ -41,8 +41,10 @@ from api.processes.service import Service
 from projections.questions import (
     Filters,
     NoOffice,
+    Order,
     ReportRefused,
     SeveralCurrencies,
+    Sort,
     UnknownAccount,
     accounts,
     activities,
@@ -160,9 +162,11 @@ def report_collections(
     currency: str | None = None,
     as_of: date | None = None,
     known_on: date | None = None,
+    sort: str | None = None,
+    descending: str | None = None,
     **filters: Any,
 ) -> Any:
-    wanted = _filters(filters)
+    wanted, order = _filters(filters), _order(sort, descending)
 
     def page(size: int, cursor: str | None) -> Any:
         return collections(
@@ -174,11 +178,18 @@ def report_collections(
             office=office,
             currency=currency,
             filters=wanted,
+            order=order,
             limit=size,
             cursor=cursor,
         )
 
     return {**_pages(page, limit), "bucket_names": [*here.scheme.names]}
+
+
+def _order(sort: str | None, descending: str | None) -> Order:
+    if sort is not None and sort not in {*Sort}:
+        raise Refused(f"sort: expected one of {', '.join(Sort)}, not {sort!r}", field="sort")
+    return Order(Sort(sort or Sort.BALANCE), descending != "false")
 
 
 def _filters(given: Mapping[str, Any]) -> Filters:

@@ -1,18 +1,18 @@
 """`arrears bulk`: one change to many accounts of the collections report, previewed, confirmed and undone."""
 
-import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
 from api.cli.asking import answered
+from api.cli.filters import filter_options, given_of, with_options
 from api.cli.opening import by_whom, command_of, commanding, guest, issue
 from api.cli.options import AsJson, AsOf, Currency, DataDir, OfficeCode, Reason, read_moment
 from api.cli.output import Format, note, print_csv, print_fields, print_json, print_table, say
@@ -117,46 +117,14 @@ KINDS: Mapping[str, Kind] = {
 }
 """Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
 
-FILTERS: Mapping[str, tuple[str, str]] = {
-    "stage": ("STAGE", "Only accounts that are in this stage of auto-collection."),
-    "bucket": ("NAME", "Whose oldest open item is in this bucket."),
-    "flag": ("FLAG", "That carry this flag."),
-    "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
-    "frozen": ("CODE", "That are frozen for this reason."),
-    "written_off": ("yes|no", "Of whom something is written off with the claim kept; they may owe nothing."),
-    "service": ("TYPE", "With an open invoice of this service type; of fees it chooses invoices too."),
-    "subscription": ("NUMBER", "With an open invoice of this subscription; of fees it chooses invoices too."),
-    "placed_with": ("AGENCY", "That this agency has."),
-    "search": ("TEXT", "In name, number, phone or e-mail; or an invoice's number."),
-    "min_balance": ("AMOUNT", "That owe at least this."),
-    "max_balance": ("AMOUNT", "That owe at most this."),
-    "min_dpd": ("DAYS", "At least so many days past due."),
-    "max_dpd": ("DAYS", "At most so many days past due."),
-}
-"""The report's filters, each an option: metavar and help."""
-
 
 def _of_report() -> dict[str, Any]:
     """The options that say which accounts."""
-    found: dict[str, Any] = {"data": DataDir, "office": OfficeCode, "currency": Currency, "as_of": AsOf}
-    for name, (metavar, means) in FILTERS.items():
-        option = typer.Option(f"--{name.replace('_', '-')}", metavar=metavar, help=means)
-        found[name] = Annotated[str | None, option]
     many = typer.Option("--account", metavar="ID|NUMBER", help="Only this account; may be repeated.")
-    return {**found, "account": Annotated[list[str] | None, many], "as_json": AsJson}
-
-
-def _with_options(command: Callable[..., None], means: str, options: Mapping[str, Any]) -> None:
-    """Gives a command its help and its options; those of a kind are in a table."""
-    defaults = {"to": inspect.Parameter.empty, **{n: False for n, each in options.items() if get_args(each)[0] is bool}}
-    command.__annotations__ = {**options, "return": None}
-    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(each), annotation=annotation)
-            for each, annotation in options.items()
-        ]
-    )
-    command.__doc__ = means
+    return {
+        "data": DataDir, "office": OfficeCode, "currency": Currency, "as_of": AsOf, **filter_options(),
+        "account": Annotated[list[str] | None, many], "as_json": AsJson,
+    }  # fmt: skip
 
 
 def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
@@ -168,7 +136,7 @@ def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
         said = {
             each.name: options[each.name] or [] if each.is_repeated else options[each.name] for each in kind.parameters
         }
-        filters = {each: options[each] for each in FILTERS if options[each] is not None}
+        filters = given_of(options)
         with commanding(data) as service:
             service.drain()
             found = _previewed(
@@ -189,7 +157,7 @@ def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
         option = typer.Option(named, metavar=each.metavar, help=each.help)
         options[each.name] = Annotated[list[str] | None if each.is_repeated else str | None, option]
     means = f"{kind.help} Freezes the accounts and how they are; nothing is changed."
-    _with_options(preview, means, {**options, **_of_report()})
+    with_options(preview, means, {**options, **_of_report()})
     return preview
 
 
@@ -256,7 +224,7 @@ def _export(
         raise typer.BadParameter(f"{to}: expected a file that ends with .xlsx or .csv")
     if to.exists() and not force:
         raise Problem(f"{to} is there already", hint="another name, or --force to replace it")
-    filters = command_of(Filters, {}, **{e: options[e] for e in FILTERS if options[e] is not None})
+    filters = command_of(Filters, {}, **given_of(options))
     of = Selection(office=office, currency=currency, as_of=as_of, filters=filters)
     with commanding(data) as service:
         service.drain()
@@ -269,7 +237,7 @@ def _export(
 
 _to = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends with .xlsx or .csv.")]
 _force = Annotated[bool, typer.Option("--force", help="Replace a file of this name.")]
-_with_options(
+with_options(
     _export,
     "Write the collections report into a workbook or a CSV file. Who took it, and how many rows, is recorded.",
     {"to": _to, "force": _force, **{name: each for name, each in _of_report().items() if name != "account"}},

@@ -1,20 +1,22 @@
 """Reports: collections of today or of a past day, aging, KPIs; and the list of accounts."""
 
-from dataclasses import asdict, dataclass, make_dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from api.application.account_view import accounts_of_customer
-from api.application.plausibility import MOST_COUNT
+from api.http.filters import IN_ADDRESS, filters_of
 from api.http.paging import Cursor, Limit, NamedPage, unwrap_cursor, wrap_cursor
+from api.http.problems import FieldProblem
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfficeOf, OfReport, Question, Reader, Readings, Scope
 from api.http.routing import Router
-from api.http.shapes import PLAIN_TEXT, Day, PlainText
+from api.http.shapes import Day, PlainText
 from projections.answer import AmountText
+from projections.collections_report.columns import IN_REPORT
 from projections.questions import (
     CHOICES,
     Aging,
@@ -34,21 +36,10 @@ from projections.questions.names import FILLED, Names
 
 router = Router(prefix="/v1", tags=["reports"])
 
-Balance = Annotated[
-    str | None, Query(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$", description='A decimal such as "100.00".')
-]
-DaysPastDue = Annotated[int | None, Query(ge=0, le=MOST_COUNT, description="Of the oldest open item.")]
-Search = Annotated[
-    PlainText | None,
-    Query(
-        max_length=100,
-        description="A part of the customer's name, e-mail address or telephone number, or of the account's number; or "
-        "the number of an invoice. Fewer than three characters: how a word of these begins.",
-    ),
-]
+Search = Annotated[PlainText | None, Query(max_length=100, description=CHOICES["search"].means)]
 
 
-class CollectionsPage(BaseModel):
+class CollectionsSums(BaseModel):
     """A page of accounts; the sums are over all pages."""
 
     as_of: date
@@ -57,11 +48,31 @@ class CollectionsPage(BaseModel):
     outstanding: AmountText
     unapplied: AmountText
     balance: AmountText
+    past_due: AmountText
+    disputed: AmountText
+    paid_since: AmountText
+    """Of a past day: what came in after it and was not taken back."""
     bucket_names: list[str]
     """Every bucket of the report, youngest first; rows may leave out those in which nothing is open."""
-    items: list[CollectionsRow]
     next: str | None
     names: Names = FILLED
+
+
+class CollectionsPage(CollectionsSums):
+    """A page of accounts with every column."""
+
+    items: list[CollectionsRow]
+
+
+class ChosenRow(RootModel[dict[str, Any]]):
+    """An account: its id and the columns that were asked for, in their order, each as in `CollectionsRow`; null where
+    that leaves one out."""
+
+
+class ChosenColumnsPage(CollectionsSums):
+    """A page of accounts with the columns that were asked for."""
+
+    items: list[ChosenRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,47 +80,36 @@ class Asked:
     """What a collections report shows, and in which order."""
 
     filters: Filters
-    sort: Sort
-    descending: bool
-
-
-Chosen: Any = make_dataclass(
-    "Chosen",
-    [
-        (name, Annotated[choice.type, PLAIN_TEXT, Query(description=choice.means)], None)
-        for name, choice in CHOICES.items()
-    ],
-    frozen=True,
-)
-"""The filters by one of several values, each a parameter."""
+    sort: Sort = Sort.BALANCE
+    descending: bool = True
+    columns: tuple[str, ...] = ()
+    """None: all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
-    """The other filters, and the order of rows, each a parameter."""
+class Shown:
+    """The order of rows, and the columns, each a parameter."""
 
-    q: Search = None
-    min_balance: Balance = None
-    max_balance: Balance = None
-    number: Annotated[PlainText | None, Query(max_length=100, description="Exactly this number.")] = None
-    min_dpd: DaysPastDue = None
-    max_dpd: DaysPastDue = None
     sort: Sort = Sort.BALANCE
     descending: bool = True
+    columns: Annotated[
+        PlainText | None,
+        Query(max_length=1_000, description="Names of columns with commas between them; all where not given."),
+    ] = None
 
 
-async def asked(*, chosen: Annotated[Any, Depends(Chosen)], sought: Annotated[Sought, Depends()]) -> Asked:
-    """Filters and order of a collections report."""
-    filters = Filters(
-        **asdict(chosen),
-        search=sought.q,
-        min_balance=None if sought.min_balance is None else Decimal(sought.min_balance),
-        max_balance=None if sought.max_balance is None else Decimal(sought.max_balance),
-        number=sought.number,
-        min_dpd=sought.min_dpd,
-        max_dpd=sought.max_dpd,
-    )
-    return Asked(filters, sought.sort, sought.descending)
+async def asked(*, filters: Annotated[Any, Depends(IN_ADDRESS)], shown: Annotated[Shown, Depends()]) -> Asked:
+    """Filters, order and columns of a collections report."""
+    return Asked(filters_of(filters), shown.sort, shown.descending, columns_of(shown.columns))
+
+
+def columns_of(said: str | None) -> tuple[str, ...]:
+    """The columns that are named, each once. Raises a Problem."""
+    names = tuple(dict.fromkeys(each.strip() for each in (said or "").split(",") if each.strip()))
+    for name in names:
+        if name not in IN_REPORT:
+            raise FieldProblem("columns", f"expected some of {', '.join(IN_REPORT)}, not {name!r}")
+    return names
 
 
 ReportAsked = Annotated[Asked, Depends(asked)]
@@ -125,12 +125,19 @@ def report_collections(
     known_on: KnownOn = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> CollectionsPage:
+) -> CollectionsPage | ChosenColumnsPage:
     """One row per account that owes something or has funds left, today or as of a past day.
 
     Money is that of the day. Stage, flags and what is next are as recorded by the end of the earlier of the two days.
     """
-    return collections_report(readings, of, wanted, as_of=as_of, known_on=known_on, limit=limit, cursor=cursor)
+    page = collections_report(readings, of, wanted, as_of=as_of, known_on=known_on, limit=limit, cursor=cursor)
+    return _with_columns(page, wanted.columns) if wanted.columns else page
+
+
+def _with_columns(page: CollectionsPage, columns: Sequence[str]) -> ChosenColumnsPage:
+    said = [each.model_dump(mode="json") for each in page.items]
+    rows = [ChosenRow({name: each.get(name) for name in ("account_id", *columns)}) for each in said]
+    return ChosenColumnsPage.model_construct(**{**dict(page), "items": rows})
 
 
 @router.get("/report/summary", responses=AS_ASKED)

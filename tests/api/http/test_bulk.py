@@ -8,10 +8,9 @@ from openpyxl import load_workbook
 
 from aggregates.account.bulk_kinds import BULK_KINDS
 from aggregates.office import STANDARD_FREEZE_REASONS
-from api.cli.bulk import FILTERS, KINDS
+from api.cli.bulk import KINDS
 from api.cli.offices import _STANDARD_FREEZE_REASONS
 from api.processes.step_by_step import StepByStep
-from projections.questions import Filters
 from tests.api.http.client import Client
 
 NOW = {"Prefer": "wait=10"}
@@ -125,5 +124,4 @@ def test_the_command_line_has_every_kind_with_every_parameter_and_filter():
     assert {name: [each.name for each in kind.parameters] for name, kind in KINDS.items()} == {
         name: list(kind.parameters.model_fields) for name, kind in BULK_KINDS.items()
     }
-    assert FILTERS.keys() == Filters.model_fields.keys() - {"number"}
     assert {*_STANDARD_FREEZE_REASONS} == STANDARD_FREEZE_REASONS.keys()

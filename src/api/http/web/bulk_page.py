@@ -18,6 +18,7 @@ from api.application.export import ExportFormat
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.bulk import exported, found_bulk, previewed
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
+from api.http.filters import filters_of
 from api.http.paging import Cursor
 from api.http.problems import FieldProblem, Problem, not_issued, unknown
 from api.http.reading import Question, Reader, Readings
@@ -26,7 +27,7 @@ from api.http.web.collections_page import ReportForm, form_given, form_of
 from api.http.web.forms import FormOf, once_of, reason_of
 from api.http.web.rendering import render
 from api.processes.service import Service
-from projections.questions import CHOICES, Filters
+from projections.questions import CHOICES
 from projections.questions.bulk import bulk_actions, bulk_rows
 
 router = Router(include_in_schema=False)
@@ -77,7 +78,7 @@ def preview_bulk(
             office=office.code,
             currency=asked.currency,
             as_of=asked.as_of,
-            filters=Filters(**asked.chosen, search=asked.q),
+            filters=filters_of(asked),
         )
         with readings.connection():  # what the report refuses is a problem
             given = {name: value for name, value in said.items() if value is not None}
@@ -100,7 +101,7 @@ def _new_page(
 ) -> HTMLResponse:
     office = _office(readings, asked)
     asked = asked.model_copy(update={"office": office.code})
-    hidden = asked.model_dump(mode="json", exclude={"cursor", "sort", "dir"}, exclude_none=True)
+    hidden = asked.hidden()
     return render(
         request,
         "bulk_new.html",
@@ -169,7 +170,7 @@ def export_page(
         office=_office(readings, asked).code,
         currency=asked.currency,
         as_of=asked.as_of,
-        filters=Filters(**asked.chosen, search=asked.q),
+        filters=filters_of(asked),
     )
     return exported(service, readings, issuing, caller, of=of, format=ExportFormat(fields["format"]))
 
@@ -314,7 +315,7 @@ def _office(readings: Reader, asked: ReportForm) -> Office:
 
 
 def _in_words(said: Mapping[str, Any]) -> list[tuple[str, str]]:
-    titles = {name: choice.title for name, choice in CHOICES.items()} | {"q": "Search"}
+    titles = {name: choice.title for name, choice in CHOICES.items()} | {"q": CHOICES["search"].title}
     return [
         (
             titles.get(name, name.replace("_", " ").capitalize()),

@@ -32,7 +32,9 @@ _PAGE = """
 _WITH_SUMS = """
 , totals AS (
     SELECT count(*) AS accounts, coalesce(sum(outstanding), 0)::bigint AS sum_outstanding,
-           coalesce(sum(unapplied), 0)::bigint AS sum_unapplied
+           coalesce(sum(unapplied), 0)::bigint AS sum_unapplied,
+           coalesce(sum(past_due), 0)::bigint AS sum_past_due, coalesce(sum(disputed), 0)::bigint AS sum_disputed,
+           coalesce(sum(paid_since), 0)::bigint AS sum_paid_since
     FROM wanted
 )
 SELECT totals.*, page.*
@@ -46,6 +48,9 @@ SELECT * FROM page ORDER BY {key} {direction}, account_id {direction}
 """
 
 
+_SUMMED = ("outstanding", "unapplied", "past_due", "disputed", "paid_since")
+
+
 class CollectionsReport(Answer):
     """A page of accounts; the sums are over all pages."""
 
@@ -55,6 +60,9 @@ class CollectionsReport(Answer):
     outstanding: AmountText
     unapplied: AmountText
     balance: AmountText
+    past_due: AmountText
+    disputed: AmountText
+    paid_since: AmountText
     rows: tuple[CollectionsRow, ...]
     next_cursor: str | None
     names: Names = FILLED
@@ -105,8 +113,7 @@ def collections(
         as_of=as_of or today,
         currency=scope.currency,
         accounts=sums["accounts"],
-        outstanding=amount(sums["sum_outstanding"]),
-        unapplied=amount(sums["sum_unapplied"]),
+        **{name: amount(sums[f"sum_{name}"]) for name in _SUMMED},
         balance=amount(sums["sum_outstanding"] - sums["sum_unapplied"]),
         rows=tuple(row_of(each, scheme) for each in page),
         next_cursor=next_cursor,
