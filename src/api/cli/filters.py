@@ -1,7 +1,8 @@
 """The filters of the collections report as options of commands."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, get_args
 
 import typer
@@ -48,18 +49,32 @@ def filter_options() -> dict[str, Any]:
     }
 
 
+SAVED = Annotated[
+    str | None,
+    typer.Option("--filter", metavar="NAME", help="A saved filter; other options are beside it, or replace its own."),
+]
+
+
 def given_of(options: Mapping[str, Any]) -> dict[str, str]:
     """The filters that are given."""
     return {name: options[name] for name in FILTERS if options.get(name) is not None}
 
 
-def with_options(command: Callable[..., None], means: str, options: Mapping[str, Any]) -> None:
-    """Gives a command its help and its options, where these are in a table."""
-    defaults = {"to": inspect.Parameter.empty, **{n: False for n, each in options.items() if get_args(each)[0] is bool}}
+def with_options(
+    command: Callable[..., None],
+    means: str,
+    options: Mapping[str, Any],
+    *,
+    required: Iterable[str] = ("to",),
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Gives a command its help and its options, where these are in a table; without a default an option is None."""
+    flags = {name: False for name, each in options.items() if get_args(each)[0] is bool}
+    known = {**dict.fromkeys(required, inspect.Parameter.empty), **flags, **defaults}
     command.__annotations__ = {**options, "return": None}
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
-            inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(each), annotation=annotation)
+            inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=known.get(each), annotation=annotation)
             for each, annotation in options.items()
         ]
     )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.asking import answered
-from api.cli.filters import FILTERS, filter_options, given_of, with_options
+from api.cli.filters import FILTERS, SAVED, filter_options, given_of, with_options
 from api.cli.options import Account, AsJson, AsOf, Currency, DataDir, KnownOn, OfficeCode, read_day
 from api.cli.output import Format, note, note_names, print_csv, print_json, print_table, say, shown
 from api.cli.questions import Ask, Refused, account_id, by_currency
@@ -109,6 +109,7 @@ def collections_report(
     known_on: date | None,
     office: str | None,
     currency: str | None,
+    filter: str | None,  # noqa: A002
     where: list[str] | None,
     sort: str | None,
     ascending: bool | None,
@@ -117,15 +118,21 @@ def collections_report(
     limit: int | None,
     **options: Any,
 ) -> None:
-    columns = _named(take_columns())
-    filters = _filters(where or (), given_of(options))
+    wanted_columns = _named(take_columns())
+    given = _filters(where or (), given_of(options))
     chosen = _chosen(format, as_json)
     wanted = _wanted(limit, chosen)
     scope = {"office": office, "currency": currency, "as_of": as_of, "known_on": known_on}
     order = {"sort": sort, "descending": None if ascending is None else str(not ascending).lower()}
 
     def ask_and_show(ask: Ask) -> None:
-        found = by_currency(ask, "/v1/report/collections", limit=wanted, **scope, **order, **filters)
+        saved = _saved(ask, filter, office) if filter is not None else {}
+        filters = {**_by_http(saved.get("filters", {})), **given}
+        columns = wanted_columns or tuple(saved.get("columns", ()))
+        kept = {name: said for name in order if (said := saved.get(name)) is not None}
+        kept = {name: str(said).lower() for name, said in kept.items()}
+        ordered = {**kept, **{name: said for name, said in order.items() if said is not None}}
+        found = by_currency(ask, "/v1/report/collections", limit=wanted, **scope, **ordered, **filters)
         for report in found:
             report["items"] = map(_with_every_bucket(report), report["items"])
         match chosen:
@@ -140,8 +147,8 @@ def collections_report(
     try:
         answered(data, ask_and_show)
     except Refused as refusal:
-        said = {name.partition("=")[0] for name in where or ()} | filters.keys() | {"search", "sort"}
-        if refusal.field not in said:
+        by_name = {name.partition("=")[0] for name in where or ()}
+        if refusal.field not in by_name | (given.keys() - {"bucket"}) | {"search", "sort"}:  # buckets are the office's
             raise
         raise typer.BadParameter(refusal.message) from None
 
@@ -159,12 +166,13 @@ with_options(
     """,
     {
         "data": DataDir, "as_of": AsOf, "known_on": KnownOn, "office": OfficeCode, "currency": Currency,
-        **filter_options(),
+        "filter": SAVED, **filter_options(),
         "where": Annotated[list[str] | None, _where],
         "sort": Annotated[str | None, _sort],
         "ascending": Annotated[bool | None, _ascending],
         "format": As, "as_json": AsJson, "limit": Limit,
     },
+    defaults={"format": Format.TABLE},
 )  # fmt: skip
 app.command("collections")(tabular(collections_report))
 
@@ -181,7 +189,24 @@ def _filters(where: Sequence[str], given: Mapping[str, str]) -> dict[str, Any]:
     for name, value in said.items():
         if name not in FILTERS or not value:
             raise typer.BadParameter(f"--where {name}: expected FILTER=VALUE of {', '.join(FILTERS)}")
-    return {"q" if name == "search" else name: value for name, value in {**given, **said}.items()}
+    return _by_http({**given, **said})
+
+
+def _by_http(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {"q" if name == "search" else name: value for name, value in said.items()}
+
+
+def _saved(ask: Ask, name: str, office: str | None) -> Mapping[str, Any]:
+    """A saved filter of the office, or of the only one. Raises BadParameter where there is none of this name."""
+    found = ask("/v1/filters", office=office)
+    named = [each for each in found if each["name"] == name]
+    if len(named) > 1:
+        offices = ", ".join(each["office"] for each in named)
+        raise typer.BadParameter(f"--filter {name}: expected --office, one of {offices}")
+    if not named:
+        known = ", ".join(dict.fromkeys(each["name"] for each in found)) or "none yet: arrears filter save NAME"
+        raise typer.BadParameter(f"--filter {name}: expected one of {known}")
+    return dict(named[0])
 
 
 def _with_every_bucket(report: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -42,6 +42,8 @@ class SelectionBody(FilterBody):
     office: Code | None = None
     currency: Currency | None = None
     as_of: Day | None = None
+    filter: Code | None = None
+    """A filter that the office keeps by this name; others are beside it, or instead of parts of it."""
     accounts: tuple[Annotated[str, Field(max_length=100)], ...] | None = Field(
         None, min_length=1, max_length=_MOST_ACCOUNTS
     )
@@ -87,6 +89,7 @@ def selection_of(said: SelectionBody) -> Selection:
         as_of=said.as_of,
         filters=filters_of(said),
         accounts=said.accounts or (),
+        saved=said.filter,
     )
 
 
@@ -189,13 +192,22 @@ def exported(
 
 @router.get("", responses=AS_ASKED)
 def list_bulk(
-    *, readings: Readings, office: OfficeOf = None, limit: Limit = 50, cursor: Cursor = None
+    *,
+    readings: Readings,
+    office: OfficeOf = None,
+    waiting: Annotated[
+        bool, Query(description="Only those that a schedule made and that are too large to be done without a person.")
+    ] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[BulkView]:
     """Bulk actions, the newest first."""
     office_id = readings.office(office).id if office else None
     return readings.page(
-        Question("bulk", office),
-        lambda connection, inner: bulk_actions(connection, office_id=office_id, limit=limit, cursor=inner),
+        Question("bulk", office, *(["waiting"] if waiting else [])),
+        lambda connection, inner: bulk_actions(
+            connection, office_id=office_id, waiting=waiting, limit=limit, cursor=inner
+        ),
         cursor,
     )
 

@@ -1,14 +1,17 @@
 """Reports: collections of today or of a past day, aging, KPIs; and the list of accounts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, RootModel
 
+from aggregates.values.codes import Code
+from aggregates.values.saved_filter import SavedFilter
 from api.application.account_view import accounts_of_customer
+from api.application.saved_filters import filters_with, order_of, saved_filter
 from api.http.filters import IN_ADDRESS, filters_of
 from api.http.paging import Cursor, Limit, NamedPage, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem
@@ -80,27 +83,53 @@ class Asked:
     """What a collections report shows, and in which order."""
 
     filters: Filters
-    sort: Sort = Sort.BALANCE
-    descending: bool = True
+    order: Order = field(default_factory=Order)
     columns: tuple[str, ...] = ()
     """None: all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The order of rows, and the columns, each a parameter."""
+    """A saved filter, the order of rows, and the columns, each a parameter."""
 
-    sort: Sort = Sort.BALANCE
-    descending: bool = True
+    filter: Annotated[
+        Code | None,
+        Query(description="The name of a saved filter; other parameters are beside it, or instead of parts of it."),
+    ] = None
+    sort: Annotated[Sort | None, Query(description="What rows are ordered by; balance where not given.")] = None
+    descending: Annotated[bool | None, Query(description="Which way; true where not given.")] = None
     columns: Annotated[
         PlainText | None,
         Query(max_length=1_000, description="Names of columns with commas between them; all where not given."),
     ] = None
 
 
-async def asked(*, filters: Annotated[Any, Depends(IN_ADDRESS)], shown: Annotated[Shown, Depends()]) -> Asked:
-    """Filters, order and columns of a collections report."""
-    return Asked(filters_of(filters), shown.sort, shown.descending, columns_of(shown.columns))
+async def in_address(*, filters: Annotated[Any, Depends(IN_ADDRESS)]) -> Filters:
+    return filters_of(filters)
+
+
+def asked(
+    *,
+    filters: Annotated[Filters, Depends(in_address)],
+    shown: Annotated[Shown, Depends()],
+    readings: Readings,
+    office: OfficeOf = None,
+) -> Asked:
+    """Filters, order and columns of a collections report, with those of a saved filter. Raises a Problem."""
+    saved = saved_by(readings, office, shown.filter) if shown.filter else SavedFilter()
+    return Asked(
+        filters_with(saved, filters),
+        order_of(saved, shown.sort, descending=shown.descending),
+        columns_of(shown.columns) or tuple(name for name in saved.columns if name in IN_REPORT),
+    )
+
+
+def saved_by(readings: Reader, office: str | None, name: str) -> SavedFilter:
+    """A filter of the office that is named, or of the only one. Raises a Problem, Refused."""
+    offices = readings.offices_named(office)
+    if len(offices) != 1:
+        raise FieldProblem("office", "expected one: each office keeps its own filters")
+    return saved_filter(offices[0], name)
 
 
 def columns_of(said: str | None) -> tuple[str, ...]:
@@ -232,7 +261,7 @@ def collections_report(
             office=of.office,
             currency=of.currency,
             filters=wanted.filters,
-            order=Order(wanted.sort, wanted.descending),
+            order=wanted.order,
             limit=limit,
             cursor=inner,
         )

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from aggregates.account.bulk_kinds import BULK_KINDS
@@ -19,23 +19,25 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import local_date
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
-from api.http.filters import IN_FORM, NAMES, filters_of
+from aggregates.values.saved_filter import SavedFilter
+from api.application.saved_filters import order_of
+from api.http.filters import ASKED_AS, IN_FORM, NAMES, filters_of
 from api.http.problems import FieldProblem, from_errors
 from api.http.reading import Reader, Readings, Scope
-from api.http.report import Asked, collections_report, columns_of
+from api.http.report import Asked, collections_report, columns_of, saved_by
 from api.http.routing import Router
 from api.http.shapes import Day, PlainText, read_whole_number
 from api.http.web.bars import parts_of
 from api.http.web.rendering import render
 from projections.collections_report.columns import COLUMNS, IN_REPORT, ON_PAGE
-from projections.questions import CHOICES, CollectionsRow, Sort, Statement, statement, summary
+from projections.questions import CHOICES, CollectionsRow, Order, Sort, Statement, statement, summary
+from projections.questions.collections.report import SUMMED
 
 router = Router(include_in_schema=False)
 
 _PER_PAGE = 50
 _PLACE = "place."
 """Before the name of a column: the field with its place from the left."""
-_SUMMED = ("balance", "outstanding", "unapplied", "past_due", "disputed", "paid_since")
 
 
 class ReportForm(BaseModel):
@@ -50,6 +52,8 @@ class ReportForm(BaseModel):
     dir: Literal["asc", "desc"] = "desc"
     columns: PlainText | None = Field(None, max_length=1_000)
     cursor: str | None = Field(None, max_length=2_000)
+    filter: Code | None = None
+    """A saved filter, in the place of all that the address says besides the office and the day."""
     open: UUID | None = None
     """The account whose open invoices are shown under its row."""
 
@@ -61,16 +65,16 @@ class ReportForm(BaseModel):
     @property
     def asked(self) -> Asked:
         """Raises a Problem."""
-        return Asked(filters_of(self), self.sort, self.dir == "desc", columns_of(self.columns))
+        return Asked(filters_of(self), Order(self.sort, self.dir == "desc"), columns_of(self.columns))
 
     def hidden(self) -> dict[str, Any]:
         """What says which accounts, for another form."""
-        left_out = {"cursor", "sort", "dir", "columns", "open"}
+        left_out = {"cursor", "sort", "dir", "columns", "open", "filter"}
         return self.model_dump(mode="json", exclude=left_out, exclude_none=True)
 
     def url(self, **changes: object) -> str:
         """The page's address with something changed; the first page again, unless a cursor is given."""
-        asked = {**self.model_dump(mode="json"), "cursor": None, "open": None, **changes}
+        asked = {**self.model_dump(mode="json"), "cursor": None, "open": None, "filter": None, **changes}
         default = type(self)().model_dump(mode="json")
         given = {
             name: str(value) for name, value in asked.items() if value not in {None, ""} and value != default[name]
@@ -118,9 +122,11 @@ def _by_place(given: Mapping[str, str | None]) -> str | None:
 
 
 @router.get("/")
-def collections_page(request: Request, readings: Readings) -> HTMLResponse:
+def collections_page(request: Request, readings: Readings) -> Response:
     """The collections report of today or of a past day."""
     form = form_of(request)
+    if form.filter is not None:
+        return RedirectResponse(_of_saved(form, saved_by(readings, form.office, form.filter)), 303)
     offices = readings.offices()
     if not offices:
         return render(request, "nothing.html", area="collections")
@@ -168,7 +174,7 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         choices=_choices(form, scheme, offices),
         columns=_columns(form, asked.columns),
         places=_places(asked.columns),
-        sums={name: getattr(report, name) for name in _SUMMED},
+        sums={name: getattr(report, name) for name in SUMMED},
         rows=[_row(row, scheme, form, zones) for row in report.items],
         opened=_opened(readings, form, today, scheme) if form.open else None,
         found=report.accounts,
@@ -176,8 +182,22 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         names=report.names,
         actions=bulk_links(form),
         asked=form.hidden(),
+        shown={**form.hidden(), "sort": form.sort.value, "dir": form.dir, "columns": form.columns or ""},
+        saved=_saved(offices, form.office),
         first_url=form.url() if form.cursor else None,
         next_url=form.url(cursor=report.next) if report.next else None,
+    )
+
+
+def _of_saved(form: ReportForm, saved: SavedFilter) -> str:
+    """The page's address with what a saved filter says."""
+    filters = {ASKED_AS.get(name, name): value for name, value in saved.filters.items()}
+    order = order_of(saved)
+    return form.url(
+        **{**dict.fromkeys(NAMES), **filters},
+        columns=",".join(saved.columns) or None,
+        sort=order.sort.value,
+        dir="desc" if order.descending else "asc",
     )
 
 
@@ -267,6 +287,12 @@ def _agencies(offices: list[Office], chosen: str | None) -> dict[str, str]:
 def _freeze_reasons(offices: list[Office], chosen: str | None) -> dict[str, str]:
     of_office = [office.freeze_reasons for office in offices if chosen in {None, office.code}]
     return dict(sorted({code: title for reasons in of_office for code, title in reasons.items()}.items()))
+
+
+def _saved(offices: list[Office], chosen: str | None) -> list[str] | None:
+    """The names of the filters that the office keeps; None where several offices are shown."""
+    shown = [office for office in offices if chosen in {None, office.code}]
+    return sorted(shown[0].saved_filters) if len(shown) == 1 else None
 
 
 def _opened(readings: Reader, form: ReportForm, today: date, scheme: BucketScheme) -> Statement:

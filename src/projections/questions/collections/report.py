@@ -32,7 +32,7 @@ _PAGE = """
 _WITH_SUMS = """
 , totals AS (
     SELECT count(*) AS accounts, coalesce(sum(outstanding), 0)::bigint AS sum_outstanding,
-           coalesce(sum(unapplied), 0)::bigint AS sum_unapplied,
+           coalesce(sum(unapplied), 0)::bigint AS sum_unapplied, coalesce(sum(balance), 0)::bigint AS sum_balance,
            coalesce(sum(past_due), 0)::bigint AS sum_past_due, coalesce(sum(disputed), 0)::bigint AS sum_disputed,
            coalesce(sum(paid_since), 0)::bigint AS sum_paid_since
     FROM wanted
@@ -48,7 +48,8 @@ SELECT * FROM page ORDER BY {key} {direction}, account_id {direction}
 """
 
 
-_SUMMED = ("outstanding", "unapplied", "past_due", "disputed", "paid_since")
+SUMMED = ("balance", "outstanding", "unapplied", "past_due", "disputed", "paid_since")
+"""Columns whose sums are over all pages."""
 
 
 class CollectionsReport(Answer):
@@ -113,8 +114,7 @@ def collections(
         as_of=as_of or today,
         currency=scope.currency,
         accounts=sums["accounts"],
-        **{name: amount(sums[f"sum_{name}"]) for name in _SUMMED},
-        balance=amount(sums["sum_outstanding"] - sums["sum_unapplied"]),
+        **{name: amount(sums[f"sum_{name}"]) for name in SUMMED},
         rows=tuple(row_of(each, scheme) for each in page),
         next_cursor=next_cursor,
         names=said_of_names,
