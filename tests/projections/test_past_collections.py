@@ -28,7 +28,18 @@ from aggregates.values.agency import Agency
 from aggregates.values.aging import STANDARD_BUCKETS
 from projections.agenda.queries import set_clock
 from projections.collections_report import CollectionsReportProjection
-from projections.questions import BadQuestion, CollectionsRow, Filters, Order, Sort, collections, statement, summary
+from projections.questions import (
+    BadQuestion,
+    CollectionsRow,
+    Filters,
+    Order,
+    Sort,
+    aging,
+    collections,
+    roll_rates,
+    statement,
+    summary,
+)  # fmt: skip
 from projections.questions.collections import YesNo
 from tests.builders import APR, DAY, MAR, OFFICE, a_campaign, an_account, an_invoice, an_office, usd
 from tests.given import World
@@ -257,6 +268,29 @@ def test_what_was_learned_later_is_left_out_of_what_was_known(models: ReadModels
     assert row(3, as_of=APR(1), known_on=APR(8)).last_payment_on is None, "recorded by the end of the earlier day"
     assert (row(4, as_of=APR(5)).flags, row(4, as_of=APR(4)).flags) == (["bankruptcy"], [])
     assert row(4, as_of=APR(9), known_on=APR(4)).flags == []
+
+
+def test_what_was_in_a_bucket_stayed_moved_on_was_paid_or_written_off(models: ReadModels):
+    """Between any two days: the amounts of the first day are those of aging, and each row adds up."""
+    days, asked = (*PAST, TODAY), dict[str, Any](scheme=STANDARD_BUCKETS, known_on=TODAY)
+    for start, end in ((start, end) for start in days for end in days if start < end):
+        found = roll_rates(models.connection, start=start, end=end, **asked).rows
+        before = aging(models.connection, as_of=start, **asked).buckets
+        assert [(row.bucket, row.amount) for row in found] == [(each.bucket, each.amount) for each in before]
+        after = {each.bucket: each.amount for each in aging(models.connection, as_of=end, **asked).buckets}
+        for row, older in zip(found, (*STANDARD_BUCKETS.names[1:], None), strict=True):
+            parts = dict(row.became)
+            assert sum(parts.values()) == row.amount
+            assert parts["stayed"] <= after[row.bucket]
+            assert parts["next"] <= (after[older] if older else 0)
+            assert (row.rates is None) == (row.amount == 0)
+    [*rows] = roll_rates(models.connection, start=MAR(31), end=TODAY, **asked).rows
+    assert sum(row.became.written_off for row in rows) == Decimal(1), "account 8, apart from payments"
+    assert sum(row.became.paid for row in rows) == 53 + 2 * 57, "all that accounts 3 and 7 owed; account 6's bounced"
+    moved = next(row for row in rows if row.bucket == "1-30")
+    assert moved.became.next > 0
+    assert moved.rates is not None
+    assert moved.rates.next == round(100 * moved.became.next / moved.amount, 3)
 
 
 def test_beside_a_past_day_stands_what_was_paid_since_and_stayed(models: ReadModels):

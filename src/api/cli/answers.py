@@ -56,6 +56,7 @@ from projections.questions import (
     office_and_currency_of,
     office_ids,
     promises,
+    roll_rates,
 )
 from projections.questions.activity_filters import ActivityFilters
 from projections.questions.bulk import bulk_action, bulk_actions, bulk_rows
@@ -147,6 +148,29 @@ def report_aging(
         aging(
             here.connection,
             as_of=as_of or here.today,
+            known_on=known_on,
+            scheme=here.scheme,
+            office=office,
+            currency=currency,
+        )
+    )
+
+
+@answers("/v1/report/roll-rates")
+def report_roll_rates(
+    here: Here,
+    *,
+    office: str | None = None,
+    currency: str | None = None,
+    known_on: date | None = None,
+    to: date,
+    **first: date,
+) -> Any:
+    return _json(
+        roll_rates(
+            here.connection,
+            start=first["from"],
+            end=to,
             known_on=known_on,
             scheme=here.scheme,
             office=office,

@@ -310,6 +310,51 @@ def _open_in(bucket: str, row: Mapping[str, Any]) -> Decimal:
     return _amount(row["buckets"].get(bucket, "0"))
 
 
+# --- roll rates ----------------------------------------------------------------------------------------
+
+_ROLLED = ("stayed", "next", "further", "younger", "paid", "written_off")
+_ROLL_RATES = (key("bucket"), figure("amount"), *(figure(f"{name.replace('_', ' ')} %", 1) for name in _ROLLED))
+
+
+@app.command("roll-rates")
+@tabular
+def roll_rates_report(
+    *,
+    first: Annotated[date, typer.Option("--from", parser=read_day, metavar="DAY", help="The end of the first day.")],
+    last: Annotated[date, typer.Option("--to", parser=read_day, metavar="DAY", help="The end of the later one.")],
+    data: DataDir = None,
+    known_on: KnownOn = None,
+    office: OfficeCode = None,
+    currency: Currency = None,
+    format: As = Format.TABLE,  # noqa: A002
+    as_json: AsJson = False,
+) -> None:
+    """What became of the amount in each bucket: shares that stayed, moved on, were paid, were written off."""
+    asked = {"from": first, "to": last, "known_on": known_on, "office": office, "currency": currency}
+    found = answered(data, lambda ask: by_currency(ask, "/v1/report/roll-rates", **asked))
+    match _chosen(format, as_json):
+        case Format.JSON:
+            print_json(_one_or_all(found))
+        case Format.CSV:
+            header = ("from", "to", "currency", "bucket", "amount", *_ROLLED)
+            said = ([r["from"], r["to"], r["currency"], *_rolled(row)] for r in found for row in r["rows"])
+            print_csv(header, said)
+        case Format.TABLE:
+            for report in _apart(found):
+                title = f"Roll rates from {report['from']} to {report['to']}, {report['currency']}"
+                print_table(_ROLL_RATES, (_rates(row) for row in report["rows"]), title=title)
+
+
+def _rolled(row: Mapping[str, Any]) -> list[Any]:
+    """The amounts of a bucket."""
+    return [row["bucket"], _amount(row["amount"]), *(_amount(row["became"][name]) for name in _ROLLED)]
+
+
+def _rates(row: Mapping[str, Any]) -> list[Any]:
+    rates = row["rates"] or {}
+    return [row["bucket"], _amount(row["amount"]), *(_figure(rates.get(name)) for name in _ROLLED)]
+
+
 # --- promises ------------------------------------------------------------------------------------------
 
 _PROMISES: Mapping[str, Column] = {

@@ -27,12 +27,14 @@ from projections.questions import (
     Filters,
     Kpi,
     Order,
+    RollRates,
     Sort,
     Summary,
     accounts,
     aging,
     collections,
     kpi,
+    roll_rates,
     summary,
 )
 from projections.questions.names import FILLED, Names
@@ -183,6 +185,23 @@ def report_aging(*, readings: Readings, of: OfReport, as_of: AsOf = None, known_
     day, scheme = as_of or readings.today(of.office), readings.scheme(of.office)
     with readings.connection() as connection:
         return aging(connection, as_of=day, known_on=known_on, scheme=scheme, office=of.office, currency=of.currency)
+
+
+@router.get("/report/roll-rates", responses=AS_ASKED)
+def report_roll_rates(
+    *,
+    readings: Readings,
+    of: OfReport,
+    start: Annotated[Day, Query(alias="from", description="The end of this day is what is looked at first.")],
+    to: Annotated[Day, Query(description="The end of this day is what it is compared with.")],
+    known_on: KnownOn = None,
+) -> RollRates:
+    """What became of the amount in each bucket: it stayed, moved on, was paid, was written off."""
+    scheme = readings.scheme(of.office)
+    with readings.connection() as connection:
+        return roll_rates(
+            connection, start=start, end=to, scheme=scheme, known_on=known_on, office=of.office, currency=of.currency
+        )
 
 
 @router.get("/kpi", responses=AS_ASKED)

@@ -294,3 +294,17 @@ def test_the_page_folds_filters_shows_chosen_columns_and_opens_invoices(client: 
     past = shown("as_of=2026-02-15&q=P-02")
     assert "Paid since" in past
     assert past.count("5.00") > 1
+
+
+def test_roll_rates_say_what_became_of_each_bucket(client: Client, portfolio: dict[str, str]):
+    asked = {"from": "2026-02-15", "to": "2026-03-05"}
+    report = client.get("/v1/report/roll-rates", params=asked).json()
+    row = next(each for each in report["rows"] if each["bucket"] == "1-30")
+    parts = [Decimal(each) for each in row["became"].values()]
+    assert sum(parts) == Decimal(row["amount"])
+    assert row["became"]["paid"] != "0.00"
+    assert abs(sum(Decimal(each) for each in row["rates"].values()) - 100) < Decimal("0.01")
+    problem = client.refused(422, "GET", "/v1/report/roll-rates", params={"from": "2026-03-05", "to": "2026-03-05"})
+    assert problem["errors"][0]["field"] == "to"
+    page = client.get("/roll-rates?from=2026-02-15&to=2026-03-05", headers={"Accept": "text/html"}).text
+    assert row["rates"]["paid"] in page

@@ -17,6 +17,7 @@ from api.http.web import (
     inbound_page,
     messages_page,
     placements_page,
+    roll_rates_page,
     saved_filters_page,
     schedules_page,
     sessions,
@@ -30,7 +31,7 @@ STATIC = FOLDER / "static"
 router = APIRouter()
 for page in (
     collections_page, account_page, attachments_page, schedules_page, bulk_page, campaigns_page, inbound_page,
-    placements_page, templates_page, worklist_page, sessions,
+    placements_page, roll_rates_page, templates_page, worklist_page, sessions,
 ):  # fmt: skip
     router.include_router(page.router)
 for page in (
