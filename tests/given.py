@@ -34,7 +34,7 @@ from aggregates.office import Office
 from aggregates.promise import PromiseToPay
 from policies.agenda import command_id_for, issued_for
 from policies.agenda_memory import Agenda, PlannedItem
-from policies.policy import EveryAccount, EveryRow
+from policies.policy import EveryRow, InBackground, Reaction
 from policies.table import POLICIES
 from tests.builders import ACCOUNT, CAMPAIGN, OFFICE, PROMISE, an_account, an_office
 
@@ -168,9 +168,11 @@ class World:
                                 )
                             )
 
-    def _commands(self, reaction: Command | EveryAccount | EveryRow, ordinal: int) -> list[tuple[object, Command]]:
+    def _commands(self, reaction: Reaction, ordinal: int) -> list[tuple[object, Command]]:
         if isinstance(reaction, Command):
             return [(ordinal, reaction)]
+        if isinstance(reaction, InBackground):
+            return []  # a worker does it
         if isinstance(reaction, EveryRow):
             of = [each for each in self.events(RowsFrozen) if each.bulk_id == reaction.bulk_id]
             return [(row.account_id, _for_row(reaction, row)) for each in of for row in each.rows]

@@ -13,7 +13,7 @@ from aggregates.bulk.action import bulk_work_id
 from aggregates.kernel.command import Accepted, Command, Issued
 from aggregates.kernel.event import Event, Recorded
 from aggregates.work import BeginWork, work_id
-from policies.policy import EveryAccount, EveryRow, Policy
+from policies.policy import EveryRow, Later, Policy
 
 _CHUNK = 1_000
 
@@ -46,7 +46,7 @@ class Reactor:
         for recorded in batch:
             for policy in self._by_event.get(type(recorded.event), ()):
                 for ordinal, reaction in enumerate(policy.react(recorded)):
-                    if isinstance(reaction, EveryAccount | EveryRow):
+                    if isinstance(reaction, Later):
                         begin = _begin(reaction, policy, recorded, ordinal)
                         command, key = begin, begin.work_id
                     else:
@@ -89,7 +89,7 @@ class _Wish(NamedTuple):
         )
 
 
-def _begin(wish: EveryAccount | EveryRow, policy: Policy, cause: Recorded, ordinal: int) -> BeginWork:
+def _begin(wish: Later, policy: Policy, cause: Recorded, ordinal: int) -> BeginWork:
     bulk_id = wish.bulk_id if isinstance(wish, EveryRow) else None
     return BeginWork(
         work_id=work_id(cause.event_id, policy.id, ordinal)

@@ -1,7 +1,7 @@
 """What may happen: events, state and decisions. Pure: no I/O, no clock, no random ids."""
 
 from aggregates.account import Account
-from aggregates.bulk import BulkAction, BulkPart
+from aggregates.bulk import BulkAction, BulkPart, BulkSchedule
 from aggregates.campaign import Campaign
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.office import Office
@@ -17,6 +17,7 @@ AGGREGATES: tuple[type[Aggregate], ...] = (
     Account,
     BulkAction,
     BulkPart,
+    BulkSchedule,
     Campaign,
     Office,
     OfficeTemplate,

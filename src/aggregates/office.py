@@ -22,6 +22,7 @@ from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.dispositions import STANDARD_DISPOSITIONS, DispositionDefinition
 from aggregates.values.fees import AMOUNTS_OF_FEE_RULES, FeeRules, minor_units
 from aggregates.values.money import Currency
+from aggregates.values.saved_filter import SavedFilter
 
 
 def office_id(code: str) -> UUID:
@@ -183,6 +184,19 @@ class AgencySet(Event, name="office.agency-set"):
     agency: Agency
 
 
+class FilterSaved(Event, name="office.filter-saved"):
+    """A selection of the collections report was kept under a name."""
+
+    name: Code
+    filter: SavedFilter
+
+
+class FilterRemoved(Event, name="office.filter-removed"):
+    """No selection of the collections report has this name any more."""
+
+    name: Code
+
+
 class TimeZoneChanged(Event, name="office.time-zone-changed"):
     """The office moved, or its zone was entered wrongly; local dates from now on follow the new one."""
 
@@ -283,6 +297,20 @@ class RetireAgency(OfficeCommand, name="retire-agency"):
     code: Code
 
 
+class SaveFilter(OfficeCommand, name="save-filter", internal=True):
+    """Keep a selection of the collections report under a name, instead of one that had it. Whoever issues it checked
+    what the report says of it."""
+
+    name: Code
+    filter: SavedFilter
+
+
+class RemoveFilter(OfficeCommand, name="remove-filter"):
+    """Keep a selection no longer. What was done with it stays done."""
+
+    name: Code
+
+
 class PauseOfficeAutomation(OfficeCommand, name="pause-office-automation"):
     """Stop all automatic messages of the office: from now, or backdated, or for a time."""
 
@@ -336,13 +364,14 @@ ABOUT_CUSTOMER = frozenset({"cease-contact"})
 
 
 MOST_AGENCIES = 100
+MOST_FILTERS = 200
 
 
 class Office(Aggregate):
     """Settings of one office. Local dates of its accounts are dates in its zone."""
 
     kind: ClassVar[str] = "office"
-    state_version: ClassVar[int] = 3
+    state_version: ClassVar[int] = 4
 
     code: str = ""
     title: str = ""
@@ -364,6 +393,7 @@ class Office(Aggregate):
     campaign_ids: list[UUID] = Field(default_factory=list)
     template_ids: list[UUID] = Field(default_factory=list)
     agencies: dict[str, Agency] = Field(default_factory=dict)
+    saved_filters: dict[str, SavedFilter] = Field(default_factory=dict)
     pause: Pause | None = None
 
     @property
@@ -404,6 +434,12 @@ class Office(Aggregate):
         if self.agencies[code].retired:
             raise Refusal("agency-retired", f"agency: {code} is retired")
         return self.agencies[code]
+
+    def require_filter(self, name: str) -> SavedFilter:
+        if name not in self.saved_filters:
+            known = ", ".join(sorted(self.saved_filters)) or "none yet"
+            raise Refusal("unknown-filter", f"filter: expected one of {known}, not {name!r}")
+        return self.saved_filters[name]
 
     def is_about_customer(self, flag: str) -> bool:
         """Whether all accounts of a customer carry the flag, or none does."""
@@ -497,6 +533,20 @@ class Office(Aggregate):
         if not agency.retired:
             self.emit(AgencySet(code=command.code, agency=agency.model_copy(update={"retired": True})))
 
+    @decides(SaveFilter)
+    def save_filter(self, command: SaveFilter, context: Context) -> None:
+        self._require_open()
+        if len(self.saved_filters) >= MOST_FILTERS and command.name not in self.saved_filters:
+            raise Refusal("too-many-filters", f"an office keeps at most {MOST_FILTERS} filters; remove one first")
+        if self.saved_filters.get(command.name) != command.filter:
+            self.emit(FilterSaved(name=command.name, filter=command.filter))
+
+    @decides(RemoveFilter)
+    def remove_filter(self, command: RemoveFilter, context: Context) -> None:
+        self._require_open()
+        self.require_filter(command.name)
+        self.emit(FilterRemoved(name=command.name))
+
     @decides(PauseOfficeAutomation)
     def pause_automation(self, command: PauseOfficeAutomation, context: Context) -> None:
         self._require_open()
@@ -581,6 +631,14 @@ class Office(Aggregate):
     @applies(AgencySet)
     def _agency_set(self, event: AgencySet) -> None:
         self.agencies = {**self.agencies, event.code: event.agency}
+
+    @applies(FilterSaved)
+    def _filter_saved(self, event: FilterSaved) -> None:
+        self.saved_filters = {**self.saved_filters, event.name: event.filter}
+
+    @applies(FilterRemoved)
+    def _filter_removed(self, event: FilterRemoved) -> None:
+        self.saved_filters = {name: each for name, each in self.saved_filters.items() if name != event.name}
 
     @applies(TimeZoneChanged)
     def _time_zone_changed(self, event: TimeZoneChanged) -> None:

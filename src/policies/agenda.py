@@ -34,6 +34,7 @@ from aggregates.account.payment_claims import (
 from aggregates.account.placement import Placed, PlacementEnded, RecallByRule
 from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.write_offs import DebtWrittenOff
+from aggregates.bulk.schedule import BulkScheduled, FireSchedule, ScheduleCancelled, ScheduleFellDue
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired, ResumeCampaign
 from aggregates.kernel.command import COMMANDS, Command, Issued, identifier
 from aggregates.kernel.event import Event
@@ -44,6 +45,7 @@ from policies.planning import BEGINNINGS, REMEMBERED, AgendaKind, Entry, Planner
 from policies.policy import (
     AGING,
     AUTO_COLLECTION,
+    BULK_SCHEDULES,
     COMPLAINTS,
     DISPUTES,
     PAYMENT_CLAIMS,
@@ -206,6 +208,21 @@ def followed_up(event: FollowUpFellDue | FollowUpCompleted, _: Subject) -> _Plan
     yield Entry(event.activity_id)
 
 
+# --- bulk actions ------------------------------------------------------------------------------------
+
+
+def bulk_scheduled(event: BulkScheduled, subject: Subject) -> _Plan:
+    yield Entry(subject.owner_id, FireSchedule(schedule_id=subject.owner_id), at=event.due_at, on=event.due_on)
+
+
+def schedule_fell_due(event: ScheduleFellDue, subject: Subject) -> _Plan:
+    yield Entry(subject.owner_id, FireSchedule(schedule_id=subject.owner_id), on=event.next_on)
+
+
+def schedule_cancelled(_: ScheduleCancelled, subject: Subject) -> _Plan:
+    yield Entry(subject.owner_id)
+
+
 # --- auto-collection ---------------------------------------------------------------------------------
 
 
@@ -327,6 +344,17 @@ AGENDA: tuple[AgendaKind, ...] = (
         {ActivityRecorded: activity_recorded, FollowUpFellDue: followed_up, FollowUpCompleted: followed_up},
     ),
     AgendaKind(
+        "bulk-schedule",
+        "the schedule whose bulk action is made at that moment, or on that day",
+        (FireSchedule,),
+        BULK_SCHEDULES,
+        {
+            BulkScheduled: bulk_scheduled,
+            ScheduleFellDue: schedule_fell_due,
+            ScheduleCancelled: schedule_cancelled,
+        },
+    ),
+    AgendaKind(
         "review",
         "the account that is judged anew, as something that holds it back ends",
         (JudgeCollection,),
@@ -374,7 +402,7 @@ class DueItem(Protocol):
 
     @property
     def owner_id(self) -> UUID:
-        """The account; or the campaign or office whose pause ends, or the placement file."""
+        """The account; or the campaign or office whose pause ends, the placement file, or the schedule."""
         ...
 
     @property

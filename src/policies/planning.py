@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from aggregates.account.customer import AccountOpened
+from aggregates.bulk.schedule import BulkScheduled
 from aggregates.campaign import CampaignLaunched
 from aggregates.kernel.command import Command
 from aggregates.kernel.event import Event, Recorded
@@ -55,7 +56,7 @@ class Subject:
     """Whom the event at work is about, as far as plans depend on it."""
 
     owner_id: UUID
-    """The account; or the campaign, office or placement file, where it is about no account."""
+    """The account; or the campaign, office, placement file or schedule, where it is about no account."""
     aggregate_id: UUID
     promise: PromiseMemory = field(default_factory=PromiseMemory)
     """Of an event about a promise: what is known of it, this event included."""
@@ -88,7 +89,7 @@ class UnknownSubject(LookupError):
     """An event about something whose beginning was not seen."""
 
 
-BEGINNINGS = (AccountOpened, CampaignLaunched, OfficeOpened, FileRequested)
+BEGINNINGS = (AccountOpened, CampaignLaunched, OfficeOpened, FileRequested, BulkScheduled)
 """The events by which an owner and its office become known."""
 
 
@@ -97,7 +98,7 @@ def office_by_beginning(recorded: Recorded) -> UUID:
     match recorded.event:
         case OfficeOpened():
             return recorded.aggregate_id
-        case AccountOpened() | CampaignLaunched() | FileRequested() as begun:
+        case AccountOpened() | CampaignLaunched() | FileRequested() | BulkScheduled() as begun:
             return begun.office_id
     raise UnknownSubject(f"{recorded.name} at position {recorded.position}: nothing was heard of it before")
 

@@ -32,6 +32,7 @@ AGING = PolicyName("aging", 1)
 ALLOCATION = PolicyName("allocation", 1)
 AUTO_COLLECTION = PolicyName("auto-collection", 1)
 BULK_ACTION = PolicyName("bulk-action", 1)
+BULK_SCHEDULES = PolicyName("bulk-schedules", 1)
 BROKEN_PROMISE = PolicyName("broken-promise", 1)
 COMPLAINTS = PolicyName("complaints", 1)
 DISPUTES = PolicyName("disputes", 1)
@@ -70,7 +71,19 @@ class EveryRow:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-Reaction = Command | EveryAccount | EveryRow
+@dataclass(frozen=True, slots=True)
+class InBackground:
+    """A wish for one thing that takes too long for a reader: a worker does it, once by effect. It becomes a `Work`,
+    whose only step is what the worker has for this command."""
+
+    office_id: UUID
+    asks: type[Command]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+Later = EveryAccount | EveryRow | InBackground
+"""Wishes that become a `Work`."""
+Reaction = Command | Later
 
 
 @dataclass(frozen=True, slots=True)

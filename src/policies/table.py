@@ -41,6 +41,7 @@ from aggregates.account.reallocation import FundsReallocated
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.account.write_offs import DebtWrittenOff
 from aggregates.bulk.action import BulkCancelled, BulkConfirmed, BulkFinished, BulkUndoBegun, bulk_work_id
+from aggregates.bulk.schedule import RunSchedule, ScheduleFellDue
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
 from aggregates.kernel.event import Event, Recorded
 from aggregates.kernel.personal import ERASED
@@ -63,6 +64,7 @@ from policies.policy import (
     AUTO_COLLECTION,
     BROKEN_PROMISE,
     BULK_ACTION,
+    BULK_SCHEDULES,
     COMPLAINTS,
     DISPUTES,
     INBOUND,
@@ -73,6 +75,7 @@ from policies.policy import (
     PROMISE_REVERSAL,
     EveryAccount,
     EveryRow,
+    InBackground,
     Policy,
     Reaction,
 )
@@ -258,6 +261,14 @@ def do_bulk_action(recorded: Recorded) -> Iterable[Reaction]:
         yield CancelWork(work_id=bulk_work_id(bulk_id, ApplyBulkAction.command_name))
 
 
+def make_scheduled(recorded: Recorded) -> Iterable[Reaction]:
+    """A schedule fell due: its bulk action is previewed, and done where it is not too large."""
+    event = recorded.event
+    if isinstance(event, ScheduleFellDue):
+        said = {"schedule_id": str(recorded.aggregate_id), "run_id": str(event.run_id)}
+        yield InBackground(event.office_id, RunSchedule, said)
+
+
 # --- placements --------------------------------------------------------------------------------------
 
 
@@ -284,6 +295,7 @@ def accounts_were_sent(recorded: Recorded) -> Iterable[Reaction]:
 
 POLICIES: tuple[Policy, ...] = (
     Policy(BULK_ACTION, frozenset({BulkConfirmed, BulkUndoBegun, BulkCancelled}), do_bulk_action),
+    Policy(BULK_SCHEDULES, frozenset({ScheduleFellDue}), make_scheduled),
     Policy(PLACEMENTS, frozenset({BulkFinished, BulkCancelled, Placed}), tell_agency),
     Policy(PLACEMENTS, frozenset({FileDelivered}), accounts_were_sent),
     Policy(AGING, frozenset({AgingBucketsSet, TimeZoneChanged}), age_everyone, coalesces=True),

@@ -77,6 +77,7 @@ from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.account.worklist import WorklistItemReassigned, WorklistItemSnoozed
 from aggregates.account.write_offs import DebtWrittenOff, WriteOffReversed
 from aggregates.bulk import action as bulk
+from aggregates.bulk import schedule
 from aggregates.bulk.part import RowsFrozen
 from aggregates.kernel.event import Event
 from aggregates.values.attachments import FILE_TYPES
@@ -538,6 +539,8 @@ SENTENCES: dict[type[Event], Sentence] = {
         + (": it said something else" if e.differs else "")
     ),
     office.AgencySet: lambda e: f"Agency {e.code} {'is retired' if e.agency.retired else f'is {e.agency.title}'}",
+    office.FilterSaved: "Filter {e.name} is kept",
+    office.FilterRemoved: "Filter {e.name} is kept no longer",
     AccountFrozen: "Account frozen ({e.code})",
     AccountUnfrozen: "Account active again",
     office.FreezeReasonsSet: lambda e: f"Accounts are frozen for {', '.join(sorted(e.reasons)) or 'nothing'}",
@@ -551,6 +554,16 @@ SENTENCES: dict[type[Event], Sentence] = {
         f"Bulk action {e.kind} confirmed"
         + (f", without {_count(e.changed, 'account')} that changed" if e.changed else "")
     ),
+    schedule.BulkScheduled: lambda e: (
+        f"Bulk action {e.kind} scheduled on filter {e.filter}, "
+        + (f"every {e.recurrence.every} from {e.due_on}" if e.recurrence else f"once at {e.due_at}")
+        + f", for at most {_count(e.most_accounts, 'account')}"
+    ),
+    schedule.ScheduleFellDue: "Scheduled bulk action is due",
+    schedule.ScheduleRan: lambda e: (
+        f"Scheduled bulk action {e.outcome}: {_count(e.accounts, 'account')}{f'; {e.detail}' if e.detail else ''}"
+    ),
+    schedule.ScheduleCancelled: "Schedule of a bulk action ended",
     bulk.BulkFinished: (
         "Bulk action finished: {e.done} done, {e.changed} changed, {e.refused} refused, {e.skipped} skipped"
     ),

@@ -31,6 +31,7 @@ from aggregates.bulk.action import (
     ConfirmBulk,
     FinishBulk,
     FinishBulkUndo,
+    Preview,
     PreviewBulk,
 )
 from aggregates.bulk.part import FreezeRows, FrozenRow, RowsFrozen
@@ -48,10 +49,11 @@ FINISH_UNDO = FinishBulkUndo(bulk_id=BULK, done=1, changed=0, failed=0)
 
 def a_preview(**more: Any) -> PreviewBulk:
     said = {
-        "bulk_id": BULK, "office_id": OFFICE, "kind": "flags", "parameters": VIP, "filters": {}, "as_of": MAR(2),
+        "office_id": OFFICE, "kind": "flags", "parameters": VIP, "filters": {}, "as_of": MAR(2),
         "currency": "USD", "accounts": 1, "parts": 1, "total_minor": None, "position": 3, "digest": "d",
     }  # fmt: skip
-    return PreviewBulk.model_validate({**said, **more})
+    bulk_id = more.pop("bulk_id", BULK)
+    return PreviewBulk(bulk_id=bulk_id, preview=Preview.model_validate({**said, **more}))
 
 
 def apply(*flags: str, bulk: UUID = BULK, **parameters: list[str]) -> ApplyBulkAction:

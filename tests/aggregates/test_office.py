@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from aggregates.kernel.command import Command
 from aggregates.office import (
+    MOST_FILTERS,
     AgingBucketsSet,
     AutomationPaused,
     AutomationResumed,
@@ -15,16 +16,21 @@ from aggregates.office import (
     DeliveryLimits,
     DeliveryLimitsSet,
     FeeServiceTypesSet,
+    FilterRemoved,
+    FilterSaved,
     FlagDefinition,
     FlagsDefined,
     OfficeOpened,
     PauseOfficeAutomation,
     PromiseRulesSet,
+    RemoveFilter,
     ResumeOfficeAutomation,
+    SaveFilter,
     TimeZoneChanged,
 )
 from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow
+from aggregates.values.saved_filter import SavedFilter
 from tests.builders import OFFICE, an_office
 from tests.given import BEGINNING, given, given_only, like
 
@@ -34,6 +40,26 @@ RESUME = ResumeOfficeAutomation(office_id=OFFICE)
 
 def a_pause(**more: object) -> PauseOfficeAutomation:
     return PauseOfficeAutomation.model_validate({"office_id": OFFICE, **more})
+
+
+def test_a_filter_is_kept_under_its_name_until_it_is_removed():
+    def saved(**filters: str) -> SaveFilter:
+        return SaveFilter(office_id=OFFICE, name="old", filter=SavedFilter(filters=filters))
+
+    remove = RemoveFilter(office_id=OFFICE, name="old")
+    scenario = given(saved(min_dpd="90")).when(saved(min_dpd="90")).then_nothing_happened()
+    scenario.when(saved(min_dpd="60")).then(like(FilterSaved, name="old"))
+    scenario.when(remove).then(FilterRemoved)
+    scenario.when(remove).then_refused("unknown-filter")
+
+
+def test_an_office_keeps_so_many_filters_and_no_more():
+    def saved(name: int) -> SaveFilter:
+        return SaveFilter(office_id=OFFICE, name=f"f-{name}", filter=SavedFilter())
+
+    scenario = given(*(saved(each) for each in range(MOST_FILTERS)))
+    scenario.when(saved(MOST_FILTERS)).then_refused("too-many-filters")
+    scenario.when(SaveFilter(office_id=OFFICE, name="f-1", filter=SavedFilter(sort="number"))).then(FilterSaved)
 
 
 def test_an_office_is_opened_once():

@@ -46,10 +46,11 @@ from aggregates.account.placement import ItemizationDate, MarkPlacementSent, Pla
 from aggregates.account.shields import Why
 from aggregates.bulk.action import ConfirmBulk, FinishBulk, FinishBulkUndo, PreviewBulk, RecordExport
 from aggregates.bulk.part import FreezeRows
+from aggregates.bulk.schedule import BulkScheduled, RunSchedule, ScheduleBulk, ScheduleCancelled, ScheduleFellDue
 from aggregates.campaign import CampaignPaused, CampaignResumed, CampaignRetired
 from aggregates.kernel.command import COMMANDS, identifier
 from aggregates.kernel.event import Event, Meta, Recorded
-from aggregates.office import AutomationPaused, AutomationResumed, TimeZoneChanged
+from aggregates.office import AutomationPaused, AutomationResumed, SaveFilter, TimeZoneChanged
 from aggregates.placement_file import (
     BeginFileDelivery,
     FileAcknowledged,
@@ -199,6 +200,20 @@ FILE_REQUESTED = FileRequested(
     bulk_id=None,
     account_id=None,
 )
+SCHEDULE = identifier("bulk-schedule", 1)
+
+
+def bulk_scheduled(*, due_at: datetime | None = None, due_on: date | None = None) -> BulkScheduled:
+    return BulkScheduled(
+        office_id=OFFICE, kind="rollback", parameters={}, filter="old", currency=None, due_at=due_at, due_on=due_on,
+        recurrence=None, most_accounts=5, most_minor=None,
+    )  # fmt: skip
+
+
+def fell_due(next_on: date | None) -> ScheduleFellDue:
+    return ScheduleFellDue(office_id=OFFICE, run_id=SCHEDULE, due_at=None, due_on=None, next_on=next_on)
+
+
 FILE_DELIVERED = FileDelivered(
     office_id=OFFICE,
     agency="acme",
@@ -322,6 +337,13 @@ STORIES: dict[str, Steps] = {
         (PROMISE, PromiseReopened(reopened_on=day(2)), (day(31),)),
         (PROMISE, PromiseWithdrawn(), ()),
     ),
+    "bulk-schedule": (
+        (SCHEDULE, bulk_scheduled(due_at=NOON), (NOON,)),
+        (SCHEDULE, fell_due(None), ()),
+        (SCHEDULE, bulk_scheduled(due_on=day(3)), (day(3),)),
+        (SCHEDULE, fell_due(day(10)), (day(10),)),
+        (SCHEDULE, ScheduleCancelled(), ()),
+    ),
     "pause-end": (
         (CAMPAIGN, a_pause(), (moment(1),)),
         (CAMPAIGN, a_pause(None), ()),
@@ -361,6 +383,7 @@ FROM_ELSEWHERE = {
     DispatchMessage, ReconsiderMessage, ReportSent, ReportFailed, ReportUncertain,
     DiscardEvent, SkipMessage, BeginWork, FinishWork, SettleAllocation,
     ApplyBulkAction, UndoBulkAction, FreezeRows, PreviewBulk, ConfirmBulk, RecordExport, FinishBulk, FinishBulkUndo,
+    ScheduleBulk, RunSchedule, SaveFilter,
     CloseWorkday, AddAttachment, AddFee, DialCall, ReportCallPlaced, ReportCallNotPlaced, ReportCallOver,
 }  # fmt: skip
 """Commands of the system's own that policies ask for, or delivery, imports, work and dead letters; or doors, once they
@@ -445,7 +468,7 @@ def test_what_the_system_asks_of_itself_is_asked_for_by_the_agenda_or_known_to_c
 def test_what_can_change_a_judgement_is_worked_before_what_acts_on_one():
     assert KINDS == (
         "fact", "aging", "hold", "payment-claim", "complaint", "dispute", "placement-term", "placement-file", "promise",
-        "pause-end", "follow-up", "review", "step",
+        "pause-end", "follow-up", "bulk-schedule", "review", "step",
     )  # fmt: skip
 
 
@@ -532,6 +555,7 @@ def test_a_due_item_is_a_command_in_the_name_of_its_policy():
         ("promise", "promise-monitoring@1"),
         ("pause-end", "auto-collection@1"),
         ("follow-up", "follow-ups@1"),
+        ("bulk-schedule", "bulk-schedules@1"),
         ("review", "auto-collection@1"),
         ("step", "auto-collection@1"),
     ],

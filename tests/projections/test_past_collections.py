@@ -9,9 +9,11 @@ from uuid import UUID
 import pytest
 
 from adapters.postgres.database import Database
+from aggregates.account.activities import ActivityKind, RecordActivity
 from aggregates.account.chase import Stage
 from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id
+from aggregates.account.disputes import OpenDispute
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.holds import PlaceHold
@@ -21,12 +23,24 @@ from aggregates.account.receivables import ReversalKind
 from aggregates.account.write_offs import WriteOffDebt
 from aggregates.kernel.command import Accepted
 from aggregates.office import OpenOffice, SetAgency
+from aggregates.promise import Instalment, MakePromise
 from aggregates.values.agency import Agency
 from aggregates.values.aging import STANDARD_BUCKETS
 from projections.agenda.queries import set_clock
 from projections.collections_report import CollectionsReportProjection
-from projections.questions import BadQuestion, CollectionsRow, Filters, Order, Sort, collections, statement, summary
-from projections.questions.collections import WrittenOff
+from projections.questions import (
+    BadQuestion,
+    CollectionsRow,
+    Filters,
+    Order,
+    Sort,
+    aging,
+    collections,
+    roll_rates,
+    statement,
+    summary,
+)  # fmt: skip
+from projections.questions.collections import YesNo
 from tests.builders import APR, DAY, MAR, OFFICE, a_campaign, an_account, an_invoice, an_office, usd
 from tests.given import World
 from tests.projections.conftest import ReadModels
@@ -50,7 +64,13 @@ def portfolio() -> World:
     for command in (an_office(), a_campaign()):
         world.do(command)
     for n in range(12):
-        world.do(an_account(number=f"N-{n:02}", customer_name=f"{'Zb aC'[n % 5]}ustomer {n % 4}"))
+        world.do(
+            an_account(
+                number=f"N-{n:02}",
+                customer_name=f"{'Zb aC'[n % 5]}ustomer {n % 4}",
+                segment="retail" if n % 3 else None,
+            )
+        )
         for invoice in range(1 + n % 3):
             due_on = MAR(1 + 2 * n) + 9 * invoice * DAY
             world.do(
@@ -80,6 +100,14 @@ def portfolio() -> World:
     assert isinstance(world.do(small, reason="a part of it"), Accepted)
     world.do(SetAgency(office_id=OFFICE, code="acme", agency=Agency(title="Acme Recovery")))
     assert isinstance(world.do(PlaceAccount(account_id=an_id(5), agency="acme")), Accepted)
+    world.live(APR(16))
+    to_pay = (Instalment(due_on=APR(29), amount=usd(20)),)
+    for said in (
+        RecordActivity(account_id=an_id(7), kind=ActivityKind.NOTE, assignee="dana", follow_up_on=APR(25)),
+        OpenDispute(account_id=an_id(9), reason_code="quality"),
+        MakePromise(promise_id=UUID(int=77), account_id=an_id(10), instalments=to_pay),
+    ):
+        assert isinstance(world.do(said), Accepted)
     world.live(TODAY)
     return world
 
@@ -183,8 +211,22 @@ FILTERS: list[tuple[Filters, Callable[[CollectionsRow], bool]]] = [
     (Filters(flag="vip"), lambda row: False),
     (Filters(collections_stage=CollectionsStage.SENT), lambda row: row.collections_stage is CollectionsStage.SENT),
     (Filters(frozen="moved"), lambda row: row.frozen == "moved"),
-    (Filters(written_off=WrittenOff.YES), lambda row: row.written_off is not None),
-    (Filters(written_off=WrittenOff.NO), lambda row: row.written_off is None),
+    (Filters(written_off=YesNo.YES), lambda row: row.written_off is not None),
+    (Filters(written_off=YesNo.NO), lambda row: row.written_off is None),
+    (Filters(flag="vip,bankruptcy"), lambda row: "bankruptcy" in row.flags),
+    (Filters(without_flag="vip,bankruptcy"), lambda row: "bankruptcy" not in row.flags),
+    (Filters(disputed=YesNo.YES), lambda row: row.disputed > 0),
+    (Filters(disputed=YesNo.NO), lambda row: row.disputed == 0),
+    (Filters(promised=YesNo.YES), lambda row: row.open_promises > 0),
+    (Filters(promised=YesNo.NO), lambda row: row.open_promises == 0),
+    (Filters(excluded=YesNo.YES), lambda row: row.excluded is True),
+    (Filters(excluded=YesNo.NO), lambda row: row.excluded is None),
+    (Filters(segment="retail"), lambda row: row.segment == "retail"),
+    (Filters(assignee="person:dana"), lambda row: row.number == "N-07"),
+    (Filters(last_payment_from=APR(1), last_payment_to=APR(2)), lambda row: row.last_payment_on == APR(1)),
+    (Filters(last_payment_to=MAR(31)), lambda row: False),
+    (Filters(last_contact_from=MAR(1)), lambda row: row.last_contact_on is not None),
+    (Filters(last_contact_to=MAR(12)), lambda row: row.last_contact_on is not None and row.last_contact_on <= MAR(12)),
     (Filters(placed_with="acme"), lambda row: row.agency == "acme"),
     (Filters(bucket="1-30"), lambda row: row.bucket == "1-30"),
     (Filters(service="net"), lambda row: row.account_id == an_id(4)),
@@ -226,6 +268,42 @@ def test_what_was_learned_later_is_left_out_of_what_was_known(models: ReadModels
     assert row(3, as_of=APR(1), known_on=APR(8)).last_payment_on is None, "recorded by the end of the earlier day"
     assert (row(4, as_of=APR(5)).flags, row(4, as_of=APR(4)).flags) == (["bankruptcy"], [])
     assert row(4, as_of=APR(9), known_on=APR(4)).flags == []
+
+
+def test_what_was_in_a_bucket_stayed_moved_on_was_paid_or_written_off(models: ReadModels):
+    """Between any two days: the amounts of the first day are those of aging, and each row adds up."""
+    days, asked = (*PAST, TODAY), dict[str, Any](scheme=STANDARD_BUCKETS, known_on=TODAY)
+    for start, end in ((start, end) for start in days for end in days if start < end):
+        found = roll_rates(models.connection, start=start, end=end, **asked).rows
+        before = aging(models.connection, as_of=start, **asked).buckets
+        assert [(row.bucket, row.amount) for row in found] == [(each.bucket, each.amount) for each in before]
+        after = {each.bucket: each.amount for each in aging(models.connection, as_of=end, **asked).buckets}
+        for row, older in zip(found, (*STANDARD_BUCKETS.names[1:], None), strict=True):
+            parts = dict(row.became)
+            assert sum(parts.values()) == row.amount
+            assert parts["stayed"] <= after[row.bucket]
+            assert parts["next"] <= (after[older] if older else 0)
+            assert (row.rates is None) == (row.amount == 0)
+    [*rows] = roll_rates(models.connection, start=MAR(31), end=TODAY, **asked).rows
+    assert sum(row.became.written_off for row in rows) == Decimal(1), "account 8, apart from payments"
+    assert sum(row.became.paid for row in rows) == 53 + 2 * 57, "all that accounts 3 and 7 owed; account 6's bounced"
+    moved = next(row for row in rows if row.bucket == "1-30")
+    assert moved.became.next > 0
+    assert moved.rates is not None
+    assert moved.rates.next == round(100 * moved.became.next / moved.amount, 3)
+
+
+def test_beside_a_past_day_stands_what_was_paid_since_and_stayed(models: ReadModels):
+    """Account 6 paid too, and its payment bounced; account 3 paid on 1 April, which was recorded on the 8th."""
+
+    def since(**asked: Any) -> dict[str, Decimal | None]:
+        return {row.number: row.paid_since for row in ask(models, **asked) if row.paid_since is not None}
+
+    assert since(as_of=MAR(31)) == {"N-03": Decimal(90), "N-07": Decimal(210)}
+    assert since(as_of=MAR(31), known_on=APR(9)) == {"N-03": Decimal(90)}
+    assert since(as_of=APR(1)) == since() == {}
+    report = collections(models.connection, today=TODAY, scheme=STANDARD_BUCKETS, as_of=MAR(31), limit=2)
+    assert report.paid_since == Decimal(300), "of all accounts, not of the page"
 
 
 def test_a_statement_has_the_report_s_row(models: ReadModels):

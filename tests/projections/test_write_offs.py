@@ -10,7 +10,7 @@ from aggregates.account.receivables import ReversalKind
 from aggregates.account.write_offs import ReverseWriteOff, WriteOffDebt
 from aggregates.values.aging import STANDARD_BUCKETS
 from projections.questions import Filters, collections, kpi, statement
-from projections.questions.collections import WrittenOff
+from projections.questions.collections import YesNo
 from tests.projections.conftest import ReadModels
 from tests.projections.history import History
 from tests.projections.test_reports import JAN_1, bill, day, pay
@@ -46,7 +46,7 @@ def shown(read_models: ReadModels, history: History, nth: int | None) -> tuple[s
         today=history.today,
         scheme=STANDARD_BUCKETS,
         as_of=None if nth is None else day(nth),
-        filters=Filters(written_off=WrittenOff.YES),
+        filters=Filters(written_off=YesNo.YES),
     )
     rows = [(str(row.balance), None if row.written_off is None else str(row.written_off)) for row in report.rows]
     return rows[0] if rows else None

@@ -57,8 +57,10 @@ def compact(answer: Any) -> str:
 
 def may_say_more(path: str) -> bool:
     """The collections report of a past day tells what it had null, any report its buckets' names; a page of promises
-    its day and currency; aging what is disputed; and an office what came to its settings."""
-    return path.startswith(("/v1/report/collections?", "/v1/promises?", "/v1/report/aging", "/v1/offices"))
+    its day and currency; aging what is disputed; an office what came to its settings; and a list of accounts
+    segments, and who is excluded."""
+    more = ("/v1/report/collections?", "/v1/promises?", "/v1/report/aging", "/v1/offices", "/v1/accounts?")
+    return path.startswith(more)
 
 
 def unlike(expected: Any, found: Any, where: str = "answer") -> Iterator[str]:

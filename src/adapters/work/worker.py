@@ -4,7 +4,8 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
@@ -37,6 +38,14 @@ _RETRY_SECONDS = 0.5
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
+class InBackground(Protocol):
+    """Something that is work of its own and asks no accounts. It may be done again where a process died over it."""
+
+    def __call__(self, begun: Recorded, /) -> None: ...
+    def fail(self, begun: Recorded, detail: str, /) -> None:
+        """It cannot be done because of a defect."""
+
+
 class Turn(Enum):
     """What came of a turn; the value is how many seconds it makes sense to wait before the next one."""
 
@@ -56,8 +65,11 @@ class Worker:
     next, and the commands' ids make that harmless.
     """
 
-    def __init__(self, database: Database, arrears: Arrears) -> None:
-        self._arrears = arrears
+    def __init__(
+        self, database: Database, arrears: Arrears, background: Mapping[str, InBackground] = MappingProxyType({})
+    ) -> None:
+        """`background`: by the name of its command, what is done in one step and asks no accounts."""
+        self._arrears, self._background = arrears, background
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), _by_index)
 
     def run(self, stop: threading.Event) -> None:
@@ -104,6 +116,9 @@ class Worker:
         if ended:  # cancelled; or finished by somebody who died before the row said so
             rows.close(connection, work)
             return
+        if work.command in self._background:
+            self._do(self._background[work.command], begun, work, connection)
+            return
         if work.accounts is None:
             rows.count_accounts(connection, work)
         accounts = rows.next_accounts(connection, work, CHUNK)
@@ -113,6 +128,20 @@ class Worker:
         outcomes = self._ask(begun, work, accounts, connection)
         if outcomes is not None:
             rows.advance(connection, work, accounts[-1].account_id, _counts(outcomes), _last_event(accounts, outcomes))
+
+    def _do(self, step: InBackground, begun: Recorded, work: WorkRow, connection: Connection[Any]) -> None:
+        """All of it; what is a defect of its own ends it, after some tries."""
+        try:
+            step(begun)
+        except Exception as error:
+            if not is_poison(error):
+                raise
+            _log.error("work failed", work=str(work.work_id), error=type(error).__name__, said=said(error))
+            if work.attempts < _RETRIES:
+                rows.postpone(connection, work, _RETRY_SECONDS * 2**work.attempts)
+                return
+            step.fail(begun, "a defect: the log of the process has it")
+        self._finish(begun, work, connection)
 
     def _finish(self, begun: Recorded, work: WorkRow, connection: Connection[Any]) -> None:
         """Refused where it was cancelled in this moment: it has ended all the same."""

@@ -2,5 +2,6 @@
 
 from aggregates.bulk.action import BulkAction
 from aggregates.bulk.part import BulkPart
+from aggregates.bulk.schedule import BulkSchedule
 
-__all__ = ["BulkAction", "BulkPart"]
+__all__ = ["BulkAction", "BulkPart", "BulkSchedule"]

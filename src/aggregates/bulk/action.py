@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -14,7 +14,8 @@ from aggregates.kernel.command import Command, Target, identifier
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
-from aggregates.office import Office
+from aggregates.kernel.value import LATER, Value
+from aggregates.office import Office, office_of
 from aggregates.values.money import Currency
 
 
@@ -35,6 +36,22 @@ class BulkState(StrEnum):
     CANCELLED = "cancelled"
     UNDOING = "undoing"
     UNDONE = "undone"
+
+
+class Preview(Value):
+    """What a preview kept besides its rows."""
+
+    office_id: UUID
+    kind: str
+    parameters: dict[str, Any]
+    filters: dict[str, Any]
+    as_of: date
+    currency: Currency
+    accounts: int = Field(ge=0)
+    parts: int = Field(ge=0)
+    total_minor: int | None
+    position: int = Field(ge=0)
+    digest: str
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -58,6 +75,8 @@ class BulkPreviewed(Event, name="bulk.previewed"):
     """Up to which place in the log the report was."""
     digest: str
     """SHA-256 of the frozen rows in their order."""
+    schedule_id: Annotated[UUID | None, LATER] = None
+    """The schedule that made it; None: a person did."""
 
 
 class BulkExported(Event, name="bulk.exported"):
@@ -74,7 +93,7 @@ class BulkExported(Event, name="bulk.exported"):
 
 
 class BulkConfirmed(Event, name="bulk.confirmed"):
-    """A person confirmed a preview: every account of it is asked now."""
+    """A preview was confirmed, by a person or its schedule: every account of it is asked now."""
 
     office_id: UUID
     kind: str
@@ -132,20 +151,10 @@ class BulkCommand(Command, sees=("office",)):
 class PreviewBulk(BulkCommand, name="preview-bulk", internal=True):
     """Keep what was shown of a bulk action: its rows were frozen before."""
 
-    office_id: UUID
-    kind: str
-    parameters: dict[str, Any]
-    filters: dict[str, Any]
-    as_of: date
-    currency: Currency
-    accounts: int = Field(ge=0)
-    parts: int = Field(ge=0)
-    total_minor: int | None
-    position: int = Field(ge=0)
-    digest: str
+    preview: Preview
 
     def links(self) -> tuple[Target, ...]:
-        return (Target("office", self.office_id),)
+        return (Target("office", self.preview.office_id),)
 
 
 class RecordExport(BulkCommand, name="record-export", internal=True):
@@ -224,14 +233,21 @@ class BulkAction(Aggregate):
 
     @decides(PreviewBulk)
     def preview(self, command: PreviewBulk, context: Context) -> None:
-        if self.exists:
-            return
-        office = context.find(Office, command.office_id)
-        if office is None:
-            raise Refusal("unknown-office", "there is no such office")
-        kind = bulk_kind(command.kind)
-        kind.check(kind.parameters.model_validate(command.parameters), office)
-        self.emit(BulkPreviewed(**command.model_dump(exclude={"bulk_id"})))
+        if not self.exists:
+            self._preview(command.preview, context)
+
+    def preview_scheduled(self, preview: Preview, *, schedule_id: UUID, context: Context) -> None:
+        """A schedule made it."""
+        self._preview(preview, context, schedule_id=schedule_id)
+
+    def confirm_scheduled(self) -> None:
+        """It is not larger than its schedule may do by itself."""
+        self._confirm(without_changed=False, changed=0)
+
+    def _preview(self, preview: Preview, context: Context, *, schedule_id: UUID | None = None) -> None:
+        kind = bulk_kind(preview.kind)
+        kind.check(kind.parameters.model_validate(preview.parameters), office_of(context, preview.office_id))
+        self.emit(BulkPreviewed(**preview.model_dump(), schedule_id=schedule_id))
 
     @decides(RecordExport)
     def record_export(self, command: RecordExport, context: Context) -> None:
@@ -243,7 +259,7 @@ class BulkAction(Aggregate):
 
     @decides(ConfirmBulk)
     def confirm(self, command: ConfirmBulk, context: Context) -> None:
-        office_id = self._require()
+        self._require()
         if self.was_confirmed:
             return
         if self.state is BulkState.CANCELLED:
@@ -252,13 +268,16 @@ class BulkAction(Aggregate):
             raise Refusal("bulk-finished", "it is an export, and there is nothing to confirm")
         if command.changed and not command.without_changed:
             raise Refusal("changed-since-preview", f"{command.changed:,} accounts changed since the preview")
+        self._confirm(without_changed=command.without_changed, changed=command.changed)
+
+    def _confirm(self, *, without_changed: bool, changed: int) -> None:
         self.emit(
             BulkConfirmed(
-                office_id=office_id,
+                office_id=self._require(),
                 kind=self.action,
                 parameters=self.parameters,
-                without_changed=command.without_changed,
-                changed=command.changed,
+                without_changed=without_changed,
+                changed=changed,
             )
         )
 

@@ -1,62 +1,38 @@
 """Bulk actions for every door: a preview frozen row by row, and a confirmation of exactly what was shown."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
 from pydantic import ValidationError
 
+from adapters.bulk.freezing import Freezer
+from adapters.bulk.freezing import Selection as Selection  # noqa: PLC0414  doors say it
 from adapters.eventstore.application import AggregateNotFoundError
-from adapters.stop import check
 from aggregates.account import Account
 from aggregates.account.bulk import TOO_OLD, kept_of, said_of_kept
 from aggregates.account.bulk_kinds import BulkKind, BulkParameters, FeeParameters, bulk_kind
 from aggregates.bulk.action import BulkAction, BulkState, ConfirmBulk, PreviewBulk
-from aggregates.bulk.part import MOST_BYTES, MOST_ROWS, Digest, FreezeRows, FrozenRow, digest, digested, part_id
-from aggregates.kernel.command import Issued, Rejected, identifier
+from aggregates.bulk.part import digest, digested
+from aggregates.kernel.command import Rejected, identifier
 from aggregates.kernel.deciding import rejected
 from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office, office_id
-from api.application.authority import Authority
-from api.application.issuing import Caller, Done, Issuing, Refused
+from api.application.issuing import Caller, Done, Issuing, Refused, for_the_system
 from api.application.offices import every_office, today_in
 from api.processes.service import Service
 from projections.questions.bulk import (
-    Shown,
     compared,
     done_accounts,
-    named_accounts,
-    shown,
-    shown_position,
 )
-from projections.questions.collections import Filters
-from projections.questions.fees import FeesAsked, fees_compared, fees_shown
-from projections.questions.scope import scope_of
+from projections.questions.fees import FeesAsked, fees_compared
 
-_PARTS_AT_ONCE = 8
-"""Parts of a preview that are stored together."""
 PATIENCE_SECONDS = 60.0
 """For the read tables to show what was stored before a confirmation."""
 _ACCOUNTS_AT_ONCE = 250
 MOST_NAMED = 1_000
 """Accounts that are named in an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The accounts of a report that a bulk action is about."""
-
-    office: str | None = None
-    """None: the only one."""
-    currency: str | None = None
-    as_of: date | None = None
-    filters: Filters = field(default_factory=Filters)
-    accounts: tuple[str, ...] = ()
-    """Numbers or ids; none: all that the filters show."""
 
 
 class ChangedSincePreview(Refused):
@@ -96,122 +72,21 @@ def preview(
 
     Raises WrongParameter, ReportRefused, NotIssued.
     """
-    row = _kind(kind)
+    row = kind_of(kind)
     parameters = parameters_of(row, said)
     office = office_of(service, of.office)
     try:
         row.check(parameters, office)
     except Refusal as refusal:
         raise Refused(rejected(refusal)) from None
-    today = today_in([office], service.clock.now())
-    bulk_id = caller.new_id("bulk")
-    with service.database.snapshot("arrears_app") as connection:
-        scope = scope_of(connection, office=office.code, currency=of.currency)
-        position = shown_position(connection)
-        among = named_accounts(connection, office.id, of.accounts) if of.accounts else None
-        try:
-            if isinstance(parameters, FeeParameters):
-                asked = FeesAsked(parameters, office, scope.currency, as_of=of.as_of or today, today=today)
-                found = fees_shown(connection, asked, filters=of.filters, among=among)
-            else:
-                found = shown(
-                    connection,
-                    scope,
-                    compares=row.compares,
-                    only_owing=row.only_owing,
-                    filters=of.filters,
-                    among=among,
-                    today=today,
-                    as_of=of.as_of,
-                    scheme=office.scheme,
-                )
-            frozen = _freeze(service, caller, bulk_id, found, row)
-        except Refusal as refusal:
-            raise Refused(rejected(refusal)) from None
-    command = PreviewBulk(
-        bulk_id=bulk_id,
-        office_id=office.id,
-        kind=row.name,
-        parameters=parameters.model_dump(mode="json"),
-        filters=said_of(of),
-        as_of=of.as_of or today,
-        currency=scope.currency,
-        accounts=frozen.accounts,
-        parts=frozen.parts,
-        total_minor=frozen.total if row.has_amount else None,
-        position=position,
-        digest=frozen.digest.hexdigest(),
-    )
+    freezer = Freezer(service.database, service.arrears, service.stop, caller.actor, caller.correlation_id)
+    today, bulk_id = today_in([office], service.clock.now()), caller.new_id("bulk")
+    try:
+        found = freezer.freeze(row, parameters, of, office, today=today, bulk_id=lambda _: bulk_id)
+    except Refusal as refusal:
+        raise Refused(rejected(refusal)) from None
+    command = PreviewBulk(bulk_id=bulk_id, preview=found.preview)
     return issuing.issue(command, for_the_system(caller), command_id=identifier("bulk-previewed", bulk_id))
-
-
-@dataclass(slots=True)
-class _Freezing:
-    """What was frozen so far."""
-
-    digest: Digest
-    accounts: int = 0
-    parts: int = 0
-    total: int = 0
-
-
-def _freeze(service: Service, caller: Caller, bulk_id: UUID, found: Iterator[Shown], kind: BulkKind) -> _Freezing:
-    frozen = _Freezing(digest())
-    parts = _in_parts(found)
-    while several := list(islice(parts, _PARTS_AT_ONCE)):
-        check(service.stop)
-        commands = []
-        for rows in several:
-            frozen.parts += 1
-            kept = [_row(each, kind) for each in rows]
-            for each, of in zip(kept, rows, strict=True):
-                digested(frozen.digest, each.account_id, of.expected, each.amount_minor)
-                frozen.accounts += 1
-                frozen.total += each.amount_minor or 0
-            commands.append(FreezeRows.model_construct(bulk_id=bulk_id, number=frozen.parts, rows=tuple(kept)))
-        service.arrears.handle(
-            [
-                Issued(
-                    command=command,
-                    command_id=part_id(bulk_id, command.number),
-                    actor=caller.actor,
-                    correlation_id=caller.correlation_id or bulk_id,
-                )
-                for command in commands
-            ]
-        )
-    return frozen
-
-
-def _row(shown: Shown, kind: BulkKind) -> FrozenRow:
-    expected = orjson.loads(shown.expected)
-    amount = shown.amount if kind.has_amount else None
-    if kind.amount_of is not None:
-        amount = kind.amount_of(expected)
-    return FrozenRow.model_construct(account_id=shown.account_id, expected=expected, amount_minor=amount)
-
-
-def _in_parts(found: Iterable[Shown]) -> Iterator[list[Shown]]:
-    """Rows in lists that each fit into a part."""
-    part: list[Shown] = []
-    size = 0
-    for each in found:
-        takes = len(each.expected.encode()) + 120
-        if part and (len(part) == MOST_ROWS or size + takes > MOST_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(each)
-        size += takes
-    if part:
-        yield part
-
-
-def said_of(of: Selection) -> dict[str, Any]:
-    """What was asked of the report. Of a search only that there was one: its text may be a name."""
-    filters = of.filters.model_dump(mode="json", exclude_none=True)
-    if "search" in filters:
-        filters["search"] = True
-    return {**filters, **({"accounts": len(of.accounts)} if of.accounts else {})}
 
 
 # --- confirm -----------------------------------------------------------------------------------------
@@ -322,7 +197,8 @@ def bulk_action_of(service: Service, bulk_id: UUID) -> BulkAction:
         raise Refused(Rejected("unknown-bulk", "there is no such bulk action")) from None
 
 
-def _kind(name: str) -> BulkKind:
+def kind_of(name: str) -> BulkKind:
+    """Raises Refused where there is none of this name."""
     try:
         return bulk_kind(name)
     except Refusal as refusal:
@@ -343,8 +219,3 @@ def office_of(service: Service, code: str | None) -> Office:
         known = ", ".join(each.code for each in offices)
         raise Refused(Rejected("office-not-named", f"office: expected one of {known}"))
     return offices[0]
-
-
-def for_the_system(caller: Caller) -> Caller:
-    """What a person asked for and was checked here is issued as the system's own, in the person's name."""
-    return replace(caller, authority=Authority.OPERATOR)

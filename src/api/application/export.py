@@ -1,20 +1,25 @@
 """The collections report as a file: CSV or a workbook. Who took it, and how many rows, is recorded."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from adapters.bulk.freezing import Selection, said_of
 from adapters.workbook_file import Cell, write_csv, write_workbook
 from aggregates.bulk.action import RecordExport
 from aggregates.values.money import Money
-from api.application.bulk import Selection, for_the_system, office_of, said_of
-from api.application.issuing import Caller, Issuing
+from aggregates.values.saved_filter import SavedFilter
+from api.application.bulk import office_of
+from api.application.issuing import Caller, Issuing, for_the_system
 from api.application.offices import today_in
+from api.application.saved_filters import filters_with, order_of, saved_filter
 from api.processes.service import Service
 from projections.collections_report.columns import IN_FILES, CollectionsRow
 from projections.questions.collections import CollectionsReport, collections
+from projections.questions.collections.report import SUMMED
 
 _PAGE = 1_000
 _BUCKETS = "buckets"
@@ -56,6 +61,9 @@ def _written_and_recorded(
     to: Path,
 ) -> tuple[UUID, int]:
     office = office_of(service, of.office)
+    kept = saved_filter(office, of.saved) if of.saved else SavedFilter()
+    of = replace(of, filters=filters_with(kept, of.filters), saved=None)
+    columns = kept.columns or IN_FILES
     today = today_in([office], service.clock.now())
     with service.database.snapshot("arrears_app") as connection:
 
@@ -68,6 +76,7 @@ def _written_and_recorded(
                 office=office.code,
                 currency=of.currency,
                 filters=of.filters,
+                order=order_of(kept),
                 limit=_PAGE,
                 cursor=cursor,
             )
@@ -83,12 +92,12 @@ def _written_and_recorded(
                 report = page(report.next_cursor)
 
         buckets = office.scheme.names
-        header = [*_spread([f"bucket {name}" for name in buckets])]
-        cells = (_cells(row, buckets) for row in rows())
+        header = [*_spread(columns, [f"bucket {name}" for name in buckets])]
+        cells = (_cells(row, columns, buckets) for row in rows())
         if format is ExportFormat.CSV:
             write_csv(to, header, cells)
         else:
-            write_workbook(to, "Collections", header, cells, totals=_totals(first, buckets))
+            write_workbook(to, "Collections", header, cells, totals=_totals(first, columns, buckets))
     command = RecordExport(
         bulk_id=caller.new_id("bulk"),
         office_id=office.id,
@@ -103,18 +112,18 @@ def _written_and_recorded(
     return command.bulk_id, first.accounts
 
 
-def _spread(buckets: Sequence[str]) -> Iterator[str]:
+def _spread(columns: Sequence[str], buckets: Sequence[str]) -> Iterator[str]:
     """The names of the columns, with one for each bucket in the place of `buckets`."""
-    for name in IN_FILES:
+    for name in columns:
         if name == _BUCKETS:
             yield from buckets
         else:
             yield name
 
 
-def _cells(row: CollectionsRow, buckets: Sequence[str]) -> list[Cell]:
+def _cells(row: CollectionsRow, columns: Sequence[str], buckets: Sequence[str]) -> list[Cell]:
     found: list[Cell] = []
-    for name in IN_FILES:
+    for name in columns:
         if name == _BUCKETS:
             found += [row.buckets.get(each, Decimal()) for each in buckets]
         else:
@@ -136,8 +145,8 @@ def _cell(value: object) -> Cell:
             return value  # type: ignore[return-value]
 
 
-def _totals(report: CollectionsReport, buckets: Sequence[str]) -> list[Cell]:
+def _totals(report: CollectionsReport, columns: Sequence[str], buckets: Sequence[str]) -> list[Cell]:
     """Of what the report sums; the first column says what the row is."""
-    sums: dict[str, Cell] = {name: getattr(report, name) for name in ("balance", "outstanding", "unapplied")}
-    names = [*_spread(buckets)]
+    sums: dict[str, Cell] = {name: getattr(report, name) for name in SUMMED}
+    names = [*_spread(columns, buckets)]
     return ["Total" if place == 0 else sums.get(name) for place, name in enumerate(names)]

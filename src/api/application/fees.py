@@ -19,8 +19,8 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
 from aggregates.values.fees import lines_shown
 from aggregates.values.money import Money
-from api.application.bulk import PATIENCE_SECONDS, WrongParameter, for_the_system
-from api.application.issuing import Caller, Done, Issuing, Refused
+from api.application.bulk import PATIENCE_SECONDS, WrongParameter
+from api.application.issuing import Caller, Done, Issuing, Refused, for_the_system
 from api.application.offices import today_in
 from api.processes.service import Service
 from projections.questions.collections import Filters

@@ -6,8 +6,8 @@ from uuid import UUID
 from adapters.postgres.database import Connection
 from aggregates.kernel.command import Rejected
 from aggregates.workday import CloseWorkday
-from api.application.bulk import for_the_system, office_of
-from api.application.issuing import Caller, Done, Issuing, Refused
+from api.application.bulk import office_of
+from api.application.issuing import Caller, Done, Issuing, Refused, for_the_system
 from api.application.offices import today_in
 from api.processes.service import Service
 from projections.questions.scope import BadQuestion

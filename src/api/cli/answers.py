@@ -33,6 +33,7 @@ from api.application.inbound import threads_of
 from api.application.instalment_plans import instalments_of, plan_view
 from api.application.offices import defined_in, office_view, scheme_of, today_in
 from api.application.placements import agencies_of
+from api.application.saved_filters import saved_filters_of
 from api.application.templates import template_in_full, template_view, templates_of
 from api.application.write_offs import write_offs_of
 from api.cli.opening import question
@@ -41,8 +42,10 @@ from api.processes.service import Service
 from projections.questions import (
     Filters,
     NoOffice,
+    Order,
     ReportRefused,
     SeveralCurrencies,
+    Sort,
     UnknownAccount,
     accounts,
     activities,
@@ -53,9 +56,11 @@ from projections.questions import (
     office_and_currency_of,
     office_ids,
     promises,
+    roll_rates,
 )
 from projections.questions.activity_filters import ActivityFilters
 from projections.questions.bulk import bulk_action, bulk_actions, bulk_rows
+from projections.questions.bulk_schedules import schedule, schedule_runs, schedules
 from projections.questions.fees import fees_of
 from projections.questions.inbound import received, thread_entries, unmatched
 from projections.questions.messages import messages
@@ -151,6 +156,29 @@ def report_aging(
     )
 
 
+@answers("/v1/report/roll-rates")
+def report_roll_rates(
+    here: Here,
+    *,
+    office: str | None = None,
+    currency: str | None = None,
+    known_on: date | None = None,
+    to: date,
+    **first: date,
+) -> Any:
+    return _json(
+        roll_rates(
+            here.connection,
+            start=first["from"],
+            end=to,
+            known_on=known_on,
+            scheme=here.scheme,
+            office=office,
+            currency=currency,
+        )
+    )
+
+
 @answers("/v1/report/collections")
 def report_collections(
     here: Here,
@@ -160,9 +188,11 @@ def report_collections(
     currency: str | None = None,
     as_of: date | None = None,
     known_on: date | None = None,
+    sort: str | None = None,
+    descending: str | None = None,
     **filters: Any,
 ) -> Any:
-    wanted = _filters(filters)
+    wanted, order = _filters(filters), _order(sort, descending)
 
     def page(size: int, cursor: str | None) -> Any:
         return collections(
@@ -174,11 +204,18 @@ def report_collections(
             office=office,
             currency=currency,
             filters=wanted,
+            order=order,
             limit=size,
             cursor=cursor,
         )
 
     return {**_pages(page, limit), "bucket_names": [*here.scheme.names]}
+
+
+def _order(sort: str | None, descending: str | None) -> Order:
+    if sort is not None and sort not in {*Sort}:
+        raise Refused(f"sort: expected one of {', '.join(Sort)}, not {sort!r}", field="sort")
+    return Order(Sort(sort or Sort.BALANCE), descending != "false")
 
 
 def _filters(given: Mapping[str, Any]) -> Filters:
@@ -550,11 +587,11 @@ def get_campaign(here: Here, *, id: str) -> Any:  # noqa: A002
 
 
 @answers("/v1/bulk")
-def list_bulk(here: Here, *, limit: int | None, office: str | None = None) -> Any:
+def list_bulk(here: Here, *, limit: int | None, office: str | None = None, waiting: str | None = None) -> Any:
     office_id = here.offices[0].id if office else None
 
     def page(size: int, cursor: str | None) -> Any:
-        return bulk_actions(here.connection, office_id=office_id, limit=size, cursor=cursor)
+        return bulk_actions(here.connection, office_id=office_id, waiting=waiting == "true", limit=size, cursor=cursor)
 
     return _pages(page, limit)
 
@@ -575,10 +612,42 @@ def list_bulk_rows(here: Here, *, id: str, limit: int | None) -> Any:  # noqa: A
     return _pages(page, limit)
 
 
+@answers("/v1/bulk-schedules")
+def list_bulk_schedules(here: Here, *, limit: int | None, office: str | None = None) -> Any:
+    office_id = here.offices[0].id if office else None
+
+    def page(size: int, cursor: str | None) -> Any:
+        return schedules(here.connection, office_id=office_id, limit=size, cursor=cursor)
+
+    return _pages(page, limit)
+
+
+@answers("/v1/bulk-schedules/{id}")
+def get_bulk_schedule(here: Here, *, id: str) -> Any:  # noqa: A002
+    found = schedule(here.connection, UUID(id))
+    if found is None:
+        raise Refused("there is no such schedule", reason_code="unknown-bulkschedule")
+    return _json(found)
+
+
+@answers("/v1/bulk-schedules/{id}/runs")
+def list_bulk_schedule_runs(here: Here, *, limit: int | None, id: str) -> Any:  # noqa: A002
+    def page(size: int, cursor: str | None) -> Any:
+        return schedule_runs(here.connection, UUID(id), limit=size, cursor=cursor)
+
+    return _pages(page, limit)
+
+
 @answers("/v1/agencies")
 def list_agencies(here: Here, *, office: str | None = None) -> Any:
     del office
     return [_json(each) for found in here.offices for each in agencies_of(found)]
+
+
+@answers("/v1/filters")
+def list_filters(here: Here, *, office: str | None = None) -> Any:
+    del office
+    return [_json(each) for found in here.offices for each in saved_filters_of(found)]
 
 
 @answers("/v1/placements")

@@ -99,6 +99,8 @@ PAGED = frozenset({
     "/v1/activity",
     "/v1/audit/{id}",
     "/v1/bulk",
+    "/v1/bulk-schedules",
+    "/v1/bulk-schedules/{id}/runs",
     "/v1/bulk/{id}/rows",
     "/v1/closed-days",
     "/v1/inbound",

@@ -1,27 +1,29 @@
 """`arrears bulk`: one change to many accounts of the collections report, previewed, confirmed and undone."""
 
-import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
+from api.cli import bulk_schedules
 from api.cli.asking import answered
+from api.cli.filters import SAVED, filter_options, given_of, with_options
 from api.cli.opening import by_whom, command_of, commanding, guest, issue
-from api.cli.options import AsJson, AsOf, Currency, DataDir, OfficeCode, Reason, read_moment
+from api.cli.options import AsJson, AsOf, Currency, DataDir, OfficeCode, Reason, read_moment, wrong_parameter
 from api.cli.output import Format, note, print_csv, print_fields, print_json, print_table, say
 from api.cli.problems import Problem
 from api.cli.questions import Refused
 from api.cli.tables import figure, key, prose, tabular, text, word
 
 if TYPE_CHECKING:
-    from api.application.bulk import ChangedSincePreview, WrongParameter
+    from api.application.bulk import ChangedSincePreview
     from api.processes.step_by_step import StepByStep
     from projections.questions.bulk import BulkView
 
@@ -30,6 +32,7 @@ preview_app = typer.Typer(
     no_args_is_help=True, help="Freeze the accounts that a change would be about; nothing changes."
 )
 app.add_typer(preview_app, name="preview")
+app.add_typer(bulk_schedules.app, name="schedule")
 
 BulkId = Annotated[UUID, typer.Argument(metavar="ID", help="The bulk action's id, as preview and list show it.")]
 As = Annotated[Format, typer.Option("--format", help="A table for people; CSV or JSON for programs.")]
@@ -117,62 +120,44 @@ KINDS: Mapping[str, Kind] = {
 }
 """Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
 
-FILTERS: Mapping[str, tuple[str, str]] = {
-    "stage": ("STAGE", "Only accounts that are in this stage of auto-collection."),
-    "bucket": ("NAME", "Whose oldest open item is in this bucket."),
-    "flag": ("FLAG", "That carry this flag."),
-    "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
-    "frozen": ("CODE", "That are frozen for this reason."),
-    "written_off": ("yes|no", "Of whom something is written off with the claim kept; they may owe nothing."),
-    "service": ("TYPE", "With an open invoice of this service type; of fees it chooses invoices too."),
-    "subscription": ("NUMBER", "With an open invoice of this subscription; of fees it chooses invoices too."),
-    "placed_with": ("AGENCY", "That this agency has."),
-    "search": ("TEXT", "In name, number, phone or e-mail; or an invoice's number."),
-    "min_balance": ("AMOUNT", "That owe at least this."),
-    "max_balance": ("AMOUNT", "That owe at most this."),
-    "min_dpd": ("DAYS", "At least so many days past due."),
-    "max_dpd": ("DAYS", "At most so many days past due."),
-}
-"""The report's filters, each an option: metavar and help."""
-
 
 def _of_report() -> dict[str, Any]:
     """The options that say which accounts."""
-    found: dict[str, Any] = {"data": DataDir, "office": OfficeCode, "currency": Currency, "as_of": AsOf}
-    for name, (metavar, means) in FILTERS.items():
-        option = typer.Option(f"--{name.replace('_', '-')}", metavar=metavar, help=means)
-        found[name] = Annotated[str | None, option]
     many = typer.Option("--account", metavar="ID|NUMBER", help="Only this account; may be repeated.")
-    return {**found, "account": Annotated[list[str] | None, many], "as_json": AsJson}
-
-
-def _with_options(command: Callable[..., None], means: str, options: Mapping[str, Any]) -> None:
-    """Gives a command its help and its options; those of a kind are in a table."""
-    defaults = {"to": inspect.Parameter.empty, **{n: False for n, each in options.items() if get_args(each)[0] is bool}}
-    command.__annotations__ = {**options, "return": None}
-    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(each), annotation=annotation)
-            for each, annotation in options.items()
-        ]
-    )
-    command.__doc__ = means
+    return {
+        "data": DataDir, "office": OfficeCode, "currency": Currency, "as_of": AsOf, "filter": SAVED, **filter_options(),
+        "account": Annotated[list[str] | None, many], "as_json": AsJson,
+    }  # fmt: skip
 
 
 def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
     """The command that previews a kind: its parameters, then the report's filters."""
 
     def preview(
-        *, data: Any, office: Any, currency: Any, as_of: Any, account: Any, as_json: bool, **options: Any
+        *,
+        data: Any,
+        office: Any,
+        currency: Any,
+        as_of: Any,
+        filter: Any,  # noqa: A002
+        account: Any,
+        as_json: bool,
+        **options: Any,
     ) -> None:
-        said = {
-            each.name: options[each.name] or [] if each.is_repeated else options[each.name] for each in kind.parameters
-        }
-        filters = {each: options[each] for each in FILTERS if options[each] is not None}
+        said = _said_of(kind, options)
+        filters = given_of(options)
         with commanding(data) as service:
             service.drain()
             found = _previewed(
-                service, name, said, filters, office=office, currency=currency, as_of=as_of, accounts=account or []
+                service,
+                name,
+                said,
+                filters,
+                office=office,
+                currency=currency,
+                as_of=as_of,
+                saved=filter,
+                accounts=account or [],
             )
         if as_json:
             print_json(_stable(found))
@@ -180,6 +165,18 @@ def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
             say(f"Bulk action {found.id}: {_accounts(found.accounts)}{_total(found)}. Nothing was changed.")
             note(f"Look: arrears bulk show {found.id}. Then: arrears bulk confirm {found.id}")
 
+    means = f"{kind.help} Freezes the accounts and how they are; nothing is changed."
+    with_options(preview, means, {**_options_of(kind), **_of_report()})
+    return preview
+
+
+def _said_of(kind: Kind, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a kind as they were said."""
+    return {each.name: options[each.name] or [] if each.is_repeated else options[each.name] for each in kind.parameters}
+
+
+def _options_of(kind: Kind) -> dict[str, Any]:
+    """An option for each parameter of a kind."""
     options: dict[str, Any] = {}
     for each in kind.parameters:
         named = f"--{each.name.replace('_', '-')}"
@@ -188,13 +185,12 @@ def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
             continue
         option = typer.Option(named, metavar=each.metavar, help=each.help)
         options[each.name] = Annotated[list[str] | None if each.is_repeated else str | None, option]
-    means = f"{kind.help} Freezes the accounts and how they are; nothing is changed."
-    _with_options(preview, means, {**options, **_of_report()})
-    return preview
+    return options
 
 
 for _name, _kind in KINDS.items():
     preview_app.command(_name)(_preview_of(_name, _kind))
+    bulk_schedules.add_kind(_name, _options_of(_kind), partial(_said_of, _kind))
 
 
 def _previewed(
@@ -206,6 +202,7 @@ def _previewed(
     office: str | None,
     currency: str | None,
     as_of: date | None,
+    saved: str | None,
     accounts: Sequence[str],
 ) -> "BulkView":
     from api.application.bulk import Selection, WrongParameter, preview
@@ -217,6 +214,7 @@ def _previewed(
         as_of=as_of,
         filters=command_of(Filters, {}, **filters),
         accounts=tuple(accounts),
+        saved=saved,
     )
     try:
         done = preview(service, *by_whom(service, None), kind=kind, said=said, of=of)
@@ -226,26 +224,20 @@ def _previewed(
     return _until_ended(service, done.id, not_shown_yet=None)
 
 
-def wrong_parameter(wrong: "WrongParameter") -> typer.BadParameter:
-    """By its option."""
-    field, expected = _wrong(wrong.error.errors()[0])
-    return typer.BadParameter(f"--{field.replace('_', '-')}: {expected}")
-
-
-def _wrong(error: Mapping[str, Any]) -> tuple[str, str]:
-    """The field, and what was expected of it."""
-    said = str(error["msg"]).removeprefix("Value error, ")
-    if not error["loc"]:
-        field, _, expected = said.partition(": ")
-        return field, expected
-    return str(error["loc"][0]), said.replace("Input should be", "expected")
-
-
 # --- export ------------------------------------------------------------------------------------------
 
 
 def _export(
-    *, data: Any, to: Path, force: bool, office: Any, currency: Any, as_of: Any, as_json: bool, **options: Any
+    *,
+    data: Any,
+    to: Path,
+    force: bool,
+    office: Any,
+    currency: Any,
+    as_of: Any,
+    filter: Any,  # noqa: A002
+    as_json: bool,
+    **options: Any,
 ) -> None:
     from api.application.bulk import Selection
     from api.application.export import ExportFormat, export
@@ -256,8 +248,8 @@ def _export(
         raise typer.BadParameter(f"{to}: expected a file that ends with .xlsx or .csv")
     if to.exists() and not force:
         raise Problem(f"{to} is there already", hint="another name, or --force to replace it")
-    filters = command_of(Filters, {}, **{e: options[e] for e in FILTERS if options[e] is not None})
-    of = Selection(office=office, currency=currency, as_of=as_of, filters=filters)
+    filters = command_of(Filters, {}, **given_of(options))
+    of = Selection(office=office, currency=currency, as_of=as_of, filters=filters, saved=filter)
     with commanding(data) as service:
         service.drain()
         bulk_id, rows = export(service, *by_whom(service, None), of, format=ExportFormat(format), to=to)
@@ -269,7 +261,7 @@ def _export(
 
 _to = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends with .xlsx or .csv.")]
 _force = Annotated[bool, typer.Option("--force", help="Replace a file of this name.")]
-_with_options(
+with_options(
     _export,
     "Write the collections report into a workbook or a CSV file. Who took it, and how many rows, is recorded.",
     {"to": _to, "force": _force, **{name: each for name, each in _of_report().items() if name != "account"}},
@@ -304,8 +296,19 @@ def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = 
     if not found:
         say("There is no bulk action yet.")
         return
-    names = ("id", "kind", "state", "accounts", "done", "previewed_by")
-    print_table(_LIST, ([*(each[n] for n in names), read_moment(each["previewed_at"])] for each in found))
+    names = ("accounts", "done", "previewed_by")
+    print_table(
+        _LIST,
+        (
+            [each["id"], each["kind"], _state(each), *(each[n] for n in names), read_moment(each["previewed_at"])]
+            for each in found
+        ),
+    )
+
+
+def _state(found: Mapping[str, Any]) -> str:
+    waits = found["state"] == "previewed" and found.get("schedule_id") is not None
+    return "waits for a person" if waits else str(found["state"])
 
 
 _ROWS = (key("account"), figure("amount"), word("outcome"), prose("reason", 2), text("undone", 1))

@@ -7,10 +7,9 @@ import typer
 
 from api.cli.allocation import account_found
 from api.cli.asking import answered
-from api.cli.bulk import wrong_parameter
 from api.cli.offices import say_done
 from api.cli.opening import by_whom, command_of, commanding, issue
-from api.cli.options import AccountArgument, AsJson, AsOf, DataDir, OfficeCode, Reason
+from api.cli.options import AccountArgument, AsJson, AsOf, DataDir, OfficeCode, Reason, wrong_parameter
 from api.cli.output import print_json, print_table, say
 from api.cli.questions import account_id
 from api.cli.tables import figure, key, prose, tabular, word

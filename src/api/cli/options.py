@@ -1,11 +1,15 @@
 """Options that many commands share, and how their values are read."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from api.application.bulk import WrongParameter
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -69,3 +73,18 @@ Currency = Annotated[
 ]
 OfficeCode = Annotated[str | None, typer.Option("--office", metavar="CODE", help="Only this office.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the audit trail.")]
+
+
+def wrong_parameter(wrong: "WrongParameter") -> typer.BadParameter:
+    """By its option."""
+    field, expected = _wrong(wrong.error.errors()[0])
+    return typer.BadParameter(f"--{field.replace('_', '-')}: {expected}")
+
+
+def _wrong(error: Mapping[str, Any]) -> tuple[str, str]:
+    """The field, and what was expected of it."""
+    said = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        field, _, expected = said.partition(": ")
+        return field, expected
+    return str(error["loc"][0]), said.replace("Input should be", "expected")

@@ -1,17 +1,20 @@
 """`arrears report …` and `arrears kpi`: what was owed, promised, done and collected, as of any day."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from api.cli.asking import answered
+from api.cli.filters import FILTERS, SAVED, filter_options, given_of, with_options
 from api.cli.options import Account, AsJson, AsOf, Currency, DataDir, KnownOn, OfficeCode, read_day
 from api.cli.output import Format, note, note_names, print_csv, print_json, print_table, say, shown
 from api.cli.questions import Ask, Refused, account_id, by_currency
-from api.cli.tables import Column, figure, key, prose, tabular, text, word
+from api.cli.tables import Column, figure, key, prose, tabular, take_columns, text, word
 
 As = Annotated[Format, typer.Option("--format", help="A table for people; CSV or JSON for programs.")]
 Limit = Annotated[
@@ -71,87 +74,139 @@ def _aging_table(report: Mapping[str, Any]) -> None:
 
 # --- collections ---------------------------------------------------------------------------------------
 
-FILTERS = (
-    "stage", "bucket", "flag", "collections_stage", "frozen", "written_off", "service", "subscription", "placed_with",
-    "number", "search", "min_balance", "max_balance", "min_dpd", "max_dpd",
-)  # fmt: skip
-"""Those of `projections.questions.Filters`, which takes a second to import."""
-
 _BUCKETS = "buckets"
-IN_TABLE: Mapping[str, Column] = {
+COLUMNS: Mapping[str, Column] = {
     "number": key("account"),
     "customer_name": text("customer", 5),
     "balance": figure("balance"),
+    "paid_since": figure("paid since", 3),
     _BUCKETS: figure("", 1),
     "unapplied": figure("unapplied", 2),
     "days_past_due": figure("dpd", 7),
     "stage": word("stage", 6),
     "why": prose("why", 4),
-}
-"""By the name in a row; a figure for each bucket in the place of `buckets`."""
-AMOUNTS = frozenset({"balance", "outstanding", "unapplied", "past_due", "disputed", "written_off"})
+    **{name: figure(name.replace("_", " "), 1) for name in ("outstanding", "past_due", "disputed", "written_off")},
+    **{name: figure(name.replace("_", " "), 1) for name in ("items", "open_promises", "broken_promises")},
+    **{
+        name: word(name.replace("_", " "), 1)
+        for name in (
+            "account_id", "office", "currency", "bucket", "oldest_due_on", "next_action_at", "last_payment_on",
+            "last_contact_on", "collections_stage", "frozen", "agency", "excluded",
+        )
+    },
+    **{name: text(name.replace("_", " "), 1) for name in ("campaign", "flags", "next_action", "segment")},
+}  # fmt: skip
+"""By the name in a row, which is also what CSV calls it; a figure for each bucket in the place of `buckets`."""
+IN_TABLE = ("number", "customer_name", "balance", "paid_since", _BUCKETS, "unapplied", "days_past_due", "stage", "why")
+"""What a table has where nobody says which columns; what was paid since only of a past day."""
+AMOUNTS = frozenset({"balance", "outstanding", "unapplied", "past_due", "disputed", "written_off", "paid_since"})
 
 
-@app.command("collections")
-@tabular
 def collections_report(
     *,
-    data: DataDir = None,
-    as_of: AsOf = None,
-    known_on: KnownOn = None,
-    office: OfficeCode = None,
-    currency: Currency = None,
-    bucket: Annotated[str | None, typer.Option("--bucket", metavar="NAME", help="Of the oldest open item.")] = None,
-    search: Annotated[
-        str | None,
-        typer.Option("--search", metavar="TEXT", help="In name, number, phone or e-mail; or an invoice's number."),
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", metavar="FILTER=VALUE", help="Any other filter, such as flag=vip; may be repeated."),
-    ] = None,
-    format: As = Format.TABLE,  # noqa: A002
-    as_json: AsJson = False,
-    limit: Limit = None,
+    data: Any,
+    as_of: date | None,
+    known_on: date | None,
+    office: str | None,
+    currency: str | None,
+    filter: str | None,  # noqa: A002
+    where: list[str] | None,
+    sort: str | None,
+    ascending: bool | None,
+    format: Format,  # noqa: A002
+    as_json: bool,
+    limit: int | None,
+    **options: Any,
 ) -> None:
-    """One row for each account that owes something: balance, buckets, days past due, stage, and why it is in it.
-
-    CSV and JSON have all of its columns: flags, what is next, promises, the latest payment and contact.
-    """
-    filters = _filters(where or (), bucket=bucket, q=search)
+    wanted_columns = _named(take_columns())
+    given = _filters(where or (), given_of(options))
     chosen = _chosen(format, as_json)
     wanted = _wanted(limit, chosen)
     scope = {"office": office, "currency": currency, "as_of": as_of, "known_on": known_on}
+    order = {"sort": sort, "descending": None if ascending is None else str(not ascending).lower()}
 
     def ask_and_show(ask: Ask) -> None:
-        found = by_currency(ask, "/v1/report/collections", limit=wanted, **scope, **filters)
+        saved = _saved(ask, filter, office) if filter is not None else {}
+        filters = {**_by_http(saved.get("filters", {})), **given}
+        columns = wanted_columns or tuple(saved.get("columns", ()))
+        kept = {name: said for name in order if (said := saved.get(name)) is not None}
+        kept = {name: str(said).lower() for name, said in kept.items()}
+        ordered = {**kept, **{name: said for name, said in order.items() if said is not None}}
+        found = by_currency(ask, "/v1/report/collections", limit=wanted, **scope, **ordered, **filters)
         for report in found:
             report["items"] = map(_with_every_bucket(report), report["items"])
         match chosen:
             case Format.JSON:
-                print_json(_one_or_all([_with_rows(report, without={"bucket_names"}) for report in found]))
+                print_json(_one_or_all([_in_json(report, columns) for report in found]))
             case Format.CSV:
-                _collections_csv(found)
+                _collections_csv(found, columns)
             case Format.TABLE:
                 for report in _apart(found):
-                    _collections_table(report)
+                    _collections_table(report, columns)
 
     try:
         answered(data, ask_and_show)
     except Refused as refusal:
-        if refusal.field not in {name.partition("=")[0] for name in where or ()}:
+        by_name = {name.partition("=")[0] for name in where or ()}
+        if refusal.field not in by_name | (given.keys() - {"bucket"}) | {"search", "sort"}:  # buckets are the office's
             raise
         raise typer.BadParameter(refusal.message) from None
 
 
-def _filters(where: Sequence[str], **given: str | None) -> dict[str, Any]:
+_where = typer.Option(
+    "--where", metavar="FILTER=VALUE", help="A filter by its name, such as flag=vip; may be repeated."
+)
+_sort = typer.Option("--sort", metavar="COLUMN", help="What rows are ordered by. Default: balance.")
+_ascending = typer.Option("--ascending/--descending", help="Which way. Default: descending.")
+with_options(
+    collections_report,
+    """One row for each account that owes something: balance, buckets, days past due, stage, and why it is in it.
+
+    CSV and JSON have all of its columns: flags, what is next, promises, the latest payment and contact.
+    """,
+    {
+        "data": DataDir, "as_of": AsOf, "known_on": KnownOn, "office": OfficeCode, "currency": Currency,
+        "filter": SAVED, **filter_options(),
+        "where": Annotated[list[str] | None, _where],
+        "sort": Annotated[str | None, _sort],
+        "ascending": Annotated[bool | None, _ascending],
+        "format": As, "as_json": AsJson, "limit": Limit,
+    },
+    defaults={"format": Format.TABLE},
+)  # fmt: skip
+app.command("collections")(tabular(collections_report))
+
+
+def _named(columns: Sequence[str]) -> tuple[str, ...]:
+    """Columns by their names in a row; people may say the heading instead."""
+    by_heading = {column.name: name for name, column in COLUMNS.items() if column.name}
+    return tuple(name if name in COLUMNS else by_heading.get(name, name) for name in columns)
+
+
+def _filters(where: Sequence[str], given: Mapping[str, str]) -> dict[str, Any]:
     """Those with an option of their own, and those said by name. Raises BadParameter."""
     said = {name: value for name, _, value in (each.partition("=") for each in where)}
     for name, value in said.items():
         if name not in FILTERS or not value:
             raise typer.BadParameter(f"--where {name}: expected FILTER=VALUE of {', '.join(FILTERS)}")
-    by_http = {"q" if name == "search" else name: value for name, value in said.items()}
-    return {name: value for name, value in {**given, **by_http}.items() if value is not None}
+    return _by_http({**given, **said})
+
+
+def _by_http(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {"q" if name == "search" else name: value for name, value in said.items()}
+
+
+def _saved(ask: Ask, name: str, office: str | None) -> Mapping[str, Any]:
+    """A saved filter of the office, or of the only one. Raises BadParameter where there is none of this name."""
+    found = ask("/v1/filters", office=office)
+    named = [each for each in found if each["name"] == name]
+    if len(named) > 1:
+        offices = ", ".join(each["office"] for each in named)
+        raise typer.BadParameter(f"--filter {name}: expected --office, one of {offices}")
+    if not named:
+        known = ", ".join(dict.fromkeys(each["name"] for each in found)) or "none yet: arrears filter save NAME"
+        raise typer.BadParameter(f"--filter {name}: expected one of {known}")
+    return dict(named[0])
 
 
 def _with_every_bucket(report: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -166,26 +221,61 @@ def _with_every_bucket(report: Mapping[str, Any]) -> Callable[[dict[str, Any]], 
     return filled
 
 
-def _collections_csv(found: Sequence[dict[str, Any]]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A column as it is printed."""
+
+    column: Column
+    in_files: str
+    cell: Callable[[Mapping[str, Any]], Any]
+
+
+def _spread(names: Iterable[str], buckets: Sequence[str]) -> list[_Place]:
+    """The columns that are named, with one for each bucket in the place of `buckets`. Raises BadParameter."""
+    found: list[_Place] = []
+    for name in names:
+        if name == _BUCKETS or name in buckets:
+            of = buckets if name == _BUCKETS else [name]
+            found += [_Place(figure(each, 1), f"bucket {each}", partial(_open_in, each)) for each in of]
+        elif name in COLUMNS:
+            found.append(_Place(COLUMNS[name], name, partial(_cell_of, name)))
+        else:
+            raise typer.BadParameter(f"--columns {name}: expected some of {', '.join(COLUMNS)}")
+    return found
+
+
+def _collections_csv(found: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
     from projections.collections_report.columns import IN_FILES
 
     rows = [row for report in found for row in report["items"]]
     buckets = [*dict.fromkeys(name for report in found for name in _buckets_of(report, rows))]
-    header = [*_spread(IN_FILES, lambda name: name, [f"bucket {name}" for name in buckets])]
-    print_csv(header, ([*_spread(IN_FILES, _cells_of(row), _open_in(row, buckets))] for row in rows))
+    places = _spread(columns or IN_FILES, buckets)
+    print_csv([each.in_files for each in places], ([each.cell(row) for each in places] for row in rows))
 
 
-def _collections_table(report: dict[str, Any]) -> None:
+def _in_json(report: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    said = _with_rows(report, without={"bucket_names"})
+    if columns:
+        _spread(columns, report["bucket_names"])
+        said["rows"] = [{name: row.get(name, row["buckets"].get(name)) for name in columns} for row in said["rows"]]
+    return said
+
+
+def _collections_table(report: dict[str, Any], columns: Sequence[str]) -> None:
     rows = [*report["items"]]
-    buckets = _buckets_of(report, rows)
+    is_past = any(row.get("paid_since") is not None for row in rows)
+    shown_here = columns or [name for name in IN_TABLE if name != "paid_since" or is_past]
+    places = _spread(shown_here, _buckets_of(report, rows))
+    quiet = () if columns else ("unapplied", _BUCKETS)
 
     def cells(row: Mapping[str, Any]) -> Iterator[Any]:
-        cell, quiet = _cells_of(row), {"unapplied": _amount(row["unapplied"]) or None}
-        open_in = [amount or None for amount in _open_in(row, buckets)]
-        return _spread(IN_TABLE, lambda name: quiet[name] if name in quiet else cell(name), open_in)
+        for place in places:
+            value = place.cell(row)
+            is_quiet = place.in_files in quiet or place.in_files.startswith("bucket ")
+            yield (value or None) if is_quiet else value
 
     print_table(
-        [*_spread(IN_TABLE, IN_TABLE.__getitem__, (figure(name, 1) for name in buckets))],
+        [place.column for place in places],
         ([*cells(row)] for row in rows),
         title=f"Collections as of {report['as_of']}, {report['currency']}",
     )
@@ -194,32 +284,21 @@ def _collections_table(report: dict[str, Any]) -> None:
         (_amount(report[name]) for name in ("outstanding", "unapplied", "balance")),
     )
     say(f"{accounts:,} accounts owe {outstanding:,}, less {unapplied:,} unapplied: {balance:,}")
+    if _amount(report["paid_since"]):
+        say(f"Paid since: {_amount(report['paid_since']):,}")
     if accounts > len(rows):
         note(f"{accounts - len(rows):,} more: --limit N, or --format csv for all.")
     note_names(report.get("names"))
 
 
-def _spread(names: Iterable[str], cell: Callable[[str], Any], buckets: Iterable[Any]) -> Iterator[Any]:
-    """A cell for each column, and one for each bucket in the place of `buckets`."""
-    for name in names:
-        if name == _BUCKETS:
-            yield from buckets
-        else:
-            yield cell(name)
-
-
-def _cells_of(row: Mapping[str, Any]) -> Callable[[str], Any]:
+def _cell_of(name: str, row: Mapping[str, Any]) -> Any:
     """What stands in a row under a column, in a few words."""
-
-    def cell(name: str) -> Any:
-        value: Any = row.get(name)
-        if name == "why":
-            return value["detail"] if value else None
-        if name in AMOUNTS:  # what is not there is none, of what came later: files have it as an empty cell
-            return None if value is None else _amount(value)
-        return ", ".join(value) if isinstance(value, list) else value
-
-    return cell
+    value: Any = row.get(name)
+    if name == "why":
+        return value["detail"] if value else None
+    if name in AMOUNTS:  # what is not there is none, of what came later: files have it as an empty cell
+        return None if value is None else _amount(value)
+    return ", ".join(value) if isinstance(value, list) else value
 
 
 def _buckets_of(report: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -227,8 +306,53 @@ def _buckets_of(report: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) ->
     return [*dict.fromkeys([*report["bucket_names"], *(name for row in rows for name in row["buckets"])])]
 
 
-def _open_in(row: Mapping[str, Any], buckets: Iterable[str]) -> list[Decimal]:
-    return [_amount(row["buckets"].get(name, "0")) for name in buckets]
+def _open_in(bucket: str, row: Mapping[str, Any]) -> Decimal:
+    return _amount(row["buckets"].get(bucket, "0"))
+
+
+# --- roll rates ----------------------------------------------------------------------------------------
+
+_ROLLED = ("stayed", "next", "further", "younger", "paid", "written_off")
+_ROLL_RATES = (key("bucket"), figure("amount"), *(figure(f"{name.replace('_', ' ')} %", 1) for name in _ROLLED))
+
+
+@app.command("roll-rates")
+@tabular
+def roll_rates_report(
+    *,
+    first: Annotated[date, typer.Option("--from", parser=read_day, metavar="DAY", help="The end of the first day.")],
+    last: Annotated[date, typer.Option("--to", parser=read_day, metavar="DAY", help="The end of the later one.")],
+    data: DataDir = None,
+    known_on: KnownOn = None,
+    office: OfficeCode = None,
+    currency: Currency = None,
+    format: As = Format.TABLE,  # noqa: A002
+    as_json: AsJson = False,
+) -> None:
+    """What became of the amount in each bucket: shares that stayed, moved on, were paid, were written off."""
+    asked = {"from": first, "to": last, "known_on": known_on, "office": office, "currency": currency}
+    found = answered(data, lambda ask: by_currency(ask, "/v1/report/roll-rates", **asked))
+    match _chosen(format, as_json):
+        case Format.JSON:
+            print_json(_one_or_all(found))
+        case Format.CSV:
+            header = ("from", "to", "currency", "bucket", "amount", *_ROLLED)
+            said = ([r["from"], r["to"], r["currency"], *_rolled(row)] for r in found for row in r["rows"])
+            print_csv(header, said)
+        case Format.TABLE:
+            for report in _apart(found):
+                title = f"Roll rates from {report['from']} to {report['to']}, {report['currency']}"
+                print_table(_ROLL_RATES, (_rates(row) for row in report["rows"]), title=title)
+
+
+def _rolled(row: Mapping[str, Any]) -> list[Any]:
+    """The amounts of a bucket."""
+    return [row["bucket"], _amount(row["amount"]), *(_amount(row["became"][name]) for name in _ROLLED)]
+
+
+def _rates(row: Mapping[str, Any]) -> list[Any]:
+    rates = row["rates"] or {}
+    return [row["bucket"], _amount(row["amount"]), *(_figure(rates.get(name)) for name in _ROLLED)]
 
 
 # --- promises ------------------------------------------------------------------------------------------

@@ -109,6 +109,13 @@ def wish() -> Wish:
     return _wish.get()
 
 
+def take_columns() -> tuple[str, ...]:
+    """Those that the caller wants, for a command that heeds them by itself; what prints sees none then."""
+    wanted = _wish.get()
+    _wish.set(Wish(wanted.wide))
+    return wanted.columns
+
+
 def refuse_columns() -> None:
     """For what is printed instead of a table: it has every column."""
     if _wish.get(Wish()).columns:

@@ -66,15 +66,19 @@ def list_items(
 
     def asked(ask: Ask) -> Any:
         of = None if account is None else account_id(ask, account, office=office)
-        return ask("/v1/worklist", limit=limit, agent=agent, kind=kind, office=office, account_id=of)
+        found = ask("/v1/worklist", limit=limit, agent=agent, kind=kind, office=office, account_id=of)
+        is_whole = kind is None and of is None
+        return found, ask("/v1/bulk", limit=limit, office=office, waiting="true")["items"] if is_whole else []
 
-    found = answered(data, asked)
-    rows = [*found["items"]]
+    found, waits = answered(data, asked)
+    rows, waiting = [*found["items"]], [*waits]
     if as_json:
-        print_json({"rows": rows, "next_cursor": found["next"]})
+        print_json({"rows": rows, "next_cursor": found["next"], "waiting": waiting})
         return
+    for each in waiting:
+        say(f"Waits for a person: bulk action {each['id']} ({each['kind']}, {each['accounts']:,} accounts)")
     if not rows:
-        say("Nothing is to be done.")
+        say("Nothing is to be done." if not waiting else "Nothing else is to be done.")
         return
     print_table(_ITEMS, map(_row, rows))
     if found["next"] is not None:

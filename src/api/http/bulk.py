@@ -1,7 +1,6 @@
 """Bulk actions: previewed on the collections report, confirmed exactly as shown, and undone."""
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -15,17 +14,15 @@ from starlette.background import BackgroundTask
 
 from adapters.readers.runner import NotReached
 from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
-from aggregates.account.chase import Stage
-from aggregates.account.collections_stage import CollectionsStage
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
 from api.application.bulk import Selection, WrongParameter, confirm, preview, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing
-from api.application.plausibility import MOST_COUNT
 from api.http.bodies import CommandBody, Reason, body_of
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
+from api.http.filters import FilterBody, filters_of
 from api.http.paging import Cursor, Limit, Page
 from api.http.problems import FieldProblem, Problem, documented, from_errors, unknown
 from api.http.reading import AS_ASKED, OfficeOf, Question, Reader, Readings
@@ -33,36 +30,20 @@ from api.http.routing import Router
 from api.http.shapes import Body, Day, FromJson, JsonBody
 from api.processes.service import Service
 from projections.questions.bulk import BulkRow, BulkView, RowOutcome, bulk_action, bulk_actions, bulk_rows
-from projections.questions.collections import Filters, WrittenOff
 
 router = Router(prefix="/v1/bulk", tags=["bulk actions"])
 
 _MOST_ACCOUNTS = 10_000
 
-Amount = Annotated[str | None, Field(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$")]
-DaysPastDue = Annotated[int | None, Field(ge=0, le=MOST_COUNT)]
 
-
-class SelectionBody(Body):
+class SelectionBody(FilterBody):
     """Which accounts: all that the collections report shows with these filters, or those that are named."""
 
     office: Code | None = None
     currency: Currency | None = None
     as_of: Day | None = None
-    stage: Stage | None = None
-    bucket: str | None = Field(None, max_length=40)
-    flag: Code | None = None
-    collections_stage: CollectionsStage | None = None
-    frozen: Code | None = None
-    written_off: WrittenOff | None = None
-    service: Code | None = None
-    subscription: str | None = Field(None, max_length=100)
-    placed_with: Code | None = None
-    q: str | None = Field(None, max_length=100)
-    min_balance: Amount = None
-    max_balance: Amount = None
-    min_dpd: DaysPastDue = None
-    max_dpd: DaysPastDue = None
+    filter: Code | None = None
+    """A filter that the office keeps by this name; others are beside it, or instead of parts of it."""
     accounts: tuple[Annotated[str, Field(max_length=100)], ...] | None = Field(
         None, min_length=1, max_length=_MOST_ACCOUNTS
     )
@@ -106,23 +87,9 @@ def selection_of(said: SelectionBody) -> Selection:
         office=said.office,
         currency=said.currency,
         as_of=said.as_of,
-        filters=Filters(
-            stage=said.stage,
-            bucket=said.bucket,
-            flag=said.flag,
-            collections_stage=said.collections_stage,
-            frozen=said.frozen,
-            written_off=said.written_off,
-            service=said.service,
-            subscription=said.subscription,
-            placed_with=said.placed_with,
-            search=said.q,
-            min_balance=None if said.min_balance is None else Decimal(said.min_balance),
-            max_balance=None if said.max_balance is None else Decimal(said.max_balance),
-            min_dpd=said.min_dpd,
-            max_dpd=said.max_dpd,
-        ),
+        filters=filters_of(said),
         accounts=said.accounts or (),
+        saved=said.filter,
     )
 
 
@@ -225,13 +192,22 @@ def exported(
 
 @router.get("", responses=AS_ASKED)
 def list_bulk(
-    *, readings: Readings, office: OfficeOf = None, limit: Limit = 50, cursor: Cursor = None
+    *,
+    readings: Readings,
+    office: OfficeOf = None,
+    waiting: Annotated[
+        bool, Query(description="Only those that a schedule made and that are too large to be done without a person.")
+    ] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[BulkView]:
     """Bulk actions, the newest first."""
     office_id = readings.office(office).id if office else None
     return readings.page(
-        Question("bulk", office),
-        lambda connection, inner: bulk_actions(connection, office_id=office_id, limit=limit, cursor=inner),
+        Question("bulk", office, *(["waiting"] if waiting else [])),
+        lambda connection, inner: bulk_actions(
+            connection, office_id=office_id, waiting=waiting, limit=limit, cursor=inner
+        ),
         cursor,
     )
 

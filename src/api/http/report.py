@@ -1,20 +1,25 @@
 """Reports: collections of today or of a past day, aging, KPIs; and the list of accounts."""
 
-from dataclasses import asdict, dataclass, make_dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
+from aggregates.values.codes import Code
+from aggregates.values.saved_filter import SavedFilter
 from api.application.account_view import accounts_of_customer
-from api.application.plausibility import MOST_COUNT
+from api.application.saved_filters import filters_with, order_of, saved_filter
+from api.http.filters import IN_ADDRESS, filters_of
 from api.http.paging import Cursor, Limit, NamedPage, unwrap_cursor, wrap_cursor
+from api.http.problems import FieldProblem
 from api.http.reading import AS_ASKED, AsOf, KnownOn, OfficeOf, OfReport, Question, Reader, Readings, Scope
 from api.http.routing import Router
-from api.http.shapes import PLAIN_TEXT, Day, PlainText
+from api.http.shapes import Day, PlainText
 from projections.answer import AmountText
+from projections.collections_report.columns import IN_REPORT
 from projections.questions import (
     CHOICES,
     Aging,
@@ -22,33 +27,24 @@ from projections.questions import (
     Filters,
     Kpi,
     Order,
+    RollRates,
     Sort,
     Summary,
     accounts,
     aging,
     collections,
     kpi,
+    roll_rates,
     summary,
 )
 from projections.questions.names import FILLED, Names
 
 router = Router(prefix="/v1", tags=["reports"])
 
-Balance = Annotated[
-    str | None, Query(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$", description='A decimal such as "100.00".')
-]
-DaysPastDue = Annotated[int | None, Query(ge=0, le=MOST_COUNT, description="Of the oldest open item.")]
-Search = Annotated[
-    PlainText | None,
-    Query(
-        max_length=100,
-        description="A part of the customer's name, e-mail address or telephone number, or of the account's number; or "
-        "the number of an invoice. Fewer than three characters: how a word of these begins.",
-    ),
-]
+Search = Annotated[PlainText | None, Query(max_length=100, description=CHOICES["search"].means)]
 
 
-class CollectionsPage(BaseModel):
+class CollectionsSums(BaseModel):
     """A page of accounts; the sums are over all pages."""
 
     as_of: date
@@ -57,11 +53,31 @@ class CollectionsPage(BaseModel):
     outstanding: AmountText
     unapplied: AmountText
     balance: AmountText
+    past_due: AmountText
+    disputed: AmountText
+    paid_since: AmountText
+    """Of a past day: what came in after it and was not taken back."""
     bucket_names: list[str]
     """Every bucket of the report, youngest first; rows may leave out those in which nothing is open."""
-    items: list[CollectionsRow]
     next: str | None
     names: Names = FILLED
+
+
+class CollectionsPage(CollectionsSums):
+    """A page of accounts with every column."""
+
+    items: list[CollectionsRow]
+
+
+class ChosenRow(RootModel[dict[str, Any]]):
+    """An account: its id and the columns that were asked for, in their order, each as in `CollectionsRow`; null where
+    that leaves one out."""
+
+
+class ChosenColumnsPage(CollectionsSums):
+    """A page of accounts with the columns that were asked for."""
+
+    items: list[ChosenRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,47 +85,62 @@ class Asked:
     """What a collections report shows, and in which order."""
 
     filters: Filters
-    sort: Sort
-    descending: bool
-
-
-Chosen: Any = make_dataclass(
-    "Chosen",
-    [
-        (name, Annotated[choice.type, PLAIN_TEXT, Query(description=choice.means)], None)
-        for name, choice in CHOICES.items()
-    ],
-    frozen=True,
-)
-"""The filters by one of several values, each a parameter."""
+    order: Order = field(default_factory=Order)
+    columns: tuple[str, ...] = ()
+    """None: all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
-    """The other filters, and the order of rows, each a parameter."""
+class Shown:
+    """A saved filter, the order of rows, and the columns, each a parameter."""
 
-    q: Search = None
-    min_balance: Balance = None
-    max_balance: Balance = None
-    number: Annotated[PlainText | None, Query(max_length=100, description="Exactly this number.")] = None
-    min_dpd: DaysPastDue = None
-    max_dpd: DaysPastDue = None
-    sort: Sort = Sort.BALANCE
-    descending: bool = True
+    filter: Annotated[
+        Code | None,
+        Query(description="The name of a saved filter; other parameters are beside it, or instead of parts of it."),
+    ] = None
+    sort: Annotated[Sort | None, Query(description="What rows are ordered by; balance where not given.")] = None
+    descending: Annotated[bool | None, Query(description="Which way; true where not given.")] = None
+    columns: Annotated[
+        PlainText | None,
+        Query(max_length=1_000, description="Names of columns with commas between them; all where not given."),
+    ] = None
 
 
-async def asked(*, chosen: Annotated[Any, Depends(Chosen)], sought: Annotated[Sought, Depends()]) -> Asked:
-    """Filters and order of a collections report."""
-    filters = Filters(
-        **asdict(chosen),
-        search=sought.q,
-        min_balance=None if sought.min_balance is None else Decimal(sought.min_balance),
-        max_balance=None if sought.max_balance is None else Decimal(sought.max_balance),
-        number=sought.number,
-        min_dpd=sought.min_dpd,
-        max_dpd=sought.max_dpd,
+async def in_address(*, filters: Annotated[Any, Depends(IN_ADDRESS)]) -> Filters:
+    return filters_of(filters)
+
+
+def asked(
+    *,
+    filters: Annotated[Filters, Depends(in_address)],
+    shown: Annotated[Shown, Depends()],
+    readings: Readings,
+    office: OfficeOf = None,
+) -> Asked:
+    """Filters, order and columns of a collections report, with those of a saved filter. Raises a Problem."""
+    saved = saved_by(readings, office, shown.filter) if shown.filter else SavedFilter()
+    return Asked(
+        filters_with(saved, filters),
+        order_of(saved, shown.sort, descending=shown.descending),
+        columns_of(shown.columns) or tuple(name for name in saved.columns if name in IN_REPORT),
     )
-    return Asked(filters, sought.sort, sought.descending)
+
+
+def saved_by(readings: Reader, office: str | None, name: str) -> SavedFilter:
+    """A filter of the office that is named, or of the only one. Raises a Problem, Refused."""
+    offices = readings.offices_named(office)
+    if len(offices) != 1:
+        raise FieldProblem("office", "expected one: each office keeps its own filters")
+    return saved_filter(offices[0], name)
+
+
+def columns_of(said: str | None) -> tuple[str, ...]:
+    """The columns that are named, each once. Raises a Problem."""
+    names = tuple(dict.fromkeys(each.strip() for each in (said or "").split(",") if each.strip()))
+    for name in names:
+        if name not in IN_REPORT:
+            raise FieldProblem("columns", f"expected some of {', '.join(IN_REPORT)}, not {name!r}")
+    return names
 
 
 ReportAsked = Annotated[Asked, Depends(asked)]
@@ -125,12 +156,19 @@ def report_collections(
     known_on: KnownOn = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> CollectionsPage:
+) -> CollectionsPage | ChosenColumnsPage:
     """One row per account that owes something or has funds left, today or as of a past day.
 
     Money is that of the day. Stage, flags and what is next are as recorded by the end of the earlier of the two days.
     """
-    return collections_report(readings, of, wanted, as_of=as_of, known_on=known_on, limit=limit, cursor=cursor)
+    page = collections_report(readings, of, wanted, as_of=as_of, known_on=known_on, limit=limit, cursor=cursor)
+    return _with_columns(page, wanted.columns) if wanted.columns else page
+
+
+def _with_columns(page: CollectionsPage, columns: Sequence[str]) -> ChosenColumnsPage:
+    said = [each.model_dump(mode="json") for each in page.items]
+    rows = [ChosenRow({name: each.get(name) for name in ("account_id", *columns)}) for each in said]
+    return ChosenColumnsPage.model_construct(**{**dict(page), "items": rows})
 
 
 @router.get("/report/summary", responses=AS_ASKED)
@@ -147,6 +185,23 @@ def report_aging(*, readings: Readings, of: OfReport, as_of: AsOf = None, known_
     day, scheme = as_of or readings.today(of.office), readings.scheme(of.office)
     with readings.connection() as connection:
         return aging(connection, as_of=day, known_on=known_on, scheme=scheme, office=of.office, currency=of.currency)
+
+
+@router.get("/report/roll-rates", responses=AS_ASKED)
+def report_roll_rates(
+    *,
+    readings: Readings,
+    of: OfReport,
+    start: Annotated[Day, Query(alias="from", description="The end of this day is what is looked at first.")],
+    to: Annotated[Day, Query(description="The end of this day is what it is compared with.")],
+    known_on: KnownOn = None,
+) -> RollRates:
+    """What became of the amount in each bucket: it stayed, moved on, was paid, was written off."""
+    scheme = readings.scheme(of.office)
+    with readings.connection() as connection:
+        return roll_rates(
+            connection, start=start, end=to, scheme=scheme, known_on=known_on, office=of.office, currency=of.currency
+        )
 
 
 @router.get("/kpi", responses=AS_ASKED)
@@ -225,7 +280,7 @@ def collections_report(
             office=of.office,
             currency=of.currency,
             filters=wanted.filters,
-            order=Order(wanted.sort, wanted.descending),
+            order=wanted.order,
             limit=limit,
             cursor=inner,
         )

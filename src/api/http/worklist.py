@@ -15,13 +15,16 @@ from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.paging import Cursor, Limit, NamedPage, Page
 from api.http.problems import Problem
-from api.http.reading import AS_ASKED, OfficeOf, Question, Readings
+from api.http.reading import AS_ASKED, OfficeOf, Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
+from projections.questions.bulk import BulkView, bulk_actions
 from projections.questions.worklist import ClosedDay, WorklistItem, closed_days, worklist
 
 router = Router(prefix="/v1", tags=["worklist"])
 items = Router(prefix="/v1/accounts/{account_id}/worklist/{item_id}", tags=["worklist"])
+
+_MOST_WAITING = 100
 
 Agent = Annotated[str | None, Query(max_length=100, description="Whose, and what is nobody's: dana.")]
 
@@ -44,6 +47,14 @@ class DayToClose(Body):
     reason: str | None = Field(None, max_length=1_000)
 
 
+class WorklistPage(NamedPage[WorklistItem]):
+    """What is to be done about accounts; and bulk actions that wait for a person."""
+
+    waiting: list[BulkView]
+    """What schedules made and is too large to be done without a person: on the first page, unless the list is of one
+    kind or account."""
+
+
 @router.get("/worklist", responses=AS_ASKED)
 def list_worklist(
     *,
@@ -55,7 +66,7 @@ def list_worklist(
     account_id: Annotated[UUID | None, Query(description="Only about this account.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> NamedPage[WorklistItem]:
+) -> WorklistPage:
     """Follow-ups, contacts without an outcome, cases and uncertain messages, the highest score first; each says of what
     its score is made."""
     now = service.clock.now()
@@ -63,7 +74,7 @@ def list_worklist(
         readings.office(office)
     if account_id is not None:
         readings.office_and_currency_of(account_id)
-    return readings.named_page(
+    page = readings.named_page(
         Question("worklist", agent, kind, office, account_id),
         lambda connection, inner: worklist(
             connection,
@@ -77,6 +88,15 @@ def list_worklist(
         ),
         cursor,
     )
+    is_whole = cursor is None and kind is None and account_id is None
+    return WorklistPage(**dict(page), waiting=waiting_bulk(readings, office) if is_whole else [])
+
+
+def waiting_bulk(readings: Reader, office: str | None) -> list[BulkView]:
+    """Bulk actions of schedules that wait for a person, the newest first."""
+    office_id = readings.office(office).id if office else None
+    with readings.connection() as connection:
+        return list(bulk_actions(connection, office_id=office_id, waiting=True, limit=_MOST_WAITING).rows)
 
 
 @items.post("/snooze", responses=MAY_BE_REFUSED)

@@ -18,7 +18,7 @@ CREATE TABLE agenda (
 ) WITH (fillfactor = 80);
 
 COMMENT ON TABLE  agenda               IS 'Every future thing, and the command that is asked for when it is due.';
-COMMENT ON COLUMN agenda.owner_id      IS 'The account; or the campaign or office whose pause ends, or the placement file.';
+COMMENT ON COLUMN agenda.owner_id      IS 'The account; or the campaign or office whose pause ends, the placement file, or the schedule.';
 COMMENT ON COLUMN agenda.due_at        IS 'The moment it is due; null where it is due on a local day.';
 COMMENT ON COLUMN agenda.due_on        IS 'The local day of the office on which it is due; null where it is due at a moment.';
 COMMENT ON COLUMN agenda.due_from      IS 'What rows of a kind are ordered by: the moment in UTC, or the day''s midnight in any zone.';
@@ -47,7 +47,7 @@ CREATE TABLE agenda_owners (
     last_position bigint NOT NULL
 ) WITH (fillfactor = 70);
 
-COMMENT ON TABLE  agenda_owners               IS 'Accounts, campaigns, offices and placement files: whose days count, and how far each was read.';
+COMMENT ON TABLE  agenda_owners               IS 'Accounts, campaigns, offices, placement files and schedules: whose days count, and how far each was read.';
 COMMENT ON COLUMN agenda_owners.last_position IS 'A repeat of an event at or below it changes nothing, also where its row is gone.';
 
 CREATE TABLE agenda_promises (

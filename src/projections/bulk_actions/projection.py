@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import UUID
 
 from psycopg import Connection
 
@@ -18,6 +19,7 @@ from aggregates.bulk.action import (
     BulkUndone,
 )
 from aggregates.bulk.part import MOST_ROWS, RowsFrozen
+from aggregates.bulk.schedule import BulkScheduled, ScheduleCancelled, ScheduleFellDue, ScheduleRan
 from aggregates.kernel.event import Recorded
 from projections.batch import EventProjection, Row, as_json, on
 from projections.upsert import says
@@ -27,18 +29,21 @@ _AT_ONCE = 5_000
 
 
 _KIND = {
-    **dict.fromkeys(("bulk_id", "account_id", "office_id"), "uuid"),
-    **dict.fromkeys(("parameters", "filters", "expected"), "jsonb"),
-    "as_of": "date",
+    **dict.fromkeys(("bulk_id", "account_id", "office_id", "schedule_id", "run_id"), "uuid"),
+    **dict.fromkeys(("parameters", "filters", "expected", "recurrence"), "jsonb"),
+    **dict.fromkeys(("as_of", "due_on", "next_on"), "date"),
     "without_changed": "boolean",
     **dict.fromkeys(
         ("accounts", "total_minor", "shown_position", "done", "changed", "refused", "skipped", "failed", "undone_done",
-         "undone_changed", "undone_failed", "position", "place", "amount_minor"),
+         "undone_changed", "undone_failed", "position", "place", "amount_minor", "most_accounts", "most_minor",
+         "touched_minor"),
         "bigint",
     ),
     "parts": "integer",
     **dict.fromkeys(
-        ("previewed_at", "confirmed_at", "finished_at", "cancelled_at", "undo_begun_at", "undone_at"), "timestamptz"
+        ("previewed_at", "confirmed_at", "finished_at", "cancelled_at", "undo_begun_at", "undone_at", "due_at",
+         "made_at", "fell_due_at", "ended_at"),
+        "timestamptz",
     ),
 }  # fmt: skip
 """Columns that are not text."""
@@ -71,17 +76,28 @@ class BulkRows:
         statement = says("bulk_actions", "bulk_id", *_typed(*names))
         self.add(statement, [(recorded.aggregate_id, *columns.values(), recorded.position)])
 
+    def say_of_schedule(self, recorded: Recorded, **columns: object) -> None:
+        names = ("schedule_id", *columns, "position")
+        row = (recorded.aggregate_id, *columns.values(), recorded.position)
+        self.add(says("bulk_schedules", "schedule_id", *_typed(*names)), [row])
+
+    def say_of_run(self, recorded: Recorded, run_id: UUID, **columns: object) -> None:
+        names = ("run_id", "schedule_id", *columns, "position")
+        row = (run_id, recorded.aggregate_id, *columns.values(), recorded.position)
+        self.add(says("bulk_schedule_runs", "run_id", *_typed(*names)), [row])
+
     def add(self, statement: str, rows: Sequence[Row]) -> None:
         self.said.setdefault(statement, []).extend(rows)
 
 
 class BulkActionsProjection(EventProjection):
-    """A row for each bulk action, and one for each account of it."""
+    """A row for each bulk action, and one for each account of it; one for each schedule, and for each time that
+    it was due."""
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "bulk_actions"
-    version: ClassVar[int] = 1
-    public: ClassVar[tuple[str, ...]] = ("bulk_actions", "bulk_rows")
+    version: ClassVar[int] = 2
+    public: ClassVar[tuple[str, ...]] = ("bulk_actions", "bulk_rows", "bulk_schedules", "bulk_schedule_runs")
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         rows = BulkRows()
@@ -164,3 +180,24 @@ class BulkActionsProjection(EventProjection):
     def _undone(self, recorded: Recorded, event: BulkUndone, rows: BulkRows) -> None:
         counts = {f"undone_{name}": count for name, count in event.model_dump().items()}
         rows.say(recorded, **counts, undone_at=recorded.recorded_at)
+
+    # --- schedules ---
+
+    @on(BulkScheduled)
+    def _scheduled(self, recorded: Recorded, event: BulkScheduled, rows: BulkRows) -> None:
+        said = event.model_dump(mode="json")
+        rows.say_of_schedule(recorded, **said, made_at=recorded.recorded_at, made_by=recorded.meta.actor)
+
+    @on(ScheduleFellDue)
+    def _fell_due(self, recorded: Recorded, event: ScheduleFellDue, rows: BulkRows) -> None:
+        said = event.model_dump(mode="json", exclude={"office_id", "run_id"})
+        rows.say_of_run(recorded, event.run_id, **said, fell_due_at=recorded.recorded_at)
+
+    @on(ScheduleRan)
+    def _ran(self, recorded: Recorded, event: ScheduleRan, rows: BulkRows) -> None:
+        said = event.model_dump(mode="json", exclude={"run_id"})
+        rows.say_of_run(recorded, event.run_id, **said, ended_at=recorded.recorded_at)
+
+    @on(ScheduleCancelled)
+    def _schedule_cancelled(self, recorded: Recorded, _: ScheduleCancelled, rows: BulkRows) -> None:
+        rows.say_of_schedule(recorded, cancelled_at=recorded.recorded_at, cancelled_by=recorded.meta.actor)

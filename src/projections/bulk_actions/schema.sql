@@ -14,6 +14,7 @@ CREATE TABLE bulk_actions (
     total_minor     bigint,
     shown_position  bigint,
     digest          text,
+    schedule_id     uuid,
     previewed_at    timestamptz,
     previewed_by    text,
     confirmed_at    timestamptz,
@@ -69,3 +70,54 @@ COMMENT ON COLUMN bulk_rows.expected     IS 'The figures that were shown and hav
 COMMENT ON COLUMN bulk_rows.amount_minor IS 'The amount in question, in minor units of the action''s currency.';
 COMMENT ON COLUMN bulk_rows.outcome      IS 'done, changed, refused or skipped; null before the account was asked.';
 COMMENT ON COLUMN bulk_rows.undo_outcome IS 'done or changed; null before it was asked to reverse it.';
+
+CREATE TABLE bulk_schedules (
+    schedule_id   uuid   PRIMARY KEY,
+    office_id     uuid,
+    kind          text,
+    parameters    jsonb,
+    filter        text,
+    currency      text,
+    recurrence    jsonb,
+    due_at        timestamptz,
+    due_on        date,
+    most_accounts bigint,
+    most_minor    bigint,
+    made_at       timestamptz,
+    made_by       text,
+    cancelled_at  timestamptz,
+    cancelled_by  text,
+    position      bigint NOT NULL
+);
+
+COMMENT ON TABLE  bulk_schedules               IS 'Schedules of bulk actions, each as it was made, and whether it was ended.';
+COMMENT ON COLUMN bulk_schedules.filter        IS 'Name of a filter that the office keeps.';
+COMMENT ON COLUMN bulk_schedules.recurrence    IS 'Every how long, on which day of that, from when on; null where it is once.';
+COMMENT ON COLUMN bulk_schedules.due_at        IS 'The moment of one that is once.';
+COMMENT ON COLUMN bulk_schedules.due_on        IS 'The first local day of the office, of one that recurs. Later ones are said by its runs.';
+COMMENT ON COLUMN bulk_schedules.most_accounts IS 'With more accounts it waits for a person.';
+COMMENT ON COLUMN bulk_schedules.most_minor    IS 'With a larger sum, in minor units, it waits for a person; null: no matter.';
+COMMENT ON COLUMN bulk_schedules.position      IS 'Place in the log of the last event that said something of the row.';
+
+CREATE TABLE bulk_schedule_runs (
+    run_id        uuid   PRIMARY KEY,
+    schedule_id   uuid,
+    due_at        timestamptz,
+    due_on        date,
+    fell_due_at   timestamptz,
+    next_on       date,
+    outcome       text,
+    bulk_id       uuid,
+    accounts      bigint,
+    touched_minor bigint,
+    detail        text,
+    ended_at      timestamptz,
+    position      bigint NOT NULL
+);
+
+COMMENT ON TABLE  bulk_schedule_runs               IS 'Each time that a schedule was due, and what came of it.';
+COMMENT ON COLUMN bulk_schedule_runs.next_on       IS 'The next local day on which the schedule was due then; null where there was none.';
+COMMENT ON COLUMN bulk_schedule_runs.outcome       IS 'confirmed, waiting, nothing or failed; null while it is made.';
+COMMENT ON COLUMN bulk_schedule_runs.touched_minor IS 'Amounts in question, or balances, in minor units: what was compared with the most that it may be.';
+COMMENT ON COLUMN bulk_schedule_runs.detail        IS 'Why it waits, or failed.';
+COMMENT ON COLUMN bulk_schedule_runs.position      IS 'Place in the log of the last event that said something of the row.';

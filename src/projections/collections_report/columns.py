@@ -249,6 +249,10 @@ _WORKED_OUT: Mapping[str, Column] = {
         past="CASE WHEN change.why_code IS NOT NULL THEN"
         " jsonb_build_object('code', change.why_code, 'detail', coalesce(change.why_detail, '')) END",
     ),
+    "paid_since": Column(
+        "bigint", "What came in after a past day and was not taken back, in minor units.",
+        today="NULL::bigint", past="nullif(owed.paid_since, 0)", amount=True, title="Paid since",
+    ),
     "campaign": Column(
         "text", "Title of the campaign that the account is in.", today="campaign.title", past="campaign.title",
         view="(SELECT c.title FROM read_model.campaigns c WHERE c.campaign_id = r.campaign_id)",
@@ -291,6 +295,12 @@ class CollectionsRow(Answer):
     written_off: Annotated[AmountText | None, LATER] = None
     """With the claim kept: what an agency would be given besides the balance. Not there where nothing is."""
     agency: Annotated[str | None, LATER] = None
+    segment: Annotated[str | None, LATER] = None
+    """As it is now."""
+    excluded: Annotated[bool | None, LATER] = None
+    """Not there where nobody took it out of auto-collection."""
+    paid_since: Annotated[AmountText | None, LATER] = None
+    """Of a past day: what came in after it and stayed. Not there where nothing did."""
 
 
 # --- what is shown where, in which order ---------------------------------------------------------------
@@ -345,7 +355,7 @@ RECORDED = tuple(name for name, column in STORED.items() if column.recorded)
 COLUMNS: Mapping[str, Column] = {**STORED, **_WORKED_OUT}
 IN_REPORT = tuple(CollectionsRow.model_fields)
 
-REPORT_VERSION = 8
+REPORT_VERSION = 9
 """Of the collections report: raised with its stored columns, or with what events say of them; it is built anew then."""
 HISTORY_VERSION = 6
 """Of the history of accounts: raised with the recorded columns in the same way."""

@@ -32,6 +32,7 @@ from projections.questions.collections import (
 from projections.questions.kpi import Kpi, kpi
 from projections.questions.offices import office_and_currency_of, office_ids
 from projections.questions.promises import PromiseRow, PromisesReport, promises
+from projections.questions.roll_rates import RollRates, roll_rates
 from projections.questions.scope import (
     BadQuestion,
     NoOffice,
@@ -64,6 +65,7 @@ __all__ = [
     "PromiseRow",
     "PromisesReport",
     "ReportRefused",
+    "RollRates",
     "SeveralCurrencies",
     "Sort",
     "StageCount",
@@ -84,6 +86,7 @@ __all__ = [
     "office_and_currency_of",
     "office_ids",
     "promises",
+    "roll_rates",
     "statement",
     "summary",
 ]

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from aggregates.kernel.value import LATER
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
 from projections.answer import AmountText, Answer
@@ -221,6 +222,8 @@ class BulkView(Answer):
     undo_begun_at: datetime | None
     undo_begun_by: str | None
     undone_at: datetime | None
+    schedule_id: Annotated[UUID | None, LATER] = None
+    """The schedule that made it. Where it stands `previewed` it is too large, and waits for a person."""
 
 
 class BulkRow(Answer):
@@ -287,6 +290,7 @@ _ACTION = f"""
 
 _ACTIONS = f"""
     {_ACTION}
+      AND (NOT %(waiting)s OR b.schedule_id IS NOT NULL AND b.confirmed_at IS NULL AND b.cancelled_at IS NULL)
       AND (%(office_id)s::uuid IS NULL OR b.office_id = %(office_id)s)
       AND (%(at)s::timestamptz IS NULL OR (b.previewed_at, b.bulk_id) < (%(at)s::timestamptz, %(id)s::uuid))
     ORDER BY b.previewed_at DESC, b.bulk_id DESC
@@ -323,11 +327,17 @@ def bulk_action(connection: Connection[Any], bulk_id: UUID) -> BulkView | None:
 
 
 def bulk_actions(
-    connection: Connection[Any], *, office_id: UUID | None = None, limit: int = 50, cursor: str | None = None
+    connection: Connection[Any],
+    *,
+    office_id: UUID | None = None,
+    waiting: bool = False,
+    limit: int = 50,
+    cursor: str | None = None,
 ) -> BulkPage:
-    """Bulk actions of one office, or of all, the newest first. Raises BadQuestion."""
+    """Bulk actions of one office, or of all, the newest first; `waiting`: only those that a schedule made and that are
+    too large to be done without a person. Raises BadQuestion."""
     at, last = key_after(cursor, "previewed", 2)
-    asked = {"office_id": office_id, "at": at, "id": last, "limit": check_limit(limit) + 1}
+    asked = {"office_id": office_id, "waiting": waiting, "at": at, "id": last, "limit": check_limit(limit) + 1}
     found = [_view(each) for each in rows(connection, asked, _ACTIONS)]
     page = found[:limit]
     following = cursor_after("previewed", page[-1].previewed_at, page[-1].id) if len(found) > limit else None

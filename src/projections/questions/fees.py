@@ -74,19 +74,6 @@ sources AS (
     LEFT JOIN bearing ON bearing.item_id = item.item_id
     GROUP BY item.account_id
 ),
-paid AS (
-    SELECT account_id, sum(minor)::bigint AS minor
-    FROM (
-        SELECT entry.account_id, sum(entry.unapplied_minor) AS minor
-        FROM read_model.ledger_entries AS entry
-        JOIN wanted USING (account_id)
-        WHERE entry.effective_on > %(as_of)s AND entry.effective_on <= %(today)s
-          AND entry.kind IN ('payment', 'transfer-in', 'transfer-out', 'reversal', 'error', 'refund')
-        GROUP BY entry.account_id, entry.funds_id
-        HAVING sum(entry.unapplied_minor) > 0
-    ) AS each
-    GROUP BY account_id
-),
 charged AS (
     SELECT item.account_id, sum(item.amount_minor)::bigint AS minor
     FROM read_model.ledger_items AS item
@@ -121,11 +108,10 @@ discounts AS (
 _OF_EACH = """
        now.number, now.balance AS due_today, now.customer_kind, now.agency IS NOT NULL AS is_placed,
        wanted.unapplied, sources.items, discounts.discounts,
-       coalesce(paid.minor, 0) AS paid, coalesce(charged.minor, 0) AS charged, ground.ground
+       coalesce(wanted.paid_since, 0) AS paid, coalesce(charged.minor, 0) AS charged, ground.ground
 """
 _BESIDES = """
 LEFT JOIN sources   USING (account_id)
-LEFT JOIN paid      USING (account_id)
 LEFT JOIN charged   USING (account_id)
 LEFT JOIN discounts USING (account_id)
 LEFT JOIN read_model.fee_grounds AS ground USING (account_id)

@@ -133,7 +133,7 @@ def parameters_of(
 
 LEDGER = """
 WITH accounts AS (
-    SELECT account.account_id, account.number, office.code AS office,
+    SELECT account.account_id, account.number, account.segment, office.code AS office,
            coalesce((%(known_on)s::date + 1)::timestamp AT TIME ZONE coalesce(office.time_zone, 'UTC'),
                     'infinity') AS known_before,
            (least(%(as_of)s::date, %(known_on)s::date) + 1)::timestamp

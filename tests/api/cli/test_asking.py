@@ -26,6 +26,7 @@ READ: list[tuple[str, ...]] = [
     ("report", "collections", "--json"),
     ("report", "collections", "--as-of", "2026-02-15", "--json"),
     ("report", "collections", "--format", "csv", "--search", "ada"),
+    ("report", "roll-rates", "--from", "2026-01-31", "--to", "2026-02-28"),
     ("report", "collections", "--where", "min_dpd=1", "--where", "number=A-1", "--limit", "1"),
     ("report", "promises", "--status", "open"),
     ("report", "promises", "--json"),

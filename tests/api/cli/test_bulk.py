@@ -85,3 +85,22 @@ def test_a_list_that_is_cut_off_says_so(portfolio: Arrears, monkeypatch: pytest.
 )
 def test_what_is_wrong_is_said(portfolio: Arrears, arguments: tuple[str, ...], code: int, said: str):
     assert said in portfolio("bulk", *arguments, code=code).err
+
+
+def test_a_bulk_action_is_scheduled_on_a_saved_filter_listed_and_ended(portfolio: Arrears):
+    portfolio("filter", "save", "owing", "--min-balance", "1")
+    said = ("bulk", "schedule", "stage", "--to", "sent", "--filter", "owing", "--most-accounts", "0")
+    made = portfolio(*said, "--every", "month", "--on", "31", "--json").json["id"]
+    [listed] = portfolio("bulk", "schedule", "list", "--json").json
+    assert (listed["id"], listed["on"], listed["last_outcome"]) == (made, 31, None)
+    assert "owing" in portfolio("bulk", "schedule", "show", made).out
+    assert "is ended" in portfolio("bulk", "schedule", "cancel", made).out
+    assert portfolio("bulk", "schedule", "show", made, "--json").json["cancelled_at"] is not None
+    assert "--on: expected a day of the month" in portfolio(*said, "--every", "month", "--on", "x", code=2).err
+    assert (
+        "expected one of owing"
+        in portfolio(
+            "bulk", "schedule", "rollback", "--filter", "x", "--every", "day", "--most-accounts", "1", code=1
+        ).err
+    )
+    portfolio("filter", "remove", "owing")

@@ -13,6 +13,7 @@ from aggregates.office import office_id
 from aggregates.promise import PromiseStatus
 from aggregates.values.contact import Channel
 from api.cli import answers, asking, kafka, messages, options, placements, reports
+from api.cli.filters import FILTERS
 from api.http.app import ROUTERS
 from api.http.middleware import LOCAL
 from projections.collections_report.columns import IN_REPORT
@@ -53,7 +54,7 @@ def test_the_header_of_the_folders_service_has_one_name():
 
 
 def test_filters_and_states_are_those_of_the_questions():
-    assert list(reports.FILTERS) == list(Filters.model_fields)
+    assert list(FILTERS) == list(Filters.model_fields)
     assert list(reports.STATES) == list(PromiseStatus)
     assert [*map(str, messages.Standing)] == [*map(str, Standing)]
     assert tuple(map(str, placements.Standing)) == get_args(PlacementState)
@@ -62,7 +63,7 @@ def test_filters_and_states_are_those_of_the_questions():
 
 
 def test_the_table_of_collections_shows_columns_of_the_report():
-    assert set(reports.IN_TABLE) <= set(IN_REPORT)
+    assert set(reports.IN_TABLE) <= set(reports.COLUMNS) == set(IN_REPORT)
     assert set(reports.AMOUNTS) <= set(IN_REPORT)
 
 

@@ -70,6 +70,34 @@ def test_collections_take_any_filter_by_its_name(portfolio: Arrears):
     assert portfolio(*asked, "number=A-2", "--where", "min_balance=75.26").json["rows"] == []
 
 
+def test_collections_have_the_columns_filters_and_order_that_are_asked_for(portfolio: Arrears):
+    of_day = ("report", "collections", "--as-of", "2026-02-15")
+    said = portfolio(*of_day, "--columns", "account,paid_since,segment", "--sort", "number", "--ascending")
+    assert [line.split() for line in said.lines[1:4]] == [
+        ["account", "paid", "since", "segment"],
+        ["A-1"],
+        ["A-2", "75.25"],
+    ]
+    assert "Paid since: 75.25" in said.out
+    assert portfolio(*of_day, "--columns", "number,balance", "--format", "csv").lines[0] == "number,balance"
+    [row] = portfolio(*of_day, "--max-balance", "100", "--columns", "number,1-30", "--json").json["rows"]
+    assert row == {"number": "A-2", "1-30": "75.25"}
+    assert "--columns colour: expected some of" in portfolio(*of_day, "--columns", "colour", code=2).err
+
+
+def test_a_filter_is_saved_used_and_removed(portfolio: Arrears):
+    portfolio("filter", "save", "small", "--max-balance", "100", "--columns", "number,balance", "--sort", "number")
+    assert "small" in portfolio("filter", "list").out
+    of_day = ("report", "collections", "--as-of", "2026-02-15", "--filter")
+    said = portfolio(*of_day, "small")
+    assert said.lines[1].split() == ["account", "balance"]
+    assert "A-1" not in said.out
+    assert portfolio(*of_day, "small", "--max-balance", "1000", "--json").json["accounts"] == 2
+    assert "search: expected none" in portfolio("filter", "save", "ada", "--search", "Ada", code=1).err
+    portfolio("filter", "remove", "small")
+    assert "--filter small: expected one of none yet" in portfolio(*of_day, "small", code=2).err
+
+
 def test_collections_today_say_stage_and_why(portfolio: Arrears):
     (row,) = portfolio("report", "collections", "--json").json["rows"]
     assert row["number"] == "A-1"
@@ -119,8 +147,8 @@ def test_kpis_as_a_table(portfolio: Arrears):
         (["report", "aging", "--as-of", "2026-02-30"], "there is no such day"),
         (["report", "aging", "--as-of", "yesterday"], "expected a day such as 2026-03-31"),
         (["report", "promises", "--status", "lost"], "expected one of open, kept"),
-        (["report", "collections", "--where", "colour=red"], "expected FILTER=VALUE of stage, bucket"),
-        (["report", "collections", "--where", "stage"], "expected FILTER=VALUE of stage, bucket"),
+        (["report", "collections", "--where", "colour=red"], "expected FILTER=VALUE of search, stage, bucket"),
+        (["report", "collections", "--where", "stage"], "expected FILTER=VALUE of search, stage, bucket"),
         (["report", "collections", "--where", "stage=asleep"], "stage: expected 'outstanding'"),
         (["report", "collections", "--limit", "0"], "greater than or equal to 1"),
         (["report", "sales"], "No such command 'sales'"),

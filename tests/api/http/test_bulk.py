@@ -8,10 +8,9 @@ from openpyxl import load_workbook
 
 from aggregates.account.bulk_kinds import BULK_KINDS
 from aggregates.office import STANDARD_FREEZE_REASONS
-from api.cli.bulk import FILTERS, KINDS
+from api.cli.bulk import KINDS
 from api.cli.offices import _STANDARD_FREEZE_REASONS
 from api.processes.step_by_step import StepByStep
-from projections.questions import Filters
 from tests.api.http.client import Client
 
 NOW = {"Prefer": "wait=10"}
@@ -125,5 +124,58 @@ def test_the_command_line_has_every_kind_with_every_parameter_and_filter():
     assert {name: [each.name for each in kind.parameters] for name, kind in KINDS.items()} == {
         name: list(kind.parameters.model_fields) for name, kind in BULK_KINDS.items()
     }
-    assert FILTERS.keys() == Filters.model_fields.keys() - {"number"}
     assert {*_STANDARD_FREEZE_REASONS} == STANDARD_FREEZE_REASONS.keys()
+
+
+# --- schedules ---------------------------------------------------------------------------------------
+
+
+def test_a_schedule_that_is_too_large_waits_for_a_person_everywhere(client: Client, service: StepByStep, number: str):
+    client.done("PUT", "/v1/filters/one", {"office": "main", "number": number})
+    said = {
+        "kind": "flags", "parameters": {"add": ["vip"]}, "filter": "one", "every": "day", "most_accounts": 0,
+        "most_amount": "10.00",
+    }  # fmt: skip
+    address = f"/v1/bulk-schedules/{client.done('POST', '/v1/bulk-schedules', said)['id']}"
+    service.tick()
+    service.drain()
+    [run] = client.get(f"{address}/runs").json()["items"]
+    assert (run["outcome"], run["accounts"]) == ("waiting", 1)
+    schedule = client.get(address).json()
+    assert (schedule["last_outcome"], schedule["most_amount"], schedule["every"]) == ("waiting", "10.00", "day")
+    [waits] = client.get("/v1/bulk?waiting=true").json()["items"]
+    assert [each["id"] for each in client.get("/v1/worklist").json()["waiting"]] == [waits["id"]] == [run["bulk_id"]]
+    html = {"Accept": "text/html"}
+    for page, shown in (
+        ("/worklist", f"/bulk/{waits['id']}"),
+        ("/bulk", "waits for a person"),
+        (f"/bulk/{waits['id']}", "waits for a person"),
+        ("/bulk/schedules", address.rpartition("/")[2]),
+        (address.removeprefix("/v1").replace("bulk-schedules", "bulk/schedules"), "1 accounts, of at most 0"),
+        ("/bulk/schedules/new?kind=fees", "most_accounts"),
+    ):
+        assert shown in client.get(page, headers=html).text, page
+    client.done("POST", f"/v1/bulk/{waits['id']}/confirmation")
+    service.drain()
+    assert client.get("/v1/worklist").json()["waiting"] == []
+    assert client.done("POST", f"{address}/cancellation")["event_ids"]
+    service.drain()
+    assert client.get(address).json()["cancelled_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"every": "week", "on": "31"}, "on"),
+        ({"every": "month", "on": "32"}, "on"),
+        ({"every": "day", "on": "1"}, "on"),
+        ({}, "at"),
+        ({"at": "2030-01-01T00:00:00Z", "every": "day"}, "at"),
+        ({"at": "2030-01-01T00:00:00Z", "starts_on": "2030-01-01"}, "starts_on"),
+        ({"every": "day", "parameters": {"colour": "red"}}, "colour"),
+    ],
+)
+def test_what_makes_no_schedule_names_its_field(client: Client, number: str, wrong: dict[str, Any], field: str):
+    said = {"kind": "rollback", "filter": "one", "most_accounts": 1, **wrong}
+    problem = client.refused(422, "POST", "/v1/bulk-schedules", said)
+    assert problem["errors"][0]["field"] == field

@@ -1,5 +1,6 @@
 """Reports over HTTP: of today, of a past day, filtered, sorted, and paged without skipping or repeating."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -221,3 +222,89 @@ def test_a_promise_that_was_kept_is_listed_with_what_came_in(client: Client, ser
     kept = client.get("/v1/promises", params={"status": "kept"}).json()["items"]
     assert [(row["promise_id"], row["promised"], row["received"]) for row in kept] == [(made, "40.00", "40.00")]
     assert client.get(f"{account}/promises").json()["items"] == kept
+
+
+# --- columns, sums, saved filters ------------------------------------------------------------------------
+
+
+def test_a_report_has_the_columns_that_are_asked_for_in_their_order(client: Client, portfolio: dict[str, str]):
+    asked = {"columns": "number,balance,segment", "q": "P-01"}
+    [row] = client.get("/v1/report/collections", params=asked).json()["items"]
+    assert [*row.items()] == [
+        ("account_id", portfolio["P-01"]), ("number", "P-01"), ("balance", "10.00"), ("segment", None),
+    ]  # fmt: skip
+    problem = client.refused(422, "GET", "/v1/report/collections", params={"columns": "number,colour"})
+    assert problem["errors"][0]["field"] == "columns"
+
+
+def test_a_past_day_says_what_was_paid_since_of_all_pages(client: Client, portfolio: dict[str, str]):
+    report = client.get("/v1/report/collections", params={"as_of": "2026-02-15", "q": "P-0", "limit": 1}).json()
+    assert Decimal(report["paid_since"]) == 4 * 5, "of the even ones"
+    assert Decimal(report["past_due"]) == Decimal(report["outstanding"])
+
+
+def test_a_saved_filter_is_used_everywhere_replaced_and_removed(client: Client, service: StepByStep, office: str):
+    kept = {"office": office, "max_balance": "15.00", "columns": ["number", "balance"], "sort": "number"}
+    assert client.done("PUT", "/v1/filters/small", kept)["event_ids"]
+    assert not client.done("PUT", "/v1/filters/small", kept)["event_ids"]
+    [listed] = client.get("/v1/filters").json()
+    assert (listed["name"], listed["filters"], listed["columns"]) == (
+        "small",
+        {"max_balance": "15.00"},
+        kept["columns"],
+    )
+    asked = {"filter": "small", "descending": False}
+    rows = client.get("/v1/report/collections", params=asked).json()["items"]
+    assert [(row["number"], [*row][1:]) for row in rows] == [(n, kept["columns"]) for n in ("P-01", "P-02")]
+    beside = client.get("/v1/report/collections", params={**asked, "min_balance": "11"}).json()
+    assert beside["accounts"] == 1
+    bulk = client.done("POST", "/v1/bulk/flags", {"filter": "small", "add": ["vip"]}, headers={"Prefer": "wait=10"})
+    assert client.get(f"/v1/bulk/{bulk['id']}").json()["accounts"] == 2
+    chosen = client.get("/?filter=small", headers={"Accept": "text/html"}).headers["location"]
+    page = client.get(chosen, headers={"Accept": "text/html"}).text
+    assert ("P-01" in page, "P-23" in page, ">small</option>" in page) == (True, False, True)
+    assert client.done("DELETE", f"/v1/filters/small?office={office}", None)["event_ids"]
+    for method, path, body in (
+        ("GET", "/v1/report/collections?filter=small", None),
+        ("POST", "/v1/bulk/flags", {"filter": "small", "add": ["vip"]}),
+        ("DELETE", f"/v1/filters/small?office={office}", None),
+    ):
+        assert client.refused(404, method, path, body)["reason_code"] == "unknown-filter"
+
+
+def test_a_filter_keeps_no_text_that_may_be_a_name(client: Client, office: str):
+    problem = client.refused(409, "PUT", "/v1/filters/ada", {"office": office, "q": "Ada"})
+    assert problem["reason_code"] == "filter-keeps-no-text"
+
+
+def test_the_page_folds_filters_shows_chosen_columns_and_opens_invoices(client: Client, portfolio: dict[str, str]):
+    def shown(query: str) -> str:
+        return client.get(f"/?{query}", headers={"Accept": "text/html"}).text
+
+    found = shown("place.number=2&place.balance=1&min_balance=220")
+    assert re.findall(r'<th scope="col"[^>]*>(?:<a[^>]*>)?([A-Z][a-z]+)', found)[-3:] == [
+        "Account",
+        "Balance",
+        "Number",
+    ]
+    assert "All 1<" in found
+    opened = shown(f"open={portfolio['P-23']}&q=P-23")
+    assert "Open invoices" in opened
+    assert "<caption>Open invoices</caption>" in opened
+    past = shown("as_of=2026-02-15&q=P-02")
+    assert "Paid since" in past
+    assert past.count("5.00") > 1
+
+
+def test_roll_rates_say_what_became_of_each_bucket(client: Client, portfolio: dict[str, str]):
+    asked = {"from": "2026-02-15", "to": "2026-03-05"}
+    report = client.get("/v1/report/roll-rates", params=asked).json()
+    row = next(each for each in report["rows"] if each["bucket"] == "1-30")
+    parts = [Decimal(each) for each in row["became"].values()]
+    assert sum(parts) == Decimal(row["amount"])
+    assert row["became"]["paid"] != "0.00"
+    assert round(sum((Decimal(each) for each in row["rates"].values()), Decimal()), 2) == 100
+    problem = client.refused(422, "GET", "/v1/report/roll-rates", params={"from": "2026-03-05", "to": "2026-03-05"})
+    assert problem["errors"][0]["field"] == "to"
+    page = client.get("/roll-rates?from=2026-02-15&to=2026-03-05", headers={"Accept": "text/html"}).text
+    assert row["rates"]["paid"] in page

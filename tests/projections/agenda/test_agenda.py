@@ -70,7 +70,7 @@ from tests.adapters.readers.builders import (
 from tests.adapters.readers.log import Log, rows
 from tests.builders import MAR
 from tests.given import given_auto_collection, live
-from tests.policies.test_agenda import FILE, FILE_DELIVERED, FILE_REQUESTED, a_placement
+from tests.policies.test_agenda import FILE, FILE_DELIVERED, FILE_REQUESTED, SCHEDULE, a_placement, bulk_scheduled
 
 ADA, BOB = identifier("account", "ada"), identifier("account", "bob")
 PROMISE = identifier("promise", 1)
@@ -331,6 +331,7 @@ def everything_is_planned(log: Log) -> None:
         a_placement(day(4)),
     )  # fmt: skip
     log.append(FILE, FILE_REQUESTED, FILE_DELIVERED)
+    log.append(SCHEDULE, bulk_scheduled(due_on=day(4)))
     log.append(PROMISE, promised(ADA, (3, 500)), account_id=ADA)
 
 
@@ -341,7 +342,7 @@ def test_every_item_carries_a_whole_command(log: Log, due_at: Callable[..., list
         COMMANDS[item.command_name].model_validate(item.payload)
     kinds = [
         "fact", "aging", "hold", "payment-claim", "complaint", "dispute", "placement-term",
-        "placement-file", "promise", "pause-end", "pause-end", "follow-up", "review", "step",
+        "placement-file", "promise", "pause-end", "pause-end", "follow-up", "bulk-schedule", "review", "step",
     ]  # fmt: skip
     assert [item.kind for item in items] == kinds
 

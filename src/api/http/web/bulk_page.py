@@ -18,6 +18,7 @@ from api.application.export import ExportFormat
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.bulk import exported, found_bulk, previewed
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
+from api.http.filters import filters_of
 from api.http.paging import Cursor
 from api.http.problems import FieldProblem, Problem, not_issued, unknown
 from api.http.reading import Question, Reader, Readings
@@ -26,7 +27,7 @@ from api.http.web.collections_page import ReportForm, form_given, form_of
 from api.http.web.forms import FormOf, once_of, reason_of
 from api.http.web.rendering import render
 from api.processes.service import Service
-from projections.questions import CHOICES, Filters
+from projections.questions import CHOICES
 from projections.questions.bulk import bulk_actions, bulk_rows
 
 router = Router(include_in_schema=False)
@@ -53,7 +54,7 @@ def bulk_list_page(request: Request, readings: Readings, cursor: Cursor = None) 
 @router.get("/bulk/new/{kind}")
 def new_bulk_page(request: Request, kind: str, readings: Readings) -> HTMLResponse:
     """The parameters of a kind, for the accounts that the collections page shows."""
-    return _new_page(request, _kind(kind), readings, form_of(request))
+    return _new_page(request, kind_called(kind), readings, form_of(request))
 
 
 @form.post("/bulk/new/{kind}")
@@ -68,20 +69,20 @@ def preview_bulk(
     caller: CallerOf,
 ) -> Response:
     """The accounts are frozen, and shown."""
-    row = _kind(kind)
+    row = kind_called(kind)
     asked = form_given(fields)
     try:
         office = _office(readings, asked)
-        said = {name: _value(name, each, fields) for name, each in _fields(row, office).items()}
+        said = {name: value_of(name, each, fields) for name, each in fields_of_kind(row, office).items()}
         of = Selection(
             office=office.code,
             currency=asked.currency,
             as_of=asked.as_of,
-            filters=Filters(**asked.chosen, search=asked.q),
+            filters=filters_of(asked),
         )
         with readings.connection():  # what the report refuses is a problem
             given = {name: value for name, value in said.items() if value is not None}
-            done = previewed(service, issuing, _once(caller, fields), kind=row.name, said=given, of=of)
+            done = previewed(service, issuing, once(caller, fields), kind=row.name, said=given, of=of)
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
         return _new_page(request, row, readings, asked, status=problem.status, told=problem.detail, given=fields)
@@ -100,7 +101,7 @@ def _new_page(
 ) -> HTMLResponse:
     office = _office(readings, asked)
     asked = asked.model_copy(update={"office": office.code})
-    hidden = asked.model_dump(mode="json", exclude={"cursor", "sort", "dir"}, exclude_none=True)
+    hidden = asked.hidden()
     return render(
         request,
         "bulk_new.html",
@@ -108,9 +109,9 @@ def _new_page(
         status=status,
         kind=kind,
         office=office,
-        fields=_fields(kind, office),
+        fields=fields_of_kind(kind, office),
         hidden=hidden,
-        filters=_in_words({name: value for name, value in hidden.items() if name not in {"office", "currency"}}),
+        filters=in_words({name: value for name, value in hidden.items() if name not in {"office", "currency"}}),
         back=asked.url(),
         told=told,
         given=given or {},
@@ -118,7 +119,7 @@ def _new_page(
     )
 
 
-def _fields(kind: BulkKind, office: Office) -> dict[str, dict[str, Any]]:
+def fields_of_kind(kind: BulkKind, office: Office) -> dict[str, dict[str, Any]]:
     """The parameters of a kind as fields of a form, by name; `values` are those to choose from, with their titles."""
     found: dict[str, dict[str, Any]] = {}
     for name, each in kind.parameters.model_fields.items():
@@ -151,7 +152,7 @@ def _values(annotation: Any, choices: str, office: Office, *, adds: bool) -> dic
     return None
 
 
-def _value(name: str, field: Mapping[str, Any], fields: Mapping[str, str]) -> Any:
+def value_of(name: str, field: Mapping[str, Any], fields: Mapping[str, str]) -> Any:
     if field["is_many"]:
         return [value for value in field["values"] if fields.get(f"{name}.{value}")]
     return bool(fields.get(name)) if field["is_tick"] else fields.get(name) or None
@@ -169,7 +170,7 @@ def export_page(
         office=_office(readings, asked).code,
         currency=asked.currency,
         as_of=asked.as_of,
-        filters=Filters(**asked.chosen, search=asked.q),
+        filters=filters_of(asked),
     )
     return exported(service, readings, issuing, caller, of=of, format=ExportFormat(fields["format"]))
 
@@ -206,7 +207,7 @@ def read_sent(
     issuing: IssuingOf,
     caller: CallerOf,
 ) -> Sent:
-    return Sent(request, bulk_id, fields, service, readings, issuing, _once(caller, fields))
+    return Sent(request, bulk_id, fields, service, readings, issuing, once(caller, fields))
 
 
 SentOf = Annotated[Sent, Depends(read_sent)]
@@ -282,8 +283,8 @@ def _page(
         title=BULK_KINDS[found.kind].title if found.kind in BULK_KINDS else found.kind.capitalize(),
         amount_title=BULK_KINDS[found.kind].amount_title if found.kind in BULK_KINDS else "Amount",
         office=office,
-        does=_in_words({name: value for name, value in found.parameters.items() if value}),
-        filters=_in_words(found.filters),
+        does=in_words({name: value for name, value in found.parameters.items() if value}),
+        filters=in_words(found.filters),
         rows=page.items,
         next=page.next,
         told=told,
@@ -297,7 +298,8 @@ def _page(
 # --- inside ------------------------------------------------------------------------------------------
 
 
-def _kind(name: str) -> BulkKind:
+def kind_called(name: str) -> BulkKind:
+    """Raises a Problem where there is none of this name."""
     if name not in BULK_KINDS:
         raise unknown("bulk-kind")
     return BULK_KINDS[name]
@@ -313,8 +315,8 @@ def _office(readings: Reader, asked: ReportForm) -> Office:
     return offices[0]
 
 
-def _in_words(said: Mapping[str, Any]) -> list[tuple[str, str]]:
-    titles = {name: choice.title for name, choice in CHOICES.items()} | {"q": "Search"}
+def in_words(said: Mapping[str, Any]) -> list[tuple[str, str]]:
+    titles = {name: choice.title for name, choice in CHOICES.items()} | {"q": CHOICES["search"].title}
     return [
         (
             titles.get(name, name.replace("_", " ").capitalize()),
@@ -324,6 +326,6 @@ def _in_words(said: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _once(caller: Caller, fields: Mapping[str, str]) -> Caller:
+def once(caller: Caller, fields: Mapping[str, str]) -> Caller:
     """The same page sent twice does it once, and what follows shows it."""
     return replace(caller, wait=_WAIT_SECONDS, idempotency_key=once_of(fields) or caller.idempotency_key)

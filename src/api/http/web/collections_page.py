@@ -1,35 +1,43 @@
 """The collections report as a page: totals, filters, sortable rows."""
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from aggregates.account.bulk_kinds import BULK_KINDS
+from aggregates.account.shields import Why
 from aggregates.office import Office
 from aggregates.values.aging import BucketScheme
 from aggregates.values.business_time import local_date
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
-from api.http.problems import from_errors
+from aggregates.values.saved_filter import SavedFilter
+from api.application.saved_filters import order_of
+from api.http.filters import ASKED_AS, IN_FORM, NAMES, filters_of
+from api.http.problems import FieldProblem, from_errors
 from api.http.reading import Reader, Readings, Scope
-from api.http.report import Asked, collections_report
+from api.http.report import Asked, collections_report, columns_of, saved_by
 from api.http.routing import Router
-from api.http.shapes import PLAIN_TEXT, Day, PlainText
+from api.http.shapes import Day, PlainText, read_whole_number
 from api.http.web.bars import parts_of
 from api.http.web.rendering import render
-from projections.collections_report.columns import COLUMNS, ON_PAGE
-from projections.questions import CHOICES, CollectionsRow, Filters, Sort, summary
+from projections.collections_report.columns import COLUMNS, IN_REPORT, ON_PAGE
+from projections.questions import CHOICES, CollectionsRow, Order, Sort, Statement, statement, summary
+from projections.questions.collections.report import SUMMED
 
 router = Router(include_in_schema=False)
 
 _PER_PAGE = 50
+_PLACE = "place."
+"""Before the name of a column: the field with its place from the left."""
 
 
 class ReportForm(BaseModel):
@@ -39,20 +47,34 @@ class ReportForm(BaseModel):
 
     office: Code | None = None
     currency: Currency | None = None
-    q: PlainText | None = Field(None, max_length=100)
     as_of: Day | None = None
     sort: Sort = Sort.BALANCE
     dir: Literal["asc", "desc"] = "desc"
+    columns: PlainText | None = Field(None, max_length=1_000)
     cursor: str | None = Field(None, max_length=2_000)
+    filter: Code | None = None
+    """A saved filter, in the place of all that the address says besides the office and the day."""
+    open: UUID | None = None
+    """The account whose open invoices are shown under its row."""
 
     @property
     def chosen(self) -> dict[str, Any]:
-        """By name, what is chosen of `CHOICES`."""
-        return {name: getattr(self, name) for name in CHOICES}
+        """By what it is called here, what is chosen of `CHOICES`."""
+        return {name: getattr(self, name) for name in NAMES}
+
+    @property
+    def asked(self) -> Asked:
+        """Raises a Problem."""
+        return Asked(filters_of(self), Order(self.sort, self.dir == "desc"), columns_of(self.columns))
+
+    def hidden(self) -> dict[str, Any]:
+        """What says which accounts, for another form."""
+        left_out = {"cursor", "sort", "dir", "columns", "open", "filter"}
+        return self.model_dump(mode="json", exclude=left_out, exclude_none=True)
 
     def url(self, **changes: object) -> str:
         """The page's address with something changed; the first page again, unless a cursor is given."""
-        asked = {**self.model_dump(mode="json"), "cursor": None, **changes}
+        asked = {**self.model_dump(mode="json"), "cursor": None, "open": None, "filter": None, **changes}
         default = type(self)().model_dump(mode="json")
         given = {
             name: str(value) for name, value in asked.items() if value not in {None, ""} and value != default[name]
@@ -63,7 +85,7 @@ class ReportForm(BaseModel):
 _Form = create_model(
     "ReportForm",
     __base__=ReportForm,
-    **cast(Any, {name: (Annotated[choice.type, PLAIN_TEXT], None) for name, choice in CHOICES.items()}),
+    **cast(Any, IN_FORM),
 )
 
 
@@ -74,17 +96,37 @@ def form_of(request: Request) -> ReportForm:
 
 def form_given(fields: Mapping[str, str]) -> ReportForm:
     """Fields that were left empty count as not given. Raises a Problem."""
-    given = {name: value for name, value in fields.items() if value.strip()}
+    given: dict[str, str | None] = {name: value for name, value in fields.items() if value.strip()}
+    if any(name.startswith(_PLACE) for name in fields):
+        given["columns"] = _by_place(given)
     try:
         return _Form.model_validate(given)
     except ValidationError as error:
         raise from_errors(error.errors()) from None
 
 
+def _by_place(given: Mapping[str, str | None]) -> str | None:
+    """The columns in the order of the places that people gave them; None where that is how it is shown anyway.
+    Raises a Problem."""
+    places: dict[str, int] = {}
+    for name in IN_REPORT:
+        said = given.get(_PLACE + name)
+        if said is None:
+            continue
+        place = read_whole_number(said)
+        if place is None:
+            raise FieldProblem(_PLACE + name, "expected a whole number, the column's place from the left")
+        places[name] = place
+    chosen = sorted(places, key=places.__getitem__)
+    return None if tuple(chosen) == ON_PAGE else ",".join(chosen) or None
+
+
 @router.get("/")
-def collections_page(request: Request, readings: Readings) -> HTMLResponse:
+def collections_page(request: Request, readings: Readings) -> Response:
     """The collections report of today or of a past day."""
     form = form_of(request)
+    if form.filter is not None:
+        return RedirectResponse(_of_saved(form, saved_by(readings, form.office, form.filter)), 303)
     offices = readings.offices()
     if not offices:
         return render(request, "nothing.html", area="collections")
@@ -99,21 +141,18 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
     is_past = form.as_of is not None and form.as_of < today
     form = form.model_copy(update={"as_of": form.as_of if is_past else None})
     scheme = readings.scheme(form.office)
+    asked = form.asked
     report = collections_report(
         readings,
         Scope(form.office, form.currency),
-        Asked(
-            Filters(**form.chosen, search=form.q),
-            sort=form.sort,
-            descending=form.dir == "desc",
-        ),
+        asked,
         as_of=form.as_of,
         known_on=None,
         limit=_PER_PAGE,
         cursor=form.cursor,
     )
     zones = {office.code: office for office in offices}
-    is_filtered = any((form.q, *form.chosen.values()))
+    is_filtered = any(value not in {None, ""} for value in form.chosen.values())
     return render(
         request,
         "collections.html",
@@ -130,24 +169,41 @@ def collections_page(request: Request, readings: Readings) -> HTMLResponse:
         is_past=is_past,
         is_filtered=is_filtered,
         today_url=form.url(as_of=None),
-        cleared_url=form.url(q=None, **dict.fromkeys(CHOICES)),
+        cleared_url=form.url(**dict.fromkeys(NAMES)),
         totals=_totals(readings, form, scheme, today),
         choices=_choices(form, scheme, offices),
-        columns=_columns(form),
+        columns=_columns(form, asked.columns),
+        places=_places(asked.columns),
+        sums={name: getattr(report, name) for name in SUMMED},
         rows=[_row(row, scheme, form, zones) for row in report.items],
+        opened=_opened(readings, form, today, scheme) if form.open else None,
         found=report.accounts,
         found_balance=report.balance,
         names=report.names,
         actions=bulk_links(form),
-        asked=form.model_dump(mode="json", exclude={"cursor", "sort", "dir"}, exclude_none=True),
+        asked=form.hidden(),
+        shown={**form.hidden(), "sort": form.sort.value, "dir": form.dir, "columns": form.columns or ""},
+        saved=_saved(offices, form.office),
         first_url=form.url() if form.cursor else None,
         next_url=form.url(cursor=report.next) if report.next else None,
     )
 
 
+def _of_saved(form: ReportForm, saved: SavedFilter) -> str:
+    """The page's address with what a saved filter says."""
+    filters = {ASKED_AS.get(name, name): value for name, value in saved.filters.items()}
+    order = order_of(saved)
+    return form.url(
+        **{**dict.fromkeys(NAMES), **filters},
+        columns=",".join(saved.columns) or None,
+        sort=order.sort.value,
+        dir="desc" if order.descending else "asc",
+    )
+
+
 def bulk_links(form: ReportForm) -> list[dict[str, str]]:
     """What can be done with the accounts that are shown: a link for each kind of bulk action."""
-    given = form.model_dump(mode="json", exclude={"cursor", "sort", "dir"}, exclude_none=True)
+    given = form.hidden()
     query = f"?{urlencode(given)}" if given else ""
     return [{"title": kind.title, "url": f"/bulk/new/{kind.name}{query}"} for kind in BULK_KINDS.values()]
 
@@ -184,24 +240,35 @@ def _choices(form: ReportForm, scheme: BucketScheme, offices: list[Office]) -> l
     of_office: dict[str, dict[str, str]] = {
         "bucket": {name: name for name in scheme.names},
         "flag": _flags(offices, form.office),
+        "without_flag": _flags(offices, form.office),
         "frozen": _freeze_reasons(offices, form.office),
         "placed_with": _agencies(offices, form.office),
     }
+    for said in ("flag", "without_flag"):
+        if form.chosen[said]:  # several, as an address may name them
+            of_office[said].setdefault(form.chosen[said], form.chosen[said].replace(",", ", "))
     return [
         {
-            "name": name,
-            "title": choice.title,
-            "values": of_office[name] if name in of_office else _titled(choice.type),
-            "chosen": form.chosen[name],
+            "name": said,
+            "title": CHOICES[name].title,
+            "values": of_office[name] if name in of_office else _titled(CHOICES[name].type),
+            "type": _INPUTS.get(CHOICES[name].type, "text"),
+            "is_folded": CHOICES[name].is_folded,
+            "chosen": form.chosen[said],
         }
-        for name, choice in CHOICES.items()
+        for said, name in NAMES.items()
+        if name != "search"
     ]
 
 
+_INPUTS: Mapping[Any, str] = {date: "date", int: "number"}
+
+
 def _titled(choice: Any) -> dict[str, str] | None:
-    """The values of an enumeration that may be None; None where it is written."""
-    values = next((each for each in get_args(choice) if isinstance(each, type) and issubclass(each, StrEnum)), None)
-    return None if values is None else {value: value.replace("-", " ").capitalize() for value in values}
+    """The values of an enumeration; None where it is written."""
+    if not (isinstance(choice, type) and issubclass(choice, StrEnum)):
+        return None
+    return {value: value.replace("-", " ").capitalize() for value in choice}
 
 
 def _flags(offices: list[Office], chosen: str | None) -> dict[str, str]:
@@ -222,14 +289,49 @@ def _freeze_reasons(offices: list[Office], chosen: str | None) -> dict[str, str]
     return dict(sorted({code: title for reasons in of_office for code, title in reasons.items()}.items()))
 
 
-def _columns(form: ReportForm) -> list[dict[str, Any]]:
+def _saved(offices: list[Office], chosen: str | None) -> list[str] | None:
+    """The names of the filters that the office keeps; None where several offices are shown."""
+    shown = [office for office in offices if chosen in {None, office.code}]
+    return sorted(shown[0].saved_filters) if len(shown) == 1 else None
+
+
+def _opened(readings: Reader, form: ReportForm, today: date, scheme: BucketScheme) -> Statement:
+    """The account whose open invoices are shown. Raises a Problem where there is none of that id."""
+    with readings.connection() as connection:
+        return statement(connection, cast(UUID, form.open), as_of=form.as_of or today, scheme=scheme)
+
+
+def title_of(name: str) -> str:
+    """The heading of a column."""
+    return COLUMNS[name].title or name.replace("_", " ").capitalize()
+
+
+def _places(chosen: Sequence[str]) -> list[dict[str, Any]]:
+    """Every column with its place from the left, if it is shown."""
+    shown = {name: place for place, name in enumerate(chosen or ON_PAGE, 1)}
+    return [
+        {"field": _PLACE + name, "title": title_of(name), "place": shown.get(name)}
+        for name in sorted(IN_REPORT, key=lambda name: shown.get(name, len(IN_REPORT)))
+        if name != "account_id"
+    ]
+
+
+def _on_page(form: ReportForm, chosen: Sequence[str]) -> list[str]:
+    """Who it is stands first, unless it was given another place. Of a past day people see what was paid since."""
+    if chosen:
+        return [*chosen] if "customer_name" in chosen else ["customer_name", *chosen]
+    after = ON_PAGE.index("balance") + 1
+    return [*ON_PAGE[:after], *(["paid_since"] if form.as_of else []), *ON_PAGE[after:]]
+
+
+def _columns(form: ReportForm, chosen: Sequence[str]) -> list[dict[str, Any]]:
     """The headings; a click sorts by what stands in the column, the other way round where it is sorted so already."""
     headings = []
-    for name in ON_PAGE:
+    for name in _on_page(form, chosen):
         column = COLUMNS[name]
         heading: dict[str, Any] = {
             "name": name,
-            "title": column.title,
+            "title": title_of(name),
             "kind": column.kind,
             "class": "amount" if column.is_figure else "",
             "url": None,
@@ -260,4 +362,23 @@ def _row(row: CollectionsRow, scheme: BucketScheme, form: ReportForm, offices: d
         "ages": ", ".join(f"{part.name}: {part.text}" for part in parts if part.width) or "nothing open",
         "why": row.why.detail if row.why else None,
         "next_on": local_date(next_at, office.zone) if next_at and office else next_at,
+        "cells": {name: _cell(getattr(row, name)) for name in IN_REPORT},
+        "open_url": form.url(cursor=form.cursor, open=None if form.open == row.account_id else row.account_id),
     }
+
+
+def _cell(value: Any) -> Any:
+    """What stands in a cell that is made for no column in particular."""
+    match value:
+        case list():
+            return ", ".join(map(str, value)) or None
+        case dict():
+            return "; ".join(f"{name}: {amount:,f}" for name, amount in value.items() if amount) or None
+        case True:
+            return "yes"
+        case Why():
+            return value.detail
+        case datetime():
+            return value.date()
+        case _:
+            return value

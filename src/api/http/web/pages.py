@@ -17,6 +17,9 @@ from api.http.web import (
     inbound_page,
     messages_page,
     placements_page,
+    roll_rates_page,
+    saved_filters_page,
+    schedules_page,
     sessions,
     templates_page,
     worklist_page,
@@ -27,13 +30,13 @@ STATIC = FOLDER / "static"
 
 router = APIRouter()
 for page in (
-    collections_page, account_page, attachments_page, bulk_page, campaigns_page, inbound_page, placements_page,
-    templates_page, worklist_page, sessions,
+    collections_page, account_page, attachments_page, schedules_page, bulk_page, campaigns_page, inbound_page,
+    placements_page, roll_rates_page, templates_page, worklist_page, sessions,
 ):  # fmt: skip
     router.include_router(page.router)
 for page in (
-    sessions, calls_page, account_page, attachments_page, bulk_page, fees_page, inbound_page, messages_page,
-    placements_page, templates_page, worklist_page,
+    sessions, calls_page, account_page, attachments_page, schedules_page, bulk_page, fees_page, inbound_page,
+    messages_page, placements_page, saved_filters_page, templates_page, worklist_page,
 ):  # fmt: skip
     router.include_router(page.form)
 

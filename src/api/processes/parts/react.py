@@ -41,9 +41,12 @@ class React(Reading):
 
     def worker(self, core: "Core") -> "Worker":
         """Does work over many accounts, chunk by chunk."""
+        from adapters.bulk.scheduled import ScheduledBulk
         from adapters.work.worker import Worker
+        from aggregates.bulk.schedule import RunSchedule
 
-        worker = Worker(core.database, core.arrears)
+        background = {RunSchedule.command_name: ScheduledBulk(core.database, core.arrears, core.stop)}
+        worker = Worker(core.database, core.arrears, background)
         core.closing.callback(worker.close)
         return worker
 

@@ -1,6 +1,6 @@
 """The collections report: where every account stands, why, and what is next; today, or as of a past day."""
 
-from projections.questions.collections.filters import CHOICES, Filters, Order, WrittenOff
+from projections.questions.collections.filters import CHOICES, Filters, Order, YesNo
 from projections.questions.collections.report import AccountsPage, CollectionsReport, accounts, collections
 from projections.questions.collections.summary import BucketSum, StageCount, Summary, summary
 
@@ -13,7 +13,7 @@ __all__ = [
     "Order",
     "StageCount",
     "Summary",
-    "WrittenOff",
+    "YesNo",
     "accounts",
     "collections",
     "summary",

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from types import NoneType
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from aggregates.account.chase import Stage
 from aggregates.account.collections_stage import CollectionsStage
@@ -23,10 +24,12 @@ class Where:
     """The condition of a filter that is given, over the report's columns; `%(name)s` is what was given."""
 
     condition: str
-    means: str = ""
-    """Whose value it is, for who asks by HTTP."""
-    title: str = ""
-    """Its label on the page, where people choose one of several values; HTTP and the page offer it as it stands."""
+    means: str
+    """Which accounts it leaves, for whoever asks."""
+    title: str
+    """Its label on the page."""
+    is_folded: bool = False
+    """On the page it stands under *More filters*."""
 
 
 _OF_INVOICE = """
@@ -51,13 +54,31 @@ _FOUND_WITHOUT_NAMES = f"""
 """While names are filled in again: by numbers alone."""
 
 
-class WrittenOff(StrEnum):
+class YesNo(StrEnum):
     YES = "yes"
     NO = "no"
 
 
+Codes = Annotated[
+    str, StringConstraints(max_length=400, pattern=r"^[a-z0-9][a-z0-9-]{0,39}(,[a-z0-9][a-z0-9-]{0,39})*$")
+]
+"""Short identifiers with commas between them; one is the usual case."""
+
 _OF_ITEM = "account_id IN (SELECT item.account_id FROM open_items AS item WHERE item.{column} = %({name})s::text)"
 """The open items are those of the day that the report is of."""
+
+_ANY_FLAG = "flags && string_to_array(%({name})s::text, ',')"
+
+_ON_WORKLIST = """
+    account_id IN (
+        SELECT work.account_id FROM read_model.worklist AS work
+        WHERE work.assignee = regexp_replace(%(assignee)s::text, '^person:', '')
+    )
+"""
+
+
+def _is(name: str, condition: str) -> str:
+    return f"({condition}) = (%({name})s::text = 'yes')"
 
 
 class Filters(BaseModel):
@@ -65,43 +86,76 @@ class Filters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stage: Annotated[
-        Stage | None, Where("stage = %(stage)s::text", means="The stage in auto-collection.", title="Stage")
+    search: Annotated[
+        str | None,
+        Field(max_length=100),
+        Where(
+            _FOUND,
+            "A part of the customer's name, e-mail address or telephone number, or of the account's number; or the"
+            " number of an invoice. Fewer than three characters: how a word of these begins.",
+            "Search",
+        ),
     ] = None
+    stage: Annotated[Stage | None, Where("stage = %(stage)s::text", "The stage in auto-collection.", "Stage")] = None
     bucket: Annotated[
         str | None,
         Field(max_length=40),
-        Where("bucket = %(bucket)s::text", means="That of the account's oldest open item.", title="Bucket"),
+        Where("bucket = %(bucket)s::text", "That of the account's oldest open item.", "Bucket"),
     ] = None
     flag: Annotated[
-        Code | None, Where("%(flag)s::text = ANY (flags)", means="Accounts that carry this flag.", title="Flag")
+        Codes | None,
+        Where(_ANY_FLAG.format(name="flag"), "Accounts that carry this flag; of several one of them.", "Flag"),
+    ] = None
+    without_flag: Annotated[
+        Codes | None,
+        Where(
+            f"NOT {_ANY_FLAG.format(name='without_flag')}",
+            "Accounts that do not carry this flag; of several none of them.",
+            "Without flag",
+            is_folded=True,
+        ),
     ] = None
     collections_stage: Annotated[
         CollectionsStage | None,
         Where(
             "collections_stage = %(collections_stage)s::text",
-            means="Where the account stands with an outside agency.",
-            title="Collections stage",
+            "Where the account stands with an outside agency.",
+            "Collections stage",
         ),
     ] = None
     frozen: Annotated[
         Code | None,
-        Where("frozen = %(frozen)s::text", means="Accounts that are frozen for this reason.", title="Frozen"),
+        Where("frozen = %(frozen)s::text", "Accounts that are frozen for this reason.", "Frozen"),
     ] = None
     written_off: Annotated[
-        WrittenOff | None,
+        YesNo | None,
         Where(
-            "(written_off > 0) = (%(written_off)s::text = 'yes')",
-            means="Whether something is written off of which the claim was kept; such accounts may owe nothing.",
-            title="Written off",
+            _is("written_off", "written_off > 0"),
+            "Whether something is written off of which the claim was kept; such accounts may owe nothing.",
+            "Written off",
         ),
     ] = None
+    disputed: Annotated[
+        YesNo | None,
+        Where(_is("disputed", "disputed > 0"), "Whether anything of what is open is disputed.", "Disputed"),
+    ] = None
+    promised: Annotated[
+        YesNo | None,
+        Where(_is("promised", "open_promises > 0"), "Whether a promise to pay is open.", "Promised"),
+    ] = None
+    excluded: Annotated[
+        YesNo | None,
+        Where(
+            _is("excluded", "excluded"), "Whether a person took the account out of auto-collection.", "Excluded",
+            is_folded=True,
+        ),
+    ] = None  # fmt: skip
     service: Annotated[
         Code | None,
         Where(
             _OF_ITEM.format(column="service_type", name="service"),
-            means="Accounts with an open invoice of this service type.",
-            title="Service",
+            "Accounts with an open invoice of this service type.",
+            "Service",
         ),
     ] = None
     subscription: Annotated[
@@ -109,22 +163,85 @@ class Filters(BaseModel):
         Field(max_length=100),
         Where(
             _OF_ITEM.format(column="subscription", name="subscription"),
-            means="Accounts with an open invoice of this subscription.",
-            title="Subscription",
+            "Accounts with an open invoice of this subscription.",
+            "Subscription",
         ),
     ] = None
     placed_with: Annotated[
-        Code | None, Where("agency = %(placed_with)s::text", means="Accounts that this agency has.", title="Agency")
+        Code | None, Where("agency = %(placed_with)s::text", "Accounts that this agency has.", "Agency")
     ] = None
-    number: Annotated[str | None, Where("number = %(number)s::text")] = None
-    """Exactly this number."""
-    search: Annotated[str | None, Where(_FOUND)] = None
-    """A part of the customer's name, e-mail address or telephone number, or of the account's number; or the number of
-    an invoice. A text of less than three characters: how a word of these begins."""
-    min_balance: Annotated[Decimal | None, Where("balance >= %(min_balance)s::bigint")] = None
-    max_balance: Annotated[Decimal | None, Where("balance <= %(max_balance)s::bigint")] = None
-    min_dpd: Annotated[int | None, Where("days_past_due >= %(min_dpd)s::integer")] = None
-    max_dpd: Annotated[int | None, Where("days_past_due <= %(max_dpd)s::integer")] = None
+    segment: Annotated[
+        str | None,
+        Field(max_length=100),
+        Where("segment = %(segment)s::text", "The segment of the customer, as it is now.", "Segment", is_folded=True),
+    ] = None
+    assignee: Annotated[
+        str | None,
+        Field(max_length=100),
+        Where(
+            _ON_WORKLIST,
+            "Accounts about which this person has something to do on the worklist, as it is now.",
+            "Assignee",
+            is_folded=True,
+        ),
+    ] = None
+    number: Annotated[
+        str | None,
+        Field(max_length=100),
+        Where("number = %(number)s::text", "Exactly this number of the account.", "Account number", is_folded=True),
+    ] = None
+    min_balance: Annotated[
+        Decimal | None,
+        Where("balance >= %(min_balance)s::bigint", "Accounts that owe at least this.", "Balance from", is_folded=True),
+    ] = None
+    max_balance: Annotated[
+        Decimal | None,
+        Where("balance <= %(max_balance)s::bigint", "Accounts that owe at most this.", "Balance to", is_folded=True),
+    ] = None
+    min_dpd: Annotated[
+        int | None,
+        Where(
+            "days_past_due >= %(min_dpd)s::integer", "At least so many days past due, of the oldest open item.",
+            "Days past due from", is_folded=True,
+        ),
+    ] = None  # fmt: skip
+    max_dpd: Annotated[
+        int | None,
+        Where(
+            "days_past_due <= %(max_dpd)s::integer", "At most so many days past due, of the oldest open item.",
+            "Days past due to", is_folded=True,
+        ),
+    ] = None  # fmt: skip
+    last_payment_from: Annotated[
+        date | None,
+        Where(
+            "last_payment_on >= %(last_payment_from)s::date", "Accounts whose latest payment was on this day or later.",
+            "Last payment from", is_folded=True,
+        ),
+    ] = None  # fmt: skip
+    last_payment_to: Annotated[
+        date | None,
+        Where(
+            "last_payment_on <= %(last_payment_to)s::date",
+            "Accounts whose latest payment was on this day or before; not those that never paid.",
+            "Last payment to", is_folded=True,
+        ),
+    ] = None  # fmt: skip
+    last_contact_from: Annotated[
+        date | None,
+        Where(
+            "last_contact_on >= %(last_contact_from)s::date", "Accounts whose latest contact was on this day or later.",
+            "Last contact from", is_folded=True,
+        ),
+    ] = None  # fmt: skip
+    last_contact_to: Annotated[
+        date | None,
+        Where(
+            "last_contact_on <= %(last_contact_to)s::date",
+            "Accounts whose latest contact was on this day or before; not those that were never contacted.",
+            "Last contact to", is_folded=True,
+        ),
+    ] = None  # fmt: skip
 
     def given(self, currency: str) -> dict[str, object]:
         """The parameters of the filters that are given; balances in minor units of the currency."""
@@ -141,31 +258,30 @@ _WHERE: Mapping[str, Where] = {
 }
 
 
-def _typed(field: FieldInfo) -> Any:
-    """The type with its bounds."""
-    typed: Any = field.annotation
-    for bound in field.metadata:
-        if not isinstance(bound, Where):
-            typed = Annotated[typed, bound]
-    return typed
-
-
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A filter by one of several values, as HTTP and the page offer it."""
+    """A filter as every door offers it."""
 
     title: str
     means: str
     type: Any
-    """What it may be, or None."""
+    """What it may be, without None."""
+    bounds: tuple[Any, ...]
+    """What else pydantic is told of it."""
+    is_folded: bool
 
 
 CHOICES: Mapping[str, Choice] = {
-    name: Choice(where.title, where.means, _typed(Filters.model_fields[name]))
+    name: Choice(
+        where.title,
+        where.means,
+        next(each for each in get_args(Filters.model_fields[name].annotation) if each is not NoneType),
+        tuple(each for each in Filters.model_fields[name].metadata if not isinstance(each, Where)),
+        where.is_folded,
+    )
     for name, where in _WHERE.items()
-    if where.title
 }
-"""By name, in the order of the page."""
+"""By name, in the order of the page. HTTP's parameters, bodies and the page's form are made from them."""
 
 
 def conditions(given: Mapping[str, object], said_of_names: Names = FILLED) -> list[str]:
@@ -177,7 +293,7 @@ def conditions(given: Mapping[str, object], said_of_names: Names = FILLED) -> li
 def owing(given: Mapping[str, object]) -> str:
     """What holds for the accounts of a report, besides its filters: they owe something, or have funds left. Of what is
     written off nothing is owed: such accounts are there where they are asked for."""
-    return "true" if given.get("written_off") == WrittenOff.YES else "(outstanding <> 0 OR unapplied <> 0)"
+    return "true" if given.get("written_off") == YesNo.YES else "(outstanding <> 0 OR unapplied <> 0)"
 
 
 def parameters_of_search(given: Mapping[str, object]) -> dict[str, object]:

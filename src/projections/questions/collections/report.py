@@ -32,7 +32,9 @@ _PAGE = """
 _WITH_SUMS = """
 , totals AS (
     SELECT count(*) AS accounts, coalesce(sum(outstanding), 0)::bigint AS sum_outstanding,
-           coalesce(sum(unapplied), 0)::bigint AS sum_unapplied
+           coalesce(sum(unapplied), 0)::bigint AS sum_unapplied, coalesce(sum(balance), 0)::bigint AS sum_balance,
+           coalesce(sum(past_due), 0)::bigint AS sum_past_due, coalesce(sum(disputed), 0)::bigint AS sum_disputed,
+           coalesce(sum(paid_since), 0)::bigint AS sum_paid_since
     FROM wanted
 )
 SELECT totals.*, page.*
@@ -46,6 +48,10 @@ SELECT * FROM page ORDER BY {key} {direction}, account_id {direction}
 """
 
 
+SUMMED = ("balance", "outstanding", "unapplied", "past_due", "disputed", "paid_since")
+"""Columns whose sums are over all pages."""
+
+
 class CollectionsReport(Answer):
     """A page of accounts; the sums are over all pages."""
 
@@ -55,6 +61,9 @@ class CollectionsReport(Answer):
     outstanding: AmountText
     unapplied: AmountText
     balance: AmountText
+    past_due: AmountText
+    disputed: AmountText
+    paid_since: AmountText
     rows: tuple[CollectionsRow, ...]
     next_cursor: str | None
     names: Names = FILLED
@@ -105,9 +114,7 @@ def collections(
         as_of=as_of or today,
         currency=scope.currency,
         accounts=sums["accounts"],
-        outstanding=amount(sums["sum_outstanding"]),
-        unapplied=amount(sums["sum_unapplied"]),
-        balance=amount(sums["sum_outstanding"] - sums["sum_unapplied"]),
+        **{name: amount(sums[f"sum_{name}"]) for name in SUMMED},
         rows=tuple(row_of(each, scheme) for each in page),
         next_cursor=next_cursor,
         names=said_of_names,

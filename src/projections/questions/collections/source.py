@@ -54,14 +54,29 @@ claims AS (
     WHERE claim_minor <> 0
     GROUP BY account_id
 ),
+since AS (
+    SELECT account_id, sum(minor)::bigint AS minor
+    FROM (
+        SELECT entry.account_id, sum(entry.unapplied_minor) AS minor
+        FROM read_model.ledger_entries AS entry
+        JOIN accounts AS account USING (account_id)
+        WHERE entry.effective_on > %(as_of)s
+          AND entry.recorded_at < account.known_before
+          AND entry.kind IN ('payment', 'transfer-in', 'transfer-out', 'reversal', 'error', 'refund')
+        GROUP BY entry.account_id, entry.funds_id
+        HAVING sum(entry.unapplied_minor) > 0
+    ) AS each
+    GROUP BY account_id
+),
 owed AS (
-    SELECT account.account_id, account.number, account.office, %(currency)s::text AS currency,
+    SELECT account.account_id, account.number, account.office, account.segment, %(currency)s::text AS currency,
            account.recorded_before, by_account.oldest_due_on, items.item_ids, items.item_minors,
            coalesce(by_account.outstanding, 0)                                AS outstanding,
            coalesce(unapplied.minor, 0)                                       AS unapplied,
            coalesce(by_account.outstanding, 0) - coalesce(unapplied.minor, 0) AS balance,
            coalesce(by_account.past_due, 0)                                   AS past_due,
            coalesce(claims.minor, 0)                                          AS written_off,
+           coalesce(since.minor, 0)                                           AS paid_since,
            coalesce(by_account.open_items, 0)                                 AS open_items,
            coalesce(by_account.buckets, '{}')                                 AS buckets,
            (%(buckets)s::text[])[coalesce(by_account.bucket, 0) + 1]          AS bucket
@@ -70,6 +85,7 @@ owed AS (
     LEFT JOIN items      USING (account_id)
     LEFT JOIN unapplied  USING (account_id)
     LEFT JOIN claims     USING (account_id)
+    LEFT JOIN since      USING (account_id)
 )
 """
 
@@ -154,8 +170,8 @@ def _is_of_today(connection: Connection[Any], office_id: UUID | None, today: dat
 def row_of(found: DictRow, scheme: BucketScheme) -> CollectionsRow:
     """A row as people see it, from one of `report`."""
 
-    def amount(minor: int) -> Any:
-        return Money(minor, found["currency"]).decimal()
+    def amount(minor: int | None) -> Any:
+        return None if minor is None else Money(minor, found["currency"]).decimal()
 
     shown: dict[str, Any] = {name: found[name] for name in IN_REPORT}
     shown.update({name: amount(found[name]) for name in _AMOUNTS})
@@ -163,8 +179,8 @@ def row_of(found: DictRow, scheme: BucketScheme) -> CollectionsRow:
     shown["buckets"] = {name: amount(buckets.get(name, 0)) for name in bucket_names(scheme, buckets)}
     if shown["collections_stage"] == CollectionsStage.NOT_SET:
         shown["collections_stage"] = None
-    if not shown["written_off"]:
-        shown["written_off"] = None
+    for name in ("written_off", "excluded"):
+        shown[name] = shown[name] or None
     return CollectionsRow(**shown)
 
 

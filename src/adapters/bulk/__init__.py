@@ -1,0 +1,1 @@
+"""Bulk actions where they meet the database: what a preview freezes, and schedules that make them by themselves."""

@@ -1,0 +1,150 @@
+"""Schedules of bulk actions: each time is one bulk action, whoever dies over it; what is too large waits."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+import pytest
+
+from adapters.bulk.scheduled import ScheduledBulk
+from adapters.clock import ManualClock
+from adapters.eventstore.requests import Requests
+from adapters.work.worker import Turn, Worker
+from aggregates.account import Account
+from aggregates.account.bulk import BulkActionApplied
+from aggregates.account.collections_stage import CollectionsStage
+from aggregates.bulk.schedule import FireSchedule, Period, RunSchedule
+from aggregates.kernel.actor import Actor
+from aggregates.office import RemoveFilter, SaveFilter
+from aggregates.values.saved_filter import SavedFilter
+from api.application.authority import Authority
+from api.application.bulk import confirm
+from api.application.bulk_schedules import Times, schedule_bulk
+from api.application.issuing import Caller, Issuing
+from projections.questions.bulk import BulkView, bulk_actions
+from projections.questions.bulk_schedules import ScheduleRun, ScheduleView, schedule, schedule_runs
+from tests.adapters.work.conftest import NOW, OFFICE, Plant
+
+CARLA = Caller(Actor.person("carla"), Authority.PUBLIC, reason="As agreed")
+
+
+@dataclass
+class Scheduled:
+    """A schedule in a plant whose parts are moved by hand, and whose clock is set."""
+
+    plant: Plant
+    id: UUID
+
+    @property
+    def view(self) -> ScheduleView:
+        with self.plant.database.connect("arrears_app") as connection:
+            found = schedule(connection, self.id)
+        assert found is not None
+        return found
+
+    @property
+    def runs(self) -> list[ScheduleRun]:
+        with self.plant.database.connect("arrears_app") as connection:
+            return list(schedule_runs(connection, self.id).rows)
+
+    def actions(self, *, waiting: bool = False) -> list[BulkView]:
+        with self.plant.database.connect("arrears_app") as connection:
+            return list(bulk_actions(connection, waiting=waiting).rows)
+
+    def live_until(self, moment: datetime) -> None:
+        clock = self.plant.service.clock
+        assert isinstance(clock, ManualClock)
+        clock.set(moment)
+        self.plant.service.tick()
+        self.plant.service.drain()
+
+    def times_applied(self, account: UUID) -> int:
+        history = self.plant.service.arrears.history(Account, account)
+        return sum(isinstance(each.event, BulkActionApplied) for each in history)
+
+
+def made(plant: Plant, times: Times, *, most_accounts: int = 100) -> Scheduled:
+    """Every account is pending, one day after the other."""
+    plant.do(SaveFilter(office_id=OFFICE, name="old", filter=SavedFilter(filters={"collections_stage": "not set"})))
+    issuing = Issuing(plant.service, Requests(partial(plant.database.connect, "arrears_app")))
+    done = schedule_bulk(
+        plant.service, issuing, CARLA, kind="stage", said={"to": CollectionsStage.PENDING}, office="main", saved="old",
+        currency=None, times=times, most_accounts=most_accounts, most_amount=None,
+    )  # fmt: skip
+    plant.service.drain()
+    return Scheduled(plant, done.id)
+
+
+def test_a_schedule_is_done_once_by_time_and_says_what_came_of_each(plant: Plant):
+    found = made(plant, Times(every=Period.WEEK, on="wednesday"))
+    assert (found.view.next_on, found.actions()) == (datetime(2026, 3, 4, tzinfo=UTC).date(), [])
+    found.live_until(NOW + timedelta(days=16))
+    [action] = found.actions()
+    assert (action.state, action.done, action.schedule_id) == ("finished", plant.most_accounts, found.id)
+    assert action.confirmed_by == "policy:bulk-schedules@1"
+    [run] = found.runs
+    assert (run.outcome, run.bulk_id, run.accounts, str(run.due_on)) == ("confirmed", action.id, 7, "2026-03-04")
+    assert str(found.view.next_on) == "2026-03-25", "times that nobody was there for were one"
+    found.live_until(NOW + timedelta(days=23))
+    assert [each.outcome for each in found.runs] == ["nothing", "confirmed"]
+    assert [found.times_applied(each) for each in plant.accounts] == [1] * plant.most_accounts
+
+
+def test_what_is_too_large_waits_and_a_person_confirms_it(plant: Plant):
+    found = made(plant, Times(at=NOW + timedelta(hours=1)), most_accounts=6)
+    found.live_until(NOW + timedelta(hours=2))
+    [action] = found.actions(waiting=True)
+    [run] = found.runs
+    assert (action.state, run.outcome, run.detail) == ("previewed", "waiting", "7 accounts, of at most 6")
+    issuing = Issuing(plant.service, Requests(partial(plant.database.connect, "arrears_app")))
+    plant.service.drain()
+    confirm(plant.service, issuing, CARLA, action.id, without_changed=False)
+    plant.service.drain()
+    assert found.actions(waiting=True) == []
+    assert found.actions()[0].state == "finished"
+    assert (found.view.next_at, found.view.next_on) == (None, None)
+
+
+def test_a_filter_that_is_gone_is_said_and_the_next_time_comes(plant: Plant):
+    found = made(plant, Times(every=Period.DAY))
+    plant.do(RemoveFilter(office_id=OFFICE, name="old"))
+    found.live_until(NOW + timedelta(minutes=1))
+    [run] = found.runs
+    assert (run.outcome, run.detail) == ("failed", "filter: expected one of none yet, not 'old'")
+    assert str(found.view.next_on) == "2026-03-03"
+
+
+def test_who_dies_before_it_is_kept_leaves_it_to_the_next_who_does_it_once(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+):
+    """The rows were frozen, and the process went; meanwhile an account changed, and others stand in the report."""
+    found = made(plant, Times(every=Period.DAY))
+    plant.do(FireSchedule(schedule_id=found.id))
+    plant.catch_up()
+    arrears = plant.service.arrears
+    step = ScheduledBulk(plant.database, arrears, plant.service.stop)
+    background = {RunSchedule.command_name: step}
+
+    class Died(BaseException):
+        pass
+
+    def dies(*_: object) -> None:
+        raise Died
+
+    worker = Worker(plant.database, arrears, background)
+    with monkeypatch.context() as patched:
+        patched.setattr("adapters.bulk.scheduled._issued", dies)
+        with pytest.raises(Died):
+            worker.turn()
+    worker.close()
+    assert found.runs[0].outcome is None
+    plant.open_accounts("B-1")
+    plant.catch_up()
+    worker = Worker(plant.database, arrears, background)
+    assert worker.turn() is Turn.CHUNK
+    worker.close()
+    plant.service.drain()
+    [action] = found.actions()
+    assert (action.state, action.done) == ("finished", 8)
+    assert [each.outcome for each in found.runs] == ["confirmed"]
