@@ -7,6 +7,7 @@ from uuid import UUID
 
 from twilio.request_validator import RequestValidator
 
+from adapters.carrier_codes import TWILIO
 from adapters.inbound.incoming import IncomingMessage, IncomingReceipt, in_a_line, in_lines
 from aggregates.account.inbound import Incoming, Receipt
 
@@ -15,18 +16,6 @@ MOST_BYTES = 65_536
 _MOST_FIELDS = 200
 _LONGEST_ID = 100
 
-_CODES: Mapping[str, Receipt] = {
-    "13224": Receipt.NOT_IN_SERVICE,  # invalid phone number, of a call
-    "21211": Receipt.NOT_IN_SERVICE,  # invalid 'To' number
-    "21610": Receipt.HARD_BOUNCED,  # the recipient opted out at Twilio
-    "21614": Receipt.HARD_BOUNCED,  # not a mobile number
-    "30003": Receipt.SOFT_BOUNCED,  # unreachable handset
-    "30004": Receipt.SOFT_BOUNCED,  # message blocked
-    "30005": Receipt.NOT_IN_SERVICE,  # unknown destination handset
-    "30006": Receipt.HARD_BOUNCED,  # landline
-    "30008": Receipt.SOFT_BOUNCED,  # unknown error
-}
-"""Twilio's error codes that say something of the number."""
 _STATES: Mapping[str, Receipt] = {
     "delivered": Receipt.DELIVERED,
     "read": Receipt.DELIVERED,
@@ -93,7 +82,7 @@ def receipt_in(fields: Mapping[str, str], message_id: UUID, now: datetime) -> In
     if receipt is None:
         return None
     if receipt is not Receipt.DELIVERED:
-        receipt = _CODES.get(code, receipt)
+        receipt = TWILIO.get(code, receipt)
     return IncomingReceipt(
         message_id=message_id,
         receipt=receipt,

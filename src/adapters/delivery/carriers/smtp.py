@@ -23,6 +23,7 @@ from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
 
+from adapters.carrier_codes import mail_receipt, mail_status
 from adapters.clock import Clock
 from adapters.delivery.carrier import (
     Attempt,
@@ -31,6 +32,7 @@ from adapters.delivery.carrier import (
     CarrierRefused,
     CarrierUnavailable,
     CarrierUncertain,
+    Told,
 )
 from adapters.delivery.rendering import Letter
 from adapters.secret_text import SecretProblem, secret_of, text_of
@@ -163,11 +165,11 @@ class Smtp(Carrier):
         line, until = self._begun(recipient), time.monotonic() + self._send_seconds
         try:
             with self._certain(line, until):
-                self._expect(line.rcpt(recipient.addr_spec), 250, 251)
+                self._expect(line.rcpt(recipient.addr_spec), 250, 251, is_about_recipient=True)
             with self._certain(line, until):
                 self._expect(line.docmd("DATA"), 354)
             reply = self._hand_over(line, mail, until)
-            self._expect(reply, 250)
+            self._expect(reply, 250, is_about_recipient=True)
         except (CarrierRefused, CarrierUnavailable):
             self._reset()
             raise
@@ -258,12 +260,15 @@ class Smtp(Carrier):
                 f"{self.leads_to} did not answer after the text was sent ({type(error).__name__})"
             ) from None
 
-    def _expect(self, reply: tuple[int, bytes], *codes: int) -> None:
+    def _expect(self, reply: tuple[int, bytes], *codes: int, is_about_recipient: bool = False) -> None:
         code, said = reply
         if code in codes:
             return
         if 500 <= code < 600:
-            raise CarrierRefused(f"smtp-{code}", f"{code} {said.decode('utf-8', 'replace')}")
+            text = said.decode("utf-8", "replace")
+            status = mail_status(text) if is_about_recipient else None
+            told = Told(mail_receipt(status), status) if status is not None else None
+            raise CarrierRefused(f"smtp-{code}", f"{code} {text}", told=told)
         if 400 <= code < 500:
             raise CarrierUnavailable(f"{self.leads_to} does not take a message now ({code})")
         raise CarrierUncertain(f"{self.leads_to} answered {code}, which says nothing")
