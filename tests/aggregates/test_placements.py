@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, BulkOutcome, UndoBulkAction
+from aggregates.account.bulk_kinds import bulk_kind
 from aggregates.account.chase import Stage
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, SetCollectionsStage
 from aggregates.account.contact_history import FactKind, RecordContactFact
@@ -20,6 +21,7 @@ from aggregates.account.placement import (
     AdjustPlacement,
     AgencyPaymentPosted,
     ClosePlacement,
+    ItemizationDate,
     MarkPlacementSent,
     PlaceAccount,
     Placed,
@@ -33,6 +35,7 @@ from aggregates.account.placement import (
     RejectPlacement,
     placement_file_id,
 )
+from aggregates.account.write_offs import WriteOffDebt
 from aggregates.kernel.command import Accepted, Command, identifier
 from aggregates.office import AgencySet, RetireAgency, SetAgency
 from aggregates.placement_file import (
@@ -160,6 +163,12 @@ def test_nothing_is_placed_that_an_agency_could_not_itemize():
     given(*OWES).when(PLACE).then_refused("unknown-agency")
 
 
+def test_what_is_all_written_off_is_itemized_from_that_day_on():
+    scenario = given(*OWES, ACME, WriteOffDebt(account_id=ACCOUNT, code="uncollectible"), MAR(4))
+    itemized = {"itemization_date_type": ItemizationDate.CHARGE_OFF, "itemization_date": MAR(2)}
+    scenario.when(PLACE).then(like(Placed, **itemized), to_stage(PENDING))
+
+
 def test_what_an_agency_has_is_not_chased_and_a_stage_set_by_hand_is_no_shield():
     by_hand = SetCollectionsStage(account_id=ACCOUNT, collections_stage=SENT)
     chased = given_auto_collection(ACME, a_campaign(), *OWES, by_hand)
@@ -257,6 +266,13 @@ def test_what_was_recalled_since_and_placed_again_is_left_by_the_undo():
     again.when(UndoBulkAction(account_id=ACCOUNT, bulk_id=BULK)).then_nothing_happened()
 
 
+@pytest.mark.parametrize(
+    ("kind", "places", "layout"), [("arm", True, "arm"), ("placement", True, None), ("flags", False, None)]
+)
+def test_a_kind_of_bulk_action_says_whether_it_places_and_in_which_layout(kind: str, places: bool, layout: str | None):
+    assert (bulk_kind(kind).places, bulk_kind(kind).file_layout) == (places, layout)
+
+
 # --- a file ------------------------------------------------------------------------------------------
 
 
@@ -283,6 +299,14 @@ def test_a_file_that_was_certainly_not_taken_is_tried_again_and_said_once():
     scenario = given(ACME, MAR(2), FULL, MADE, BEGIN).when(came(False)).then(FileDeliveryFailed)
     scenario.when(came(False)).then_nothing_happened()
     scenario.when(BEGIN).then(FileDeliveryBegun)
+
+
+@pytest.mark.parametrize("before", [[BEGIN, came(None)], [BEGIN]], ids=["uncertain", "delivering"])
+def test_a_file_that_the_agency_says_it_received_is_delivered(before: list[Command]):
+    scenario = given(ACME, MAR(2), FULL, MADE, *before)
+    scenario.when(acknowledged()).then(FileDelivered, like(FileAcknowledged, matches=True))
+    scenario.when(came(True)).then_nothing_happened()
+    scenario.when(RedeliverFile(file_id=FILE)).then_refused("placement-file-delivered")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ server take once. What takes no name for a file is asked once; where the answer 
 """
 
 import threading
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.errors import explained
 from adapters.postgres.kept_connection import KeptConnection
 from adapters.readers.backoff import Backoff
+from adapters.readers.poison import is_poison
 from aggregates.account import Account
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, identifier
@@ -54,7 +56,13 @@ from projections.questions.placements import (
 ACTOR = Actor.parse("service:placement-files")
 _ACCOUNTS_AT_ONCE = 250
 _CHANGES_AT_ONCE = 500
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
+"""Between tries of a file that are said in the log each; twice as long after each that follows."""
 _ENDED = "the process that sent it ended"
+_SINCE = """
+    SELECT aggregate_id, min(version) - 1 FROM arrears.events
+    WHERE aggregate_id = ANY (%s) AND (position IS NULL OR position > %s) GROUP BY aggregate_id
+"""
 _LOCK = 0x506C6163
 """Of the database: one process makes and delivers placement files at a time."""
 
@@ -70,6 +78,14 @@ class Sent(Enum):
     NOTHING = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """Until when a file is left, and how long that is."""
+
+    until: datetime
+    length: timedelta
+
+
 class PlacementSender:
     """Used by one thread. Any number of processes may have one."""
 
@@ -82,6 +98,8 @@ class PlacementSender:
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True))
         self._locked_by: Connection[Any] | None = None
         self._owner = uuid4()
+        self._pauses: dict[UUID, _Pause] = {}
+        """Files whose next try would be said in the log again."""
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. What fails is logged and tried again."""
@@ -113,8 +131,27 @@ class PlacementSender:
             return Sent.NOTHING
         if not self._is_the_one(connection):
             return Sent.WAITING
-        results = [self._send(file_id) for file_id in waiting]
+        results = [self._sent(file_id) for file_id in waiting]
         return Sent.SOME if any(results) else Sent.WAITING
+
+    def _sent(self, file_id: UUID) -> bool:
+        """Whatever is wrong with one file keeps no other from its agency. Raises what is no file's fault."""
+        pause = self._pauses.get(file_id)
+        if pause is not None and self._clock.now() < pause.until:
+            return False
+        try:
+            return self._send(file_id)
+        except Exception as error:
+            if not is_poison(error):
+                raise
+            _log.exception("a placement file cannot be made or delivered", file_id=str(file_id))
+            self._pause(file_id)
+            return False
+
+    def _pause(self, file_id: UUID) -> None:
+        before = self._pauses.get(file_id)
+        length = _FIRST_PAUSE if before is None else min(2 * before.length, _LONGEST_PAUSE)
+        self._pauses[file_id] = _Pause(self._clock.now() + length, length)
 
     def _is_the_one(self, connection: Connection[Any]) -> bool:
         """Whether this process sends. It does as long as its connection lives: a command beside a service, whose
@@ -150,16 +187,21 @@ class PlacementSender:
             return True
         if not path.exists() and not self._made(file, office, path):
             return False
-        self._record(file, BeginFileDelivery(file_id=file_id))
+        if not channel.can_tell:
+            self._record(file, BeginFileDelivery(file_id=file_id))
         try:
             channel.put(file.name, path)
         except (CarrierUnavailable, CarrierMisconfigured) as error:
+            if not channel.can_tell:
+                self._pause(file_id)
             return self._not_now(file, str(error))
         except CarrierUncertain as error:
             if channel.can_tell:
                 return self._not_now(file, str(error))
+            self._pauses.pop(file_id, None)
             self._record(file, RecordFileDelivery(file_id=file_id, arrived=None, detail=str(error)))
             return True
+        self._pauses.pop(file_id, None)
         self._record(file, RecordFileDelivery(file_id=file_id, arrived=True))
         path.unlink(missing_ok=True)  # personal data is only where it has to be
         return True
@@ -180,12 +222,15 @@ class PlacementSender:
                 if through is None:
                     return False
                 through = file.through_position or through
+                since = told_through(connection, file.id)
+                if file.contents is FileContents.UPDATES and since is None:
+                    return False
                 layout = UPDATES if file.contents is FileContents.UPDATES else layout_for(agency, file.layout)
                 with PlacementWriter(draft, layout, agency.format, file.currency) as writer:
                     if file.contents is FileContents.UPDATES:
-                        self._write_changes(connection, file, office, writer, through)
+                        self._write_changes(connection, file, office, writer, since=since or 0, through=through)
                     else:
-                        self._write_accounts(connection, file, office, writer)
+                        self._write_accounts(connection, file, office, writer, through)
                 written = writer.written()
             self._record_made(file, written, through)
             draft.replace(path)
@@ -207,7 +252,12 @@ class PlacementSender:
         self._record(file, command)
 
     def _write_accounts(
-        self, connection: Connection[Any], file: PlacementFile, office: Office, writer: PlacementWriter
+        self,
+        connection: Connection[Any],
+        file: PlacementFile,
+        office: Office,
+        writer: PlacementWriter,
+        through: int,
     ) -> None:
         after, today = UUID(int=0), self._today(office)
         of_file = file.id if file.contents is FileContents.NEW else None
@@ -222,6 +272,8 @@ class PlacementSender:
         ):
             ids = [each.account_id for each in some]
             accounts = {each.id: each for each in self._arrears.load_many(Account, ids)}
+            for account_id, version in _versions(connection, ids, through):  # what came since is in the next updates
+                accounts[account_id] = self._arrears.load(Account, account_id, version=version)
             for balance, row, invoices in rows_of(
                 connection, some, accounts, office, office.agencies[file.agency], today=today
             ):
@@ -234,9 +286,10 @@ class PlacementSender:
         file: PlacementFile,
         office: Office,
         writer: PlacementWriter,
+        *,
+        since: int,
         through: int,
     ) -> None:
-        since = told_through(connection, office_id=office.id, agency=file.agency, currency=file.currency, but=file.id)
         client = office.agencies[file.agency].client_number or office.code
         found = list(
             changes(
@@ -285,3 +338,8 @@ class PlacementSender:
                 )
             ]
         )
+
+
+def _versions(connection: Connection[Any], account_ids: Sequence[UUID], through: int) -> list[tuple[UUID, int]]:
+    """Of accounts to which something happened behind a place in the log, the versions that they had there."""
+    return connection.execute(_SINCE, [list(account_ids), through]).fetchall()

@@ -201,7 +201,7 @@ def _context(service: Service, office: Office, agency: str, names: Sequence[str]
             page = placement_files(connection, office=office.code, agency=agency, name=name, limit=1)
         return (page.rows[0].id, page.rows[0].currency) if page.rows else None
 
-    return Context(office.id, agency, {each.id: each.customer.currency for each in accounts}, file_named)
+    return Context(office.id, agency, {each.id: each for each in accounts}, file_named)
 
 
 def _bring_in(arrears: Arrears, requests: Requests, caller: Caller, rows: Sequence[Said], came: Came) -> None:
@@ -213,6 +213,8 @@ def _bring_in(arrears: Arrears, requests: Requests, caller: Caller, rows: Sequen
     for each in rows:
         if each.command_id in seen or requests.is_done(each.command_id):
             came.known += 1
+        elif problem := _no_more(each, requests):
+            came.problems.append(problem)
         else:
             seen.add(each.command_id)
             fresh.append(each)
@@ -222,6 +224,16 @@ def _bring_in(arrears: Arrears, requests: Requests, caller: Caller, rows: Sequen
             came.problems.append(RowProblem(each.line, each.record, each.account, outcome.reason_code, _said(outcome)))
         else:
             _count(each, outcome, came)
+
+
+def _no_more(row: Said, requests: Requests) -> RowProblem | None:
+    """Why a row is not brought in that is about a placement that is over, or may be."""
+    if row.is_over:
+        return RowProblem(row.line, row.record, row.account, "not-placed", "the placement is over already")
+    if any(requests.is_done(each) for each in row.said_before):
+        problem = "placement_id or date: expected one, because the same came in for an earlier placement of the account"
+        return RowProblem(row.line, row.record, row.account, "bad-row", problem)
+    return None
 
 
 def _count(row: Said, outcome: Accepted, came: Came) -> None:

@@ -86,11 +86,20 @@ CREATE TABLE agency_payments (
     paid_on          date,
     posted_at        timestamptz,
     reversed_on      date,
-    position         bigint NOT NULL
+    stands_minor     bigint,
+    position         bigint NOT NULL,
+    collected_minor  bigint GENERATED ALWAYS AS (coalesce(stands_minor, amount_minor)) STORED,
+    kept_minor       bigint GENERATED ALWAYS AS (
+                         round(commission_minor::numeric * coalesce(stands_minor, amount_minor)
+                               / nullif(amount_minor, 0))::bigint) STORED
 );
 
 COMMENT ON TABLE  agency_payments                  IS 'What agencies collected: all of it is a payment of the account, and the commission is apart.';
-COMMENT ON COLUMN agency_payments.commission_minor IS 'What the agency keeps of it, in minor units.';
+COMMENT ON COLUMN agency_payments.amount_minor     IS 'What the agency said that it collected, in minor units.';
+COMMENT ON COLUMN agency_payments.commission_minor IS 'What the agency keeps of that, in minor units.';
+COMMENT ON COLUMN agency_payments.collected_minor  IS 'What the agency collected, as it stands now.';
+COMMENT ON COLUMN agency_payments.kept_minor       IS 'What the agency keeps of what stands: as large a part as of what it said.';
+COMMENT ON COLUMN agency_payments.stands_minor     IS 'What the payment is now: corrected, or less what went back. Null: what was said.';
 COMMENT ON COLUMN agency_payments.reversed_on      IS 'The day on which the payment was taken back; then no commission is due.';
 
 CREATE TABLE placement_notices (
@@ -102,4 +111,4 @@ CREATE TABLE placement_notices (
 );
 
 COMMENT ON TABLE  placement_notices        IS 'What an agency is told of an account besides its money: disputes, and facts that end or limit contact.';
-COMMENT ON COLUMN placement_notices.record IS 'dispute, dispute-resolved or notice.';
+COMMENT ON COLUMN placement_notices.record IS 'dispute, dispute-resolved, notice or notice-withdrawn.';
