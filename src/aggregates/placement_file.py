@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -17,6 +17,7 @@ from aggregates.kernel.command import Command, Target
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import LATER
 from aggregates.office import Office, office_of
 from aggregates.values.business_time import BusinessCalendar
 from aggregates.values.codes import Code
@@ -75,8 +76,11 @@ class FileMade(Event, name="placementfile.made"):
     """Of the balances in it; of updates, how much more or less is owed by them."""
     rows: int
     sha256: str
+    """Of the file as it leaves."""
     through_position: int
     """Up to which place in the log it tells what happened."""
+    fingerprint: Annotated[str | None, LATER] = None
+    """Of the agency's key that it is encrypted with; None: it leaves as it was written."""
 
 
 class FileDeliveryBegun(Event, name="placementfile.delivery-begun"):
@@ -182,6 +186,7 @@ class RecordFileMade(FileCommand, name="record-placement-file-made", internal=Tr
     rows: int = Field(ge=0)
     sha256: str
     through_position: int = Field(ge=0)
+    fingerprint: str | None = None
 
 
 class BeginFileDelivery(FileCommand, name="begin-placement-file-delivery", internal=True):
@@ -218,6 +223,7 @@ class PlacementFile(Aggregate):
     """One file for one agency."""
 
     kind: ClassVar[str] = "placementfile"
+    state_version: ClassVar[int] = 2
 
     office_id: UUID | None = None
     agency: str = ""
@@ -232,6 +238,7 @@ class PlacementFile(Aggregate):
     total: Money | None = None
     sha256: str = ""
     through_position: int = 0
+    fingerprint: str | None = None
     detail: str = ""
     """Why it was not delivered."""
     acknowledge_by: date | None = None
@@ -397,6 +404,7 @@ class PlacementFile(Aggregate):
     def _made(self, event: FileMade) -> None:
         self.state, self.accounts, self.total = FileState.MADE, event.accounts, event.total
         self.sha256, self.through_position = event.sha256, event.through_position
+        self.fingerprint = event.fingerprint
 
     @applies(FileDeliveryBegun)
     def _delivery_begun(self, _: FileDeliveryBegun) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from pysequoia import Tsk
 
 from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, BulkOutcome, UndoBulkAction
 from aggregates.account.bulk_kinds import bulk_kind
@@ -327,6 +328,20 @@ def test_the_right_acknowledgement_in_time_is_none():
     good = given_auto_collection(ACME, MAR(2), FULL, MADE, BEGIN, came(True), acknowledged(1), acknowledged())
     ticked(good, MAR(9))
     assert good.world.events(FileOverdue) == []
+
+
+def with_key(key: str | None, **more: Any) -> SetAgency:
+    return SetAgency(office_id=OFFICE, code="acme", agency=Agency(title="Acme", public_key=key, **more))
+
+
+def test_a_key_stays_until_another_one_or_none_is_said_and_one_that_cannot_encrypt_is_refused():
+    key = str(Tsk.generate("Acme").extract_certificate()).strip()
+    scenario = given(with_key(key)).when(with_key(None, commission_bp=100))
+    assert scenario.world.office.agencies["acme"].public_key == key
+    scenario.when(with_key("no key")).then_refused("agency-key")
+    scenario.when(with_key(f"{key}\n", commission_bp=100)).then_nothing_happened()
+    scenario.when(with_key("")).then(AgencySet)
+    assert scenario.world.office.agencies["acme"].public_key is None
 
 
 def test_an_agency_is_set_once_and_retired():

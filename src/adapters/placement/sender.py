@@ -7,7 +7,7 @@ server take once. What takes no name for a file is asked once; where the answer 
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import partial
@@ -23,8 +23,9 @@ from adapters.delivery.carrier import CarrierMisconfigured, CarrierUnavailable, 
 from adapters.eventstore.application import Arrears
 from adapters.placement.accounts import rows_of
 from adapters.placement.channels import channel_for
+from adapters.placement.encryption import ENDING, KeyProblem, encrypt_to, key_shown
 from adapters.placement.layouts import LayoutError, layout_for
-from adapters.placement.writing import UPDATES, PlacementWriter, Written
+from adapters.placement.writing import UPDATES, PlacementWriter, Written, sha256_of
 from adapters.postgres.database import Database
 from adapters.postgres.errors import explained
 from adapters.postgres.kept_connection import KeptConnection
@@ -169,9 +170,12 @@ class PlacementSender:
         if file.office_id is None or file.state in {FileState.DELIVERED, FileState.UNCERTAIN}:
             return False  # the read table shows it in a moment
         office = self._arrears.load(Office, file.office_id)
-        path = self._outbox / "placement-files" / file.name
-        if file.state is FileState.REQUESTED and not self._made(file, office, path):
-            return False
+        is_other = file.state is FileState.MADE and file.fingerprint != self._fingerprint(file, office)
+        if file.state is FileState.REQUESTED or is_other or not self._path(file).exists():
+            if not self._made(file, office):
+                return False
+            file = self._arrears.load(PlacementFile, file_id)
+        path = self._path(file)
         try:
             channel = channel_for(
                 file.agency,
@@ -185,12 +189,10 @@ class PlacementSender:
         if file.state is FileState.DELIVERING and not channel.can_tell:
             self._record(file, RecordFileDelivery(file_id=file_id, arrived=None, detail=_ENDED))
             return True
-        if not path.exists() and not self._made(file, office, path):
-            return False
         if not channel.can_tell:
             self._record(file, BeginFileDelivery(file_id=file_id))
         try:
-            channel.put(file.name, path)
+            channel.put(path.name, path)
         except (CarrierUnavailable, CarrierMisconfigured) as error:
             if not channel.can_tell:
                 self._pause(file_id)
@@ -211,11 +213,25 @@ class PlacementSender:
         self._record(file, RecordFileDelivery(file_id=file.id, arrived=False, detail=detail))
         return False
 
-    def _made(self, file: PlacementFile, office: Office, path: Path) -> bool:
-        """Whether it is written: not before the read tables show what asked for it."""
+    def _path(self, file: PlacementFile) -> Path:
+        """Where it waits, under the name by which it leaves."""
+        name = file.name if file.fingerprint is None else f"{file.name}{ENDING}"
+        return self._outbox / "placement-files" / name
+
+    @staticmethod
+    def _fingerprint(file: PlacementFile, office: Office) -> str | None:
+        """Of the key that the agency has now."""
+        key = office.agencies[file.agency].public_key
+        return None if key is None else key_shown(key).fingerprint
+
+    def _made(self, file: PlacementFile, office: Office) -> bool:
+        """Whether it is written, and encrypted where the agency has a key: not before the read tables show what asked
+        for it."""
         agency = office.agencies[file.agency]
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{self._owner.hex}.part")
+        folder = self._outbox / "placement-files"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = folder / f".{file.name}.{self._owner.hex}.part"
+        sealed = draft.with_suffix(ENDING)
         try:
             with self._database.snapshot("arrears_app") as connection:
                 through = shown_through(connection, file.id)
@@ -232,15 +248,23 @@ class PlacementSender:
                     else:
                         self._write_accounts(connection, file, office, writer, through)
                 written = writer.written()
-            self._record_made(file, written, through)
-            draft.replace(path)
-        except LayoutError as error:
+            if agency.public_key is None:
+                self._record_made(file, written, through, None)
+                draft.replace(folder / file.name)
+            else:
+                fingerprint = encrypt_to(agency.public_key, draft, sealed, now=self._clock.now())
+                written = replace(written, sha256=sha256_of(sealed))
+                self._record_made(file, written, through, fingerprint)
+                sealed.replace(folder / f"{file.name}{ENDING}")
+                (folder / file.name).unlink(missing_ok=True)  # that it was before it had a key
+        except (LayoutError, KeyProblem) as error:
             return self._not_now(file, str(error))
         finally:
             draft.unlink(missing_ok=True)
+            sealed.unlink(missing_ok=True)
         return True
 
-    def _record_made(self, file: PlacementFile, written: Written, through: int) -> None:
+    def _record_made(self, file: PlacementFile, written: Written, through: int, fingerprint: str | None) -> None:
         command = RecordFileMade(
             file_id=file.id,
             accounts=written.accounts,
@@ -248,6 +272,7 @@ class PlacementSender:
             rows=written.rows,
             sha256=written.sha256,
             through_position=through,
+            fingerprint=fingerprint,
         )
         self._record(file, command)
 

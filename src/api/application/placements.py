@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from adapters.eventstore.application import Arrears
 from adapters.eventstore.requests import Requests
 from adapters.placement.answers import Came, Context, Said, lines_of, names_in, said_by
 from adapters.placement.answers import RowProblem as RowProblem  # noqa: PLC0414  doors show it
+from adapters.placement.encryption import key_shown
 from adapters.placement.layouts import LayoutError, layout_of, shipped_layout, shipped_layouts
 from aggregates.account import Account
 from aggregates.account.command import ids_by_name
@@ -45,6 +47,10 @@ class AgencyView(BaseModel):
     format: str
     channel: str
     client_number: str | None
+    fingerprint: str | None
+    """Of the OpenPGP key that its files are encrypted with; null: they leave as they are written."""
+    key_expires_on: date | None
+    """The day on which that ends."""
     commission: str
     recall_after_days: int | None
     acknowledged_within: int
@@ -62,6 +68,7 @@ def agencies_of(office: Office) -> list[AgencyView]:
             format=each.format.value,
             channel=each.channel.value,
             client_number=each.client_number,
+            **_key(each),
             commission=percent(each.commission_bp),
             recall_after_days=each.recall_after_days,
             acknowledged_within=each.acknowledged_within,
@@ -69,6 +76,15 @@ def agencies_of(office: Office) -> list[AgencyView]:
         )
         for code, each in sorted(office.agencies.items())
     ]
+
+
+def _key(agency: Agency) -> dict[str, Any]:
+    shown = None if agency.public_key is None else key_shown(agency.public_key)
+    expires = None if shown is None else shown.expires_at
+    return {
+        "fingerprint": None if shown is None else shown.fingerprint,
+        "key_expires_on": None if expires is None else expires.date(),
+    }
 
 
 def percent(basis_points: int) -> str:

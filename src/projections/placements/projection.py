@@ -270,8 +270,9 @@ class PlacementsProjection(EventProjection):
 
     @on(FileMade)
     def _made(self, recorded: Recorded, event: FileMade, rows: PlacementRows) -> None:
-        said = event.model_dump(exclude={"total"})
-        rows.of_file(recorded, FileState.MADE, **said, total_minor=event.total.minor)
+        said = event.model_dump(exclude={"total", "fingerprint"})
+        said |= {"total_minor": event.total.minor, "fingerprint": event.fingerprint}
+        rows.of_file(recorded, FileState.MADE, **said)
 
     @on(FileDeliveryBegun)
     def _begun(self, recorded: Recorded, _: FileDeliveryBegun, rows: PlacementRows) -> None:

@@ -51,6 +51,7 @@ CREATE TABLE placement_files (
     total_minor        bigint,
     rows               bigint,
     sha256             text,
+    fingerprint        text,
     through_position   bigint,
     state              text,
     detail             text,
@@ -66,6 +67,8 @@ CREATE TABLE placement_files (
 COMMENT ON TABLE  placement_files                  IS 'Files for agencies: what is in each, whether it arrived, and what the agency says it received.';
 COMMENT ON COLUMN placement_files.contents         IS 'new, updates or full.';
 COMMENT ON COLUMN placement_files.layout           IS 'Null: the agency''s own.';
+COMMENT ON COLUMN placement_files.sha256           IS 'Of the file as it leaves.';
+COMMENT ON COLUMN placement_files.fingerprint      IS 'Of the key that it is encrypted with; null: it leaves as it was written.';
 COMMENT ON COLUMN placement_files.through_position IS 'Up to which place in the log it tells what happened.';
 COMMENT ON COLUMN placement_files.state            IS 'requested, made, delivering, delivered or uncertain.';
 COMMENT ON COLUMN placement_files.detail           IS 'Why it was not delivered.';

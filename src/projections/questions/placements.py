@@ -120,6 +120,9 @@ class PlacementFileView(Answer):
     currency: str
     rows: int | None
     sha256: str | None
+    """Of the file as it leaves."""
+    fingerprint: str | None
+    """Of the agency's key that it is encrypted with; null: it leaves as it was written."""
     bulk_id: UUID | None
     requested_at: datetime
     requested_by: str
@@ -137,8 +140,9 @@ class PlacementFilesPage(Answer):
 
 
 _FILES = """
-    SELECT f.file_id AS id, f.name, office.code AS office, f.agency, f.contents, f.state, f.detail, f.accounts,
-           f.total_minor AS total, f.currency, f.rows, f.sha256, f.bulk_id, f.requested_at, f.requested_by,
+    SELECT f.file_id AS id, CASE WHEN f.fingerprint IS NULL THEN f.name ELSE f.name || '.pgp' END AS name,
+           office.code AS office, f.agency, f.contents, f.state, f.detail, f.accounts, f.total_minor AS total,
+           f.currency, f.rows, f.sha256, f.fingerprint, f.bulk_id, f.requested_at, f.requested_by,
            f.delivered_on, f.acknowledge_by, f.acknowledged_accounts, f.acknowledged_minor AS acknowledged_total,
            f.matches, f.overdue_on
     FROM read_model.placement_files AS f
@@ -146,7 +150,7 @@ _FILES = """
     WHERE f.requested_at IS NOT NULL
       AND (%(office)s::text IS NULL OR office.code = %(office)s)
       AND (%(agency)s::text IS NULL OR f.agency = %(agency)s)
-      AND (%(name)s::text IS NULL OR f.name = %(name)s OR f.file_id::text = lower(%(name)s))
+      AND (%(name)s::text IS NULL OR %(name)s IN (f.name, f.name || '.pgp') OR f.file_id::text = lower(%(name)s))
       AND (%(at)s::timestamptz IS NULL OR (f.requested_at, f.file_id) < (%(at)s::timestamptz, %(after)s::uuid))
     ORDER BY f.requested_at DESC, f.file_id DESC
     LIMIT %(limit)s

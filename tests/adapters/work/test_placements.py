@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pysequoia import Tsk, decrypt
 
 from adapters.clock import SystemClock
 from adapters.delivery.carrier import CarrierUnavailable
@@ -20,6 +21,7 @@ from adapters.placement.answers import AnswerProblem, lines_of
 from adapters.placement.channels import ByHttps
 from adapters.placement.layouts import layout_for
 from adapters.placement.sender import PlacementSender, Sent
+from adapters.placement.writing import sha256_of
 from aggregates.account import Account
 from aggregates.account.contact_history import FactKind, RecordContactFact, WithdrawContactFact
 from aggregates.account.customer import OpenAccount
@@ -328,6 +330,33 @@ def test_one_bad_file_stops_no_other_and_a_channel_that_is_away_is_said_in_the_l
     }  # fmt: skip
     file = next(each for each in placed.files if each.agency == "away")
     assert arrears.load(PlacementFile, file.id).version == 4  # asked for, made, begun, not taken
+
+
+def test_a_file_leaves_encrypted_with_the_key_that_the_agency_has_then(placed: Placements):
+    first, second = Tsk.generate("Acme"), Tsk.generate("Acme")
+    arrears = placed.plant.service.arrears
+    placed.plant.do(a_key_of(first), PlaceAccount(account_id=placed.account(3), agency="acme"))
+    placed.plant.catch_up()
+    (asked,) = placed.files
+    assert placed.plant.service._sender._made(arrears.load(PlacementFile, asked.id), arrears.load(Office, OFFICE))
+    placed.plant.do(a_key_of(second))
+    placed.plant.service.drain()
+    (left,) = placed.folder.iterdir()
+    assert left.name == f"{asked.name}.pgp"
+    assert list((placed.outbox / "placement-files").iterdir()) == [], "nothing of it is left here"
+    assert b"A-3" in (decrypt(left.read_bytes(), decryptor=second.decryptor()).bytes or b"")
+    (file,) = placed.files
+    assert (file.name, file.sha256) == (left.name, sha256_of(left))
+    assert file.fingerprint == second.extract_certificate().fingerprint.upper()
+    assert arrears.load(PlacementFile, file.id).fingerprint == file.fingerprint
+    row = f"record,file,accounts,total\nacknowledgement,{left.name},1,100.00\n"
+    assert placed.read(row).done == {"acknowledgement": 1}
+    assert placed.acknowledged() is True
+
+
+def a_key_of(key: Tsk) -> SetAgency:
+    text = str(key.extract_certificate())
+    return SetAgency(office_id=OFFICE, code="acme", agency=TERMS.model_copy(update={"public_key": text}))
 
 
 def test_an_action_that_placed_nobody_tells_no_agency(placed: Placements):

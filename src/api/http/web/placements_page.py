@@ -157,6 +157,7 @@ def _terms(readings: Reader, fields: Fields) -> SetAgency:
             "format": fields.get("format", ""),
             "channel": fields.get("channel", ""),
             "client_number": fields.get("client_number") or (known.client_number if known is not None else None),
+            "public_key": "" if fields.get("without_key") else fields.get("public_key") or None,
             "commission_bp": commission,
             "recall_after_days": days,
             "acknowledged_within": known.acknowledged_within if known is not None else 3,
