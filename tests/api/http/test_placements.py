@@ -55,6 +55,17 @@ def test_an_account_is_placed_answered_for_and_recalled(
     assert "collections_stage" not in client.get(account).json()
     assert client.get("/v1/placement-files?agency=acme").json()["items"][0]["state"] == "delivered"
 
+    own = account.removeprefix("/v1")
+    client.done("POST", f"{account}/placement", {"agency": agency})
+    service.drain()
+    assert "The agency is done" in client.get(f"{own}?tab=payments", headers=HTML).text
+    form = {"agency": agency, "code": "uncollectible", "notes": "Nobody there", "once": "closure"}
+    assert client.request("POST", f"{own}/placement/closure", data=form, headers=HTML).status_code == 303
+    service.drain()
+    assert {each["state"] for each in client.get(f"/v1/placements?account_id={account_id}").json()["items"]} == {
+        "recalled", "closed"
+    }  # fmt: skip
+
 
 def test_terms_that_cannot_be_are_refused_by_field(client: Client, office: str):
     def refused(**terms: Any) -> str:

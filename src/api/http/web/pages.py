@@ -18,6 +18,7 @@ from api.http.web import (
     messages_page,
     placements_page,
     sessions,
+    subscriptions_page,
     templates_page,
     worklist_page,
 )
@@ -33,7 +34,7 @@ for page in (
     router.include_router(page.router)
 for page in (
     sessions, calls_page, account_page, attachments_page, bulk_page, fees_page, inbound_page, messages_page,
-    placements_page, templates_page, worklist_page,
+    placements_page, subscriptions_page, templates_page, worklist_page,
 ):  # fmt: skip
     router.include_router(page.form)
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from adapters.placement.answers import AnswerProblem
 from adapters.placement.layouts import shipped_layouts
 from aggregates.account import Account
-from aggregates.account.placement import PlaceAccount, RecallPlacement
+from aggregates.account.placement import ClosePlacement, PlaceAccount, RecallPlacement
 from aggregates.kernel.command import Command
 from aggregates.office import RetireAgency, SetAgency
 from aggregates.placement_file import FileContents, RedeliverFile, RequestFile
@@ -118,6 +118,23 @@ def place_account(sent: SentOf) -> Response:
         if not code:
             return RecallPlacement(account_id=account.id)
         return made(PlaceAccount, account_id=account.id, agency=code)
+
+    return carried_out(sent, said, tab="payments")
+
+
+@form.post("/accounts/{account_id}/placement/closure")
+def close_placement(sent: SentOf) -> Response:
+    """The agency is done with the account, as it said otherwise than by a file."""
+
+    def said(account: Account, fields: Fields) -> Command:
+        current = account.placing.current
+        return made(
+            ClosePlacement,
+            account_id=account.id,
+            agency=fields.get("agency", "") if current is None else current.agency,
+            code=fields.get("code") or None,
+            notes=fields.get("notes") or None,
+        )
 
     return carried_out(sent, said, tab="payments")
 
