@@ -21,7 +21,7 @@ from itertools import islice
 from uuid import UUID
 
 from adapters.carrier_codes import mail_receipt, mail_status
-from adapters.inbound.incoming import LONGEST_LINE, IncomingMessage, IncomingReceipt, in_a_line, in_lines
+from adapters.inbound.incoming import LONGEST_LINE, IncomingMessage, IncomingReceipt, cleaned, cleaned_line
 from aggregates.account.inbound import Incoming, Receipt
 
 MOST_BYTES = 10_000_000
@@ -77,7 +77,7 @@ def _message(mail: Message, raw: bytes, now: datetime) -> IncomingMessage:
         channel=Incoming.EMAIL,
         sender=sender,
         subject=_header(mail, "Subject") or None,
-        text=in_lines(text + attached),
+        text=cleaned(text + attached),
         source="email",
         source_id=_source_id(mail, sender, raw),
         received_at=now,
@@ -97,7 +97,7 @@ def _unread(raw: bytes, now: datetime) -> IncomingMessage:
         channel=Incoming.EMAIL,
         sender=sender,
         subject=subject or None,
-        text=in_lines(raw[:_MOST_OF_A_PART].decode("utf-8", "replace")),
+        text=cleaned(raw[:_MOST_OF_A_PART].decode("utf-8", "replace")),
         source="email",
         source_id=source_id,
         received_at=now,
@@ -120,20 +120,20 @@ def _header(mail: Message, name: str) -> str:
         said = "".join(_decoded(part, charset) if isinstance(part, bytes) else part for part, charset in parts)
     except (MessageError, ValueError, LookupError):
         said = given
-    return in_a_line(said, LONGEST_LINE)
+    return cleaned_line(said, LONGEST_LINE)
 
 
 def _address(mail: Message) -> str:
     """Whose it says it is; what is no address stays as it is, and is nobody's."""
     said = _header(mail, "From") or _header(mail, "Sender")
     _, address = parseaddr(said)
-    return in_a_line(address or said, _LONGEST_SENDER) or "unknown"
+    return cleaned_line(address or said, _LONGEST_SENDER) or "unknown"
 
 
 def _source_id(mail: Message, sender: str, raw: bytes) -> str:
     """The same mail by two ways is one; that another's has the same id loses neither."""
     said = _header(mail, "Message-ID")
-    return in_a_line(f"{said} {sender}", LONGEST_LINE) if said else hashlib.sha256(raw).hexdigest()
+    return cleaned_line(f"{said} {sender}", LONGEST_LINE) if said else hashlib.sha256(raw).hexdigest()
 
 
 def _ours(*mails: Message) -> tuple[UUID, ...]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from twilio.request_validator import RequestValidator
 
 from adapters.carrier_codes import TWILIO
-from adapters.inbound.incoming import IncomingMessage, IncomingReceipt, in_a_line, in_lines
+from adapters.inbound.incoming import IncomingMessage, IncomingReceipt, cleaned, cleaned_line
 from aggregates.account.inbound import Incoming, Receipt
 
 SIGNATURE = "X-Twilio-Signature"
@@ -57,8 +57,8 @@ def fields_of(body: bytes, *, url: str, signature: str, token: str) -> dict[str,
 
 def message_in(fields: Mapping[str, str], now: datetime) -> IncomingMessage:
     """A text message of a customer's. Raises NotTwilio where it is none."""
-    source_id = in_a_line(fields.get("MessageSid") or fields.get("SmsSid") or "", _LONGEST_ID)
-    sender = in_a_line(fields.get("From", ""), _LONGEST_ID)
+    source_id = cleaned_line(fields.get("MessageSid") or fields.get("SmsSid") or "", _LONGEST_ID)
+    sender = cleaned_line(fields.get("From", ""), _LONGEST_ID)
     if not source_id or not sender:
         raise NotTwilio("expected MessageSid and From")
     media = fields.get("NumMedia", "0")
@@ -66,7 +66,7 @@ def message_in(fields: Mapping[str, str], now: datetime) -> IncomingMessage:
     return IncomingMessage(
         channel=Incoming.SMS,
         sender=sender,
-        text=in_lines(fields.get("Body", "") + more),
+        text=cleaned(fields.get("Body", "") + more),
         source="twilio",
         source_id=source_id,
         received_at=now,
@@ -77,7 +77,7 @@ def message_in(fields: Mapping[str, str], now: datetime) -> IncomingMessage:
 def receipt_in(fields: Mapping[str, str], message_id: UUID, now: datetime) -> IncomingReceipt | None:
     """What became of a message or a call; None where it is still under way."""
     state = fields.get("MessageStatus") or fields.get("SmsStatus") or fields.get("CallStatus") or ""
-    code = in_a_line(fields.get("ErrorCode", ""), _LONGEST_ID)
+    code = cleaned_line(fields.get("ErrorCode", ""), _LONGEST_ID)
     receipt = _STATES.get(state)
     if receipt is None:
         return None
@@ -88,5 +88,5 @@ def receipt_in(fields: Mapping[str, str], message_id: UUID, now: datetime) -> In
         receipt=receipt,
         at=now,
         code=code or (None if receipt is Receipt.DELIVERED else state),
-        detail=in_a_line(fields.get("ErrorMessage", "")) or None,
+        detail=cleaned_line(fields.get("ErrorMessage", "")) or None,
     )
