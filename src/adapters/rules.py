@@ -1,9 +1,11 @@
-"""Every rule that decisions ask: those of policies, and that of templates, for which a library reads."""
+"""Every rule that decisions ask: those of policies, and those of templates and of keys, for which a library reads."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from aggregates.campaign import TEMPLATE_RULES
 from aggregates.kernel.context import Rules
+from aggregates.office import AGENCY_KEY_RULES
 from policies import rules
 
 
@@ -14,4 +16,11 @@ def template_faults(text: str) -> Iterable[tuple[int, str]]:
     return faults(text)
 
 
-RULES: Rules = {**rules.RULES, TEMPLATE_RULES: template_faults}
+def agency_key_fault(text: str, now: datetime) -> str | None:
+    """What keeps a key from being used to encrypt files."""
+    from adapters.placement.encryption import key_fault
+
+    return key_fault(text, now)
+
+
+RULES: Rules = {**rules.RULES, TEMPLATE_RULES: template_faults, AGENCY_KEY_RULES: agency_key_fault}

@@ -350,6 +350,15 @@ class ContactSettingRules(Protocol):
 
 CONTACT_SETTING_RULES: Rule[ContactSettingRules] = Rule("rules of contact settings")
 
+
+class AgencyKeyRules(Protocol):
+    """What keeps a public key from being used to encrypt files now; None: nothing (`adapters.rules`)."""
+
+    def __call__(self, text: str, now: datetime, /) -> str | None: ...
+
+
+AGENCY_KEY_RULES: Rule[AgencyKeyRules] = Rule("rules of agencies' keys")
+
 STANDARD_FLAGS = {
     "bankruptcy": FlagDefinition(title="Bankruptcy", blocks=True),
     "cease-contact": FlagDefinition(title="Cease contact", blocks=True),
@@ -521,8 +530,20 @@ class Office(Aggregate):
         self._require_open()
         if len(self.agencies) >= MOST_AGENCIES and command.code not in self.agencies:
             raise Refusal("unknown-agency", f"an office has at most {MOST_AGENCIES} agencies")
-        if self.agencies.get(command.code) != command.agency:
-            self.emit(AgencySet(code=command.code, agency=command.agency))
+        known = self.agencies.get(command.code)
+        agency = self._with_key(command.agency, None if known is None else known.public_key, context)
+        if known != agency:
+            self.emit(AgencySet(code=command.code, agency=agency))
+
+    def _with_key(self, agency: Agency, known: str | None, context: Context) -> Agency:
+        """Files never leave in plain because nothing was said of the key: it stays, until another one or none is said.
+        Refuses a key that nothing can be encrypted with."""
+        key = known if agency.public_key is None else agency.public_key.strip() or None
+        if key is not None and key != known:
+            fault = context.rule(AGENCY_KEY_RULES)(key, context.now)
+            if fault is not None:
+                raise Refusal("agency-key", f"public_key: {fault}")
+        return agency.model_copy(update={"public_key": key})
 
     @decides(RetireAgency)
     def retire_agency(self, command: RetireAgency, context: Context) -> None:

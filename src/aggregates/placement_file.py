@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field
 
 from aggregates.account import Account
+from aggregates.account.bulk_kinds import bulk_kind
 from aggregates.account.placement import placement_file_id
 from aggregates.bulk.action import BulkAction
 from aggregates.kernel.aggregate import Aggregate, applies, decides
@@ -16,13 +17,11 @@ from aggregates.kernel.command import Command, Target
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import LATER
 from aggregates.office import Office, office_of
 from aggregates.values.business_time import BusinessCalendar
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency, Money
-
-ARM_LAYOUT = "arm"
-"""The layout of files of the bulk action of the same name, whatever the agency's own is."""
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -77,8 +76,11 @@ class FileMade(Event, name="placementfile.made"):
     """Of the balances in it; of updates, how much more or less is owed by them."""
     rows: int
     sha256: str
+    """Of the file as it leaves."""
     through_position: int
     """Up to which place in the log it tells what happened."""
+    fingerprint: Annotated[str | None, LATER] = None
+    """Of the agency's key that it is encrypted with; None: it leaves as it was written."""
 
 
 class FileDeliveryBegun(Event, name="placementfile.delivery-begun"):
@@ -184,6 +186,7 @@ class RecordFileMade(FileCommand, name="record-placement-file-made", internal=Tr
     rows: int = Field(ge=0)
     sha256: str
     through_position: int = Field(ge=0)
+    fingerprint: str | None = None
 
 
 class BeginFileDelivery(FileCommand, name="begin-placement-file-delivery", internal=True):
@@ -220,6 +223,7 @@ class PlacementFile(Aggregate):
     """One file for one agency."""
 
     kind: ClassVar[str] = "placementfile"
+    state_version: ClassVar[int] = 2
 
     office_id: UUID | None = None
     agency: str = ""
@@ -234,6 +238,7 @@ class PlacementFile(Aggregate):
     total: Money | None = None
     sha256: str = ""
     through_position: int = 0
+    fingerprint: str | None = None
     detail: str = ""
     """Why it was not delivered."""
     acknowledge_by: date | None = None
@@ -248,14 +253,14 @@ class PlacementFile(Aggregate):
 
     @decides(RequestBulkFile)
     def request_for_bulk(self, bulk: BulkAction, command: RequestBulkFile, context: Context) -> None:
-        if self.exists or bulk.action not in {"arm", "placement"} or bulk.office_id is None:
+        if self.exists or bulk.office_id is None or not (kind := bulk_kind(bulk.action)).places:
             return
         self._request(
             office_of(context, bulk.office_id),
             str(bulk.parameters["agency"]),
             FileContents.NEW,
             context,
-            layout=ARM_LAYOUT if bulk.action == "arm" else None,
+            layout=kind.file_layout,
             currency=bulk.currency or None,
             bulk_id=bulk.id,
         )
@@ -326,24 +331,26 @@ class PlacementFile(Aggregate):
         if self.state in {FileState.DELIVERED, FileState.REQUESTED}:
             return
         if command.arrived:
-            office = office_of(context, office_id)
-            days = office.agencies[self.agency].acknowledged_within
-            self.emit(
-                FileDelivered(
-                    office_id=office_id,
-                    agency=self.agency,
-                    contents=self.contents,
-                    bulk_id=self.bulk_id,
-                    account_id=self.account_id,
-                    delivered_on=context.today,
-                    acknowledge_by=business_days_after(context.today, days, office.calendar),
-                )
-            )
+            self._delivered_to(office_of(context, office_id), context)
         elif command.arrived is None:
             if self.state is not FileState.UNCERTAIN:
                 self.emit(FileUncertain(detail=command.detail))
         elif self.state is not FileState.MADE or self.detail != command.detail:
             self.emit(FileDeliveryFailed(detail=command.detail))
+
+    def _delivered_to(self, office: Office, context: Context) -> None:
+        days = office.agencies[self.agency].acknowledged_within
+        self.emit(
+            FileDelivered(
+                office_id=office.id,
+                agency=self.agency,
+                contents=self.contents,
+                bulk_id=self.bulk_id,
+                account_id=self.account_id,
+                delivered_on=context.today,
+                acknowledge_by=business_days_after(context.today, days, office.calendar),
+            )
+        )
 
     @decides(RedeliverFile)
     def redeliver(self, command: RedeliverFile, context: Context) -> None:
@@ -359,6 +366,8 @@ class PlacementFile(Aggregate):
         self._require()
         if self.state in {FileState.REQUESTED, FileState.MADE} or self.total is None:
             raise Refusal("placement-file-waits", f"file {self.name} was not delivered yet")
+        if self.state is not FileState.DELIVERED:
+            self._delivered_to(office_of(context, self._require()), context)  # who says what it received has it
         matches = (command.accounts, command.total) == (self.accounts, self.total)
         if self.matches is not True and not (self.matches is False and not matches):
             self.emit(FileAcknowledged(accounts=command.accounts, total=command.total, matches=matches))
@@ -395,6 +404,7 @@ class PlacementFile(Aggregate):
     def _made(self, event: FileMade) -> None:
         self.state, self.accounts, self.total = FileState.MADE, event.accounts, event.total
         self.sha256, self.through_position = event.sha256, event.through_position
+        self.fingerprint = event.fingerprint
 
     @applies(FileDeliveryBegun)
     def _delivery_begun(self, _: FileDeliveryBegun) -> None:

@@ -98,11 +98,6 @@ class UnmatchedMessage(Aggregate):
         """Its own: nobody knows whose account it is about, and its key is destroyed by itself."""
         return self.id
 
-    @property
-    def may_be_settled(self) -> bool:
-        """Nobody has said yet whose it is."""
-        return self.exists and self.state is UnmatchedState.UNMATCHED
-
     @decides(KeepUnmatched)
     def keep(self, command: KeepUnmatched, context: Context) -> None:
         del context

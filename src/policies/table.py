@@ -17,7 +17,7 @@ from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeRe
 from aggregates.account.flags import FlagCleared, FlagSet
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
-from aggregates.account.inbound import HeedPoint, MessageRead, MessageReceived, ReceiptRecorded, wish_in
+from aggregates.account.inbound import HeedPoint, MessageRead, MessageReceived, ReceiptRecorded, points_in, wish_in
 from aggregates.account.legal import LegalCaseMoved, LegalCaseOpened
 from aggregates.account.payment_claims import (
     PaymentClaimAccepted,
@@ -44,7 +44,6 @@ from aggregates.bulk.action import BulkCancelled, BulkConfirmed, BulkFinished, B
 from aggregates.bulk.schedule import RunSchedule, ScheduleFellDue
 from aggregates.campaign import CampaignLaunched, CampaignPaused, CampaignResumed, CampaignRetired, CampaignRevised
 from aggregates.kernel.event import Event, Recorded
-from aggregates.kernel.personal import ERASED
 from aggregates.office import (
     AgingBucketsSet,
     AutomationPaused,
@@ -232,18 +231,19 @@ def heed_everywhere(recorded: Recorded) -> Iterable[Reaction]:
     event = recorded.event
     match event:
         case MessageReceived():
-            fact_id, channel, point, at = event.inbound_id, event.channel.channel, event.sender, event.received_at
+            fact_id, channel, at = event.inbound_id, event.channel.channel, event.received_at
         case MessageRead():
-            fact_id, channel, point, at = event.inbound_id, event.channel.channel, event.sender, recorded.recorded_at
-        case ReceiptRecorded(point=str() as about):
-            fact_id, channel, point, at = event.message_id, event.channel, about, event.at
+            fact_id, channel, at = event.inbound_id, event.channel.channel, recorded.recorded_at
+        case ReceiptRecorded():
+            fact_id, channel, at = event.message_id, event.channel, event.at
         case _:
             return
     wish = wish_in(event)
-    if wish is None or point == ERASED:
+    if wish is None:
         return
     for account_id in event.shared_with:
-        yield HeedPoint(account_id=account_id, fact_id=fact_id, channel=channel, point=point, wish=wish, at=at)
+        for point in points_in(event):
+            yield HeedPoint(account_id=account_id, fact_id=fact_id, channel=channel, point=point, wish=wish, at=at)
 
 
 # --- bulk actions ------------------------------------------------------------------------------------

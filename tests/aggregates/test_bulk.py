@@ -347,6 +347,10 @@ def test_what_owes_another_amount_or_too_much_is_not_written_off(
     owing_100().when(command).then(came(outcome, code))
 
 
+def test_an_amount_below_which_is_written_off_has_no_more_places_than_its_currency():
+    owing_100().when(write_off(below="100.005")).then(came(BulkOutcome.REFUSED, "amount-too-fine"))
+
+
 def test_one_below_the_amount_is_written_off():
     owing_100().when(write_off(below="100.01")).then(like(DebtWrittenOff), came(BulkOutcome.DONE))
 

@@ -26,6 +26,7 @@ from aggregates.account.messages import (
     MessageResolved,
     MessageSent,
     MessageState,
+    MessageUncertain,
     MessageWithdrawn,
     MessageWritten,
     ReportSent,
@@ -177,6 +178,36 @@ def test_an_answer_from_another_address_stops_the_one_that_was_written_to() -> N
     assert opted_out(scenario, channel=Channel.EMAIL)
 
 
+OTHER = "other@example.net"
+
+
+def an_answer_from_elsewhere(text: str) -> Scenario:
+    """B has the address that A was written to; the answer comes from one that nobody has."""
+    scenario = somebody().when(SendMessage(account_id=ACCOUNT, channel=Channel.EMAIL, subject="You", text="owe"))
+    scenario.world.deliver()
+    [sent] = scenario.world.events(MessageSent)
+    return scenario.when(a_mail(text, sender=OTHER, in_reply_to=sent.message_id, shared_with=(B,)))
+
+
+def test_a_stop_from_another_address_stops_the_one_that_was_written_to_on_every_account() -> None:
+    scenario = an_answer_from_elsewhere("unsubscribe")
+    assert opted_out(scenario, channel=Channel.EMAIL)
+    assert opted_out(scenario, B, channel=Channel.EMAIL)
+    said = [each.fact.address for each in scenario.world.history(B) if isinstance(each, ContactFactRecorded)]
+    assert said == [ADDRESS]
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_persons_word_on_an_answer_is_about_the_address_that_was_written_to_too(stops: bool) -> None:
+    scenario = an_answer_from_elsewhere("leave me alone")
+    [received] = scenario.world.events(MessageReceived)
+    scenario.when(MarkMessageRead(account_id=ACCOUNT, inbound_id=received.inbound_id, stops=stops))
+    for account in (ACCOUNT, B):
+        assert opted_out(scenario, account, channel=Channel.EMAIL) is stops
+        write = SendMessage(account_id=account, channel=Channel.EMAIL, subject="You", text="owe")
+        assert isinstance(scenario.when(write).outcome, Rejected if stops else Accepted)
+
+
 # --- reading -------------------------------------------------------------------------------------------
 
 
@@ -320,6 +351,20 @@ def test_a_carriers_receipt_says_what_became_of_an_uncertain_message(receipt: Re
     scenario.when(ReportUncertain(account_id=ACCOUNT, message_id=message_id))
     scenario.when(a_receipt(message_id, receipt, at=scenario.world.now))
     scenario.then_among_others(ReceiptRecorded, like(MessageResolved, message_id=message_id, was_sent=left))
+
+
+@pytest.mark.parametrize(
+    ("receipts", "left"),
+    [([Receipt.DELIVERED], True), ([Receipt.FAILED], False), ([Receipt.HARD_BOUNCED, Receipt.FAILED], True)],
+)
+def test_a_receipt_that_came_before_nobody_knew_says_what_became_of_it(receipts: list[Receipt], left: bool) -> None:
+    scenario = somebody()
+    message_id = a_sent(scenario)
+    scenario.when(DispatchMessage(account_id=ACCOUNT, message_id=message_id))
+    for receipt in receipts:
+        scenario.when(a_receipt(message_id, receipt, at=scenario.world.now))
+    scenario.when(ReportUncertain(account_id=ACCOUNT, message_id=message_id))
+    scenario.then_among_others(MessageUncertain, like(MessageResolved, message_id=message_id, was_sent=left))
 
 
 # --- what is refused -----------------------------------------------------------------------------------

@@ -80,3 +80,24 @@ def test_a_total_is_the_sum_of_the_minor_units_in_one_currency(minor: list[int])
 def test_a_float_or_an_unknown_kind_of_currency_is_no_money(given: dict[str, object]):
     with pytest.raises(ValidationError):
         TypeAdapter(Money).validate_python({"minor": 1, "currency": "USD", **given})
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [("12.50", "USD", 1_250), ("-3", "USD", -300), ("12.500", "USD", 1_250), ("5", "JPY", 5), ("1.234", "KWD", 1_234)],
+)
+def test_an_amount_in_words_is_exact(text: str, currency: str, minor: int):
+    assert Money.parse(text, currency) == Money(minor, currency)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "says"),
+    [
+        ("12.505", "USD", "at most 2 decimal places for USD"),
+        ("0.5", "JPY", "at most 0 decimal places for JPY"),
+        *((text, "USD", "an amount such as 12.50") for text in ("", "1e3", "NaN", "1,000", "+1", " 1", "1.", "१")),
+    ],
+)
+def test_what_is_none_is_refused_and_never_rounded(text: str, currency: str, says: str):
+    with pytest.raises(ValueError, match=says):
+        Money.parse(text, currency)

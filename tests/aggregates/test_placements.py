@@ -8,8 +8,10 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from pysequoia import Tsk
 
 from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, BulkOutcome, UndoBulkAction
+from aggregates.account.bulk_kinds import bulk_kind
 from aggregates.account.chase import Stage
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, SetCollectionsStage
 from aggregates.account.contact_history import FactKind, RecordContactFact
@@ -20,6 +22,7 @@ from aggregates.account.placement import (
     AdjustPlacement,
     AgencyPaymentPosted,
     ClosePlacement,
+    ItemizationDate,
     MarkPlacementSent,
     PlaceAccount,
     Placed,
@@ -33,6 +36,7 @@ from aggregates.account.placement import (
     RejectPlacement,
     placement_file_id,
 )
+from aggregates.account.write_offs import WriteOffDebt
 from aggregates.kernel.command import Accepted, Command, identifier
 from aggregates.office import AgencySet, RetireAgency, SetAgency
 from aggregates.placement_file import (
@@ -160,6 +164,12 @@ def test_nothing_is_placed_that_an_agency_could_not_itemize():
     given(*OWES).when(PLACE).then_refused("unknown-agency")
 
 
+def test_what_is_all_written_off_is_itemized_from_that_day_on():
+    scenario = given(*OWES, ACME, WriteOffDebt(account_id=ACCOUNT, code="uncollectible"), MAR(4))
+    itemized = {"itemization_date_type": ItemizationDate.CHARGE_OFF, "itemization_date": MAR(2)}
+    scenario.when(PLACE).then(like(Placed, **itemized), to_stage(PENDING))
+
+
 def test_what_an_agency_has_is_not_chased_and_a_stage_set_by_hand_is_no_shield():
     by_hand = SetCollectionsStage(account_id=ACCOUNT, collections_stage=SENT)
     chased = given_auto_collection(ACME, a_campaign(), *OWES, by_hand)
@@ -257,6 +267,13 @@ def test_what_was_recalled_since_and_placed_again_is_left_by_the_undo():
     again.when(UndoBulkAction(account_id=ACCOUNT, bulk_id=BULK)).then_nothing_happened()
 
 
+@pytest.mark.parametrize(
+    ("kind", "places", "layout"), [("arm", True, "arm"), ("placement", True, None), ("flags", False, None)]
+)
+def test_a_kind_of_bulk_action_says_whether_it_places_and_in_which_layout(kind: str, places: bool, layout: str | None):
+    assert (bulk_kind(kind).places, bulk_kind(kind).file_layout) == (places, layout)
+
+
 # --- a file ------------------------------------------------------------------------------------------
 
 
@@ -285,6 +302,14 @@ def test_a_file_that_was_certainly_not_taken_is_tried_again_and_said_once():
     scenario.when(BEGIN).then(FileDeliveryBegun)
 
 
+@pytest.mark.parametrize("before", [[BEGIN, came(None)], [BEGIN]], ids=["uncertain", "delivering"])
+def test_a_file_that_the_agency_says_it_received_is_delivered(before: list[Command]):
+    scenario = given(ACME, MAR(2), FULL, MADE, *before)
+    scenario.when(acknowledged()).then(FileDelivered, like(FileAcknowledged, matches=True))
+    scenario.when(came(True)).then_nothing_happened()
+    scenario.when(RedeliverFile(file_id=FILE)).then_refused("placement-file-delivered")
+
+
 @pytest.mark.parametrize(
     ("said", "differs"), [([], False), ([acknowledged(1)], True), ([acknowledged(total=usd(199))], True)]
 )
@@ -303,6 +328,20 @@ def test_the_right_acknowledgement_in_time_is_none():
     good = given_auto_collection(ACME, MAR(2), FULL, MADE, BEGIN, came(True), acknowledged(1), acknowledged())
     ticked(good, MAR(9))
     assert good.world.events(FileOverdue) == []
+
+
+def with_key(key: str | None, **more: Any) -> SetAgency:
+    return SetAgency(office_id=OFFICE, code="acme", agency=Agency(title="Acme", public_key=key, **more))
+
+
+def test_a_key_stays_until_another_one_or_none_is_said_and_one_that_cannot_encrypt_is_refused():
+    key = str(Tsk.generate("Acme").extract_certificate()).strip()
+    scenario = given(with_key(key)).when(with_key(None, commission_bp=100))
+    assert scenario.world.office.agencies["acme"].public_key == key
+    scenario.when(with_key("no key")).then_refused("agency-key")
+    scenario.when(with_key(f"{key}\n", commission_bp=100)).then_nothing_happened()
+    scenario.when(with_key("")).then(AgencySet)
+    assert scenario.world.office.agencies["acme"].public_key is None
 
 
 def test_an_agency_is_set_once_and_retired():

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from adapters.clock import SystemClock
@@ -20,11 +21,22 @@ from adapters.delivery.carriers.letters_folder import LettersFolder
 from adapters.delivery.carriers.setup import Carriers
 from adapters.delivery.intake import Intake
 from adapters.delivery.outbox import Outbox
-from adapters.delivery.sender import Sender, senders
+from adapters.delivery.sender import Sender, Troubles, senders
+from adapters.postgres.errors import DatabaseProblem
+from aggregates.account import Account
 from aggregates.account.billing import BillInvoice
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
-from aggregates.account.messages import MessageDispatched, MessageFailed, MessageQueued, MessageSent, MessageUncertain
+from aggregates.account.inbound import Receipt, ReceiptRecorded
+from aggregates.account.messages import (
+    MessageDispatched,
+    MessageFailed,
+    MessageQueued,
+    MessageSent,
+    MessageUncertain,
+    ReportSent,
+)
+from aggregates.kernel.command import Issued
 from aggregates.kernel.event import Event, Recorded
 from aggregates.values.contact import Channel, ContactDetails, EmailAddress
 from aggregates.values.money import Money
@@ -39,9 +51,10 @@ RESULTS: dict[type[Event], str] = {MessageSent: "sent", MessageFailed: "failed",
 NAMES = {each.event_name for each in (MessageQueued, MessageDispatched, MessageSent, MessageFailed, MessageUncertain)}
 
 
-def a_portfolio(a_service: AService, numbers: list[str]) -> World:
-    """Anna and as many others have a message queued, and nobody has delivered one."""
+def a_portfolio(a_service: AService, numbers: list[str], *also: OpenAccount) -> World:
+    """Anna and as many others have a message queued, and nobody has delivered one; `also` owe nothing."""
     world = a_world(a_service)
+    world.do(*also)
     for number in numbers:
         mail = EmailAddress(id="email-1", address=f"{number}@example.org")
         world.do(
@@ -115,6 +128,68 @@ def test_what_the_log_says_was_sent_is_the_mail_that_the_server_has(a_service: A
     assert mail.get_content().replace("\r\n", "\n").rstrip() == sent.body
     assert mail["Message-ID"] == sent.carrier_reference
     assert world.letters() == []
+
+
+def test_a_mailbox_that_the_server_does_not_know_is_opted_out_on_every_account(a_service: AService):
+    other = OpenAccount(
+        office_id=OFFICE,
+        number="B-2",
+        customer_name="Bert",
+        currency="USD",
+        contact=ContactDetails(emails=(EmailAddress(id="email-1", address="ANNA@example.org"),)),
+    )
+    world = a_portfolio(a_service, [], other)
+    with MailServer() as server:
+        server.does = Does.HAS_NO_SUCH_MAILBOX
+        deliver(world, some_senders(world, Carriers(Outbox(world.outbox), smtp_to(server))))
+    world.service.drain()
+    [receipt] = [each.event for each in world.history if isinstance(each.event, ReceiptRecorded)]
+    assert (receipt.receipt, receipt.code, receipt.point) == (Receipt.HARD_BOUNCED, "5.1.1", "anna@example.org")
+    assert messages(world).popitem()[1] == "failed"
+    for number in ("anna", "B-2"):
+        account = world.service.arrears.load(Account, account_id(OFFICE, number))
+        assert account.contact.has_opted_out(Channel.EMAIL, "email-1")
+
+
+@pytest.mark.parametrize("is_another", [False, True], ids=["the same sender", "another sender"])
+def test_what_the_carrier_took_is_sent_although_the_log_could_not_be_told_at_once(
+    a_service: AService, monkeypatch: pytest.MonkeyPatch, is_another: bool
+):
+    world = a_portfolio(a_service, ["carl"])
+    arrears = world.service.arrears
+    handle = arrears.handle
+
+    def breaks(issued: Sequence[Issued], **more: Any) -> Any:
+        if any(isinstance(each.command, ReportSent) for each in issued):
+            monkeypatch.setattr(arrears, "handle", handle)
+            raise psycopg.OperationalError("the line broke")
+        return handle(issued, **more)
+
+    monkeypatch.setattr(arrears, "handle", breaks)
+    with MailServer() as server:
+        found = some_senders(world, Carriers(Outbox(world.outbox), smtp_to(server)))
+        with pytest.raises((psycopg.OperationalError, DatabaseProblem)):
+            deliver(world, found)
+        if is_another:
+            for each in found:
+                each.close()
+        deliver(world, some_senders(world, Carriers(Outbox(world.outbox), smtp_to(server))) if is_another else found)
+        assert len(server.taken) == 2
+    assert Counter(messages(world).values()) == {"sent": 2}
+
+
+def test_what_one_carrier_says_is_not_ended_by_another(a_service: AService):
+    world = a_portfolio(a_service, [])
+    database = world.service.database
+    troubles, outbox = Troubles(database), Outbox(world.outbox)
+    with MailServer() as server:
+        mail = smtp_to(server)
+    troubles.note(mail, CarrierUnavailable("the mail server is away"))
+    troubles.note(outbox, CarrierUnavailable("the disk is full"))
+    troubles.note(outbox, None)
+    with database.connect("arrears_app") as connection:
+        asked = "SELECT trouble FROM read_model.checkpoints WHERE reader = %s"
+        assert connection.execute(asked, [Intake.name]).fetchone() == ("CarrierUnavailable: the mail server is away",)
 
 
 def test_what_has_no_carrier_of_its_own_goes_to_the_outbox(a_service: AService, tmp_path: Path):

@@ -58,6 +58,7 @@ from aggregates.promise import Instalment, MakePromise
 from aggregates.unmatched import KeepUnmatched
 from aggregates.values.agency import Agency
 from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneNumber, PostalAddress
+from aggregates.values.contact_record import Medium
 from aggregates.values.money import Money
 from api.contract.events import load_every_event
 from api.processes.step_by_step import StepByStep
@@ -238,6 +239,7 @@ def live(world: World) -> None:
     have_two_accounts(world)
     place_with_an_agency(world)
     live_through_messages(world)
+    hear_from_elsewhere(world, one)
     world.done(
         CorrectInvoice(
             account_id=one,
@@ -326,6 +328,23 @@ def live_through_messages(world: World) -> None:
     for day in (1, 2):
         world.service.tick(NOW + timedelta(days=day))
     clock.set(NOW + timedelta(days=2))
+
+
+def hear_from_elsewhere(world: World, account: UUID) -> None:
+    """The customer answers a message that was sent, from another address, which may mean STOP."""
+    contacts = world.service.arrears.load(Account, account).contact_history.contacts
+    sent = next(key for key, each in contacts.items() if each.channel is Medium.EMAIL and not each.is_inbound)
+    world.done(
+        ReceiveMessage(
+            account_id=account,
+            channel=Incoming.EMAIL,
+            sender=world.text("another sender"),
+            text="leave me alone",
+            in_reply_to=sent,
+        )
+    )
+    [waiting] = world.service.arrears.load(Account, account).inbound.to_read
+    world.done(MarkMessageRead(account_id=account, inbound_id=waiting, stops=False))
 
 
 def have_two_accounts(world: World) -> None:

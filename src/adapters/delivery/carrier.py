@@ -8,16 +8,27 @@ from uuid import UUID
 
 from adapters.delivery.rendering import Letter
 from adapters.readers.poison import HelperAway
+from aggregates.account.inbound import Receipt
 from aggregates.values.contact import Channel
 
 
-class CarrierRefused(Exception):
-    """The carrier certainly did not take the message, and never will. `detail` may be in its words."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a refusal says of the number or address, as a report of the carrier's does, with the same code."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    receipt: Receipt
+    code: str
+
+
+class CarrierRefused(Exception):
+    """The carrier certainly did not take the message, and never will. `detail` may be in its words; `told` is what it
+    says of the number or address for good."""
+
+    def __init__(self, code: str, detail: str, *, told: Told | None = None) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.told = told
 
 
 class CarrierUnavailable(HelperAway):

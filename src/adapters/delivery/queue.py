@@ -307,6 +307,16 @@ def begin(connection: Connection[Any], owner: UUID, begun: Begun, *, after: Done
     return connection.execute(_BEGIN, asked, prepare=True).rowcount == 1
 
 
+def note_taken(connection: Connection[Any], owner: UUID, done: Done) -> None:
+    """Notes that the carrier took what was begun, where the log cannot be told now."""
+    connection.execute(
+        "UPDATE arrears.deliveries SET taken_at = %s, reference = %s "
+        "WHERE message_id = %s AND owner = %s AND begun_at IS NOT NULL",
+        [done.taken_at, done.reference, done.message_id, owner],
+        prepare=True,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Back:
     """A message that goes back into the queue."""

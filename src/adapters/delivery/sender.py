@@ -12,12 +12,14 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import structlog
 from psycopg import Connection
 
@@ -30,8 +32,9 @@ from adapters.delivery.renderer import Draft, NotRendered, Rendered, Renderer
 from adapters.delivery.rendering import Files, Letter, Prepared, RenderingProblem, prepare
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.connections import always_by_index
+from adapters.inbound.matching import NotReady, accounts_with
 from adapters.postgres.database import Database
-from adapters.postgres.errors import explained
+from adapters.postgres.errors import DatabaseProblem, explained
 from adapters.postgres.kept_connection import KeptConnection, in_utc
 from adapters.postgres.transactions import end_when_frozen
 from adapters.readers.backoff import Backoff
@@ -39,6 +42,8 @@ from adapters.readers.poison import HelperAway, is_poison, said
 from adapters.readers.runner import note_trouble
 from adapters.telemetry.metrics import count_delivery
 from aggregates.account import Account
+from aggregates.account.contact_history import in_one_spelling
+from aggregates.account.inbound import RecordReceipt, receipt_id, says_something
 from aggregates.account.messages import (
     DispatchMessage,
     MessageState,
@@ -97,6 +102,26 @@ class _Result:
     delivery: Delivery
     act: str
     command: Command
+    receipt: RecordReceipt | None = None
+    """What a refusal says of the number or address besides."""
+
+
+class Troubles:
+    """Why carriers take nothing now, in the one place where the status of deliveries has it: what one of them says
+    neither hides nor ends what another says."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turn = threading.Lock()
+        self._said: dict[Carrier, Exception] = {}
+
+    def note(self, carrier: Carrier, error: Exception | None) -> None:
+        """None: it goes on."""
+        with self._turn:
+            self._said.pop(carrier, None)
+            if error is not None:
+                self._said[carrier] = error
+            note_trouble(self._database, Intake.name, *self._said.values())
 
 
 class Sender:
@@ -113,8 +138,10 @@ class Sender:
         *,
         files: Files | None = None,
         burst: timedelta = queue.BURST,
+        troubles: Troubles | None = None,
     ) -> None:
-        """`files` is what messages take with them; `burst`, how long turns are kept that nobody took."""
+        """`files` is what messages take with them; `burst`, how long turns are kept that nobody took; `troubles` are
+        shared by the senders of a process."""
         self.carrier = carrier
         self._arrears = arrears
         self._database = database
@@ -122,6 +149,7 @@ class Sender:
         self._renderer = renderer
         self._files = files
         self._burst = burst
+        self._troubles = troubles or Troubles(database)
         self._owner = uuid4()
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), self._appear)
         self._lines = [_Line(each, self._beside()) for each in carrier.lines()]
@@ -150,12 +178,12 @@ class Sender:
                         self.close()
                     if stop.is_set():
                         return
-                    note_trouble(self._database, Intake.name, error)
+                    self._troubles.note(self.carrier, error)
                     is_noted = True
                     stop.wait(backoff.failed())
                     continue
                 if is_noted:
-                    note_trouble(self._database, Intake.name, None)
+                    self._troubles.note(self.carrier, None)
                     is_noted = False
                 backoff.worked()
                 self._rest(turned, stop)
@@ -178,6 +206,8 @@ class Sender:
         Raises CarrierUnavailable where the carrier takes nothing now; what was taken is back in the queue then.
         """
         connection, now, begun = self._connection.get(), self._arrears.clock.now(), time.monotonic()
+        for line in self._lines:
+            line.note_taken(self._owner)  # of a turn that broke
         most = MOST if self._arrears.clock.is_set else self._most  # lived through twice, history is the same
         taken = queue.take(connection, self._owner, self._channels, most=most, now=now, burst=self._burst)
         if taken.deliveries:
@@ -215,6 +245,12 @@ class _Line:
         self.before: Done | None = None
         """What was taken last, of which the queue does not know yet."""
         self.away: CarrierUnavailable | None = None
+
+    def note_taken(self, owner: UUID) -> None:
+        """Notes what was taken last, where nothing was begun after it that would have."""
+        if self.before is not None:
+            queue.note_taken(self.connection.get(), owner, self.before)
+            self.before = None
 
 
 class _Batch:
@@ -432,13 +468,21 @@ class _Batch:
         for line in lines:
             line.away, line.before = None, None
         try:
-            if len(lines) > 1:
-                with ThreadPoolExecutor(len(lines), thread_name_prefix="line") as pool:
-                    list(pool.map(work, lines))
-            elif lines:
-                work(lines[0])
-        finally:
-            self._report()
+            try:
+                if len(lines) > 1:
+                    with ThreadPoolExecutor(len(lines), thread_name_prefix="line") as pool:
+                        list(pool.map(work, lines))
+                elif lines:
+                    work(lines[0])
+            finally:
+                self._report()
+        except BaseException:
+            with suppress(psycopg.Error, DatabaseProblem):  # then it is noted when the database is there again
+                for line in lines:
+                    line.note_taken(self._owner)
+            raise
+        for line in lines:
+            line.before = None
         queue.let_go(self._connection, self._owner, [each.message_id for each, _ in waiting])
         away = [line.away for line in lines if line.away is not None]
         if away and len(away) == len(lines):
@@ -452,7 +496,7 @@ class _Batch:
             reference = line.carrier.send(delivery.message_id, letter)
         except CarrierRefused as error:
             with self._turn:
-                self._has_failed(delivery, error.code, error.detail)
+                self._refused(line, delivery, letter, error)
                 self._report()
         except CarrierUnavailable as error:
             self._not_taken(line, delivery, error)
@@ -530,7 +574,15 @@ class _Batch:
         )
         self._results.append(_Result(delivery, "sent", command))
 
-    def _has_failed(self, delivery: Delivery, code: str, detail: str, message: MessageUnderWay | None = None) -> None:
+    def _has_failed(
+        self,
+        delivery: Delivery,
+        code: str,
+        detail: str,
+        message: MessageUnderWay | None = None,
+        *,
+        receipt: RecordReceipt | None = None,
+    ) -> None:
         """The log of the process says which message and why, without its text."""
         more: dict[str, Any] = {}
         if message is not None:
@@ -542,14 +594,41 @@ class _Batch:
             }
         _log.warning("a message failed", message_id=str(delivery.message_id), code=code, **more)
         command = ReportFailed(account_id=delivery.account_id, message_id=delivery.message_id, code=code, detail=detail)
-        self._results.append(_Result(delivery, "failed", command))
+        self._results.append(_Result(delivery, "failed", command, receipt))
+
+    def _refused(self, line: "_Line", delivery: Delivery, letter: Letter, error: CarrierRefused) -> None:
+        """What the refusal says of the number or address for good is a receipt, as if it had been reported later: it
+        holds on every account that has it. While nobody can say which they are, the message is handed over again."""
+        if error.told is None or not says_something(error.told.receipt):
+            self._has_failed(delivery, error.code, error.detail)
+            return
+        point = in_one_spelling(letter.channel, letter.to, letter.country)
+        try:
+            shared = accounts_with(line.connection.get(), self._arrears, letter.channel, point)
+        except NotReady as problem:
+            self._not_now(delivery, f"it was refused ({error.code}), and whose number or address it is: {problem}")
+            return
+        receipt = RecordReceipt(
+            account_id=delivery.account_id,
+            message_id=delivery.message_id,
+            channel=letter.channel,
+            receipt=error.told.receipt,
+            code=error.told.code,
+            detail=error.detail,
+            point=point,
+            at=self._arrears.clock.now(),
+            shared_with=tuple(each for each in shared if each != delivery.account_id),
+        )
+        self._has_failed(delivery, error.code, error.detail, receipt=receipt)
 
     def _report(self) -> None:
         """Says in the log what became of them, and takes them out of the queue."""
         results, self._results = sorted(self._results, key=lambda each: each.delivery.position), []
         if not results:
             return
-        outcomes = self._handle([self._command(each.delivery, each.act, each.command) for each in results])
+        commands = [self._command(each.delivery, each.act, each.command) for each in results]
+        receipts = [self._receipt(each.delivery, each.receipt) for each in results if each.receipt is not None]
+        outcomes = self._handle([*commands, *receipts])[: len(commands)]
         said_of = [each for each, outcome in zip(results, outcomes, strict=True) if outcome is not None]
         not_said = [each for each, outcome in zip(results, outcomes, strict=True) if outcome is None]
         queue.finish(self._connection, [each.delivery.message_id for each in said_of])
@@ -583,6 +662,11 @@ class _Batch:
     def _issued(self, delivery: Delivery, act: str, command: type[DispatchMessage] | type[ReconsiderMessage]) -> Issued:
         return self._command(delivery, act, command(account_id=delivery.account_id, message_id=delivery.message_id))
 
+    def _receipt(self, delivery: Delivery, receipt: RecordReceipt) -> Issued:
+        """The same command as of a report that says so later."""
+        command_id = receipt_id(receipt.message_id, receipt.receipt)
+        return replace(self._command(delivery, "receipt", receipt), command_id=command_id)
+
     @staticmethod
     def _command(delivery: Delivery, act: str, command: Command) -> Issued:
         """Whoever does it, it is the same command: what was done is not done again."""
@@ -610,6 +694,8 @@ def senders(
     channels: dict[Carrier, list[Channel]] = {}
     for channel, carrier in carriers:
         channels.setdefault(carrier, []).append(channel)
+    troubles = Troubles(database)
     return [
-        Sender(arrears, database, carrier, of, renderer, files=files, burst=burst) for carrier, of in channels.items()
+        Sender(arrears, database, carrier, of, renderer, files=files, burst=burst, troubles=troubles)
+        for carrier, of in channels.items()
     ]

@@ -48,7 +48,7 @@ class IncomingReceipt:
     """The number or address, where the report names it."""
 
 
-def in_lines(text: str, most: int = LONGEST_TEXT) -> str:
+def cleaned(text: str, most: int = LONGEST_TEXT) -> str:
     """Text of several lines without what nobody can read: control characters, halves of pairs, turned directions."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     if len(text) > most:
@@ -57,9 +57,9 @@ def in_lines(text: str, most: int = LONGEST_TEXT) -> str:
     return clean if clean.strip() else _NOTHING
 
 
-def in_a_line(text: str, most: int = LONGEST_LINE) -> str:
+def cleaned_line(text: str, most: int = LONGEST_LINE) -> str:
     """The same on one line; empty where nothing is left."""
-    return " ".join(each for each in in_lines(text, most).split() if each) if text.strip() else ""
+    return " ".join(each for each in cleaned(text, most).split() if each) if text.strip() else ""
 
 
 def _is_readable(letter: str) -> bool:

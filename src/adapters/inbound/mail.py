@@ -20,7 +20,8 @@ from html.parser import HTMLParser
 from itertools import islice
 from uuid import UUID
 
-from adapters.inbound.incoming import LONGEST_LINE, IncomingMessage, IncomingReceipt, in_a_line, in_lines
+from adapters.carrier_codes import mail_receipt, mail_status
+from adapters.inbound.incoming import LONGEST_LINE, IncomingMessage, IncomingReceipt, cleaned, cleaned_line
 from aggregates.account.inbound import Incoming, Receipt
 
 MOST_BYTES = 10_000_000
@@ -37,17 +38,9 @@ _BEGINS_A_PART = re.compile(rb"^--", re.MULTILINE)
 
 _OUR_ID = re.compile(r"<?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})@", re.IGNORECASE)
 """The Message-ID of a message of ours is its id and the sender's domain."""
-_STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})")
 
 _NO_TEXTS = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape", "utf-7", "undefined"})
 """Codecs that are no charsets of mail, or take a time that grows with the square of a text."""
-
-_HARD = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.1"})
-"""RFC 3463: there is no such mailbox or domain, or it takes nothing any more. 5.4.1 is what some servers say for the
-first."""
-_SOFT = frozenset({"5.2.2", "5.2.3", "5.3.4"})
-"""Full, or the message is too large."""
-
 
 _UNREADABLE = (MessageError, RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
 """What the parser raises for mail that it was not made for."""
@@ -84,7 +77,7 @@ def _message(mail: Message, raw: bytes, now: datetime) -> IncomingMessage:
         channel=Incoming.EMAIL,
         sender=sender,
         subject=_header(mail, "Subject") or None,
-        text=in_lines(text + attached),
+        text=cleaned(text + attached),
         source="email",
         source_id=_source_id(mail, sender, raw),
         received_at=now,
@@ -104,7 +97,7 @@ def _unread(raw: bytes, now: datetime) -> IncomingMessage:
         channel=Incoming.EMAIL,
         sender=sender,
         subject=subject or None,
-        text=in_lines(raw[:_MOST_OF_A_PART].decode("utf-8", "replace")),
+        text=cleaned(raw[:_MOST_OF_A_PART].decode("utf-8", "replace")),
         source="email",
         source_id=source_id,
         received_at=now,
@@ -127,20 +120,20 @@ def _header(mail: Message, name: str) -> str:
         said = "".join(_decoded(part, charset) if isinstance(part, bytes) else part for part, charset in parts)
     except (MessageError, ValueError, LookupError):
         said = given
-    return in_a_line(said, LONGEST_LINE)
+    return cleaned_line(said, LONGEST_LINE)
 
 
 def _address(mail: Message) -> str:
     """Whose it says it is; what is no address stays as it is, and is nobody's."""
     said = _header(mail, "From") or _header(mail, "Sender")
     _, address = parseaddr(said)
-    return in_a_line(address or said, _LONGEST_SENDER) or "unknown"
+    return cleaned_line(address or said, _LONGEST_SENDER) or "unknown"
 
 
 def _source_id(mail: Message, sender: str, raw: bytes) -> str:
     """The same mail by two ways is one; that another's has the same id loses neither."""
     said = _header(mail, "Message-ID")
-    return in_a_line(f"{said} {sender}", LONGEST_LINE) if said else hashlib.sha256(raw).hexdigest()
+    return cleaned_line(f"{said} {sender}", LONGEST_LINE) if said else hashlib.sha256(raw).hexdigest()
 
 
 def _ours(*mails: Message) -> tuple[UUID, ...]:
@@ -295,14 +288,11 @@ def _delivery_status(part: Message) -> _Said | None:
         action = _header(fields, "Action").lower()
         if not action:
             continue
-        found = _STATUS.search(_header(fields, "Status")) or _STATUS.search(_header(fields, "Diagnostic-Code"))
-        code = ".".join(found.groups()) if found is not None else None
+        code = mail_status(_header(fields, "Status")) or mail_status(_header(fields, "Diagnostic-Code"))
         detail = _header(fields, "Diagnostic-Code") or None
         if action in {"delivered", "relayed", "expanded"}:
             return Receipt.DELIVERED, code, detail
-        if action == "delayed" or (code is not None and (code.startswith("4") or code in _SOFT)):
-            return Receipt.SOFT_BOUNCED, code, detail
-        return (Receipt.HARD_BOUNCED if code in _HARD else Receipt.FAILED), code, detail
+        return (Receipt.SOFT_BOUNCED if action == "delayed" else mail_receipt(code)), code, detail
     return None
 
 

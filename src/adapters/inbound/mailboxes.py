@@ -5,12 +5,10 @@ A mail is marked as read once it is stored, so one that was stored and not marke
 
 import imaplib
 import os
-import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
 
@@ -18,16 +16,22 @@ from adapters.inbound.mail import MOST_BYTES
 from adapters.inbound.matching import NotReady
 from adapters.inbound.receiver import Refused
 from adapters.inbound.setup import InboundMisconfigured
+from adapters.mail_lines import Server, ServerMisconfigured, Variables, server_at
 from adapters.readers.poison import is_poison
-from adapters.secret_text import SecretProblem, secret_of, text_of
+from adapters.secret_text import SecretProblem, secret_of
 
 MAILDIR = "ARREARS_INBOUND_MAILDIR"
 IMAP_URL = "ARREARS_INBOUND_IMAP_URL"
 IMAP_PASSWORD, IMAP_PASSWORD_FILE = "ARREARS_INBOUND_IMAP_PASSWORD", "ARREARS_INBOUND_IMAP_PASSWORD_FILE"
 IMAP_CA_FILE = "ARREARS_INBOUND_IMAP_CA_FILE"
 
-_PORTS = {"imap": 143, "imaps": 993}
-_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_VARIABLES = Variables(
+    url=IMAP_URL,
+    password_file=IMAP_PASSWORD_FILE,
+    ca_file=IMAP_CA_FILE,
+    ports={"imap": 143, "imaps": 993},
+    expected="imaps://USER@HOST:993/INBOX or imap://USER@HOST:143?starttls=required",
+)
 _SECONDS = 60.0
 _AT_ONCE = 500
 """Mails of a mailbox in a round: then whoever waits for the process to end is looked at."""
@@ -89,22 +93,10 @@ class Imap(Mailbox):
 
     name = "imap"
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        user: str,
-        password: Callable[[], str | None],
-        folder: str = "INBOX",
-        is_tls: bool = True,
-        starts_tls: bool = False,
-        trusted: ssl.SSLContext,
-    ) -> None:
-        self.leads_from = f"{'imaps' if is_tls else 'imap'}://{host}:{port}/{folder}"
-        self._host, self._port = host, port
-        self._user, self._password, self._folder = user, password, folder
-        self._is_tls, self._starts_tls, self._trusted = is_tls, starts_tls, trusted
+    def __init__(self, server: Server, password: Callable[[], str | None], folder: str = "INBOX") -> None:
+        """`password` is read anew for each connection; the server names the user."""
+        self.leads_from = f"{server.shown}/{folder}"
+        self._server, self._password, self._folder = server, password, folder
 
     def poll(self, take: Take) -> int:
         try:
@@ -122,15 +114,16 @@ class Imap(Mailbox):
                 line.logout()
 
     def _opened(self) -> imaplib.IMAP4:
+        server = self._server
         line: imaplib.IMAP4
-        if self._is_tls:
-            line = imaplib.IMAP4_SSL(self._host, self._port, ssl_context=self._trusted, timeout=_SECONDS)
+        if server.is_tls:
+            line = imaplib.IMAP4_SSL(server.host, server.port, ssl_context=server.trusted, timeout=_SECONDS)
         else:
-            line = imaplib.IMAP4(self._host, self._port, timeout=_SECONDS)
+            line = imaplib.IMAP4(server.host, server.port, timeout=_SECONDS)
         try:
-            if self._starts_tls:
-                line.starttls(ssl_context=self._trusted)
-            line.login(self._user, self._password() or "")
+            if server.starts_tls:
+                line.starttls(ssl_context=server.trusted)
+            line.login(server.user or "", self._password() or "")
             said, _ = line.select(f'"{self._folder}"')
             if said != "OK":
                 raise imaplib.IMAP4.error("no such mailbox")
@@ -190,46 +183,12 @@ def _imap(env: Mapping[str, str]) -> Imap:
     if not env.get(IMAP_URL):
         raise InboundMisconfigured(f"{IMAP_URL} is missing: a password or certificate for it is set.")
     try:
-        url = urlsplit(env[IMAP_URL])
-        host, port = url.hostname, url.port
-    except ValueError:
-        raise _no_url() from None
-    asked = dict(parse_qsl(url.query, keep_blank_values=True))
-    starttls = asked.pop("starttls", "required")
-    folder = unquote(url.path.strip("/")) or "INBOX"
-    if url.scheme not in _PORTS or not host or not url.username or url.fragment or asked or '"' in folder:
-        raise _no_url()
-    if starttls not in {"required", "none"} or not folder.isprintable() or "\\" in folder:
-        raise _no_url()
-    if url.password is not None:
-        raise InboundMisconfigured(f"{IMAP_URL} has a password in it; it belongs into a file: {IMAP_PASSWORD_FILE}.")
-    if starttls == "none" and host not in _LOCAL:
-        raise InboundMisconfigured(f"{IMAP_URL}: starttls=none is for a server on this machine; {host} is another.")
+        server = server_at(_VARIABLES, env)
+        folder = server.path.strip("/") or "INBOX"
+        if server.user is None or not folder.isprintable() or '"' in folder or "\\" in folder:
+            raise _VARIABLES.not_understood()
+    except ServerMisconfigured as problem:
+        raise InboundMisconfigured(str(problem)) from None
     if secret_of(env, IMAP_PASSWORD, IMAP_PASSWORD_FILE) is None:
         raise InboundMisconfigured(f"{IMAP_PASSWORD_FILE} is missing: {IMAP_URL} names a user, who logs in.")
-    return Imap(
-        host,
-        port or _PORTS[url.scheme],
-        user=unquote(url.username),
-        password=lambda: secret_of(env, IMAP_PASSWORD, IMAP_PASSWORD_FILE),
-        folder=folder,
-        is_tls=url.scheme == "imaps",
-        starts_tls=url.scheme == "imap" and starttls == "required",
-        trusted=_trusting(env.get(IMAP_CA_FILE)),
-    )
-
-
-def _no_url() -> InboundMisconfigured:
-    return InboundMisconfigured(
-        f"{IMAP_URL} is not understood; expected imaps://USER@HOST:993/INBOX or imap://USER@HOST:143?starttls=required."
-    )
-
-
-def _trusting(file: str | None) -> ssl.SSLContext:
-    """Trusts the authorities of a file, else those of this machine."""
-    try:
-        context = ssl.create_default_context(cadata=text_of(IMAP_CA_FILE, Path(file)) if file else None)
-    except (ssl.SSLError, ValueError):
-        raise InboundMisconfigured(f"{IMAP_CA_FILE}: {file} holds no certificate in PEM.") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+    return Imap(server, lambda: secret_of(env, IMAP_PASSWORD, IMAP_PASSWORD_FILE), folder)

@@ -5,23 +5,29 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import structlog
 from psycopg import Connection
 
 from adapters.eventstore.application import Arrears
 from aggregates.account import Account
+from aggregates.unmatched import UnmatchedState
 from aggregates.values.contact import Channel
 from projections.people.terms import compared, digits_of, terms_asked
 from projections.questions.names import FILLED, names
 
 MOST_ACCOUNTS = 1_000
 """Of one number or address."""
+_AT_ONCE = 1_000
+"""Of those that are looked at: of many that only look like it none is passed over."""
 _COMPARED_DIGITS = 7
 """The last ones of a number, which are the same however the beginning is dialled."""
 
+# An address is a line of what is searched; a number may stand in one with what is dialled before and behind it.
 _FOUND = """
-    SELECT account_id FROM personal.people
-    WHERE terms @> %s::integer[] AND strpos(searched, %s::text) > 0
-    ORDER BY number, account_id LIMIT %s
+    SELECT number, account_id FROM personal.people
+    WHERE terms @> %(terms)s::integer[] AND strpos(E'\n' || searched || E'\n', %(part)s::text) > 0
+      AND (number, account_id) > (%(number)s::text, %(after)s::uuid)
+    ORDER BY number, account_id LIMIT %(limit)s
 """
 _WRITTEN_TO = """
     SELECT account_id FROM read_model.messages
@@ -34,7 +40,19 @@ _SHOWS_ALL = """
         <= coalesce((SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
                      WHERE name = 'people' AND state = 'live'), 0)
 """
+_SHOWN_SINCE = """
+    SELECT (SELECT max(position) FROM arrears.events),
+           (SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
+            WHERE name = 'messages' AND state = 'live')
+"""
+_UNMATCHED = """
+    SELECT inbound_id FROM read_model.unmatched_messages WHERE state = %s ORDER BY position DESC LIMIT %s
+"""
+_MOST_UNMATCHED = 1_000
 _MESSAGES = "SELECT message_id, account_id, channel, point_id FROM read_model.messages WHERE message_id = ANY (%s)"
+
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class NotReady(Exception):
@@ -42,7 +60,7 @@ class NotReady(Exception):
 
 
 class UnknownMessage(NotReady):
-    """No message has this id, as far as the read tables know."""
+    """No message has this id; of everything that is stored nothing is missing in the read table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +80,44 @@ def accounts_with(connection: Connection[Any], arrears: Arrears, channel: Channe
     part = compared(text) if channel is Channel.EMAIL else digits_of(text)[-_COMPARED_DIGITS:]
     if not part:
         return []
-    asked = [terms_asked(part), part, MOST_ACCOUNTS]
-    found = [row[0] for row in connection.execute(_FOUND, asked, prepare=True)]
-    known = {each.id: each for each in arrears.load_many(Account, found)} if found else {}
-    return [each for each in found if each in known and known[each].contact.ids_of(channel, text)]
+    line = f"\n{part}\n" if channel is Channel.EMAIL else part
+    asked = {"terms": terms_asked(part), "part": line, "number": "", "after": UUID(int=0), "limit": _AT_ONCE}
+    having: list[UUID] = []
+    while len(having) <= MOST_ACCOUNTS:
+        page = connection.execute(_FOUND, asked, prepare=True).fetchall()
+        known = {each.id: each for each in arrears.load_many(Account, [each for _, each in page])} if page else {}
+        having += [each for _, each in page if each in known and known[each].contact.ids_of(channel, text)]
+        if len(page) < _AT_ONCE:
+            return having
+        asked["number"], asked["after"] = page[-1]
+    _log.error("a number or address is on too many accounts: not all of them are told", most=MOST_ACCOUNTS)
+    return having[:MOST_ACCOUNTS]
+
+
+def filled_at(connection: Connection[Any]) -> int | None:
+    """Which filling in of names and numbers is done, by its place in the log; None while one goes on."""
+    if names(connection) is not FILLED:
+        return None
+    row = connection.execute("SELECT max(until) FROM personal.filling").fetchone()
+    return row[0] if row is not None else None
+
+
+def unmatched_messages(connection: Connection[Any]) -> list[UUID]:
+    """Messages that wait for a person to say whose they are, the newest first."""
+    found = connection.execute(_UNMATCHED, [UnmatchedState.UNMATCHED.value, _MOST_UNMATCHED], prepare=True)
+    return [row[0] for row in found]
 
 
 def shows_all(connection: Connection[Any]) -> bool:
     """Whether numbers and addresses are found as the log has them at this moment: nothing stored is behind."""
     row = connection.execute(_SHOWS_ALL, prepare=True).fetchone()
     return row is not None and bool(row[0])
+
+
+def messages_shown(connection: Connection[Any]) -> tuple[int, int]:
+    """Where the log ends, and up to where messages are shown."""
+    end, shown = connection.execute(_SHOWN_SINCE, prepare=True).fetchone() or (None, None)
+    return end or 0, shown or 0
 
 
 def last_written_to(connection: Connection[Any], accounts: Sequence[UUID], channel: Channel) -> UUID | None:

@@ -1,4 +1,5 @@
-"""Looking into mailboxes again and again; one that is away holds up no other."""
+"""Looking into mailboxes again and again, and for whom a message is that no account was found for while names were
+filled in; one mailbox that is away holds up no other."""
 
 import threading
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class TakesMail(Protocol):
     """What stores mail (`adapters.inbound.receiver`)."""
 
+    def look_again(self) -> int: ...
+
     def take_mail(self, raw: bytes, now: datetime) -> Outcome: ...
 
 
@@ -37,6 +40,8 @@ class Polling:
 
     def once(self) -> tuple[int, list[str]]:
         """How many mails were stored, and what is wrong with mailboxes."""
+        if matched := self._receiver.look_again():
+            _log.info("messages without an account are on one now", messages=matched)
         stored, away = 0, []
         for mailbox in self._mailboxes:
             try:

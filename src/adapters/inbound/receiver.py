@@ -3,9 +3,11 @@
 import time
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
 import structlog
+from psycopg import Connection
 
 from adapters.eventstore.application import AggregateNotFoundError, Arrears
 from adapters.inbound.incoming import IncomingMessage, IncomingReceipt
@@ -15,16 +17,21 @@ from adapters.inbound.matching import (
     OurMessage,
     UnknownMessage,
     accounts_with,
+    filled_at,
     last_written_to,
+    messages_shown,
     our_messages,
     shows_all,
+    unmatched_messages,
 )
 from adapters.postgres.database import Database
 from aggregates.account import Account
-from aggregates.account.inbound import ReceiveMessage, RecordReceipt
+from aggregates.account.inbound import ReceiveMessage, RecordReceipt, receipt_id
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, Rejected, identifier
-from aggregates.unmatched import KeepUnmatched, UnmatchedMessage
+from aggregates.kernel.personal import ERASED
+from aggregates.unmatched import KeepUnmatched, SettleUnmatched, UnmatchedMessage, UnmatchedReceived, UnmatchedState
+from aggregates.values.contact import Channel
 
 ACTOR = Actor.service("inbound")
 
@@ -54,6 +61,7 @@ class Receiver:
     def __init__(self, arrears: Arrears, database: Database) -> None:
         self._arrears = arrears
         self._database = database
+        self._filled_at: int | None = None
 
     def receive(self, message: IncomingMessage, *, comes_again: bool = True) -> Outcome:
         """Where nobody can say now whose it is, it `comes_again` (NotReady), or is kept for a person."""
@@ -102,11 +110,9 @@ class Receiver:
         return Outcome.FILED
 
     def report(self, receipt: IncomingReceipt) -> None:
-        """Raises UnknownMessage where there is none, or the read tables do not have it yet; NotReady, Refused."""
-        with self._database.connect("arrears_app") as connection:
-            message = our_messages(connection, [receipt.message_id]).get(receipt.message_id)
-            if message is None:
-                raise UnknownMessage("no message has this id")
+        """Raises UnknownMessage where there is none, NotReady where the read tables do not have it yet; Refused."""
+        with self._database.connect("arrears_app", autocommit=True) as connection:
+            message = self._reported(connection, receipt.message_id)
             point = receipt.point or self._point_of(message)
             shared = accounts_with(connection, self._arrears, message.channel, point) if point else []
         command = RecordReceipt(
@@ -120,20 +126,56 @@ class Receiver:
             at=min(receipt.at, self._arrears.clock.now()),
             shared_with=tuple(each for each in shared if each != message.account_id),
         )
-        outcome = self._issue(command, identifier("receipt", receipt.message_id, receipt.receipt))
+        outcome = self._issue(command, receipt_id(receipt.message_id, receipt.receipt))
         if isinstance(outcome, Rejected):
             raise Refused(outcome.detail)
 
     def shared_with(self, message: ReceiveMessage) -> ReceiveMessage:
         """A message that a person records, with the other accounts that have the number or address. Raises NotReady."""
-        with self._database.connect("arrears_app") as connection:
-            found = accounts_with(connection, self._arrears, message.channel.channel, message.sender)
-        others = tuple(each for each in found if each != message.account_id)
+        channel, answers = message.channel.channel, message.in_reply_to
+        with self._database.connect("arrears_app", autocommit=True) as connection:
+            known = our_messages(connection, [answers]) if answers is not None else {}
+            answered = known.get(answers) if answers is not None else None
+            shared = self._shared(connection, channel, message.sender, answered)
+        others = tuple(each for each in shared if each != message.account_id)
         return message.model_copy(update={"shared_with": others})
+
+    def look_again(self) -> int:
+        """Once names and numbers were filled in, and first of all when this begins: what no account was found for then
+        is put on the one that it is about. How many were."""
+        with self._database.connect("arrears_app", autocommit=True) as connection:
+            filled = filled_at(connection)
+            if filled is None or filled == self._filled_at:
+                self._filled_at = filled
+                return 0
+            waiting = unmatched_messages(connection)
+        matched = 0
+        for inbound_id in waiting:
+            unmatched = self._arrears.load(UnmatchedMessage, inbound_id)
+            received = unmatched.received
+            if received is None or received.body == ERASED or unmatched.state is not UnmatchedState.UNMATCHED:
+                continue
+            try:
+                account_id, _, shared = self._match(incoming(received), is_new=False)
+            except NotReady:
+                return matched
+            if account_id is None:
+                continue
+            others = tuple(each for each in shared if each != account_id)
+            command = assigned(received, account_id).model_copy(update={"shared_with": others})
+            settled = self._issue(SettleUnmatched(inbound_id=inbound_id, account_id=account_id), uuid4())
+            if isinstance(settled, Accepted):
+                self._issue(command, assignment_id(inbound_id, account_id))
+                self._arrears.keys.destroy(inbound_id)
+                matched += 1
+        self._filled_at = filled
+        return matched
 
     # --- inside ---
 
-    def _match(self, message: IncomingMessage) -> tuple[UUID | None, OurMessage | None, list[UUID]]:
+    def _match(
+        self, message: IncomingMessage, *, is_new: bool = True
+    ) -> tuple[UUID | None, OurMessage | None, list[UUID]]:
         """The account that it is about, our message that it answers, and every account with the number or address.
 
         An answer is about the account of what it answers; else the message is about the account with the number or
@@ -141,13 +183,13 @@ class Receiver:
         are behind the log, it is looked for again for a while: a number may just have been told.
         """
         channel = message.channel.channel
-        until = time.monotonic() + _PATIENCE_SECONDS
+        until = time.monotonic() + (_PATIENCE_SECONDS if is_new else 0)
         while True:
             with self._database.connect("arrears_app", autocommit=True) as connection:
                 is_last = time.monotonic() >= until or shows_all(connection)
                 known = our_messages(connection, message.answers) if message.answers else {}
                 answered = next((known[each] for each in message.answers if each in known), None)
-                shared = accounts_with(connection, self._arrears, channel, message.sender)
+                shared = self._shared(connection, channel, message.sender, answered)
                 if answered is not None:
                     return answered.account_id, answered, shared
                 if shared:
@@ -155,6 +197,30 @@ class Receiver:
             if is_last:
                 return None, None, []
             time.sleep(_LOOK_SECONDS)
+
+    def _shared(
+        self, connection: Connection[Any], channel: Channel, sender: str, answered: OurMessage | None
+    ) -> list[UUID]:
+        """Every account that has the sender's number or address, or that to which the answered message went. Raises
+        NotReady."""
+        point = self._point_of(answered) if answered is not None and answered.channel is channel else None
+        found = [
+            accounts_with(connection, self._arrears, channel, each) for each in dict.fromkeys([sender, point]) if each
+        ]
+        return list(dict.fromkeys(account_id for accounts in found for account_id in accounts))
+
+    def _reported(self, connection: Connection[Any], message_id: UUID) -> OurMessage:
+        """Our message that a report is about, which may have left just now. Raises UnknownMessage, NotReady."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        end, shown = messages_shown(connection)
+        while (message := our_messages(connection, [message_id]).get(message_id)) is None:
+            if shown >= end:  # whatever was sent before the report came is shown
+                raise UnknownMessage("no message has this id")
+            if time.monotonic() >= until:
+                raise NotReady("messages are not shown yet")
+            time.sleep(_LOOK_SECONDS)
+            _, shown = messages_shown(connection)
+        return message
 
     def _point_of(self, message: OurMessage) -> str | None:
         try:
@@ -186,3 +252,37 @@ class Receiver:
     def _issue(self, command: Command, command_id: UUID) -> Accepted | Rejected:
         [outcome] = self._arrears.handle([Issued(command, command_id, actor=ACTOR, keeps_refusal=False)])
         return outcome
+
+
+def incoming(received: UnmatchedReceived) -> IncomingMessage:
+    """A message that was kept without an account, as it came in."""
+    return IncomingMessage(
+        channel=received.channel,
+        sender=received.sender,
+        text=received.body,
+        subject=received.subject,
+        received_at=received.received_at,
+        is_automatic=received.is_automatic,
+        source=received.source,
+        source_id=received.source_id,
+    )
+
+
+def assigned(received: UnmatchedReceived, account_id: UUID) -> ReceiveMessage:
+    """A message that was kept without an account, as if it had come to this one."""
+    return ReceiveMessage(
+        account_id=account_id,
+        channel=received.channel,
+        sender=received.sender,
+        text=received.body,
+        subject=received.subject,
+        received_at=received.received_at,
+        is_automatic=received.is_automatic,
+        source=received.source,
+        source_id=received.source_id,
+    )
+
+
+def assignment_id(inbound_id: UUID, account_id: UUID) -> UUID:
+    """The id of the command that puts it there."""
+    return identifier("assigned", inbound_id, account_id)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from twilio.request_validator import RequestValidator
 
-from adapters.inbound.incoming import IncomingMessage, IncomingReceipt, in_a_line, in_lines
+from adapters.carrier_codes import TWILIO
+from adapters.inbound.incoming import IncomingMessage, IncomingReceipt, cleaned, cleaned_line
 from aggregates.account.inbound import Incoming, Receipt
 
 SIGNATURE = "X-Twilio-Signature"
@@ -15,18 +16,6 @@ MOST_BYTES = 65_536
 _MOST_FIELDS = 200
 _LONGEST_ID = 100
 
-_CODES: Mapping[str, Receipt] = {
-    "13224": Receipt.NOT_IN_SERVICE,  # invalid phone number, of a call
-    "21211": Receipt.NOT_IN_SERVICE,  # invalid 'To' number
-    "21610": Receipt.HARD_BOUNCED,  # the recipient opted out at Twilio
-    "21614": Receipt.HARD_BOUNCED,  # not a mobile number
-    "30003": Receipt.SOFT_BOUNCED,  # unreachable handset
-    "30004": Receipt.SOFT_BOUNCED,  # message blocked
-    "30005": Receipt.NOT_IN_SERVICE,  # unknown destination handset
-    "30006": Receipt.HARD_BOUNCED,  # landline
-    "30008": Receipt.SOFT_BOUNCED,  # unknown error
-}
-"""Twilio's error codes that say something of the number."""
 _STATES: Mapping[str, Receipt] = {
     "delivered": Receipt.DELIVERED,
     "read": Receipt.DELIVERED,
@@ -68,8 +57,8 @@ def fields_of(body: bytes, *, url: str, signature: str, token: str) -> dict[str,
 
 def message_in(fields: Mapping[str, str], now: datetime) -> IncomingMessage:
     """A text message of a customer's. Raises NotTwilio where it is none."""
-    source_id = in_a_line(fields.get("MessageSid") or fields.get("SmsSid") or "", _LONGEST_ID)
-    sender = in_a_line(fields.get("From", ""), _LONGEST_ID)
+    source_id = cleaned_line(fields.get("MessageSid") or fields.get("SmsSid") or "", _LONGEST_ID)
+    sender = cleaned_line(fields.get("From", ""), _LONGEST_ID)
     if not source_id or not sender:
         raise NotTwilio("expected MessageSid and From")
     media = fields.get("NumMedia", "0")
@@ -77,7 +66,7 @@ def message_in(fields: Mapping[str, str], now: datetime) -> IncomingMessage:
     return IncomingMessage(
         channel=Incoming.SMS,
         sender=sender,
-        text=in_lines(fields.get("Body", "") + more),
+        text=cleaned(fields.get("Body", "") + more),
         source="twilio",
         source_id=source_id,
         received_at=now,
@@ -88,16 +77,16 @@ def message_in(fields: Mapping[str, str], now: datetime) -> IncomingMessage:
 def receipt_in(fields: Mapping[str, str], message_id: UUID, now: datetime) -> IncomingReceipt | None:
     """What became of a message or a call; None where it is still under way."""
     state = fields.get("MessageStatus") or fields.get("SmsStatus") or fields.get("CallStatus") or ""
-    code = in_a_line(fields.get("ErrorCode", ""), _LONGEST_ID)
+    code = cleaned_line(fields.get("ErrorCode", ""), _LONGEST_ID)
     receipt = _STATES.get(state)
     if receipt is None:
         return None
     if receipt is not Receipt.DELIVERED:
-        receipt = _CODES.get(code, receipt)
+        receipt = TWILIO.get(code, receipt)
     return IncomingReceipt(
         message_id=message_id,
         receipt=receipt,
         at=now,
         code=code or (None if receipt is Receipt.DELIVERED else state),
-        detail=in_a_line(fields.get("ErrorMessage", "")) or None,
+        detail=cleaned_line(fields.get("ErrorMessage", "")) or None,
     )

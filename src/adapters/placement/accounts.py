@@ -86,7 +86,7 @@ def _row(placed: InFile, account: Account, office: Office, agency: Agency, *, si
         "open_date": placed.opened_on,
         "last_transaction_date": max(moved, default=None),
         "delinquency_date": receivables.oldest_due_on(),
-        "charge_off_date": None,
+        "charge_off_date": receivables.charged_off_on,
         "last_payment_date": placed.last_payment_on,
         "last_payment_amount": _decimal(placed.last_payment_minor, currency),
         "itemization_date_type": placed.itemization_type,

@@ -6,7 +6,6 @@ named with its line and why; the others count.
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +16,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from adapters.billing.spreadsheet import unguarded
+from aggregates.account import Account
 from aggregates.account.command import ids_by_name
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.payments import ReversePayment
@@ -26,15 +26,16 @@ from aggregates.account.placement import (
     ClosePlacement,
     PostAgencyPayment,
     RejectPlacement,
+    placement_id,
 )
+from aggregates.account.placing import Placing
 from aggregates.account.receivables import ReversalKind
 from aggregates.kernel.command import Command, identifier
 from aggregates.placement_file import AcknowledgeFile
-from aggregates.values.money import Money, exponent
+from aggregates.values.money import DECIMAL, Money
 
 MOST_ROWS = 1_000_000
 _LONGEST_CELL = 4_000
-_AMOUNT = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,4})?")
 
 
 class AnswerProblem(ValueError):
@@ -61,6 +62,10 @@ class Said:
     account: str
     command: Command
     command_id: UUID
+    is_over: bool = False
+    """It is about a placement before the one that is open: all that can be is that it was brought in then."""
+    said_before: tuple[UUID, ...] = ()
+    """The ids that the same would have of earlier placements, where it does not say of which it is."""
 
 
 @dataclass(slots=True)
@@ -69,8 +74,8 @@ class Context:
 
     office_id: UUID
     agency: str
-    currency_of: Mapping[UUID, str]
-    """By account that is there."""
+    accounts: Mapping[UUID, Account]
+    """By id, those that are there."""
     file_named: Callable[[str], tuple[UUID, str] | None]
     """A placement file of the agency by its name or id, and its currency."""
 
@@ -112,7 +117,7 @@ def lines_of(content: str) -> list[Line]:
 
 COLUMNS = frozenset(
     {"record", "account_number", "reference", "amount", "currency", "commission", "date", "code", "notes",
-     "agency_number", "invoice_number", "file", "accounts", "total"}
+     "agency_number", "invoice_number", "placement_id", "file", "accounts", "total"}
 )  # fmt: skip
 
 
@@ -138,7 +143,7 @@ def _without_trailer(found: list[Line]) -> list[Line]:
         raise AnswerProblem(f"line {trailer.number}: the trailer says {wanted or 'no number of'} rows, of {len(rest)}")
     if total := trailer.cells.get("total", ""):
         paid = [each.cells.get("amount", "") for each in rest if each.cells.get("record", "").lower() == "payment"]
-        if not all(_AMOUNT.fullmatch(each) for each in (total, *paid)):
+        if not all(DECIMAL.fullmatch(each) for each in (total, *paid)):
             raise AnswerProblem(f"line {trailer.number}: total: expected an amount such as 12.50")
         there = sum((Decimal(each) for each in paid), Decimal())
         if Decimal(total) != there:
@@ -157,16 +162,19 @@ def said_by(line: Line, context: Context) -> Said | RowProblem:
     def problem(code: str, text: str) -> RowProblem:
         return RowProblem(line.number, record, account, code, text)
 
+    about: _About | None = None
     try:
         if record == "acknowledgement":
             command: Command = _file_acknowledged(cells, context)
         elif record in RECORDS:
-            found = [each for each in ids_by_name(context.office_id, account) if each in context.currency_of]
+            found = [each for each in ids_by_name(context.office_id, account) if each in context.accounts]
             if not account:
                 return problem("bad-row", "account_number: expected the account's number")
             if not found:
                 return problem("unknown-account", f"account_number: there is no {account!r}")
-            command = RECORDS[record](cells, found[-1], context.currency_of[found[-1]], context)
+            of = context.accounts[found[-1]]
+            about = _about(cells, of.placing, of.id, context.agency) if record in OF_PLACEMENT else None
+            command = RECORDS[record](cells, of.id, of.customer.currency, context)
         else:
             expected = ", ".join(("acknowledgement", *RECORDS))
             return problem("bad-row", f"record: expected one of {expected}, not {record!r}")
@@ -177,8 +185,47 @@ def said_by(line: Line, context: Context) -> Said | RowProblem:
         return problem("bad-row", f"{where}: {message}" if where else message)
     except ValueError as wrong:
         return problem("bad-row", str(wrong))
-    key = identifier("agency-row", context.office_id, context.agency, command.command_name, command.model_dump_json())
-    return Said(line.number, record, account, command, key)
+    if about is None:
+        return Said(line.number, record, account, command, _key(command, context))
+    nth = [_key(command, context, placement) for placement in about.placements]
+    is_over = about.is_over and record in ENDS_WITH_PLACEMENT
+    before = () if about.is_said else tuple(nth[:-1])
+    return Said(line.number, record, account, command, nth[-1], is_over, before)
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """The placements of the account up to the one that a row is about, the last of them."""
+
+    placements: Sequence[UUID | None]
+    is_over: bool
+    is_said: bool
+    """Whether the row says which it is."""
+
+
+def _about(cells: Cells, placing: Placing, account_id: UUID, agency: str) -> _About:
+    """By its id, or by its day; else the placement with the agency that is open, or was the last one."""
+    all_of_them = [placement_id(account_id, nth) for nth in range(1, placing.placements + 1)]
+    current = placing.current if placing.current is not None and placing.current.agency == agency else None
+    named, day = cells.get("placement_id"), _day(cells) if cells.get("date") else None
+    if named:
+        found = next((each for each in all_of_them if str(each) == named.lower()), None)
+        if found is None:
+            raise ValueError(f"placement_id: the account has no placement {named!r}")
+    elif current is not None and (day is None or day >= current.placed_on):
+        found = current.id
+    else:
+        found = placing.ended.get(agency)
+    nth = all_of_them.index(found) if found in all_of_them else 0
+    # The first has no id in its key: so it was before accounts could be placed again.
+    placements = [None, *all_of_them[1 : nth + 1]]
+    return _About(placements, current is not None and found != current.id, bool(named) or day is not None)
+
+
+def _key(command: Command, context: Context, placement: UUID | None = None) -> UUID:
+    of = () if placement is None else (placement,)
+    said = command.model_dump_json()
+    return identifier("agency-row", context.office_id, context.agency, command.command_name, said, *of)
 
 
 def names_in(lines: Iterable[Line]) -> list[str]:
@@ -280,6 +327,10 @@ RECORDS: Mapping[str, Read] = {
     "rejection": _rejection,
 }
 """What a row may say of an account, by its `record`."""
+OF_PLACEMENT = frozenset({"accepted", "dispute", "closure", "rejection"})
+"""Records that may be said again of another placement of the account; others have a reference of the agency's."""
+ENDS_WITH_PLACEMENT = OF_PLACEMENT - {"dispute"}
+"""Records that say nothing of an account that is not with the agency any more."""
 
 
 def _needed(cells: Cells, name: str) -> str:
@@ -302,13 +353,10 @@ def _amount(cells: Cells, currency: str, name: str = "amount") -> Money:
     said = cells.get("currency")
     if said and said != currency:
         raise ValueError(f"currency: the account is in {currency}, the row says {said!r}")
-    if not _AMOUNT.fullmatch(text):
-        raise ValueError(f"{name}: expected an amount such as 12.50, not {text!r}")
-    amount = Decimal(text)
-    money = Money.rounded(amount, currency)
-    if money.decimal() != amount:
-        raise ValueError(f"{name}: expected at most {exponent(currency)} decimal places, not {text!r}")
-    return money
+    try:
+        return Money.parse(text, currency)
+    except ValueError as problem:
+        raise ValueError(f"{name}: {problem}") from None
 
 
 @dataclass(slots=True)

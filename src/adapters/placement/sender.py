@@ -6,8 +6,9 @@ server take once. What takes no name for a file is asked once; where the answer 
 """
 
 import threading
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -22,12 +23,14 @@ from adapters.delivery.carrier import CarrierMisconfigured, CarrierUnavailable, 
 from adapters.eventstore.application import Arrears
 from adapters.placement.accounts import rows_of
 from adapters.placement.channels import channel_for
+from adapters.placement.encryption import ENDING, KeyProblem, encrypt_to, key_shown
 from adapters.placement.layouts import LayoutError, layout_for
-from adapters.placement.writing import UPDATES, PlacementWriter, Written
+from adapters.placement.writing import UPDATES, PlacementWriter, Written, sha256_of
 from adapters.postgres.database import Database
 from adapters.postgres.errors import explained
 from adapters.postgres.kept_connection import KeptConnection
 from adapters.readers.backoff import Backoff
+from adapters.readers.poison import is_poison
 from aggregates.account import Account
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, identifier
@@ -54,7 +57,13 @@ from projections.questions.placements import (
 ACTOR = Actor.parse("service:placement-files")
 _ACCOUNTS_AT_ONCE = 250
 _CHANGES_AT_ONCE = 500
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
+"""Between tries of a file that are said in the log each; twice as long after each that follows."""
 _ENDED = "the process that sent it ended"
+_SINCE = """
+    SELECT aggregate_id, min(version) - 1 FROM arrears.events
+    WHERE aggregate_id = ANY (%s) AND (position IS NULL OR position > %s) GROUP BY aggregate_id
+"""
 _LOCK = 0x506C6163
 """Of the database: one process makes and delivers placement files at a time."""
 
@@ -70,6 +79,14 @@ class Sent(Enum):
     NOTHING = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """Until when a file is left, and how long that is."""
+
+    until: datetime
+    length: timedelta
+
+
 class PlacementSender:
     """Used by one thread. Any number of processes may have one."""
 
@@ -82,6 +99,8 @@ class PlacementSender:
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True))
         self._locked_by: Connection[Any] | None = None
         self._owner = uuid4()
+        self._pauses: dict[UUID, _Pause] = {}
+        """Files whose next try would be said in the log again."""
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. What fails is logged and tried again."""
@@ -113,8 +132,27 @@ class PlacementSender:
             return Sent.NOTHING
         if not self._is_the_one(connection):
             return Sent.WAITING
-        results = [self._send(file_id) for file_id in waiting]
+        results = [self._sent(file_id) for file_id in waiting]
         return Sent.SOME if any(results) else Sent.WAITING
+
+    def _sent(self, file_id: UUID) -> bool:
+        """Whatever is wrong with one file keeps no other from its agency. Raises what is no file's fault."""
+        pause = self._pauses.get(file_id)
+        if pause is not None and self._clock.now() < pause.until:
+            return False
+        try:
+            return self._send(file_id)
+        except Exception as error:
+            if not is_poison(error):
+                raise
+            _log.exception("a placement file cannot be made or delivered", file_id=str(file_id))
+            self._pause(file_id)
+            return False
+
+    def _pause(self, file_id: UUID) -> None:
+        before = self._pauses.get(file_id)
+        length = _FIRST_PAUSE if before is None else min(2 * before.length, _LONGEST_PAUSE)
+        self._pauses[file_id] = _Pause(self._clock.now() + length, length)
 
     def _is_the_one(self, connection: Connection[Any]) -> bool:
         """Whether this process sends. It does as long as its connection lives: a command beside a service, whose
@@ -132,9 +170,12 @@ class PlacementSender:
         if file.office_id is None or file.state in {FileState.DELIVERED, FileState.UNCERTAIN}:
             return False  # the read table shows it in a moment
         office = self._arrears.load(Office, file.office_id)
-        path = self._outbox / "placement-files" / file.name
-        if file.state is FileState.REQUESTED and not self._made(file, office, path):
-            return False
+        is_other = file.state is FileState.MADE and file.fingerprint != self._fingerprint(file, office)
+        if file.state is FileState.REQUESTED or is_other or not self._path(file).exists():
+            if not self._made(file, office):
+                return False
+            file = self._arrears.load(PlacementFile, file_id)
+        path = self._path(file)
         try:
             channel = channel_for(
                 file.agency,
@@ -148,18 +189,21 @@ class PlacementSender:
         if file.state is FileState.DELIVERING and not channel.can_tell:
             self._record(file, RecordFileDelivery(file_id=file_id, arrived=None, detail=_ENDED))
             return True
-        if not path.exists() and not self._made(file, office, path):
-            return False
-        self._record(file, BeginFileDelivery(file_id=file_id))
+        if not channel.can_tell:
+            self._record(file, BeginFileDelivery(file_id=file_id))
         try:
-            channel.put(file.name, path)
+            channel.put(path.name, path)
         except (CarrierUnavailable, CarrierMisconfigured) as error:
+            if not channel.can_tell:
+                self._pause(file_id)
             return self._not_now(file, str(error))
         except CarrierUncertain as error:
             if channel.can_tell:
                 return self._not_now(file, str(error))
+            self._pauses.pop(file_id, None)
             self._record(file, RecordFileDelivery(file_id=file_id, arrived=None, detail=str(error)))
             return True
+        self._pauses.pop(file_id, None)
         self._record(file, RecordFileDelivery(file_id=file_id, arrived=True))
         path.unlink(missing_ok=True)  # personal data is only where it has to be
         return True
@@ -169,33 +213,58 @@ class PlacementSender:
         self._record(file, RecordFileDelivery(file_id=file.id, arrived=False, detail=detail))
         return False
 
-    def _made(self, file: PlacementFile, office: Office, path: Path) -> bool:
-        """Whether it is written: not before the read tables show what asked for it."""
+    def _path(self, file: PlacementFile) -> Path:
+        """Where it waits, under the name by which it leaves."""
+        name = file.name if file.fingerprint is None else f"{file.name}{ENDING}"
+        return self._outbox / "placement-files" / name
+
+    @staticmethod
+    def _fingerprint(file: PlacementFile, office: Office) -> str | None:
+        """Of the key that the agency has now."""
+        key = office.agencies[file.agency].public_key
+        return None if key is None else key_shown(key).fingerprint
+
+    def _made(self, file: PlacementFile, office: Office) -> bool:
+        """Whether it is written, and encrypted where the agency has a key: not before the read tables show what asked
+        for it."""
         agency = office.agencies[file.agency]
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{self._owner.hex}.part")
+        folder = self._outbox / "placement-files"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = folder / f".{file.name}.{self._owner.hex}.part"
+        sealed = draft.with_suffix(ENDING)
         try:
             with self._database.snapshot("arrears_app") as connection:
                 through = shown_through(connection, file.id)
                 if through is None:
                     return False
                 through = file.through_position or through
+                since = told_through(connection, file.id)
+                if file.contents is FileContents.UPDATES and since is None:
+                    return False
                 layout = UPDATES if file.contents is FileContents.UPDATES else layout_for(agency, file.layout)
                 with PlacementWriter(draft, layout, agency.format, file.currency) as writer:
                     if file.contents is FileContents.UPDATES:
-                        self._write_changes(connection, file, office, writer, through)
+                        self._write_changes(connection, file, office, writer, since=since or 0, through=through)
                     else:
-                        self._write_accounts(connection, file, office, writer)
+                        self._write_accounts(connection, file, office, writer, through)
                 written = writer.written()
-            self._record_made(file, written, through)
-            draft.replace(path)
-        except LayoutError as error:
+            if agency.public_key is None:
+                self._record_made(file, written, through, None)
+                draft.replace(folder / file.name)
+            else:
+                fingerprint = encrypt_to(agency.public_key, draft, sealed, now=self._clock.now())
+                written = replace(written, sha256=sha256_of(sealed))
+                self._record_made(file, written, through, fingerprint)
+                sealed.replace(folder / f"{file.name}{ENDING}")
+                (folder / file.name).unlink(missing_ok=True)  # that it was before it had a key
+        except (LayoutError, KeyProblem) as error:
             return self._not_now(file, str(error))
         finally:
             draft.unlink(missing_ok=True)
+            sealed.unlink(missing_ok=True)
         return True
 
-    def _record_made(self, file: PlacementFile, written: Written, through: int) -> None:
+    def _record_made(self, file: PlacementFile, written: Written, through: int, fingerprint: str | None) -> None:
         command = RecordFileMade(
             file_id=file.id,
             accounts=written.accounts,
@@ -203,11 +272,17 @@ class PlacementSender:
             rows=written.rows,
             sha256=written.sha256,
             through_position=through,
+            fingerprint=fingerprint,
         )
         self._record(file, command)
 
     def _write_accounts(
-        self, connection: Connection[Any], file: PlacementFile, office: Office, writer: PlacementWriter
+        self,
+        connection: Connection[Any],
+        file: PlacementFile,
+        office: Office,
+        writer: PlacementWriter,
+        through: int,
     ) -> None:
         after, today = UUID(int=0), self._today(office)
         of_file = file.id if file.contents is FileContents.NEW else None
@@ -222,6 +297,8 @@ class PlacementSender:
         ):
             ids = [each.account_id for each in some]
             accounts = {each.id: each for each in self._arrears.load_many(Account, ids)}
+            for account_id, version in _versions(connection, ids, through):  # what came since is in the next updates
+                accounts[account_id] = self._arrears.load(Account, account_id, version=version)
             for balance, row, invoices in rows_of(
                 connection, some, accounts, office, office.agencies[file.agency], today=today
             ):
@@ -234,9 +311,10 @@ class PlacementSender:
         file: PlacementFile,
         office: Office,
         writer: PlacementWriter,
+        *,
+        since: int,
         through: int,
     ) -> None:
-        since = told_through(connection, office_id=office.id, agency=file.agency, currency=file.currency, but=file.id)
         client = office.agencies[file.agency].client_number or office.code
         found = list(
             changes(
@@ -285,3 +363,8 @@ class PlacementSender:
                 )
             ]
         )
+
+
+def _versions(connection: Connection[Any], account_ids: Sequence[UUID], through: int) -> list[tuple[UUID, int]]:
+    """Of accounts to which something happened behind a place in the log, the versions that they had there."""
+    return connection.execute(_SINCE, [list(account_ids), through]).fetchall()

@@ -47,6 +47,12 @@ class Written:
     sha256: str
 
 
+def sha256_of(file: Path) -> str:
+    """In hexadecimal."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 class PlacementWriter:
     """A context manager; the file is complete, and on the disk, once it ends without an error."""
 
@@ -55,7 +61,6 @@ class PlacementWriter:
         self._delimiter = "\t" if form is FileFormat.TSV else ","
         self._total = Money.zero(currency)
         self._accounts = self._rows = 0
-        self._hash = hashlib.sha256()
 
     def __enter__(self) -> Self:
         self._file = os.fdopen(
@@ -97,9 +102,7 @@ class PlacementWriter:
 
     def written(self) -> Written:
         """What the complete file has."""
-        with self._path.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-        return Written(self._accounts, self._total, self._rows, digest)
+        return Written(self._accounts, self._total, self._rows, sha256_of(self._path))
 
     def _cell(self, column: LayoutColumn, row: Mapping[str, Cell]) -> str:
         value: Any = column.text if column.field is None else row.get(column.field)

@@ -390,21 +390,25 @@ _said: dict[tuple[str, str], str] = {}
 """What the log of this process said last of each reader of a database that stands still."""
 
 
-def note_trouble(database: Database, reader: str, error: Exception | None) -> None:
-    """Says why a reader stands still, and that it does not any more, where `status` finds it, if the database is there
-    to keep it. What an error says that an event may be to blame for is in the process's log alone: it may quote it.
+def note_trouble(database: Database, reader: str, *errors: Exception | None) -> None:
+    """Says why a reader stands still, each reason, and that it does not any more, where `status` finds it, if the
+    database is there to keep it. What an error says that an event may be to blame for is in the process's log alone:
+    it may quote it.
 
     The log says it when it begins, when it is something else, and when it is over, however often it is tried again.
     """
-    said = None if error is None else f"{type(error).__name__}: {poison.said(error)}"
-    before = _said.pop((database.dsn, reader), None)
-    if error is not None and said is not None:
+    reasons = [each for each in errors if each is not None]
+    said = "; ".join(f"{type(each).__name__}: {poison.said(each)}" for each in reasons)
+    before = _said.pop((database.dsn, reader), "")
+    if said:
         _said[database.dsn, reader] = said
         if said != before:
-            _log.error("reader stands still", reader=reader, error=type(error).__name__, said=poison.said(error))
-    elif before is not None:
+            kinds = ", ".join(type(each).__name__ for each in reasons)
+            texts = "; ".join(poison.said(each) for each in reasons)
+            _log.error("reader stands still", reader=reader, error=kinds, said=texts)
+    elif before:
         _log.warning("reader goes on", reader=reader)
-    trouble = None if error is None else f"{type(error).__name__}{_without_events(error)}"
+    trouble = "; ".join(f"{type(each).__name__}{_without_events(each)}" for each in reasons) or None
     with suppress(psycopg.Error, DatabaseProblem), database.connect("arrears_app") as connection:
         connection.execute("UPDATE read_model.checkpoints SET trouble = %s WHERE reader = %s", [trouble, reader])
 

@@ -39,7 +39,6 @@ from aggregates.values.fees import (
     lines_shown,
     minor_units,
 )
-from aggregates.values.money import Money
 
 Figures = Mapping[str, Any]
 """What the report showed of an account, by the name of the report's column, as JSON."""
@@ -100,6 +99,10 @@ class BulkKind:
     """It, in minor units, of the figures that are compared; None: what the question shows."""
     amount_title: str = "Amount"
     """What people call it."""
+    places: bool = False
+    """Whether it places accounts with an agency, which gets a file of them."""
+    file_layout: str | None = None
+    """The layout of that file; None: the agency's own."""
 
 
 FLAGS_OF_OFFICE: JsonDict = {"choices": "flags", "many": True}
@@ -353,6 +356,14 @@ class WriteOffParameters(BulkParameters):
     )
 
 
+def _minor(text: str, currency: str, name: str) -> int:
+    """Refuses an amount with more places than the currency."""
+    try:
+        return minor_units(text, currency)
+    except ValueError as error:
+        raise Refusal("amount-too-fine", f"{name}: {error}") from None
+
+
 def _check_write_off(parameters: WriteOffParameters, office: Office) -> None:
     office.require_write_off_reason(parameters.code)
 
@@ -361,7 +372,7 @@ def _write_off(account: Aggregate, told: Told, context: Context) -> Did:
     parameters: WriteOffParameters = told.parameters
     write_offs = account.part(WriteOffs)
     balance = write_offs.receivables.balance
-    if parameters.below is not None and balance >= Money.rounded(Decimal(parameters.below), balance.currency):
+    if parameters.below is not None and balance.minor >= _minor(parameters.below, balance.currency, "below"):
         raise Refusal("not-a-small-balance", f"{balance} is owed: expected less than {parameters.below}")
     keeps_claim = parameters.claim is Claim.KEEP
     write_off = write_offs.write_off_for(parameters.code, context, keeps_claim=keeps_claim)
@@ -438,10 +449,7 @@ class FeeParameters(BulkParameters):
 
     def terms(self, currency: str) -> FeeTerms:
         """In minor units. Refuses an amount with more places than the currency."""
-        try:
-            amount = minor_units(self.amount, currency) if self.amount else 0
-        except ValueError as error:
-            raise Refusal("amount-too-fine", f"amount: {error}") from None
+        amount = _minor(self.amount, currency, "amount") if self.amount else 0
         return FeeTerms(
             basis=self.basis,
             amount=amount,
@@ -555,7 +563,7 @@ def _take_placement_back(account: Aggregate, _: Did, since: Collection[str], con
 _PLACES: Mapping[type[Event], Callable[[Any], str]] = dict.fromkeys((Placed, PlacementEnded), lambda _: _PLACEMENT[0])
 
 
-def _placement_kind(name: str, title: str, means: str) -> BulkKind:
+def _placement_kind(name: str, title: str, means: str, *, file_layout: str | None = None) -> BulkKind:
     return BulkKind(
         name=name,
         subject="placement",
@@ -575,10 +583,14 @@ def _placement_kind(name: str, title: str, means: str) -> BulkKind:
         ignores=_without_shared,
         has_amount=True,
         amount_of=lambda figures: figures["balance"] + figures["written_off"],
+        places=True,
+        file_layout=file_layout,
     )  # fmt: skip
 
 
-ARM = _placement_kind("arm", "Send to ARM", "Place accounts with an agency, which gets the report's file.")
+ARM = _placement_kind(
+    "arm", "Send to ARM", "Place accounts with an agency, which gets the report's file.", file_layout="arm"
+)
 PLACEMENT = _placement_kind("placement", "Place", "Place accounts with an agency, which gets a file of its layout.")
 
 # --- all of them -------------------------------------------------------------------------------------

@@ -45,6 +45,10 @@ class Subscription(Value):
         are_done = agreed is not None and done is not None and done >= agreed
         return are_done or (self.ends_on is not None and self.ends_on <= day)
 
+    def with_said(self, **said: Any) -> dict[str, Any]:
+        """What is known of it, but for what is said; what is None is not."""
+        return {**dict(self), **{name: value for name, value in said.items() if value is not None}}
+
 
 OtherCurrency = Annotated[Literal[True] | None, LATER]
 """Whether an account is in another currency than its office works in. Its id is made with that, so that it follows from

@@ -23,9 +23,9 @@ from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.command import identifier
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
-from aggregates.kernel.personal import Personal
+from aggregates.kernel.personal import ERASED, Personal
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
+from aggregates.kernel.value import LATER, Value
 from aggregates.office import Office
 from aggregates.values.business_time import local_date
 from aggregates.values.codes import Code
@@ -118,6 +118,8 @@ class ToRead(Value):
     may_stop: bool
     """It may be an opt-out, so whoever reads it has to say."""
     shared_with: tuple[UUID, ...]
+    answered: Personal | None = None
+    """Where ours went that it answers, if that is another number or address than its sender's."""
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -150,7 +152,10 @@ class MessageReceived(Event, name="account.message-received"):
     source_id: Personal | None
     """By which the source knows it."""
     shared_with: tuple[UUID, ...]
-    """Other accounts that have the number or address."""
+    """Other accounts that have the number or address, or the one that ours had been sent to."""
+    answered: Annotated[Personal | None, LATER] = None
+    """Where ours went that it answers, if that is another number or address than its sender's: what it asks for holds
+    of both."""
 
 
 class MessageRead(Event, name="account.message-read"):
@@ -162,10 +167,13 @@ class MessageRead(Event, name="account.message-read"):
     stops: bool | None
     """Of one that might have been an opt-out, whether it is one."""
     shared_with: tuple[UUID, ...]
+    answered: Annotated[Personal | None, LATER] = None
+    """Where ours went that it answers, if that is another number or address than its sender's."""
 
 
 class ReceiptRecorded(Event, name="account.receipt-recorded"):
-    """A carrier reported what became of a message that it took."""
+    """A carrier reported what became of a message that it took, or what it says of the number or address of one that it
+    refused."""
 
     message_id: UUID
     channel: Channel
@@ -202,7 +210,7 @@ class ReceiveMessage(AccountCommand, name="receive-message", makes="inbound-mess
     """The carrier has confirmed the opt-out that it asks for."""
     source: Code | None = None
     source_id: Annotated[Personal, Field(max_length=998)] | None = None
-    shared_with: tuple[UUID, ...] = Field((), max_length=1_000)
+    shared_with: tuple[UUID, ...] = Field((), max_length=2_000)
 
 
 class MarkMessageRead(AccountCommand, name="mark-message-read", **SHARED):
@@ -273,6 +281,7 @@ class Inbound(AccountPart):
         channel = command.channel.channel
         sender = in_one_spelling(channel, command.sender, self.contact.country)
         request = _request(command)
+        answered = self._answered(command, sender)
         if command.is_automatic and request is not Request.STOP:
             request = None  # a machine asks for nothing, but may carry a STOP: a list, or our own List-Unsubscribe
         point_id = next(iter(self.contact.ids_of(channel, sender)), None)
@@ -295,17 +304,23 @@ class Inbound(AccountPart):
                 source=command.source,
                 source_id=command.source_id,
                 shared_with=command.shared_with,
+                answered=answered,
             ),
             effective_on=received_on,
         )
         if request is None:
             return
-        answered = self.history.contacts.get(command.in_reply_to) if command.in_reply_to is not None else None
-        points = dict.fromkeys([sender, *([answered.to] if answered is not None and answered.to else [])])
         said = partial(self._said, inbound_id, channel, wish=_REQUESTED[request], at=at)
-        new = [each for point in points for each in self._heed(said(point), context)]
+        new = [each for point in _points(sender, answered) for each in self._heed(said(point), context)]
         if request is Request.STOP and new and not command.is_confirmed:
             self._confirm(inbound_id, channel, new[0], context)
+
+    def _answered(self, command: ReceiveMessage, sender: str) -> str | None:
+        """Where ours went that it answers, in one spelling, if that is not where it comes from."""
+        ours = self.history.contacts.get(command.in_reply_to) if command.in_reply_to is not None else None
+        if ours is None or ours.to is None or ours.channel is not MEDIUM[command.channel]:
+            return None
+        return ours.to if ours.to not in (sender, ERASED) else None
 
     def _said(self, fact_id: UUID, channel: Channel, point: str, *, wish: Wish, at: datetime) -> HeedPoint:
         return HeedPoint(account_id=self.whole.id, fact_id=fact_id, channel=channel, point=point, wish=wish, at=at)
@@ -381,11 +396,13 @@ class Inbound(AccountPart):
                 sender=message.sender,
                 stops=command.stops,
                 shared_with=message.shared_with,
+                answered=message.answered,
             )
         )
         if (wish := wish_of(command.stops)) is not None:
             channel = message.channel.channel
-            self._heed(self._said(command.inbound_id, channel, message.sender, wish=wish, at=context.now), context)
+            for point in _points(message.sender, message.answered):
+                self._heed(self._said(command.inbound_id, channel, point, wish=wish, at=context.now), context)
 
     @decides(RecordReceipt)
     def record_receipt(self, command: RecordReceipt, context: Context) -> None:
@@ -417,8 +434,10 @@ class Inbound(AccountPart):
 
     @decides(HeedPoint)
     def heed(self, command: HeedPoint, context: Context) -> None:
+        """Of several points that one message is about, an account heeds those that it has."""
         self.require_account()
-        self._heed(command, context)
+        if command.wish is Wish.CLEARED or self.contact.ids_of(command.channel, command.point):
+            self._heed(command, context)
 
     # --- apply ---
 
@@ -441,6 +460,7 @@ class Inbound(AccountPart):
                 received_at=event.received_at,
                 may_stop=event.request is Request.UNCLEAR,
                 shared_with=event.shared_with,
+                answered=event.answered,
             )
 
     @applies(MessageRead)
@@ -449,7 +469,8 @@ class Inbound(AccountPart):
 
     @applies(ReceiptRecorded)
     def _receipt_recorded(self, event: ReceiptRecorded) -> None:
-        """What follows from it has facts of its own."""
+        """What follows from it has facts of its own; but it may come before its sender says that nobody knows."""
+        self.messages.keep_receipt(event.message_id, was_sent=event.receipt in _SENT)
 
 
 def _request(command: ReceiveMessage) -> Request | None:
@@ -460,6 +481,26 @@ def _request(command: ReceiveMessage) -> Request | None:
     if asked in (Request.STOP, Request.START):
         return asked
     return request_in(without_quotes(command.text))
+
+
+def _points(sender: str, answered: str | None) -> tuple[str, ...]:
+    return (sender,) if answered is None else (sender, answered)
+
+
+def points_in(event: MessageReceived | MessageRead | ReceiptRecorded) -> tuple[str, ...]:
+    """The numbers or addresses of which an event says something; none that were erased."""
+    found = (event.point or ERASED,) if isinstance(event, ReceiptRecorded) else _points(event.sender, event.answered)
+    return tuple(each for each in found if each != ERASED)
+
+
+def says_something(receipt: Receipt) -> bool:
+    """Whether a receipt says something of the number or address for good."""
+    return receipt in _REPORTED
+
+
+def receipt_id(message_id: UUID, receipt: Receipt) -> UUID:
+    """The id of the command that records it: however often and by whom it is said, it is one fact."""
+    return identifier("receipt", message_id, receipt)
 
 
 def wish_of(stops: bool | None) -> Wish | None:

@@ -78,6 +78,8 @@ class MessageUnderWay:
     state: MessageState = MessageState.QUEUED
     counted_before: dict[UUID, CountedFrom | None] = field(default_factory=dict)
     """Of items whose steps are counted from other days with this message: from when they were before."""
+    was_sent: bool | None = None
+    """Whether it left, as a receipt of its carrier's says that came before its sender's own report."""
 
 
 # --- events ------------------------------------------------------------------------------------------
@@ -522,6 +524,8 @@ class Messages(AccountPart):
         message = self._message(command.message_id)
         if message.state is MessageState.DISPATCHED:
             self.emit(MessageUncertain(message_id=message.id, step_id=message.step_id, channel=message.channel))
+            if message.was_sent is not None:
+                self._resolve(message, context, was_sent=message.was_sent)
             self.chase.judge(context)
 
     # --- by a person ---
@@ -552,6 +556,13 @@ class Messages(AccountPart):
         if message is not None and message.state is MessageState.UNCERTAIN:
             self._resolve(message, context, was_sent=was_sent)
             self.chase.judge(context)
+
+    def keep_receipt(self, message_id: UUID, *, was_sent: bool) -> None:
+        """A receipt that came while a message was under way, for the case that its sender cannot say what became of
+        it. That it left is said by any that says so, whatever comes after."""
+        message = self.under_way.get(message_id)
+        if message is not None:
+            message.was_sent = bool(message.was_sent) or was_sent
 
     def _resolve(self, message: MessageUnderWay, context: Context, *, was_sent: bool) -> None:
         self.emit(

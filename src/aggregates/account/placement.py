@@ -21,6 +21,11 @@ def placement_file_id(of: UUID) -> UUID:
     return identifier("placement-file", of)
 
 
+def placement_id(account_id: UUID, nth: int) -> UUID:
+    """The id of an account's first, second … placement."""
+    return identifier("placement", account_id, nth)
+
+
 # --- values ------------------------------------------------------------------------------------------
 
 
@@ -29,6 +34,8 @@ class ItemizationDate(StrEnum):
 
     LAST_STATEMENT = "last-statement"
     """The day of the latest invoice that is open."""
+    CHARGE_OFF = "charge-off"
+    """Of an account of which nothing is open any more: the day of the latest write-off that keeps the claim."""
 
 
 class PlacementEnd(StrEnum):

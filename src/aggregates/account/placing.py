@@ -35,12 +35,12 @@ from aggregates.account.placement import (
     RecallPlacement,
     RejectPlacement,
     placement_file_id,
+    placement_id,
 )
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import ItemKind, MeantFor, Receivables
 from aggregates.account.shields import Shield, ShieldSource, Why
 from aggregates.kernel.aggregate import Needs, applies, decides
-from aggregates.kernel.command import identifier
 from aggregates.kernel.context import Context
 from aggregates.kernel.personal import ERASED
 from aggregates.kernel.refusals import Refusal
@@ -84,11 +84,14 @@ class Placing(AccountPart):
         return self.receivables.balance + self.receivables.claims
 
     @property
-    def itemization_date(self) -> date | None:
-        """The day of the latest open invoice; None where none is open. Later fees are itemized by themselves."""
+    def itemization_date(self) -> tuple[ItemizationDate, date] | None:
+        """The day of the latest open invoice, later fees being itemized by themselves; where none is open, that of the
+        latest write-off; None where nothing is owed."""
         items = [each.item for each in self.receivables.items.values()]
-        dated = [each for each in items if each.kind is ItemKind.INVOICE] or items
-        return max((each.issued_on for each in dated), default=None)
+        if dated := [each.issued_on for each in items if each.kind is ItemKind.INVOICE] or [e.issued_on for e in items]:
+            return ItemizationDate.LAST_STATEMENT, max(dated)
+        charged_off = self.receivables.charged_off_on
+        return None if charged_off is None else (ItemizationDate.CHARGE_OFF, charged_off)
 
     # --- placing and taking back ---
 
@@ -103,18 +106,18 @@ class Placing(AccountPart):
         if self.current is not None:
             raise Refusal("placed-already", f"the account is with agency {self.current.agency}; recall it first")
         self._require_placeable()
-        itemized_on = self._require_itemization(context)
-        placement_id = identifier("placement", self.whole.id, self.placements + 1)
+        itemized_by, itemized_on = self._require_itemization(context)
+        this = placement_id(self.whole.id, self.placements + 1)
         after = terms.recall_after_days
         self.emit(
             Placed(
-                placement_id=placement_id,
+                placement_id=this,
                 agency=agency,
-                file_id=placement_file_id(bulk_id or placement_id),
+                file_id=placement_file_id(bulk_id or this),
                 bulk_id=bulk_id,
                 placed_on=context.today,
                 balance=self.balance,
-                itemization_date_type=ItemizationDate.LAST_STATEMENT,
+                itemization_date_type=itemized_by,
                 itemization_date=itemized_on,
                 recall_on=None if after is None else context.today + timedelta(days=after),
             )
@@ -133,19 +136,19 @@ class Placing(AccountPart):
         if self.balance.minor <= 0:
             raise Refusal("nothing-to-place", "the account owes nothing that could be placed")
 
-    def _require_itemization(self, context: Context) -> date:
+    def _require_itemization(self, context: Context) -> tuple[ItemizationDate, date]:
         """12 CFR 1006.34(c): the agency's validation notice names the consumer and itemizes the debt from a day on."""
         details, missing = self.contact.details, list[str]()
         if self.customer.name in ("", ERASED):
             missing.append("the customer's name")
         if not details.points(Channel.LETTER) and not details.points(Channel.EMAIL):
             missing.append("an address or e-mail address for the validation notice")
-        day = self.itemization_date
-        if day is None or day > context.today:
+        itemized = self.itemization_date
+        if itemized is None or itemized[1] > context.today:
             missing.append("an open invoice of today or an earlier day")
-        if missing or day is None:
+        if missing or itemized is None:
             raise Refusal("itemization-missing", f"an agency could not itemize the debt: expected {', '.join(missing)}")
-        return day
+        return itemized
 
     @decides(RecallPlacement)
     def recall(self, command: RecallPlacement, context: Context) -> None:
@@ -216,11 +219,11 @@ class Placing(AccountPart):
 
     @decides(AdjustPlacement)
     def adjust(self, command: AdjustPlacement, context: Context) -> None:
-        placement_id = self._require_known(command)
+        known = self._require_known(command)
         self.customer.require_currency(command.amount)
         self.emit(
             PlacementAdjusted(
-                placement_id=placement_id,
+                placement_id=known,
                 agency=command.agency,
                 reference=command.reference,
                 amount=command.amount,
@@ -232,7 +235,7 @@ class Placing(AccountPart):
     @decides(PostAgencyPayment)
     def post_payment(self, command: PostAgencyPayment, context: Context) -> None:
         """All of it is the customer's payment: what the agency keeps of it is between it and the office."""
-        placement_id = self._require_known(command)
+        known = self._require_known(command)
         self.customer.require_currency(command.amount)
         if command.paid_on > context.today:
             raise Refusal("agency-payment-day", "paid_on: expected today or an earlier day")
@@ -252,7 +255,7 @@ class Placing(AccountPart):
         self.payments.allocation.follow_money(funds, context)
         self.emit(
             AgencyPaymentPosted(
-                placement_id=placement_id,
+                placement_id=known,
                 agency=command.agency,
                 payment_id=funds.id,
                 payment_number=number,

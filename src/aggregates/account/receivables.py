@@ -416,6 +416,12 @@ class Receivables(AccountPart):
         return self.outstanding - self.unapplied
 
     @property
+    def charged_off_on(self) -> date | None:
+        """The day of the latest write-off of which a claim stands; None where there is none."""
+        claims = [each for each in self.write_offs.values() if each.keeps_claim and each.stands]
+        return max((each.written_off_on for each in claims), default=None)
+
+    @property
     def claims(self) -> Money:
         """What is written off with the claim kept: not owed in any report, and still to be recovered."""
         standing = (each.stands for each in self.write_offs.values() if each.keeps_claim)

@@ -124,6 +124,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("not-placeable", "In bankruptcy or dispute, after a death, or with a promise nothing is placed."),
         RefusalCode("nothing-to-place", "Only what is owed is placed."),
         RefusalCode("itemization-missing", "An agency is given what its validation notice has to say."),
+        RefusalCode("agency-key", "Files are encrypted with a public OpenPGP key that can do so now."),
         RefusalCode("agency-retired", "Nothing more is placed with a retired agency."),
         RefusalCode("placement-file-delivered", "The placement file was delivered, and is not sent again."),
         RefusalCode("placement-file-waits", "The placement file is not delivered yet."),

@@ -77,6 +77,9 @@ class Layout(Value):
 # --- agencies ----------------------------------------------------------------------------------------
 
 
+MOST_OF_KEY = 50_000
+
+
 class FileFormat(StrEnum):
     """How the rows of placement files are written."""
 
@@ -109,6 +112,9 @@ class Agency(Value):
     """A placement is recalled so many days after it was made; None: by a person alone."""
     acknowledged_within: int = Field(3, ge=1, le=30)
     """Business days after a file, in which the agency says what it received."""
+    public_key: Annotated[str | None, LATER] = Field(None, max_length=MOST_OF_KEY)
+    """The agency's OpenPGP public key, as ASCII text: its files are encrypted with that before they leave. Said of an
+    agency, nothing leaves the key as it is, and an empty text takes it away."""
     retired: bool = False
     """Nothing more is placed with it; what is there stays."""
 

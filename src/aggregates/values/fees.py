@@ -15,7 +15,7 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, Value
 from aggregates.values.contact_record import DebtType, Role
 from aggregates.values.contact_settings import ContactSettings
-from aggregates.values.money import Money, exponent
+from aggregates.values.money import Money
 
 MOST_LINES = 500
 """Of a fee: its event stays below 256 kB."""
@@ -227,10 +227,7 @@ class FeeLimits:
 
 def minor_units(text: str, currency: str) -> int:
     """Raises ValueError where the amount has more places than the currency."""
-    amount = Decimal(text)
-    if -int(amount.as_tuple().exponent) > exponent(currency) and amount != round(amount, exponent(currency)):
-        raise ValueError(f"expected at most {exponent(currency)} decimal places in {currency}")
-    return Money.rounded(amount, currency).minor
+    return Money.parse(text, currency).minor
 
 
 # --- what is taken -----------------------------------------------------------------------------------

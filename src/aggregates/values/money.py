@@ -1,5 +1,6 @@
 """The one money type: an integer number of minor units and an ISO 4217 code."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -15,6 +16,12 @@ EXPONENTS = {
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
     **dict.fromkeys("CLF UYW".split(), 4),
 }
+
+
+DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
+"""How an amount is written, in major units."""
+MOST_MINOR = 10**15
+"""Beyond this an amount is a mistake; sums over a portfolio still fit the database's integers."""
 
 
 class CurrencyMismatch(ValueError):
@@ -51,6 +58,20 @@ class Money:
     def rounded(cls, amount: Decimal, currency: str) -> Self:
         """From a decimal amount in major units, rounded half up (away from zero) to the minor unit."""
         return cls(int(amount.scaleb(exponent(currency)).quantize(Decimal(1), ROUND_HALF_UP)), currency)
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Self:
+        """Exactly what a text such as `12.50` says, in major units. Raises ValueError, which says what was expected:
+        also where it says more decimal places than the currency has, or so much that it is a mistake."""
+        if not DECIMAL.fullmatch(text):
+            raise ValueError(f"expected an amount such as 12.50, not {text!r}")
+        amount = Decimal(text)
+        money = cls.rounded(amount, currency)
+        if money.decimal() != amount:
+            raise ValueError(f"expected at most {exponent(currency)} decimal places for {currency}")
+        if abs(money.minor) > MOST_MINOR:
+            raise ValueError(f"expected at most {cls(MOST_MINOR, currency).decimal():f}")
+        return money
 
     def decimal(self) -> Decimal:
         """The amount in major units, with the currency's number of places."""

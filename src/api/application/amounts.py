@@ -1,18 +1,11 @@
 """Amounts as every door reads and writes them: a decimal string and its currency."""
 
-import re
-from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from adapters.billing.currencies import CURRENCIES
-from aggregates.values.money import Money, exponent
-
-MOST_MINOR = 10**15
-"""Beyond this an amount is a mistake; sums over a portfolio still fit the database's integers."""
-
-_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
+from aggregates.values.money import DECIMAL, Money
 
 
 def read_amount(given: object) -> Money:
@@ -24,15 +17,12 @@ def read_amount(given: object) -> Money:
     amount, currency = given["amount"], given["currency"]
     if not isinstance(currency, str) or currency not in CURRENCIES:
         raise ValueError("currency: expected an ISO 4217 code such as USD")
-    if not isinstance(amount, str) or not _DECIMAL.fullmatch(amount):
+    if not isinstance(amount, str) or not DECIMAL.fullmatch(amount):
         raise ValueError('amount: expected a decimal string such as "12.50" (in quotes)')
-    places = exponent(currency)
-    if len(amount.partition(".")[2]) > places:
-        raise ValueError(f"amount: expected at most {places} decimal places for {currency}")
-    minor = int(Decimal(amount).scaleb(places))
-    if abs(minor) > MOST_MINOR:
-        raise ValueError(f"amount: expected at most {decimal_text(MOST_MINOR, currency)}")
-    return Money(minor, currency)
+    try:
+        return Money.parse(amount, currency)
+    except ValueError as problem:
+        raise ValueError(f"amount: {problem}") from None
 
 
 def decimal_text(minor: int, currency: str) -> str:

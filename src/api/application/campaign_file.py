@@ -1,7 +1,6 @@
 """Campaigns as people write them: a TOML file with rules and steps, amounts in major units."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def _amount(value: Any, currency: str) -> Any:
     """`min_amount = "25.00"`: in the office's currency; anything else is left for the model to refuse."""
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         try:
-            return Money.rounded(Decimal(str(value)), currency)
-        except ArithmeticError:
+            return Money.parse(str(value), currency)
+        except ValueError:
             return value
     return value

@@ -7,10 +7,11 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from adapters.eventstore.application import AggregateNotFoundError
-from adapters.inbound.receiver import Receiver
+from adapters.inbound.receiver import Receiver, assigned, assignment_id
 from aggregates.account import Account
 from aggregates.account.inbound import Incoming, ReceiveMessage
-from aggregates.kernel.command import Rejected, identifier
+from aggregates.kernel.command import Rejected
+from aggregates.kernel.personal import ERASED
 from aggregates.unmatched import SettleUnmatched, UnmatchedMessage
 from aggregates.values.contact import Channel
 from aggregates.values.normal_form import may_be_same
@@ -58,32 +59,29 @@ def receive_by_hand(issuing: Issuing, command: ReceiveMessage, caller: Caller) -
 def assign(issuing: Issuing, caller: Caller, inbound_id: UUID, account_id: UUID) -> Done:
     """A message without an account is put on one. Raises NotReady and what `Issuing.issue` raises.
 
-    Its own copy is destroyed then; ended in between, the same again does what is left.
+    That it is on this account is said first, so that two who put it on two do not both. Its own copy is destroyed last;
+    ended in between, the same again does what is left.
     """
-    unmatched = _unmatched(issuing.service, inbound_id)
-    received = unmatched.received
-    if received is not None and unmatched.may_be_settled:
-        command = ReceiveMessage(
-            account_id=account_id,
-            channel=received.channel,
-            sender=received.sender,
-            text=received.body,
-            subject=received.subject,
-            received_at=received.received_at,
-            is_automatic=received.is_automatic,
-            source=received.source,
-            source_id=received.source_id,
-        )
-        receiver = Receiver(issuing.service.arrears, issuing.service.database)
-        command_id = identifier("assigned", inbound_id, account_id)  # a refusal is kept, and may be of a wrong account
-        issuing.issue(receiver.shared_with(command), _asking(caller), command_id=command_id)
-    return _settle(issuing, caller, inbound_id, account_id)
+    service = issuing.service
+    if not service.arrears.load_many(Account, [account_id]):
+        raise Refused(Rejected("unknown-account", "there is no such account"))
+    received = _unmatched(service, inbound_id).received
+    command: ReceiveMessage | None = None
+    if received is not None and received.body != ERASED:
+        command = Receiver(service.arrears, service.database).shared_with(assigned(received, account_id))
+    done = _settle(issuing, caller, inbound_id, account_id)
+    if command is not None:
+        issuing.issue(command, _asking(caller), command_id=assignment_id(inbound_id, account_id))
+    service.arrears.keys.destroy(inbound_id)
+    return done
 
 
 def discard(issuing: Issuing, caller: Caller, inbound_id: UUID) -> Done:
     """A message without an account is about none; its text is destroyed. Raises what `Issuing.issue` raises."""
     _unmatched(issuing.service, inbound_id)
-    return _settle(issuing, caller, inbound_id, None)
+    done = _settle(issuing, caller, inbound_id, None)
+    issuing.service.arrears.keys.destroy(inbound_id)
+    return done
 
 
 def threads_of(service: Service, account_id: UUID, page: ThreadPage, *, number: str | None = None) -> ThreadsView:
@@ -116,9 +114,7 @@ def _unmatched(service: Service, inbound_id: UUID) -> UnmatchedMessage:
 
 def _settle(issuing: Issuing, caller: Caller, inbound_id: UUID, account_id: UUID | None) -> Done:
     command = SettleUnmatched(inbound_id=inbound_id, account_id=account_id)
-    done = issuing.issue(command, _asking(caller), about=inbound_id)
-    issuing.service.arrears.keys.destroy(inbound_id)
-    return done
+    return issuing.issue(command, _asking(caller), about=inbound_id)
 
 
 def _asking(caller: Caller) -> Caller:

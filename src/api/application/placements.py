@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from adapters.eventstore.application import Arrears
 from adapters.eventstore.requests import Requests
 from adapters.placement.answers import Came, Context, Said, lines_of, names_in, said_by
 from adapters.placement.answers import RowProblem as RowProblem  # noqa: PLC0414  doors show it
+from adapters.placement.encryption import key_shown
 from adapters.placement.layouts import LayoutError, layout_of, shipped_layout, shipped_layouts
 from aggregates.account import Account
 from aggregates.account.command import ids_by_name
@@ -45,6 +47,10 @@ class AgencyView(BaseModel):
     format: str
     channel: str
     client_number: str | None
+    fingerprint: str | None
+    """Of the OpenPGP key that its files are encrypted with; null: they leave as they are written."""
+    key_expires_on: date | None
+    """The day on which that ends."""
     commission: str
     recall_after_days: int | None
     acknowledged_within: int
@@ -62,6 +68,7 @@ def agencies_of(office: Office) -> list[AgencyView]:
             format=each.format.value,
             channel=each.channel.value,
             client_number=each.client_number,
+            **_key(each),
             commission=percent(each.commission_bp),
             recall_after_days=each.recall_after_days,
             acknowledged_within=each.acknowledged_within,
@@ -69,6 +76,15 @@ def agencies_of(office: Office) -> list[AgencyView]:
         )
         for code, each in sorted(office.agencies.items())
     ]
+
+
+def _key(agency: Agency) -> dict[str, Any]:
+    shown = None if agency.public_key is None else key_shown(agency.public_key)
+    expires = None if shown is None else shown.expires_at
+    return {
+        "fingerprint": None if shown is None else shown.fingerprint,
+        "key_expires_on": None if expires is None else expires.date(),
+    }
 
 
 def percent(basis_points: int) -> str:
@@ -201,7 +217,7 @@ def _context(service: Service, office: Office, agency: str, names: Sequence[str]
             page = placement_files(connection, office=office.code, agency=agency, name=name, limit=1)
         return (page.rows[0].id, page.rows[0].currency) if page.rows else None
 
-    return Context(office.id, agency, {each.id: each.customer.currency for each in accounts}, file_named)
+    return Context(office.id, agency, {each.id: each for each in accounts}, file_named)
 
 
 def _bring_in(arrears: Arrears, requests: Requests, caller: Caller, rows: Sequence[Said], came: Came) -> None:
@@ -213,6 +229,8 @@ def _bring_in(arrears: Arrears, requests: Requests, caller: Caller, rows: Sequen
     for each in rows:
         if each.command_id in seen or requests.is_done(each.command_id):
             came.known += 1
+        elif problem := _no_more(each, requests):
+            came.problems.append(problem)
         else:
             seen.add(each.command_id)
             fresh.append(each)
@@ -222,6 +240,16 @@ def _bring_in(arrears: Arrears, requests: Requests, caller: Caller, rows: Sequen
             came.problems.append(RowProblem(each.line, each.record, each.account, outcome.reason_code, _said(outcome)))
         else:
             _count(each, outcome, came)
+
+
+def _no_more(row: Said, requests: Requests) -> RowProblem | None:
+    """Why a row is not brought in that is about a placement that is over, or may be."""
+    if row.is_over:
+        return RowProblem(row.line, row.record, row.account, "not-placed", "the placement is over already")
+    if any(requests.is_done(each) for each in row.said_before):
+        problem = "placement_id or date: expected one, because the same came in for an earlier placement of the account"
+        return RowProblem(row.line, row.record, row.account, "bad-row", problem)
+    return None
 
 
 def _count(row: Said, outcome: Accepted, came: Came) -> None:

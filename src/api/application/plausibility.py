@@ -4,8 +4,7 @@ from datetime import date
 
 from pydantic import BaseModel
 
-from aggregates.values.money import Money
-from api.application.amounts import MOST_MINOR
+from aggregates.values.money import MOST_MINOR, Money
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 

@@ -26,6 +26,12 @@ Channel = Annotated[
     str | None, typer.Option("--channel", metavar="CHANNEL", help="folder, sftp or https; docs/placement.md.")
 ]
 Client = Annotated[str | None, typer.Option("--client-number", help="What the agency knows this office as.")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key", metavar="FILE", help="Its OpenPGP public key, that files are encrypted with; `none`: no more."
+    ),
+]
 Commission = Annotated[str | None, typer.Option("--commission", metavar="PERCENT", help="Of what it collects.")]
 RecallAfter = Annotated[
     str | None,
@@ -41,6 +47,7 @@ _AGENCIES = (
     text("title", 1),
     word("layout", 3),
     word("channel", 2),
+    word("key", 6),
     figure("commission", 3),
     word("retired", 5),
 )
@@ -57,44 +64,24 @@ def list_all(data: DataDir = None, office: OfficeCode = None, as_json: AsJson = 
     if not found:
         say("There is no agency yet: arrears agency add CODE --title NAME")
         return
-    names = ("code", "office", "title", "layout", "channel", "commission")
+    names = ("code", "office", "title", "layout", "channel", "fingerprint", "commission")
     print_table(_AGENCIES, ([*(each[name] for name in names), "yes" if each["retired"] else None] for each in found))
 
 
-@app.command("add")
-def add(
+@app.command(
+    "add", help="Give the office an agency. Where its files go is said by variables of the process: docs/placement.md."
+)
+@app.command("set", help="Change terms of an agency; what is not said stays. One that was retired is used again.")
+def terms(
     *,
-    code: Code,
-    title: Annotated[str, typer.Option("--title", help="What people call it.")],
-    layout: LayoutOf = None,
-    format: Format = None,  # noqa: A002
-    channel: Channel = None,
-    client_number: Client = None,
-    commission: Commission = None,
-    recall_after: RecallAfter = None,
-    acknowledged_within: Within = None,
-    data: DataDir = None,
-    office: Office = "main",
-    reason: Reason = None,
-    as_json: AsJson = False,
-) -> None:
-    """Give the office an agency. Where its files go is said by variables of the process: docs/placement.md."""
-    said = {
-        "title": title, "layout": layout, "format": format, "channel": channel, "client_number": client_number,
-        "commission": commission, "recall_after": recall_after, "acknowledged_within": acknowledged_within,
-    }  # fmt: skip
-    _set(code, said, data=data, office=office, reason=reason, as_json=as_json, is_new=True)
-
-
-@app.command("set")
-def change(
-    *,
+    context: typer.Context,
     code: Code,
     title: Title = None,
     layout: LayoutOf = None,
     format: Format = None,  # noqa: A002
     channel: Channel = None,
     client_number: Client = None,
+    key: Key = None,
     commission: Commission = None,
     recall_after: RecallAfter = None,
     acknowledged_within: Within = None,
@@ -103,12 +90,15 @@ def change(
     reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change terms of an agency; what is not said stays. One that was retired is used again."""
+    """The terms of an agency, new or known."""
+    is_new = context.info_name == "add"
+    if is_new and title is None:
+        raise typer.BadParameter("--title: expected what people call it")
     said = {
         "title": title, "layout": layout, "format": format, "channel": channel, "client_number": client_number,
-        "commission": commission, "recall_after": recall_after, "acknowledged_within": acknowledged_within,
+        "key": key, "commission": commission, "recall_after": recall_after, "acknowledged_within": acknowledged_within,
     }  # fmt: skip
-    _set(code, said, data=data, office=office, reason=reason, as_json=as_json, is_new=False)
+    _set(code, said, data=data, office=office, reason=reason, as_json=as_json, is_new=is_new)
 
 
 def _set(
@@ -123,8 +113,8 @@ def _set(
             raise Problem(f"office {office!r} has an agency {code!r} already", hint=f"arrears agency set {code}")
         if not is_new and known is None:
             raise Problem(f"office {office!r} has no agency {code!r}", hint="arrears agency list")
-        terms = {**(known.model_dump(mode="json") if known is not None else {}), "retired": False, **_terms(said)}
-        command = command_of(SetAgency, {}, office_id=of.id, code=code, agency=terms)
+        said_of = {**(known.model_dump(mode="json") if known is not None else {}), "retired": False, **_terms(said)}
+        command = command_of(SetAgency, {"public_key": "--key"}, office_id=of.id, code=code, agency=said_of)
         done = issue(service, command, reason=reason)
     say_done(done, changed=f"Agency {code} is set.", same="It is so already.", as_json=as_json)
 
@@ -142,6 +132,8 @@ def _terms(said: dict[str, Any]) -> dict[str, Any]:
             raise typer.BadParameter(f"--layout: {named} cannot be read: {error}") from None
     terms = {name: value for name, value in said.items() if value is not None}
     try:
+        if "key" in terms:
+            terms["public_key"] = _key(terms.pop("key"))
         if "commission" in terms:
             terms["commission_bp"] = basis_points(terms.pop("commission"))
         if "recall_after" in terms:
@@ -149,6 +141,15 @@ def _terms(said: dict[str, Any]) -> dict[str, Any]:
         return with_layout(terms, named, text)
     except ValueError as wrong:
         raise typer.BadParameter(f"--{wrong}") from None
+
+
+def _key(named: str) -> str:
+    if named == "none":
+        return ""
+    try:
+        return Path(named).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"key: {named} is no file with a key as ASCII text") from None
 
 
 def _days(text: str) -> int | None:

@@ -15,7 +15,7 @@ from api.cli.asking import answered
 from api.cli.ending import ExitCode
 from api.cli.offices import find_office, say_done
 from api.cli.opening import by_whom, command_of, commanding, issue
-from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason
+from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_day
 from api.cli.output import note, print_fields, print_json, print_table, say
 from api.cli.problems import Problem
 from api.cli.questions import Ask, account_id
@@ -328,13 +328,17 @@ def commission(
     data: DataDir = None,
     office: OfficeCode = None,
     agency: OfAgency = None,
-    since: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="Paid then or later.")] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Paid then or earlier.")] = None,
+    since: Annotated[
+        date | None, typer.Option("--from", parser=read_day, metavar="DAY", help="Paid then or later.")
+    ] = None,
+    until: Annotated[
+        date | None, typer.Option("--to", parser=read_day, metavar="DAY", help="Paid then or earlier.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """What each agency collected, and what it keeps of that."""
-    asked: dict[str, Any] = {"since": _day("--from", since), "until": _day("--to", until)}
-    found = answered(data, lambda ask: ask("/v1/placements/commission", office=office, agency=agency, **asked))
+    asked: dict[str, Any] = {"office": office, "agency": agency, "since": since, "until": until}
+    found = answered(data, lambda ask: ask("/v1/placements/commission", **asked))
     if as_json:
         print_json(found)
         return
@@ -353,10 +357,3 @@ def commission(
             for each in found
         ),
     )
-
-
-def _day(option: str, text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{option}: expected a day such as 2026-03-31, not {text!r}") from None

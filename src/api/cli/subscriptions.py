@@ -54,8 +54,7 @@ def record(
             "services_done": done,
             "initial_discount": None if discount is None else read(discount, customer.currency, "--discount"),
         }
-        said = {name: value for name, value in given.items() if value is not None}
         options = {"started_on": "--started", "ends_on": "--ends", "services_agreed": "--agreed"}
-        subscription = command_of(Subscription, options, **{**dict(known), **said})
+        subscription = command_of(Subscription, options, **known.with_said(**given))
         result = issue(service, RecordSubscription(account_id=found, subscription=subscription), reason=reason)
     say_done(result, changed=f"Subscription {number} is recorded.", same="It was recorded so already.", as_json=as_json)

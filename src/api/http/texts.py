@@ -2,7 +2,7 @@
 
 from unicodedata import category
 
-OF_SEVERAL_LINES = frozenset({"body", "content", "notes", "reason", "text", "words"})
+OF_SEVERAL_LINES = frozenset({"body", "content", "notes", "public_key", "reason", "text", "words"})
 """Fields that may have line breaks and tabs. Of any other a line break would begin another header, row or sentence."""
 
 _NO_TEXT = frozenset({"Cc", "Cs"})

@@ -10,10 +10,13 @@ NAME = "receive"
 
 
 def polling_of(core: "Core") -> "Polling | None":
-    """None where no mailbox is set up. Raises InboundMisconfigured."""
+    """None where no mailbox is set up, and no text comes in either. Raises InboundMisconfigured."""
     from adapters.inbound.mailboxes import mailboxes_of
     from adapters.inbound.polling import Polling
     from adapters.inbound.receiver import Receiver
+    from adapters.inbound.setup import doors_of
 
     mailboxes = mailboxes_of(core.env)
-    return Polling(Receiver(core.arrears, core.database), mailboxes, core.clock) if mailboxes else None
+    if not mailboxes and not doors_of(core.env).takes_twilio:
+        return None
+    return Polling(Receiver(core.arrears, core.database), mailboxes, core.clock)

@@ -2,15 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
 from psycopg import Connection
 
-from aggregates.account.contact_history import ContactFactRecorded
+from aggregates.account.contact_history import ContactFactRecorded, ContactFactWithdrawn
 from aggregates.account.disputes import DisputeOpened, DisputeResolved
-from aggregates.account.payments import PaymentReceived, PaymentReversed, ReversalWithdrawn
+from aggregates.account.payments import (
+    FundsRefunded,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentReversedInPart,
+    RefundWithdrawn,
+    ReversalWithdrawn,
+)
 from aggregates.account.placement import (
     AgencyPaymentPosted,
     Placed,
@@ -18,6 +26,7 @@ from aggregates.account.placement import (
     PlacementEnded,
     PlacementSent,
 )
+from aggregates.account.receivables import Receipt
 from aggregates.kernel.event import Recorded
 from aggregates.placement_file import (
     FileAcknowledged,
@@ -31,6 +40,7 @@ from aggregates.placement_file import (
     FileState,
     FileUncertain,
 )
+from aggregates.values.money import Money
 from projections.batch import EventProjection, Row, Table, as_json, on, rows_from
 from projections.upsert import says
 
@@ -66,9 +76,12 @@ _STANDS = f"""
     ON CONFLICT (file_id) DO UPDATE SET state = excluded.state, detail = excluded.detail, position = excluded.position
     WHERE placement_files.position < excluded.position
 """
-_REVERSED = f"""
-    UPDATE agency_payments SET reversed_on = news.reversed_on
-    FROM ({rows_from("payment_id uuid", "reversed_on date")}) AS news
+_CHANGED = f"""
+    UPDATE agency_payments
+    SET reversed_on = news.reversed_on,
+        stands_minor = coalesce(news.stands_minor, agency_payments.stands_minor),
+        paid_on = coalesce(news.paid_on, agency_payments.paid_on)
+    FROM ({rows_from("payment_id uuid", "reversed_on date", "stands_minor bigint", "paid_on date")}) AS news
     WHERE agency_payments.payment_id = news.payment_id
 """  # noqa: S608 - constants
 
@@ -79,7 +92,7 @@ class PlacementRows:
 
     said: dict[str, dict[UUID, Row]] = field(default_factory=dict)
     stands: dict[UUID, Row] = field(default_factory=dict)
-    reversed: dict[UUID, Row] = field(default_factory=dict)
+    changed: dict[UUID, Row] = field(default_factory=dict)
     notices: list[Row] = field(default_factory=list)
 
     def say(self, table: str, key: str, key_id: UUID, **columns: object) -> None:
@@ -99,11 +112,20 @@ class PlacementRows:
         if state is not None:
             self.stands[recorded.aggregate_id] = (recorded.aggregate_id, state, detail, recorded.position)
 
+    def of_payment(
+        self, receipt: Receipt, *, reversed_on: date | None = None, stands: Money | None = None, paid: bool = False
+    ) -> None:
+        """What became of a payment, if an agency collected it: of several things that are said, each the last."""
+        _, _, stood, paid_on = self.changed.get(receipt.id, (None, None, None, None))
+        stands_minor = stood if stands is None else stands.minor
+        paid_on = receipt.received_on if paid else paid_on
+        self.changed[receipt.id] = (receipt.id, reversed_on, stands_minor, paid_on)
+
     def notice(self, recorded: Recorded, record: str, code: str | None) -> None:
         self.notices.append((recorded.position, recorded.account_id, record, code, recorded.effective_on))
 
     def write(self, connection: Connection[Any]) -> None:
-        found = [*self.said.items(), (_STANDS, self.stands), (_REVERSED, self.reversed)]
+        found = [*self.said.items(), (_STANDS, self.stands), (_CHANGED, self.changed)]
         for statement, rows in found:
             some = list(rows.values())
             for first in range(0, len(some), _AT_ONCE):
@@ -116,7 +138,7 @@ class PlacementsProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "placements"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     public: ClassVar[tuple[str, ...]] = ("placements", "placement_files", "agency_payments", "placement_notices")
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
@@ -192,16 +214,28 @@ class PlacementsProjection(EventProjection):
 
     @on(PaymentReversed)
     def _reversed(self, _: Recorded, event: PaymentReversed, rows: PlacementRows) -> None:
-        rows.reversed[event.receipt.id] = (event.receipt.id, event.reversed_on)
+        rows.of_payment(event.receipt, reversed_on=event.reversed_on)
+
+    @on(PaymentReversedInPart)
+    def _reversed_in_part(self, _: Recorded, event: PaymentReversedInPart, rows: PlacementRows) -> None:
+        rows.of_payment(event.receipt, stands=event.remaining)
+
+    @on(FundsRefunded)
+    def _refunded(self, _: Recorded, event: FundsRefunded, rows: PlacementRows) -> None:
+        rows.of_payment(event.receipt, stands=event.remaining)
 
     @on(ReversalWithdrawn)
     def _stands_again(self, _: Recorded, event: ReversalWithdrawn, rows: PlacementRows) -> None:
-        rows.reversed[event.receipt.id] = (event.receipt.id, None)
+        rows.of_payment(event.receipt, stands=event.remaining)
+
+    @on(RefundWithdrawn)
+    def _not_refunded(self, _: Recorded, event: RefundWithdrawn, rows: PlacementRows) -> None:
+        rows.of_payment(event.receipt, stands=event.remaining)
 
     @on(PaymentReceived)
     def _received_again(self, _: Recorded, event: PaymentReceived, rows: PlacementRows) -> None:
         """A payment that is corrected is taken back and received anew, under its number."""
-        rows.reversed[event.receipt.id] = (event.receipt.id, None)
+        rows.of_payment(event.receipt, stands=event.receipt.amount, paid=True)
 
     # --- what agencies are told besides ---
 
@@ -216,6 +250,10 @@ class PlacementsProjection(EventProjection):
     @on(ContactFactRecorded)
     def _noticed(self, recorded: Recorded, event: ContactFactRecorded, rows: PlacementRows) -> None:
         rows.notice(recorded, "notice", event.fact.kind)
+
+    @on(ContactFactWithdrawn)
+    def _withdrawn(self, recorded: Recorded, event: ContactFactWithdrawn, rows: PlacementRows) -> None:
+        rows.notice(recorded, "notice-withdrawn", event.kind)
 
     # --- files ---
 
@@ -232,8 +270,9 @@ class PlacementsProjection(EventProjection):
 
     @on(FileMade)
     def _made(self, recorded: Recorded, event: FileMade, rows: PlacementRows) -> None:
-        said = event.model_dump(exclude={"total"})
-        rows.of_file(recorded, FileState.MADE, **said, total_minor=event.total.minor)
+        said = event.model_dump(exclude={"total", "fingerprint"})
+        said |= {"total_minor": event.total.minor, "fingerprint": event.fingerprint}
+        rows.of_file(recorded, FileState.MADE, **said)
 
     @on(FileDeliveryBegun)
     def _begun(self, recorded: Recorded, _: FileDeliveryBegun, rows: PlacementRows) -> None:

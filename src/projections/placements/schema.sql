@@ -51,6 +51,7 @@ CREATE TABLE placement_files (
     total_minor        bigint,
     rows               bigint,
     sha256             text,
+    fingerprint        text,
     through_position   bigint,
     state              text,
     detail             text,
@@ -66,6 +67,8 @@ CREATE TABLE placement_files (
 COMMENT ON TABLE  placement_files                  IS 'Files for agencies: what is in each, whether it arrived, and what the agency says it received.';
 COMMENT ON COLUMN placement_files.contents         IS 'new, updates or full.';
 COMMENT ON COLUMN placement_files.layout           IS 'Null: the agency''s own.';
+COMMENT ON COLUMN placement_files.sha256           IS 'Of the file as it leaves.';
+COMMENT ON COLUMN placement_files.fingerprint      IS 'Of the key that it is encrypted with; null: it leaves as it was written.';
 COMMENT ON COLUMN placement_files.through_position IS 'Up to which place in the log it tells what happened.';
 COMMENT ON COLUMN placement_files.state            IS 'requested, made, delivering, delivered or uncertain.';
 COMMENT ON COLUMN placement_files.detail           IS 'Why it was not delivered.';
@@ -86,11 +89,20 @@ CREATE TABLE agency_payments (
     paid_on          date,
     posted_at        timestamptz,
     reversed_on      date,
-    position         bigint NOT NULL
+    stands_minor     bigint,
+    position         bigint NOT NULL,
+    collected_minor  bigint GENERATED ALWAYS AS (coalesce(stands_minor, amount_minor)) STORED,
+    kept_minor       bigint GENERATED ALWAYS AS (
+                         round(commission_minor::numeric * coalesce(stands_minor, amount_minor)
+                               / nullif(amount_minor, 0))::bigint) STORED
 );
 
 COMMENT ON TABLE  agency_payments                  IS 'What agencies collected: all of it is a payment of the account, and the commission is apart.';
-COMMENT ON COLUMN agency_payments.commission_minor IS 'What the agency keeps of it, in minor units.';
+COMMENT ON COLUMN agency_payments.amount_minor     IS 'What the agency said that it collected, in minor units.';
+COMMENT ON COLUMN agency_payments.commission_minor IS 'What the agency keeps of that, in minor units.';
+COMMENT ON COLUMN agency_payments.collected_minor  IS 'What the agency collected, as it stands now.';
+COMMENT ON COLUMN agency_payments.kept_minor       IS 'What the agency keeps of what stands: as large a part as of what it said.';
+COMMENT ON COLUMN agency_payments.stands_minor     IS 'What the payment is now: corrected, or less what went back. Null: what was said.';
 COMMENT ON COLUMN agency_payments.reversed_on      IS 'The day on which the payment was taken back; then no commission is due.';
 
 CREATE TABLE placement_notices (
@@ -102,4 +114,4 @@ CREATE TABLE placement_notices (
 );
 
 COMMENT ON TABLE  placement_notices        IS 'What an agency is told of an account besides its money: disputes, and facts that end or limit contact.';
-COMMENT ON COLUMN placement_notices.record IS 'dispute, dispute-resolved or notice.';
+COMMENT ON COLUMN placement_notices.record IS 'dispute, dispute-resolved, notice or notice-withdrawn.';

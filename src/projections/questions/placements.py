@@ -61,7 +61,7 @@ _PLACEMENTS = """
     JOIN read_model.collections_report AS r USING (account_id)
     JOIN read_model.ledger_offices AS office USING (office_id)
     LEFT JOIN LATERAL (
-        SELECT sum(paid.amount_minor)::bigint AS paid, sum(paid.commission_minor)::bigint AS commission
+        SELECT sum(paid.collected_minor)::bigint AS paid, sum(paid.kept_minor)::bigint AS commission
         FROM read_model.agency_payments AS paid
         WHERE paid.agency = p.agency AND paid.placement_id = p.placement_id AND paid.reversed_on IS NULL
     ) AS collected ON true
@@ -120,6 +120,9 @@ class PlacementFileView(Answer):
     currency: str
     rows: int | None
     sha256: str | None
+    """Of the file as it leaves."""
+    fingerprint: str | None
+    """Of the agency's key that it is encrypted with; null: it leaves as it was written."""
     bulk_id: UUID | None
     requested_at: datetime
     requested_by: str
@@ -137,8 +140,9 @@ class PlacementFilesPage(Answer):
 
 
 _FILES = """
-    SELECT f.file_id AS id, f.name, office.code AS office, f.agency, f.contents, f.state, f.detail, f.accounts,
-           f.total_minor AS total, f.currency, f.rows, f.sha256, f.bulk_id, f.requested_at, f.requested_by,
+    SELECT f.file_id AS id, CASE WHEN f.fingerprint IS NULL THEN f.name ELSE f.name || '.pgp' END AS name,
+           office.code AS office, f.agency, f.contents, f.state, f.detail, f.accounts, f.total_minor AS total,
+           f.currency, f.rows, f.sha256, f.fingerprint, f.bulk_id, f.requested_at, f.requested_by,
            f.delivered_on, f.acknowledge_by, f.acknowledged_accounts, f.acknowledged_minor AS acknowledged_total,
            f.matches, f.overdue_on
     FROM read_model.placement_files AS f
@@ -146,7 +150,7 @@ _FILES = """
     WHERE f.requested_at IS NOT NULL
       AND (%(office)s::text IS NULL OR office.code = %(office)s)
       AND (%(agency)s::text IS NULL OR f.agency = %(agency)s)
-      AND (%(name)s::text IS NULL OR f.name = %(name)s OR f.file_id::text = lower(%(name)s))
+      AND (%(name)s::text IS NULL OR %(name)s IN (f.name, f.name || '.pgp') OR f.file_id::text = lower(%(name)s))
       AND (%(at)s::timestamptz IS NULL OR (f.requested_at, f.file_id) < (%(at)s::timestamptz, %(after)s::uuid))
     ORDER BY f.requested_at DESC, f.file_id DESC
     LIMIT %(limit)s
@@ -195,9 +199,9 @@ class CommissionRow(Answer):
 _COMMISSION = """
     SELECT office.code AS office, p.agency, p.currency,
            count(*) FILTER (WHERE p.reversed_on IS NULL) AS payments,
-           coalesce(sum(p.amount_minor) FILTER (WHERE p.reversed_on IS NULL), 0)::bigint AS collected,
-           coalesce(sum(p.commission_minor) FILTER (WHERE p.reversed_on IS NULL), 0)::bigint AS commission,
-           coalesce(sum(p.amount_minor - p.commission_minor) FILTER (WHERE p.reversed_on IS NULL), 0)::bigint AS net,
+           coalesce(sum(p.collected_minor) FILTER (WHERE p.reversed_on IS NULL), 0)::bigint AS collected,
+           coalesce(sum(p.kept_minor) FILTER (WHERE p.reversed_on IS NULL), 0)::bigint AS commission,
+           coalesce(sum(p.collected_minor - p.kept_minor) FILTER (WHERE p.reversed_on IS NULL), 0)::bigint AS net,
            count(*) FILTER (WHERE p.reversed_on IS NOT NULL) AS taken_back
     FROM read_model.agency_payments AS p
     JOIN read_model.collections_report AS r USING (account_id)
@@ -336,19 +340,22 @@ class Change:
     changed_on: date
 
 
-# The agency knows what it collected. An account is told of from its placement on, and until that is over.
+# The agency knows what it collected. An account is told of from where the file of its placement ends, and until that is
+# over; of what happened before the last file of updates only where the file of its placement was delivered after that.
 _CHANGES = """
     WITH mine AS (
-        SELECT p.account_id, p.placement_id, p.placed_position, coalesce(p.ended_position, 9223372036854775807) AS ends,
-               p.ended, p.ended_on, p.code, p.ended_position
+        SELECT p.account_id, p.placement_id, coalesce(p.ended_position, 9223372036854775807) AS ends,
+               p.ended, p.ended_on, p.code, p.ended_position,
+               CASE WHEN f.position > %(since)s THEN f.through_position
+                    ELSE greatest(f.through_position, %(since)s::bigint) END AS told
         FROM read_model.placements AS p
         JOIN read_model.collections_report AS r USING (account_id)
+        JOIN read_model.placement_files AS f USING (file_id)
         WHERE p.agency = %(agency)s AND r.office_id = %(office_id)s AND p.currency = %(currency)s
-          AND EXISTS (SELECT FROM read_model.placement_files AS f
-                      WHERE f.file_id = p.file_id AND f.delivered_on IS NOT NULL
-                        AND (p.ended_position IS NULL OR p.ended_position > f.through_position))
-          AND (p.ended_position IS NULL OR p.ended_position > %(since)s)
-          AND r.last_position > %(since)s
+          AND f.delivered_on IS NOT NULL AND f.position <= %(through)s
+          AND (p.ended_position IS NULL OR p.ended_position > f.through_position)
+          AND (f.position > %(since)s
+               OR ((p.ended_position IS NULL OR p.ended_position > %(since)s) AND r.last_position > %(since)s))
     )
     SELECT e.position, mine.account_id, mine.placement_id,
            CASE e.kind WHEN 'payment' THEN 'payment' WHEN 'reversal' THEN 'reversal' ELSE 'adjustment' END AS record,
@@ -358,8 +365,7 @@ _CHANGES = """
     FROM mine
     JOIN read_model.ledger_entries AS e USING (account_id)
     LEFT JOIN read_model.agency_payments AS funds ON funds.payment_id = e.funds_id
-    WHERE e.position > %(since)s AND e.position <= %(through)s
-      AND e.position > mine.placed_position AND e.position < mine.ends
+    WHERE e.position > mine.told AND e.position <= %(through)s AND e.position < mine.ends
       AND (funds.agency IS NULL OR funds.agency <> %(agency)s)
     GROUP BY e.position, mine.account_id, mine.placement_id, e.kind
     HAVING sum(e.item_minor - e.unapplied_minor + e.claim_minor) <> 0
@@ -367,13 +373,12 @@ _CHANGES = """
     SELECT n.position, mine.account_id, mine.placement_id, n.record, n.code, NULL, n.noticed_on
     FROM mine
     JOIN read_model.placement_notices AS n USING (account_id)
-    WHERE n.position > %(since)s AND n.position <= %(through)s
-      AND n.position > mine.placed_position AND n.position < mine.ends
+    WHERE n.position > mine.told AND n.position <= %(through)s AND n.position < mine.ends
     UNION ALL
     SELECT mine.ended_position, mine.account_id, mine.placement_id,
            CASE mine.ended WHEN 'recalled' THEN 'recall' ELSE 'closure' END, mine.code, NULL, mine.ended_on
     FROM mine
-    WHERE mine.ended_position > %(since)s AND mine.ended_position <= %(through)s AND mine.ended <> 'rejected'
+    WHERE mine.ended_position > mine.told AND mine.ended_position <= %(through)s AND mine.ended <> 'rejected'
     ORDER BY 1, 2
 """
 
@@ -388,15 +393,19 @@ def changes(
         yield from cursor.execute(_CHANGES, asked)
 
 
-def told_through(connection: Connection[Any], *, office_id: UUID, agency: str, currency: str, but: UUID) -> int:
-    """Up to which place in the log the agency was told what happened, by other files than this one."""
-    query = """
-        SELECT coalesce(max(through_position), 0) AS at FROM read_model.placement_files
-        WHERE office_id = %(office_id)s AND agency = %(agency)s AND currency = %(currency)s
-          AND contents = 'updates' AND file_id <> %(but)s
-    """
-    (found,) = rows(connection, {"office_id": office_id, "agency": agency, "currency": currency, "but": but}, query)
-    return int(found["at"])
+_TOLD = """
+    SELECT coalesce(max(f.through_position), 0) AS at, coalesce(bool_or(f.through_position IS NULL), false) AS waits
+    FROM read_model.placement_files AS this
+    JOIN read_model.placement_files AS f USING (office_id, agency, currency, contents)
+    WHERE this.file_id = %(file_id)s AND f.requested_position < this.requested_position
+"""
+
+
+def told_through(connection: Connection[Any], file_id: UUID) -> int | None:
+    """Up to which place in the log earlier files of updates than this one told its agency what happened; None while one
+    of them is not made."""
+    (found,) = rows(connection, {"file_id": file_id}, _TOLD)
+    return None if found["waits"] else int(found["at"])
 
 
 def account_names(connection: Connection[Any], account_ids: Sequence[UUID]) -> dict[UUID, tuple[str, int]]:

@@ -6,20 +6,28 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pysequoia import Tsk, decrypt
 
 from adapters.clock import SystemClock
+from adapters.delivery.carrier import CarrierUnavailable
 from adapters.placement import answers
 from adapters.placement.answers import AnswerProblem, lines_of
+from adapters.placement.channels import ByHttps
+from adapters.placement.layouts import layout_for
 from adapters.placement.sender import PlacementSender, Sent
+from adapters.placement.writing import sha256_of
 from aggregates.account import Account
+from aggregates.account.contact_history import FactKind, RecordContactFact, WithdrawContactFact
 from aggregates.account.customer import OpenAccount
-from aggregates.account.payments import CorrectPayment, ReceivePayment
+from aggregates.account.payments import CorrectPayment, ReceivePayment, ReversePayment
 from aggregates.account.placement import PlaceAccount, RecallPlacement
+from aggregates.account.receivables import ReversalKind
 from aggregates.account.write_offs import WriteOffDebt
 from aggregates.office import Office, SetAgency
 from aggregates.placement_file import FileContents, PlacementFile, RedeliverFile, RequestFile
@@ -40,6 +48,11 @@ from tests.adapters.work.test_bulk import CARLA, Bulk
 from tests.waiting import wait_until
 
 TERMS = Agency(title="Acme Recovery", commission_bp=2_500)
+
+
+def rows_in(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as content:
+        return list(csv.DictReader(content))
 
 
 class Placements(Bulk):
@@ -84,8 +97,13 @@ class Placements(Bulk):
 
     def rows_of(self, contents: str) -> list[dict[str, str]]:
         (file,) = self.folder.glob(f"acme-{contents}-*.csv")
-        with file.open(encoding="utf-8", newline="") as content:
-            return list(csv.DictReader(content))
+        return rows_in(file)
+
+    def commission(self) -> tuple[int, Decimal, Decimal, int]:
+        """Payments, what the agency collected and what it keeps, and payments that were taken back."""
+        with self.plant.database.connect("arrears_app") as connection:
+            (found,) = commissions(connection, agency="acme")
+        return found.payments, found.collected, found.commission, found.taken_back
 
     def stages(self) -> dict[str, str]:
         accounts = (self.plant.service.arrears.load(Account, each) for each in self.plant.accounts)
@@ -210,11 +228,135 @@ def test_what_is_written_off_stays_the_agencys_and_a_corrected_payment_keeps_its
         CorrectPayment(account_id=other, number="acme:T-2", amount=fixed, received_on=date(2026, 3, 2)), reason="A typo"
     )
     placed.plant.service.drain()
-    with placed.plant.database.connect("arrears_app") as connection:
-        (commission,) = commissions(connection, agency="acme")
-    assert (commission.payments, commission.taken_back) == (1, 0)
+    assert placed.commission() == (1, Decimal(30), Decimal("7.50"), 0)
+    placed.plant.do(
+        ReversePayment(
+            account_id=other,
+            number="acme:T-2",
+            reversal=ReversalKind.NSF,
+            reversed_on=date(2026, 3, 2),
+            amount=Money(1_000, "USD"),
+        )
+    )
+    placed.plant.service.drain()
+    assert placed.commission() == (1, Decimal(20), Decimal(5), 0)
+    assert (placed.found()["A-2"].paid, placed.found()["A-2"].commission) == (Decimal(20), Decimal(5))
     placed.ask_for(FileContents.UPDATES)
     assert [each["record"] for each in placed.rows_of("updates") if each["account_number"] == "A-1"] == []
+
+
+def a_payment(account_id: UUID, number: str) -> ReceivePayment:
+    paid = Money(1_000, "USD")
+    return ReceivePayment(account_id=account_id, number=number, amount=paid, received_on=date(2026, 3, 2))
+
+
+def test_money_is_told_once_in_the_file_of_the_placement_or_in_one_of_updates(placed: Placements):
+    one, sender = placed.account(1), placed.plant.service._sender
+    placed.plant.do(PlaceAccount(account_id=one, agency="acme"), a_payment(one, "before the file"))
+    placed.plant.service.drain()
+    assert [each["current_balance"] for each in placed.rows_of("new") if each["record"] == "account"] == ["90.00"]
+    placed.plant.do(
+        WithdrawContactFact(account_id=one, fact_id=noticed(placed, one)),
+        a_payment(one, "after the file"),
+        *[
+            RequestFile(file_id=uuid4(), office_id=OFFICE, agency="acme", contents=FileContents.UPDATES)
+            for _ in range(2)
+        ],
+    )
+    placed.plant.catch_up()
+    while sender.turn() is not Sent.NOTHING:
+        placed.plant.catch_up()
+    rows = [each for file in placed.folder.glob("*updates*") for each in rows_in(file)]
+    told = sorted((each["record"], each["amount"], each["code"]) for each in rows if each["account_number"] == "A-1")
+    assert told == [
+        ("notice", "", "deceased"), ("notice-withdrawn", "", "deceased"), ("payment", "-10.00", "payment"),
+    ]  # fmt: skip
+
+
+def noticed(placed: Placements, account_id: UUID) -> UUID:
+    placed.plant.do(RecordContactFact(account_id=account_id, kind=FactKind.DECEASED))
+    account = placed.plant.service.arrears.load(Account, account_id)
+    return UUID(str(next(iter(account.contact_history.facts))))
+
+
+def test_what_an_agency_says_again_of_an_account_that_it_has_again_is_another_fact(placed: Placements):
+    closure = "record,account_number,code\nclosure,A-3,done\n"
+    placed.plant.do(PlaceAccount(account_id=placed.account(3), agency="acme"))
+    placed.plant.service.drain()
+    first = str(placed.found()["A-3"].id)
+    assert (placed.read(closure).done, placed.read(closure).known) == ({"closure": 1}, 1)
+    placed.plant.do(PlaceAccount(account_id=placed.account(3), agency="acme"))
+    placed.plant.service.drain()
+    assert [each.problem.partition(":")[0] for each in placed.read(closure).problems] == ["placement_id or date"]
+    assert placed.read(f"record,account_number,code,placement_id\nclosure,A-3,done,{first}\n").known == 1
+    later = "record,account_number,code,date\nclosure,A-3,done,2026-03-02\n"
+    assert (placed.read(later).done, placed.read(later).known) == ({"closure": 1}, 1)
+    assert placed.read("record,account_number,placement_id\nclosure,A-3,x\n").problems[0].code == "bad-row"
+
+
+def test_one_bad_file_stops_no_other_and_a_channel_that_is_away_is_said_in_the_log_rarely(
+    placed: Placements, monkeypatch: pytest.MonkeyPatch
+):
+    def layout(agency: Agency, name: str | None = None) -> Any:
+        if agency.title == "Bad":
+            raise ZeroDivisionError
+        return layout_for(agency, name)
+
+    def away(*_: object) -> None:
+        raise CarrierUnavailable("it is away")
+
+    monkeypatch.setattr("adapters.placement.sender.layout_for", layout)
+    monkeypatch.setattr(ByHttps, "put", away)
+    monkeypatch.setitem(placed.plant.env, "ARREARS_AGENCY_AWAY_HTTPS_URL", "https://127.0.0.1:9/in")
+    bad, far = Agency(title="Bad"), Agency(title="Away", channel=AgencyChannel.HTTPS)
+    placed.plant.do(
+        SetAgency(office_id=OFFICE, code="bad", agency=bad),
+        SetAgency(office_id=OFFICE, code="away", agency=far),
+        PlaceAccount(account_id=placed.account(1), agency="bad"),
+        PlaceAccount(account_id=placed.account(2), agency="away"),
+        PlaceAccount(account_id=placed.account(3), agency="acme"),
+    )
+    placed.plant.service._sender.close()
+    arrears = placed.plant.service.arrears
+    sender = PlacementSender(placed.plant.database, arrears, SystemClock(), placed.plant.env, placed.outbox)
+    with closing(sender):
+        sender.turn()
+        placed.plant.catch_up()
+        for _ in range(5):
+            sender.turn()
+        placed.plant.catch_up()
+    assert {each.agency: each.state for each in placed.files} == {
+        "bad": "requested", "away": "made", "acme": "delivered"
+    }  # fmt: skip
+    file = next(each for each in placed.files if each.agency == "away")
+    assert arrears.load(PlacementFile, file.id).version == 4  # asked for, made, begun, not taken
+
+
+def test_a_file_leaves_encrypted_with_the_key_that_the_agency_has_then(placed: Placements):
+    first, second = Tsk.generate("Acme"), Tsk.generate("Acme")
+    arrears = placed.plant.service.arrears
+    placed.plant.do(a_key_of(first), PlaceAccount(account_id=placed.account(3), agency="acme"))
+    placed.plant.catch_up()
+    (asked,) = placed.files
+    assert placed.plant.service._sender._made(arrears.load(PlacementFile, asked.id), arrears.load(Office, OFFICE))
+    placed.plant.do(a_key_of(second))
+    placed.plant.service.drain()
+    (left,) = placed.folder.iterdir()
+    assert left.name == f"{asked.name}.pgp"
+    assert list((placed.outbox / "placement-files").iterdir()) == [], "nothing of it is left here"
+    assert b"A-3" in (decrypt(left.read_bytes(), decryptor=second.decryptor()).bytes or b"")
+    (file,) = placed.files
+    assert (file.name, file.sha256) == (left.name, sha256_of(left))
+    assert file.fingerprint == second.extract_certificate().fingerprint.upper()
+    assert arrears.load(PlacementFile, file.id).fingerprint == file.fingerprint
+    row = f"record,file,accounts,total\nacknowledgement,{left.name},1,100.00\n"
+    assert placed.read(row).done == {"acknowledgement": 1}
+    assert placed.acknowledged() is True
+
+
+def a_key_of(key: Tsk) -> SetAgency:
+    text = str(key.extract_certificate())
+    return SetAgency(office_id=OFFICE, code="acme", agency=TERMS.model_copy(update={"public_key": text}))
 
 
 def test_an_action_that_placed_nobody_tells_no_agency(placed: Placements):
@@ -301,7 +443,7 @@ def test_a_file_that_cannot_be_read_or_adds_up_otherwise_is_none(content: str, s
         lines_of(content)
 
 
-@pytest.mark.parametrize("text", ["1e9", "1,000.00", "NaN", "12.12345", "99999999999999"])
+@pytest.mark.parametrize("text", ["1e9", "1,000.00", "NaN", "12.12345"])
 def test_an_amount_is_written_out(text: str):
     with pytest.raises(ValueError, match="amount: expected an amount such as"):
         answers._amount({"amount": text}, "USD")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pysequoia import Tsk
 
 from tests.api.cli.conftest import CAMPAIGN, Arrears
 
@@ -67,6 +68,25 @@ def test_a_setting_that_is_not_as_expected(arrears: Arrears, arguments: list[str
 def test_an_office_that_is_not_there(arrears: Arrears):
     assert "there is no office 'paris'" in arrears("office", "set", "paris", "--grace-days", "3", code=1).err
     assert "there is no such office" in arrears("office", "pause", "paris", code=1).err
+
+
+def test_an_agency_has_a_key_until_another_or_none_is_said(arrears: Arrears, tmp_path: Path):
+    key, file = Tsk.generate("Acme").extract_certificate(), tmp_path / "acme.asc"
+    file.write_text(str(key))
+    assert "--title: expected" in arrears("agency", "add", "acme", code=2).err
+    assert arrears("agency", "add", "acme", "--title", "Acme", "--key", file).out == "Agency acme is set.\n"
+    arrears("agency", "set", "acme", "--commission", "25")
+
+    def shown() -> tuple[str | None, str]:
+        [agency] = arrears("agency", "list", "--json").json
+        return agency["fingerprint"], agency["commission"]
+
+    assert shown() == (key.fingerprint.upper(), "25")
+    file.write_text("no key")
+    assert "expected one OpenPGP public key" in arrears("agency", "set", "acme", "--key", file, code=1).err
+    assert "is no file" in arrears("agency", "set", "acme", "--key", tmp_path / "nowhere", code=2).err
+    arrears("agency", "set", "acme", "--key", "none")
+    assert shown() == (None, "25")
 
 
 def test_pausing_an_office_backdated_and_for_a_time(arrears: Arrears):

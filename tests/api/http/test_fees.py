@@ -87,3 +87,26 @@ def test_people_see_the_fees_before_they_are_made_and_add_or_waive_one_on_the_ac
     assert fees(client, account)[0]["open"] == "0.00"
     told = client.post(f"{own}/fees", headers=ORIGIN, data={"basis": "fixed", "much": "0", "service_type": "late-fee"})
     assert (told.status_code, "more than zero" in told.text) == (422, True)
+
+
+def test_what_allows_fees_is_recorded_on_the_accounts_page(client: Client, account: str):
+    own = account.replace("/v1", "")
+    for ground, shown in (("law", 'value="law" selected'), ("", '<option value="">Nothing')):
+        form = {"ground": ground, "once": f"ground-{ground}"}
+        assert client.post(f"{own}/fee-ground", headers=ORIGIN, data=form).status_code == 303
+        seen = client.get(f"{own}?tab=payments").text
+        assert (shown in seen, 'value="law" selected' in seen) == (True, ground == "law")
+    assert client.post(f"{own}/fee-ground", headers=ORIGIN, data={"ground": "a wish"}).status_code == 422
+
+
+def test_a_subscription_is_recorded_on_the_accounts_page_and_what_is_left_out_stays(client: Client, account: str):
+    own, form = account.replace("/v1", ""), {"number": "S-1", "services_agreed": "10", "initial_discount": "12.50"}
+    assert client.post(f"{own}/subscriptions", headers=ORIGIN, data={**form, "once": "s1"}).status_code == 303
+    more = {"number": "S-1", "services_done": "4", "started_on": "2026-01-31", "once": "s2"}
+    assert client.post(f"{own}/subscriptions", headers=ORIGIN, data=more).status_code == 303
+    [found] = client.get(account).json()["subscriptions"]
+    assert (found["services_agreed"], found["services_done"], found["started_on"]) == (10, 4, "2026-01-31")
+    assert found["initial_discount"] == {"amount": "12.50", "currency": "USD"}
+    assert "4 of 10 services done" in client.get(f"{own}?tab=contact").text
+    wrong = client.post(f"{own}/subscriptions", headers=ORIGIN, data={**form, "services_agreed": "many"})
+    assert (wrong.status_code, "expected a number" in wrong.text) == (422, True)

@@ -12,14 +12,18 @@ from adapters.inbound.incoming import IncomingMessage, IncomingReceipt
 from adapters.inbound.matching import NotReady
 from adapters.inbound.receiver import Outcome, Receiver
 from aggregates.account.inbound import Incoming, Receipt
-from aggregates.kernel.command import identifier
+from aggregates.kernel.actor import Actor
+from aggregates.kernel.command import Issued, identifier
+from aggregates.unmatched import SettleUnmatched
 from api.processes.step_by_step import StepByStep
+from tests.adapters.inbound.mails import a_bounce
 from tests.api.http.client import Client
 from tests.api.http.conftest import NOW
 from tests.api.http.test_pages import HOSTILE, HTML, page
 
 _LINES = count(100)
 _IDS = count(1)
+_AREAS = count(213)
 
 
 @pytest.fixture
@@ -223,6 +227,74 @@ def test_a_bounce_opts_the_address_out_on_every_account_and_stands_beside_the_me
         assert not client.get(f"{account}/contact-check?channel=email").json()["allowed"]
     with pytest.raises(NotReady):
         receiver.report(IncomingReceipt(identifier("no message"), Receipt.DELIVERED, NOW))
+
+
+def test_a_message_that_two_put_on_an_account_is_on_one(
+    client: Client, service: StepByStep, receiver: Receiver, ada: str, bert: str
+) -> None:
+    message = a_text("+13125550002", "Anna here")
+    receiver.receive(message)
+    inbound_id = identifier("inbound", message.source, message.source_id)
+    first = SettleUnmatched(inbound_id=inbound_id, account_id=UUID(ada.rpartition("/")[2]))
+    service.arrears.handle([Issued(first, identifier("first"), Actor.service("tester"))])  # and ended there
+    assign = f"/v1/inbound/unmatched/{inbound_id}/assignment"
+    second = client.refused(409, "POST", assign, {"account_id": bert.rpartition("/")[2]})
+    assert second["reason_code"] == "settled-already"
+    assert threads(client, service, bert) == []
+    client.done("POST", assign, {"account_id": ada.rpartition("/")[2]})
+    assert threads(client, service, ada)[0]["messages"][0]["text"] == message.text
+
+
+def test_what_came_while_names_were_filled_in_is_on_its_account_once_they_are(  # noqa: PLR0917
+    client: Client, service: StepByStep, receiver: Receiver, ada: str, bert: str, number: str
+) -> None:
+    assert receiver.look_again() == 0
+    with service.database.connect("arrears_app", autocommit=True) as connection:
+        connection.execute("UPDATE personal.filling SET until = until + 1000000")
+        assert receiver.receive(a_text(number, "STOP"), comes_again=False) is Outcome.UNMATCHED
+        service.drain()
+        assert receiver.look_again() == 0
+        connection.execute("UPDATE personal.filling SET until = until - 1000000")
+    assert receiver.look_again() == 1
+    assert [each["text"] for each in threads(client, service, ada)[0]["messages"]][:1] == ["STOP"]
+    for account in (ada, bert):
+        assert not client.get(f"{account}/contact-check?channel=sms").json()["allowed"]
+    assert receiver.look_again() == 0
+
+
+def test_a_bounce_that_comes_before_its_message_is_shown_comes_again(
+    client: Client, service: StepByStep, receiver: Receiver, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.inbound.receiver._PATIENCE_SECONDS", 0)
+    ours = client.done("POST", f"{ada}/messages", {"channel": "email", "subject": "You", "text": "please call"})
+    while service.sealer.seal_once():
+        pass
+    with pytest.raises(NotReady):
+        receiver.take_mail(a_bounce(UUID(ours["id"])), NOW)
+    service.drain()
+    assert receiver.take_mail(a_bounce(UUID(ours["id"])), NOW) is Outcome.FILED
+    assert threads(client, service, ada)[0]["opted_out"]
+
+
+def test_of_many_numbers_that_end_alike_none_is_passed_over(  # noqa: PLR0917
+    client: Client,
+    service: StepByStep,
+    receiver: Receiver,
+    office: str,
+    ada: str,
+    number: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("adapters.inbound.matching._AT_ONCE", 1)
+    for letter in "0", "00", "000":  # before Ada's, by number
+        said = {"office": office, "number": f"{letter}-{number}", "customer_name": "Another", "currency": "USD"}
+        opened = client.done("POST", "/v1/accounts", said)
+        reached_at(
+            client, f"/v1/accounts/{opened['id']}", f"+1{next(_AREAS)}{number[5:]}", f"another{number}@example.org"
+        )
+    service.drain()
+    assert receiver.receive(a_text(number, "hello there")) is Outcome.FILED
+    assert threads(client, service, ada)[0]["messages"][0]["text"] == "hello there"
 
 
 # --- pages ---------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pysequoia import ArmorKind, Tsk, armor
 
 from api.application.placements import basis_points, percent
 from api.processes.step_by_step import StepByStep
@@ -54,6 +55,17 @@ def test_an_account_is_placed_answered_for_and_recalled(
     assert "collections_stage" not in client.get(account).json()
     assert client.get("/v1/placement-files?agency=acme").json()["items"][0]["state"] == "delivered"
 
+    own = account.removeprefix("/v1")
+    client.done("POST", f"{account}/placement", {"agency": agency})
+    service.drain()
+    assert "The agency is done" in client.get(f"{own}?tab=payments", headers=HTML).text
+    form = {"agency": agency, "code": "uncollectible", "notes": "Nobody there", "once": "closure"}
+    assert client.request("POST", f"{own}/placement/closure", data=form, headers=HTML).status_code == 303
+    service.drain()
+    assert {each["state"] for each in client.get(f"/v1/placements?account_id={account_id}").json()["items"]} == {
+        "recalled", "closed"
+    }  # fmt: skip
+
 
 def test_terms_that_cannot_be_are_refused_by_field(client: Client, office: str):
     def refused(**terms: Any) -> str:
@@ -61,6 +73,9 @@ def test_terms_that_cannot_be_are_refused_by_field(client: Client, office: str):
         return str(client.refused(422, "PUT", "/v1/agencies/x", said)["errors"][0]["field"])
 
     assert refused(layout="none") == "agency.layout"
+    secret = armor(bytes(Tsk.generate("X")), ArmorKind.SecretKey)
+    said = {"office": office, "agency": {"title": "X", "public_key": secret}}
+    assert "this one is secret" in client.refused(409, "PUT", "/v1/agencies/x", said)["detail"]
     column = {"title": "A", "field": "shoe_size"}
     assert "columns" in refused(layout="own", own_layout={"name": "own", "columns": [column]})
     assert (
@@ -85,6 +100,15 @@ def test_the_page_sets_an_agency_takes_a_file_in_and_retires(
     assert (came.status_code, "there is no &#39;nobody&#39;" in came.text) == (200, True)
     wrong = sent("/answers", code=agency, text="account_number\r\nA-1")
     assert (wrong.status_code, "expected a header" in wrong.text) == (422, True)
+    key = Tsk.generate("By page").extract_certificate()
+    wrong = sent(**terms, public_key="no key")
+    assert (wrong.status_code, "expected one OpenPGP public key" in wrong.text) == (409, True)
+    assert sent(**terms, public_key=str(key)).status_code == 303
+    service.drain()
+    assert key.fingerprint.upper() in page(client, HERE).text
+    assert sent(**terms, without_key="on").status_code == 303
+    service.drain()
+    assert key.fingerprint.upper() not in page(client, HERE).text
     assert sent("/retirement", code="by-page").status_code == 303
     assert "retired" in page(client, HERE).text
     service.drain()

@@ -10,19 +10,17 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
 
+from adapters.carrier_codes import mail_receipt, mail_status
 from adapters.clock import Clock
 from adapters.delivery.carrier import (
     Attempt,
@@ -31,9 +29,11 @@ from adapters.delivery.carrier import (
     CarrierRefused,
     CarrierUnavailable,
     CarrierUncertain,
+    Told,
 )
 from adapters.delivery.rendering import Letter
-from adapters.secret_text import SecretProblem, secret_of, text_of
+from adapters.mail_lines import Server, ServerMisconfigured, Variables, server_at
+from adapters.secret_text import SecretProblem, secret_of
 from aggregates.values.contact import Channel
 
 URL = "ARREARS_SMTP_URL"
@@ -42,8 +42,13 @@ CA_FILE = "ARREARS_SMTP_CA_FILE"
 FROM, REPLY_TO = "ARREARS_MAIL_FROM", "ARREARS_MAIL_REPLY_TO"
 _ONLY_WITH_URL = (PASSWORD, PASSWORD_FILE, CA_FILE, FROM, REPLY_TO)
 
-_PORTS = {"smtp": 587, "smtps": 465}
-_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_VARIABLES = Variables(
+    url=URL,
+    password_file=PASSWORD_FILE,
+    ca_file=CA_FILE,
+    ports={"smtp": 587, "smtps": 465},
+    expected="smtp://USER@HOST:587?starttls=required or smtps://USER@HOST:465",
+)
 
 _CONNECT_SECONDS = 30.0
 _SEND_SECONDS = 150.0
@@ -58,23 +63,6 @@ _CLOSING = 421
 """RFC 5321: whatever was said, the server ends the line."""
 
 _FIRST_DOT = re.compile(rb"^\.", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where mail is handed over, and how the line is protected."""
-
-    host: str
-    port: int
-    user: str | None
-    is_tls: bool
-    """From the first byte on (`smtps`)."""
-    starts_tls: bool
-    trusted: ssl.SSLContext = field(repr=False)
-
-    @property
-    def shown(self) -> str:
-        return f"{'smtps' if self.is_tls else 'smtp'}://{self.host}:{self.port}"
 
 
 class _Dropped(CarrierUnavailable):
@@ -163,11 +151,11 @@ class Smtp(Carrier):
         line, until = self._begun(recipient), time.monotonic() + self._send_seconds
         try:
             with self._certain(line, until):
-                self._expect(line.rcpt(recipient.addr_spec), 250, 251)
+                self._expect(line.rcpt(recipient.addr_spec), 250, 251, is_about_recipient=True)
             with self._certain(line, until):
                 self._expect(line.docmd("DATA"), 354)
             reply = self._hand_over(line, mail, until)
-            self._expect(reply, 250)
+            self._expect(reply, 250, is_about_recipient=True)
         except (CarrierRefused, CarrierUnavailable):
             self._reset()
             raise
@@ -258,12 +246,15 @@ class Smtp(Carrier):
                 f"{self.leads_to} did not answer after the text was sent ({type(error).__name__})"
             ) from None
 
-    def _expect(self, reply: tuple[int, bytes], *codes: int) -> None:
+    def _expect(self, reply: tuple[int, bytes], *codes: int, is_about_recipient: bool = False) -> None:
         code, said = reply
         if code in codes:
             return
         if 500 <= code < 600:
-            raise CarrierRefused(f"smtp-{code}", f"{code} {said.decode('utf-8', 'replace')}")
+            text = said.decode("utf-8", "replace")
+            status = mail_status(text) if is_about_recipient else None
+            told = Told(mail_receipt(status), status) if status is not None else None
+            raise CarrierRefused(f"smtp-{code}", f"{code} {text}", told=told)
         if 400 <= code < 500:
             raise CarrierUnavailable(f"{self.leads_to} does not take a message now ({code})")
         raise CarrierUncertain(f"{self.leads_to} answered {code}, which says nothing")
@@ -378,45 +369,12 @@ def _recipient(text: str) -> Address:
 def server_of(env: Mapping[str, str]) -> Server:
     """Raises CarrierMisconfigured, SecretProblem."""
     try:
-        url = urlsplit(env[URL])
-        host, port = url.hostname, url.port
-    except ValueError:
-        raise _no_url() from None
-    if url.scheme not in _PORTS or not host or url.path not in {"", "/"} or url.fragment:
-        raise _no_url()
-    if url.password is not None:
-        raise CarrierMisconfigured(f"{URL} has a password in it; it belongs into a file: {PASSWORD_FILE}.")
-    asked = dict(parse_qsl(url.query, keep_blank_values=True))
-    starttls = asked.pop("starttls", "required")
-    if asked or starttls not in {"required", "none"} or (url.scheme == "smtps" and url.query):
-        raise _no_url()
-    if starttls == "none" and host not in _LOCAL:
-        raise CarrierMisconfigured(f"{URL}: starttls=none is for a server on this machine; {host} is another.")
-    return Server(
-        host=host,
-        port=port or _PORTS[url.scheme],
-        user=unquote(url.username) if url.username else None,
-        is_tls=url.scheme == "smtps",
-        starts_tls=url.scheme == "smtp" and starttls == "required",
-        trusted=_trusting(env.get(CA_FILE)),
-    )
-
-
-def _no_url() -> CarrierMisconfigured:
-    return CarrierMisconfigured(
-        f"{URL} is not understood; expected smtp://USER@HOST:587?starttls=required or smtps://USER@HOST:465."
-    )
-
-
-def _trusting(file: str | None) -> ssl.SSLContext:
-    """Trusts the authorities of a file, else those of this machine."""
-    authorities = text_of(CA_FILE, Path(file)) if file else None
-    try:
-        context = ssl.create_default_context(cadata=authorities)
-    except (ssl.SSLError, ValueError):
-        raise CarrierMisconfigured(f"{CA_FILE}: {file} holds no certificate in PEM.") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+        server = server_at(_VARIABLES, env)
+        if server.path not in {"", "/"}:
+            raise _VARIABLES.not_understood()
+    except ServerMisconfigured as problem:
+        raise CarrierMisconfigured(str(problem)) from None
+    return server
 
 
 def _own_address(variable: str, text: str) -> Address:

@@ -23,6 +23,7 @@ from twilio.rest import Client
 from twilio.twiml.voice_response import VoiceResponse
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from adapters.carrier_codes import TWILIO
 from adapters.delivery.carrier import (
     Attempt,
     Carrier,
@@ -31,6 +32,7 @@ from adapters.delivery.carrier import (
     CarrierRefused,
     CarrierUnavailable,
     CarrierUncertain,
+    Told,
 )
 from adapters.delivery.rendering import Letter
 from adapters.public_url import TWILIO_STATUS, public_url
@@ -172,7 +174,9 @@ class Twilio(Carrier):
         if status in _NOT_NOW or code in _ACCOUNT_CODES:
             return CarrierAway(f"{self._base} does not take a message now (HTTP {status}, code {code})")
         if 400 <= status < 500:
-            return CarrierRefused(f"twilio-{code or status}", said)
+            receipt = TWILIO.get(str(code))
+            told = None if receipt is None or code is None else Told(receipt, str(code))
+            return CarrierRefused(f"twilio-{code or status}", said, told=told)
         return CarrierUncertain(f"{self._base} failed (HTTP {status})")
 
 

@@ -35,7 +35,7 @@ from aggregates.values.attachments import ENDINGS, FILE_TYPES
 from aggregates.values.business_time import local_date
 from aggregates.values.complaints import COMPLAINT_KINDS
 from aggregates.values.contact import Channel
-from aggregates.values.fees import FeeBasis
+from aggregates.values.fees import FeeBasis, FeeGround
 from api.application.account_view import (
     AccountRead,
     AccountView,
@@ -452,6 +452,8 @@ def _page(
         calculated=calculated,
         freeze_reasons=read.office.freeze_reasons,
         agencies={code: each.title for code, each in sorted(read.office.agencies.items()) if not each.retired},
+        fee_ground=read.account.fees.ground,
+        fee_grounds=list(FeeGround),
         placed_with=read.account.placing.current.agency if read.account.placing.current else None,
         once=uuid4(),
         given=defaultdict(str, given or {}),

@@ -1,4 +1,4 @@
-"""The forms of an account's page about fees: one is added, or let off."""
+"""The forms of an account's page about fees: one is added, or let off; what allows them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,10 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
 
 from adapters.readers.runner import NotReached
 from aggregates.account import Account
-from aggregates.account.fees import WaiveFee
+from aggregates.account.fees import RecordFeeGround, WaiveFee
 from aggregates.values.fees import FeeBasis
 from api.application.bulk import WrongParameter
 from api.application.fees import add_fee
@@ -51,6 +52,19 @@ def add(sent: SentOf) -> Response:
 def waive(sent: SentOf) -> Response:
     """What is open of a fee is credited."""
     return carried_out(sent, _waive, tab=_TAB)
+
+
+@form.post("/accounts/{account_id}/fee-ground")
+def allow(sent: SentOf) -> Response:
+    """What allows fees on the account, or that nothing does."""
+    return carried_out(sent, _ground, tab=_TAB)
+
+
+def _ground(account: Account, fields: Mapping[str, str]) -> RecordFeeGround:
+    try:
+        return RecordFeeGround.model_validate({"account_id": account.id, "ground": fields.get("ground") or None})
+    except ValidationError as error:
+        raise from_errors(error.errors()) from None
 
 
 def _waive(account: Account, fields: Mapping[str, str]) -> WaiveFee:

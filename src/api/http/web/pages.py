@@ -21,6 +21,7 @@ from api.http.web import (
     saved_filters_page,
     schedules_page,
     sessions,
+    subscriptions_page,
     templates_page,
     worklist_page,
 )
@@ -36,7 +37,7 @@ for page in (
     router.include_router(page.router)
 for page in (
     sessions, calls_page, account_page, attachments_page, schedules_page, bulk_page, fees_page, inbound_page,
-    messages_page, placements_page, saved_filters_page, templates_page, worklist_page,
+    messages_page, placements_page, saved_filters_page, subscriptions_page, templates_page, worklist_page,
 ):  # fmt: skip
     router.include_router(page.form)
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from adapters.placement.answers import AnswerProblem
 from adapters.placement.layouts import shipped_layouts
 from aggregates.account import Account
-from aggregates.account.placement import PlaceAccount, RecallPlacement
+from aggregates.account.placement import ClosePlacement, PlaceAccount, RecallPlacement
 from aggregates.kernel.command import Command
 from aggregates.office import RetireAgency, SetAgency
 from aggregates.placement_file import FileContents, RedeliverFile, RequestFile
@@ -122,6 +122,23 @@ def place_account(sent: SentOf) -> Response:
     return carried_out(sent, said, tab="payments")
 
 
+@form.post("/accounts/{account_id}/placement/closure")
+def close_placement(sent: SentOf) -> Response:
+    """The agency is done with the account, as it said otherwise than by a file."""
+
+    def said(account: Account, fields: Fields) -> Command:
+        current = account.placing.current
+        return made(
+            ClosePlacement,
+            account_id=account.id,
+            agency=fields.get("agency", "") if current is None else current.agency,
+            code=fields.get("code") or None,
+            notes=fields.get("notes") or None,
+        )
+
+    return carried_out(sent, said, tab="payments")
+
+
 def _issued(issuing: Issuing, command: Command, caller: Caller, fields: Fields) -> Done:
     """The same page sent twice does it once."""
     once = replace(caller, idempotency_key=once_of(fields) or caller.idempotency_key)
@@ -157,6 +174,7 @@ def _terms(readings: Reader, fields: Fields) -> SetAgency:
             "format": fields.get("format", ""),
             "channel": fields.get("channel", ""),
             "client_number": fields.get("client_number") or (known.client_number if known is not None else None),
+            "public_key": "" if fields.get("without_key") else fields.get("public_key") or None,
             "commission_bp": commission,
             "recall_after_days": days,
             "acknowledged_within": known.acknowledged_within if known is not None else 3,

@@ -21,6 +21,7 @@ from tests.waiting import HANG
 class Does(Enum):
     TAKES = "takes what it is given"
     REFUSES = "knows nobody"
+    HAS_NO_SUCH_MAILBOX = "knows nobody of this address, and says so by its status"
     BUSY = "takes nothing now"
     BUSY_AFTER_THE_TEXT = "reads the text, and takes nothing now"
     REFUSES_THE_TEXT = "reads the text, and does not want it"
@@ -109,6 +110,8 @@ class MailServer:
     ) -> str:
         if self.does is Does.REFUSES:
             return f"550 {address} is not known here"
+        if self.does is Does.HAS_NO_SUCH_MAILBOX:
+            return f"550 5.1.1 <{address}>: user unknown"
         if self.does is Does.BUSY or address in self.busy:
             return f"451 {address} is greylisted"
         envelope.rcpt_tos.append(address)
@@ -118,7 +121,7 @@ class MailServer:
         if self.does is Does.BUSY_AFTER_THE_TEXT:
             return "452 no room"
         if self.does is Does.REFUSES_THE_TEXT:
-            return "554 no thanks"
+            return "554 5.7.1 no thanks"
         self.taken.append(email.message_from_bytes(envelope.original_content, policy=default))
         self.recipients.append(list(envelope.rcpt_tos))
         if self.does is Does.DIES_WITH_THE_TEXT:

@@ -14,11 +14,12 @@ from adapters.clock import SystemClock
 from adapters.delivery.carrier import Carrier
 from adapters.delivery.carriers.letters_folder import LettersFolder
 from adapters.delivery.carriers.letters_sftp import LettersSftp, host_of
-from adapters.delivery.carriers.smtp import Server, Smtp, server_of
+from adapters.delivery.carriers.smtp import Smtp, server_of
 from adapters.delivery.carriers.twilio import Twilio
 from adapters.delivery.outbox import Outbox
 from adapters.delivery.rendering import Letter
 from adapters.kafka.local import HOST
+from adapters.mail_lines import Server
 from adapters.secret_text import Secret
 from aggregates.values.contact import Channel
 from tests.adapters.delivery.carriers import mail_server, sftp_server, twilio_server

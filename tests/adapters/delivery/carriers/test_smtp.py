@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.clock import ManualClock
-from adapters.delivery.carrier import CarrierMisconfigured, CarrierRefused, CarrierUnavailable, CarrierUncertain
+from adapters.delivery.carrier import CarrierMisconfigured, CarrierRefused, CarrierUnavailable, CarrierUncertain, Told
 from adapters.delivery.carriers.smtp import Smtp
 from adapters.delivery.rendering import Letter
 from adapters.kafka.local import HOST, free_ports
 from adapters.secret_text import SecretProblem
+from aggregates.account.inbound import Receipt
 from aggregates.values.contact import Channel
 from tests.adapters.delivery.carriers.mail_server import Does, MailServer
 from tests.adapters.delivery.carriers.stands import TODAY, smtp_to
@@ -130,14 +131,21 @@ def test_a_connection_is_used_on_after_a_refusal(server: MailServer):
 
 
 @pytest.mark.parametrize(
-    ("does", "code"), [(Does.REFUSES, "smtp-550"), (Does.REFUSES_THE_TEXT, "smtp-554")], ids=["address", "text"]
+    ("does", "code", "told"),
+    [
+        (Does.REFUSES, "smtp-550", None),
+        (Does.HAS_NO_SUCH_MAILBOX, "smtp-550", Told(Receipt.HARD_BOUNCED, "5.1.1")),
+        (Does.REFUSES_THE_TEXT, "smtp-554", Told(Receipt.FAILED, "5.7.1")),
+    ],
+    ids=["address", "mailbox", "text"],
 )
-def test_a_refusal_is_in_the_words_of_the_server(server: MailServer, does: Does, code: str):
+def test_a_refusal_is_in_the_words_of_the_server(server: MailServer, does: Does, code: str, told: Told | None):
     server.does = does
     with pytest.raises(CarrierRefused) as refused:
         smtp_to(server).send(MESSAGE, LETTER)
     assert refused.value.code == code
     assert refused.value.detail.startswith(code.removeprefix("smtp-"))
+    assert refused.value.told == told
 
 
 @pytest.mark.parametrize("does", [Does.BUSY, Does.BUSY_AFTER_THE_TEXT])

@@ -14,11 +14,13 @@ from adapters.delivery.carrier import (
     CarrierRefused,
     CarrierUnavailable,
     CarrierUncertain,
+    Told,
 )
 from adapters.delivery.carriers.twilio import Twilio, spoken
 from adapters.delivery.rendering import Letter
 from adapters.kafka.local import HOST, free_ports
 from adapters.secret_text import Secret, SecretProblem
+from aggregates.account.inbound import Receipt
 from aggregates.values.contact import Channel
 from tests.adapters.delivery.carriers.stands import twilio_to
 from tests.adapters.delivery.carriers.twilio_server import ACCOUNT, NUMBER, TOKEN, Does, TwilioServer
@@ -93,6 +95,7 @@ def test_a_refusal_has_the_code_of_twilio(server: TwilioServer):
     with pytest.raises(CarrierRefused) as refused:
         twilio_to(server).send(uuid4(), TEXT)
     assert refused.value.code == "twilio-21211"
+    assert refused.value.told == Told(Receipt.NOT_IN_SERVICE, "21211")
     assert "+12025550143" in refused.value.detail
 
 

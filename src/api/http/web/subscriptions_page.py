@@ -1,0 +1,43 @@
+"""The form of an account's page about what the customer subscribes to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from aggregates.account import Account
+from aggregates.account.customer import RecordSubscription
+from api.http.problems import FieldProblem
+from api.http.shapes import read_whole_number
+from api.http.web.account_page import SentOf, carried_out
+from api.http.web.forms import amount_of, day_of, made
+
+form = APIRouter(include_in_schema=False)
+
+
+@form.post("/accounts/{account_id}/subscriptions")
+def record(sent: SentOf) -> Response:
+    """A subscription; what is left out of a known one stays."""
+    return carried_out(sent, _recorded, tab="contact")
+
+
+def _recorded(account: Account, fields: Mapping[str, str]) -> RecordSubscription:
+    number, customer = fields.get("number", "").strip(), account.customer
+    known = customer.subscriptions.get(number)
+    given: dict[str, Any] = {
+        "service_type": fields.get("service_type") or None,
+        **{name: day_of(name, fields) for name in ("started_on", "ends_on") if fields.get(name)},
+        **{name: _count(name, fields) for name in ("services_agreed", "services_done") if fields.get(name)},
+    }
+    if fields.get("initial_discount"):
+        given["initial_discount"] = amount_of(fields, customer.currency, "initial_discount")
+    said = given if known is None else known.with_said(**given)
+    return made(RecordSubscription, account_id=account.id, subscription={**said, "number": number})
+
+
+def _count(name: str, fields: Mapping[str, str]) -> int:
+    found = read_whole_number(fields[name])
+    if found is None:
+        raise FieldProblem(name, "expected a number")
+    return found
