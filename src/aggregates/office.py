@@ -6,7 +6,15 @@ from typing import Annotated, ClassVar, Protocol, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
@@ -66,6 +74,17 @@ Titles = Annotated[dict[Code, Title], Field(max_length=200)]
 """What people read for the codes of an office: its reasons of disputes, and those for which accounts are frozen."""
 
 _TITLES: TypeAdapter[dict[str, str]] = TypeAdapter(Titles)
+
+
+def _printable(line: str) -> str:
+    if not line.isprintable():
+        raise ValueError("expected one line without control characters")
+    return line
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_printable)]
+PostalLines = Annotated[tuple[Line, ...], Field(max_length=6)]
+"""An address as it stands beside the office's name on a paper."""
 
 
 class Pause(Value):
@@ -176,6 +195,13 @@ class WriteOffReasonsSet(Event, name="office.write-off-reasons-set"):
     reasons: dict[Code, str]
 
 
+class OfficeAddressSet(Event, name="office.address-set"):
+    """The office said where it is: statements and copies of invoices have it at their top."""
+
+    address: tuple[str, ...]
+    """Its lines; none where it has no address any more."""
+
+
 class AgencySet(Event, name="office.agency-set"):
     """The office said with which agency it places accounts, and on which terms."""
 
@@ -257,6 +283,8 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     write_off_reasons: Annotated[Titles | None, LATER] = None
     """By code their titles; what was written off for one that is gone stays so."""
     fees: Annotated[FeeRules | None, LATER] = None
+    address: Annotated[PostalLines | None, LATER] = None
+    """Where the office is, line by line; none takes it off."""
 
     @field_validator("casework")
     @classmethod
@@ -342,7 +370,7 @@ class Office(Aggregate):
     """Settings of one office. Local dates of its accounts are dates in its zone."""
 
     kind: ClassVar[str] = "office"
-    state_version: ClassVar[int] = 3
+    state_version: ClassVar[int] = 4
 
     code: str = ""
     title: str = ""
@@ -364,6 +392,7 @@ class Office(Aggregate):
     campaign_ids: list[UUID] = Field(default_factory=list)
     template_ids: list[UUID] = Field(default_factory=list)
     agencies: dict[str, Agency] = Field(default_factory=dict)
+    address: tuple[str, ...] = ()
     pause: Pause | None = None
 
     @property
@@ -470,6 +499,8 @@ class Office(Aggregate):
             self.emit(FreezeReasonsSet(reasons=command.freeze_reasons))
         if command.write_off_reasons not in (None, self.write_off_reasons):
             self.emit(WriteOffReasonsSet(reasons=command.write_off_reasons))
+        if command.address not in (None, self.address):
+            self.emit(OfficeAddressSet(address=command.address))
 
     def _check_fees(self, rules: FeeRules) -> None:
         """Refuses an amount with more places than the office's currency."""
@@ -577,6 +608,10 @@ class Office(Aggregate):
     @applies(FreezeReasonsSet)
     def _freeze_reasons_set(self, event: FreezeReasonsSet) -> None:
         self.freeze_reasons = event.reasons
+
+    @applies(OfficeAddressSet)
+    def _address_set(self, event: OfficeAddressSet) -> None:
+        self.address = event.address
 
     @applies(AgencySet)
     def _agency_set(self, event: AgencySet) -> None:

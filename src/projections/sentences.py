@@ -540,6 +540,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     office.AgencySet: lambda e: f"Agency {e.code} {'is retired' if e.agency.retired else f'is {e.agency.title}'}",
     AccountFrozen: "Account frozen ({e.code})",
     AccountUnfrozen: "Account active again",
+    office.OfficeAddressSet: lambda e: f"Office is at {', '.join(e.address)}" if e.address else "Office has no address",
     office.FreezeReasonsSet: lambda e: f"Accounts are frozen for {', '.join(sorted(e.reasons)) or 'nothing'}",
     # bulk actions
     BulkActionApplied: lambda e: f"Bulk action {e.kind}: {_came(e)}",

@@ -190,6 +190,8 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("attachment-gone", "The file cannot be read any more: it was erased, or its bytes are not there."),
         RefusalCode("attachments-not-carried", "E-mails take files with them, letters PDF files; nothing else does."),
         RefusalCode("too-many-attachments", "An account, and a message, has so many attachments and no more."),
+        # Statements and copies of invoices.
+        RefusalCode("not-printable", "What stands on a paper is in characters that its fonts have."),
         # What cannot be asked of every account.
         RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),
         RefusalCode("no-such-command", "What is asked of every account is a command."),

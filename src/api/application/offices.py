@@ -62,6 +62,8 @@ class OfficeView(BaseModel):
     """The same of write-offs."""
     fees: Annotated[FeeRules | None, LATER] = None
     """Not there where nothing was said of them."""
+    address: Annotated[list[str] | None, LATER] = None
+    """Where it is, line by line; not there where nothing was said of it."""
 
 
 def pause_view(pause: Pause | None, now: datetime) -> PauseView | None:
@@ -95,6 +97,7 @@ def office_view(office: Office, now: datetime) -> OfficeView:
         ),
         freeze_reasons=None if office.freeze_reasons == STANDARD_FREEZE_REASONS else office.freeze_reasons,
         fees=None if office.fees == FeeRules() else office.fees,
+        address=[*office.address] or None,
     )
 
 

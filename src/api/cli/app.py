@@ -48,6 +48,7 @@ from api.cli import (
     roles,
     running,
     search,
+    statements,
     subscriptions,
     templates,
     work,
@@ -105,7 +106,7 @@ app = typer.Typer(
 
 for commands in (
     running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls,
-    collections_stage, freezing, search, inbound, backups, kafka, replay,
+    collections_stage, freezing, search, statements, inbound, backups, kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (

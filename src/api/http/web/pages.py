@@ -18,6 +18,7 @@ from api.http.web import (
     messages_page,
     placements_page,
     sessions,
+    statement_page,
     templates_page,
     worklist_page,
 )
@@ -28,7 +29,7 @@ STATIC = FOLDER / "static"
 router = APIRouter()
 for page in (
     collections_page, account_page, attachments_page, bulk_page, campaigns_page, inbound_page, placements_page,
-    templates_page, worklist_page, sessions,
+    statement_page, templates_page, worklist_page, sessions,
 ):  # fmt: skip
     router.include_router(page.router)
 for page in (
