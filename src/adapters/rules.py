@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from aggregates.campaign import TEMPLATE_RULES
 from aggregates.kernel.context import Rules
+from aggregates.values.template_text import TEMPLATE_RULES
 from policies import rules
 
 

@@ -25,11 +25,13 @@ from aggregates.kernel.value import LATER, SetOf, Value
 from aggregates.values.agency import Agency
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, TimeZone
+from aggregates.values.call_script import ScriptLines
 from aggregates.values.codes import Code
 from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.dispositions import STANDARD_DISPOSITIONS, DispositionDefinition
 from aggregates.values.fees import AMOUNTS_OF_FEE_RULES, FeeRules, minor_units
 from aggregates.values.money import Currency
+from aggregates.values.template_text import TEMPLATE_RULES, TemplateRules
 
 
 def office_id(code: str) -> UUID:
@@ -202,6 +204,13 @@ class OfficeAddressSet(Event, name="office.address-set"):
     """Its lines; none where it has no address any more."""
 
 
+class CallScriptSet(Event, name="office.call-script-set"):
+    """The office said what its agents say in a call, besides what the law requires."""
+
+    lines: tuple[str, ...]
+    """With the placeholders of templates; none: the standard."""
+
+
 class AgencySet(Event, name="office.agency-set"):
     """The office said with which agency it places accounts, and on which terms."""
 
@@ -285,6 +294,9 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     fees: Annotated[FeeRules | None, LATER] = None
     address: Annotated[PostalLines | None, LATER] = None
     """Where the office is, line by line; none takes it off."""
+    call_script: Annotated[ScriptLines | None, LATER] = None
+    """What agents say in a call, with the placeholders of templates; none: the standard. What the law requires is said
+    besides."""
 
     @field_validator("casework")
     @classmethod
@@ -393,6 +405,7 @@ class Office(Aggregate):
     template_ids: list[UUID] = Field(default_factory=list)
     agencies: dict[str, Agency] = Field(default_factory=dict)
     address: tuple[str, ...] = ()
+    call_script: tuple[str, ...] = ()
     pause: Pause | None = None
 
     @property
@@ -501,6 +514,16 @@ class Office(Aggregate):
             self.emit(WriteOffReasonsSet(reasons=command.write_off_reasons))
         if command.address not in (None, self.address):
             self.emit(OfficeAddressSet(address=command.address))
+        if command.call_script not in (None, self.call_script):
+            self._check_script(command.call_script, context.rule(TEMPLATE_RULES))
+            self.emit(CallScriptSet(lines=command.call_script))
+
+    def _check_script(self, script: tuple[str, ...], rules: TemplateRules) -> None:
+        """Refuses a line that cannot be filled in."""
+        faults = [f"line {at}: {expected}" for at, text in enumerate(script, 1) for _, expected in rules(text)]
+        if faults:
+            said = "; ".join(faults)
+            raise Refusal("faulty-text", f"call_script: {said}")
 
     def _check_fees(self, rules: FeeRules) -> None:
         """Refuses an amount with more places than the office's currency."""
@@ -612,6 +635,10 @@ class Office(Aggregate):
     @applies(OfficeAddressSet)
     def _address_set(self, event: OfficeAddressSet) -> None:
         self.address = event.address
+
+    @applies(CallScriptSet)
+    def _call_script_set(self, event: CallScriptSet) -> None:
+        self.call_script = event.lines
 
     @applies(AgencySet)
     def _agency_set(self, event: AgencySet) -> None:

@@ -109,6 +109,7 @@ def _tell(view: Mapping[str, Any]) -> None:
         ("fees", _fees(view.get("fees"))),
         ("frozen for", ", ".join(sorted(view.get("freeze_reasons") or _STANDARD_FREEZE_REASONS))),
         ("address", ", ".join(view.get("address") or ()) or "none"),
+        ("script of calls", " / ".join(view.get("call_script") or ()) or "the standard"),
         ("contact rules", _contact(view.get("contact") or {})),
         ("campaigns", len(view["campaign_ids"])),
     ]
@@ -217,6 +218,10 @@ def change(
         list[str] | None,
         typer.Option("--address", metavar="LINE", help="Where it is; once a line. Empty takes it off."),
     ] = None,
+    call_script: Annotated[
+        list[str] | None,
+        typer.Option("--call-script", metavar="LINE", help="What agents say; once a line. Empty: the standard."),
+    ] = None,
     data: DataDir = None,
     reason: Reason = None,
     as_json: AsJson = False,
@@ -265,6 +270,8 @@ def change(
             sections["fees"] = {**office.fees.model_dump(), **_fee_rules(fee_rule)}
         if address is not None:
             sections["address"] = [line for line in address if line.strip()]
+        if call_script is not None:
+            sections["call_script"] = [line for line in call_script if line.strip()]
         given = {"grace_days": grace_days, "time_zone": time_zone}
         sections |= {name: value for name, value in given.items() if value is not None}
         if not sections:

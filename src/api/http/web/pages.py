@@ -16,6 +16,7 @@ from api.http.web import (
     fees_page,
     inbound_page,
     messages_page,
+    offices_page,
     placements_page,
     sessions,
     statement_page,
@@ -28,13 +29,13 @@ STATIC = FOLDER / "static"
 
 router = APIRouter()
 for page in (
-    collections_page, account_page, attachments_page, bulk_page, campaigns_page, inbound_page, placements_page,
-    statement_page, templates_page, worklist_page, sessions,
+    collections_page, account_page, attachments_page, bulk_page, campaigns_page, inbound_page, offices_page,
+    placements_page, statement_page, templates_page, worklist_page, sessions,
 ):  # fmt: skip
     router.include_router(page.router)
 for page in (
     sessions, calls_page, account_page, attachments_page, bulk_page, fees_page, inbound_page, messages_page,
-    placements_page, templates_page, worklist_page,
+    offices_page, placements_page, templates_page, worklist_page,
 ):  # fmt: skip
     router.include_router(page.form)
 
