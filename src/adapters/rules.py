@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from aggregates.campaign import TEMPLATE_RULES
 from aggregates.kernel.context import Rules
 from aggregates.office import AGENCY_KEY_RULES
+from aggregates.values.template_text import TEMPLATE_RULES
 from policies import rules
 
 

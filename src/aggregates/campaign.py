@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, ClassVar, Protocol, Self
+from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
-from aggregates.kernel.context import Context, Rule
+from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, SetOf, Value
@@ -21,6 +21,7 @@ from aggregates.values.business_time import SendWindow
 from aggregates.values.codes import Code
 from aggregates.values.contact import Channel
 from aggregates.values.money import Money
+from aggregates.values.template_text import TEMPLATE_RULES, TemplateRules
 
 
 def campaign_id(office: UUID, name: str) -> UUID:
@@ -139,15 +140,6 @@ class CampaignPlan(Value):
 
 
 # --- what is wrong with a plan -----------------------------------------------------------------------
-
-
-class TemplateRules(Protocol):
-    """What is wrong with a template's text: each time the line, and what was expected (`adapters.rules`)."""
-
-    def __call__(self, text: str, /) -> Iterable[tuple[int, str]]: ...
-
-
-TEMPLATE_RULES: Rule[TemplateRules] = Rule("rules of templates")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,15 @@ from typing import Annotated, ClassVar, Protocol, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
@@ -17,12 +25,14 @@ from aggregates.kernel.value import LATER, SetOf, Value
 from aggregates.values.agency import Agency
 from aggregates.values.aging import STANDARD_BUCKETS, BucketScheme
 from aggregates.values.business_time import BusinessCalendar, SendWindow, TimeZone
+from aggregates.values.call_script import ScriptLines
 from aggregates.values.codes import Code
 from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.dispositions import STANDARD_DISPOSITIONS, DispositionDefinition
 from aggregates.values.fees import AMOUNTS_OF_FEE_RULES, FeeRules, minor_units
 from aggregates.values.money import Currency
 from aggregates.values.saved_filter import SavedFilter
+from aggregates.values.template_text import TEMPLATE_RULES, TemplateRules
 
 
 def office_id(code: str) -> UUID:
@@ -67,6 +77,17 @@ Titles = Annotated[dict[Code, Title], Field(max_length=200)]
 """What people read for the codes of an office: its reasons of disputes, and those for which accounts are frozen."""
 
 _TITLES: TypeAdapter[dict[str, str]] = TypeAdapter(Titles)
+
+
+def _printable(line: str) -> str:
+    if not line.isprintable():
+        raise ValueError("expected one line without control characters")
+    return line
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_printable)]
+PostalLines = Annotated[tuple[Line, ...], Field(max_length=6)]
+"""An address as it stands beside the office's name on a paper."""
 
 
 class Pause(Value):
@@ -177,6 +198,20 @@ class WriteOffReasonsSet(Event, name="office.write-off-reasons-set"):
     reasons: dict[Code, str]
 
 
+class OfficeAddressSet(Event, name="office.address-set"):
+    """The office said where it is: statements and copies of invoices have it at their top."""
+
+    address: tuple[str, ...]
+    """Its lines; none where it has no address any more."""
+
+
+class CallScriptSet(Event, name="office.call-script-set"):
+    """The office said what its agents say in a call, besides what the law requires."""
+
+    lines: tuple[str, ...]
+    """With the placeholders of templates; none: the standard."""
+
+
 class AgencySet(Event, name="office.agency-set"):
     """The office said with which agency it places accounts, and on which terms."""
 
@@ -271,6 +306,11 @@ class ChangeOfficeSettings(OfficeCommand, name="change-office-settings"):
     write_off_reasons: Annotated[Titles | None, LATER] = None
     """By code their titles; what was written off for one that is gone stays so."""
     fees: Annotated[FeeRules | None, LATER] = None
+    address: Annotated[PostalLines | None, LATER] = None
+    """Where the office is, line by line; none takes it off."""
+    call_script: Annotated[ScriptLines | None, LATER] = None
+    """What agents say in a call, with the placeholders of templates; none: the standard. What the law requires is said
+    besides."""
 
     @field_validator("casework")
     @classmethod
@@ -403,6 +443,8 @@ class Office(Aggregate):
     template_ids: list[UUID] = Field(default_factory=list)
     agencies: dict[str, Agency] = Field(default_factory=dict)
     saved_filters: dict[str, SavedFilter] = Field(default_factory=dict)
+    address: tuple[str, ...] = ()
+    call_script: tuple[str, ...] = ()
     pause: Pause | None = None
 
     @property
@@ -515,6 +557,18 @@ class Office(Aggregate):
             self.emit(FreezeReasonsSet(reasons=command.freeze_reasons))
         if command.write_off_reasons not in (None, self.write_off_reasons):
             self.emit(WriteOffReasonsSet(reasons=command.write_off_reasons))
+        if command.address not in (None, self.address):
+            self.emit(OfficeAddressSet(address=command.address))
+        if command.call_script not in (None, self.call_script):
+            self._check_script(command.call_script, context.rule(TEMPLATE_RULES))
+            self.emit(CallScriptSet(lines=command.call_script))
+
+    def _check_script(self, script: tuple[str, ...], rules: TemplateRules) -> None:
+        """Refuses a line that cannot be filled in."""
+        faults = [f"line {at}: {expected}" for at, text in enumerate(script, 1) for _, expected in rules(text)]
+        if faults:
+            said = "; ".join(faults)
+            raise Refusal("faulty-text", f"call_script: {said}")
 
     def _check_fees(self, rules: FeeRules) -> None:
         """Refuses an amount with more places than the office's currency."""
@@ -648,6 +702,14 @@ class Office(Aggregate):
     @applies(FreezeReasonsSet)
     def _freeze_reasons_set(self, event: FreezeReasonsSet) -> None:
         self.freeze_reasons = event.reasons
+
+    @applies(OfficeAddressSet)
+    def _address_set(self, event: OfficeAddressSet) -> None:
+        self.address = event.address
+
+    @applies(CallScriptSet)
+    def _call_script_set(self, event: CallScriptSet) -> None:
+        self.call_script = event.lines
 
     @applies(AgencySet)
     def _agency_set(self, event: AgencySet) -> None:

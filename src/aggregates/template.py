@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, field_validator
 
-from aggregates.campaign import TEMPLATE_RULES, Template, TemplateRules
+from aggregates.campaign import Template
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
 from aggregates.kernel.context import Context
@@ -16,6 +16,7 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
 from aggregates.values.codes import Code
 from aggregates.values.contact import WITH_SUBJECT, Channel, Language
+from aggregates.values.template_text import TEMPLATE_RULES, TemplateRules
 
 
 def template_id(office: UUID, name: str) -> UUID:

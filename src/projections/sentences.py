@@ -543,6 +543,10 @@ SENTENCES: dict[type[Event], Sentence] = {
     office.FilterRemoved: "Filter {e.name} is kept no longer",
     AccountFrozen: "Account frozen ({e.code})",
     AccountUnfrozen: "Account active again",
+    office.OfficeAddressSet: lambda e: f"Office is at {', '.join(e.address)}" if e.address else "Office has no address",
+    office.CallScriptSet: lambda e: (
+        f"Script of calls set: {_count(len(e.lines), 'line')}" if e.lines else "Script of calls is the standard"
+    ),
     office.FreezeReasonsSet: lambda e: f"Accounts are frozen for {', '.join(sorted(e.reasons)) or 'nothing'}",
     # bulk actions
     BulkActionApplied: lambda e: f"Bulk action {e.kind}: {_came(e)}",

@@ -12,6 +12,7 @@ from aggregates.office import (
     AutomationPaused,
     AutomationResumed,
     CalendarSet,
+    CallScriptSet,
     ChangeOfficeSettings,
     DeliveryLimits,
     DeliveryLimitsSet,
@@ -150,3 +151,16 @@ def test_an_office_has_at_most_200_reasons():
         ChangeOfficeSettings.model_validate({"office_id": OFFICE, "freeze_reasons": many})
     with pytest.raises(ValidationError, match="at most 200"):
         ChangeOfficeSettings.model_validate({"office_id": OFFICE, "casework": {"dispute_reasons": many}})
+
+
+def test_the_script_of_calls_is_the_offices_and_can_be_filled_in():
+    def a_script(*lines: str) -> ChangeOfficeSettings:
+        return ChangeOfficeSettings(office_id=OFFICE, call_script=lines)
+
+    scenario = given(a_script("This is {{ office }}.", "You owe {{ amount_due }}."))
+    scenario.when(a_script("You owe {{ balanse }}.")).then_refused("faulty-text")
+    scenario.when(a_script("Hello", "{{ office.title.__class__ }}")).then_refused("faulty-text")
+    scenario.when(a_script()).then(CallScriptSet(lines=()))
+    scenario.when(a_script()).then_nothing_happened()
+    with pytest.raises(ValidationError, match="call_script"):
+        a_script(*["Hello"] * 21)

@@ -14,6 +14,7 @@ from kafka.errors import TopicAuthorizationFailedError
 from adapters.clock import SystemClock
 from adapters.delivery.carriers.setup import carriers_of
 from adapters.eventstore.keys import master_key
+from adapters.inbound.mailboxes import mailboxes_of
 from adapters.kafka.connection import client_options
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.local import QUICK_START, Listener, LocalKafka
@@ -350,3 +351,13 @@ def test_the_example_of_carriers_is_one_that_works(tmp_path: Path):
             Path(env[name]).write_text("a secret", encoding="utf-8")
     carried = {channel: carrier.name for channel, carrier in carriers_of(env, tmp_path, SystemClock())}
     assert (carried[Channel.EMAIL], carried[Channel.SMS], carried[Channel.LETTER]) == ("smtp", "twilio", "outbox")
+
+
+def test_the_example_of_a_mailbox_is_one_that_works(tmp_path: Path):
+    run(script("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", FOLDER / "mailbox.example.yaml")
+    [said] = read_yaml(FOLDER / "mailbox.example.yaml")
+    receive = said["services"]["receive"]
+    assert set(receive["secrets"]) == set(said["secrets"])
+    (tmp_path / "imap-password").write_text("a password", encoding="utf-8")
+    env = {name: value.replace("/run/secrets", str(tmp_path)) for name, value in receive["environment"].items()}
+    assert [each.name for each in mailboxes_of(env)] == ["imap"]

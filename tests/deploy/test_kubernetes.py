@@ -9,6 +9,7 @@ import yaml
 
 from adapters.clock import SystemClock
 from adapters.delivery.carriers.setup import carriers_of
+from adapters.inbound.mailboxes import mailboxes_of
 from adapters.kafka.connection import client_options
 from aggregates.values.contact import Channel
 from tests.adapters.kafka.certificates import Authority
@@ -202,6 +203,7 @@ def test_secrets_that_are_asked_for_are_in_the_example():
 
     assert set(expected.pop("arrears-master-key")) == {"master.key"}
     expected.pop("arrears-carriers")  # files that only a carrier needs
+    expected.pop("arrears-mailbox")
     for secret in ("arrears-kafka", *(f"arrears-kafka-{name}" for name in WITH_A_USER)):
         assert set(expected.pop(secret)) == {Path(file).name for file in kafka_files()}
     assert asked == expected
@@ -263,6 +265,16 @@ def test_whoever_delivers_and_nobody_else_has_the_secrets_of_carriers():
         assert ("arrears-carriers" in settings) == ("carriers" in mounts) == (name == "deliver"), name
     (volume,) = (each for each in pod(workloads()["deliver"])["volumes"] if each["name"] == "carriers")
     assert volume["secret"] == {"secretName": "arrears-carriers", "defaultMode": 0o440, "optional": True}
+
+
+def test_whoever_receives_and_nobody_else_has_the_secrets_of_the_mailbox():
+    for name, workload in workloads().items():
+        settings = {each["configMapRef"]["name"] for each in container(workload).get("envFrom", [])}
+        mounts = {each["name"]: each for each in container(workload)["volumeMounts"]}
+        assert ("arrears-mailbox" in settings) == ("mailbox" in mounts) == (name == "receive"), name
+    (volume,) = (each for each in pod(workloads()["receive"])["volumes"] if each["name"] == "mailbox")
+    assert volume["secret"] == {"secretName": "arrears-mailbox", "defaultMode": 0o440, "optional": True}
+    assert mailboxes_of(of_kind("ConfigMap")["arrears-mailbox"]["data"]) == []
 
 
 def test_as_it_stands_no_carrier_is_set_up():

@@ -24,13 +24,14 @@ from aggregates.account.billing import BillInvoice, InvoiceBilled
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
 from aggregates.account.messages import MessageFailed, MessageSent
-from aggregates.campaign import TEMPLATE_RULES, CampaignPlan, LaunchCampaign, Step, Template
+from aggregates.campaign import CampaignPlan, LaunchCampaign, Step, Template
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Command, Issued, identifier
 from aggregates.kernel.event import Recorded
 from aggregates.office import ChangeOfficeSettings, DeliveryLimits, OpenOffice, office_id
 from aggregates.values.contact import Channel, ContactDetails, EmailAddress
 from aggregates.values.money import Money
+from aggregates.values.template_text import TEMPLATE_RULES
 from api.processes.step_by_step import StepByStep
 from policies.policy import AGING, Policy
 from tests.adapters.delivery.hostile import HOSTILE

@@ -140,6 +140,14 @@ def test_text_is_compared_without_case_accents_and_forms():
 def test_a_telephone_number_is_its_digits():
     assert digits_of("+1 (793) 555-0105") == digits_of("001 793 555 0105") == "17935550105"
     assert digits_asked("+1 793") == "1793"
+    for spelled in ("+1 793 555 0105", "(793) 555-0105", "1-793-555-0105", "793.555.0105", "001 793 5550105",
+                    "011 1 793 555 0105", "tel:+17935550105", "793\u2013555\u20110105"):  # fmt: skip
+        asked = digits_asked(spelled) or "none"
+        assert asked in digits_of("+1 (793) 555-0105"), spelled
+        assert asked in digits_of("(793) 555-0105"), spelled
+    for spelled in ("+49 30 5550100", "+49 (0)30 5550-100", "0049305550100", "030 / 5550 100"):
+        assert digits_asked(spelled) == "305550100" == digits_of("030 5550100"), spelled
+    assert digits_asked("+39 06 5550100") == digits_of("06 5550100")
     assert (digits_asked("12"), digits_asked("A-1234")) == (None, None)
 
 

@@ -15,7 +15,7 @@ from aggregates.account.contact import Contact
 from aggregates.account.customer import Customer
 from aggregates.account.messages import WRITTEN_ABOUT, Messages, MessageWritten, WrittenText, as_moment
 from aggregates.account.part import AccountPart
-from aggregates.campaign import TEMPLATE_RULES, in_language
+from aggregates.campaign import in_language
 from aggregates.kernel.aggregate import Needs, decides
 from aggregates.kernel.command import Target
 from aggregates.kernel.context import Context
@@ -26,6 +26,7 @@ from aggregates.template import OfficeTemplate
 from aggregates.values.attachments import MOST_OF_MESSAGE, AttachedFile
 from aggregates.values.contact import WITH_SUBJECT, Channel, Denied
 from aggregates.values.money import Money
+from aggregates.values.template_text import TEMPLATE_RULES
 
 # --- values ------------------------------------------------------------------------------------------
 

@@ -197,6 +197,8 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("filter-out-of-date", "A filter says what the report does not know any more."),
         RefusalCode("filter-keeps-no-text", "A text that may be a name is not kept in a filter."),
         RefusalCode("too-many-attachments", "An account, and a message, has so many attachments and no more."),
+        # Statements and copies of invoices.
+        RefusalCode("not-printable", "What stands on a paper is in characters that its fonts have."),
         # What cannot be asked of every account.
         RefusalCode("personal-argument", "Personal text is never said to every account: it would be kept in the open."),
         RefusalCode("no-such-command", "What is asked of every account is a command."),

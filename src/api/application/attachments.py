@@ -145,7 +145,7 @@ def require_sendable(service: Service, command: SendMessage, files: Iterable[tup
     if faults := faults_of(service, command):
         raise FaultyPlan(faults)
     account = service.arrears.load(Account, command.account_id)
-    _, context = around(service, account, command)
+    _, context = around(service, account, command.template_id)
     further = [
         AttachedFile(id=uuid4(), name=name, media_type=media_type, size=size, sha256="")
         for name, media_type, size in files

@@ -62,6 +62,10 @@ class OfficeView(BaseModel):
     """The same of write-offs."""
     fees: Annotated[FeeRules | None, LATER] = None
     """Not there where nothing was said of them."""
+    address: Annotated[list[str] | None, LATER] = None
+    """Where it is, line by line; not there where nothing was said of it."""
+    call_script: Annotated[list[str] | None, LATER] = None
+    """What agents say in a call besides what the law requires; not there where it is the standard."""
 
 
 def pause_view(pause: Pause | None, now: datetime) -> PauseView | None:
@@ -95,6 +99,8 @@ def office_view(office: Office, now: datetime) -> OfficeView:
         ),
         freeze_reasons=None if office.freeze_reasons == STANDARD_FREEZE_REASONS else office.freeze_reasons,
         fees=None if office.fees == FeeRules() else office.fees,
+        address=[*office.address] or None,
+        call_script=[*office.call_script] or None,
     )
 
 

@@ -82,7 +82,7 @@ class MessagePreview(BaseModel):
 def preview(service: Service, command: SendMessage) -> MessagePreview:
     """What cannot be a message is its `problem`. Raises AggregateNotFoundError."""
     account = service.arrears.load(Account, command.account_id)
-    office, context = around(service, account, command)
+    office, context = around(service, account, command.template_id)
     notes = list(notes_on(office, context.now))
     try:
         draft = account.writing.draft(command, context)
@@ -124,7 +124,7 @@ def faults_of(service: Service, command: SendMessage) -> list[FaultView]:
         return []
     if found := list(_in_its_text(command)):
         return found
-    office, context = around(service, account, command)
+    office, context = around(service, account, command.template_id)
     try:
         draft = account.writing.draft(command, context)
     except Refusal:
@@ -214,12 +214,12 @@ def _in_its_text(command: SendMessage) -> Iterable[FaultView]:
             yield FaultView(field=field, expected=f"line {line}: {expected}")
 
 
-def around(service: Service, account: Account, command: SendMessage) -> tuple[Office, Context]:
+def around(service: Service, account: Account, template_id: UUID | None = None) -> tuple[Office, Context]:
     """The account's office, and what a decision would know now."""
     assert account.customer.office_id is not None  # noqa: S101  an account is opened in one
     office, now = service.arrears.load(Office, account.customer.office_id), service.clock.now()
     today = local_date(now, office.zone)
-    named = [command.template_id] if command.template_id is not None else []
+    named = [template_id] if template_id is not None else []
     seen: dict[UUID, Aggregate] = {each.id: each for each in service.arrears.load_many(OfficeTemplate, named)}
     others = service.arrears.load_many(Account, list(account.customer.accounts))
     return office, Context(

@@ -27,6 +27,7 @@ from api.application.account_contact import check_account
 from api.application.account_view import account_view, accounts_of_customer, read_account
 from api.application.amounts import read_amount
 from api.application.attachments import attachments_of
+from api.application.call_script import call_script_of
 from api.application.campaigns import campaign_in_full, campaign_view, campaigns_of
 from api.application.casework import complaints_of, disputes_of, flags_of, holds_of, legal_cases_of, payment_claims_of
 from api.application.inbound import threads_of
@@ -34,6 +35,7 @@ from api.application.instalment_plans import instalments_of, plan_view
 from api.application.offices import defined_in, office_view, scheme_of, today_in
 from api.application.placements import agencies_of
 from api.application.saved_filters import saved_filters_of
+from api.application.statements import UnknownInvoice, invoice_copy_of, statement_of
 from api.application.templates import template_in_full, template_view, templates_of
 from api.application.write_offs import write_offs_of
 from api.cli.opening import question
@@ -388,6 +390,24 @@ def list_accounts(
 @answers("/v1/accounts/{id}")
 def get_account(here: Here, *, id: str, as_of: date | None = None) -> Any:  # noqa: A002
     return _json(account_view(read_account(here.service, here.connection, UUID(id), as_of)))
+
+
+@answers("/v1/accounts/{id}/statement")
+def get_statement(here: Here, *, id: str, as_of: date | None = None) -> Any:  # noqa: A002
+    return _json(statement_of(read_account(here.service, here.connection, UUID(id), as_of)))
+
+
+@answers("/v1/accounts/{id}/invoices/{number}/copy")
+def get_invoice_copy(here: Here, *, id: str, number: str) -> Any:  # noqa: A002
+    try:
+        return _json(invoice_copy_of(read_account(here.service, here.connection, UUID(id)), number))
+    except UnknownInvoice as error:
+        raise Refused(str(error), reason_code="unknown-invoice") from None
+
+
+@answers("/v1/accounts/{id}/call-script")
+def get_call_script(here: Here, *, id: str) -> Any:  # noqa: A002
+    return _json(call_script_of(here.service, read_account(here.service, here.connection, UUID(id))))
 
 
 @answers("/v1/accounts/{id}/flags")

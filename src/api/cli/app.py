@@ -49,6 +49,7 @@ from api.cli import (
     running,
     saved_filters,
     search,
+    statements,
     subscriptions,
     templates,
     work,
@@ -106,7 +107,7 @@ app = typer.Typer(
 
 for commands in (
     running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls,
-    collections_stage, freezing, search, inbound, backups, kafka, replay,
+    collections_stage, freezing, search, statements, inbound, backups, kafka, replay,
 ):  # fmt: skip
     commands.add_to(app)
 for name, group in (

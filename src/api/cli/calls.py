@@ -16,6 +16,7 @@ from api.cli.opening import by_whom, command_of, commanding, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, is_id, read_day, read_moment
 from api.cli.output import note, print_json, print_table, say
 from api.cli.problems import Problem
+from api.cli.questions import Ask, account_id
 from api.cli.tables import key, prose, tabular, text, word
 
 if TYPE_CHECKING:
@@ -183,6 +184,28 @@ def show_call(
         lasted = f", {shown.seconds} seconds" if shown.seconds is not None else ""
         say(f"{shown.result.replace('-', ' ').capitalize()}{lasted}.")
         note(f"arrears call end {account} {call_id} --disposition {shown.disposition or '…'}")
+
+
+@call.command("script")
+def show_script(
+    account: AccountArgument, data: DataDir = None, office: OfficeCode = None, as_json: AsJson = False
+) -> None:
+    """What to ask and to say in a call about an account, in this order."""
+
+    def asked(ask: Ask) -> Any:
+        return ask("/v1/accounts/{id}/call-script", id=account_id(ask, account, office=office))
+
+    script = answered(data, asked)
+    if as_json:
+        print_json(script)
+        return
+    for at, step in enumerate(script["steps"], 1):
+        of_law = f" [{step['source']}]" if "source" in step else ""
+        say(f"{at}. {step['text']}{of_law}")
+        if "known" in step:
+            say(f"   We have {step['known']}.")
+        if "problem" in step:
+            note(f"   Not filled in: {step['problem']}")
 
 
 @call.command("end")

@@ -1,10 +1,10 @@
 """`arrears inbound`: messages of customers that have to be read or assigned, or came elsewhere; `arrears thread`."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -18,9 +18,6 @@ from api.cli.output import note, print_json, print_table, say, say_lines
 from api.cli.problems import Problem
 from api.cli.questions import Ask, account_id
 from api.cli.tables import key, prose, tabular, text, word
-
-if TYPE_CHECKING:
-    from adapters.inbound.polling import Polling
 
 app = typer.Typer(no_args_is_help=True, help="Messages of customers: to be read, without an account, by hand.")
 
@@ -258,40 +255,21 @@ def _show(each: Mapping[str, Any]) -> None:
     say("")
 
 
-def receive(
-    *,
-    data: DataDir = None,
-    once: Annotated[bool, typer.Option("--once", help="Take what is there now, and end.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Take mail out of the mailboxes that are set up, again and again. `arrears serve` does it too."""
-    from adapters.stop import Stopped
-    from api import logs
-    from api.cli.signals import until_told
-    from api.processes.core import Core
-    from api.processes.receiving import polling_of
+def take_mail_once(data: Path | None, *, as_json: bool) -> None:
+    """What is in the mailboxes now. Raises Problem where none is set up, and where one cannot be read."""
+    from api.processes.parts import RECEIVE
 
-    if not once:
-        logs.configure(default="info")
-        with Core.open(data, reading=True) as core, until_told(core.stop) as stop, suppress(Stopped):
-            polling = _set_up(polling_of(core))
-            note("Receiving. SIGTERM or Ctrl-C ends it.")
-            polling.run(stop)
-        return
     with commanding(data) as service:
-        stored, away = _set_up(polling_of(service)).once()
+        polling = RECEIVE.polling(service)
+        if polling is None:
+            raise Problem("no mailbox is set up", hint="docs/inbound.md describes every setting.")
+        stored, away = polling.once()
     if as_json:
         print_json({"stored": stored, "problems": away})
     else:
         say(f"{stored:,} {'mail is' if stored == 1 else 'mails are'} taken.")
     if away:
         raise Problem("; ".join(away))
-
-
-def _set_up(polling: "Polling | None") -> "Polling":
-    if polling is None:
-        raise Problem("no mailbox is set up", hint="docs/inbound.md describes every setting.")
-    return polling
 
 
 @app.command("doors")
@@ -312,4 +290,3 @@ def doors(*, as_json: AsJson = False) -> None:
 
 def add_to(root: typer.Typer) -> None:
     root.command("thread")(thread)
-    root.command("receive")(receive)

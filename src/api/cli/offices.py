@@ -108,6 +108,8 @@ def _tell(view: Mapping[str, Any]) -> None:
         ),
         ("fees", _fees(view.get("fees"))),
         ("frozen for", ", ".join(sorted(view.get("freeze_reasons") or _STANDARD_FREEZE_REASONS))),
+        ("address", ", ".join(view.get("address") or ()) or "none"),
+        ("script of calls", " / ".join(view.get("call_script") or ()) or "the standard"),
         ("contact rules", _contact(view.get("contact") or {})),
         ("campaigns", len(view["campaign_ids"])),
     ]
@@ -212,6 +214,14 @@ def change(
         typer.Option("--fee-rule", metavar="NAME=VALUE", help="A rule of fees: docs/fees.md; VALUE none takes it off."),
     ] = None,
     time_zone: Annotated[str | None, typer.Option("--time-zone", metavar="ZONE")] = None,
+    address: Annotated[
+        list[str] | None,
+        typer.Option("--address", metavar="LINE", help="Where it is; once a line. Empty takes it off."),
+    ] = None,
+    call_script: Annotated[
+        list[str] | None,
+        typer.Option("--call-script", metavar="LINE", help="What agents say; once a line. Empty: the standard."),
+    ] = None,
     data: DataDir = None,
     reason: Reason = None,
     as_json: AsJson = False,
@@ -258,6 +268,10 @@ def change(
             sections["fee_service_types"] = [part.strip() for part in fee_service_types.split(",") if part.strip()]
         if fee_rule:
             sections["fees"] = {**office.fees.model_dump(), **_fee_rules(fee_rule)}
+        if address is not None:
+            sections["address"] = [line for line in address if line.strip()]
+        if call_script is not None:
+            sections["call_script"] = [line for line in call_script if line.strip()]
         given = {"grace_days": grace_days, "time_zone": time_zone}
         sections |= {name: value for name, value in given.items() if value is not None}
         if not sections:

@@ -1,4 +1,4 @@
-"""`arrears api|seal|publish|project|react|deliver|clock`: the processes of a cluster, one part each."""
+"""`arrears api|seal|publish|project|react|deliver|clock|receive`: the processes of a cluster, one part each."""
 
 import os
 import threading
@@ -16,7 +16,7 @@ from api.cli.progress import Bars
 from api.cli.running import Host, Port, TokenFile, check_door, token_of
 from api.cli.signals import ended_as_told, until_told
 from api.processes import parts
-from api.processes.parts import API, CLOCK, PROJECT, PUBLISH
+from api.processes.parts import API, CLOCK, PROJECT, PUBLISH, RECEIVE
 from api.processes.parts.clock import TICK_SECONDS
 from api.processes.parts.part import Part, Run, Worker
 
@@ -31,7 +31,13 @@ _NAMES = "Default: every projection. Processes of the same names are a group."
 
 def add_to(app: typer.Typer) -> None:
     """A command for each part; those that can be told more than `--data` have a function of their own below."""
-    own: dict[Part, Callable[..., None]] = {API: serve_api, PUBLISH: publish, PROJECT: project, CLOCK: clock}
+    own: dict[Part, Callable[..., None]] = {
+        API: serve_api,
+        PUBLISH: publish,
+        PROJECT: project,
+        CLOCK: clock,
+        RECEIVE: receive,
+    }
     for part in parts.PARTS:
         command = own[part] if part in own else _command_of(part)
         app.command(part.name, help=part.help)(command)
@@ -143,6 +149,21 @@ def clock(
 
     says = f"A tick every {every:g} seconds"
     _run(CLOCK, lambda: Core.open(data, reading=True), partial(CLOCK.alone, every=every), says=says)
+
+
+def receive(
+    data: DataDir = None,
+    once: Annotated[bool, typer.Option("--once", help="Take what is there now, and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from api.processes.core import Core
+
+    if once:
+        from api.cli.inbound import take_mail_once
+
+        take_mail_once(data, as_json=as_json)
+    else:
+        _run(RECEIVE, lambda: Core.open(data, reading=True), RECEIVE.alone)
 
 
 def _run(

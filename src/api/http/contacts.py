@@ -12,6 +12,8 @@ from aggregates.account.calls import StartCall
 from aggregates.account.contact_history import RecordContactFact, RestorePoint, RetirePoint, WithdrawContactFact
 from aggregates.values.contact import Channel
 from api.application.account_contact import AccountContactVerdict, FactKindView, check_account, fact_kinds
+from api.application.account_view import read_account
+from api.application.call_script import CallScript, call_script_of
 from api.application.dialling import CallView, ClickToCall, call_of
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
@@ -84,6 +86,14 @@ def check_contact_with_account(
 
 
 # --- calls and corrections -----------------------------------------------------------------------------
+
+
+@router.get("/call-script", responses=documented(404))
+def get_call_script(*, account_id: UUID, service: ServiceOf, readings: Readings) -> CallScript:
+    """What to ask and to say in a call about the account, in this order, with the office's own text filled in."""
+    with readings.connection() as connection:
+        read = read_account(service, connection, account_id)
+    return call_script_of(service, read)
 
 
 @router.post("/calls", status_code=201, responses=MAY_BE_REFUSED)

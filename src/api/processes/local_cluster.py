@@ -57,8 +57,8 @@ class Member:
 class LocalCluster:
     """Everything in one data folder, with `kafka`, `logs` and `outbox` in it. A context manager.
 
-    `count` says how many processes of a role there are (one each, unless said otherwise). Raises KafkaUnavailable,
-    DatabaseProblem.
+    `count` says how many processes of a role there are (one each, unless said otherwise). One that has
+    nothing to do has none. Raises KafkaUnavailable, DatabaseProblem, InboundMisconfigured.
     """
 
     def __init__(
@@ -81,7 +81,10 @@ class LocalCluster:
         self.env: dict[str, str] = {}
         """What the processes are started with: where everything is."""
         wanted = [
-            (part.name, number) for part in parts.PARTS for number in range(1, (count or {}).get(part.name, 1) + 1)
+            (part.name, number)
+            for part in parts.PARTS
+            if part.is_wanted(env)
+            for number in range(1, (count or {}).get(part.name, 1) + 1)
         ]
         self.members = [
             Member(role, number, port, ("--port", str(api_port + number - 1)) if role == parts.API.name else ())

@@ -14,8 +14,6 @@ from adapters.postgres.database import Database
 from adapters.postgres.keeper import Keeper, ServerLost
 from api.processes import parts
 from api.processes.core import CACHE_SIZE
-from api.processes.receiving import NAME as RECEIVE
-from api.processes.receiving import polling_of
 from api.processes.service import Service
 from api.processes.supervise import supervise
 
@@ -50,10 +48,8 @@ class OneProcess(Service):
 
         Raises InboundMisconfigured.
         """
-        polling = polling_of(self)
         self.projections.start_keeping()
         made = [(part.name, part.in_one_process(self, self.stop)) for part in parts.PARTS]
-        made.append((RECEIVE, polling.run if polling is not None else None))
         for name, run in made:
             if run is not None:
                 thread = threading.Thread(target=supervise, args=(name, run, self.stop), name=name, daemon=True)

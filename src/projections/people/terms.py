@@ -13,7 +13,9 @@ SHORTEST_ANYWHERE = 3
 FEWEST_DIGITS = 4
 """Of what looks like a telephone number; fewer are a part of any number."""
 
-_TELEPHONE = re.compile(r"[\d\s()+./-]+")
+_TELEPHONE = re.compile(r"(tel:)?[\d\s()+./\u2010-\u2015\u2212-]+", re.IGNORECASE)
+_DIALLED_ABROAD = re.compile(r"\+|00|011|(?=1\d{10}$)")
+"""What stands before a country's code, or that it is the code of North America itself."""
 _NOT_DIGITS = re.compile(r"\D+")
 _WORD = re.compile(r"\w+")
 
@@ -31,9 +33,34 @@ def digits_of(telephone: str) -> str:
 
 
 def digits_asked(text: str) -> str | None:
-    """The digits that are looked for where somebody types what may be a telephone number."""
-    digits = digits_of(text) if _TELEPHONE.fullmatch(text) else ""
+    """The digits that are looked for where somebody types what may be a telephone number.
+
+    Of a whole one those that it has in its country: they stand in it whether or not it was recorded with the country's
+    code, and however that was dialled.
+    """
+    if not _TELEPHONE.fullmatch(text):
+        return None
+    digits = digits_in_country(text) or digits_of(text)
     return digits if len(digits) >= FEWEST_DIGITS else None
+
+
+def digits_in_country(telephone: str) -> str | None:
+    """The digits without the country's code and what is dialled before an area's; None where the number names no
+    country, or is not whole."""
+    sign = "+" if "+" in telephone else ""
+    said = sign + _NOT_DIGITS.sub("", unicodedata.normalize("NFKC", telephone))
+    abroad = _DIALLED_ABROAD.match(said)
+    if abroad is None:
+        return None
+    import phonenumbers  # its tables take a while to load, and most searches need none
+
+    try:
+        number = phonenumbers.parse(f"+{said[abroad.end() :]}")
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.national_significant_number(number).lstrip("0")
 
 
 def terms_of(lines: Iterable[str]) -> list[int]:

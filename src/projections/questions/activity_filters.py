@@ -40,7 +40,9 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "dispute": ("dispute-%",),
     "hold": ("hold-%",),
     "flag": ("flag-%",),
-    "stage": ("stage-changed",),
+    "stage": ("stage-changed", "collections-stage-changed"),
+    "placement": ("placed", "placement-%", "agency-payment-posted"),
+    "freeze": ("frozen", "unfrozen"),
     "exclusion": ("excluded", "exclusion-lifted"),
     "contact": ("contact-%", "call-refused", "consent", "opted-%", "wishes-shared"),
 }

@@ -32,12 +32,13 @@ from aggregates.account.aging import AgeAccount
 from aggregates.account.billing import BillInvoice, InvoiceBilled
 from aggregates.account.command import account_id
 from aggregates.account.customer import OpenAccount
-from aggregates.campaign import TEMPLATE_RULES, CampaignLaunched
+from aggregates.campaign import CampaignLaunched
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Rejected
 from aggregates.kernel.event import Recorded
 from aggregates.office import OpenOffice, office_id
 from aggregates.values.money import Money
+from aggregates.values.template_text import TEMPLATE_RULES
 from api.processes.publishing import publishing
 from policies.policy import EveryAccount, Policy, PolicyName, Reaction
 from projections.agenda.projection import AgendaProjection

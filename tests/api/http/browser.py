@@ -13,6 +13,8 @@ from typing import Any, Self
 
 from tests.waiting import HANG, wait_until
 
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), "ArrowDown": (40, "")}
+"""By name, what the system knows a key by and what it writes."""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -123,8 +125,40 @@ class Browser:
         wait_until(lambda: self.evaluate(expression), expression)
 
     def press(self, key: str) -> None:
-        for kind in ("keyDown", "keyUp"):
-            self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=9)
+        """A key that is named, or a digit."""
+        code, text = KEYS[key] if key in KEYS else (ord(key), key)
+        pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.command("Input.dispatchKeyEvent", type="keyDown", text=text, **pressed)
+        self.command("Input.dispatchKeyEvent", type="keyUp", **pressed)
+
+    def type(self, text: str) -> None:
+        """In place of what stands in the field that has the focus."""
+        kind = self.evaluate("document.activeElement.type")
+        if kind == "date":  # part by part, as its fields take them: month, day, year
+            year, month, day = text.split("-")
+            for digit in f"{month}{day}{year}":
+                self.press(digit)
+            return
+        selects = {"key": "a", "code": "KeyA", "windowsVirtualKeyCode": 65, "modifiers": 2, "commands": ["selectAll"]}
+        self.command("Input.dispatchKeyEvent", type="keyDown", **selects)
+        self.command("Input.dispatchKeyEvent", type="keyUp", **selects)
+        self.command("Input.insertText", text=text)
+
+    def tab_to(self, at: str) -> None:
+        """Tab is pressed until the focus is on what the condition holds for, of `at`; Tab alone gets there."""
+        for _ in range(200):
+            self.press("Tab")
+            if self.evaluate(f"(at => Boolean({at}))(document.activeElement)"):
+                return
+        raise AssertionError(f"Tab does not get to {at}")
+
+    def choose(self, value: str) -> None:
+        """In the list of choices that has the focus, downwards."""
+        for _ in range(60):
+            if self.evaluate("document.activeElement.value") == value:
+                return
+            self.press("ArrowDown")
+        raise AssertionError(f"{value} is not among the choices")
 
     def follow(self, selector: str) -> None:
         """Clicks and waits for the page that comes of it."""

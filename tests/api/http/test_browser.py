@@ -9,6 +9,7 @@ import pytest
 
 from api.http.server import server_of
 from api.processes.step_by_step import StepByStep
+from tests.adapters.attachments.test_content import PDF
 from tests.api.http.browser import Browser, NoBrowser
 from tests.api.http.client import Client, usd
 from tests.waiting import wait_until
@@ -104,6 +105,8 @@ def site(service: StepByStep, client: Client, office: str) -> Iterator[str]:
             client.done("POST", f"{address}/promises", promise)
             client.done("POST", f"{address}/messages", {"channel": "portal", "text": "Please call us."})
             have_cases(client, address, invoice=f"{n}-1")
+        if n == 15:
+            have_written(client, address)
     service.wait_until_shown()
     server = server_of(service, "127.0.0.1", 0, None)
     thread = threading.Thread(target=server.run)
@@ -131,6 +134,17 @@ def have_cases(client: Client, address: str, *, invoice: str) -> None:
     client.done("POST", f"{address}/legal-cases", {**case, "cost": usd("400.00")})
 
 
+def have_written(client: Client, address: str) -> None:
+    """A conversation by text, and a file."""
+    phone = {"id": "phone-1", "number": "+12125550115", "kind": "mobile", "sms_consent": "given"}
+    client.done("PUT", f"{address}/contact", {"phones": [phone]})
+    client.done("POST", f"{address}/messages", {"channel": "sms", "text": "Please call us."})
+    answer = {"channel": "sms", "sender": phone["number"], "text": "I paid on Friday, and " + "so " * 40}
+    client.done("POST", f"{address}/inbound-messages", answer)
+    file = {"file": ("A letter with a long name of a person who writes it all down.pdf", PDF, "application/pdf")}
+    assert client.request("POST", f"{address}/attachments", files=file).status_code == 201
+
+
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     try:
@@ -145,9 +159,15 @@ def paths(browser: Browser, site: str) -> list[str]:
     browser.look(width=1440)
     browser.open(f"{site}/?q=B-15")
     account = browser.evaluate("document.querySelector('.who a').pathname")
-    tabs = ("overview", "payments", "casework", "messages&send=email", "conversation", "activity", "audit", "contact")
-    pages = ["/", "/?as_of=2026-02-20", "/campaigns", "/worklist", "/settings/templates", "/inbound", "/?stage=zzz"]
-    return [*pages, *(f"{account}?tab={tab}" for tab in tabs)]
+    tabs = (
+        "overview", "payments", "casework", "messages&send=email", "conversation", "activity", "audit", "contact",
+        "calls", "attachments",
+    )  # fmt: skip
+    pages = [
+        "/", "/?as_of=2026-02-20", "/campaigns", "/worklist", "/settings/templates", "/settings/offices", "/inbound",
+        "/?stage=zzz",
+    ]  # fmt: skip
+    return [*pages, *(f"{account}?tab={tab}" for tab in tabs), f"{account}?do=call"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -231,52 +251,124 @@ def test_a_person_changes_the_flags_of_a_selection_and_takes_it_back(browser: Br
 
 
 def test_axe_finds_nothing_on_the_desk(browser: Browser, site: str):
-    """WCAG 2.2, levels A and AA, as axe-core checks it."""
+    """WCAG 2.2, levels A and AA, as axe-core checks it; what differs on a telephone, in the dark too."""
     axe = files("axe_core_python").joinpath("axe.min.js").read_text()
-    for path in [each for each in paths(browser, site) if each.startswith("/accounts/")]:
-        browser.open(f"{site}{path}")
-        browser.evaluate(f"{axe}; undefined")
-        browser.evaluate(AXE)
-        browser.wait_for("found !== null")
-        assert browser.evaluate("found") == [], path
+    desk = [each for each in paths(browser, site) if each.startswith("/accounts/")]
+    narrow = [each for each in desk if each.endswith(("tab=attachments", "tab=conversation", "do=call"))]
+    for width, scheme, seen in ((1440, "light", desk), (390, "dark", narrow)):
+        browser.look(width=width, scheme=scheme)
+        for path in seen:
+            browser.open(f"{site}{path}")
+            browser.evaluate(f"{axe}; undefined")
+            browser.evaluate(AXE)
+            browser.wait_for("found !== null")
+            assert browser.evaluate("found") == [], path
 
 
-def test_a_case_is_worked_in_dialogs_without_loading_the_page_anew(browser: Browser, site: str):
-    account = next(each for each in paths(browser, site) if "tab=activity" in each)
+def test_a_whole_case_is_worked_by_keyboard_without_loading_the_page_anew(
+    browser: Browser, site: str, client: Client, service: StepByStep
+):
+    """A call and how it ended, a note, a promise, a text, the customer's answer, a dispute and its end."""
+    [found] = client.get("/v1/accounts?number=B-07").json()["items"]
+    account = f"/v1/accounts/{found['account_id']}"
+    phone = {"id": "phone-1", "number": "+12125550107", "kind": "mobile", "sms_consent": "given"}
+    client.done("PUT", f"{account}/contact", {"phones": [phone]})
+    service.wait_until_shown()
     browser.look(width=1440)
-    browser.open(f"{site}{account}")
+    browser.open(f"{site}{account.removeprefix('/v1')}?tab=activity")
     browser.evaluate("window.neverLeft = true")
+    timeline = "document.getElementById('timeline').textContent"
 
-    def in_dialog(action: str, **said: str) -> None:
-        """Opened from its quick action, filled in and sent."""
-        browser.evaluate(f"document.querySelector('.quick a[href$=\"do={action}\"]').focus()")
-        browser.evaluate("document.activeElement.click()")
-        browser.wait_for("document.querySelector('dialog').open && document.querySelector('dialog form') !== null")
-        fill_in(**said)
-
-    def fill_in(**said: str) -> None:
-        for name, value in said.items():
-            browser.evaluate(f"document.querySelector('dialog form [name={name}]').value = {json.dumps(value)}")
-        browser.evaluate("document.querySelector('dialog form span.buttons button:last-of-type').click()")
+    def quick(action: str) -> None:
+        """Opened from its quick action; the focus is on the first field."""
+        browser.tab_to(f"at.matches('.quick a[href$=\"do={action}\"]')")
+        browser.press("Enter")
+        browser.wait_for("document.querySelector('dialog').open && document.activeElement.closest('dialog form')")
 
     def is_over(action: str) -> None:
         """The dialog is closed, and the focus is where it was opened."""
         browser.wait_for("!document.querySelector('dialog').open")
         browser.wait_for(f"(document.activeElement.getAttribute('href') || '').endsWith('do={action}')")
 
-    in_dialog("activity", kind="note", notes="The buyer is on holiday.")
+    def field(name: str, *, of: str = "") -> None:
+        browser.tab_to(f"at.name === '{name}' && at.form.action.endsWith('{of}')")
+
+    def tab(name: str, shows: str) -> None:
+        browser.tab_to(f"at.matches('nav a[href$=\"tab={name}\"]')")
+        browser.press("Enter")
+        browser.wait_for(f"location.search === '?tab={name}' && document.querySelector({json.dumps(shows)}) !== null")
+
+    quick("call")
+    assert "May I speak with Customer 07" in browser.evaluate("document.querySelector('dialog .script').textContent")
+    browser.press("Enter")
+    browser.wait_for("document.activeElement.name === 'disposition'")
+    browser.choose("spoke-to-customer")
+    field("notes")
+    browser.type("She was on holiday.")
+    browser.press("Enter")
+    is_over("call")
+
+    quick("activity")
+    browser.press("Escape")
     is_over("activity")
-    in_dialog("promise", amount="0.005", due="2026-03-25")
+    quick("activity")
+    browser.choose("note")
+    field("notes")
+    browser.type("The buyer is on holiday.")
+    browser.press("Enter")
+    is_over("activity")
+
+    quick("promise")
+    browser.type("0.005")
+    field("due")
+    browser.type("2026-03-25")
+    browser.press("Enter")
     browser.wait_for("document.querySelector('dialog [aria-invalid] + .wrong') !== null")
     typed = "document.querySelector('dialog [name=amount]').value"
     assert (browser.evaluate("document.activeElement.name"), browser.evaluate(typed)) == ("amount", "0.005")
-    fill_in(amount="99999.00")  # the account itself refuses that; what is sent next is another request
+    browser.type("99999999.00")  # the account itself refuses that; what is sent next is another request
+    browser.press("Enter")
     browser.wait_for("document.querySelector('dialog .wrong') && !document.querySelector('dialog [aria-invalid]')")
-    fill_in(amount="0.25", notes="Twenty-five cents.")
+    field("amount")
+    browser.type("0.25")
+    browser.press("Enter")
     is_over("promise")
-    browser.wait_for("document.getElementById('timeline').textContent.includes('0.25')")
-    assert "The buyer is on holiday." in browser.evaluate("document.getElementById('timeline').textContent")
-    browser.evaluate("document.querySelector('.tabs a[href$=\"tab=billing\"]').click()")
-    browser.wait_for("document.getElementById('collections-stage') !== null")
-    assert browser.evaluate("location.search") == "?tab=billing"
+    browser.wait_for(f"{timeline}.includes('0.25')")
+    for said in ("She was on holiday.", "The buyer is on holiday."):
+        assert said in browser.evaluate(timeline)
+
+    quick("sms")
+    field("text")
+    browser.type("Thank you, {{ customer_name }}.")
+    browser.tab_to("at.textContent === 'Send SMS'")
+    browser.press("Enter")
+    is_over("sms")
+
+    answer = {"channel": "sms", "sender": phone["number"], "text": "The last one was wet."}
+    client.done("POST", f"{account}/inbound-messages", answer)
+    service.wait_until_shown()
+    tab("collections", "#timeline")
+    tab("conversation", ".thread")
+    thread = "document.querySelector('.thread').textContent"
+    assert "Thank you" in browser.evaluate(thread)
+    field("reason", of="/read")
+    browser.type("Disputed.")
+    browser.press("Enter")
+    browser.wait_for(
+        f"{thread}.includes('The last one was wet.') && !document.querySelector('form[action$=\"/read\"]')"
+    )
+
+    tab("details", "form[action$='/disputes']")
+    field("code", of="/disputes")
+    browser.type("quality")
+    browser.press("Enter")
+    browser.wait_for("document.querySelector('.warnings')?.textContent.includes('Disputed')")
+    field("resolution")
+    browser.type("unfounded")
+    browser.press("Enter")
+    browser.wait_for("document.querySelector('[name=resolution]') === null")
+
+    tab("billing", "#collections-stage")
     assert browser.evaluate("window.neverLeft") is True
+    said = client.get(account).json()
+    assert (said["disputes"], "undocumented" in said, len(said["promises"])) == ([], False, 1)

@@ -107,7 +107,7 @@ def test_the_page_places_a_call_keeps_the_agents_number_and_opens_the_form(
     client: Client, ada: str, twilio: TwilioServer
 ):
     here = ada.removeprefix("/v1")
-    tab = f"{here}?tab=contact"
+    tab = f"{here}?tab=calls"
     assert "Your telephone" in client.get(tab, headers=HTML).text
     begun = sent(client, f"{here}/contact/call", point="phone-1", agent_phone=AGENT, once="1")
     assert (begun.status_code, begun.headers["location"]) == (303, tab)

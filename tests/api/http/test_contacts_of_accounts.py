@@ -166,7 +166,7 @@ def test_the_history_is_filtered(client: Client, reached: str, service: StepBySt
 
 def test_the_page_says_why_a_number_may_not_be_called_and_from_when(client: Client, reached: str):
     called(client, reached, "spoke-to-customer")
-    page = client.get(f"/accounts/{reached.rpartition('/')[2]}?tab=contact", headers={"Accept": "text/html"}).text
+    page = client.get(f"/accounts/{reached.rpartition('/')[2]}?tab=calls", headers={"Accept": "text/html"}).text
     assert "Not allowed before" in page
     assert "calls-after-conversation" in page
     assert "Call all the same" in page
@@ -177,7 +177,7 @@ def test_a_call_by_the_page(client: Client, reached: str):
     form: dict[str, Any] = {"headers": {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}}
     sent = client.request("POST", f"{address}/contact/call", data={"point": "phone-1"}, **form)
     assert sent.status_code == 303
-    page = client.get(f"{address}?tab=contact", headers={"Accept": "text/html"}).text
+    page = client.get(f"{address}?tab=calls", headers={"Accept": "text/html"}).text
     assert "tel:+12125550100" in page
     [call] = client.get(reached).json()["undocumented"]
     ended = {"call": call["id"], "disposition": "wrong-number", "notes": "Somebody else lives there."}
@@ -198,6 +198,53 @@ def test_a_call_by_the_page(client: Client, reached: str):
     assert client.request("POST", f"{address}/contact/activity", data=outside, **form).status_code == 303
 
 
+# --- the script of a call ---
+
+
+def said_in(client: Client, account: str, kind: str) -> list[tuple[str, str | None]]:
+    steps = client.get(f"{account}/call-script").json()["steps"]
+    return [(step["text"], step.get("source")) for step in steps if step["kind"] == kind]
+
+
+def test_an_office_says_its_own_in_a_call_and_never_less_than_the_law(client: Client, reached: str):
+    number = client.get(reached).json()["number"]
+    assert said_in(client, reached, "say") == [
+        (f"This is Main office. I am calling about your account {number}.", None)
+    ]
+    assert said_in(client, reached, "required") == []
+    own = {"call_script": ["Dear {{ customer_name }} & co.", "You owe {{ amount_due }} {{ currency }}."]}
+    client.done("PATCH", "/v1/offices/main", {**own, "contact": {"role": "third_party"}})
+    assert said_in(client, reached, "say") == [("Dear Ada Lovelace & co.", None), ("You owe 100.00 USD.", None)]
+    [(said, law)] = said_in(client, reached, "required")
+    assert ("debt collector" in said, "Main office" in said, law) == (True, True, "15 USC 1692e(11)")
+    page = client.get(f"{reached.removeprefix('/v1')}?do=call", headers={"Accept": "text/html"}).text
+    in_order = ["May I speak with Ada Lovelace?", "to collect a debt", "Dear Ada Lovelace &amp; co.", "You owe 100.00"]
+    assert sorted(in_order, key=page.index) == in_order
+    client.done("PATCH", "/v1/offices/main", {"call_script": [], "contact": {}})
+    assert "call_script" not in client.get("/v1/offices/main").json()
+
+
+def test_script_and_address_of_an_office_are_set_by_the_page(client: Client, reached: str, service: StepByStep):
+    service.drain()
+    form: dict[str, Any] = {"headers": {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}}
+    faulty = {"text": "You owe {{ balanse }}.", "once": "faulty"}
+    refused = client.request("POST", "/settings/offices/main/call-script", data=faulty, **form)
+    assert (refused.status_code, "You owe {{ balanse }}." in refused.text, "line 1" in refused.text) == (
+        409,
+        True,
+        True,
+    )
+    for what, text in (("call-script", "Good day.\r\n\r\nThis is us.\r\n"), ("address", "5 Wall St\r\nNew York")):
+        sent = client.request("POST", f"/settings/offices/main/{what}", data={"text": text, "once": what}, **form)
+        assert sent.status_code == 303
+    office = client.get("/v1/offices/main").json()
+    assert office["call_script"] == ["Good day.", "This is us."]
+    assert office["address"] == ["5 Wall St", "New York"]
+    assert [text for text, _ in said_in(client, reached, "say")] == ["Good day.", "This is us."]
+    assert "This is us." in client.get("/settings/offices", headers={"Accept": "text/html"}).text
+    client.done("PATCH", "/v1/offices/main", {"call_script": [], "address": []})
+
+
 def test_the_page_s_history_is_filtered(client: Client, reached: str, service: StepByStep):
     called(client, reached, "no-answer", notes="Nobody there.")
     service.drain()
@@ -206,3 +253,12 @@ def test_the_page_s_history_is_filtered(client: Client, reached: str, service: S
     assert "Nobody there." in page
     page = client.get(f"{address}&type=email", headers={"Accept": "text/html"}).text
     assert "Nothing was done yet." in page
+
+
+def test_the_history_has_changes_of_the_collections_stage(client: Client, reached: str, service: StepByStep):
+    client.done("PUT", f"{reached}/collections-stage", {"collections_stage": "pending"})
+    client.done("PUT", f"{reached}/freeze", {"code": "moved"})
+    service.drain()
+    for kind, first in (("stage", "collections-stage-changed"), ("freeze", "frozen")):
+        kinds = {each["kind"] for each in client.get(f"{reached}/activity?type={kind}").json()["items"]}
+        assert first in kinds, kinds

@@ -72,7 +72,9 @@ def hostile(client: Client, service: StepByStep, office: str) -> str:
     return f"/accounts/{opened['id']}"
 
 
-@pytest.mark.parametrize("tab", ["overview", "payments", "casework", "conversation", "activity", "audit", "contact"])
+@pytest.mark.parametrize(
+    "tab", ["overview", "payments", "casework", "conversation", "activity", "audit", "contact", "calls"]
+)
 def test_what_people_wrote_is_shown_as_they_wrote_it(client: Client, hostile: str, tab: str):
     seen = page(client, f"{hostile}?tab={tab}")
     assert_inert(seen)
@@ -103,7 +105,7 @@ def assert_inert(seen: Elements) -> None:
 
 
 def test_every_page_can_be_used_without_seeing_it(client: Client, hostile: str):
-    for path in ("/", hostile, f"{hostile}?tab=audit", "/campaigns", "/worklist"):
+    for path in ("/", hostile, f"{hostile}?tab=audit", "/campaigns", "/worklist", "/settings/offices"):
         seen = page(client, path)
         tags = [tag for tag, _ in seen.tags]
         assert tags.count("h1") == 1
@@ -118,7 +120,7 @@ def test_every_page_can_be_used_without_seeing_it(client: Client, hostile: str):
 def labelled(text: str) -> bool:
     """Every field that a person fills in stands inside a label."""
     without = re.sub(r"<label.*?</label>", "", text, flags=re.DOTALL)
-    return not re.search(r"<select|<input(?![^>]*type=\"hidden\")", without)
+    return not re.search(r"<select|<textarea|<input(?![^>]*type=\"hidden\")", without)
 
 
 def test_the_report_sorts_filters_and_pages_by_links(client: Client, service: StepByStep, office: str):

@@ -54,6 +54,8 @@ def test_an_account_is_placed_answered_for_and_recalled(
     service.drain()
     assert "collections_stage" not in client.get(account).json()
     assert client.get("/v1/placement-files?agency=acme").json()["items"][0]["state"] == "delivered"
+    history = client.get(f"{account}/activity?type=placement").json()["items"]
+    assert {"placed", "placement-sent", "agency-payment-posted", "placement-ended"} <= {e["kind"] for e in history}
 
     own = account.removeprefix("/v1")
     client.done("POST", f"{account}/placement", {"agency": agency})

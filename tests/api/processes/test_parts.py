@@ -197,8 +197,15 @@ def test_a_part_of_the_list_is_a_command_with_its_sentence(beep: Beep):
 def test_a_part_of_the_list_has_a_process_in_the_local_cluster(beep: Beep, tmp_path: Path):
     cluster = LocalCluster(tmp_path, count={"react": 2})
     assert [each.name for each in cluster.members] == [
-        f"{part.name}-{number}" for part in parts.PARTS for number in range(1, 3 if part.name == "react" else 2)
+        f"{part.name}-{number}"
+        for part in parts.PARTS
+        if part is not parts.RECEIVE  # no mailbox is set up
+        for number in range(1, 3 if part.name == "react" else 2)
     ]
+    (tmp_path / "new").mkdir()
+    (tmp_path / "cur").mkdir()
+    with_mail = LocalCluster(tmp_path, env={"ARREARS_INBOUND_MAILDIR": str(tmp_path)})
+    assert "receive-1" in [each.name for each in with_mail.members]
 
 
 @pytest.mark.parametrize("part", parts.PARTS, ids=lambda part: part.name)

@@ -1,20 +1,11 @@
-"""A letter as PDF/A, set by Typst with the fonts that come with it: the same text gives the same bytes."""
+"""A letter as PDF/A: whom it reaches, and what stands on it."""
 
-import json
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time
-from functools import cache
-from pathlib import Path
-
-import typst
+from dataclasses import dataclass
+from datetime import date
 
 from adapters.delivery.carrier import CarrierRefused
-from adapters.delivery.languages import base_of, written
 from adapters.delivery.rendering import Letter
-
-_LAYOUT = Path(__file__).with_name("letter.typ")
-_LETTER_PAPER = frozenset({"US", "CA", "MX", "PH", "CL", "CO", "VE"})
-"""Countries whose letters are on US Letter; everywhere else it is A4."""
+from adapters.documents.setting import Head, Layout, NotPrintable, paper_of, set_pdf
 
 _FEWEST_LINES, _MOST_LINES, _LONGEST_LINE = 2, 7, 60
 
@@ -47,7 +38,7 @@ def page_of(letter: Letter, today: date) -> Page:
         body=letter.body,
         sender=letter.sender,
         language=letter.language,
-        paper="us-letter" if letter.country in _LETTER_PAPER else "a4",
+        paper=paper_of(letter.country),
         day=(letter.day or today).isoformat(),
     )
     lines = [each.strip() for each in letter.to.split("\n") if each.strip()]
@@ -63,40 +54,18 @@ def page_of(letter: Letter, today: date) -> Page:
 
 def pdf_of(page: Page) -> bytes:
     """Raises CarrierRefused where a character can not be printed with these fonts."""
-    day = date.fromisoformat(page.day)
-    said = {
-        **asdict(page),
-        "title": page.subject or page.sender or "Letter",
-        "lang": base_of(page.language),
-        "address": page.address,
-        "date": str(written(day, page.language)),
-        "lines": page.body.splitlines(),
-    }
+    head = Head(
+        title=page.subject or page.sender or "Letter",
+        sender=page.sender,
+        address=page.address,
+        language=page.language,
+        paper=page.paper,
+        day=date.fromisoformat(page.day),
+    )
     try:
-        pdf = _compiler().compile(
-            input=_LAYOUT.read_bytes(),
-            format="pdf",
-            pdf_standards="a-2u",
-            timestamp=datetime.combine(day, time.min, UTC),
-            sys_inputs={"letter": json.dumps(said)},
-        )
-    except typst.TypstError as error:
-        if "could not be displayed" not in error.message:
-            raise
-        raise CarrierRefused(
-            "not-printable", f"a letter cannot show this: {error.message.partition('error: ')[2]}"
-        ) from None
-    except UnicodeEncodeError:
-        raise CarrierRefused("bad-text", "the text has characters that are none") from None
-    if not isinstance(pdf, bytes):
-        raise TypeError(f"expected a PDF, not {type(pdf).__name__}")
-    return pdf
-
-
-@cache
-def _compiler() -> typst.Compiler:
-    """Without the machine's fonts, and without anything to read but what it is given."""
-    return typst.Compiler(font_paths=typst.Fonts(include_system_fonts=False), ignore_system_fonts=True)
+        return set_pdf(Layout.LETTER, head, {"subject": page.subject, "lines": page.body.splitlines()})
+    except NotPrintable as error:
+        raise CarrierRefused(error.code, error.detail) from None
 
 
 def _is_country(line: str) -> bool:

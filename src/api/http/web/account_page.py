@@ -46,6 +46,7 @@ from api.application.account_view import (
     read_account,
 )
 from api.application.attachments import AttachmentRow, attachments_of
+from api.application.call_script import call_script_of
 from api.application.casework import casework_of
 from api.application.inbound import threads_of
 from api.application.issuing import Caller, Issuing, NotIssued
@@ -59,7 +60,7 @@ from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
 from api.http.web.bars import age_of, parts_of
 from api.http.web.casework_forms import CASEWORK_FORMS, instalments_said
-from api.http.web.contact_forms import CONTACT_FORMS, calls_placed, fact_choices, phone_calls
+from api.http.web.contact_forms import CONTACT_FORMS, OF_CALLS, calls_placed, fact_choices, phone_calls
 from api.http.web.forms import FormOf, amount_of, day_of, made, once_of, reason_of
 from api.http.web.money_forms import MONEY_FORMS
 from api.http.web.rendering import render
@@ -78,18 +79,22 @@ router = Router(include_in_schema=False)
 form = APIRouter(include_in_schema=False)
 
 TABS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "details": ("Account Details", {"overview": "Open items", "attachments": "Files", "audit": "Audit trail"}),
+    "details": (
+        "Account Details",
+        {"overview": "Open items and Promises to Pay", "attachments": "Files", "audit": "Audit trail"},
+    ),
     "collections": (
         "Collections",
         {
             "activity": "Activities",
+            "calls": "Calls",
             "messages": "SMS Activities and messages",
             "conversation": "Conversations",
             "casework": "Casework",
         },
     ),
     "billing": ("Billing Info", {"payments": "Collections Stage and payments"}),
-    "reminders": ("Reminders", {"contact": "Calls, consents and preferences"}),
+    "reminders": ("Reminders", {"contact": "Consents and preferences"}),
 }
 """The tabs, and the parts of each, of which one is shown; a tab's name leads to its first part."""
 _TAB_OF = {part: tab for tab, (_, parts) in TABS.items() for part in parts}
@@ -102,7 +107,7 @@ ACTIONS = {
     "promise": "Add Promise to Pay",
 }
 """What a collector does most, each with a form of its own: a page, which a browser with scripts shows as a dialog."""
-_PART_OF_ACTION = {"call": "contact", "sms": "messages", "email": "messages"}
+_PART_OF_ACTION = {"call": "calls", "sms": "messages", "email": "messages"}
 _HOLDS_BACK = frozenset({FactKind.CEASE, FactKind.ATTORNEY, FactKind.BANKRUPTCY, FactKind.DECEASED})
 """What was said about contact that stands above everything else."""
 CHANNELS = {
@@ -277,7 +282,7 @@ def contact(what: str, sent: SentOf) -> Response:
             raise unknown("account")
         return CONTACT_FORMS[what](account, fields, sent.service.arrears.load(Office, office_id).zone)
 
-    return carried_out(sent, makes, tab="contact")
+    return carried_out(sent, makes, tab="calls" if what in OF_CALLS else "contact")
 
 
 @form.post("/accounts/{account_id}/collections-stage")
@@ -618,10 +623,13 @@ def _tab(
             with readings.connection(with_cursor=cursor is not None) as connection:
                 trail = audit(connection, readings.log, view.id, limit=_PER_PAGE, cursor=inner)
             return {"audit": trail.rows, "next_url": _next(here, tab, as_of, wrap_cursor(question, trail.next_cursor))}
-        case "contact":
+        case "calls":
             calls = {} if is_past else phone_calls(service, read.account)
             placed = calls_placed(service, read.account, read.office)
-            return {"phone_calls": calls, "fact_choices": fact_choices(), **placed}
+            script = {} if is_past else {"call_script": call_script_of(service, read)}
+            return {"phone_calls": calls, **script, **placed}
+        case "contact":
+            return {"fact_choices": fact_choices()}
         case "overview" | "casework":
             with readings.connection() as connection:
                 made = promises(

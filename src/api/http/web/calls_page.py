@@ -18,7 +18,7 @@ from projections.questions import UnknownAccount
 
 form = APIRouter(include_in_schema=False)
 
-TAB = "contact"
+TAB = "calls"
 
 
 @form.post("/accounts/{account_id}/contact/call")

@@ -93,6 +93,8 @@ CONTACT_FORMS: Mapping[str, Callable[[Account, Fields, ZoneInfo], AccountCommand
     "retire": _retire,
     "restore": _restore,
 }
+OF_CALLS = frozenset({"end", "correct", "activity"})
+"""Those that stand beside the calls."""
 """By the last part of a form's address."""
 
 

@@ -16,11 +16,13 @@ from api.http.web import (
     fees_page,
     inbound_page,
     messages_page,
+    offices_page,
     placements_page,
     roll_rates_page,
     saved_filters_page,
     schedules_page,
     sessions,
+    statement_page,
     subscriptions_page,
     templates_page,
     worklist_page,
@@ -32,12 +34,13 @@ STATIC = FOLDER / "static"
 router = APIRouter()
 for page in (
     collections_page, account_page, attachments_page, schedules_page, bulk_page, campaigns_page, inbound_page,
-    placements_page, roll_rates_page, templates_page, worklist_page, sessions,
+    offices_page, placements_page, roll_rates_page, statement_page, templates_page, worklist_page, sessions,
 ):  # fmt: skip
     router.include_router(page.router)
 for page in (
     sessions, calls_page, account_page, attachments_page, schedules_page, bulk_page, fees_page, inbound_page,
-    messages_page, placements_page, saved_filters_page, subscriptions_page, templates_page, worklist_page,
+    messages_page, offices_page, placements_page, saved_filters_page, subscriptions_page, templates_page,
+    worklist_page,
 ):  # fmt: skip
     router.include_router(page.form)
 

@@ -10,6 +10,7 @@ from api.processes.parts.part import Part
 from api.processes.parts.project import Project
 from api.processes.parts.publish import Publish
 from api.processes.parts.react import React
+from api.processes.parts.receive import Receive
 from api.processes.parts.seal import Seal
 
 API = Api()
@@ -19,6 +20,7 @@ PROJECT = Project()
 REACT = React()
 DELIVER = Deliver()
 CLOCK = Clock()
+RECEIVE = Receive()
 
-PARTS: tuple[Part, ...] = (API, SEAL, PUBLISH, PROJECT, REACT, DELIVER, CLOCK)
+PARTS: tuple[Part, ...] = (API, SEAL, PUBLISH, PROJECT, REACT, DELIVER, CLOCK, RECEIVE)
 """Driven step by step, those that read the log do it in this order: tables come before effects."""

@@ -57,6 +57,11 @@ class Part:
         """What it does and how many there may be, as the command line says it."""
         return f"{self.does}. {self.how_many.capitalize()}."
 
+    def is_wanted(self, env: Mapping[str, str]) -> bool:
+        """Whether it has something to do where processes are set up so."""
+        del env
+        return True
+
     def readers(self, env: Mapping[str, str]) -> Sequence[str]:
         """The readers of the log that its process works for: while one stands still, the process is not ready."""
         del env

@@ -1,0 +1,1 @@
+"""Papers for customers as PDF: letters, statements, copies of invoices."""

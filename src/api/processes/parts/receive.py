@@ -1,0 +1,56 @@
+"""The part that takes mail out of mailboxes, and looks again for whom texts are."""
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import structlog
+
+from api.processes.parts.part import HowMany, Need, Run, Worker
+
+if TYPE_CHECKING:
+    from adapters.inbound.polling import Polling
+    from api.processes.core import Core
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Receive(Worker):
+    """Where no mailbox is set up, and no text comes in either, a process of its own is there and does nothing."""
+
+    name = "receive"
+    does = "Take mail out of the mailboxes that are set up"
+    at_work = "Receiving"
+    how_many = HowMany.ANY
+    needs = frozenset({Need.KEY, Need.TABLES})
+
+    def is_wanted(self, env: Mapping[str, str]) -> bool:
+        from adapters.inbound.mailboxes import mailboxes_of
+        from adapters.inbound.setup import doors_of
+
+        return bool(mailboxes_of(env)) or doors_of(env).takes_twilio
+
+    def polling(self, core: "Core") -> "Polling | None":
+        """None where nothing comes in. Raises InboundMisconfigured."""
+        from adapters.inbound.mailboxes import mailboxes_of
+        from adapters.inbound.polling import Polling
+        from adapters.inbound.receiver import Receiver
+
+        if not self.is_wanted(core.env):
+            return None
+        return Polling(Receiver(core.arrears, core.database), mailboxes_of(core.env), core.clock)
+
+    def in_one_process(self, core: "Core", stop: threading.Event) -> Run | None:
+        """Raises InboundMisconfigured."""
+        del stop
+        polling = self.polling(core)
+        return None if polling is None else polling.run
+
+    def alone(self, core: "Core", stop: threading.Event) -> Run:
+        """Raises InboundMisconfigured."""
+        return self.in_one_process(core, stop) or _nothing
+
+
+def _nothing(stop: threading.Event) -> None:
+    _log.warning("no mailbox is set up, and no text comes in: there is nothing to take")
+    stop.wait()
