@@ -1,6 +1,6 @@
 """A preview: the accounts that the report shows now are frozen row by row, all of one moment."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
@@ -81,9 +81,8 @@ def said_of(of: Selection) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Froze:
-    """What was frozen, and under which id."""
+    """What was frozen."""
 
-    bulk_id: UUID
     preview: Preview
     touched_minor: int
     """The amounts in question; where the kind has none, the balances."""
@@ -119,15 +118,14 @@ class Freezer:
         office: Office,
         *,
         today: date,
-        bulk_id: Callable[[int], UUID],
+        bulk_id: UUID,
     ) -> Froze:
-        """`bulk_id` gives the id, from how far in the log the report is. Raises Refusal, ReportRefused."""
+        """`bulk_id` is new: rows that were frozen under it before stay as they are. Raises Refusal, ReportRefused."""
         of = of.of_office(office)
         with self.database.snapshot("arrears_app") as connection:
             scope = scope_of(connection, office=office.code, currency=of.currency)
             position = shown_position(connection)
             among = named_accounts(connection, office.id, of.accounts) if of.accounts else None
-            named = bulk_id(position)
             if isinstance(parameters, FeeParameters):
                 asked = FeesAsked(parameters, office, scope.currency, as_of=of.as_of or today, today=today)
                 found = fees_shown(connection, asked, filters=of.filters, among=among)
@@ -143,7 +141,7 @@ class Freezer:
                     as_of=of.as_of,
                     scheme=office.scheme,
                 )
-            frozen = self._freeze(named, found, kind)
+            frozen = self._freeze(bulk_id, found, kind)
         preview = Preview(
             office_id=office.id,
             kind=kind.name,
@@ -157,7 +155,7 @@ class Freezer:
             position=position,
             digest=frozen.digest.hexdigest(),
         )
-        return Froze(named, preview, frozen.touched)
+        return Froze(preview, frozen.touched)
 
     def _freeze(self, bulk_id: UUID, found: Iterator[Shown], kind: BulkKind) -> _Freezing:
         frozen = _Freezing(digest())

@@ -1,6 +1,6 @@
 """A schedule that fell due: its bulk action is previewed, and done where it is not too large."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
@@ -23,9 +23,8 @@ from projections.questions import ReportRefused
 class ScheduledBulk:
     """The only step of the work that a schedule begins.
 
-    It is done again where a process dies over it. The id of the bulk action follows from the time that fell due and
-    from how far the report is: the same rows have the same id, others have another. Which of them becomes the bulk
-    action is decided once, by the schedule, in the transaction that confirms it.
+    It is done again where a process dies over it, with rows that are frozen anew under another id. Which of them
+    becomes the bulk action is decided once, by the schedule, in the transaction that confirms it.
     """
 
     def __init__(self, database: Database, arrears: Arrears, stop: Stop) -> None:
@@ -68,15 +67,12 @@ class ScheduledBulk:
         of = Selection(office=office.code, currency=schedule.currency, saved=schedule.filter)
         actor = Actor.parse(begun.meta.actor)
         freezer = Freezer(self._database, self._arrears, self._stop, actor, begun.meta.correlation_id)
-
-        def bulk_id(position: int) -> UUID:
-            return identifier("scheduled-bulk", run_id, position, office.version, today)
-
+        bulk_id = uuid4()
         found = freezer.freeze(kind, parameters, of, office, today=today, bulk_id=bulk_id)
         return RunSchedule(
             schedule_id=schedule.id,
             run_id=run_id,
-            bulk_id=found.bulk_id,
+            bulk_id=bulk_id,
             preview=found.preview,
             touched_minor=found.touched_minor,
         )

@@ -82,7 +82,7 @@ def preview(
     freezer = Freezer(service.database, service.arrears, service.stop, caller.actor, caller.correlation_id)
     today, bulk_id = today_in([office], service.clock.now()), caller.new_id("bulk")
     try:
-        found = freezer.freeze(row, parameters, of, office, today=today, bulk_id=lambda _: bulk_id)
+        found = freezer.freeze(row, parameters, of, office, today=today, bulk_id=bulk_id)
     except Refusal as refusal:
         raise Refused(rejected(refusal)) from None
     command = PreviewBulk(bulk_id=bulk_id, preview=found.preview)

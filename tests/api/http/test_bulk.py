@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from openpyxl import load_workbook
@@ -179,3 +180,26 @@ def test_what_makes_no_schedule_names_its_field(client: Client, number: str, wro
     said = {"kind": "rollback", "filter": "one", "most_accounts": 1, **wrong}
     problem = client.refused(422, "POST", "/v1/bulk-schedules", said)
     assert problem["errors"][0]["field"] == field
+
+
+def test_a_filter_and_a_schedule_on_it_are_made_and_ended_on_the_page(client: Client, service: StepByStep, number: str):
+    ours = {"Origin": "http://localhost", "Accept": "text/html"}
+
+    def sent(path: str, **fields: str) -> str:
+        response = client.request("POST", path, data=fields, headers=ours)
+        assert response.status_code == 303, response.text
+        service.drain()
+        return response.headers["location"]
+
+    sent("/filters", name="shown", number=number, sort="number", dir="asc", columns="number,balance")
+    [kept] = [each for each in client.get("/v1/filters").json() if each["name"] == "shown"]
+    assert (kept["filters"], kept["sort"], kept["descending"]) == ({"number": number}, "number", False)
+    said = {"kind": "rollback", "filter": "shown", "every": "week", "on": "friday", "most_accounts": "5"}
+    made = sent("/bulk/schedules/new", **said)
+    assert "every week on Friday" in client.get(made, headers=ours).text
+    refused = client.request("POST", "/bulk/schedules/new", data={**said, "on": "31"}, headers=ours)
+    assert (refused.status_code, "a day of the week" in refused.text) == (422, True)
+    sent(f"{made}/cancellation", once=str(uuid4()))
+    assert "ended by" in client.get(made, headers=ours).text
+    sent("/filters/removal", name="shown")
+    assert "shown" not in [each["name"] for each in client.get("/v1/filters").json()]
