@@ -7,7 +7,7 @@ the end of the day; who the customer is, what was true then.
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
@@ -294,7 +294,7 @@ class AccountRead:
     as_of: date
     version: int
     history: list[Recorded]
-    """Events that are true by then."""
+    """Events that are true by then; of today where the whole account was read."""
     then: Statement | None
     """What a past day's report says of it; None: today."""
 
@@ -316,21 +316,19 @@ def account_now(service: Service, account_id: UUID) -> Account:
 
 
 def read_account(service: Service, connection: Connection, account_id: UUID, as_of: date | None = None) -> AccountRead:
-    """The account with everything it ever had, as it is, or at the end of an earlier day.
+    """The account as it is, or at the end of an earlier day.
 
     Raises UnknownAccount where there was no such account then, and BadQuestion for a day to come.
     """
-    history = service.arrears.history(Account, account_id)
-    opened = next((r.event for r in history if isinstance(r.event, AccountOpened)), None)
-    if opened is None:
-        raise UnknownAccount("there is no such account")
-    office = service.arrears.load(Office, opened.office_id)
+    account = account_now(service, account_id)
+    assert account.customer.office_id is not None  # noqa: S101  an account is opened in one
+    office = service.arrears.load(Office, account.customer.office_id)
     today = local_date(service.clock.now(), office.zone)
     if as_of is not None and as_of > today:
         raise BadQuestion(f"as_of: expected {today} or earlier")
     if as_of is None or as_of == today:
-        account = _folded(account_id, history)
-        return AccountRead(account, account, office, today, account.version, history, None)
+        return AccountRead(account, account, office, today, account.version, [], None)
+    history = service.arrears.history(Account, account_id)
     true_then = [recorded for recorded in history if recorded.effective_on <= as_of]
     if not true_then:
         raise UnknownAccount("there is no such account")
@@ -343,6 +341,18 @@ def read_account(service: Service, connection: Connection, account_id: UUID, as_
         history=true_then,
         then=statement(connection, account_id, as_of=as_of, scheme=office.scheme),
     )
+
+
+def read_whole_account(
+    service: Service, connection: Connection, account_id: UUID, as_of: date | None = None
+) -> AccountRead:
+    """The same with everything that the account ever had: its cost follows its history. Raises what that does."""
+    read = read_account(service, connection, account_id, as_of)
+    if read.then is not None:
+        return read
+    history = service.arrears.history(Account, account_id)
+    account = _folded(account_id, history)
+    return replace(read, account=account, customer=account, version=account.version, history=history)
 
 
 def _folded(account_id: UUID, history: Iterable[Recorded]) -> Account:
@@ -568,7 +578,7 @@ def _elsewhere(payment: OtherPayment) -> dict[str, Any]:
 
 
 def all_funds(read: AccountRead) -> list[FundsView]:
-    """Every payment and credit that had come in, the latest first."""
+    """Every payment and credit that had come in, the latest first, of an account that was read as a whole."""
     return _all_funds(read)[::-1]
 
 

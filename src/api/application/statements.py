@@ -169,7 +169,8 @@ def _item(item: ItemView, currency: str) -> StatementItem:
 
 
 def invoice_copy_of(read: AccountRead, number: str) -> InvoiceCopy:
-    """Of an invoice's number, with all of its instalments, or `NUMBER/DUE-DAY`. Raises UnknownInvoice."""
+    """Of an invoice's number, with all of its instalments, or `NUMBER/DUE-DAY`, of an account that was read as a whole.
+    Raises UnknownInvoice."""
     view = account_view(read)
     billed: dict[UUID, Item] = {}
     fees: dict[UUID, Fee] = {}

@@ -24,7 +24,7 @@ from aggregates.values.contact import Channel
 from aggregates.values.instalment_plan import Every
 from aggregates.values.money import Money
 from api.application.account_contact import check_account
-from api.application.account_view import account_view, accounts_of_customer, read_account
+from api.application.account_view import account_view, accounts_of_customer, read_account, read_whole_account
 from api.application.amounts import read_amount
 from api.application.attachments import attachments_of
 from api.application.call_script import call_script_of
@@ -400,7 +400,7 @@ def get_statement(here: Here, *, id: str, as_of: date | None = None) -> Any:  # 
 @answers("/v1/accounts/{id}/invoices/{number}/copy")
 def get_invoice_copy(here: Here, *, id: str, number: str) -> Any:  # noqa: A002
     try:
-        return _json(invoice_copy_of(read_account(here.service, here.connection, UUID(id)), number))
+        return _json(invoice_copy_of(read_whole_account(here.service, here.connection, UUID(id)), number))
     except UnknownInvoice as error:
         raise Refused(str(error), reason_code="unknown-invoice") from None
 

@@ -8,12 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.asking import answered
+from api.cli.money import invoices
 from api.cli.options import AccountArgument, AsOf, DataDir, OfficeCode
 from api.cli.output import json_of, print_json, say
 from api.cli.problems import Problem
 from api.cli.questions import Ask, account_id
-
-invoice = typer.Typer(no_args_is_help=True, help="Invoices of accounts: a copy for the customer.")
 
 
 class Format(StrEnum):
@@ -29,12 +28,6 @@ As = Annotated[
 
 def add_to(root: typer.Typer) -> None:
     root.command("statement")(statement)
-    root.add_typer(invoice, name="invoice")
-
-
-@invoice.callback()
-def group() -> None:
-    """Invoices of accounts: a copy for the customer."""
 
 
 def statement(
@@ -61,7 +54,7 @@ def statement(
     _give(answered(data, asked), paper, out, format)
 
 
-@invoice.command("copy")
+@invoices.command("copy")
 def copy(
     *,
     account: AccountArgument,

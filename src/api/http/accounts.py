@@ -12,7 +12,14 @@ from aggregates.office import office_id
 from aggregates.values.codes import Code
 from aggregates.values.contact import Channel, ContactDetails
 from aggregates.values.money import Currency
-from api.application.account_view import AccountView, FundsView, account_view, all_funds, read_account
+from api.application.account_view import (
+    AccountView,
+    FundsView,
+    account_view,
+    all_funds,
+    read_account,
+    read_whole_account,
+)
 from api.application.issuing import Done
 from api.application.offices import is_other_currency
 from api.http.bodies import CommandBody, body_of, from_body
@@ -87,7 +94,7 @@ def get_account(
 def list_payments(*, account_id: UUID, service: ServiceOf, readings: Readings, as_of: AsOf = None) -> list[FundsView]:
     """Every payment and credit of the account, the latest first."""
     with readings.connection() as connection:
-        return all_funds(read_account(service, connection, account_id, as_of))
+        return all_funds(read_whole_account(service, connection, account_id, as_of))
 
 
 @router.put("/{account_id}/contact", responses=MAY_BE_REFUSED)

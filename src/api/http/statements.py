@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Request, Response
 
 from aggregates.values.codes import Number
-from api.application.account_view import read_account
+from api.application.account_view import read_account, read_whole_account
 from api.application.statements import (
     AccountStatement,
     InvoiceCopy,
@@ -70,7 +70,7 @@ def get_invoice_copy(
 def invoice_copy(service: Service, readings: Reader, account_id: UUID, number: str) -> InvoiceCopy:
     """Raises a Problem."""
     with readings.connection() as connection:
-        read = read_account(service, connection, account_id)
+        read = read_whole_account(service, connection, account_id)
     try:
         return invoice_copy_of(read, number)
     except UnknownInvoice:

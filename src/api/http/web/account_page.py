@@ -44,6 +44,7 @@ from api.application.account_view import (
     all_funds,
     id_of_account_called,
     read_account,
+    read_whole_account,
 )
 from api.application.attachments import AttachmentRow, attachments_of
 from api.application.call_script import call_script_of
@@ -440,7 +441,7 @@ def _page(
     """`told` is what was wrong with what a form of the page was `given`, in its field `wrong` where it was one;
     `calculated` is the plan that it says. With an `action` the page is the form of that alone."""
     with readings.connection() as connection:
-        read = read_account(service, connection, known, as_of)
+        read = (read_whole_account if tab == "payments" else read_account)(service, connection, known, as_of)
     view = account_view(read)
     today = local_date(service.clock.now(), read.office.zone)
     is_past = read.as_of < today

@@ -4,15 +4,11 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import structlog
-
 from api.processes.parts.part import HowMany, Need, Run, Worker
 
 if TYPE_CHECKING:
     from adapters.inbound.polling import Polling
     from api.processes.core import Core
-
-_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Receive(Worker):
@@ -52,5 +48,8 @@ class Receive(Worker):
 
 
 def _nothing(stop: threading.Event) -> None:
-    _log.warning("no mailbox is set up, and no text comes in: there is nothing to take")
+    import structlog
+
+    said = "no mailbox is set up, and no text comes in: there is nothing to take"
+    structlog.get_logger(__name__).warning(said)
     stop.wait()
