@@ -1,9 +1,13 @@
 """Every rule that decisions ask: those of policies, and that of templates, for which a library reads."""
 
 from collections.abc import Iterable
+from datetime import date
 
+from aggregates.account import Account
+from aggregates.account.writing import TEXT_DIGEST, Draft
 from aggregates.campaign import TEMPLATE_RULES
 from aggregates.kernel.context import Rules
+from aggregates.office import Office
 from policies import rules
 
 
@@ -14,4 +18,11 @@ def template_faults(text: str) -> Iterable[tuple[int, str]]:
     return faults(text)
 
 
-RULES: Rules = {**rules.RULES, TEMPLATE_RULES: template_faults}
+def text_digest(account: Account, office: Office, draft: Draft, today: date) -> str:
+    """The same for the same text; nothing is filled in."""
+    from adapters.delivery.rendering import digest_of_text
+
+    return digest_of_text(account, office, draft, today)
+
+
+RULES: Rules = {**rules.RULES, TEMPLATE_RULES: template_faults, TEXT_DIGEST: text_digest}

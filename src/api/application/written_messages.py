@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel
 
 from adapters.delivery.languages import language_of
-from adapters.delivery.renderer import NotRendered
+from adapters.delivery.renderer import NotRendered, Rendered
 from adapters.delivery.rendering import (
     SMS_LIMIT,
     RenderingProblem,
@@ -24,7 +24,7 @@ from adapters.rules import RULES, template_faults
 from aggregates.account import Account
 from aggregates.account.messages import MessageResolved, MessageSent, MessageWritten, as_moment
 from aggregates.account.writing import Draft, SendMessage
-from aggregates.campaign import in_language
+from aggregates.campaign import Template, in_language
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.aggregate import Aggregate
 from aggregates.kernel.context import Context
@@ -234,7 +234,7 @@ def around(service: Service, account: Account, command: SendMessage) -> tuple[Of
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class Written:
     """A text with its placeholders filled in, and what is wrong with it."""
 
     body: str | None
@@ -242,17 +242,22 @@ class _Written:
     problem: str | None = None
 
 
-def _written(service: Service, account: Account, office: Office, draft: Draft, today: date) -> _Written:
+def _written(service: Service, account: Account, office: Office, draft: Draft, today: date) -> Written:
     template = written_template(draft.text)
     language = language_of(draft.language, account.contact.details.language)
     values = values_of(account, office, draft.items, today)
     [rendered] = service.renderer.render([draft_of(template, values, language)])
+    return written_of(draft.channel, template, rendered, language)
+
+
+def written_of(channel: Channel, template: Template, rendered: Rendered, language: str) -> Written:
+    """What a draft of the template became, as a message over the channel."""
     try:
-        text = text_of(draft.channel, template, rendered, language)
+        text = text_of(channel, template, rendered, language)
     except RenderingProblem as problem:
-        body = None if isinstance(rendered, NotRendered) else with_opt_out(draft.channel, rendered[0], language)
-        return _Written(body, problem=problem.detail)
-    return _Written(text.body, text.subject)
+        body = None if isinstance(rendered, NotRendered) else with_opt_out(channel, rendered[0], language)
+        return Written(body, problem=problem.detail)
+    return Written(text.body, text.subject)
 
 
 def _refused(denied: Denied, office: Office) -> RefusedBy:
