@@ -1,10 +1,12 @@
 """Every rule that decisions ask: those of policies, and those of templates and of keys, for which a library reads."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
+from aggregates.account import Account
+from aggregates.account.writing import TEXT_DIGEST, Draft
 from aggregates.kernel.context import Rules
-from aggregates.office import AGENCY_KEY_RULES
+from aggregates.office import AGENCY_KEY_RULES, Office
 from aggregates.values.template_text import TEMPLATE_RULES
 from policies import rules
 
@@ -23,4 +25,16 @@ def agency_key_fault(text: str, now: datetime) -> str | None:
     return key_fault(text, now)
 
 
-RULES: Rules = {**rules.RULES, TEMPLATE_RULES: template_faults, AGENCY_KEY_RULES: agency_key_fault}
+def text_digest(account: Account, office: Office, draft: Draft, today: date) -> str:
+    """The same for the same text; nothing is filled in."""
+    from adapters.delivery.rendering import digest_of_text
+
+    return digest_of_text(account, office, draft, today)
+
+
+RULES: Rules = {
+    **rules.RULES,
+    TEMPLATE_RULES: template_faults,
+    AGENCY_KEY_RULES: agency_key_fault,
+    TEXT_DIGEST: text_digest,
+}

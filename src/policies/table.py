@@ -253,7 +253,12 @@ def do_bulk_action(recorded: Recorded) -> Iterable[Reaction]:
     """A person confirmed a bulk action, took it back, or stopped it: its accounts are asked, or no more of them."""
     event, bulk_id = recorded.event, recorded.aggregate_id
     if isinstance(event, BulkConfirmed):
-        said = {"bulk_id": str(bulk_id), "kind": event.kind, "parameters": event.parameters}
+        said = {
+            "bulk_id": str(bulk_id),
+            "kind": event.kind,
+            "parameters": event.parameters,
+            "office_id": str(event.office_id),
+        }
         yield EveryRow(event.office_id, bulk_id, ApplyBulkAction, said)
     elif isinstance(event, BulkUndoBegun):
         yield EveryRow(event.office_id, bulk_id, UndoBulkAction, {"bulk_id": str(bulk_id)})

@@ -1,6 +1,6 @@
 """A preview: the accounts that the report shows now are frozen row by row, all of one moment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
@@ -10,10 +10,13 @@ from uuid import UUID
 import orjson
 from pydantic import ValidationError
 
+from adapters.bulk.asked import Asked
+from adapters.bulk.questions import question_of
+from adapters.delivery.renderer import Renderer
 from adapters.eventstore.application import Arrears
 from adapters.postgres.database import Database
 from adapters.stop import Stop, check
-from aggregates.account.bulk_kinds import BulkKind, BulkParameters, FeeParameters
+from aggregates.account.bulk_kinds import BulkKind, BulkParameters
 from aggregates.bulk.action import Preview
 from aggregates.bulk.part import MOST_BYTES, MOST_ROWS, Digest, FreezeRows, FrozenRow, digest, digested, part_id
 from aggregates.kernel.actor import Actor
@@ -21,9 +24,8 @@ from aggregates.kernel.command import Issued
 from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
 from aggregates.values.saved_filter import SavedFilter
-from projections.questions.bulk import Shown, named_accounts, shown, shown_position
+from projections.questions.bulk import Shown, named_accounts, shown_position
 from projections.questions.collections import Filters
-from projections.questions.fees import FeesAsked, fees_shown
 from projections.questions.scope import scope_of
 
 _PARTS_AT_ONCE = 8
@@ -107,8 +109,10 @@ class Freezer:
     arrears: Arrears
     stop: Stop
     actor: Actor
-    correlation_id: UUID | None = None
+    correlation_id: UUID | None
     """None: the bulk action's id."""
+    renderer: Callable[[], Renderer]
+    """Of texts, where there are any."""
 
     def freeze(
         self,
@@ -126,21 +130,19 @@ class Freezer:
             scope = scope_of(connection, office=office.code, currency=of.currency)
             position = shown_position(connection)
             among = named_accounts(connection, office.id, of.accounts) if of.accounts else None
-            if isinstance(parameters, FeeParameters):
-                asked = FeesAsked(parameters, office, scope.currency, as_of=of.as_of or today, today=today)
-                found = fees_shown(connection, asked, filters=of.filters, among=among)
-            else:
-                found = shown(
-                    connection,
-                    scope,
-                    compares=kind.compares,
-                    only_owing=kind.only_owing,
-                    filters=of.filters,
-                    among=among,
-                    today=today,
-                    as_of=of.as_of,
-                    scheme=office.scheme,
-                )
+            asked = Asked(
+                connection,
+                kind,
+                parameters,
+                office,
+                scope.currency,
+                as_of=of.as_of,
+                today=today,
+                arrears=self.arrears,
+                renderer=self.renderer,
+                stop=self.stop,
+            )
+            found = question_of(kind).shown(asked, of.filters, among)
             frozen = self._freeze(bulk_id, found, kind)
         preview = Preview(
             office_id=office.id,

@@ -1,10 +1,12 @@
 """A schedule that fell due: its bulk action is previewed, and done where it is not too large."""
 
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
 from adapters.bulk.freezing import Freezer, Selection
+from adapters.delivery.renderer import Renderer
 from adapters.eventstore.application import Arrears
 from adapters.postgres.database import Database
 from adapters.stop import Stop
@@ -27,8 +29,8 @@ class ScheduledBulk:
     becomes the bulk action is decided once, by the schedule, in the transaction that confirms it.
     """
 
-    def __init__(self, database: Database, arrears: Arrears, stop: Stop) -> None:
-        self._database, self._arrears, self._stop = database, arrears, stop
+    def __init__(self, database: Database, arrears: Arrears, stop: Stop, renderer: Callable[[], Renderer]) -> None:
+        self._database, self._arrears, self._stop, self._renderer = database, arrears, stop, renderer
 
     def __call__(self, begun: Recorded) -> None:
         """Raises what is no fault of the schedule's."""
@@ -66,7 +68,7 @@ class ScheduledBulk:
         today = local_date(self._arrears.clock.now(), office.zone)
         of = Selection(office=office.code, currency=schedule.currency, saved=schedule.filter)
         actor = Actor.parse(begun.meta.actor)
-        freezer = Freezer(self._database, self._arrears, self._stop, actor, begun.meta.correlation_id)
+        freezer = Freezer(self._database, self._arrears, self._stop, actor, begun.meta.correlation_id, self._renderer)
         bulk_id = uuid4()
         found = freezer.freeze(kind, parameters, of, office, today=today, bulk_id=bulk_id)
         return RunSchedule(

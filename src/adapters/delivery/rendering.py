@@ -1,6 +1,7 @@
 """Message text from a template: what its placeholders stand for, the opt-out line, and how long it may become."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,9 +12,11 @@ from adapters.delivery.languages import ENGLISH, language_of
 from adapters.delivery.opt_out import opt_out_line
 from adapters.delivery.placeholders import example_values
 from adapters.delivery.renderer import Draft, NotRendered, Rendered
+from adapters.delivery.templates import placeholders_in
 from aggregates.account import Account
 from aggregates.account.chase import CoveredItem
 from aggregates.account.messages import MessageUnderWay, WrittenText
+from aggregates.account.writing import Draft as Written
 from aggregates.campaign import Campaign, Template
 from aggregates.kernel.personal import ERASED
 from aggregates.office import Office
@@ -242,6 +245,17 @@ def values_of(account: Account, office: Office, covered: Iterable[CoveredItem], 
             for item, amount in rows
         ],
     }
+
+
+def digest_of_text(account: Account, office: Office, draft: Written, today: date) -> str:
+    """A digest of all that the text of a message hangs on: of the placeholders only those that it names, so what it
+    does not say may change."""
+    texts = [each for each in (draft.text.subject, draft.text.body) if each]
+    named = frozenset[str]().union(*map(placeholders_in, texts))
+    values = values_of(account, office, draft.items, today) if named else {}
+    language = language_of(draft.language, account.contact.details.language)
+    said = [draft.channel, texts, language, {name: values.get(name) for name in sorted(named)}]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def sample_values(office: Office) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from functools import lru_cache, singledispatchmethod
 from typing import NamedTuple
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes, pass_context
+from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -66,6 +67,12 @@ def faults(text: str, message: MessageKind = MessageKind.STEP) -> tuple[Fault, .
 def compiled(text: str) -> Template:
     """The template, ready to be filled in. Raises BadTemplate."""
     return _environment().from_string(_allowed(text, MessageKind.STEP))
+
+
+@lru_cache(maxsize=KEPT)
+def placeholders_in(text: str) -> frozenset[str]:
+    """Which placeholders a text names. Raises BadTemplate for what cannot be read."""
+    return frozenset(find_undeclared_variables(_parsed(text)))
 
 
 def _allowed(text: str, message: MessageKind) -> nodes.Template:

@@ -222,12 +222,14 @@ def _issued(begun: Recorded, account: Asked) -> Issued:
     """The work's command to one account, in the name of the policy that asked, because of what that met."""
     event = begun.event
     assert isinstance(event, WorkBegun)  # noqa: S101
+    command = COMMANDS[event.command].model_validate(
+        {**event.arguments, **account.arguments, "account_id": account.account_id}
+    )
     return Issued(
-        command=COMMANDS[event.command].model_validate(
-            {**event.arguments, **account.arguments, "account_id": account.account_id}
-        ),
+        command=command,
         command_id=account_command_id(begun.aggregate_id, account.account_id),
         actor=Actor.parse(begun.meta.actor),
+        reason=command.why if isinstance(command, ApplyBulkAction) else None,
         causation_id=event.cause_event_id,
         correlation_id=begun.meta.correlation_id,
         traceparent=begun.meta.traceparent,

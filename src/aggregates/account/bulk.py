@@ -13,6 +13,7 @@ from aggregates.account.command import SHARED, AccountCommand
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.kernel.aggregate import Aggregate, Needs, applies, decides
+from aggregates.kernel.command import Target
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
@@ -76,7 +77,14 @@ class BulkActionUndone(Event, name="account.bulk-action-undone"):
 # --- commands ----------------------------------------------------------------------------------------
 
 
-class ApplyBulkAction(AccountCommand, name="apply-bulk-action", internal=True, may_need_history=True, **SHARED):
+class ApplyBulkAction(
+    AccountCommand,
+    name="apply-bulk-action",
+    internal=True,
+    may_need_history=True,
+    sees=("office", "account", "template"),
+    reaches=("account",),
+):
     """Do to the account what a bulk action does, if it is as the preview showed it."""
 
     bulk_id: UUID
@@ -84,6 +92,16 @@ class ApplyBulkAction(AccountCommand, name="apply-bulk-action", internal=True, m
     parameters: dict[str, Any]
     expected: dict[str, Any]
     """The figures that were shown, by column of the report."""
+    office_id: UUID | None = None
+    """The action's. None: it was confirmed before this was said, and its kind looks at nothing else of the office."""
+
+    def links(self) -> tuple[Target, ...]:
+        return () if self.office_id is None else bulk_kind(self.kind).sees(self.parameters, self.office_id)
+
+    @property
+    def why(self) -> str | None:
+        """The reason that is recorded with what it does."""
+        return bulk_kind(self.kind).parameters.model_validate(self.parameters).why
 
 
 class UndoBulkAction(AccountCommand, name="undo-bulk-action", internal=True, may_need_history=True, **SHARED):
@@ -110,17 +128,18 @@ class BulkChanges(AccountPart):
     def apply_bulk_action(self, command: ApplyBulkAction, context: Context) -> None:
         self.require_account()
         kind = bulk_kind(command.kind)
+        parameters: BulkParameters = kind.parameters.model_validate(command.parameters)
+        told = Told(command.bulk_id, parameters, command.expected)
         said: tuple[BulkOutcome, str | None, str | None]
         did: Mapping[str, Any] = {}
-        if unlike := self._unlike(kind, command.expected, context):
-            said = BulkOutcome.CHANGED, "changed-since-preview", unlike
-        else:
-            try:
-                parameters: BulkParameters = kind.parameters.model_validate(command.parameters)
-                did = kind.does(self.whole, Told(command.bulk_id, parameters, command.expected), context)
+        try:
+            if unlike := self._unlike(kind, told, context):
+                said = BulkOutcome.CHANGED, "changed-since-preview", unlike
+            else:
+                did = kind.does(self.whole, told, context)
                 said = (BulkOutcome.DONE if did else BulkOutcome.SKIPPED), None, None
-            except Refusal as refusal:
-                said = BulkOutcome.REFUSED, refusal.reason_code, refusal.detail
+        except Refusal as refusal:
+            said = BulkOutcome.REFUSED, refusal.reason_code, refusal.detail
         outcome, reason_code, detail = said
         self.emit(
             BulkActionApplied(
@@ -155,24 +174,22 @@ class BulkChanges(AccountPart):
             )
         )
 
-    def _unlike(self, kind: BulkKind, expected: Mapping[str, Any], context: Context) -> str | None:
+    def _unlike(self, kind: BulkKind, told: Told, context: Context) -> str | None:
         """What is not as it was shown, in words."""
         office = self.customer.office(context)
-        was, now = kind.ignores(expected, office), kind.ignores(kind.figures(self.whole, context), office)
-        return next(
-            (
-                f"{name} is {in_words(now[name])}, and was {in_words(was[name])}"
-                for name in was
-                if was[name] != now[name]
-            ),
-            None,
-        )
+        was, now = kind.ignores(told.shown, office), kind.ignores(kind.figures(self.whole, told, context), office)
+        name = next((name for name in was if was[name] != now[name]), None)
+        if name is None:
+            return None
+        if name in kind.opaque:
+            return f"{name} is another than it was"
+        return f"{name} is {in_words(now[name])}, and was {in_words(was[name])}"
 
     # --- apply ---
 
     @applies(BulkActionApplied)
     def _applied(self, event: BulkActionApplied) -> None:
-        if event.did:
+        if event.did and BULK_KINDS[event.kind].cannot_be_undone is None:
             standing = {**self.standing, event.bulk_id: BulkChange(kind=event.kind, did=event.did)}
             self.has_forgotten = self.has_forgotten or len(standing) > MOST_STANDING
             self.standing = dict(list(standing.items())[-MOST_STANDING:])

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, CollectionsStages
@@ -24,12 +24,16 @@ from aggregates.account.placing import Placing
 from aggregates.account.promises import Promises
 from aggregates.account.receivables import Receivables
 from aggregates.account.write_offs import WriteOffReversed, WriteOffs
+from aggregates.account.writing import TEXT_DIGEST, Draft, SendMessage, Writing, in_a_line, in_lines, require_one_text
 from aggregates.kernel.aggregate import Aggregate
+from aggregates.kernel.command import Target
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
+from aggregates.template import template_id
 from aggregates.values.codes import Code
+from aggregates.values.contact import Channel
 from aggregates.values.fees import (
     AmountOfFee,
     Fee,
@@ -50,6 +54,11 @@ class BulkParameters(BaseModel):
     """What a kind is told besides the accounts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    def why(self) -> str | None:
+        """The reason that is recorded with what it does to each account, where people have to say one."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ class BulkKind:
     """Refuses parameters that the office does not know."""
     compares: tuple[str, ...]
     """Columns of the report whose values have to be what the preview showed."""
-    figures: Callable[[Aggregate, Context], Figures]
+    figures: Callable[[Aggregate, Told, Context], Figures]
     """The same of the account now, without what the action's own other accounts may have changed meanwhile."""
     does: Callable[[Aggregate, Told, Context], Did]
     """Changes the account and says what; refuses before it changes anything."""
@@ -103,10 +112,17 @@ class BulkKind:
     """Whether it places accounts with an agency, which gets a file of them."""
     file_layout: str | None = None
     """The layout of that file; None: the agency's own."""
+    opaque: tuple[str, ...] = ()
+    """Figures that are digests: that they differ can be said, and not how."""
+    sees: Callable[[Mapping[str, Any], UUID], tuple[Target, ...]] = lambda _, __: ()
+    """What an account looks at besides itself, by the parameters as they are stored and the office."""
+    cannot_be_undone: str | None = None
+    """Why what it did cannot be taken back, in words; None: it can."""
 
 
 FLAGS_OF_OFFICE: JsonDict = {"choices": "flags", "many": True}
 """Of a field: what people choose it from, and whether several of it."""
+TEMPLATES_OF_OFFICE: JsonDict = {"choices": "templates"}
 
 # --- flags -------------------------------------------------------------------------------------------
 
@@ -193,7 +209,7 @@ FLAGS = BulkKind(
     parameters=FlagParameters,
     check=_check_flags,
     compares=("flags",),
-    figures=lambda account, _: {"flags": sorted(account.part(Flags).carried)},
+    figures=lambda account, _, __: {"flags": sorted(account.part(Flags).carried)},
     ignores=_without_shared,
     does=_change_flags,
     undoes=_take_flags_back,
@@ -239,7 +255,7 @@ STAGE = BulkKind(
     parameters=StageParameters,
     check=lambda _, __: None,
     compares=("collections_stage",),
-    figures=lambda account, _: {"collections_stage": account.part(CollectionsStages).stage.value},
+    figures=lambda account, _, __: {"collections_stage": account.part(CollectionsStages).stage.value},
     does=_change_stage,
     undoes=_take_stage_back,
     touches=lambda _: _STAGE,
@@ -264,7 +280,7 @@ class NoParameters(BulkParameters):
 _FREEZE = ("freeze",)
 
 
-def _frozen(account: Aggregate, _: Context) -> Figures:
+def _frozen(account: Aggregate, _: Told, __: Context) -> Figures:
     freeze = account.part(Freezing).current
     return {"frozen": freeze.code if freeze is not None else None}
 
@@ -405,7 +421,7 @@ WRITE_OFF = BulkKind(
     parameters=WriteOffParameters,
     check=_check_write_off,
     compares=("balance",),
-    figures=lambda account, _: {"balance": account.part(WriteOffs).receivables.balance.minor},
+    figures=lambda account, _, __: {"balance": account.part(WriteOffs).receivables.balance.minor},
     does=_write_off,
     undoes=_reverse_write_off,
     touches=_numbered,
@@ -464,7 +480,7 @@ def _check_fees(parameters: FeeParameters, office: Office) -> None:
     office.require_fee_service_type(parameters.service_type)
 
 
-def _due_today(account: Aggregate, _: Context) -> Figures:
+def _due_today(account: Aggregate, _: Told, __: Context) -> Figures:
     return {"due_today": str(account.part(Receivables).balance.decimal())}
 
 
@@ -528,7 +544,7 @@ def _check_agency(parameters: PlacementParameters, office: Office) -> None:
     office.require_agency(parameters.agency)
 
 
-def _shown_of_placement(account: Aggregate, _: Context) -> Figures:
+def _shown_of_placement(account: Aggregate, _: Told, __: Context) -> Figures:
     """The balance, the stage, and what may hold an account back."""
     receivables, freeze = account.part(Receivables), account.part(Freezing).current
     current = account.part(Placing).current
@@ -593,10 +609,132 @@ ARM = _placement_kind(
 )
 PLACEMENT = _placement_kind("placement", "Place", "Place accounts with an agency, which gets a file of its layout.")
 
+# --- messages ----------------------------------------------------------------------------------------
+
+LINES: JsonDict = {"lines": True}
+"""Of a field: that it is a text of several lines."""
+_COMPARED_OF_MESSAGE = ("template", "language", "to", "refused_by", "amount_due", "text")
+
+
+class MessageParameters(BulkParameters):
+    """What is said to the customer of every account, and over which channel."""
+
+    channel: Channel = Field(description="Over which it is sent.")
+    template: Code | None = Field(
+        None,
+        description="A template of the office, in each customer's language.",
+        json_schema_extra=TEMPLATES_OF_OFFICE,
+    )
+    text: Annotated[str, Field(max_length=20_000), AfterValidator(in_lines)] | None = Field(
+        None,
+        description="What it says, where it has no template. It may have the placeholders of templates.",
+        json_schema_extra=LINES,
+    )
+    subject: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(in_a_line)] | None = Field(
+        None, description="Of an e-mail or a letter; a template has its own."
+    )
+    ignore_preferences: bool = Field(False, description="Send it though the customer prefers another channel.")
+    reason: Annotated[str, Field(max_length=1_000), AfterValidator(in_lines)] | None = Field(
+        None, description="Why preferences are ignored. It is recorded with each message."
+    )
+    ignore_max_per_minute: bool = Field(False, description="Send without a turn among the office's messages a minute.")
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        require_one_text(self.channel, text=self.text, template=self.template, subject=self.subject)
+        if self.ignore_preferences and self.reason is None:
+            raise ValueError("reason: expected why preferences are ignored")
+        if self.reason is not None and not self.ignore_preferences:
+            raise ValueError("reason: expected only where preferences are ignored")
+        return self
+
+    @property
+    def why(self) -> str | None:
+        return self.reason
+
+    def to(self, account: Aggregate) -> SendMessage:
+        """The message to the customer of an account, as if a person wrote it by hand."""
+        office_id = account.part(Writing).customer.office_id
+        named = None if self.template is None or office_id is None else template_id(office_id, self.template)
+        return SendMessage(
+            account_id=account.id,
+            channel=self.channel,
+            text=self.text,
+            subject=self.subject,
+            template_id=named,
+            ignore_preferences=self.ignore_preferences,
+            ignore_max_per_minute=self.ignore_max_per_minute,
+        )
+
+
+def _check_message(parameters: MessageParameters, office: Office) -> None:
+    if parameters.template is not None and template_id(office.id, parameters.template) not in office.template_ids:
+        raise Refusal("unknown-template", f"template: the office has no {parameters.template!r}")
+
+
+def figures_of_message(account: Aggregate, draft: Draft, context: Context) -> Figures:
+    """What is compared of a message: its text, where it goes, what it is about, and which rules refuse it."""
+    writing = account.part(Writing)
+    office = writing.customer.office(context)
+    return {
+        "template": draft.template.template_version if draft.template is not None else None,
+        "language": draft.language,
+        "to": draft.point_id or None,
+        "refused_by": [each.rule_id for each in draft.refused],
+        "amount_due": str(draft.amount(writing.customer.currency).decimal()),
+        "text": context.rule(TEXT_DIGEST)(account, office, draft, context.today),
+    }
+
+
+def _shown_of_message(account: Aggregate, told: Told, context: Context) -> Figures:
+    parameters: MessageParameters = told.parameters
+    draft = account.part(Writing).draft(parameters.to(account), context)
+    return figures_of_message(account, draft, context)
+
+
+def _send(account: Aggregate, told: Told, context: Context) -> Did:
+    parameters: MessageParameters = told.parameters
+    writing = account.part(Writing)
+    message = parameters.to(account)
+    draft = writing.draft(message, context)
+    if not draft.refused and (problem := told.shown.get("problem")) is not None:
+        if told.shown.get("too_long"):
+            raise Refusal("sms-too-long", f"the text is too long: {problem}")
+        raise Refusal("faulty-text", f"the text cannot be sent: {problem}")
+    return {"message_id": str(writing.queue(message, draft, context))}
+
+
+def _templates_named(parameters: Mapping[str, Any], office_id: UUID) -> tuple[Target, ...]:
+    name = parameters.get("template")
+    return () if name is None else (Target("template", template_id(office_id, name)),)
+
+
+MESSAGE = BulkKind(
+    name="message",
+    subject="message",
+    title="Send message",
+    means="Send a message to the customer of each account. Contact rules and opt-outs hold as for every message.",
+    parameters=MessageParameters,
+    check=_check_message,
+    compares=(),
+    figures=_shown_of_message,
+    ignores=lambda figures, _: {name: figures[name] for name in _COMPARED_OF_MESSAGE},
+    does=_send,
+    undoes=lambda _, __, ___, ____: (),
+    touches=lambda _: (),
+    overtaken_by={},
+    has_amount=True,
+    amount_title="Amount due",
+    opaque=("text",),
+    sees=_templates_named,
+    cannot_be_undone="a message that left cannot be taken back; one that is queued still: arrears message withdraw",
+)
+"""What it shows and compares is worked out by a question of its own (`api.application.bulk_messages`)."""
+
 # --- all of them -------------------------------------------------------------------------------------
 
 BULK_KINDS: Mapping[str, BulkKind] = {
-    each.name: each for each in (FLAGS, FEES, STAGE, WRITE_OFF, ARM, PLACEMENT, FREEZE, ROLLBACK)
+    each.name: each for each in (FLAGS, FEES, STAGE, WRITE_OFF, ARM, PLACEMENT, FREEZE, ROLLBACK, MESSAGE)
 }
 """By name, in the order in which people are offered them."""
 

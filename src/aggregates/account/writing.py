@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from datetime import date
+from typing import Annotated, Any, ClassVar, Protocol, Self
 from unicodedata import category
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from aggregates.account.part import AccountPart
 from aggregates.campaign import in_language
 from aggregates.kernel.aggregate import Needs, decides
 from aggregates.kernel.command import Target
-from aggregates.kernel.context import Context
+from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER
@@ -54,6 +55,16 @@ def in_a_line(text: str) -> str:
     return text
 
 
+def require_one_text(channel: Channel, *, text: str | None, template: object | None, subject: str | None) -> None:
+    """Raises ValueError where a message has no text, or two, or a subject that it cannot have."""
+    if (text is None) == (template is None):
+        raise ValueError("text: expected a text or a template, and not both")
+    if subject is not None and template is not None:
+        raise ValueError("subject: a template has its own")
+    if subject is not None and channel not in WITH_SUBJECT:
+        raise ValueError(f"subject: expected for an e-mail or a letter only, not for {channel.value}")
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A message by hand as it would be queued now."""
@@ -69,6 +80,20 @@ class Draft:
     refused: tuple[Denied, ...]
     """Everything that keeps it from being queued, rule by rule."""
     attachments: tuple[AttachedFile, ...] = ()
+
+    def amount(self, currency: str) -> Money:
+        """What the items that it is about add up to."""
+        return Money.total((item.open for item in self.items), currency)
+
+
+class TextDigest(Protocol):
+    """A digest of all that the text of a message hangs on: where it is the same, so is the text. Nothing is filled in
+    for it."""
+
+    def __call__(self, account: Any, office: Any, draft: Draft, today: date, /) -> str: ...
+
+
+TEXT_DIGEST: Rule[TextDigest] = Rule("templates")
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -98,12 +123,7 @@ class SendMessage(AccountCommand, name="send-message", makes="message", sees=("o
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        if (self.text is None) == (self.template_id is None):
-            raise ValueError("text: expected a text or a template, and not both")
-        if self.subject is not None and self.template_id is not None:
-            raise ValueError("subject: a template has its own")
-        if self.subject is not None and self.channel not in WITH_SUBJECT:
-            raise ValueError(f"subject: expected for an e-mail or a letter only, not for {self.channel.value}")
+        require_one_text(self.channel, text=self.text, template=self.template_id, subject=self.subject)
         return self
 
 
@@ -124,12 +144,16 @@ class Writing(AccountPart):
         self.require_account()
         if command.ignore_preferences:
             context.require_reason()
-        draft = self.draft(command, context)
+        self.queue(command, self.draft(command, context), context)
+
+    def queue(self, command: SendMessage, draft: Draft, context: Context) -> UUID:
+        """The message of a draft leaves now; its id. Refuses where anything forbids it."""
         if draft.refused:
             raise self.refusal(draft.refused, context)
+        message_id = command.made_id(context.command_id)
         self.emit(
             MessageWritten(
-                message_id=command.made_id(context.command_id),
+                message_id=message_id,
                 channel=command.channel,
                 point_id=draft.point_id,
                 language=draft.language,
@@ -139,13 +163,14 @@ class Writing(AccountPart):
                 template_version=draft.template.template_version if draft.template is not None else None,
                 ignores_preferences=command.ignore_preferences,
                 items=draft.items,
-                amount=Money.total((item.open for item in draft.items), self.customer.currency),
+                amount=draft.amount(self.customer.currency),
                 queued_at=context.now,
                 queued_on=context.today,
                 attachments=draft.attachments or None,
                 ignores_pace=command.ignore_max_per_minute or None,
             )
         )
+        return message_id
 
     def draft(self, command: SendMessage, context: Context) -> Draft:
         """What would be queued, and everything that forbids it. Refuses what cannot be a message."""
@@ -201,16 +226,17 @@ class Writing(AccountPart):
         """Names every rule; by when it may be tried again only where all of them end by themselves."""
         first, *others = refused
         if first.rule_id == "preferred-channel":
-            too = f"; {_named(others)}" if others else ""
+            too = f"; {named(others)}" if others else ""
             return Refusal("preferred-channel", f"{first.detail}: whoever ignores preferences says so, and why{too}")
         zone = self.customer.office(context).zone
         ends = [as_moment(each, zone) for each in refused]
         known = [each for each in ends if each is not None]
         again = f"; it may be tried again from {max(known):%Y-%m-%d %H:%M} UTC" if len(known) == len(ends) else ""
-        return Refusal("contact-refused", f"refused by {_named(refused)}{again}")
+        return Refusal("contact-refused", f"refused by {named(refused)}{again}")
 
 
-def _named(refused: Iterable[Denied]) -> str:
+def named(refused: Iterable[Denied]) -> str:
+    """In words: each rule, and what it says."""
     return "; ".join(f"{each.rule_id}: {each.detail}" for each in refused)
 
 

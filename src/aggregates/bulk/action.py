@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from aggregates.account.bulk_kinds import bulk_kind
+from aggregates.account.bulk_kinds import BULK_KINDS, bulk_kind
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
 from aggregates.kernel.context import Context
@@ -22,6 +22,12 @@ from aggregates.values.money import Currency
 def bulk_work_id(bulk: UUID, command: str) -> UUID:
     """The id of the work that does a bulk action, or undoes it: by the name of the command to each account."""
     return identifier("bulk-work", bulk, command)
+
+
+def require_undoable(kind: str) -> None:
+    """Refuses where what actions of the kind do cannot be taken back."""
+    if kind in BULK_KINDS and (why := BULK_KINDS[kind].cannot_be_undone) is not None:
+        raise Refusal("bulk-not-undoable", f"it cannot be undone: {why}")
 
 
 # --- values ------------------------------------------------------------------------------------------
@@ -293,7 +299,7 @@ class BulkAction(Aggregate):
         if self.state is BulkState.CANCELLED:
             return
         if self.state not in {BulkState.PREVIEWED, BulkState.RUNNING}:
-            raise Refusal("bulk-finished", "the bulk action is finished; it can be undone")
+            raise Refusal("bulk-finished", "the bulk action is finished")
         self.emit(BulkCancelled(was_running=self.state is BulkState.RUNNING))
 
     @decides(BeginBulkUndo)
@@ -301,6 +307,7 @@ class BulkAction(Aggregate):
         office_id = self._require()
         if self.state in {BulkState.UNDOING, BulkState.UNDONE}:
             return
+        require_undoable(self.action)
         if not self.was_confirmed:
             raise Refusal("bulk-not-done", "the bulk action changed nothing")
         if self.state is BulkState.RUNNING:

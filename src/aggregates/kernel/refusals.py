@@ -80,9 +80,11 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         # It is over, or not yet so far.
         RefusalCode("already-claimed", "The message was claimed for sending before."),
         RefusalCode("bulk-cancelled", "The bulk action was cancelled; preview it anew."),
-        RefusalCode("bulk-finished", "The bulk action is finished; it can be undone."),
+        RefusalCode("bulk-finished", "The bulk action is finished: nothing of it is left to confirm or to stop."),
         RefusalCode("bulk-not-done", "A bulk action that was never confirmed has nothing to undo."),
+        RefusalCode("bulk-not-undoable", "What a bulk action of this kind did cannot be taken back."),
         RefusalCode("bulk-running", "A bulk action is undone once it has ended."),
+        RefusalCode("bulk-without-text", "A text is shown of bulk actions that send messages."),
         RefusalCode("bulk-too-old", "An account undoes only the latest bulk actions that changed it."),
         RefusalCode("contact-of-another", "Whoever made a contact says how it ended; it is given to nobody else."),
         RefusalCode("contacts-undocumented", "A day is closed once every contact that was made is documented."),
@@ -185,6 +187,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         # Messages by hand.
         RefusalCode("faulty-template", "A template has texts that can be filled in, and a subject where there is one."),
         RefusalCode("faulty-text", "A text has placeholders that there are, and can be filled in."),
+        RefusalCode("sms-too-long", "An SMS has at most 140 characters, with everything filled in."),
         RefusalCode("other-channel", "A template is for messages over its own channel."),
         RefusalCode("template-retired", "The template was retired; save it again to use it."),
         RefusalCode("preferred-channel", "The customer prefers another channel; whoever ignores that says why."),

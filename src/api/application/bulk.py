@@ -7,13 +7,15 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from adapters.bulk.asked import Asked
 from adapters.bulk.freezing import Freezer
 from adapters.bulk.freezing import Selection as Selection  # noqa: PLC0414  doors say it
+from adapters.bulk.questions import question_of
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.account.bulk import TOO_OLD, kept_of, said_of_kept
-from aggregates.account.bulk_kinds import BulkKind, BulkParameters, FeeParameters, bulk_kind
-from aggregates.bulk.action import BulkAction, BulkState, ConfirmBulk, PreviewBulk
+from aggregates.account.bulk_kinds import MESSAGE, BulkKind, BulkParameters, MessageParameters, bulk_kind
+from aggregates.bulk.action import BulkAction, BulkState, ConfirmBulk, PreviewBulk, require_undoable
 from aggregates.bulk.part import digest, digested
 from aggregates.kernel.command import Rejected, identifier
 from aggregates.kernel.deciding import rejected
@@ -21,12 +23,10 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office, office_id
 from api.application.issuing import Caller, Done, Issuing, Refused, for_the_system
 from api.application.offices import every_office, today_in
+from api.application.written_messages import MessagePreview
+from api.application.written_messages import preview as message_preview
 from api.processes.service import Service
-from projections.questions.bulk import (
-    compared,
-    done_accounts,
-)
-from projections.questions.fees import FeesAsked, fees_compared
+from projections.questions.bulk import account_called, done_accounts
 
 PATIENCE_SECONDS = 60.0
 """For the read tables to show what was stored before a confirmation."""
@@ -79,7 +79,9 @@ def preview(
         row.check(parameters, office)
     except Refusal as refusal:
         raise Refused(rejected(refusal)) from None
-    freezer = Freezer(service.database, service.arrears, service.stop, caller.actor, caller.correlation_id)
+    freezer = Freezer(
+        service.database, service.arrears, service.stop, caller.actor, caller.correlation_id, lambda: service.renderer
+    )
     today, bulk_id = today_in([office], service.clock.now()), caller.new_id("bulk")
     try:
         found = freezer.freeze(row, parameters, of, office, today=today, bulk_id=bulk_id)
@@ -121,16 +123,26 @@ def confirm(
 def _changed(service: Service, action: BulkAction) -> tuple[int, list[str]]:
     """How many accounts are not as they were shown, and the numbers of the first of them. Refuses where the rows are
     not those that were frozen."""
-    kind, asked = bulk_kind(action.action), _fees_asked(service, action)
+    kind, office = bulk_kind(action.action), _office_of(service, action)
+    parameters = kind.parameters.model_validate(action.parameters)
+    today = today_in([office], service.clock.now())
     seen = digest()
     changed, named = 0, list[str]()
     with service.database.snapshot("arrears_app") as connection:
-        if asked is None:
-            found = compared(connection, action.id, kind.compares)
-        else:
-            found = fees_compared(connection, asked, bulk_id=action.id, filters=action.filters)
+        asked = Asked(
+            connection,
+            kind,
+            parameters,
+            office,
+            action.currency,
+            as_of=action.as_of,
+            today=today,
+            arrears=service.arrears,
+            renderer=lambda: service.renderer,
+            stop=service.stop,
+        )
         try:
-            for each in found:
+            for each in question_of(kind).compared(asked, action.id, action.filters):
                 digested(seen, each.account_id, each.expected, each.amount_minor)
                 if each.has_changed:
                     changed += 1
@@ -143,14 +155,28 @@ def _changed(service: Service, action: BulkAction) -> tuple[int, list[str]]:
     return changed, named
 
 
-def _fees_asked(service: Service, action: BulkAction) -> FeesAsked | None:
-    """What the fees of an action are worked out for; None where it is about something else."""
-    parameters = bulk_kind(action.action).parameters.model_validate(action.parameters)
-    if not isinstance(parameters, FeeParameters) or action.as_of is None or action.office_id is None:
-        return None
-    office = service.arrears.load(Office, action.office_id)
-    today = today_in([office], service.clock.now())
-    return FeesAsked(parameters, office, action.currency, as_of=action.as_of, today=today)
+def _office_of(service: Service, action: BulkAction) -> Office:
+    assert action.office_id is not None  # noqa: S101  it was previewed in one
+    return service.arrears.load(Office, action.office_id)
+
+
+# --- the text of a message ---------------------------------------------------------------------------
+
+
+def text_of(service: Service, bulk_id: UUID, called: str) -> MessagePreview:
+    """The message that an action sends to one of its accounts, by number or id, as it would leave now.
+
+    Raises Refused where the action sends none, or is not about the account.
+    """
+    action = bulk_action_of(service, bulk_id)
+    if action.action != MESSAGE.name:
+        raise Refused(Rejected("bulk-without-text", f"a bulk action of kind {action.action} sends no message"))
+    with service.database.connect("arrears_app") as connection:
+        account_id = account_called(connection, bulk_id, called)
+    if account_id is None:
+        raise Refused(Rejected("unknown-account", f"account: the bulk action is not about {called!r}"))
+    parameters = MessageParameters.model_validate(action.parameters)
+    return message_preview(service, parameters.to(service.arrears.load(Account, account_id)))
 
 
 # --- undo --------------------------------------------------------------------------------------------
@@ -166,8 +192,12 @@ class UndoRow:
 
 
 def undo_preview(service: Service, bulk_id: UUID) -> Iterator[UndoRow]:
-    """What an undo would do on each account that the action changed; nothing is changed."""
-    bulk_action_of(service, bulk_id)
+    """What an undo would do on each account that the action changed; nothing is changed. Raises Refused."""
+    action = bulk_action_of(service, bulk_id)
+    try:
+        require_undoable(action.action)
+    except Refusal as refusal:
+        raise Refused(rejected(refusal)) from None
     with service.database.connect("arrears_app") as connection:
         rows = done_accounts(connection, bulk_id)
     for first in range(0, len(rows), _ACCOUNTS_AT_ONCE):

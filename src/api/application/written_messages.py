@@ -1,24 +1,20 @@
 """Messages by hand before they are sent: what a customer would get, and everything that keeps it from leaving."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel
 
 from adapters.delivery.languages import language_of
-from adapters.delivery.renderer import NotRendered
 from adapters.delivery.rendering import (
     SMS_LIMIT,
-    RenderingProblem,
     draft_of,
-    text_of,
     values_of,
-    with_opt_out,
     written_template,
 )
 from adapters.delivery.sms import Alphabet, sms_size
+from adapters.delivery.written import Written, written_of
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.rules import RULES, template_faults
 from aggregates.account import Account
@@ -233,26 +229,12 @@ def around(service: Service, account: Account, template_id: UUID | None = None) 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A text with its placeholders filled in, and what is wrong with it."""
-
-    body: str | None
-    subject: str | None = None
-    problem: str | None = None
-
-
-def _written(service: Service, account: Account, office: Office, draft: Draft, today: date) -> _Written:
+def _written(service: Service, account: Account, office: Office, draft: Draft, today: date) -> Written:
     template = written_template(draft.text)
     language = language_of(draft.language, account.contact.details.language)
     values = values_of(account, office, draft.items, today)
     [rendered] = service.renderer.render([draft_of(template, values, language)])
-    try:
-        text = text_of(draft.channel, template, rendered, language)
-    except RenderingProblem as problem:
-        body = None if isinstance(rendered, NotRendered) else with_opt_out(draft.channel, rendered[0], language)
-        return _Written(body, problem=problem.detail)
-    return _Written(text.body, text.subject)
+    return written_of(draft.channel, template, rendered, language)
 
 
 def _refused(denied: Denied, office: Office) -> RefusedBy:

@@ -61,7 +61,7 @@ from projections.questions import (
     roll_rates,
 )
 from projections.questions.activity_filters import ActivityFilters
-from projections.questions.bulk import bulk_action, bulk_actions, bulk_rows
+from projections.questions.bulk import bulk_action_in_full, bulk_actions, bulk_rows
 from projections.questions.bulk_schedules import schedule, schedule_runs, schedules
 from projections.questions.fees import fees_of
 from projections.questions.inbound import received, thread_entries, unmatched
@@ -618,16 +618,16 @@ def list_bulk(here: Here, *, limit: int | None, office: str | None = None, waiti
 
 @answers("/v1/bulk/{id}")
 def get_bulk(here: Here, *, id: str) -> Any:  # noqa: A002
-    found = bulk_action(here.connection, UUID(id))
+    found = bulk_action_in_full(here.connection, UUID(id))
     if found is None:
         raise Refused("there is no such bulk action", reason_code="unknown-bulk")
     return _json(found)
 
 
 @answers("/v1/bulk/{id}/rows")
-def list_bulk_rows(here: Here, *, id: str, limit: int | None) -> Any:  # noqa: A002
+def list_bulk_rows(here: Here, *, id: str, limit: int | None, rule: str | None = None) -> Any:  # noqa: A002
     def page(size: int, cursor: str | None) -> Any:
-        return bulk_rows(here.connection, UUID(id), limit=size, cursor=cursor)
+        return bulk_rows(here.connection, UUID(id), rule=rule, limit=size, cursor=cursor)
 
     return _pages(page, limit)
 
@@ -656,6 +656,17 @@ def list_bulk_schedule_runs(here: Here, *, limit: int | None, id: str) -> Any:  
         return schedule_runs(here.connection, UUID(id), limit=size, cursor=cursor)
 
     return _pages(page, limit)
+
+
+@answers("/v1/bulk/{id}/text")
+def show_bulk_text(here: Here, *, id: str, account: str) -> Any:  # noqa: A002
+    from api.application.bulk import text_of
+    from api.application.issuing import Refused as NotShown
+
+    try:
+        return _json(text_of(here.service, UUID(id), account))
+    except NotShown as error:
+        raise Refused(str(error), reason_code=error.reason_code) from None
 
 
 @answers("/v1/agencies")

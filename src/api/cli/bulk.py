@@ -15,6 +15,7 @@ import typer
 from api.cli import bulk_schedules
 from api.cli.asking import answered
 from api.cli.filters import SAVED, filter_options, given_of, with_options
+from api.cli.messages import show_message
 from api.cli.opening import by_whom, command_of, commanding, guest, issue
 from api.cli.options import AsJson, AsOf, Currency, DataDir, OfficeCode, Reason, read_moment, wrong_parameter
 from api.cli.output import Format, note, print_csv, print_fields, print_json, print_table, say
@@ -38,6 +39,8 @@ BulkId = Annotated[UUID, typer.Argument(metavar="ID", help="The bulk action's id
 As = Annotated[Format, typer.Option("--format", help="A table for people; CSV or JSON for programs.")]
 
 _MOST = 500
+_MESSAGE = "message"
+"""The kind whose rows have texts."""
 _PATIENCE_SECONDS, _LOOK_SECONDS = 600.0, 0.05
 _SHOWN = 50
 _STABLE = ("id", "kind", "state", "accounts", "total", "currency")
@@ -117,6 +120,25 @@ KINDS: Mapping[str, Kind] = {
         "Place accounts with an agency, which gets a file of its layout.",
         (Parameter("agency", "AGENCY", "An agency of the office."),),
     ),
+    "message": Kind(
+        "Send a message to the customer of each account. It cannot be undone.",
+        (
+            Parameter("channel", "CHANNEL", "Over which it is sent: sms, email, letter, voice or portal."),
+            Parameter("template", "NAME", "A template of the office, in each customer's language."),
+            Parameter("text", "TEXT", "What it says, with the placeholders of templates."),
+            Parameter("subject", "TEXT", "Of an e-mail or a letter; a template has its own."),
+            Parameter(
+                "ignore_preferences",
+                "",
+                "Send it though the customer prefers another channel; say why with --reason.",
+                is_flag=True,
+            ),
+            Parameter("reason", "TEXT", "Why preferences are ignored. It is recorded with each message."),
+            Parameter(
+                "ignore_max_per_minute", "", "Send without a turn among the office's messages a minute.", is_flag=True
+            ),
+        ),
+    ),
 }
 """Those of `aggregates.account.bulk_kinds.BULK_KINDS`, which takes a second to import."""
 
@@ -159,11 +181,15 @@ def _preview_of(name: str, kind: Kind) -> Callable[..., None]:
                 saved=filter,
                 accounts=account or [],
             )
+            would = _would(service, found) if name == _MESSAGE else {}
         if as_json:
-            print_json(_stable(found))
-        else:
-            say(f"Bulk action {found.id}: {_accounts(found.accounts)}{_total(found)}. Nothing was changed.")
-            note(f"Look: arrears bulk show {found.id}. Then: arrears bulk confirm {found.id}")
+            print_json({**_stable(found), **would})
+            return
+        say(f"Bulk action {found.id}: {_accounts(found.accounts)}{_total(found)}. Nothing was changed.")
+        if would:
+            _say_would(would)
+            note("A message cannot be undone.")
+        note(f"Look: arrears bulk show {found.id}. Then: arrears bulk confirm {found.id}")
 
     means = f"{kind.help} Freezes the accounts and how they are; nothing is changed."
     with_options(preview, means, {**_options_of(kind), **_of_report()})
@@ -222,6 +248,35 @@ def _previewed(
         raise wrong_parameter(wrong) from None
     service.drain()
     return _until_ended(service, done.id, not_shown_yet=None)
+
+
+def _would(service: "StepByStep", found: "BulkView") -> dict[str, Any]:
+    """What would become of the messages: how many may leave, which rule would refuse how many, which are too long."""
+    from projections.questions.bulk import TOO_LONG, bulk_action_in_full, bulk_rows
+
+    with service.database.connect("arrears_app") as connection:
+        counted = bulk_action_in_full(connection, found.id) or found
+        too_long = bulk_rows(connection, found.id, rule=TOO_LONG, limit=_MOST).rows if counted.too_long else ()
+    return {
+        "may_leave": counted.may_leave,
+        "refused_by": counted.refused_by,
+        "too_long": counted.too_long,
+        "too_long_accounts": [each.account for each in too_long],
+    }
+
+
+def _say_would(would: Mapping[str, Any]) -> None:
+    say(f"May leave: {would['may_leave']:,}.")
+    if would["refused_by"]:
+        say(f"Would be refused by {_rules(would['refused_by'])}.")
+    if would["too_long"]:
+        more = would["too_long"] - len(would["too_long_accounts"])
+        named = ", ".join(would["too_long_accounts"]) + (f" and {more:,} more" if more else "")
+        say(f"Longer than an SMS may be: {named}.")
+
+
+def _rules(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{rule}: {count:,}" for rule, count in counts.items())
 
 
 # --- export ------------------------------------------------------------------------------------------
@@ -316,14 +371,35 @@ _ROWS = (key("account"), figure("amount"), word("outcome"), prose("reason", 2), 
 
 @app.command("show")
 @tabular
-def show(bulk_id: BulkId, data: DataDir = None, format: As = Format.TABLE, as_json: AsJson = False) -> None:  # noqa: A002
+def show(
+    *,
+    bulk_id: BulkId,
+    text_of: Annotated[
+        str | None,
+        typer.Option("--text", metavar="ACCOUNT", help="The message to this account, as it would leave now."),
+    ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option("--rule", metavar="RULE", help="Only messages that this rule would refuse; or sms-too-long."),
+    ] = None,
+    data: DataDir = None,
+    format: As = Format.TABLE,  # noqa: A002
+    as_json: AsJson = False,
+) -> None:
     """A bulk action and its accounts: what it is about, how far it is, and what came of each."""
     chosen = Format.JSON if as_json else format
 
     def ask_and_show(ask: Any) -> None:
+        if text_of is not None:
+            shown = ask("/v1/bulk/{id}/text", id=str(bulk_id), account=text_of)
+            if chosen is Format.JSON:
+                print_json(shown)
+            else:
+                show_message(shown)
+            return
         found = ask("/v1/bulk/{id}", id=str(bulk_id))
         limit = _SHOWN if chosen is Format.TABLE else None
-        page = ask("/v1/bulk/{id}/rows", id=str(bulk_id), limit=limit)
+        page = ask("/v1/bulk/{id}/rows", id=str(bulk_id), rule=rule, limit=limit)
         match chosen:
             case Format.JSON:
                 rest = {name: value for name, value in found.items() if name not in _STABLE}
@@ -354,6 +430,9 @@ def _show_table(found: Mapping[str, Any], page: Mapping[str, Any]) -> None:
         ),
         ("previewed by", found["previewed_by"]),
         ("confirmed by", found["confirmed_by"]),
+        *([("may leave", f"{found['may_leave']:,}")] if found["may_leave"] is not None else []),
+        *([("would be refused", _rules(found["refused_by"]))] if found["refused_by"] else []),
+        *([("too long", f"{found['too_long']:,}")] if found["too_long"] else []),
         *([("asked", f"{found['asked']:,} of {found['accounts']:,}")] if found["confirmed_by"] else []),
         *((name, found[name]) for name in counts if found[name]),
     ]

@@ -1,6 +1,7 @@
 """`arrears message`: writing to a customer by hand, and seeing beforehand what they would get."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,7 +26,6 @@ from api.cli.tables import key, prose, tabular, text, word
 if TYPE_CHECKING:
     from aggregates.account.writing import SendMessage
     from api.application.attachments import GivenFile
-    from api.application.written_messages import MessagePreview
     from api.processes.service import Service
 
 app = typer.Typer(no_args_is_help=True, help="Messages: written by hand, and what became of them.")
@@ -267,10 +267,11 @@ def show_preview(
     found = account_found(data, account, office)
     with guest(data) as service:
         shown = preview(service, _command(service, found, template, said))
+    said_of_it = shown.model_dump(mode="json")
     if as_json:
-        print_json(shown.model_dump(mode="json"))
+        print_json(said_of_it)
     else:
-        _show(shown)
+        show_message(said_of_it)
     if not shown.may_leave:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -380,28 +381,33 @@ def _notes(service: "Service", account: UUID) -> list[str]:
     return [] if office_id is None else [*notes_on(service.arrears.load(Office, office_id), service.clock.now())]
 
 
-def _show(shown: "MessagePreview") -> None:
-    fields: list[tuple[str, object]] = [("by", shown.channel)]
-    if shown.language is not None:
-        fields = [("to", shown.to or "nobody"), ("by", f"{shown.channel}, in {shown.language}")]
-    if shown.characters is not None:
-        size = f"{shown.characters:,} characters"
-        if shown.sms is not None:
-            parts = f"{shown.sms.segments} {'segment' if shown.sms.segments == 1 else 'segments'}"
-            size = f"{shown.characters} of {shown.sms.most_characters} characters, {shown.sms.alphabet}, {parts}"
+def show_message(shown: Mapping[str, Any]) -> None:
+    """A message as it would leave now, and everything that forbids it."""
+    sms, fields = shown["sms"], [("by", shown["channel"])]
+    if shown["language"] is not None:
+        fields = [("to", shown["to"] or "nobody"), ("by", f"{shown['channel']}, in {shown['language']}")]
+    if shown["characters"] is not None:
+        size = f"{shown['characters']:,} characters"
+        if sms is not None:
+            parts = f"{sms['segments']} {'segment' if sms['segments'] == 1 else 'segments'}"
+            size = f"{shown['characters']} of {sms['most_characters']} characters, {sms['alphabet']}, {parts}"
         fields.append(("length", size))
-    if shown.subject is not None:
-        fields.append(("subject", shown.subject))
-    if shown.attachments:
-        fields.append(("files", ", ".join(shown.attachments)))
+    if shown["subject"] is not None:
+        fields.append(("subject", shown["subject"]))
+    if shown["attachments"]:
+        fields.append(("files", ", ".join(shown["attachments"])))
     print_fields(fields)
-    if shown.body is not None:
-        say_lines(f"\n{shown.body}\n")
-    if shown.problem is not None:
-        say(f"This would not be sent: {shown.problem}")
-    if shown.refused_by:
-        print_table(_REFUSED_BY, ((each.rule, each.until, each.detail) for each in shown.refused_by))
-    if shown.may_leave:
+    if shown["body"] is not None:
+        say_lines(f"\n{shown['body']}\n")
+    if shown["problem"] is not None:
+        say(f"This would not be sent: {shown['problem']}")
+    if shown["refused_by"]:
+        print_table(_REFUSED_BY, ((e["rule"], _moment(e["until"]), e["detail"]) for e in shown["refused_by"]))
+    if shown["may_leave"]:
         say("It may leave now.")
-    for each in shown.notes:
+    for each in shown["notes"]:
         note(each)
+
+
+def _moment(said: str | None) -> datetime | None:
+    return None if said is None else read_moment(said)

@@ -17,9 +17,10 @@ from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
-from api.application.bulk import Selection, WrongParameter, confirm, preview, undo_preview
+from api.application.bulk import Selection, WrongParameter, confirm, preview, text_of, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing
+from api.application.written_messages import MessagePreview
 from api.http.bodies import CommandBody, Reason, body_of
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.filters import FilterBody, filters_of
@@ -29,7 +30,7 @@ from api.http.reading import AS_ASKED, OfficeOf, Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, Day, FromJson, JsonBody
 from api.processes.service import Service
-from projections.questions.bulk import BulkRow, BulkView, RowOutcome, bulk_action, bulk_actions, bulk_rows
+from projections.questions.bulk import BulkRow, BulkView, RowOutcome, bulk_action_in_full, bulk_actions, bulk_rows
 
 router = Router(prefix="/v1/bulk", tags=["bulk actions"])
 
@@ -224,19 +225,34 @@ def list_bulk_rows(
     bulk_id: UUID,
     readings: Readings,
     outcome: Annotated[RowOutcome | None, Query(description="Only accounts with this outcome.")] = None,
+    rule: Annotated[
+        str | None,
+        Query(max_length=100, description="Only messages that this contact rule or wish would refuse; sms-too-long."),
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[BulkRow]:
     """The accounts of a bulk action as its preview froze them, with what came of each."""
     found_bulk(readings, bulk_id)
     return readings.page(
-        Question("bulk-rows", bulk_id, outcome),
-        lambda connection, inner: bulk_rows(connection, bulk_id, outcome=outcome, limit=limit, cursor=inner),
+        Question("bulk-rows", bulk_id, outcome, rule),
+        lambda connection, inner: bulk_rows(connection, bulk_id, outcome=outcome, rule=rule, limit=limit, cursor=inner),
         cursor,
     )
 
 
-@router.get("/{bulk_id}/undo", responses=documented(404))
+@router.get("/{bulk_id}/text", responses=MAY_BE_REFUSED)
+def show_text(
+    *,
+    bulk_id: UUID,
+    account: Annotated[str, Query(max_length=100, description="An account of the bulk action, by number or id.")],
+    service: ServiceOf,
+) -> MessagePreview:
+    """The message that the bulk action sends to one of its accounts, as it would leave now. Nothing is sent."""
+    return text_of(service, bulk_id, account)
+
+
+@router.get("/{bulk_id}/undo", responses=MAY_BE_REFUSED)
 def show_undo(*, bulk_id: UUID, service: ServiceOf) -> list[UndoneAccount]:
     """What an undo would do on each account that the action changed; nothing is changed."""
     return [
@@ -283,7 +299,7 @@ def undo_bulk(*, bulk_id: UUID, body: JsonBody[BulkUndo] = _UNDO, issuing: Issui
 def found_bulk(readings: Reader, bulk_id: UUID) -> BulkView:
     """Raises a Problem where there is none."""
     with readings.connection() as connection:
-        found = bulk_action(connection, bulk_id)
+        found = bulk_action_in_full(connection, bulk_id)
     if found is None:
         raise unknown("bulk")
     return found

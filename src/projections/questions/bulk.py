@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from aggregates.account.bulk_kinds import MESSAGE
 from aggregates.kernel.value import LATER
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
@@ -172,6 +173,25 @@ def compared(connection: Connection[Any], bulk_id: UUID, compares: Sequence[str]
             yield Frozen(**each)
 
 
+def accounts_of(connection: Connection[Any], bulk_id: UUID) -> list[UUID]:
+    """All accounts of a bulk action, in no order."""
+    query = "SELECT account_id FROM read_model.bulk_rows WHERE bulk_id = %(bulk_id)s AND place IS NOT NULL"
+    return [each["account_id"] for each in rows(connection, {"bulk_id": bulk_id}, query)]
+
+
+def account_called(connection: Connection[Any], bulk_id: UUID, called: str) -> UUID | None:
+    """The account of a bulk action that has this number or id; None where there is none."""
+    query = """
+        SELECT r.account_id
+        FROM read_model.bulk_rows AS r
+        JOIN read_model.collections_report AS now USING (account_id)
+        WHERE r.bulk_id = %(bulk_id)s AND (now.number = %(called)s OR r.account_id::text = lower(%(called)s))
+        LIMIT 1
+    """
+    found = rows(connection, {"bulk_id": bulk_id, "called": called.strip()}, query)
+    return found[0]["account_id"] if found else None
+
+
 def done_accounts(connection: Connection[Any], bulk_id: UUID) -> list[tuple[UUID, str, str | None]]:
     """The accounts that a bulk action changed, by number; of those that an undo left as they were, why."""
     query = """
@@ -224,10 +244,21 @@ class BulkView(Answer):
     undone_at: datetime | None
     schedule_id: Annotated[UUID | None, LATER] = None
     """The schedule that made it. Where it stands `previewed` it is too large, and waits for a person."""
+    may_leave: int | None = None
+    """Of messages: how many nothing would keep from leaving. Counted where one action is asked for; else null."""
+    refused_by: dict[str, int] | None = None
+    """Of messages: by the id of a contact rule or wish how many it would refuse. One that several refuse counts for
+    each. Counted where one action is asked for; else null."""
+    too_long: int | None = None
+    """Of messages: how many are longer than an SMS may be. Counted where one action is asked for; else null."""
 
 
 class BulkRow(Answer):
-    """An account of a bulk action. `outcome` is null before it was asked; `undone` says what came of the undo."""
+    """An account of a bulk action. `outcome` is null before it was asked; `undone` says what came of the undo.
+
+    Of messages `refused_by` has the contact rules and wishes that would refuse it, and `too_long` says whether it is
+    longer than an SMS may be.
+    """
 
     account: str
     account_id: UUID
@@ -238,6 +269,8 @@ class BulkRow(Answer):
     reason_code: str | None
     undone: Literal["done", "changed", "failed"] | None
     undone_reason: str | None
+    refused_by: tuple[str, ...] | None
+    too_long: bool | None
 
 
 class BulkPage(Answer):
@@ -305,15 +338,21 @@ _UNDONE = """
          ELSE r.undo_outcome END
 """
 
+TOO_LONG = "sms-too-long"
+"""What keeps a message that is longer than an SMS may be, beside the ids of rules."""
+
 _ROWS = f"""
     SELECT r.place, r.account_id, coalesce(now.number, '') AS account, r.amount_minor, b.currency, r.expected,
            {_OUTCOME} AS outcome, coalesce(r.detail, r.expected ->> 'note') AS reason, r.reason_code,
-           {_UNDONE} AS undone, r.undo_detail AS undone_reason
+           {_UNDONE} AS undone, r.undo_detail AS undone_reason,
+           r.expected -> 'refused_by' AS refused_by, (r.expected ->> 'too_long')::boolean AS too_long
     FROM read_model.bulk_rows AS r
     JOIN read_model.bulk_actions AS b USING (bulk_id)
     LEFT JOIN read_model.collections_report AS now USING (account_id)
     WHERE r.bulk_id = %(bulk_id)s AND r.place IS NOT NULL
       AND (%(outcome)s::text IS NULL OR {_OUTCOME} = %(outcome)s)
+      AND (%(rule)s::text IS NULL OR r.expected -> 'refused_by' ? %(rule)s
+           OR %(rule)s = '{TOO_LONG}' AND (r.expected ->> 'too_long')::boolean)
       AND (%(place)s::bigint IS NULL OR r.place > %(place)s::bigint)
     ORDER BY r.place
     LIMIT %(limit)s
@@ -324,6 +363,31 @@ def bulk_action(connection: Connection[Any], bulk_id: UUID) -> BulkView | None:
     """One bulk action; None where there is none of this id, or it is not shown yet."""
     found = rows(connection, {"id": bulk_id}, _ACTION + " AND b.bulk_id = %(id)s")
     return _view(found[0]) if found else None
+
+
+_WOULD = """
+    SELECT count(*) FILTER (WHERE r.expected -> 'refused_by' = '[]' AND r.expected ->> 'problem' IS NULL) AS may_leave,
+           count(*) FILTER (WHERE (r.expected ->> 'too_long')::boolean) AS too_long,
+           (SELECT jsonb_object_agg(each.rule, each.accounts)
+            FROM (SELECT rule, count(*) AS accounts
+                  FROM read_model.bulk_rows AS b, jsonb_array_elements_text(b.expected -> 'refused_by') AS rule
+                  WHERE b.bulk_id = %(bulk_id)s
+                  GROUP BY rule) AS each) AS refused_by
+    FROM read_model.bulk_rows AS r
+    WHERE r.bulk_id = %(bulk_id)s
+"""
+
+
+def bulk_action_in_full(connection: Connection[Any], bulk_id: UUID) -> BulkView | None:
+    """The same, and of messages what would become of them, counted from the rows."""
+    found = bulk_action(connection, bulk_id)
+    if found is None or found.kind != MESSAGE.name:
+        return found
+    counted = row(connection, {"bulk_id": bulk_id}, _WOULD)
+    rules = sorted((counted["refused_by"] or {}).items(), key=lambda each: (-each[1], each[0]))
+    return found.model_copy(
+        update={"may_leave": counted["may_leave"], "too_long": counted["too_long"], "refused_by": dict(rules)}
+    )
 
 
 def bulk_actions(
@@ -349,12 +413,14 @@ def bulk_rows(
     bulk_id: UUID,
     *,
     outcome: RowOutcome | None = None,
+    rule: str | None = None,
     limit: int = 50,
     cursor: str | None = None,
 ) -> BulkRowsPage:
-    """Accounts of a bulk action in the order of its preview, of any outcome or of one. Raises BadQuestion."""
+    """Accounts of a bulk action in the order of its preview, of any outcome or of one; `rule`: only those whose message
+    it would refuse, or `sms-too-long`. Raises BadQuestion."""
     (place,) = key_after(cursor, "place", 1)
-    asked = {"bulk_id": bulk_id, "outcome": outcome, "place": place, "limit": check_limit(limit) + 1}
+    asked = {"bulk_id": bulk_id, "outcome": outcome, "rule": rule, "place": place, "limit": check_limit(limit) + 1}
     found = rows(connection, asked, _ROWS)
     page = found[:limit]
     following = cursor_after("place", page[-1]["place"]) if len(found) > limit else None
@@ -364,7 +430,11 @@ def bulk_rows(
 def _view(found: Mapping[str, Any]) -> BulkView:
     total = found["total_minor"]
     counts = {"done": "did", "changed": "differed", "refused": "declined", "skipped": "idle", "undone": "reversed"}
-    said = {name: found[counts.get(name, name)] for name in BulkView.model_fields if name not in {"id", "total"}}
+    said = {
+        name: found[counts.get(name, name)]
+        for name, each in BulkView.model_fields.items()
+        if name not in {"id", "total"} and each.is_required()
+    }
     amount = None if total is None else Money(total, found["currency"]).decimal()
     return BulkView(id=found["bulk_id"], total=amount, **said)
 

@@ -18,24 +18,33 @@ from adapters.eventstore.requests import Requests
 from adapters.work import worker
 from adapters.work.worker import Turn
 from aggregates.account import Account
+from aggregates.account.billing import BillInvoice
 from aggregates.account.bulk import BulkActionApplied
 from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id
+from aggregates.account.contact import ChangeContactDetails
 from aggregates.account.customer import OpenAccount
 from aggregates.account.flags import ClearFlag, Flags, SetFlag
+from aggregates.account.messages import MessageWritten
 from aggregates.account.payments import ReceivePayment
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
+from aggregates.campaign import Template
 from aggregates.kernel.actor import Actor
+from aggregates.office import ChangeOfficeSettings
+from aggregates.template import SaveTemplate
+from aggregates.values.contact import Channel, Consent, ContactDetails, PhoneKind, PhoneNumber, PostalAddress
+from aggregates.values.contact_record import Role
+from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.money import Money
 from aggregates.work import CancelWork
 from api.application.authority import Authority
-from api.application.bulk import ChangedSincePreview, Selection, confirm, preview, undo_preview
+from api.application.bulk import ChangedSincePreview, Selection, confirm, preview, text_of, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing, Refused
-from projections.questions.bulk import BulkRow, BulkView, bulk_action, bulk_rows
+from projections.questions.bulk import TOO_LONG, BulkRow, BulkView, bulk_action, bulk_action_in_full, bulk_rows
 from projections.questions.collections import Filters
 from projections.questions.scope import BadQuestion
-from tests.adapters.work.conftest import OFFICE, Plant
+from tests.adapters.work.conftest import NOW, OFFICE, Plant
 from tests.waiting import HANG
 
 CARLA = Caller(Actor.person("carla"), Authority.PUBLIC, reason="As agreed")
@@ -377,3 +386,119 @@ def test_fees_are_made_as_shown_of_the_balance_of_a_day_and_taken_back_unless_th
     bulk.undo(bulk_id)
     assert (bulk.view(bulk_id).undone, bulk.view(bulk_id).kept) == (5, 1)
     assert {item["kind"] for (item,) in bulk.tables()["open_items"]} == {"invoice"}
+
+
+# --- messages ----------------------------------------------------------------------------------------
+
+CALL: dict[str, Any] = {"channel": "portal", "text": "Dear {{ customer_name }}, please call us about {{ amount_due }}."}
+
+
+def queued(bulk: Bulk) -> dict[str, int]:
+    """How many messages each account wrote."""
+    arrears = bulk.plant.service.arrears
+    return {
+        f"A-{n}": sum(isinstance(each.event, MessageWritten) for each in arrears.history(Account, bulk.account(n)))
+        for n in range(bulk.plant.most_accounts)
+    }
+
+
+def would(bulk: Bulk, bulk_id: UUID) -> tuple[int | None, dict[str, int] | None, int | None]:
+    with bulk.plant.database.connect("arrears_app") as connection:
+        found = bulk_action_in_full(connection, bulk_id)
+    assert found is not None
+    return found.may_leave, found.refused_by, found.too_long
+
+
+def test_messages_are_queued_as_shown_and_who_is_refused_is_counted_by_rule(bulk: Bulk):
+    bulk.plant.do(SetFlag(account_id=bulk.account(3), flag="cease-contact"))
+    bulk_id = bulk.preview("message", ignore_preferences=True, reason="The numbers are dead", **CALL)
+    assert would(bulk, bulk_id) == (6, {"cease": 1}, 0)
+    row = bulk.rows(bulk_id)["A-3"]
+    assert (row.outcome, str(row.amount), row.refused_by, row.too_long) == (None, "100.00", ("cease",), False)
+    assert str(row.reason).startswith("cease: ")
+    shown = text_of(bulk.plant.service, bulk_id, "A-1")
+    assert (shown.body, shown.may_leave) == ("Dear Ann, please call us about 100.00.", True)
+    assert sum(queued(bulk).values()) == 0
+    bulk.confirm(bulk_id)
+    done = bulk.view(bulk_id)
+    assert (done.state, done.done, done.refused, done.changed) == ("finished", 6, 1, 0)
+    assert queued(bulk) == {**{f"A-{n}": 1 for n in range(7)}, "A-3": 0}
+    history = bulk.plant.service.arrears.history(Account, bulk.account(1))
+    assert [each.meta.reason for each in history if isinstance(each.event, MessageWritten)] == ["The numbers are dead"]
+    assert would(bulk, bulk_id) == (6, {"cease": 1}, 0)
+    with pytest.raises(Refused, match="cannot be undone"):
+        list(undo_preview(bulk.plant.service, bulk_id))
+
+
+def test_a_text_that_would_be_another_now_keeps_every_message_from_leaving(bulk: Bulk):
+    def save(body: str) -> None:
+        texts = {"en": Template(body=body)}
+        bulk.plant.do(SaveTemplate(office_id=OFFICE, name="call", channel=Channel.PORTAL, texts=texts))
+
+    save("Please call us.")
+    with pytest.raises(Refused, match="no 'cal'"):
+        bulk.preview("message", channel="portal", template="cal")
+    bulk_id = bulk.preview("message", channel="portal", template="call")
+    save("Please call us today.")
+    with pytest.raises(ChangedSincePreview) as refused:
+        bulk.confirm(bulk_id)
+    assert refused.value.total == 7
+    owing_less = bulk.preview("message", **CALL)
+    paid = ReceivePayment(account_id=bulk.account(4), number="P", amount=Money(1, "USD"), received_on=date(2026, 3, 1))
+    bulk.plant.do(paid)
+    with pytest.raises(ChangedSincePreview) as refused:
+        bulk.confirm(owing_less)
+    assert refused.value.accounts == ("A-4",)
+    bulk.confirm(owing_less, without_changed=True)
+    assert queued(bulk) == {**{f"A-{n}": 1 for n in range(7)}, "A-4": 0}
+
+
+def test_who_would_get_an_sms_that_is_too_long_is_named(bulk: Bulk):
+    phone = PhoneNumber(id="phone-1", number="+4930123456", kind=PhoneKind.MOBILE, sms_consent=Consent.GIVEN)
+    bulk.plant.do(
+        *(ChangeContactDetails(account_id=bulk.account(n), contact=ContactDetails(phones=(phone,))) for n in (1, 2)),
+        BillInvoice(
+            account_id=bulk.account(2), number="I" * 100, issued_on=date(2026, 1, 1), due_on=date(2026, 1, 31),
+            amount=Money(100, "USD"),
+        ),
+    )  # fmt: skip
+    text = "Please pay today: {% for invoice in invoices %}{{ invoice.number }} {% endfor %}"
+    bulk_id = bulk.preview("message", of=Selection(accounts=("A-1", "A-2", "A-3")), channel="sms", text=text)
+    rows = bulk.rows(bulk_id)
+    assert {number: row.too_long for number, row in rows.items()} == {"A-1": False, "A-2": True, "A-3": False}
+    assert rows["A-3"].refused_by == ("no-contact-point",)
+    with bulk.plant.database.connect("arrears_app") as connection:
+        assert [each.account for each in bulk_rows(connection, bulk_id, rule=TOO_LONG).rows] == ["A-2"]
+
+
+def test_accounts_of_one_customer_are_shown_as_if_those_before_them_had_been_sent_theirs(bulk: Bulk):
+    """Washington: three contacts with a person in seven days, whatever they are about."""
+    names = [f"W-{n}" for n in range(4)]
+    seattle = PostalAddress(id="address-1", lines=("1 Pine St",), city="Seattle", region="WA", country="US")
+    said: dict[str, Any] = {"customer_name": "Wilma", "customer_number": "W", "currency": "USD"}
+    bulk.plant.service.clock.set(NOW.replace(hour=20))
+    bulk.plant.do(
+        ChangeOfficeSettings(office_id=OFFICE, contact=ContactSettings(role=Role.THIRD_PARTY)),
+        *(
+            OpenAccount(office_id=OFFICE, number=each, contact=ContactDetails(addresses=(seattle,)), **said)
+            for each in names
+        ),
+    )
+    bulk_id = bulk.preview("message", of=Selection(accounts=tuple(names)), **CALL)
+    refused = [number for number, row in bulk.rows(bulk_id).items() if row.refused_by]
+    assert refused == [max(names, key=lambda each: account_id(OFFICE, each))]
+    assert would(bulk, bulk_id) == (3, {"wa-3-in-7": 1}, 0)
+    bulk.confirm(bulk_id)
+    assert (bulk.view(bulk_id).done, bulk.view(bulk_id).refused, bulk.view(bulk_id).changed) == (3, 1, 0)
+
+
+def test_killed_in_its_course_nobody_gets_a_message_twice(bulk: Bulk):
+    bulk_id = bulk.preview("message", **CALL)
+    bulk.confirm(bulk_id, drain=False)
+    bulk.plant.catch_up()
+    dies = [sys.executable, "-m", "tests.adapters.work.dies"]
+    died = subprocess.run(dies, check=False, env={**os.environ, **bulk.plant.env}, timeout=HANG)
+    assert died.returncode == -signal.SIGKILL
+    bulk.plant.service.drain()
+    assert (bulk.view(bulk_id).state, bulk.view(bulk_id).done) == ("finished", 7)
+    assert set(queued(bulk).values()) == {1}

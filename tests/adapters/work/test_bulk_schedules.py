@@ -123,7 +123,7 @@ def test_who_dies_before_it_is_kept_leaves_it_to_the_next_who_does_it_once(
     plant.do(FireSchedule(schedule_id=found.id))
     plant.catch_up()
     arrears = plant.service.arrears
-    step = ScheduledBulk(plant.database, arrears, plant.service.stop)
+    step = ScheduledBulk(plant.database, arrears, plant.service.stop, lambda: plant.service.renderer)
     background = {RunSchedule.command_name: step}
 
     class Died(BaseException):

@@ -32,6 +32,22 @@ def test_what_was_shown_is_done_and_undone_and_what_changed_is_named(portfolio: 
     assert [each["state"] for each in portfolio("bulk", "list", "--json").json][:1] == ["undone"]
 
 
+def test_messages_are_counted_by_rule_shown_on_request_and_sent(portfolio: Arrears):
+    preview = ("bulk", "preview", "message", "--channel", "portal", "--text", "Dear {{ customer_name }}")
+    shown = portfolio(*preview, "--json").json
+    would = {"may_leave": 1, "refused_by": {}, "too_long": 0, "too_long_accounts": []}
+    assert {name: shown[name] for name in would} == would
+    assert "A message cannot be undone." in portfolio(*preview).err
+    [row] = portfolio("bulk", "show", shown["id"], "--json").json["rows"]
+    assert (row["account"], row["outcome"], row["refused_by"], row["too_long"]) == ("A-1", None, [], False)
+    assert portfolio("bulk", "show", shown["id"], "--rule", "sms-too-long", "--json").json["rows"] == []
+    assert "Dear " in portfolio("bulk", "show", shown["id"], "--text", "A-1").out
+    assert "not about 'A-9'" in portfolio("bulk", "show", shown["id"], "--text", "A-9", code=1).err
+    assert "is finished: 1 done." in portfolio("bulk", "confirm", shown["id"]).out
+    assert "cannot be undone" in portfolio("bulk", "undo", shown["id"], code=1).err
+    assert "cannot be undone" in portfolio("bulk", "undo", shown["id"], "--show", code=1).err
+
+
 def test_an_account_is_frozen_for_a_reason_of_its_office_and_active_again(portfolio: Arrears):
     portfolio("office", "set", "main", "--freeze-reason", "closed=Closed down")
     assert "closed" in portfolio("office", "show").out
@@ -75,6 +91,9 @@ def test_a_list_that_is_cut_off_says_so(portfolio: Arrears, monkeypatch: pytest.
         (("preview", "flags"), 2, "--add"),
         (("preview", "flags", "--add", "unheard-of"), 1, "expected one of"),
         (("preview", "stage"), 2, "--to"),
+        (("preview", "message", "--channel", "portal"), 2, "--text"),
+        (("preview", "message", "--channel", "portal", "--template", "no-such"), 1, "no 'no-such'"),
+        (("preview", "message", "--channel", "portal", "--text", "{{ nmae }}"), 1, "there is no placeholder"),
         (("preview", "stage", "--to", "lost"), 2, "--to"),
         (("preview", "stage", "--to", "sent", "--account", "A-9"), 1, "there is no 'A-9'"),
         (("preview", "freeze", "--code", "bored"), 1, "expected one of"),

@@ -121,6 +121,59 @@ def test_the_report_is_taken_as_a_workbook_and_who_took_it_is_recorded(client: C
     assert problem["reason_code"] == "bulk-finished"
 
 
+CALL = {"channel": "portal", "text": "Dear {{ customer_name }}, {{ currency }} {{ amount_due }} is open."}
+
+
+def test_messages_are_shown_with_their_verdict_and_text_and_are_not_undone(client: Client, account: str, number: str):
+    client.done("PUT", f"{account}/flags/cease-contact", headers=NOW)
+    body = {"accounts": [number], **CALL}
+    address = "/v1/bulk/" + str(client.done("POST", "/v1/bulk/message", body, headers=NOW)["id"])
+    shown = client.get(address).json()
+    assert (shown["may_leave"], shown["refused_by"], shown["too_long"]) == (0, {"cease": 1}, 0)
+    assert client.get("/v1/bulk").json()["items"][0]["refused_by"] is None
+    [row] = client.get(f"{address}/rows?rule=cease").json()["items"]
+    assert (row["amount"], row["refused_by"], row["too_long"]) == ("100.00", ["cease"], False)
+    assert client.get(f"{address}/rows?rule=sms-too-long").json()["items"] == []
+    text = client.get(f"{address}/text?account={number}").json()
+    assert (text["body"], text["may_leave"]) == ("Dear Ada Lovelace, USD 100.00 is open.", False)
+    assert client.refused(404, "GET", f"{address}/text?account=nobody")["reason_code"] == "unknown-account"
+    flags = previewed(client, number)
+    assert client.refused(409, "GET", f"{flags}/text?account={number}")["reason_code"] == "bulk-without-text"
+    client.done("POST", f"{address}/confirmation", headers=NOW)
+    [row] = client.get(f"{address}/rows?outcome=refused").json()["items"]
+    assert row["reason_code"] == "contact-refused"
+    assert client.refused(409, "POST", f"{address}/undo", {})["reason_code"] == "bulk-not-undoable"
+    assert client.refused(409, "GET", f"{address}/undo")["reason_code"] == "bulk-not-undoable"
+
+
+def test_people_write_a_message_see_any_text_and_confirm_it(client: Client, account: str, number: str):
+    assert f'href="/bulk/new/message?q={number}"' in client.get(f"/?q={number}").text
+    texts = {"en": {"body": "Please call us."}}
+    saved = {"office": "main", "name": "call-us", "channel": "portal", "tone": "friendly", "texts": texts}
+    client.done("POST", "/v1/templates", saved)
+    new = client.get(f"/bulk/new/message?q={number}").text
+    assert '<textarea name="text"' in new
+    assert "call-us (portal, friendly)" in new
+    origin, form = {"Origin": "http://localhost"}, {"q": number, "office": "main", **CALL}
+    wrong = client.post("/bulk/new/message", headers=origin, data={**form, "ignore_preferences": "on"})
+    assert (wrong.status_code, "expected why preferences are ignored" in wrong.text) == (422, True)
+    faulty = client.post("/bulk/new/message", headers=origin, data={**form, "text": "{{ nmae }}"})
+    assert (faulty.status_code, "there is no placeholder" in faulty.text) == (409, True)
+    sent = client.post("/bulk/new/message", headers=origin, data=form)
+    assert sent.status_code == 303
+    address = sent.headers["location"]
+    page = client.get(address).text
+    assert "1 may leave" in page
+    assert "cannot be undone" in page
+    assert "Dear Ada Lovelace" not in page
+    assert "Dear Ada Lovelace, USD 100.00 is open." in client.get(f"{address}?text={number}").text
+    assert "is not about" in client.get(f"{address}?text=nobody").text
+    assert client.post(f"{address}/confirmation", headers=origin, data={"once": "2"}).status_code == 303
+    done = client.get(address).text
+    assert ">Undo<" not in done
+    assert [each["state"] for each in client.get(f"{account}/messages").json()["items"]] == ["sent"]
+
+
 def test_the_command_line_has_every_kind_with_every_parameter_and_filter():
     assert {name: [each.name for each in kind.parameters] for name, kind in KINDS.items()} == {
         name: list(kind.parameters.model_fields) for name, kind in BULK_KINDS.items()

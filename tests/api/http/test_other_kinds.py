@@ -20,6 +20,7 @@ PLAN = {
 TEXTS = {"en": {"body": "Please call us."}}
 
 VALUES: dict[str, Any] = {
+    "account": "K-1",
     "account_id": "00000000-0000-0000-0000-000000000002",
     "adjusted_on": DAY,
     "agency": "acme",

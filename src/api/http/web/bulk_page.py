@@ -6,16 +6,18 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.readers.runner import NotReached
 from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.office import Office
-from api.application.bulk import ChangedSincePreview, Selection, confirm
+from api.application.bulk import ChangedSincePreview, Selection, confirm, text_of
 from api.application.export import ExportFormat
-from api.application.issuing import Caller, Issuing, NotIssued
+from api.application.issuing import Caller, Issuing, NotIssued, Refused
+from api.application.templates import templates_of
+from api.application.written_messages import MessagePreview
 from api.http.bulk import exported, found_bulk, previewed
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.filters import filters_of
@@ -28,7 +30,7 @@ from api.http.web.forms import FormOf, once_of, reason_of
 from api.http.web.rendering import render
 from api.processes.service import Service
 from projections.questions import CHOICES
-from projections.questions.bulk import bulk_actions, bulk_rows
+from projections.questions.bulk import TOO_LONG, bulk_actions, bulk_rows
 
 router = Router(include_in_schema=False)
 form = APIRouter(include_in_schema=False)
@@ -73,7 +75,7 @@ def preview_bulk(
     asked = form_given(fields)
     try:
         office = _office(readings, asked)
-        said = {name: value_of(name, each, fields) for name, each in fields_of_kind(row, office).items()}
+        said = {name: value_of(name, each, fields) for name, each in fields_of_kind(row, office, readings).items()}
         of = Selection(
             office=office.code,
             currency=asked.currency,
@@ -109,7 +111,7 @@ def _new_page(
         status=status,
         kind=kind,
         office=office,
-        fields=fields_of_kind(kind, office),
+        fields=fields_of_kind(kind, office, readings),
         hidden=hidden,
         filters=in_words({name: value for name, value in hidden.items() if name not in {"office", "currency"}}),
         back=asked.url(),
@@ -119,7 +121,7 @@ def _new_page(
     )
 
 
-def fields_of_kind(kind: BulkKind, office: Office) -> dict[str, dict[str, Any]]:
+def fields_of_kind(kind: BulkKind, office: Office, readings: Reader) -> dict[str, dict[str, Any]]:
     """The parameters of a kind as fields of a form, by name; `values` are those to choose from, with their titles."""
     found: dict[str, dict[str, Any]] = {}
     for name, each in kind.parameters.model_fields.items():
@@ -127,20 +129,24 @@ def fields_of_kind(kind: BulkKind, office: Office) -> dict[str, dict[str, Any]]:
         found[name] = {
             "title": each.title or name.replace("_", " ").capitalize(),
             "means": each.description or "",
-            "values": _values(each.annotation, str(hints.get("choices", "")), office, adds=name == "add"),
+            "values": _values(each.annotation, str(hints.get("choices", "")), office, readings, adds=name == "add"),
             "is_many": bool(hints.get("many")),
+            "is_lines": bool(hints.get("lines")),
             "is_tick": each.annotation is bool,
             "is_required": each.is_required(),
         }
     return found
 
 
-def _values(annotation: Any, choices: str, office: Office, *, adds: bool) -> dict[str, str] | None:
+def _values(annotation: Any, choices: str, office: Office, readings: Reader, *, adds: bool) -> dict[str, str] | None:
     """What a field is chosen from; None where it is written."""
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return {each.value: each.value.replace("-", " ").capitalize() for each in annotation}
     if choices == "fee_service_types":
         return {code: code for code in sorted(office.fee_service_types)}
+    if choices == "templates":
+        templates = [each for each in templates_of(readings.service, [office]) if not each.is_retired]
+        return {each.name: f"{each.name} ({each.channel}, {each.tone})" for each in templates}
     if choices == "agencies":
         return {code: each.title for code, each in sorted(office.agencies.items()) if not each.retired}
     if choices == "freeze_reasons":
@@ -179,9 +185,33 @@ def export_page(
 
 
 @router.get("/bulk/{bulk_id}")
-def bulk_page(request: Request, bulk_id: UUID, readings: Readings, cursor: Cursor = None) -> HTMLResponse:
-    """A bulk action: the accounts as they were frozen, how far it is, and what came of each."""
-    return _page(request, bulk_id, readings, cursor=cursor)
+def bulk_page(
+    *,
+    request: Request,
+    bulk_id: UUID,
+    readings: Readings,
+    rule: Annotated[str | None, Query(max_length=100)] = None,
+    text: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Cursor = None,
+) -> HTMLResponse:
+    """A bulk action: the accounts as they were frozen, how far it is, and what came of each. Of messages those that a
+    `rule` would refuse, and the `text` to an account, by its number or id."""
+    if not text:
+        return _page(request, bulk_id, readings, rule=rule or None, cursor=cursor)
+    try:
+        shown = text_of(readings.service, bulk_id, text)
+    except Refused as refused:
+        problem = not_issued(refused)
+        return _page(request, bulk_id, readings, rule=rule or None, status=problem.status, told=problem.detail)
+    return _page(request, bulk_id, readings, rule=rule or None, cursor=cursor, shown=Shown(text, shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The message to an account that somebody asked to see."""
+
+    account: str
+    message: MessagePreview
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,26 +292,32 @@ def _page(
     bulk_id: UUID,
     readings: Reader,
     *,
+    rule: str | None = None,
     cursor: str | None = None,
     status: int = 200,
     told: str | None = None,
     changed: tuple[str, ...] = (),
+    shown: Shown | None = None,
 ) -> HTMLResponse:
     found = found_bulk(readings, bulk_id)
     page = readings.page(
-        Question("bulk-rows", bulk_id, None),
-        lambda connection, inner: bulk_rows(connection, bulk_id, limit=_PER_PAGE, cursor=inner),
+        Question("bulk-rows", bulk_id, None, rule),
+        lambda connection, inner: bulk_rows(connection, bulk_id, rule=rule, limit=_PER_PAGE, cursor=inner),
         cursor,
     )
-    office = readings.office(found.office)
+    office, kind = readings.office(found.office), BULK_KINDS.get(found.kind)
     return render(
         request,
         "bulk.html",
         area="collections",
         status=status,
         bulk=found,
-        title=BULK_KINDS[found.kind].title if found.kind in BULK_KINDS else found.kind.capitalize(),
-        amount_title=BULK_KINDS[found.kind].amount_title if found.kind in BULK_KINDS else "Amount",
+        title=kind.title if kind is not None else found.kind.capitalize(),
+        amount_title=kind.amount_title if kind is not None else "Amount",
+        cannot_be_undone=kind.cannot_be_undone if kind is not None else None,
+        rule=rule,
+        shown=shown,
+        too_long=TOO_LONG,
         office=office,
         does=in_words({name: value for name, value in found.parameters.items() if value}),
         filters=in_words(found.filters),

@@ -72,7 +72,7 @@ def make_schedule(
     """It is made, and shown."""
     kind, office = kind_called(fields.get("kind", "")), _office(readings, fields.get("office", ""))
     try:
-        said = {name: value_of(name, each, fields) for name, each in fields_of_kind(kind, office).items()}
+        said = {name: value_of(name, each, fields) for name, each in fields_of_kind(kind, office, readings).items()}
         done = scheduled(
             service,
             issuing,
@@ -133,7 +133,6 @@ def _new_page(
     told: str | None = None,
     given: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
-    del readings
     return render(
         request,
         "schedule_new.html",
@@ -141,7 +140,7 @@ def _new_page(
         status=status,
         kind=kind,
         office=office,
-        fields=fields_of_kind(kind, office),
+        fields=fields_of_kind(kind, office, readings),
         saved=sorted(office.saved_filters),
         periods=[each.value for each in Period],
         told=told,

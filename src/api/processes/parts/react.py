@@ -45,7 +45,9 @@ class React(Reading):
         from adapters.work.worker import Worker
         from aggregates.bulk.schedule import RunSchedule
 
-        background = {RunSchedule.command_name: ScheduledBulk(core.database, core.arrears, core.stop)}
+        background = {
+            RunSchedule.command_name: ScheduledBulk(core.database, core.arrears, core.stop, lambda: core.renderer)
+        }
         worker = Worker(core.database, core.arrears, background)
         core.closing.callback(worker.close)
         return worker
