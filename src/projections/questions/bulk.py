@@ -432,8 +432,9 @@ def _view(found: Mapping[str, Any]) -> BulkView:
     counts = {"done": "did", "changed": "differed", "refused": "declined", "skipped": "idle", "undone": "reversed"}
     said = {
         name: found[counts.get(name, name)]
-        for name, each in BulkView.model_fields.items()
-        if name not in {"id", "total"} and each.is_required()
+        for name in BulkView.model_fields
+        if name not in {"id", "total"}
+        and counts.get(name, name) in found  # messages are counted where one is asked for
     }
     amount = None if total is None else Money(total, found["currency"]).decimal()
     return BulkView(id=found["bulk_id"], total=amount, **said)
