@@ -19,7 +19,7 @@ from aggregates.campaign import Campaign, CampaignPlan, LaunchCampaign, Step, Te
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, Issued, Rejected
 from aggregates.office import ChangeOfficeSettings, DeliveryLimits, Office, OpenOffice, office_id
-from aggregates.values.contact import Channel, ContactDetails, EmailAddress
+from aggregates.values.contact import Channel, ContactDetails, EmailAddress, PhoneNumber
 from aggregates.values.money import Money
 from api.application.campaign_forecast import forecast, forecast_of, in_words
 from api.processes.step_by_step import StepByStep
@@ -51,10 +51,22 @@ def do(service: StepByStep, *commands: Command) -> None:
     assert not [each for each in outcomes if isinstance(each, Rejected)], outcomes
 
 
-def owing(service: StepByStep, number: str, *, days: int = 60, language: str = "en", invoices: int = 1) -> UUID:
+def owing(
+    service: StepByStep,
+    number: str,
+    *,
+    days: int = 60,
+    language: str = "en",
+    invoices: int = 1,
+    phone: str | None = None,
+) -> UUID:
     """Somebody who owes 1,234.50 an invoice, so many days past due."""
     who, due_on = account_id(MAIN, number), MONDAY - timedelta(days=days)
-    contact = ContactDetails(emails=(EmailAddress(id="email-1", address=f"{number}@example.org"),), language=language)
+    contact = ContactDetails(
+        emails=(EmailAddress(id="email-1", address=f"{number}@example.org"),),
+        phones=() if phone is None else (PhoneNumber(id="phone-1", number=phone),),
+        language=language,
+    )
     do(
         service,
         OpenAccount(office_id=MAIN, number=number, customer_name=number, currency="USD", contact=contact),
@@ -115,6 +127,18 @@ def test_what_is_said_before_is_what_leaves_on_those_days_and_no_more_than_the_o
     launch(service)
     live(service, 14)
     assert sent(service, *everybody) == expected
+
+
+def test_a_customer_who_may_be_written_to_only_later_in_the_day_gets_every_step_that_is_said(service: StepByStep):
+    """Each is put off by the hours of New York, at which the office in London has been open for long."""
+    who = owing(service, "A-1", phone="+12125550100")
+    service.drain()
+    said = forecast(service, service.arrears.load(Office, MAIN), PLAN)
+    expected = {(day.day, step.step): step.messages for day in said.days for step in day.steps}
+    assert expected == {(date(2026, 3, 2), "reminder"): 1, (date(2026, 3, 9), "final"): 1}
+    launch(service)
+    live(service, 14)
+    assert sent(service, who) == expected
 
 
 def test_a_weekend_uses_up_no_place_of_the_days_after_it(service: StepByStep):

@@ -149,10 +149,11 @@ class _Trial:
         """Every step of the account that comes until the last day."""
         now, messages = self.now, 0
         account.chase.judge(self._context(account, now))
-        for _ in plan_of(self.campaign).steps:
-            planned = account.chase.scheduled
-            if planned is None or planned.campaign_id != self.campaign.id:
+        tried = set[tuple[str, datetime]]()
+        while (planned := account.chase.scheduled) is not None and planned.campaign_id == self.campaign.id:
+            if (planned.step_id, planned.due_at) in tried:
                 break
+            tried.add((planned.step_id, planned.due_at))
             now = self._leaves_at(max(planned.due_at, now))
             if local_date(now, self.office.zone) > self.until:
                 break
