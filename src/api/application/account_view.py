@@ -316,9 +316,9 @@ def account_now(service: Service, account_id: UUID) -> Account:
 
 
 def read_account(service: Service, connection: Connection, account_id: UUID, as_of: date | None = None) -> AccountRead:
-    """The account as it is, or at the end of an earlier day.
+    """The account as it is, or at the end of an earlier day; before its first fact it owes nothing.
 
-    Raises UnknownAccount where there was no such account then, and BadQuestion for a day to come.
+    Raises UnknownAccount where there is no such account, and BadQuestion for a day to come.
     """
     account = account_now(service, account_id)
     assert account.customer.office_id is not None  # noqa: S101  an account is opened in one
@@ -330,8 +330,6 @@ def read_account(service: Service, connection: Connection, account_id: UUID, as_
         return AccountRead(account, account, office, today, account.version, [], None)
     history = service.arrears.history(Account, account_id)
     true_then = [recorded for recorded in history if recorded.effective_on <= as_of]
-    if not true_then:
-        raise UnknownAccount("there is no such account")
     return AccountRead(
         account=_folded(account_id, (r for r in history if local_date(r.recorded_at, office.zone) <= as_of)),
         customer=_folded(account_id, (r for r in history if _is_of_customer(r, as_of))),

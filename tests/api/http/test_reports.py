@@ -152,9 +152,10 @@ def test_an_account_says_of_any_day_what_the_report_says(client: Client, portfol
         assert said == (row["balance"], row["unapplied"], row["days_past_due"], row["bucket"])
 
 
-def test_before_it_was_opened_an_account_is_not_found(client: Client, portfolio: dict[str, str]):
+def test_before_it_was_opened_an_account_owes_nothing(client: Client, portfolio: dict[str, str]):
     address = f"/v1/accounts/{portfolio['P-02']}"
-    assert client.refused(404, "GET", address, params={"as_of": "2025-12-31"})["reason_code"] == "unknown-account"
+    before = client.get(address, params={"as_of": "2025-12-31"}).json()
+    assert (before["number"], before["balance"]["amount"], before["open_items"]) == ("P-02", "0.00", [])
     assert (
         "expected 2026-03-16 or earlier"
         in client.refused(422, "GET", address, params={"as_of": "2026-03-17"})["detail"]
