@@ -28,7 +28,7 @@ def test_all_problems_of_a_row_are_named_with_line_column_value_and_expectation(
     read = invoices(tmp_path, "A1,I1,1/2/2024,,10", ",I2,2/30/2024,soon,ten euros")
     an_amount = (
         "an amount such as 1,234.56, of at most 14 digits before the mark; "
-        'the profile says of other marks: decimal = ",", thousands = "."'
+        'the profile says of other marks: decimal = ",", thousands = ".", and grouping = "indian"'
     )
     a_date = "a date that exists, such as 03/31/2020 (%m/%d/%Y), from 1900 to 2199"
     assert [str(problem) for problem in problems_of(read)] == [
