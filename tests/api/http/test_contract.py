@@ -25,7 +25,7 @@ from api.http.app import create_app
 from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 
-EXAMPLES = 10
+EXAMPLES = 6
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
