@@ -492,6 +492,14 @@ class Office(Aggregate):
             raise Refusal("unknown-filter", f"filter: expected one of {known}, not {name!r}")
         return self.saved_filters[name]
 
+    def require_known_flags(self, saved: SavedFilter) -> None:
+        """Refuses a filter by flags that the office does not have: one that leaves out nobody would be missed."""
+        for name in ("flag", "without_flag"):
+            unknown = {each.strip() for each in saved.filters.get(name, "").split(",")} - self.flags.keys() - {""}
+            if unknown:
+                known = ", ".join(sorted(self.flags))
+                raise Refusal("unknown-flag", f"{name}: expected flags of {known}, not {', '.join(sorted(unknown))}")
+
     def is_about_customer(self, flag: str) -> bool:
         """Whether all accounts of a customer carry the flag, or none does."""
         defined = self.flags.get(flag)
@@ -613,6 +621,7 @@ class Office(Aggregate):
         self._require_open()
         if len(self.saved_filters) >= MOST_FILTERS and command.name not in self.saved_filters:
             raise Refusal("too-many-filters", f"an office keeps at most {MOST_FILTERS} filters; remove one first")
+        self.require_known_flags(command.filter)
         if self.saved_filters.get(command.name) != command.filter:
             self.emit(FilterSaved(name=command.name, filter=command.filter))
 

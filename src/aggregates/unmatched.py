@@ -4,7 +4,7 @@ Its text is encrypted under a key of its own, which is destroyed once the messag
 """
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import AwareDatetime
@@ -16,6 +16,7 @@ from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.refusals import Refusal
+from aggregates.kernel.value import LATER
 from aggregates.values.codes import Code
 
 # --- events ------------------------------------------------------------------------------------------
@@ -32,6 +33,8 @@ class UnmatchedReceived(Event, name="unmatched.received"):
     is_automatic: bool
     source: Code
     source_id: Personal
+    names_missing: Annotated[bool | None, LATER] = None
+    """True: names and numbers were being filled in, so that nobody knew whose it is. It is looked up again then."""
 
 
 class UnmatchedAssigned(Event, name="unmatched.assigned"):
@@ -67,6 +70,7 @@ class KeepUnmatched(UnmatchedCommand, name="keep-unmatched", internal=True):
     is_automatic: bool = False
     source: Code
     source_id: Personal
+    names_missing: bool | None = None
 
 
 class SettleUnmatched(UnmatchedCommand, name="settle-unmatched", internal=True):

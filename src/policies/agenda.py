@@ -212,11 +212,13 @@ def followed_up(event: FollowUpFellDue | FollowUpCompleted, _: Subject) -> _Plan
 
 
 def bulk_scheduled(event: BulkScheduled, subject: Subject) -> _Plan:
-    yield Entry(subject.owner_id, FireSchedule(schedule_id=subject.owner_id), at=event.due_at, on=event.due_on)
+    fire, at = FireSchedule(schedule_id=subject.owner_id), event.due_at or event.opens_at
+    yield Entry(subject.owner_id, fire, at=at) if at else Entry(subject.owner_id, fire, on=event.due_on)
 
 
 def schedule_fell_due(event: ScheduleFellDue, subject: Subject) -> _Plan:
-    yield Entry(subject.owner_id, FireSchedule(schedule_id=subject.owner_id), on=event.next_on)
+    fire, at = FireSchedule(schedule_id=subject.owner_id), event.next_opens_at
+    yield Entry(subject.owner_id, fire, at=at) if at else Entry(subject.owner_id, fire, on=event.next_on)
 
 
 def schedule_cancelled(_: ScheduleCancelled, subject: Subject) -> _Plan:

@@ -1,6 +1,6 @@
 """Schedules of bulk actions: due once or every period, one bulk action a time, and none that is too large by itself."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from aggregates.bulk.schedule import (
     ScheduleRan,
 )
 from aggregates.kernel.command import identifier
-from aggregates.office import RemoveFilter, SaveFilter
+from aggregates.office import PauseOfficeAutomation, RemoveFilter, SaveFilter
 from aggregates.values.saved_filter import SavedFilter
 from tests.builders import APR, MAR, OFFICE
 from tests.given import Scenario, given, like
@@ -95,6 +95,39 @@ def test_it_is_made_on_a_filter_and_for_parameters_that_the_office_knows():
     scenario.when(a_schedule()).then_nothing_happened()
     given(SAVE).when(a_schedule(filter="new")).then_refused("unknown-filter")
     given(SAVE).when(a_schedule(parameters={"add": ["none"], "remove": []})).then_refused("unknown-flag")
+
+
+LETTERS: dict[str, Any] = {"kind": "message", "parameters": {"channel": "letter", "text": "Please pay."}}
+
+
+def test_messages_are_worked_out_when_the_office_begins_to_send():
+    """At midnight contact rules refuse them all."""
+    scenario = given(SAVE).when(a_schedule(**LETTERS))
+    office = scenario.world.office
+    [made] = scenario.world.events(BulkScheduled)
+    assert made.opens_at == datetime.combine(MAR(5), office.window.opens, office.zone)
+    scenario.when(FIRE, at=made.opens_at - timedelta(minutes=1)).then_nothing_happened()
+    next_opens_at = datetime.combine(APR(5), office.window.opens, office.zone)
+    scenario.when(FIRE, at=made.opens_at).then(
+        like(ScheduleFellDue, due_on=MAR(5), next_on=APR(5), next_opens_at=next_opens_at)
+    )
+
+
+def test_while_automation_is_paused_messages_wait_for_a_person_and_other_kinds_do_not():
+    scenario = due(**LETTERS)
+    scenario.when(PauseOfficeAutomation(office_id=OFFICE), reason="incident").when(a_run(scenario))
+    [ran] = scenario.world.events(ScheduleRan)
+    assert (ran.outcome, ran.detail) == (RunOutcome.WAITING, "the office's automation is paused")
+    assert not scenario.world.events(BulkConfirmed)
+    others = due()
+    others.when(PauseOfficeAutomation(office_id=OFFICE), reason="incident").when(a_run(others))
+    assert len(others.world.events(BulkConfirmed)) == 1
+
+
+def test_a_filter_by_a_flag_that_the_office_does_not_have_is_not_kept():
+    for name in ("flag", "without_flag"):
+        wrong = SavedFilter(filters={name: "vip, ceese-contact"})
+        given().when(SaveFilter(office_id=OFFICE, name="x", filter=wrong)).then_refused("unknown-flag")
 
 
 def test_a_moment_is_to_come():

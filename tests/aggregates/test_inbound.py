@@ -197,6 +197,19 @@ def test_a_stop_from_another_address_stops_the_one_that_was_written_to_on_every_
     assert said == [ADDRESS]
 
 
+def test_a_start_from_another_address_is_no_consent_of_the_one_that_was_written_to() -> None:
+    scenario = an_answer_from_elsewhere("unsubscribe")
+    [sent] = [each for each in scenario.world.events(MessageSent) if each.channel is Channel.EMAIL][:1]
+    scenario.when(
+        a_mail("START", sender=OTHER, in_reply_to=sent.message_id, shared_with=(B,)),
+        at=scenario.world.now + timedelta(hours=1),
+    )
+    assert scenario.world.events(MessageReceived)[-1].request is Request.START
+    assert opted_out(scenario, channel=Channel.EMAIL)
+    assert opted_out(scenario, B, channel=Channel.EMAIL)
+    assert not scenario.world.events(OptedIn)
+
+
 @pytest.mark.parametrize("stops", [True, False])
 def test_a_persons_word_on_an_answer_is_about_the_address_that_was_written_to_too(stops: bool) -> None:
     scenario = an_answer_from_elsewhere("leave me alone")

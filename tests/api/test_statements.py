@@ -1,6 +1,7 @@
 """Statements and copies of invoices: what stands on them, that they add up, and that nothing on them is markup."""
 
 import io
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,8 @@ from pydantic import ValidationError
 from pypdf import PdfReader
 
 from adapters.documents.setting import NotPrintable
+from aggregates.account import Account
+from aggregates.account.write_offs import WriteOffDebt
 from aggregates.kernel.event import Recorded
 from aggregates.office import ChangeOfficeSettings
 from aggregates.values.money import Money
@@ -163,3 +166,19 @@ def test_an_office_says_where_it_is_in_lines_that_fit_a_page():
     for address in (("x" * 61,), tuple("1234567"), ("a\x07b",), (" ",)):
         with pytest.raises(ValidationError, match="address"):
             ChangeOfficeSettings(office_id=OFFICE, address=address)
+
+
+def test_what_is_written_off_was_not_paid():
+    written_off = WriteOffDebt(account_id=ACCOUNT, code="uncollectible", amount=usd(60))
+    history = (an_invoice("A", due_on=MAR(31), amount=usd(100)), MAY(16), a_payment(usd(30), on=MAY(16)), written_off)
+    said = read(*history)
+    whole = Account.blank(ACCOUNT, whole=True)
+    whole.fold(said.history)
+    said = replace(said, account=whole, customer=whole)
+    [item] = statement_of(said).items
+    assert (item.charged, item.paid, item.written_off, item.open) == (usd(100), usd(30), usd(60), usd(10))
+    copy = invoice_copy_of(said, "A")
+    assert (copy.charged, copy.paid, copy.written_off, copy.open) == (usd(100), usd(30), usd(60), usd(10))
+    assert statement_of(said).still_claimed == usd(60)
+    assert "Written off and still claimed: 60.00 USD" in texts(statement_pdf(statement_of(said)))
+    assert "Written off" in texts(invoice_copy_pdf(copy))

@@ -209,7 +209,9 @@ class Numbers:
         self._clean = str.maketrans({decimal: ".", **dict.fromkeys(self._group, "")})
         self.expected = f"an amount such as 1{thousands}234{decimal}56, of at most {_DIGITS} digits before the mark"
         if not are_stated:
-            self.expected += '; the profile says of other marks: decimal = ",", thousands = ".", and grouping = "indian"'
+            self.expected += (
+                '; the profile says of other marks: decimal = ",", thousands = ".", and grouping = "indian"'
+            )
 
     def is_unclear(self, cell: Cell) -> bool:
         """Whether the mark in `1.000` or `1,000` may be either: the profile has to state which is which."""

@@ -87,7 +87,8 @@ class Froze:
 
     preview: Preview
     touched_minor: int
-    """The amounts in question; where the kind has none, the balances."""
+    """The amounts in question; where the kind has none, the balances. What one account has too much makes no other
+    smaller."""
 
 
 @dataclass(slots=True)
@@ -172,7 +173,7 @@ class Freezer:
                     digested(frozen.digest, each.account_id, of.expected, each.amount_minor)
                     frozen.accounts += 1
                     frozen.total += each.amount_minor or 0
-                    frozen.touched += of.amount if each.amount_minor is None else each.amount_minor
+                    frozen.touched += max(0, of.amount if each.amount_minor is None else each.amount_minor)
                 commands.append(FreezeRows.model_construct(bulk_id=bulk_id, number=frozen.parts, rows=tuple(kept)))
             self.arrears.handle(
                 [

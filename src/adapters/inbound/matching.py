@@ -22,10 +22,10 @@ _AT_ONCE = 1_000
 _COMPARED_DIGITS = 7
 """The last ones of a number, which are the same however the beginning is dialled."""
 
-# An address is a line of what is searched; a number may stand in one with what is dialled before and behind it.
+# A part of what is searched: an address may stand in a line with a name, a number with what is dialled before it.
 _FOUND = """
     SELECT number, account_id FROM personal.people
-    WHERE terms @> %(terms)s::integer[] AND strpos(E'\n' || searched || E'\n', %(part)s::text) > 0
+    WHERE terms @> %(terms)s::integer[] AND strpos(searched, %(part)s::text) > 0
       AND (number, account_id) > (%(number)s::text, %(after)s::uuid)
     ORDER BY number, account_id LIMIT %(limit)s
 """
@@ -46,7 +46,7 @@ _SHOWN_SINCE = """
             WHERE name = 'messages' AND state = 'live')
 """
 _UNMATCHED = """
-    SELECT inbound_id FROM read_model.unmatched_messages WHERE state = %s ORDER BY position DESC LIMIT %s
+    SELECT inbound_id FROM read_model.unmatched_messages WHERE state = ANY (%s) ORDER BY position DESC LIMIT %s
 """
 _MOST_UNMATCHED = 1_000
 _MESSAGES = "SELECT message_id, account_id, channel, point_id FROM read_model.messages WHERE message_id = ANY (%s)"
@@ -80,8 +80,7 @@ def accounts_with(connection: Connection[Any], arrears: Arrears, channel: Channe
     part = compared(text) if channel is Channel.EMAIL else digits_of(text)[-_COMPARED_DIGITS:]
     if not part:
         return []
-    line = f"\n{part}\n" if channel is Channel.EMAIL else part
-    asked = {"terms": terms_asked(part), "part": line, "number": "", "after": UUID(int=0), "limit": _AT_ONCE}
+    asked = {"terms": terms_asked(part), "part": part, "number": "", "after": UUID(int=0), "limit": _AT_ONCE}
     having: list[UUID] = []
     while len(having) <= MOST_ACCOUNTS:
         page = connection.execute(_FOUND, asked, prepare=True).fetchall()
@@ -103,8 +102,9 @@ def filled_at(connection: Connection[Any]) -> int | None:
 
 
 def unmatched_messages(connection: Connection[Any]) -> list[UUID]:
-    """Messages that wait for a person to say whose they are, the newest first."""
-    found = connection.execute(_UNMATCHED, [UnmatchedState.UNMATCHED.value, _MOST_UNMATCHED], prepare=True)
+    """Messages that no account was found for, and that were not discarded, the newest first."""
+    states = [UnmatchedState.UNMATCHED.value, UnmatchedState.ASSIGNED.value]
+    found = connection.execute(_UNMATCHED, [states, _MOST_UNMATCHED], prepare=True)
     return [row[0] for row in found]
 
 

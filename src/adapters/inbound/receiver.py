@@ -68,12 +68,13 @@ class Receiver:
         inbound_id = identifier("inbound", message.source, message.source_id)
         if self._is_kept(inbound_id):
             return Outcome.KNOWN
+        is_unsure = False
         try:
             account_id, answered, shared = self._match(message)
         except NotReady:
             if comes_again:
                 raise
-            account_id, answered, shared = None, None, []
+            account_id, answered, shared, is_unsure = None, None, [], True
         if account_id is not None:
             command = ReceiveMessage(
                 account_id=account_id,
@@ -93,7 +94,7 @@ class Receiver:
             if isinstance(outcome, Accepted):
                 return Outcome.FILED
             _log.warning("a message was not taken by its account", reason=outcome.reason_code)
-        self._keep(message, inbound_id)
+        self._keep(message, inbound_id, is_unsure=is_unsure)
         return Outcome.UNMATCHED
 
     def take_mail(self, raw: bytes, now: datetime) -> Outcome:
@@ -141,8 +142,9 @@ class Receiver:
         return message.model_copy(update={"shared_with": others})
 
     def look_again(self) -> int:
-        """Once names and numbers were filled in, and first of all when this begins: what no account was found for then
-        is put on the one that it is about. How many were."""
+        """Once names and numbers were filled in, and first of all when this begins: what came meanwhile, when nobody
+        could say whose it is, is put on the account that it is about; so is what was assigned by a process that died
+        over it. How many were. Whoever gets a number later has nothing to do with what came from it before."""
         with self._database.connect("arrears_app", autocommit=True) as connection:
             filled = filled_at(connection)
             if filled is None or filled == self._filled_at:
@@ -153,21 +155,28 @@ class Receiver:
         for inbound_id in waiting:
             unmatched = self._arrears.load(UnmatchedMessage, inbound_id)
             received = unmatched.received
-            if received is None or received.body == ERASED or unmatched.state is not UnmatchedState.UNMATCHED:
+            if received is None or received.body == ERASED:
+                continue
+            if unmatched.state is UnmatchedState.UNMATCHED and not received.names_missing:
                 continue
             try:
                 account_id, _, shared = self._match(incoming(received), is_new=False)
             except NotReady:
                 return matched
+            account_id = unmatched.account_id or account_id
             if account_id is None:
                 continue
             others = tuple(each for each in shared if each != account_id)
             command = assigned(received, account_id).model_copy(update={"shared_with": others})
             settled = self._issue(SettleUnmatched(inbound_id=inbound_id, account_id=account_id), uuid4())
-            if isinstance(settled, Accepted):
-                self._issue(command, assignment_id(inbound_id, account_id))
-                self._arrears.keys.destroy(inbound_id)
-                matched += 1
+            if isinstance(settled, Rejected):
+                continue
+            filed = self._issue(command, assignment_id(inbound_id, account_id))
+            if isinstance(filed, Rejected):
+                _log.error("a message was not taken by its account", reason=filed.reason_code)
+                continue
+            self._arrears.keys.destroy(inbound_id)
+            matched += 1
         self._filled_at = filled
         return matched
 
@@ -233,7 +242,7 @@ class Receiver:
     def _is_kept(self, inbound_id: UUID) -> bool:
         return bool(self._arrears.load_many(UnmatchedMessage, [inbound_id]))
 
-    def _keep(self, message: IncomingMessage, inbound_id: UUID) -> None:
+    def _keep(self, message: IncomingMessage, inbound_id: UUID, *, is_unsure: bool) -> None:
         command = KeepUnmatched(
             inbound_id=inbound_id,
             channel=message.channel,
@@ -244,6 +253,7 @@ class Receiver:
             is_automatic=message.is_automatic,
             source=message.source,
             source_id=message.source_id,
+            names_missing=True if is_unsure else None,
         )
         outcome = self._issue(command, identifier("unmatched", inbound_id))
         if isinstance(outcome, Rejected):

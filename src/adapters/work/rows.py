@@ -208,12 +208,12 @@ def advance(
     )
 
 
-def postpone(connection: Connection[Any], work: WorkRow, seconds: float) -> None:
-    """The chunk failed; it is tried again, not before so many seconds have gone by."""
+def postpone(connection: Connection[Any], work: WorkRow, seconds: float, *, counts: bool = True) -> None:
+    """The chunk failed; it is tried again, not before so many seconds have gone by. `counts` among its attempts."""
     connection.execute(
-        "UPDATE arrears.work SET attempts = attempts + 1, retry_at = clock_timestamp() + make_interval(secs => %s),"
+        "UPDATE arrears.work SET attempts = attempts + %s, retry_at = clock_timestamp() + make_interval(secs => %s),"
         " moved_at = clock_timestamp() WHERE work_id = %s",
-        [seconds, work.work_id],
+        [int(counts), seconds, work.work_id],
     )
 
 

@@ -17,6 +17,7 @@ from adapters.postgres.errors import explained
 from adapters.postgres.kept_connection import KeptConnection
 from adapters.readers.backoff import Backoff
 from adapters.readers.poison import is_poison, said
+from adapters.stop import Stopped
 from adapters.work import rows
 from adapters.work.rows import Asked, Counts, LastEvent, WorkRow
 from aggregates.account.bulk import ApplyBulkAction, BulkOutcome, UndoBulkAction
@@ -34,6 +35,7 @@ CHUNK = 250
 _RETRIES = 2
 """Of a chunk as a whole; after them its accounts are asked one by one."""
 _RETRY_SECONDS = 0.5
+_AWAY_SECONDS = 10.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -114,6 +116,8 @@ class Worker:
     def _next_chunk(self, work: WorkRow, connection: Connection[Any]) -> None:
         begun, *ended = self._arrears.history(Work, work.work_id)
         if ended:  # cancelled; or finished by somebody who died before the row said so
+            if work.command in self._background:
+                self._background[work.command].fail(begun, "the work was cancelled")
             rows.close(connection, work)
             return
         if work.command in self._background:
@@ -130,12 +134,16 @@ class Worker:
             rows.advance(connection, work, accounts[-1].account_id, _counts(outcomes), _last_event(accounts, outcomes))
 
     def _do(self, step: InBackground, begun: Recorded, work: WorkRow, connection: Connection[Any]) -> None:
-        """All of it; what is a defect of its own ends it, after some tries."""
+        """All of it; what is a defect of its own ends it, after some tries. What is away holds up no other work."""
         try:
             step(begun)
+        except Stopped:
+            raise
         except Exception as error:
             if not is_poison(error):
-                raise
+                _log.error("work stands still", work=str(work.work_id), error=type(error).__name__, said=said(error))
+                rows.postpone(connection, work, _AWAY_SECONDS, counts=False)
+                return
             _log.error("work failed", work=str(work.work_id), error=type(error).__name__, said=said(error))
             if work.attempts < _RETRIES:
                 rows.postpone(connection, work, _RETRY_SECONDS * 2**work.attempts)

@@ -311,7 +311,8 @@ class Inbound(AccountPart):
         if request is None:
             return
         said = partial(self._said, inbound_id, channel, wish=_REQUESTED[request], at=at)
-        new = [each for point in _points(sender, answered) for each in self._heed(said(point), context)]
+        points = _points(sender, answered if request is not Request.START else None)
+        new = [each for point in points for each in self._heed(said(point), context)]
         if request is Request.STOP and new and not command.is_confirmed:
             self._confirm(inbound_id, channel, new[0], context)
 
@@ -489,7 +490,11 @@ def _points(sender: str, answered: str | None) -> tuple[str, ...]:
 
 def points_in(event: MessageReceived | MessageRead | ReceiptRecorded) -> tuple[str, ...]:
     """The numbers or addresses of which an event says something; none that were erased."""
-    found = (event.point or ERASED,) if isinstance(event, ReceiptRecorded) else _points(event.sender, event.answered)
+    if isinstance(event, ReceiptRecorded):
+        found: tuple[str, ...] = (event.point or ERASED,)
+    else:  # nobody consents for another address than their own
+        begins = isinstance(event, MessageReceived) and event.request is Request.START
+        found = _points(event.sender, None if begins else event.answered)
     return tuple(each for each in found if each != ERASED)
 
 

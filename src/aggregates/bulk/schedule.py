@@ -4,20 +4,21 @@ from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from aggregates.account.bulk_kinds import bulk_kind
+from aggregates.account.bulk_kinds import BulkKind, bulk_kind
 from aggregates.bulk.action import BulkAction, Preview
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.command import Command, Target, identifier
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
-from aggregates.kernel.value import Value
-from aggregates.office import office_of
+from aggregates.kernel.value import LATER, Value
+from aggregates.office import Office, office_of
+from aggregates.values.business_time import moment_at
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
 
@@ -87,6 +88,8 @@ class BulkScheduled(Event, name="bulkschedule.made"):
     recurrence: Recurrence | None
     due_on: date | None
     """The first day; None where it is once."""
+    opens_at: Annotated[AwareDatetime | None, LATER] = None
+    """Of messages: when the office begins to send on that day."""
     most_accounts: int
     most_minor: int | None
     """Of the amounts in question, or of the balances where its kind has none, in minor units. None: no matter."""
@@ -102,6 +105,8 @@ class ScheduleFellDue(Event, name="bulkschedule.fell-due"):
     due_on: date | None
     next_on: date | None
     """None where it was once."""
+    next_opens_at: Annotated[AwareDatetime | None, LATER] = None
+    """Of messages: when the office begins to send on that day."""
 
 
 class ScheduleRan(Event, name="bulkschedule.ran"):
@@ -228,20 +233,25 @@ class BulkSchedule(Aggregate):
         except OverflowError:
             raise Refusal("schedule-in-the-past", "from: expected a day before the calendar ends") from None
         said = command.model_dump(exclude={"schedule_id", "at", "recurrence"})
-        self.emit(BulkScheduled(**said, due_at=command.at, recurrence=command.recurrence, due_on=due_on))
+        opens_at = _opens_at(kind, due_on, office)
+        self.emit(
+            BulkScheduled(**said, due_at=command.at, recurrence=command.recurrence, due_on=due_on, opens_at=opens_at)
+        )
 
     @decides(FireSchedule)
     def fire(self, command: FireSchedule, context: Context) -> None:
         if self.office_id is None or not self._is_due(context):
             return
         due = self.due_at or self.due_on
+        next_on = self.recurrence.first_from(context.today + timedelta(days=1)) if self.recurrence else None
         self.emit(
             ScheduleFellDue(
                 office_id=self.office_id,
                 run_id=self.pending or identifier("schedule-run", self.id, due),
                 due_at=self.due_at,
                 due_on=self.due_on,
-                next_on=self.recurrence.first_from(context.today + timedelta(days=1)) if self.recurrence else None,
+                next_on=next_on,
+                next_opens_at=_opens_at(bulk_kind(self.action), next_on, office_of(context, self.office_id)),
             )
         )
 
@@ -261,12 +271,19 @@ class BulkSchedule(Aggregate):
         elif not preview.accounts:
             self._ran(command, RunOutcome.NOTHING)
         else:
-            too_large = self._too_large(preview.accounts, command.touched_minor)
+            waits = self._is_paused(context) or self._too_large(preview.accounts, command.touched_minor)
             bulk.preview_scheduled(preview, schedule_id=self.id, context=context)
-            if too_large is None:
+            if waits is None:
                 bulk.confirm_scheduled()
-            outcome = RunOutcome.CONFIRMED if too_large is None else RunOutcome.WAITING
-            self._ran(command, outcome, accounts=preview.accounts, bulk_id=bulk.id, detail=too_large or "")
+            outcome = RunOutcome.CONFIRMED if waits is None else RunOutcome.WAITING
+            self._ran(command, outcome, accounts=preview.accounts, bulk_id=bulk.id, detail=waits or "")
+
+    def _is_paused(self, context: Context) -> str | None:
+        """Messages that nobody sends by hand are automatic ones."""
+        assert self.office_id is not None  # noqa: S101  it was made in one
+        if bulk_kind(self.action).writes and office_of(context, self.office_id).is_paused(context.now):
+            return "the office's automation is paused"
+        return None
 
     def _too_large(self, accounts: int, touched_minor: int) -> str | None:
         if accounts > self.most_accounts:
@@ -309,11 +326,11 @@ class BulkSchedule(Aggregate):
         self.office_id, self.action, self.parameters = event.office_id, event.kind, event.parameters
         self.filter, self.currency, self.recurrence = event.filter, event.currency, event.recurrence
         self.most_accounts, self.most_minor = event.most_accounts, event.most_minor
-        self.due_at, self.due_on = event.due_at, event.due_on
+        self.due_at, self.due_on = event.due_at or event.opens_at, event.due_on
 
     @applies(ScheduleFellDue)
     def _fell_due(self, event: ScheduleFellDue) -> None:
-        self.pending, self.due_at, self.due_on = event.run_id, None, event.next_on
+        self.pending, self.due_at, self.due_on = event.run_id, event.next_opens_at, event.next_on
 
     @applies(ScheduleRan)
     def _done(self, event: ScheduleRan) -> None:
@@ -323,3 +340,8 @@ class BulkSchedule(Aggregate):
     def _cancelled(self, event: ScheduleCancelled) -> None:
         self.is_cancelled, self.pending = True, None
         self.due_at = self.due_on = None
+
+
+def _opens_at(kind: BulkKind, day: date | None, office: Office) -> datetime | None:
+    """At night no message may leave: those of a day are worked out when the office begins to send."""
+    return moment_at(day, office.window.opens, office.zone) if kind.writes and day is not None else None

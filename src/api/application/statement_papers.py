@@ -1,13 +1,13 @@
 """Statements and copies of invoices as PDF, with amounts and days in the customer's language."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from adapters.delivery.languages import language_of, written
 from adapters.documents.setting import Column, Figures, Head, Table, figures_pdf, paper_of
 from aggregates.values.money import Money
 from api.application.statement_words import Words, words_in
-from api.application.statements import AccountStatement, InvoiceCopy, Paper, StatementItem
+from api.application.statements import AccountStatement, InvoiceCopy, InvoicePart, Paper, StatementItem
 
 Write = Callable[[Money | date | int], str]
 
@@ -22,7 +22,10 @@ def statement_pdf(statement: AccountStatement) -> bytes:
     if statement.unapplied_money:
         tables.append(_unapplied(statement, words, write))
     tables += [_aging(statement, words, write), _summary(statement, words, write)]
-    return figures_pdf(_head(statement, words.statement, language), Figures(_facts(statement, words, write), tables))
+    claimed = statement.still_claimed
+    notes = [f"{words.still_claimed}: {write(claimed)} {statement.currency}"] if claimed else []
+    figures = Figures(_facts(statement, words, write), tables, notes)
+    return figures_pdf(_head(statement, words.statement, language), figures)
 
 
 def invoice_copy_pdf(copy: InvoiceCopy) -> bytes:
@@ -30,13 +33,10 @@ def invoice_copy_pdf(copy: InvoiceCopy) -> bytes:
     words, language = words_in(copy.language)
     write = _writer(language_of(language, copy.language))
     facts = [(words.invoice, copy.number), (words.issued, write(copy.issued_on)), *_facts(copy, words, write)]
-    columns = _figures(words.before_discount, words.charged, words.paid, words.open)
-    parts = [
-        [write(each.due_on), *map(write, (each.before_discount, each.charged, each.paid, each.open))]
-        for each in copy.parts
-    ]
-    before = Money.total((each.before_discount for each in copy.parts), copy.currency)
-    total = [words.total, *map(write, (before, copy.charged, copy.paid, copy.open))]
+    names = ("before_discount", *_names(copy.parts))
+    columns = _figures(*(getattr(words, name) for name in names))
+    parts = [[write(each.due_on), *_amounts(each, names, write)] for each in copy.parts]
+    total = [words.total, *_totals(copy.parts, names, copy.currency, write)]
     tables = [Table(words.instalments, [Column(words.due, grows=True), *columns], [*parts, total])]
     if copy.lines:
         lines = [[each.source or words.balance, write(each.base), write(each.amount)] for each in copy.lines]
@@ -73,48 +73,47 @@ def _facts(paper: Paper, words: Words, write: Write) -> list[tuple[str, str]]:
     ]
 
 
+def _names(items: Sequence[StatementItem | InvoicePart]) -> tuple[str, ...]:
+    """The figures that are shown of each; what is written off only where anything is."""
+    return ("charged", "paid", *(("written_off",) if any(each.written_off for each in items) else ()), "open")
+
+
+def _amounts(item: StatementItem | InvoicePart, names: Iterable[str], write: Write) -> list[str]:
+    return [write(getattr(item, name)) for name in names]
+
+
+def _totals(
+    items: Sequence[StatementItem | InvoicePart], names: Iterable[str], currency: str, write: Write
+) -> list[str]:
+    return [write(Money.total((getattr(each, name) for each in items), currency)) for name in names]
+
+
 def _open_items(statement: AccountStatement, words: Words, write: Write) -> Table:
+    names = _names(statement.items)
     columns = [
         Column(words.invoice, grows=True),
         Column(words.issued),
         *_items_columns(words),
-        *_figures(words.charged, words.paid, words.open),
+        *_figures(*(getattr(words, name) for name in names)),
     ]
     rows = [
-        [
-            each.number,
-            write(each.issued_on),
-            *_ages(each, write),
-            write(each.charged),
-            write(each.paid),
-            write(each.open),
-        ]
+        [each.number, write(each.issued_on), *_ages(each, write), *_amounts(each, names, write)]
         for each in statement.items
     ]
-    charged = Money.total((each.charged for each in statement.items), statement.currency)
-    paid = Money.total((each.paid for each in statement.items), statement.currency)
-    return Table(
-        words.open_items,
-        columns,
-        [*rows, [words.total, "", "", "", write(charged), write(paid), write(statement.open)]],
-    )
+    totals = _totals(statement.items, names, statement.currency, write)
+    return Table(words.open_items, columns, [*rows, [words.total, "", "", "", *totals]])
 
 
 def _disputed(statement: AccountStatement, words: Words, write: Write) -> Table:
+    names = (*_names(statement.disputed_items), "disputed")
     columns = [
         Column(words.invoice, grows=True),
         *_items_columns(words),
-        *_figures(words.charged, words.paid, words.open, words.disputed),
+        *_figures(*(getattr(words, name) for name in names)),
     ]
-    rows = [
-        [each.number, *_ages(each, write), *map(write, (each.charged, each.paid, each.open, each.disputed))]
-        for each in statement.disputed_items
-    ]
-    totals = (
-        Money.total((getattr(each, name) for each in statement.disputed_items), statement.currency)
-        for name in ("charged", "paid", "open", "disputed")
-    )
-    return Table(words.in_dispute, columns, [*rows, [words.total, "", "", *map(write, totals)]])
+    rows = [[each.number, *_ages(each, write), *_amounts(each, names, write)] for each in statement.disputed_items]
+    totals = _totals(statement.disputed_items, names, statement.currency, write)
+    return Table(words.in_dispute, columns, [*rows, [words.total, "", "", *totals]])
 
 
 def _items_columns(words: Words) -> list[Column]:

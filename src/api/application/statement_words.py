@@ -22,6 +22,8 @@ class Words:
     days_past_due: str
     charged: str
     paid: str
+    written_off: str
+    still_claimed: str
     open: str
     disputed: str
     total: str
@@ -55,6 +57,8 @@ _WORDS: Mapping[str, Words] = {
         days_past_due="Days past due",
         charged="Charged",
         paid="Paid or credited",
+        written_off="Written off",
+        still_claimed="Written off and still claimed",
         open="Open",
         disputed="Disputed",
         total="Total",
@@ -86,6 +90,8 @@ _WORDS: Mapping[str, Words] = {
         days_past_due="Tage überfällig",
         charged="Betrag",
         paid="Ausgeglichen",
+        written_off="Ausgebucht",
+        still_claimed="Ausgebucht und weiter geltend gemacht",
         open="Offen",
         disputed="Bestritten",
         total="Summe",
@@ -117,6 +123,8 @@ _WORDS: Mapping[str, Words] = {
         days_past_due="Días de atraso",
         charged="Importe",
         paid="Pagado o abonado",
+        written_off="Dado de baja",
+        still_claimed="Dado de baja y aún reclamado",
         open="Pendiente",
         disputed="Disputado",
         total="Total",
@@ -148,6 +156,8 @@ _WORDS: Mapping[str, Words] = {
         days_past_due="Jours de retard",
         charged="Montant",
         paid="Payé ou crédité",
+        written_off="Passé en perte",
+        still_claimed="Passé en perte et toujours réclamé",
         open="Restant dû",
         disputed="Contesté",
         total="Total",
@@ -179,6 +189,8 @@ _WORDS: Mapping[str, Words] = {
         days_past_due="Giorni di ritardo",
         charged="Importo",
         paid="Pagato o accreditato",
+        written_off="Stralciato",
+        still_claimed="Stralciato e ancora richiesto",
         open="Da pagare",
         disputed="Contestato",
         total="Totale",
@@ -210,6 +222,8 @@ _WORDS: Mapping[str, Words] = {
         days_past_due="Dagen te laat",
         charged="Bedrag",
         paid="Betaald of gecrediteerd",
+        written_off="Afgeboekt",
+        still_claimed="Afgeboekt en nog steeds gevorderd",
         open="Openstaand",
         disputed="Betwist",
         total="Totaal",
@@ -241,6 +255,8 @@ _WORDS: Mapping[str, Words] = {
         days_past_due="Dni po terminie",
         charged="Kwota",
         paid="Zapłacono lub uznano",
+        written_off="Odpisano",
+        still_claimed="Odpisano, lecz nadal dochodzone",
         open="Do zapłaty",
         disputed="Sporne",
         total="Razem",
@@ -272,6 +288,8 @@ _WORDS: Mapping[str, Words] = {
         days_past_due="Dias de atraso",
         charged="Valor",
         paid="Pago ou creditado",
+        written_off="Dado como perda",
+        still_claimed="Dado como perda e ainda exigido",
         open="Em aberto",
         disputed="Contestado",
         total="Total",

@@ -10,13 +10,23 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from adapters.postgres.database import Connection
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.receivables import FundsKind, Item, ItemKind, has_name
 from aggregates.values.contact import ContactDetails
 from aggregates.values.fees import Fee
 from aggregates.values.money import Money
-from api.application.account_view import AccountRead, AccountView, BucketAmount, ItemView, account_view
+from api.application.account_view import (
+    AccountRead,
+    AccountView,
+    BucketAmount,
+    ItemView,
+    account_view,
+    read_account,
+    read_whole_account,
+)
 from api.application.amounts import Amount
+from api.processes.service import Service
 
 
 class UnknownInvoice(LookupError):
@@ -48,7 +58,7 @@ class Paper(BaseModel):
 
 
 class StatementItem(BaseModel):
-    """An open invoice, or an instalment of one: `charged` less `paid` is `open`."""
+    """An open invoice, or an instalment of one: `charged` less `paid` and `written_off` is `open`."""
 
     number: str
     kind: ItemKind
@@ -60,6 +70,7 @@ class StatementItem(BaseModel):
     charged: Amount
     paid: Amount
     """By payments, credits and whatever else was put against it."""
+    written_off: Amount
     open: Amount
     disputed: Amount
     """How much of what is open."""
@@ -90,15 +101,18 @@ class AccountStatement(Paper):
     """What is open of the disputed items."""
     unapplied: Amount
     balance: Amount
+    still_claimed: Amount
+    """What is written off of which the claim was kept; it is no part of the balance."""
 
 
 class InvoicePart(BaseModel):
-    """The invoice, or an instalment of it: `charged` less `paid` is `open`."""
+    """The invoice, or an instalment of it: `charged` less `paid` and `written_off` is `open`."""
 
     due_on: date
     before_discount: Amount
     charged: Amount
     paid: Amount
+    written_off: Amount
     open: Amount
 
 
@@ -112,7 +126,7 @@ class InvoiceLine(BaseModel):
 
 
 class InvoiceCopy(Paper):
-    """An invoice as it is recorded now, and what became of it: `charged` less `paid` is `open`."""
+    """An invoice as it is recorded now, and what became of it: `charged` less `paid` and `written_off` is `open`."""
 
     number: str
     kind: ItemKind
@@ -126,15 +140,28 @@ class InvoiceCopy(Paper):
     charged: Amount
     """Nothing where it was withdrawn: it never was owed."""
     paid: Amount
+    written_off: Amount
     open: Amount
 
 
 # --- making them -------------------------------------------------------------------------------------
 
 
+def read_for_statement(
+    service: Service, connection: Connection, account_id: UUID, as_of: date | None = None
+) -> AccountRead:
+    """An account, as a whole only where something of it is written off: of which invoices, its history says alone.
+    Raises what `read_account` does."""
+    read = read_account(service, connection, account_id, as_of)
+    if not read.account.receivables.write_offs:
+        return read
+    return read_whole_account(service, connection, account_id, as_of)
+
+
 def statement_of(read: AccountRead) -> AccountStatement:
     view = account_view(read)
-    items = [_item(each, view.currency) for each in view.open_items]
+    written_off = _written_off(read, view.currency)
+    items = [_item(each, written_off.get(each.id), view.currency) for each in view.open_items]
     undisputed, disputed = [i for i in items if not i.disputed], [i for i in items if i.disputed]
     return AccountStatement(
         **_paper(read, view),
@@ -149,10 +176,22 @@ def statement_of(read: AccountRead) -> AccountStatement:
         in_dispute=_total((each.open for each in disputed), view),
         unapplied=view.unapplied,
         balance=view.balance,
+        still_claimed=view.written_off or Money.zero(view.currency),
     )
 
 
-def _item(item: ItemView, currency: str) -> StatementItem:
+def _written_off(read: AccountRead, currency: str) -> dict[UUID, Money]:
+    """By item, what write-offs that stand took of it: nobody paid that."""
+    found: dict[UUID, Money] = {}
+    receivables = read.account.receivables
+    for move in receivables.moves:
+        if move.funds_id in receivables.write_offs:
+            found[move.item_id] = found.get(move.item_id, Money.zero(currency)) + Money(move.amount, currency)
+    return found
+
+
+def _item(item: ItemView, written_off: Money | None, currency: str) -> StatementItem:
+    nobody_paid = min(written_off or Money.zero(currency), item.amount - item.open)
     disputed = item.disputed_amount if item.disputed_amount is not None else item.open
     return StatementItem(
         number=item.number,
@@ -162,7 +201,8 @@ def _item(item: ItemView, currency: str) -> StatementItem:
         days_past_due=item.days_past_due,
         bucket=item.bucket,
         charged=item.amount,
-        paid=item.amount - item.open,
+        paid=item.amount - item.open - nobody_paid,
+        written_off=nobody_paid,
         open=item.open,
         disputed=disputed if item.disputed else Money.zero(currency),
     )
@@ -183,13 +223,14 @@ def invoice_copy_of(read: AccountRead, number: str) -> InvoiceCopy:
     if not found:
         raise UnknownInvoice(f"the account has no invoice {number}")
     still_open = {each.id: each.open for each in view.open_items}
-    zero = Money.zero(view.currency)
+    zero, written_off = Money.zero(view.currency), _written_off(read, view.currency)
     parts = [
         InvoicePart(
             due_on=each.due_on,
             before_discount=each.charges,
             charged=each.amount,
-            paid=each.amount - still_open.get(each.id, zero),
+            paid=each.amount - still_open.get(each.id, zero) - written_off.get(each.id, zero),
+            written_off=written_off.get(each.id, zero),
             open=still_open.get(each.id, zero),
         )
         for each in found
@@ -213,6 +254,7 @@ def invoice_copy_of(read: AccountRead, number: str) -> InvoiceCopy:
         lines=lines if _total((each.amount for each in lines), view) == charged else [],
         charged=charged,
         paid=_total((each.paid for each in parts), view),
+        written_off=_total((each.written_off for each in parts), view),
         open=_total((each.open for each in parts), view),
     )
 

@@ -35,7 +35,7 @@ from api.application.instalment_plans import instalments_of, plan_view
 from api.application.offices import defined_in, office_view, scheme_of, today_in
 from api.application.placements import agencies_of
 from api.application.saved_filters import saved_filters_of
-from api.application.statements import UnknownInvoice, invoice_copy_of, statement_of
+from api.application.statements import UnknownInvoice, invoice_copy_of, read_for_statement, statement_of
 from api.application.templates import template_in_full, template_view, templates_of
 from api.application.write_offs import write_offs_of
 from api.cli.opening import question
@@ -394,7 +394,7 @@ def get_account(here: Here, *, id: str, as_of: date | None = None) -> Any:  # no
 
 @answers("/v1/accounts/{id}/statement")
 def get_statement(here: Here, *, id: str, as_of: date | None = None) -> Any:  # noqa: A002
-    return _json(statement_of(read_account(here.service, here.connection, UUID(id), as_of)))
+    return _json(statement_of(read_for_statement(here.service, here.connection, UUID(id), as_of)))
 
 
 @answers("/v1/accounts/{id}/invoices/{number}/copy")

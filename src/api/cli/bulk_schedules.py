@@ -58,7 +58,7 @@ def add_kind(name: str, parameters: Mapping[str, Any], said_of: Callable[[Mappin
                     service,
                     *by_whom(service, reason),
                     kind=name,
-                    said=said_of(options),
+                    said=said_of({**options, "reason": reason if options.get("ignore_preferences") else None}),
                     office=office,
                     saved=filter,
                     currency=currency,

@@ -260,10 +260,9 @@ def take_mail_once(data: Path | None, *, as_json: bool) -> None:
     from api.processes.parts import RECEIVE
 
     with commanding(data) as service:
-        polling = RECEIVE.polling(service)
-        if polling is None:
+        if not RECEIVE.is_wanted(service.env):
             raise Problem("no mailbox is set up", hint="docs/inbound.md describes every setting.")
-        stored, away = polling.once()
+        stored, away = RECEIVE.polling(service).once()
     if as_json:
         print_json({"stored": stored, "problems": away})
     else:

@@ -7,12 +7,13 @@ from uuid import UUID
 from fastapi import Depends, Path, Request, Response
 
 from aggregates.values.codes import Number
-from api.application.account_view import read_account, read_whole_account
+from api.application.account_view import read_whole_account
 from api.application.statements import (
     AccountStatement,
     InvoiceCopy,
     UnknownInvoice,
     invoice_copy_of,
+    read_for_statement,
     statement_of,
 )
 from api.http.attachments import disposition
@@ -46,7 +47,7 @@ def get_statement(
 ) -> AccountStatement | Response:
     """What the account owes, or owed at the end of a day: `Accept: application/pdf` for the paper."""
     with readings.connection() as connection:
-        statement = statement_of(read_account(service, connection, account_id, as_of))
+        statement = statement_of(read_for_statement(service, connection, account_id, as_of))
     return statement_as_pdf(statement) if wants_pdf else statement
 
 

@@ -185,12 +185,12 @@ class BulkActionsProjection(EventProjection):
 
     @on(BulkScheduled)
     def _scheduled(self, recorded: Recorded, event: BulkScheduled, rows: BulkRows) -> None:
-        said = event.model_dump(mode="json")
+        said = event.model_dump(mode="json", exclude={"opens_at"})
         rows.say_of_schedule(recorded, **said, made_at=recorded.recorded_at, made_by=recorded.meta.actor)
 
     @on(ScheduleFellDue)
     def _fell_due(self, recorded: Recorded, event: ScheduleFellDue, rows: BulkRows) -> None:
-        said = event.model_dump(mode="json", exclude={"office_id", "run_id"})
+        said = event.model_dump(mode="json", exclude={"office_id", "run_id", "next_opens_at"})
         rows.say_of_run(recorded, event.run_id, **said, fell_due_at=recorded.recorded_at)
 
     @on(ScheduleRan)

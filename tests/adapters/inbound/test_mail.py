@@ -9,6 +9,7 @@ from hypothesis import given as for_any
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from adapters.carrier_codes import refusal_receipt, refusal_status
 from adapters.inbound.incoming import LONGEST_TEXT, IncomingMessage, IncomingReceipt
 from adapters.inbound.mail import as_message, read_mail
 from aggregates.account.inbound import Incoming, Receipt, ReceiveMessage
@@ -188,3 +189,23 @@ def test_a_report_about_what_is_not_ours_is_a_message() -> None:
     assert isinstance(read, IncomingMessage)
     assert read.is_automatic
     assert as_message(a_bounce(OURS), NOW).text.startswith("I'm sorry")
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "receipt"),
+    [
+        ("5.1.1 <anna@example.org>: user unknown", "5.1.1", Receipt.HARD_BOUNCED),
+        ("5.4.1 Relay Access Denied", "5.4.1", Receipt.FAILED),
+        ("5.1.0 Sender rejected", "5.1.0", Receipt.FAILED),
+        ("5.7.1 see our answer to 5.1.1", "5.7.1", Receipt.FAILED),
+    ],
+)
+def test_a_refusal_at_once_is_about_the_address_only_where_it_says_that_there_is_none(
+    said: str, status: str, receipt: Receipt
+) -> None:
+    assert refusal_status(said) == status
+    assert refusal_receipt(status) is receipt
+
+
+def test_a_status_is_what_a_refusal_begins_with() -> None:
+    assert refusal_status("no mailbox, says 5.1.1") is None

@@ -122,4 +122,6 @@ def test_a_bulk_action_is_scheduled_on_a_saved_filter_listed_and_ended(portfolio
             "bulk", "schedule", "rollback", "--filter", "x", "--every", "day", "--most-accounts", "1", code=1
         ).err
     )
+    letters = ("bulk", "schedule", "message", "--channel", "letter", "--text", "Please call us.", "--filter", "owing")
+    assert "is made" in portfolio(*letters, "--every", "week", "--most-accounts", "5", "--reason", "as agreed").out
     portfolio("filter", "remove", "owing")

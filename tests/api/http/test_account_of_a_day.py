@@ -39,7 +39,11 @@ def test_an_account_in_another_currency_can_be_looked_at_before_its_customer_was
             assert [(each["number"], each["reversed"]) for each in payments] == [(number, False) for number in funds]
         before = client.get(address, params={"as_of": "2026-01-04"}).json()
         nothing = {**owed, "amount": f"{Decimal(amount) * 0:f}"}
-        assert (before["number"], before["customer_name"], before["balance"]) == (f"{currency}-1", "Kunde Eins", nothing)
+        assert (before["number"], before["customer_name"], before["balance"]) == (
+            f"{currency}-1",
+            "Kunde Eins",
+            nothing,
+        )
 
 
 def test_an_account_of_a_past_day_is_the_same_until_something_changes_that_day(

@@ -14,7 +14,7 @@ from adapters.inbound.receiver import Outcome, Receiver
 from aggregates.account.inbound import Incoming, Receipt
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Issued, identifier
-from aggregates.unmatched import SettleUnmatched
+from aggregates.unmatched import SettleUnmatched, UnmatchedMessage
 from api.processes.step_by_step import StepByStep
 from tests.adapters.inbound.mails import a_bounce
 from tests.api.http.client import Client
@@ -245,16 +245,34 @@ def test_a_message_that_two_put_on_an_account_is_on_one(
     assert threads(client, service, ada)[0]["messages"][0]["text"] == message.text
 
 
+def test_whoever_gets_a_number_later_has_nothing_to_do_with_what_came_from_it_before(
+    client: Client, service: StepByStep, receiver: Receiver, bert: str
+) -> None:
+    """Neither does a process that starts anew look again for whose it is."""
+    message = a_text("+13125550077", "STOP")
+    assert receiver.receive(message, comes_again=False) is Outcome.UNMATCHED
+    phones = [{"id": "phone-1", "number": message.sender, "kind": "mobile"}]
+    client.done("PUT", f"{bert}/contact", {"phones": phones})
+    service.drain()
+    assert receiver.look_again() == 0
+    assert threads(client, service, bert) == []
+
+
 def test_what_came_while_names_were_filled_in_is_on_its_account_once_they_are(  # noqa: PLR0917
     client: Client, service: StepByStep, receiver: Receiver, ada: str, bert: str, number: str
 ) -> None:
     assert receiver.look_again() == 0
     with service.database.connect("arrears_app", autocommit=True) as connection:
         connection.execute("UPDATE personal.filling SET until = until + 1000000")
-        assert receiver.receive(a_text(number, "STOP"), comes_again=False) is Outcome.UNMATCHED
+        message = a_text(number, "STOP")
+        assert receiver.receive(message, comes_again=False) is Outcome.UNMATCHED
         service.drain()
         assert receiver.look_again() == 0
         connection.execute("UPDATE personal.filling SET until = until - 1000000")
+    inbound_id = identifier("inbound", message.source, message.source_id)
+    received = service.arrears.load(UnmatchedMessage, inbound_id).received
+    assert received is not None
+    assert received.names_missing
     assert receiver.look_again() == 1
     assert [each["text"] for each in threads(client, service, ada)[0]["messages"]][:1] == ["STOP"]
     for account in (ada, bert):

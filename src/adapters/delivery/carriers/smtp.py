@@ -20,7 +20,7 @@ from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
 
-from adapters.carrier_codes import mail_receipt, mail_status
+from adapters.carrier_codes import refusal_receipt, refusal_status
 from adapters.clock import Clock
 from adapters.delivery.carrier import (
     Attempt,
@@ -252,8 +252,8 @@ class Smtp(Carrier):
             return
         if 500 <= code < 600:
             text = said.decode("utf-8", "replace")
-            status = mail_status(text) if is_about_recipient else None
-            told = Told(mail_receipt(status), status) if status is not None else None
+            status = refusal_status(text) if is_about_recipient else None
+            told = Told(refusal_receipt(status), status) if status is not None else None
             raise CarrierRefused(f"smtp-{code}", f"{code} {text}", told=told)
         if 400 <= code < 500:
             raise CarrierUnavailable(f"{self.leads_to} does not take a message now ({code})")

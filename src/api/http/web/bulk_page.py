@@ -81,6 +81,7 @@ def preview_bulk(
             currency=asked.currency,
             as_of=asked.as_of,
             filters=filters_of(asked),
+            saved=asked.filter,
         )
         with readings.connection():  # what the report refuses is a problem
             given = {name: value for name, value in said.items() if value is not None}
@@ -177,6 +178,7 @@ def export_page(
         currency=asked.currency,
         as_of=asked.as_of,
         filters=filters_of(asked),
+        saved=asked.filter,
     )
     return exported(service, readings, issuing, caller, of=of, format=ExportFormat(fields["format"]))
 

@@ -69,7 +69,7 @@ class ReportForm(BaseModel):
 
     def hidden(self) -> dict[str, Any]:
         """What says which accounts, for another form."""
-        left_out = {"cursor", "sort", "dir", "columns", "open", "filter"}
+        left_out = {"cursor", "sort", "dir", "columns", "open"}
         return self.model_dump(mode="json", exclude=left_out, exclude_none=True)
 
     def url(self, **changes: object) -> str:

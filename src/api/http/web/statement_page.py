@@ -4,8 +4,7 @@ from uuid import UUID
 
 from fastapi.responses import Response
 
-from api.application.account_view import read_account
-from api.application.statements import statement_of
+from api.application.statements import read_for_statement, statement_of
 from api.http.commands import ServiceOf
 from api.http.problems import FieldProblem, unknown
 from api.http.reading import Readings
@@ -21,7 +20,7 @@ def statement(*, account_id: str, service: ServiceOf, readings: Readings, as_of:
     """Of today, or as of a day."""
     day = day_of("as_of", {"as_of": as_of}) if as_of else None
     with readings.connection() as connection:
-        said = statement_of(read_account(service, connection, _known(account_id), day))
+        said = statement_of(read_for_statement(service, connection, _known(account_id), day))
     return statement_as_pdf(said)
 
 

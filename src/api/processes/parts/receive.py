@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Receive(Worker):
-    """Where no mailbox is set up, and no text comes in either, a process of its own is there and does nothing."""
+    """Where no mailbox is set up it only looks again for whom texts are that came while names were filled in."""
 
     name = "receive"
     does = "Take mail out of the mailboxes that are set up"
@@ -26,30 +26,20 @@ class Receive(Worker):
 
         return bool(mailboxes_of(env)) or doors_of(env).takes_twilio
 
-    def polling(self, core: "Core") -> "Polling | None":
-        """None where nothing comes in. Raises InboundMisconfigured."""
+    def polling(self, core: "Core") -> "Polling":
+        """Raises InboundMisconfigured."""
         from adapters.inbound.mailboxes import mailboxes_of
         from adapters.inbound.polling import Polling
         from adapters.inbound.receiver import Receiver
 
-        if not self.is_wanted(core.env):
-            return None
         return Polling(Receiver(core.arrears, core.database), mailboxes_of(core.env), core.clock)
 
     def in_one_process(self, core: "Core", stop: threading.Event) -> Run | None:
         """Raises InboundMisconfigured."""
         del stop
-        polling = self.polling(core)
-        return None if polling is None else polling.run
+        return self.polling(core).run if self.is_wanted(core.env) else None
 
     def alone(self, core: "Core", stop: threading.Event) -> Run:
         """Raises InboundMisconfigured."""
-        return self.in_one_process(core, stop) or _nothing
-
-
-def _nothing(stop: threading.Event) -> None:
-    import structlog
-
-    said = "no mailbox is set up, and no text comes in: there is nothing to take"
-    structlog.get_logger(__name__).warning(said)
-    stop.wait()
+        del stop
+        return self.polling(core).run
