@@ -8,10 +8,13 @@ from typing import Any
 
 from aggregates.bulk.schedule import Period, Recurrence, ScheduleBulk
 from aggregates.kernel.command import identifier
+from aggregates.office import Office
 from aggregates.values.money import Money
 from api.application.bulk import kind_of, office_of, parameters_of
 from api.application.issuing import Caller, Done, Issuing, for_the_system
 from api.processes.service import Service
+from projections.questions import ReportRefused
+from projections.questions.scope import SeveralCurrencies, scope_of
 
 DAYS_OF_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -78,14 +81,16 @@ def schedule_bulk(
     most_amount: Decimal | None,
     reason: str | None = None,
 ) -> Done:
-    """Makes a schedule. `most_amount` is in the currency that is named, or else in the office's.
+    """Makes a schedule. `currency` None: the only one in which the office's accounts are, now and each time; the most
+    amount is in it.
 
     Raises WrongSchedule, WrongParameter, NotIssued.
     """
     parameters = parameters_of(kind_of(kind), said)
     found = office_of(service, office)
     today = service.clock.now().astimezone(found.zone).date()
-    money = None if most_amount is None else Money.rounded(most_amount, currency or found.currency)
+    currency = _currency(service, found, currency)
+    money = None if most_amount is None else Money.rounded(most_amount, currency)
     command = ScheduleBulk(
         schedule_id=caller.new_id("bulk-schedule"),
         office_id=found.id,
@@ -100,3 +105,14 @@ def schedule_bulk(
     )
     command_id = identifier("bulk-scheduled", command.schedule_id)
     return issuing.issue(command, for_the_system(caller), command_id=command_id, reason=reason)
+
+
+def _currency(service: Service, office: Office, named: str | None) -> str:
+    """Later accounts in another one change nothing of what was meant. Raises WrongSchedule."""
+    with service.database.connect("arrears_app") as connection:
+        try:
+            return scope_of(connection, office=office.code, currency=named).currency
+        except SeveralCurrencies as several:
+            raise WrongSchedule("currency", f"expected one of {', '.join(several.currencies)}") from None
+        except ReportRefused:  # the office was opened just now
+            return named or office.currency

@@ -197,6 +197,7 @@ def test_a_schedule_that_is_too_large_waits_for_a_person_everywhere(client: Clie
     assert (run["outcome"], run["accounts"]) == ("waiting", 1)
     schedule = client.get(address).json()
     assert (schedule["last_outcome"], schedule["most_amount"], schedule["every"]) == ("waiting", "10.00", "day")
+    assert schedule["currency"] == "USD"  # accounts in another one that come later are not meant
     [waits] = client.get("/v1/bulk?waiting=true").json()["items"]
     assert [each["id"] for each in client.get("/v1/worklist").json()["waiting"]] == [waits["id"]] == [run["bulk_id"]]
     html = {"Accept": "text/html"}

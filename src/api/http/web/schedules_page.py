@@ -81,7 +81,7 @@ def make_schedule(
             said={name: value for name, value in said.items() if value is not None},
             office=office.code,
             saved=fields.get("filter", ""),
-            currency=None,
+            currency=fields.get("currency", "").strip().upper() or None,
             times=_times(fields, office),
             most_accounts=_most_accounts(fields),
             most_amount=_most_amount(fields),
