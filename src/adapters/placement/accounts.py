@@ -47,9 +47,11 @@ def rows_of(
     agency: Agency,
     *,
     today: date,
+    through: int,
 ) -> Iterator[tuple[Money, Row, list[Row]]]:
-    """Of each account its balance, its row, and the rows of its open invoices."""
-    since = since_itemization(connection, [(each.account_id, each.itemization_date) for each in placed])
+    """Of each account, as it was at a place in the log, its balance, its row, and the rows of its open invoices."""
+    days = [(each.account_id, each.itemization_date) for each in placed]
+    since = since_itemization(connection, days, through=through)
     for each in placed:
         account = accounts[each.account_id]
         row = _row(each, account, office, agency, since=since.get(each.account_id, Since()), today=today)

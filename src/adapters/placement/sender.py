@@ -300,7 +300,7 @@ class PlacementSender:
             for account_id, version in _versions(connection, ids, through):  # what came since is in the next updates
                 accounts[account_id] = self._arrears.load(Account, account_id, version=version)
             for balance, row, invoices in rows_of(
-                connection, some, accounts, office, office.agencies[file.agency], today=today
+                connection, some, accounts, office, office.agencies[file.agency], today=today, through=through
             ):
                 writer.account(balance, row, invoices)
             after = ids[-1]
@@ -328,7 +328,7 @@ class PlacementSender:
         )
         for first in range(0, len(found), _CHANGES_AT_ONCE):
             some = found[first : first + _CHANGES_AT_ONCE]
-            names = account_names(connection, [each.account_id for each in some])
+            names = account_names(connection, [each.account_id for each in some], through=through)
             for each in some:
                 number, balance = names[each.account_id]
                 amount = None if each.amount_minor is None else Money(each.amount_minor, file.currency)

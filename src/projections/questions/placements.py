@@ -315,13 +315,16 @@ _SINCE = """
     LEFT JOIN LATERAL (
         SELECT i.kind FROM read_model.ledger_items AS i WHERE i.item_id = e.item_id ORDER BY i.position DESC LIMIT 1
     ) AS item ON e.kind = 'invoice'
+    WHERE e.position <= %(through)s
     GROUP BY wanted.account_id
 """
 
 
-def since_itemization(connection: Connection[Any], days: Sequence[tuple[UUID, date]]) -> dict[UUID, Since]:
-    """By account."""
-    asked = {"ids": [each for each, _ in days], "days": [day for _, day in days]}
+def since_itemization(
+    connection: Connection[Any], days: Sequence[tuple[UUID, date]], *, through: int
+) -> dict[UUID, Since]:
+    """By account, as of a place in the log."""
+    asked = {"ids": [each for each, _ in days], "days": [day for _, day in days], "through": through}
     return {
         each["account_id"]: Since(each["t"], each["fees"], each["payments"]) for each in rows(connection, asked, _SINCE)
     }
@@ -408,18 +411,23 @@ def told_through(connection: Connection[Any], file_id: UUID) -> int | None:
     return None if found["waits"] else int(found["at"])
 
 
-def account_names(connection: Connection[Any], account_ids: Sequence[UUID]) -> dict[UUID, tuple[str, int]]:
-    """By id the number of an account, and what an agency has to collect of it."""
+def account_names(
+    connection: Connection[Any], account_ids: Sequence[UUID], *, through: int
+) -> dict[UUID, tuple[str, int]]:
+    """By id the number of an account, and what an agency has to collect of it as of a place in the log."""
     query = """
         SELECT account_id, CASE WHEN r.currency <> office.currency THEN r.number || '/' || r.currency ELSE r.number END
-               AS number, r.balance + r.written_off AS balance
+               AS number,
+               coalesce((SELECT sum(e.item_minor - e.unapplied_minor + e.claim_minor)
+                         FROM read_model.ledger_entries AS e
+                         WHERE e.account_id = r.account_id AND e.position <= %(through)s), 0)::bigint AS balance
         FROM read_model.collections_report AS r
         JOIN read_model.ledger_offices AS office USING (office_id)
         WHERE account_id = ANY (%(ids)s)
     """
     return {
         each["account_id"]: (each["number"], each["balance"])
-        for each in rows(connection, {"ids": [*account_ids]}, query)
+        for each in rows(connection, {"ids": [*account_ids], "through": through}, query)
     }
 
 

@@ -38,9 +38,11 @@ from api.application.placements import AnswersRead, read_answers
 from projections.questions.placements import (
     PlacementFileView,
     PlacementView,
+    account_names,
     commissions,
     placement_files,
     placements,
+    since_itemization,
 )
 from tests.adapters.delivery.carriers.sftp_server import Does, SftpServer
 from tests.adapters.work.conftest import NOW, OFFICE, Plant
@@ -248,6 +250,19 @@ def test_what_is_written_off_stays_the_agencys_and_a_corrected_payment_keeps_its
 def a_payment(account_id: UUID, number: str) -> ReceivePayment:
     paid = Money(1_000, "USD")
     return ReceivePayment(account_id=account_id, number=number, amount=paid, received_on=date(2026, 3, 2))
+
+
+def test_a_file_that_is_made_again_has_every_figure_of_the_moment_that_it_is_about(placed: Placements):
+    one, plant = placed.account(1), placed.plant
+    plant.do(PlaceAccount(account_id=one, agency="acme"), a_payment(one, "before"))
+    plant.service.drain()
+    through = plant.service.feed.head()
+    plant.do(a_payment(one, "after"))
+    plant.service.drain()
+    with plant.database.connect("arrears_app") as connection:
+        for at, paid in ((through, 1_000), (plant.service.feed.head(), 2_000)):
+            assert since_itemization(connection, [(one, date(2026, 3, 1))], through=at)[one].payments == paid
+            assert account_names(connection, [one], through=at)[one][1] == 10_000 - paid
 
 
 def test_money_is_told_once_in_the_file_of_the_placement_or_in_one_of_updates(placed: Placements):
