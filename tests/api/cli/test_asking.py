@@ -62,7 +62,7 @@ REFUSED: list[tuple[int, tuple[str, ...]]] = [
     (1, ("report", "activity", "--account", NOBODY)),
     (1, ("kpi", "--from", "2026-02-01", "--to", "2026-01-01")),
     (1, ("account", "show", "A-9")),
-    (1, ("account", "show", "A-1", "--as-of", "2020-01-01")),
+    (0, ("account", "show", "A-1", "--as-of", "2020-01-01")),
     (1, ("account", "show", "A-1", "--as-of", "2099-01-01")),
     (1, ("account", "show", NOBODY)),
     (1, ("audit", NOBODY)),
