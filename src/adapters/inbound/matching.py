@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from psycopg import Connection
+from psycopg.errors import UndefinedTable
 
 from adapters.eventstore.application import Arrears
 from aggregates.account import Account
@@ -94,8 +95,12 @@ def accounts_with(connection: Connection[Any], arrears: Arrears, channel: Channe
 
 
 def filled_at(connection: Connection[Any]) -> int | None:
-    """Which filling in of names and numbers is done, by its place in the log; None while one goes on."""
-    if names(connection) is not FILLED:
+    """Which filling in of names and numbers is done, by its place in the log; None while one goes on, and before the
+    tables are there."""
+    try:
+        if names(connection) is not FILLED:
+            return None
+    except UndefinedTable:
         return None
     row = connection.execute("SELECT max(until) FROM personal.filling").fetchone()
     return row[0] if row is not None else None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Receive(Worker):
-    """Where no mailbox is set up it only looks again for whom texts are that came while names were filled in."""
+    """Where no mailbox is set up, and no text comes in either, a process of its own is there and does nothing."""
 
     name = "receive"
     does = "Take mail out of the mailboxes that are set up"
@@ -41,5 +41,12 @@ class Receive(Worker):
 
     def alone(self, core: "Core", stop: threading.Event) -> Run:
         """Raises InboundMisconfigured."""
-        del stop
-        return self.polling(core).run
+        return self.in_one_process(core, stop) or _nothing
+
+
+def _nothing(stop: threading.Event) -> None:
+    import structlog
+
+    said = "no mailbox is set up, and no text comes in: there is nothing to take"
+    structlog.get_logger(__name__).warning(said)
+    stop.wait()
