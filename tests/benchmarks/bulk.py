@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+from adapters.bulk.freezing import Selection
 from adapters.eventstore.requests import Requests
 from aggregates.kernel.actor import Actor
 from api.application.authority import Authority
-from api.application.bulk import Selection, confirm, preview
+from api.application.bulk import confirm, preview
 from api.application.issuing import Caller, Issuing
 from api.processes.one_process import OneProcess
 from api.processes.service import Service

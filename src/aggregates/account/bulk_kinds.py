@@ -116,8 +116,8 @@ class BulkKind:
     """Figures that are digests: that they differ can be said, and not how."""
     sees: Callable[[Mapping[str, Any], UUID], tuple[Target, ...]] = lambda _, __: ()
     """What an account looks at besides itself, by the parameters as they are stored and the office."""
-    writes: bool = False
-    """Whether it writes to customers: what keeps automatic messages back keeps a scheduled one back."""
+    writes_to_customers: bool = False
+    """What keeps automatic messages back keeps a scheduled one back."""
     cannot_be_undone: str | None = None
     """Why what it did cannot be taken back, in words; None: it can."""
 
@@ -729,7 +729,7 @@ MESSAGE = BulkKind(
     amount_title="Amount due",
     opaque=("text",),
     sees=_templates_named,
-    writes=True,
+    writes_to_customers=True,
     cannot_be_undone="a message that left cannot be taken back; one that is queued still: arrears message withdraw",
 )
 """What it shows and compares is worked out by a question of its own (`api.application.bulk_messages`)."""

@@ -64,7 +64,8 @@ class RunOutcome(StrEnum):
 
     CONFIRMED = "confirmed"
     WAITING = "waiting"
-    """It would touch more than it may by itself: the preview stands, and a person confirms or cancels it."""
+    """It would touch more than it may by itself, or automation is paused: the preview stands, and a person confirms or
+    cancels it."""
     NOTHING = "nothing"
     """No account was like that."""
     FAILED = "failed"
@@ -281,7 +282,7 @@ class BulkSchedule(Aggregate):
     def _is_paused(self, context: Context) -> str | None:
         """Messages that nobody sends by hand are automatic ones."""
         assert self.office_id is not None  # noqa: S101  it was made in one
-        if bulk_kind(self.action).writes and office_of(context, self.office_id).is_paused(context.now):
+        if bulk_kind(self.action).writes_to_customers and office_of(context, self.office_id).is_paused(context.now):
             return "the office's automation is paused"
         return None
 
@@ -344,4 +345,4 @@ class BulkSchedule(Aggregate):
 
 def _opens_at(kind: BulkKind, day: date | None, office: Office) -> datetime | None:
     """At night no message may leave: those of a day are worked out when the office begins to send."""
-    return moment_at(day, office.window.opens, office.zone) if kind.writes and day is not None else None
+    return moment_at(day, office.window.opens, office.zone) if kind.writes_to_customers and day is not None else None

@@ -8,8 +8,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from adapters.bulk.asked import Asked
-from adapters.bulk.freezing import Freezer
-from adapters.bulk.freezing import Selection as Selection  # noqa: PLC0414  doors say it
+from adapters.bulk.freezing import Freezer, Selection
 from adapters.bulk.questions import question_of
 from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account

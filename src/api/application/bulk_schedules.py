@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from aggregates.bulk.schedule import Period, Recurrence, ScheduleBulk
@@ -12,9 +11,9 @@ from aggregates.office import Office
 from aggregates.values.money import Money
 from api.application.bulk import kind_of, office_of, parameters_of
 from api.application.issuing import Caller, Done, Issuing, for_the_system
+from api.application.offices import today_in
 from api.processes.service import Service
-from projections.questions import ReportRefused
-from projections.questions.scope import SeveralCurrencies, scope_of
+from projections.questions.scope import SeveralCurrencies, UnknownOffice, scope_of
 
 DAYS_OF_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -78,7 +77,7 @@ def schedule_bulk(
     currency: str | None,
     times: Times,
     most_accounts: int,
-    most_amount: Decimal | None,
+    most_amount: str | None,
     reason: str | None = None,
 ) -> Done:
     """Makes a schedule. `currency` None: the only one in which the office's accounts are, now and each time; the most
@@ -88,9 +87,8 @@ def schedule_bulk(
     """
     parameters = parameters_of(kind_of(kind), said)
     found = office_of(service, office)
-    today = service.clock.now().astimezone(found.zone).date()
     currency = _currency(service, found, currency)
-    money = None if most_amount is None else Money.rounded(most_amount, currency)
+    today = today_in([found], service.clock.now())
     command = ScheduleBulk(
         schedule_id=caller.new_id("bulk-schedule"),
         office_id=found.id,
@@ -101,10 +99,21 @@ def schedule_bulk(
         at=times.at,
         recurrence=times.recurrence(today),
         most_accounts=most_accounts,
-        most_minor=None if money is None else money.minor,
+        most_minor=None if most_amount is None else _most(most_amount, currency).minor,
     )
     command_id = identifier("bulk-scheduled", command.schedule_id)
     return issuing.issue(command, for_the_system(caller), command_id=command_id, reason=reason)
+
+
+def _most(said: str, currency: str) -> Money:
+    """Raises WrongSchedule."""
+    try:
+        most = Money.parse(said, currency)
+    except ValueError as wrong:
+        raise WrongSchedule("most_amount", str(wrong)) from None
+    if most.minor < 0:
+        raise WrongSchedule("most_amount", "expected no less than nothing")
+    return most
 
 
 def _currency(service: Service, office: Office, named: str | None) -> str:
@@ -114,5 +123,5 @@ def _currency(service: Service, office: Office, named: str | None) -> str:
             return scope_of(connection, office=office.code, currency=named).currency
         except SeveralCurrencies as several:
             raise WrongSchedule("currency", f"expected one of {', '.join(several.currencies)}") from None
-        except ReportRefused:  # the office was opened just now
+        except UnknownOffice:  # the office was opened just now
             return named or office.currency

@@ -231,7 +231,8 @@ def _previewed(
     saved: str | None,
     accounts: Sequence[str],
 ) -> "BulkView":
-    from api.application.bulk import Selection, WrongParameter, preview
+    from adapters.bulk.freezing import Selection
+    from api.application.bulk import WrongParameter, preview
     from projections.questions import Filters
 
     of = Selection(
@@ -294,7 +295,7 @@ def _export(
     as_json: bool,
     **options: Any,
 ) -> None:
-    from api.application.bulk import Selection
+    from adapters.bulk.freezing import Selection
     from api.application.export import ExportFormat, export
     from projections.questions import Filters
 

@@ -1,7 +1,6 @@
 """`arrears bulk schedule`: bulk actions that are made by themselves, once or every period, on a saved filter."""
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -52,25 +51,26 @@ def add_kind(name: str, parameters: Mapping[str, Any], said_of: Callable[[Mappin
 
         if every is not None and every not in {*Period}:
             raise typer.BadParameter(f"--every {every}: expected one of {', '.join(Period)}")
+        why = reason if options.get("ignore_preferences") else None  # a message's own option has the same name
         with commanding(data) as service:
             try:
                 done = schedule_bulk(
                     service,
                     *by_whom(service, reason),
                     kind=name,
-                    said=said_of({**options, "reason": reason if options.get("ignore_preferences") else None}),
+                    said=said_of({**options, "reason": why}),
                     office=office,
                     saved=filter,
                     currency=currency,
                     times=Times(at=at, every=Period(every) if every else None, on=on, starts_on=start),
                     most_accounts=most_accounts,
-                    most_amount=_amount(most_amount),
+                    most_amount=most_amount,
                 )
             except WrongParameter as wrong:
                 raise wrong_parameter(wrong) from None
             except WrongSchedule as wrong_schedule:
                 option = "from" if wrong_schedule.field == "starts_on" else wrong_schedule.field
-                raise typer.BadParameter(f"--{option}: {wrong_schedule.expected}") from None
+                raise typer.BadParameter(f"--{option.replace('_', '-')}: {wrong_schedule.expected}") from None
             service.drain()
         if as_json:
             print_json({"id": done.id})
@@ -101,18 +101,6 @@ _MOST_ACCOUNTS = Annotated[
 _MOST_AMOUNT = Annotated[
     str | None, typer.Option("--most-amount", metavar="AMOUNT", help="With a larger sum it waits for a person.")
 ]
-
-
-def _amount(said: str | None) -> Decimal | None:
-    if said is None:
-        return None
-    try:
-        amount = Decimal(said)
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not amount.is_finite() or amount < 0 or amount >= Decimal(10) ** 13:
-        raise typer.BadParameter(f"--most-amount {said}: expected an amount such as 5000.00")
-    return amount
 
 
 _LIST = (

@@ -12,12 +12,13 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field, create_model
 from starlette.background import BackgroundTask
 
+from adapters.bulk.freezing import Selection
 from adapters.readers.runner import NotReached
 from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
-from api.application.bulk import Selection, WrongParameter, confirm, preview, text_of, undo_preview
+from api.application.bulk import WrongParameter, confirm, preview, text_of, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing
 from api.application.written_messages import MessagePreview

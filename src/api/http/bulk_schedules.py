@@ -1,7 +1,6 @@
 """Schedules of bulk actions: made by themselves on a saved filter; what is too large waits for a person."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -75,7 +74,7 @@ def make_schedule(
         currency=body.currency,
         times=Times(at=body.at, every=body.every, on=body.on, starts_on=body.starts_on),
         most_accounts=body.most_accounts,
-        most_amount=None if body.most_amount is None else Decimal(body.most_amount),
+        most_amount=body.most_amount,
         reason=body.reason,
     )
     created(response, f"/v1/bulk-schedules/{done.id}")

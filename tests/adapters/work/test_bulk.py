@@ -14,6 +14,7 @@ from uuid import UUID
 
 import pytest
 
+from adapters.bulk.freezing import Selection
 from adapters.eventstore.requests import Requests
 from adapters.work import worker
 from adapters.work.worker import Turn
@@ -38,7 +39,7 @@ from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.money import Money
 from aggregates.work import CancelWork
 from api.application.authority import Authority
-from api.application.bulk import ChangedSincePreview, Selection, confirm, preview, text_of, undo_preview
+from api.application.bulk import ChangedSincePreview, confirm, preview, text_of, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing, Refused
 from projections.questions.bulk import TOO_LONG, BulkRow, BulkView, bulk_action, bulk_action_in_full, bulk_rows

@@ -1,5 +1,6 @@
 """Schedules of bulk actions: each time is one bulk action, whoever dies over it; what is too large waits."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,19 +13,24 @@ from adapters.clock import ManualClock
 from adapters.eventstore.requests import Requests
 from adapters.work.worker import Turn, Worker
 from aggregates.account import Account
+from aggregates.account.aging import AgeAccount
 from aggregates.account.bulk import BulkActionApplied
 from aggregates.account.collections_stage import CollectionsStage
+from aggregates.account.payments import ReceivePayment
 from aggregates.bulk.schedule import FireSchedule, Period, RunSchedule
 from aggregates.kernel.actor import Actor
+from aggregates.kernel.event import Recorded
 from aggregates.office import RemoveFilter, SaveFilter
+from aggregates.values.money import Money
 from aggregates.values.saved_filter import SavedFilter
+from aggregates.work import CancelWork
 from api.application.authority import Authority
 from api.application.bulk import confirm
-from api.application.bulk_schedules import Times, schedule_bulk
+from api.application.bulk_schedules import Times, WrongSchedule, schedule_bulk
 from api.application.issuing import Caller, Issuing
 from projections.questions.bulk import BulkView, bulk_actions
 from projections.questions.bulk_schedules import ScheduleRun, ScheduleView, schedule, schedule_runs
-from tests.adapters.work.conftest import NOW, OFFICE, Plant
+from tests.adapters.work.conftest import NOW, OFFICE, OTHER_BUCKETS, Plant
 
 CARLA = Caller(Actor.person("carla"), Authority.PUBLIC, reason="As agreed")
 
@@ -64,13 +70,13 @@ class Scheduled:
         return sum(isinstance(each.event, BulkActionApplied) for each in history)
 
 
-def made(plant: Plant, times: Times, *, most_accounts: int = 100) -> Scheduled:
+def made(plant: Plant, times: Times, *, most_accounts: int = 100, most_amount: str | None = None) -> Scheduled:
     """Every account is pending, one day after the other."""
     plant.do(SaveFilter(office_id=OFFICE, name="old", filter=SavedFilter(filters={"collections_stage": "not set"})))
     issuing = Issuing(plant.service, Requests(partial(plant.database.connect, "arrears_app")))
     done = schedule_bulk(
         plant.service, issuing, CARLA, kind="stage", said={"to": CollectionsStage.PENDING}, office="main", saved="old",
-        currency=None, times=times, most_accounts=most_accounts, most_amount=None,
+        currency=None, times=times, most_accounts=most_accounts, most_amount=most_amount,
     )  # fmt: skip
     plant.service.drain()
     return Scheduled(plant, done.id)
@@ -104,6 +110,60 @@ def test_what_is_too_large_waits_and_a_person_confirms_it(plant: Plant):
     assert found.actions(waiting=True) == []
     assert found.actions()[0].state == "finished"
     assert (found.view.next_at, found.view.next_on) == (None, None)
+
+
+def test_money_that_one_account_has_too_much_makes_no_other_smaller(plant: Plant):
+    [credit] = plant.open_accounts("B-1")
+    plant.do(
+        ReceivePayment(account_id=credit, number="P-1", amount=Money(75_000, "USD"), received_on=NOW.date()),
+    )
+    plant.catch_up()
+    found = made(plant, Times(at=NOW + timedelta(hours=1)), most_amount="699.99")
+    found.live_until(NOW + timedelta(hours=2))
+    [run] = found.runs
+    assert (run.outcome, run.accounts, run.detail) == ("waiting", 8, "it would touch more money than it may")
+
+
+@pytest.mark.parametrize("said", ["50.005", "1,5", "-1", "1e3", "NaN"])
+def test_the_most_amount_is_said_exactly(plant: Plant, said: str):
+    with pytest.raises(WrongSchedule, match="most_amount"):
+        made(plant, Times(every=Period.DAY), most_amount=said)
+
+
+class _Away:
+    """What the step needs is not there."""
+
+    def __call__(self, begun: Recorded, /) -> None:
+        raise OSError("no space left")
+
+    def fail(self, begun: Recorded, detail: str, /) -> None:
+        raise AssertionError(detail)
+
+
+def test_a_time_that_cannot_be_made_now_holds_up_no_other_work(plant: Plant):
+    found = made(plant, Times(every=Period.DAY))
+    plant.do(FireSchedule(schedule_id=found.id))
+    plant.catch_up()
+    plant.do(OTHER_BUCKETS)
+    plant.catch_up()
+    with closing(Worker(plant.database, plant.service.arrears, {RunSchedule.command_name: _Away()})) as worker:
+        while worker.turn() is Turn.CHUNK:
+            plant.project()
+    done = {each.command: each.done for each in plant.open_work}
+    assert done == {AgeAccount.command_name: plant.most_accounts, RunSchedule.command_name: 0}
+    assert found.runs[0].outcome is None
+
+
+def test_a_time_whose_work_is_cancelled_says_so(plant: Plant):
+    found = made(plant, Times(at=NOW + timedelta(hours=1)))
+    clock = plant.service.clock
+    clock.set(NOW + timedelta(hours=2))
+    plant.do(FireSchedule(schedule_id=found.id))
+    plant.catch_up()
+    plant.do(CancelWork(work_id=plant.open_work[0].id), reason="not today")
+    plant.service.drain()
+    [run] = found.runs
+    assert (run.outcome, run.detail) == ("failed", "the work was cancelled")
 
 
 def test_a_filter_that_is_gone_is_said_and_the_next_time_comes(plant: Plant):

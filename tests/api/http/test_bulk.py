@@ -13,7 +13,7 @@ from aggregates.office import STANDARD_FREEZE_REASONS
 from api.cli.bulk import KINDS
 from api.cli.offices import _STANDARD_FREEZE_REASONS
 from api.processes.step_by_step import StepByStep
-from tests.api.http.client import Client
+from tests.api.http.client import Client, usd
 
 NOW = {"Prefer": "wait=10"}
 
@@ -180,6 +180,24 @@ def test_the_command_line_has_every_kind_with_every_parameter_and_filter():
         name: list(kind.parameters.model_fields) for name, kind in BULK_KINDS.items()
     }
     assert {*_STANDARD_FREEZE_REASONS} == STANDARD_FREEZE_REASONS.keys()
+
+
+def test_an_action_on_a_page_with_a_saved_filter_is_about_what_that_shows(
+    client: Client, service: StepByStep, number: str
+):
+    client.done("PUT", "/v1/filters/mine", {"office": "main", "number": number})
+    other = {"office": "main", "number": "ELSE-1", "customer_name": "Bert", "currency": "USD"}
+    address = f"/v1/accounts/{client.done('POST', '/v1/accounts', other)['id']}"
+    owed = {"number": "E-1", "issued_on": "2026-01-01", "due_on": "2026-01-31", "amount": usd("10.00")}
+    client.done("POST", f"{address}/invoices", owed)
+    service.drain()
+    origin = {"Origin": "http://localhost"}
+    assert 'name="filter" value="mine"' in client.get("/bulk/new/flags?office=main&filter=mine").text
+    said = {"office": "main", "filter": "mine", "add.vip": "on", "once": str(uuid4())}
+    sent = client.post("/bulk/new/flags", headers=origin, data=said)
+    assert sent.status_code == 303, sent.text
+    service.drain()
+    assert client.get(f"/v1{sent.headers['location']}").json()["accounts"] == 1
 
 
 # --- schedules ---------------------------------------------------------------------------------------

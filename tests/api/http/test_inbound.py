@@ -245,6 +245,31 @@ def test_a_message_that_two_put_on_an_account_is_on_one(
     assert threads(client, service, ada)[0]["messages"][0]["text"] == message.text
 
 
+def test_what_was_assigned_by_one_who_died_over_it_is_on_its_account(
+    client: Client, service: StepByStep, receiver: Receiver, ada: str
+) -> None:
+    message = a_text("+13125550078", "STOP")
+    receiver.receive(message)
+    inbound_id = identifier("inbound", message.source, message.source_id)
+    settle = SettleUnmatched(inbound_id=inbound_id, account_id=UUID(ada.rpartition("/")[2]))
+    service.arrears.handle([Issued(settle, identifier("settled"), Actor.service("tester"))])  # and ended there
+    service.drain()
+    assert receiver.look_again() >= 1
+    [thread] = [each for each in threads(client, service, ada) if each["point"] == message.sender]
+    assert [each["text"] for each in thread["messages"]] == ["STOP"]
+
+
+def test_an_address_in_a_line_with_a_name_is_found(
+    client: Client, service: StepByStep, receiver: Receiver, bert: str
+) -> None:
+    emails = [{"id": "email-1", "address": "Bert Short <bert.short@example.net>"}]
+    client.done("PUT", f"{bert}/contact", {"emails": emails})
+    service.drain()
+    mail = a_text("bert.short@example.net", "unsubscribe", channel=Incoming.EMAIL, source="imap")
+    assert receiver.receive(mail) is Outcome.FILED
+    assert [each["messages"][0]["text"] for each in threads(client, service, bert)] == ["unsubscribe"]
+
+
 def test_whoever_gets_a_number_later_has_nothing_to_do_with_what_came_from_it_before(
     client: Client, service: StepByStep, receiver: Receiver, bert: str
 ) -> None:

@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from adapters.bulk.freezing import Selection
 from adapters.readers.runner import NotReached
 from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.office import Office
-from api.application.bulk import ChangedSincePreview, Selection, confirm, text_of
+from api.application.bulk import ChangedSincePreview, confirm, text_of
 from api.application.export import ExportFormat
 from api.application.issuing import Caller, Issuing, NotIssued, Refused
 from api.application.templates import templates_of

@@ -1,7 +1,6 @@
 """Schedules of bulk actions as pages: all of them, a new one, and what came of each time."""
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
@@ -84,7 +83,7 @@ def make_schedule(
             currency=fields.get("currency", "").strip().upper() or None,
             times=_times(fields, office),
             most_accounts=_most_accounts(fields),
-            most_amount=_most_amount(fields),
+            most_amount=fields.get("most_amount") or None,
             reason=reason_of(fields),
         )
     except (Problem, NotIssued) as error:
@@ -179,16 +178,3 @@ def _most_accounts(fields: Mapping[str, str]) -> int:
     if most is None:
         raise FieldProblem("most_accounts", "expected a whole number of accounts")
     return most
-
-
-def _most_amount(fields: Mapping[str, str]) -> Decimal | None:
-    said = fields.get("most_amount")
-    if not said:
-        return None
-    try:
-        amount = Decimal(said)
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not amount.is_finite() or not 0 <= amount < Decimal(10) ** 13:
-        raise FieldProblem("most_amount", "expected an amount such as 5000.00")
-    return amount
