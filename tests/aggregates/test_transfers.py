@@ -103,7 +103,7 @@ def put(world: World, account: UUID, number: str) -> list[tuple[date, str, int]]
     assert funds is not None
     return [
         (part.allocated_on, item.item.number, part.amount.minor // 100)
-        for item_id, parts in funds.allocated.items()
+        for item_id, parts in receivables.allocated_of(funds).items()
         if (item := receivables.known_item(item_id)) is not None
         for part in parts
     ]

@@ -6,10 +6,12 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from adapters.clock_check import TOLERANCE_VARIABLE
 from adapters.kafka.local import free_ports
 from tests.api.cli.conftest import INVOICES
 from tests.docs.console import PAGES, ROOT, Command, Terminal, commands_of, is_as_shown
@@ -60,8 +62,14 @@ PORT, ANOTHER_PORT = "8000", "8001"
 
 BESIDE_A_SERVICE = ("curl", "arrears backup")
 
-THE_DAY = {NOW: "2026-11-21T15:00:00+00:00"}
+THE_DAY = datetime(2026, 11, 21, 15, tzinfo=UTC)
 """A Saturday, 10:00 in the sample's office: the day of the figures that README shows."""
+
+
+def at_work() -> datetime:
+    """This day, at an hour at which customers may be reached in every place that the pages speak of."""
+    return datetime.now(UTC).replace(hour=THE_DAY.hour, minute=0, second=0, microsecond=0)
+
 
 FILES = {
     "my-profile.toml": "src/adapters/billing/profiles/invoices.toml",
@@ -143,10 +151,11 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def follower(folder: Path, *, data: str, page: str) -> Iterator[Follower]:
+def follower(folder: Path, *, data: str, now: datetime | None = None) -> Iterator[Follower]:
+    """At a moment at which the clock stands, or as time goes by."""
     instead = dict(zip((PORT, ANOTHER_PORT), map(str, free_ports(2)), strict=True)) | {"/backups": f"{folder}/backups"}
-    day = THE_DAY if page == "README.md" else {}
-    with Terminal(folder, {**day, "ARREARS_DATA": str(folder / data)}) as terminal:
+    clock = {} if now is None else {NOW: now.isoformat(), TOLERANCE_VARIABLE: "3e9"}  # that of the database goes on
+    with Terminal(folder, {**clock, "ARREARS_DATA": str(folder / data)}) as terminal:
         yield Follower(terminal, instead)
 
 
@@ -186,7 +195,7 @@ def test_what_is_said_of_commands_is_of_commands_that_are_there(beginnings: Iter
 @pytest.mark.parametrize("page", IN_ONE_PROCESS)
 def test_a_page_can_be_followed(page: str, folder: Path):
     commands = [each for each in commands_of(page) if is_run(each) and not needs_kafka(each)]
-    with follower(folder, data=".data/run", page=page) as somebody:
+    with follower(folder, data=".data/run", now=THE_DAY if page == "README.md" else at_work()) as somebody:
         if any(beginning(each, BESIDE_A_SERVICE) for each in commands):
             somebody.follow(commands_of("docs/quick-start.md")[:1])
         somebody.terminal.run(BEFORE.get(page, "true"))
@@ -198,7 +207,7 @@ def test_a_page_can_be_followed(page: str, folder: Path):
 @pytest.mark.postgres
 @pytest.mark.slow
 def test_the_readme_and_the_guide_for_subscribers_can_be_followed_on_a_cluster(folder: Path):
-    with follower(folder, data=".data/cluster", page="README.md") as somebody:
+    with follower(folder, data=".data/cluster", now=THE_DAY) as somebody:
         somebody.follow(each for each in commands_of("README.md") if needs_kafka(each))
         said = somebody.terminal.said()
         logs = [Path(each) for each in re.findall(r"\S+\.log$", said, re.MULTILINE)]
@@ -224,7 +233,7 @@ def test_the_readme_and_the_guide_for_subscribers_can_be_followed_on_a_cluster(f
 @pytest.mark.slow
 @pytest.mark.parametrize("page", AS_A_CLUSTER)
 def test_a_page_can_be_followed_on_a_cluster(page: str, folder: Path):
-    with follower(folder, data=".data/cluster", page=page) as somebody:
+    with follower(folder, data=".data/cluster") as somebody:
         somebody.follow(each for each in commands_of(page) if is_run(each))
 
 

@@ -18,6 +18,12 @@ _POLL_SECONDS = 1.0
 _BYTES_PER_EVENT = 2_000
 """A batch of events that say much more than most is cut: decoded, and as rows of readers, they take far more room."""
 
+_BYTES_AT_LEAST = 1_000_000
+"""Also of a batch of few events, so that those that are large are not read one by one."""
+
+_MANY = 100_000
+"""Rows asked for at once, where nothing was cut lately: more than any reader wants."""
+
 
 _COLUMNS = """
     SELECT position, aggregate_id, version, event_id, account_id, name, event_version, effective_on, recorded_at, state,
@@ -47,6 +53,7 @@ class Feed:
         self._reading = threading.Lock()
         self._last_after = 0
         self._last_batch: list[Recorded] = []
+        self._rows_at_once = _MANY
         self._known_head = 0
         self._grew = threading.Condition()
         self._closing = threading.Event()
@@ -119,17 +126,19 @@ class Feed:
         with self._connections.use() as connection:
             rows = connection.execute(
                 _AFTER,
-                [after, limit],
+                [after, min(limit, self._rows_at_once)],
                 prepare=True,
                 binary=True,
             ).fetchall()
-        room = limit * _BYTES_PER_EVENT
+        self._rows_at_once = min(2 * self._rows_at_once, _MANY)
+        room = max(limit * _BYTES_PER_EVENT, _BYTES_AT_LEAST)
         for expected, row in enumerate(rows, after + 1):
             if row[0] != expected:
                 raise LogHole(expected, row[0])
             room -= len(row[9])
             if room < 0:  # what comes after it is for the next batch
                 del rows[expected - after :]
+                self._rows_at_once = 2 * len(rows)  # nor is it fetched again and again: large events stand together
                 break
         return self._mapper.decode_all(rows, names)
 

@@ -430,7 +430,7 @@ class Allocations(AccountPart):
         if funds.unapplied == funds.receipt.amount or all(each.amount is None for each in said):
             return {}
         self.receivables.require_history()
-        return _put_of(funds)
+        return self._put_of(funds)
 
     def _disputes_of(self, item: OpenItem) -> list[Span]:
         return [
@@ -568,11 +568,12 @@ class Allocations(AccountPart):
     def release_everything(self, funds: Funds, gone_on: date, today: date) -> None:
         """Money that is gone from a day on releases then what it had settled; what it settled later, it never did."""
         amounts: dict[date, dict[UUID, Money]] = {}
-        for item_id, parts in funds.allocated.items():
+        allocated = self.receivables.allocated_of(funds)
+        for item_id, parts in allocated.items():
             for part in parts:
                 day = amounts.setdefault(max(gone_on, part.allocated_on), {})
                 day[item_id] = day.get(item_id, self.customer.zero) + part.amount
-        reopened = {i for i, parts in funds.allocated.items() if any(part.allocated_on < gone_on for part in parts)}
+        reopened = {i for i, parts in allocated.items() if any(part.allocated_on < gone_on for part in parts)}
         for released_on, of_items in sorted(amounts.items()):
             self._release(funds, of_items, released_on, reopened if released_on == gone_on else frozenset(), today)
 
@@ -580,7 +581,7 @@ class Allocations(AccountPart):
         """Of money that has so much less from a day on, releases what is put against items and is not there any more:
         as the walk does where all of it was put before that day; else it is walked again."""
         back = Back(part.gone_on, part.amount.minor, part.item_id)
-        taken, _ = taken_back([back], funds.unapplied.minor, _put_of(funds), self._order_of)
+        taken, _ = taken_back([back], funds.unapplied.minor, self._put_of(funds), self._order_of)
         amounts: dict[date, dict[UUID, Money]] = {}
         for (put_on, item_id), minor in taken:
             day = amounts.setdefault(max(part.gone_on, put_on), {})
@@ -588,6 +589,15 @@ class Allocations(AccountPart):
         reopened = {item_id for (put_on, item_id), _ in taken if put_on < part.gone_on}
         for released_on, of_items in sorted(amounts.items()):
             self._release(funds, of_items, released_on, reopened if released_on == part.gone_on else frozenset(), today)
+
+    def _put_of(self, funds: Funds) -> Put:
+        """What is put against each item, by the day."""
+        put: Put = {}
+        for item_id, of in self.receivables.allocated_of(funds).items():
+            for each in of:
+                key = each.allocated_on, item_id
+                put[key] = put.get(key, 0) + each.amount.minor
+        return put
 
     def _order_of(self, item_id: UUID) -> tuple[bool, date, date, str, date]:
         return allocation_order(self.receivables.items.get(item_id) or self.receivables.settled[item_id])
@@ -603,7 +613,7 @@ class Allocations(AccountPart):
         given = [
             (part, funds)
             for funds in (*self.receivables.funds.values(), *self.receivables.used_up.values())
-            for part in funds.allocated.get(was.id, ())
+            for part in self.receivables.allocated_of(funds).get(was.id, ())
         ]
         for part, funds in sorted(given, key=lambda given: given[0].allocated_on, reverse=True):
             amount = min(excess, part.amount)
@@ -724,8 +734,7 @@ class Allocations(AccountPart):
             funds.unapplied = of.unapplied_after
             receivables.funds[funds.id] = funds
             receivables.keep_funds(funds)
-        if not event.more:
-            receivables.allocate_again(self.customer.currency)
+        receivables.was_reallocated = receivables.keeps_all
         self.due_from = event.from_day if event.more else None
 
     def _moved(self, move: Move, named: OpenItem | None) -> None:
@@ -747,16 +756,6 @@ def _instructed(receipt: Receipt, by_name: ItemsByName) -> list[tuple[list[OpenI
         (by_name.find(each.invoice_number), None if each.amount is None else each.amount.minor)
         for each in receipt.instructions
     ]
-
-
-def _put_of(funds: Funds) -> Put:
-    """What is put against each item, by the day."""
-    put: Put = {}
-    for item_id, of in funds.allocated.items():
-        for each in of:
-            key = each.allocated_on, item_id
-            put[key] = put.get(key, 0) + each.amount.minor
-    return put
 
 
 def _since(received_on: date, put: Put) -> Put:

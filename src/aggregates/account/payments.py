@@ -758,9 +758,9 @@ class Payments(Transfers):
     @applies(CreditNoted, PaymentReceived)
     def _received(self, event: CreditNoted | PaymentReceived) -> None:
         receipt = event.receipt
-        before = self.receivables.used_up.pop(receipt.id, None)
+        before = self.receivables.used_up.get(receipt.id)
         if before is not None:
-            self.receivables.gone.append(before)
+            self.receivables.gone_for_another(before)
         self.receivables.funds[receipt.id] = Funds(
             receipt=receipt,
             unapplied=receipt.amount,

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache, partial
 from typing import Annotated
 from uuid import UUID
 
@@ -147,12 +148,13 @@ class _After:
 
     def __init__(self, receivables: Receivables, since: Mapping[UUID, date], today: date, scheme: BucketScheme) -> None:
         self._receivables = receivables
-        self._currency = receivables.customer.currency
         self._since = since
         self._today = today
         self._scheme = scheme
         self._open: dict[UUID, int] = {}
         self._left: dict[UUID, int] = {}
+        self._aged = cache(self._age)
+        self._money = cache(partial(Money, currency=receivables.customer.currency))
 
     def move(self, move: Move, part: _Part) -> None:
         receivables = self._receivables
@@ -195,12 +197,13 @@ class _After:
 
     def item_of(self, item: OpenItem, was_settled: bool) -> MovedItem:
         open_after = self._money(self._open[item.id])
+        bucket, next_on = self._aged(item.due_on)
         return MovedItem(
             item_id=item.id,
             open_after=open_after,
             open_since=max(self._since.get(item.id, date.min), item.item.issued_on),
-            bucket=self._scheme.bucket_of((self._today - item.due_on).days),
-            next_on=self._scheme.next_boundary(item.due_on, self._today),
+            bucket=bucket,
+            next_on=next_on,
             known_on=item.known_on,
             item=item.item if was_settled else None,
             dispute_id=item.dispute_id,
@@ -216,8 +219,8 @@ class _After:
             kept_for=self._receivables.kept_for(funds) if was_used_up else None,
         )
 
-    def _money(self, minor: int) -> Money:
-        return Money(minor, self._currency)
+    def _age(self, due_on: date) -> tuple[str, date | None]:
+        return self._scheme.bucket_of((self._today - due_on).days), self._scheme.next_boundary(due_on, self._today)
 
 
 def _change(day: date, begins: date, gone_on: date | None) -> WriteOffChange:

@@ -1,7 +1,7 @@
 """What is owed and what came in: open items, and payments and credits with what is left of them."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -288,7 +288,7 @@ class Funds:
     unknown: tuple[str, ...] = ()
     """Invoices of its instructions that are not known yet, for which a part of it is kept."""
     allocated: dict[UUID, tuple[Allocation, ...]] = field(default_factory=dict)
-    """What it put against each item, oldest day first."""
+    """What it put against each item, oldest day first; asked through `Receivables.allocated_of`."""
     gone_back: tuple[GoneBack, ...] = ()
     """What left the account again, part by part; of a payment that is used up it is kept only where all is."""
     reversal: ReversalKind | None = None
@@ -381,6 +381,8 @@ class Receivables(AccountPart):
     """Funds that were taken back, and of which others have the number since; kept only where `keeps_all`."""
     moves: list[Move] = field(default_factory=list)
     """Everything that was put against items and taken back; kept only where `keeps_all`."""
+    was_reallocated: bool = False
+    """Since what funds are put against was last worked out from `moves`: nobody asks after most reallocations."""
     disputes: dict[UUID, DisputedItems] = field(default_factory=dict)
     """By dispute; those that are over only where `keeps_all`."""
     allocated_through: date | None = None
@@ -557,21 +559,32 @@ class Receivables(AccountPart):
         self.allocated_through = _later(self.allocated_through, day)
         self.freely_through = _later(self.freely_through, day)
 
-    def allocate_again(self, currency: str) -> None:
+    def gone_for_another(self, funds: Funds) -> None:
+        """Keeps funds apart that were taken back, and whose number other ones have from now on."""
+        self.allocated_of(funds)  # while all that was moved under the number is of these
+        self.gone.append(self.used_up.pop(funds.id))
+
+    def allocated_of(self, funds: Funds) -> Mapping[UUID, tuple[Allocation, ...]]:
+        """What it put against each item, oldest day first."""
+        if self.was_reallocated:
+            self._allocate_again()
+            self.was_reallocated = False
+        return funds.allocated
+
+    def _allocate_again(self) -> None:
         """Works out what funds are put against, from everything that was ever done with them."""
-        if not self.keeps_all:
-            return
         known = {**self.used_up, **self.funds}
         for funds in known.values():
             funds.allocated = {}
         for move in sorted(self.moves, key=_by_day):
             if move.funds_id in self.written_off:
                 continue
-            amount = Money(abs(move.amount), currency)
+            funds = known[move.funds_id]
+            amount = Money(abs(move.amount), funds.receipt.amount.currency)
             if move.amount > 0:
-                known[move.funds_id].allocate(move.item_id, amount, move.day)
+                funds.allocate(move.item_id, amount, move.day)
             else:
-                known[move.funds_id].release(move.item_id, amount, move.day)
+                funds.release(move.item_id, amount, move.day)
 
     def end_dispute(self, dispute_id: UUID, day: date | None) -> None:
         """A day that is not known is taken for the first: what the dispute held back then is not walked again."""

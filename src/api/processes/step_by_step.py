@@ -117,7 +117,7 @@ class StepByStep(Service):
                 return
             at = max(self._drained, 0)
             while at < head:  # one batch after the other for all of them: it is decoded once
-                at = min(at + LIVE_BATCH, head)
+                at = min(at + len(self.feed.read(at, LIVE_BATCH)), head)
                 for reader in self._readers.values():
                     reader.catch_up(at)
             self._drained = head
