@@ -22,6 +22,7 @@ from aggregates.values.contact import (
     Channel,
     Consent,
     ContactAttempt,
+    ContactDetails,
     Denied,
     PhoneKind,
     PostalAddress,
@@ -223,33 +224,85 @@ def debtor_of(account: Account, office: Office) -> tuple[Debtor, str | None]:
     """The debtor, and the time zone in which they are taken to be where a rule is house policy: the one that was said;
     where nothing was, and neither address nor number indicates any, the office's. None: every one that is indicated."""
     details, customer = account.contact.details, account.customer
-    country = _country(account, office)
-    numbers = [
-        (in_one_spelling(Channel.VOICE, each.number, account.contact.country), _PLACES.get(each.kind))
-        for each in details.phones
-    ]
+    found = _FOUND.of(details, account.contact.country, office)
+    is_abroad = found.country not in (US, _UNKNOWN_COUNTRY)
+    debtor = Debtor(
+        state=found.state,
+        zip_code=found.zip_code,
+        city=found.city,
+        country=found.country,
+        phones=found.phones,
+        debt_type=_debt_type(customer.kind, office),
+        flags=frozenset(_FLAGS[each] for each in account.flags.carried if each in _FLAGS),
+        other_states=found.other_states,
+        time_zones=found.time_zones,
+        amount=account.receivables.outstanding.decimal() if customer.currency == "USD" else None,
+    )
+    said = details.time_zone
+    return debtor, said or (None if found.is_indicated or is_abroad else office.time_zone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What addresses and numbers say of where a customer is."""
+
+    country: str
+    state: str | None
+    zip_code: str | None
+    city: str | None
+    phones: tuple[Phone, ...]
+    other_states: frozenset[str]
+    time_zones: tuple[str, ...]
+    is_indicated: bool
+    """Whether address or number indicates a zone."""
+
+
+class _FoundBefore:
+    """Of the contact details that were looked at lately: each decision about an account asks several times."""
+
+    _MOST = 1_024
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[ContactDetails, tuple[str | None, str], _Found]] = {}
+        """By identity: while they are kept here, no others have it."""
+
+    def of(self, details: ContactDetails, country: str | None, office: Office) -> _Found:
+        where = country, office.time_zone
+        known = self._known.get(id(details))
+        if known is not None and known[0] is details and known[1] == where:
+            return known[2]
+        found = _found(details, country, office)
+        if len(self._known) >= self._MOST:
+            self._known = {}
+        self._known[id(details)] = details, where, found
+        return found
+
+
+_FOUND = _FoundBefore()
+
+
+def _found(details: ContactDetails, home: str | None, office: Office) -> _Found:
+    """`home` is the country in which numbers without country code are dialled, where it is known."""
+    country = home or _country_of(office)
+    numbers = [(in_one_spelling(Channel.VOICE, each.number, home), _PLACES.get(each.kind)) for each in details.phones]
     addresses = [each for each in details.addresses if not each.is_erased] if country == US else []
     states = [_state(each) for each in addresses]
     zips = [_zip(each) for each in addresses]
     zones = {zone for state, code in zip(states[1:], zips[1:], strict=True) for zone in zones_of_address(state, code)}
     said = details.time_zone
-    indicated = bool(zones or any(states[:1]) or any(zips[:1])) or any(zones_of_number(each) for each, _ in numbers)
-    is_abroad = country not in (US, _UNKNOWN_COUNTRY)
-    debtor = Debtor(
+    return _Found(
+        country=country,
         state=states[0] if states else None,
         zip_code=zips[0] if zips else None,
         city=addresses[0].city if addresses else None,
-        country=country,
         phones=tuple(Phone(number, place) for number, place in numbers),
-        debt_type=_debt_type(customer.kind, office),
-        flags=frozenset(_FLAGS[each] for each in account.flags.carried if each in _FLAGS),
         other_states=frozenset(
             state for each, code in zip(states[1:], zips[1:], strict=True) if (state := each or state_of_zip(code))
         ),
         time_zones=tuple(sorted({*zones, *([said] if said else ())})),
-        amount=account.receivables.outstanding.decimal() if customer.currency == "USD" else None,
+        is_indicated=bool(zones or any(states[:1]) or any(zips[:1]))
+        or any(zones_of_number(each) for each, _ in numbers),
     )
-    return debtor, said or (None if indicated or is_abroad else office.time_zone)
 
 
 def _debt_type(kind: CustomerKind, office: Office) -> DebtType:
@@ -258,11 +311,8 @@ def _debt_type(kind: CustomerKind, office: Office) -> DebtType:
     return DebtType.COMMERCIAL if kind is CustomerKind.COMMERCIAL else DebtType.CONSUMER
 
 
-def _country(account: Account, office: Office) -> str:
-    """Where the debtor is: as it is known, else where the office is."""
-    known = account.contact.country
-    if known is not None:
-        return known
+def _country_of(office: Office) -> str:
+    """Where a customer is of whom nothing says it: where the office is."""
     return US if _is_zone_of_the_us(office.time_zone) else _UNKNOWN_COUNTRY
 
 

@@ -110,3 +110,6 @@ def _fill(service: StepByStep, accounts: int) -> None:
         connection.execute(
             "INSERT INTO read_model.checkpoints (reader, position) VALUES ('policies', %s)", [service.feed.head()]
         )
+    service.drain()
+    with service.database.connect(autocommit=True) as connection:
+        connection.execute("ANALYZE")  # as the database does by itself within seconds, and an import at its end

@@ -3,12 +3,14 @@
 For trials and tests, and for channels that no other carrier is set up for.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID, uuid4
+
+import orjson
 
 from adapters.delivery.carrier import Attempt, Carrier, CarrierUnavailable
 from adapters.delivery.rendering import Attached, Letter
@@ -48,8 +50,7 @@ class Outbox(Carrier):
         if path.exists():
             path.touch()
             return path.name
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{uuid4().hex}.part")
+        draft = Path(f"{path}.{uuid4().hex}.part")
         content = {
             "message_id": str(message_id),
             "channel": letter.channel,
@@ -58,19 +59,26 @@ class Outbox(Carrier):
             "body": letter.body,
             **({"attachments": [_shown(each) for each in letter.attachments]} if letter.attachments else {}),
         }
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False, indent=1)
+        with self._opened(draft) as file:
+            file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
         return path.name
+
+    def _opened(self, draft: Path) -> BinaryIO:
+        try:
+            return draft.open("wb")
+        except FileNotFoundError:  # the first one, or somebody emptied it
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return draft.open("wb")
 
     def took(self, message_id: UUID, attempt: Attempt) -> Letter | bool | None:
         del attempt  # its file says all
         path = self._path(message_id)
         if not path.exists():
             return False
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = orjson.loads(path.read_bytes())
         return Letter(Channel(content["channel"]), content["to"], content["subject"], content["body"])
 
     def _path(self, message_id: UUID) -> Path:

@@ -40,7 +40,7 @@ SETTINGS: Mapping[str, str] = {
     "wal_compression": "on",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
-    "autovacuum_naptime": "30s",
+    "autovacuum_naptime": "10s",
     "autovacuum_vacuum_scale_factor": "0.1",
     "autovacuum_vacuum_cost_limit": "1000",
     "random_page_cost": "1.1",

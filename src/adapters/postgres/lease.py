@@ -79,7 +79,7 @@ class Lease:
         Else looks whether the holder goes on, and ends its connection where it does not: a later call gets the role
         then. The connection is in no transaction.
         """
-        row = connection.execute(_TAKE, self._about() | {"holder": _holder()}).fetchone()
+        row = connection.execute(_TAKE, self.about() | {"holder": _holder()}).fetchone()
         if row is None:
             self.watch(connection)
             return False
@@ -94,7 +94,7 @@ class Lease:
         """
         if self._now() - self._renewed < self.renewal_seconds:
             return
-        renewed = connection.execute(_RENEW, self._about(), prepare=True)
+        renewed = connection.execute(_RENEW, self.about(), prepare=True)
         if renewed.rowcount != 1:
             raise self._lost()
         self._renewed = self._now()
@@ -112,7 +112,7 @@ class Lease:
 
     def hold(self, connection: Connection[Any]) -> None:
         """Keeps the next holder out until the caller's transaction ends. Raises LeaseLost."""
-        if connection.execute(_HOLD, self._about(), prepare=True).fetchone() is None:
+        if connection.execute(HOLD, self.about(), prepare=True).fetchone() is None:
             raise self._lost()
 
     @contextmanager
@@ -139,7 +139,8 @@ class Lease:
     def _lost(self) -> LeaseLost:
         return LeaseLost(f"another process is {self.role} now (this one was number {self.number})")
 
-    def _about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, Any]:
+        """What statements name of this lease."""
         return {
             "role": self.role,
             "number": self.number,
@@ -241,7 +242,8 @@ UPDATE arrears.leases SET renewed_at = clock_timestamp(), until = clock_timestam
 WHERE role = %(role)s AND number = %(number)s
 """
 
-_HOLD = "SELECT FROM arrears.leases WHERE role = %(role)s AND number = %(number)s FOR KEY SHARE"
+HOLD = "SELECT FROM arrears.leases WHERE role = %(role)s AND number = %(number)s FOR KEY SHARE"
+"""A row where this process has the role still, and has it until the transaction ends, in SQL, of `Lease.about`."""
 
 _LOOK = "SELECT number, holder, renewed_at, until < clock_timestamp() FROM arrears.leases WHERE role = %s"
 

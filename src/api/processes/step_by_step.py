@@ -17,7 +17,7 @@ from adapters.delivery.queue import is_any_due
 from adapters.delivery.sender import Sender
 from adapters.placement.sender import Sent
 from adapters.postgres.database import Database
-from adapters.readers.runner import LIVE_BATCH, NotReached, Runner
+from adapters.readers.runner import LIVE_BATCH, NotReached, Runner, read_by_all
 from adapters.stop import check, pause
 from adapters.ticker import TickReport
 from adapters.work.worker import Turn
@@ -29,6 +29,8 @@ from api.processes.service import Service
 
 _PATIENCE_SECONDS = 600.0
 _LOOK = timedelta(seconds=0.1)
+_MUCH = 2_000
+"""Events after which the database's view of its tables may be out of date."""
 
 _BURST = timedelta(seconds=10)
 """Whoever sets the clock lets the messages of so long leave at a time, instead of setting it for each of them."""
@@ -54,6 +56,8 @@ class StepByStep(Service):
             database, data_dir=data_dir, env=env, clock=clock, cache_size=cache_size, may_make_key=may_make_key
         )
         self._drained = -1
+        self._since_analyzed = 0
+        """Events that were read since the database looked at its tables, as far as is known here."""
         self.sealer = parts.SEAL.sealer(self)
         self._readers: dict[str, Steps] = {
             part.name: part.from_store(self, self.stop) for part in parts.PARTS if isinstance(part, Reading)
@@ -115,12 +119,30 @@ class StepByStep(Service):
             head = self.feed.head()
             if head == self._drained and (self.sealer.is_active or not self.has_unsealed()):
                 return
-            at = max(self._drained, 0)
-            while at < head:  # one batch after the other for all of them: it is decoded once
-                at = min(at + len(self.feed.read(at, LIVE_BATCH)), head)
+            at = self._drained if self._drained >= 0 else self._read_by_all()
+            while True:  # one batch after the other for all of them: it is decoded once
+                batch = self.feed.read(at, LIVE_BATCH)
+                at = min(at + len(batch), head)
                 for reader in self._readers.values():
                     reader.catch_up(at)
+                self._since_analyzed += len(batch)
+                if at >= head:
+                    break
             self._drained = head
+            self._analyze(head)
+
+    def _analyze(self, head: int) -> None:
+        """Lets the database look at what tables hold once that is much more than it saw. It does so by itself, but not
+        within a command that takes less than a minute, and questions about many accounts are planned by it."""
+        if self._since_analyzed < max(_MUCH, head // 5):
+            return
+        with self.database.connect(autocommit=True) as connection:
+            connection.execute("ANALYZE")
+        self._since_analyzed = 0
+
+    def _read_by_all(self) -> int:
+        with self.database.connect("arrears_app") as connection:
+            return read_by_all(connection)
 
     def _deliver(self) -> bool:
         """Delivers what is due, and waits for what others deliver. Whether there was something; what its carrier did

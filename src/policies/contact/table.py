@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from aggregates.values.business_time import local_date
@@ -555,8 +556,18 @@ def refusals(
     if house_zone is not None:
         zone = zone_of(house_zone)
         in_house = replace(situation, zones=(zone,), dates=frozenset({local_date(asked.at, zone)}))
-    found = (_refusal(rule, situation, in_house, settings) for rule in table if asked.channel in rule.media)
+    rules = table
+    if table is TABLE:
+        rules = _within(asked.channel, situation.role, situation.debtor.debt_type, situation.places)
+    found = (_refusal(rule, situation, in_house, settings) for rule in rules if asked.channel in rule.media)
     return tuple(each for each in found if each is not None)
+
+
+@lru_cache(maxsize=1_024)
+def _within(medium: Medium, role: Role, debt_type: DebtType, places: frozenset[str]) -> tuple[ContactRule, ...]:
+    """What of the table may hold there: most of it is of other places, and millions of contacts are alike in this."""
+    found = (rule.within(medium, role, debt_type, places) for rule in TABLE)
+    return tuple(rule for rule in found if rule is not None)
 
 
 def _refusal(rule: ContactRule, situation: Situation, in_house: Situation, settings: Settings) -> Refused | None:
@@ -567,7 +578,7 @@ def _refusal(rule: ContactRule, situation: Situation, in_house: Situation, setti
     if basis is not Basis.LAW and not rule.is_on_by(settings):
         return None
     situation = in_house if basis is Basis.HOUSE else situation
-    no = rule.refuse(replace(situation, figures=rule.figures_by(settings)) if rule.figures else situation)
+    no = rule.refuse(situation.with_figures(rule.figures_by(settings)) if rule.figures else situation)
     if no is None:
         return None
     return Refused(
