@@ -1,23 +1,25 @@
 """Tables as files for other programs: CSV, and workbooks, both written row by row. A cell never is a formula."""
 
 import csv
+import errno
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from adapters.billing.spreadsheet import guarded
 
 Cell = str | int | Decimal | date | datetime | None
 
 _WIDTH = 16
+_MOST_ROWS = 1_048_576
+
+_ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""What XML has no place for."""
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -46,36 +48,48 @@ def write_workbook(
 ) -> int:
     """One sheet: the header stays in sight and filters the rows, which end with their totals. Answers how many rows.
 
-    Amounts are numbers, days are days, and text is text whatever it begins with.
+    Amounts are numbers, days are days, and text is text whatever it begins with. Raises OSError, also where there are
+    more rows than a sheet has.
     """
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(title)
-    sheet.freeze_panes = "A2"
-    for place in range(1, len(header) + 1):
-        sheet.column_dimensions[get_column_letter(place)].width = _WIDTH
-    sheet.append([_cell(sheet, each, bold=True) for each in header])
-    count = 0
-    for row in rows:
-        count += 1
-        sheet.append([_cell(sheet, each) for each in row])
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{count + 1}"
-    sheet.append([_cell(sheet, each, bold=True) for each in totals])
-    book.save(path)
+    with Workbook(path, {"constant_memory": True}) as book:  # a row is written when the next one begins
+        sheet = book.add_worksheet(title)
+        plain, bold = _Writer(book, sheet), _Writer(book, sheet, bold=True)
+        sheet.freeze_panes(1, 0)
+        sheet.set_column(0, len(header) - 1, _WIDTH)
+        bold.write(0, header)
+        count = 0
+        for count, row in enumerate(rows, 1):
+            plain.write(count, row)
+        sheet.autofilter(0, 0, count, len(header) - 1)
+        bold.write(count + 1, totals)
     return count
 
 
-def _cell(sheet: Any, value: Cell, *, bold: bool = False) -> Any:
-    if isinstance(value, str):
-        value = ILLEGAL_CHARACTERS_RE.sub(" ", value)
-    if isinstance(value, datetime):
-        value = value.replace(tzinfo=None)  # a workbook has no zones; these are UTC
-    if value is None or (not bold and isinstance(value, int)):
-        return value
-    cell: Any = WriteOnlyCell(sheet, cast(Any, value))
-    if isinstance(value, str):
-        cell.data_type = "s"  # not "f", which a text with "=" in front would get
-    elif isinstance(value, Decimal):
-        cell.number_format = "#,##0.00"
-    if bold:
-        cell.font = Font(bold=True)
-    return cell
+class _Writer:
+    """Writes rows whose cells look alike."""
+
+    def __init__(self, book: Workbook, sheet: Worksheet, *, bold: bool = False) -> None:
+        self._sheet = sheet
+        self._plain = book.add_format({"bold": bold})
+        self._amount = book.add_format({"bold": bold, "num_format": "#,##0.00"})
+        self._day = book.add_format({"bold": bold, "num_format": "yyyy-mm-dd"})
+        self._moment = book.add_format({"bold": bold, "num_format": "yyyy-mm-dd h:mm:ss"})
+
+    def write(self, row: int, cells: Sequence[Cell]) -> None:
+        if row >= _MOST_ROWS:
+            raise OSError(errno.EFBIG, f"a workbook has room for {_MOST_ROWS:,} rows, CSV for any number")
+        sheet = self._sheet
+        for column, value in enumerate(cells):
+            match value:
+                case None:
+                    continue
+                case str():  # never as a formula
+                    sheet.write_string(row, column, _ILLEGAL.sub(" ", value), self._plain)
+                case Decimal():
+                    sheet.write_number(row, column, value, self._amount)
+                case int():
+                    sheet.write_number(row, column, value, self._plain)
+                case datetime():  # a workbook has no zones; these are UTC
+                    sheet.write_datetime(row, column, value.replace(tzinfo=None), self._moment)
+                case date():
+                    sheet.write_datetime(row, column, value, self._day)

@@ -22,6 +22,7 @@ from projections.questions.bulk import BulkView, bulk_action
 from tests.benchmarks.fanout import ACCOUNTS_VARIABLE
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
+from tests.benchmarks.report import report_rows
 from tests.temporary import temporary_folder
 
 T = TypeVar("T")
@@ -36,13 +37,14 @@ _LOOK_SECONDS = 0.1
 @benchmark("bulk")
 def bulk() -> list[Row]:
     """A flag, a fee and a freeze for 100,000 accounts (or ARREARS_BENCH_ACCOUNTS): previewed, and confirmed and undone
-    with everything running."""
+    with everything running; and what is asked of the report of so many."""
     accounts = int(os.environ.get(ACCOUNTS_VARIABLE, _ACCOUNTS))
     kinds: dict[str, dict[str, Any]] = {"flags": {"add": ["vip"]}, "fees": _FEES, "freeze": {"code": "non-payment"}}
     with temporary_folder() as folder:
         with StepByStep.open(folder, env={}) as before:
             before.prepare()
             _fill(before, accounts)
+            report = report_rows(before, _issuing(before), _CALLER, folder, accounts)
             previews = {kind: _timed(partial(_preview, before, kind, said)) for kind, said in kinds.items()}
         with OneProcess.open(folder, env={}) as service:
             service.start()
@@ -53,6 +55,7 @@ def bulk() -> list[Row]:
             }
             undone, _ = _timed(partial(_undo, service, previews["flags"][1]))
     return [
+        *report,
         *(_row(f"preview of {kind}", seconds, _PREVIEW_SECONDS, accounts) for kind, (seconds, _) in previews.items()),
         _row("flags, everything running", confirmed["flags"], _FLAGS_SECONDS, accounts),
         _row("fees, everything running", confirmed["fees"], _FEES_SECONDS, accounts),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from adapters.bulk.freezing import Selection, said_of
@@ -19,9 +20,8 @@ from api.application.saved_filters import filters_with, order_of, saved_filter
 from api.processes.service import Service
 from projections.collections_report.columns import IN_FILES, CollectionsRow
 from projections.questions.collections import CollectionsReport, collections
-from projections.questions.collections.report import SUMMED
+from projections.questions.collections.report import SUMMED, every_row
 
-_PAGE = 1_000
 _BUCKETS = "buckets"
 
 
@@ -64,36 +64,21 @@ def _written_and_recorded(
     kept = saved_filter(office, of.saved) if of.saved else SavedFilter()
     of = replace(of, filters=filters_with(kept, of.filters), saved=None)
     columns = kept.columns or IN_FILES
-    today = today_in([office], service.clock.now())
+    asked: dict[str, Any] = {
+        "today": today_in([office], service.clock.now()),
+        "scheme": office.scheme,
+        "as_of": of.as_of,
+        "office": office.code,
+        "currency": of.currency,
+        "filters": of.filters,
+        "order": order_of(kept),
+    }
     with service.database.snapshot("arrears_app") as connection:
-
-        def page(cursor: str | None) -> CollectionsReport:
-            return collections(
-                connection,
-                today=today,
-                scheme=office.scheme,
-                as_of=of.as_of,
-                office=office.code,
-                currency=of.currency,
-                filters=of.filters,
-                order=order_of(kept),
-                limit=_PAGE,
-                cursor=cursor,
-            )
-
-        first = page(None)
-
-        def rows() -> Iterator[CollectionsRow]:
-            report = first
-            while True:
-                yield from report.rows
-                if report.next_cursor is None:
-                    return
-                report = page(report.next_cursor)
-
+        first = collections(connection, limit=1, **asked)
+        rows = every_row(connection, **asked)
         buckets = office.scheme.names
         header = [*_spread(columns, [f"bucket {name}" for name in buckets])]
-        cells = (_cells(row, columns, buckets) for row in rows())
+        cells = (_cells(row, columns, buckets) for row in rows)
         if format is ExportFormat.CSV:
             write_csv(to, header, cells)
         else:

@@ -1,13 +1,13 @@
 """The collections report, and the list of all accounts: a page of rows in an order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, dict_row
 
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
@@ -46,6 +46,12 @@ ORDER BY {key} {direction}, account_id {direction}
 _ROWS = """
 SELECT * FROM page ORDER BY {key} {direction}, account_id {direction}
 """
+
+
+_EVERY = """
+SELECT * FROM wanted ORDER BY {key} {direction}, account_id {direction}
+"""
+_FETCHED = 2_000
 
 
 SUMMED = ("balance", "outstanding", "unapplied", "past_due", "disputed", "paid_since")
@@ -119,6 +125,33 @@ def collections(
         next_cursor=next_cursor,
         names=said_of_names,
     )
+
+
+def every_row(
+    connection: Connection[Any],
+    *,
+    today: date,
+    scheme: BucketScheme,
+    as_of: date | None = None,
+    office: str | None = None,
+    currency: str | None = None,
+    filters: Filters | None = None,
+    order: Order | None = None,
+) -> Iterator[CollectionsRow]:
+    """The rows of all pages of the same report, worked out once and read as they are asked for, in the transaction that
+    the connection is in. Raises ReportRefused."""
+    scope = scope_of(connection, office=office, currency=currency)
+    filters, order = filters or Filters(), order or Order()
+    check_bucket(connection, filters.bucket, scheme)
+    source = source_of(connection, scope, today=today, as_of=as_of, known_on=None, scheme=scheme)
+    given = filters.given(scope.currency)
+    query = selected(source, [owing(given), *conditions(given, names(connection))])
+    asked = {**source.parameters, **given, **parameters_of_search(given)}
+    with connection.cursor(name="every_row", row_factory=dict_row) as cursor:
+        cursor.itersize = _FETCHED
+        cursor.execute("".join((*query, _in(order, _EVERY))).encode(), asked)
+        for each in cursor:
+            yield row_of(each, scheme)
 
 
 def accounts(
