@@ -20,14 +20,16 @@ from projections.questions.paging import check_limit, cursor_after, key_after
 from projections.questions.scope import BadQuestion, row, rows, scope_of
 
 _PAGE = """
-, page AS (
-    SELECT *, ({key})::text AS sorted_by
+, place AS (
+    SELECT account_id, ({key})::text AS sorted_by
     FROM wanted
     WHERE %(after_id)s::uuid IS NULL OR ({key}, account_id) {beyond} (%(after)s::{type}, %(after_id)s::uuid)
     ORDER BY {key} {direction}, account_id {direction}
     LIMIT %(limit)s
-)
+),
+page AS (SELECT * FROM place JOIN wanted USING (account_id))
 """
+"""Everything that a row shows is looked up for the page alone, and not for all that is sorted."""
 
 _WITH_SUMS = """
 , totals AS (
