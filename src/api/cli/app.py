@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from api.cli import (
@@ -56,14 +55,17 @@ from api.cli import (
     worklist,
     write_offs,
 )
+from api.cli.garbage import collect_once_all_is_imported
+from api.cli.groups import CommandsWithGroups, GroupsWhenAsked
 from api.cli.problems import problems_shown, show, show_defect
 from api.cli.signals import end_when_told
 
 
-class CommandLine(TyperGroup):
+class CommandLine(GroupsWhenAsked):
     """Known problems and wrong usage are said in a line or two, never with a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
+        _load_structlog_alone()
         with problems_shown():
             return super().invoke(ctx)
 
@@ -96,7 +98,7 @@ class CommandLine(TyperGroup):
         return code
 
 
-app = typer.Typer(
+app = CommandsWithGroups(
     name="arrears",
     cls=CommandLine,
     help="Recovers past-due receivables, and proves that each step was allowed.",
@@ -104,6 +106,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+CommandLine.declared = app
 
 for commands in (
     running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls,
@@ -141,6 +145,18 @@ for name, group in (
     app.add_typer(group.app, name=name)
 
 
+def _load_structlog_alone() -> None:
+    """Without rich and the highlighter behind its tracebacks, which it loads where it finds them and we never use."""
+    name = "rich.console"
+    if name in sys.modules:
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # which says that there is none
+    try:
+        import structlog  # noqa: F401
+    finally:
+        del sys.modules[name]
+
+
 def _has_surrogate(argument: str) -> bool:
     """What the system's bytes become where they are no text."""
     return any("\ud800" <= letter <= "\udfff" for letter in argument)
@@ -150,5 +166,6 @@ def main() -> None:
     """The command `arrears`."""
     sys.excepthook = show_defect
     atexit.register(gc.freeze)  # else its end looks through all that it holds once more: seconds, for a full cache
+    collect_once_all_is_imported()
     end_when_told()
     app(prog_name="arrears")
