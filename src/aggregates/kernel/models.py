@@ -1,7 +1,7 @@
-"""When models are built: by one command those that it uses, when it does; by a process that goes on all of them first.
+"""When models are built: at their first use, so that a command builds only what it uses of hundreds.
 
-`defer_build` on the bases of events, commands, values, aggregates and answers says the former: to build all of them is
-a third of a command's start. pydantic builds a model once, whoever uses it at the same time (from 2.14).
+`defer_build` on the bases of events, commands, values, aggregates and answers says so. pydantic builds a model once,
+whoever uses it first at the same time (from 2.14).
 """
 
 from collections.abc import Iterator
@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 
-def build_models() -> None:
-    """Builds every model that is there, and from now on each as it is declared: no request waits for its first use."""
+def build_as_declared() -> None:
+    """From now on models are built when they are declared, and adapters of any model when they are made.
+
+    For HTTP: FastAPI makes an adapter for each body and answer, and those are not to be built by the first requests.
+    """
     for model in _below(BaseModel):
-        if model.model_config.get("defer_build"):
-            model.model_config["defer_build"] = False
-            model.model_rebuild()
+        model.model_config.pop("defer_build", None)
 
 
 def _below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
