@@ -194,6 +194,19 @@ class Projections:
             self._catch_up(name, target, timeout)
         return target
 
+    def stands_at(self) -> int:
+        """Up to where all live generations have read; 0 where one is missing."""
+        with self._connect() as connection:
+            live = [
+                each.reader
+                for each in generations.generations(connection)
+                if each.state == "live" and each.name in self._factories
+            ]
+            row = connection.execute(
+                "SELECT min(position), count(*) FROM read_model.checkpoints WHERE reader = ANY(%s)", [live]
+            ).fetchone()
+        return int(row[0]) if row is not None and row[1] == len(self._factories) else 0
+
     def _catch_up(self, name: str, target: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while True:

@@ -115,12 +115,16 @@ class StepByStep(Service):
             head = self.feed.head()
             if head == self._drained and (self.sealer.is_active or not self.has_unsealed()):
                 return
-            at = max(self._drained, 0)
+            at = self._drained if self._drained >= 0 else self._all_stand_at(head)
             while at < head:  # one batch after the other for all of them: it is decoded once
                 at = min(at + len(self.feed.read(at, LIVE_BATCH)), head)
                 for reader in self._readers.values():
                     reader.catch_up(at)
             self._drained = head
+
+    def _all_stand_at(self, head: int) -> int:
+        """Where the last of the readers stands; short of the head, so that each begins, and looks at what it has."""
+        return min(max(head - 1, 0), *(reader.stands_at() for reader in self._readers.values()))
 
     def _deliver(self) -> bool:
         """Delivers what is due, and waits for what others deliver. Whether there was something; what its carrier did
