@@ -57,6 +57,7 @@ from api.cli import (
 )
 from api.cli.garbage import collect_once_all_is_imported
 from api.cli.groups import CommandsWithGroups, GroupsWhenAsked
+from api.cli.lean import load_structlog_alone
 from api.cli.problems import problems_shown, show, show_defect
 from api.cli.signals import end_when_told
 
@@ -65,7 +66,6 @@ class CommandLine(GroupsWhenAsked):
     """Known problems and wrong usage are said in a line or two, never with a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        _load_structlog_alone()
         with problems_shown():
             return super().invoke(ctx)
 
@@ -145,18 +145,6 @@ for name, group in (
     app.add_typer(group.app, name=name)
 
 
-def _load_structlog_alone() -> None:
-    """Without rich and the highlighter behind its tracebacks, which it loads where it finds them and we never use."""
-    name = "rich.console"
-    if name in sys.modules:
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # which says that there is none
-    try:
-        import structlog  # noqa: F401
-    finally:
-        del sys.modules[name]
-
-
 def _has_surrogate(argument: str) -> bool:
     """What the system's bytes become where they are no text."""
     return any("\ud800" <= letter <= "\udfff" for letter in argument)
@@ -167,5 +155,6 @@ def main() -> None:
     sys.excepthook = show_defect
     atexit.register(gc.freeze)  # else its end looks through all that it holds once more: seconds, for a full cache
     collect_once_all_is_imported()
+    load_structlog_alone()
     end_when_told()
     app(prog_name="arrears")

@@ -29,6 +29,7 @@ from api.processes.service import Service
 
 _PATIENCE_SECONDS = 600.0
 _LOOK = timedelta(seconds=0.1)
+_SEALED_SOON = 0.01
 
 _BURST = timedelta(seconds=10)
 """Whoever sets the clock lets the messages of so long leave at a time, instead of setting it for each of them."""
@@ -112,8 +113,11 @@ class StepByStep(Service):
         while True:
             while self.sealer.seal_once():
                 check(self.stop)
+            if not self.sealer.is_active and self.has_unsealed():  # another process is about to seal it
+                pause(self.stop, _SEALED_SOON)
+                continue
             head = self.feed.head()
-            if head == self._drained and (self.sealer.is_active or not self.has_unsealed()):
+            if head == self._drained:
                 return
             at = self._drained if self._drained >= 0 else self._all_stand_at(head)
             while at < head:  # one batch after the other for all of them: it is decoded once
