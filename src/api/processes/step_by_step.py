@@ -15,6 +15,7 @@ from adapters.clock import Clock, ManualClock
 from adapters.delivery.carrier import Carrier
 from adapters.delivery.queue import is_any_due
 from adapters.delivery.sender import Sender
+from adapters.eventstore.connections import Connections
 from adapters.placement.sender import Sent
 from adapters.postgres.database import Database
 from adapters.readers.runner import LIVE_BATCH, NotReached, Runner
@@ -63,6 +64,8 @@ class StepByStep(Service):
         self.ticker = ticker_of(self)
         self._worker = parts.REACT.worker(self)
         self._sender = parts.DELIVER.sender(self)
+        self._looks = Connections(lambda: database.connect("arrears_app", autocommit=True))
+        self.closing.callback(self._looks.close)
 
     def close(self) -> None:
         """Lets everything go, the database last."""
@@ -157,7 +160,7 @@ class StepByStep(Service):
         return isinstance(intake, Runner) and intake.is_active
 
     def _wait_for_deliveries(self) -> bool:
-        with self.database.connect("arrears_app") as connection:
+        with self._looks.use() as connection:
             if not is_any_due(connection, self.clock.now()):
                 return False
         pause(self.stop, _LOOK.total_seconds())
