@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 class Answer(BaseModel):
     """Base of what questions return. In JSON amounts and ratios are decimal strings and days are ISO dates."""
 
-    model_config = ConfigDict(frozen=True, serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, serialize_by_alias=True, validate_by_name=True, validate_by_alias=True, defer_build=True
+    )
 
 
 def _as_text(amount: Decimal) -> str:

@@ -6,12 +6,14 @@ import io
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from adapters.billing.profile import Profile, column_key
 from adapters.billing.spreadsheet import PROBLEM, text_of_formula, unguarded
 from adapters.billing.values import Cell, cell_text
-from adapters.billing.workbook import Sheet, Workbook, WorkbookProblem
+
+if TYPE_CHECKING:
+    from adapters.billing.workbook import Sheet, Workbook
 
 Progress = Callable[[int, int], None]
 """Told now and then how many bytes of how many were read."""
@@ -346,6 +348,8 @@ class XlsxTable(Table):
     def _cells(
         self, progress: Progress | None, shown: Collection[int] = frozenset()
     ) -> Iterator[tuple[int, list[Cell]]]:
+        from adapters.billing.workbook import Workbook, WorkbookProblem  # takes a while to load
+
         try:
             with self.path.open("rb") as file:
                 book = Workbook(file)
@@ -358,7 +362,7 @@ class XlsxTable(Table):
         if progress is not None:
             progress(self.size, self.size)
 
-    def _sheet(self, book: Workbook) -> Sheet:
+    def _sheet(self, book: "Workbook") -> "Sheet":
         """The sheet of that name, or at that place among those that one sees."""
         wanted = self.profile.sheet
         names = ", ".join(repr(sheet.name) for sheet in book.sheets)

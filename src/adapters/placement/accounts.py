@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from psycopg import Connection
 
-from adapters.workbook_file import Cell
 from aggregates.account import Account
 from aggregates.account.contact_history import FactKind
 from aggregates.account.customer import CustomerKind
@@ -19,6 +18,9 @@ from aggregates.values.agency import Agency
 from aggregates.values.contact import Consent
 from aggregates.values.money import Money
 from projections.questions.placements import InFile, Since, since_itemization
+
+if TYPE_CHECKING:
+    from adapters.workbook_file import Cell
 
 _PHONES = 3
 _FACTS = {
@@ -31,7 +33,7 @@ _FACTS = {
 _ABOUT_CUSTOMER = ("date_of_birth", "tax_id_last4", "first_name", "middle_name", "suffix")
 """Columns that the customer's own systems may fill by their names among what they say besides."""
 
-Row = Mapping[str, Cell]
+Row = Mapping[str, "Cell"]
 
 
 def balance_of(account: Account) -> Money:

@@ -9,12 +9,14 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from adapters.billing.spreadsheet import guarded
-from adapters.workbook_file import Cell
 from aggregates.values.agency import FileFormat, Layout, LayoutColumn
 from aggregates.values.money import Money
+
+if TYPE_CHECKING:
+    from adapters.workbook_file import Cell
 
 UPDATES = Layout(
     name="updates",
@@ -79,7 +81,7 @@ class PlacementWriter:
             os.fsync(self._file.fileno())
         self._file.close()
 
-    def account(self, balance: Money, row: Mapping[str, Cell], invoices: Iterable[Mapping[str, Cell]]) -> None:
+    def account(self, balance: Money, row: "Mapping[str, Cell]", invoices: "Iterable[Mapping[str, Cell]]") -> None:
         """An account, and where the layout has them its invoices."""
         self._accounts += 1
         self._total += balance
@@ -88,14 +90,14 @@ class PlacementWriter:
             for each in invoices:
                 self.row(each)
 
-    def change(self, amount: Money | None, row: Mapping[str, Cell]) -> None:
+    def change(self, amount: Money | None, row: "Mapping[str, Cell]") -> None:
         """Something that happened to an account; the trailer counts it, and adds its amount up."""
         self._accounts += 1
         if amount is not None:
             self._total += amount
         self.row(row)
 
-    def row(self, row: Mapping[str, Cell]) -> None:
+    def row(self, row: "Mapping[str, Cell]") -> None:
         """A row by the fields of the layout; what it says nothing of stays empty."""
         self._rows += 1
         self._csv.writerow([self._cell(each, row) for each in self._layout.columns])
@@ -104,7 +106,7 @@ class PlacementWriter:
         """What the complete file has."""
         return Written(self._accounts, self._total, self._rows, sha256_of(self._path))
 
-    def _cell(self, column: LayoutColumn, row: Mapping[str, Cell]) -> str:
+    def _cell(self, column: LayoutColumn, row: "Mapping[str, Cell]") -> str:
         value: Any = column.text if column.field is None else row.get(column.field)
         match value:
             case None:

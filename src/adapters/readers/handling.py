@@ -60,6 +60,10 @@ class Handling(Generic[AnyItem]):
     ) -> None:
         try:
             with connection.transaction():
+                if not batch:  # nothing that the reader wants: its checkpoint moves, and that is all
+                    begin()
+                    save()
+                    return
                 self._begin(connection, begin)
                 healthy = self._without_parked(batch, connection)
                 if healthy:

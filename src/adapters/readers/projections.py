@@ -4,7 +4,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -190,9 +190,37 @@ class Projections:
         Raises NotReached.
         """
         target = self._source.head() if to is None else to
-        for name in names or self._factories:
+        names = names or self.names
+        self._find_live(names)
+        for name in names:
             self._catch_up(name, target, timeout)
         return target
+
+    def _find_live(self, names: Sequence[str]) -> None:
+        """Makes the runners of live generations that are not known yet, with one connection for all of them."""
+        with self._lock:
+            unknown = [name for name in names if name not in self._runners]
+        if len(unknown) < 2:
+            return
+        with self._connect() as connection:
+            for name in unknown:
+                with suppress(ReaderRetired):  # a look of its own says so again
+                    runner = self._runner(*self._live_in(connection, name))
+                    with self._lock:
+                        self._runners.setdefault(name, runner)
+
+    def stands_at(self) -> int:
+        """Up to where all live generations have read; 0 where one is missing."""
+        with self._connect() as connection:
+            live = [
+                each.reader
+                for each in generations.generations(connection)
+                if each.state == "live" and each.name in self._factories
+            ]
+            row = connection.execute(
+                "SELECT min(position), count(*) FROM read_model.checkpoints WHERE reader = ANY(%s)", [live]
+            ).fetchone()
+        return int(row[0]) if row is not None and row[1] == len(self._factories) else 0
 
     def _catch_up(self, name: str, target: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -219,9 +247,12 @@ class Projections:
     def live(self, name: str) -> tuple[Projection, Generation]:
         """An instance for the live generation, for whoever keeps it up to date. Raises ReaderRetired where there is
         none of this release's version."""
-        projection = self._make(name)
         with self._connect() as connection:
-            live = generations.generation_in(connection, name, "live")
+            return self._live_in(connection, name)
+
+    def _live_in(self, connection: Connection, name: str) -> tuple[Projection, Generation]:
+        projection = self._make(name)
+        live = generations.generation_in(connection, name, "live")
         if live is None or live.version != projection.version:
             raise ReaderRetired(f"{name} has no live generation of version {projection.version}")
         return projection, live

@@ -142,6 +142,12 @@ class Runner:
     def is_active(self) -> bool:
         return self._connection is not None and self._position is not None
 
+    def stands_at(self) -> int:
+        """The stored checkpoint, whoever is active; 0 for a reader that nobody has heard of."""
+        with self._database.connect("arrears_app", autocommit=True) as connection:
+            row = connection.execute(_GET_POSITION, [self.name]).fetchone()
+        return int(row[0]) if row is not None else 0
+
     # --- reading ---
 
     @explained()
@@ -169,9 +175,11 @@ class Runner:
             pause(self._stop, _LOOK_SECONDS)
 
     def _take_turns(self, target: int, batch: int) -> int:
-        if not self._take_lock():
-            with self._database.connect("arrears_app", autocommit=True) as connection:
-                return _position(connection, self.name)
+        if not self._has_lock():
+            connection = connect(self._database, self._search_path)
+            if not self._take(connection):
+                with connection:
+                    return _position(connection, self.name)
         while (position := self._at()) < target and self._one_batch(min(batch, target - position)):
             check(self._stop)
         return self._at()
@@ -290,14 +298,25 @@ class Runner:
 
     def _take_lock(self) -> bool:
         """Asks without waiting. Whoever gets it starts from the stored checkpoint."""
+        if self._has_lock():
+            return True
+        connection = connect(self._database, self._search_path)
+        if self._take(connection):
+            return True
+        connection.close()
+        return False
+
+    def _has_lock(self) -> bool:
         connection = self._connection
         if connection is not None and not connection.closed and self._lease.is_kept(connection):
             return True
         self.release()
-        connection = connect(self._database, self._search_path)
+        return False
+
+    def _take(self, connection: Connection[Any]) -> bool:
+        """The connection is the caller's still where another runner is active."""
         try:
             if not self._lease.take(connection):
-                connection.close()
                 return False
             self._fills_again = begin(self._reader, connection)
             self._position = register(connection, self.name)
@@ -467,12 +486,6 @@ def _position(connection: Connection[Any], reader: str, *, lock: bool = False) -
     if row is None:
         raise ReaderRetired(f"{reader} has no checkpoint any more")
     return int(row[0])
-
-
-def read_by_all(connection: Connection[Any]) -> int:
-    """Up to which position every reader has read that has a checkpoint; 0 where none has one."""
-    row = connection.execute("SELECT coalesce(min(position), 0) FROM read_model.checkpoints").fetchone()
-    return 0 if row is None else int(row[0])
 
 
 def lag_of(connection: Connection[Any], reader: str) -> Lag:

@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -65,7 +66,7 @@ class Aggregate(BaseModel):
     another shape is passed over and the events are read instead. A large aggregate is composed of `Part`s.
     """
 
-    model_config = ConfigDict(validate_assignment=False, extra="forbid")
+    model_config = ConfigDict(validate_assignment=False, extra="forbid", defer_build=True)
 
     kind: ClassVar[str]
     state_version: ClassVar[int] = 1
@@ -105,7 +106,7 @@ class Aggregate(BaseModel):
         owners: list[tuple[str | None, type]] = [(None, cls), *((n, part) for part, n in cls._parts.items())]
         for name, owner in owners:
             for base in reversed(owner.__mro__):
-                for method in vars(base).values():
+                for method in (each for each in vars(base).values() if isinstance(each, FunctionType)):
                     for event_class in getattr(method, _APPLIES, ()):
                         appliers.setdefault(event_class, {})[name] = method
                     if name is not None and (command_class := getattr(method, _DECIDES, None)) is not None:

@@ -68,7 +68,7 @@ class Command(BaseModel):
     `makes`: what the decision makes, under an id that follows from the first target and the command's id.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     command_name: ClassVar[str]
     sees: ClassVar[tuple[str, ...]] = ()

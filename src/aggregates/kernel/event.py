@@ -26,7 +26,7 @@ class Event(BaseModel):
     The name (`account.payment-received`) and the version are the contract; the Python name is not.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     event_name: ClassVar[str]
     event_version: ClassVar[int]

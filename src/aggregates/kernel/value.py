@@ -19,7 +19,7 @@ from pydantic_core import CoreSchema, core_schema
 class Value(BaseModel):
     """Base of values inside events, commands and state. Unknown fields are refused: none is lost in silence."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 LATER = Field(exclude_if=lambda said: said is None)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from api.cli import (
@@ -56,11 +55,14 @@ from api.cli import (
     worklist,
     write_offs,
 )
+from api.cli.garbage import collect_once_all_is_imported
+from api.cli.groups import CommandsWithGroups, GroupsWhenAsked
+from api.cli.lean import load_structlog_alone
 from api.cli.problems import problems_shown, show, show_defect
 from api.cli.signals import end_when_told
 
 
-class CommandLine(TyperGroup):
+class CommandLine(GroupsWhenAsked):
     """Known problems and wrong usage are said in a line or two, never with a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -96,7 +98,7 @@ class CommandLine(TyperGroup):
         return code
 
 
-app = typer.Typer(
+app = CommandsWithGroups(
     name="arrears",
     cls=CommandLine,
     help="Recovers past-due receivables, and proves that each step was allowed.",
@@ -104,6 +106,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+CommandLine.declared = app
 
 for commands in (
     running, roles, cluster, billing, reports, accounts, allocation, payments, money, holding_back, calls,
@@ -150,5 +154,7 @@ def main() -> None:
     """The command `arrears`."""
     sys.excepthook = show_defect
     atexit.register(gc.freeze)  # else its end looks through all that it holds once more: seconds, for a full cache
+    collect_once_all_is_imported()
+    load_structlog_alone()
     end_when_told()
     app(prog_name="arrears")

@@ -112,6 +112,8 @@ class Core(Opened):
         `may_make_key`: where the log has nothing yet, a master key is made in the data folder.
         """
         super().__init__(database, data_dir=data_dir, env=env)
+        if gc.get_freeze_count() == 0:  # all that is imported, and stays
+            gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
         self.clock: Clock = clock or SystemClock()
         self.clock_tolerance = tolerance_of(env)

@@ -15,9 +15,10 @@ from adapters.clock import Clock, ManualClock
 from adapters.delivery.carrier import Carrier
 from adapters.delivery.queue import is_any_due
 from adapters.delivery.sender import Sender
+from adapters.eventstore.connections import Connections
 from adapters.placement.sender import Sent
 from adapters.postgres.database import Database
-from adapters.readers.runner import LIVE_BATCH, NotReached, Runner, read_by_all
+from adapters.readers.runner import LIVE_BATCH, NotReached, Runner
 from adapters.stop import check, pause
 from adapters.ticker import TickReport
 from adapters.work.worker import Turn
@@ -29,6 +30,7 @@ from api.processes.service import Service
 
 _PATIENCE_SECONDS = 600.0
 _LOOK = timedelta(seconds=0.1)
+_SEALED_SOON = 0.01
 _MUCH = 2_000
 """Events after which the database's view of its tables may be out of date."""
 
@@ -66,6 +68,8 @@ class StepByStep(Service):
         self.ticker = ticker_of(self)
         self._worker = parts.REACT.worker(self)
         self._sender = parts.DELIVER.sender(self)
+        self._looks = Connections(lambda: database.connect("arrears_app", autocommit=True))
+        self.closing.callback(self._looks.close)
 
     def close(self) -> None:
         """Lets everything go, the database last."""
@@ -116,18 +120,19 @@ class StepByStep(Service):
         while True:
             while self.sealer.seal_once():
                 check(self.stop)
+            if not self.sealer.is_active and self.has_unsealed():  # another process is about to seal it
+                pause(self.stop, _SEALED_SOON)
+                continue
             head = self.feed.head()
-            if head == self._drained and (self.sealer.is_active or not self.has_unsealed()):
+            if head == self._drained:
                 return
-            at = self._drained if self._drained >= 0 else self._read_by_all()
-            while True:  # one batch after the other for all of them: it is decoded once
+            at = self._drained if self._drained >= 0 else self._all_stand_at(head)
+            while at < head:  # one batch after the other for all of them: it is decoded once
                 batch = self.feed.read(at, LIVE_BATCH)
                 at = min(at + len(batch), head)
                 for reader in self._readers.values():
                     reader.catch_up(at)
                 self._since_analyzed += len(batch)
-                if at >= head:
-                    break
             self._drained = head
             self._analyze(head)
 
@@ -140,9 +145,9 @@ class StepByStep(Service):
             connection.execute("ANALYZE")
         self._since_analyzed = 0
 
-    def _read_by_all(self) -> int:
-        with self.database.connect("arrears_app") as connection:
-            return read_by_all(connection)
+    def _all_stand_at(self, head: int) -> int:
+        """Where the last of the readers stands; short of the head, so that each begins, and looks at what it has."""
+        return min(max(head - 1, 0), *(reader.stands_at() for reader in self._readers.values()))
 
     def _deliver(self) -> bool:
         """Delivers what is due, and waits for what others deliver. Whether there was something; what its carrier did
@@ -171,7 +176,7 @@ class StepByStep(Service):
         return isinstance(intake, Runner) and intake.is_active
 
     def _wait_for_deliveries(self) -> bool:
-        with self.database.connect("arrears_app") as connection:
+        with self._looks.use() as connection:
             if not is_any_due(connection, self.clock.now()):
                 return False
         pause(self.stop, _LOOK.total_seconds())

@@ -38,6 +38,10 @@ class Steps(Protocol):
         """Does what there is to do up to a position of the log, or waits for the process that does it."""
         ...
 
+    def stands_at(self) -> int:
+        """Up to which position it is done, whoever did it."""
+        ...
+
 
 class Part:
     """A part of Arrears. `name` is its command, and its role in health, metrics, traces, containers and manifests."""
