@@ -46,6 +46,12 @@ _SHOWN_SINCE = """
            (SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
             WHERE name = 'messages' AND state = 'live')
 """
+_UNMATCHED_SHOWN = """
+    SELECT coalesce((SELECT max(position) FROM arrears.events), 0)
+         + (SELECT count(*) FROM arrears.events WHERE position IS NULL),
+           coalesce((SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
+                     WHERE name = 'inbound' AND state = 'live'), 0)
+"""
 _UNMATCHED = """
     SELECT inbound_id FROM read_model.unmatched_messages WHERE state = ANY (%s) ORDER BY position DESC LIMIT %s
 """
@@ -111,6 +117,13 @@ def unmatched_messages(connection: Connection[Any]) -> list[UUID]:
     states = [UnmatchedState.UNMATCHED.value, UnmatchedState.ASSIGNED.value]
     found = connection.execute(_UNMATCHED, [states, _MOST_UNMATCHED], prepare=True)
     return [row[0] for row in found]
+
+
+def unmatched_shown(connection: Connection[Any]) -> tuple[int, int]:
+    """Where the log ends once all that is stored has its position, and up to where messages without an account are
+    shown."""
+    end, shown = connection.execute(_UNMATCHED_SHOWN, prepare=True).fetchone() or (0, 0)
+    return end, shown
 
 
 def shows_all(connection: Connection[Any]) -> bool:
