@@ -633,11 +633,11 @@ def list_bulk_rows(here: Here, *, id: str, limit: int | None, rule: str | None =
 
 
 @answers("/v1/bulk-schedules")
-def list_bulk_schedules(here: Here, *, limit: int | None, office: str | None = None) -> Any:
+def list_bulk_schedules(here: Here, *, limit: int | None, office: str | None = None, failed: str | None = None) -> Any:
     office_id = here.offices[0].id if office else None
 
     def page(size: int, cursor: str | None) -> Any:
-        return schedules(here.connection, office_id=office_id, limit=size, cursor=cursor)
+        return schedules(here.connection, office_id=office_id, failed=failed == "true", limit=size, cursor=cursor)
 
     return _pages(page, limit)
 

@@ -124,4 +124,11 @@ def test_a_bulk_action_is_scheduled_on_a_saved_filter_listed_and_ended(portfolio
     )
     letters = ("bulk", "schedule", "message", "--channel", "letter", "--text", "Please call us.", "--filter", "owing")
     assert "is made" in portfolio(*letters, "--every", "week", "--most-accounts", "5", "--reason", "as agreed").out
+    daily = portfolio(*said, "--every", "day", "--json").json["id"]
     portfolio("filter", "remove", "owing")
+    portfolio("tick")
+    waits = f"Could not be made: schedule {daily} (stage on owing): "
+    assert waits in portfolio("worklist").out
+    assert daily in [each["id"] for each in portfolio("worklist", "--json").json["failed"]]
+    portfolio("bulk", "schedule", "cancel", daily)
+    assert waits not in portfolio("worklist").out
