@@ -61,7 +61,7 @@ from projections.questions import (
     roll_rates,
 )
 from projections.questions.activity_filters import ActivityFilters
-from projections.questions.bulk import bulk_action_in_full, bulk_actions, bulk_rows
+from projections.questions.bulk import bulk_actions, bulk_rows
 from projections.questions.bulk_schedules import schedule, schedule_runs, schedules
 from projections.questions.fees import fees_of
 from projections.questions.inbound import received, thread_entries, unmatched
@@ -618,7 +618,9 @@ def list_bulk(here: Here, *, limit: int | None, office: str | None = None, waiti
 
 @answers("/v1/bulk/{id}")
 def get_bulk(here: Here, *, id: str) -> Any:  # noqa: A002
-    found = bulk_action_in_full(here.connection, UUID(id))
+    from api.application.bulk import bulk_in_full
+
+    found = bulk_in_full(here.service, here.connection, UUID(id))
     if found is None:
         raise Refused("there is no such bulk action", reason_code="unknown-bulk")
     return _json(found)
