@@ -1,12 +1,7 @@
 """Messages over a real mail server: whoever dies, what the server has is what the log says was sent."""
 
-import os
-import random
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,7 +39,6 @@ from tests.adapters.delivery.carriers.mail_server import Does, MailServer
 from tests.adapters.delivery.carriers.stands import smtp_to
 from tests.flow.conftest import AService
 from tests.flow.test_chase import DUE, OFFICE, World, a_world, day
-from tests.waiting import HANG, wait_until
 
 NINE = datetime(2025, 3, 4, 9, 30, tzinfo=UTC)
 RESULTS: dict[type[Event], str] = {MessageSent: "sent", MessageFailed: "failed", MessageUncertain: "uncertain"}
@@ -73,13 +67,18 @@ def a_portfolio(a_service: AService, numbers: list[str], *also: OpenAccount) -> 
                 amount=Money(10_000, "USD"),
             ),
         )
+    until_queued(world)
+    return world
+
+
+def until_queued(world: World) -> None:
+    """Up to the morning of the first step; nobody has delivered it."""
     world.until(day(0))
     world.service.tick(datetime(2025, 3, 4, 0, 30, tzinfo=UTC))
     world.clock.set(NINE)
     world.service.ticker.tick(NINE)
     while world.service.sealer.seal_once():
         pass
-    return world
 
 
 def about_messages(world: World) -> list[Recorded]:
@@ -247,94 +246,3 @@ def test_without_its_server_nothing_is_claimed_and_what_goes_elsewhere_leaves(a_
     with MailServer(port=server.port) as server:
         deliver(world, found)
         assert len(server.taken) == 3
-
-
-# --- killed at random --------------------------------------------------------------------------------
-
-
-class Moody(MailServer):
-    """Does something else with each message, by a number that is given."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self._random = random.Random(seed)
-        self.data = 0
-        """Texts that were read."""
-        self.dropped = 0
-        """Lines that it dropped after the text."""
-
-    async def handle_RCPT(  # noqa: N802 - the library's name
-        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
-    ) -> str:
-        weights = {
-            Does.TAKES: 12,
-            Does.BUSY: 2,
-            Does.REFUSES: 2,
-            Does.BUSY_AFTER_THE_TEXT: 1,
-            Does.REFUSES_THE_TEXT: 1,
-            Does.DIES_WITH_THE_TEXT: 2,
-        }
-        [self.does] = self._random.choices(list(weights), list(weights.values()))
-        return await super().handle_RCPT(server, session, envelope, address, options)
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        self.dropped += self.does is Does.DIES_WITH_THE_TEXT
-        said = await super().handle_DATA(server, session, envelope)
-        self.data += 1
-        return said
-
-
-@pytest.fixture
-def moody(request: pytest.FixtureRequest) -> Iterator[Moody]:
-    with Moody(request.param) as server:
-        yield server
-
-
-ACCOUNTS, KILLS = 30, int(os.environ.get("ARREARS_TEST_KILLS", "3"))
-LINES = 4
-"""Connections that a process has with the server: as many messages may be on their way when it dies."""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("moody", "seed"), [(1, 1)], indirect=["moody"])
-def test_whoever_is_killed_when_ever_the_server_has_what_was_sent_once_and_nothing_else(
-    a_service: AService, tmp_path: Path, moody: Moody, seed: int
-):
-    """But for what the log calls uncertain, of which the server may have each once."""
-    world = a_portfolio(a_service, [f"a{n}" for n in range(ACCOUNTS - 1)])
-    for each in world.service.runners:
-        each.release()
-    chance = random.Random(seed)
-    env = {**os.environ, **world.service.env}
-    now = [NINE.isoformat(), str(time.time())]
-    program = [sys.executable, "-m", "tests.adapters.delivery.mails", str(moody.port), *now]
-    for _ in range(KILLS):
-        process = subprocess.Popen(program, env=env)
-        wanted = moody.data + chance.randint(1, 6)
-        wait_until(lambda: moody.data >= wanted or process.poll() is not None, "messages arrive")  # noqa: B023
-        time.sleep(chance.random() * 0.03)
-        assert process.poll() is None
-        process.kill()
-        process.wait(HANG)
-    process = subprocess.Popen(program, env=env)
-
-    def all_have_a_result() -> bool:
-        while world.service.sealer.seal_once():
-            pass
-        return "queued" not in messages(world).values()
-
-    try:
-        wait_until(all_have_a_result, "every message has a result")
-    finally:
-        process.kill()
-        process.wait(HANG)
-    taken = Counter(UUID(mail["Message-ID"].strip("<>").partition("@")[0]) for mail in moody.taken)
-    said = messages(world)
-    assert len(said) == ACCOUNTS
-    assert [each for each, times in taken.items() if times > 1] == []
-    assert {each for each, result in said.items() if result == "sent"} <= taken.keys()
-    assert {said[each] for each in taken} <= {"sent", "uncertain"}
-    counted = Counter(said.values())
-    assert counted["sent"] > ACCOUNTS / 2
-    assert 0 < counted["uncertain"] <= moody.dropped + KILLS * LINES
-    assert counted["failed"]

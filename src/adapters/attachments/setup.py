@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from adapters.attachments.store import AttachmentStore
+from adapters.attachments.store import AttachmentStore, StoreAway
 from adapters.eventstore.keys import KeyRing
 from adapters.secret_text import SecretProblem, secret_of
 from aggregates.values.attachments import MOST_BYTES
@@ -25,6 +25,7 @@ _OF_S3 = (ENDPOINT, REGION, ACCESS_KEY, SECRET_KEY, SECRET_KEY_FILE)
 
 FOLDER = "attachments"
 """In the data folder."""
+_NOWHERE = f"no place: {URL} is not set"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -37,14 +38,16 @@ class AttachmentsMisconfigured(Exception):
 
 
 def store_of(env: Mapping[str, str], data_dir: Path | None, keys: KeyRing) -> AttachmentStore:
-    """The one that the environment names, else a folder in the data folder. Raises AttachmentsMisconfigured,
-    MasterKeyError."""
+    """The one that the environment names, else a folder in the data folder. Where there is neither, whatever needs it
+    raises StoreAway. Raises AttachmentsMisconfigured, MasterKeyError."""
     url = env.get(URL) or ""
     if url.startswith("s3:"):
         bucket = _bucket(url, env)
         return AttachmentStore(lambda: bucket, keys, leads_to=url)
     if given := next((name for name in _OF_S3 if env.get(name)), None):
         raise AttachmentsMisconfigured(f"{given} is set, and {URL} names no bucket; expected s3://BUCKET/FOLDER.")
+    if not url and data_dir is None:
+        return AttachmentStore(_nowhere, keys, leads_to=_NOWHERE)
     folder = _folder(url, data_dir)
 
     def opened() -> ObjectStore:
@@ -55,10 +58,10 @@ def store_of(env: Mapping[str, str], data_dir: Path | None, keys: KeyRing) -> At
 
 
 def say_where(store: AttachmentStore, env: Mapping[str, str], data_dir: Path | None) -> None:
-    """Tells the log where files are kept, and where other machines would look for them elsewhere."""
+    """Tells the log where files are kept, and where they have no place."""
     _log.info("attachments", leads_to=store.leads_to)
     if data_dir is None and not env.get(URL):
-        _log.warning("attachments are in a folder of this machine; processes elsewhere do not find them", set=URL)
+        _log.warning("there is no place for attachments: none is taken, and no message leaves with one", set=URL)
 
 
 def most_bytes(env: Mapping[str, str]) -> int:
@@ -71,9 +74,13 @@ def most_bytes(env: Mapping[str, str]) -> int:
     return int(said) * 1_000_000
 
 
+def _nowhere() -> ObjectStore:
+    raise StoreAway(f"attachments have no place: there is no data folder, and {URL} names no folder or bucket")
+
+
 def _folder(url: str, data_dir: Path | None) -> Path:
-    if not url:
-        return ((data_dir or Path.cwd()) / FOLDER).absolute()
+    if not url and data_dir is not None:
+        return (data_dir / FOLDER).absolute()
     parts = urlsplit(url)
     path = Path(unquote(parts.path) if parts.scheme == "file" else url)
     if parts.scheme not in {"", "file"} or parts.netloc or not path.is_absolute():

@@ -13,6 +13,7 @@ from adapters.eventstore.application import Arrears
 from aggregates.account import Account
 from aggregates.unmatched import UnmatchedState
 from aggregates.values.contact import Channel
+from aggregates.values.normal_form import email_spellings
 from projections.people.terms import compared, digits_of, terms_asked
 from projections.questions.names import FILLED, names
 
@@ -46,6 +47,12 @@ _SHOWN_SINCE = """
            (SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
             WHERE name = 'messages' AND state = 'live')
 """
+_UNMATCHED_SHOWN = """
+    SELECT coalesce((SELECT max(position) FROM arrears.events), 0)
+         + (SELECT count(*) FROM arrears.events WHERE position IS NULL),
+           coalesce((SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
+                     WHERE name = 'inbound' AND state = 'live'), 0)
+"""
 _UNMATCHED = """
     SELECT inbound_id FROM read_model.unmatched_messages WHERE state = ANY (%s) ORDER BY position DESC LIMIT %s
 """
@@ -78,20 +85,32 @@ def accounts_with(connection: Connection[Any], arrears: Arrears, channel: Channe
     """Accounts that certainly or perhaps have a number or address, by account number. Raises NotReady."""
     if names(connection) is not FILLED:
         raise NotReady("names and numbers are being filled in again")
-    part = compared(text) if channel is Channel.EMAIL else digits_of(text)[-_COMPARED_DIGITS:]
-    if not part:
-        return []
+    if channel is Channel.EMAIL:
+        parts = dict.fromkeys(map(compared, email_spellings(text)))
+    else:
+        parts = dict.fromkeys([digits_of(text)[-_COMPARED_DIGITS:]])
+    having = [each for part in parts if part for each in _having(connection, arrears, channel, text, part)]
+    found = list(dict.fromkeys(account_id for _, account_id in sorted(having)))
+    if len(found) > MOST_ACCOUNTS:
+        _log.error("a number or address is on too many accounts: not all of them are told", most=MOST_ACCOUNTS)
+    return found[:MOST_ACCOUNTS]
+
+
+def _having(
+    connection: Connection[Any], arrears: Arrears, channel: Channel, text: str, part: str
+) -> list[tuple[str, UUID]]:
+    """By number those of the accounts in whose numbers and addresses the part stands, and a few more than
+    `MOST_ACCOUNTS` at most."""
     asked = {"terms": terms_asked(part), "part": part, "number": "", "after": UUID(int=0), "limit": _AT_ONCE}
-    having: list[UUID] = []
+    having: list[tuple[str, UUID]] = []
     while len(having) <= MOST_ACCOUNTS:
         page = connection.execute(_FOUND, asked, prepare=True).fetchall()
         known = {each.id: each for each in arrears.load_many(Account, [each for _, each in page])} if page else {}
-        having += [each for _, each in page if each in known and known[each].contact.ids_of(channel, text)]
+        having += [each for each in page if each[1] in known and known[each[1]].contact.ids_of(channel, text)]
         if len(page) < _AT_ONCE:
-            return having
+            break
         asked["number"], asked["after"] = page[-1]
-    _log.error("a number or address is on too many accounts: not all of them are told", most=MOST_ACCOUNTS)
-    return having[:MOST_ACCOUNTS]
+    return having
 
 
 def filled_at(connection: Connection[Any]) -> int | None:
@@ -111,6 +130,13 @@ def unmatched_messages(connection: Connection[Any]) -> list[UUID]:
     states = [UnmatchedState.UNMATCHED.value, UnmatchedState.ASSIGNED.value]
     found = connection.execute(_UNMATCHED, [states, _MOST_UNMATCHED], prepare=True)
     return [row[0] for row in found]
+
+
+def unmatched_shown(connection: Connection[Any]) -> tuple[int, int]:
+    """Where the log ends once all that is stored has its position, and up to where messages without an account are
+    shown."""
+    end, shown = connection.execute(_UNMATCHED_SHOWN, prepare=True).fetchone() or (0, 0)
+    return end, shown
 
 
 def shows_all(connection: Connection[Any]) -> bool:

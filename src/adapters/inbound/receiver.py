@@ -23,6 +23,7 @@ from adapters.inbound.matching import (
     our_messages,
     shows_all,
     unmatched_messages,
+    unmatched_shown,
 )
 from adapters.postgres.database import Database
 from aggregates.account import Account
@@ -62,6 +63,9 @@ class Receiver:
         self._arrears = arrears
         self._database = database
         self._filled_at: int | None = None
+        """The filling in of names after which nothing is to be looked at again any more."""
+        self._seen_filled: tuple[int, int] | None = None
+        """The last filling in that was seen to be done, and where the log ended then."""
 
     def receive(self, message: IncomingMessage, *, comes_again: bool = True) -> Outcome:
         """Where nobody can say now whose it is, it `comes_again` (NotReady), or is kept for a person."""
@@ -144,13 +148,18 @@ class Receiver:
     def look_again(self) -> int:
         """Once names and numbers were filled in, and first of all when this begins: what came meanwhile, when nobody
         could say whose it is, is put on the account that it is about; so is what was assigned by a process that died
-        over it. How many were. Whoever gets a number later has nothing to do with what came from it before."""
+        over it. How many were. Whoever gets a number later has nothing to do with what came from it before.
+
+        The table of what came may be behind: it is looked at again until it shows what was stored by then."""
         with self._database.connect("arrears_app", autocommit=True) as connection:
             filled = filled_at(connection)
             if filled is None or filled == self._filled_at:
-                self._filled_at = filled
+                self._filled_at, self._seen_filled = filled, None
                 return 0
+            end, shown = unmatched_shown(connection)
             waiting = unmatched_messages(connection)
+        if self._seen_filled is None or self._seen_filled[0] != filled:
+            self._seen_filled = (filled, end)
         matched = 0
         for inbound_id in waiting:
             unmatched = self._arrears.load(UnmatchedMessage, inbound_id)
@@ -177,7 +186,8 @@ class Receiver:
                 continue
             self._arrears.keys.destroy(inbound_id)
             matched += 1
-        self._filled_at = filled
+        if shown >= self._seen_filled[1]:
+            self._filled_at = filled
         return matched
 
     # --- inside ---

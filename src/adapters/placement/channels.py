@@ -36,6 +36,11 @@ class FileChannel(ABC):
     def put(self, name: str, file: Path) -> None:
         """Raises CarrierUnavailable where it certainly did not take the file, CarrierUncertain where nobody knows."""
 
+    def has(self, name: str) -> bool | None:
+        """Whether a file of this name is there; None where that cannot be seen now, or never."""
+        del name
+        return None
+
 
 def channel_for(
     code: str, channel: AgencyChannel, env: Mapping[str, str], outbox: Path, *, is_history: bool = False
@@ -91,6 +96,11 @@ class InFolder(FileChannel):
         except OSError as error:
             raise CarrierUnavailable(f"{self._folder} cannot be written to: {error.strerror}") from None
 
+    def has(self, name: str) -> bool | None:
+        if not self._folder.is_dir():
+            return False if self._makes else None
+        return (self._folder / name).exists()
+
 
 class OverSftp(FileChannel):
     """Somebody's SFTP server, whose host key is known beforehand."""
@@ -110,6 +120,9 @@ class OverSftp(FileChannel):
 
     def put(self, name: str, file: Path) -> None:
         self._folder.put(name, parts_of(file))
+
+    def has(self, name: str) -> bool | None:
+        return self._folder.has(name)
 
 
 class ByHttps(FileChannel):

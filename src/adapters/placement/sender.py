@@ -22,7 +22,7 @@ from adapters.clock import Clock
 from adapters.delivery.carrier import CarrierMisconfigured, CarrierUnavailable, CarrierUncertain
 from adapters.eventstore.application import Arrears
 from adapters.placement.accounts import rows_of
-from adapters.placement.channels import channel_for
+from adapters.placement.channels import FileChannel, channel_for
 from adapters.placement.encryption import ENDING, KeyProblem, encrypt_to, key_shown
 from adapters.placement.layouts import LayoutError, layout_for
 from adapters.placement.writing import UPDATES, PlacementWriter, Written, sha256_of
@@ -48,6 +48,7 @@ from aggregates.values.money import Money
 from projections.questions.placements import (
     account_names,
     changes,
+    delivered_among,
     in_file,
     shown_through,
     told_through,
@@ -59,7 +60,9 @@ _ACCOUNTS_AT_ONCE = 250
 _CHANGES_AT_ONCE = 500
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 """Between tries of a file that are said in the log each; twice as long after each that follows."""
+_CLEARS_EVERY = timedelta(minutes=1)
 _ENDED = "the process that sent it ended"
+_UNSEEN = "the agency's key is another one, and it cannot be seen now whether it has the file by its first name already"
 _SINCE = """
     SELECT aggregate_id, min(version) - 1 FROM arrears.events
     WHERE aggregate_id = ANY (%s) AND (position IS NULL OR position > %s) GROUP BY aggregate_id
@@ -101,6 +104,7 @@ class PlacementSender:
         self._owner = uuid4()
         self._pauses: dict[UUID, _Pause] = {}
         """Files whose next try would be said in the log again."""
+        self._clears_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set. What fails is logged and tried again."""
@@ -126,7 +130,8 @@ class PlacementSender:
     def turn(self) -> Sent:
         """Every file that waits, one after the other. Raises what is no file's fault."""
         connection = self._connection.get()
-        self._is_the_one(connection)
+        if self._is_the_one(connection):
+            self._clear_away(connection)
         waiting = waiting_files(connection)
         if not waiting:
             return Sent.NOTHING
@@ -162,6 +167,23 @@ class PlacementSender:
             self._locked_by = connection if row is not None and row[0] else None
         return self._locked_by is connection
 
+    def _clear_away(self, connection: Connection[Any]) -> None:
+        """Copies of what is delivered though nobody here said so: the agency acknowledged it, or the process ended that
+        delivered it."""
+        now, folder = self._clock.now(), self._folder
+        if (self._clears_at is not None and now < self._clears_at) or not folder.is_dir():
+            return
+        self._clears_at = now + _CLEARS_EVERY
+        copies = [each.name.removesuffix(ENDING) for each in folder.iterdir() if not each.name.startswith(".")]
+        for name in delivered_among(connection, copies) if copies else ():
+            (folder / name).unlink(missing_ok=True)
+            (folder / f"{name}{ENDING}").unlink(missing_ok=True)
+
+    @property
+    def _folder(self) -> Path:
+        """Where files wait."""
+        return self._outbox / "placement-files"
+
     # --- one file ---
 
     def _send(self, file_id: UUID) -> bool:
@@ -171,19 +193,15 @@ class PlacementSender:
             return False  # the read table shows it in a moment
         office = self._arrears.load(Office, file.office_id)
         is_other = file.state is FileState.MADE and file.fingerprint != self._fingerprint(file, office)
+        if is_other and (is_there := self._is_there(file, office)) is not False:
+            return self._delivered(file) if is_there else self._not_now(file, _UNSEEN)
         if file.state is FileState.REQUESTED or is_other or not self._path(file).exists():
             if not self._made(file, office):
                 return False
             file = self._arrears.load(PlacementFile, file_id)
         path = self._path(file)
         try:
-            channel = channel_for(
-                file.agency,
-                office.agencies[file.agency].channel,
-                self._env,
-                self._outbox,
-                is_history=self._clock.is_set,
-            )
+            channel = self._channel(file, office)
         except CarrierMisconfigured as error:
             return self._not_now(file, str(error))
         if file.state is FileState.DELIVERING and not channel.can_tell:
@@ -203,10 +221,27 @@ class PlacementSender:
             self._pauses.pop(file_id, None)
             self._record(file, RecordFileDelivery(file_id=file_id, arrived=None, detail=str(error)))
             return True
-        self._pauses.pop(file_id, None)
-        self._record(file, RecordFileDelivery(file_id=file_id, arrived=True))
-        path.unlink(missing_ok=True)  # personal data is only where it has to be
+        return self._delivered(file)
+
+    def _delivered(self, file: PlacementFile) -> bool:
+        self._pauses.pop(file.id, None)
+        self._record(file, RecordFileDelivery(file_id=file.id, arrived=True))
+        self._path(file).unlink(missing_ok=True)  # personal data is only where it has to be
         return True
+
+    def _channel(self, file: PlacementFile, office: Office) -> FileChannel:
+        """Raises CarrierMisconfigured."""
+        channel, is_history = office.agencies[file.agency].channel, self._clock.is_set
+        return channel_for(file.agency, channel, self._env, self._outbox, is_history=is_history)
+
+    def _is_there(self, file: PlacementFile, office: Office) -> bool | None:
+        """Whether the agency has the file as it was made before its key changed, under another name than it would have
+        now; None where that cannot be seen. A channel that cannot tell was certainly not given it."""
+        try:
+            channel = self._channel(file, office)
+        except CarrierMisconfigured:
+            return None
+        return channel.has(self._path(file).name) if channel.can_tell else False
 
     def _not_now(self, file: PlacementFile, detail: str) -> bool:
         _log.warning("a placement file waits", file=file.name, said=detail)
@@ -216,7 +251,7 @@ class PlacementSender:
     def _path(self, file: PlacementFile) -> Path:
         """Where it waits, under the name by which it leaves."""
         name = file.name if file.fingerprint is None else f"{file.name}{ENDING}"
-        return self._outbox / "placement-files" / name
+        return self._folder / name
 
     @staticmethod
     def _fingerprint(file: PlacementFile, office: Office) -> str | None:
@@ -228,7 +263,7 @@ class PlacementSender:
         """Whether it is written, and encrypted where the agency has a key: not before the read tables show what asked
         for it."""
         agency = office.agencies[file.agency]
-        folder = self._outbox / "placement-files"
+        folder = self._folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = folder / f".{file.name}.{self._owner.hex}.part"
         sealed = draft.with_suffix(ENDING)

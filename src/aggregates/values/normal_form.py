@@ -173,6 +173,14 @@ def is_email(text: str) -> bool:
     return _email(text, with_name=False) is not None
 
 
+def email_spellings(text: str) -> tuple[str, ...]:
+    """As it is spelled, and with its domain as people read it and as machines do (IDNA): `a@bücher.example` and
+    `a@xn--bcher-kva.example` are one address."""
+    found = _email(text, with_name=True)
+    domains = () if found is None else (found.domain, found.ascii_domain)
+    return tuple(dict.fromkeys([text, *(f"{found.local_part}@{each}" for each in domains if found is not None)]))
+
+
 def _normal_email(text: str) -> str:
     """Domains are equal in any case and as IDNA; so are local parts in any case: case must not revive a refusal."""
     found = _email(text, with_name=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from adapters.bulk.asked import Asked
 from adapters.bulk.freezing import Freezer, Selection
 from adapters.bulk.questions import question_of
 from adapters.eventstore.application import AggregateNotFoundError
+from adapters.postgres.database import Connection
 from aggregates.account import Account
 from aggregates.account.bulk import TOO_OLD, kept_of, said_of_kept
 from aggregates.account.bulk_kinds import MESSAGE, BulkKind, BulkParameters, MessageParameters, bulk_kind
@@ -20,18 +22,23 @@ from aggregates.kernel.command import Rejected, identifier
 from aggregates.kernel.deciding import rejected
 from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office, office_id
+from aggregates.values.business_time import day_starts, local_date, moment_at
+from aggregates.values.contact import Channel
 from api.application.issuing import Caller, Done, Issuing, Refused, for_the_system
 from api.application.offices import every_office, today_in
 from api.application.written_messages import MessagePreview
 from api.application.written_messages import preview as message_preview
 from api.processes.service import Service
-from projections.questions.bulk import account_called, done_accounts
+from policies.contact.table import CLOSES
+from projections.questions.bulk import BulkView, account_called, bulk_action_in_full, done_accounts, leaving
 
 PATIENCE_SECONDS = 60.0
 """For the read tables to show what was stored before a confirmation."""
 _ACCOUNTS_AT_ONCE = 250
 MOST_NAMED = 1_000
 """Accounts that are named in an answer."""
+_AT_ANY_HOUR = frozenset({Channel.LETTER, Channel.PORTAL})
+"""Over these no contact rule names hours."""
 
 
 class ChangedSincePreview(Refused):
@@ -51,6 +58,26 @@ class WrongParameter(Exception):
     def __init__(self, error: ValidationError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+# --- look --------------------------------------------------------------------------------------------
+
+
+def bulk_in_full(service: Service, connection: Connection, bulk_id: UUID) -> BulkView | None:
+    """A bulk action; of messages what would become of them, and before they are confirmed how they would leave. None
+    where there is none of this id, or it is not shown yet."""
+    found = bulk_action_in_full(connection, bulk_id)
+    if found is None or found.may_leave is None or found.state != "previewed":
+        return found
+    office = service.arrears.load(Office, office_id(found.office))
+    parameters, now = MessageParameters.model_validate(found.parameters), service.clock.now()
+    today = local_date(now, office.zone)
+    ends = day_starts(today + timedelta(days=1), office.zone)
+    closes = moment_at(today, CLOSES, office.zone)
+    if parameters.channel not in _AT_ANY_HOUR and now < closes:
+        ends = closes
+    pace = None if parameters.ignore_max_per_minute else office.limits.max_per_minute
+    return found.model_copy(update={"leaving": leaving(found.may_leave, per_minute=pace, now=now, until=ends)})
 
 
 # --- preview -----------------------------------------------------------------------------------------

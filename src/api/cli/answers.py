@@ -61,7 +61,7 @@ from projections.questions import (
     roll_rates,
 )
 from projections.questions.activity_filters import ActivityFilters
-from projections.questions.bulk import bulk_action_in_full, bulk_actions, bulk_rows
+from projections.questions.bulk import bulk_actions, bulk_rows
 from projections.questions.bulk_schedules import schedule, schedule_runs, schedules
 from projections.questions.fees import fees_of
 from projections.questions.inbound import received, thread_entries, unmatched
@@ -618,7 +618,9 @@ def list_bulk(here: Here, *, limit: int | None, office: str | None = None, waiti
 
 @answers("/v1/bulk/{id}")
 def get_bulk(here: Here, *, id: str) -> Any:  # noqa: A002
-    found = bulk_action_in_full(here.connection, UUID(id))
+    from api.application.bulk import bulk_in_full
+
+    found = bulk_in_full(here.service, here.connection, UUID(id))
     if found is None:
         raise Refused("there is no such bulk action", reason_code="unknown-bulk")
     return _json(found)
@@ -633,11 +635,11 @@ def list_bulk_rows(here: Here, *, id: str, limit: int | None, rule: str | None =
 
 
 @answers("/v1/bulk-schedules")
-def list_bulk_schedules(here: Here, *, limit: int | None, office: str | None = None) -> Any:
+def list_bulk_schedules(here: Here, *, limit: int | None, office: str | None = None, failed: str | None = None) -> Any:
     office_id = here.offices[0].id if office else None
 
     def page(size: int, cursor: str | None) -> Any:
-        return schedules(here.connection, office_id=office_id, limit=size, cursor=cursor)
+        return schedules(here.connection, office_id=office_id, failed=failed == "true", limit=size, cursor=cursor)
 
     return _pages(page, limit)
 

@@ -253,21 +253,36 @@ def _previewed(
 
 def _would(service: "StepByStep", found: "BulkView") -> dict[str, Any]:
     """What would become of the messages: how many may leave, which rule would refuse how many, which are too long."""
-    from projections.questions.bulk import TOO_LONG, bulk_action_in_full, bulk_rows
+    from api.application.bulk import bulk_in_full
+    from projections.questions.bulk import TOO_LONG, bulk_rows
 
     with service.database.connect("arrears_app") as connection:
-        counted = bulk_action_in_full(connection, found.id) or found
+        counted = bulk_in_full(service, connection, found.id) or found
         too_long = bulk_rows(connection, found.id, rule=TOO_LONG, limit=_MOST).rows if counted.too_long else ()
     return {
         "may_leave": counted.may_leave,
+        "leaving": None if counted.leaving is None else counted.leaving.model_dump(mode="json"),
         "refused_by": counted.refused_by,
         "too_long": counted.too_long,
         "too_long_accounts": [each.account for each in too_long],
     }
 
 
+def _how_they_leave(leaving: Mapping[str, Any], count: int) -> str:
+    """At the office's pace, where it is minded: until when, or how many not before the hours or the day end."""
+    if leaving["per_minute"] is None:
+        return "all leave at once"
+    pace = f"{leaving['in_first_minute']:,} leave in the first minute, at {leaving['per_minute']:,} a minute"
+    if leaving["all_left_at"] is not None:
+        return f"{pace}, the last by {read_moment(leaving['all_left_at']):%Y-%m-%d %H:%M} UTC"
+    until = f"{read_moment(leaving['until']):%H:%M} UTC"
+    return f"{pace}; {count - leaving['in_time']:,} would not have left by {until} and be withdrawn"
+
+
 def _say_would(would: Mapping[str, Any]) -> None:
     say(f"May leave: {would['may_leave']:,}.")
+    if would["may_leave"] and would["leaving"] is not None:
+        say(f"Confirmed now, {_how_they_leave(would['leaving'], would['may_leave'])}.")
     if would["refused_by"]:
         say(f"Would be refused by {_rules(would['refused_by'])}.")
     if would["too_long"]:
@@ -432,6 +447,7 @@ def _show_table(found: Mapping[str, Any], page: Mapping[str, Any]) -> None:
         ("previewed by", found["previewed_by"]),
         ("confirmed by", found["confirmed_by"]),
         *([("may leave", f"{found['may_leave']:,}")] if found["may_leave"] is not None else []),
+        *([("they leave", _how_they_leave(found["leaving"], found["may_leave"]))] if found["leaving"] else []),
         *([("would be refused", _rules(found["refused_by"]))] if found["refused_by"] else []),
         *([("too long", f"{found['too_long']:,}")] if found["too_long"] else []),
         *([("asked", f"{found['asked']:,} of {found['accounts']:,}")] if found["confirmed_by"] else []),

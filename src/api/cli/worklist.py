@@ -67,18 +67,22 @@ def list_items(
     def asked(ask: Ask) -> Any:
         of = None if account is None else account_id(ask, account, office=office)
         found = ask("/v1/worklist", limit=limit, agent=agent, kind=kind, office=office, account_id=of)
-        is_whole = kind is None and of is None
-        return found, ask("/v1/bulk", limit=limit, office=office, waiting="true")["items"] if is_whole else []
+        if kind is not None or of is not None:
+            return found, [], []
+        waits = ask("/v1/bulk", limit=limit, office=office, waiting="true")["items"]
+        return found, waits, ask("/v1/bulk-schedules", limit=limit, office=office, failed="true")["items"]
 
-    found, waits = answered(data, asked)
-    rows, waiting = [*found["items"]], [*waits]
+    found, waits, fails = answered(data, asked)
+    rows, waiting, failed = [*found["items"]], [*waits], [*fails]
     if as_json:
-        print_json({"rows": rows, "next_cursor": found["next"], "waiting": waiting})
+        print_json({"rows": rows, "next_cursor": found["next"], "waiting": waiting, "failed": failed})
         return
     for each in waiting:
         say(f"Waits for a person: bulk action {each['id']} ({each['kind']}, {each['accounts']:,} accounts)")
+    for each in failed:
+        say(f"Could not be made: schedule {each['id']} ({each['kind']} on {each['filter']}): {each['last_detail']}")
     if not rows:
-        say("Nothing is to be done." if not waiting else "Nothing else is to be done.")
+        say("Nothing is to be done." if not waiting and not failed else "Nothing else is to be done.")
         return
     print_table(_ITEMS, map(_row, rows))
     if found["next"] is not None:

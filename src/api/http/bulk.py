@@ -18,7 +18,7 @@ from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
-from api.application.bulk import WrongParameter, confirm, preview, text_of, undo_preview
+from api.application.bulk import WrongParameter, bulk_in_full, confirm, preview, text_of, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing
 from api.application.written_messages import MessagePreview
@@ -31,7 +31,7 @@ from api.http.reading import AS_ASKED, OfficeOf, Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, Day, FromJson, JsonBody
 from api.processes.service import Service
-from projections.questions.bulk import BulkRow, BulkView, RowOutcome, bulk_action_in_full, bulk_actions, bulk_rows
+from projections.questions.bulk import BulkRow, BulkView, RowOutcome, bulk_actions, bulk_rows
 
 router = Router(prefix="/v1/bulk", tags=["bulk actions"])
 
@@ -300,7 +300,7 @@ def undo_bulk(*, bulk_id: UUID, body: JsonBody[BulkUndo] = _UNDO, issuing: Issui
 def found_bulk(readings: Reader, bulk_id: UUID) -> BulkView:
     """Raises a Problem where there is none."""
     with readings.connection() as connection:
-        found = bulk_action_in_full(connection, bulk_id)
+        found = bulk_in_full(readings.service, connection, bulk_id)
     if found is None:
         raise unknown("bulk")
     return found

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Query, Response
 from pydantic import Field
 
 from aggregates.bulk.schedule import CancelSchedule, Period
@@ -95,13 +95,20 @@ def scheduled(
 
 @router.get("", responses=AS_ASKED)
 def list_schedules(
-    *, readings: Readings, office: OfficeOf = None, limit: Limit = 50, cursor: Cursor = None
+    *,
+    readings: Readings,
+    office: OfficeOf = None,
+    failed: Annotated[
+        bool, Query(description="Only those that could not be made the last time, and were not ended.")
+    ] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[ScheduleView]:
     """Schedules, the newest first; those that are over too."""
     office_id = readings.office(office).id if office else None
     return readings.page(
-        Question("bulk-schedules", office),
-        lambda connection, inner: schedules(connection, office_id=office_id, limit=limit, cursor=inner),
+        Question("bulk-schedules", office, *(["failed"] if failed else [])),
+        lambda connection, inner: schedules(connection, office_id=office_id, failed=failed, limit=limit, cursor=inner),
         cursor,
     )
 

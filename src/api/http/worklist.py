@@ -19,6 +19,7 @@ from api.http.reading import AS_ASKED, OfficeOf, Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
 from projections.questions.bulk import BulkView, bulk_actions
+from projections.questions.bulk_schedules import ScheduleView, schedules
 from projections.questions.worklist import ClosedDay, WorklistItem, closed_days, worklist
 
 router = Router(prefix="/v1", tags=["worklist"])
@@ -48,11 +49,14 @@ class DayToClose(Body):
 
 
 class WorklistPage(NamedPage[WorklistItem]):
-    """What is to be done about accounts; and bulk actions that wait for a person."""
+    """What is to be done about accounts; and bulk actions that wait for a person, or could not be made."""
 
     waiting: list[BulkView]
     """What schedules made and is too large to be done without a person: on the first page, unless the list is of one
     kind or account."""
+    failed: list[ScheduleView]
+    """Schedules that could not be made the last time, on the same page: until a later time goes well, or they are
+    ended."""
 
 
 @router.get("/worklist", responses=AS_ASKED)
@@ -89,7 +93,9 @@ def list_worklist(
         cursor,
     )
     is_whole = cursor is None and kind is None and account_id is None
-    return WorklistPage(**dict(page), waiting=waiting_bulk(readings, office) if is_whole else [])
+    waiting = waiting_bulk(readings, office) if is_whole else []
+    failed = failed_schedules(readings, office) if is_whole else []
+    return WorklistPage(**dict(page), waiting=waiting, failed=failed)
 
 
 def waiting_bulk(readings: Reader, office: str | None) -> list[BulkView]:
@@ -97,6 +103,13 @@ def waiting_bulk(readings: Reader, office: str | None) -> list[BulkView]:
     office_id = readings.office(office).id if office else None
     with readings.connection() as connection:
         return list(bulk_actions(connection, office_id=office_id, waiting=True, limit=_MOST_WAITING).rows)
+
+
+def failed_schedules(readings: Reader, office: str | None) -> list[ScheduleView]:
+    """Schedules of bulk actions that could not be made the last time, the newest first."""
+    office_id = readings.office(office).id if office else None
+    with readings.connection() as connection:
+        return list(schedules(connection, office_id=office_id, failed=True, limit=_MOST_WAITING).rows)
 
 
 @items.post("/snooze", responses=MAY_BE_REFUSED)

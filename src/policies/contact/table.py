@@ -38,6 +38,8 @@ def _is_covered_commercial(debtor: Debtor) -> bool:
 
 FDCPA = Scope(roles=THIRD, debt_types=CONSUMER)
 """15 USC 1692: what the statute itself has said since before Regulation F."""
+OPENS, CLOSES = time(8), time(21)
+"""Where the consumer is (12 CFR 1006.6(b)(1))."""
 REGULATION_F = Scope(roles=THIRD, debt_types=CONSUMER, first_day=date(2021, 11, 30))
 UNCERTAIN_REGULATION_F = Scope(roles=THIRD, debt_types=CONSUMER, first_day=date(2021, 11, 30), is_certain=False)
 
@@ -231,7 +233,7 @@ TABLE: tuple[ContactRule, ...] = (
         "hours-8-to-21",
         "Not before 8:00 nor from 21:00 on where the consumer is, in every zone that address and numbers indicate.",
         "12 CFR 1006.6(b)(1)",
-        hours.between(time(8), time(21)),
+        hours.between(OPENS, CLOSES),
         (FDCPA, *_rosenthal(is_certain=True)),
         figures=(
             Figure("letters", 0, "1: letters keep to the hours too (check).", 0, 1),

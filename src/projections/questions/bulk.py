@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -209,6 +209,20 @@ def done_accounts(connection: Connection[Any], bulk_id: UUID) -> list[tuple[UUID
 # --- what came of it ---------------------------------------------------------------------------------
 
 
+class Leaving(Answer):
+    """How messages would leave that were confirmed now, where no other messages of the office wait."""
+
+    per_minute: int | None
+    """The office's pace. None: they take no turn."""
+    in_first_minute: int
+    all_left_at: datetime | None
+    """When the last has left; None where not all of them do before `until`."""
+    until: datetime
+    """When the hours or the day of the office end: what has not left by then is withdrawn."""
+    in_time: int
+    """How many leave before that."""
+
+
 class BulkView(Answer):
     """A bulk action. `asked` is how many accounts have an outcome by now; of what has not ended counts are null."""
 
@@ -246,6 +260,8 @@ class BulkView(Answer):
     """The schedule that made it. Where it stands `previewed` it is too large, and waits for a person."""
     may_leave: int | None = None
     """Of messages: how many nothing would keep from leaving. Counted where one action is asked for; else null."""
+    leaving: Leaving | None = None
+    """Of messages that are previewed: how those would leave that may. Where one action is asked for; else null."""
     refused_by: dict[str, int] | None = None
     """Of messages: by the id of a contact rule or wish how many it would refuse. One that several refuse counts for
     each. Counted where one action is asked for; else null."""
@@ -387,6 +403,22 @@ def bulk_action_in_full(connection: Connection[Any], bulk_id: UUID) -> BulkView 
     rules = sorted((counted["refused_by"] or {}).items(), key=lambda each: (-each[1], each[0]))
     return found.model_copy(
         update={"may_leave": counted["may_leave"], "too_long": counted["too_long"], "refused_by": dict(rules)}
+    )
+
+
+def leaving(count: int, *, per_minute: int | None, now: datetime, until: datetime) -> Leaving:
+    """How so many messages would leave from now on; `per_minute` None: without a turn."""
+    if per_minute is None:
+        return Leaving(per_minute=None, in_first_minute=count, all_left_at=now, until=until, in_time=count)
+    apart = timedelta(minutes=1) / per_minute
+    in_time = min(count, max(0, -((now - until) // apart)))
+    last_at = now + max(count - 1, 0) * apart
+    return Leaving(
+        per_minute=per_minute,
+        in_first_minute=min(count, per_minute),
+        all_left_at=last_at if in_time == count else None,
+        until=until,
+        in_time=in_time,
     )
 
 

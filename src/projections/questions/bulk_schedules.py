@@ -35,6 +35,8 @@ class ScheduleView(Answer):
     most_amount: AmountText | None
     runs: int
     last_outcome: RunOutcomeName | None
+    last_detail: str | None
+    """Why it waits, or failed, the last time."""
     made_at: datetime
     made_by: str
     cancelled_at: datetime | None
@@ -68,7 +70,7 @@ class ScheduleRunPage(Answer):
 
 
 _SCHEDULES = """
-    SELECT s.*, office.code AS office, coalesce(s.currency, office.currency) AS in_currency, last.outcome,
+    SELECT s.*, office.code AS office, coalesce(s.currency, office.currency) AS in_currency, last.outcome, last.detail,
            coalesce(last.runs, 0) AS runs,
            CASE WHEN s.cancelled_at IS NULL AND last.run_id IS NULL THEN s.due_at END AS next_at,
            CASE WHEN s.cancelled_at IS NULL
@@ -76,7 +78,7 @@ _SCHEDULES = """
     FROM read_model.bulk_schedules AS s
     LEFT JOIN read_model.ledger_offices AS office USING (office_id)
     LEFT JOIN LATERAL (
-        SELECT run.run_id, run.next_on, run.outcome, count(*) OVER () AS runs
+        SELECT run.run_id, run.next_on, run.outcome, run.detail, count(*) OVER () AS runs
         FROM read_model.bulk_schedule_runs AS run
         WHERE run.schedule_id = s.schedule_id
         ORDER BY run.fell_due_at DESC
@@ -85,6 +87,7 @@ _SCHEDULES = """
     WHERE s.made_at IS NOT NULL
       AND (%(id)s::uuid IS NULL OR s.schedule_id = %(id)s)
       AND (%(office_id)s::uuid IS NULL OR s.office_id = %(office_id)s)
+      AND (NOT %(failed)s OR (s.cancelled_at IS NULL AND last.outcome = 'failed'))
       AND (%(at)s::timestamptz IS NULL OR (s.made_at, s.schedule_id) < (%(at)s::timestamptz, %(after)s::uuid))
     ORDER BY s.made_at DESC, s.schedule_id DESC
     LIMIT %(limit)s
@@ -105,17 +108,30 @@ _RUNS = """
 
 def schedule(connection: Connection[Any], schedule_id: UUID) -> ScheduleView | None:
     """None where there is none of this id, or it is not shown yet."""
-    asked = {"id": schedule_id, "office_id": None, "at": None, "after": None, "limit": 1}
+    asked = {"id": schedule_id, "office_id": None, "failed": False, "at": None, "after": None, "limit": 1}
     found = rows(connection, asked, _SCHEDULES)
     return _view(found[0]) if found else None
 
 
 def schedules(
-    connection: Connection[Any], *, office_id: UUID | None = None, limit: int = 50, cursor: str | None = None
+    connection: Connection[Any],
+    *,
+    office_id: UUID | None = None,
+    failed: bool = False,
+    limit: int = 50,
+    cursor: str | None = None,
 ) -> SchedulePage:
-    """Of one office, or of all, the newest first; those that are over too. Raises BadQuestion."""
+    """Of one office, or of all, the newest first; those that are over too, or only those that `failed` the last time
+    and were not ended. Raises BadQuestion."""
     at, after = key_after(cursor, "made", 2)
-    asked = {"id": None, "office_id": office_id, "at": at, "after": after, "limit": check_limit(limit) + 1}
+    asked = {
+        "id": None,
+        "office_id": office_id,
+        "failed": failed,
+        "at": at,
+        "after": after,
+        "limit": check_limit(limit) + 1,
+    }
     found = [_view(each) for each in rows(connection, asked, _SCHEDULES)]
     page = found[:limit]
     following = cursor_after("made", page[-1].made_at, page[-1].id) if len(found) > limit else None
@@ -147,6 +163,7 @@ def _view(found: Mapping[str, Any]) -> ScheduleView:
         starts_on=recurrence.get("starts_on"),
         most_amount=None if most is None else Money(most, found["in_currency"]).decimal(),
         last_outcome=found["outcome"],
+        last_detail=found["detail"] or None,
     )
 
 

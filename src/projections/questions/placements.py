@@ -460,3 +460,11 @@ def waiting_files(connection: Connection[Any]) -> list[UUID]:
     """Files that are to be made and delivered, the oldest first; none of a bulk action that still works."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return [each["file_id"] for each in cursor.execute(_WAITING, prepare=True)]
+
+
+_DELIVERED = "SELECT name FROM read_model.placement_files WHERE name = ANY (%s) AND state = 'delivered'"
+
+
+def delivered_among(connection: Connection[Any], names: list[str]) -> list[str]:
+    """Those of the files, by the names that they were asked for under, that are with their agency."""
+    return [name for (name,) in connection.execute(_DELIVERED, [names])]

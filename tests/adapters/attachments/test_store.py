@@ -158,6 +158,16 @@ def test_without_settings_it_is_a_folder_beside_the_data(tmp_path: Path, keys: K
     assert (tmp_path / "attachments").stat().st_mode & 0o077 == 0
 
 
+def test_without_a_data_folder_and_settings_nothing_is_kept_where_the_process_happens_to_be(
+    tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    store = store_of({}, None, cast(KeyRing, keys))
+    with pytest.raises(StoreAway, match="ARREARS_ATTACHMENTS_URL"):
+        store.put(ADA, CONTENT)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("env", "named"),
     [

@@ -1,11 +1,14 @@
 """Mail out of a maildir and out of a mailbox on a server: all of it, marked once it is stored."""
 
 import mailbox
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from psycopg import OperationalError
+from psycopg.errors import UndefinedTable
 
 from adapters.clock import ManualClock
 from adapters.inbound.mailboxes import MailboxAway, Maildir, mailboxes_of
@@ -108,8 +111,11 @@ class Kept:
 
     def __init__(self) -> None:
         self.mails: list[bytes] = []
+        self.away: list[Exception] = []
 
     def look_again(self) -> int:
+        if self.away:
+            raise self.away.pop()
         return 0
 
     def take_mail(self, raw: bytes, now: datetime) -> Outcome:
@@ -123,6 +129,31 @@ def test_a_mailbox_that_is_away_holds_up_no_other(folder: Path, server: ImapServ
     kept = Kept()
     stored, away = Polling(kept, mailboxes[::-1], ManualClock(datetime(2026, 3, 3, tzinfo=UTC))).once()
     assert (stored, len(away), len(kept.mails)) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("away", [UndefinedTable("no such table"), OperationalError("connection failed"), NotReady("")])
+def test_a_database_that_is_away_ends_no_polling(
+    folder: Path, away: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is mail held up by it: its own storing says whether the database is there."""
+    kept, stop, rounds = Kept(), threading.Event(), iter((1, 2))
+
+    def wait(_: float) -> None:
+        if next(rounds) == 2:
+            stop.set()
+
+    kept.away = [away]
+    monkeypatch.setattr(stop, "wait", wait)
+    mailboxes = mailboxes_of({"ARREARS_INBOUND_MAILDIR": str(folder)})
+    Polling(kept, mailboxes, ManualClock(datetime(2026, 3, 3, tzinfo=UTC))).run(stop)
+    assert (kept.away, len(kept.mails)) == ([], 2)
+
+
+def test_a_defect_is_not_taken_for_a_database_that_is_away() -> None:
+    kept = Kept()
+    kept.away = [AttributeError("a defect")]
+    with pytest.raises(AttributeError):
+        Polling(kept, [], ManualClock(datetime(2026, 3, 3, tzinfo=UTC))).once()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from aggregates.account.payments import ReceivePayment
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.campaign import Template
 from aggregates.kernel.actor import Actor
-from aggregates.office import ChangeOfficeSettings
+from aggregates.office import ChangeOfficeSettings, DeliveryLimits
 from aggregates.template import SaveTemplate
 from aggregates.values.contact import Channel, Consent, ContactDetails, PhoneKind, PhoneNumber, PostalAddress
 from aggregates.values.contact_record import Role
@@ -39,10 +39,19 @@ from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.money import Money
 from aggregates.work import CancelWork
 from api.application.authority import Authority
-from api.application.bulk import ChangedSincePreview, confirm, preview, text_of, undo_preview
+from api.application.bulk import ChangedSincePreview, bulk_in_full, confirm, preview, text_of, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing, Refused
-from projections.questions.bulk import TOO_LONG, BulkRow, BulkView, bulk_action, bulk_action_in_full, bulk_rows
+from projections.questions.bulk import (
+    TOO_LONG,
+    BulkRow,
+    BulkView,
+    Leaving,
+    bulk_action,
+    bulk_action_in_full,
+    bulk_rows,
+    leaving,
+)
 from projections.questions.collections import Filters
 from projections.questions.scope import BadQuestion
 from tests.adapters.work.conftest import NOW, OFFICE, Plant
@@ -429,6 +438,45 @@ def test_messages_are_queued_as_shown_and_who_is_refused_is_counted_by_rule(bulk
     assert would(bulk, bulk_id) == (6, {"cease": 1}, 0)
     with pytest.raises(Refused, match="cannot be undone"):
         list(undo_preview(bulk.plant.service, bulk_id))
+
+
+@pytest.mark.parametrize(
+    ("count", "per_minute", "minutes", "first", "in_time", "last"),
+    [
+        (600, 60, 60, 60, 600, 599),
+        (601, 60, 10, 60, 600, None),
+        (600, 60, 10, 60, 600, 599),
+        (5, 7, 60, 5, 5, 4 * 60 / 7),
+        (0, 60, 10, 0, 0, 0),
+        (600, None, 10, 600, 600, 0),
+    ],
+)
+def test_the_pace_of_the_office_says_when_the_last_message_has_left(  # noqa: PLR0917
+    count: int, per_minute: int | None, minutes: int, first: int, in_time: int, last: float | None
+):
+    until = NOW + timedelta(minutes=minutes)
+    found = leaving(count, per_minute=per_minute, now=NOW, until=until)
+    took = None if found.all_left_at is None else (found.all_left_at - NOW).total_seconds()
+    assert (found.in_first_minute, found.in_time) == (first, in_time)
+    assert took == (None if last is None else pytest.approx(last, abs=0.001))
+
+
+def test_messages_that_would_not_leave_in_their_hours_are_counted_until_they_are_confirmed(bulk: Bulk):
+    bulk.plant.do(ChangeOfficeSettings(office_id=OFFICE, limits=DeliveryLimits(max_per_minute=1)))
+    email: dict[str, Any] = {"channel": "email", "subject": "Your account", "text": "Please call us."}
+    by_portal, by_email = bulk.preview("message", **CALL), bulk.preview("message", **email)
+
+    def would_leave(bulk_id: UUID) -> Leaving | None:
+        with bulk.plant.database.connect("arrears_app") as connection:
+            found = bulk_in_full(bulk.plant.service, connection, bulk_id)
+        assert found is not None
+        return found.leaving
+
+    today = datetime(2026, 3, 2, tzinfo=UTC)
+    assert would_leave(by_portal) == leaving(7, per_minute=1, now=NOW, until=today + timedelta(days=1))
+    assert would_leave(by_email) == leaving(0, per_minute=1, now=NOW, until=today + timedelta(hours=21))
+    bulk.confirm(by_portal)
+    assert would_leave(by_portal) is None
 
 
 def test_a_text_that_would_be_another_now_keeps_every_message_from_leaving(bulk: Bulk):

@@ -30,7 +30,7 @@ from aggregates.account.placement import PlaceAccount, RecallPlacement
 from aggregates.account.receivables import ReversalKind
 from aggregates.account.write_offs import WriteOffDebt
 from aggregates.office import Office, SetAgency
-from aggregates.placement_file import FileContents, PlacementFile, RedeliverFile, RequestFile
+from aggregates.placement_file import AcknowledgeFile, FileContents, PlacementFile, RedeliverFile, RequestFile
 from aggregates.values.agency import Agency, AgencyChannel
 from aggregates.values.contact import ContactDetails, EmailAddress
 from aggregates.values.money import Money
@@ -369,6 +369,23 @@ def test_a_file_leaves_encrypted_with_the_key_that_the_agency_has_then(placed: P
     assert placed.acknowledged() is True
 
 
+def test_a_file_that_the_agency_has_is_not_sent_again_under_the_name_that_its_new_key_gives_it(placed: Placements):
+    """It was taken, and the process ended before it could say so; then the agency got a key."""
+    placed.plant.do(PlaceAccount(account_id=placed.account(3), agency="acme"))
+    placed.plant.catch_up()
+    (asked,) = placed.files
+    arrears = placed.plant.service.arrears
+    assert placed.plant.service._sender._made(arrears.load(PlacementFile, asked.id), arrears.load(Office, OFFICE))
+    placed.folder.mkdir(parents=True)
+    (placed.folder / asked.name).write_bytes(b"taken before")
+    placed.plant.do(a_key_of(Tsk.generate("Acme")))
+    placed.plant.service.drain()
+    (file,) = placed.files
+    assert (file.state, file.name) == ("delivered", asked.name)
+    assert [each.name for each in placed.folder.iterdir()] == [asked.name]
+    assert list((placed.outbox / "placement-files").iterdir()) == []
+
+
 def a_key_of(key: Tsk) -> SetAgency:
     text = str(key.extract_certificate())
     return SetAgency(office_id=OFFICE, code="acme", agency=TERMS.model_copy(update={"public_key": text}))
@@ -440,6 +457,21 @@ def test_an_upload_whose_answer_is_missing_waits_for_a_person(placed: Placements
         placed.plant.do(RedeliverFile(file_id=file.id), reason="They have no such file")
         placed.plant.catch_up()
         assert placed.files[0].state == "made"
+        sender.turn()
+        placed.plant.catch_up()
+        (file,) = placed.files
+        waits = placed.outbox / "placement-files" / file.name
+        assert (file.state, waits.exists()) == ("uncertain", True)
+        assert file.accounts is not None
+        assert file.total is not None
+        total = Money.parse(str(file.total), file.currency)
+        placed.plant.do(AcknowledgeFile(file_id=file.id, accounts=file.accounts, total=total))
+        placed.plant.catch_up()
+    with closing(
+        PlacementSender(placed.plant.database, placed.plant.service.arrears, SystemClock(), env, placed.outbox)
+    ) as sender:
+        sender.turn()
+    assert not waits.exists(), "nothing of it is left here"
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def arrears(postgres: TestServer, built_template: str, folder: Path) -> Iterator
         patch.setenv("ARREARS_DATABASE_URL", postgres.dsn_of(name))
         patch.setenv("ARREARS_MASTER_KEY", MASTER_KEY)
         patch.setenv("ARREARS_OUTBOX", str(folder / "outbox"))
+        patch.setenv("ARREARS_ATTACHMENTS_URL", str(folder / "attachments"))
         patch.delenv("ARREARS_DATA", raising=False)
         patch.delenv("COLUMNS", raising=False)  # what a table leaves out follows from it
         yield Arrears()

@@ -37,7 +37,12 @@ def test_messages_are_counted_by_rule_shown_on_request_and_sent(portfolio: Arrea
     shown = portfolio(*preview, "--json").json
     would = {"may_leave": 1, "refused_by": {}, "too_long": 0, "too_long_accounts": []}
     assert {name: shown[name] for name in would} == would
-    assert "A message cannot be undone." in portfolio(*preview).err
+    leaving = {"per_minute": 60, "in_first_minute": 1, "in_time": 1}
+    assert {name: shown["leaving"][name] for name in leaving} == leaving
+    said = portfolio(*preview)
+    assert "A message cannot be undone." in said.err
+    assert "1 leave in the first minute, at 60 a minute, the last by " in said.out
+    assert "all leave at once" in portfolio(*preview, "--ignore-max-per-minute").out
     [row] = portfolio("bulk", "show", shown["id"], "--json").json["rows"]
     assert (row["account"], row["outcome"], row["refused_by"], row["too_long"]) == ("A-1", None, [], False)
     assert portfolio("bulk", "show", shown["id"], "--rule", "sms-too-long", "--json").json["rows"] == []
@@ -124,4 +129,11 @@ def test_a_bulk_action_is_scheduled_on_a_saved_filter_listed_and_ended(portfolio
     )
     letters = ("bulk", "schedule", "message", "--channel", "letter", "--text", "Please call us.", "--filter", "owing")
     assert "is made" in portfolio(*letters, "--every", "week", "--most-accounts", "5", "--reason", "as agreed").out
+    daily = portfolio(*said, "--every", "day", "--json").json["id"]
     portfolio("filter", "remove", "owing")
+    portfolio("tick")
+    waits = f"Could not be made: schedule {daily} (stage on owing): "
+    assert waits in portfolio("worklist").out
+    assert daily in [each["id"] for each in portfolio("worklist", "--json").json["failed"]]
+    portfolio("bulk", "schedule", "cancel", daily)
+    assert waits not in portfolio("worklist").out

@@ -1,5 +1,6 @@
 """Bulk actions over HTTP: previewed, confirmed exactly as shown, undone; and their page."""
 
+from html import unescape
 from io import BytesIO
 from typing import Any
 from uuid import UUID, uuid4
@@ -164,7 +165,7 @@ def test_people_write_a_message_see_any_text_and_confirm_it(client: Client, acco
     assert sent.status_code == 303
     address = sent.headers["location"]
     page = client.get(address).text
-    assert "1 may leave" in page
+    assert "1 may leave: confirmed now, 1 in the first minute, at 60 a minute, the last by " in page
     assert "cannot be undone" in page
     assert "Dear Ada Lovelace" not in page
     assert "Dear Ada Lovelace, USD 100.00 is open." in client.get(f"{address}?text={number}").text
@@ -236,6 +237,27 @@ def test_a_schedule_that_is_too_large_waits_for_a_person_everywhere(client: Clie
     assert client.done("POST", f"{address}/cancellation")["event_ids"]
     service.drain()
     assert client.get(address).json()["cancelled_at"] is not None
+
+
+def test_a_schedule_that_could_not_be_made_is_on_the_worklist_until_it_is_ended(
+    client: Client, service: StepByStep, number: str
+):
+    client.done("PUT", "/v1/filters/gone", {"office": "main", "number": number})
+    said = {"kind": "flags", "parameters": {"add": ["vip"]}, "filter": "gone", "every": "day", "most_accounts": 0}
+    address = f"/v1/bulk-schedules/{client.done('POST', '/v1/bulk-schedules', said)['id']}"
+    client.done("DELETE", "/v1/filters/gone?office=main")
+    assert client.get("/v1/worklist").json()["failed"] == []
+    service.tick()
+    service.drain()
+    [failed] = client.get("/v1/worklist").json()["failed"]
+    assert (failed["id"], failed["last_outcome"]) == (address.rpartition("/")[2], "failed")
+    assert "gone" in failed["last_detail"]
+    assert client.get("/v1/bulk-schedules?failed=true").json()["items"] == [failed]
+    assert failed["last_detail"] in unescape(client.get("/worklist", headers={"Accept": "text/html"}).text)
+    assert client.get("/v1/worklist?kind=reply").json()["failed"] == []
+    client.done("POST", f"{address}/cancellation")
+    service.drain()
+    assert client.get("/v1/worklist").json()["failed"] == []
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,22 @@ def test_what_was_assigned_by_one_who_died_over_it_is_on_its_account(
     assert [each["text"] for each in thread["messages"]] == ["STOP"]
 
 
+@pytest.mark.parametrize(
+    ("known", "writes"),
+    [
+        ("bert@bücher.example.net", "bert@xn--bcher-kva.example.net"),
+        ("bert@xn--mller-kva.example.net", "bert@Müller.example.net"),
+        ("bert@пример.example.net", "bert@xn--e1afmkfd.example.net"),
+    ],
+)
+def test_an_address_whose_domain_is_in_another_script_is_found_in_either_form(  # noqa: PLR0917
+    client: Client, service: StepByStep, receiver: Receiver, bert: str, known: str, writes: str
+) -> None:
+    client.done("PUT", f"{bert}/contact", {"emails": [{"id": "email-1", "address": known}]})
+    service.drain()
+    assert receiver.receive(a_text(writes, "unsubscribe", channel=Incoming.EMAIL, source="imap")) is Outcome.FILED
+
+
 def test_an_address_in_a_line_with_a_name_is_found(
     client: Client, service: StepByStep, receiver: Receiver, bert: str
 ) -> None:
@@ -291,9 +307,10 @@ def test_what_came_while_names_were_filled_in_is_on_its_account_once_they_are(  
         connection.execute("UPDATE personal.filling SET until = until + 1000000")
         message = a_text(number, "STOP")
         assert receiver.receive(message, comes_again=False) is Outcome.UNMATCHED
-        service.drain()
         assert receiver.look_again() == 0
         connection.execute("UPDATE personal.filling SET until = until - 1000000")
+        assert receiver.look_again() == 0  # the table does not show it yet
+        service.drain()
     inbound_id = identifier("inbound", message.source, message.source_id)
     received = service.arrears.load(UnmatchedMessage, inbound_id).received
     assert received is not None

@@ -100,6 +100,7 @@ class Twilio(Carrier):
         self.sender = sender
         self.client = Client(account, str(token), http_client=_Http(base, seconds), environment={"TWILIO_EDGE": ""})
         self._reports_to = reports_to
+        self._last_reference = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Twilio":
@@ -128,9 +129,9 @@ class Twilio(Carrier):
             more["status_callback"] = f"{self._reports_to}{TWILIO_STATUS}?message={message_id}"
         if letter.channel is Channel.VOICE:
             call = self.asking(lambda: self.client.calls.create(to=to, from_=self.sender, twiml=spoken(letter), **more))
-            return str(call.sid)
+            return self.reference_of(call)
         text = self.asking(lambda: self.client.messages.create(to=to, from_=self.sender, body=letter.body, **more))
-        return str(text.sid)
+        return self.reference_of(text)
 
     def took(self, message_id: UUID, attempt: Attempt) -> Letter | None:
         """The text message to that number with those words that was sent since; None where there is none of them."""
@@ -154,8 +155,28 @@ class Twilio(Carrier):
         if session is not None:
             session.close()
 
+    def reference_of(self, taken: Any) -> str:
+        """That of what the answer says was taken just now. Raises CarrierUncertain where it is no answer to that: one
+        that comes twice, the second time a moment later, would be read as the answer to what was sent next."""
+        if not taken.sid or taken.sid == self._last_reference:
+            self.close()
+            raise CarrierUncertain(f"{self._base} answered something that was asked before")
+        self._last_reference = str(taken.sid)
+        return self._last_reference
+
     def asking(self, ask: Any) -> Any:
-        """What the client's errors mean. They may quote numbers, so of most only the kind is said."""
+        """What the client's errors mean. They may quote numbers, so of most only the kind is said.
+
+        Behind an answer that is none of success another may come, which says nothing of what is asked next: what is
+        asked next has a connection of its own.
+        """
+        try:
+            return self._asked(ask)
+        except Exception:
+            self.close()
+            raise
+
+    def _asked(self, ask: Any) -> Any:
         try:
             return ask()
         except (TwilioRestException, TwilioServiceException) as error:

@@ -45,7 +45,7 @@ class TwilioCalls(Dialler):
         call = self._twilio.asking(
             lambda: client.calls.create(to=agent, from_=sender, twiml=twiml, timeout=_RING_SECONDS)
         )
-        return str(call.sid)
+        return self._twilio.reference_of(call)
 
     def look_up(self, reference: str) -> CallEnded | None:
         """The agent's call first: once that has ended, the customer's, which it began."""

@@ -24,7 +24,7 @@ from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
 from api.http.web.forms import FormOf, made, moment_of, once_of, reason_of, text_of
 from api.http.web.rendering import render
-from api.http.worklist import waiting_bulk
+from api.http.worklist import failed_schedules, waiting_bulk
 from api.processes.service import Service
 from projections.questions.worklist import UndocumentedContact, WorklistItem, closed_days, worklist
 from projections.worklist.kinds import KINDS
@@ -142,6 +142,7 @@ def _page(
         offices=offices,
         work_rows=report.rows,
         waiting=waiting_bulk(readings, office or None) if not kind and cursor is None else [],
+        failed=failed_schedules(readings, office or None) if not kind and cursor is None else [],
         work_until=lambda row: _tomorrow(now, _office_of(row, offices)),
         zone_of=lambda row: _office_of(row, offices).zone,
         names=report.names,

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 class Receive(Worker):
-    """Where no mailbox is set up, and no text comes in either, a process of its own is there and does nothing."""
+    """Where no mailbox is set up, a process of its own still looks again for whom messages are: other processes take
+    them in, with variables that it need not have."""
 
     name = "receive"
     does = "Take mail out of the mailboxes that are set up"
@@ -24,7 +25,8 @@ class Receive(Worker):
         from adapters.inbound.mailboxes import mailboxes_of
         from adapters.inbound.setup import doors_of
 
-        return bool(mailboxes_of(env)) or doors_of(env).takes_twilio
+        doors = doors_of(env)
+        return bool(mailboxes_of(env)) or doors.takes_twilio or doors.takes_email
 
     def polling(self, core: "Core") -> "Polling":
         """Raises InboundMisconfigured."""
@@ -41,12 +43,5 @@ class Receive(Worker):
 
     def alone(self, core: "Core", stop: threading.Event) -> Run:
         """Raises InboundMisconfigured."""
-        return self.in_one_process(core, stop) or _nothing
-
-
-def _nothing(stop: threading.Event) -> None:
-    import structlog
-
-    said = "no mailbox is set up, and no text comes in: there is nothing to take"
-    structlog.get_logger(__name__).warning(said)
-    stop.wait()
+        del stop
+        return self.polling(core).run

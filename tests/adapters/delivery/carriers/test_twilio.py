@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -23,7 +24,7 @@ from adapters.secret_text import Secret, SecretProblem
 from aggregates.account.inbound import Receipt
 from aggregates.values.contact import Channel
 from tests.adapters.delivery.carriers.stands import twilio_to
-from tests.adapters.delivery.carriers.twilio_server import ACCOUNT, NUMBER, TOKEN, Does, TwilioServer
+from tests.adapters.delivery.carriers.twilio_server import ACCOUNT, NUMBER, TOKEN, Does, TwilioServer, message_sid
 
 TEXT = Letter(Channel.SMS, "(202) 555-0143", None, "Dear Anna, 100.00 is due.", country="US")
 CALL = Letter(Channel.VOICE, "+49 30 901820", None, "Guten Tag", language="de")
@@ -42,6 +43,23 @@ def attempt(letter: Letter | None = TEXT) -> Attempt:
 def test_a_text_goes_to_the_number_as_it_is_dialled_from_anywhere(server: TwilioServer):
     assert twilio_to(server).send(uuid4(), TEXT).startswith("SM")
     assert server.messages == [{"To": "+12025550143", "From": NUMBER, "Body": TEXT.body}]
+
+
+@pytest.mark.parametrize("first", [Does.TWICE, Does.REFUSES_TWICE])
+def test_an_answer_that_comes_twice_says_nothing_of_what_is_sent_next(server: TwilioServer, first: Does):
+    """The second one comes while the next is under way."""
+    carrier = twilio_to(server)
+    server.does = first
+    with suppress(CarrierRefused):
+        carrier.send(uuid4(), TEXT)
+    server.does = Does.REFUSES if first is Does.TWICE else Does.SLOW
+    if first is Does.TWICE:
+        with pytest.raises(CarrierUncertain, match="asked before"):
+            carrier.send(uuid4(), TEXT)
+        with pytest.raises(CarrierRefused):
+            carrier.send(uuid4(), TEXT)
+    else:
+        assert carrier.send(uuid4(), TEXT) == message_sid(1)
 
 
 def test_what_became_of_it_is_reported_to_where_this_service_is_reached(server: TwilioServer):

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import socket
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from enum import Enum
@@ -16,6 +18,9 @@ from tests.waiting import HANG
 
 ACCOUNT, TOKEN, NUMBER = "AC" + "0" * 32, "twilio-token-of-the-test", "+15005550006"
 
+_MOMENT = 0.05
+"""Seconds."""
+
 
 class Does(Enum):
     TAKES = "takes what it is given"
@@ -24,11 +29,24 @@ class Does(Enum):
     NO_LOGIN = "does not know the account"
     FAILS = "fails, and does not say whether it took it"
     DIES = "takes it, and drops the line"
+    DROPS = "drops the line, and does not take it"
+    STOPS = "takes it, and drops the line in the middle of its answer"
+    SLOW = "takes it, and takes its time to say so"
     SILENT = "takes it, and says nothing for long"
+    LATE = "takes it when nobody waits for its answer any more"
+    TWICE = "takes it, and says so once more a moment later"
+    REFUSES_TWICE = "says that there is no such number, and once more a moment later"
+
+
+LEAVES_OPEN = frozenset({Does.FAILS, Does.DIES, Does.DROPS, Does.STOPS, Does.SILENT, Does.LATE})
+"""After these nobody knows by the answer whether it was taken."""
 
 
 class TwilioServer:
     """A context manager. `does` may be set while it runs."""
+
+    late_after = 0.0
+    """Seconds after which it takes what it takes late."""
 
     def __init__(self) -> None:
         self.does = Does.TAKES
@@ -37,6 +55,7 @@ class TwilioServer:
         self.agents_call, self.customers_call, self.seconds = "ringing", "", 0
         """How far calls of agents are, and those to customers that they began; empty: none was."""
         self.meanwhile = threading.Event()
+        self.turn = threading.Lock()
         server = self
 
         class Handler(_Handler):
@@ -44,8 +63,14 @@ class TwilioServer:
 
         self._server = ThreadingHTTPServer((HOST, 0), Handler)
         self._server.daemon_threads = True
-        self.base = f"http://{HOST}:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.base = f"http://{HOST}:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def does_with(self, form: dict[str, str]) -> Does:
+        """What it does with a request to send something."""
+        del form
+        return self.does
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -62,6 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
     stand: TwilioServer
     protocol_version = "HTTP/1.1"
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            super().handle()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         pass
 
@@ -70,28 +99,48 @@ class _Handler(BaseHTTPRequestHandler):
         form = {
             name: texts[0] for name, texts in parse_qs(self.rfile.read(size).decode(), keep_blank_values=True).items()
         }
-        stand = self.stand
-        if not self._knows() or stand.does is Does.NO_LOGIN:
+        does = self.stand.does_with(form)
+        if not self._knows() or does is Does.NO_LOGIN:
             self._say(401, {"code": 20003, "message": "Authenticate", "status": 401})
-        elif stand.does is Does.REFUSES:
+        elif does in {Does.REFUSES, Does.REFUSES_TWICE}:
             self._say(400, {"code": 21211, "message": f"{form['To']} is not a valid number", "status": 400})
-        elif stand.does is Does.BUSY:
+            if does is Does.REFUSES_TWICE:
+                self.stand.meanwhile.wait(_MOMENT)
+                self._say(400, {"code": 21211, "message": f"{form['To']} is not a valid number", "status": 400})
+        elif does is Does.BUSY:
             self._say(429, {"code": 20429, "message": "Too Many Requests", "status": 429})
-        elif stand.does is Does.FAILS:
+        elif does is Does.FAILS:
             self._say(500, {"code": 20500, "message": "Internal Server Error", "status": 500})
+        elif does is Does.DROPS:
+            self._drop()
         else:
-            self._take(form)
+            self._take(form, does)
 
-    def _take(self, form: dict[str, str]) -> None:
+    def _take(self, form: dict[str, str], does: Does) -> None:
+        if does is Does.LATE:
+            self.stand.meanwhile.wait(self.stand.late_after)
         taken = self.stand.messages if self.path.endswith("/Messages.json") else self.stand.calls
-        taken.append(form)
-        if self.stand.does is Does.DIES:
-            self.close_connection = True
-            self.connection.shutdown(2)
+        with self.stand.turn:
+            taken.append(form)
+            shown = _shown(form, len(taken))
+        if does is Does.DIES:
+            self._drop()
             return
-        if self.stand.does is Does.SILENT:
+        if does is Does.SLOW:
+            self.stand.meanwhile.wait(_MOMENT)
+        elif does is Does.SILENT:
             self.stand.meanwhile.wait(HANG)
-        self._say(201, _shown(form, len(taken)))
+        self._say(201, shown, whole=does is not Does.STOPS)
+        if does is Does.STOPS:
+            self._drop()
+        elif does is Does.TWICE:
+            self.stand.meanwhile.wait(_MOMENT)
+            self._say(201, shown)
+
+    def _drop(self) -> None:
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def do_GET(self) -> None:
         asked = {name: texts[0] for name, texts in parse_qs(urlsplit(self.path).query).items()}
@@ -121,20 +170,25 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
         return self.headers["Authorization"] == f"Basic {wanted}" and f"/Accounts/{ACCOUNT}/" in self.path
 
-    def _say(self, status: int, said: dict[str, Any]) -> None:
+    def _say(self, status: int, said: dict[str, Any], *, whole: bool = True) -> None:
         body = json.dumps(said).encode()
         try:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body if whole else body[: len(body) // 2])
         except OSError:
             self.close_connection = True
 
 
+def message_sid(number: int) -> str:
+    """That of the text that it took as this one, counted from 1."""
+    return f"SM{number:032d}"
+
+
 def _shown(form: dict[str, str], number: int) -> dict[str, Any]:
     now = format_datetime(datetime.now(UTC))
-    kind = "SM" if "Body" in form else "CA"
-    shown: dict[str, Any] = {"sid": f"{kind}{number:032d}", "to": form["To"], "from": form["From"], "status": "queued"}
+    sid = message_sid(number) if "Body" in form else f"CA{number:032d}"
+    shown: dict[str, Any] = {"sid": sid, "to": form["To"], "from": form["From"], "status": "queued"}
     return {**shown, "body": form.get("Body"), "date_created": now, "date_sent": now, "account_sid": ACCOUNT}
