@@ -458,6 +458,7 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
                 "written_off",
                 "reversed_write_offs",
                 "was_reallocated",
+                "on_its_day",
             },
             "allocation": {"decided"},
             "activities": {"keeps_all", "known"},

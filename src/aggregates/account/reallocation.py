@@ -118,7 +118,7 @@ def reallocations(
         yield FundsReallocated(
             from_day=from_day,
             moves=tuple(map(after.amount_of, part.moves)),
-            write_offs=tuple(after.written_off_of(*each) for each in part.write_offs) or None,
+            write_offs=tuple(each for moved in part.write_offs for each in after.written_off_of(*moved)) or None,
             items=tuple(after.item_of(*each) for each in part.items.values()),
             funds=tuple(after.funds_of(*each) for each in part.funds.values()),
             more=bool(rest),
@@ -182,18 +182,24 @@ class _After:
             moved_on=move.day, funds_id=move.funds_id, item_id=move.item_id, amount=self._money(move.amount)
         )
 
-    def written_off_of(self, move: Move, item: OpenItem) -> MovedWriteOff:
+    def written_off_of(self, move: Move, item: OpenItem) -> Iterator[MovedWriteOff]:
+        """One, or two where a part of what is taken back had counted as written off on the write-off's own day."""
         receivables = self._receivables
         gone = receivables.reversed_write_offs.get(move.funds_id)
         write_off, gone_on = gone or (receivables.write_offs[move.funds_id], None)
-        return MovedWriteOff(
-            moved_on=move.day,
-            write_off_id=move.funds_id,
-            item_id=move.item_id,
-            amount=self._money(move.amount),
-            keeps_claim=write_off.keeps_claim,
-            change=_change(move.day, max(write_off.written_off_on, item.item.issued_on), gone_on),
-        )
+        counted = receivables.on_its_day.get((move.funds_id, move.item_id, move.day), 0)
+        back = -min(counted, -move.amount) if counted > 0 and move.amount < 0 else 0
+        rest = _change(move.day, max(write_off.written_off_on, item.item.issued_on), gone_on)
+        for amount, change in ((back, WriteOffChange.WRITTEN_OFF), (move.amount - back, rest)):
+            if amount:
+                yield MovedWriteOff(
+                    moved_on=move.day,
+                    write_off_id=move.funds_id,
+                    item_id=move.item_id,
+                    amount=self._money(amount),
+                    keeps_claim=write_off.keeps_claim,
+                    change=change,
+                )
 
     def item_of(self, item: OpenItem, was_settled: bool) -> MovedItem:
         open_after = self._money(self._open[item.id])

@@ -397,6 +397,9 @@ class Receivables(AccountPart):
     """The number that the latest write-off was given, of those that were given one here."""
     written_off: dict[UUID, dict[UUID, int]] = field(default_factory=dict)
     """By write-off how much of each item; kept only where `keeps_all`."""
+    on_its_day: dict[tuple[UUID, UUID, date], int] = field(default_factory=dict)
+    """By write-off, item and day how much counts as written off on the write-off's own day. The item may be of another
+    day by now, and what is taken back is what had counted. Kept only where `keeps_all`."""
     reversed_write_offs: dict[UUID, tuple[WriteOff, date]] = field(default_factory=dict)
     """With the days since which they are; kept only where `keeps_all`."""
 
@@ -540,6 +543,9 @@ class Receivables(AccountPart):
     def write_off_moved(self, move: Move, change: WriteOffChange) -> None:
         """Notes that a write-off is of more or less of an item. One that is reversed is not kept up."""
         self.moved(move, named=False)
+        if self.keeps_all and change is WriteOffChange.WRITTEN_OFF:
+            key = (move.funds_id, move.item_id, move.day)
+            self.on_its_day[key] = self.on_its_day.get(key, 0) + move.amount
         write_off = self.write_offs.get(move.funds_id)
         if write_off is None:
             return
