@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from openpyxl import load_workbook
 
 from adapters.workbook_file import write_csv, write_workbook
@@ -30,6 +31,12 @@ def test_a_workbook_has_its_header_filter_rows_and_totals_and_no_formula(tmp_pat
     assert cells[2] == ["+1002", 0, None, "a bell\nand a line"]
     assert cells[3] == ["Total", -12.5, None, None]
     assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n", "d"}, "none is a formula"
+
+
+def test_rows_that_a_sheet_has_no_room_for_are_refused_and_not_left_out(tmp_path: Path, monkeypatch: Any):
+    monkeypatch.setattr("adapters.workbook_file._MOST_ROWS", 3)  # the header, one of them, and none for the totals
+    with pytest.raises(OSError, match="room for 3 rows, CSV for any number"):
+        write_workbook(tmp_path / "report.xlsx", "Report", HEADER, iter(ROWS), totals=(None,) * 4)
 
 
 def test_a_csv_file_has_no_formula_and_its_amounts_are_amounts(tmp_path: Path):
