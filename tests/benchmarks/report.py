@@ -14,7 +14,7 @@ from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 from tests.benchmarks.harness import Row
 
-_PAGES = 300
+_PAGES = 200
 _TIMES = 5
 _FILTERS = (
     "",
