@@ -3,11 +3,13 @@
 import json
 import re
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -15,7 +17,7 @@ from adapters.clock_check import TOLERANCE_VARIABLE
 from adapters.kafka.local import free_ports
 from tests.api.cli.conftest import INVOICES
 from tests.docs.console import PAGES, ROOT, Command, Terminal, commands_of, is_as_shown
-from tests.guard.sitecustomize import NOW
+from tests.guard.sitecustomize import LATER, NOW
 from tests.temporary import temporary_folder
 
 NOT_RUN = {
@@ -66,9 +68,16 @@ THE_DAY = datetime(2026, 11, 21, 15, tzinfo=UTC)
 """A Saturday, 10:00 in the sample's office: the day of the figures that README shows."""
 
 
-def at_work() -> datetime:
-    """This day, at an hour at which customers may be reached in every place that the pages speak of."""
-    return datetime.now(UTC).replace(hour=THE_DAY.hour, minute=0, second=0, microsecond=0)
+STANDS = {NOW: THE_DAY.isoformat(), TOLERANCE_VARIABLE: "3e9"}  # the database's clock goes on
+
+
+@cache
+def at_work() -> dict[str, str]:
+    """A clock that goes on from an hour of this day at which customers may be reached in every place that the pages
+    speak of. The same for all of them: one finds what another left, and the latest is the latest."""
+    now = datetime.now(UTC)
+    seconds = (now.replace(hour=THE_DAY.hour, minute=0, second=0, microsecond=0) - now).total_seconds()
+    return {LATER: str(seconds), TOLERANCE_VARIABLE: "3e9"}
 
 
 FILES = {
@@ -151,10 +160,8 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def follower(folder: Path, *, data: str, now: datetime | None = None) -> Iterator[Follower]:
-    """At a moment at which the clock stands, or as time goes by."""
+def follower(folder: Path, *, data: str, clock: Mapping[str, str] = MappingProxyType({})) -> Iterator[Follower]:
     instead = dict(zip((PORT, ANOTHER_PORT), map(str, free_ports(2)), strict=True)) | {"/backups": f"{folder}/backups"}
-    clock = {} if now is None else {NOW: now.isoformat(), TOLERANCE_VARIABLE: "3e9"}  # that of the database goes on
     with Terminal(folder, {**clock, "ARREARS_DATA": str(folder / data)}) as terminal:
         yield Follower(terminal, instead)
 
@@ -195,7 +202,7 @@ def test_what_is_said_of_commands_is_of_commands_that_are_there(beginnings: Iter
 @pytest.mark.parametrize("page", IN_ONE_PROCESS)
 def test_a_page_can_be_followed(page: str, folder: Path):
     commands = [each for each in commands_of(page) if is_run(each) and not needs_kafka(each)]
-    with follower(folder, data=".data/run", now=THE_DAY if page == "README.md" else at_work()) as somebody:
+    with follower(folder, data=".data/run", clock=STANDS if page == "README.md" else at_work()) as somebody:
         if any(beginning(each, BESIDE_A_SERVICE) for each in commands):
             somebody.follow(commands_of("docs/quick-start.md")[:1])
         somebody.terminal.run(BEFORE.get(page, "true"))
@@ -207,7 +214,7 @@ def test_a_page_can_be_followed(page: str, folder: Path):
 @pytest.mark.postgres
 @pytest.mark.slow
 def test_the_readme_and_the_guide_for_subscribers_can_be_followed_on_a_cluster(folder: Path):
-    with follower(folder, data=".data/cluster", now=THE_DAY) as somebody:
+    with follower(folder, data=".data/cluster", clock=STANDS) as somebody:
         somebody.follow(each for each in commands_of("README.md") if needs_kafka(each))
         said = somebody.terminal.said()
         logs = [Path(each) for each in re.findall(r"\S+\.log$", said, re.MULTILINE)]

@@ -14,6 +14,9 @@ FORBIDDEN = "PROGRAMS_THAT_THIS_TEST_DOES_NOT_DECLARE"
 NOW = "NOW_OF_THIS_TEST"
 """Variable of the environment: the moment at which the machine's clock stands, for processes that a test starts."""
 
+LATER = "SECONDS_LATER_IN_THIS_TEST"
+"""Variable of the environment: by how much the machine's clock is later than it is, for the same; it goes on."""
+
 
 class UndeclaredNeed(RuntimeError):
     """A test starts a program that no fixture and no mark of it declares."""
@@ -39,6 +42,17 @@ def _set_clock(moment: str) -> None:
     setattr(SystemClock, "now", lambda _: now)  # noqa: B010  a method in place of another
 
 
+def _shift_clock(seconds: str) -> None:
+    from datetime import timedelta
+
+    from adapters.clock import SystemClock
+
+    real, later = SystemClock.now, timedelta(seconds=float(seconds))
+    setattr(SystemClock, "now", lambda clock: real(clock) + later)  # noqa: B010  as above
+
+
 sys.addaudithook(_refuse)
 if NOW in os.environ:
     _set_clock(os.environ[NOW])
+elif LATER in os.environ:
+    _shift_clock(os.environ[LATER])
