@@ -486,6 +486,7 @@ TestLedgerAgainstAnOracle.settings = settings(
     max_examples=80,
     stateful_step_count=30,
     deadline=None,
+    derandomize=True,
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )
