@@ -263,19 +263,18 @@ class _FoundBefore:
     _MOST = 1_024
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[ContactDetails, tuple[str | None, str], _Found]] = {}
-        """By identity: while they are kept here, no others have it."""
+        self._known: dict[tuple[int, str | None, str], tuple[ContactDetails, _Found]] = {}
+        """By the identity of the details, which no others have while they are kept here."""
 
     def of(self, details: ContactDetails, country: str | None, office: Office) -> _Found:
-        where = country, office.time_zone
-        known = self._known.get(id(details))
-        if known is not None and known[0] is details and known[1] == where:
-            return known[2]
-        found = _found(details, country, office)
-        if len(self._known) >= self._MOST:
-            self._known = {}
-        self._known[id(details)] = details, where, found
-        return found
+        key = id(details), country, office.time_zone
+        known = self._known.get(key)
+        if known is None:
+            known = details, _found(details, country, office)
+            if len(self._known) >= self._MOST:  # another thread may ask meanwhile, and finds less
+                self._known = {}
+            self._known[key] = known
+        return known[1]
 
 
 _FOUND = _FoundBefore()

@@ -14,20 +14,16 @@ from uuid import UUID
 
 import pytest
 
-from aggregates.account.billing import BillInvoice
-from aggregates.account.command import account_id
-from aggregates.account.customer import OpenAccount
 from aggregates.account.messages import MessageSent
 from aggregates.campaign import Step, Template
 from aggregates.values.contact import Channel, Consent, ContactDetails, PhoneNumber
-from aggregates.values.money import Money
 from tests.adapters.delivery.carriers import mail_server, twilio_server
 from tests.adapters.delivery.carriers.mail_server import MailServer
 from tests.adapters.delivery.carriers.stands import WAIT
 from tests.adapters.delivery.carriers.twilio_server import LEAVES_OPEN, TwilioServer, message_sid
 from tests.flow.conftest import AService
-from tests.flow.test_chase import DUE, OFFICE, World, a_world
-from tests.flow.test_mail import NINE, a_portfolio, about_messages, messages, until_queued
+from tests.flow.test_chase import World, a_world
+from tests.flow.test_mail import NINE, a_portfolio, about_messages, messages, owes, until_queued
 from tests.waiting import HANG, wait_until
 
 ACCOUNTS, KILLS = 30, int(os.environ.get("ARREARS_TEST_KILLS", "3"))
@@ -134,22 +130,7 @@ def by_text(a_service: AService) -> World:
     world = a_world(a_service, [Step(id="day-1", title="Day 1", days=1, channel=Channel.SMS, templates=texts)])
     for n, number in enumerate(NUMBERS):
         phone = PhoneNumber(id="phone-1", number=f"+4930901820{n:02d}", sms_consent=Consent.GIVEN)
-        world.do(
-            OpenAccount(
-                office_id=OFFICE,
-                number=number,
-                customer_name=number,
-                currency="USD",
-                contact=ContactDetails(phones=(phone,), time_zone="Europe/Berlin"),
-            ),
-            BillInvoice(
-                account_id=account_id(OFFICE, number),
-                number="I-1",
-                issued_on=DUE,
-                due_on=DUE,
-                amount=Money(10_000, "USD"),
-            ),
-        )
+        owes(world, number, ContactDetails(phones=(phone,), time_zone="Europe/Berlin"))
     until_queued(world)
     return world
 

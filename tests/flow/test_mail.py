@@ -51,24 +51,23 @@ def a_portfolio(a_service: AService, numbers: list[str], *also: OpenAccount) -> 
     world.do(*also)
     for number in numbers:
         mail = EmailAddress(id="email-1", address=f"{number}@example.org")
-        world.do(
-            OpenAccount(
-                office_id=OFFICE,
-                number=number,
-                customer_name=number,
-                currency="USD",
-                contact=ContactDetails(emails=(mail,)),
-            ),
-            BillInvoice(
-                account_id=account_id(OFFICE, number),
-                number="I-1",
-                issued_on=DUE,
-                due_on=DUE,
-                amount=Money(10_000, "USD"),
-            ),
-        )
+        owes(world, number, ContactDetails(emails=(mail,)))
     until_queued(world)
     return world
+
+
+def owes(world: World, number: str, contact: ContactDetails) -> None:
+    """Somebody of that number has an invoice of 100.00 that is due."""
+    world.do(
+        OpenAccount(office_id=OFFICE, number=number, customer_name=number, currency="USD", contact=contact),
+        BillInvoice(
+            account_id=account_id(OFFICE, number),
+            number="I-1",
+            issued_on=DUE,
+            due_on=DUE,
+            amount=Money(10_000, "USD"),
+        ),
+    )
 
 
 def until_queued(world: World) -> None:

@@ -71,6 +71,26 @@ def test_a_batch_of_large_events_is_cut_and_goes_on_behind_it(app: Arrears, seal
     assert positions(app, 9, 1) == [10]
 
 
+def test_what_a_batch_of_large_events_left_out_is_not_fetched_with_each_one(
+    app: Arrears, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
+):
+    app.handle([issue(OpenCase(case_id=uuid4(), label="x" * 240_000)) for _ in range(100)])
+    sealer.seal_once()
+    fetched, fetchall = [0], psycopg.Cursor.fetchall
+
+    def counting(cursor: psycopg.Cursor[tuple[object, ...]]) -> list[tuple[object, ...]]:
+        found = fetchall(cursor)
+        fetched[0] += len(found)
+        return found
+
+    monkeypatch.setattr(psycopg.Cursor, "fetchall", counting)
+    read = 0
+    while found := positions(app, read):
+        read = found[-1] or 0
+    assert read == 100
+    assert fetched[0] <= 3 * 100
+
+
 def test_what_is_not_sealed_is_not_read(ten: Arrears):
     ten.handle([issue(OpenCase(case_id=uuid4()))])
     assert ten.feed.head() == 10

@@ -141,6 +141,25 @@ def test_a_reader_that_was_replaced_writes_nothing_though_its_connection_lives(d
     new.release()
 
 
+def test_a_reader_that_was_replaced_does_not_pass_over_what_it_does_not_want_either(database: Database, log: Log):
+    class Choosy(Notebook):
+        interest = frozenset({Counted.event_name})
+
+    log.append(ANN, Odd())
+    old, new = Runner(database, log.feed, Choosy()), Runner(database, log.feed, Choosy())
+    assert old.catch_up() == 1
+    assert old._connection is not None
+    old._connection.execute("SELECT pg_advisory_unlock_all()")
+    assert new.catch_up() == 1
+    log.append(ANN, Odd())
+    with pytest.raises(LeaseLost):
+        old.catch_up()
+    assert rows(database, "SELECT position FROM read_model.checkpoints WHERE reader = 'notebook'") == [(1,)]
+    assert new.catch_up() == 2
+    old.release()
+    new.release()
+
+
 def test_a_running_reader_hears_of_new_events(make: Make, database: Database, log: Log):
     projections = make()
     projections.start()

@@ -65,6 +65,18 @@ def test_what_was_read_before_is_not_read_again(env: dict[str, str], monkeypatch
         assert [each.checkpoint for each in service.status()] == [head + 1] * len(service.status())
 
 
+def test_the_database_knows_how_much_tables_hold_once_much_was_read(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("api.processes.step_by_step._MUCH", OFFICES)
+    known = "SELECT reltuples FROM pg_class WHERE oid = 'arrears.events'::regclass"
+    with StepByStep.open(None, env=env) as service:
+        open_offices(service, *(f"more-{number}" for number in range(OFFICES)))
+        [(before,)] = rows(service.database, known)
+        service.drain()
+        assert before < rows(service.database, known)[0][0] == service.feed.head()
+
+
 @pytest.mark.parametrize("reader", ["policies", "delivery", "agenda@"])
 def test_whoever_is_behind_is_brought_up(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, reader: str):
     behind = "reader LIKE %s"

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from policies.contact.case import Asked, Debtor, Entry, Kind, Medium, Role, Settings
-from policies.contact.table import Refused, judge
+from policies.contact.table import TABLE, Refused, judge
 
 NEW_YORK, CHICAGO, HONOLULU = "America/New_York", "America/Chicago", "Pacific/Honolulu"
 JERSEY = Debtor(state="NJ")
@@ -35,7 +35,11 @@ def asked(
     **more: Any,
 ) -> dict[str, Refused]:
     """What refuses the contact, by rule."""
-    found = judge(debtor, role, history, Asked(at, channel, debts, **more), settings)
+    history, question = tuple(history), Asked(at, channel, debts, **more)
+    found = judge(debtor, role, history, question, settings)
+    assert found == judge(debtor, role, history, question, settings, table=list(TABLE)), (
+        "rules of elsewhere refuse nothing"
+    )
     assert len({each.rule for each in found}) == len(found)
     return {each.rule: each for each in found}
 

@@ -28,6 +28,7 @@ PLACES = [
     ("TX", None),
     (None, None),
 ]
+HAWAII = PostalAddress(id="address-1", lines=("1 Main St",), region="HI", postal_code="96813", country="US")
 NUMBERS = ["+12125550100", "+18085550123", "+18505550100", "+12065550100", "+4930123456", "+18005550100"]
 ZONES = ["UTC", "America/New_York", "Europe/Berlin", "Pacific/Honolulu"]
 DETAILS = st.builds(
@@ -87,3 +88,25 @@ def test_they_are_what_the_table_says(details, rules, at, channel, role, kind, d
         if isinstance(found, Denied)
         else []
     )
+
+
+def test_where_a_customer_is_hangs_on_the_office_that_asks_and_on_what_is_known_by_then():
+    offices = []
+    for zone in ("America/New_York", "Europe/Berlin"):
+        office = Office.blank(OFFICE)
+        office.apply(OfficeOpened(code="main", title="Main", currency="USD", time_zone=zone))
+        offices.append(office)
+    account = Account.blank(ACCOUNT)
+    account.apply(
+        AccountOpened(
+            office_id=OFFICE,
+            number="A-1",
+            customer_name="Ada",
+            currency="USD",
+            customer_kind=CustomerKind.CONSUMER,
+        )
+    )
+    nothing_is_known = [debtor_of(account, office)[0].country for office in offices]
+    account.apply(ContactDetailsChanged(contact=ContactDetails(addresses=(HAWAII,))))
+    assert len(set(nothing_is_known)) == 2
+    assert [debtor_of(account, office)[0].state for office in offices] == ["HI", "HI"]

@@ -1,6 +1,7 @@
 """The collections report, and the list of all accounts: a page of rows in an order."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -104,29 +105,67 @@ def collections(
     Money is that of the day, as known on `known_on`. Stage, flags, what is next and the like are as recorded by the
     end of the earlier of the two days, in the office's time zone. Raises ReportRefused.
     """
-    scope = scope_of(connection, office=office, currency=currency)
-    filters, order = filters or Filters(), order or Order()
-    check_bucket(connection, filters.bucket, scheme)
-    source = source_of(connection, scope, today=today, as_of=as_of, known_on=known_on, scheme=scheme)
-    given, said_of_names = filters.given(scope.currency), names(connection)
-    query = selected(source, [owing(given), *conditions(given, said_of_names)])
-    asked = _asked(source, given, order, limit, cursor)
-    found = rows(connection, asked, *query, _in(order, _PAGE + _WITH_SUMS), prepare=_prepare(given))
+    order = order or Order()
+    of = _selection(
+        connection,
+        today=today,
+        scheme=scheme,
+        as_of=as_of,
+        known_on=known_on,
+        office=office,
+        currency=currency,
+        filters=filters,
+    )
+    asked = _asked(of.source, of.given, order, limit, cursor)
+    found = rows(connection, asked, *of.query, _in(order, _PAGE + _WITH_SUMS), prepare=_prepare(of.given))
     sums = found[0]
     page, next_cursor = _cut([each for each in found if each["account_id"] is not None], order, limit)
 
     def amount(minor: int) -> Decimal:
-        return Money(minor, scope.currency).decimal()
+        return Money(minor, of.currency).decimal()
 
     return CollectionsReport(
         as_of=as_of or today,
-        currency=scope.currency,
+        currency=of.currency,
         accounts=sums["accounts"],
         **{name: amount(sums[f"sum_{name}"]) for name in SUMMED},
         rows=tuple(row_of(each, scheme) for each in page),
         next_cursor=next_cursor,
-        names=said_of_names,
+        names=of.names,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """The rows of a report that filters leave, whatever their order."""
+
+    currency: str
+    source: Source
+    given: Mapping[str, object]
+    """What the filters say, as parameters."""
+    query: tuple[str, str]
+    names: Names
+
+
+def _selection(
+    connection: Connection[Any],
+    *,
+    today: date,
+    scheme: BucketScheme,
+    as_of: date | None,
+    known_on: date | None,
+    office: str | None,
+    currency: str | None,
+    filters: Filters | None,
+) -> _Selection:
+    """Raises ReportRefused."""
+    scope = scope_of(connection, office=office, currency=currency)
+    filters = filters or Filters()
+    check_bucket(connection, filters.bucket, scheme)
+    source = source_of(connection, scope, today=today, as_of=as_of, known_on=known_on, scheme=scheme)
+    given, said_of_names = filters.given(scope.currency), names(connection)
+    query = selected(source, [owing(given), *conditions(given, said_of_names)])
+    return _Selection(scope.currency, source, given, query, said_of_names)
 
 
 def every_row(
@@ -142,16 +181,20 @@ def every_row(
 ) -> Iterator[CollectionsRow]:
     """The rows of all pages of the same report, worked out once and read as they are asked for, in the transaction that
     the connection is in. Raises ReportRefused."""
-    scope = scope_of(connection, office=office, currency=currency)
-    filters, order = filters or Filters(), order or Order()
-    check_bucket(connection, filters.bucket, scheme)
-    source = source_of(connection, scope, today=today, as_of=as_of, known_on=None, scheme=scheme)
-    given = filters.given(scope.currency)
-    query = selected(source, [owing(given), *conditions(given, names(connection))])
-    asked = {**source.parameters, **given, **parameters_of_search(given)}
+    of = _selection(
+        connection,
+        today=today,
+        scheme=scheme,
+        as_of=as_of,
+        known_on=None,
+        office=office,
+        currency=currency,
+        filters=filters,
+    )
+    asked = {**of.source.parameters, **of.given, **parameters_of_search(of.given)}
     with connection.cursor(name="every_row", row_factory=dict_row) as cursor:
         cursor.itersize = _FETCHED
-        cursor.execute("".join((*query, _in(order, _EVERY))).encode(), asked)
+        cursor.execute("".join((*of.query, _in(order or Order(), _EVERY))).encode(), asked)
         for each in cursor:
             yield row_of(each, scheme)
 
