@@ -18,9 +18,6 @@ _POLL_SECONDS = 1.0
 _BYTES_PER_EVENT = 2_000
 """A batch of events that say much more than most is cut: decoded, and as rows of readers, they take far more room."""
 
-_BYTES_AT_LEAST = 1_000_000
-"""Also of a batch of few events, so that those that are large are not read one by one."""
-
 _MANY = 100_000
 """Rows asked for at once, where nothing was cut lately: more than any reader wants."""
 
@@ -131,7 +128,7 @@ class Feed:
                 binary=True,
             ).fetchall()
         self._rows_at_once = min(2 * self._rows_at_once, _MANY)
-        room = max(limit * _BYTES_PER_EVENT, _BYTES_AT_LEAST)
+        room = limit * _BYTES_PER_EVENT
         for expected, row in enumerate(rows, after + 1):
             if row[0] != expected:
                 raise LogHole(expected, row[0])
