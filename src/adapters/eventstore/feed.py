@@ -2,7 +2,9 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import psycopg
 
@@ -17,6 +19,9 @@ from aggregates.kernel.event import Recorded
 _POLL_SECONDS = 1.0
 _BYTES_PER_EVENT = 2_000
 """A batch of events that say much more than most is cut: decoded, and as rows of readers, they take far more room."""
+
+_SHARED = 2_000
+"""Events that are kept as they were decoded, for readers that are not all at the same place; fewer of large ones."""
 
 _MANY = 100_000
 """Rows asked for at once, where nothing was cut lately: more than any reader wants."""
@@ -40,16 +45,31 @@ class LogHole(Exception):
         self.found = found
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Decoded events that follow a position without a gap."""
+
+    after: int
+    events: list[Recorded]
+    size: int
+    """Bytes of what they say, as stored."""
+
+    @property
+    def end(self) -> int:
+        """The position of the last one."""
+        return self.after + len(self.events)
+
+
 class Feed:
-    """The log for readers of this process; they share the last decoded batch, so treat events as read-only."""
+    """The log for readers of this process; they share what was decoded last, so treat events as read-only."""
 
     def __init__(self, database: Database, connections: Connections, mapper: EventMapper) -> None:
         self._database = database
         self._connections = connections
         self._mapper = mapper
         self._reading = threading.Lock()
-        self._last_after = 0
-        self._last_batch: list[Recorded] = []
+        self._batches: deque[_Batch] = deque()
+        """The last ones that were fetched, the newest last."""
         self._rows_at_once = _MANY
         self._known_head = 0
         self._grew = threading.Condition()
@@ -64,12 +84,9 @@ class Feed:
         Raises LogHole where a position is missing, and what the mapper raises for an event it cannot read.
         """
         if names is not None:
-            return self._fetch(after, limit, names)
+            return self._fetch(after, limit, names).events
         with self._reading:
-            offset = after - self._last_after
-            if not 0 <= offset < len(self._last_batch):
-                self._last_batch, self._last_after, offset = self._fetch(after, limit), after, 0
-            return self._last_batch[offset : offset + limit]
+            return self._shared(after, limit) or self._fetch_to_share(after, limit)
 
     @explained()
     def at(self, positions: Collection[int]) -> dict[int, Recorded]:
@@ -119,7 +136,31 @@ class Feed:
 
     # --- inside ---
 
-    def _fetch(self, after: int, limit: int, names: Collection[str] | None = None) -> list[Recorded]:
+    def _shared(self, after: int, limit: int) -> list[Recorded]:
+        """What other readers fetched from there on, as far as one batch goes on with another."""
+        found: list[Recorded] = []
+        room = limit * _BYTES_PER_EVENT
+        while len(found) < limit:
+            here = after + len(found)
+            batch = next((each for each in self._batches if each.after <= here < each.end), None)
+            if batch is None or (found and batch.size > room):
+                break
+            found += batch.events[here - batch.after : here - batch.after + limit - len(found)]
+            room -= batch.size
+        return found
+
+    def _fetch_to_share(self, after: int, limit: int) -> list[Recorded]:
+        known_from = min((each.after for each in self._batches if each.after > after), default=after + limit)
+        batch = self._fetch(after, min(limit, known_from - after))
+        self._batches.append(batch)
+        while len(self._batches) > 1 and (
+            sum(len(each.events) for each in self._batches) > _SHARED
+            or sum(each.size for each in self._batches) > _SHARED * _BYTES_PER_EVENT
+        ):
+            self._batches.popleft()
+        return batch.events
+
+    def _fetch(self, after: int, limit: int, names: Collection[str] | None = None) -> _Batch:
         with self._connections.use() as connection:
             rows = connection.execute(
                 _AFTER,
@@ -128,16 +169,16 @@ class Feed:
                 binary=True,
             ).fetchall()
         self._rows_at_once = min(2 * self._rows_at_once, _MANY)
-        room = limit * _BYTES_PER_EVENT
+        room, size = limit * _BYTES_PER_EVENT, 0
         for expected, row in enumerate(rows, after + 1):
             if row[0] != expected:
                 raise LogHole(expected, row[0])
-            room -= len(row[9])
-            if room < 0:  # what comes after it is for the next batch
+            size += len(row[9])
+            if size > room:  # what comes after it is for the next batch
                 del rows[expected - after :]
                 self._rows_at_once = 2 * len(rows)  # nor is it fetched again and again: large events stand together
                 break
-        return self._mapper.decode_all(rows, names)
+        return _Batch(after, self._mapper.decode_all(rows, names), size)
 
     def _listen(self) -> None:
         with self._grew:

@@ -29,6 +29,8 @@ class WorkRow:
     """How often this chunk has failed by now."""
     bulk_id: UUID | None
     command: str
+    is_followed: bool
+    """Whether the last chunk led to something that is not waited for yet: it has not ended before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +76,28 @@ _ADD = f"""
 
 # The row's lock is the lease: it ends with the transaction that did the chunk, or at once with the process that died.
 # Works take turns, so a small office does not wait for a large one. The accounts come from the collections report,
-# which has to show the cause. None is asked while policies have not seen what the last chunks led to: a payment that
-# comes now waits for the reactions to one chunk, not to a hundred.
+# which has to show the cause. While policies read what one chunk led to, another is asked, but no third: a payment that
+# comes now waits for the reactions to two chunks, not to a hundred.
 #
-# A bulk action's accounts come from its own read table, which also has to show what the last chunk did: by that its
-# outcomes are counted, and undone. Its undo waits for the end of what it undoes.
+# A bulk action's accounts come from its own read table, which also has to show what the chunk before the last did, and
+# in the end the last: by that its outcomes are counted, and undone. Its undo waits for the end of what it undoes.
+_POLICIES = "(SELECT position FROM read_model.checkpoints WHERE reader = 'policies')"
+_UNSEEN = f"""(
+          SELECT count(*) FROM arrears.work AS each
+          CROSS JOIN LATERAL (
+              VALUES (each.follows_account_id, each.follows_version), (each.awaits_account_id, each.awaits_version)
+          ) AS led_to (account_id, version)
+          JOIN arrears.events AS e ON e.aggregate_id = led_to.account_id AND e.version = led_to.version
+          WHERE each.is_open AND (e.position IS NULL OR e.position > {_POLICIES}))"""  # noqa: S608 - constants
 _TAKE = f"""
     SELECT w.work_id, w.office_id, w.cause_position, w.accounts, w.last_account_id, w.done, w.refused, w.failed,
-           w.attempts, w.bulk_id, w.command
+           w.attempts, w.bulk_id, w.command, w.follows_account_id IS NOT NULL AS is_followed
     FROM arrears.work AS w
-    LEFT JOIN arrears.events AS last ON last.aggregate_id = w.follows_account_id AND last.version = w.follows_version
+    LEFT JOIN arrears.events AS awaited
+      ON awaited.aggregate_id = w.awaits_account_id AND awaited.version = w.awaits_version
     WHERE w.is_open
       AND (w.retry_at IS NULL OR w.retry_at <= clock_timestamp())
-      AND CASE WHEN w.bulk_id IS NULL THEN w.cause_position ELSE greatest(w.cause_position, last.position) END <= (
+      AND CASE WHEN w.bulk_id IS NULL THEN w.cause_position ELSE greatest(w.cause_position, awaited.position) END <= (
           SELECT c.position FROM read_model.projections AS g JOIN read_model.checkpoints AS c USING (reader)
           WHERE g.name = CASE WHEN w.bulk_id IS NULL THEN 'collections_report' ELSE 'bulk_actions' END
             AND g.state = 'live')
@@ -94,12 +105,8 @@ _TAKE = f"""
           SELECT FROM arrears.work AS before
           WHERE before.is_open AND before.bulk_id = w.bulk_id AND before.cause_position < w.cause_position)
       AND NOT w.appends_before && ARRAY ({_APPENDING})
-      AND NOT EXISTS (
-          SELECT FROM arrears.work AS each
-          JOIN arrears.events AS e ON e.aggregate_id = each.follows_account_id AND e.version = each.follows_version
-          WHERE each.is_open
-            AND (e.position IS NULL
-                 OR e.position > (SELECT position FROM read_model.checkpoints WHERE reader = 'policies')))
+      AND (w.awaits_account_id IS NULL OR awaited.position <= {_POLICIES})
+      AND {_UNSEEN} < 2
     ORDER BY w.moved_at, w.work_id
     LIMIT 1
     FOR UPDATE OF w SKIP LOCKED
@@ -186,11 +193,12 @@ def outcomes(connection: Connection[Any], work: WorkRow) -> dict[str | None, int
 def advance(
     connection: Connection[Any], work: WorkRow, last_account_id: UUID, counts: Counts, last_event: LastEvent | None
 ) -> None:
-    """The chunk is done up to an account."""
+    """The chunk is done up to an account. One without accounts lets the work wait for what the last one led to."""
     connection.execute(
         """
         UPDATE arrears.work
         SET last_account_id = %s, done = done + %s, refused = refused + %s, failed = failed + %s,
+            awaits_account_id = follows_account_id, awaits_version = follows_version,
             follows_account_id = %s, follows_version = %s,
             attempts = 0, retry_at = NULL, moved_at = clock_timestamp()
         WHERE work_id = %s

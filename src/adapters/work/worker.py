@@ -127,7 +127,10 @@ class Worker:
             rows.count_accounts(connection, work)
         accounts = rows.next_accounts(connection, work, CHUNK)
         if not accounts:
-            self._finish(begun, work, connection)
+            if work.is_followed:
+                rows.advance(connection, work, work.last_account_id, Counts(), None)
+            else:
+                self._finish(begun, work, connection)
             return
         outcomes = self._ask(begun, work, accounts, connection)
         if outcomes is not None:

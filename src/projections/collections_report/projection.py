@@ -79,7 +79,7 @@ class CollectionsReportProjection(AccountEvents):
 
     def __init__(self) -> None:
         self._accounts: OrderedDict[UUID, Account] = OrderedDict()
-        self._items_at_most = 0
+        self._items = 0
         self._campaigns: dict[UUID, Campaign] = {}
         self._knows_campaigns = False
 
@@ -89,7 +89,7 @@ class CollectionsReportProjection(AccountEvents):
 
     def forget(self) -> None:
         self._accounts.clear()
-        self._items_at_most = 0
+        self._items = 0
         self._campaigns.clear()
         self._knows_campaigns = False
 
@@ -134,7 +134,7 @@ class CollectionsReportProjection(AccountEvents):
                 account = Account(AccountRow.stored(columns))
                 if items is not None:
                     account.items = {item["item_id"]: OpenItem(**item) for item in orjson.loads(items)}
-                    self._items_at_most += len(account.items)
+                    self._count_items(account)
                 self._accounts[UUID(account.row.account_id)] = account
         if not self._knows_campaigns:
             for (row,) in connection.execute("SELECT row_to_json(c)::text FROM campaigns AS c", prepare=True):
@@ -143,13 +143,15 @@ class CollectionsReportProjection(AccountEvents):
             self._knows_campaigns = True
 
     def _make_room(self, events: int) -> None:
-        """Lets go of the accounts that were touched longest ago. Items are counted only when there may be too many."""
+        """Lets go of the accounts that were touched longest ago."""
         accounts, items = max(_CACHED_ACCOUNTS, _PER_EVENT[0] * events), max(_CACHED_ITEMS, _PER_EVENT[1] * events)
-        if self._items_at_most > items:
-            self._items_at_most = sum(len(account.items) for account in self._accounts.values())
-        while len(self._accounts) > accounts or self._items_at_most > items:
+        while len(self._accounts) > accounts or self._items > items:
             _, dropped = self._accounts.popitem(last=False)
-            self._items_at_most -= len(dropped.items)
+            self._items -= dropped.counted_items
+
+    def _count_items(self, account: Account) -> None:
+        self._items += len(account.items) - account.counted_items
+        account.counted_items = len(account.items)
 
     def _write(self, touched: Iterable[Account | Campaign], connection: Connection[Any]) -> None:
         rows: list[Row] = []
@@ -169,7 +171,7 @@ class CollectionsReportProjection(AccountEvents):
                 else:
                     items.append(values_of(item))
             subject.changed_items.clear()
-        self._items_at_most += len(items)
+            self._count_items(subject)
         for statement, changed in ((_PUT_ACCOUNTS, rows), (_PUT_ITEMS, items), (_PUT_CAMPAIGNS, campaigns)):
             if changed:
                 connection.execute(statement, [as_json(changed)], prepare=True)

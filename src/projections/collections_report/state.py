@@ -203,6 +203,8 @@ class Account:
     row: AccountRow
     items: dict[str, OpenItem] = field(default_factory=dict)
     changed_items: set[str] = field(default_factory=set)
+    counted_items: int = 0
+    """Items by which it counts among those that are at hand."""
     effective_on: date = date.min
     """Of the event at work."""
 

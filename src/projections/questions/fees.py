@@ -282,7 +282,10 @@ def _said(asked: FeesAsked, found: WorkedOut, owed: Owed) -> str:
 def as_jsonb(said: Mapping[str, object]) -> str:
     """JSON as PostgreSQL writes `jsonb`: shorter names first."""
     in_order = {name: said[name] for name in sorted(said, key=lambda name: (len(name), name))}
-    return json.dumps(in_order, ensure_ascii=False)
+    return _ENCODER.encode(in_order)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 # --- the fees of an account --------------------------------------------------------------------------

@@ -1,16 +1,19 @@
 """Reading the log: in order, without holes, decoded once for several readers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from adapters.eventstore import feed
 from adapters.eventstore.application import Arrears
 from adapters.eventstore.closed import StillClosed
 from adapters.eventstore.feed import LogHole
+from adapters.eventstore.mapper import LogRow
 from adapters.eventstore.sealer import Sealer
 from adapters.eventstore.seals import NO_SEAL
+from aggregates.kernel.event import Recorded
 from tests.adapters.eventstore.conftest import issue
 from tests.adapters.eventstore.ledger import Count, OpenCase
 from tests.waiting import HANG
@@ -48,6 +51,45 @@ def test_readers_at_the_same_place_share_one_decoding(ten: Arrears):
     first = ten.feed.read(0)
     assert ten.feed.read(0)[0] is first[0]
     assert ten.feed.read(3)[0] is first[3]
+
+
+def test_a_reader_that_lags_and_one_that_does_not_share_what_each_fetched(
+    ten: Arrears, monkeypatch: pytest.MonkeyPatch
+):
+    ahead = ten.feed.read(6)
+    behind = ten.feed.read(2, limit=3)
+    decode_all, decoded = ten.event_mapper.decode_all, list[int]()
+
+    def counting(rows: Iterable[LogRow], names: Collection[str] | None = None) -> list[Recorded]:
+        found = decode_all(rows, names)
+        decoded.extend(each.position or 0 for each in found)
+        return found
+
+    monkeypatch.setattr(ten.event_mapper, "decode_all", counting)
+    assert ten.feed.read(2) == behind
+    assert ten.feed.read(5, limit=1) == ten.feed.read(5, limit=1)
+    assert decoded == [6]
+    whole = ten.feed.read(2)
+    assert [each.position for each in whole] == [3, 4, 5, 6, 7, 8, 9, 10]
+    assert (whole[0] is behind[0], whole[-1] is ahead[-1]) == (True, True)
+    assert decoded == [6]
+
+
+def test_what_is_kept_for_other_readers_is_bounded(ten: Arrears, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(feed, "_SHARED", 4)
+    first = ten.feed.read(0, limit=2)
+    for after in (2, 4, 6):
+        ten.feed.read(after, limit=2)
+    assert ten.feed.read(4, limit=2)[0] is ten.feed.read(4, limit=2)[0]
+    assert ten.feed.read(0, limit=2)[0] is not first[0]
+
+
+def test_large_events_that_others_fetched_are_not_put_together(app: Arrears, sealer: Sealer):
+    app.handle([issue(OpenCase(case_id=uuid4(), label="x" * 9_000)) for _ in range(10)])
+    sealer.seal_once()
+    for _ in range(2):
+        assert positions(app, 0, 10) == [1, 2, 3]
+        assert positions(app, 3, 10) == [4, 5, 6]
 
 
 def test_what_nobody_wants_to_open_stays_closed_and_keeps_its_place(ten: Arrears):

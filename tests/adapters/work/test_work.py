@@ -59,7 +59,7 @@ def test_a_rule_change_begins_work_and_every_account_is_asked_once(plant: Plant)
     work = plant.change_buckets()
     assert (work.state, work.command, work.policy, work.accounts) == ("open", "age-account", "aging", None)
     with plant.worker() as worker:
-        assert work_off(plant, worker) == 4  # three chunks, and the end
+        assert work_off(plant, worker) == 5  # three chunks, that nobody is left, and the end
     assert [plant.times_aged(each) for each in plant.accounts] == [2] * 7
     assert asked() - before == 7
     done = plant.progress(work)
@@ -237,16 +237,39 @@ def test_nothing_is_asked_before_the_report_shows_who_was_there(plant: Plant):
     assert plant.progress(work).accounts == 8
 
 
-def test_the_next_chunk_waits_until_policies_have_seen_the_last_one_s_events(plant: Plant):
-    """Else what a chunk leads to would pile up in front of everybody else's events."""
+def test_a_chunk_is_asked_while_policies_are_at_the_last_one_and_no_third(plant: Plant):
+    """Else what chunks lead to would pile up in front of everybody else's events."""
     plant.change_buckets()
     with plant.worker() as worker:
-        assert worker.turn() is Turn.CHUNK
-        assert worker.turn() is Turn.WAITING
+        assert [worker.turn() for _ in range(3)] == [Turn.CHUNK, Turn.CHUNK, Turn.WAITING]
         plant.project()
         assert worker.turn() is Turn.WAITING
         plant.react()
         assert worker.turn() is Turn.CHUNK
+
+
+def test_of_all_works_together_two_chunks_are_not_seen(plant: Plant):
+    """Many offices that change at once are not many chunks in front of everybody else's events."""
+    for _ in range(3):
+        plant.change_buckets()
+    with plant.worker() as worker:
+        assert [worker.turn() for _ in range(3)] == [Turn.CHUNK, Turn.CHUNK, Turn.WAITING]
+        plant.catch_up()
+        assert worker.turn() is Turn.CHUNK
+
+
+def test_work_has_not_ended_before_what_its_last_chunk_led_to_is_seen(plant: Plant):
+    work = plant.change_buckets()
+    with plant.worker() as worker:
+        while plant.progress(work).done < 7:
+            if worker.turn() is Turn.WAITING:
+                plant.catch_up()
+        assert worker.turn() is Turn.CHUNK  # that there is nobody left
+        assert worker.turn() is Turn.WAITING
+        assert plant.names(work) == ["work.begun"]
+        plant.catch_up()
+        assert worker.turn() is Turn.CHUNK
+    assert plant.names(work) == ["work.begun", "work.finished"]
 
 
 def test_nothing_is_asked_while_an_append_is_under_way_that_may_not_have_seen_the_cause(plant: Plant):
@@ -278,7 +301,7 @@ def test_an_account_that_keeps_failing_is_counted_and_named_and_the_others_go_on
     odd = plant.accounts[1]
     _fails_for(plant, monkeypatch, odd)
     with plant.worker() as worker, structlog.testing.capture_logs() as said:
-        assert work_off(plant, worker) == 3 + 4  # the chunk is tried three times as a whole, and then one by one
+        assert work_off(plant, worker) == 3 + 5  # the chunk is tried three times as a whole, and then one by one
     done = plant.progress(work)
     assert (done.state, done.done, done.failed) == ("finished", 6, 1)
     assert [plant.times_aged(each) for each in plant.accounts] == [2, 1, 2, 2, 2, 2, 2]
