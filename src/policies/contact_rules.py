@@ -101,18 +101,18 @@ def inconvenient_hours(account: Account, attempt: ContactAttempt, office: Office
 
     What is so judged hangs on where the debtor is, and is the same for many accounts: it is remembered.
     """
-    debtor, house_zone = debtor_of(account, office)
+    found = _FOUND.of(account.contact.details, account.contact.country, office)
     asked = Asked(attempt.at, MEDIA[attempt.channel])
     choices = ((each, office.contact.rules.get(each)) for each in _HOURS)
     return _at_these_hours(
         _Hours(
             attempt.at,
             asked.channel,
-            zones_of(debtor, asked),
-            places_of(debtor),
-            debtor.debt_type,
+            zones_of(found.debtor, asked),
+            found.places,
+            _debt_type(account.customer.kind, office),
             office.contact.role,
-            house_zone,
+            found.house_zone,
             tuple((each, said.on, *said.figures.items()) for each, said in choices if said is not None),
         )
     )
@@ -223,38 +223,25 @@ def _said(refused: Refused, to: str | None, named: str, unknown: datetime) -> Ru
 def debtor_of(account: Account, office: Office) -> tuple[Debtor, str | None]:
     """The debtor, and the time zone in which they are taken to be where a rule is house policy: the one that was said;
     where nothing was, and neither address nor number indicates any, the office's. None: every one that is indicated."""
-    details, customer = account.contact.details, account.customer
-    found = _FOUND.of(details, account.contact.country, office)
-    is_abroad = found.country not in (US, _UNKNOWN_COUNTRY)
-    debtor = Debtor(
-        state=found.state,
-        zip_code=found.zip_code,
-        city=found.city,
-        country=found.country,
-        phones=found.phones,
+    customer = account.customer
+    found = _FOUND.of(account.contact.details, account.contact.country, office)
+    debtor = replace(
+        found.debtor,
         debt_type=_debt_type(customer.kind, office),
         flags=frozenset(_FLAGS[each] for each in account.flags.carried if each in _FLAGS),
-        other_states=found.other_states,
-        time_zones=found.time_zones,
         amount=account.receivables.outstanding.decimal() if customer.currency == "USD" else None,
     )
-    said = details.time_zone
-    return debtor, said or (None if found.is_indicated or is_abroad else office.time_zone)
+    return debtor, found.house_zone
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     """What addresses and numbers say of where a customer is."""
 
-    country: str
-    state: str | None
-    zip_code: str | None
-    city: str | None
-    phones: tuple[Phone, ...]
-    other_states: frozenset[str]
-    time_zones: tuple[str, ...]
-    is_indicated: bool
-    """Whether address or number indicates a zone."""
+    debtor: Debtor
+    """Without what the account says of the debt."""
+    places: frozenset[str]
+    house_zone: str | None
 
 
 class _FoundBefore:
@@ -289,19 +276,21 @@ def _found(details: ContactDetails, home: str | None, office: Office) -> _Found:
     zips = [_zip(each) for each in addresses]
     zones = {zone for state, code in zip(states[1:], zips[1:], strict=True) for zone in zones_of_address(state, code)}
     said = details.time_zone
-    return _Found(
-        country=country,
+    debtor = Debtor(
         state=states[0] if states else None,
         zip_code=zips[0] if zips else None,
         city=addresses[0].city if addresses else None,
+        country=country,
         phones=tuple(Phone(number, place) for number, place in numbers),
         other_states=frozenset(
             state for each, code in zip(states[1:], zips[1:], strict=True) if (state := each or state_of_zip(code))
         ),
         time_zones=tuple(sorted({*zones, *([said] if said else ())})),
-        is_indicated=bool(zones or any(states[:1]) or any(zips[:1]))
-        or any(zones_of_number(each) for each, _ in numbers),
     )
+    is_indicated = bool(zones or debtor.state or debtor.zip_code) or any(zones_of_number(each) for each, _ in numbers)
+    is_abroad = country not in (US, _UNKNOWN_COUNTRY)
+    house_zone = said or (None if is_indicated or is_abroad else office.time_zone)
+    return _Found(debtor, places_of(debtor), house_zone)
 
 
 def _debt_type(kind: CustomerKind, office: Office) -> DebtType:

@@ -1,7 +1,7 @@
 """How the customer may be reached: details, consent, opt-outs."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -111,14 +111,17 @@ class OptInToContact(AccountCommand, name="opt-in", **SHARED):
 
 # --- decisions ---------------------------------------------------------------------------------------
 
+_NO_DETAILS, _NO_WISHES = ContactDetails(), Wishes()
+"""Of every account at first: neither is ever changed."""
+
 
 @dataclass(slots=True)
 class Contact(AccountPart):
     """The ways of reaching the customer, and what they do not want."""
 
-    details: ContactDetails = field(default_factory=ContactDetails)
+    details: ContactDetails = _NO_DETAILS
     """With the consents that are in force."""
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: Wishes = _NO_WISHES
     customer_country: Country | None = None
     followed: tuple[str, ...] = ()
     """Ids of the points that are known from the customer's other accounts alone; they go when those do."""

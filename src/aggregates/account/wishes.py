@@ -219,13 +219,14 @@ def points_of(details: ContactDetails, channel: Channel, country: Country | None
 
 
 def _consents(details: ContactDetails, country: Country | None) -> Iterator[tuple[Point, Consent]]:
-    """What details say of every number and address that is one; of an erased person they say nothing."""
-    for phone in details.phones:
-        if phone.number == ERASED:
-            continue
-        yield Point(channel=Channel.SMS, text=phone.number, country=country), phone.sms_consent
-        yield Point(channel=Channel.VOICE, text=phone.number, country=country), phone.voice_consent
-    for email in details.emails:
-        if email.address == ERASED:
-            continue
-        yield Point(channel=Channel.EMAIL, text=email.address, country=country), email.consent
+    """What details say of the numbers and addresses of which they say anything; of an erased person that is nothing."""
+    for channel, text, consent in (
+        *(
+            (channel, phone.number, consent)
+            for phone in details.phones
+            for channel, consent in ((Channel.SMS, phone.sms_consent), (Channel.VOICE, phone.voice_consent))
+        ),
+        *((Channel.EMAIL, email.address, email.consent) for email in details.emails),
+    ):
+        if consent is not Consent.UNKNOWN and text != ERASED:
+            yield Point(channel=channel, text=text, country=country), consent

@@ -84,8 +84,8 @@ class Aggregate(BaseModel):
 
     def __new__(cls, *_: object, **__: object) -> Self:
         self = super().__new__(cls)
-        self._pending = []
-        self._recorded_at = None
+        _set_pending(self, [])
+        _set_recorded_at(self, None)
         return self
 
     def model_post_init(self, _: Any, /) -> None:
@@ -176,7 +176,7 @@ class Aggregate(BaseModel):
     def fold(self, history: Iterable[Recorded]) -> None:
         """Changes the state by events of the log, in their order."""
         for recorded in history:
-            self._recorded_at = recorded.recorded_at
+            _set_recorded_at(self, recorded.recorded_at)
             self.apply(recorded.event)
 
     @property
@@ -186,21 +186,29 @@ class Aggregate(BaseModel):
 
     def was_recorded(self, at: datetime | None) -> None:
         """Says when the last event was recorded, where the state does not come from `fold`."""
-        self._recorded_at = at
+        _set_recorded_at(self, at)
 
     def recording(self, now: datetime) -> datetime:
         """When events that are decided `now` are recorded: not before the last one's time, whatever the clock did.
 
         What was known at the end of a day is asked by that time, so an aggregate's past must not grow.
         """
-        if self._recorded_at is None or now > self._recorded_at:
-            self._recorded_at = now
-        return self._recorded_at
+        if self._recorded_at is not None and now <= self._recorded_at:
+            return self._recorded_at
+        _set_recorded_at(self, now)
+        return now
 
     def collect(self) -> list[Pending]:
         """Takes the pending events; the caller stores them or forgets this aggregate."""
-        pending, self._pending = self._pending, []
+        pending = self._pending
+        if pending:
+            _set_pending(self, [])
         return pending
+
+
+# Through the slots themselves: an assignment goes through pydantic, which looks for a field of that name each time.
+_set_pending: Callable[[Aggregate, list[Pending]], None] = vars(Aggregate)["_pending"].__set__
+_set_recorded_at: Callable[[Aggregate, datetime | None], None] = vars(Aggregate)["_recorded_at"].__set__
 
 
 def _by_part(name: str, decision: Decision) -> Decision:

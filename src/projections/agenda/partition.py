@@ -1,5 +1,6 @@
 """Which partition works an account: the one that Kafka's default partitioner gives its key to."""
 
+import struct
 from uuid import UUID
 
 _MASK = 0xFFFFFFFF
@@ -22,8 +23,8 @@ def murmur2(data: bytes) -> int:
     length = len(data)
     h = _SEED ^ length
     whole = length - length % 4
-    for start in range(0, whole, 4):
-        k = int.from_bytes(data[start : start + 4], "little") * _MULTIPLIER & _MASK
+    for word in struct.unpack_from(f"<{whole // 4}I", data):
+        k = word * _MULTIPLIER & _MASK
         k = (k ^ k >> 24) * _MULTIPLIER & _MASK
         h = h * _MULTIPLIER & _MASK ^ k
     if whole < length:
