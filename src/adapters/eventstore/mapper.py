@@ -108,15 +108,15 @@ class EventMapper(Mapper[UUID]):
     ) -> Event:
         """The event, lifted to its current version. Raises UnknownEvent or UnreadableEvent."""
         event_class = REGISTRY.current(name)
-        try:
+        try:  # with the validator itself: most of a log is read through here
             if event_version == event_class.event_version and (account_id is None or MARK not in state):
-                return event_class.model_validate_json(state)
+                return cast(Event, event_class.__pydantic_validator__.validate_json(state))
             data = orjson.loads(state)
             if account_id is not None and MARK in state:
                 data = decrypt(data, self.keys.get(account_id), event_id.bytes)
             if event_version != event_class.event_version:
                 data = self._lifted(event_class, event_version, account_id, data)
-            return event_class.model_validate_json(orjson.dumps(data))
+            return cast(Event, event_class.__pydantic_validator__.validate_json(orjson.dumps(data)))
         except (ValidationError, orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise UnreadableEvent(f"{name} version {event_version}, event {event_id}: {_fault(error)}") from None
 

@@ -82,7 +82,8 @@ _SEALED = """
     SELECT e.position, e.event_id, e.name, e.leaf, coalesce(e.account_id, e.aggregate_id), w.*
     FROM arrears.events AS e
     LEFT JOIN LATERAL (
-        SELECT e.aggregate_id, e.version, e.account_id, e.event_version, e.effective_on, e.recorded_at, e.state, e.meta
+        SELECT e.position, e.aggregate_id, e.version, e.event_id, e.account_id, e.name, e.event_version, e.effective_on,
+               e.recorded_at, e.state, e.meta
     ) AS w ON %(names)b::text[] IS NULL OR e.name = ANY (%(names)b::text[])
     WHERE e.position = ANY (%(positions)b::bigint[])
       AND e.position <= (SELECT last FROM arrears.seals ORDER BY last DESC LIMIT 1)
@@ -159,7 +160,7 @@ class Inspector:
             prepare=True,
             binary=True,
         ).fetchall()
-        found = {row[0]: _Sealed(row[1], row[2], row[3], row[4], _whole(row)) for row in rows}
+        found = {row[0]: _Sealed(row[1], row[2], row[3], row[4], None if row[5] is None else row[5:]) for row in rows}
         opened = (each.whole for each in found.values() if each.whole is not None)
         self._mapper.keys.fetch({row[4] for row in opened if row[4] is not None and wants_key(row)})
         return found
@@ -174,13 +175,6 @@ class _Sealed:
     leaf: bytes
     key: UUID
     whole: LogRow | None
-
-
-def _whole(row: tuple[Any, ...]) -> LogRow | None:
-    if row[5] is None:
-        return None
-    position, event_id, name, _, _, about, version, account, event_version, day, at, state, meta = row
-    return position, about, version, event_id, account, name, event_version, day, at, state, meta
 
 
 def _difference(arrival: Arrival, sealed: _Sealed | None) -> Reason | None:
