@@ -188,7 +188,7 @@ class Worker:
         if work.attempts > _RETRIES:
             return [self._ask_one(begun, each) for each in accounts]
         try:
-            return list(self._arrears.handle([_issued(begun, each) for each in accounts]))
+            return list(self._arrears.handle(_issued(begun, accounts)))
         except Exception as error:
             if not is_poison(error):
                 raise
@@ -198,7 +198,7 @@ class Worker:
 
     def _ask_one(self, begun: Recorded, account: Asked) -> Outcome | None:
         try:
-            (outcome,) = self._arrears.handle([_issued(begun, account)])
+            (outcome,) = self._arrears.handle(_issued(begun, [account]))
         except Exception as error:
             if not is_poison(error):
                 raise
@@ -229,22 +229,25 @@ def _finished_bulk(bulk_id: UUID, work: WorkRow, outcomes: Mapping[str | None, i
     return FinishBulk.model_validate({"bulk_id": bulk_id, **counts, "failed": failed})
 
 
-def _issued(begun: Recorded, account: Asked) -> Issued:
-    """The work's command to one account, in the name of the policy that asked, because of what that met."""
-    event = begun.event
+def _issued(begun: Recorded, accounts: Sequence[Asked]) -> list[Issued]:
+    """The work's command to each account, in the name of the policy that asked, because of what that met. It was
+    checked when the work began; what differs is the account, and what was frozen of it."""
+    event, actor = begun.event, Actor.parse(begun.meta.actor)
     assert isinstance(event, WorkBegun)  # noqa: S101
-    command = COMMANDS[event.command].model_validate(
-        {**event.arguments, **account.arguments, "account_id": account.account_id}
-    )
-    return Issued(
-        command=command,
-        command_id=account_command_id(begun.aggregate_id, account.account_id),
-        actor=Actor.parse(begun.meta.actor),
-        reason=command.why if isinstance(command, ApplyBulkAction) else None,
-        causation_id=event.cause_event_id,
-        correlation_id=begun.meta.correlation_id,
-        traceparent=begun.meta.traceparent,
-    )
+    first = {**event.arguments, **accounts[0].arguments, "account_id": accounts[0].account_id}
+    command = COMMANDS[event.command].model_validate(first)
+    return [
+        Issued(
+            command=command.model_copy(update={**each.arguments, "account_id": each.account_id}),
+            command_id=account_command_id(begun.aggregate_id, each.account_id),
+            actor=actor,
+            reason=command.why if isinstance(command, ApplyBulkAction) else None,
+            causation_id=event.cause_event_id,
+            correlation_id=begun.meta.correlation_id,
+            traceparent=begun.meta.traceparent,
+        )
+        for each in accounts
+    ]
 
 
 def _counts(outcomes: Iterable[Outcome | None]) -> Counts:
