@@ -236,12 +236,13 @@ def _issued(begun: Recorded, accounts: Sequence[Asked]) -> list[Issued]:
     assert isinstance(event, WorkBegun)  # noqa: S101
     first = {**event.arguments, **accounts[0].arguments, "account_id": accounts[0].account_id}
     command = COMMANDS[event.command].model_validate(first)
+    why = command.why if isinstance(command, ApplyBulkAction) else None
     return [
         Issued(
             command=command.model_copy(update={**each.arguments, "account_id": each.account_id}),
             command_id=account_command_id(begun.aggregate_id, each.account_id),
             actor=actor,
-            reason=command.why if isinstance(command, ApplyBulkAction) else None,
+            reason=why,
             causation_id=event.cause_event_id,
             correlation_id=begun.meta.correlation_id,
             traceparent=begun.meta.traceparent,

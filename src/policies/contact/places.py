@@ -4,7 +4,7 @@ A state that has two zones gives both, unless the first three digits of the ZIP 
 Postal Service, three-digit ZIP prefixes). A number gives the zones of its prefix; one that is not geographic none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -156,13 +156,14 @@ def zone_of(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@lru_cache(maxsize=4_096)  # many debtors are alike in this
 def zones(
     *,
     state: str | None,
     zip_code: str | None,
     country: str,
-    numbers: Iterable[str] = (),
-    known: Iterable[str] = (),
+    numbers: tuple[str, ...] = (),
+    known: tuple[str, ...] = (),
 ) -> tuple[ZoneInfo, ...]:
     """Every zone in which the debtor may be, by name: the hours have to be right in all of them (12 CFR 1006.6(b)(1),
     comment 6(b)(1)-1). Where nothing is known, all of the country."""

@@ -593,11 +593,11 @@ def _refusal(rule: ContactRule, situation: Situation, in_house: Situation, setti
     )
 
 
-def _numbers(debtor: Debtor, asked: Asked) -> list[str]:
+def _numbers(debtor: Debtor, asked: Asked) -> tuple[str, ...]:
     """All numbers of the debtor, and the one that is dialled."""
-    numbers = [each.number for each in debtor.phones]
+    numbers = tuple(each.number for each in debtor.phones)
     if asked.to is not None and asked.to.startswith("+") and asked.to not in numbers:
-        numbers.append(asked.to)
+        return (*numbers, asked.to)
     return numbers
 
 
