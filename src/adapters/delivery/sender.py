@@ -62,8 +62,10 @@ from aggregates.values.contact import Channel
 
 ACTOR = Actor.service("delivery")
 
-FEWEST, MOST = 20, 250
+FEWEST, MOST = 20, 500
 """Messages of a turn: as many as take about a second, so that the last look is never long ago."""
+_COMMANDS = 250
+"""That are stored together: what a person asks of an account meanwhile waits for so many."""
 _TURN_SECONDS = 1.0
 _LOOK_LASTS_SECONDS = 5.0
 """What was not handed over by then is looked at once more."""
@@ -642,8 +644,14 @@ class _Batch:
 
     def _handle(self, commands: Sequence[Issued]) -> list[Outcome | None]:
         """None for one whose decision has a defect: the others of the batch are not held up by it."""
+        outcomes: list[Outcome | None] = []
+        for start in range(0, len(commands), _COMMANDS):
+            outcomes += self._handle_some(commands[start : start + _COMMANDS])
+        return outcomes
+
+    def _handle_some(self, commands: Sequence[Issued]) -> Sequence[Outcome | None]:
         try:
-            return list(self._arrears.handle(commands))
+            return self._arrears.handle(commands)
         except Exception as error:
             if not is_poison(error):
                 raise
