@@ -12,6 +12,7 @@ from uuid import UUID
 
 import typer
 
+from api.application.leaving_words import leaving_in_words
 from api.cli import bulk_schedules
 from api.cli.asking import answered
 from api.cli.filters import SAVED, filter_options, given_of, with_options
@@ -269,14 +270,7 @@ def _would(service: "StepByStep", found: "BulkView") -> dict[str, Any]:
 
 
 def _how_they_leave(leaving: Mapping[str, Any], count: int) -> str:
-    """At the office's pace, where it is minded: until when, or how many not before the hours or the day end."""
-    if leaving["per_minute"] is None:
-        return "all leave at once"
-    pace = f"{leaving['in_first_minute']:,} leave in the first minute, at {leaving['per_minute']:,} a minute"
-    if leaving["all_left_at"] is not None:
-        return f"{pace}, the last by {read_moment(leaving['all_left_at']):%Y-%m-%d %H:%M} UTC"
-    until = f"{read_moment(leaving['until']):%H:%M} UTC"
-    return f"{pace}; {count - leaving['in_time']:,} would not have left by {until} and be withdrawn"
+    return str(leaving_in_words(leaving, count, lambda at: f"{read_moment(at):%Y-%m-%d %H:%M} UTC"))
 
 
 def _say_would(would: Mapping[str, Any]) -> None:

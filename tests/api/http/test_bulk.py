@@ -186,7 +186,7 @@ def test_people_write_a_message_see_any_text_and_confirm_it(client: Client, acco
     assert sent.status_code == 303
     address = sent.headers["location"]
     page = client.get(address).text
-    assert "1 may leave: confirmed now, 1 in the first minute, at 60 a minute, the last by " in page
+    assert "1 may leave: confirmed now, 1 leave in the first minute, at 60 a minute, the last by " in page
     assert "cannot be undone" in page
     assert "Dear Ada Lovelace" not in page
     assert "Dear Ada Lovelace, USD 100.00 is open." in client.get(f"{address}?text={number}").text

@@ -17,6 +17,7 @@ from aggregates.office import Office
 from api.application.bulk import ChangedSincePreview, confirm, text_of
 from api.application.export import ExportFormat
 from api.application.issuing import Caller, Issuing, NotIssued, Refused
+from api.application.leaving_words import LeavingWords, leaving_in_words
 from api.application.templates import templates_of
 from api.application.written_messages import MessagePreview
 from api.http.bulk import exported, found_bulk, previewed, undo_page
@@ -28,10 +29,10 @@ from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
 from api.http.web.collections_page import ReportForm, form_given, form_of
 from api.http.web.forms import FormOf, once_of, reason_of
-from api.http.web.rendering import render
+from api.http.web.rendering import moment, render
 from api.processes.service import Service
 from projections.questions import CHOICES
-from projections.questions.bulk import TOO_LONG, bulk_actions, bulk_rows
+from projections.questions.bulk import TOO_LONG, BulkView, bulk_actions, bulk_rows
 
 router = Router(include_in_schema=False)
 form = APIRouter(include_in_schema=False)
@@ -343,6 +344,7 @@ def _page(
         shown=shown,
         too_long=TOO_LONG,
         office=office,
+        they_leave=_how_they_leave(found, office),
         does=in_words({name: value for name, value in found.parameters.items() if value}),
         filters=in_words(found.filters),
         rows=page.items,
@@ -363,6 +365,13 @@ def kind_called(name: str) -> BulkKind:
     if name not in BULK_KINDS:
         raise unknown("bulk-kind")
     return BULK_KINDS[name]
+
+
+def _how_they_leave(bulk: BulkView, office: Office) -> LeavingWords | None:
+    """None where no message of it may leave, or it was confirmed."""
+    if bulk.leaving is None or not bulk.may_leave:
+        return None
+    return leaving_in_words(bulk.leaving.model_dump(), bulk.may_leave, lambda at: moment(at, office.zone))
 
 
 def _titles(name: str) -> dict[str, Any]:
