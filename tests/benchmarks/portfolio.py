@@ -36,9 +36,11 @@ def send(arrears: Arrears, commands: Iterator[Command]) -> int:
     return sent
 
 
-def portfolio(accounts: int, *, issued_on: date, due_on: Callable[[int], date]) -> Iterator[Command]:
+def portfolio(
+    accounts: int, *, issued_on: date, due_on: Callable[[int], date], time_zone: str = "UTC"
+) -> Iterator[Command]:
     """An office with a campaign, and accounts with an e-mail address and one invoice each."""
-    yield OpenOffice(code="bench", title="Benchmark", currency="USD", time_zone="UTC")
+    yield OpenOffice(code="bench", title="Benchmark", currency="USD", time_zone=time_zone)
     steps = [
         Step(
             id=f"day-{days}",

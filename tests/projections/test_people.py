@@ -99,6 +99,15 @@ def test_a_customer_is_found_by_what_is_known_now(history: History, read_models:
     assert found_by(read_models, "ada@engine.example") == ["A-1"], "a new name takes nothing else away"
 
 
+@pytest.mark.parametrize("text", ["bücher", "ada@bücher.example", "xn--bcher-kva", "ADA@XN--BCHER-KVA.example"])
+def test_a_mail_domain_is_found_in_its_own_script_and_as_idna(history: History, read_models: ReadModels, text: str):
+    for number, domain in (("A-1", "Bücher.example"), ("A-2", "xn--bcher-kva.example")):
+        said = contact(f"ada@{domain}", "+44 20 7946 0018")
+        history.give(ChangeContactDetails(account_id=history.account(number), contact=said))
+    read_models.build(history.log)
+    assert found_by(read_models, text) == ["A-1", "A-2"]
+
+
 def test_the_report_of_any_day_is_searched_in_the_same_way(history: History, read_models: ReadModels):
     read_models.build(history.log)
     for as_of in (None, TODAY):

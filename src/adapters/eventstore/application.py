@@ -318,9 +318,10 @@ class Arrears(Application[UUID]):
             yield Looking(workspace)
             workspace.keep()
 
-    def history(self, aggregate_class: type[Aggregate], aggregate_id: UUID) -> list[Recorded]:
-        """Every event of an aggregate, oldest first; none where the id is that of an aggregate of another class."""
-        return list(_of(aggregate_class, cast(Iterable[Recorded], self.events.get(aggregate_id))))
+    def history(self, aggregate_class: type[Aggregate], aggregate_id: UUID, *, after: int = 0) -> list[Recorded]:
+        """Every event of an aggregate, oldest first, or those after a version of it; none where the id is that of an
+        aggregate of another class."""
+        return list(_of(aggregate_class, cast(Iterable[Recorded], self.events.get(aggregate_id, gt=after))))
 
 
 __all__ = ["AggregateNotFoundError", "Arrears", "EventStoreFactory", "Looking"]

@@ -24,12 +24,6 @@ def bulk_work_id(bulk: UUID, command: str) -> UUID:
     return identifier("bulk-work", bulk, command)
 
 
-def require_undoable(kind: str) -> None:
-    """Refuses where what actions of the kind do cannot be taken back."""
-    if kind in BULK_KINDS and (why := BULK_KINDS[kind].cannot_be_undone) is not None:
-        raise Refusal("bulk-not-undoable", f"it cannot be undone: {why}")
-
-
 # --- values ------------------------------------------------------------------------------------------
 
 
@@ -307,12 +301,18 @@ class BulkAction(Aggregate):
         office_id = self._require()
         if self.state in {BulkState.UNDOING, BulkState.UNDONE}:
             return
-        require_undoable(self.action)
+        self.require_undoable()
+        self.emit(BulkUndoBegun(office_id=office_id))
+
+    def require_undoable(self) -> None:
+        """Refuses where there is nothing that could be taken back, now or at all."""
+        kind = BULK_KINDS.get(self.action)
+        if kind is not None and kind.cannot_be_undone is not None:
+            raise Refusal("bulk-not-undoable", f"it cannot be undone: {kind.cannot_be_undone}")
         if not self.was_confirmed:
             raise Refusal("bulk-not-done", "the bulk action changed nothing")
         if self.state is BulkState.RUNNING:
             raise Refusal("bulk-running", "the bulk action still runs: wait for its end, or cancel it first")
-        self.emit(BulkUndoBegun(office_id=office_id))
 
     @decides(FinishBulkUndo)
     def finish_undo(self, command: FinishBulkUndo, context: Context) -> None:

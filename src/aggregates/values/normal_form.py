@@ -173,6 +173,10 @@ def is_email(text: str) -> bool:
     return _email(text, with_name=False) is not None
 
 
+IDNA = "xn--"
+"""What a part of a domain begins with that stands for other letters than it has (RFC 5890)."""
+
+
 def email_spellings(text: str) -> tuple[str, ...]:
     """As it is spelled, and with its domain as people read it and as machines do (IDNA): `a@bücher.example` and
     `a@xn--bcher-kva.example` are one address."""

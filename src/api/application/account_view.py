@@ -6,7 +6,7 @@ the end of the day; who the customer is, what was true then.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -55,6 +55,7 @@ from aggregates.account.receivables import (
     ItemKind,
     OpenItem,
     OtherPayment,
+    Receipt,
     ReversalKind,
     Sent,
     allocation_order,
@@ -79,6 +80,7 @@ from api.application.account_contact import (
 from api.application.amounts import Amount
 from api.processes.service import Service
 from projections.questions import BadQuestion, Statement, UnknownAccount, statement
+from projections.questions.audit import version_shown
 
 # --- shapes ------------------------------------------------------------------------------------------
 
@@ -341,6 +343,19 @@ def read_account(service: Service, connection: Connection, account_id: UUID, as_
     )
 
 
+def events_to_be_shown(service: Service, connection: Connection, account_id: UUID) -> list[Recorded]:
+    """Events of an account that the ledger or the audit trail does not show yet, oldest first: none, but for a moment
+    after something was recorded."""
+    shown = version_shown(connection, account_id, ["ledger"])
+    return service.arrears.history(Account, account_id, after=shown)
+
+
+def together(shown: Mapping[int, Recorded], later: Iterable[Recorded]) -> list[Recorded]:
+    """Events by position with those that are to be shown: each once, oldest first."""
+    found = {recorded.event_id: recorded for recorded in (*shown.values(), *later)}
+    return sorted(found.values(), key=lambda recorded: recorded.version)
+
+
 def read_whole_account(
     service: Service, connection: Connection, account_id: UUID, as_of: date | None = None
 ) -> AccountRead:
@@ -581,25 +596,38 @@ def all_funds(read: AccountRead) -> list[FundsView]:
 
 
 def _all_funds(read: AccountRead) -> list[FundsView]:
-    """By day. Of a past day: what the ledger says was left of each."""
+    """By day."""
     if read.then is None:
         receivables = read.account.receivables
         kept = [*receivables.funds.values(), *receivables.used_up.values()]
     else:
-        kept = _funds_then(read.history, read.then)
+        kept = funds_then(read)
     return [funds_view(f) for f in sorted(kept, key=lambda f: (f.receipt.received_on, f.receipt.number))]
 
 
-def _funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
-    billed = [recorded.event.item for recorded in history if isinstance(recorded.event, InvoiceBilled)]
+def funds_then(read: AccountRead) -> list[Funds]:
+    """Of a past day: what the ledger says was left of each."""
+    assert read.then is not None  # noqa: S101  else it says what is left now
+    unapplied_of = read.then.unapplied_of
+    billed = [recorded.event.item for recorded in read.history if isinstance(recorded.event, InvoiceBilled)]
+
+    def came(receipt: Receipt) -> Funds:
+        left = Money.rounded(unapplied_of.get(receipt.id, Decimal()), receipt.amount.currency)
+        waits = receipt.waits_for is not None and not any(has_name(item, receipt.waits_for) for item in billed)
+        unknown = [n for n in receipt.unknown or () if not any(has_name(item, n) for item in billed)]
+        return Funds(receipt=receipt, unapplied=left, waits=waits, unknown=tuple(unknown))
+
+    return funds_as_recorded(read.history, came)
+
+
+def funds_as_recorded(history: Iterable[Recorded], came: Callable[[Receipt], Funds]) -> list[Funds]:
+    """Payments and credits, and what went back of them, from the events that say so; `came` says how much is left of
+    each, and what it waits for."""
     found: dict[UUID, Funds] = {}
     for recorded in history:
         match recorded.event:
             case PaymentReceived(receipt=receipt) | CreditNoted(receipt=receipt):
-                left = Money.rounded(then.unapplied_of.get(receipt.id, Decimal()), receipt.amount.currency)
-                waits = receipt.waits_for is not None and not any(has_name(item, receipt.waits_for) for item in billed)
-                unknown = [n for n in receipt.unknown or () if not any(has_name(item, n) for item in billed)]
-                found[receipt.id] = Funds(receipt=receipt, unapplied=left, waits=waits, unknown=tuple(unknown))
+                found[receipt.id] = came(receipt)
             case PaymentTransferred(receipt=receipt) as event if receipt.id in found:
                 sent = Sent(to=event.to, amount=event.amount, sent_on=event.transferred_on)
                 found[receipt.id].sent = (*found[receipt.id].sent, sent)
@@ -609,8 +637,8 @@ def _funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
                 found[receipt.id].reversal = ReversalKind.ERROR
             case (PaymentReversedInPart() | FundsRefunded()) as went if went.receipt.id in found:
                 _keeping_unapplied(found[went.receipt.id], lambda funds: funds.part_gone(went.part))
-            case (ReversalWithdrawn() | RefundWithdrawn()) as came if came.receipt.id in found:
-                _keeping_unapplied(found[came.receipt.id], lambda funds: funds.part_here_again(came.part))
+            case (ReversalWithdrawn() | RefundWithdrawn()) as again if again.receipt.id in found:
+                _keeping_unapplied(found[again.receipt.id], lambda funds: funds.part_here_again(again.part))
     return list(found.values())
 
 

@@ -1,7 +1,6 @@
 """Bulk actions for every door: a preview frozen row by row, and a confirmation of exactly what was shown."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,9 +13,8 @@ from adapters.bulk.questions import question_of
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.postgres.database import Connection
 from aggregates.account import Account
-from aggregates.account.bulk import TOO_OLD, kept_of, said_of_kept
 from aggregates.account.bulk_kinds import MESSAGE, BulkKind, BulkParameters, MessageParameters, bulk_kind
-from aggregates.bulk.action import BulkAction, BulkState, ConfirmBulk, PreviewBulk, require_undoable
+from aggregates.bulk.action import BulkAction, BulkState, ConfirmBulk, PreviewBulk
 from aggregates.bulk.part import digest, digested
 from aggregates.kernel.command import Rejected, identifier
 from aggregates.kernel.deciding import rejected
@@ -30,11 +28,10 @@ from api.application.written_messages import MessagePreview
 from api.application.written_messages import preview as message_preview
 from api.processes.service import Service
 from policies.contact.table import CLOSES
-from projections.questions.bulk import BulkView, account_called, bulk_action_in_full, done_accounts, leaving
+from projections.questions.bulk import BulkView, account_called, bulk_action_in_full, leaving
 
 PATIENCE_SECONDS = 60.0
 """For the read tables to show what was stored before a confirmation."""
-_ACCOUNTS_AT_ONCE = 250
 MOST_NAMED = 1_000
 """Accounts that are named in an answer."""
 _AT_ANY_HOUR = frozenset({Channel.LETTER, Channel.PORTAL})
@@ -203,43 +200,6 @@ def text_of(service: Service, bulk_id: UUID, called: str) -> MessagePreview:
         raise Refused(Rejected("unknown-account", f"account: the bulk action is not about {called!r}"))
     parameters = MessageParameters.model_validate(action.parameters)
     return message_preview(service, parameters.to(service.arrears.load(Account, account_id)))
-
-
-# --- undo --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class UndoRow:
-    """An account that a bulk action changed, and what keeps its undo from reversing all of it."""
-
-    account_id: UUID
-    account: str
-    reason: str | None
-
-
-def undo_preview(service: Service, bulk_id: UUID) -> Iterator[UndoRow]:
-    """What an undo would do on each account that the action changed; nothing is changed. Raises Refused."""
-    action = bulk_action_of(service, bulk_id)
-    try:
-        require_undoable(action.action)
-    except Refusal as refusal:
-        raise Refused(rejected(refusal)) from None
-    with service.database.connect("arrears_app") as connection:
-        rows = done_accounts(connection, bulk_id)
-    for first in range(0, len(rows), _ACCOUNTS_AT_ONCE):
-        some = rows[first : first + _ACCOUNTS_AT_ONCE]
-        found = {each.id: each for each in service.arrears.load_many(Account, [each for each, _, _ in some])}
-        for account_id, number, left in some:
-            change = found[account_id].bulk.standing.get(bulk_id) if account_id in found else None
-            if change is None:
-                forgotten = account_id in found and found[account_id].bulk.has_forgotten
-                why = TOO_OLD if forgotten else "it was undone already"
-                if left is not None:
-                    why = f"the undo left it as it was; {left}"
-                yield UndoRow(account_id, number, why)
-                continue
-            kept = kept_of(found[account_id], change)
-            yield UndoRow(account_id, number, said_of_kept(kept) if kept else None)
 
 
 # --- inside ------------------------------------------------------------------------------------------

@@ -1,21 +1,25 @@
 """Write-offs of an account, standing or reversed, from its events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from adapters.postgres.database import Connection
 from aggregates.account import Account
 from aggregates.account.customer import AccountOpened
 from aggregates.account.write_offs import DebtWrittenOff, WriteOffReversed
 from aggregates.kernel.event import Recorded
 from aggregates.values.money import Money
+from api.application.account_view import together
 from api.application.amounts import Amount
 from api.processes.service import Service
-from projections.opening import without_nul
+from projections.opening import Opens, without_nul
 from projections.questions import UnknownAccount
+from projections.questions.audit import positions_of
+from projections.questions.funds import latest_of_items
 
 
 class WriteOffRow(BaseModel):
@@ -46,6 +50,7 @@ class _Said:
 
 
 MOST_INVOICES = 20
+_ABOUT = (DebtWrittenOff, WriteOffReversed)
 
 
 def write_offs_of(service: Service, account_id: UUID) -> list[WriteOffRow]:
@@ -53,8 +58,29 @@ def write_offs_of(service: Service, account_id: UUID) -> list[WriteOffRow]:
     history = service.arrears.history(Account, account_id)
     if not any(isinstance(recorded.event, AccountOpened) for recorded in history):
         raise UnknownAccount("there is no such account")
-    account = service.arrears.load(Account, account_id)
-    names = dict(_names(history))
+    return _rows(history, service.arrears.load(Account, account_id), dict(_names(history)))
+
+
+def write_offs_shown(
+    connection: Connection, log: Opens, account: Account, *, later: Sequence[Recorded]
+) -> list[WriteOffRow]:
+    """The same: however long the history is, only what is said of write-offs is read of it. `later` are the events that
+    read tables do not show yet."""
+    opened = log.at(positions_of(connection, account.id, [each.event_name for each in _ABOUT]))
+    history = together(opened, (recorded for recorded in later if isinstance(recorded.event, _ABOUT)))
+    if not history:
+        return []
+    items = [
+        part.item_id
+        for recorded in history
+        if isinstance(recorded.event, DebtWrittenOff)
+        for part in recorded.event.parts[:MOST_INVOICES]
+    ]
+    billed = log.at(latest_of_items(connection, account.id, items))
+    return _rows(history, account, dict(_names(together(billed, later))))
+
+
+def _rows(history: Iterable[Recorded], account: Account, names: Mapping[UUID, str]) -> list[WriteOffRow]:
     said: dict[UUID, _Said] = {}
     for recorded in history:
         match recorded.event:
@@ -74,7 +100,7 @@ def _names(history: Iterable[Recorded]) -> Iterable[tuple[UUID, str]]:
             yield item.id, item.name
 
 
-def _row(said: _Said, account: Account, names: dict[UUID, str]) -> WriteOffRow:
+def _row(said: _Said, account: Account, names: Mapping[UUID, str]) -> WriteOffRow:
     first, reversal = said.parts[0], said.reversal
     standing = account.receivables.write_offs.get(first.write_off_id)
     if reversal is not None:

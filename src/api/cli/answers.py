@@ -634,6 +634,19 @@ def list_bulk_rows(here: Here, *, id: str, limit: int | None, rule: str | None =
     return _pages(page, limit)
 
 
+@answers("/v1/bulk/{id}/undo")
+def show_undo(here: Here, *, id: str, limit: int | None) -> Any:  # noqa: A002
+    from api.application.bulk_undo import undo_preview
+    from api.application.issuing import Refused as NotShown
+
+    try:
+        shown = undo_preview(here.service, here.connection, UUID(id), limit=limit)
+    except NotShown as error:
+        raise Refused(str(error), reason_code=error.reason_code) from None
+    said = shown.model_dump(mode="json", exclude={"rows", "next_cursor"})
+    return {**said, "items": [_json(each) for each in shown.rows], "next": shown.next_cursor}
+
+
 @answers("/v1/bulk-schedules")
 def list_bulk_schedules(here: Here, *, limit: int | None, office: str | None = None, failed: str | None = None) -> Any:
     office_id = here.offices[0].id if office else None

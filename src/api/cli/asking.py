@@ -102,6 +102,7 @@ PAGED = frozenset({
     "/v1/bulk-schedules",
     "/v1/bulk-schedules/{id}/runs",
     "/v1/bulk/{id}/rows",
+    "/v1/bulk/{id}/undo",
     "/v1/closed-days",
     "/v1/inbound",
     "/v1/inbound/unmatched",

@@ -1,7 +1,7 @@
 """`arrears bulk`: one change to many accounts of the collections report, previewed, confirmed and undone."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,11 +12,12 @@ from uuid import UUID
 
 import typer
 
+from api.application.leaving_words import leaving_in_words
 from api.cli import bulk_schedules
 from api.cli.asking import answered
 from api.cli.filters import SAVED, filter_options, given_of, with_options
 from api.cli.messages import show_message
-from api.cli.opening import by_whom, command_of, commanding, guest, issue
+from api.cli.opening import by_whom, command_of, commanding, issue
 from api.cli.options import AsJson, AsOf, Currency, DataDir, OfficeCode, Reason, read_moment, wrong_parameter
 from api.cli.output import Format, note, print_csv, print_fields, print_json, print_table, say
 from api.cli.problems import Problem
@@ -269,14 +270,7 @@ def _would(service: "StepByStep", found: "BulkView") -> dict[str, Any]:
 
 
 def _how_they_leave(leaving: Mapping[str, Any], count: int) -> str:
-    """At the office's pace, where it is minded: until when, or how many not before the hours or the day end."""
-    if leaving["per_minute"] is None:
-        return "all leave at once"
-    pace = f"{leaving['in_first_minute']:,} leave in the first minute, at {leaving['per_minute']:,} a minute"
-    if leaving["all_left_at"] is not None:
-        return f"{pace}, the last by {read_moment(leaving['all_left_at']):%Y-%m-%d %H:%M} UTC"
-    until = f"{read_moment(leaving['until']):%H:%M} UTC"
-    return f"{pace}; {count - leaving['in_time']:,} would not have left by {until} and be withdrawn"
+    return str(leaving_in_words(leaving, count, lambda at: f"{read_moment(at):%Y-%m-%d %H:%M} UTC"))
 
 
 def _say_would(would: Mapping[str, Any]) -> None:
@@ -544,18 +538,32 @@ def undo(
         note(f"On {_accounts(found.kept)} somebody changed the same since; that stays: arrears bulk show {found.id}")
 
 
-_UNDO = (key("account"), word("undo"), prose("reason", 1))
+_UNDO = (key("account"), figure("amount"), word("undo"), prose("reason", 1))
 
 
 def _show_undo(data: Any, bulk_id: UUID, *, as_json: bool) -> None:
-    from api.application.bulk import undo_preview
-
-    with guest(data) as service:
-        rows: Iterable[Any] = list(undo_preview(service, bulk_id))
+    try:
+        found = answered(data, lambda ask: ask("/v1/bulk/{id}/undo", id=str(bulk_id)))
+    except Refused as refusal:
+        if refusal.reason_code == "unknown-bulk":
+            raise _no_bulk() from None
+        raise
+    rest = {name: value for name, value in found.items() if name not in {"items", "next"}}
     if as_json:
-        print_json([{"account": e.account, "can_be_undone": e.reason is None, "reason": e.reason} for e in rows])
+        print_json({**rest, "rows": [*found["items"]]})
         return
-    print_table(_UNDO, ((e.account, "no" if e.reason else "yes", e.reason) for e in rows))
+    amount = "" if found["amount"] is None else f", {Decimal(found['amount']):,f} {found['currency']}"
+    say(f"An undo would reverse it on {found['can_be_undone']:,} of {_accounts(found['accounts'])}{amount}.")
+    for why, count in found["reasons"].items():
+        say(f"Not, or not all of it, on {_accounts(count)}: {why}.")
+    say("")
+    print_table(
+        _UNDO,
+        (
+            [each["account"], _cell(each, "amount"), "yes" if each["can_be_undone"] else "no", each["reason"]]
+            for each in found["items"]
+        ),
+    )
 
 
 def _until_ended(service: "StepByStep", bulk_id: UUID, *, not_shown_yet: str | None) -> "BulkView":

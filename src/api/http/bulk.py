@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field, create_model
+from pydantic import Field, create_model
 from starlette.background import BackgroundTask
 
 from adapters.bulk.freezing import Selection
@@ -18,7 +18,8 @@ from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
-from api.application.bulk import WrongParameter, bulk_in_full, confirm, preview, text_of, undo_preview
+from api.application.bulk import WrongParameter, bulk_in_full, confirm, preview, text_of
+from api.application.bulk_undo import UndoneAccount, UndoPreview, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing
 from api.application.written_messages import MessagePreview
@@ -31,6 +32,7 @@ from api.http.reading import AS_ASKED, OfficeOf, Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, Day, FromJson, JsonBody
 from api.processes.service import Service
+from projections.answer import AmountText
 from projections.questions.bulk import BulkRow, BulkView, RowOutcome, bulk_actions, bulk_rows
 
 router = Router(prefix="/v1/bulk", tags=["bulk actions"])
@@ -69,13 +71,22 @@ class BulkUndo(CommandBody):
     """Why it is taken back; it may be left out."""
 
 
-class UndoneAccount(BaseModel):
-    """An account that the action changed, and what keeps its undo from reversing all of it."""
+class UndoPreviewPage(Page[UndoneAccount]):
+    """What an undo would do, in all and on the accounts of a page. The first page counts, of the first accounts that
+    the action changed, at most 5,000 of them; on later pages what it counts is null."""
 
-    account: str
-    account_id: UUID
-    can_be_undone: bool
-    reason: str | None
+    accounts: int
+    """Accounts that the action changed."""
+    total: AmountText | None
+    currency: str
+    counted: int | None
+    """How many of them the counts are of."""
+    can_be_undone: int | None
+    """On how many all of it would be reversed."""
+    amount: AmountText | None
+    """The amounts in question of those."""
+    reasons: dict[str, int] | None
+    """On how many of the others it would not be reversed, or not all of it, by why."""
 
 
 _CONFIRMATION, _CANCELLATION, _UNDO = Confirmation(), BulkCancellation(), BulkUndo()
@@ -254,14 +265,33 @@ def show_text(
 
 
 @router.get("/{bulk_id}/undo", responses=MAY_BE_REFUSED)
-def show_undo(*, bulk_id: UUID, service: ServiceOf) -> list[UndoneAccount]:
+def show_undo(
+    *,
+    bulk_id: UUID,
+    readings: Readings,
+    kept: Annotated[
+        bool, Query(description="Only accounts on which it would not be reversed, or not all of it.")
+    ] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> UndoPreviewPage:
     """What an undo would do on each account that the action changed; nothing is changed."""
-    return [
-        UndoneAccount(
-            account=each.account, account_id=each.account_id, can_be_undone=each.reason is None, reason=each.reason
-        )
-        for each in undo_preview(service, bulk_id)
-    ]
+    shown, following = undo_page(readings, bulk_id, only_kept=kept, limit=limit, cursor=cursor)
+    said = shown.model_dump(exclude={"rows", "next_cursor"})
+    return UndoPreviewPage(items=list(shown.rows), next=following, **said)
+
+
+def undo_page(
+    readings: Reader, bulk_id: UUID, *, only_kept: bool, limit: int, cursor: str | None
+) -> tuple[UndoPreview, str | None]:
+    """A page of what an undo would do, and the cursor of the page after it. Raises Refused."""
+    return readings.report(
+        Question("bulk-undo", bulk_id, only_kept),
+        lambda connection, inner: undo_preview(
+            readings.service, connection, bulk_id, only_kept=only_kept, limit=limit, cursor=inner
+        ),
+        cursor,
+    )
 
 
 # --- confirm, cancel, undo ---------------------------------------------------------------------------

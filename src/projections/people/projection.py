@@ -1,6 +1,6 @@
 """From customers' events to who they are."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ from aggregates.account.contact import ContactDetailsChanged
 from aggregates.account.customer import AccountOpened, CustomerRenamed
 from aggregates.kernel.event import Recorded
 from aggregates.kernel.personal import ERASED
+from aggregates.values.normal_form import IDNA, email_spellings
 from projections.batch import as_json
 from projections.people.terms import compared, digits_of, terms_of
 from projections.personal import PersonalProjection
@@ -59,7 +60,7 @@ class Person:
     def row(self) -> tuple[object, ...]:
         lines = [compared(self.number)]
         if self.customer_name != ERASED:
-            lines += [compared(self.customer_name), *map(compared, self.emails), *map(digits_of, self.phones)]
+            lines += [compared(self.customer_name), *_found_by(self.emails), *map(digits_of, self.phones)]
         return (
             self.account_id, self.number, self.customer_name, _array(self.emails), _array(self.phones),
             "\n".join(lines), _array(terms_of(lines)), self.last_position,
@@ -71,7 +72,7 @@ class PeopleProjection(PersonalProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "people"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     public: ClassVar[tuple[str, ...]] = ("people", "filling")
 
     @property
@@ -136,6 +137,13 @@ def _erased_among(account_ids: Collection[UUID], connection: Connection[Any]) ->
 
 def _put(people: Iterable[Person], connection: Connection[Any]) -> None:
     connection.execute(_PUT, [as_json([person.row() for person in people])], prepare=True)
+
+
+def _found_by(emails: Iterable[str]) -> Iterator[str]:
+    """Addresses as search compares them, with their domains both in their own script and as IDNA."""
+    for email in emails:
+        has_one_spelling = email.isascii() and IDNA not in email.lower()
+        yield from dict.fromkeys(map(compared, [email] if has_one_spelling else email_spellings(email)))
 
 
 def _array(values: Iterable[str | int]) -> str:

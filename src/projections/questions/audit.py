@@ -83,3 +83,30 @@ def _with_reasons(found: Sequence[DictRow], log: Opens) -> list[DictRow]:
     opened = log.at([each["position"] for each in found if each["gives_reason"]])
     reasons = {position: without_nul(recorded.meta.reason) for position, recorded in opened.items()}
     return [{**each, "reason": reasons.get(each["position"], each["reason"])} for each in found]
+
+
+def positions_of(connection: Connection[Any], aggregate_id: UUID, names: Sequence[str]) -> list[int]:
+    """Where the log has the events of an aggregate that have one of these names, in its order."""
+    query = """
+        SELECT position FROM read_model.audit_trail
+        WHERE aggregate_id = %(aggregate_id)s AND event_name = ANY (%(names)s::text[])
+        ORDER BY position
+    """
+    return [each["position"] for each in rows(connection, {"aggregate_id": aggregate_id, "names": list(names)}, query)]
+
+
+def version_shown(connection: Connection[Any], aggregate_id: UUID, projections: Sequence[str]) -> int:
+    """The latest version of an aggregate of which all these projections show what they show; 0: none yet."""
+    query = """
+        SELECT aggregate_version
+        FROM read_model.audit_trail
+        WHERE aggregate_id = %(aggregate_id)s
+          AND position <= (SELECT min(c.position)
+                           FROM read_model.projections AS p JOIN read_model.checkpoints AS c USING (reader)
+                           WHERE p.name = ANY (%(projections)s::text[]) AND p.state = 'live')
+        ORDER BY position DESC
+        LIMIT 1
+    """
+    asked = {"aggregate_id": aggregate_id, "projections": ["audit_trail", *projections]}
+    found = rows(connection, asked, query)
+    return int(found[0]["aggregate_version"]) if found else 0

@@ -192,18 +192,47 @@ def account_called(connection: Connection[Any], bulk_id: UUID, called: str) -> U
     return found[0]["account_id"] if found else None
 
 
-def done_accounts(connection: Connection[Any], bulk_id: UUID) -> list[tuple[UUID, str, str | None]]:
-    """The accounts that a bulk action changed, by number; of those that an undo left as they were, why."""
+@dataclass(frozen=True, slots=True)
+class DoneAccount:
+    """An account that a bulk action changed."""
+
+    place: int
+    account_id: UUID
+    number: str
+    amount_minor: int | None
+    left: str | None
+    """Where an undo left it as it was: why."""
+
+
+def done_accounts(connection: Connection[Any], bulk_id: UUID, *, after: int, limit: int) -> list[DoneAccount]:
+    """Accounts that a bulk action changed, in the order of its preview, from behind a place of it on."""
     query = """
-        SELECT r.account_id, coalesce(now.number, '') AS number,
-               CASE WHEN r.undo_outcome = 'changed' THEN coalesce(r.undo_detail, '') END AS kept
+        SELECT r.place, r.account_id, coalesce(now.number, '') AS number, r.amount_minor,
+               CASE WHEN r.undo_outcome = 'changed' THEN coalesce(r.undo_detail, '') END AS left
         FROM read_model.bulk_rows AS r
         LEFT JOIN read_model.collections_report AS now USING (account_id)
-        WHERE r.bulk_id = %(bulk_id)s AND r.outcome = 'done' ORDER BY r.place
+        WHERE r.bulk_id = %(bulk_id)s AND r.outcome = 'done' AND r.place > %(after)s
+        ORDER BY r.place
+        LIMIT %(limit)s
     """
     return [
-        (each["account_id"], each["number"], each["kept"]) for each in rows(connection, {"bulk_id": bulk_id}, query)
+        DoneAccount(**each) for each in rows(connection, {"bulk_id": bulk_id, "after": after, "limit": limit}, query)
     ]
+
+
+def done_in_all(connection: Connection[Any], bulk_id: UUID) -> tuple[int, int | None]:
+    """How many accounts a bulk action changed, and the sum of their amounts in question, in minor units; None where
+    the kind has none."""
+    query = """
+        SELECT count(r.account_id) AS accounts,
+               CASE WHEN b.total_minor IS NOT NULL THEN coalesce(sum(r.amount_minor), 0)::bigint END AS minor
+        FROM read_model.bulk_actions AS b
+        LEFT JOIN read_model.bulk_rows AS r ON r.bulk_id = b.bulk_id AND r.outcome = 'done' AND r.place IS NOT NULL
+        WHERE b.bulk_id = %(bulk_id)s
+        GROUP BY b.bulk_id, b.total_minor
+    """
+    found = rows(connection, {"bulk_id": bulk_id}, query)
+    return (found[0]["accounts"], found[0]["minor"]) if found else (0, None)
 
 
 # --- what came of it ---------------------------------------------------------------------------------

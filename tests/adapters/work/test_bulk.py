@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,10 @@ from aggregates.values.contact_record import Role
 from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.money import Money
 from aggregates.work import CancelWork
+from api.application import bulk_undo
 from api.application.authority import Authority
-from api.application.bulk import ChangedSincePreview, bulk_in_full, confirm, preview, text_of, undo_preview
+from api.application.bulk import ChangedSincePreview, bulk_in_full, confirm, preview, text_of
+from api.application.bulk_undo import UndoPreview, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing, Refused
 from projections.questions.bulk import (
@@ -98,6 +101,10 @@ class Bulk:
     def flags(self) -> dict[str, list[str]]:
         accounts = (self.plant.service.arrears.load(Account, each) for each in self.plant.accounts)
         return {each.customer.number: sorted(each.part(Flags).carried) for each in accounts}
+
+    def undo_preview(self, bulk_id: UUID, **page: Any) -> UndoPreview:
+        with self.plant.database.connect("arrears_app") as connection:
+            return undo_preview(self.plant.service, connection, bulk_id, **page)
 
     def account(self, number: int) -> UUID:
         return account_id(OFFICE, f"A-{number}")
@@ -208,12 +215,37 @@ def test_an_undo_says_before_and_after_what_it_cannot_reverse(bulk: Bulk):
     bulk.confirm(bulk_id)
     bulk.plant.do(ClearFlag(account_id=bulk.account(1), flag="vip"), SetFlag(account_id=bulk.account(1), flag="vip"))
     bulk.plant.service.drain()
-    told = {each.account: each.reason for each in undo_preview(bulk.plant.service, bulk_id)}
-    assert told == {**dict.fromkeys([f"A-{n}" for n in range(7)]), "A-1": "changed since: vip"}
+    told = bulk.undo_preview(bulk_id)
+    assert {each.account: each.reason for each in told.rows} == {
+        **dict.fromkeys([f"A-{n}" for n in range(7)]),
+        "A-1": "changed since: vip",
+    }
+    assert (told.accounts, told.can_be_undone, told.amount, told.reasons) == (7, 6, None, {"changed since": 1})
     bulk.undo(bulk_id)
     assert (bulk.view(bulk_id).undone, bulk.view(bulk_id).kept) == (6, 1)
     assert bulk.flags() == {**{f"A-{n}": [] for n in range(7)}, "A-1": ["vip"]}
     assert bulk.rows(bulk_id)["A-1"].undone_reason == "changed since: vip"
+
+
+def test_what_an_undo_would_do_comes_in_pages_that_look_at_so_many_accounts_at_most(
+    bulk: Bulk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bulk_undo, "MOST_LOOKED_AT", 4)
+    monkeypatch.setattr(bulk_undo, "_ACCOUNTS_AT_ONCE", 3)
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.confirm(bulk_id)
+    bulk.plant.do(*(ClearFlag(account_id=bulk.account(n), flag="vip") for n in (1, 2, 6)))
+    bulk.plant.service.drain()
+    whole = bulk.undo_preview(bulk_id)
+    assert (whole.counted, whole.can_be_undone, whole.next_cursor) == (7, 4, None)
+    for only_kept, limit in ((False, 3), (True, 1), (True, 50)):
+        pages = [bulk.undo_preview(bulk_id, only_kept=only_kept, limit=limit)]
+        while (cursor := pages[-1].next_cursor) is not None:
+            pages.append(bulk.undo_preview(bulk_id, only_kept=only_kept, limit=limit, cursor=cursor))
+        assert len(pages) > 1
+        assert [(each.accounts, each.counted) for each in pages] == [(7, 4), *[(7, None)] * (len(pages) - 1)]
+        found = [row for each in pages for row in each.rows]
+        assert found == [row for row in whole.rows if row.reason or not only_kept]
 
 
 def test_stopped_in_its_course_it_asks_nobody_more_and_what_was_done_is_undone(bulk: Bulk):
@@ -388,8 +420,10 @@ def test_fees_are_made_as_shown_of_the_balance_of_a_day_and_taken_back_unless_th
         )
     )  # fmt: skip
     plant.service.drain()
-    told = {each.account: each.reason for each in undo_preview(plant.service, bulk_id)}
-    assert told == {
+    would = bulk.undo_preview(bulk_id)
+    assert (would.accounts, would.can_be_undone) == (6, 5)
+    assert (would.total, would.amount) == (Decimal(30), Decimal(25))
+    assert {each.account: each.reason for each in would.rows} == {
         **dict.fromkeys(["A-0", "A-1", "A-4", "A-5", "A-6"]),
         "A-3": f"it was paid, credited or withdrawn, in part or whole: {fee}",
     }
@@ -437,7 +471,7 @@ def test_messages_are_queued_as_shown_and_who_is_refused_is_counted_by_rule(bulk
     assert [each.meta.reason for each in history if isinstance(each.event, MessageWritten)] == ["The numbers are dead"]
     assert would(bulk, bulk_id) == (6, {"cease": 1}, 0)
     with pytest.raises(Refused, match="cannot be undone"):
-        list(undo_preview(bulk.plant.service, bulk_id))
+        bulk.undo_preview(bulk_id)
 
 
 @pytest.mark.parametrize(

@@ -246,6 +246,9 @@ def test_a_person_changes_the_flags_of_a_selection_and_takes_it_back(browser: Br
     browser.follow('form[action$="/confirmation"] button')
     assert "finished" in browser.evaluate("document.querySelector('h1').textContent")
     assert (browser.evaluate(SPILLED), browser.evaluate(FAINT)) == ([], [])
+    browser.follow('a[href$="/undo"]')
+    assert "finished" not in browser.evaluate("document.querySelector('h1').textContent")
+    assert (browser.evaluate(SPILLED), browser.evaluate(FAINT)) == ([], [])
     browser.follow('form[action$="/undo"] button')
     assert "undone" in browser.evaluate("document.querySelector('h1').textContent")
 

@@ -41,8 +41,10 @@ def test_it_is_previewed_confirmed_and_undone(client: Client, account: str, numb
     assert client.get(account).json()["flags"] == ["vip"]
     (row,) = client.get(f"{address}/rows").json()["items"]
     assert (row["account"], row["outcome"], row["reason"]) == (number, "done", None)
-    (told,) = client.get(f"{address}/undo").json()
-    assert (told["account"], told["can_be_undone"]) == (number, True)
+    would = client.get(f"{address}/undo").json()
+    assert (would["accounts"], would["counted"], would["can_be_undone"], would["reasons"]) == (1, 1, 1, {})
+    assert [(each["account"], each["can_be_undone"]) for each in would["items"]] == [(number, True)]
+    assert client.get(f"{address}/undo?kept=true").json()["items"] == []
     client.done("POST", f"{address}/undo", {"reason": "A mistake"}, headers=NOW)
     assert client.get(account).json()["flags"] == []
     assert client.get(address).json()["state"] == "undone"
@@ -108,6 +110,25 @@ def test_people_choose_it_on_the_page_and_confirm_what_they_see(client: Client, 
     assert number in told.text
 
 
+def test_the_page_shows_what_an_undo_would_do_before_it_is_done(client: Client, account: str, number: str):
+    address = previewed(client, number)
+    page, origin = address.removeprefix("/v1"), {"Origin": "http://localhost"}
+    early = client.get(f"{page}/undo")
+    assert (early.status_code, "changed nothing" in early.text) == (409, True)
+    assert client.refused(409, "GET", f"{address}/undo")["reason_code"] == "bulk-not-done"
+    client.done("POST", f"{address}/confirmation", headers=NOW)
+    assert f'href="{page}/undo"' in client.get(page).text
+    assert "Nothing keeps it from being reversed" in client.get(f"{page}/undo").text
+    client.done("DELETE", f"{account}/flags/vip", headers=NOW)
+    shown = client.get(f"{page}/undo").text
+    assert "changed since: vip" in shown
+    assert "<dt>Would not, or not all of it</dt><dd>1</dd>" in shown
+    assert client.get(address).json()["state"] == "finished"
+    assert client.post(f"{page}/undo", headers=origin, data={"once": "1", "reason": "A mistake"}).status_code == 303
+    assert client.get(address).json()["kept"] == 1
+    assert 'method="post" action="/bulk' not in client.get(f"{page}/undo").text
+
+
 def test_the_report_is_taken_as_a_workbook_and_who_took_it_is_recorded(client: Client, number: str):
     taken = client.request("POST", "/v1/bulk/export", json={"q": number}, headers={**NOW, "X-Actor": "ada"})
     assert taken.status_code == 200
@@ -165,7 +186,7 @@ def test_people_write_a_message_see_any_text_and_confirm_it(client: Client, acco
     assert sent.status_code == 303
     address = sent.headers["location"]
     page = client.get(address).text
-    assert "1 may leave: confirmed now, 1 in the first minute, at 60 a minute, the last by " in page
+    assert "1 may leave: confirmed now, 1 leave in the first minute, at 60 a minute, the last by " in page
     assert "cannot be undone" in page
     assert "Dear Ada Lovelace" not in page
     assert "Dear Ada Lovelace, USD 100.00 is open." in client.get(f"{address}?text={number}").text

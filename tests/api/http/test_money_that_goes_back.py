@@ -1,7 +1,19 @@
 """Money that goes back, and documents that never were, over HTTP."""
 
+import re
+from collections.abc import Collection, Mapping
+from datetime import date
+from html import unescape
+from uuid import UUID
+
 import pytest
 
+from aggregates.kernel.event import Recorded
+from api.application.account_view import all_funds, read_account, read_whole_account
+from api.application.funds import funds_page
+from api.http.web import account_page
+from api.processes.step_by_step import StepByStep
+from projections.opening import Opens
 from tests.api.http.client import Client, usd
 from tests.api.http.test_allocation import HTML, open_amounts
 
@@ -60,6 +72,70 @@ def test_a_credit_is_withdrawn(client: Client, account: str):
 
 
 # --- on the page ---
+
+
+class Opened:
+    """Which events of the log were opened."""
+
+    def __init__(self, log: Opens) -> None:
+        self._log = log
+        self.positions: set[int] = set()
+
+    def at(self, positions: Collection[int], /) -> Mapping[int, Recorded]:
+        self.positions.update(positions)
+        return self._log.at(positions)
+
+
+def six_payments(client: Client, account: str) -> None:
+    """Of which one came back, one in part, one came again, and of one a part was given back."""
+    for n in range(1, 7):
+        payment = {"number": f"P-{n}", "amount": usd("80.00" if n == 6 else "40.00"), "received_on": f"2026-03-0{n}"}
+        client.done("POST", f"{account}/payments", payment)
+    client.done("POST", f"{account}/payments/P-1/reversal", {"reversal": "nsf", "reversed_on": "2026-03-10"})
+    part = {"reversal": "chargeback", "reversed_on": "2026-03-11", "amount": usd("10.00")}
+    client.done("POST", f"{account}/payments/P-2/reversal", part)
+    client.done("POST", f"{account}/payments/P-3/reversal", {"reversal": "nsf", "reversed_on": "2026-03-12"})
+    client.done("POST", f"{account}/payments/P-3/receipts", {"amount": usd("20.00"), "received_on": "2026-03-13"})
+    gone = {"amount": usd("5.00"), "refunded_on": "2026-03-15", "number": "P-6", "kind": "payment", **WHY}
+    client.done("POST", f"{account}/refunds", gone)
+
+
+def test_what_came_in_is_read_in_pages_and_nothing_else_is_read(service: StepByStep, client: Client, account: str):
+    six_payments(client, account)
+    service.drain()
+    known, opened = UUID(account.rpartition("/")[2]), Opened(service.feed)
+    with service.database.connect("arrears_app") as connection:
+        for as_of in (None, date(2026, 3, 11)):
+            whole = all_funds(read_whole_account(service, connection, known, as_of))
+            read = read_account(service, connection, known, as_of)
+            pages = [funds_page(connection, opened, read, limit=2)]
+            if as_of is None:
+                assert len(opened.positions) == 3, "two payments came in, and of one a part was given back"
+            while (cursor := pages[-1].next_cursor) is not None:
+                pages.append(funds_page(connection, opened, read, limit=2, cursor=cursor))
+            assert [len(page.rows) for page in pages] == [2, 2, 2]
+            shown = [funds for page in pages for funds in page.rows]
+            assert sorted(shown, key=lambda funds: funds.number) == sorted(whole, key=lambda funds: funds.number)
+
+
+def test_the_page_leads_to_older_payments_and_its_forms_offer_them(
+    service: StepByStep, client: Client, account: str, monkeypatch: pytest.MonkeyPatch
+):
+    six_payments(client, account)
+    service.drain()
+    monkeypatch.setattr(account_page, "_PER_PAGE", 4)
+    page = client.get(f"{account.removeprefix('/v1')}?tab=payments", headers=HTML).text
+    assert '<th scope="row">P-6</th>' in page
+    assert '<th scope="row">P-1</th>' not in page
+    [older] = re.findall(r'href="([^"]+)" rel="next"', page)
+    page = client.get(unescape(older), headers=HTML).text
+    assert '<th scope="row">P-1</th>' in page
+    assert '<th scope="row">P-6</th>' not in page
+    assert '<option value="P-1">P-1, 40.00</option>' in page, "it may come in again"
+    assert 'rel="next"' not in page
+    [cursor, *_] = re.findall(r'name="cursor" value="([^"]+)"', page)
+    status, told = sent(client, account, "receive-again", number="P-1", amount="much", day="2026-03-15", cursor=cursor)
+    assert (status, '<option value="P-1" selected>' in told) == (422, True), "what was wrong is said beside the same"
 
 
 def sent(client: Client, account: str, what: str, **fields: str) -> tuple[int, str]:

@@ -34,6 +34,8 @@ def test_the_page_writes_off_and_takes_it_back(client: Client, account: str):
     page = client.get(f"/accounts/{known}?tab=payments", headers=HTML).text
     assert "Reverse a write-off" in page
     assert "<dt>Written off</dt><dd>20.00" in page
+    assert "Bankruptcy" in page
+    assert "a part" in page
     back = {"number": "1", "reason": "paid after all"}
     done = client.post(f"/accounts/{known}/money/reverse-write-off", data=back, follow_redirects=False)
     assert done.status_code == 303, done.text

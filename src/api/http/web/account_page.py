@@ -41,19 +41,19 @@ from api.application.account_view import (
     AccountView,
     FundsView,
     account_view,
-    all_funds,
+    events_to_be_shown,
     id_of_account_called,
     read_account,
-    read_whole_account,
 )
 from api.application.attachments import AttachmentRow, attachments_of
 from api.application.call_script import call_script_of
 from api.application.casework import casework_of
+from api.application.funds import funds_page
 from api.application.inbound import threads_of
 from api.application.issuing import Caller, Issuing, NotIssued
 from api.application.offices import defined_in
 from api.application.templates import templates_of
-from api.application.write_offs import write_offs_of
+from api.application.write_offs import write_offs_shown
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.paging import Cursor, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, not_issued, unknown
@@ -352,6 +352,7 @@ def shown_page(
         sent.service,
         sent.readings,
         tab=tab,
+        cursor=sent.fields.get("cursor") or None,
         status=status,
         told=told,
         wrong=wrong,
@@ -441,7 +442,7 @@ def _page(
     """`told` is what was wrong with what a form of the page was `given`, in its field `wrong` where it was one;
     `calculated` is the plan that it says. With an `action` the page is the form of that alone."""
     with readings.connection() as connection:
-        read = (read_whole_account if tab == "payments" else read_account)(service, connection, known, as_of)
+        read = read_account(service, connection, known, as_of)
     view = account_view(read)
     today = local_date(service.clock.now(), read.office.zone)
     is_past = read.as_of < today
@@ -568,16 +569,24 @@ def _tab(
     as_of = read.as_of if is_past else None
     match tab:
         case "payments":
-            funds = all_funds(read)
-            there = [] if is_past else [each for each in funds if not each.reversed]
+            question = Question("page", tab, view.id, as_of)
+            inner = unwrap_cursor(question, cursor)
+            with readings.connection(with_cursor=cursor is not None) as connection:
+                later = events_to_be_shown(service, connection, view.id)
+                came_in = funds_page(connection, readings.log, read, later=later, limit=_PER_PAGE, cursor=inner)
+                write_offs = write_offs_shown(connection, readings.log, read.account, later=later)
+            funds = came_in.rows
+            there = [] if is_past else _there(funds, view)
             own = [each for each in there if each.kind is FundsKind.PAYMENT and each.transferred_from is None]
             return {
                 "funds": funds,
+                "cursor": cursor,
+                "next_url": _next(here, tab, as_of, wrap_cursor(question, came_in.next_cursor)),
                 "to_allocate": there,
                 "to_send": own,
                 "taken_back": [] if is_past else [each for each in funds if each.reversed and each.kind == "payment"],
                 "documents": [] if is_past else _documents(read, view, funds),
-                "write_offs": [w for w in write_offs_of(service, view.id) if w.written_off_on <= read.as_of],
+                "write_offs": [each for each in write_offs if each.written_off_on <= read.as_of],
                 "fees": [fee for fee in _fees(readings, view) if fee.issued_on <= read.as_of],
                 "fee_bases": [*FeeBasis],
             }
@@ -678,6 +687,14 @@ def _casework(service: Service, account_id: UUID) -> dict[str, Any]:
         "legal_states": [state for state in LegalState if state is not LegalState.PREPARED],
         "claim_rows": found.payment_claims,
     }
+
+
+def _there(funds: list[FundsView], view: AccountView) -> list[FundsView]:
+    """What the forms offer: of the payments and credits that are shown those that were not taken back, and all of which
+    something is unapplied."""
+    shown = {each.id for each in funds}
+    others = [each for each in view.unapplied_funds[::-1] if each.id not in shown]
+    return [each for each in (*funds, *others) if not each.reversed]
 
 
 def _documents(read: AccountRead, view: AccountView, funds: list[FundsView]) -> list[tuple[str, str]]:

@@ -17,9 +17,10 @@ from aggregates.office import Office
 from api.application.bulk import ChangedSincePreview, confirm, text_of
 from api.application.export import ExportFormat
 from api.application.issuing import Caller, Issuing, NotIssued, Refused
+from api.application.leaving_words import LeavingWords, leaving_in_words
 from api.application.templates import templates_of
 from api.application.written_messages import MessagePreview
-from api.http.bulk import exported, found_bulk, previewed
+from api.http.bulk import exported, found_bulk, previewed, undo_page
 from api.http.commands import CallerOf, IssuingOf, ServiceOf
 from api.http.filters import filters_of
 from api.http.paging import Cursor
@@ -28,10 +29,10 @@ from api.http.reading import Question, Reader, Readings
 from api.http.routing import Router
 from api.http.web.collections_page import ReportForm, form_given, form_of
 from api.http.web.forms import FormOf, once_of, reason_of
-from api.http.web.rendering import render
+from api.http.web.rendering import moment, render
 from api.processes.service import Service
 from projections.questions import CHOICES
-from projections.questions.bulk import TOO_LONG, bulk_actions, bulk_rows
+from projections.questions.bulk import TOO_LONG, BulkView, bulk_actions, bulk_rows
 
 router = Router(include_in_schema=False)
 form = APIRouter(include_in_schema=False)
@@ -275,6 +276,29 @@ def cancel_bulk(sent: SentOf) -> Response:
     return _carried_out(sent, CancelBulk(bulk_id=sent.bulk_id))
 
 
+@router.get("/bulk/{bulk_id}/undo")
+def bulk_undo_page(*, request: Request, bulk_id: UUID, readings: Readings, cursor: Cursor = None) -> HTMLResponse:
+    """What an undo would do: how much it would reverse, and on which accounts it would not, and why."""
+    bulk = found_bulk(readings, bulk_id)
+    try:
+        shown, following = undo_page(readings, bulk_id, only_kept=True, limit=_PER_PAGE, cursor=cursor)
+    except Refused as refused:
+        problem = not_issued(refused)
+        return _page(request, bulk_id, readings, status=problem.status, told=problem.detail)
+    return render(
+        request,
+        "bulk_undo.html",
+        area="collections",
+        bulk=bulk,
+        **_titles(bulk.kind),
+        office=readings.office(bulk.office),
+        shown=shown,
+        next=following,
+        is_first=cursor is None,
+        once=uuid4(),
+    )
+
+
 @form.post("/bulk/{bulk_id}/undo")
 def undo_bulk(sent: SentOf) -> Response:
     """What it changed is reversed."""
@@ -308,20 +332,19 @@ def _page(
         lambda connection, inner: bulk_rows(connection, bulk_id, rule=rule, limit=_PER_PAGE, cursor=inner),
         cursor,
     )
-    office, kind = readings.office(found.office), BULK_KINDS.get(found.kind)
+    office = readings.office(found.office)
     return render(
         request,
         "bulk.html",
         area="collections",
         status=status,
         bulk=found,
-        title=kind.title if kind is not None else found.kind.capitalize(),
-        amount_title=kind.amount_title if kind is not None else "Amount",
-        cannot_be_undone=kind.cannot_be_undone if kind is not None else None,
+        **_titles(found.kind),
         rule=rule,
         shown=shown,
         too_long=TOO_LONG,
         office=office,
+        they_leave=_how_they_leave(found, office),
         does=in_words({name: value for name, value in found.parameters.items() if value}),
         filters=in_words(found.filters),
         rows=page.items,
@@ -342,6 +365,23 @@ def kind_called(name: str) -> BulkKind:
     if name not in BULK_KINDS:
         raise unknown("bulk-kind")
     return BULK_KINDS[name]
+
+
+def _how_they_leave(bulk: BulkView, office: Office) -> LeavingWords | None:
+    """None where no message of it may leave, or it was confirmed."""
+    if bulk.leaving is None or not bulk.may_leave:
+        return None
+    return leaving_in_words(bulk.leaving.model_dump(), bulk.may_leave, lambda at: moment(at, office.zone))
+
+
+def _titles(name: str) -> dict[str, Any]:
+    """What a page of an action calls its kind and the amount in question, and why it cannot be undone."""
+    kind = BULK_KINDS.get(name)
+    return {
+        "title": kind.title if kind is not None else name.capitalize(),
+        "amount_title": kind.amount_title if kind is not None else "Amount",
+        "cannot_be_undone": kind.cannot_be_undone if kind is not None else None,
+    }
 
 
 def _office(readings: Reader, asked: ReportForm) -> Office:
