@@ -1,6 +1,6 @@
 """From events of bulk actions, and of the accounts that they asked, to their read tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from aggregates.bulk.action import (
 from aggregates.bulk.part import MOST_ROWS, RowsFrozen
 from aggregates.bulk.schedule import BulkScheduled, ScheduleCancelled, ScheduleFellDue, ScheduleRan
 from aggregates.kernel.event import Recorded
-from projections.batch import EventProjection, Row, as_json, on
+from projections.batch import EventProjection, Row, as_json, on, rows_from
 from projections.upsert import says
 
 _AT_ONCE = 5_000
@@ -35,8 +35,8 @@ _KIND = {
     "without_changed": "boolean",
     **dict.fromkeys(
         ("accounts", "total_minor", "shown_position", "done", "changed", "refused", "skipped", "failed", "undone_done",
-         "undone_changed", "undone_failed", "position", "place", "amount_minor", "most_accounts", "most_minor",
-         "touched_minor"),
+         "undone_changed", "undone_failed", "position", "place", "amount_minor",
+         "most_accounts", "most_minor", "touched_minor"),
         "bigint",
     ),
     "parts": "integer",
@@ -56,12 +56,45 @@ def _typed(*names: str) -> list[str]:
 _FROZEN = says(
     "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "place", "expected", "amount_minor")
 )
-_APPLIED = says(
-    "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "outcome", "reason_code", "detail")
+
+
+def _says_outcome(outcome: str, counts: Mapping[str, str], *columns: str) -> str:
+    """A statement for rows that say what came of an account; it moves the counts of their actions by what changed.
+
+    `counts`: by the column of the action, which value of `outcome` is counted there.
+    """
+    names = ("bulk_id", "account_id", outcome, *columns)
+    news = ", ".join(f"{name} = excluded.{name}" for name in names[2:])
+    now, before = "count(*) FILTER (WHERE said.{0} = '{1}')", "count(*) FILTER (WHERE row.{0} = '{1}')"
+    moves = ", ".join(
+        f"{now.format(outcome, value)} - {before.format(outcome, value)} AS {column}"
+        for column, value in counts.items()
+    )
+    added = ", ".join(f"{column} = action.{column} + excluded.{column}" for column in counts)
+    return f"""
+        WITH said AS MATERIALIZED ({rows_from(*_typed(*names))}),
+        moved AS (  -- every part of the statement sees the rows as they were before it
+            SELECT said.bulk_id, {moves}
+            FROM said LEFT JOIN bulk_rows AS row USING (bulk_id, account_id)
+            GROUP BY said.bulk_id
+        ),
+        written AS (
+            INSERT INTO bulk_rows ({", ".join(names)}) SELECT {", ".join(names)} FROM said
+            ON CONFLICT (bulk_id, account_id) DO UPDATE SET {news}
+        )
+        INSERT INTO bulk_actions AS action (bulk_id, {", ".join(counts)}, position)
+        SELECT bulk_id, {", ".join(counts)}, 0 FROM moved ORDER BY bulk_id
+        ON CONFLICT (bulk_id) DO UPDATE SET {added}
+    """  # noqa: S608 - constants
+
+
+_APPLIED = _says_outcome(
+    "outcome",
+    {f"rows_{value}": value for value in ("done", "changed", "refused", "skipped")},
+    "reason_code",
+    "detail",
 )
-_REVERSED = says(
-    "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "undo_outcome", "undo_code", "undo_detail")
-)
+_REVERSED = _says_outcome("undo_outcome", {"rows_undone": "done", "rows_kept": "changed"}, "undo_code", "undo_detail")
 
 
 @dataclass(slots=True)
@@ -96,7 +129,7 @@ class BulkActionsProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "bulk_actions"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     public: ClassVar[tuple[str, ...]] = ("bulk_actions", "bulk_rows", "bulk_schedules", "bulk_schedule_runs")
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
