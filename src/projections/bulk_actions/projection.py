@@ -35,7 +35,7 @@ _KIND = {
     "without_changed": "boolean",
     **dict.fromkeys(
         ("accounts", "total_minor", "shown_position", "done", "changed", "refused", "skipped", "failed", "undone_done",
-         "undone_changed", "undone_failed", "position", "place", "amount_minor",
+         "undone_changed", "undone_failed", "undo_attempt", "undone_attempt", "position", "place", "amount_minor",
          "most_accounts", "most_minor", "touched_minor"),
         "bigint",
     ),
@@ -99,9 +99,9 @@ _REVERSED = _says_outcome("undo_outcome", {"rows_undone": "done", "rows_kept": "
 
 @dataclass(slots=True)
 class BulkRows:
-    """What a batch says, by statement."""
+    """What a batch says, by statement and key. An action can be taken back several times: what is said last holds."""
 
-    said: dict[str, list[Row]] = field(default_factory=dict)
+    said: dict[str, dict[Row, Row]] = field(default_factory=dict)
 
     def say(self, recorded: Recorded, **columns: object) -> None:
         """Columns of the action."""
@@ -119,8 +119,9 @@ class BulkRows:
         row = (run_id, recorded.aggregate_id, *columns.values(), recorded.position)
         self.add(says("bulk_schedule_runs", "run_id", *_typed(*names)), [row])
 
-    def add(self, statement: str, rows: Sequence[Row]) -> None:
-        self.said.setdefault(statement, []).extend(rows)
+    def add(self, statement: str, rows: Sequence[Row], *, key: int = 1) -> None:
+        """`key`: how many columns a row is known by."""
+        self.said.setdefault(statement, {}).update({row[:key]: row for row in rows})
 
 
 class BulkActionsProjection(EventProjection):
@@ -129,13 +130,14 @@ class BulkActionsProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "bulk_actions"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     public: ClassVar[tuple[str, ...]] = ("bulk_actions", "bulk_rows", "bulk_schedules", "bulk_schedule_runs")
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         rows = BulkRows()
         self.tell(batch, rows)
-        for statement, said in rows.said.items():
+        for statement, by_key in rows.said.items():
+            said = list(by_key.values())
             for first in range(0, len(said), _AT_ONCE):
                 connection.execute(statement, [as_json(said[first : first + _AT_ONCE])], prepare=True)
 
@@ -176,6 +178,7 @@ class BulkActionsProjection(EventProjection):
                 (event.bulk_id, each.account_id, before + place, each.expected, each.amount_minor)
                 for place, each in enumerate(event.rows, 1)
             ],
+            key=2,
         )
 
     @on(BulkConfirmed)
@@ -190,7 +193,7 @@ class BulkActionsProjection(EventProjection):
     @on(BulkActionApplied)
     def _applied(self, recorded: Recorded, event: BulkActionApplied, rows: BulkRows) -> None:
         said = (event.bulk_id, recorded.account_id, event.outcome, event.reason_code, event.detail)
-        rows.add(_APPLIED, [said])
+        rows.add(_APPLIED, [said], key=2)
 
     @on(BulkFinished)
     def _finished(self, recorded: Recorded, event: BulkFinished, rows: BulkRows) -> None:
@@ -201,18 +204,24 @@ class BulkActionsProjection(EventProjection):
         rows.say(recorded, cancelled_at=recorded.recorded_at, cancelled_by=recorded.meta.actor)
 
     @on(BulkUndoBegun)
-    def _undo_begun(self, recorded: Recorded, _: BulkUndoBegun, rows: BulkRows) -> None:
-        rows.say(recorded, undo_begun_at=recorded.recorded_at, undo_begun_by=recorded.meta.actor)
+    def _undo_begun(self, recorded: Recorded, event: BulkUndoBegun, rows: BulkRows) -> None:
+        rows.say(
+            recorded,
+            undo_begun_at=recorded.recorded_at,
+            undo_begun_by=recorded.meta.actor,
+            undo_attempt=event.attempt or 1,
+        )
 
     @on(BulkActionUndone)
     def _reversed(self, recorded: Recorded, event: BulkActionUndone, rows: BulkRows) -> None:
         said = (event.bulk_id, recorded.account_id, event.outcome, event.reason_code, event.detail)
-        rows.add(_REVERSED, [said])
+        rows.add(_REVERSED, [said], key=2)
 
     @on(BulkUndone)
     def _undone(self, recorded: Recorded, event: BulkUndone, rows: BulkRows) -> None:
-        counts = {f"undone_{name}": count for name, count in event.model_dump().items()}
-        rows.say(recorded, **counts, undone_at=recorded.recorded_at)
+        said = event.model_dump(include={"done", "changed", "failed"})
+        counts = {f"undone_{name}": count for name, count in said.items()}
+        rows.say(recorded, **counts, undone_attempt=event.attempt or 1, undone_at=recorded.recorded_at)
 
     # --- schedules ---
 

@@ -34,6 +34,8 @@ CREATE TABLE bulk_actions (
     undone_done     bigint,
     undone_changed  bigint,
     undone_failed   bigint,
+    undo_attempt    bigint,
+    undone_attempt  bigint,
     rows_done       bigint      NOT NULL DEFAULT 0,
     rows_changed    bigint      NOT NULL DEFAULT 0,
     rows_refused    bigint      NOT NULL DEFAULT 0,
@@ -52,7 +54,10 @@ COMMENT ON COLUMN bulk_actions.digest          IS 'SHA-256 of the rows in their 
 COMMENT ON COLUMN bulk_actions.without_changed IS 'Whether accounts that had changed since the preview were left out.';
 COMMENT ON COLUMN bulk_actions.changed         IS 'Accounts that were not as the preview showed them, and were left as they are.';
 COMMENT ON COLUMN bulk_actions.failed          IS 'Accounts that could not be asked because of a defect.';
-COMMENT ON COLUMN bulk_actions.undone_changed  IS 'Accounts on which somebody had changed the same since: that stayed.';
+COMMENT ON COLUMN bulk_actions.undone_changed  IS 'Accounts on which somebody had changed the same since, or that could not reverse it as they were: that stayed.';
+COMMENT ON COLUMN bulk_actions.undone_failed   IS 'Accounts that refused to reverse it, or could not be asked because of a defect.';
+COMMENT ON COLUMN bulk_actions.undo_attempt    IS 'How often an undo was begun; null: never.';
+COMMENT ON COLUMN bulk_actions.undone_attempt  IS 'Which of them was the last to end; null: none.';
 COMMENT ON COLUMN bulk_actions.rows_done       IS 'Accounts with this outcome by now; what the events at its end say is in done.';
 COMMENT ON COLUMN bulk_actions.rows_changed    IS 'The same of changed.';
 COMMENT ON COLUMN bulk_actions.rows_refused    IS 'The same of refused.';

@@ -245,7 +245,8 @@ class BulkView(Answer):
     undone: int
     """Accounts on which it was reversed."""
     kept: int
-    """Accounts on which somebody had changed the same since, so that it was not reversed, or not all of it."""
+    """Accounts on which somebody had changed the same since, or that could not reverse it as they were, so that it was
+    not reversed, or not all of it."""
     without_changed: bool | None
     previewed_at: datetime
     previewed_by: str
@@ -300,7 +301,7 @@ class BulkRowsPage(Answer):
 
 
 _STATE = """
-    CASE WHEN b.undone_at IS NOT NULL THEN 'undone' WHEN b.undo_begun_at IS NOT NULL THEN 'undoing'
+    CASE WHEN b.undone_attempt >= b.undo_attempt THEN 'undone' WHEN b.undo_begun_at IS NOT NULL THEN 'undoing'
          WHEN b.cancelled_at IS NOT NULL THEN 'cancelled' WHEN b.finished_at IS NOT NULL THEN 'finished'
          WHEN b.confirmed_at IS NOT NULL THEN 'running' ELSE 'previewed' END
 """
@@ -326,7 +327,7 @@ _OUTCOME = """
     CASE WHEN r.outcome IS NULL AND b.finished_at IS NOT NULL THEN 'failed' ELSE r.outcome END
 """
 _UNDONE = """
-    CASE WHEN r.outcome = 'done' AND r.undo_outcome IS NULL AND b.undone_at IS NOT NULL THEN 'failed'
+    CASE WHEN r.outcome = 'done' AND r.undo_outcome IS NULL AND b.undone_attempt >= b.undo_attempt THEN 'failed'
          ELSE r.undo_outcome END
 """
 
@@ -444,7 +445,8 @@ def _view(found: Mapping[str, Any]) -> BulkView:
         if name not in {"id", "total"} and name in found  # messages are counted where one is asked for
     }
     amount = None if total is None else Money(total, found["currency"]).decimal()
-    return BulkView(id=found["bulk_id"], total=amount, **{**said, **counts})
+    undone_at = found["undone_at"] if found["state"] == "undone" else None  # else it was before it was begun again
+    return BulkView(id=found["bulk_id"], total=amount, **{**said, **counts, "undone_at": undone_at})
 
 
 def _row(found: Mapping[str, Any]) -> BulkRow:

@@ -21,14 +21,15 @@ from adapters.work import worker
 from adapters.work.worker import Turn
 from aggregates.account import Account
 from aggregates.account.billing import BillInvoice
-from aggregates.account.bulk import BulkActionApplied
+from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
 from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id
 from aggregates.account.contact import ChangeContactDetails
 from aggregates.account.customer import OpenAccount
 from aggregates.account.flags import ClearFlag, Flags, SetFlag
 from aggregates.account.messages import MessageWritten
-from aggregates.account.payments import ReceivePayment
+from aggregates.account.payments import ReceivePayment, ReversePayment
+from aggregates.account.receivables import ReversalKind
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.campaign import Template
 from aggregates.kernel.actor import Actor
@@ -428,6 +429,23 @@ def test_fees_are_made_as_shown_of_the_balance_of_a_day_and_taken_back_unless_th
     bulk.undo(bulk_id)
     assert (bulk.view(bulk_id).undone, bulk.view(bulk_id).kept) == (5, 1)
     assert {item["kind"] for (item,) in bulk.tables()["open_items"]} == {"invoice"}
+
+    plant.do(ReversePayment(account_id=bulk.account(3), number="P", reversal=ReversalKind.NSF, reversed_on=NOW.date()))
+    undone_before = {each: undone_events(bulk, each) for each in plant.accounts}
+    bulk.undo(bulk_id)
+    again = bulk.view(bulk_id)
+    assert (again.state, again.undone, again.kept) == ("undone", 6, 0)
+    asked = {each for each in plant.accounts if undone_events(bulk, each) != undone_before[each]}
+    assert asked == {bulk.account(3)}
+    bulk.undo(bulk_id)  # nothing is left
+    assert bulk.view(bulk_id) == again
+    plant.service.rebuild("bulk_actions")
+    assert bulk.view(bulk_id) == again
+
+
+def undone_events(bulk: Bulk, account: UUID) -> int:
+    history = bulk.plant.service.arrears.history(Account, account)
+    return sum(isinstance(each.event, BulkActionUndone) for each in history)
 
 
 # --- messages ----------------------------------------------------------------------------------------
