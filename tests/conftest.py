@@ -1,6 +1,7 @@
 """One PostgreSQL server per test run, and a fresh migrated database per test."""
 
 import base64
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from tests.adapters.kafka.fixture import kafka  # noqa: F401
+from tests.examples import examples  # noqa: F401  # a profile of Hypothesis is known by it
 from tests.signals import keep_from_children
 from tests.temporary import temporary_folder
 
@@ -31,6 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first: of two processes that share the files, none is left alone with a slow one."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """What is collected stays until the end: garbage is not looked for among it each time."""
+    gc.freeze()
 
 
 # Nothing a test stores has to survive a power cut.

@@ -92,9 +92,9 @@ class _Wish(NamedTuple):
 def _begin(wish: Later, policy: Policy, cause: Recorded, ordinal: int) -> BeginWork:
     bulk_id = wish.bulk_id if isinstance(wish, EveryRow) else None
     return BeginWork(
-        work_id=work_id(cause.event_id, policy.id, ordinal)
-        if bulk_id is None
-        else bulk_work_id(bulk_id, wish.asks.command_name),
+        work_id=bulk_work_id(wish.bulk_id, wish.asks.command_name, attempt=wish.attempt)
+        if isinstance(wish, EveryRow)
+        else work_id(cause.event_id, policy.id, ordinal),
         office_id=wish.office_id,
         command=wish.asks.command_name,
         arguments=dict(wish.arguments),

@@ -63,12 +63,13 @@ class EveryAccount:
 @dataclass(frozen=True, slots=True)
 class EveryRow:
     """A wish for every account of a bulk action, whose rows say the rest of each command. It becomes a `Work`, of which
-    there is one for each command."""
+    there is one for each command, and each time that it is asked for again."""
 
     office_id: UUID
     bulk_id: UUID
     asks: type[Command]
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,7 +261,8 @@ def do_bulk_action(recorded: Recorded) -> Iterable[Reaction]:
         }
         yield EveryRow(event.office_id, bulk_id, ApplyBulkAction, said)
     elif isinstance(event, BulkUndoBegun):
-        yield EveryRow(event.office_id, bulk_id, UndoBulkAction, {"bulk_id": str(bulk_id)})
+        asked = {"bulk_id": str(bulk_id)}
+        yield EveryRow(event.office_id, bulk_id, UndoBulkAction, asked, attempt=event.attempt or 1)
     elif isinstance(event, BulkCancelled) and event.was_running:
         yield CancelWork(work_id=bulk_work_id(bulk_id, ApplyBulkAction.command_name))
 

@@ -572,7 +572,10 @@ SENTENCES: dict[type[Event], Sentence] = {
         "Bulk action finished: {e.done} done, {e.changed} changed, {e.refused} refused, {e.skipped} skipped"
     ),
     bulk.BulkCancelled: "Bulk action cancelled: no further account is asked",
-    bulk.BulkUndoBegun: "Bulk action is undone on every account that it changed",
+    bulk.BulkUndoBegun: lambda e: (
+        "Bulk action is undone on every account that it changed"
+        + (f" and that did not reverse it yet, attempt {e.attempt}" if e.attempt else "")
+    ),
     bulk.BulkUndone: "Bulk action undone: {e.done} accounts; {e.changed} were changed since, and keep that",
 }
 

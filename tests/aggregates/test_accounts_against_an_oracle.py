@@ -30,6 +30,7 @@ from aggregates.kernel.command import Accepted, Command
 from aggregates.kernel.event import Recorded
 from tests.aggregates.oracle import PlainLedger, as_of, put_by
 from tests.builders import DAY, JAN, OFFICE, a_payment, an_account, an_invoice, an_office, cents
+from tests.examples import examples
 from tests.given import World
 
 NUMBERS = ("A-1", "B-1", "C-1")
@@ -279,7 +280,7 @@ class AccountsAgainstAnOracle(RuleBasedStateMachine):
 
 TestAccountsAgainstAnOracle = AccountsAgainstAnOracle.TestCase
 TestAccountsAgainstAnOracle.settings = settings(
-    max_examples=40,
+    max_examples=examples(40),
     stateful_step_count=20,
     deadline=None,
     report_multiple_bugs=False,

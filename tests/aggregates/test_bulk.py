@@ -33,11 +33,12 @@ from aggregates.bulk.action import (
     FinishBulkUndo,
     Preview,
     PreviewBulk,
+    bulk_work_id,
 )
 from aggregates.bulk.part import FreezeRows, FrozenRow, RowsFrozen
 from aggregates.kernel.command import identifier
 from aggregates.office import STANDARD_FLAGS, ChangeOfficeSettings, FlagDefinition
-from tests.builders import ACCOUNT, MAR, OFFICE, a_campaign, a_payment, an_invoice, usd
+from tests.builders import ACCOUNT, MAR, OFFICE, a_campaign, a_payment, a_reversal, an_invoice, usd
 from tests.given import Scenario, given, given_auto_collection, given_only, like
 
 BULK, OTHER = identifier("bulk", 1), identifier("bulk", 2)
@@ -86,6 +87,19 @@ def test_it_is_previewed_confirmed_finished_and_undone_each_once():
     ):  # fmt: skip
         scenario = scenario.when(command).then(like(event))
         scenario.when(command).then_nothing_happened()
+
+
+@pytest.mark.parametrize("left", [{"changed": 1}, {"failed": 1}])
+def test_one_that_some_accounts_did_not_reverse_is_undone_again_until_they_did(left: dict[str, int]):
+    """Each time is work of its own."""
+    scenario = given(a_preview(), CONFIRM, FINISH)
+    not_all = FINISH_UNDO.model_copy(update=left)
+    for attempt, ended in ((None, not_all), (2, not_all), (3, FINISH_UNDO)):
+        scenario.when(UNDO).then(like(BulkUndoBegun, attempt=attempt))
+        scenario.when(UNDO).then_nothing_happened()
+        scenario.when(ended).then(like(BulkUndone, attempt=attempt))
+    scenario.when(UNDO).then_nothing_happened()
+    assert len({bulk_work_id(BULK, "undo-bulk-action", attempt=each) for each in (1, 2, 3)}) == 3
 
 
 def test_what_changed_since_the_preview_keeps_it_from_being_confirmed_unless_it_is_left_out():
@@ -175,10 +189,12 @@ def test_the_undo_reverses_what_was_done_and_nothing_else():
 def test_what_somebody_changed_since_is_left_as_it_is():
     done = given(apply(add=["vip", "legal"]), ClearFlag(account_id=ACCOUNT, flag="vip"))
     done.when(undo()).then(like(FlagCleared, flag="legal"), undone(BulkOutcome.CHANGED, "legal"))
+    done.when(undo()).then_nothing_happened()
     again = given(
         apply(add=["vip"]), ClearFlag(account_id=ACCOUNT, flag="vip"), SetFlag(account_id=ACCOUNT, flag="vip")
     )
     again.when(undo()).then(undone(BulkOutcome.CHANGED))
+    again.when(undo()).then_nothing_happened()  # however often
 
 
 def test_actions_are_undone_one_after_the_other_from_the_last():
@@ -366,6 +382,16 @@ def test_what_was_recovered_entirely_is_not_undone():
             reversed=(),
         )
     )
+
+
+def test_what_was_recovered_and_bounced_is_undone_when_it_is_asked_again_and_not_twice():
+    scenario = owing_100().having(write_off(), a_payment(usd(100), on=MAR(2)), undo())
+    scenario.when(undo()).then(undone(BulkOutcome.CHANGED))
+    scenario.having(a_reversal(on=MAR(2)))
+    scenario.when(undo()).then_among_others(
+        like(WriteOffReversed, amount=usd(100)), undone(BulkOutcome.DONE, "write-off 1")
+    )
+    scenario.when(undo()).then_nothing_happened()
 
 
 def test_what_somebody_reversed_is_not_undone():

@@ -20,6 +20,7 @@ from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.payments import ReceivePayment
 from aggregates.kernel.command import Accepted, identifier
 from tests.builders import MAR, OFFICE, an_account, an_office, usd
+from tests.examples import examples
 from tests.given import World
 
 NUMBERS = ("A-1", "A-2")
@@ -181,5 +182,5 @@ class Interleaved(RuleBasedStateMachine):
 def test_whatever_comes_between_only_what_was_shown_is_changed_and_only_that_is_reversed():
     run_state_machine_as_test(
         Interleaved,
-        settings=settings(max_examples=60, stateful_step_count=30, deadline=None, derandomize=True),
+        settings=settings(max_examples=examples(60), stateful_step_count=30, deadline=None, derandomize=True),
     )

@@ -38,6 +38,7 @@ from aggregates.office import ChangeOfficeSettings, FlagDefinition
 from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneNumber
 from aggregates.values.money import Money
 from tests.builders import ACCOUNT, JAN, OFFICE, a_phone, an_account, an_office, contact
+from tests.examples import examples
 from tests.given import BEGINNING, Scenario, given, given_only, like
 
 SECOND = account_id(OFFICE, "A-2")
@@ -403,6 +404,6 @@ class Customers(RuleBasedStateMachine):
 
 
 Customers.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(40), stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestCustomers = Customers.TestCase

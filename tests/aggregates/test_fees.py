@@ -29,7 +29,7 @@ from aggregates.values.fees import (
     WorkedOut,
     work_out,
 )
-from tests.builders import ACCOUNT, MAR, OFFICE, a_payment, an_account, an_invoice, cents, usd
+from tests.builders import ACCOUNT, MAR, OFFICE, a_payment, a_reversal, an_account, an_invoice, cents, usd
 from tests.given import Scenario, given, like
 
 BULK, OTHER = identifier("bulk", 1), identifier("bulk", 2)
@@ -170,6 +170,14 @@ def test_a_fee_that_was_paid_is_left_and_named(since: Any):
     undone = owing().having(FEE, *since).when(UNDO)
     undone.then(like(BulkActionUndone, outcome=BulkOutcome.CHANGED, reversed=()))
     assert NUMBER in str(undone.new[0])
+
+
+def test_a_fee_whose_payment_bounced_is_withdrawn_when_it_is_asked_again_and_not_twice():
+    charged = owing().having(FEE, a_payment(usd(5), on=MAR(10), invoice=NUMBER), UNDO, a_reversal(on=MAR(10)))
+    withdrawn = (like(InvoiceCorrected), like(BulkActionUndone, outcome=BulkOutcome.DONE, reversed=(NUMBER,)))
+    charged.when(UNDO).then_among_others(*withdrawn)
+    assert charged.account.receivables.balance == usd(100)
+    charged.when(UNDO).then_nothing_happened()
 
 
 def test_a_waiver_credits_what_is_open_of_the_fee_with_a_reason():

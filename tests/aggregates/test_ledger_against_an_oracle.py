@@ -39,6 +39,7 @@ from tests.builders import (
     credit_id,
     payment_id,
 )
+from tests.examples import examples
 from tests.given import World
 
 AMOUNTS = st.integers(1, 60).map(lambda n: cents(n * 10))
@@ -485,7 +486,7 @@ class LedgerAgainstAnOracle(RuleBasedStateMachine):
 
 TestLedgerAgainstAnOracle = LedgerAgainstAnOracle.TestCase
 TestLedgerAgainstAnOracle.settings = settings(
-    max_examples=80,
+    max_examples=examples(80),
     stateful_step_count=30,
     deadline=None,
     derandomize=True,

@@ -71,6 +71,7 @@ from tests.builders import (
     an_office,
     usd,
 )
+from tests.examples import examples
 from tests.given import Scenario, given, given_auto_collection, given_only, like
 
 BULK, OTHER = identifier("bulk", 1), identifier("bulk", 2)
@@ -428,4 +429,6 @@ class PlacedLives(RuleBasedStateMachine):
 
 
 def test_random_lives_of_a_placed_account():
-    run_state_machine_as_test(PlacedLives, settings=settings(max_examples=25, stateful_step_count=15, deadline=None))
+    run_state_machine_as_test(
+        PlacedLives, settings=settings(max_examples=examples(25), stateful_step_count=15, deadline=None)
+    )

@@ -26,6 +26,7 @@ from tests.builders import (
     instalments,
     usd,
 )
+from tests.examples import examples
 from tests.given import World
 
 STEPS = st.lists(
@@ -91,7 +92,7 @@ class Life:
         return self.world.account
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @supposing(STEPS)
 def test_no_money_is_promised_or_counted_twice(steps: list[tuple[str, int, int]]):
     life = Life()

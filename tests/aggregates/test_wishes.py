@@ -33,6 +33,7 @@ from aggregates.values.contact import (
     PostalAddress,
 )
 from tests.builders import ACCOUNT, OFFICE, an_account
+from tests.examples import examples
 from tests.given import Scenario, given
 
 SMS, VOICE, EMAIL, LETTER = Channel.SMS, Channel.VOICE, Channel.EMAIL, Channel.LETTER
@@ -280,7 +281,7 @@ a_word = st.tuples(st.sampled_from(["refuse", "consent", "opt out", "opt in"]), 
 
 
 @for_any(st.lists(st.one_of(a_new_file, a_word), max_size=12))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_who_refused_or_opted_out_is_not_reached_there_until_they_take_it_back(life: list[Any]):
     scenario = given()
     standing: list[int] = []

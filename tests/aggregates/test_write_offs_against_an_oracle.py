@@ -32,6 +32,7 @@ from tests.builders import (
     cents,
     payment_id,
 )
+from tests.examples import examples
 from tests.given import World
 
 
@@ -225,7 +226,7 @@ class Life:
 
 
 @settings(
-    max_examples=150,
+    max_examples=examples(150),
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

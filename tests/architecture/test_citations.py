@@ -36,8 +36,10 @@ DECISIONS = {int(each.name.partition("-")[0]) for each in (ROOT / "docs" / "adr"
 
 
 def prose(path: Path) -> Iterator[str]:
-    """A text's lines; of Python, only comments and strings."""
+    """A text's lines; of Python, only comments and strings. Nothing of it where nothing at all is cited in vain."""
     text = path.read_text(encoding="utf-8")
+    if not cited_in_vain(text):
+        return
     if path.suffix != ".py":
         yield text
         return

@@ -37,12 +37,21 @@ class Call:
 
 
 class Sources:
-    """Every call in some modules, by the name of what is called."""
+    """The calls in some modules, by the name of what is called. A module is parsed where one is asked for."""
 
     def __init__(self, modules: Mapping[str, str]) -> None:
-        self.calls: dict[str, list[Call]] = defaultdict(list)
-        for file, text in modules.items():
-            self._look(file, ast.parse(text), None)
+        self._modules = modules
+        self._parsed: dict[str, dict[str, list[Call]]] = {}
+
+    def calls(self, name: str) -> list[Call]:
+        called = [file for file, text in self._modules.items() if f"{name}(" in text]
+        return [call for file in called for call in self._calls_in(file)[name]]
+
+    def _calls_in(self, file: str) -> dict[str, list[Call]]:
+        if file not in self._parsed:
+            self._parsed[file] = defaultdict(list)
+            self._look(file, ast.parse(self._modules[file]), None)
+        return self._parsed[file]
 
     def _look(self, file: str, node: ast.AST, function: ast.FunctionDef | None) -> None:
         if isinstance(node, ast.FunctionDef):
@@ -50,24 +59,27 @@ class Sources:
         if isinstance(node, ast.Call):
             match node.func:
                 case ast.Name(id=name) | ast.Attribute(attr=name):
-                    self.calls[name].append(Call(f"{file}:{node.lineno}", node, function))
+                    self._parsed[file][name].append(Call(f"{file}:{node.lineno}", node, function))
         for child in ast.iter_child_nodes(node):
             self._look(file, child, function)
 
     def refusals(self) -> Iterator[Said]:
         for name in sorted(SAYS_A_REFUSAL):
-            for call in self.calls[name]:
+            for call in self.calls(name):
                 match call.node.args:
                     case [code, detail]:
                         yield Said(call.where, code, detail, call.function)
 
     def texts(self, function: str, position: int) -> set[str]:
         """The texts that a function is called with."""
-        given = [call.node.args[position] for call in self.calls[function] if len(call.node.args) > position]
+        given = [call.node.args[position] for call in self.calls(function) if len(call.node.args) > position]
         return {each.value for each in given if isinstance(each, ast.Constant) and isinstance(each.value, str)}
 
 
-SOURCES = Sources({str(path.relative_to(SRC.parent)): path.read_text("utf-8") for path in sorted(SRC.rglob("*.py"))})
+@pytest.fixture(scope="module")
+def ours() -> Sources:
+    """Of everything in `src`."""
+    return Sources({str(path.relative_to(SRC.parent)): path.read_text("utf-8") for path in sorted(SRC.rglob("*.py"))})
 
 
 def codes(said: Said, sources: Sources) -> set[str]:
@@ -107,23 +119,23 @@ def used(sources: Sources) -> dict[str, list[str]]:
             continue
         for code in codes(said, sources):
             found[code].append(said.where)
-    for call in sources.calls["Problem"]:  # an answer that is no decision's
+    for call in sources.calls("Problem"):  # an answer that is no decision's
         for keyword in call.node.keywords:
             if keyword.arg == "reason_code" and isinstance(keyword.value, ast.Constant):
                 found[str(keyword.value.value)].append(call.where)
     return found
 
 
-def test_every_code_that_is_used_is_in_the_catalogue():
-    assert {code: where for code, where in used(SOURCES).items() if code not in REFUSALS} == {}
+def test_every_code_that_is_used_is_in_the_catalogue(ours: Sources):
+    assert {code: where for code, where in used(ours).items() if code not in REFUSALS} == {}
 
 
-def test_every_code_of_the_catalogue_is_used():
-    assert REFUSALS.keys() - used(SOURCES).keys() == set()
+def test_every_code_of_the_catalogue_is_used(ours: Sources):
+    assert REFUSALS.keys() - used(ours).keys() == set()
 
 
-def test_every_kind_in_a_code_was_found():
-    found = used(SOURCES)
+def test_every_kind_in_a_code_was_found(ours: Sources):
+    found = used(ours)
     assert {"unknown-promise", "unknown-invoice", "duplicate-credit", "payment-reversed"} <= found.keys()
 
 
@@ -145,8 +157,8 @@ def says_something(detail: ast.expr) -> bool:
     return False
 
 
-def test_every_refusal_says_in_words_what_is_wrong():
-    made = [said for said in SOURCES.refusals() if said.where.rpartition(":")[0] not in PASSED_ON]
+def test_every_refusal_says_in_words_what_is_wrong(ours: Sources):
+    made = [said for said in ours.refusals() if said.where.rpartition(":")[0] not in PASSED_ON]
     assert len(made) > 40
     assert [said.where for said in made if not says_something(said.detail)] == []
 
@@ -161,8 +173,8 @@ def test_every_sentence_of_the_catalogue_is_one():
     }
 
 
-def test_a_natural_key_that_is_taken_has_a_code():
-    kinds_of_keys = SOURCES.texts("document_key", 1)
+def test_a_natural_key_that_is_taken_has_a_code(ours: Sources):
+    kinds_of_keys = ours.texts("document_key", 1)
     assert kinds_of_keys == {"invoice", "payment", "credit"}
     assert {f"duplicate-{kind}" for kind in kinds_of_keys} <= REFUSALS.keys()
     with_keys = {name for name, command in public_commands().items() if "natural_key" in vars(command)}

@@ -19,13 +19,17 @@ def limits_in(tree: ast.AST) -> Iterator[ast.expr]:
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
             given = [*(node.args[:1] if name in WAITS else []), *(k.value for k in node.keywords if k.arg == "timeout")]
-        elif isinstance(node, ast.BinOp) and "monotonic" in ast.unparse(node.left):
+        elif isinstance(node, ast.BinOp) and is_time_limit(node.right) and "monotonic" in ast.unparse(node.left):
             given = [node.right]
         else:
             continue
         for each in given:
-            if isinstance(each, ast.Constant) and isinstance(each.value, int | float) and each.value >= LONG_ENOUGH:
+            if is_time_limit(each):
                 yield each
+
+
+def is_time_limit(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value >= LONG_ENOUGH
 
 
 @pytest.mark.parametrize(

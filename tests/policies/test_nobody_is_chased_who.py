@@ -44,6 +44,7 @@ from tests.builders import (
     an_office,
     cents,
 )
+from tests.examples import examples
 from tests.given import Carrier, World
 from tests.policies.witness import Witness
 
@@ -246,7 +247,7 @@ class Life:
                 return None
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(LIVES, st.sampled_from(ExistingDebt))
 def test_nobody_is_chased_who_paid_promised_disputed_or_told_us_to_stop(days: list[DayOfLife], existing: ExistingDebt):
     life = Life(existing)

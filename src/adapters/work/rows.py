@@ -125,7 +125,7 @@ _ROWS = """
 _DONE = "r.outcome = 'done'"
 _OF_COMMAND = {
     ApplyBulkAction.command_name: "true",
-    UndoBulkAction.command_name: _DONE,
+    UndoBulkAction.command_name: f"{_DONE} AND r.undo_outcome IS DISTINCT FROM 'done'",
     MarkPlacementSent.command_name: _DONE,
 }
 """By the command which of a bulk action's rows are asked."""

@@ -196,15 +196,26 @@ class BulkChanges(AccountPart):
 
     @applies(BulkActionUndone)
     def _undone(self, event: BulkActionUndone) -> None:
-        """For actions before it, what it reversed is as if it had never been: it counted there twice."""
+        """For actions before it, what it reversed is as if it had never been: it counted there twice.
+
+        What nobody changed since, and could not be reversed as the account was, can be tried again.
+        """
         subject = BULK_KINDS[event.kind].subject
+        change = self.standing.get(event.bulk_id)
+        may_be_tried_again = (
+            change is not None and event.outcome is BulkOutcome.CHANGED and not event.reversed and not change.overtaken
+        )
         earlier: dict[UUID, BulkChange] = {}
         for bulk_id, change in self.standing.items():
             if bulk_id == event.bulk_id:
                 break
             if BULK_KINDS[change.kind].subject == subject:
                 earlier[bulk_id] = _counted(change, event.reversed, -2)
-        self.standing = {i: earlier.get(i, each) for i, each in self.standing.items() if i != event.bulk_id}
+        self.standing = {
+            bulk_id: earlier.get(bulk_id, each)
+            for bulk_id, each in self.standing.items()
+            if bulk_id != event.bulk_id or may_be_tried_again
+        }
 
     @applies(*{event for kind in BULK_KINDS.values() for event in kind.overtaken_by})
     def _overtaken(self, event: Event) -> None:

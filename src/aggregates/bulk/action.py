@@ -19,9 +19,10 @@ from aggregates.office import Office, office_of
 from aggregates.values.money import Currency
 
 
-def bulk_work_id(bulk: UUID, command: str) -> UUID:
-    """The id of the work that does a bulk action, or undoes it: by the name of the command to each account."""
-    return identifier("bulk-work", bulk, command)
+def bulk_work_id(bulk: UUID, command: str, *, attempt: int = 1) -> UUID:
+    """The id of the work that does a bulk action, or undoes it: by the name of the command to each account, and
+    which time it is."""
+    return identifier("bulk-work", bulk, command, *([] if attempt == 1 else [attempt]))
 
 
 # --- values ------------------------------------------------------------------------------------------
@@ -122,18 +123,23 @@ class BulkCancelled(Event, name="bulk.cancelled"):
 
 
 class BulkUndoBegun(Event, name="bulk.undo-begun"):
-    """A person took it back: every account that it changed is asked to reverse that."""
+    """A person took it back: every account that it changed, and that did not reverse it yet, is asked to."""
 
     office_id: UUID
+    attempt: Annotated[int | None, LATER] = None
+    """Which time it is, from 2; None: the first."""
 
 
 class BulkUndone(Event, name="bulk.undone"):
-    """Every account that it changed was asked to reverse that."""
+    """Every account that it changed was asked to reverse that. Counts are of all times that it was taken back."""
 
     done: int
     changed: int
-    """Accounts on which somebody had changed the same since: that stays."""
+    """Accounts on which somebody had changed the same since, or that cannot reverse it as they are: that stays."""
     failed: int
+    """Accounts that refused, or could not be asked because of a defect."""
+    attempt: Annotated[int | None, LATER] = None
+    """Which time it is, from 2; None: the first."""
 
 
 # --- commands ----------------------------------------------------------------------------------------
@@ -194,7 +200,7 @@ class CancelBulk(BulkCommand, name="cancel-bulk"):
 
 
 class BeginBulkUndo(BulkCommand, name="undo-bulk"):
-    """Reverse what a bulk action changed on each account."""
+    """Reverse what a bulk action changed on each account; once it is undone, on those that did not reverse it."""
 
 
 class FinishBulkUndo(BulkCommand, name="finish-bulk-undo", internal=True):
@@ -212,7 +218,7 @@ class BulkAction(Aggregate):
     """One change to the accounts that a report showed. Its rows are in parts of their own."""
 
     kind: ClassVar[str] = "bulk"
-    state_version: ClassVar[int] = 2
+    state_version: ClassVar[int] = 3
 
     office_id: UUID | None = None
     action: str = ""
@@ -225,6 +231,9 @@ class BulkAction(Aggregate):
     digest: str = ""
     state: BulkState = BulkState.PREVIEWED
     was_confirmed: bool = False
+    undo_attempts: int = 0
+    not_undone: int = 0
+    """Accounts that did not reverse all of it when they were asked last."""
 
     def links(self) -> Iterable[Target]:
         return (Target("office", self.office_id),) if self.office_id else ()
@@ -299,10 +308,10 @@ class BulkAction(Aggregate):
     @decides(BeginBulkUndo)
     def begin_undo(self, command: BeginBulkUndo, context: Context) -> None:
         office_id = self._require()
-        if self.state in {BulkState.UNDOING, BulkState.UNDONE}:
+        if self.state is BulkState.UNDOING or (self.state is BulkState.UNDONE and not self.not_undone):
             return
         self.require_undoable()
-        self.emit(BulkUndoBegun(office_id=office_id))
+        self.emit(BulkUndoBegun(office_id=office_id, attempt=_said(self.undo_attempts + 1)))
 
     def require_undoable(self) -> None:
         """Refuses where there is nothing that could be taken back, now or at all."""
@@ -318,7 +327,7 @@ class BulkAction(Aggregate):
     def finish_undo(self, command: FinishBulkUndo, context: Context) -> None:
         self._require()
         if self.state is BulkState.UNDOING:
-            self.emit(BulkUndone(**command.model_dump(exclude={"bulk_id"})))
+            self.emit(BulkUndone(**command.model_dump(exclude={"bulk_id"}), attempt=_said(self.undo_attempts)))
 
     def _require(self) -> UUID:
         """The office. Refuses where there is no such bulk action."""
@@ -353,8 +362,13 @@ class BulkAction(Aggregate):
 
     @applies(BulkUndoBegun)
     def _undo_begun(self, event: BulkUndoBegun) -> None:
-        self.state = BulkState.UNDOING
+        self.state, self.undo_attempts = BulkState.UNDOING, event.attempt or 1
 
     @applies(BulkUndone)
     def _undone(self, event: BulkUndone) -> None:
-        self.state = BulkState.UNDONE
+        self.state, self.not_undone = BulkState.UNDONE, event.changed + event.failed
+
+
+def _said(attempt: int) -> int | None:
+    """How events say it: the first time says nothing, as it did before there were more."""
+    return attempt if attempt > 1 else None

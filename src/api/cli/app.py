@@ -87,8 +87,9 @@ class CommandLine(GroupsWhenAsked):
         except TyperException as error:
             if not standalone_mode:
                 raise
-            context = getattr(error, "ctx", None)
-            show(error.format_message(), f"{context.command_path} --help" if context else "")
+            if message := error.format_message():  # nothing, where there were no arguments: the help is shown by now
+                context = getattr(error, "ctx", None)
+                show(message, f"{context.command_path} --help" if context else "")
             sys.exit(error.exit_code)
         except typer.Abort:
             show("stopped; nothing was changed")

@@ -249,7 +249,7 @@ def _previewed(
     except WrongParameter as wrong:
         raise wrong_parameter(wrong) from None
     service.drain()
-    return _until_ended(service, done.id, not_shown_yet=None)
+    return _until_ended(service, done.id)
 
 
 def _would(service: "StepByStep", found: "BulkView") -> dict[str, Any]:
@@ -488,7 +488,7 @@ def confirm(
             confirmed(service, *by_whom(service, reason), bulk_id, without_changed=without_changed)
         except ChangedSincePreview as changed:
             raise _changed(changed) from None
-        found = _until_ended(service, bulk_id, not_shown_yet="previewed")
+        found = _until_ended(service, bulk_id, is_shown=lambda found: found.state != "previewed")
     _say_ended(found, as_json=as_json)
 
 
@@ -520,22 +520,28 @@ def undo(
     reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reverse what it changed on each account; what somebody changed since is left as it is, and named."""
+    """Reverse what it changed on each account; what somebody changed since is left as it is, and named.
+
+    Once more it asks those accounts that did not reverse it; nothing is reversed twice.
+    """
     from aggregates.bulk.action import BeginBulkUndo
 
     if only_show:
         _show_undo(data, bulk_id, as_json=as_json)
         return
     with commanding(data) as service:
-        before = _found(service, bulk_id).state
-        issue(service, BeginBulkUndo(bulk_id=bulk_id), reason=reason)
-        found = _until_ended(service, bulk_id, not_shown_yet="undoing" if before == "undone" else before)
+        before = _found(service, bulk_id)
+        asked = issue(service, BeginBulkUndo(bulk_id=bulk_id), reason=reason)
+        is_new = bool(asked.event_ids)  # else it is under way, or there is nothing left to reverse
+        found = _until_ended(
+            service, bulk_id, is_shown=lambda now: not is_new or now.undo_begun_at != before.undo_begun_at
+        )
     if as_json:
         print_json(_stable(found))
         return
     say(f"Bulk action {found.id} is {found.state}: reversed on {_accounts(found.undone)}.")
-    if found.kept:
-        note(f"On {_accounts(found.kept)} somebody changed the same since; that stays: arrears bulk show {found.id}")
+    if left := found.done - found.undone:
+        note(f"On {_accounts(left)} it stays, or some of it. Which and why: arrears bulk show {found.id}")
 
 
 _UNDO = (key("account"), figure("amount"), word("undo"), prose("reason", 1))
@@ -566,11 +572,12 @@ def _show_undo(data: Any, bulk_id: UUID, *, as_json: bool) -> None:
     )
 
 
-def _until_ended(service: "StepByStep", bulk_id: UUID, *, not_shown_yet: str | None) -> "BulkView":
+def _until_ended(
+    service: "StepByStep", bulk_id: UUID, *, is_shown: "Callable[[BulkView], bool]" = lambda _: True
+) -> "BulkView":
     """Once every account was asked, by whomever. Raises NotReached where that does not go on.
 
-    Beside a running service what was just asked is shown a moment later: until then it stands `not_shown_yet`; None: it
-    is not there at all.
+    Beside a running service what was just asked is shown a moment later: `is_shown` says whether it is.
     """
     from adapters.readers.runner import NotReached
     from adapters.stop import pause
@@ -579,7 +586,7 @@ def _until_ended(service: "StepByStep", bulk_id: UUID, *, not_shown_yet: str | N
     while True:
         service.drain()
         found = _looked_up(service, bulk_id)
-        if found is not None and found.state not in {"running", "undoing", not_shown_yet}:
+        if found is not None and found.state not in {"running", "undoing"} and is_shown(found):
             return found
         if found is not None and (asked := found.asked + found.undone + found.kept) != moved:
             moved, since = asked, time.monotonic()

@@ -2,10 +2,12 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from aggregates.kernel.refusals import REFUSALS
@@ -49,20 +51,27 @@ def wanted(root: Path) -> dict[str, str]:
 
     Schemas of earlier versions of an event stay as they were committed.
     """
-    events = load_every_event()
-    files = {f"{EVENTS}/{file_name(event)}": text_of(schema_of(event)) for event in events}
-    files["schemas/envelope.json"] = text_of(envelope())
-    files["schemas/asyncapi.json"] = text_of(asyncapi(events))
-    files["docs/events.md"] = glossary(events)
-    files["docs/contact-rules.md"] = contact_rules_page(TABLE)
-    files["docs/refusals.md"] = refusals_page(REFUSALS.values())
-    current = {event.event_name: event.event_version for event in events}
+    files = dict(_of_the_models())
+    current = {event.event_name: event.event_version for event in load_every_event()}
     for path, schema in _committed(root / EVENTS).items():
         name, version = _parts(path)
         if version < current.get(name, 0):
             files.setdefault(f"{EVENTS}/{path}", text_of(schema))
-    files["schemas/openapi.json"] = text_of(_openapi())
     return dict(sorted(files.items()))
+
+
+@cache
+def _of_the_models() -> Mapping[str, str]:
+    """What needs no checkout; models do not change while a process runs."""
+    events = load_every_event()
+    files = {f"{EVENTS}/{file_name(event)}": text_of(schema_of(event)) for event in events}
+    files["schemas/envelope.json"] = text_of(envelope())
+    files["schemas/asyncapi.json"] = text_of(asyncapi(events))
+    files["schemas/openapi.json"] = text_of(_openapi())
+    files["docs/events.md"] = glossary(events)
+    files["docs/contact-rules.md"] = contact_rules_page(TABLE)
+    files["docs/refusals.md"] = refusals_page(REFUSALS.values())
+    return MappingProxyType(files)
 
 
 def text_of(schema: Schema) -> str:
@@ -129,17 +138,28 @@ def released(root: Path, against: str | None = None) -> dict[str, Schema]:
         if against is not None:
             raise ContractProblem(f"there is no commit {against!r} here")
         return _committed(root / EVENTS)
-    found = {}
-    for path in listing.splitlines():
-        text = _git(root, "show", f"{reference.strip()}:{path}")
-        if text is not None:
-            found[path.rpartition("/")[2]] = json.loads(text)
-    return found
+    paths = listing.splitlines()
+    texts = _contents(root, [f"{reference.strip()}:{path}" for path in paths])
+    return {path.rpartition("/")[2]: json.loads(text) for path, text in zip(paths, texts, strict=True)}
+
+
+def _contents(root: Path, objects: Iterable[str]) -> Iterator[bytes]:
+    """What each of these objects of the history holds, all from one process; each is known to be there."""
+    said = BytesIO(_git_bytes(root, "cat-file", "--batch", given="\n".join(objects).encode()) or b"")
+    while head := said.readline():  # id, kind, size
+        yield said.read(int(head.split()[2]))
+        said.read(1)  # the end of the line
 
 
 def _git(root: Path, *arguments: str) -> str | None:
+    said = _git_bytes(root, *arguments)
+    return None if said is None else said.decode()
+
+
+def _git_bytes(root: Path, *arguments: str, given: bytes = b"") -> bytes | None:
+    """What git says, or None where it fails, or is not here."""
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", "-C", str(root), *arguments], input=given, capture_output=True, check=False)
     except OSError:
         return None
     return done.stdout if done.returncode == 0 else None
@@ -159,7 +179,6 @@ def _require_checkout(root: Path) -> None:
         raise ContractProblem(f"{root} is not a checkout of Arrears", hint="Name it: --root DIR")
 
 
-@cache
 def _openapi() -> Schema:
     """What the HTTP door says of itself, as it is with an API token."""
     from api.http.app import create_app

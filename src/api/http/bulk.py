@@ -323,7 +323,10 @@ def cancel_bulk(
 
 @router.post("/{bulk_id}/undo", responses=MAY_BE_REFUSED)
 def undo_bulk(*, bulk_id: UUID, body: JsonBody[BulkUndo] = _UNDO, issuing: IssuingOf, caller: CallerOf) -> Done:
-    """Reverse what it changed on each account; what somebody changed since is left as it is."""
+    """Reverse what it changed on each account; what somebody changed since is left as it is.
+
+    Once it is undone, this asks those accounts again that did not reverse it.
+    """
     return issuing.issue(BeginBulkUndo(bulk_id=bulk_id), caller, reason=body.reason)
 
 

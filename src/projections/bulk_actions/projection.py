@@ -1,6 +1,6 @@
 """From events of bulk actions, and of the accounts that they asked, to their read tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from aggregates.bulk.action import (
 from aggregates.bulk.part import MOST_ROWS, RowsFrozen
 from aggregates.bulk.schedule import BulkScheduled, ScheduleCancelled, ScheduleFellDue, ScheduleRan
 from aggregates.kernel.event import Recorded
-from projections.batch import EventProjection, Row, as_json, on
+from projections.batch import EventProjection, Row, as_json, on, rows_from
 from projections.upsert import says
 
 _AT_ONCE = 5_000
@@ -35,8 +35,8 @@ _KIND = {
     "without_changed": "boolean",
     **dict.fromkeys(
         ("accounts", "total_minor", "shown_position", "done", "changed", "refused", "skipped", "failed", "undone_done",
-         "undone_changed", "undone_failed", "position", "place", "amount_minor", "most_accounts", "most_minor",
-         "touched_minor"),
+         "undone_changed", "undone_failed", "undo_attempt", "undone_attempt", "position", "place", "amount_minor",
+         "most_accounts", "most_minor", "touched_minor"),
         "bigint",
     ),
     "parts": "integer",
@@ -56,19 +56,52 @@ def _typed(*names: str) -> list[str]:
 _FROZEN = says(
     "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "place", "expected", "amount_minor")
 )
-_APPLIED = says(
-    "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "outcome", "reason_code", "detail")
+
+
+def _says_outcome(outcome: str, counts: Mapping[str, str], *columns: str) -> str:
+    """A statement for rows that say what came of an account; it moves the counts of their actions by what changed.
+
+    `counts`: by the column of the action, which value of `outcome` is counted there.
+    """
+    names = ("bulk_id", "account_id", outcome, *columns)
+    news = ", ".join(f"{name} = excluded.{name}" for name in names[2:])
+    now, before = "count(*) FILTER (WHERE said.{0} = '{1}')", "count(*) FILTER (WHERE row.{0} = '{1}')"
+    moves = ", ".join(
+        f"{now.format(outcome, value)} - {before.format(outcome, value)} AS {column}"
+        for column, value in counts.items()
+    )
+    added = ", ".join(f"{column} = action.{column} + excluded.{column}" for column in counts)
+    return f"""
+        WITH said AS MATERIALIZED ({rows_from(*_typed(*names))}),
+        moved AS (  -- every part of the statement sees the rows as they were before it
+            SELECT said.bulk_id, {moves}
+            FROM said LEFT JOIN bulk_rows AS row USING (bulk_id, account_id)
+            GROUP BY said.bulk_id
+        ),
+        written AS (
+            INSERT INTO bulk_rows ({", ".join(names)}) SELECT {", ".join(names)} FROM said
+            ON CONFLICT (bulk_id, account_id) DO UPDATE SET {news}
+        )
+        INSERT INTO bulk_actions AS action (bulk_id, {", ".join(counts)}, position)
+        SELECT bulk_id, {", ".join(counts)}, 0 FROM moved ORDER BY bulk_id
+        ON CONFLICT (bulk_id) DO UPDATE SET {added}
+    """  # noqa: S608 - constants
+
+
+_APPLIED = _says_outcome(
+    "outcome",
+    {f"rows_{value}": value for value in ("done", "changed", "refused", "skipped")},
+    "reason_code",
+    "detail",
 )
-_REVERSED = says(
-    "bulk_rows", "bulk_id, account_id", *_typed("bulk_id", "account_id", "undo_outcome", "undo_code", "undo_detail")
-)
+_REVERSED = _says_outcome("undo_outcome", {"rows_undone": "done", "rows_kept": "changed"}, "undo_code", "undo_detail")
 
 
 @dataclass(slots=True)
 class BulkRows:
-    """What a batch says, by statement."""
+    """What a batch says, by statement and key. An action can be taken back several times: what is said last holds."""
 
-    said: dict[str, list[Row]] = field(default_factory=dict)
+    said: dict[str, dict[Row, Row]] = field(default_factory=dict)
 
     def say(self, recorded: Recorded, **columns: object) -> None:
         """Columns of the action."""
@@ -86,8 +119,9 @@ class BulkRows:
         row = (run_id, recorded.aggregate_id, *columns.values(), recorded.position)
         self.add(says("bulk_schedule_runs", "run_id", *_typed(*names)), [row])
 
-    def add(self, statement: str, rows: Sequence[Row]) -> None:
-        self.said.setdefault(statement, []).extend(rows)
+    def add(self, statement: str, rows: Sequence[Row], *, key: int = 1) -> None:
+        """`key`: how many columns a row is known by."""
+        self.said.setdefault(statement, {}).update({row[:key]: row for row in rows})
 
 
 class BulkActionsProjection(EventProjection):
@@ -96,13 +130,14 @@ class BulkActionsProjection(EventProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "bulk_actions"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 4
     public: ClassVar[tuple[str, ...]] = ("bulk_actions", "bulk_rows", "bulk_schedules", "bulk_schedule_runs")
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
         rows = BulkRows()
         self.tell(batch, rows)
-        for statement, said in rows.said.items():
+        for statement, by_key in rows.said.items():
+            said = list(by_key.values())
             for first in range(0, len(said), _AT_ONCE):
                 connection.execute(statement, [as_json(said[first : first + _AT_ONCE])], prepare=True)
 
@@ -143,6 +178,7 @@ class BulkActionsProjection(EventProjection):
                 (event.bulk_id, each.account_id, before + place, each.expected, each.amount_minor)
                 for place, each in enumerate(event.rows, 1)
             ],
+            key=2,
         )
 
     @on(BulkConfirmed)
@@ -157,7 +193,7 @@ class BulkActionsProjection(EventProjection):
     @on(BulkActionApplied)
     def _applied(self, recorded: Recorded, event: BulkActionApplied, rows: BulkRows) -> None:
         said = (event.bulk_id, recorded.account_id, event.outcome, event.reason_code, event.detail)
-        rows.add(_APPLIED, [said])
+        rows.add(_APPLIED, [said], key=2)
 
     @on(BulkFinished)
     def _finished(self, recorded: Recorded, event: BulkFinished, rows: BulkRows) -> None:
@@ -168,18 +204,24 @@ class BulkActionsProjection(EventProjection):
         rows.say(recorded, cancelled_at=recorded.recorded_at, cancelled_by=recorded.meta.actor)
 
     @on(BulkUndoBegun)
-    def _undo_begun(self, recorded: Recorded, _: BulkUndoBegun, rows: BulkRows) -> None:
-        rows.say(recorded, undo_begun_at=recorded.recorded_at, undo_begun_by=recorded.meta.actor)
+    def _undo_begun(self, recorded: Recorded, event: BulkUndoBegun, rows: BulkRows) -> None:
+        rows.say(
+            recorded,
+            undo_begun_at=recorded.recorded_at,
+            undo_begun_by=recorded.meta.actor,
+            undo_attempt=event.attempt or 1,
+        )
 
     @on(BulkActionUndone)
     def _reversed(self, recorded: Recorded, event: BulkActionUndone, rows: BulkRows) -> None:
         said = (event.bulk_id, recorded.account_id, event.outcome, event.reason_code, event.detail)
-        rows.add(_REVERSED, [said])
+        rows.add(_REVERSED, [said], key=2)
 
     @on(BulkUndone)
     def _undone(self, recorded: Recorded, event: BulkUndone, rows: BulkRows) -> None:
-        counts = {f"undone_{name}": count for name, count in event.model_dump().items()}
-        rows.say(recorded, **counts, undone_at=recorded.recorded_at)
+        said = event.model_dump(include={"done", "changed", "failed"})
+        counts = {f"undone_{name}": count for name, count in said.items()}
+        rows.say(recorded, **counts, undone_attempt=event.attempt or 1, undone_at=recorded.recorded_at)
 
     # --- schedules ---
 

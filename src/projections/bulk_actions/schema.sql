@@ -1,5 +1,5 @@
 -- Bulk actions: what was previewed, what became of it, and each account's outcome. Every event says its own columns,
--- once, so the order in which events come does not matter.
+-- once, so the order in which events come does not matter. Counts of rows are moved by what an event changes of them.
 
 CREATE TABLE bulk_actions (
     bulk_id         uuid        PRIMARY KEY,
@@ -34,6 +34,14 @@ CREATE TABLE bulk_actions (
     undone_done     bigint,
     undone_changed  bigint,
     undone_failed   bigint,
+    undo_attempt    bigint,
+    undone_attempt  bigint,
+    rows_done       bigint      NOT NULL DEFAULT 0,
+    rows_changed    bigint      NOT NULL DEFAULT 0,
+    rows_refused    bigint      NOT NULL DEFAULT 0,
+    rows_skipped    bigint      NOT NULL DEFAULT 0,
+    rows_undone     bigint      NOT NULL DEFAULT 0,
+    rows_kept       bigint      NOT NULL DEFAULT 0,
     position        bigint      NOT NULL
 );
 
@@ -46,7 +54,16 @@ COMMENT ON COLUMN bulk_actions.digest          IS 'SHA-256 of the rows in their 
 COMMENT ON COLUMN bulk_actions.without_changed IS 'Whether accounts that had changed since the preview were left out.';
 COMMENT ON COLUMN bulk_actions.changed         IS 'Accounts that were not as the preview showed them, and were left as they are.';
 COMMENT ON COLUMN bulk_actions.failed          IS 'Accounts that could not be asked because of a defect.';
-COMMENT ON COLUMN bulk_actions.undone_changed  IS 'Accounts on which somebody had changed the same since: that stayed.';
+COMMENT ON COLUMN bulk_actions.undone_changed  IS 'Accounts on which somebody had changed the same since, or that could not reverse it as they were: that stayed.';
+COMMENT ON COLUMN bulk_actions.undone_failed   IS 'Accounts that refused to reverse it, or could not be asked because of a defect.';
+COMMENT ON COLUMN bulk_actions.undo_attempt    IS 'How often an undo was begun; null: never.';
+COMMENT ON COLUMN bulk_actions.undone_attempt  IS 'Which of them was the last to end; null: none.';
+COMMENT ON COLUMN bulk_actions.rows_done       IS 'Accounts with this outcome by now; what the events at its end say is in done.';
+COMMENT ON COLUMN bulk_actions.rows_changed    IS 'The same of changed.';
+COMMENT ON COLUMN bulk_actions.rows_refused    IS 'The same of refused.';
+COMMENT ON COLUMN bulk_actions.rows_skipped    IS 'The same of skipped.';
+COMMENT ON COLUMN bulk_actions.rows_undone     IS 'Accounts on which it is reversed by now.';
+COMMENT ON COLUMN bulk_actions.rows_kept       IS 'Accounts whose undo left something as it was, by now.';
 COMMENT ON COLUMN bulk_actions.position        IS 'Place in the log of an event of the action.';
 
 CREATE TABLE bulk_rows (

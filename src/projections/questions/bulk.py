@@ -274,7 +274,8 @@ class BulkView(Answer):
     undone: int
     """Accounts on which it was reversed."""
     kept: int
-    """Accounts on which somebody had changed the same since, so that it was not reversed, or not all of it."""
+    """Accounts on which somebody had changed the same since, or that could not reverse it as they were, so that it was
+    not reversed, or not all of it."""
     without_changed: bool | None
     previewed_at: datetime
     previewed_by: str
@@ -329,40 +330,16 @@ class BulkRowsPage(Answer):
 
 
 _STATE = """
-    CASE WHEN b.undone_at IS NOT NULL THEN 'undone' WHEN b.undo_begun_at IS NOT NULL THEN 'undoing'
+    CASE WHEN b.undone_attempt >= b.undo_attempt THEN 'undone' WHEN b.undo_begun_at IS NOT NULL THEN 'undoing'
          WHEN b.cancelled_at IS NOT NULL THEN 'cancelled' WHEN b.finished_at IS NOT NULL THEN 'finished'
          WHEN b.confirmed_at IS NOT NULL THEN 'running' ELSE 'previewed' END
 """
 
-# Rows are counted only while they change, or where the action was stopped before its end: else it says its counts.
-_COUNTED = """
-    b.kind = 'export' OR b.confirmed_at IS NULL
-    OR b.finished_at IS NOT NULL AND b.cancelled_at IS NULL AND (b.undo_begun_at IS NULL OR b.undone_at IS NOT NULL)
-"""
-
 _ACTION = f"""
     SELECT b.*, {_STATE} AS state, office.code AS office, coalesce(b.finished_at, b.cancelled_at) AS ended_at,
-           coalesce(r.asked, b.done + b.changed + b.refused + b.skipped, 0) AS asked,
-           coalesce(r.did, b.done, 0)              AS did,
-           coalesce(r.differed, b.changed, 0)      AS differed,
-           coalesce(r.declined, b.refused, 0)      AS declined,
-           coalesce(r.idle, b.skipped, 0)          AS idle,
-           coalesce(r.reversed, b.undone_done, 0)  AS reversed,
-           coalesce(r.kept, b.undone_changed, 0)   AS kept
+           b.rows_done + b.rows_changed + b.rows_refused + b.rows_skipped AS asked
     FROM read_model.bulk_actions AS b
     LEFT JOIN read_model.ledger_offices AS office USING (office_id)
-    LEFT JOIN LATERAL (
-        SELECT count(outcome) AS asked,
-               count(*) FILTER (WHERE outcome = 'done')         AS did,
-               count(*) FILTER (WHERE outcome = 'changed')      AS differed,
-               count(*) FILTER (WHERE outcome = 'refused')      AS declined,
-               count(*) FILTER (WHERE outcome = 'skipped')      AS idle,
-               count(*) FILTER (WHERE undo_outcome = 'done')    AS reversed,
-               count(*) FILTER (WHERE undo_outcome = 'changed') AS kept
-        FROM read_model.bulk_rows AS rows
-        WHERE rows.bulk_id = b.bulk_id AND NOT ({_COUNTED})
-        HAVING NOT ({_COUNTED})
-    ) AS r ON true
     WHERE b.previewed_at IS NOT NULL
 """  # noqa: S608 - constants
 
@@ -379,7 +356,7 @@ _OUTCOME = """
     CASE WHEN r.outcome IS NULL AND b.finished_at IS NOT NULL THEN 'failed' ELSE r.outcome END
 """
 _UNDONE = """
-    CASE WHEN r.outcome = 'done' AND r.undo_outcome IS NULL AND b.undone_at IS NOT NULL THEN 'failed'
+    CASE WHEN r.outcome = 'done' AND r.undo_outcome IS NULL AND b.undone_attempt >= b.undo_attempt THEN 'failed'
          ELSE r.undo_outcome END
 """
 
@@ -490,15 +467,15 @@ def bulk_rows(
 
 def _view(found: Mapping[str, Any]) -> BulkView:
     total = found["total_minor"]
-    counts = {"done": "did", "changed": "differed", "refused": "declined", "skipped": "idle", "undone": "reversed"}
+    counts = {name: found[f"rows_{name}"] for name in ("done", "changed", "refused", "skipped", "undone", "kept")}
     said = {
-        name: found[counts.get(name, name)]
+        name: found[name]
         for name in BulkView.model_fields
-        if name not in {"id", "total"}
-        and counts.get(name, name) in found  # messages are counted where one is asked for
+        if name not in {"id", "total"} and name in found  # messages are counted where one is asked for
     }
     amount = None if total is None else Money(total, found["currency"]).decimal()
-    return BulkView(id=found["bulk_id"], total=amount, **said)
+    undone_at = found["undone_at"] if found["state"] == "undone" else None  # else it was before it was begun again
+    return BulkView(id=found["bulk_id"], total=amount, **{**said, **counts, "undone_at": undone_at})
 
 
 def _row(found: Mapping[str, Any]) -> BulkRow:

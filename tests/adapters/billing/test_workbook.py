@@ -21,6 +21,7 @@ from adapters.billing.readers import FileProblem, open_table
 from adapters.billing.source import read_facts
 from adapters.billing.workbook import Workbook
 from tests.adapters.billing.files import HEADER, facts_of, problems_of, profile, repacked, workbook, written
+from tests.examples import examples
 
 JAN_5, FEB_4 = dt.date(2026, 1, 5), dt.date(2026, 2, 4)
 STYLES, SHEET, BOOK = "xl/styles.xml", "xl/worksheets/sheet1.xml", "xl/workbook.xml"
@@ -252,7 +253,7 @@ values = (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.lists(values, max_size=6), max_size=6), st.booleans())
 def test_cells_are_what_openpyxl_reads(rows, since_1904):
     book = openpyxl.Workbook()
@@ -439,7 +440,7 @@ def accounts(path: Path, rules: Profile) -> list[str]:
 CUSTOMERS = parse_profile('kind = "customers"\n[columns]\naccount_number = "A"\nname = "N"\n')
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10**14), st.integers(1, 14)), min_size=1, max_size=10))
 def test_an_identifier_is_the_same_as_a_formatted_number_as_text_and_as_a_formula_in_a_csv(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[tuple[int, int]]

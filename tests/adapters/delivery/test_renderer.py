@@ -117,7 +117,7 @@ def test_the_time_that_a_process_has_is_for_each_text_anew(make: Make):
     before = children()
     renderer.render([GOOD])
     [process] = children() - before
-    while seconds_of_work(process) < 4:
+    while seconds_of_work(process) < 2:
         assert renderer.render([draft(WORK, invoices=150)] * 5) == [("",)] * 5
     assert children() - before == {process}
 

@@ -11,6 +11,7 @@ from adapters.kafka.quarantine import Reason, digest_of, refused
 from adapters.workers.ticks import NotATick, Tick
 from aggregates.kernel.command import identifier
 from tests.adapters.kafka.written import Written
+from tests.examples import examples
 
 ID = str(identifier(1)).encode()
 GOOD: dict[str, bytes] = {
@@ -50,7 +51,7 @@ anything = st.one_of(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(headers=anything, body=bodies)
 @example(headers=list(GOOD.items()), body=b"{}")
 @example(headers=[*GOOD.items(), ("ce_position", b"2")], body=b"{}")
@@ -68,7 +69,7 @@ def test_a_message_is_opened_or_none_of_ours(headers, body):
             assert found.recorded_at.tzinfo is not None
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(headers=anything, key=values, body=st.one_of(bodies, values))
 def test_what_is_not_taken_can_always_be_described(headers, key, body):
     record = Written(3, 9, key, body, headers)
@@ -78,7 +79,7 @@ def test_what_is_not_taken_can_always_be_described(headers, key, body):
     assert found.value_bytes == len(body or b"")
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.one_of(
         bodies,

@@ -30,6 +30,21 @@ def test_what_was_shown_is_done_and_undone_and_what_changed_is_named(portfolio: 
     assert "reversed on 1 account." in portfolio("bulk", "undo", shown["id"]).out
     assert "collections_stage" not in portfolio("account", "show", "A-1", "--json").json
     assert [each["state"] for each in portfolio("bulk", "list", "--json").json][:1] == ["undone"]
+    again = portfolio("bulk", "undo", shown["id"])
+    assert ("reversed on 1 account." in again.out, again.err) == (True, "")
+
+
+def test_an_undo_asks_those_again_that_did_not_reverse_it(portfolio: Arrears):
+    bulk_id = portfolio("bulk", "preview", "stage", "--to", "pending", "--min-balance", "1", "--json").json["id"]
+    portfolio("bulk", "confirm", bulk_id)
+    portfolio("collections-stage", "A-1", "sent")
+    begun = set()
+    for _ in range(2):
+        undone = portfolio("bulk", "undo", bulk_id)
+        assert "is undone: reversed on 0 accounts." in undone.out
+        assert "On 1 account it stays, or some of it." in undone.err
+        begun.add(portfolio("bulk", "show", bulk_id, "--json").json["undo_begun_at"])
+    assert len(begun) == 2
 
 
 def test_messages_are_counted_by_rule_shown_on_request_and_sent(portfolio: Arrears):

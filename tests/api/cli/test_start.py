@@ -9,6 +9,7 @@ from threading import Barrier
 import pytest
 import typer
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from aggregates.kernel.value import Value
 from api.cli import app
@@ -34,6 +35,12 @@ def test_a_group_is_made_when_it_is_asked_for():
     assert (made.name, commands["office"] is made) == ("office", True)
     assert isinstance(commands.data["worklist"], typer.Typer)
     assert {"office", "worklist", "import"} <= set(commands)
+
+
+@pytest.mark.parametrize(("given", "usage"), [([], "Usage: arrears [OPTIONS]"), (["bulk"], "Usage: arrears bulk [OPT")])
+def test_without_arguments_the_help_is_shown_and_nothing_else(given: list[str], usage: str):
+    said = CliRunner().invoke(app, given, prog_name="arrears")
+    assert (usage in said.stdout, said.stderr, said.exit_code) == (True, "", 2)
 
 
 def test_garbage_is_collected_as_usual_after_the_first_time(monkeypatch: pytest.MonkeyPatch):

@@ -51,6 +51,20 @@ def test_it_is_previewed_confirmed_and_undone(client: Client, account: str, numb
     assert address.rpartition("/")[2] in {each["id"] for each in client.get("/v1/bulk?office=main").json()["items"]}
 
 
+def test_what_was_not_reversed_is_asked_again_by_request_and_on_the_page(client: Client, account: str, number: str):
+    address = previewed(client, number)
+    client.done("POST", f"{address}/confirmation", headers=NOW)
+    page, origin = address.removeprefix("/v1"), {"Origin": "http://localhost"}
+    assert "Undo the rest" not in client.get(page).text
+    client.done("DELETE", f"{account}/flags/vip", headers=NOW)
+    for times in (1, 2):
+        assert len(client.done("POST", f"{address}/undo", headers=NOW)["event_ids"]) == 1
+        shown = client.get(address).json()
+        assert (shown["state"], shown["undone"], shown["kept"], times) == ("undone", 0, 1, times)
+    assert "Undo the rest" in client.get(page).text
+    assert client.post(f"{page}/undo", headers=origin, data={"once": "1"}).status_code == 303
+
+
 def test_the_problem_names_the_accounts_that_changed(client: Client, account: str, number: str):
     address = previewed(client, number)
     client.done("PUT", f"{account}/flags/legal")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from policies.contact.case import Asked, Debtor, Entry, Kind, Medium, Phone, Recipient, Role
 from policies.contact.table import judge
+from tests.examples import examples
 from tests.policies.contact.regulation import KNOWN, ZONES, refusing
 
 HALF_HOUR = timedelta(minutes=30)
@@ -62,7 +63,7 @@ def cases(draw: st.DrawFn) -> tuple[Debtor, list[Entry], Asked]:
     return debtor, history, Asked(now, draw(st.one_of(st.just(Medium.CALL), MEDIA)), draw(DEBTS), draw(PERSONS))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(cases())
 def test_the_table_refuses_what_the_regulation_refuses_and_nothing_else(case: tuple[Debtor, list[Entry], Asked]):
     debtor, history, asked = case
@@ -70,7 +71,7 @@ def test_the_table_refuses_what_the_regulation_refuses_and_nothing_else(case: tu
     assert refused & KNOWN == refusing(debtor, history, asked)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(cases())
 def test_a_rule_allows_from_the_first_half_hour_at_which_the_regulation_does(case: tuple[Debtor, list[Entry], Asked]):
     """Nothing of these rules changes but on a full or half hour of these places."""

@@ -25,6 +25,7 @@ from aggregates.values.contact import Channel, Consent, PostalAddress, RuleRefus
 from aggregates.values.contact_record import Role
 from aggregates.values.contact_settings import ContactSettings
 from tests.builders import ACCOUNT, MAR, OFFICE, a_campaign, a_phone, a_step, an_account, an_invoice, an_office, contact
+from tests.examples import examples
 from tests.given import World
 
 START = datetime(2026, 3, 5, 15, tzinfo=UTC)
@@ -288,4 +289,4 @@ class Contacts(RuleBasedStateMachine):
 
 
 TestContacts = Contacts.TestCase
-TestContacts.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestContacts.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
