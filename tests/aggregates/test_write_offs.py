@@ -210,6 +210,19 @@ def test_an_invoice_that_is_written_off_in_part_stays_open_where_that_is_dispute
     assert stands(world) == (60, 110, 0, {"MAR": 40, "APR": 50, "NEW": 20})
 
 
+def test_what_waited_for_an_invoice_recovers_once_that_is_found_to_be_paid_by_other_money(world):
+    write_off(world, invoices=("APR",))
+    world.do(a_dispute("MAR"))
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(40), on=MAY(6), number="P-1"))
+    world.move_to(MAY(8))
+    world.do(an_invoice("NEW", issued_on=MAY(7), due_on=MAY(21), amount=usd(40)))
+    settle(world)
+    assert stands(world) == (50, 100, 0, {"MAR": 100})
+    world.do(a_payment(usd(100), on=MAY(6), number="P-2", invoice="MAR"))
+    assert stands(world) == (10, 40, 0, {"NEW": 40})
+
+
 def test_all_is_written_off_where_money_waits_and_a_claim_stands_already(world):
     write_off(world, invoices=("APR",))
     world.do(a_dispute("MAR"))
