@@ -5,7 +5,7 @@ it is asked, it goes through every day from the first on, in plain dictionaries 
 """
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from aggregates.account.receivables import GoneBack, Item, Receipt, ReversalKind
 from aggregates.account.transfers import PaymentTransferred, TransferReturned
 from aggregates.account.write_offs import DebtWrittenOff, WriteOffReversed
 from aggregates.kernel.event import Event, Recorded
+from aggregates.values.business_time import ONE_DAY
 
 Row = dict[str, Any]
 Put = dict[tuple[date, UUID, UUID], int]
@@ -101,14 +102,19 @@ class PlainLedger:
         if row["back"]:
             row["back"].remove(_part(part))
 
-    def unapplied_on(self, day: date) -> dict[UUID, int]:
-        """What was nowhere at the end of a day and did not go back."""
-        put = self.put()
+    def unapplied_since(self, day: date) -> dict[UUID, int]:
+        """What was here and put nowhere at the end of a day, and of each day since."""
+        ends = [day, *(each for each in self._days() if each > day)]
         return {
-            each["id"]: self._kept(each) - sum(a for (on, of, _), a in put.items() if of == each["id"] and on <= day)
+            each["id"]: min(self._nowhere(each, end) for end in ends)
             for each in self.money
             if each["gone"] is None and each["on"] <= day
         }
+
+    def _nowhere(self, money: Row, day: date) -> int:
+        put = sum(a for (on, of, _), a in self.put().items() if of == money["id"] and on <= day)
+        went = sum(part["amount"] for part in money["back"] if part["on"] <= day)
+        return int(money["amount"] - went - sum(a for _, on, a in money["sent"] if on <= day) - put)
 
     def there_once(self) -> set[UUID]:
         return {each["id"] for each in self.money}
@@ -192,6 +198,17 @@ class PlainLedger:
         came = sum(self._kept(each) for each in self.money if each["gone"] is None)
         return int(billed - came - sum(self.written_off().values()))
 
+    def owes_as_before(self, day: date) -> bool:
+        """Whether a dispute that begins or ends on a day only changes what is chased: all that was written off was so
+        before, its invoices are of before, and no money went in part since, which is what is put nowhere first."""
+        written = (
+            max(each["on"], self.items[item_id]["issued"])
+            for each in self.write_offs.values()
+            for item_id in each["most"]
+        )
+        went = (part["on"] for each in self.money for part in each["back"])
+        return all(each < day for each in (*written, *went))
+
     def written_off(self) -> dict[UUID, int]:
         """What still is, of each write-off that was not reversed."""
         put = self.put()
@@ -231,6 +248,9 @@ class PlainLedger:
         open_amounts = {i: item["amount"] for i, item in self.items.items()}
         left = [0 if each["gone"] is not None and each["gone"] <= each["on"] else each["amount"] for each in self.money]
         went: list[dict[tuple[date, UUID], int]] = [{} for _ in self.money]
+        again: dict[UUID, int] = {}
+        not_put: dict[UUID, int] = {}
+        """Of a day: what of items is open again, and what of it a person decided that was not there."""
 
         def pay(day: date, nth: int, item_id: UUID, amount: int) -> None:
             if amount:
@@ -238,6 +258,7 @@ class PlainLedger:
                 put[key] = put.get(key, 0) + amount
                 left[nth] -= amount
                 open_amounts[item_id] -= amount
+                again[item_id] = again.get(item_id, 0) + max(0, -amount)
                 went[nth][day, item_id] = went[nth].get((day, item_id), 0) + amount
 
         held: dict[tuple[UUID, UUID], int] = {}
@@ -316,6 +337,7 @@ class PlainLedger:
             )
 
         for day in self._days():
+            again, not_put = {}, {}
             for nth, money in enumerate(self.money):
                 if money["gone"] == day and money["gone"] > money["on"]:
                     for _, item_id, amount in put_by_day(nth):
@@ -325,13 +347,23 @@ class PlainLedger:
                     give_back(day, nth)
             for by, item_id in list(held):
                 if self.write_offs[by]["gone"] == day:
+                    again[item_id] = again.get(item_id, 0) + held[by, item_id]
                     write_off(day, by, item_id, -held[by, item_id])
+            for by in (each for each in in_turn if self._stands(each, day) and self.write_offs[each]["on"] < day):
+                row = self.write_offs[by]
+                for item_id in again.keys() & row["most"].keys():
+                    is_there = open_amounts[item_id] - (0 if row["claim"] else promised(day - ONE_DAY, item_id=item_id))
+                    most = min(is_there, again[item_id], row["most"][item_id] - held.get((by, item_id), 0))
+                    write_off(day, by, item_id, max(0, most))
             for decided in self.decided:
                 if self._day_of(decided) == day:
                     nth = self._money_of(decided)
                     if self.money[nth]["gone"] is None or day < self.money[nth]["gone"]:
                         there_of_it = open_amounts[decided.item_id] + claim(decided.item_id)
-                        pay_claim_too(day, nth, decided.item_id, min(left[nth], there_of_it, decided.amount.minor))
+                        most = min(left[nth], there_of_it, decided.amount.minor)
+                        pay_claim_too(day, nth, decided.item_id, most)
+                        short = decided.amount.minor - most
+                        not_put[decided.item_id] = not_put.get(decided.item_id, 0) + short
             there = sorted(
                 (nth for nth, m in enumerate(self.money) if m["on"] <= day and left[nth]),
                 key=lambda nth: [self.money[nth][k] for k in ("on", "kind", "number")],
@@ -371,7 +403,7 @@ class PlainLedger:
 
             for by in in_turn:
                 row = self.write_offs[by]
-                if row["on"] > day or (row["gone"] is not None and row["gone"] <= day):
+                if not self._stands(by, day):
                     continue
                 mine = [item_id for item_id in by_age if item_id in row["most"]]
                 for item_id, nth in ((i, n) for i in mine for n in there if row["on"] == day):
@@ -379,10 +411,19 @@ class PlainLedger:
                     pay(day, nth, item_id, max(0, most))
                 for item_id in mine:
                     most = open_amounts[item_id] - (0 if row["claim"] else promised(day, item_id=item_id))
+                    if day > max(row["on"], self.items[item_id]["issued"]):  # what was left open before stays open
+                        most = 0 if row["claim"] else min(most, not_put.get(item_id, 0))
                     write_off(day, by, item_id, max(0, min(most, row["most"][item_id] - held.get((by, item_id), 0))))
+            still = sum(max(0, open_amounts[i] - promised(day, item_id=i)) for i in by_age)
+            beyond = {}
+            for nth in there:  # what came first covers what is open still
+                covers = max(0, min(free(nth), still))
+                beyond[nth] = max(0, free(nth)) - covers
+                still -= covers
             for item_id, nth in ((i, n) for i in by_age for n in there):
                 there_of_it = open_amounts[item_id] + claim(item_id) - promised(day, item_id=item_id)
-                most = max(0, min(free(nth), claim(item_id), there_of_it))
+                most = max(0, min(beyond[nth], claim(item_id), there_of_it))
+                beyond[nth] -= most
                 for back in in_turn[::-1]:  # room is made also where some of it is open, because it is disputed
                     if self.write_offs[back]["claim"]:
                         gives = min(most, held.get((back, item_id), 0))
@@ -390,6 +431,10 @@ class PlainLedger:
                         pay(day, nth, item_id, gives)
                         most -= gives
         return {key: amount for key, amount in put.items() if amount}
+
+    def _stands(self, write_off_id: UUID, day: date) -> bool:
+        row = self.write_offs[write_off_id]
+        return bool(row["on"] <= day and (row["gone"] is None or day < row["gone"]))
 
     def only(self, name: str) -> bool:
         """Whether a name means one item and no other."""
@@ -429,7 +474,7 @@ class PlainLedger:
         days |= {day for each in self.disputes.values() for day in (each["from"], each["until"]) if day is not None}
         if not days:
             return []
-        return [min(days) + timedelta(days=n) for n in range((max(days) - min(days)).days + 1)]
+        return [min(days) + n * ONE_DAY for n in range((max(days) - min(days)).days + 1)]
 
     def _waits(self, item_id: UUID, day: date) -> int:
         """How much of what is open of an item is not paid with money that could go anywhere; more than is open, where

@@ -146,6 +146,17 @@ def test_no_more_is_given_back_than_is_unapplied_on_that_day(refund: Command, co
     scenario.when(refund, at=MAR(20)).then_refused(code)
 
 
+def test_a_refund_of_an_earlier_day_takes_nothing_that_pays_an_invoice_since():
+    """What does is taken back from it, by a reversal."""
+    scenario = given(a_payment(usd(150), on=MAR(3)), an_invoice(due_on=MAR(30), issued_on=MAR(12)), MAR(20))
+    scenario.when(a_refund(usd(51), on=MAR(9))).then_refused("refund-too-large")
+    scenario.when(a_refund(usd(50), on=MAR(9)))
+    assert (unapplied_on(scenario, MAR(9), MAR(12)), open_on(scenario, MAR(12))) == ([100, 0], [0])
+    scenario.when(a_refund(usd(1), on=MAR(9))).then_refused("refund-too-large")
+    scenario.when(a_reversal(on=MAR(9), amount=usd(1), kind=ReversalKind.REFUND))
+    assert (unapplied_on(scenario, MAR(9), MAR(12)), open_on(scenario, MAR(12))) == ([99, 0], [1])
+
+
 def test_a_refund_that_was_recorded_in_error_is_there_again():
     scenario = given(a_payment(usd(50), on=MAR(3)), a_refund(usd(50), on=MAR(9)))
     scenario.when(WithdrawRefund(account_id=ACCOUNT, number="PAY-1")).then(RefundWithdrawn)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from aggregates.account.allocation import AllocateFunds
+from aggregates.account.allocation import AllocateFunds, SettleAllocation
 from aggregates.account.chase import Stage
+from aggregates.account.disputes import ResolveDispute
 from aggregates.account.payments import WithdrawCredit
 from aggregates.account.receivables import ReversalKind
 from aggregates.account.write_offs import MOST_PARTS, DebtWrittenOff, ReverseWriteOff, WriteOffDebt
@@ -51,6 +52,10 @@ def write_off(world: World, **more: Any) -> str | None:
 def reverse(world: World, number: str = "1", **more: Any) -> str | None:
     outcome = world.do(ReverseWriteOff(account_id=ACCOUNT, number=number, **more), reason="mistaken")
     return getattr(outcome, "reason_code", None)
+
+
+def settle(world: World) -> None:
+    world.do(SettleAllocation(account_id=ACCOUNT))
 
 
 def stands(world: World) -> tuple[int, int, int, dict[str, int]]:
@@ -172,6 +177,69 @@ def test_what_is_owed_anew_is_paid_before_the_claim(world):
     world.do(an_invoice("MAY", issued_on=MAY(5), due_on=MAY(20), amount=usd(30)))
     world.do(a_payment(usd(40), on=MAY(6), number="P-1"))
     assert stands(world) == (140, 0, 0, {})
+
+
+def test_a_dispute_changes_what_is_chased_and_not_what_is_owed(world):
+    """The money that paid the invoice waits for it, and recovers nothing."""
+    write_off(world, invoices=("APR",))
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(40), on=MAY(6), number="P-1"))
+    assert stands(world) == (50, 60, 0, {"MAR": 60})
+    world.do(a_dispute("MAR"), effective_on=MAY(6))
+    settle(world)
+    assert stands(world) == (50, 60, 40, {"MAR": 100})
+    world.do(a_payment(usd(80), on=MAY(6), number="P-2"))
+    assert stands(world) == (30, 0, 100, {"MAR": 100})
+    (dispute_id,) = world.account.disputes.open
+    world.do(ResolveDispute(account_id=ACCOUNT, dispute_id=dispute_id, resolution="withdrawn"))
+    settle(world)
+    assert stands(world) == (30, 0, 0, {})
+
+
+def test_an_invoice_that_is_written_off_in_part_stays_open_where_that_is_disputed(world):
+    write_off(world, amount=usd(60))
+    world.do(a_dispute("MAR", "APR"))
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(100), on=MAY(6)))
+    assert stands(world) == (50, 0, 90, {"MAR": 40, "APR": 50})
+    world.move_to(MAY(7))
+    world.do(an_invoice("NEW", issued_on=MAY(7), due_on=MAY(21), amount=usd(20)))
+    settle(world)
+    assert stands(world) == (50, 20, 70, {"MAR": 40, "APR": 50})
+    world.do(a_reversal(on=MAY(7), kind=ReversalKind.CHARGEBACK))
+    assert stands(world) == (60, 110, 0, {"MAR": 40, "APR": 50, "NEW": 20})
+
+
+def test_what_waited_for_an_invoice_recovers_once_that_is_found_to_be_paid_by_other_money(world):
+    write_off(world, invoices=("APR",))
+    world.do(a_dispute("MAR"))
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(40), on=MAY(6), number="P-1"))
+    world.move_to(MAY(8))
+    world.do(an_invoice("NEW", issued_on=MAY(7), due_on=MAY(21), amount=usd(40)))
+    settle(world)
+    assert stands(world) == (50, 100, 0, {"MAR": 100})
+    world.do(a_payment(usd(100), on=MAY(6), number="P-2", invoice="MAR"))
+    assert stands(world) == (10, 40, 0, {"NEW": 40})
+
+
+def test_all_is_written_off_where_money_waits_and_a_claim_stands_already(world):
+    write_off(world, invoices=("APR",))
+    world.do(a_dispute("MAR"))
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(40), on=MAY(6)))
+    assert write_off(world) is None
+    assert stands(world) == (110, 0, 0, {})
+
+
+def test_a_chargeback_restores_the_write_off_before_what_comes_in_that_day_pays_anything(world):
+    write_off(world)
+    world.move_to(MAY(6))
+    world.do(a_payment(usd(100), on=MAY(5), number="P-1"))
+    world.do(an_invoice("NEW", issued_on=MAY(6), due_on=MAY(20), amount=usd(30)))
+    world.do(a_reversal("P-1", on=MAY(6), kind=ReversalKind.CHARGEBACK))
+    world.do(a_payment(usd(30), on=MAY(6), number="P-2"))
+    assert stands(world) == (150, 0, 0, {})
 
 
 def test_without_the_claim_what_comes_in_later_is_the_customer_s(world):

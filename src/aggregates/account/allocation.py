@@ -210,18 +210,27 @@ class Allocations(AccountPart):
         self.follow(min(days), context)
 
     def follow_money(self, funds: Funds, context: Context) -> None:
-        """The same for money that came in. Where it names its item and covers no more than that, no other money is
-        concerned, unless some was put against that item later. Of an account with instalments a number may mean more
-        than is open."""
+        """The same for money that came in. Where it names its item and covers no more than that, no other money may be
+        concerned. Of an account with instalments a number may mean more than is open."""
         item = None if self.receivables.has_instalments else self._named(funds)
         if item is not None and not self.due_from and funds.unapplied <= item.open:
             day = max(funds.receipt.received_on, item.open_since)
-            if item.moved_on is None or item.moved_on < day:
+            if self._concerns_no_other(funds, item, day):
                 self._allocate(day, funds, [(item, funds.unapplied)])
                 return
         if self.receivables.write_offs:  # what is written off gives way at once, so that the balance stays
             self.receivables.require_history()
         self.follow(funds.receipt.received_on, context)
+
+    def _concerns_no_other(self, funds: Funds, item: OpenItem, day: date) -> bool:
+        """What was put against the item later is concerned. Where there are write-offs so is what waited for the item,
+        because it was disputed: it may recover something instead."""
+        if item.moved_on is not None and item.moved_on >= day:
+            return False
+        receivables = self.receivables
+        if receivables.write_offs or receivables.last_write_off:
+            return self.goes_on(day) and receivables.unapplied == funds.unapplied
+        return True
 
     def follow_item(self, item: Item, context: Context) -> None:
         """The same for a new item: it concerns only money that may go to any item, and money that names it, which has
@@ -303,13 +312,6 @@ class Allocations(AccountPart):
             raise Refusal(f"unknown-{kind}", f"the account has no {kind} {number}")
         return funds
 
-    def unapplied_on(self, day: date, funds: Funds) -> Money:
-        """What was left of it at the end of a day and did not leave the account, on that day or since."""
-        if funds.reversed or day < funds.receipt.received_on:
-            return self.customer.zero
-        put = sum(move.amount for move in self.receivables.moves if move.funds_id == funds.id and move.day <= day)
-        return self._money(max(0, funds.kept.minor - put))
-
     def open_before(self, day: date, item: OpenItem) -> Money:
         """What was open of it the evening before a day; needs the whole history."""
         self.receivables.require_history()
@@ -318,6 +320,8 @@ class Allocations(AccountPart):
 
     def unallocated_from(self, day: date, funds: Funds) -> Money:
         """What of it is put against nothing, and is here, at the end of that day and of every later one."""
+        if funds.reversed or day < funds.receipt.received_on:
+            return self.customer.zero
         changes: dict[date, int] = {day: 0}
         for changed_on, minor in (
             *((move.day, move.amount) for move in self.receivables.moves if move.funds_id == funds.id),

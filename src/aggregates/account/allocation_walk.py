@@ -1,17 +1,20 @@
 """What money is put against, day by day: the same whatever the order in which the facts arrived.
 
 The rule, within a day: invoices and their corrections; money that is taken back, given back or goes to another account;
-disputes that begin or end; what a person decided; money that names its invoices; other money, by receipt day, kind and
-number. What is meant for an invoice waits, whole, for the invoice's issue day, and pays its instalments oldest due
-first. What is left after that, and all other money, goes to the oldest due item that is not disputed, fees last, on the
-first day on which it can. Of an item that is disputed in part it goes to the rest, and never to what would then be
-left: at most the disputed part. A later day changes nothing of an earlier one.
+write-offs that are reversed, and others that take what is open again; disputes that begin or end; what a person
+decided; money that names its invoices; other money, by receipt day, kind and number. What is meant for an invoice
+waits, whole, for the invoice's issue day, and pays its instalments oldest due first. What is left after that, and all
+other money, goes to the oldest due item that is not disputed, fees last, on the first day on which it can. Of an item
+that is disputed in part it goes to the rest, and never to what would then be left: at most the disputed part. A later
+day changes nothing of an earlier one.
 
 A write-off comes last in its day: of the items that it names it takes what is open then, up to what was written off of
-each; money that is at hand that day goes there before, disputed or not. From then on it takes what is open of them
-again, up to the same amounts. Where the claim is kept it gives way to money: what names the item, and what is left once
-everything else has been paid, which goes to written-off items in their order, disputed or not. Of several write-offs of
-an item the earliest takes first, and the latest gives way first.
+each; money that is at hand that day goes there before, disputed or not. On later days it takes of them what is open
+again, up to the same amounts and before money is put anywhere, because money was taken back or another write-off is
+reversed. Where the claim is kept it gives way to money: to what names the item, and to what is more than all that is
+open, which goes to written-off items in their order, disputed or not. What is open because it is disputed keeps as much
+money waiting, that which came first; so a dispute makes nobody owe more or less. Of several write-offs of an item the
+earliest takes first, and the latest gives way first.
 
 Of a part that leaves so the item for which it is has to give first; then goes what was not put anywhere, then what
 was put somewhere latest, and of one day what comes last among the items.
@@ -210,7 +213,12 @@ class _Walk:
         self._latest: dict[UUID, int] = {}
         """Of money with the same number, the place of what came last."""
         self._moves: list[Move] = []
+        self._again: dict[UUID, int] = {}
+        """Of items how much is open again on the day."""
+        self._not_put: dict[UUID, int] = {}
+        """Of items how much was kept for what a person decided for the day, and did not come."""
         self._write_offs = sorted(written_off, key=lambda each: each.order)
+        self._disputable = [debt for debt in self._debts.values() if debt.disputes]
         self._claimed: set[UUID] = set()
         """Items of which write-offs that keep the claim took something, or did once."""
         self._note(decided)
@@ -250,9 +258,11 @@ class _Walk:
         written = {day for each in self._write_offs for day in (each.since, each.gone_on) if day is not None}
         days = {*self._issued, *self._came, *self._gone, *self._disputed, *self._decided, *written}
         for day in sorted(day for day in days if day >= self._begins):
+            self._again, self._not_put = {}, {}
             touched = self._issue(day)
             touched |= self._take_back(day)
             touched |= self._reverse_write_offs(day)
+            self._take_again(day)
             self._see_disputes(day)
             for each in self._decided.get(day, ()):
                 self._carry_out(each, day)
@@ -288,6 +298,7 @@ class _Walk:
                 released, money.left = taken_back(parts, money.left, money.put, lambda item: self._debts[item].order)
             for (_, item_id), amount in released:
                 self._moved(day, money, self._debts[item_id], -amount)
+                self._opened(self._debts[item_id], amount)
                 reopened.add(item_id)
                 self._show(self._debts[item_id], day)
             if money.left <= 0:
@@ -306,6 +317,8 @@ class _Walk:
         amount = min(decided.amount, money.left, debt.open + debt.claim)
         if amount > 0:
             self._put(day, place, debt, amount)
+        if (short := decided.amount - max(0, amount)) > 0:
+            self._not_put[debt.id] = self._not_put.get(debt.id, 0) + short
         self._show(debt, day)
 
     def _receive(self, day: date, touched: set[UUID]) -> None:
@@ -357,27 +370,32 @@ class _Walk:
         for write_off in self._write_offs:
             if write_off.gone_on == day:
                 for debt in self._in_order(item_id for item_id, held in write_off.held.items() if held):
+                    self._opened(debt, write_off.held[debt.id])
                     self._give_way(day, write_off, debt, write_off.held[debt.id])
                     self._show(debt, day)
                     reopened.add(debt.id)
         return reopened
 
     def _write_off(self, day: date) -> None:
+        concerned = {*self._not_put, *(debt.id for debt in self._issued.get(day, ()))}
         for write_off in self._write_offs:
             if not write_off.stands(day):
                 continue
             if write_off.since == day:
                 for debt in self._in_order(write_off.most):
                     self._put_at_hand(day, debt)
-            for debt in self._in_order(item_id for item_id in write_off.most if self._is_open(item_id)):
-                free = debt.open if write_off.keeps_claim else debt.free
-                amount = min(write_off.most[debt.id] - write_off.held.get(debt.id, 0), free)
-                if amount > 0:
-                    self._take(day, write_off, debt, amount)
+            most = write_off.most.keys()
+            for debt in self._in_order(most if write_off.since == day else most & concerned):
+                if day == max(write_off.since, debt.since):
+                    self._take_at_most(day, write_off, debt, debt.open)
+                elif not write_off.keeps_claim:  # it left open what was kept for a decision
+                    self._take_at_most(day, write_off, debt, self._not_put.get(debt.id, 0))
 
-    def _is_open(self, item_id: UUID) -> bool:
-        debt = self._debts.get(item_id)
-        return debt is not None and debt.is_there and debt.open > 0
+    def _take_again(self, day: date) -> None:
+        for write_off in self._write_offs if self._again else ():
+            if write_off.since < day and write_off.stands(day):
+                for debt in self._in_order(self._again.keys() & write_off.most.keys()):
+                    self._take_at_most(day, write_off, debt, self._again[debt.id])
 
     def _put_at_hand(self, day: date, debt: Debt) -> None:
         """What is left of money goes to an item that is written off, disputed or not."""
@@ -387,21 +405,48 @@ class _Walk:
                 self._put(day, place, debt, amount)
 
     def _recover(self, day: date) -> None:
-        """What is left of money, once everything else has been paid, goes to what is written off with the claim."""
-        if not self._left:
+        """What money there is beyond all that is open goes to what is written off with the claim."""
+        beyond = self._beyond_what_is_open()
+        if not beyond:
             return
         for debt in self._in_order(item_id for item_id in self._claimed if self._debts[item_id].claim):
-            for place in list(self._left):
-                amount = min(self._for_others(self._means[place]), debt.claim, debt.free_with_claim)
+            for place, left in beyond.items():
+                amount = min(left, debt.claim, debt.free_with_claim)
                 if amount > 0:
+                    beyond[place] -= amount
                     self._make_room(day, debt, amount)
                     self._put(day, place, debt, amount)
 
+    def _beyond_what_is_open(self) -> dict[int, int]:
+        """Money, by its place, that is left once what came first covers what is open: only disputed items are, where
+        any money is left."""
+        left = {place: self._for_others(self._means[place]) for place in self._left} if self._claimed else {}
+        open_still = sum(max(0, debt.free) for debt in self._disputable if debt.is_there) if left else 0
+        beyond = {}
+        for place, amount in left.items():
+            covers = min(max(0, amount), open_still)
+            open_still -= covers
+            if amount > covers:
+                beyond[place] = amount - covers
+        return beyond
+
     # --- inside ---
+
+    def _opened(self, debt: Debt, amount: int) -> None:
+        self._again[debt.id] = self._again.get(debt.id, 0) + amount
 
     def _in_order(self, item_ids: Iterable[UUID]) -> list[Debt]:
         known = (self._debts[item_id] for item_id in item_ids if item_id in self._debts)
         return sorted(known, key=lambda debt: debt.order)
+
+    def _take_at_most(self, day: date, write_off: WrittenOff, debt: Debt, most: int) -> None:
+        amount = min(
+            most,
+            debt.open if write_off.keeps_claim else debt.free,
+            write_off.most[debt.id] - write_off.held.get(debt.id, 0),
+        )
+        if debt.is_there and amount > 0:
+            self._take(day, write_off, debt, amount)
 
     def _take(self, day: date, write_off: WrittenOff, debt: Debt, amount: int) -> None:
         self._moves.append(Move(day, write_off.id, debt.id, amount))

@@ -229,7 +229,7 @@ class WithdrawReversal(AccountCommand, name="withdraw-reversal", may_need_histor
 
 
 class Refund(AccountCommand, name="refund", may_need_history=True):
-    """Give money back to the customer that is put against nothing."""
+    """Give money back to the customer that is put against nothing, on that day and since."""
 
     amount: Money
     refunded_on: date
@@ -534,7 +534,7 @@ class Payments(Transfers):
 
     @decides(Refund)
     def refund(self, command: Refund, context: Context) -> None:
-        """Only what is unapplied at the end of that day is given back, so nothing that was settled by then reopens."""
+        """Only what is unapplied on that day and ever since is given back, so nothing that was settled reopens."""
         self.require_account()
         self.customer.require_currency(command.amount)
         context.require_reason()
@@ -552,12 +552,13 @@ class Payments(Transfers):
         left = command.amount
         refunds = []
         for funds in sorted(every, key=funds_order):
-            amount = min(left, self.allocation.unapplied_on(day, funds))
+            amount = min(left, self.allocation.unallocated_from(day, funds))
             if amount:
                 left -= amount
                 refunds.append((funds, GoneBack(amount=amount, gone_on=day, reversal=None)))
         if left:
-            raise Refusal("refund-too-large", f"amount: expected at most {command.amount - left}, unapplied on {day}")
+            most = f"amount: expected at most {command.amount - left}, unapplied on {day} and since"
+            raise Refusal("refund-too-large", f"{most}; what pays an invoice goes back by a reversal of its payment")
         for funds, part in refunds:
             self._part_goes(funds, part, context.today)
             self.allocation.follow_change(funds.id, day, context)

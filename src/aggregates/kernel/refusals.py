@@ -169,7 +169,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("promise-past", "Each instalment is due on the day of the promise or later."),
         RefusalCode("promise-too-large", "No more can be promised than is owed and not promised yet."),
         RefusalCode("received-again-first", "A payment comes in again on the day it was taken back or later."),
-        RefusalCode("refund-too-large", "No more is given back than is unapplied on that day."),
+        RefusalCode("refund-too-large", "No more is given back than is unapplied on that day and ever since."),
         RefusalCode("reversed-in-part", "A payment that was recorded in error is taken out whole; correct its amount."),
         RefusalCode("reversed-too-much", "No more of a payment is taken back than did not go back before."),
         RefusalCode("several-instalments", "The invoice is owed in instalments, and one of them has to be named."),

@@ -181,7 +181,7 @@ def give(
     reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give money back that is put against nothing: of one payment or credit, else of the oldest first."""
+    """Give money back that is put against nothing, on that day and since: of one payment or credit, else the oldest."""
     from aggregates.account.payments import Refund
 
     kind, number = _kind_and_number(payment, credit)

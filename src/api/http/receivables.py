@@ -242,7 +242,7 @@ def move_payment(
 def refund(
     *, account_id: UUID, body: JsonBody[NewRefund], issuing: IssuingOf, caller: CallerOf, response: Response
 ) -> Done:
-    """Give money back that is put against nothing."""
+    """Give money back that is put against nothing, on that day and since."""
     created(response, f"/v1/accounts/{account_id}/payments")
     return issuing.issue(from_body(Refund, body, account_id=account_id), caller, reason=body.reason)
 
