@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from adapters.work import worker
 from adapters.work.worker import Turn
 from aggregates.account import Account
 from aggregates.account.billing import BillInvoice
-from aggregates.account.bulk import BulkActionApplied, BulkActionUndone
+from aggregates.account.bulk import BulkActionApplied, BulkActionUndone, UndoBulkAction
 from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id
 from aggregates.account.contact import ChangeContactDetails
@@ -31,9 +31,10 @@ from aggregates.account.flags import ClearFlag, Flags, SetFlag
 from aggregates.account.messages import MessageWritten
 from aggregates.account.payments import ReceivePayment, ReversePayment
 from aggregates.account.receivables import ReversalKind
-from aggregates.bulk.action import BeginBulkUndo, CancelBulk
+from aggregates.bulk.action import BeginBulkUndo, CancelBulk, bulk_work_id
 from aggregates.campaign import Template
 from aggregates.kernel.actor import Actor
+from aggregates.kernel.event import Recorded
 from aggregates.office import ChangeOfficeSettings, DeliveryLimits
 from aggregates.template import SaveTemplate
 from aggregates.values.contact import Channel, Consent, ContactDetails, PhoneKind, PhoneNumber, PostalAddress
@@ -47,6 +48,7 @@ from api.application.bulk import ChangedSincePreview, bulk_in_full, confirm, pre
 from api.application.bulk_undo import UndoPreview, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing, Refused
+from projections.bulk_actions import BulkActionsProjection
 from projections.questions.bulk import (
     TOO_LONG,
     BulkRow,
@@ -59,6 +61,7 @@ from projections.questions.bulk import (
 )
 from projections.questions.collections import Filters
 from projections.questions.scope import BadQuestion
+from projections.questions.work import work
 from tests.adapters.work.conftest import NOW, OFFICE, Plant
 from tests.waiting import HANG
 
@@ -377,6 +380,28 @@ def counted(bulk: Bulk, bulk_id: UUID) -> dict[str, int]:
     return shown
 
 
+def told(bulk: Bulk, schema: str, *batches: Sequence[Recorded]) -> list[Any]:
+    """What the read tables of bulk actions say after these batches, in a schema of their own."""
+    with bulk.plant.database.connect() as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        connection.execute("SELECT set_config('search_path', %s, false)", [f"{schema}, pg_temp"])
+        projection = BulkActionsProjection()
+        projection.create(connection)
+        for batch in batches:
+            projection.handle(batch, connection)
+        query = "SELECT to_jsonb(t) - 'position' FROM {} AS t ORDER BY 1"
+        return [connection.execute(query.format(table)).fetchall() for table in ("bulk_actions", "bulk_rows")]
+
+
+def repeats_change_nothing(bulk: Bulk) -> None:
+    """However what happened is cut into batches, and however often it is told."""
+    log = bulk.plant.service.feed.read(0, 10_000)
+    half = log[: len(log) // 2]
+    once = told(bulk, "once", *([each] for each in log))
+    assert told(bulk, "often", half, half, log, log) == once
+    assert told(bulk, "at_once", log) == once
+
+
 def test_counts_are_moved_as_outcomes_come_and_no_rows_are_counted(bulk: Bulk):
     """Whatever the mix, after every chunk, an undo and a rebuild."""
     plant = bulk.plant
@@ -398,6 +423,7 @@ def test_counts_are_moved_as_outcomes_come_and_no_rows_are_counted(bulk: Bulk):
     assert (lived["undone"], lived["kept"]) == (4, 1)
     plant.service.rebuild("bulk_actions")
     assert counted(bulk, bulk_id) == lived
+    repeats_change_nothing(bulk)
     view = bulk.view(bulk_id)
     with plant.database.connect("arrears_app") as connection:
         connection.execute("DELETE FROM read_model.bulk_rows")
@@ -471,10 +497,15 @@ def test_fees_are_made_as_shown_of_the_balance_of_a_day_and_taken_back_unless_th
     assert (again.state, again.undone, again.kept) == ("undone", 6, 0)
     asked = {each for each in plant.accounts if undone_events(bulk, each) != undone_before[each]}
     assert asked == {bulk.account(3)}
+    with plant.database.connect("arrears_app") as connection:
+        second = work(connection, bulk_work_id(bulk_id, UndoBulkAction.command_name, attempt=2))
+    assert second is not None
+    assert second.accounts == 1
     bulk.undo(bulk_id)  # nothing is left
     assert bulk.view(bulk_id) == again
     plant.service.rebuild("bulk_actions")
     assert bulk.view(bulk_id) == again
+    repeats_change_nothing(bulk)
 
 
 def undone_events(bulk: Bulk, account: UUID) -> int:
