@@ -18,7 +18,7 @@ from aggregates.account.activities import ActivityKind, ActivityRecorded, EndCal
 from aggregates.account.calls import CallRefused, CallStarted, StartCall
 from aggregates.account.contact import ChangeContactDetails
 from aggregates.account.contact_history import ContactFactRecorded, FactKind, RecordContactFact, WithdrawContactFact
-from aggregates.account.messages import ContactRefused, MessageQueued, TakeStep
+from aggregates.account.messages import ContactRefused, MessageQueued, MessageWithdrawn, TakeStep
 from aggregates.kernel.command import Accepted, Command
 from aggregates.office import ChangeOfficeSettings
 from aggregates.values.contact import Channel, Consent, PostalAddress, RuleRefusal
@@ -253,6 +253,8 @@ class Contacts(RuleBasedStateMachine):
                 case MessageQueued():
                     assert self.law.broken_by(event.queued_at, "sms", account) == set()
                     self.law.seen[event.message_id] = Seen(event.queued_at, account, "sms")
+                case MessageWithdrawn():  # it never left
+                    del self.law.seen[event.message_id]
                 case CallRefused() | ContactRefused():
                     self._says_why(event.refusals)
                 case ActivityRecorded():
