@@ -8,11 +8,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -30,6 +29,7 @@ from api.processes.one_process import OneProcess
 from api.processes.service import Service
 from api.processes.step_by_step import StepByStep
 from projections.questions.bulk import BulkView, bulk_action
+from tests.benchmarks import bulk_client
 from tests.benchmarks.fanout import ACCOUNTS_VARIABLE
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.overload_client import percentile
@@ -98,15 +98,18 @@ def bulk() -> list[Row]:
         _row("flags undone, everything running", undone, _UNDO_SECONDS, accounts),
         few("preview of messages, everything running", shown, _MESSAGES_PREVIEW_SECONDS),
         few("messages queued, everything running", sent, _MESSAGES_SECONDS),
-        Row(
-            f"{accounts:,} accounts: a request while a bulk action runs, p99",
-            percentile(took, 0.99),
-            "ms",
-            "limit",
-            _REQUEST_MS,
-            _REQUEST_MS,
-            goal_is_value=True,
-            less_is_better=True,
+        *(
+            Row(
+                f"{accounts:,} accounts: {name} while a bulk action runs, p99",
+                percentile(each, 0.99),
+                "ms",
+                "limit",
+                _REQUEST_MS,
+                None if name == bulk_client.REPORT else _REQUEST_MS,
+                goal_is_value=True,
+                less_is_better=True,
+            )
+            for name, each in took.items()
         ),
     ]
 
@@ -117,9 +120,9 @@ def _row(name: str, seconds: float, limit: float, accounts: int, *, of: int | No
 
 
 @contextmanager
-def _asking(service: Service) -> Iterator[list[float]]:
-    """Somebody asks the service's HTTP from another process; what each request took, in ms, is there at the end."""
-    took: list[float] = []
+def _asking(service: Service) -> Iterator[dict[str, list[float]]]:
+    """People ask the service's HTTP from another process; what each request took, in ms, is there at the end."""
+    took: dict[str, list[float]] = {}
     server = server_of(service, "127.0.0.1", 0, None)
     thread = threading.Thread(target=server.run)
     with ExitStack() as stack:
@@ -139,8 +142,7 @@ def _asking(service: Service) -> Iterator[list[float]]:
         said, _ = client.communicate()
         if client.returncode:
             raise RuntimeError("not answered")
-        by_path: dict[str, Sequence[float]] = json.loads(said)
-        took += chain.from_iterable(by_path.values())
+        took |= json.loads(said)
 
 
 def _timed(does: Callable[[], T]) -> tuple[float, T]:

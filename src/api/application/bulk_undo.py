@@ -174,6 +174,8 @@ def _looked_at(service: Service, connection: Connection, bulk_id: UUID, *, after
 
 
 def _look(done: DoneAccount, account: Account | None, bulk_id: UUID) -> _Looked:
+    if done.is_undone:
+        return _Looked(done, _UNDONE, (_UNDONE,))
     change = account.bulk.standing.get(bulk_id) if account is not None else None
     if account is not None and change is not None:
         kept = kept_of(account, change)

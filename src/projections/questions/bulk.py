@@ -200,6 +200,7 @@ class DoneAccount:
     account_id: UUID
     number: str
     amount_minor: int | None
+    is_undone: bool
     left: str | None
     """Where an undo left it as it was: why."""
 
@@ -208,6 +209,7 @@ def done_accounts(connection: Connection[Any], bulk_id: UUID, *, after: int, lim
     """Accounts that a bulk action changed, in the order of its preview, from behind a place of it on."""
     query = """
         SELECT r.place, r.account_id, coalesce(now.number, '') AS number, r.amount_minor,
+               coalesce(r.undo_outcome = 'done', false) AS is_undone,
                CASE WHEN r.undo_outcome = 'changed' THEN coalesce(r.undo_detail, '') END AS left
         FROM read_model.bulk_rows AS r
         LEFT JOIN read_model.collections_report AS now USING (account_id)

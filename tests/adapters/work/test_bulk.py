@@ -21,6 +21,7 @@ from adapters.eventstore.requests import Requests
 from adapters.work import worker
 from adapters.work.worker import Turn
 from aggregates.account import Account
+from aggregates.account import bulk as account_bulk
 from aggregates.account.billing import BillInvoice
 from aggregates.account.bulk import BulkActionApplied, BulkActionUndone, UndoBulkAction
 from aggregates.account.collections_stage import CollectionsStage
@@ -251,6 +252,18 @@ def test_what_an_undo_would_do_comes_in_pages_that_look_at_so_many_accounts_at_m
         assert [(each.accounts, each.counted) for each in pages] == [(7, 4), *[(7, None)] * (len(pages) - 1)]
         found = [row for each in pages for row in each.rows]
         assert found == [row for row in whole.rows if row.reason or not only_kept]
+
+
+def test_what_was_undone_is_said_to_be_so_whatever_the_accounts_have_forgotten_since(
+    bulk: Bulk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(account_bulk, "MOST_STANDING", 1)
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.confirm(bulk_id)
+    bulk.undo(bulk_id)
+    for stage in ("sent", "pending"):
+        bulk.confirm(bulk.preview("stage", to=stage))
+    assert bulk.undo_preview(bulk_id).reasons == {"it was undone already": 7}
 
 
 def test_stopped_in_its_course_it_asks_nobody_more_and_what_was_done_is_undone(bulk: Bulk):
