@@ -281,6 +281,22 @@ def test_stopped_in_its_course_it_asks_nobody_more_and_what_was_done_is_undone(b
     assert set(map(tuple, bulk.flags().values())) == {()}
 
 
+def test_no_third_chunk_is_asked_before_the_first_one_is_shown(bulk: Bulk):
+    """What is shown of it is what is counted, and undone."""
+    bulk_id = bulk.preview(add=["vip"])
+    bulk.confirm(bulk_id, drain=False)
+    bulk.plant.catch_up()
+    with bulk.plant.worker() as one:
+        for _ in range(2):
+            assert one.turn() is Turn.CHUNK
+            bulk.plant.react()
+        assert one.turn() is Turn.WAITING
+        bulk.plant.project()
+        assert one.turn() is Turn.CHUNK
+    bulk.plant.service.drain()
+    assert (bulk.view(bulk_id).state, bulk.view(bulk_id).done) == ("finished", 7)
+
+
 def test_its_work_ends_with_it_and_not_alone(bulk: Bulk):
     bulk.confirm(bulk.preview(add=["vip"]), drain=False)
     bulk.plant.catch_up()
