@@ -96,7 +96,7 @@ class _Page:
     has_more: bool = False
 
     def add(self, looked: _Looked) -> None:
-        is_wanted = looked.reason is not None or not self.only_kept
+        is_wanted = not self.only_kept or (looked.reason is not None and not looked.done.is_undone)
         if self.limit is not None and len(self.listed) == self.limit:
             self.has_more = self.has_more or is_wanted
             return
@@ -115,7 +115,7 @@ def undo_preview(
     cursor: str | None = None,
 ) -> UndoPreview:
     """A page of what an undo would do, in the order of the action's preview; `only_kept`: only accounts on which it
-    would not reverse all. `limit` None: all accounts, all counted.
+    would not reverse all, and of which something is left to be reversed. `limit` None: all accounts, all counted.
 
     Raises Refused where the action cannot be undone, or there is none; BadQuestion.
     """

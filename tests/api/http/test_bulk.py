@@ -48,7 +48,9 @@ def test_it_is_previewed_confirmed_and_undone(client: Client, account: str, numb
     client.done("POST", f"{address}/undo", {"reason": "A mistake"}, headers=NOW)
     assert client.get(account).json()["flags"] == []
     assert client.get(address).json()["state"] == "undone"
-    assert 'method="post" action="/bulk' not in client.get(f"{address.removeprefix('/v1')}/undo").text
+    again = client.get(f"{address.removeprefix('/v1')}/undo").text
+    assert ("On 1 of its accounts it is undone" in again, "Nothing is undone yet" in again) == (True, False)
+    assert ('method="post" action="/bulk' in again, "<td data-label" in again) == (False, False)
     assert address.rpartition("/")[2] in {each["id"] for each in client.get("/v1/bulk?office=main").json()["items"]}
 
 
