@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import accumulate
 
 import psycopg
 
@@ -45,19 +46,24 @@ class LogHole(Exception):
         self.found = found
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
+@dataclass(slots=True)
+class _Run:
     """Decoded events that follow a position without a gap."""
 
     after: int
     events: list[Recorded]
-    size: int
-    """Bytes of what they say, as stored."""
+    sizes: list[int]
+    """Bytes of what each of them says, as stored."""
 
     @property
     def end(self) -> int:
         """The position of the last one."""
         return self.after + len(self.events)
+
+    def drop(self, count: int) -> None:
+        """The first ones."""
+        self.after += count
+        del self.events[:count], self.sizes[:count]
 
 
 class Feed:
@@ -68,8 +74,8 @@ class Feed:
         self._connections = connections
         self._mapper = mapper
         self._reading = threading.Lock()
-        self._batches: deque[_Batch] = deque()
-        """The last ones that were fetched, the newest last."""
+        self._runs: list[_Run] = []
+        """What was fetched last, the newest last."""
         self._rows_at_once = _MANY
         self._known_head = 0
         self._grew = threading.Condition()
@@ -137,30 +143,48 @@ class Feed:
     # --- inside ---
 
     def _shared(self, after: int, limit: int) -> list[Recorded]:
-        """What other readers fetched from there on, as far as one batch goes on with another."""
+        """What other readers fetched from there on, cut as if it had been fetched."""
         found: list[Recorded] = []
         room = limit * _BYTES_PER_EVENT
-        while len(found) < limit:
+        while room >= 0 and len(found) < limit:
             here = after + len(found)
-            batch = next((each for each in self._batches if each.after <= here < each.end), None)
-            if batch is None or (found and batch.size > room):
+            run = next((each for each in reversed(self._runs) if each.after <= here < each.end), None)
+            if run is None:
                 break
-            found += batch.events[here - batch.after : here - batch.after + limit - len(found)]
-            room -= batch.size
+            first, last = here - run.after, here - run.after + limit - len(found)
+            used = list(accumulate(run.sizes[first:last]))
+            count = min(len(used), bisect_right(used, room) + 1)
+            found += run.events[first : first + count]
+            room -= used[count - 1]
         return found
 
     def _fetch_to_share(self, after: int, limit: int) -> list[Recorded]:
-        known_from = min((each.after for each in self._batches if each.after > after), default=after + limit)
-        batch = self._fetch(after, min(limit, known_from - after))
-        self._batches.append(batch)
-        while len(self._batches) > 1 and (
-            sum(len(each.events) for each in self._batches) > _SHARED
-            or sum(each.size for each in self._batches) > _SHARED * _BYTES_PER_EVENT
-        ):
-            self._batches.popleft()
-        return batch.events
+        known_from = min((each.after for each in self._runs if each.after > after), default=after + limit)
+        fetched = self._fetch(after, min(limit, known_from - after))
+        if fetched.events:
+            run = next((each for each in self._runs if each.end == after), None)
+            if run is None:
+                run = _Run(after, [], [])
+            else:
+                self._runs.remove(run)
+            run.events += fetched.events
+            run.sizes += fetched.sizes
+            self._runs.append(run)
+            self._make_room()
+        return fetched.events
 
-    def _fetch(self, after: int, limit: int, names: Collection[str] | None = None) -> _Batch:
+    def _make_room(self) -> None:
+        """Lets go of what was fetched longest ago."""
+        events = sum(len(each.events) for each in self._runs)
+        size = sum(sum(each.sizes) for each in self._runs)
+        while events > _SHARED or (size > _SHARED * _BYTES_PER_EVENT and events > 1):
+            oldest = self._runs[0]
+            events, size = events - 1, size - oldest.sizes[0]
+            oldest.drop(1)
+            if not oldest.events:
+                del self._runs[0]
+
+    def _fetch(self, after: int, limit: int, names: Collection[str] | None = None) -> _Run:
         with self._connections.use() as connection:
             rows = connection.execute(
                 _AFTER,
@@ -169,16 +193,16 @@ class Feed:
                 binary=True,
             ).fetchall()
         self._rows_at_once = min(2 * self._rows_at_once, _MANY)
-        room, size = limit * _BYTES_PER_EVENT, 0
+        room = limit * _BYTES_PER_EVENT
         for expected, row in enumerate(rows, after + 1):
             if row[0] != expected:
                 raise LogHole(expected, row[0])
-            size += len(row[9])
-            if size > room:  # what comes after it is for the next batch
+            room -= len(row[9])
+            if room < 0:  # what comes after it is for the next batch
                 del rows[expected - after :]
                 self._rows_at_once = 2 * len(rows)  # nor is it fetched again and again: large events stand together
                 break
-        return _Batch(after, self._mapper.decode_all(rows, names), size)
+        return _Run(after, self._mapper.decode_all(rows, names), [len(row[9]) for row in rows])
 
     def _listen(self) -> None:
         with self._grew:

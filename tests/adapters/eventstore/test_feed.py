@@ -84,6 +84,20 @@ def test_what_is_kept_for_other_readers_is_bounded(ten: Arrears, monkeypatch: py
     assert ten.feed.read(0, limit=2)[0] is not first[0]
 
 
+def test_readers_at_the_head_leave_nothing_behind_and_what_follows_is_one_run(
+    app: Arrears, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
+):
+    """Else each look of an idle reader, and each event that comes alone, would be looked through by all that follow."""
+    monkeypatch.setattr(feed, "_SHARED", 4)
+    for head in range(7):
+        for _ in range(3):
+            assert app.feed.read(head) == []
+        app.handle([issue(OpenCase(case_id=uuid4()))])
+        sealer.seal_once()
+        assert [each.position for each in app.feed.read(head)] == [head + 1]
+    assert [(each.after, each.end) for each in app.feed._runs] == [(3, 7)]
+
+
 def test_large_events_that_others_fetched_are_not_put_together(app: Arrears, sealer: Sealer):
     app.handle([issue(OpenCase(case_id=uuid4(), label="x" * 9_000)) for _ in range(10)])
     sealer.seal_once()
