@@ -17,9 +17,11 @@ from adapters.postgres.database import Database
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.migrations import migrate
 from tests.adapters.kafka.fixture import kafka  # noqa: F401
-from tests.examples import examples  # noqa: F401  # a profile of Hypothesis is known by it
+from tests.examples import register_profiles
 from tests.signals import keep_from_children
 from tests.temporary import temporary_folder
+
+register_profiles()
 
 pytest_plugins = ["pytester", "tests.needs", "tests.leftovers"]
 

@@ -39,6 +39,9 @@ from tests.temporary import temporary_folder
 
 T = TypeVar("T")
 
+_ALL = Selection()
+"""The accounts of the report, all of them."""
+
 _FLAGS, _FREEZE, _STAGE = {"add": ["vip"]}, {"code": "non-payment"}, {"to": "pending"}
 _MESSAGE = {
     "channel": "email",
@@ -176,7 +179,7 @@ def _issuing(service: Service) -> Issuing:
     return Issuing(service, Requests(partial(service.database.connect, "arrears_app")))
 
 
-def _preview(service: Service, kind: str, said: Mapping[str, Any], of: Selection = Selection()) -> UUID:  # noqa: B008
+def _preview(service: Service, kind: str, said: Mapping[str, Any], of: Selection = _ALL) -> UUID:
     return preview(service, _issuing(service), _CALLER, kind=kind, said=said, of=of).id
 
 

@@ -46,9 +46,10 @@ class Outbox(Carrier):
             raise CarrierUnavailable(f"{self.leads_to} cannot be written to: {error.strerror}") from None
 
     def _write(self, message_id: UUID, letter: Letter) -> str:
+        # Names are texts here: every message comes this way, and a `Path` for each costs as much as its file.
         name = f"{message_id}.json"
-        path = f"{self.leads_to}/{name}"
-        if os.path.exists(path):  # noqa: PTH110 - each message comes here, and a `Path` of it costs as much as its file
+        path = f"{self._folder}/{name}"
+        if os.path.exists(path):  # noqa: PTH110
             os.utime(path)
             return name
         draft = f"{path}.{uuid4().hex}.part"

@@ -6,7 +6,7 @@ the end of the day; who the customer is, what was true then.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -601,15 +601,14 @@ def _all_funds(read: AccountRead) -> list[FundsView]:
         receivables = read.account.receivables
         kept = [*receivables.funds.values(), *receivables.used_up.values()]
     else:
-        kept = funds_then(read)
+        kept = funds_then(read.history, read.then)
     return [funds_view(f) for f in sorted(kept, key=lambda f: (f.receipt.received_on, f.receipt.number))]
 
 
-def funds_then(read: AccountRead) -> list[Funds]:
+def funds_then(history: Sequence[Recorded], then: Statement) -> list[Funds]:
     """Of a past day: what the ledger says was left of each."""
-    assert read.then is not None  # noqa: S101  else it says what is left now
-    unapplied_of = read.then.unapplied_of
-    billed = [recorded.event.item for recorded in read.history if isinstance(recorded.event, InvoiceBilled)]
+    unapplied_of = then.unapplied_of
+    billed = [recorded.event.item for recorded in history if isinstance(recorded.event, InvoiceBilled)]
 
     def came(receipt: Receipt) -> Funds:
         left = Money.rounded(unapplied_of.get(receipt.id, Decimal()), receipt.amount.currency)
@@ -617,7 +616,7 @@ def funds_then(read: AccountRead) -> list[Funds]:
         unknown = [n for n in receipt.unknown or () if not any(has_name(item, n) for item in billed)]
         return Funds(receipt=receipt, unapplied=left, waits=waits, unknown=tuple(unknown))
 
-    return funds_as_recorded(read.history, came)
+    return funds_as_recorded(history, came)
 
 
 def funds_as_recorded(history: Iterable[Recorded], came: Callable[[Receipt], Funds]) -> list[Funds]:

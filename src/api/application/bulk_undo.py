@@ -35,8 +35,8 @@ class UndoneAccount(Answer):
     reason: str | None
 
 
-class UndoPreview(Answer):
-    """What an undo would do: in all, and on the accounts of a page.
+class UndoInAll(Answer):
+    """What an undo would do, in all.
 
     The first page counts, of the first accounts that the action changed, at most 5,000 of them; on later pages what it
     counts is null.
@@ -56,6 +56,11 @@ class UndoPreview(Answer):
     reasons: dict[str, int] | None
     """On how many of the others it would not be reversed, or not all of it, by why. Where there are two, it counts
     for each."""
+
+
+class UndoPreview(UndoInAll):
+    """And on the accounts of a page."""
+
     rows: tuple[UndoneAccount, ...]
     next_cursor: str | None
 

@@ -47,7 +47,7 @@ def funds_page(
     ids = [each.funds_id for each in page.rows]
     if cursor is None:
         ids = [*dict.fromkeys((*_came_with(later), *ids))]
-    found = _now(read, log, page.rows, later) if read.then is None else funds_then(read)
+    found = _now(read, log, page.rows, later) if read.then is None else funds_then(read.history, read.then)
     by_id = {funds.id: funds for funds in found}
     return FundsPage([funds_view(by_id[each]) for each in ids if each in by_id], page.next_cursor)
 

@@ -19,7 +19,7 @@ from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.values.codes import Code
 from aggregates.values.money import Currency
 from api.application.bulk import WrongParameter, bulk_in_full, confirm, preview, text_of
-from api.application.bulk_undo import UndoneAccount, UndoPreview, undo_preview
+from api.application.bulk_undo import UndoInAll, UndoneAccount, UndoPreview, undo_preview
 from api.application.export import ExportFormat, export
 from api.application.issuing import Caller, Done, Issuing
 from api.application.written_messages import MessagePreview
@@ -32,7 +32,6 @@ from api.http.reading import AS_ASKED, OfficeOf, Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, Day, FromJson, JsonBody
 from api.processes.service import Service
-from projections.answer import AmountText
 from projections.questions.bulk import BulkRow, BulkView, RowOutcome, bulk_actions, bulk_rows
 
 router = Router(prefix="/v1/bulk", tags=["bulk actions"])
@@ -71,22 +70,9 @@ class BulkUndo(CommandBody):
     """Why it is taken back; it may be left out."""
 
 
-class UndoPreviewPage(Page[UndoneAccount]):
+class UndoPreviewPage(UndoInAll, Page[UndoneAccount]):
     """What an undo would do, in all and on the accounts of a page. The first page counts, of the first accounts that
     the action changed, at most 5,000 of them; on later pages what it counts is null."""
-
-    accounts: int
-    """Accounts that the action changed."""
-    total: AmountText | None
-    currency: str
-    counted: int | None
-    """How many of them the counts are of."""
-    can_be_undone: int | None
-    """On how many all of it would be reversed."""
-    amount: AmountText | None
-    """The amounts in question of those."""
-    reasons: dict[str, int] | None
-    """On how many of the others it would not be reversed, or not all of it, by why."""
 
 
 _CONFIRMATION, _CANCELLATION, _UNDO = Confirmation(), BulkCancellation(), BulkUndo()

@@ -92,6 +92,7 @@ def test_readers_at_the_head_leave_nothing_behind_and_what_follows_is_one_run(
     for head in range(7):
         for _ in range(3):
             assert app.feed.read(head) == []
+        assert all(each.events for each in app.feed._runs)
         app.handle([issue(OpenCase(case_id=uuid4()))])
         sealer.seal_once()
         assert [each.position for each in app.feed.read(head)] == [head + 1]
