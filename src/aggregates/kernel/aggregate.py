@@ -201,8 +201,7 @@ class Aggregate(BaseModel):
     def collect(self) -> list[Pending]:
         """Takes the pending events; the caller stores them or forgets this aggregate."""
         pending = self._pending
-        if pending:
-            _set_pending(self, [])
+        _set_pending(self, [])
         return pending
 
 

@@ -1,5 +1,6 @@
 """Told to end, whatever goes on for long ends between two batches; the next start does the rest, once."""
 
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -214,6 +215,19 @@ class Deaf(Worker):
         del stop
         self.works.set()
         self.may_end.wait(SOON)
+
+
+def test_threads_of_a_service_keep_each_other_waiting_for_a_millisecond(
+    database: Database, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    """An answer to a person waits for its turn some twenty times."""
+    monkeypatch.setattr(parts, "PARTS", ())
+    usual = sys.getswitchinterval()
+    with OneProcess(Database(database.dsn), data_dir=None, env=env) as service:
+        service.start()
+        now = sys.getswitchinterval()
+        sys.setswitchinterval(usual)
+    assert now == pytest.approx(0.001)
 
 
 def test_a_part_that_does_not_end_is_left_behind(
