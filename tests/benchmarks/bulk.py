@@ -25,8 +25,8 @@ from api.application.authority import Authority
 from api.application.bulk import confirm, preview
 from api.application.issuing import Caller, Issuing
 from api.http.server import server_of
-from api.processes.one_process import OneProcess
 from api.processes.service import Service
+from api.processes.standalone import Standalone, helpers_of_this_machine
 from api.processes.step_by_step import StepByStep
 from projections.questions.bulk import BulkView, bulk_action
 from tests.benchmarks import bulk_client
@@ -78,8 +78,8 @@ def bulk() -> list[Row]:
             report = report_rows(before, _issuing(before), _CALLER, folder, accounts)
             previews = {kind: _timed(partial(_preview, before, kind, said)) for kind, said in kinds.items()}
             staged = _preview(before, "stage", _STAGE)
-        with OneProcess.open(folder, env={}) as service:
-            service.start()
+        with helpers_of_this_machine() as helpers, Standalone.open(folder, env={}) as service:
+            service.start(helpers)
             service.wait_until_shown(timeout=600.0)
             confirmed = {
                 kind: _timed(partial(_confirm, service, bulk_id, accounts))[0]
@@ -154,19 +154,19 @@ def _timed(does: Callable[[], T]) -> tuple[float, T]:
     return time.perf_counter() - started, found
 
 
-def _confirm(service: OneProcess, bulk_id: UUID, accounts: int) -> None:
+def _confirm(service: Standalone, bulk_id: UUID, accounts: int) -> None:
     confirm(service, _issuing(service), _CALLER, bulk_id, without_changed=False)
     found = _wait(service, bulk_id, "finished")
     if found.done != accounts:
         raise RuntimeError(f"{found.done} of {accounts} accounts were done")
 
 
-def _undo(service: OneProcess, bulk_id: UUID) -> None:
+def _undo(service: Standalone, bulk_id: UUID) -> None:
     _issuing(service).issue(BeginBulkUndo(bulk_id=bulk_id), _CALLER)
     _wait(service, bulk_id, "undone")
 
 
-def _wait(service: OneProcess, bulk_id: UUID, state: str) -> BulkView:
+def _wait(service: Standalone, bulk_id: UUID, state: str) -> BulkView:
     while (found := _found(service, bulk_id)).state != state:
         time.sleep(_LOOK_SECONDS)
     return found

@@ -18,8 +18,8 @@ from aggregates.office import OpenOffice, office_id
 from aggregates.promise import Instalment, MakePromise
 from aggregates.values.contact import Channel
 from aggregates.values.money import Money
-from api.processes.one_process import OneProcess
 from api.processes.service import Service
+from api.processes.standalone import Standalone, helpers_of_this_machine
 from api.processes.step_by_step import StepByStep
 from projections.questions.work import WorkProgress, works
 from tests.benchmarks.harness import Row, benchmark
@@ -51,8 +51,8 @@ def fanout() -> list[Row]:
         with StepByStep.open(folder, env={}) as before:
             before.prepare()
             _fill(before, accounts)
-        with OneProcess.open(folder, env={}) as service:
-            service.start()
+        with helpers_of_this_machine() as helpers, Standalone.open(folder, env={}) as service:
+            service.start(helpers)
             delays, seconds, work = _pay_meanwhile(service)
     if work.done != accounts:
         raise RuntimeError(f"{work.done} of {accounts} accounts were judged")

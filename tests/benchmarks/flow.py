@@ -15,7 +15,7 @@ from aggregates.account.command import account_id
 from aggregates.account.payments import ReceivePayment
 from aggregates.kernel.command import Accepted, Issued
 from aggregates.values.money import Money
-from api.processes.one_process import OneProcess
+from api.processes.standalone import Standalone, helpers_of_this_machine
 from api.processes.step_by_step import StepByStep
 from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.portfolio import ACTOR, OFFICE, due_tomorrow, portfolio, send
@@ -45,8 +45,8 @@ def latency() -> list[Row]:
             before.prepare()
             send(before.arrears, portfolio(accounts, issued_on=_TODAY, due_on=due_tomorrow(0, date(2030, 1, 1))))
             before.drain()
-        with OneProcess.open(folder, env={}) as service:
-            service.start()
+        with helpers_of_this_machine() as helpers, Standalone.open(folder, env={}) as service:
+            service.start(helpers)
             service.arrears.handle([payment(n, "P-before", datetime.now(UTC).date()) for n in range(accounts)])
             service.wait_until_shown(30)  # from here on accounts are at hand, as in a service that has run for a while
             with _Watch(service.database) as watch:
@@ -61,7 +61,7 @@ def latency() -> list[Row]:
     ]
 
 
-def _pay_at_a_rate(service: OneProcess, accounts: int) -> dict[UUID, float]:
+def _pay_at_a_rate(service: Standalone, accounts: int) -> dict[UUID, float]:
     """Sends payments at a steady rate and returns when each event's command was sent."""
     sent: dict[UUID, float] = {}
     started = time.perf_counter()

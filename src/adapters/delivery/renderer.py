@@ -17,7 +17,8 @@ from typing import Any
 import structlog
 
 from adapters.delivery.languages import ENGLISH
-from adapters.delivery.rendering_process import READY, TOO_MUCH, write_frame
+from adapters.delivery.rendering_process import READY, TOO_MUCH
+from adapters.frames import write_frame
 from adapters.readers.poison import HelperAway
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

@@ -2,43 +2,25 @@
 
 It is given drafts on its standard input, answers them together on its standard output, and waits for more; whoever
 waits knows which ones it did not answer. What it may use is limited by the operating system; it ends when its input
-does, and so with whoever started it. Frames are four bytes of length, the most significant first, and JSON.
+does, and so with whoever started it.
 """
 
-import json
 import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import Any
 
 from adapters.delivery.languages import ENGLISH
 from adapters.delivery.placeholders import typed
 from adapters.delivery.templates import LANGUAGE, BadTemplate, compiled
+from adapters.frames import read_frame, write_frame
 
 BAD_TEMPLATE, TOO_LONG, TOO_MUCH = "bad-template", "text-too-long", "rendering-stopped"
 """Why a text was not made: it is no template, it became too long, or it used up time or memory."""
 
 READY = {"ready": True}
 """Said once, before anything is asked."""
-
-
-def read_frame(source: IO[bytes]) -> Any:
-    """What was written by `write_frame`; None at the end. Raises EOFError in the middle of a frame."""
-    head = source.read(4)
-    if not head:
-        return None
-    length = int.from_bytes(head, "big")
-    body = source.read(length)
-    if len(head) < 4 or len(body) < length:
-        raise EOFError
-    return json.loads(body)
-
-
-def write_frame(target: IO[bytes], content: Any) -> None:
-    body = json.dumps(content).encode("ascii")
-    target.write(len(body).to_bytes(4, "big") + body)
-    target.flush()
 
 
 class _TooLong(Exception):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 from adapters.eventstore.connections import Connections
 from adapters.postgres.database import Database
@@ -18,12 +19,19 @@ class Watermark:
         self._connections = Connections(lambda: database.connect("arrears_app", autocommit=True))
         self._passed: dict[str, int] = {}
         self._moved = threading.Condition()
+        self._others: list[Callable[[str, int], None]] = []
+
+    def tell(self, other: Callable[[str, int], None]) -> None:
+        """Hands on what is announced here from now on: to where it is waited for."""
+        self._others.append(other)
 
     def announce(self, name: str, position: int) -> None:
         """A projection has committed everything up to this position."""
         with self._moved:
             self._passed[name] = max(position, self._passed.get(name, 0))
             self._moved.notify_all()
+        for other in self._others:
+            other(name, position)
 
     @explained()
     def wait(self, name: str, position: int, *, timeout: float, stop: threading.Event | None = None) -> bool:

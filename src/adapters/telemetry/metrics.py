@@ -6,8 +6,9 @@ number is about. `docs/telemetry.md` lists every metric.
 """
 
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,11 +16,13 @@ from prometheus_client import (
     Gauge,
     GCCollector,
     Histogram,
+    Metric,
     PlatformCollector,
     ProcessCollector,
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 OURS = CollectorRegistry()
 """The metrics of this module."""
@@ -173,10 +176,58 @@ def count_closed(reason: str) -> None:
     HTTP_CLOSED.labels(reason).inc()
 
 
+Counted = Sequence[Sequence[Any]]
+"""What a process has counted, as JSON: of each sample its metric, its name, its labels, and the value."""
+
+_OF_HELPERS: dict[str, Counted] = {}
+"""By helper, what it said last."""
+
+_BEGAN = "_created"
+"""How names of samples end that say since when something is counted."""
+
+
+def counted() -> Counted:
+    """What this process has counted so far, for the one that shows it."""
+    return [[metric.name, each.name, each.labels, each.value] for metric in OURS.collect() for each in metric.samples]
+
+
+def heard(helper: str, said: Counted) -> None:
+    """What a helper of this process has counted so far: it is shown with what is counted here."""
+    _OF_HELPERS[helper] = said
+
+
+class _WithHelpers(Collector):
+    """The metrics of this module, each summed over this process and its helpers."""
+
+    def collect(self) -> Iterable[Metric]:
+        heard_of: dict[str, list[Sample]] = {}
+        for said in list(_OF_HELPERS.values()):
+            for metric_name, name, labels, value in said:
+                heard_of.setdefault(metric_name, []).append(Sample(name, labels, value))
+        for metric in OURS.collect():
+            metric.samples = _summed([*metric.samples, *heard_of.get(metric.name, ())])
+            yield metric
+
+
+def _summed(samples: Iterable[Sample]) -> list[Sample]:
+    summed: dict[tuple[str, tuple[tuple[str, str], ...]], Sample] = {}
+    for each in samples:
+        key = (each.name, tuple(each.labels.items()))
+        before = summed.get(key)
+        if before is None:
+            summed[key] = each
+        elif each.name.endswith(_BEGAN):
+            summed[key] = before._replace(value=min(before.value, each.value))
+        else:
+            summed[key] = before._replace(value=before.value + each.value)
+    return list(summed.values())
+
+
 def registry_of(collectors: Iterable[Collector] = ()) -> CollectorRegistry:
-    """Everything this process counts, and what `collectors` find when they are asked."""
+    """Everything this process and its helpers count, and what `collectors` find when they are asked."""
     registry = CollectorRegistry(support_collectors_without_names=True)
-    for each in (OURS, _PYTHON, *collectors):
+    shown: tuple[Collector, ...] = (_WithHelpers(), _PYTHON, *collectors)
+    for each in shown:
         registry.register(each)
     return registry
 

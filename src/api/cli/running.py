@@ -83,19 +83,19 @@ def serve(
     port: Port = 8000,
     token_file: TokenFile = None,
 ) -> None:
-    """Run everything in one process: HTTP, web pages, policies, ticks, delivery, projections."""
+    """Run everything: HTTP, web pages, policies, ticks, delivery, projections."""
     from adapters.telemetry.tracing import traced
     from api import logs
     from api.http.server import serve as serve_http
-    from api.processes.one_process import OneProcess
+    from api.processes.standalone import Standalone, helpers_of_this_machine
 
     token = token_of(token_file)
     check_door(host, port, token)
     logs.configure(default="info")
-    with traced("serve"), OneProcess.open(data) as service:
+    with helpers_of_this_machine() as helpers, traced("serve"), Standalone.open(data) as service:
         with until_told(service.stop), Bars() as bars:
             service.prepare(lambda name, position, target: bars.show(f"Building {name}", position, target))
-        service.start()
+        service.start(helpers)
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         with (
             announced(service.data_dir, host=host, port=port) as local_token,

@@ -1,1 +1,1 @@
-"""The parts of a process, and how they are put together: in one process, or one alone."""
+"""The parts of a process, and how they are put together: all on one machine, or one alone."""

@@ -129,7 +129,7 @@ class Core(Opened):
             clock=self.clock,
             rules=RULES,
             cache_size=cache_size,
-            on_stored=self._stored,
+            on_stored=self.stored,
         )
         self.closing.callback(self.arrears.close)
         self.arrears.keys.check_master()
@@ -207,10 +207,12 @@ class Core(Opened):
             yield trial
 
     def when_stored(self, wake: Callable[[], None]) -> None:
-        """Calls `wake` after each append of this process. (The sealer of another one sees it by itself.)"""
+        """Calls `wake` after each append of this process and its helpers. (The sealer of another one sees it by
+        itself.)"""
         self._wakes.append(wake)
 
-    def _stored(self) -> None:
+    def stored(self) -> None:
+        """Something was appended, here or by a helper."""
         for wake in self._wakes:
             wake()
 

@@ -22,7 +22,7 @@ def _silent(done: int, total: int) -> None:
 class Service(Core):
     """Arrears as one uses it. By itself it runs nothing: sealing and projecting is the work of other processes.
 
-    `OneProcess` does that work too, in threads; `StepByStep` does it when it is asked to.
+    `Standalone` does that work too, in threads; `StepByStep` does it when it is asked to.
     """
 
     def wait_until_shown(self, timeout: float = 5.0) -> None:

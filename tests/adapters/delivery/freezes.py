@@ -60,7 +60,7 @@ def main(file: str, now: str, began: str, contract: str, freezes: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     carrier = Recording(Path(file), is_idempotent=contract == "idempotent", freezes=freezes == "freezes")
     with Core.open(None, clock=Hurried(datetime.fromisoformat(now), float(began)), reading=True) as core:
-        DELIVER.in_one_process(core, stop, carrier=carrier)(stop)
+        DELIVER.in_thread(core, stop, carrier=carrier)(stop)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def main(carrier: str, port: str, now: str, began: str) -> None:
     clock = Hurried(datetime.fromisoformat(now), float(began))
     with Core.open(None, clock=clock, reading=True) as core:
         made = {"mail": by_mail, "text": by_text}[carrier](port, clock)
-        DELIVER.in_one_process(core, stop, carrier=made)(stop)
+        DELIVER.in_thread(core, stop, carrier=made)(stop)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from aggregates.office import ChangeOfficeSettings, OpenOffice, office_id
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
 from aggregates.work import Work
-from api.processes.one_process import OneProcess
+from api.processes.standalone import Standalone
 from api.processes.step_by_step import StepByStep
 from projections.questions.work import WorkProgress, work, works
 from tests.work import begun
@@ -42,7 +42,7 @@ class Plant:
     """Everything runs only when it is told to, but for workers, which tests run themselves."""
 
     service: Any
-    """A `StepByStep`, or while it is `running` a `OneProcess`."""
+    """A `StepByStep`, or while it is `running` a `Standalone`."""
     database: Database
     env: dict[str, str]
     most_accounts: ClassVar[int] = 7
@@ -110,7 +110,7 @@ class Plant:
     def running(self) -> Iterator[None]:
         """Everything runs by itself, in one process; nothing is moved by hand any more."""
         self.service.close()
-        with OneProcess.open(None, env=self.env, clock=ManualClock(NOW)) as service:
+        with Standalone.open(None, env=self.env, clock=ManualClock(NOW)) as service:
             self.service = service
             service.start()
             yield

@@ -16,10 +16,10 @@ from adapters.clock import ManualClock
 from adapters.postgres.database import Database
 from adapters.readers import projections
 from adapters.stop import Stop, Stopped, cancelled_on
-from api.processes import one_process, parts
+from api.processes import parts, standalone
 from api.processes.core import Core
-from api.processes.one_process import OneProcess
 from api.processes.parts.part import HowMany, Run, Worker
+from api.processes.standalone import Standalone
 from api.processes.step_by_step import StepByStep
 from tests.adapters.readers.log import rows
 
@@ -205,11 +205,11 @@ class Deaf(Worker):
         self.works = threading.Event()
         self.may_end = threading.Event()
 
-    def in_one_process(self, core: Core, stop: threading.Event) -> Run:
+    def in_thread(self, core: Core, stop: threading.Event) -> Run:
         del core, stop
         return self._work
 
-    alone = in_one_process
+    alone = in_thread
 
     def _work(self, stop: threading.Event) -> None:
         del stop
@@ -223,7 +223,7 @@ def test_threads_of_a_service_keep_each_other_waiting_for_a_millisecond(
     """An answer to a person waits for its turn some twenty times."""
     monkeypatch.setattr(parts, "PARTS", ())
     usual = sys.getswitchinterval()
-    with OneProcess(Database(database.dsn), data_dir=None, env=env) as service:
+    with Standalone(Database(database.dsn), data_dir=None, env=env) as service:
         service.start()
         now = sys.getswitchinterval()
         sys.setswitchinterval(usual)
@@ -235,8 +235,8 @@ def test_a_part_that_does_not_end_is_left_behind(
 ):
     deaf = Deaf()
     monkeypatch.setattr(parts, "PARTS", (*parts.PARTS, deaf))
-    monkeypatch.setattr(one_process, "_END_SECONDS", 2.0)
-    service = OneProcess(Database(database.dsn), data_dir=None, env=env)
+    monkeypatch.setattr(standalone, "_END_SECONDS", 2.0)
+    service = Standalone(Database(database.dsn), data_dir=None, env=env)
     service.start()
     assert deaf.works.wait(SOON)
     service.close()

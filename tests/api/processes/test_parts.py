@@ -21,9 +21,9 @@ from api.cli import roles
 from api.processes import parts, supervise
 from api.processes.core import Core
 from api.processes.local_cluster import LocalCluster
-from api.processes.one_process import OneProcess
 from api.processes.parts.part import HowMany, Part, Reading, Run, Worker
 from api.processes.service import Service
+from api.processes.standalone import Standalone
 from api.processes.step_by_step import StepByStep
 from tests.adapters.kafka.fixture import TestKafka
 from tests.waiting import HANG
@@ -47,10 +47,10 @@ class Beep(Worker):
     def __init__(self) -> None:
         self.runs = threading.Event()
 
-    def in_one_process(self, core: Core, stop: threading.Event) -> Run:
+    def in_thread(self, core: Core, stop: threading.Event) -> Run:
         return self._beep
 
-    alone = in_one_process
+    alone = in_thread
 
     def _beep(self, stop: threading.Event) -> None:
         self.runs.set()
@@ -104,7 +104,7 @@ def offices(service: Service) -> list[Any]:
 
 def test_one_process_runs_the_parts_of_the_list_but_those_of_a_cluster_alone(opened: Open):
     before = threads()
-    service = opened(OneProcess)
+    service = opened(Standalone)
     service.start()
     assert (threads() - before) & {part.name for part in parts.PARTS} == {
         "seal",
@@ -118,7 +118,7 @@ def test_one_process_runs_the_parts_of_the_list_but_those_of_a_cluster_alone(ope
 
 
 def test_what_is_written_is_shown_where_one_process_runs_everything(opened: Open):
-    service = opened(OneProcess)
+    service = opened(Standalone)
     service.start()
     open_office(service)
     service.wait_until_shown(HANG)
@@ -131,7 +131,7 @@ def test_a_service_waits_for_what_others_do(opened: Open):
     open_office(service)
     with pytest.raises(NotReached, match="not sealed yet"):
         service.wait_until_shown(0.0)
-    opened(OneProcess).start()
+    opened(Standalone).start()
     service.wait_until_shown(HANG)
     assert offices(service) == [office_id("main")]
 
@@ -180,7 +180,7 @@ def test_step_by_step_drives_every_part_that_reads_the_log(opened: Open, monkeyp
 
 
 def test_a_part_of_the_list_runs_in_the_one_process(opened: Open, beep: Beep):
-    opened(OneProcess).start()
+    opened(Standalone).start()
     assert beep.runs.wait(HANG)
 
 

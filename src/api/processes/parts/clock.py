@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from api.processes.parts.part import HowMany, Need, Run, Worker
+from api.processes.parts.part import Helper, HowMany, Need, Run, Worker
 
 if TYPE_CHECKING:
     from adapters.ticker import Ticker
@@ -23,8 +23,9 @@ class Clock(Worker):
     at_work = "Ticking"
     how_many = HowMany.ONE_WORKS
     needs = frozenset({Need.KEY, Need.KAFKA})
+    helper = Helper.DECIDING
 
-    def in_one_process(self, core: "Core", stop: threading.Event) -> Run:
+    def in_thread(self, core: "Core", stop: threading.Event) -> Run:
         del stop
         return partial(_tick, core, ticker_of(core))
 

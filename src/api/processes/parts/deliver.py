@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from api.processes.parts.part import HowMany, Need, Reading, Run
+from api.processes.parts.part import Helper, HowMany, Need, Reading, Run
 
 if TYPE_CHECKING:
     from adapters.delivery.carrier import Carrier
@@ -24,6 +24,7 @@ class Deliver(Reading):
     at_work = "Delivering"
     how_many = HowMany.SHARE
     needs = frozenset({Need.KEY, Need.TABLES, Need.KAFKA})
+    helper = Helper.DECIDING
 
     def readers(self, env: Mapping[str, str]) -> Sequence[str]:
         from adapters.delivery.intake import Intake
@@ -40,7 +41,7 @@ class Deliver(Reading):
         core.closing.callback(runner.release)
         return runner
 
-    def in_one_process(self, core: "Core", stop: threading.Event, *, carrier: "Carrier | None" = None) -> Run:
+    def in_thread(self, core: "Core", stop: threading.Event, *, carrier: "Carrier | None" = None) -> Run:
         """`carrier` for every channel, not those of the environment. Raises CarrierMisconfigured."""
         return self._beside_senders(core, self.senders(core, carrier), self.from_store(core, stop).run)
 

@@ -1,4 +1,4 @@
-"""What a part is: what it does, what it needs, and how it is made for one process and for a process of its own."""
+"""What a part is: what it does, what it needs, and how it is made for a thread or for a process of its own."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -29,8 +29,17 @@ class Need(Enum):
     KAFKA = "Kafka, and its topics"
 
 
+class Helper(StrEnum):
+    """A process beside that of `arrears serve`, for some of the parts: what they compute keeps no answer waiting."""
+
+    DECIDING = "deciding"
+    """What decides and sends: it shares the accounts that it has at hand."""
+    PROJECTING = "projecting"
+    """What keeps the read tables: it shares the events that it has read."""
+
+
 class Steps(Protocol):
-    """A reader of the log in one process: run in a thread, or driven step by step."""
+    """A reader of the store: run in a thread, or driven step by step."""
 
     def run(self, stop: threading.Event) -> None: ...
 
@@ -53,6 +62,8 @@ class Part:
     needs: ClassVar[frozenset[Need]]
     has_loop: ClassVar[bool] = True
     """Whether it is stuck when nothing looks at its stop event for long."""
+    helper: ClassVar[Helper | None] = None
+    """Where `arrears serve` runs it; None: in its own process, which answers people."""
     shows_installation: ClassVar[bool] = False
     """Whether its process shows the figures of the whole installation, which come from the database."""
 
@@ -71,7 +82,7 @@ class Part:
         del env
         return ()
 
-    def in_one_process(self, core: "Core", stop: threading.Event) -> Run | None:
+    def in_thread(self, core: "Core", stop: threading.Event) -> Run | None:
         """Made for a thread beside the other parts, reading from the store; None where there is nothing to run.
 
         What it opens is closed with `core`.
@@ -101,5 +112,5 @@ class Reading(Worker):
     def from_store(self, core: "Core", stop: threading.Event) -> Steps:
         """The reader of the store. What it opens is closed with `core`."""
 
-    def in_one_process(self, core: "Core", stop: threading.Event) -> Run:
+    def in_thread(self, core: "Core", stop: threading.Event) -> Run:
         return self.from_store(core, stop).run

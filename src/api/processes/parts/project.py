@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from api.processes.parts.part import HowMany, Need, Reading, Run
+from api.processes.parts.part import Helper, HowMany, Need, Reading, Run
 
 if TYPE_CHECKING:
     from adapters.kafka.seats import Seat
@@ -19,6 +19,7 @@ class Project(Reading):
     at_work = "Projecting"
     how_many = HowMany.SHARE
     needs = frozenset({Need.KEY, Need.KAFKA})
+    helper = Helper.PROJECTING
 
     def readers(self, env: Mapping[str, str]) -> Sequence[str]:
         from api.processes.core import PROJECTIONS

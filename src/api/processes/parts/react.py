@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from api.processes.parts.clock import ticker_of
-from api.processes.parts.part import HowMany, Need, Reading, Run
+from api.processes.parts.part import Helper, HowMany, Need, Reading, Run
 
 if TYPE_CHECKING:
     from adapters.reactor import Reactor
@@ -21,6 +21,7 @@ class React(Reading):
     at_work = "Reacting"
     how_many = HowMany.SHARE
     needs = frozenset({Need.KEY, Need.TABLES, Need.KAFKA})
+    helper = Helper.DECIDING
 
     def readers(self, env: Mapping[str, str]) -> Sequence[str]:
         from adapters.reactor import Reactor
@@ -36,7 +37,7 @@ class React(Reading):
         core.closing.callback(runner.release)
         return runner
 
-    def in_one_process(self, core: "Core", stop: threading.Event) -> Run:
+    def in_thread(self, core: "Core", stop: threading.Event) -> Run:
         return self._beside_work(core, self.from_store(core, stop).run)
 
     def worker(self, core: "Core") -> "Worker":

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from api.processes.parts.part import HowMany, Need, Run, Worker
+from api.processes.parts.part import Helper, HowMany, Need, Run, Worker
 
 if TYPE_CHECKING:
     from adapters.inbound.polling import Polling
@@ -20,6 +20,7 @@ class Receive(Worker):
     at_work = "Receiving"
     how_many = HowMany.ANY
     needs = frozenset({Need.KEY, Need.TABLES})
+    helper = Helper.DECIDING
 
     def is_wanted(self, env: Mapping[str, str]) -> bool:
         from adapters.inbound.mailboxes import mailboxes_of
@@ -36,7 +37,7 @@ class Receive(Worker):
 
         return Polling(Receiver(core.arrears, core.database), mailboxes_of(core.env), core.clock)
 
-    def in_one_process(self, core: "Core", stop: threading.Event) -> Run | None:
+    def in_thread(self, core: "Core", stop: threading.Event) -> Run | None:
         """Raises InboundMisconfigured."""
         del stop
         return self.polling(core).run if self.is_wanted(core.env) else None

@@ -27,8 +27,8 @@ class Seal(Worker):
         core.when_stored(sealer.poke)
         return sealer
 
-    def in_one_process(self, core: "Core", stop: threading.Event) -> Run:
+    def in_thread(self, core: "Core", stop: threading.Event) -> Run:
         del stop
         return self.sealer(core).run
 
-    alone = in_one_process
+    alone = in_thread

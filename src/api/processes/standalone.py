@@ -1,11 +1,12 @@
-"""Arrears in one process: every part in a thread of its own."""
+"""Arrears without a cluster: every part in a thread of its own, of this process or of a helper."""
 
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,8 @@ from adapters.postgres.database import Database
 from adapters.postgres.keeper import Keeper, ServerLost
 from api.processes import parts
 from api.processes.core import CACHE_SIZE
+from api.processes.helper import HelperProcess
+from api.processes.parts.part import Helper
 from api.processes.service import Service
 from api.processes.supervise import supervise
 
@@ -28,7 +31,7 @@ times for the database, and for its turn after each: with the usual five millise
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class OneProcess(Service):
+class Standalone(Service):
     """A service that does its own work: `start` runs the parts until `close`."""
 
     def __init__(
@@ -48,15 +51,25 @@ class OneProcess(Service):
         self.failure: ServerLost | None = None
         """Why the process tells itself to end, where it does."""
 
-    def start(self) -> None:
-        """Runs every part that has something to do here, each in a thread named like it.
+    def start(self, helpers: Sequence[HelperProcess] = ()) -> None:
+        """Runs every part that has something to do, each in a thread named like it: in its helper where that is one of
+        these, else here. Helpers live by the system's clock.
 
-        Raises InboundMisconfigured.
+        Raises what a part cannot be set up by, such as InboundMisconfigured, and HelperFailed; nothing runs then.
         """
         sys.setswitchinterval(_TURN_SECONDS)
         self.projections.start_keeping()
-        made = [(part.name, part.in_one_process(self, self.stop)) for part in parts.PARTS]
-        for name, run in made:
+        with ExitStack() as undone:
+            for each in helpers:
+                undone.callback(each.end)
+                each.begin(self)
+            elsewhere = {each.helper for each in helpers}
+            runs = {part.name: part.in_thread(self, self.stop) for part in parts.PARTS if part.helper not in elsewhere}
+            for each in helpers:
+                each.wait_until_begun()
+                runs[each.helper] = each.run
+            undone.pop_all()
+        for name, run in runs.items():
             if run is not None:
                 thread = threading.Thread(target=supervise, args=(name, run, self.stop), name=name, daemon=True)
                 thread.start()
@@ -84,3 +97,14 @@ class OneProcess(Service):
             _log.warning("parts did not end in time and are left behind", parts=left, seconds=_END_SECONDS)
         self._threads.clear()
         super().close()
+
+
+@contextmanager
+def helpers_of_this_machine() -> Iterator[list[HelperProcess]]:
+    """All of them, started; or none where there is one processor, which they would only share. They are ended after."""
+    made = [HelperProcess(each) for each in Helper] if (os.cpu_count() or 1) > 1 else []
+    try:
+        yield made
+    finally:
+        for each in made:
+            each.end()
