@@ -177,10 +177,13 @@ class Feed:
         """Lets go of what was fetched longest ago."""
         events = sum(len(each.events) for each in self._runs)
         size = sum(sum(each.sizes) for each in self._runs)
-        while events > _SHARED or (size > _SHARED * _BYTES_PER_EVENT and events > 1):
-            oldest = self._runs[0]
-            events, size = events - 1, size - oldest.sizes[0]
-            oldest.drop(1)
+        while _is_too_much(events, size):
+            oldest, count = self._runs[0], 0
+            for each in oldest.sizes:
+                if not _is_too_much(events, size):
+                    break
+                events, size, count = events - 1, size - each, count + 1
+            oldest.drop(count)
             if not oldest.events:
                 del self._runs[0]
 
@@ -227,3 +230,8 @@ class Feed:
         while not self._closing.is_set() and (left := until - time.monotonic()) > 0:
             for notification in connection.notifies(timeout=min(left, 0.2)):
                 self.announce(int(notification.payload))
+
+
+def _is_too_much(events: int, size: int) -> bool:
+    """To be kept; one event is kept, however large."""
+    return events > _SHARED or (size > _SHARED * _BYTES_PER_EVENT and events > 1)
