@@ -22,7 +22,7 @@ _FILTERS = (
     "bucket=current",
     "min_balance=100",
     "without_flag=vip",
-    "search=stomer 12",
+    "q=stomer 12",
     "max_dpd=5",
 )
 _SORTS = ("balance", "days_past_due", "number", "customer_name", "stage", "last_payment")
@@ -58,7 +58,12 @@ def report_rows(service: StepByStep, issuing: Issuing, caller: Caller, folder: P
 
 
 def _asked(client: Client, query: str) -> float:
-    return _seconds(lambda: client.get(f"/v1/report/collections?{query}"))
+    started = time.perf_counter()
+    answer = client.get(f"/v1/report/collections?{query}")
+    took = time.perf_counter() - started
+    if answer.status_code != 200:
+        raise RuntimeError(f"{query}: {answer.status_code} {answer.text[:500]}")
+    return took
 
 
 def _seconds(does: Callable[[], object]) -> float:

@@ -72,7 +72,7 @@ class PeopleProjection(PersonalProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "people"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     public: ClassVar[tuple[str, ...]] = ("people", "filling")
 
     @property
