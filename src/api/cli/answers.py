@@ -63,6 +63,7 @@ from projections.questions import (
 from projections.questions.activity_filters import ActivityFilters
 from projections.questions.bulk import bulk_actions, bulk_rows
 from projections.questions.bulk_schedules import schedule, schedule_runs, schedules
+from projections.questions.collections.defined import check_agency, defined_by
 from projections.questions.fees import fees_of
 from projections.questions.inbound import received, thread_entries, unmatched
 from projections.questions.messages import messages
@@ -194,7 +195,7 @@ def report_collections(
     descending: str | None = None,
     **filters: Any,
 ) -> Any:
-    wanted, order = _filters(filters), _order(sort, descending)
+    wanted, order, defined = _filters(filters), _order(sort, descending), defined_by(here.offices)
 
     def page(size: int, cursor: str | None) -> Any:
         return collections(
@@ -206,6 +207,7 @@ def report_collections(
             office=office,
             currency=currency,
             filters=wanted,
+            defined=defined,
             order=order,
             limit=size,
             cursor=cursor,
@@ -268,7 +270,8 @@ def list_activity(
     known_on: date | None = None,
     **filtered: Any,
 ) -> Any:
-    day = as_of or here.today
+    today = here.today  # raises Refused where there is no such office
+    day = as_of or today
     if account_id is not None:
         office_and_currency_of(here.connection, UUID(account_id))  # raises UnknownAccount
     found = activities(
@@ -706,6 +709,8 @@ def list_placements(
     account_id: str | None = None,
     state: Any = None,
 ) -> Any:
+    check_agency(here.connection, agency, defined_by(here.offices))
+
     def page(size: int, cursor: str | None) -> Any:
         return placements(
             here.connection,
@@ -729,12 +734,15 @@ def report_commission(
     since: date | None = None,
     until: date | None = None,
 ) -> Any:
+    check_agency(here.connection, agency, defined_by(here.offices))
     found = commissions(here.connection, office=office, agency=agency, since=since, until=until)
     return [_json(each) for each in found]
 
 
 @answers("/v1/placement-files")
 def list_placement_files(here: Here, *, limit: int | None, office: str | None = None, agency: str | None = None) -> Any:
+    check_agency(here.connection, agency, defined_by(here.offices))
+
     def page(size: int, cursor: str | None) -> Any:
         return placement_files(here.connection, office=office, agency=agency, limit=size, cursor=cursor)
 

@@ -15,8 +15,9 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
 from projections.answer import AmountText, Answer
 from projections.collections_report.columns import STORED
+from projections.questions.collections.defined import Defined, check_filters
 from projections.questions.collections.filters import Filters, conditions, owing, parameters_of_search
-from projections.questions.collections.report import check_bucket, selected
+from projections.questions.collections.report import selected
 from projections.questions.collections.source import Source, source_of
 from projections.questions.names import names
 from projections.questions.paging import check_limit, cursor_after, key_after
@@ -101,12 +102,13 @@ def shown(
     today: date,
     as_of: date | None,
     scheme: BucketScheme,
+    defined: Defined,
 ) -> Iterator[Shown]:
     """The accounts of a collections report in the order of their balances, read as they are asked for; `among` these,
     whether they owe something or not, by what they were called. What is compared later is what the account is now,
     whatever day the report is of. Raises BadQuestion, also where a named account is not in the report.
     """
-    check_bucket(connection, filters.bucket, scheme)
+    check_filters(connection, filters, scheme, defined)
     source = source_of(connection, scope, today=today, as_of=as_of, known_on=None, scheme=scheme)
     given = filters.given(scope.currency)
     those = [owing(given)] if among is None else ["account_id = ANY (%(among)s::uuid[])"]
