@@ -12,9 +12,12 @@ from aggregates.kernel.personal import ERASED, Personal
 from aggregates.kernel.value import Value
 from aggregates.values.business_time import TimeZone
 from aggregates.values.contact_record import Purpose
+from aggregates.values.patterns import pattern
 
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Language = Annotated[
+    str, StringConstraints(pattern=pattern(r"^[a-z]{2,3}(-[A-Z]{2})?$", "a language such as en or pt-BR"))
+]
+Country = Annotated[str, StringConstraints(pattern=pattern(r"^[A-Z]{2}$", "a code of two capital letters such as US"))]
 
 
 class Channel(StrEnum):

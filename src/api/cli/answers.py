@@ -23,6 +23,7 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.contact import Channel
 from aggregates.values.instalment_plan import Every
 from aggregates.values.money import Money
+from aggregates.values.patterns import message_of
 from api.application.account_contact import check_account
 from api.application.account_view import account_view, accounts_of_customer, read_account, read_whole_account
 from api.application.amounts import read_amount
@@ -228,7 +229,7 @@ def _filters(given: Mapping[str, Any]) -> Filters:
         return Filters.model_validate(renamed)
     except ValidationError as error:
         wrong = error.errors()[0]
-        field, expected = wrong["loc"][0], wrong["msg"].replace("Input should be", "expected")
+        field, expected = wrong["loc"][0], message_of(wrong).replace("Input should be", "expected")
         raise Refused(f"{field}: {expected}", field=str(field)) from None
 
 
