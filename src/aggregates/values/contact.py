@@ -31,6 +31,19 @@ class Channel(StrEnum):
 
 
 WITH_SUBJECT = frozenset({Channel.EMAIL, Channel.LETTER})
+
+
+def subject_fault(channel: Channel, subject: str | None) -> str | None:
+    """What was expected of the subject of a message over a channel; None where it is well.
+
+    An e-mail has one: without it the customer sees none in their mailbox, and filters take it for spam."""
+    if channel is Channel.EMAIL and not (subject or "").strip():
+        return "expected, for an e-mail has one"
+    if subject is not None and channel not in WITH_SUBJECT:
+        return f"expected for an e-mail or a letter only, not for {channel.value}"
+    return None
+
+
 """Channels whose messages have a subject."""
 
 
