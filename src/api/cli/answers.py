@@ -426,7 +426,7 @@ def list_holds(here: Here, *, id: str) -> Any:  # noqa: A002
 
 @answers("/v1/accounts/{id}/write-offs")
 def list_write_offs(here: Here, *, id: str) -> Any:  # noqa: A002
-    return [_json(row) for row in write_offs_of(here.service, UUID(id))]
+    return [_json(row) for row in write_offs_of(here.service, here.connection, UUID(id))]
 
 
 @answers("/v1/accounts/{id}/payment-claims")
