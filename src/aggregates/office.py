@@ -492,13 +492,22 @@ class Office(Aggregate):
             raise Refusal("unknown-filter", f"filter: expected one of {known}, not {name!r}")
         return self.saved_filters[name]
 
-    def require_known_flags(self, saved: SavedFilter) -> None:
-        """Refuses a filter by flags that the office does not have: one that leaves out nobody would be missed."""
+    def require_known_codes(self, saved: SavedFilter) -> None:
+        """Refuses a filter by a flag, an agency or a reason of freezing that the office does not have: it would show
+        nothing, or leave out nobody who should be."""
         for name in ("flag", "without_flag"):
             unknown = {each.strip() for each in saved.filters.get(name, "").split(",")} - self.flags.keys() - {""}
             if unknown:
                 known = ", ".join(sorted(self.flags))
                 raise Refusal("unknown-flag", f"{name}: expected flags of {known}, not {', '.join(sorted(unknown))}")
+        agency = saved.filters.get("placed_with")
+        if agency is not None and agency not in self.agencies:
+            known = ", ".join(sorted(self.agencies)) or "none yet"
+            raise Refusal("unknown-agency", f"placed_with: expected one of {known}, not {agency!r}")
+        reason = saved.filters.get("frozen")
+        if reason is not None and reason not in self.freeze_reasons:
+            known = ", ".join(sorted(self.freeze_reasons))
+            raise Refusal("unknown-freeze-reason", f"frozen: expected one of {known}, not {reason!r}")
 
     def is_about_customer(self, flag: str) -> bool:
         """Whether all accounts of a customer carry the flag, or none does."""
@@ -621,7 +630,7 @@ class Office(Aggregate):
         self._require_open()
         if len(self.saved_filters) >= MOST_FILTERS and command.name not in self.saved_filters:
             raise Refusal("too-many-filters", f"an office keeps at most {MOST_FILTERS} filters; remove one first")
-        self.require_known_flags(command.filter)
+        self.require_known_codes(command.filter)
         if self.saved_filters.get(command.name) != command.filter:
             self.emit(FilterSaved(name=command.name, filter=command.filter))
 

@@ -11,6 +11,7 @@ from aggregates.kernel.command import Command, Target, identifier
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
+from aggregates.values.attachments import Sha256
 
 
 def reader_id(name: str) -> UUID:
@@ -57,7 +58,7 @@ class SkipMessage(Command, name="skip-message", internal=True):
     topic: str = Field(min_length=1, max_length=249)
     partition: int = Field(ge=0)
     offset: int = Field(ge=0)
-    digest: str = Field(pattern="^[0-9a-f]{64}$")
+    digest: Sha256
 
     def targets(self) -> tuple[Target, ...]:
         return (Target("reader", reader_id(self.reader)),)

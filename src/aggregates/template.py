@@ -15,7 +15,7 @@ from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
 from aggregates.values.codes import Code
-from aggregates.values.contact import WITH_SUBJECT, Channel, Language
+from aggregates.values.contact import Channel, Language, subject_fault
 from aggregates.values.template_text import TEMPLATE_RULES, TemplateRules
 
 
@@ -40,11 +40,18 @@ Texts = Mapping[Language, Template]
 """By language; `en` or the first one is used where the customer's language is missing."""
 
 
+def subject_faults(channel: Channel, texts: Texts) -> Iterator[tuple[str, str]]:
+    """Subjects that are missing, or that messages over the channel have not: each time the field, and what was
+    expected."""
+    for language, template in texts.items():
+        if (expected := subject_fault(channel, template.subject)) is not None:
+            yield f"texts.{language}.subject", expected
+
+
 def text_faults(channel: Channel, texts: Texts, rules: TemplateRules) -> Iterator[tuple[str, str]]:
     """What keeps messages from being made of texts: each time the field, and what was expected."""
+    yield from subject_faults(channel, texts)
     for language, template in texts.items():
-        if template.subject is not None and channel not in WITH_SUBJECT:
-            yield f"texts.{language}.subject", f"expected for an e-mail or a letter only, not for {channel.value}"
         for field, text in (("subject", template.subject), ("body", template.body)):
             for line, expected in rules(text) if text else ():
                 yield f"texts.{language}.{field}", f"{language}, {field}, line {line}: {expected}"

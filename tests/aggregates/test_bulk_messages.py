@@ -37,7 +37,8 @@ def said(**more: Any) -> dict[str, Any]:
 
 
 def a_template(body: str = "Please call us.", channel: Channel = Channel.EMAIL) -> SaveTemplate:
-    return SaveTemplate(office_id=OFFICE, name="please-call", channel=channel, texts={"en": Template(body=body)})
+    text = Template(subject="Please call" if channel is Channel.EMAIL else None, body=body)
+    return SaveTemplate(office_id=OFFICE, name="please-call", channel=channel, texts={"en": text})
 
 
 def shown(scenario: Scenario, parameters: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -130,6 +130,12 @@ def test_a_filter_by_a_flag_that_the_office_does_not_have_is_not_kept():
         given().when(SaveFilter(office_id=OFFICE, name="x", filter=wrong)).then_refused("unknown-flag")
 
 
+def test_a_filter_by_an_agency_or_a_reason_that_the_office_does_not_have_is_not_kept():
+    for name, refused in (("placed_with", "unknown-agency"), ("frozen", "unknown-freeze-reason")):
+        wrong = SavedFilter(filters={name: "nobody"})
+        given().when(SaveFilter(office_id=OFFICE, name="x", filter=wrong)).then_refused(refused)
+
+
 def test_a_moment_is_to_come():
     at = datetime(2020, 1, 1, tzinfo=UTC)
     given(SAVE).when(a_schedule(recurrence=None, at=at)).then_refused("schedule-in-the-past")

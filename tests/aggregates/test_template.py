@@ -10,7 +10,15 @@ from aggregates.account.messages import MessageWritten
 from aggregates.account.writing import SendMessage
 from aggregates.campaign import Template
 from aggregates.office import OpenOffice, TemplateRegistered, office_id
-from aggregates.template import RetireTemplate, SaveTemplate, TemplateRetired, TemplateSaved, Tone, template_id
+from aggregates.template import (
+    OfficeTemplate,
+    RetireTemplate,
+    SaveTemplate,
+    TemplateRetired,
+    TemplateSaved,
+    Tone,
+    template_id,
+)
 from aggregates.values.contact import Channel
 from tests.builders import ACCOUNT, MAR, OFFICE, an_invoice, contact
 from tests.given import Scenario, given, given_only, like
@@ -66,6 +74,8 @@ def test_a_text_that_cannot_be_filled_in_is_refused(text: str):
 
 def test_only_channels_with_a_subject_have_one():
     given().when(a_template(channel=Channel.SMS)).then_refused("faulty-template")
+    mute = a_template(texts={"en": {"body": "x"}}, channel=Channel.LETTER)
+    given().when(mute).then(TemplateSaved, TemplateRegistered)
     given().when(a_template(channel=Channel.LETTER)).then(TemplateSaved, TemplateRegistered)
 
 
@@ -77,6 +87,19 @@ def test_texts_have_a_language_and_something_to_say(texts: dict[str, Any]):
         a_template(texts=texts)
 
 
+@pytest.mark.parametrize("subject", [None, "", "  "])
+def test_one_of_e_mails_has_a_subject_in_every_language(subject: str | None):
+    texts = {"en": OWED, "de": {"subject": subject, "body": "x"}}
+    given().when(a_template(texts=texts)).then_refused("faulty-template")
+
+
+def test_no_e_mail_is_written_from_one_without_a_subject_that_was_saved_earlier():
+    scenario = given(an_invoice(due_on=MAR(2)), MAR(5), a_template())
+    earlier = scenario.world.get(OfficeTemplate, CALL_US)
+    earlier.texts = {"en": Template(body="Please call us.")}
+    scenario.when(written_from()).then_refused("faulty-template")
+
+
 def test_an_office_that_is_not_there_has_none():
     given_only().when(a_template()).then_refused("unknown-office")
     given().when(RetireTemplate(template_id=CALL_US)).then_refused("unknown-template")
@@ -86,7 +109,7 @@ def test_an_office_that_is_not_there_has_none():
 
 
 def owing(**details: Any) -> Scenario:
-    texts = {"en": OWED, "de": {"body": "Bitte rufen Sie an: {{ amount_due }}"}}
+    texts = {"en": OWED, "de": {"subject": "Ihr Konto", "body": "Bitte rufen Sie an: {{ amount_due }}"}}
     return given(
         ChangeContactDetails(account_id=ACCOUNT, contact=contact(**details)), an_invoice(due_on=MAR(2)), MAR(5),
         a_template(texts=texts),
@@ -96,7 +119,7 @@ def owing(**details: Any) -> Scenario:
 def test_a_message_has_the_text_of_its_version_in_the_customers_language():
     owing(language="de-AT").when(written_from()).then(
         like(
-            MessageWritten, template_id=CALL_US, template_version=1, language="de", subject=None,
+            MessageWritten, template_id=CALL_US, template_version=1, language="de", subject="Ihr Konto",
             body="Bitte rufen Sie an: {{ amount_due }}",
         )
     )  # fmt: skip
@@ -104,7 +127,7 @@ def test_a_message_has_the_text_of_its_version_in_the_customers_language():
 
 
 def test_a_version_that_is_saved_later_changes_nothing_about_what_is_on_its_way():
-    scenario = owing().having(written_from(), a_template(texts={"en": {"body": "Other words"}}))
+    scenario = owing().having(written_from(), a_template(texts={"en": {"subject": "Other", "body": "Other words"}}))
     [message] = scenario.account.messages.under_way.values()
     assert message.written is not None
     assert message.written.body == OWED.body

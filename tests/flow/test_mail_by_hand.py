@@ -59,6 +59,14 @@ def test_a_subject_that_becomes_two_lines_fails_and_nothing_leaves(world: World)
     assert outcome(world, MessageFailed).code == "bad-subject"
 
 
+def test_a_subject_that_becomes_empty_fails_and_nothing_leaves(world: World):
+    with MailServer() as server:
+        written(world, "Hello", subject="{{ ' ' }}")
+        deliver(world, some_senders(world, Carriers(Outbox(world.outbox), smtp_to(server))))
+        assert server.taken == []
+    assert outcome(world, MessageFailed).code == "bad-subject"
+
+
 def test_who_opts_out_while_the_mailbox_is_busy_gets_nothing(world: World):
     with MailServer() as server:
         server.busy = {"anna@example.org"}

@@ -41,12 +41,15 @@ from projections.questions import (
     summary,
 )  # fmt: skip
 from projections.questions.collections import YesNo
+from projections.questions.collections.defined import Defined
 from tests.builders import APR, DAY, MAR, OFFICE, a_campaign, an_account, an_invoice, an_office, usd
 from tests.given import World
 from tests.projections.conftest import ReadModels
 from tests.projections.history import History
 
 TODAY = APR(20)
+DEFINED = Defined(flags=frozenset({"vip"}), freeze_reasons=frozenset({"moved"}))
+"""What an account may carry, and none does."""
 PAST = (MAR(4), MAR(15), MAR(31), APR(10), APR(19))
 
 
@@ -126,7 +129,7 @@ def models(postgres, migrated_template) -> Iterator[ReadModels]:
 
 
 def ask(models: ReadModels, **asked: Any) -> tuple[CollectionsRow, ...]:
-    report = collections(models.connection, **{"today": TODAY, "scheme": STANDARD_BUCKETS, **asked})
+    report = collections(models.connection, **{"today": TODAY, "scheme": STANDARD_BUCKETS, "defined": DEFINED, **asked})
     assert report.accounts == len(report.rows)
     assert report.balance == sum(row.balance for row in report.rows)
     return report.rows

@@ -30,6 +30,7 @@ from projections.questions.worklist import (
     closed_days,
     count_of_agent,
     done_by,
+    last_closed_day,
     undocumented,
     worklist,
 )
@@ -303,7 +304,11 @@ def test_days_that_were_closed_are_listed_with_their_last_closing(read_models: R
     Asked(read_models, world)
     [day] = closed_days(read_models.connection, agent="kim", office="main").rows
     assert (day.day, day.contacts, day.remaining, day.closed_by) == (MAR(9), 2, 4, "person:kim")
-    assert closed_days(read_models.connection, agent="lee").rows == ()
+    assert closed_days(read_models.connection, agent="tester").rows == ()
+    with pytest.raises(ReportRefused, match=r"^agent: expected one of person:tester"):
+        closed_days(read_models.connection, agent="lee")
+    assert last_closed_day(read_models.connection, agent="kim") == day
+    assert last_closed_day(read_models.connection, agent="lee") is None
 
 
 # --- how it is kept ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from aggregates.account.bulk_kinds import BulkKind
 from aggregates.office import Office
 from projections.questions.bulk import Shown, shown
 from projections.questions.collections import Filters
+from projections.questions.collections.defined import defined_by
 from projections.questions.scope import Scope
 
 Among = Mapping[str, Sequence[UUID]] | None
@@ -52,4 +53,5 @@ def report_shown(asked: Asked, filters: Filters, among: Among) -> Iterator[Shown
         today=asked.today,
         as_of=asked.as_of,
         scheme=asked.office.scheme,
+        defined=defined_by([asked.office]),
     )

@@ -23,6 +23,7 @@ from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Issued
 from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
+from aggregates.values.patterns import message_of
 from aggregates.values.saved_filter import SavedFilter
 from projections.questions.bulk import Shown, named_accounts, shown_position
 from projections.questions.collections import Filters
@@ -66,7 +67,7 @@ def filters_with(saved: SavedFilter, given: Filters) -> Filters:
         wrong = error.errors()[0]
         name = wrong["loc"][0]
         raise Refusal(
-            "filter-out-of-date", f"filter: its {name} is not as expected: {wrong['msg']}; save it anew"
+            "filter-out-of-date", f"filter: its {name} is not as expected: {message_of(wrong)}; save it anew"
         ) from None
 
 

@@ -18,6 +18,7 @@ from aggregates.kernel.event import Recorded
 from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
 from aggregates.values.business_time import local_date
+from aggregates.values.patterns import message_of
 from aggregates.work import WorkBegun
 from projections.questions import ReportRefused
 
@@ -99,5 +100,5 @@ def _issued(command: RunSchedule, begun: Recorded) -> Issued:
 def _said(why: Exception) -> str:
     if isinstance(why, ValidationError):
         wrong = why.errors()[0]
-        return f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
+        return f"{'.'.join(map(str, wrong['loc']))}: {message_of(wrong)}"
     return why.detail if isinstance(why, Refusal) else str(why)

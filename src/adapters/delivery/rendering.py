@@ -204,9 +204,11 @@ def text_of(
         body = with_opt_out(channel, body, language)
     if channel is Channel.SMS and len(body) > SMS_LIMIT:
         raise RenderingProblem("sms-too-long", f"{len(body)} characters, expected at most {SMS_LIMIT}")
-    subject = rendered[1] if template.subject else None
+    subject = rendered[1] if template.subject and template.subject.strip() else None
     if subject is not None and len(subject.splitlines()) > 1:
         raise RenderingProblem("bad-subject", "a subject is one line")
+    if subject is not None and channel is Channel.EMAIL and not subject.strip():
+        raise RenderingProblem("bad-subject", "the subject is empty once it is filled in")
     return Text(subject, body)
 
 

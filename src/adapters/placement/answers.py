@@ -33,6 +33,7 @@ from aggregates.account.receivables import ReversalKind
 from aggregates.kernel.command import Command, identifier
 from aggregates.placement_file import AcknowledgeFile
 from aggregates.values.money import DECIMAL, Money
+from aggregates.values.patterns import message_of
 
 MOST_ROWS = 1_000_000
 _LONGEST_CELL = 4_000
@@ -181,7 +182,7 @@ def said_by(line: Line, context: Context) -> Said | RowProblem:
     except ValidationError as wrong:
         first = wrong.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ").replace("Input should", "expected to")
+        message = message_of(first).removeprefix("Value error, ").replace("Input should", "expected to")
         return problem("bad-row", f"{where}: {message}" if where else message)
     except ValueError as wrong:
         return problem("bad-row", str(wrong))

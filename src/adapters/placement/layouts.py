@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aggregates.values.agency import Agency, Layout
+from aggregates.values.patterns import message_of
 
 SHIPPED = files("adapters.placement") / "layouts"
 
@@ -38,7 +39,7 @@ def layout_of(text: str) -> Layout:
     except ValidationError as wrong:
         first = wrong.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+        message = message_of(first).removeprefix("Value error, ").replace("Input should be", "expected")
         raise LayoutError(f"layout{f', {where}' if where else ''}: {message}") from None
 
 

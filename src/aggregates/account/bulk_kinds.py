@@ -43,6 +43,7 @@ from aggregates.values.fees import (
     lines_shown,
     minor_units,
 )
+from aggregates.values.money import MajorUnits
 
 Figures = Mapping[str, Any]
 """What the report showed of an account, by the name of the report's column, as JSON."""
@@ -366,7 +367,7 @@ class WriteOffParameters(BulkParameters):
     code: Code = Field(
         title="Reason", description="A reason of the office.", json_schema_extra={"choices": "write_off_reasons"}
     )
-    below: Annotated[str, Field(pattern=r"^[0-9]{1,13}(\.[0-9]{1,4})?$")] | None = Field(
+    below: MajorUnits | None = Field(
         None, title="Only below", description="Accounts that owe as much or more are refused."
     )
     claim: Annotated[Claim, BeforeValidator(lambda said: said or Claim.KEEP)] = Field(

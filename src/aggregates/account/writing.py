@@ -25,7 +25,7 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER
 from aggregates.template import OfficeTemplate
 from aggregates.values.attachments import MOST_OF_MESSAGE, AttachedFile
-from aggregates.values.contact import WITH_SUBJECT, Channel, Denied
+from aggregates.values.contact import WITH_SUBJECT, Channel, Denied, subject_fault
 from aggregates.values.money import Money
 from aggregates.values.template_text import TEMPLATE_RULES
 
@@ -62,7 +62,7 @@ def require_one_text(channel: Channel, *, text: str | None, template: object | N
     if subject is not None and template is not None:
         raise ValueError("subject: a template has its own")
     if subject is not None and channel not in WITH_SUBJECT:
-        raise ValueError(f"subject: expected for an e-mail or a letter only, not for {channel.value}")
+        raise ValueError(f"subject: {subject_fault(channel, subject)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +179,8 @@ class Writing(AccountPart):
         language, text = details.language, WrittenText(subject=command.subject, body=command.text or "")
         if template is not None:
             language, said = in_language(template.texts, language)
+            if (expected := subject_fault(template.channel, said.subject)) is not None:  # it was saved earlier
+                raise Refusal("faulty-template", f"template {template.name!r}: texts.{language}.subject: {expected}")
             text = WrittenText(subject=said.subject, body=said.body)
         _require_faultless(text, context)
         files = self.attachments.for_message(command.channel, command.attachment_ids or ())

@@ -185,7 +185,10 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("write-off-too-large", "No more is written off than is owed."),
         RefusalCode("wrong-currency", "An account and its office work in one currency."),
         # Messages by hand.
-        RefusalCode("faulty-template", "A template has texts that can be filled in, and a subject where there is one."),
+        RefusalCode(
+            "faulty-template",
+            "A template has texts that can be filled in, and of an e-mail a subject.",
+        ),
         RefusalCode("faulty-text", "A text has placeholders that there are, and can be filled in."),
         RefusalCode("sms-too-long", "An SMS has at most 140 characters, with everything filled in."),
         RefusalCode("other-channel", "A template is for messages over its own channel."),

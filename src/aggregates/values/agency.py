@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from aggregates.kernel.value import LATER, Value
 from aggregates.values.codes import Code
+from aggregates.values.patterns import pattern
 
 # --- columns -----------------------------------------------------------------------------------------
 
@@ -62,7 +63,14 @@ class Layout(Value):
     header: bool = True
     trailer: bool = False
     """Whether the last row has the number of accounts and their total."""
-    date_format: str = Field("%Y-%m-%d", max_length=20, pattern=r"^(%[YmdjybB]|[-/. ]){1,20}$")
+    date_format: str = Field(
+        "%Y-%m-%d",
+        max_length=20,
+        pattern=pattern(
+            r"^(%[YmdjybB]|[-/. ]){1,20}$",
+            "%Y, %y, %m, %b, %B, %d or %j, with dashes, slashes, dots or spaces between them, such as %Y-%m-%d",
+        ),
+    )
 
     @model_validator(mode="after")
     def _once(self) -> Self:

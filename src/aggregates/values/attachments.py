@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from aggregates.kernel.personal import Personal
 from aggregates.kernel.value import Value
+from aggregates.values.patterns import pattern
 
 MOST_BYTES = 10_000_000
 """Of a file, unless whoever runs Arrears says otherwise."""
@@ -93,7 +94,7 @@ def type_by_name(name: str) -> FileType:
 
 
 FileName = Annotated[Personal, AfterValidator(safe_name)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=pattern("^[0-9a-f]{64}$", "a SHA-256 as 64 lower-case hexadecimal digits"))]
 
 
 class AttachedFile(Value):

@@ -5,7 +5,17 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+from aggregates.values.patterns import pattern
+
+Code = Annotated[
+    str,
+    StringConstraints(
+        pattern=pattern(
+            r"^[a-z0-9][a-z0-9-]{0,39}$",
+            "lower-case letters, digits and dashes, not first a dash, at most 40 characters",
+        )
+    ),
+]
 """A short identifier that people choose: flags, service types, step ids, office codes."""
 
 Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]

@@ -12,9 +12,12 @@ from aggregates.kernel.personal import ERASED, Personal
 from aggregates.kernel.value import Value
 from aggregates.values.business_time import TimeZone
 from aggregates.values.contact_record import Purpose
+from aggregates.values.patterns import pattern
 
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Language = Annotated[
+    str, StringConstraints(pattern=pattern(r"^[a-z]{2,3}(-[A-Z]{2})?$", "a language such as en or pt-BR"))
+]
+Country = Annotated[str, StringConstraints(pattern=pattern(r"^[A-Z]{2}$", "a code of two capital letters such as US"))]
 
 
 class Channel(StrEnum):
@@ -28,6 +31,19 @@ class Channel(StrEnum):
 
 
 WITH_SUBJECT = frozenset({Channel.EMAIL, Channel.LETTER})
+
+
+def subject_fault(channel: Channel, subject: str | None) -> str | None:
+    """What was expected of the subject of a message over a channel; None where it is well.
+
+    An e-mail has one: without it the customer sees none in their mailbox, and filters take it for spam."""
+    if channel is Channel.EMAIL and not (subject or "").strip():
+        return "expected, for an e-mail has one"
+    if subject is not None and channel not in WITH_SUBJECT:
+        return f"expected for an e-mail or a letter only, not for {channel.value}"
+    return None
+
+
 """Channels whose messages have a subject."""
 
 

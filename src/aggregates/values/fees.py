@@ -16,6 +16,7 @@ from aggregates.kernel.value import LATER, Value
 from aggregates.values.contact_record import DebtType, Role
 from aggregates.values.contact_settings import ContactSettings
 from aggregates.values.money import Money
+from aggregates.values.patterns import pattern
 
 MOST_LINES = 500
 """Of a fee: its event stays below 256 kB."""
@@ -23,9 +24,13 @@ MOST_LINES = 500
 PLACED = "an agency has the account: our own fees rest"
 NOT_ALLOWED = "nothing is recorded that allows a fee on a consumer's debt that is collected for others"
 
-AmountOfFee = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,11}(\.[0-9]{1,4})?$")]
+AmountOfFee = Annotated[
+    str, StringConstraints(pattern=pattern(r"^[0-9]{1,11}(\.[0-9]{1,4})?$", "an amount such as 10.00, not below zero"))
+]
 """An amount in major units, such as 10.00."""
-PercentOfFee = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$")]
+PercentOfFee = Annotated[
+    str, StringConstraints(pattern=pattern(r"^[0-9]{1,3}(\.[0-9]{1,4})?$", "a percentage such as 5 or 1.5"))
+]
 """Such as 5 or 1.5."""
 
 
@@ -68,7 +73,7 @@ class FeeRules(Value):
 
     terms_days: int = Field(14, ge=0, le=365)
     """From a fee invoice's issue to its due date."""
-    number_prefix: str = Field("FEE-", max_length=20, pattern=r"^[A-Za-z0-9-]*$")
+    number_prefix: str = Field("FEE-", max_length=20, pattern=pattern(r"^[A-Za-z0-9-]*$", "letters, digits and dashes"))
     """What the numbers of fee invoices begin with."""
     minimum: AmountOfFee | None = None
     """A smaller fee is not made."""

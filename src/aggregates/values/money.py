@@ -8,7 +8,17 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints
 
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+from aggregates.values.patterns import pattern
+
+Currency = Annotated[
+    str, StringConstraints(pattern=pattern(r"^[A-Z]{3}$", "an ISO 4217 code of three capital letters such as USD"))
+]
+
+MajorUnits = Annotated[
+    str,
+    StringConstraints(pattern=pattern(r"^[0-9]{1,13}(\.[0-9]{1,4})?$", "an amount such as 100.00, not below zero")),
+]
+"""An amount as people write it, where the currency is said elsewhere."""
 
 # ISO 4217 currencies whose minor unit is not a hundredth.
 EXPONENTS = {

@@ -21,8 +21,9 @@ from pydantic import (
 )
 
 from aggregates.values.business_time import TimeZone
-from aggregates.values.contact import Channel
+from aggregates.values.contact import Channel, Country
 from aggregates.values.normal_form import Telephone, normal_form
+from aggregates.values.patterns import pattern
 from api.application.json_names import NameTwice, each_name_once
 from api.application.plausibility import EARLIEST, LATEST
 from api.application.settings import SettingsError, faults_of
@@ -68,9 +69,11 @@ def _printable(text: str) -> str:
 
 
 At = Annotated[AwareDatetime, AfterValidator(_plausible)]
-State = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), AfterValidator(_state)]
-Zip = Annotated[str, StringConstraints(pattern=r"^[0-9]{5}(-[0-9]{4})?$")]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+State = Annotated[Country, AfterValidator(_state)]
+Zip = Annotated[
+    str,
+    StringConstraints(pattern=pattern(r"^[0-9]{5}(-[0-9]{4})?$", "a ZIP code such as 96813 or 96813-1234")),
+]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 Debts = Annotated[tuple[Text, ...], Field(max_length=100)]
 
@@ -176,7 +179,7 @@ class EntrySaid(_Said):
     at: At
     kind: Kind = Kind.CONTACT
     channel: Medium | None = None
-    direction: Annotated[str, Field(pattern="^(in|out)$")] = "out"
+    direction: Annotated[str, Field(pattern=pattern("^(in|out)$", "in or out"))] = "out"
     connected: bool = True
     conversation: bool = False
     message: bool = False
@@ -191,7 +194,7 @@ class EntrySaid(_Said):
     prerecorded: bool = False
     purpose: Purpose = Purpose.COLLECTION
     words: Annotated[str, Field(max_length=2_000)] | None = None
-    form: Annotated[str, Field(pattern="^(written|verbal)$")] = "written"
+    form: Annotated[str, Field(pattern=pattern("^(written|verbal)$", "written or verbal"))] = "written"
     refusal_to_pay: bool = False
     clear: bool = True
     reassigned: bool = False

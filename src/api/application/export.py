@@ -20,6 +20,7 @@ from api.application.saved_filters import filters_with, order_of, saved_filter
 from api.processes.service import Service
 from projections.collections_report.columns import IN_FILES, CollectionsRow
 from projections.questions.collections import CollectionsReport, collections
+from projections.questions.collections.defined import defined_by
 from projections.questions.collections.report import SUMMED, every_row
 
 _BUCKETS = "buckets"
@@ -71,6 +72,7 @@ def _written_and_recorded(
         "office": office.code,
         "currency": of.currency,
         "filters": of.filters,
+        "defined": defined_by([office]),
         "order": order_of(kept),
     }
     with service.database.snapshot("arrears_app") as connection:

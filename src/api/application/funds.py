@@ -11,6 +11,7 @@ from aggregates.kernel.event import Recorded
 from api.application.account_view import (
     AccountRead,
     FundsView,
+    all_funds,
     funds_as_recorded,
     funds_then,
     funds_view,
@@ -18,6 +19,7 @@ from api.application.account_view import (
 )
 from projections.opening import Opens
 from projections.questions.funds import FundsPlace, funds_places
+from projections.questions.paging import MAX_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,21 @@ def funds_page(
     found = _now(read, log, page.rows, later) if read.then is None else funds_then(read.history, read.then)
     by_id = {funds.id: funds for funds in found}
     return FundsPage([funds_view(by_id[each]) for each in ids if each in by_id], page.next_cursor)
+
+
+def every_funds(
+    connection: Connection, log: Opens, read: AccountRead, *, later: Sequence[Recorded] = ()
+) -> list[FundsView]:
+    """Every payment and credit that had come in, the latest first. Of an account as it is, only what is said of these
+    is read of its history; of a past day all of it was read already. Raises BadQuestion."""
+    if read.then is not None:
+        return all_funds(read)
+    page = funds_page(connection, log, read, later=later, limit=MAX_LIMIT)
+    found = [*page.rows]
+    while page.next_cursor is not None:
+        page = funds_page(connection, log, read, later=later, limit=MAX_LIMIT, cursor=page.next_cursor)
+        found += page.rows
+    return sorted(found, key=lambda funds: (funds.received_on, funds.number), reverse=True)
 
 
 def _came_with(later: Sequence[Recorded]) -> Iterable[UUID]:

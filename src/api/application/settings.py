@@ -42,8 +42,10 @@ def faults_of(error: "ValidationError", source: str | None) -> str:
 
 def _expected(error: Mapping[str, Any]) -> str:
     """The field, and what was expected of it."""
+    from aggregates.values.patterns import message_of
+
     field = ".".join(str(part) for part in error["loc"])
-    said = str(error["msg"]).removeprefix("Value error, ")
+    said = message_of(error).removeprefix("Value error, ")
     match error["type"]:
         case "missing":
             return f"{field}: missing"

@@ -12,8 +12,8 @@ from adapters.eventstore.application import AggregateNotFoundError
 from aggregates.account import Account
 from aggregates.campaign import CampaignPlan, Step, Template
 from aggregates.office import Office
-from aggregates.template import OfficeTemplate, SaveTemplate, TemplateSaved, Texts, Tone
-from aggregates.values.contact import WITH_SUBJECT, Channel
+from aggregates.template import OfficeTemplate, SaveTemplate, TemplateSaved, Texts, Tone, subject_faults
+from aggregates.values.contact import Channel
 from api.application.campaign_check import FaultView, WrittenText, check_plan
 from api.application.settings import model_from, read_toml
 from api.processes.service import Service
@@ -104,11 +104,7 @@ def check_template(
     service: Service, office: Office, *, name: str, channel: Channel, texts: Texts, account: Account | None = None
 ) -> CheckedTemplate:
     """As if it were the only step of a campaign: a text is a text."""
-    unwanted = [
-        FaultView(field=f"texts.{each}.subject", expected=f"for an e-mail or a letter only, not for {channel.value}")
-        for each, template in texts.items()
-        if template.subject is not None and channel not in WITH_SUBJECT
-    ]
+    subjects = [FaultView(field=field, expected=expected) for field, expected in subject_faults(channel, texts)]
     step = Step(id=name, title=name, days=0, channel=channel, templates=texts)
     checked = check_plan(service, office, CampaignPlan(steps=(step,)), account=account)
     faults = [
@@ -118,7 +114,7 @@ def check_template(
         )
         for each in checked.faults
     ]
-    return CheckedTemplate(faults=[*unwanted, *faults], texts=checked.texts)
+    return CheckedTemplate(faults=[*subjects, *faults], texts=checked.texts)
 
 
 def faults_of(service: Service, command: SaveTemplate) -> list[FaultView]:

@@ -9,15 +9,13 @@ from pydantic import BaseModel
 
 from adapters.postgres.database import Connection
 from aggregates.account import Account
-from aggregates.account.customer import AccountOpened
 from aggregates.account.write_offs import DebtWrittenOff, WriteOffReversed
 from aggregates.kernel.event import Recorded
 from aggregates.values.money import Money
-from api.application.account_view import together
+from api.application.account_view import account_now, events_to_be_shown, together
 from api.application.amounts import Amount
 from api.processes.service import Service
 from projections.opening import Opens, without_nul
-from projections.questions import UnknownAccount
 from projections.questions.audit import positions_of
 from projections.questions.funds import latest_of_items
 
@@ -53,12 +51,11 @@ MOST_INVOICES = 20
 _ABOUT = (DebtWrittenOff, WriteOffReversed)
 
 
-def write_offs_of(service: Service, account_id: UUID) -> list[WriteOffRow]:
+def write_offs_of(service: Service, connection: Connection, account_id: UUID) -> list[WriteOffRow]:
     """The latest first. Raises UnknownAccount."""
-    history = service.arrears.history(Account, account_id)
-    if not any(isinstance(recorded.event, AccountOpened) for recorded in history):
-        raise UnknownAccount("there is no such account")
-    return _rows(history, service.arrears.load(Account, account_id), dict(_names(history)))
+    account = account_now(service, account_id)
+    later = events_to_be_shown(service, connection, account_id)
+    return write_offs_shown(connection, service.feed, account, later=later)
 
 
 def write_offs_shown(

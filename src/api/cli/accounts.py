@@ -60,6 +60,7 @@ def open_account(
     from pydantic import ValidationError
 
     from aggregates.account.customer import CustomerKind, OpenAccount
+    from aggregates.values.patterns import message_of
     from api.application.offices import is_other_currency
     from api.cli.offices import find_office
 
@@ -79,7 +80,7 @@ def open_account(
             )
         except ValidationError as error:
             wrong = error.errors()[0]
-            raise typer.BadParameter(f"{wrong['loc'][0]}: {wrong['msg']}") from None
+            raise typer.BadParameter(f"{wrong['loc'][0]}: {message_of(wrong)}") from None
         done = issue(service, command, reason=reason)
     say_done(done, changed=f"Account {number} is as you said.", same="It was so already.", as_json=as_json)
 

@@ -23,6 +23,7 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.contact import Channel
 from aggregates.values.instalment_plan import Every
 from aggregates.values.money import Money
+from aggregates.values.patterns import message_of
 from api.application.account_contact import check_account
 from api.application.account_view import account_view, accounts_of_customer, read_account, read_whole_account
 from api.application.amounts import read_amount
@@ -63,6 +64,7 @@ from projections.questions import (
 from projections.questions.activity_filters import ActivityFilters
 from projections.questions.bulk import bulk_actions, bulk_rows
 from projections.questions.bulk_schedules import schedule, schedule_runs, schedules
+from projections.questions.collections.defined import check_agency, defined_by
 from projections.questions.fees import fees_of
 from projections.questions.inbound import received, thread_entries, unmatched
 from projections.questions.messages import messages
@@ -194,7 +196,7 @@ def report_collections(
     descending: str | None = None,
     **filters: Any,
 ) -> Any:
-    wanted, order = _filters(filters), _order(sort, descending)
+    wanted, order, defined = _filters(filters), _order(sort, descending), defined_by(here.offices)
 
     def page(size: int, cursor: str | None) -> Any:
         return collections(
@@ -206,6 +208,7 @@ def report_collections(
             office=office,
             currency=currency,
             filters=wanted,
+            defined=defined,
             order=order,
             limit=size,
             cursor=cursor,
@@ -226,7 +229,7 @@ def _filters(given: Mapping[str, Any]) -> Filters:
         return Filters.model_validate(renamed)
     except ValidationError as error:
         wrong = error.errors()[0]
-        field, expected = wrong["loc"][0], wrong["msg"].replace("Input should be", "expected")
+        field, expected = wrong["loc"][0], message_of(wrong).replace("Input should be", "expected")
         raise Refused(f"{field}: {expected}", field=str(field)) from None
 
 
@@ -268,7 +271,8 @@ def list_activity(
     known_on: date | None = None,
     **filtered: Any,
 ) -> Any:
-    day = as_of or here.today
+    today = here.today  # raises Refused where there is no such office
+    day = as_of or today
     if account_id is not None:
         office_and_currency_of(here.connection, UUID(account_id))  # raises UnknownAccount
     found = activities(
@@ -422,7 +426,7 @@ def list_holds(here: Here, *, id: str) -> Any:  # noqa: A002
 
 @answers("/v1/accounts/{id}/write-offs")
 def list_write_offs(here: Here, *, id: str) -> Any:  # noqa: A002
-    return [_json(row) for row in write_offs_of(here.service, UUID(id))]
+    return [_json(row) for row in write_offs_of(here.service, here.connection, UUID(id))]
 
 
 @answers("/v1/accounts/{id}/payment-claims")
@@ -706,6 +710,8 @@ def list_placements(
     account_id: str | None = None,
     state: Any = None,
 ) -> Any:
+    check_agency(here.connection, agency, defined_by(here.offices))
+
     def page(size: int, cursor: str | None) -> Any:
         return placements(
             here.connection,
@@ -729,12 +735,15 @@ def report_commission(
     since: date | None = None,
     until: date | None = None,
 ) -> Any:
+    check_agency(here.connection, agency, defined_by(here.offices))
     found = commissions(here.connection, office=office, agency=agency, since=since, until=until)
     return [_json(each) for each in found]
 
 
 @answers("/v1/placement-files")
 def list_placement_files(here: Here, *, limit: int | None, office: str | None = None, agency: str | None = None) -> Any:
+    check_agency(here.connection, agency, defined_by(here.offices))
+
     def page(size: int, cursor: str | None) -> Any:
         return placement_files(here.connection, office=office, agency=agency, limit=size, cursor=cursor)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.ending import ExitCode, end_of_list
-from api.cli.opening import commanding, owning, trying
+from api.cli.opening import check_text, commanding, owning, trying
 from api.cli.options import AsJson, DataDir, read_day
 from api.cli.output import note, print_json, say
 from api.cli.progress import Bars
@@ -203,19 +203,13 @@ def play(
 
 
 def _defaults(office: str, currency: str | None, time_zone: str | None) -> "OfficeDefaults":
-    from pydantic import TypeAdapter, ValidationError
-
     from adapters.billing.currencies import CURRENCIES
     from adapters.billing.importer import OfficeDefaults
     from aggregates.values.business_time import TimeZone
     from aggregates.values.codes import Code
 
     for option, kind, value in (("--office", Code, office), ("--time-zone", TimeZone, time_zone or "UTC")):
-        try:
-            TypeAdapter(kind).validate_python(value)
-        except ValidationError as error:
-            said = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise typer.BadParameter(f"{option} {value!r}: {said[:1].lower()}{said[1:]}") from None
+        check_text(kind, option, value)
     if currency is not None and currency not in CURRENCIES:
         raise typer.BadParameter(f"--currency {currency!r}: expected an ISO 4217 code such as USD")
     return OfficeDefaults(code=office, currency=currency, time_zone=time_zone)

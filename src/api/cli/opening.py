@@ -127,14 +127,29 @@ def command_of(command: "type[Model]", options: Mapping[str, str], /, **said: ob
     """
     from pydantic import ValidationError
 
+    from aggregates.values.patterns import message_of
+
     try:
         return command.model_validate(said)
     except ValidationError as error:
         wrong = error.errors()[0]
-        message = wrong["msg"].removeprefix("Value error, ")
+        message = message_of(wrong).removeprefix("Value error, ")
         field = str(wrong["loc"][0]) if wrong["loc"] else None
         option = f"{options.get(field, '--' + field.replace('_', '-'))}: " if field else ""
         raise typer.BadParameter(f"{option}{message[:1].lower()}{message[1:]}") from None
+
+
+def check_text(kind: Any, said_by: str, text: str) -> None:
+    """Raises BadParameter for a text that is none of the kind; `said_by`: the option or argument."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from aggregates.values.patterns import message_of
+
+    try:
+        TypeAdapter(kind).validate_python(text)
+    except ValidationError as error:
+        said = message_of(error.errors()[0]).removeprefix("Value error, ")
+        raise typer.BadParameter(f"{said_by} {text!r}: {said[:1].lower()}{said[1:]}") from None
 
 
 def issue(

@@ -83,7 +83,9 @@ def wrong_parameter(wrong: "WrongParameter") -> typer.BadParameter:
 
 def _wrong(error: Mapping[str, Any]) -> tuple[str, str]:
     """The field, and what was expected of it."""
-    said = str(error["msg"]).removeprefix("Value error, ")
+    from aggregates.values.patterns import message_of
+
+    said = message_of(error).removeprefix("Value error, ")
     if not error["loc"]:
         field, _, expected = said.partition(": ")
         return field, expected

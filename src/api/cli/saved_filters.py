@@ -7,7 +7,7 @@ import typer
 from api.cli.asking import answered
 from api.cli.filters import filter_options, given_of, with_options
 from api.cli.offices import say_done
-from api.cli.opening import by_whom, command_of, commanding, issue
+from api.cli.opening import by_whom, check_text, command_of, commanding, issue
 from api.cli.options import AsJson, DataDir, OfficeCode, Reason
 from api.cli.output import print_json, print_table, say
 from api.cli.tables import key, prose, tabular, word
@@ -56,11 +56,13 @@ def save(
     as_json: bool,
     **options: Any,
 ) -> None:
+    from aggregates.values.codes import Code
     from api.application.bulk import office_of
     from api.application.saved_filters import save_filter
     from projections.collections_report.columns import IN_REPORT
     from projections.questions import Filters, Sort
 
+    check_text(Code, "NAME", name)
     if sort is not None and sort not in {*Sort}:
         raise typer.BadParameter(f"--sort {sort}: expected one of {', '.join(Sort)}")
     named = [each.strip() for each in (columns or "").split(",") if each.strip()]

@@ -16,10 +16,10 @@ from api.application.account_view import (
     AccountView,
     FundsView,
     account_view,
-    all_funds,
+    events_to_be_shown,
     read_account,
-    read_whole_account,
 )
+from api.application.funds import every_funds
 from api.application.issuing import Done
 from api.application.offices import is_other_currency
 from api.http.bodies import CommandBody, body_of, from_body
@@ -94,7 +94,9 @@ def get_account(
 def list_payments(*, account_id: UUID, service: ServiceOf, readings: Readings, as_of: AsOf = None) -> list[FundsView]:
     """Every payment and credit of the account, the latest first."""
     with readings.connection() as connection:
-        return all_funds(read_whole_account(service, connection, account_id, as_of))
+        read = read_account(service, connection, account_id, as_of)
+        later = events_to_be_shown(service, connection, account_id) if read.then is None else []
+        return every_funds(connection, readings.log, read, later=later)
 
 
 @router.put("/{account_id}/contact", responses=MAY_BE_REFUSED)

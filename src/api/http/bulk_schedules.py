@@ -9,7 +9,7 @@ from pydantic import Field
 
 from aggregates.bulk.schedule import CancelSchedule, Period
 from aggregates.values.codes import Code
-from aggregates.values.money import Currency
+from aggregates.values.money import Currency, MajorUnits
 from api.application.bulk import WrongParameter
 from api.application.bulk_schedules import Times, WrongSchedule, schedule_bulk
 from api.application.issuing import Caller, Done, Issuing
@@ -45,7 +45,7 @@ class NewSchedule(Body):
     """None: today."""
     most_accounts: int = Field(ge=0, le=MOST_COUNT)
     """With more it waits for a person."""
-    most_amount: Annotated[str | None, Field(pattern=r"^[0-9]{1,13}(\.[0-9]{1,4})?$")] = None
+    most_amount: MajorUnits | None = None
     """With more money in question (where the kind has no amount: in balance) it waits for a person."""
     reason: Reason = None
 

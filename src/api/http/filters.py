@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Query
 from pydantic import Field, create_model
 
+from aggregates.values.patterns import pattern
 from api.application.plausibility import MOST_COUNT
 from api.http.shapes import PLAIN_TEXT, Body, Day
 from projections.questions import CHOICES, Filters
@@ -17,7 +18,7 @@ from projections.questions.collections.filters import Choice
 ASKED_AS: Mapping[str, str] = {"search": "q"}
 """Filters that doors call otherwise."""
 
-_Amount = Annotated[str, Field(pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$")]
+_Amount = Annotated[str, Field(pattern=pattern(r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$", "an amount such as 100.00"))]
 """A decimal such as "100.00"."""
 _Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 _IN_JSON: Mapping[Any, Any] = {Decimal: _Amount, int: _Count, date: Day}

@@ -75,7 +75,8 @@ def list_all_activity(
     """Contacts, messages, promises, money, disputes, notes of all accounts: the newest first."""
     if account_id is not None:
         readings.office_and_currency_of(account_id)
-    day = as_of or readings.today(office)
+    today = readings.today(office)
+    day = as_of or today
     report, following = readings.report(
         Question("all activity", office, account_id, as_of, known_on, *astuple(filters)),
         lambda connection, inner: office_activity(

@@ -9,6 +9,7 @@ from fastapi import Query, Response
 from adapters.inbound.matching import NotReady
 from aggregates.account.inbound import MarkMessageRead, ReceiveMessage
 from aggregates.unmatched import SettleUnmatched, UnmatchedState
+from aggregates.values.patterns import pattern
 from api.application.inbound import ThreadsView, assign, discard, receive_by_hand, threads_of
 from api.application.issuing import Done
 from api.http.bodies import CommandBody, body_of, from_body
@@ -27,7 +28,10 @@ OF_ACCOUNT = "/accounts/{account_id}"
 
 StateOf = Annotated[
     str | None,
-    Query(pattern=f"^({TO_READ}|{READ}|{NOTED})$", description="Only messages that stand so: to-read, read, noted."),
+    Query(
+        pattern=pattern(f"^({TO_READ}|{READ}|{NOTED})$", f"one of {TO_READ}, {READ}, {NOTED}"),
+        description="Only messages that stand so: to-read, read, noted.",
+    ),
 ]
 UnmatchedStateOf = Annotated[
     UnmatchedState, Query(description="Messages that stand so; where not given, those that nobody has assigned.")

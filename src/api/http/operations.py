@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.telemetry.metrics import exposition
+from aggregates.values.patterns import pattern
 from api.http.commands import ServiceOf
 from api.http.health import Kept
 from api.http.paging import Cursor, Limit, Page
@@ -78,7 +79,12 @@ def quarantined_messages(
     *,
     readings: Readings,
     topic: Annotated[
-        str | None, Query(max_length=249, pattern="^[A-Za-z0-9._-]+$", description="Only of this topic.")
+        str | None,
+        Query(
+            max_length=249,
+            pattern=pattern("^[A-Za-z0-9._-]+$", "a topic's name of letters, digits, dots, dashes and underscores"),
+            description="Only of this topic.",
+        ),
     ] = None,
     partition: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="Only of this partition.")] = None,
     limit: Limit = 50,

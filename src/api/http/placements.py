@@ -20,9 +20,10 @@ from api.http.bodies import CommandBody, Reason, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, created
 from api.http.paging import Cursor, Limit, Page
 from api.http.problems import FieldProblem, documented
-from api.http.reading import AS_ASKED, OfficeOf, Question, Readings
+from api.http.reading import AS_ASKED, OfficeOf, Question, Reader, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
+from projections.questions.collections.defined import check_agency, defined_by
 from projections.questions.placements import (
     CommissionRow,
     PlacementFileView,
@@ -149,6 +150,9 @@ def list_placements(
     cursor: Cursor = None,
 ) -> Page[PlacementView]:
     """Accounts with agencies, and those that were; the newest first."""
+    _require_known(readings, office, agency)
+    if account_id is not None:
+        readings.office_and_currency_of(account_id)
     return readings.page(
         Question("placements", office, agency, account_id, state),
         lambda connection, inner: placements(
@@ -168,6 +172,7 @@ def report_commission(
     until: Annotated[date | None, Query(description="Paid on this day or earlier.")] = None,
 ) -> list[CommissionRow]:
     """What each agency collected, and what it keeps of that."""
+    _require_known(readings, office, agency)
     with readings.connection() as connection:
         return commissions(connection, office=office, agency=agency, since=since, until=until)
 
@@ -212,6 +217,13 @@ def close_placement(
     return issuing.issue(from_body(ClosePlacement, body, account_id=account_id), caller, reason=body.reason)
 
 
+def _require_known(readings: Reader, office: str | None, agency: str | None) -> None:
+    """Raises a Problem for an office or an agency that there is not: its list would be empty."""
+    offices = readings.offices_named(office)
+    with readings.connection() as connection:
+        check_agency(connection, agency, defined_by(offices))
+
+
 # --- files -------------------------------------------------------------------------------------------
 
 
@@ -225,6 +237,7 @@ def list_placement_files(
     cursor: Cursor = None,
 ) -> Page[PlacementFileView]:
     """Files for agencies: what is in each, whether it arrived, and what the agency says it received; newest first."""
+    _require_known(readings, office, agency)
     return readings.page(
         Question("placement-files", office, agency),
         lambda connection, inner: placement_files(connection, office=office, agency=agency, limit=limit, cursor=inner),

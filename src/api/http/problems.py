@@ -18,6 +18,7 @@ from adapters.eventstore.recorder import Conflict
 from adapters.postgres.errors import DatabaseProblem, in_plain_words
 from aggregates.kernel.command import Rejected
 from aggregates.kernel.refusals import CONFLICT, REFUSALS
+from aggregates.values.patterns import message_of
 from api.application.bulk import ChangedSincePreview
 from api.application.issuing import (
     ContactRefused,
@@ -360,7 +361,7 @@ def _said(error: Mapping[str, Any]) -> dict[str, str]:
         case "model_type" | "dict_type" | "model_attributes_type" | "dataclass_type":
             expected = "expected a JSON object"
         case _:
-            expected = str(error["msg"]).replace("Input should be", "expected").replace("should", "has to")
+            expected = message_of(error).replace("Input should be", "expected").replace("should", "has to")
             expected = expected[0].lower() + expected[1:]
     return {"field": name, "expected": expected}
 

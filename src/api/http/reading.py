@@ -16,6 +16,7 @@ from adapters.postgres.waiting import for_whoever_waits
 from aggregates.office import Office, office_id
 from aggregates.values.aging import BucketScheme
 from aggregates.values.codes import Code
+from aggregates.values.money import Currency
 from api.application.offices import scheme_of, today_in
 from api.http.paging import NamedPage, Page, unwrap_cursor, wrap_cursor
 from api.http.problems import FieldProblem, Problem, documented, unknown
@@ -38,7 +39,7 @@ AS_ASKED = documented(404, 409)
 AsOf = Annotated[Day | None, Query(description="The end of this day, by effective date; today where not given.")]
 KnownOn = Annotated[Day | None, Query(description="Only what was recorded by the end of this day.")]
 OfficeOf = Annotated[Code | None, Query(description="An office's code; all offices where not given.")]
-Currency = Annotated[str | None, Query(pattern="^[A-Z]{3}$", description="Needed where accounts have several.")]
+CurrencyOf = Annotated[Currency | None, Query(description="Needed where accounts have several.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Scope:
 
 async def of_report(
     office: OfficeOf = None,
-    currency: Currency = None,
+    currency: CurrencyOf = None,
 ) -> Scope:
     """Office and currency of a report."""
     return Scope(office, currency)

@@ -29,9 +29,9 @@ from api.application.write_offs import WriteOffRow, write_offs_of
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.problems import documented, unknown
+from api.http.reading import Readings
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
-from projections.questions import UnknownAccount
 
 router = Router(prefix="/v1/accounts/{account_id}", tags=["receivables"])
 
@@ -295,12 +295,10 @@ def note_credit(
 
 
 @router.get("/write-offs", responses=documented(404))
-def list_write_offs(*, account_id: UUID, service: ServiceOf) -> list[WriteOffRow]:
+def list_write_offs(*, account_id: UUID, service: ServiceOf, readings: Readings) -> list[WriteOffRow]:
     """What was written off of the account, the latest first, and what became of it."""
-    try:
-        return write_offs_of(service, account_id)
-    except UnknownAccount:
-        raise unknown("account") from None
+    with readings.connection() as connection:
+        return write_offs_of(service, connection, account_id)
 
 
 @router.post("/write-offs", status_code=201, responses=MAY_BE_REFUSED)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, RootModel
 from aggregates.values.codes import Code
 from aggregates.values.saved_filter import SavedFilter
 from api.application.account_view import accounts_of_customer
+from api.application.offices import scheme_of, today_in
 from api.application.saved_filters import filters_with, order_of, saved_filter
 from api.http.filters import IN_ADDRESS, filters_of
 from api.http.paging import Cursor, Limit, NamedPage, unwrap_cursor, wrap_cursor
@@ -37,6 +38,7 @@ from projections.questions import (
     roll_rates,
     summary,
 )
+from projections.questions.collections.defined import defined_by
 from projections.questions.names import FILLED, Names
 
 router = Router(prefix="/v1", tags=["reports"])
@@ -267,7 +269,8 @@ def collections_report(
     cursor: str | None,
 ) -> CollectionsPage:
     """A page of the report. Raises a Problem."""
-    today, scheme = readings.today(of.office), readings.scheme(of.office)
+    offices = readings.offices_named(of.office)
+    today, scheme = today_in(offices, readings.service.clock.now()), scheme_of(offices)
     question = Question("collections", of, wanted, as_of, known_on)
     inner = unwrap_cursor(question, cursor)
     with readings.connection(with_cursor=cursor is not None) as connection:
@@ -280,6 +283,7 @@ def collections_report(
             office=of.office,
             currency=of.currency,
             filters=wanted.filters,
+            defined=defined_by(offices),
             order=wanted.order,
             limit=limit,
             cursor=inner,

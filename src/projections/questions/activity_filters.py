@@ -134,12 +134,13 @@ class ActivityFilters:
         return wanted in summary.casefold() or wanted in (notes or "").casefold()
 
 
-def known_agents(connection: Connection[Any], agent: str) -> list[str]:
-    """Who is meant, as the audit trail says it. Raises BadQuestion where nobody who did anything is called so."""
+def known_agents(connection: Connection[Any], agent: str, *, called: str = "agent") -> list[str]:
+    """Who is meant, as the audit trail says it; `called`: the field. Raises BadQuestion where nobody who did anything
+    is called so."""
     found = [agent] if ":" in agent else [f"person:{agent}", f"service:{agent}"]
     if not _column(connection, _AGENT, [found]):
         known = ", ".join(row[0] for row in _column(connection, _AGENTS, [_MOST_AGENTS]))
-        raise BadQuestion(f"agent: expected one of {known or 'none: nothing was done yet'}")
+        raise BadQuestion(f"{called}: expected one of {known or 'none: nothing was done yet'}")
     return found
 
 

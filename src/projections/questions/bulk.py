@@ -1,5 +1,6 @@
 """Bulk actions: which accounts a preview freezes, how they differ from it now, and what came of each."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,8 +16,9 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
 from projections.answer import AmountText, Answer
 from projections.collections_report.columns import STORED
+from projections.questions.collections.defined import Defined, check_filters
 from projections.questions.collections.filters import Filters, conditions, owing, parameters_of_search
-from projections.questions.collections.report import check_bucket, selected
+from projections.questions.collections.report import selected
 from projections.questions.collections.source import Source, source_of
 from projections.questions.names import names
 from projections.questions.paging import check_limit, cursor_after, key_after
@@ -101,12 +103,13 @@ def shown(
     today: date,
     as_of: date | None,
     scheme: BucketScheme,
+    defined: Defined,
 ) -> Iterator[Shown]:
     """The accounts of a collections report in the order of their balances, read as they are asked for; `among` these,
     whether they owe something or not, by what they were called. What is compared later is what the account is now,
     whatever day the report is of. Raises BadQuestion, also where a named account is not in the report.
     """
-    check_bucket(connection, filters.bucket, scheme)
+    check_filters(connection, filters, scheme, defined)
     source = source_of(connection, scope, today=today, as_of=as_of, known_on=None, scheme=scheme)
     given = filters.given(scope.currency)
     those = [owing(given)] if among is None else ["account_id = ANY (%(among)s::uuid[])"]
@@ -390,16 +393,13 @@ def bulk_action(connection: Connection[Any], bulk_id: UUID) -> BulkView | None:
 
 
 _WOULD = """
-    SELECT count(*) FILTER (WHERE r.expected -> 'refused_by' = '[]' AND r.expected ->> 'problem' IS NULL) AS may_leave,
-           count(*) FILTER (WHERE (r.expected ->> 'too_long')::boolean) AS too_long,
-           (SELECT jsonb_object_agg(each.rule, each.accounts)
-            FROM (SELECT rule, count(*) AS accounts
-                  FROM read_model.bulk_rows AS b, jsonb_array_elements_text(b.expected -> 'refused_by') AS rule
-                  WHERE b.bulk_id = %(bulk_id)s
-                  GROUP BY rule) AS each) AS refused_by
+    SELECT r.expected -> 'refused_by' AS refused_by, r.expected ->> 'problem' IS NULL AS can_be_made,
+           (r.expected ->> 'too_long')::boolean AS too_long, count(*) AS accounts
     FROM read_model.bulk_rows AS r
     WHERE r.bulk_id = %(bulk_id)s
+    GROUP BY 1, 2, 3
 """
+"""Rows are read once; of how they were refused there are few kinds, however many rows there are."""
 
 
 def bulk_action_in_full(connection: Connection[Any], bulk_id: UUID) -> BulkView | None:
@@ -407,10 +407,17 @@ def bulk_action_in_full(connection: Connection[Any], bulk_id: UUID) -> BulkView 
     found = bulk_action(connection, bulk_id)
     if found is None or found.kind != MESSAGE.name:
         return found
-    counted = row(connection, {"bulk_id": bulk_id}, _WOULD)
-    rules = sorted((counted["refused_by"] or {}).items(), key=lambda each: (-each[1], each[0]))
+    kinds = rows(connection, {"bulk_id": bulk_id}, _WOULD)
+    rules = Counter[str]()
+    for each in kinds:
+        for rule in each["refused_by"] or ():
+            rules[rule] += each["accounts"]
     return found.model_copy(
-        update={"may_leave": counted["may_leave"], "too_long": counted["too_long"], "refused_by": dict(rules)}
+        update={
+            "may_leave": sum(each["accounts"] for each in kinds if each["refused_by"] == [] and each["can_be_made"]),
+            "too_long": sum(each["accounts"] for each in kinds if each["too_long"]),
+            "refused_by": dict(sorted(rules.items(), key=lambda each: (-each[1], each[0]))),
+        }
     )
 
 

@@ -27,8 +27,9 @@ from aggregates.values.fees import (
 from aggregates.values.money import Money
 from projections.answer import AmountText, Answer
 from projections.questions.bulk import Frozen, Shown, check_named
+from projections.questions.collections.defined import check_filters, defined_by
 from projections.questions.collections.filters import Filters, conditions, owing, parameters_of_search
-from projections.questions.collections.report import check_bucket, selected
+from projections.questions.collections.report import selected
 from projections.questions.collections.source import Source, past_s
 from projections.questions.names import names
 from projections.questions.scope import BadQuestion, Scope, UnknownAccount, rows
@@ -196,7 +197,7 @@ def fees_shown(
     for. Who has nothing that it could be taken of is left out, unless named. Raises BadQuestion, Refusal."""
     if asked.as_of > asked.today:
         raise BadQuestion("as_of: expected today or earlier")
-    check_bucket(connection, filters.bucket, asked.office.scheme)
+    check_filters(connection, filters, asked.office.scheme, defined_by([asked.office]))
     terms, limits, source = asked.terms, asked.limits, asked.source
     given = filters.given(asked.currency)
     those = [owing(given)] if among is None else ["account_id = ANY (%(among)s::uuid[])"]

@@ -323,7 +323,21 @@ def closed_days(
     limit: int = 100,
     cursor: str | None = None,
 ) -> ClosedDays:
-    """The newest first. Raises BadQuestion."""
+    """The newest first. Raises BadQuestion, also where nobody who did anything is called so."""
+    found = _closed_days(connection, office=office, agent=agent, limit=limit, cursor=cursor)
+    if agent is not None and not found.rows:
+        known_agents(connection, agent)
+    return found
+
+
+def last_closed_day(connection: Connection[Any], *, agent: str, office: str | None = None) -> ClosedDay | None:
+    """None of an agent who closed none, also where they did nothing yet."""
+    return next(iter(_closed_days(connection, office=office, agent=agent, limit=1, cursor=None).rows), None)
+
+
+def _closed_days(
+    connection: Connection[Any], *, office: str | None, agent: str | None, limit: int, cursor: str | None
+) -> ClosedDays:
     day, position = key_after(cursor, "closed", 2)
     asked = {
         "office": office,

@@ -110,6 +110,11 @@ def test_a_list_that_is_cut_off_says_so(portfolio: Arrears, monkeypatch: pytest.
     [
         (("preview", "flags"), 2, "--add"),
         (("preview", "flags", "--add", "unheard-of"), 1, "expected one of"),
+        (
+            ("preview", "freeze", "--code", "moved", "--placed-with", "nobody"),
+            1,
+            "placed_with: expected one of none yet",
+        ),
         (("preview", "stage"), 2, "--to"),
         (("preview", "message", "--channel", "portal"), 2, "--text"),
         (("preview", "message", "--channel", "portal", "--template", "no-such"), 1, "no 'no-such'"),

@@ -101,6 +101,8 @@ def test_a_template_is_saved_shown_previewed_and_retired(portfolio: Arrears, tem
     assert "Ada, Ltd., please call us about 310.50." in shown.out
     template.write_text(CALL_US.replace("amount_due", "amount"), encoding="utf-8")
     assert "there is no placeholder 'amount'" in portfolio("template", "save", template, code=1).err
+    template.write_text(CALL_US.replace('"portal"', '"email"'), encoding="utf-8")
+    assert "texts.en.subject: expected, for an e-mail has one" in portfolio("template", "save", template, code=1).err
     template.write_text("name = 1", encoding="utf-8")
     assert "name" in portfolio("template", "save", template, code=1).err
     assert "is retired" in portfolio("template", "retire", "call-us").out

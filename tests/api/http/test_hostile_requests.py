@@ -1,7 +1,9 @@
 """Requests that no client of good will sends: each is refused in the one error shape, and none is a defect."""
 
+import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -229,3 +231,57 @@ def test_a_resource_has_its_own_methods_whatever_stands_beside_it(client: Client
     for method in ("GET", "OPTIONS", "DELETE"):
         response = client.request(method, f"/v1/campaigns/{resource}")
         assert (response.status_code, response.headers["allow"]) == (405, "POST")
+
+
+# --- patterns ----------------------------------------------------------------------------------------
+
+
+def patterns_of(node: Any) -> set[str]:
+    """Every pattern in a schema."""
+    match node:
+        case dict():
+            own = {node["pattern"]} if isinstance(node.get("pattern"), str) else set()
+            return own.union(*map(patterns_of, node.values()))
+        case list():
+            return set[str]().union(*map(patterns_of, node))
+        case _:
+            return set()
+
+
+def test_a_parameter_is_refused_in_words_and_never_with_its_pattern(client: Client, account: str):
+    account_id, asked = account.rpartition("/")[2], 0
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        for parameter in methods.get("get", {}).get("parameters", []):
+            name, schema = parameter["name"], parameter["schema"]
+            patterns = patterns_of(schema)
+            if parameter["in"] != "query" or not (patterns or '"uuid"' in json.dumps(schema)):
+                continue
+            asked += 1
+            there = re.sub(r"\{[a-z_]+\}", account_id, path)
+            problem = client.refused(422, "GET", there, params={name: "!"})
+            said = {each["field"]: each["expected"] for each in problem["errors"]}[name]
+            assert said.startswith("expected "), (path, name, said)
+            assert not any(each in said for each in (*patterns, "[", "urn:uuid")), (path, name, said)
+    assert asked > 40
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/v1/offices", {"code": "No Code", "title": "X", "currency": "USD"}, "code: expected lower-case letters"),
+        ("/v1/offices", {"code": "x", "title": "X", "currency": "usd"}, "currency: expected an ISO 4217 code"),
+    ],
+)
+def test_a_field_is_refused_in_words_and_never_with_its_pattern(
+    client: Client, path: str, body: dict[str, str], words: str
+):
+    problem = client.refused(422, "POST", path, {**body, "time_zone": "UTC"})
+    assert problem["detail"].startswith(words)
+    assert "^" not in problem["detail"]
+
+
+def test_the_page_says_it_in_words_too(client: Client, account: str):
+    shown = client.get("/?flag=No%20Flag", headers={"Accept": "text/html"})
+    assert shown.status_code == 422
+    assert "flag: expected one or several of lower-case letters" in shown.text
+    assert "[a-z0-9]" not in shown.text

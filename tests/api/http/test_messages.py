@@ -204,7 +204,8 @@ def test_one_of_a_template_is_sent_again_in_its_language_and_with_a_reason_on_th
     client: Client, service: StepByStep, office: str, ada: str
 ):
     template = {"office": office, "name": "in-english", "channel": "email"}
-    saved = client.done("POST", "/v1/templates", {**template, "texts": {"en": {"body": "You owe {{ amount_due }}."}}})
+    text = {"subject": "What you owe", "body": "You owe {{ amount_due }}."}
+    saved = client.done("POST", "/v1/templates", {**template, "texts": {"en": text}})
     emails = [{"id": "email-1", "address": "ada@example.org"}]
     client.done("PUT", f"{ada}/contact", {"language": "de", "preferred_channel": "letter", "emails": emails})
     said = {"channel": "email", "template": "in-english", "ignore_preferences": True}
@@ -218,7 +219,7 @@ def test_one_of_a_template_is_sent_again_in_its_language_and_with_a_reason_on_th
     again = messages(client, service, ada)[0]
     assert (again["template_id"], again["template_version"]) == (saved["id"], 1)
     assert outbox(service, again["message_id"])["body"].startswith("You owe 100.00.")
-    client.done("POST", "/v1/templates", {**template, "texts": {"en": {"body": "Please pay."}}})
+    client.done("POST", "/v1/templates", {**template, "texts": {"en": {**text, "body": "Please pay."}}})
     problem = client.refused(404, "POST", f"{ada}/messages/{first}/retry", {})
     assert "in-english was changed since" in problem["detail"]
 
@@ -322,8 +323,9 @@ def test_a_template_is_saved_listed_shown_used_and_retired(client: Client, servi
 @pytest.mark.parametrize(
     ("channel", "text", "expected"),
     [
-        ("email", {"body": "{{ amount }}"}, "there is no placeholder 'amount'"),
-        ("email", {"body": "{% if amount_due %}"}, "line 1"),
+        ("letter", {"body": "{{ amount }}"}, "there is no placeholder 'amount'"),
+        ("letter", {"body": "{% if amount_due %}"}, "line 1"),
+        ("email", {"subject": " ", "body": "x"}, "expected, for an e-mail has one"),
         ("sms", {"body": "x" * 140}, "162 characters, expected at most 140"),
         ("portal", {"subject": "One", "body": "x"}, "for an e-mail or a letter only"),
     ],
@@ -335,6 +337,15 @@ def test_a_template_of_which_no_message_can_be_made_is_refused_by_field(
     [error] = client.refused(422, "POST", "/v1/templates", body)["errors"]
     assert error["field"] == f"texts.en.{'subject' if 'subject' in text else 'body'}"
     assert expected in error["expected"]
+
+
+def test_a_template_of_e_mails_without_a_subject_is_refused_by_field_at_every_door(client: Client, office: str):
+    body = {"office": office, "name": "mute", "channel": "email", "texts": {"en": {"body": "Please call us."}}}
+    [error] = client.refused(422, "POST", "/v1/templates", body)["errors"]
+    assert error == {"field": "texts.en.subject", "expected": "expected, for an e-mail has one"}
+    said = {"office": office, "name": "mute", "channel": "email", "tone": "firm", "language": "en", "text": "Call us"}
+    shown = client.request("POST", "/settings/templates", data=said, headers=HTML)
+    assert (shown.status_code, "an e-mail has one" in shown.text) == (422, True)
 
 
 def test_the_page_of_templates_saves_the_next_version_in_a_language_and_retires(client: Client, office: str):

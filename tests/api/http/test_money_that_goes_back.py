@@ -1,14 +1,16 @@
 """Money that goes back, and documents that never were, over HTTP."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from html import unescape
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from aggregates.kernel.event import Recorded
+from api.application import funds
 from api.application.account_view import all_funds, read_account, read_whole_account
 from api.application.funds import funds_page
 from api.http.web import account_page
@@ -116,6 +118,45 @@ def test_what_came_in_is_read_in_pages_and_nothing_else_is_read(service: StepByS
             assert [len(page.rows) for page in pages] == [2, 2, 2]
             shown = [funds for page in pages for funds in page.rows]
             assert sorted(shown, key=lambda funds: funds.number) == sorted(whole, key=lambda funds: funds.number)
+
+
+def test_all_that_came_in_is_answered_without_the_rest_of_the_history(
+    service: StepByStep, client: Client, account: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(funds, "MAX_LIMIT", 4)
+    six_payments(client, account)
+    client.done("POST", f"{account}/credits", {"number": "CR-1", "amount": usd("1.00"), "issued_on": "2026-03-12"})
+    client.done("POST", f"{account}/credits", {"number": "CR-2", "amount": usd("1.00"), "issued_on": "2026-03-12"})
+    client.done("POST", f"{account}/credits/CR-2/withdrawal", WHY)
+    client.done("POST", f"{account}/payments/P-4/reversal", {"reversal": "error", "reversed_on": "2026-03-14"})
+    known = UUID(account.rpartition("/")[2])
+
+    def whole() -> list[dict[str, Any]]:
+        with service.database.connect("arrears_app") as connection:
+            found = all_funds(read_whole_account(service, connection, known))
+        return [each.model_dump(mode="json", exclude_none=True) for each in found]
+
+    def answered() -> list[dict[str, Any]]:
+        found = client.get(f"{account}/payments").json()
+        return [{name: value for name, value in each.items() if value is not None} for each in found]
+
+    assert answered() == whole(), "of events that no read table shows yet"
+    service.drain()
+    shown = whole()
+    assert len(shown) == 8
+    monkeypatch.setattr(type(service.arrears), "history", only_later(type(service.arrears).history))
+    assert answered() == shown
+
+
+def only_later(history: Callable[..., list[Recorded]]) -> Callable[..., list[Recorded]]:
+    """What reads an account's history, and none that read tables show already."""
+
+    def read(*asked: Any, **more: Any) -> list[Recorded]:
+        found = history(*asked, **more)
+        assert found == [], "it was read as a whole"
+        return found
+
+    return read
 
 
 def test_the_page_leads_to_older_payments_and_its_forms_offer_them(

@@ -1,6 +1,7 @@
 """Placement with agencies over HTTP and on its page: terms, one account, files, and what comes back."""
 
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -23,6 +24,20 @@ def agency(client: Client, office: str) -> str:
 
 def contact_of(client: Client, account: str) -> None:
     client.done("PUT", f"{account}/contact", {"emails": [{"id": "e", "address": "a@example.com"}]})
+
+
+def test_placements_of_an_agency_or_office_that_is_not_there_are_refused(
+    client: Client, service: StepByStep, office: str, agency: str
+):
+    service.drain()
+    for path in ("/v1/placements", "/v1/placements/commission", "/v1/placement-files"):
+        problem = client.refused(422, "GET", f"{path}?agency=nobody")
+        assert "agency: expected one of acme" in problem["detail"]
+        client.refused(404, "GET", f"{path}?office=paris")
+        assert client.get(f"{path}?agency={agency}").status_code == 200
+    client.refused(404, "GET", f"/v1/placements?account_id={UUID(int=1)}")
+    client.refused(422, "GET", "/v1/report/collections?placed_with=nobody")
+    assert client.get(f"/v1/report/collections?placed_with={agency}").status_code == 200
 
 
 def test_an_account_is_placed_answered_for_and_recalled(

@@ -206,6 +206,42 @@ def test_an_office_that_is_not_there_is_said(client: Client, portfolio: dict[str
         assert client.refused(404, "GET", path, params={"office": "nowhere"})["reason_code"] == "unknown-office"
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("flag", "expected one of bankruptcy, "),
+        ("without_flag", "expected one of bankruptcy, "),
+        ("frozen", "expected one of "),
+        ("placed_with", "expected one of "),
+        ("service", "expected one of "),
+        ("segment", "expected one of "),
+        ("assignee", "expected one of "),
+        ("bucket", "expected one of current, "),
+    ],
+)
+def test_a_filter_by_what_nobody_knows_is_refused_and_not_answered_with_nothing(
+    client: Client, portfolio: dict[str, str], name: str, said: str
+):
+    for more in ("", "&as_of=2026-02-15"):
+        problem = client.refused(422, "GET", f"/v1/report/collections?{name}=unheard-of{more}")
+        assert [each["field"] for each in problem["errors"]] == [name]
+        assert problem["detail"].startswith(f"{name}: {said}")
+    shown = client.get(f"/?{name}=unheard-of", headers={"Accept": "text/html"})
+    assert (shown.status_code, said in shown.text) == (422, True)
+
+
+def test_a_filter_by_what_is_defined_and_nobody_has_shows_nothing(client: Client, portfolio: dict[str, str]):
+    for name, value in (("flag", "vip"), ("frozen", "moved"), ("service", "late-fee")):
+        assert client.get("/v1/report/collections", params={name: value}).json()["accounts"] == 0, name
+    assert client.get("/v1/report/collections", params={"without_flag": "vip"}).json()["accounts"] > 0
+    client.refused(422, "GET", "/v1/report/collections?flag=vip,unheard-of")
+
+
+def test_the_history_of_an_office_that_is_not_there_is_no_empty_one(client: Client, portfolio: dict[str, str]):
+    for more in ("", "&as_of=2026-02-15"):
+        client.refused(404, "GET", f"/v1/activity?office=paris{more}")
+
+
 def test_activity_and_audit_are_paged(client: Client, portfolio: dict[str, str]):
     address = f"/v1/accounts/{portfolio['P-02']}"
     trail = every_page(client, f"{address}/audit")

@@ -79,6 +79,7 @@ def test_what_nobody_knows_is_refused(client: Client, account: str, service: Ste
     client.refused(404, "PUT", f"{nothing}/assignee", {"assignee": "lee"})
     assert "agent: expected one of" in client.refused(404, "POST", "/v1/closed-days", {"agent": "nobody"})["detail"]
     client.refused(404, "POST", "/v1/closed-days", {"agent": "local", "office": "other"})
+    assert "agent: expected one of" in client.refused(422, "GET", "/v1/closed-days?agent=nobody")["detail"]
     assert "kind: expected one of undocumented" in client.refused(422, "GET", "/v1/worklist?kind=x")["detail"]
 
 

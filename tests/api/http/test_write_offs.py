@@ -1,7 +1,13 @@
 """Write-offs over HTTP and on the account's page."""
 
+from uuid import UUID
+
+import pytest
+
+from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 from tests.api.http.test_allocation import HTML, open_amounts
+from tests.api.http.test_money_that_goes_back import only_later
 
 WHY = {"reason": "moved abroad"}
 
@@ -22,6 +28,21 @@ def test_what_is_owed_is_written_off_recovered_and_open_again(client: Client, ac
     left = sum(float(amount) for amount in open_amounts(client, account).values())
     assert left == sum(float(amount) for amount in before.values()) - 30
     assert client.refused(404, "POST", f"{account}/write-offs/2/reversal", WHY)["reason_code"] == "unknown-write-off"
+
+
+def test_write_offs_are_answered_without_the_rest_of_the_history(
+    service: StepByStep, client: Client, account: str, monkeypatch: pytest.MonkeyPatch
+):
+    for amount in ("1.00", "2.00"):
+        client.done("POST", f"{account}/write-offs", {"code": "uncollectible", "amount": usd(amount), **WHY})
+    before = client.get(f"{account}/write-offs").json()
+    assert [each["amount"]["amount"] for each in before] == ["2.00", "1.00"]
+    client.done("POST", f"{account}/write-offs/{before[0]['number']}/reversal", WHY)
+    before = client.get(f"{account}/write-offs").json()
+    service.drain()
+    monkeypatch.setattr(type(service.arrears), "history", only_later(type(service.arrears).history))
+    assert client.get(f"{account}/write-offs").json() == before
+    client.refused(404, "GET", f"/v1/accounts/{UUID(int=1)}/write-offs")
 
 
 def test_the_page_writes_off_and_takes_it_back(client: Client, account: str):

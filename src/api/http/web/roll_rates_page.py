@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 
-from api.http.reading import Currency, OfficeOf, Readings, Scope
+from api.http.reading import CurrencyOf, OfficeOf, Readings, Scope
 from api.http.report import report_roll_rates
 from api.http.routing import Router
 from api.http.shapes import Day
@@ -21,7 +21,7 @@ def roll_rates_page(
     request: Request,
     readings: Readings,
     office: OfficeOf = None,
-    currency: Currency = None,
+    currency: CurrencyOf = None,
     start: Annotated[Day | None, Query(alias="from")] = None,
     to: Day | None = None,
 ) -> HTMLResponse:

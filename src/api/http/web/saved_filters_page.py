@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from aggregates.office import Office, RemoveFilter
 from aggregates.values.codes import Code
+from aggregates.values.patterns import message_of
 from api.application.saved_filters import save_filter
 from api.http.commands import CallerOf, IssuingOf
 from api.http.filters import filters_of
@@ -29,8 +30,8 @@ def save_shown(*, fields: FormOf, readings: Readings, issuing: IssuingOf, caller
     asked = form_given(fields)
     try:
         name = _NAME.validate_python(fields.get("name", ""))
-    except ValidationError:
-        raise FieldProblem("name", "expected lower-case letters, digits and dashes") from None
+    except ValidationError as error:
+        raise FieldProblem("name", message_of(error.errors()[0])) from None
     save_filter(
         issuing,
         replace(caller, wait=_WAIT_SECONDS),

@@ -26,7 +26,7 @@ from api.http.web.forms import FormOf, made, moment_of, once_of, reason_of, text
 from api.http.web.rendering import render
 from api.http.worklist import failed_schedules, waiting_bulk
 from api.processes.service import Service
-from projections.questions.worklist import UndocumentedContact, WorklistItem, closed_days, worklist
+from projections.questions.worklist import UndocumentedContact, WorklistItem, last_closed_day, worklist
 from projections.worklist.kinds import KINDS
 
 router = Router(include_in_schema=False)
@@ -128,7 +128,7 @@ def _page(
         cursor,
     )
     with readings.connection() as connection:
-        days = closed_days(connection, agent=agent, office=office or None, limit=1).rows if agent else ()
+        closed = last_closed_day(connection, agent=agent, office=office or None) if agent else None
     asked = {"agent": agent, "kind": kind, "office": office}
     page = render(
         request,
@@ -149,7 +149,7 @@ def _page(
         told=told,
         undocumented=undocumented.contacts if undocumented else (),
         once=uuid4(),
-        last_closed=days[0] if days else None,
+        last_closed=closed,
         next_url=f"/worklist?{urlencode({**asked, 'cursor': following})}" if following else None,
     )
     page.set_cookie(

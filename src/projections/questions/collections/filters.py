@@ -14,6 +14,7 @@ from aggregates.account.chase import Stage
 from aggregates.account.collections_stage import CollectionsStage
 from aggregates.values.codes import Code
 from aggregates.values.money import Money
+from aggregates.values.patterns import pattern
 from projections.collections_report.columns import Sort
 from projections.people.terms import SHORTEST_ANYWHERE, compared, digits_asked, terms_asked
 from projections.questions.names import FILLED, Names
@@ -60,7 +61,14 @@ class YesNo(StrEnum):
 
 
 Codes = Annotated[
-    str, StringConstraints(max_length=400, pattern=r"^[a-z0-9][a-z0-9-]{0,39}(,[a-z0-9][a-z0-9-]{0,39})*$")
+    str,
+    StringConstraints(
+        max_length=400,
+        pattern=pattern(
+            r"^[a-z0-9][a-z0-9-]{0,39}(,[a-z0-9][a-z0-9-]{0,39})*$",
+            "one or several of lower-case letters, digits and dashes, with commas between them",
+        ),
+    ),
 ]
 """Short identifiers with commas between them; one is the usual case."""
 

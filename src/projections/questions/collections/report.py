@@ -14,11 +14,12 @@ from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
 from projections.answer import AmountText, Answer
 from projections.collections_report.columns import SORT_KEYS, CollectionsRow, Sort
+from projections.questions.collections.defined import NOTHING_DEFINED, Defined, check_filters
 from projections.questions.collections.filters import Filters, Order, conditions, owing, parameters_of_search
 from projections.questions.collections.source import Source, row_of, source_of, today_s
 from projections.questions.names import FILLED, Names, names
 from projections.questions.paging import check_limit, cursor_after, key_after
-from projections.questions.scope import BadQuestion, row, rows, scope_of
+from projections.questions.scope import rows, scope_of
 
 _PAGE = """
 , place AS (
@@ -96,6 +97,7 @@ def collections(
     office: str | None = None,
     currency: str | None = None,
     filters: Filters | None = None,
+    defined: Defined = NOTHING_DEFINED,
     order: Order | None = None,
     limit: int = 50,
     cursor: str | None = None,
@@ -115,6 +117,7 @@ def collections(
         office=office,
         currency=currency,
         filters=filters,
+        defined=defined,
     )
     asked = _asked(of.source, of.given, order, limit, cursor)
     found = rows(connection, asked, *of.query, _in(order, _PAGE + _WITH_SUMS), prepare=_prepare(of.given))
@@ -157,11 +160,12 @@ def _selection(
     office: str | None,
     currency: str | None,
     filters: Filters | None,
+    defined: Defined,
 ) -> _Selection:
     """Raises ReportRefused."""
     scope = scope_of(connection, office=office, currency=currency)
     filters = filters or Filters()
-    check_bucket(connection, filters.bucket, scheme)
+    check_filters(connection, filters, scheme, defined)
     source = source_of(connection, scope, today=today, as_of=as_of, known_on=known_on, scheme=scheme)
     given, said_of_names = filters.given(scope.currency), names(connection)
     query = selected(source, [owing(given), *conditions(given, said_of_names)])
@@ -177,6 +181,7 @@ def every_row(
     office: str | None = None,
     currency: str | None = None,
     filters: Filters | None = None,
+    defined: Defined = NOTHING_DEFINED,
     order: Order | None = None,
 ) -> Iterator[CollectionsRow]:
     """The rows of all pages of the same report, worked out once and read as they are asked for, in the transaction that
@@ -190,6 +195,7 @@ def every_row(
         office=office,
         currency=currency,
         filters=filters,
+        defined=defined,
     )
     asked = {**of.source.parameters, **of.given, **parameters_of_search(of.given)}
     with connection.cursor(name="every_row", row_factory=dict_row) as cursor:
@@ -264,13 +270,3 @@ def _cut(found: list[DictRow], order: Order, limit: int) -> tuple[list[DictRow],
     page = found[:limit]
     more = len(found) > limit
     return page, cursor_after(str(order), page[-1]["sorted_by"], page[-1]["account_id"]) if more else None
-
-
-def check_bucket(connection: Connection[Any], bucket: str | None, scheme: BucketScheme) -> None:
-    """One of the office's, or one of an earlier scheme that an account is still in. Raises BadQuestion."""
-    if bucket is None or bucket in scheme.names:
-        return
-    asked = {"bucket": bucket}
-    query = "SELECT EXISTS (SELECT FROM read_model.collections_report WHERE bucket = %(bucket)s) AS is_used"
-    if not row(connection, asked, query)["is_used"]:
-        raise BadQuestion(f"bucket: expected one of {', '.join(scheme.names)}, not {bucket!r}")
