@@ -170,24 +170,17 @@ def _campaign_for(account: Account, chaseable: Sequence[Chaseable], moment: Mome
 def _failing_rules(
     account: Account, chaseable: Sequence[Chaseable], rules: EngagementRules, moment: Moment
 ) -> Iterator[Why]:
-    due = (part.amount for part in chaseable if part.dpd(moment.today) >= _reach(rules))
-    amount = Money.total(due, account.customer.currency)
     dpd = chaseable[0].dpd(moment.today)
     if dpd < rules.min_dpd:
         yield Why(code="min-dpd", detail=f"{_age(dpd)}, engaged from {rules.min_dpd} days past due")
     if rules.max_dpd is not None and dpd > rules.max_dpd:
         yield Why(code="max-dpd", detail=f"{_age(dpd)}, engaged up to {rules.max_dpd} days past due")
-    bounds = [each for each in (rules.min_amount, rules.max_amount) if each is not None]
-    if any(each.currency != amount.currency for each in bounds):
-        detail = f"the campaign's amounts are in {bounds[0].currency}, the account is in {amount.currency}"
-        yield Why(code="other-currency", detail=detail)
-    elif rules.min_amount is not None and amount < rules.min_amount:
-        yield Why(code="min-amount", detail=f"{amount} is below the tolerated {rules.min_amount}")
-    elif rules.max_amount is not None and amount > rules.max_amount:
-        yield Why(code="max-amount", detail=f"{amount} is above {rules.max_amount}")
-    bucket = moment.office.scheme.bucket_of(account.receivables.days_past_due(moment.today))
-    if rules.buckets is not None and bucket not in rules.buckets:
-        yield Why(code="bucket", detail=f"bucket {bucket} is not engaged")
+    if (wrong := _wrong_amount(account, chaseable, rules, moment)) is not None:
+        yield wrong
+    if rules.buckets is not None:
+        bucket = moment.office.scheme.bucket_of(account.receivables.days_past_due(moment.today))
+        if bucket not in rules.buckets:
+            yield Why(code="bucket", detail=f"bucket {bucket} is not engaged")
     if rules.flags_any and not rules.flags_any & account.flags.carried:
         yield Why(code="flags-any", detail=f"needs a flag of {', '.join(sorted(rules.flags_any))}")
     if rules.flags_none & account.flags.carried:
@@ -196,6 +189,24 @@ def _failing_rules(
         yield Why(code="segment", detail=f"segment {account.customer.segment or 'none'} is not engaged")
     if rules.countries is not None and account.customer.country not in rules.countries:
         yield Why(code="country", detail=f"country {account.customer.country or 'unknown'} is not engaged")
+
+
+def _wrong_amount(
+    account: Account, chaseable: Sequence[Chaseable], rules: EngagementRules, moment: Moment
+) -> Why | None:
+    bounds = [each for each in (rules.min_amount, rules.max_amount) if each is not None]
+    if not bounds:
+        return None
+    due = (part.amount for part in chaseable if part.dpd(moment.today) >= _reach(rules))
+    amount = Money.total(due, account.customer.currency)
+    if any(each.currency != amount.currency for each in bounds):
+        detail = f"the campaign's amounts are in {bounds[0].currency}, the account is in {amount.currency}"
+        return Why(code="other-currency", detail=detail)
+    if rules.min_amount is not None and amount < rules.min_amount:
+        return Why(code="min-amount", detail=f"{amount} is below the tolerated {rules.min_amount}")
+    if rules.max_amount is not None and amount > rules.max_amount:
+        return Why(code="max-amount", detail=f"{amount} is above {rules.max_amount}")
+    return None
 
 
 def _reach(rules: EngagementRules) -> int:

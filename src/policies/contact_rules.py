@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aggregates.account import Account
@@ -102,24 +103,22 @@ def inconvenient_hours(account: Account, attempt: ContactAttempt, office: Office
     What is so judged hangs on where the debtor is, and is the same for many accounts: it is remembered.
     """
     found = _FOUND.of(account.contact.details, account.contact.country, office)
-    asked = Asked(attempt.at, MEDIA[attempt.channel])
-    choices = ((each, office.contact.rules.get(each)) for each in _HOURS)
+    said = office.contact.rules
     return _at_these_hours(
         _Hours(
             attempt.at,
-            asked.channel,
-            zones_of(found.debtor, asked),
+            MEDIA[attempt.channel],
+            found.zones,
             found.places,
             _debt_type(account.customer.kind, office),
             office.contact.role,
             found.house_zone,
-            tuple((each, said.on, *said.figures.items()) for each, said in choices if said is not None),
+            tuple((each, said[each].on, *said[each].figures.items()) for each in _HOURS if each in said),
         )
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Hours:
+class _Hours(NamedTuple):
     """All that the rules about the time of day look at."""
 
     at: datetime
@@ -240,6 +239,8 @@ class _Found:
 
     debtor: Debtor
     """Without what the account says of the debt."""
+    zones: tuple[ZoneInfo, ...]
+    """As far as they say it of a contact at none of them in particular."""
     places: frozenset[str]
     house_zone: str | None
 
@@ -290,7 +291,7 @@ def _found(details: ContactDetails, home: str | None, office: Office) -> _Found:
     is_indicated = bool(zones or debtor.state or debtor.zip_code) or any(zones_of_number(each) for each, _ in numbers)
     is_abroad = country not in (US, _UNKNOWN_COUNTRY)
     house_zone = said or (None if is_indicated or is_abroad else office.time_zone)
-    return _Found(debtor, places_of(debtor), house_zone)
+    return _Found(debtor, zones_of(debtor), places_of(debtor), house_zone)
 
 
 def _debt_type(kind: CustomerKind, office: Office) -> DebtType:

@@ -3,6 +3,9 @@
 import time
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aggregates.kernel.personal import ERASED
 from aggregates.values.contact import Channel
@@ -48,6 +51,16 @@ def test_a_number_is_e164_or_its_digits_where_its_country_is_not_known(text: str
     ],
 )
 def test_an_e_mail_address_is_one_in_any_case_and_as_idna(text: str, form: str):
+    assert normal_form(Channel.EMAIL, text, None) == form
+
+
+@given(st.from_regex(r"[A-Za-z0-9._%+'-]{1,8}@([A-Za-z0-9-]{0,6}\.)?(xn--)?[A-Za-z0-9.-]{1,8}", fullmatch=True))
+def test_a_plain_e_mail_address_reads_as_its_validator_has_it_whether_or_not_it_is_valid(text: str):
+    try:
+        found = validate_email(text, check_deliverability=False, globally_deliverable=False, test_environment=True)
+        form = f"{found.local_part.casefold()}@{found.ascii_domain}"
+    except EmailNotValidError:
+        form = text.casefold()
     assert normal_form(Channel.EMAIL, text, None) == form
 
 

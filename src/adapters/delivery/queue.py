@@ -9,11 +9,14 @@ processes together. `now` is given by whoever asks.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
+
+from projections.batch import as_json, rows_from
 
 HOLDS = timedelta(seconds=60)
 """How long an owner keeps what it has not begun, where it is frozen: one that is gone loses it at once."""
@@ -89,17 +92,19 @@ _FREE = f"""
      OR NOT {_KEY.format(owner="d.owner")} = ANY (%(alive)s::bigint[]))
 """
 
-_ADD = """
+_QUEUED = (
+    "message_id uuid", "account_id uuid", "office_id uuid", "channel text", "position bigint", "event_id uuid",
+    "correlation_id uuid", "traceparent text", "queued_at timestamptz", "is_paced boolean",
+)  # fmt: skip
+"""What is given of a message that is to be delivered."""
+_VALUES = attrgetter(*(column.split(" ", 1)[0] for column in _QUEUED))
+
+_ADD = f"""
     INSERT INTO arrears.deliveries (message_id, account_id, office_id, channel, position, event_id, correlation_id,
                                     traceparent, queued_at, is_paced, due_at)
-    SELECT message_id, account_id, office_id, channel, position, event_id, correlation_id, traceparent, queued_at,
-           is_paced, queued_at
-    FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::uuid[], %s::uuid[], %s::text[],
-                %s::timestamptz[], %s::boolean[])
-         AS q (message_id, account_id, office_id, channel, position, event_id, correlation_id, traceparent, queued_at,
-               is_paced)
+    SELECT q.*, q.queued_at FROM ({rows_from(*_QUEUED)}) AS q
     ON CONFLICT (message_id) DO NOTHING
-"""
+"""  # noqa: S608 - constants
 
 _SET_PACES = """
     INSERT INTO arrears.delivery_paces AS pace (office_id, per_minute, next_at)
@@ -181,14 +186,7 @@ _PUT_BACK = """
 
 def add(connection: Connection[Any], queued: Sequence[Queued]) -> None:
     """Puts messages into the queue, each once."""
-    columns = [
-        [getattr(each, name) for each in queued]
-        for name in (
-            "message_id", "account_id", "office_id", "channel", "position", "event_id", "correlation_id",
-            "traceparent", "queued_at", "is_paced",
-        )
-    ]  # fmt: skip
-    connection.execute(_ADD, columns, prepare=True)
+    connection.execute(_ADD, [as_json([_VALUES(each) for each in queued])], prepare=True)
 
 
 def set_paces(connection: Connection[Any], per_minute: dict[UUID, int]) -> None:

@@ -9,7 +9,6 @@ is uncertain, unless the carrier knows: that is never sent again by itself.
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -27,6 +26,7 @@ from adapters.delivery import queue
 from adapters.delivery.carrier import Attempt, Carrier, CarrierAway, CarrierRefused, CarrierUnavailable
 from adapters.delivery.intake import Intake
 from adapters.delivery.kept_letter import opened, sealed
+from adapters.delivery.lines import HandingOver, Line
 from adapters.delivery.queue import Back, Begun, Delivery, Done
 from adapters.delivery.renderer import Draft, NotRendered, Rendered, Renderer
 from adapters.delivery.rendering import Files, Letter, Prepared, RenderingProblem, prepare
@@ -154,7 +154,7 @@ class Sender:
         self._troubles = troubles or Troubles(database)
         self._owner = uuid4()
         self._connection = KeptConnection(partial(database.connect, "arrears_app", autocommit=True), self._appear)
-        self._lines = [_Line(each, self._beside()) for each in carrier.lines()]
+        self._lines = [Line(each, self._beside()) for each in carrier.lines()]
         self._most = FEWEST
         self._begun_here: set[UUID] = set()
         """Whose attempt is over, and was this one's: nobody else is about to hand them over."""
@@ -238,23 +238,6 @@ class Sender:
             each.close()
 
 
-class _Line:
-    """A carrier's line, and the connection to the queue on which it is noted what is handed over there."""
-
-    def __init__(self, carrier: Carrier, connection: KeptConnection) -> None:
-        self.carrier = carrier
-        self.connection = connection
-        self.before: Done | None = None
-        """What was taken last, of which the queue does not know yet."""
-        self.away: CarrierUnavailable | None = None
-
-    def note_taken(self, owner: UUID) -> None:
-        """Notes what was taken last, where nothing was begun after it that would have."""
-        if self.before is not None:
-            queue.note_taken(self.connection.get(), owner, self.before)
-            self.before = None
-
-
 class _Batch:
     """Messages that were taken together, on their way to a carrier."""
 
@@ -267,7 +250,7 @@ class _Batch:
         files: Files | None,
         owner: UUID,
         connection: Connection[Any],
-        lines: Sequence[_Line],
+        lines: Sequence[Line],
         begun_here: set[UUID],
         stop: threading.Event,
     ) -> None:
@@ -281,8 +264,8 @@ class _Batch:
         self._begun_here = begun_here
         self._stop = stop
         self._results: list[_Result] = []
-        self._turn = threading.Lock()
-        """Of the lines: with the connection, and with what is to be reported."""
+        self._turn = threading.RLock()
+        """Of whoever adds to what is to be reported, or takes it from there; lines refuse in turn too."""
 
     def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Raises CarrierUnavailable where nothing can be handed over now."""
@@ -325,7 +308,7 @@ class _Batch:
             self._not_now(delivery, "it broke in the middle, and the carrier has not got it")
         else:
             command = ReportUncertain(account_id=delivery.account_id, message_id=delivery.message_id)
-            self._results.append(_Result(delivery, "uncertain", command))
+            self._came(_Result(delivery, "uncertain", command))
 
     def _took(self, delivery: Delivery, attempt: Attempt) -> Letter | bool | None:
         """What its error would say may quote somebody, and nobody knows by it what became of the message."""
@@ -341,11 +324,62 @@ class _Batch:
         cipher = self._arrears.keys.get(delivery.account_id)
         return opened(delivery.letter, delivery.message_id, cipher)
 
-    # --- claim and last look ---
+    # --- in parts ---
 
     def _send(self, deliveries: Sequence[Delivery]) -> None:
+        """While the lines hand one part over, the next one is claimed and written; while they hand that one over, it is
+        reported what became of the one before. Raises CarrierUnavailable where nothing is taken any more; what was
+        taken by then is reported."""
         if not deliveries:
             return
+        for line in self._lines:
+            line.begin()
+        left: list[Delivery] = []
+        try:
+            with ThreadPoolExecutor(len(self._lines), thread_name_prefix="line") as pool:
+                left = self._send_in_parts(deliveries, pool)
+        except BaseException:
+            with suppress(psycopg.Error, DatabaseProblem):  # then it is noted when the database is there again
+                for line in self._lines:
+                    line.note_taken(self._owner)
+            raise
+        for line in self._lines:
+            line.before = None
+        queue.let_go(self._connection, self._owner, [each.message_id for each in left])
+        used = [line.away for line in self._lines if line.is_used]
+        away = [each for each in used if each is not None]
+        if away and len(away) == len(used):
+            raise away[0]
+
+    def _send_in_parts(self, deliveries: Sequence[Delivery], pool: ThreadPoolExecutor) -> list[Delivery]:
+        """Returns what was not handed over."""
+        parts = [deliveries[start : start + _COMMANDS] for start in range(0, len(deliveries), _COMMANDS)]
+        left: list[Delivery] = []
+        before: HandingOver | None = None
+        try:
+            for part in parts:
+                if self._stop.is_set() or all(line.away is not None for line in self._lines):
+                    left += part
+                    continue
+                letters = self._claimed_and_written(part)
+                until = time.monotonic() + (math.inf if self._arrears.clock.is_set else _LOOK_LASTS_SECONDS)
+                if before is not None:
+                    left += before.ended()
+                lines = [line for line in self._lines if line.away is None]
+                before = HandingOver(letters, lines, pool, self._one, until=until, stop=self._stop)
+                self._report(but=before.messages)
+        finally:
+            try:
+                if before is not None:
+                    left += before.ended()
+            finally:
+                self._report()
+        return left
+
+    # --- claim and last look ---
+
+    def _claimed_and_written(self, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Letter]]:
+        """Those that may leave, as they are to be handed over. Raises RendererUnavailable."""
         foreign = self._claim(deliveries)
         seen = self._look(deliveries)
         ready: list[tuple[Delivery, _Seen]] = []
@@ -361,7 +395,7 @@ class _Batch:
             else:
                 ready.append((delivery, now))
         queue.finish(self._connection, over)
-        self._hand_over(self._written(ready))
+        return self._written(ready)
 
     def _claim(self, deliveries: Sequence[Delivery]) -> set[UUID]:
         """Claims what is queued, and looks once more whether what was claimed before may leave. Returns what somebody
@@ -428,7 +462,6 @@ class _Batch:
                 letters.append((delivery, seen.prepared.letter(rendered[delivery.message_id])))
             except RenderingProblem as problem:
                 self._has_failed(delivery, problem.code, problem.detail, seen.message)
-        self._report()
         return letters
 
     def _texts(self, drafts: Sequence[Draft]) -> Sequence[Rendered]:
@@ -451,46 +484,7 @@ class _Batch:
         except RenderingProblem:
             return None
 
-    def _hand_over(self, letters: Sequence[tuple[Delivery, Letter]]) -> None:
-        """Over the carrier's lines beside each other, as long as the last look is not long ago. Raises
-        CarrierUnavailable where it takes nothing any more; what was taken by then is reported."""
-        waiting = deque(letters)
-        lasts = math.inf if self._arrears.clock.is_set else _LOOK_LASTS_SECONDS
-        until = time.monotonic() + lasts
-        lines = self._lines[: len(letters)]
-
-        def work(line: "_Line") -> None:
-            while line.away is None and time.monotonic() < until and not self._stop.is_set():
-                try:
-                    delivery, letter = waiting.popleft()
-                except IndexError:
-                    return
-                self._one(line, delivery, letter)
-
-        for line in lines:
-            line.away, line.before = None, None
-        try:
-            try:
-                if len(lines) > 1:
-                    with ThreadPoolExecutor(len(lines), thread_name_prefix="line") as pool:
-                        list(pool.map(work, lines))
-                elif lines:
-                    work(lines[0])
-            finally:
-                self._report()
-        except BaseException:
-            with suppress(psycopg.Error, DatabaseProblem):  # then it is noted when the database is there again
-                for line in lines:
-                    line.note_taken(self._owner)
-            raise
-        for line in lines:
-            line.before = None
-        queue.let_go(self._connection, self._owner, [each.message_id for each, _ in waiting])
-        away = [line.away for line in lines if line.away is not None]
-        if away and len(away) == len(lines):
-            raise away[0]
-
-    def _one(self, line: "_Line", delivery: Delivery, letter: Letter) -> None:
+    def _one(self, line: Line, delivery: Delivery, letter: Letter) -> None:
         if not line.carrier.is_idempotent and not self._begin(line, delivery, letter):
             _log.warning("a message was given up before it was sent", message_id=str(delivery.message_id))
             return
@@ -514,7 +508,7 @@ class _Batch:
         else:
             self._taken(line, delivery, letter, reference)
 
-    def _begin(self, line: "_Line", delivery: Delivery, letter: Letter) -> bool:
+    def _begin(self, line: Line, delivery: Delivery, letter: Letter) -> bool:
         """From here on nobody knows whether it left, unless the carrier says that it certainly did not take it."""
         cipher, now = self._arrears.keys.get(delivery.account_id), self._arrears.clock.now()
         begun = Begun(
@@ -528,17 +522,16 @@ class _Batch:
         line.before = None
         return is_mine
 
-    def _taken(self, line: "_Line", delivery: Delivery, letter: Letter, reference: str | None) -> None:
+    def _taken(self, line: Line, delivery: Delivery, letter: Letter, reference: str | None) -> None:
         """What left is what the carrier took first, which may be another's text."""
         at = self._arrears.clock.now()
         if line.carrier.is_idempotent and delivery.is_claimed:
             first = line.carrier.took(delivery.message_id, Attempt(delivery.queued_at, lambda: letter))
             letter = first if isinstance(first, Letter) else letter
         line.before = Done(delivery.message_id, at, reference)
-        with self._turn:
-            self._has_left(delivery, letter, reference, at=at)
+        self._has_left(delivery, letter, reference, at=at)
 
-    def _not_taken(self, line: "_Line", delivery: Delivery, error: CarrierUnavailable) -> None:
+    def _not_taken(self, line: Line, delivery: Delivery, error: CarrierUnavailable) -> None:
         """Where nobody's message would be taken, this one has not tried in vain."""
         try:
             if isinstance(error, CarrierAway):
@@ -574,7 +567,7 @@ class _Batch:
             carrier_reference=reference,
             sent_at=at or self._arrears.clock.now(),
         )
-        self._results.append(_Result(delivery, "sent", command))
+        self._came(_Result(delivery, "sent", command))
 
     def _has_failed(
         self,
@@ -596,9 +589,9 @@ class _Batch:
             }
         _log.warning("a message failed", message_id=str(delivery.message_id), code=code, **more)
         command = ReportFailed(account_id=delivery.account_id, message_id=delivery.message_id, code=code, detail=detail)
-        self._results.append(_Result(delivery, "failed", command, receipt))
+        self._came(_Result(delivery, "failed", command, receipt))
 
-    def _refused(self, line: "_Line", delivery: Delivery, letter: Letter, error: CarrierRefused) -> None:
+    def _refused(self, line: Line, delivery: Delivery, letter: Letter, error: CarrierRefused) -> None:
         """What the refusal says of the number or address for good is a receipt, as if it had been reported later: it
         holds on every account that has it. While nobody can say which they are, the message is handed over again."""
         if error.told is None or not says_something(error.told.receipt):
@@ -623,11 +616,19 @@ class _Batch:
         )
         self._has_failed(delivery, error.code, error.detail, receipt=receipt)
 
-    def _report(self) -> None:
-        """Says in the log what became of them, and takes them out of the queue."""
-        results, self._results = sorted(self._results, key=lambda each: each.delivery.position), []
+    def _came(self, result: _Result) -> None:
+        with self._turn:
+            self._results.append(result)
+
+    def _report(self, *, but: Collection[UUID] = ()) -> None:
+        """Says in the log what became of them, and takes them out of the queue. `but` are left: the same messages are
+        reported together however far the lines are."""
+        with self._turn:
+            came, self._results = self._results, [each for each in self._results if each.delivery.message_id in but]
+        results = [each for each in came if each.delivery.message_id not in but]
         if not results:
             return
+        results.sort(key=lambda each: each.delivery.position)
         commands = [self._command(each.delivery, each.act, each.command) for each in results]
         receipts = [self._receipt(each.delivery, each.receipt) for each in results if each.receipt is not None]
         outcomes = self._handle([*commands, *receipts])[: len(commands)]

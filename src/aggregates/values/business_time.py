@@ -1,7 +1,7 @@
 """When an office works and may send: business days, holidays and a daily send window in its own time zone."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -59,6 +59,12 @@ class BusinessCalendar(Value):
 
 def local_date(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
+
+
+@lru_cache(maxsize=1_024)  # whoever asks about many accounts asks at one moment, and most of them are in the same zones
+def local_times(moment: datetime, zones: tuple[ZoneInfo, ...]) -> tuple[datetime, ...]:
+    """What the clocks of these zones say at a moment, in their order."""
+    return tuple(moment.astimezone(zone) for zone in zones)
 
 
 def moment_at(day: date, at: time, zone: ZoneInfo) -> datetime:

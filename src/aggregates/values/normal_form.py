@@ -185,8 +185,15 @@ def email_spellings(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([text, *(f"{found.local_part}@{each}" for each in domains if found is not None)]))
 
 
+_PLAIN_EMAIL = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9.-]+")
+"""Nearly every address. Whether or not it is valid, nothing but its case can be spelled in another way."""
+
+
 def _normal_email(text: str) -> str:
     """Domains are equal in any case and as IDNA; so are local parts in any case: case must not revive a refusal."""
+    plain = text.lower()
+    if _PLAIN_EMAIL.fullmatch(text) and IDNA not in plain:
+        return plain
     found = _email(text, with_name=True)
     return folded(text) if found is None else f"{folded(found.local_part)}@{found.ascii_domain}"
 

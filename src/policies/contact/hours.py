@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from aggregates.values.business_time import moment_at
+from aggregates.values.business_time import local_times, moment_at
 from policies.contact.case import Kind, Medium
 from policies.contact.rule import No, Situation
 
@@ -19,8 +19,7 @@ def between(opens: time, closes: time) -> Callable[[Situation], No | None]:
         if not _has_hours(situation):
             return None
         at = situation.asked.at
-        for zone in situation.zones:
-            local = at.astimezone(zone)
+        for zone, local in zip(situation.zones, local_times(at, situation.zones), strict=True):
             if not opens <= local.time() < closes:
                 if _has_consent(situation):
                     return None

@@ -4,13 +4,13 @@ What is not certain in a law is a setting with its source (`is_certain=False`, f
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from aggregates.values.business_time import local_date
+from aggregates.values.business_time import local_date, local_times
 from policies.contact import counting, hours, messages, wishes
 from policies.contact.case import Asked, Debtor, DebtType, Entry, Medium, Recipient, Role, RuleSetting, Settings
 from policies.contact.places import NEW_YORK_CITY, US, may_be_in_new_york_city, state_of_zip, zone_of, zones
@@ -538,7 +538,7 @@ def judge(
 
 def situation_of(debtor: Debtor, role: Role, record: Record, asked: Asked) -> Situation:
     """What the rules look at: with where the debtor may be, and on which dates that is."""
-    found_in = zones_of(debtor, asked)
+    found_in = zones_of(debtor, asked.to)
     return Situation(
         debtor=debtor,
         role=role,
@@ -546,7 +546,7 @@ def situation_of(debtor: Debtor, role: Role, record: Record, asked: Asked) -> Si
         asked=asked,
         zones=found_in,
         places=places_of(debtor),
-        dates=frozenset(local_date(asked.at, zone) for zone in found_in),
+        dates=frozenset(each.date() for each in local_times(asked.at, found_in)),
     )
 
 
@@ -557,11 +557,12 @@ def refusals(
     asked, in_house = situation.asked, situation
     if house_zone is not None:
         zone = zone_of(house_zone)
-        in_house = replace(situation, zones=(zone,), dates=frozenset({local_date(asked.at, zone)}))
-    rules = table
+        in_house = situation._replace(zones=(zone,), dates=frozenset({local_date(asked.at, zone)}))
     if table is TABLE:
         rules = _within(asked.channel, situation.role, situation.debtor.debt_type, situation.places)
-    found = (_refusal(rule, situation, in_house, settings) for rule in rules if asked.channel in rule.media)
+    else:
+        rules = tuple(rule for rule in table if asked.channel in rule.media)
+    found = [_refusal(rule, situation, in_house, settings) for rule in rules]
     return tuple(each for each in found if each is not None)
 
 
@@ -593,21 +594,21 @@ def _refusal(rule: ContactRule, situation: Situation, in_house: Situation, setti
     )
 
 
-def _numbers(debtor: Debtor, asked: Asked) -> tuple[str, ...]:
+def _numbers(debtor: Debtor, to: str | None) -> tuple[str, ...]:
     """All numbers of the debtor, and the one that is dialled."""
     numbers = tuple(each.number for each in debtor.phones)
-    if asked.to is not None and asked.to.startswith("+") and asked.to not in numbers:
-        return (*numbers, asked.to)
+    if to is not None and to.startswith("+") and to not in numbers:
+        return (*numbers, to)
     return numbers
 
 
-def zones_of(debtor: Debtor, asked: Asked) -> tuple[ZoneInfo, ...]:
-    """Every zone in which the debtor may be; never empty."""
+def zones_of(debtor: Debtor, to: str | None = None) -> tuple[ZoneInfo, ...]:
+    """Every zone in which the debtor may be; never empty. `to` is the number that is dialled, or another address."""
     return zones(
         state=debtor.state,
         zip_code=debtor.zip_code,
         country=debtor.country,
-        numbers=_numbers(debtor, asked),
+        numbers=_numbers(debtor, to),
         known=debtor.time_zones,
     )
 
