@@ -170,6 +170,18 @@ def test_before_the_first_tick_of_a_day_today_comes_from_the_ledger(models: Read
     }
 
 
+def test_however_often_it_is_asked_a_report_is_planned_for_what_is_asked(models: ReadModels):
+    """A plan that would do for any filters took minutes where this one takes seconds: the eleventh time that a
+    connection was asked for a past day of 100,000 accounts, when the server goes over to it."""
+    for _ in range(12):
+        ask(models, as_of=APR(10))
+        ask(models)
+        summary(models.connection, today=TODAY, scheme=STANDARD_BUCKETS)
+        aging(models.connection, scheme=STANDARD_BUCKETS, as_of=APR(10))
+    prepared = models.connection.execute("SELECT statement FROM pg_prepared_statements").fetchall()
+    assert not [each for (each,) in prepared if "report AS" in each or "ledger_entries" in each]
+
+
 KEYS: dict[Sort, Callable[[CollectionsRow], Any]] = {
     Sort.BALANCE: lambda row: row.balance,
     Sort.OUTSTANDING: lambda row: row.outstanding,

@@ -101,12 +101,14 @@ def _only(currencies: Sequence[str]) -> str | None:
     return currencies[0] if currencies else None
 
 
-def rows(
-    connection: Connection[Any], parameters: Mapping[str, object], *query: str, prepare: bool | None = None
-) -> list[DictRow]:
-    """What a query gives; its parts (`LEDGER`, say, and a SELECT over it) are put together. `prepare`: see psycopg."""
+def rows(connection: Connection[Any], parameters: Mapping[str, object], *query: str) -> list[DictRow]:
+    """What a query gives; its parts (`LEDGER`, say, and a SELECT over it) are put together.
+
+    It is planned each time for what is asked: most parameters are filters that may be left out, and a plan for any of
+    them, which the server goes over to once a statement was prepared, may take minutes for what takes a second.
+    """
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute("".join(query), parameters, prepare=prepare).fetchall()
+        return cursor.execute("".join(query), parameters, prepare=False).fetchall()
 
 
 def row(connection: Connection[Any], parameters: Mapping[str, object], *query: str) -> DictRow:

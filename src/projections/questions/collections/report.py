@@ -120,7 +120,7 @@ def collections(
         defined=defined,
     )
     asked = _asked(of.source, of.given, order, limit, cursor)
-    found = rows(connection, asked, *of.query, _in(order, _PAGE + _WITH_SUMS), prepare=_prepare(of.given))
+    found = rows(connection, asked, *of.query, _in(order, _PAGE + _WITH_SUMS))
     sums = found[0]
     page, next_cursor = _cut([each for each in found if each["account_id"] is not None], order, limit)
 
@@ -223,7 +223,7 @@ def accounts(
     those = [] if among is None else ["account_id = ANY (%(among)s::uuid[])"]
     query = selected(source, [*those, *conditions(given, said_of_names)])
     asked = {**_asked(source, given, order, limit, cursor), **({} if among is None else {"among": list(among)})}
-    found = rows(connection, asked, *query, _in(order, _PAGE + _ROWS), prepare=_prepare(given))
+    found = rows(connection, asked, *query, _in(order, _PAGE + _ROWS))
     page, next_cursor = _cut(found, order, limit)
     shown = tuple(row_of(each, scheme) for each in page)
     return AccountsPage(rows=shown, next_cursor=next_cursor, names=said_of_names)
@@ -258,11 +258,6 @@ def _asked(
         "after_id": after_id,
         "limit": limit,
     }
-
-
-def _prepare(given: Mapping[str, object]) -> bool | None:
-    """A search is planned for the very text: there may be a few matches or every second account."""
-    return False if "search" in given else None
 
 
 def _cut(found: list[DictRow], order: Order, limit: int) -> tuple[list[DictRow], str | None]:
