@@ -1,5 +1,8 @@
 """Promises, activity history and audit trail: what each event becomes, and that repeats and rebuilds change nothing."""
 
+import ast
+import fnmatch
+import inspect
 import random
 from dataclasses import replace
 from datetime import date, timedelta
@@ -49,12 +52,14 @@ from aggregates.values.contact import Channel
 from aggregates.values.fees import FeeBasis, FeeGround, FeeLine
 from aggregates.workday import CloseWorkday
 from projections.activity_history import ActivityHistoryProjection
-from projections.activity_history.projection import LEFT_OUT, kind_of
+from projections.activity_history import projection as activity_projection
+from projections.activity_history.projection import KINDS, LEFT_OUT, kind_of
 from projections.audit_trail import AuditTrailProjection
 from projections.batch import Table
 from projections.ledger import LedgerProjection
 from projections.people import PeopleProjection
 from projections.questions import Activity, activity, audit, promises
+from projections.questions.activity_filters import TYPES
 from projections.sentences import SENTENCES, sentence
 from tests.builders import a_campaign
 from tests.projections.conftest import PROJECTIONS, ReadModels
@@ -330,6 +335,20 @@ def test_every_event_of_an_account_or_promise_is_an_activity_unless_it_is_left_o
     of_both = {n for n in REGISTRY.names() if n.startswith(("account.", "promise."))}
     assert told | left_out == of_both
     assert not told & left_out
+
+
+def test_every_kind_that_an_entry_has_is_known():
+    source = ast.parse(inspect.getsource(activity_projection))
+    named = {
+        call.args[1].value
+        for call in ast.walk(source)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+        if call.func.attr in {"add", "about_message"} and len(call.args) > 1 and isinstance(call.args[1], ast.Constant)
+    }
+    assert {"payment", "message-sent", "call-started"} <= named
+    assert named <= KINDS
+    for patterns in TYPES.values():
+        assert all(fnmatch.filter(KINDS, pattern.replace("%", "*")) for pattern in patterns), patterns
 
 
 # --- whatever they are told twice ---

@@ -11,7 +11,14 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from aggregates.account import Account
-from aggregates.account.activities import CHANNELS, ActivityRecorded, Direction, FollowUpCompleted, FollowUpFellDue
+from aggregates.account.activities import (
+    CHANNELS,
+    ActivityKind,
+    ActivityRecorded,
+    Direction,
+    FollowUpCompleted,
+    FollowUpFellDue,
+)
 from aggregates.account.aging import Aged
 from aggregates.account.allocation import AllocationDecided, AllocationDue, AllocationReleased, FundsAllocated
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
@@ -130,6 +137,22 @@ def kind_of(event_class: type[Event]) -> str:
 def _events_of(*aggregate_classes: type[Aggregate]) -> tuple[type[Event], ...]:
     """The events of these aggregates that have entries."""
     return tuple(e for each in aggregate_classes for e in each.events() if e not in LEFT_OUT)
+
+
+KINDS: frozenset[str] = frozenset(
+    {
+        *(kind_of(each) for each in _events_of(Account, PromiseToPay)),
+        *(each.value for each in ActivityKind),
+        # Told of an event by another name.
+        "consent",
+        "payment",
+        "credit",
+        "invoice-withdrawn",
+        "invoice-stated-again",
+        "message-receipt",
+    }
+)
+"""Every kind that an entry may have; entries of earlier releases may have others."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from difflib import get_close_matches
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,12 +11,12 @@ from psycopg.rows import DictRow, dict_row
 from pydantic import Field
 
 from aggregates.kernel.value import LATER
-from projections.activity_history.projection import notes_of
+from projections.activity_history.projection import KINDS, notes_of
 from projections.answer import Answer
 from projections.opening import Opens
 from projections.questions.activity_filters import EVERYTHING, WHERE, ActivityFilters
 from projections.questions.paging import check_limit, cursor_after, key_after
-from projections.questions.scope import BadQuestion, rows
+from projections.questions.scope import BadQuestion, row, rows
 
 
 class Activity(Answer):
@@ -119,6 +120,7 @@ def activity(
 
     Raises BadQuestion.
     """
+    _require_kinds(connection, account_id, kinds or ())
     after, after_position = key_after(cursor, "effective_on", 2)
     asked = {
         "account_id": account_id,
@@ -140,6 +142,21 @@ def activity(
             cursor_after("effective_on", page[-1].effective_on, page[-1].position) if len(found) > limit else None
         ),
     )
+
+
+_IS_USED = """
+SELECT EXISTS (
+    SELECT FROM read_model.activity_history WHERE account_id = %(account_id)s AND kind = %(kind)s
+) AS is_used
+"""
+
+
+def _require_kinds(connection: Connection[Any], account_id: UUID, kinds: Sequence[str]) -> None:
+    """Raises BadQuestion for one that no entry has: the history would be empty."""
+    for kind in kinds:
+        if kind not in KINDS and not row(connection, {"account_id": account_id, "kind": kind}, _IS_USED)["is_used"]:
+            close = get_close_matches(kind, sorted(KINDS)) or ["call", "payment", "message-sent"]
+            raise BadQuestion(f"kind: expected a kind of entry such as {', '.join(close)}, not {kind!r}")
 
 
 def office_activity(

@@ -242,6 +242,15 @@ def test_the_history_of_an_office_that_is_not_there_is_no_empty_one(client: Clie
         client.refused(404, "GET", f"/v1/activity?office=paris{more}")
 
 
+def test_entries_of_a_kind_that_there_is_none_of_are_no_empty_history(
+    client: Client, service: StepByStep, account: str
+):
+    service.drain()
+    problem = client.refused(422, "GET", f"{account}/activity?kind=mesage-sent")
+    assert problem["detail"].startswith("kind: expected a kind of entry such as message-sent")
+    assert client.get(f"{account}/activity?kind=message-sent").json()["items"] == []
+
+
 def test_activity_and_audit_are_paged(client: Client, portfolio: dict[str, str]):
     address = f"/v1/accounts/{portfolio['P-02']}"
     trail = every_page(client, f"{address}/audit")
