@@ -31,6 +31,7 @@ class Channel(StrEnum):
 
 
 WITH_SUBJECT = frozenset({Channel.EMAIL, Channel.LETTER})
+"""Channels whose messages have a subject."""
 
 
 def subject_fault(channel: Channel, subject: str | None) -> str | None:
@@ -42,9 +43,6 @@ def subject_fault(channel: Channel, subject: str | None) -> str | None:
     if subject is not None and channel not in WITH_SUBJECT:
         return f"expected for an e-mail or a letter only, not for {channel.value}"
     return None
-
-
-"""Channels whose messages have a subject."""
 
 
 class Consent(StrEnum):

@@ -112,6 +112,7 @@ _KNOWN = (
     ("api.http.problems", "Problem", ""),
     ("projections.questions.scope", "ReportRefused", ""),
     ("api.contract.folder", "ContractProblem", ""),
+    ("api.processes.helper", "HelperFailed", "Its own words are in the log."),
     ("api.sample.seed", "SampleUnfinished", ""),
 )
 """Module, error, and a hint where the error has none of its own."""

@@ -14,6 +14,7 @@ import structlog
 
 from adapters.frames import read_frame, write_frame
 from adapters.postgres.database import URL_VARIABLE
+from adapters.stop import check
 from adapters.telemetry import metrics
 from api.processes.core import Core
 from api.processes.parts.part import Helper
@@ -45,7 +46,7 @@ class HelperProcess:
 
     def begin(self, core: Core) -> None:
         """Tells it to run its parts. It works once it has what it needs; `wait_until_begun` says so."""
-        self._core = core
+        self._core, self._refused = core, None
         self._begun.clear()
         self._process = self._process or _started()
         assert self._process.stdin is not None  # noqa: S101
@@ -56,10 +57,12 @@ class HelperProcess:
         hears.start()
 
     def wait_until_begun(self) -> None:
-        """Raises what it could not start by, such as CarrierMisconfigured, and HelperFailed."""
+        """Raises what it could not start by, such as CarrierMisconfigured, HelperFailed, and Stopped where the service
+        is to end meanwhile."""
         assert self._process is not None  # noqa: S101
         until = time.monotonic() + _START_SECONDS
         while not self._begun.wait(_LOOK_SECONDS):
+            check(self._core.stop)
             if self._process.poll() is not None and not self._begun.wait(_LOOK_SECONDS):
                 raise HelperFailed(f"the process for {self.helper} {_how(self._process.returncode)}")
             if time.monotonic() > until:

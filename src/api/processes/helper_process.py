@@ -25,7 +25,7 @@ from api.processes.supervise import supervise
 
 _END_SECONDS = 9.0
 """For what the parts have in hand."""
-_SAY_SECONDS = 1.0
+_SAY_SECONDS = 5.0
 """Between two times that it says what it has counted."""
 
 

@@ -1,11 +1,13 @@
 """Helpers of `arrears serve`: they do work of it, end with it, and are started again where they end by themselves."""
 
 import os
+import subprocess
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +17,7 @@ from prometheus_client.samples import Sample
 
 from adapters.inbound.setup import InboundMisconfigured
 from adapters.postgres.database import Database
+from adapters.stop import Stopped
 from adapters.telemetry import metrics
 from adapters.telemetry.metrics import exposition, registry_of
 from aggregates.kernel.actor import Actor
@@ -162,6 +165,28 @@ def test_an_error_that_is_none_of_ours_is_said_with_its_name():
     made = HelperProcess(Helper.DECIDING)
     made._hear("refused", ["builtins", "ValueError", "a bad day"])
     with pytest.raises(HelperFailed, match="the process for deciding did not start: ValueError: a bad day"):
+        made.wait_until_begun()
+    made.end()
+
+
+def test_what_a_helper_was_refused_by_before_is_over_once_it_begins(opened: Open):
+    service, made = opened(), HelperProcess(Helper.PROJECTING)
+    made._hear("refused", ["builtins", "ValueError", "a bad day"])
+    made.begin(service)
+    try:
+        made.wait_until_begun()
+    finally:
+        made.end()
+
+
+def test_a_helper_that_is_not_there_yet_is_not_waited_for_by_a_service_that_ends(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(helper, "_started", lambda: subprocess.Popen(["sleep", "600"], stdin=PIPE, stdout=PIPE))
+    service, made = opened(), HelperProcess(Helper.PROJECTING)
+    made.begin(service)
+    service.stop.set()
+    with pytest.raises(Stopped):
         made.wait_until_begun()
     made.end()
 
