@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -155,13 +156,9 @@ def test_a_full_disk_is_said_by_health_until_there_is_room_again(imported: Path,
     subprocess.run(["cp", "-a", str(imported), str(data)], check=True)
     with serving(data, log) as service:
         filler = small_disk / "filler"
-        with filler.open("wb") as file:
-            try:
-                while True:
-                    file.write(bytes(65_536))
-                    file.flush()
-            except OSError:
-                pass
+        with filler.open("wb", buffering=0) as file, suppress(OSError):  # a buffer would be written again at its end
+            while True:
+                file.write(bytes(65_536))
         service.until_not_ready("disk: nothing can be stored")
         filler.unlink()
         service.until_ready()
