@@ -13,7 +13,7 @@ from psycopg import errors as pg
 from adapters.clock import Clock
 from adapters.clock_check import ClockCheck
 from adapters.postgres.database import Database
-from adapters.postgres.errors import in_plain_words
+from adapters.postgres.errors import in_plain_words, is_about_a_full_disk
 from adapters.readers.poison import said
 from adapters.telemetry.store_collector import CONNECT_SECONDS
 
@@ -39,6 +39,8 @@ def database_answers(database: Database) -> Check:
     return _asking(database, answers)
 
 
+_NOTHING_STORED = "nothing can be stored"
+
 _PROBE = """
     CREATE TEMPORARY TABLE write_probe (filler text STORAGE PLAIN) ON COMMIT DROP;
     INSERT INTO write_probe SELECT repeat('.', 7000) FROM generate_series(1, 64)
@@ -52,7 +54,7 @@ def database_takes_writes(database: Database) -> Check:
         try:
             connection.execute(_PROBE)
         except (pg.DiskFull, pg.InsufficientPrivilege, pg.IoError, pg.ReadOnlySqlTransaction) as error:
-            return f"nothing can be stored: {said(error)}"
+            return f"{_NOTHING_STORED}: {said(error)}"
         finally:
             connection.rollback()
         return None
@@ -140,7 +142,8 @@ def _asking(database: Database, ask: Callable[[Connection[Any]], str | None]) ->
             with psycopg.connect(database.conninfo("arrears_app"), connect_timeout=CONNECT_SECONDS) as connection:
                 return ask(connection)
         except psycopg.Error as error:
-            return said(error)
+            # On a disk that is full to the last page the server cannot even begin a connection.
+            return f"{_NOTHING_STORED}: {said(error)}" if is_about_a_full_disk(str(error)) else said(error)
 
     return check
 

@@ -7,6 +7,7 @@ from http.client import HTTPConnection
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 
 from adapters.postgres.database import Database
@@ -142,6 +143,15 @@ def test_the_database_check_says_what_is_wrong(database: Database, empty_databas
     assert database_answers(database)() is None
     assert "checkpoints" in (database_answers(empty_database)() or "")
     assert database_answers(Database("postgresql://127.0.0.1:1/nowhere"))() is not None
+
+
+def test_a_server_that_cannot_begin_a_connection_for_want_of_room_is_a_full_disk(monkeypatch: pytest.MonkeyPatch):
+    def refused(*args: object, **more: object) -> None:
+        raise psycopg.OperationalError("FATAL:  could not write init file: No space left on device")
+
+    monkeypatch.setattr(psycopg, "connect", refused)
+    said = database_answers(Database("postgresql://127.0.0.1:1/nowhere"))()
+    assert said == "nothing can be stored: FATAL:  could not write init file: No space left on device"
 
 
 def test_a_reader_of_the_process_that_stands_still_is_said_and_no_other(database: Database):

@@ -159,7 +159,7 @@ def test_a_full_disk_is_said_by_health_until_there_is_room_again(imported: Path,
         with filler.open("wb", buffering=0) as file, suppress(OSError):  # a buffer would be written again at its end
             while True:
                 file.write(bytes(65_536))
-        service.until_not_ready("disk: nothing can be stored")
+        service.until_not_ready("nothing can be stored")
         filler.unlink()
         service.until_ready()
     assert process("log", "verify", data=data).out.endswith("every one as it was sealed.\n")
