@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from importlib import import_module
 from signal import Signals
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import structlog
 
@@ -42,16 +42,16 @@ class HelperProcess:
         self.helper = helper
         self._begun = threading.Event()
         self._refused: Exception | None = None
-        self._process: subprocess.Popen[bytes] | None = _started()
+        self._process = _started()
 
     def begin(self, core: Core) -> None:
         """Tells it to run its parts. It works once it has what it needs; `wait_until_begun` says so."""
         self._core, self._refused = core, None
         self._begun.clear()
-        self._process = self._process or _started()
-        assert self._process.stdin is not None  # noqa: S101
+        if self._process.poll() is not None:
+            self._process = _started()
         with suppress(OSError):  # it ended already, which whoever waits for it finds
-            write_frame(self._process.stdin, self._told())
+            write_frame(cast(IO[bytes], self._process.stdin), self._told())
         hears = threading.Thread(target=self._listen, args=[self._process.stdout], name=f"hears {self.helper}")
         hears.daemon = True
         hears.start()
@@ -59,7 +59,6 @@ class HelperProcess:
     def wait_until_begun(self) -> None:
         """Raises what it could not start by, such as CarrierMisconfigured, HelperFailed, and Stopped where the service
         is to end meanwhile."""
-        assert self._process is not None  # noqa: S101
         until = time.monotonic() + _START_SECONDS
         while not self._begun.wait(_LOOK_SECONDS):
             check(self._core.stop)
@@ -73,10 +72,9 @@ class HelperProcess:
     def run(self, stop: threading.Event) -> None:
         """Looks after it until `stop` is set, and ends it then. Raises HelperFailed where it ends before."""
         try:
-            if self._process is None:  # it ended, and is started again
+            if self._process.poll() is not None:  # it ended, and is started again
                 self.begin(self._core)
                 self.wait_until_begun()
-            assert self._process is not None  # noqa: S101
             while not stop.wait(_LOOK_SECONDS):
                 if self._process.poll() is not None:
                     raise HelperFailed(f"the process for {self.helper} {_how(self._process.returncode)}")
@@ -85,14 +83,11 @@ class HelperProcess:
 
     def end(self) -> None:
         """Lets it finish what it has in hand. What it leaves is safe: it is done at the next start."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None  # noqa: S101
+        process = self._process
         if not self._begun.is_set():
             process.kill()
         with suppress(OSError):
-            process.stdin.close()
+            cast(IO[bytes], process.stdin).close()
         try:
             process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:

@@ -5,17 +5,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import structlog
 
-from adapters.clock import Clock
-from adapters.postgres.database import Database
 from adapters.postgres.keeper import Keeper, ServerLost
 from api.processes import parts
-from api.processes.core import CACHE_SIZE
 from api.processes.helper import HelperProcess
 from api.processes.parts.part import Helper
 from api.processes.service import Service
@@ -34,22 +30,9 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class Standalone(Service):
     """A service that does its own work: `start` runs the parts until `close`."""
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        data_dir: Path | None,
-        env: Mapping[str, str],
-        clock: Clock | None = None,
-        cache_size: int = CACHE_SIZE,
-        may_make_key: bool = False,
-    ) -> None:
-        super().__init__(
-            database, data_dir=data_dir, env=env, clock=clock, cache_size=cache_size, may_make_key=may_make_key
-        )
-        self._threads: list[threading.Thread] = []
-        self.failure: ServerLost | None = None
-        """Why the process tells itself to end, where it does."""
+    failure: ServerLost | None = None
+    """Why the process tells itself to end, where it does."""
+    _threads: tuple[threading.Thread, ...] = ()
 
     def start(self, helpers: Sequence[HelperProcess] = ()) -> None:
         """Runs every part that has something to do, each in a thread named like it: in its helper where that is one of
@@ -73,11 +56,11 @@ class Standalone(Service):
             if run is not None:
                 thread = threading.Thread(target=supervise, args=(name, run, self.stop), name=name, daemon=True)
                 thread.start()
-                self._threads.append(thread)
+                self._threads += (thread,)
         if (server := self.database.embedded) is not None:
             keeper = threading.Thread(target=self._keep, args=[Keeper(server)], name="postgres", daemon=True)
             keeper.start()
-            self._threads.append(keeper)
+            self._threads += (keeper,)
 
     def _keep(self, keeper: Keeper) -> None:
         """Nothing can be done without the server: whoever looks after this process has to see that it ended."""
@@ -95,7 +78,7 @@ class Standalone(Service):
             thread.join(max(0.0, until - time.monotonic()))
         if left := [thread.name for thread in self._threads if thread.is_alive()]:
             _log.warning("parts did not end in time and are left behind", parts=left, seconds=_END_SECONDS)
-        self._threads.clear()
+        self._threads = ()
         super().close()
 
 
