@@ -143,6 +143,19 @@ def a_world(a_service: AService, steps: Sequence[Step] = STEPS) -> World:
     return World(service, clock, Path(service.env["ARREARS_OUTBOX"]), steps)
 
 
+NINE = datetime(2025, 3, 4, 9, 30, tzinfo=UTC)
+
+
+def until_queued(world: World) -> None:
+    """Up to the morning of the first step; nobody has delivered it."""
+    world.until(day(0))
+    world.service.tick(datetime(2025, 3, 4, 0, 30, tzinfo=UTC))
+    world.clock.set(NINE)
+    world.service.ticker.tick(NINE)
+    while world.service.sealer.seal_once():
+        pass
+
+
 def day(n: int) -> date:
     return DUE + timedelta(days=n)
 

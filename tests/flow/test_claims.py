@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,10 +27,9 @@ from aggregates.values.contact import Channel
 from api.processes.step_by_step import StepByStep
 from tests.adapters.delivery.freezes import BEGUN, SENT
 from tests.flow.conftest import AService
-from tests.flow.test_chase import ANNA, World, a_world, day
+from tests.flow.test_chase import ANNA, NINE, World, a_world, until_queued
 from tests.waiting import HANG, wait_until
 
-NINE = datetime(2025, 3, 4, 9, 30, tzinfo=UTC)
 OPT_OUT = opt_out_line(Channel.EMAIL, "en") or ""
 
 
@@ -38,12 +37,7 @@ OPT_OUT = opt_out_line(Channel.EMAIL, "en") or ""
 def world(a_service: AService, tmp_path: Path) -> World:
     """A message is queued, and nobody has delivered it."""
     world = a_world(a_service)
-    world.until(day(0))
-    world.service.tick(datetime(2025, 3, 4, 0, 30, tzinfo=UTC))
-    world.clock.set(NINE)
-    world.service.ticker.tick(NINE)
-    while world.service.sealer.seal_once():
-        pass
+    until_queued(world)
     assert "message-queued" in world.names
     return world
 

@@ -1,7 +1,6 @@
 """Messages that were taken together leave in parts: while one part is handed over, the next one is claimed."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -17,8 +16,8 @@ from aggregates.office import ChangeOfficeSettings, DeliveryLimits
 from aggregates.values.contact import ContactDetails, EmailAddress
 from aggregates.values.money import Money
 from tests.flow.conftest import AService
-from tests.flow.test_chase import DUE, OFFICE, World, a_world, day
-from tests.flow.test_claims import NINE, Noting, Owners
+from tests.flow.test_chase import DUE, OFFICE, World, a_world, day, until_queued
+from tests.flow.test_claims import Noting, Owners
 from tests.waiting import wait_until
 
 OTHERS = ("bea", "cem", "dan", "eva")
@@ -43,12 +42,7 @@ def world(a_service: AService, monkeypatch: pytest.MonkeyPatch) -> World:
             ),
             BillInvoice(account_id=account, number="I-1", issued_on=day(-20), due_on=DUE, amount=amount),
         )
-    world.until(day(0))
-    world.service.tick(datetime(2025, 3, 4, 0, 30, tzinfo=UTC))
-    world.clock.set(NINE)
-    world.service.ticker.tick(NINE)
-    while world.service.sealer.seal_once():
-        pass
+    until_queued(world)
     return world
 
 

@@ -22,8 +22,8 @@ from tests.adapters.delivery.carriers.mail_server import MailServer
 from tests.adapters.delivery.carriers.stands import WAIT
 from tests.adapters.delivery.carriers.twilio_server import LEAVES_OPEN, TwilioServer, message_sid
 from tests.flow.conftest import AService
-from tests.flow.test_chase import World, a_world
-from tests.flow.test_mail import NINE, a_portfolio, about_messages, messages, owes, until_queued
+from tests.flow.test_chase import NINE, World, a_world, until_queued
+from tests.flow.test_mail import a_portfolio, about_messages, messages, owes
 from tests.waiting import HANG, wait_until
 
 ACCOUNTS, KILLS = 30, int(os.environ.get("ARREARS_TEST_KILLS", "3"))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -38,9 +38,8 @@ from aggregates.values.money import Money
 from tests.adapters.delivery.carriers.mail_server import Does, MailServer
 from tests.adapters.delivery.carriers.stands import smtp_to
 from tests.flow.conftest import AService
-from tests.flow.test_chase import DUE, OFFICE, World, a_world, day
+from tests.flow.test_chase import DUE, OFFICE, World, a_world, until_queued
 
-NINE = datetime(2025, 3, 4, 9, 30, tzinfo=UTC)
 RESULTS: dict[type[Event], str] = {MessageSent: "sent", MessageFailed: "failed", MessageUncertain: "uncertain"}
 NAMES = {each.event_name for each in (MessageQueued, MessageDispatched, MessageSent, MessageFailed, MessageUncertain)}
 
@@ -68,16 +67,6 @@ def owes(world: World, number: str, contact: ContactDetails) -> None:
             amount=Money(10_000, "USD"),
         ),
     )
-
-
-def until_queued(world: World) -> None:
-    """Up to the morning of the first step; nobody has delivered it."""
-    world.until(day(0))
-    world.service.tick(datetime(2025, 3, 4, 0, 30, tzinfo=UTC))
-    world.clock.set(NINE)
-    world.service.ticker.tick(NINE)
-    while world.service.sealer.seal_once():
-        pass
 
 
 def about_messages(world: World) -> list[Recorded]:
