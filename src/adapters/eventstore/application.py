@@ -25,7 +25,7 @@ from adapters.clock import Clock, SystemClock
 from adapters.eventstore.connections import Connections
 from adapters.eventstore.feed import Feed
 from adapters.eventstore.group import GroupCommit
-from adapters.eventstore.keys import KeyRing
+from adapters.eventstore.keys import KeyRing, NewKey
 from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.outcomes import dump_key_owner, dump_outcome, load_stored
 from adapters.eventstore.recorder import Conflict, LogRecorder, SnapshotRow, app_connections
@@ -230,26 +230,23 @@ class Arrears(Application[UUID]):
     ) -> None:
         """All that a batch decided, or nothing of it. Raises Conflict. `deciding`: whose outcome is stored."""
         facts, new_keys = self.event_mapper.encode(events, without_key=workspace.without_key)
-        try:
-            self._log.append(
-                facts,
-                outcomes=outcomes,
-                new_keys=new_keys,
-                snapshots=self._snapshots(workspace),
-                holdings=workspace.holdings(events),
-                seen=workspace.seen(deciding),
-                now=self.clock.now(),
-            )
-        except BaseException:
-            self.keys.forget(new_keys)
-            raise
+        self._log.append(
+            facts,
+            outcomes=outcomes,
+            new_keys=new_keys,
+            snapshots=self._snapshots(workspace, new_keys),
+            holdings=workspace.holdings(events),
+            seen=workspace.seen(deciding),
+            now=self.clock.now(),
+        )
+        self.keys.keep(new_keys)
         if events:
             self._on_stored()
 
     def _count(self, what_came: Sequence[WhatCame], *, seconds: float) -> None:
         count_commands(what_came, seconds=seconds)
 
-    def _snapshots(self, workspace: Workspace) -> list[SnapshotRow]:
+    def _snapshots(self, workspace: Workspace, new_keys: Mapping[UUID, NewKey]) -> list[SnapshotRow]:
         """One for each aggregate that passes a multiple of a hundred events with this append.
 
         And one where as many had to be read: its snapshots are of another shape, from before a release.
@@ -263,7 +260,7 @@ class Arrears(Application[UUID]):
             ):
                 continue
             account_id = aggregate.about_account
-            state = self.event_mapper.encode_snapshot(aggregate, account_id)
+            state = self.event_mapper.encode_snapshot(aggregate, account_id, new_keys)
             rows.append(
                 SnapshotRow(aggregate.id, aggregate.version, aggregate.kind, aggregate.state_version, account_id, state)
             )

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -148,6 +148,13 @@ def _decoded(text: str, source: str) -> bytes:
     return key
 
 
+class NewKey(NamedTuple):
+    """A key that was made and is not stored yet: nobody else opens or closes anything with it before that."""
+
+    cipher: AESGCM
+    wrapped: bytes
+
+
 Erase = Callable[[UUID, psycopg.Connection], None]
 """Takes out what is kept of a person besides the log."""
 
@@ -202,27 +209,31 @@ class KeyRing:
     def admit(self, rows: Iterable[tuple[UUID, bytes | None]]) -> dict[UUID, AESGCM | None]:
         """Takes key rows that came with another query."""
         admitted = {account_id: self._unwrapped(account_id, wrapped) for account_id, wrapped in rows}
-        self._keep(admitted)
+        with self._lock:
+            self._keep(admitted)
         return admitted
 
-    def make(self, account_id: UUID) -> tuple[AESGCM, bytes]:
-        """A new key and its wrapped form, to be stored with the account's first personal event; else `forget` it."""
+    def make(self, account_id: UUID) -> NewKey:
+        """A new key, to be stored with the account's first personal event; then `keep` it."""
         self._make_master_known()
         key, nonce = os.urandom(_SIZE), os.urandom(_NONCE)
-        cipher = AESGCM(key)
-        self._keep({account_id: cipher})
-        return cipher, nonce + self._master.encrypt(nonce, key, account_id.bytes)
+        return NewKey(AESGCM(key), nonce + self._master.encrypt(nonce, key, account_id.bytes))
+
+    def keep(self, stored: Mapping[UUID, NewKey]) -> None:
+        """Has keys at hand that were stored by now; of one that was destroyed since, more is known already."""
+        with self._lock:
+            unknown = {i: new.cipher for i, new in stored.items() if i not in self._keys}
+            self._keep(unknown)
 
     def ensure(self, account_id: UUID) -> None:
         """Stores a key for the account where it has none."""
         if account_id not in self.fetch([account_id]):
-            _, wrapped = self.make(account_id)
+            wrapped = self.make(account_id).wrapped
             with self._connections.use() as connection:
                 connection.execute(
                     "INSERT INTO arrears.account_keys (account_id, wrapped_key) VALUES (%s, %s) ON CONFLICT DO NOTHING",
                     [account_id, wrapped],
                 )
-            self.forget([account_id])  # another process may have been first
 
     def import_key(self) -> bytes | None:
         """The 32 bytes that key digests of imported facts; None where none was made yet. Raises MasterKeyError."""
@@ -282,11 +293,6 @@ class KeyRing:
         """The accounts of people who were erased."""
         return {account_id for account_id, cipher in self.fetch(account_ids).items() if cipher is None}
 
-    def forget(self, account_ids: Iterable[UUID]) -> None:
-        with self._lock:
-            for account_id in account_ids:
-                self._keys.pop(account_id, None)
-
     def check_master(self) -> None:
         """Raises MasterKeyError unless the master key is the one that this log was written with, if it was with any."""
         if self._checked:
@@ -324,13 +330,13 @@ class KeyRing:
         self._is_known = True
 
     def _keep(self, ciphers: Mapping[UUID, AESGCM | None]) -> None:
+        """The caller holds the lock."""
         until = time.monotonic() + self._keep_seconds
-        with self._lock:
-            for account_id, cipher in ciphers.items():
-                self._keys[account_id] = (cipher, until)
-                self._keys.move_to_end(account_id)
-            while len(self._keys) > self._size:
-                self._keys.popitem(last=False)
+        for account_id, cipher in ciphers.items():
+            self._keys[account_id] = (cipher, until)
+            self._keys.move_to_end(account_id)
+        while len(self._keys) > self._size:
+            self._keys.popitem(last=False)
 
     def _cached(self, account_id: UUID) -> tuple[bool, AESGCM | None]:
         with self._lock:

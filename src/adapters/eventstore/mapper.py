@@ -1,8 +1,9 @@
 """Events to rows and back: plain JSON of the models, validated on the way out, personal text encrypted."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisat
 from pydantic import ValidationError
 
 from adapters.eventstore.closed import Closed
-from adapters.eventstore.keys import KeyRing
+from adapters.eventstore.keys import KeyRing, NewKey
 from adapters.eventstore.personal_text import MARK, decrypt, encrypt, erase
 from adapters.eventstore.stored import StoredFact, leaf_hash
 from aggregates.kernel.aggregate import Aggregate
@@ -41,17 +42,18 @@ class EventMapper(Mapper[UUID]):
 
     def encode(
         self, events: Sequence[Recorded], *, without_key: Collection[UUID] = ()
-    ) -> tuple[list[StoredFact], dict[UUID, bytes]]:
-        """Rows for the events, and the wrapped keys that were made for them and must be stored with them.
+    ) -> tuple[list[StoredFact], dict[UUID, NewKey]]:
+        """Rows for the events, and the keys that were made for them and must be stored with them.
 
         `without_key` are accounts known to have no key yet, which saves asking.
         """
         personal = {e.account_id for e in events if e.account_id is not None and _is_personal(e)}
         ciphers = self.keys.fetch(personal.difference(without_key)) if personal else {}
-        new_keys: dict[UUID, bytes] = {}
+        new_keys: dict[UUID, NewKey] = {}
         for account_id in personal:
             if account_id not in ciphers:
-                ciphers[account_id], new_keys[account_id] = self.keys.make(account_id)
+                new_keys[account_id] = self.keys.make(account_id)
+                ciphers[account_id] = new_keys[account_id].cipher
         return [self._encode(event, ciphers) for event in events], new_keys
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredFact:
@@ -171,12 +173,16 @@ class EventMapper(Mapper[UUID]):
 
     # --- snapshots ---
 
-    def encode_snapshot(self, aggregate: Aggregate, account_id: UUID | None) -> bytes:
+    def encode_snapshot(
+        self, aggregate: Aggregate, account_id: UUID | None, new_keys: Mapping[UUID, NewKey] = MappingProxyType({})
+    ) -> bytes:
+        """`new_keys` are those that are stored together with it."""
         state = aggregate.__pydantic_serializer__.to_json(aggregate)
         paths = personal_paths(type(aggregate))
         if account_id is None or not paths:
             return state
-        cipher = self.keys.get(account_id)
+        new = new_keys.get(account_id)
+        cipher = self.keys.get(account_id) if new is None else new.cipher
         return orjson.dumps(encrypt(orjson.loads(state), paths, cipher, _context(aggregate.id, aggregate.version)))
 
     def decode_snapshot(

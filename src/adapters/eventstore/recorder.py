@@ -16,6 +16,7 @@ from psycopg import errors as pg
 from adapters.eventstore import arrays
 from adapters.eventstore.arrays import Blobs, Dates, Integers, Jsons, Moments, Smallints, Texts, Uuids
 from adapters.eventstore.connections import Connections, always_by_index
+from adapters.eventstore.keys import NewKey
 from adapters.eventstore.stored import StoredFact
 from adapters.postgres.database import Database, Role
 from adapters.postgres.errors import ConnectionFailed, ConnectionLost, DatabaseProblem, explained
@@ -125,7 +126,7 @@ class LogRecorder(ApplicationRecorder):
         facts: Sequence[StoredFact],
         *,
         outcomes: Mapping[UUID, bytes] | None = None,
-        new_keys: Mapping[UUID, bytes] | None = None,
+        new_keys: Mapping[UUID, NewKey] | None = None,
         snapshots: Sequence[SnapshotRow] = (),
         holdings: Sequence[Holding] = (),
         seen: Mapping[UUID, int] | None = None,
@@ -152,7 +153,7 @@ class LogRecorder(ApplicationRecorder):
             parameters += [now or datetime.now(UTC), Uuids(outcomes), Jsons(outcomes.values())]
         if new_keys:
             parts.append(_INSERT_KEYS)
-            parameters += [Uuids(new_keys), Blobs(new_keys.values())]
+            parameters += [Uuids(new_keys), Blobs(new.wrapped for new in new_keys.values())]
         if snapshots:
             parts.append(_INSERT_SNAPSHOTS)
             parameters += [

@@ -97,6 +97,19 @@ def test_a_key_made_by_two_processes_at_once_is_one_key(new_app: NewApp):
     assert texts == ["remark 0", "remark 1"]
 
 
+def test_a_key_that_is_not_stored_yet_opens_nothing(new_app: NewApp):
+    one, two, case_id = new_app(), new_app(), uuid4()
+    read: list[str | None] = []
+
+    def meanwhile() -> None:
+        two.handle([issue(OpenCase(case_id=case_id, who="Ada"))])
+        read.append(one.load(Case, case_id).who)
+
+    with before_the_append_of(one, meanwhile):
+        one.handle([issue(OpenCase(case_id=case_id, who="Ada"))])
+    assert read == ["Ada"]
+
+
 def test_text_that_looks_encrypted_is_still_text(app: Arrears):
     case_id = uuid4()
     app.handle([issue(OpenCase(case_id=case_id, label="enc:1:bm90aGluZw==", who="enc:1:x"))])

@@ -90,7 +90,7 @@ def test_a_conflict_stores_nothing_at_all(app: Arrears, facts: MakeFacts, admin:
         app._log.append(
             [*facts(two, 1), *facts(one, 1)],
             outcomes={uuid4(): b"{}"},
-            new_keys={two: b"key"},
+            new_keys={two: app.keys.make(two)},
             snapshots=[SnapshotRow(two, 1, "test-case", 1, None, b"{}")],
         )
     for table, count in {"events": 1, "commands": 0, "account_keys": 0, "snapshots": 0}.items():
