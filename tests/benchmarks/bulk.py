@@ -35,6 +35,7 @@ from tests.benchmarks.harness import Row, benchmark
 from tests.benchmarks.overload_client import percentile
 from tests.benchmarks.portfolio import due_tomorrow, portfolio, send
 from tests.benchmarks.report import report_rows
+from tests.benchmarks.tryton_peer import FEES, OPTIMIZED, fee_rates
 from tests.temporary import temporary_folder
 
 T = TypeVar("T")
@@ -65,9 +66,11 @@ def bulk() -> list[Row]:
     """A flag, a fee, a freeze and messages for 100,000 accounts (or ARREARS_BENCH_ACCOUNTS); requests meanwhile.
 
     They are previewed, and confirmed and undone with everything running; messages go to a tenth. Beside that what is
-    asked of the report of so many, and how long others wait for their answers while a bulk action runs.
+    asked of the report of so many, and how long others wait for their answers while a bulk action runs. The fees stand
+    beside Tryton's dunning fees too, each of which it posts.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # not a line a request
+    [theirs] = fee_rates(OPTIMIZED)  # first: where Tryton cannot be had, that is known at once
     accounts = int(os.environ.get(ACCOUNTS_VARIABLE, _ACCOUNTS))
     some = Selection(accounts=tuple(f"A-{n:07}" for n in range(0, accounts, _MESSAGES_OF)))
     kinds: dict[str, dict[str, Any]] = {"flags": _FLAGS, "fees": _FEES, "freeze": _FREEZE}
@@ -97,6 +100,7 @@ def bulk() -> list[Row]:
         *(_row(f"preview of {kind}", seconds, _PREVIEW_SECONDS, accounts) for kind, (seconds, _) in previews.items()),
         _row("flags, everything running", confirmed["flags"], _FLAGS_SECONDS, accounts),
         _row("fees, everything running", confirmed["fees"], _FEES_SECONDS, accounts),
+        Row("the same fees, beside Tryton", accounts / confirmed["fees"], "accounts/s", f"{FEES}, -O", theirs, 20.0),
         _row("freeze, everything running", confirmed["freeze"], _FREEZE_SECONDS, accounts),
         _row("flags undone, everything running", undone, _UNDO_SECONDS, accounts),
         few("preview of messages, everything running", shown, _MESSAGES_PREVIEW_SECONDS),

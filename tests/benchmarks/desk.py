@@ -33,6 +33,7 @@ from tests.adapters.delivery.carriers.stands import SENDER
 from tests.api.http.client import Client
 from tests.benchmarks.harness import Row, benchmark, fresh_database
 from tests.benchmarks.portfolio import ACTOR, OFFICE, portfolio, send
+from tests.benchmarks.tryton_peer import OPTIMIZED, REMINDERS, reminder_rates
 from tests.temporary import temporary_folder
 
 _DUE_ON = date(2026, 3, 2)
@@ -46,15 +47,18 @@ _PER_MINUTE = 600
 @benchmark("desk")
 def desk() -> list[Row]:
     """Messages judged, rendered, queued and delivered; the pace of an office over three processes, by a clock that is
-    set; and an account's page."""
+    set; and an account's page. The messages stand beside Tryton's dunnings too, which it generates and processes."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # not a line a request
+    [theirs] = reminder_rates(OPTIMIZED)  # first: where Tryton cannot be had, that is known at once
     few, many = _into_the_outbox(_FEW), _into_the_outbox(_MANY)
+    whole = _whole()
     page, activities, statement = _pages("", "?tab=activity", "/statement")
     return [
         Row("messages into the local outbox, of 2,000 accounts", few, "messages/s", "limit", 1_000, 1_000, True),
         Row("the same of 50,000 accounts", many, "messages/s", "of 2,000", few, 0.8),
         Row("messages through a mail server of this machine", _by_mail(), "messages/s", "limit", 300, 300, True),
-        Row("10,000 messages judged, queued, rendered, in the outbox", _whole(), "s", "limit", 12.0, 12.0, True, True),
+        Row("10,000 messages judged, queued, rendered, in the outbox", whole, "s", "limit", 12.0, 12.0, True, True),
+        Row("the same, beside Tryton", _MESSAGES / whole, "messages/s", f"{REMINDERS}, -O", theirs, 3.0),
         Row("off the pace in the worst of ten minutes, three processes", _off(), "%", "limit", 2.0, 2.0, True, True),
         Row("an account's page with 5,000 entries, p99", page, "ms", "limit", 100.0, 100.0, True, True),
         Row("its activities, p99", activities, "ms", "limit", 100.0, 100.0, True, True),

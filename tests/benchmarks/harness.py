@@ -76,9 +76,9 @@ def benchmark(name: str) -> Callable[[Benchmark], Benchmark]:
 
 
 def discover() -> None:
-    """Imports every module beside this one, so that each registers itself."""
+    """Imports every module beside this one, so that each registers itself; a peer's program is not one of ours."""
     for module in pkgutil.iter_modules(tests.benchmarks.__path__):
-        if module.name not in {"__main__", "harness"}:
+        if module.name not in {"__main__", "harness", "tryton_run"}:
             importlib.import_module(f"tests.benchmarks.{module.name}")
 
 
