@@ -36,6 +36,7 @@ SETTINGS: Mapping[str, str] = {
     # an append-heavy log beside read tables that are rewritten in batches
     "shared_buffers": "128MB",
     "work_mem": "16MB",
+    "hash_mem_multiplier": "4",  # the report of a past day groups the ledger of all accounts
     "maintenance_work_mem": "128MB",
     "wal_compression": "on",
     "max_wal_size": "2GB",
