@@ -49,7 +49,10 @@ def tryton() -> list[Row]:
 
 
 def reminder_rates(*pythons: tuple[str, ...], lines: int = REMINDER_LINES) -> list[float]:
-    """Lines a second from the first overdue line to the last processed dunning, by Pythons with these options."""
+    """Lines a second from the first overdue line to the last processed dunning, by Pythons with these options.
+
+    Processing writes what state a dunning is in; nothing is judged, rendered or handed to a carrier, as ours is.
+    """
     return _rates("reminders", lines, pythons)
 
 
