@@ -43,7 +43,7 @@ by_account AS (
     FROM by_bucket
     GROUP BY account_id
 ),
-disputed AS (
+once_disputed AS (
     SELECT DISTINCT unnest(history.disputed_items) AS item_id
     FROM read_model.account_history AS history
     WHERE history.disputed_items <> '{}' AND (%(account_id)s::uuid IS NULL OR history.account_id = %(account_id)s)
@@ -51,7 +51,7 @@ disputed AS (
 items AS (
     SELECT account_id, array_agg(item_id) AS item_ids, array_agg(open_minor) AS item_minors
     FROM open_items
-    JOIN disputed USING (item_id)
+    JOIN once_disputed USING (item_id)
     GROUP BY account_id
 ),
 claims AS (
