@@ -83,22 +83,10 @@ class Books:
 
 
 def _books(company: int, task: str) -> Books:
-    balance = {"company": company, "statement": "balance", "assets": True, "receivable": True}
-    income = {"company": company, "statement": "income", "revenue": True}
-    receivable = _new(
-        "account.account",
-        name="Receivable",
-        company=company,
-        type=_new("account.account.type", name="Receivable", **balance),
-        reconcile=True,
-        party_required=True,
-    )
-    revenue = _new(
-        "account.account",
-        name="Revenue",
-        company=company,
-        type=_new("account.account.type", name="Revenue", **income),
-    )
+    balance = {"statement": "balance", "assets": True, "receivable": True}
+    income = {"statement": "income", "revenue": True}
+    receivable = _account(company, "Receivable", balance, reconcile=True, party_required=True)
+    revenue = _account(company, "Revenue", income)
     _fiscal_year(company)
     journal = _new("account.journal", name="Sales", code="SALES", type="revenue")
     fee = _fee(revenue, journal) if task == "fees" else {}
@@ -107,9 +95,14 @@ def _books(company: int, task: str) -> Books:
     return Books(receivable.id, revenue.id, journal.id, procedure.id)
 
 
+def _account(company: int, name: str, of_type: dict[str, Any], **values: Any) -> Any:
+    kind = _new("account.account.type", name=name, company=company, **of_type)
+    return _new("account.account", name=name, company=company, type=kind, **values)
+
+
 def _fiscal_year(company: int) -> None:
     """From last year's beginning to this year's end, so that today and what is overdue are in it."""
-    today = date.today()  # noqa: DTZ011
+    today = _today()
     [kind] = Pool().get("ir.sequence.type").search([("name", "=", "Account Move")])
     sequence = _new("ir.sequence.strict", name="Moves", sequence_type=kind, company=company)
     year = _new(
@@ -148,7 +141,7 @@ def _enter_overdue(books: Books, overdue: list[timedelta]) -> None:
     pool = Pool()
     party, move, period = pool.get("party.party"), pool.get("account.move"), pool.get("account.period")
     parties = party.create([{"name": "Customer", "dunning_procedure": books.procedure} for _ in overdue])
-    today, company = date.today(), Transaction().context["company"]  # noqa: DTZ011
+    today, company = _today(), Transaction().context["company"]
     moves = []
     for customer, ago in zip(parties, overdue, strict=True):
         owed = {"account": books.receivable, "party": customer.id, "debit": AMOUNT, "maturity_date": today - ago}
@@ -171,7 +164,7 @@ def measure(database: str, task: str, lines: int) -> dict[str, object]:
     """Seconds for `lines` dunnings, generated in one transaction and processed in another, as the two wizards do."""
     [company] = _committed(database, lambda: [each.id for each in Pool().get("company.company").search([])])
     transact = partial(_committed, database, company=company, locks={})
-    today = date.today()  # noqa: DTZ011
+    today = _today()
     _dun(transact, today - _WARM_UP_OVERDUE)
     transact(partial(_check, task, waiting=_WARM_UP_LINES, before=0))
     generated, processed = _dun(transact, today)
@@ -237,6 +230,10 @@ def _committed(
             except TransactionError as error:
                 transaction.rollback()
                 error.fix(locks)
+
+
+def _today() -> date:
+    return date.today()  # noqa: DTZ011 - the machine's day is Tryton's own
 
 
 def _new(model: str, **values: Any) -> Any:

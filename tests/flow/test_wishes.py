@@ -218,7 +218,7 @@ def test_what_is_remembered_of_a_number_is_encrypted_in_a_snapshot(billing: Bill
     billing.customers("A-1,Dee,DE,0172/7654321,,,,x@x.org,,")
     account = billing.service.arrears.load(Account, DEE)
     mapper = billing.service.arrears.event_mapper
-    state = mapper.encode_snapshot(account, DEE)
+    state = mapper.encode_snapshot(account, DEE, {})
     assert b"1234567" not in state
     assert b"dee@" not in state
     assert mapper.decode_snapshot(Account, DEE, account.version, DEE, state).contact == account.contact

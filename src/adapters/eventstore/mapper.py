@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -173,9 +172,7 @@ class EventMapper(Mapper[UUID]):
 
     # --- snapshots ---
 
-    def encode_snapshot(
-        self, aggregate: Aggregate, account_id: UUID | None, new_keys: Mapping[UUID, NewKey] = MappingProxyType({})
-    ) -> bytes:
+    def encode_snapshot(self, aggregate: Aggregate, account_id: UUID | None, new_keys: Mapping[UUID, NewKey]) -> bytes:
         """`new_keys` are those that are stored together with it."""
         state = aggregate.__pydantic_serializer__.to_json(aggregate)
         paths = personal_paths(type(aggregate))
