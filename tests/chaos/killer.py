@@ -313,9 +313,21 @@ class Killer:
             if each.process.poll() is not None:
                 self._told_to_end.remove(each)
             elif now - each.at >= _MAY_END_SECONDS:
-                self.deeds.slow_to_end.append(f"{each.name} had not ended {_MAY_END_SECONDS:.0f} s after SIGTERM")
-                each.process.kill()
+                self.deeds.slow_to_end.append(
+                    f"{each.name} had not ended {_MAY_END_SECONDS:.0f} s after SIGTERM; it was in\n"
+                    f"{self._where_it_stood(each)}"
+                )
                 self._told_to_end.remove(each)
+
+    def _where_it_stood(self, pending: _Pending) -> str:
+        """Ends a process that has a `faulthandler`; the stacks of its threads, as it says them."""
+        log = self._cluster.logs / f"{pending.name}.log"
+        before = log.stat().st_size
+        pending.process.send_signal(signal.SIGABRT)
+        pending.process.wait()
+        with log.open("rb") as file:
+            file.seek(before)
+            return file.read().decode(errors="replace")
 
     def _wait_for_broker(self) -> None:
         if self._restarting is not None:

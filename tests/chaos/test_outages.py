@@ -1,8 +1,10 @@
 """PostgreSQL or Kafka are away for a while, under real processes of every role: all wait, say so, and stay small."""
 
 import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,9 @@ PARTITIONS = 12
 OUTAGE_SECONDS = float(os.environ.get("ARREARS_OUTAGE_SECONDS", "25"))
 """Ten minutes show more; in 25 seconds a process that began consumers anew had grown by more than its limit already."""
 MAY_GROW_MB = 50.0
+MAY_END_SECONDS = 30.0
+LONG_ENOUGH_TO_TRY_AGAIN_SECONDS = 8.0
+"""By then each has noticed, and is in the middle of an attempt or between two."""
 ACCOUNTS, STAGES = 150, 130
 """Some twenty megabytes on the topic: much more than a process may grow by, once they are fetched again and again."""
 
@@ -109,6 +114,57 @@ def test_without_kafka_every_role_waits_says_so_and_stays_small(world: World, ka
                 assert role.said.count("Kafka cannot be used") == role.said.count("Kafka can be used again") == 1
     print("grown by MB:", grown)
     assert {name: mb for name, mb in grown.items() if mb > MAY_GROW_MB} == {}
+
+
+@contextmanager
+def postgres_gone(world: World, _: LocalKafka) -> Iterator[None]:
+    world.postgres.cut()
+    try:
+        yield
+    finally:
+        world.postgres.restore()
+
+
+@contextmanager
+def kafka_gone(_: World, kafka: LocalKafka) -> Iterator[None]:
+    kafka.kill_broker(1)
+    try:
+        yield
+    finally:
+        kafka.start_broker(1)
+
+
+@contextmanager
+def kafka_silent(_: World, kafka: LocalKafka) -> Iterator[None]:
+    """Connections are taken, and nothing is answered."""
+    broker = kafka.pid(1)
+    assert broker is not None
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(broker, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("away", [postgres_gone, kafka_gone, kafka_silent])
+def test_whoever_is_told_to_end_while_what_it_needs_is_away_ends_in_time(
+    away: Callable[[World, LocalKafka], AbstractContextManager[None]], world: World, kafka: LocalKafka, tmp_path: Path
+):
+    """An orchestrator gives them 40 seconds, and kills then."""
+    world.write(10)
+    with running({**world.env, "PYTHONFAULTHANDLER": "1"}, ROLES, tmp_path / "logs") as roles:
+        wait_until_ready(roles)
+        with away(world, kafka):
+            time.sleep(LONG_ENOUGH_TO_TRY_AGAIN_SECONDS)
+            for role in roles:
+                role.process.terminate()
+            until = time.monotonic() + MAY_END_SECONDS
+            wait_until(lambda: time.monotonic() > until or not any(each.is_running for each in roles), "they end")
+            late = [each for each in roles if each.is_running]
+            for role in late:
+                role.process.send_signal(signal.SIGABRT)  # it says where it stands
+                role.process.wait()
+    assert {role.name: role.said[-5_000:] for role in late} == {}
 
 
 def test_a_role_that_is_started_before_what_it_needs_waits_for_it(world: World, kafka: LocalKafka, tmp_path: Path):

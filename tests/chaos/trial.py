@@ -1,5 +1,6 @@
 """One trial: a cluster under load, its processes ended at random, and the audit afterwards."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -169,6 +170,7 @@ def _cluster(plan: Plan, says: Says) -> Iterator[LocalCluster]:
             count=plan.count,
             brokers=plan.brokers,
             api_port=free_ports(1)[0],
+            env={**os.environ, "PYTHONFAULTHANDLER": "1"},  # a process that is aborted says where it stood
             settings=plan.settings,
             jvm=QUICK_START,
         )

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 from uuid import UUID
 
 import structlog
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.errors import (
     CommitFailedError,
     KafkaError,
@@ -33,6 +33,7 @@ from kafka.structs import OffsetAndMetadata
 
 from adapters.kafka.cloudevents import TYPE_PREFIX, Envelope, NotOurs, from_message
 from adapters.kafka.connection import METADATA_MS, events_topic, reaching
+from adapters.kafka.consumer import ANSWER_MS, Consumer
 from adapters.kafka.identity import IdentityWatch, TopicUnfit
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.quarantine import Reason, Refused, refused, say
@@ -128,7 +129,7 @@ class Subscriber:
             **options,
         }
         with reaching(env) as connecting:
-            self._consumer = KafkaConsumer(**connecting, **settings)
+            self._consumer = Consumer(**connecting, **settings)
         self._consumer.subscribe([self._topic], listener=_Assigned(self._new))
 
     def __enter__(self) -> Self:
@@ -142,10 +143,13 @@ class Subscriber:
         self._stopping.set()
 
     def close(self) -> None:
-        """Commits what was handled and leaves the group."""
-        self.commit()
-        self._identity.close()
-        self._consumer.close()
+        """Commits what was handled and leaves the group. Raises KafkaError where that could not be committed: then it
+        comes again."""
+        try:
+            self._commit(within_ms=ANSWER_MS)
+        finally:
+            self._identity.close()
+            self._consumer.close()
 
     # --- events ---
 
@@ -173,6 +177,9 @@ class Subscriber:
 
     def commit(self) -> None:
         """Tells Kafka how far this process is; happens by itself after each event or batch."""
+        self._commit()
+
+    def _commit(self, *, within_ms: float | None = None) -> None:
         handled, self._handled = self._handled, {}
         self._committed_at = time.monotonic()
         if not handled:
@@ -183,7 +190,7 @@ class Subscriber:
         }
         self._stood.update(offsets)
         try:
-            self._consumer.commit(offsets)
+            self._consumer.commit(offsets, timeout_ms=within_ms)
         except CommitFailedError:
             _log.warning("partitions went to another process before they were committed; their events come again")
 

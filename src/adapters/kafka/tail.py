@@ -8,16 +8,16 @@ from typing import Any, Self
 from uuid import UUID
 
 import structlog
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from adapters.kafka.cloudevents import Envelope, NotOurs, from_message
 from adapters.kafka.connection import events_topic, reaching
+from adapters.kafka.consumer import ANSWER_MS, Consumer
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.readers.partitions import Place
 from adapters.readers.poison import OutOfReach
 from projections.agenda.partition import partition_of
 
-_ANSWER_MS = 5_000
 _LOOK_MS = 500
 _WIDEN = 16
 """Where a message is no event, its neighbours are looked at: one, then so many times more, and so on."""
@@ -78,8 +78,8 @@ class Tail:
         self._is_ours = is_ours
         self._log_begins = dict(enumerate(log_begins))
         with reaching(env) as options:
-            self._consumer = KafkaConsumer(
-                **options, client_id="arrears-tail", bootstrap_timeout_ms=_ANSWER_MS, enable_auto_commit=False
+            self._consumer = Consumer(
+                **options, client_id="arrears-tail", bootstrap_timeout_ms=ANSWER_MS, enable_auto_commit=False
             )
         known = self._consumer.partitions_for_topic(name)
         if not known:
@@ -301,7 +301,7 @@ class Tail:
         self._consumer.assign([partition])
         self._consumer.seek(partition, first)
         while (at := self._consumer.position(partition)) < until:
-            polled = self._consumer.poll(timeout_ms=_ANSWER_MS)
+            polled = self._consumer.poll(timeout_ms=ANSWER_MS)
             if not polled and self._consumer.position(partition) == at:
                 raise KafkaUnavailable(f"Kafka did not give a message of {partition.topic} in time")
             if records := [each for each in polled.get(partition, ()) if each.offset < until]:
@@ -315,7 +315,7 @@ class Tail:
             self._consumer.seek(partition, offset)
         found: dict[TopicPartition, Envelope | None] = {}
         while len(found) < len(offsets):
-            polled = self._consumer.poll(timeout_ms=_ANSWER_MS)
+            polled = self._consumer.poll(timeout_ms=ANSWER_MS)
             passed = {each for each, offset in offsets.items() if self._consumer.position(each) > offset}
             if not passed - found.keys():
                 raise KafkaUnavailable(f"Kafka did not give a message of {next(iter(offsets)).topic} in time")

@@ -11,16 +11,18 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import psycopg
 import structlog
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.errors import KafkaError
 
 from adapters.eventstore.mapper import EventMapper
 from adapters.kafka.arrivals import Inspector
 from adapters.kafka.connection import METADATA_MS, events_topic, reaching
+from adapters.kafka.consumer import Consumer
 from adapters.kafka.ends import Ends
 from adapters.kafka.identity import TopicReplaced
 from adapters.kafka.jars import KafkaUnavailable
@@ -36,7 +38,7 @@ from adapters.readers.handling import ReaderRetired
 from adapters.readers.partitions import PartitionMoved
 from adapters.readers.poison import HelperAway, OutOfReach
 from adapters.readers.runner import Source, note_trouble
-from adapters.stop import Stopped
+from adapters.stop import Stopped, check
 
 BATCH = 2_000
 _LOOK_SECONDS = 0.1
@@ -47,7 +49,6 @@ _SILENT_SECONDS = 30.0
 _LISTEN_SECONDS = 5.0
 _IDLE_SECONDS = 30.0
 """Whoever has no partitions for so long asks whether somebody else has them."""
-_LEAVE_MS = 5_000
 
 FETCH_BYTES = 8_388_608
 """What a broker gives at a time, at most, and so what waits in memory; a process may have 512 MiB (deploy/)."""
@@ -114,7 +115,7 @@ class TopicRunner:
         batch: int = BATCH,
         **options: Any,
     ) -> None:
-        """`source` has what the topic lacks; `readers` by name; more `options` go to KafkaConsumer."""
+        """`source` has what the topic lacks; `readers` by name; more `options` go to the consumer."""
         self._database = database
         self._group = group
         self._env = env
@@ -177,7 +178,7 @@ class TopicRunner:
 
     # --- the group ---
 
-    def _join(self) -> KafkaConsumer:
+    def _join(self) -> Consumer:
         static = {"group_instance_id": self._env[WORKER_VARIABLE]} if self._env.get(WORKER_VARIABLE) else {}
         settings = {
             "group_id": self._group,
@@ -193,7 +194,7 @@ class TopicRunner:
         }
         self._places.begin()
         with reaching(self._env) as options:
-            consumer = KafkaConsumer(**options, **static, **settings)
+            consumer = Consumer(**options, **static, **settings)
         self._assigned = _Assigned(consumer)
         consumer.subscribe([self._topic], listener=self._assigned)
         self._had_some_at = time.monotonic()
@@ -204,16 +205,14 @@ class TopicRunner:
     def _leave(self) -> None:
         self._owned = frozenset()
         for chair in self._chairs:
-            if chair.seat is not None:
-                chair.seat.release()
-            chair.seat = None
+            self._stand_up(chair)
         self._ends.close()
         self._places.close()
         self._connection.close()
 
     # --- a turn ---
 
-    def _turn(self, consumer: KafkaConsumer) -> None:
+    def _turn(self, consumer: Consumer) -> None:
         polled = consumer.poll(timeout_ms=int(_LOOK_SECONDS * 1_000), max_records=self._batch)
         self._check_not_forgotten(consumer)
         self._check_topic()
@@ -232,7 +231,7 @@ class TopicRunner:
             self._put_all_off(error)
         self._hold_back(consumer)
 
-    def _check_not_forgotten(self, consumer: KafkaConsumer) -> None:
+    def _check_not_forgotten(self, consumer: Consumer) -> None:
         """A client was seen without partitions for a minute, in a group that had put it out. A new one joins."""
         if time.monotonic() - self._listened_at > _LISTEN_SECONDS:
             self._listened_at = time.monotonic()
@@ -269,28 +268,32 @@ class TopicRunner:
                 said, chair.refusal = chair.refusal[0], None
                 raise StillRefused(f"for {_IDLE_SECONDS:.0f} seconds: {said}")
 
-    def _take_partitions(self, consumer: KafkaConsumer) -> None:
+    def _take_partitions(self, consumer: Consumer) -> None:
         """What was polled by now may be of partitions that went, or from an offset that is not ours: it comes again."""
         self._assigned.changed.clear()
         self._next = {}
         self._partitions = len(consumer.partitions_for_topic(self._topic) or ())
         self._owned = frozenset(each.partition for each in consumer.assignment())
         for chair in self._chairs:
-            if chair.seat is not None:
-                self._with(chair, self._enter)
+            if self._is_away:
+                self._stand_up(chair)
+            self._with(chair, self._enter)
         self._seek(consumer, self._owned)
 
-    def _open_chairs(self, consumer: KafkaConsumer) -> bool:
+    def _open_chairs(self, consumer: Consumer) -> bool:
         """Whether one was opened. What was polled by then comes again: before it there may be what is new to that one,
         and `_opened` takes it for all there is behind the place that is sought now."""
-        waiting = [chair for chair in self._chairs if chair.seat is None]
-        due = [chair for chair in waiting if time.monotonic() >= max(chair.again_at, self._away_until)]
-        opened = [self._open(chair) for chair in due]
+        waiting = sorted((chair for chair in self._chairs if chair.seat is None), key=attrgetter("again_at"))
+        opened = [self._open(chair) for chair in waiting]
         if any(opened):
             self._seek(consumer, self._owned)
         return any(opened)
 
     def _open(self, chair: _Chair) -> bool:
+        """Whether it was opened: not where it is not its time yet, or what all need turned out to be away meanwhile."""
+        check(self._stop)
+        if self._is_away or time.monotonic() < chair.again_at:
+            return False
         try:
             chair.seat = chair.make()
         except (ReaderRetired, psycopg.Error, DatabaseProblem) as error:
@@ -300,7 +303,7 @@ class TopicRunner:
         self._with(chair, self._enter)
         return True
 
-    def _seek(self, consumer: KafkaConsumer, partitions: Collection[int]) -> None:
+    def _seek(self, consumer: Consumer, partitions: Collection[int]) -> None:
         """Goes to where the reader that is furthest behind goes on, and fetches from there."""
         seats = [chair.seat for chair in self._chairs if chair.seat is not None]
         for partition in partitions:
@@ -310,13 +313,13 @@ class TopicRunner:
                 consumer.seek(TopicPartition(self._topic, partition), min(offsets))
                 consumer.resume(TopicPartition(self._topic, partition))
 
-    def _hold_back(self, consumer: KafkaConsumer) -> None:
+    def _hold_back(self, consumer: Consumer) -> None:
         """Nothing is fetched of partitions of which no reader has its place: it would be let go of again."""
         wanted = {each for chair in self._chairs if chair.seat is not None for each in chair.seat.places}
         with suppress(KeyError):  # it went to another process meanwhile
             consumer.pause(*(each for each in consumer.assignment() if each.partition not in wanted))
 
-    def _opened(self, records: Sequence[Any], consumer: KafkaConsumer) -> Polled:
+    def _opened(self, records: Sequence[Any], consumer: Consumer) -> Polled:
         """From where the consumer stood: the end of somebody's transaction takes an offset, and is no message.
 
         A topic that was cut meanwhile has lost what is in between.
@@ -330,7 +333,7 @@ class TopicRunner:
         self._next[partition] = records[-1].offset + 1
         return Polled(first, records[-1].offset + 1, self._inspector.opened(records))
 
-    def _take(self, batch: Batch, consumer: KafkaConsumer) -> None:
+    def _take(self, batch: Batch, consumer: Consumer) -> None:
         interests = [chair.seat.interest for chair in self._chairs if chair.seat is not None]
         wanted = None if None in interests else frozenset[str]().union(*(each for each in interests if each))
         if not interests:
@@ -346,14 +349,14 @@ class TopicRunner:
             self._check_not_cut(consumer, behind & self._owned)
             self._seek(consumer, behind & self._owned)
 
-    def _check_not_cut(self, consumer: KafkaConsumer, partitions: Collection[int]) -> None:
+    def _check_not_cut(self, consumer: Consumer, partitions: Collection[int]) -> None:
         """Whoever wants what was deleted from the topic looks for its place again, and says what is missing."""
         firsts = consumer.beginning_offsets([TopicPartition(self._topic, each) for each in partitions])
         for partition, first in firsts.items():
             for chair in self._chairs:
                 self._with(chair, partial(_check_reaches, partition=partition.partition, first=first))
 
-    def _confirm(self, consumer: KafkaConsumer) -> None:
+    def _confirm(self, consumer: Consumer) -> None:
         """Partitions that have nothing more count as read up to where the publisher was before they were looked at."""
         self._confirmed_at = time.monotonic()
         published = self._ends.published()
@@ -364,7 +367,7 @@ class TopicRunner:
                     self._all_is_well(chair)
             return
         published, ends = self._ends.look()
-        given = {each: int(consumer.position(TopicPartition(self._topic, each)) or 0) for each in self._owned}
+        given = {each: consumer.position(TopicPartition(self._topic, each)) for each in self._owned}
         whole = {each for each, position in given.items() if position >= ends.get(each, position + 1)}
         for chair in self._chairs:
             self._with(chair, lambda seat: seat.confirm(ends, published, self._partitions, whole))
@@ -372,7 +375,11 @@ class TopicRunner:
     # --- one reader's trouble is not the others' ---
 
     def _with(self, chair: _Chair, do: Callable[[Seat], object]) -> None:
-        """Lets a reader do something; where that fails it is left out for a while, and then goes on where it was."""
+        """Lets a reader do something; where that fails it is left out for a while, and then goes on where it was.
+
+        Raises Stopped before it: each of them may wait for seconds for somebody who does not answer.
+        """
+        check(self._stop)
         if chair.seat is None:
             return
         try:
@@ -402,12 +409,22 @@ class TopicRunner:
         self._ends.close()
         self._connection.close()
 
-    def _put_off(self, chair: _Chair, error: Exception) -> None:
+    @property
+    def _is_away(self) -> bool:
+        """Whether what they all need did not answer just now, and is not to be asked again yet."""
+        return time.monotonic() < self._away_until
+
+    def _stand_up(self, chair: _Chair) -> None:
         seat, chair.seat = chair.seat, None
+        if seat is not None:
+            seat.release()
+
+    def _put_off(self, chair: _Chair, error: Exception) -> None:
+        seat = chair.seat
         name = seat.name if seat is not None else chair.name
         if seat is not None:
             chair.stuck |= {each: seat.places[each].next_offset for each in self._in_hand if each in seat.places}
-            seat.release()
+        self._stand_up(chair)
         chair.refusal = _refusal(error, chair.refusal)
         chair.again_at = time.monotonic() + chair.backoff.failed()
         if isinstance(error, _AWAY):
@@ -434,7 +451,7 @@ class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]
     Those that came are fetched from once somebody said where to go on: without that, it would be from the beginning.
     """
 
-    def __init__(self, consumer: KafkaConsumer | None) -> None:
+    def __init__(self, consumer: Consumer | None) -> None:
         self.changed = threading.Event()
         self._consumer = consumer
 
@@ -464,11 +481,11 @@ def _check_reaches(seat: Seat, *, partition: int, first: int) -> None:
         raise TopicChanged(f"partition {partition} begins at {first:,}; {seat.name} goes on at {place.next_offset:,}")
 
 
-def last_heartbeat(consumer: KafkaConsumer) -> float:
+def last_heartbeat(consumer: Consumer) -> float:
     """Seconds since the client last told its group that it is there; infinite where it never did."""
     return float(consumer.metrics()["consumer-coordinator-metrics"]["last-heartbeat-seconds-ago"])
 
 
-def _close(consumer: KafkaConsumer) -> None:
+def _close(consumer: Consumer) -> None:
     with suppress(KafkaError):
-        consumer.close(timeout_ms=_LEAVE_MS)
+        consumer.close()

@@ -14,12 +14,12 @@ from kafka.admin import ACL, ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from adapters.kafka.connection import reaching
+from adapters.kafka.consumer import ANSWER_MS
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.kafka.rights import ANYBODY, Rights, RightsHidden, said
 
 DEFINITIONS = Path(__file__).parents[3] / "deploy" / "kafka" / "topics.toml"
 
-_ANSWER_MS = 5_000
 _REQUEST_MS = 10_000
 _KEYS = {"about", "partitions", "copies", "config", "writers", "readers"}
 _MIN_IN_SYNC = "min.insync.replicas"
@@ -111,7 +111,7 @@ class Topics:
             self._admin = KafkaAdminClient(
                 **options,
                 client_id="arrears-topics",
-                bootstrap_timeout_ms=_ANSWER_MS,
+                bootstrap_timeout_ms=ANSWER_MS,
                 request_timeout_ms=_REQUEST_MS,
             )
         self._rights = Rights(self._admin)

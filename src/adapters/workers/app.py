@@ -41,8 +41,8 @@ _SESSION_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 3.0
 _REQUEST_SECONDS = 40.0
 _START_SECONDS = 100.0
-_LEAVE_SECONDS = 15.0
-"""For what is at hand, and for leaving the group."""
+_LEAVE_SECONDS = 12.0
+"""For what is at hand, and for leaving the group; a process is given 30 s to end."""
 
 Result = TypeVar("Result")
 

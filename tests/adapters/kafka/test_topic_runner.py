@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from itertools import pairwise
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 import psycopg
@@ -18,6 +19,8 @@ from adapters.eventstore.mapper import EventMapper
 from adapters.eventstore.recorder import app_connections
 from adapters.kafka import topic_runner as topic_runner_module
 from adapters.kafka.cloudevents import LARGEST
+from adapters.kafka.jars import KafkaUnavailable
+from adapters.kafka.places import Places
 from adapters.kafka.publisher import reader_name
 from adapters.kafka.seats import Seat
 from adapters.kafka.tail import Tail
@@ -391,6 +394,57 @@ def test_trouble_that_an_ended_process_left_is_taken_away(stage: Stage):
     assert stage.status("names").trouble == "a bad day"
 
 
+class Silent:
+    """Kafka that is asked for places and answers nobody: who asked, and whether they have given up waiting."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.give_up = threading.Event()
+        monkeypatch.setattr(Places, "enter", lambda places, seat, owned, stop: self._enter(seat))
+
+    def _enter(self, seat: Seat) -> None:
+        self.asked.append(seat.name)
+        self.give_up.wait(HANG)
+        raise KafkaUnavailable("nobody answered")
+
+
+def test_whoever_is_told_to_end_while_kafka_does_not_answer_asks_for_no_other_reader(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    """Each of them waits for seconds: ten of them had not ended half a minute after they were told to."""
+    stage.publish()
+    silent, stop = Silent(monkeypatch), threading.Event()
+    thread = threading.Thread(target=stage.runner("counter", "names").run, args=[stop])
+    thread.start()
+    wait_until(lambda: silent.asked, "somebody asks")
+    stop.set()
+    silent.give_up.set()
+    thread.join()
+    assert len(silent.asked) == 1
+
+
+def test_where_kafka_does_not_answer_one_reader_the_others_wait_and_ask_in_turn(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    stage.publish()
+    silent = Silent(monkeypatch)
+    silent.give_up.set()
+    runner = stage.runner("counter", "names")
+    turns: list[int] = []
+    turn = runner._turn
+
+    def counted(consumer: Any) -> None:
+        turn(consumer)
+        turns.append(len(silent.asked))
+
+    monkeypatch.setattr(runner, "_turn", counted)
+    with in_a_thread(runner.run):
+        wait_until(lambda: len(silent.asked) >= 4, "all of them asked")
+    assert all(after - before <= 1 for before, after in pairwise([0, *turns]))
+    assert set(silent.asked[:2]) == set(silent.asked[2:4])
+    assert len(set(silent.asked)) == 2
+
+
 def test_connections_that_are_lost_are_made_anew(stage: Stage):
     with stage.running("counter", "names"):
         stage.count(ANN)
@@ -607,7 +661,7 @@ def test_whoever_is_read_past_looks_for_its_place_again_where_the_topic_was_cut(
         seat.enter([0], lambda places: dict.fromkeys(places, 0))
         runner._chairs[0].seat, runner._owned = seat, frozenset({0})
         consumer = Cut(first)
-        runner._take(paper.given(2, of=[0]), consumer)
+        runner._take(paper.given(2, of=[0]), cast("Any", consumer))
         assert (runner._chairs[0].seat is not None, consumer.sought) == (goes_on, [0] if goes_on else [])
         runner._leave()
     paper.close()

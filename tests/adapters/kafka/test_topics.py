@@ -101,14 +101,14 @@ def test_nobody_said_where_kafka_is():
 
 
 def test_a_cluster_that_does_not_answer_is_said_to(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(topics, "_ANSWER_MS", 100)
+    monkeypatch.setattr(topics, "ANSWER_MS", 100)
     with pytest.raises(KafkaAway, match="does not answer at"):
         Topics({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
 
 
 def test_a_client_that_does_not_get_through_leaves_no_thread_behind(monkeypatch: pytest.MonkeyPatch):
     """With all that it holds: an outage is long, and many are made meanwhile."""
-    monkeypatch.setattr(topics, "_ANSWER_MS", 100)
+    monkeypatch.setattr(topics, "ANSWER_MS", 100)
     before = set(threading.enumerate())
     for _ in range(3):
         with pytest.raises(KafkaAway):

@@ -147,7 +147,7 @@ def nobody_tries_for_long(monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     """Where nothing can come of it."""
     if "_said" in request.node.name:
         for module in (tail_module, topics_module):
-            monkeypatch.setattr(module, "_ANSWER_MS", 300)
+            monkeypatch.setattr(module, "ANSWER_MS", 300)
 
 
 def said_by(env: dict[str, str]) -> str:
