@@ -69,8 +69,16 @@ class Role:
     @property
     def memory(self) -> float:
         """Resident megabytes."""
+        return self._status("VmRSS") / 1_024
+
+    @property
+    def threads(self) -> int:
+        """How many it has: each client of Kafka brings one."""
+        return self._status("Threads")
+
+    def _status(self, name: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1_024
+        return int(status.partition(f"{name}:")[2].split()[0])
 
     def freeze(self) -> None:
         self.process.send_signal(signal.SIGSTOP)

@@ -5,7 +5,9 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -31,6 +33,7 @@ PARTITIONS = 12
 OUTAGE_SECONDS = float(os.environ.get("ARREARS_OUTAGE_SECONDS", "25"))
 """Ten minutes show more; in 25 seconds a process that began consumers anew had grown by more than its limit already."""
 MAY_GROW_MB = 50.0
+MAY_GROW_THREADS = 2
 MAY_END_SECONDS = 30.0
 LONG_ENOUGH_TO_TRY_AGAIN_SECONDS = 8.0
 """By then each has noticed, and is in the middle of an attempt or between two."""
@@ -65,17 +68,36 @@ def world(kafka: LocalKafka, database: Database, tmp_path: Path) -> Iterator[Wor
         yield world
 
 
-def memory_through(roles: list[Role], seconds: float) -> dict[str, float]:
-    """By how many megabytes each grew at most, while so much time passes."""
-    before = {role.name: role.memory for role in roles}
-    most = dict(before)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        for role in roles:
-            assert role.is_running, (role.name, role.said[-2_000:])
-            most[role.name] = max(most[role.name], role.memory)
-        time.sleep(0.5)
-    return {name: round(most[name] - before[name], 1) for name in most}
+@dataclass(frozen=True)
+class Grown:
+    """What each role had more of during an outage than when it began."""
+
+    memory: dict[str, float]
+    """In megabytes, at most."""
+    threads: dict[str, int]
+    """In the end."""
+
+    @classmethod
+    def through(cls, roles: list[Role], seconds: float) -> Self:
+        memory = {role.name: role.memory for role in roles}
+        threads = {role.name: role.threads for role in roles}
+        most = dict(memory)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for role in roles:
+                assert role.is_running, (role.name, role.said[-2_000:])
+                most[role.name] = max(most[role.name], role.memory)
+            time.sleep(0.5)
+        return cls(
+            {name: round(most[name] - memory[name], 1) for name in most},
+            {role.name: role.threads - threads[role.name] for role in roles},
+        )
+
+    def check(self) -> None:
+        """A consumer that is left behind shows by its thread at once, by what it fetched only after long."""
+        print("grown by MB:", self.memory, "threads:", self.threads)
+        assert {name: mb for name, mb in self.memory.items() if mb > MAY_GROW_MB} == {}
+        assert {name: count for name, count in self.threads.items() if count > MAY_GROW_THREADS} == {}
 
 
 def test_without_postgresql_every_role_waits_says_so_and_stays_small(world: World, tmp_path: Path):
@@ -87,12 +109,11 @@ def test_without_postgresql_every_role_waits_says_so_and_stays_small(world: Worl
         for role in roles:
             role.wait_until_it_says("database", "")
             assert role.ask("/live")[0] == 200
-        grown = memory_through(roles, OUTAGE_SECONDS)
+        grown = Grown.through(roles, OUTAGE_SECONDS)
         world.postgres.restore()
         wait_until_ready(roles)
         world.goes_on(*EVERYBODY)
-    print("grown by MB:", grown)
-    assert {name: mb for name, mb in grown.items() if mb > MAY_GROW_MB} == {}
+    grown.check()
 
 
 def test_without_kafka_every_role_waits_says_so_and_stays_small(world: World, kafka: LocalKafka, tmp_path: Path):
@@ -104,7 +125,7 @@ def test_without_kafka_every_role_waits_says_so_and_stays_small(world: World, ka
         for role in roles:
             if role.name in AT_KAFKA:
                 role.wait_until_it_says("kafka", "does not answer")
-        grown = memory_through(roles, OUTAGE_SECONDS)
+        grown = Grown.through(roles, OUTAGE_SECONDS)
         assert {role.name for role in roles if role.is_ready} == set(ROLES) - AT_KAFKA
         kafka.start_broker(1)
         wait_until_ready(roles)
@@ -112,8 +133,7 @@ def test_without_kafka_every_role_waits_says_so_and_stays_small(world: World, ka
         for role in roles:
             if role.name in AT_KAFKA:
                 assert role.said.count("Kafka cannot be used") == role.said.count("Kafka can be used again") == 1
-    print("grown by MB:", grown)
-    assert {name: mb for name, mb in grown.items() if mb > MAY_GROW_MB} == {}
+    grown.check()
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def create_app(
     app.state.issuing = Issuing(service, Requests(pool.connection))
     app.state.reader = Reader(service, pool)
     app.state.inbound = webhooks.Inbound(service)
-    checks = checks_of(service)
+    checks = {**checks_of(service), "parts": service.restarts.problem}
     app.state.readiness = Kept(lambda: problem_of(checks))
     app.state.metrics = registry_of([StoreCollector(service.database, service.clock)])
     for router in ROUTERS:

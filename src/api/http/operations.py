@@ -54,7 +54,7 @@ async def live() -> Live:
 @router.get("/health/ready", responses=documented(503))
 async def ready(request: Request) -> Ready:
     """Everything can be done: the database answers and takes writes, no page of it is damaged, the clocks agree, the
-    master key fits, every projection is built."""
+    master key fits, every projection is built, and no part of the service failed within the last half minute."""
     readiness: Kept = request.app.state.readiness
     if (problem := await readiness.problem()) is not None:
         raise Problem(503, "not-ready", problem, headers={"Retry-After": "2"})

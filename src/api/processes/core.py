@@ -23,6 +23,7 @@ from adapters.postgres.migrations import migrate, pending, require_current, ship
 from adapters.readers.projections import Projections, checkpoints
 from adapters.rules import RULES
 from adapters.stop import Stop
+from api.processes.restarts import Restarts
 from projections.account_history.projection import AccountHistoryProjection
 from projections.activity_history.projection import ActivityHistoryProjection
 from projections.agenda.projection import AgendaProjection
@@ -117,6 +118,7 @@ class Core(Opened):
         gc.set_threshold(*_COLLECT_AFTER)
         self.clock: Clock = clock or SystemClock()
         self.clock_tolerance = tolerance_of(env)
+        self.restarts = Restarts()
         self._wakes: list[Callable[[], None]] = []
         with database.connect("arrears_app") as connection:
             require_current(connection)

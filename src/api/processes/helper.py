@@ -123,6 +123,8 @@ class HelperProcess:
             case "refused":
                 self._refused = _error(self.helper, *what)
                 self._begun.set()
+            case "failed":
+                self._core.restarts.note(*what)
             case "shows":
                 self._core.projections.watermark.announce(*what)
             case "stored":

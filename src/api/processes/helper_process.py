@@ -1,8 +1,8 @@
 """A process that runs some parts of `arrears serve`: `python -m api.processes.helper_process`.
 
 It is told on its standard input which helper it is, of which installation. It says on its standard output that it has
-begun, or why it cannot, that it stored something, how far its projections are, and what it has counted. It ends when
-its input does, and so with whoever started it. Frames are those of `adapters.frames`.
+begun, or why it cannot, that a part of it failed, that it stored something, how far its projections are, and what it
+has counted. It ends when its input does, and so with whoever started it. Frames are those of `adapters.frames`.
 """
 
 import os
@@ -93,8 +93,12 @@ def _work(core: Core, helper: str, says: _Says) -> None:
     except Exception as error:
         _refuse(says, error)
         return
+
+    def failed(part: str, error: str) -> None:
+        says("failed", [part, error])
+
     threads = [
-        threading.Thread(target=supervise, args=(name, run, core.stop), name=name, daemon=True)
+        threading.Thread(target=supervise, args=(name, run, core.stop, failed), name=name, daemon=True)
         for name, run in runs.items()
         if run is not None
     ]

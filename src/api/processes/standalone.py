@@ -54,7 +54,9 @@ class Standalone(Service):
             undone.pop_all()
         for name, run in runs.items():
             if run is not None:
-                thread = threading.Thread(target=supervise, args=(name, run, self.stop), name=name, daemon=True)
+                thread = threading.Thread(
+                    target=supervise, args=(name, run, self.stop, self.restarts.note), name=name, daemon=True
+                )
                 thread.start()
                 self._threads += (thread,)
         if (server := self.database.embedded) is not None:

@@ -20,18 +20,23 @@ RESTART_SECONDS = 1.0
 log = structlog.get_logger("arrears.service")
 
 
-def supervise(name: str, run: Run, stop: threading.Event) -> None:
-    """Whatever fails is said aloud and begins again, until `stop` is set; nothing is skipped by it."""
+def supervise(name: str, run: Run, stop: threading.Event, failed: Callable[[str, str], None]) -> None:
+    """Whatever fails is said aloud and begins again, until `stop` is set; nothing is skipped by it.
+
+    `failed` is told the name and the kind of error, unless that is only that PostgreSQL or Kafka are away.
+    """
     while not stop.is_set():
         try:
             run(stop)
         except Stopped:
             return
-        except DatabaseProblem as problem:  # what it needs is away, and nothing of it is wrong
-            log.error("part is started again", part=name, error=type(problem).__name__, said=problem.message)
-            stop.wait(RESTART_SECONDS)
-        except Exception:
-            log.exception("part failed and is started again", part=name)
+        except Exception as error:
+            if isinstance(error, DatabaseProblem):
+                log.error("part is started again", part=name, error=type(error).__name__, said=error.message)
+            else:
+                log.exception("part failed and is started again", part=name)
+            if what_is_away(error) is None:
+                failed(name, type(error).__name__)
             stop.wait(RESTART_SECONDS)
 
 

@@ -8,6 +8,7 @@ from adapters.postgres.errors import ConnectionLost
 from api.http import accounts
 from api.http.auth import COOKIE
 from api.http.server import BindRefused, check_bind
+from api.processes.restarts import Restarts
 from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client
 
@@ -45,6 +46,18 @@ def test_with_a_token_everything_but_health_asks_for_it(new_client: Callable[...
     assert client.get("/v1/offices", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
     assert client.get("/health/live").json() == {"status": "live"}
     assert client.get("/health/ready").json() == {"status": "ready"}
+
+
+def test_a_service_whose_part_failed_lately_is_not_ready_and_says_no_more_than_which(
+    new_client: Callable[..., Client], service: StepByStep, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(service, "restarts", Restarts())
+    client = new_client(TOKEN)
+    service.restarts.note("receive", "ValueError")
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "parts: failed and started again, the log says why: receive (ValueError)"
+    assert client.get("/health/live").status_code == 200
 
 
 def test_the_token_of_this_machines_commands_lets_read_and_nothing_else(new_client: Callable[..., Client]):

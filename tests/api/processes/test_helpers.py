@@ -127,6 +127,24 @@ def test_a_helper_that_is_killed_is_started_again_and_goes_on(opened: Open):
     assert not {each.pid for each in first} & {each.pid for each in helpers()}
 
 
+def test_a_helper_that_ends_by_itself_is_why_the_service_is_not_ready(opened: Open):
+    service = opened(Helper.PROJECTING)
+    assert service.restarts.problem() is None
+    (process,) = helpers()
+    process.kill()
+    wait_until(service.restarts.problem, "it is noticed")
+    assert service.restarts.problem() == "failed and started again, the log says why: projecting (HelperFailed)"
+
+
+def test_a_part_that_fails_in_a_helper_is_heard_of_here(opened: Open):
+    service, made = opened(), HelperProcess(Helper.DECIDING)
+    made.begin(service)
+    made.wait_until_begun()
+    made._hear("failed", ["receive", "ValueError"])
+    made.end()
+    assert service.restarts.problem() == "failed and started again, the log says why: receive (ValueError)"
+
+
 def test_a_helper_that_is_told_to_end_finishes_and_is_started_again(opened: Open):
     service = opened(Helper.PROJECTING)
     (first,) = helpers()

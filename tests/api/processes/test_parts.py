@@ -12,8 +12,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from adapters.kafka.jars import KafkaAway
 from adapters.postgres.database import Database
+from adapters.postgres.errors import ServerAway
 from adapters.readers.runner import NotReached
+from adapters.stop import Stopped
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Accepted, Issued
 from aggregates.office import OpenOffice, office_id
@@ -22,6 +25,7 @@ from api.processes import parts, supervise
 from api.processes.core import Core
 from api.processes.local_cluster import LocalCluster
 from api.processes.parts.part import HowMany, Part, Reading, Run, Worker
+from api.processes.restarts import RECOVERED_SECONDS, Restarts
 from api.processes.service import Service
 from api.processes.standalone import Standalone
 from api.processes.step_by_step import StepByStep
@@ -146,8 +150,39 @@ def test_a_part_that_fails_is_started_again(monkeypatch: pytest.MonkeyPatch):
             raise ValueError("a bad day")
         until.set()
 
-    supervise.supervise("odd", run, stop)
+    failed: list[tuple[str, str]] = []
+    supervise.supervise("odd", run, stop, lambda *what: failed.append(what))
     assert starts == [0, 1, 2]
+    assert failed == [("odd", "ValueError")] * 2
+
+
+@pytest.mark.parametrize("away", [ServerAway("it is starting"), KafkaAway("nobody answers"), Stopped()])
+def test_a_part_whose_server_is_away_is_not_to_blame(away: Exception, monkeypatch: pytest.MonkeyPatch):
+    """The checks of those servers say so, and it is well once they are there."""
+    monkeypatch.setattr(supervise, "RESTART_SECONDS", 0.0)
+    stop, failed = threading.Event(), list[tuple[str, str]]()
+
+    def run(until: threading.Event) -> None:
+        until.set()
+        raise away
+
+    supervise.supervise("odd", run, stop, lambda *what: failed.append(what))
+    assert not failed
+
+
+def test_a_part_that_failed_has_recovered_once_it_runs_for_a_while():
+    now = 100.0
+    restarts = Restarts(lambda: now)
+    restarts.note("receive", "ValueError")
+    restarts.note("clock", "KeyError")
+    said = "failed and started again, the log says why: "
+    assert restarts.problem() == f"{said}clock (KeyError), receive (ValueError)"
+    now += RECOVERED_SECONDS - 1
+    restarts.note("receive", "OSError")
+    now += 1
+    assert restarts.problem() == f"{said}receive (OSError)"
+    now += RECOVERED_SECONDS
+    assert restarts.problem() is None
 
 
 # --- step by step --------------------------------------------------------------------------------------------
