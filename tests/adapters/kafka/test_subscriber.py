@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
+from adapters.kafka import subscriber as subscriber_module
 from adapters.kafka.cloudevents import Envelope, to_message
+from adapters.kafka.consumer import Consumer
 from adapters.kafka.sealed_rows import SealedRow, SealedRows
 from adapters.kafka.subscriber import EventsLost, Subscriber, plain_name
 from adapters.kafka.tail import Tail
@@ -174,6 +177,38 @@ def test_batches_are_committed_when_the_next_is_asked_for(kafka: TestKafka, topi
     offsets = admin.list_group_offsets(f"mirror-{topic}")
     admin.close()
     assert str(published) in str(offsets)
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_how_far_a_group_is_is_stored_once_for_all_partitions_that_came_together(
+    one_by_one: bool, kafka: TestKafka, database: Database, log: Log, monkeypatch: pytest.MonkeyPatch
+):
+    """Storing takes a broker milliseconds: once for each partition, whoever reads twelve of them is late by that."""
+    topic = kafka.topic(partitions=4)
+    published = some_accounts(log, 12)
+    publish(kafka, topic, database)
+    asked, came, stored = Consumer.poll, list[int](), list[int]()
+
+    def poll(consumer: Consumer, **named: Any) -> Any:
+        polled = asked(consumer, **named)
+        came.extend([len(polled)] if polled else [])
+        return polled
+
+    def commit(_: Consumer, offsets: dict[TopicPartition, OffsetAndMetadata], **__: Any) -> None:
+        stored.extend([len(offsets)] if any(each.offset for each in offsets.values()) else [])
+
+    monkeypatch.setattr(subscriber_module, "_COMMIT_SECONDS", HANG)  # however slow this is
+    monkeypatch.setattr(Consumer, "poll", poll)
+    monkeypatch.setattr(Consumer, "commit", commit)
+    seen: list[int] = []
+    with subscriber(kafka, topic) as events:
+        for batch in ([each] for each in events) if one_by_one else events.batches():
+            seen += [each.position for each in batch]
+            if len(seen) == published:
+                events.stop()
+    assert sorted(seen) == list(range(1, published + 1))
+    assert max(came) > 1
+    assert stored == came
 
 
 def test_a_group_may_start_at_the_end(kafka: TestKafka, topic: str, published: int, database: Database, log: Log):
