@@ -426,12 +426,12 @@ class TopicRunner:
             chair.stuck |= {each: seat.places[each].next_offset for each in self._in_hand if each in seat.places}
         self._stand_up(chair)
         chair.refusal = _refusal(error, chair.refusal)
-        chair.again_at = time.monotonic() + chair.backoff.failed()
-        if isinstance(error, _AWAY):
-            self._away_until = chair.again_at
         if not isinstance(error, PartitionMoved | ReaderRetired):
             chair.said.add(name)
             note_trouble(self._database, name, error)
+        chair.again_at = time.monotonic() + chair.backoff.failed()  # now: noting that may have taken longer
+        if isinstance(error, _AWAY):
+            self._away_until = chair.again_at
 
     def _say_of_all(self, error: Exception) -> None:
         """What keeps this process from reading keeps all of its readers."""

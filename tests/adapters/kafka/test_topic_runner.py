@@ -1,6 +1,7 @@
 """Readers of a real topic: what counts is what Postgres says, and one reader's trouble is its own."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -437,6 +438,11 @@ def test_where_kafka_does_not_answer_one_reader_the_others_wait_and_ask_in_turn(
         turn(consumer)
         turns.append(len(silent.asked))
 
+    def slow(*_: object) -> None:
+        """Noting why takes longer than the first pause before another attempt."""
+        time.sleep(0.2)
+
+    monkeypatch.setattr(topic_runner_module, "note_trouble", slow)
     monkeypatch.setattr(runner, "_turn", counted)
     with in_a_thread(runner.run):
         wait_until(lambda: len(silent.asked) >= 4, "all of them asked")
