@@ -233,14 +233,20 @@ class _Places:
         now = self._places.statistics()
         if now.borrowed_tokens >= self._limits.at_once and now.tasks_waiting >= self._limits.waiting:
             raise Overloaded
+        try:
+            self._places.acquire_on_behalf_of_nowait(client)  # free: a process that stood still does not refuse it
+        except anyio.WouldBlock:
+            await self._wait(client)
+        self._held.add(client)
+        self._running.inc()
+
+    async def _wait(self, client: _Client) -> None:
         with self._waiting.track_inprogress(), client.queueing():
             try:
                 with anyio.fail_after(self._limits.longest):
                     await self._places.acquire_on_behalf_of(client)
             except TimeoutError:
                 raise Overloaded from None
-            self._held.add(client)
-            self._running.inc()
 
     def leave(self, client: _Client) -> None:
         """Does nothing where it holds none any more."""

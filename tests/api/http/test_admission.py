@@ -192,6 +192,11 @@ def test_who_finds_the_queue_full_is_refused_and_the_others_are_answered(serve: 
     assert _figure(address, "arrears_http_running_requests", work="reports") == 0
 
 
+def test_a_free_place_is_given_however_long_the_process_stood_still(serve: Callable[..., str]):
+    address = serve(reports=Limits(at_once=1, waiting=0, longest=0.0))  # as if all of the time had gone by meanwhile
+    assert [_ask(address).result().status_code for _ in range(3)] == [200, 200, 200]
+
+
 def test_who_waits_too_long_is_refused(serve: Callable[..., str], summary: Gate):
     address = serve(reports=Limits(at_once=1, waiting=100, longest=0.05))
     first = _ask(address)
