@@ -51,7 +51,10 @@ def _left(connection: Connection, readers: set[str]) -> tuple[int, list[str]]:
     if unsealed:
         left.append(f"{unsealed} events not sealed")
     checkpoints: dict[str, int] = dict(
-        connection.execute("SELECT reader, position FROM read_model.checkpoints").fetchall()
+        connection.execute(
+            "SELECT c.reader, c.position FROM read_model.checkpoints AS c"
+            " LEFT JOIN read_model.projections AS g USING (reader) WHERE g.state IS DISTINCT FROM 'building'"
+        ).fetchall()
     )
     left += [f"{reader} never began" for reader in sorted(readers - checkpoints.keys())]
     left += [f"{reader} is at {at}" for reader, at in sorted(checkpoints.items()) if at < head]

@@ -15,7 +15,7 @@ from adapters.postgres.errors import DatabaseProblem
 from adapters.reactor import Reactor
 from api.processes.core import PROJECTIONS, Core
 from api.processes.local_cluster import LocalCluster
-from tests.chaos.audit import Evidence, Verdict, audit, endings, repeats
+from tests.chaos.audit import Evidence, Verdict, audit, endings, put_aside, repeats, tables
 from tests.chaos.killer import Deeds, Killer, memory_of
 from tests.chaos.load import Load, accepted
 from tests.chaos.postbox import Postbox
@@ -52,7 +52,7 @@ class Plan:
     rate: float = 12.0
     longest_pause: float = 3.0
     """Between two kills, in seconds."""
-    quiet_within: float = 120.0
+    quiet_within: float = 300.0
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -121,9 +121,14 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
             finally:
                 load.stop()
             tell("load stopped, waiting until everything is quiet")
-            if plan.rebuilds:
-                killer.finish_rebuild()
             quiet_at, unrest = wait_until_quiet(core.database, _readers(cluster), seconds=plan.quiet_within)
+            shown, aside = None, put_aside(core)
+            if plan.rebuilds:
+                rested_at, shown = quiet_at, tables(core)
+                killer.finish_rebuild()
+                quiet_at, unrest = wait_until_quiet(core.database, _readers(cluster), seconds=plan.quiet_within)
+                if quiet_at != rested_at:
+                    shown = None
             held = memory_of(cluster)
             for member in cluster.members:
                 cluster.end(member, wait=False)
@@ -140,6 +145,8 @@ def run(plan: Plan, says: Says = lambda _: None) -> Result:
             quiet_at,
             unrest,
             held,
+            shown,
+            aside,
         )
         verdicts = audit(evidence)
         ended = list(endings(evidence.log).values())

@@ -138,11 +138,11 @@ class Seat:
             position = place.position
             for each in given.events:
                 if self._is_skipped(partition, each):
+                    position = max(position, each.position)
                     continue
                 if each.offset >= place.next_offset and (each.late or each.position > position):
                     news.append(each)
-                    if not each.late:
-                        position = each.position
+                    position = max(position, each.position)  # what is late comes after all others up to there
             after[partition] = Place(given.until, position)
         if after:
             interest = self.interest

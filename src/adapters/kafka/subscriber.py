@@ -309,7 +309,7 @@ class Subscriber:
         if before in {None, now}:
             self._proven = dict(self._stood)
             return False
-        _log.error("the topic was made anew, places are found by position", topic=self._topic, was=before, now=now)
+        _log.error("the topic was made anew, it is read from its beginning", topic=self._topic, was=before, now=now)
         self._back = dict(self._proven)
         self._new.update(self._consumer.assignment())
         return True

@@ -15,7 +15,6 @@ from adapters.kafka.connection import events_topic, reaching
 from adapters.kafka.consumer import ANSWER_MS, Consumer
 from adapters.kafka.jars import KafkaUnavailable
 from adapters.readers.partitions import Place
-from adapters.readers.poison import OutOfReach
 from projections.agenda.partition import partition_of
 
 _LOOK_MS = 500
@@ -25,10 +24,6 @@ _WIDEN = 16
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 IsOurs = Callable[[Envelope], bool]
-
-
-class TopicCut(OutOfReach):
-    """The topic does not hold events any more that a reader has not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +107,19 @@ class Tail:
         for partition in self._partitions:
             self._consumer.position(partition)  # now, not when the first message is asked for
 
-    def from_position(self, position: int) -> None:
-        """From the first event at or above a position on; in each partition it is found in about 20 looks."""
-        first = self._consumer.beginning_offsets(self._partitions)
-        ends = self._consumer.end_offsets(self._partitions)
-        found = {each: self._find(each, position, first[each], ends[each]) for each in self._partitions}
-        self._consumer.assign(self._partitions)
-        for partition, offset in found.items():
-            self._consumer.seek(partition, offset)
-
     def going_on(self, places: Mapping[int, Place]) -> tuple[dict[int, int], dict[int, int]]:
         """The offset at which a reader goes on in each partition, given what it remembers of it; and the present end
         of each partition that lacks something of what the reader has not seen: there the offset stays as it is.
 
         The offset is the one it remembers, unless that is unknown, or the message before it says that the topic is not
-        the one that was read. Then the place is found by position.
+        the one that was read. Then it is where the log begins there, and the reader passes over what it has handled:
+        no place is looked for by position, because an old event may come once more behind any newer one.
         """
         partitions = [each for each in self._partitions if each.partition in places]
         ends = self._consumer.end_offsets(partitions)
-        first = self._first(partitions)
+        beginnings = self._consumer.beginning_offsets(partitions)
+        log_begins = {each: self._log_begins.get(each.partition, 0) for each in partitions}
+        first = {each: max(beginnings[each], log_begins[each]) for each in partitions}
         lacks: dict[int, int] = {}
         offsets = {each: places[each.partition].next_offset for each in partitions}
         before = self._look({each: at - 1 for each, at in offsets.items() if first[each] < at <= ends[each]})
@@ -139,17 +128,23 @@ class Tail:
         found = {}
         for each, at in offsets.items():
             position, seen = places[each.partition].position, before.get(each)
-            is_same = not seen.late and seen.position <= position if seen is not None else at == first[each]
-            try:
-                found[each.partition] = at if is_same else self._offset_behind(each, position, ends[each])
-            except TopicCut as cut:
-                _log.warning("the topic lacks something", said=str(cut))
+            is_known = first[each] <= at <= ends[each]
+            if is_known and (seen is None or seen.late or seen.position <= position):
+                found[each.partition] = at
+            elif first[each] == log_begins[each] <= ends[each]:
+                found[each.partition] = first[each]
+            else:
+                _log.warning(
+                    "the topic lacks something",
+                    said=f"partition {each.partition} of {each.topic} begins at {beginnings[each]:,}, and what comes "
+                    f"after position {position:,} is wanted: older events were deleted from it",
+                )
                 found[each.partition], lacks[each.partition] = at, ends[each]
         return found, lacks
 
     def where(self, partition: int, offset: int, position: int | None) -> Where:
         """Where somebody goes on who handled a partition up to an offset, whose last event was at a position, if that
-        is known. Takes the offset where the event before it says so; else the place is found by position."""
+        is known. Takes the offset where the event before it says so."""
         (wanted,) = (each for each in self._partitions if each.partition == partition)
         first = self._consumer.beginning_offsets([wanted])[wanted]
         end = self._consumer.end_offsets([wanted])[wanted]
@@ -164,49 +159,24 @@ class Tail:
         return None if newest is None else newest.position
 
     def where_behind(self, partition: int, position: int | None) -> Where:
-        """Where somebody goes on who handled a partition up to a position, if that is known."""
+        """Where somebody goes on who handled a partition up to a position, if that is known: at its beginning, and
+        passes over what was handled. An old event may come once more behind any newer one, so its place is not looked
+        for."""
         (wanted,) = (each for each in self._partitions if each.partition == partition)
         first = self._consumer.beginning_offsets([wanted])[wanted]
         end = self._consumer.end_offsets([wanted])[wanted]
         if first == end:
             return Where(end, Lost(partition, position, None) if end > 0 else None)
         oldest = self._oldest_from(wanted, first, end)
-        if oldest is None or (position == 0 and first == 0):
+        is_whole = position == 0 and first == 0
+        if oldest is None or is_whole or (position is not None and oldest.position <= position):
             return Where(first)
-        if position is None or oldest.position > position:
-            return Where(first, Lost(partition, position, oldest.position))
-        return Where(self._find(wanted, position + 1, first, end))
+        return Where(first, Lost(partition, position, oldest.position))
 
     def _has_read(self, partition: TopicPartition, first: int, offset: int, position: int) -> bool:
         """Whether what stands before an offset may have been read by somebody who was at a position then."""
         newest = self._newest_below(partition, offset, first)
         return newest is None or newest.late or newest.position <= position
-
-    def _offset_behind(self, wanted: TopicPartition, position: int, end: int) -> int:
-        """The offset of the partition's first event behind a position; its end where there is none.
-
-        Raises TopicCut where the topic does not reach back that far.
-        """
-        partition = wanted.partition
-        first, log_begins = self._first([wanted])[wanted], self._log_begins.get(wanted.partition, 0)
-        end = max(first, end)
-        if first == end > log_begins:
-            raise TopicCut(
-                f"partition {partition} of {wanted.topic} is empty, and what comes after position {position:,} is "
-                "wanted: older events were deleted from it"
-            )
-        if first == end or (position == 0 and first == log_begins):
-            return int(first)
-        newest = self._newest_below(wanted, end, first)
-        if newest is not None and not newest.late and newest.position <= position:
-            return int(end)
-        oldest = self._oldest_from(wanted, first, end)
-        if first > log_begins and oldest is not None and oldest.position > position:
-            raise TopicCut(
-                f"partition {partition} of {wanted.topic} begins at position {oldest.position:,}, and what comes after "
-                f"position {position:,} is wanted: older events were deleted from it"
-            )
-        return self._find(wanted, position + 1, first, end)
 
     def beginnings(self) -> dict[int, int]:
         """The offset of the first event, by partition."""
@@ -257,20 +227,6 @@ class Tail:
         """The offsets at which partitions begin, or at which the publisher began."""
         beginnings = self._consumer.beginning_offsets(partitions)
         return {each: max(first, self._log_begins.get(each.partition, 0)) for each, first in beginnings.items()}
-
-    def _find(self, partition: TopicPartition, position: int, low: int, high: int) -> int:
-        """The first offset whose position is at or above the one wanted: positions grow within a partition.
-
-        Where the publisher repeated a stretch, the search may end in the repeat, which has all that follows.
-        """
-        while low < high:
-            middle = (low + high) // 2
-            envelope = self._at(partition, middle)
-            if envelope is not None and envelope.position < position and not envelope.late:
-                low = middle + 1
-            else:
-                high = middle
-        return low
 
     def _newest_below(self, partition: TopicPartition, below: int, first: int) -> Envelope | None:
         """The last event before an offset; None where there is none."""
@@ -325,11 +281,6 @@ class Tail:
             self._consumer.pause(*passed)
         self._consumer.resume(*offsets)
         return found
-
-    def _at(self, partition: TopicPartition, offset: int) -> Envelope | None:
-        """The event at an offset; None where there is none."""
-        found = self._between(partition, offset, offset + 1)
-        return found[0] if found else None
 
     def _opened(self, record: Any) -> Envelope | None:
         try:

@@ -44,6 +44,9 @@ def enter(
     """Where the reader stands in these partitions. One that is new begins at the reader's checkpoint, and so does one
     that is behind it: meanwhile the reader read the whole log alone.
 
+    What any reader has read of the topic is at or before the position that stands beside its offset. So whoever is as
+    far as that, or further, has all of it, and goes on at that offset.
+
     Offsets of another topic than this one are unknown here. Where that was divided otherwise, all partitions begin at
     the checkpoint, and `retired` says what was handled behind it. None: nobody knows which topic it is.
 
@@ -58,19 +61,23 @@ def enter(
         connection.execute(
             """
             INSERT INTO read_model.partitions (reader, partition, next_offset, position, topic_id, divided_into)
-            SELECT reader, partition, -1, position, %s, %s
-            FROM read_model.checkpoints CROSS JOIN unnest(%s::smallint[]) AS p (partition)
-            WHERE reader = %s
+            SELECT c.reader, p.partition, coalesce(known.next_offset, -1), c.position, %(id)s, %(divided_into)s
+            FROM read_model.checkpoints AS c CROSS JOIN unnest(%(partitions)s::smallint[]) AS p (partition)
+            LEFT JOIN LATERAL (
+                SELECT max(other.next_offset) AS next_offset FROM read_model.partitions AS other
+                WHERE other.partition = p.partition AND other.position <= c.position
+                  AND other.topic_id = %(id)s AND other.divided_into = %(divided_into)s) AS known ON true
+            WHERE c.reader = %(reader)s
             ON CONFLICT (reader, partition) DO UPDATE
-            SET next_offset = excluded.next_offset, position = excluded.position
+            SET next_offset = greatest(partitions.next_offset, excluded.next_offset), position = excluded.position
             WHERE partitions.position < excluded.position
             """,
-            [
-                None if topic is None else topic.id,
-                None if topic is None else topic.partitions,
-                list(partitions),
-                reader,
-            ],
+            {
+                "id": None if topic is None else topic.id,
+                "divided_into": None if topic is None else topic.partitions,
+                "partitions": list(partitions),
+                "reader": reader,
+            },
         )
         rows = connection.execute(
             "SELECT partition, next_offset, position FROM read_model.partitions"
@@ -331,11 +338,12 @@ def furthest(connection: Connection[Any], reader: str) -> int:
 
 
 def hand_over(connection: Connection[Any], old: str, new: str) -> None:
-    """A new generation goes on from its own checkpoint in each partition of the old one, which is not further."""
+    """A new generation goes on from its own checkpoint in each partition of the old one, which is not further: what
+    that has read there is known to the new one."""
     connection.execute(
         """
         INSERT INTO read_model.partitions (reader, partition, next_offset, position, topic_id, divided_into)
-        SELECT c.reader, p.partition, -1, c.position, p.topic_id, p.divided_into
+        SELECT c.reader, p.partition, p.next_offset, c.position, p.topic_id, p.divided_into
         FROM read_model.checkpoints AS c, read_model.partitions AS p WHERE c.reader = %s AND p.reader = %s
         """,
         [new, old],

@@ -94,14 +94,13 @@ def id_of(text: str, office: str | None, data: Path | None) -> UUID:
 
 
 def _seek(topic: "Tail", start: str) -> int:
-    if start == "beginning":
-        topic.from_beginning()
-    elif start == "end":
+    """From where on; and the position before which nothing is shown. Copies of old events may stand anywhere, so what
+    is before a position cannot be jumped over."""
+    if start == "end":
         topic.from_end()
-    else:
-        topic.from_position(int(start))
-        return int(start)
-    return 0
+        return 0
+    topic.from_beginning()
+    return 0 if start == "beginning" else int(start)
 
 
 def as_line(envelope: "Envelope") -> str:

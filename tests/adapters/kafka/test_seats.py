@@ -8,12 +8,13 @@ from uuid import UUID
 import pytest
 from psycopg import Connection
 
+from adapters.kafka.quarantine import digest_of
 from adapters.kafka.seats import Seat, TopicChanged
 from adapters.postgres.database import Database
 from adapters.readers import handling, partitions
 from adapters.readers.generations import GenerationReader
 from adapters.readers.handling import ReaderRetired
-from adapters.readers.partitions import UNKNOWN, PartitionMoved, Place, position_of
+from adapters.readers.partitions import UNKNOWN, PartitionMoved, Place, position_of, skip
 from adapters.readers.poison import ReaderBroken
 from adapters.readers.projections import Projections
 from adapters.readers.runner import NotReached, Retried, Runner
@@ -183,6 +184,23 @@ def test_what_was_held_back_is_handled_when_it_comes(log: Log, paper: Paper, new
     assert notebook.seen == [2, 3, 1]
 
 
+@pytest.mark.parametrize("how", ["late", "skipped"])
+def test_no_event_is_before_an_offset_and_behind_the_position_beside_it(
+    log: Log, paper: Paper, new_seat: NewSeat, database: Database, how: str
+):
+    """Others go on at that offset who are as far as that position."""
+    log.append(CID, Counted())
+    log.append(ANN, Counted())
+    paper.publish([1])
+    paper.publish([2], late=how == "late")
+    if how == "skipped":
+        with database.connect("arrears_app") as connection:
+            digest = digest_of(paper.given()[0].events[1].record)
+            skip(connection, new_seat().name, 0, 1, digest)
+    new_seat().take(paper.given(), of=2)
+    assert places(database)[0] == (2, 2)
+
+
 def test_foreign_messages_are_passed_over(log: Log, paper: Paper, new_seat: NewSeat, database: Database):
     log.append(ANN, Counted(), Counted())
     paper.publish([1])
@@ -337,7 +355,7 @@ def test_what_the_whole_log_reader_did_meanwhile_is_not_read_again(
     projections.catch_up()
     projections.close()
     seat = new_seat()
-    assert seat.places == {0: Place(0, 3), 1: Place(0, 3)}
+    assert seat.places == {0: Place(1, 3), 1: Place(0, 3)}
     assert totals(database) == {ANN: 3}
 
 
@@ -539,7 +557,7 @@ def test_a_seat_of_a_retired_generation_stores_nothing_and_its_successor_goes_on
     with pytest.raises(ReaderRetired):
         old.take(paper.given(), of=2)
     new = new_seat()
-    assert new.places == {0: Place(0, 3), 1: Place(0, 3)}  # it has all from the store
+    assert new.places == {0: Place(2, 3), 1: Place(0, 3)}  # it has all from the store
     log.append(BOB, Counted())
     paper.publish([4])
     new.take(paper.given(), of=2)
@@ -556,7 +574,7 @@ def test_a_rebuild_is_not_behind_the_partition_that_is_furthest(
     assert checkpoint(database) == 0
     projections.rebuild("counter")
     assert checkpoint(database) == 5
-    assert places(database) == {0: (UNKNOWN, 5), 1: (UNKNOWN, 5)}
+    assert places(database) == {0: (5, 5), 1: (0, 5)}
 
 
 # --- what is stored together -------------------------------------------------------------------------

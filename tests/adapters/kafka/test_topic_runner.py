@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 from psycopg import Connection
 
@@ -37,6 +37,7 @@ from aggregates.kernel.event import Recorded
 from api.processes.publishing import publishing
 from projections.base import Projection
 from tests.adapters.kafka.fixture import TestKafka
+from tests.adapters.kafka.wire import records
 from tests.adapters.kafka.written import Paper, accounts_in
 from tests.adapters.readers.builders import opened, staged
 from tests.adapters.readers.counter import Counted, Counter, Odd, account
@@ -321,6 +322,65 @@ def test_what_was_deleted_from_a_topic_is_taken_from_the_store(stage: Stage, kno
         stage.wait(stage.publish())
         wait_until(lambda: stage.status().trouble is None, "the trouble is gone")
     assert stage.totals == {ANN: 9, BOB: 1}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known place", "unknown place"])
+def test_old_events_that_come_once_more_at_the_end_hide_nothing_that_is_before_them(stage: Stage, known: bool):
+    """Somebody copied them, or a publisher that was frozen for long sent its last round when it woke."""
+    first = stage.count(ANN, 3)
+    stage.publish()
+    with stage.running():
+        stage.wait(first)
+    if not known:
+        rows(stage.database, "UPDATE read_model.partitions SET next_offset = -1 RETURNING reader")
+    position = stage.count(ANN, 5)
+    stage.publish()
+    copied = records(stage.kafka.bootstrap_servers, stage.topic)[:2]
+    assert [each.offset for each in copied] == [0, 1]
+    put(stage, copied)
+    with stage.running():
+        stage.wait(position)
+        assert stage.totals == {ANN: 8}
+        put(stage, copied)
+        stage.wait(stage.count(ANN) and stage.publish())
+    assert stage.totals == {ANN: 9}
+
+
+def test_a_generation_that_takes_over_goes_on_where_the_one_before_it_was(stage: Stage):
+    """What that had read is at or before the position up to which the new one was built, wherever copies of it are."""
+    first = stage.count(ANN, 3)
+    stage.publish()
+    with stage.running():
+        stage.wait(first)
+    put(stage, records(stage.kafka.bootstrap_servers, stage.topic)[:2])
+    stage.projections.rebuild("counter")
+    assert stage.places[0] == (3, first)
+    position = stage.count(ANN, 5)
+    stage.publish()
+    put(stage, records(stage.kafka.bootstrap_servers, stage.topic)[:2])
+    with stage.running():
+        stage.wait(position)
+    assert stage.totals == {ANN: 8}
+
+
+def test_a_reader_that_is_new_begins_where_another_is_that_is_not_further(stage: Stage):
+    position = stage.count(ANN, 3)
+    stage.publish()
+    with stage.running("counter"):
+        stage.wait(position)
+    with stage.running("names", group="names"):
+        stage.wait(position, "names")
+    places = rows(stage.database, "SELECT reader, next_offset FROM read_model.partitions WHERE partition = 0")
+    assert {offset for _, offset in places} == {3}
+
+
+def put(stage: Stage, copied: Sequence[Any]) -> None:
+    """Messages of partition 0 once more, at its end."""
+    producer = KafkaProducer(bootstrap_servers=stage.kafka.bootstrap_servers)
+    for each in copied:
+        producer.send(stage.topic, key=each.key, value=each.value, headers=list(each.headers), partition=each.partition)
+    producer.flush()
+    producer.close()
 
 
 def test_a_place_in_a_partition_that_was_emptied_is_not_guessed(stage: Stage):
