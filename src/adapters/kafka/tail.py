@@ -34,13 +34,13 @@ class Lost:
     handled: int | None
     """The last event that was handled; None where that is not known."""
     first: int | None
-    """The first event there is; None where there is none."""
+    """The first event there is that may be newer; None where there is none."""
 
     def __str__(self) -> str:
         handled = (
             "nobody knows up to where it was handled" if self.handled is None else f"handled up to {self.handled:,}"
         )
-        first = "it has no event now" if self.first is None else f"its first event is {self.first:,}"
+        first = "it has no event now that may be newer" if self.first is None else f"its first event is {self.first:,}"
         return f"partition {self.partition}: {handled}, and {first}"
 
 
@@ -150,6 +150,10 @@ class Tail:
         end = self._consumer.end_offsets([wanted])[wanted]
         if first <= offset <= end and (position is None or self._has_read(wanted, first, offset, position)):
             return Where(offset)
+        if 0 < offset < first and position is not None:  # what was deleted was not handled, whatever comes first now
+            oldest = self._oldest_from(wanted, first, end)
+            newer = oldest.position if oldest is not None and oldest.position > position else None
+            return Where(first, Lost(partition, position, newer))
         return self.where_behind(partition, 0 if offset == 0 else position)
 
     def position_before(self, partition: int, offset: int) -> int | None:

@@ -267,6 +267,22 @@ def replayed_by(error: EventsLost) -> set[int]:
     return {*range(first, last + 1)}
 
 
+def test_copies_of_old_events_do_not_hide_what_was_deleted_before_them(
+    kafka: TestKafka, topic: str, published: int, database: Database, log: Log
+):
+    with subscriber(kafka, topic) as events:
+        take(events, published)
+    some_accounts(log, 4, start=50)
+    publish(kafka, topic, database)
+    before = ends(kafka, topic)
+    send(kafka, topic, database, range(1, published + 1))
+    kafka.delete_before(topic, before)
+    with subscriber(kafka, topic) as events:
+        told = lost_to(events)
+    assert {each.first for each in told.lost} == {None}
+    assert "--to" not in told.replay
+
+
 def test_a_group_that_accepted_a_loss_is_not_told_again(
     kafka: TestKafka, topic: str, published: int, database: Database, log: Log
 ):
