@@ -26,10 +26,9 @@ from adapters.kafka.consumer import Consumer
 from adapters.kafka.ends import Ends
 from adapters.kafka.identity import TopicReplaced
 from adapters.kafka.jars import KafkaUnavailable
-from adapters.kafka.membership import NoPartitions, partitions_of_nobody
+from adapters.kafka.membership import NoPartitions, is_rebalancing, partitions_of_nobody
 from adapters.kafka.places import Places
 from adapters.kafka.seats import Batch, Polled, Seat, TopicChanged, checked
-from adapters.kafka.watch import kafka_problem
 from adapters.postgres.database import Database
 from adapters.postgres.errors import ConnectionLost, DatabaseProblem, ServerAway
 from adapters.postgres.kept_connection import KeptConnection, in_utc
@@ -139,6 +138,7 @@ class TopicRunner:
         """What cannot be reached is not looked for before."""
         self._confirmed_at = 0.0
         self._listened_at = 0.0
+        self._was_silent = False
         self._had_some_at = 0.0
         self._looked_at = 0.0
 
@@ -199,6 +199,7 @@ class TopicRunner:
         consumer.subscribe([self._topic], listener=self._assigned)
         self._had_some_at = time.monotonic()
         self._listened_at = time.monotonic() + _SILENT_SECONDS  # joining may take a while
+        self._was_silent = False
         self._looked_at = time.monotonic()
         return consumer
 
@@ -233,14 +234,21 @@ class TopicRunner:
 
     def _check_not_forgotten(self, consumer: Consumer) -> None:
         """A client was seen without partitions for a minute, in a group that had put it out. A new one joins."""
-        if time.monotonic() - self._listened_at > _LISTEN_SECONDS:
-            self._listened_at = time.monotonic()
-            silent = last_heartbeat(consumer)
-            if silent <= _SILENT_SECONDS:
-                return
-            if kafka_problem(self._env) is None:
+        if time.monotonic() - self._listened_at <= _LISTEN_SECONDS:
+            return
+        self._listened_at = time.monotonic()
+        silent = last_heartbeat(consumer)
+        if silent <= _SILENT_SECONDS:
+            self._was_silent = False
+            return
+        if not self._was_silent:  # it may have joined just now: its first heartbeat is to come
+            self._was_silent = True
+            return
+        with suppress(KafkaError, KafkaUnavailable):
+            if not is_rebalancing(self._env, self._group):
                 raise Forgotten(f"no heartbeat for {min(silent, 9_999):.0f} seconds")
-            self._listened_at = time.monotonic() + _SILENT_SECONDS  # another client would not get through either
+        self._listened_at = time.monotonic() + _SILENT_SECONDS  # another client would not get through either
+        self._was_silent = False
 
     def _check_topic(self) -> None:
         """Also where nothing comes: a topic made anew may be why, or a client that does not get over something.

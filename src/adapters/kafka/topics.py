@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import ACL, ConfigResource, ConfigResourceType, OffsetSpec
+from kafka.admin import ACL, ConfigResource, ConfigResourceType, GroupState, OffsetSpec
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from adapters.kafka.connection import reaching
@@ -154,14 +154,24 @@ class Topics:
 
     def assigned(self, group: str, topic: str) -> frozenset[int]:
         """The partitions of a topic that members of a consumer group have. Raises KafkaError."""
-        (found,) = self._admin.describe_groups([group]).values()
         return frozenset(
             partition
-            for member in found["members"]
+            for member in self._group(group)["members"]
             for each in (member["member_assignment"] or {}).get("assigned_partitions", ())
             if each["topic"] == topic
             for partition in each["partitions"]
         )
+
+    def is_rebalancing(self, group: str) -> bool:
+        """Whether a consumer group waits for members, to divide the partitions among them. Raises KafkaError."""
+        return self._group(group)["group_state"] in {
+            GroupState.PREPARING_REBALANCE.value,
+            GroupState.COMPLETING_REBALANCE.value,
+        }
+
+    def _group(self, group: str) -> dict[str, Any]:
+        (found,) = self._admin.describe_groups([group]).values()
+        return dict(found)
 
     def config(self, topic: str, *, only_changed: bool = False) -> dict[str, str]:
         """A topic's settings, with Kafka's defaults unless only what was set for the topic is wanted."""

@@ -550,6 +550,48 @@ def test_a_member_that_its_group_has_forgotten_joins_anew(stage: Stage, monkeypa
     assert min(heard) < 3
 
 
+def test_whoever_joins_waits_for_a_member_that_is_at_work(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    """Another client would make the group begin again, and so the one at work would lose what it does each time."""
+    at_work, may_end = threading.Event(), threading.Event()
+    joined: list[str] = []
+    join, handle = TopicRunner._join, Names.handle
+
+    def noted(self: TopicRunner) -> Any:
+        joined.append(threading.current_thread().name)
+        return join(self)
+
+    def long_work(self: Names, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
+        at_work.set()
+        assert may_end.wait(HANG)
+        handle(self, batch, connection)
+
+    monkeypatch.setattr(topic_runner_module, "_SILENT_SECONDS", 3.0)
+    monkeypatch.setattr(topic_runner_module, "_IDLE_SECONDS", 3.0)
+    monkeypatch.setattr(topic_runner_module, "_LISTEN_SECONDS", 0.1)
+    with stage.running("names"):
+        stage.wait(0, "names")
+        monkeypatch.setattr(TopicRunner, "_join", noted)
+        monkeypatch.setattr(Names, "handle", long_work)
+        position = stage.count(ANN)
+        stage.publish()
+        assert at_work.wait(HANG)
+        second = stage.runner("names")
+        turns: list[float] = []
+        turn = second._turn
+
+        def counted(consumer: Any) -> None:
+            turns.append(time.monotonic())
+            turn(consumer)
+
+        monkeypatch.setattr(second, "_turn", counted)
+        with in_a_thread(second.run):
+            wait_until(lambda: len(turns) > 1 and turns[-1] - turns[0] > 9.0, "the second one has waited for long")
+            may_end.set()
+            stage.wait(position, "names")
+            wait_until(lambda: second.owned, "the second one has partitions")
+    assert len(joined) == 1
+
+
 # --- poison ------------------------------------------------------------------------------------------
 
 
