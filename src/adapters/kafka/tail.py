@@ -227,11 +227,6 @@ class Tail:
 
     # --- inside ---
 
-    def _first(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """The offsets at which partitions begin, or at which the publisher began."""
-        beginnings = self._consumer.beginning_offsets(partitions)
-        return {each: max(first, self._log_begins.get(each.partition, 0)) for each, first in beginnings.items()}
-
     def _newest_below(self, partition: TopicPartition, below: int, first: int) -> Envelope | None:
         """The last event before an offset; None where there is none."""
         width = 1
