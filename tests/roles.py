@@ -64,7 +64,7 @@ class Role:
 
     def wait_until_it_says(self, check: str, what: str) -> None:
         """Returns once `/ready` finds this wrong."""
-        wait_until(lambda: check in self.problems and what in self.problems[check], f"{self.name} says {check}: {what}")
+        wait_until(lambda: what in self.problems.get(check, ""), f"{self.name} says {check}: {what}")
 
     @property
     def memory(self) -> float:
