@@ -409,7 +409,7 @@ class TopicRunner:
         chair.said = set()
 
     def _put_all_off(self, error: Exception) -> None:
-        """What all of them need is not there. Their places are looked up again once it is."""
+        """What all of them need is not there. Their places are looked up again once it is. Raises Stopped."""
         for chair in self._chairs:
             if chair.seat is not None:
                 self._put_off(chair, error)
@@ -428,12 +428,14 @@ class TopicRunner:
             seat.release()
 
     def _put_off(self, chair: _Chair, error: Exception) -> None:
+        """The reader tries again after a while, and what keeps it is noted. Raises Stopped: noting it may take long."""
         seat = chair.seat
         name = seat.name if seat is not None else chair.name
         if seat is not None:
             chair.stuck |= {each: seat.places[each].next_offset for each in self._in_hand if each in seat.places}
         self._stand_up(chair)
         chair.refusal = _refusal(error, chair.refusal)
+        check(self._stop)
         if not isinstance(error, PartitionMoved | ReaderRetired):
             chair.said.add(name)
             note_trouble(self._database, name, error)
@@ -442,8 +444,10 @@ class TopicRunner:
             self._away_until = chair.again_at
 
     def _say_of_all(self, error: Exception) -> None:
-        """What keeps this process from reading keeps all of its readers."""
+        """What keeps this process from reading keeps all of its readers. Nothing more is said once it is to end."""
         for chair in self._chairs:
+            if self._stop.is_set():
+                return
             with suppress(ReaderRetired, psycopg.Error, DatabaseProblem):
                 name = chair.make().name
                 chair.said.add(name)

@@ -38,6 +38,7 @@ _SERVER_NOTICES = [
 _CLIENT_NOTICES = {
     **{f"keepalives_{name}": value for name, value in _SILENT.items()},
     "tcp_user_timeout": _UNANSWERED_MS,
+    "connect_timeout": "10",  # whoever takes a connection and says nothing: by itself a client waits for two minutes
 }
 
 

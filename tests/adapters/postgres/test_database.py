@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import errors as pg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from adapters.postgres.database import Database, open_database
 from adapters.postgres.embedded import EmbeddedPostgres
@@ -21,6 +21,7 @@ from adapters.postgres.errors import (
     DataFolderUnusable,
     DiskFull,
     SchemaNotCurrent,
+    ServerAway,
     UnknownPostgresRole,
     explained,
 )
@@ -76,6 +77,16 @@ def test_a_host_that_vanishes_is_noticed_within_a_minute(database):
     assert noticed["tcp_user_timeout"] == "60000"
     assert noticed["client_connection_check_interval"] == "10000"
     assert (noticed["keepalives_idle"], noticed["keepalives_interval"]) == ("30", "10")
+
+
+def test_whoever_takes_a_connection_and_says_nothing_is_not_waited_for():
+    """By itself a client waits for two minutes, and whoever is told to end has forty seconds."""
+    assert conninfo_to_dict(Database("host=127.0.0.1").conninfo())["connect_timeout"] == "10"
+    assert conninfo_to_dict(Database("host=127.0.0.1 connect_timeout=3").conninfo())["connect_timeout"] == "3"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        dsn = make_conninfo(host="127.0.0.1", port=silent.getsockname()[1], connect_timeout=2)
+        with pytest.raises(ServerAway, match="cannot be reached"):
+            Database(dsn).connect()
 
 
 def test_what_the_dsn_says_of_keepalives_wins(database):
