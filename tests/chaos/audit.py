@@ -261,18 +261,17 @@ def work_asked_every_account(evidence: Evidence) -> Iterator[str]:
     """Work over many accounts is finished, and has asked each account once that was opened before what caused it."""
     opened = [each.position or 0 for each in evidence.of(AccountOpened)]
     finished = Counter(each.aggregate_id for each in evidence.of(WorkFinished))
+    with evidence.core.database.connect("arrears_app") as connection:
+        rows = connection.execute("SELECT work_id, accounts, done + refused, failed FROM arrears.work").fetchall()
+    counted = {work: tuple(counts) for work, *counts in rows}
     for begun in evidence.of(WorkBegun):
-        work = begun.aggregate_id
+        work, event = begun.aggregate_id, begun.event
+        assert isinstance(event, WorkBegun)
         if finished[work] != 1:
             yield f"work {work} finished {finished[work]} times"
-        cause = begun.event.cause_position if isinstance(begun.event, WorkBegun) else 0
-        meant = bisect_right(opened, cause)
-        with evidence.core.database.connect("arrears_app") as connection:
-            (counts,) = connection.execute(
-                "SELECT accounts, done + refused, failed FROM arrears.work WHERE work_id = %s", [work]
-            ).fetchall()
-        if counts != (meant, meant, 0):
-            yield f"work {work} because of {cause}: {meant} accounts were meant; counted, asked, failed: {counts}"
+        meant, cause = bisect_right(opened, event.cause_position), event.cause_position
+        if counted.get(work) != (meant, meant, 0):
+            yield f"work {work} because of {cause}: {meant} were meant; counted, asked, failed: {counted.get(work)}"
 
 
 def nothing_was_put_aside(evidence: Evidence) -> Iterator[str]:
@@ -280,7 +279,7 @@ def nothing_was_put_aside(evidence: Evidence) -> Iterator[str]:
 
 
 def put_aside(core: Core) -> list[str]:
-    """What readers put aside, and of what was rebuilt since, nothing."""
+    """What readers have put aside. A rebuild forgets what its projection had."""
     with core.database.connect("arrears_app") as connection:
         found = connection.execute(
             "SELECT reader, position, event_name, error_class, error_text "

@@ -247,7 +247,7 @@ class TopicRunner:
         with suppress(KafkaError, KafkaUnavailable):
             if not is_rebalancing(self._env, self._group):
                 raise Forgotten(f"no heartbeat for {min(silent, 9_999):.0f} seconds")
-        self._listened_at = time.monotonic() + _SILENT_SECONDS  # another client would not get through either
+        self._listened_at = time.monotonic() + _SILENT_SECONDS  # another would not get through, or is waited for too
         self._was_silent = False
 
     def _check_topic(self) -> None:
