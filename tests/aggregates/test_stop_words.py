@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
-from aggregates.values.stop_words import AROUND, START, STOP, STOP_WORDS, Request, request_in, without_quotes
+from aggregates.values.stop_words import (
+    AROUND,
+    START,
+    STOP,
+    STOP_WORDS,
+    Request,
+    is_one_word,
+    request_in,
+    without_quotes,
+)
 from policies.contact import record
 
 _BETWEEN = st.text(st.sampled_from(" \t\n.,;:!?¡¿…*_-'\"()"), min_size=1, max_size=4)
@@ -26,8 +35,10 @@ def _written(draw: st.DrawFn, words: tuple[str, ...]) -> str:
 
 
 def test_the_words_of_the_law_are_those_that_the_rules_look_for() -> None:
-    assert vars(record)["STOP_WORDS"] is STOP_WORDS
+    assert vars(record)["request_in"] is request_in
     assert set(STOP) > STOP_WORDS
+    assert all(is_one_word(each.upper() + "!") for each in STOP_WORDS)
+    assert not is_one_word("please stop")
 
 
 @for_any(_written(STOP))

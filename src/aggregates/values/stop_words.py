@@ -60,6 +60,11 @@ _LONGEST = 4
 _LETTERS_AND_DIGITS = re.compile(r"[^\W_]+")
 
 
+def is_one_word(text: str) -> bool:
+    """Whether a message is one of `STOP_WORDS` and says nothing else."""
+    return " ".join(_words(text)) in STOP_WORDS
+
+
 def request_in(text: str) -> Request | None:
     """What a message asks for; None where its words say nothing of it."""
     words = _words(text)

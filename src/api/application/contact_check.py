@@ -43,9 +43,11 @@ from policies.contact.case import (
     RuleSetting,
     VoicemailPart,
 )
-from policies.contact.places import STATES, US
+from policies.contact.places import STATES, US, is_country
 from policies.contact.rule import Basis
 from policies.contact.table import judge, setting_fault
+
+_DIALLED = frozenset({Medium.CALL, Medium.SMS})
 
 # --- values as they are written --------------------------------------------------------------------------
 
@@ -66,6 +68,12 @@ def _printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("expected printable text")
     return text
+
+
+def _country(code: str) -> str:
+    if not is_country(code):
+        raise ValueError("expected the code of a country (ISO 3166-1), such as US or GB")
+    return code
 
 
 At = Annotated[AwareDatetime, AfterValidator(_plausible)]
@@ -93,7 +101,7 @@ class DebtorSaid(_Said):
     state: State | None = None
     zip: Zip | None = None
     city: Text | None = None
-    country: Country = US
+    country: Annotated[Country, AfterValidator(_country)] = US
     phone: Text | None = None
     phones: Annotated[tuple[PhoneSaid, ...], Field(max_length=20)] = ()
     debt_type: DebtType = DebtType.CONSUMER
@@ -105,7 +113,12 @@ class DebtorSaid(_Said):
     """When the debt was entered, renewed, sold or assigned."""
 
     @model_validator(mode="after")
-    def _numbers_are_numbers(self) -> "DebtorSaid":
+    def _goes_together(self) -> "DebtorSaid":
+        for name in ("state", "zip") if self.country != US else ():
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name}: expected none outside the US")
+        if self.entered_on is not None and not EARLIEST <= self.entered_on <= LATEST:
+            raise ValueError(f"entered_on: expected a day from {EARLIEST} to {LATEST}")
         if self.phone is not None:
             _number(self.phone, self.country, "phone")
         for index, each in enumerate(self.phones):
@@ -171,6 +184,7 @@ REQUIRED: Mapping[Kind, tuple[str, ...]] = {
 
 
 _OF_CALLS = ("conversation", "message", "limited_content", "prerecorded")
+_NEVER_WITHDRAWN = frozenset({Kind.CONTACT, Kind.WITHDRAWN})
 
 
 class EntrySaid(_Said):
@@ -212,8 +226,19 @@ class EntrySaid(_Said):
         for name in _OF_CALLS if self.channel is not Medium.CALL else ():
             if getattr(self, name):
                 raise ValueError(f"{name}: only a call has one")
-        if self.conversation and not self.connected:
-            raise ValueError("conversation: a call that was not connected has none")
+        if not self.connected and self.channel is not Medium.CALL:
+            raise ValueError("connected: only a call is")
+        for name in ("conversation", "message", "limited_content") if not self.connected else ():
+            if getattr(self, name):
+                raise ValueError(f"{name}: a call that was not connected has none")
+        if self.what in _NEVER_WITHDRAWN:
+            raise ValueError("what: expected the kind of what was said")
+        if self.number is not None and self.channel not in {None, *_DIALLED}:
+            raise ValueError(f"number: {self.channel} has none")
+        if self.address is not None:
+            if self.channel not in {None, Medium.EMAIL}:
+                raise ValueError(f"address: {self.channel} has none; that of an e-mail is expected")
+            _email(self.address, "address")
         return self
 
 
@@ -238,6 +263,16 @@ class ContactSaid(_Said):
     undisputed_part: bool = False
     """It is about the part of the debt only that is not disputed."""
     offer: bool = False
+
+    @model_validator(mode="after")
+    def _goes_with_its_channel(self) -> "ContactSaid":
+        if self.channel is not Medium.CALL and self.prerecorded:
+            raise ValueError("prerecorded: only a call is")
+        if self.channel is not Medium.CALL and self.voicemail is not None:
+            raise ValueError("voicemail: only a call has one")
+        if self.channel is Medium.EMAIL and self.to is not None:
+            _email(self.to, "to")
+        return self
 
 
 class SettingSaid(_Said):
@@ -339,8 +374,6 @@ def check_contact(case: ContactCase) -> ContactVerdict:
 
 # --- from what is written to what is judged -----------------------------------------------------------------
 
-_DIALLED = frozenset({Medium.CALL, Medium.SMS})
-
 
 def _debtor(said: DebtorSaid) -> Debtor:
     phones = [Phone(_number(each.number, said.country, "phone"), each.place) for each in said.phones]
@@ -393,7 +426,7 @@ def _asked(said: ContactSaid, debtor: Debtor) -> Asked:
         only = debtor.phones[0].number if len(debtor.phones) == 1 else None
         to = only if said.to is None else _number(said.to, debtor.country, "contact.to")
     else:
-        to = None if said.to is None else _email(said.to)
+        to = said.to if said.to is None or said.channel is not Medium.EMAIL else _email(said.to, "contact.to")
     return Asked(
         at=said.at,
         channel=said.channel,
@@ -414,7 +447,7 @@ def _asked(said: ContactSaid, debtor: Debtor) -> Asked:
 
 def _point_of(said: EntrySaid, country: str) -> str | None:
     if said.address is not None:
-        return _email(said.address)
+        return _email(said.address, "address")
     return None if said.number is None else _number(said.number, country, "number")
 
 
@@ -440,5 +473,9 @@ def _number(text: str, country: str, place: str) -> str:
     return telephone.normal
 
 
-def _email(text: str) -> str:
-    return normal_form(Channel.EMAIL, text, None) or text
+def _email(text: str, place: str) -> str:
+    """In one spelling. Raises ValueError."""
+    address = normal_form(Channel.EMAIL, text, None)
+    if address is None or "@" not in address:
+        raise ValueError(f"{place}: expected an e-mail address such as bo@example.com")
+    return address

@@ -81,13 +81,16 @@ every one.
 _KINDS = {
     Kind.CONTACT: "A contact, `direction` `out` (or `in`). Of a call: `connected` to the dialled number (`true`: rang "
     "out, voicemail, answered; `false`: busy, not in service), `conversation`, `message` (left on a voicemail), "
-    "`limited_content` (no more than such a message). `words` of an inbound one are searched for stop words.",
+    "`limited_content` (no more than such a message). `words` of an inbound one are searched for stop words, of "
+    "whatever channel. One out with `purpose` `validation-notice` or `verification` is that notice or answer too.",
     Kind.CONSENT: "Consent to the medium, at the number or address; a later one renews it and takes an opt-out back.",
-    Kind.CALL_CONSENT: "Direct prior consent to a call: seven days, of which its own is the first.",
+    Kind.CALL_CONSENT: "Direct prior consent to a call: at most seven days, of which its own is the first, and "
+    "until the next conversation about the debt.",
     Kind.HOURS_CONSENT: "Consent to contacts at other hours.",
     Kind.ESIGN_CONSENT: "Consent to electronic records (15 USC 7001(c)).",
     Kind.OPT_OUT: "Not by this medium (none: by any), or not at this number or address.",
-    Kind.REVOCATION: "Consent to texts and recorded voices revoked in other words; `clear` `false`: perhaps.",
+    Kind.REVOCATION: "Consent to texts and recorded voices revoked in other words; `clear` `false`: perhaps. `channel` "
+    "is what may not be used any more (none: neither texts nor recorded voices), whichever way it was said.",
     Kind.CEASE: "`form` `written` (or `verbal`); `refusal_to_pay`.",
     Kind.ATTORNEY: "The debtor is represented.",
     Kind.ATTORNEY_CONSENT: "The attorney consents to contact with the debtor.",

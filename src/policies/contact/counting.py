@@ -39,14 +39,22 @@ def is_conversation(entry: Entry) -> bool:
 def consented(situation: Situation, at: datetime, person: str | None, debt: str | None, zone: ZoneInfo) -> bool:
     """Whether a call at that moment has the person's direct prior consent.
 
-    It lasts seven consecutive days, of which the day of consent is the first.
+    It lasts at most seven consecutive days, of which the day of consent is the first: until it is revoked, or until the
+    next conversation with the person about the debt (12 CFR 1006.14(b)(3)(i), interpretation).
     """
-    return any(
-        each.at <= at
-        and each.person == person
+    given = [
+        each
+        for each in situation.record.in_force(Kind.CALL_CONSENT, at)
+        if each.person == person
         and is_about(each, debt)
         and local_date(at, zone) < local_date(each.at, zone) + timedelta(days=7)
-        for each in situation.record.facts(Kind.CALL_CONSENT)
+    ]
+    if not given:
+        return False
+    since = given[0].at
+    return not any(
+        since < each.at < at and is_conversation(each) and each.person == person and is_about(each, debt)
+        for each in situation.record.contacts
     )
 
 

@@ -12,8 +12,8 @@ _ROUNDS = 50
 """Openings that are looked at, of all zones: the hours of the two farthest zones meet within a day, or never."""
 
 
-def between(opens: time, closes: time) -> Callable[[Situation], No | None]:
-    """A rule: from `opens`, before `closes`. The debtor's own consent to other hours lifts it."""
+def between(opens: time, closes: time, *, consent_lifts: bool = True) -> Callable[[Situation], No | None]:
+    """A rule: from `opens`, before `closes`; where `consent_lifts`, not for whom consented to other hours."""
 
     def refuse(situation: Situation) -> No | None:
         if not _has_hours(situation):
@@ -21,7 +21,7 @@ def between(opens: time, closes: time) -> Callable[[Situation], No | None]:
         at = situation.asked.at
         for zone, local in zip(situation.zones, local_times(at, situation.zones), strict=True):
             if not opens <= local.time() < closes:
-                if _has_consent(situation):
+                if consent_lifts and _has_consent(situation):
                     return None
                 return No(f"it is {local:%H:%M} in {zone.key}", first_open(at, situation.zones, opens, closes))
         return None

@@ -7,6 +7,7 @@ from functools import cache
 from aggregates.values.business_time import day_starts, local_date
 from policies.contact.case import Entry, Flag, Kind, Medium, Place, Purpose, VoicemailPart
 from policies.contact.counting import at_most, prerecorded
+from policies.contact.record import is_stop
 from policies.contact.rule import No, Situation, is_about
 from policies.contact.wishes import gives, opted_out
 
@@ -51,7 +52,7 @@ def consent_within_60_days(situation: Situation) -> No | None:
 
 def _stale(situation: Situation, last: Entry, known: list[Entry], what: str) -> No | None:
     asked = situation.asked
-    checked = situation.record.last(
+    checked = situation.record.standing(
         Kind.REASSIGNMENT_CHECK, lambda each: not each.is_reassigned and each.to in {None, asked.to}
     )
     newest = max(each.at for each in (*known, checked) if each is not None)
@@ -72,9 +73,18 @@ def _own_text(situation: Situation) -> Entry | None:
     """The last text that the consumer sent from the number, unless they opted out of texts to it since."""
     if opted_out(situation) is not None:
         return None
-    asked = situation.asked
-    sent = [each for each in situation.record.inbound if each.channel is Medium.SMS and each.to in {None, asked.to}]
+    sent = [each for each in _came_from(situation, Medium.SMS) if not is_stop(each)]
     return sent[-1] if sent else None
+
+
+def _came_from(situation: Situation, medium: Medium) -> list[Entry]:
+    """What the person sent from the number or address over a medium, by time."""
+    asked = situation.asked
+    return [
+        each
+        for each in situation.record.inbound
+        if each.channel is medium and each.person == asked.person and each.to in {None, asked.to}
+    ]
 
 
 # --- e-mail ----------------------------------------------------------------------------------------------
@@ -91,7 +101,7 @@ def email_notice(situation: Situation) -> No | None:
     """After the creditor's notice the consumer has time to opt out, before the address is used."""
     if _is_used(situation) or _handed_over(situation, Kind.PRIOR_COLLECTOR):
         return None
-    noticed = _handed_over(situation, Kind.EMAIL_NOTICE)
+    noticed = _handed_over(situation, Kind.EMAIL_NOTICE, is_first=True)
     days = situation.figures["days"]
     found: No | None = None
     for zone in situation.zones if noticed is not None else ():
@@ -114,14 +124,14 @@ def email_at_work(situation: Situation) -> No | None:
 def _is_used(situation: Situation) -> bool:
     if situation.asked.purpose is Purpose.OPT_OUT_CONFIRMATION or _consent(situation) is not None:
         return True
-    to = situation.asked.to
-    return any(each.channel is Medium.EMAIL and each.to in {None, to} for each in situation.record.inbound)
+    return bool(_came_from(situation, Medium.EMAIL))
 
 
-def _handed_over(situation: Situation, *kinds: Kind) -> Entry | None:
+def _handed_over(situation: Situation, *kinds: Kind, is_first: bool = False) -> Entry | None:
+    """What says that the address may be used, the last of it or the first."""
     to = situation.asked.to
-    found = (situation.record.standing(kind, lambda each: each.to in {None, to}) for kind in kinds)
-    return next((each for each in found if each is not None), None)
+    found = [each for kind in kinds for each in situation.record.in_force(kind) if each.to in {None, to}]
+    return found[-1 if is_first else 0] if found else None
 
 
 # --- what is in a message --------------------------------------------------------------------------------
@@ -208,12 +218,12 @@ def validation_notice(situation: Situation) -> No | None:
 
     Only of a debt whose placement the history says: an excerpt of a history proves nothing by what is not in it.
     """
-    if situation.asked.purpose is Purpose.VALIDATION_NOTICE:
+    if situation.asked.purpose in {Purpose.VALIDATION_NOTICE, Purpose.OPT_OUT_CONFIRMATION}:
         return None
     for debt in situation.each_debt():
-        placed = situation.record.last(Kind.PLACEMENT, _about(debt))
+        placed = situation.record.standing(Kind.PLACEMENT, _about(debt))
         first = _first_communication(situation, debt, placed.at) if placed is not None else None
-        if first is None or situation.record.last(Kind.VALIDATION_NOTICE, _about(debt)) is not None:
+        if first is None or situation.record.standing(Kind.VALIDATION_NOTICE, _about(debt)) is not None:
             continue
         last_day = max(local_date(first.at, zone) for zone in situation.zones) + timedelta(days=5)
         if min(situation.dates) > last_day:
@@ -227,8 +237,8 @@ def electronic_validation_notice(situation: Situation) -> No | None:
     asked = situation.asked
     if asked.purpose is not Purpose.VALIDATION_NOTICE or situation.record.standing(Kind.ESIGN_CONSENT) is not None:
         return None
-    placed = situation.record.last(Kind.PLACEMENT)
     for debt in situation.each_debt():
+        placed = situation.record.standing(Kind.PLACEMENT, _about(debt))
         first = _first_communication(situation, debt, placed.at if placed is not None else None)
         if first is not None:
             return No(f"the first communication was on {first.at:%Y-%m-%d} (UTC), and there is no E-SIGN consent")
@@ -264,31 +274,36 @@ def late_dispute(situation: Situation) -> No | None:
 
 
 def _may_stop(situation: Situation) -> bool:
+    """What answers the dispute, what the law asks for all the same, and what only confirms an opt-out collect
+    nothing."""
     asked = situation.asked
-    return asked.purpose is not Purpose.VERIFICATION and not asked.is_about_undisputed_part
+    return asked.purpose not in _COLLECTS_NOTHING and not asked.is_about_undisputed_part
+
+
+_COLLECTS_NOTHING = frozenset({Purpose.VERIFICATION, Purpose.VALIDATION_NOTICE, Purpose.OPT_OUT_CONFIRMATION})
 
 
 def _disputes(situation: Situation, *, in_period: bool) -> Entry | None:
+    """The last written dispute that nothing answered since, in the validation period or after it."""
     record = situation.record
     for debt in situation.each_debt():
-        said = record.standing(Kind.DISPUTE, lambda each, debt=debt: each.is_written and is_about(each, debt))  # type: ignore[misc]
-        if said is None:
-            continue
-        answered = record.last(Kind.VERIFICATION, _about(debt))
-        if answered is not None and answered.at >= said.at:
-            continue
-        if _is_in_period(situation, said, debt) is in_period:
-            return said
+        answered = record.standing(Kind.VERIFICATION, _about(debt))
+        for said in record.in_force(Kind.DISPUTE):
+            if not said.is_written or not is_about(said, debt) or (answered is not None and answered.at >= said.at):
+                continue
+            if _is_in_period(situation, said, debt) is in_period:
+                return said
     return None
 
 
 def _is_in_period(situation: Situation, said: Entry, debt: str | None) -> bool:
     """Whether it came within 30 days of the assumed receipt of the notice; before a notice it is early, not late."""
-    sent = [n for n in situation.record.facts(Kind.VALIDATION_NOTICE) if is_about(n, debt) and n.at <= said.at]
-    if not sent:
+    notices = situation.record.in_force(Kind.VALIDATION_NOTICE)
+    sent = next((each for each in notices if is_about(each, debt) and each.at <= said.at), None)
+    if sent is None:
         return True
     zone = situation.zones[0]
-    received = assumed_receipt(local_date(sent[-1].at, zone), situation.figures["receipt_days"])
+    received = assumed_receipt(local_date(sent.at, zone), situation.figures["receipt_days"])
     return min(local_date(said.at, each) for each in situation.zones) <= received + timedelta(days=30)
 
 
@@ -310,9 +325,8 @@ def _federal_holidays(year: int) -> frozenset[date]:
 
 
 def _first_communication(situation: Situation, debt: str | None, since: datetime | None) -> Entry | None:
-    found = (
-        each for each in situation.record.communications if is_about(each, debt) and (since is None or each.at >= since)
-    )
+    communications = situation.record.communications(situation.asked.person)
+    found = (each for each in communications if is_about(each, debt) and (since is None or each.at >= since))
     return min(found, key=lambda each: each.at, default=None)
 
 

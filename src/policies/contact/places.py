@@ -33,7 +33,7 @@ _TWO_ZONES: Mapping[str, Mapping[str, str]] = {
     "AZ": {ARIZONA: "850-857 859 863-864", MOUNTAIN: ""},  # the Navajo Nation keeps daylight saving time
     "FL": {EASTERN: "320-323 326-349", CENTRAL: "325"},
     "ID": {MOUNTAIN: "832-834 836-837", PACIFIC: "838"},
-    "IN": {EASTERN: "460-462 467-469 470-474 478", CENTRAL: "463-464 476-477"},
+    "IN": {EASTERN: "460-462 467-468 470-474 478", CENTRAL: "463-464 476-477"},
     "KS": {CENTRAL: "660-676 679", MOUNTAIN: ""},
     "KY": {EASTERN: "400 402-418", CENTRAL: "420-424"},
     "MI": {EASTERN: "480-497", CENTRAL: ""},
@@ -116,9 +116,27 @@ def may_be_in_new_york_city(state: str | None, zip_code: str | None, city: str |
     return state == "NY"
 
 
-_BOROUGHS = frozenset({"new york", "new york city", "nyc", "manhattan", "brooklyn", "queens", "bronx", "the bronx"}) | {
-    "staten island"
-}
+_BOROUGHS = frozenset(
+    {
+        "new york", "new york city", "nyc", "manhattan", "brooklyn", "queens", "bronx", "the bronx", "riverdale",
+        "staten island",
+        # Names of Queens by which mail is addressed; Bellerose, Floral Park and New Hyde Park lie partly in it.
+        "arverne", "astoria", "bayside", "bellerose", "breezy point", "cambria heights", "college point", "corona",
+        "douglaston", "east elmhurst", "elmhurst", "far rockaway", "floral park", "flushing", "forest hills",
+        "fresh meadows", "glen oaks", "hollis", "howard beach", "jackson heights", "jamaica", "kew gardens",
+        "little neck", "long island city", "maspeth", "middle village", "new hyde park", "oakland gardens",
+        "ozone park", "queens village", "rego park", "richmond hill", "ridgewood", "rockaway park", "rockaway point",
+        "rosedale", "saint albans", "st. albans", "south ozone park", "south richmond hill", "springfield gardens",
+        "sunnyside", "whitestone", "woodhaven", "woodside",
+    }
+)  # fmt: skip
+
+
+def is_country(code: str) -> bool:
+    """Whether there is a country with this code (ISO 3166-1)."""
+    from babel.core import get_global  # CLDR; takes a while to load
+
+    return code == US or code in get_global("territory_zones")
 
 
 @cache
@@ -143,8 +161,36 @@ def zones_of_number(number: str) -> frozenset[str]:
         return frozenset()
     if phonenumbers.number_type(parsed) not in _WITH_A_PLACE:
         return frozenset()
-    zones = timezone.time_zones_for_number(parsed)
-    return frozenset(zones) - {timezone.UNKNOWN_TIMEZONE}
+    zones = frozenset(timezone.time_zones_for_number(parsed)) - {timezone.UNKNOWN_TIMEZONE}
+    if parsed.country_code == _NORTH_AMERICA and len(zones) <= 1:
+        zones |= _zones_of_area(str(parsed.national_number))
+    return zones
+
+
+_NORTH_AMERICA = 1
+_OVERLAYS = {"364": "270", "448": "850", "458": "541", "729": "423", "930": "812", "986": "208"}
+"""Area codes that were laid over others that lie in two zones (North American Numbering Plan Administrator)."""
+_AREA_DIGITS = 3
+
+
+def _zones_of_area(number: str) -> frozenset[str]:
+    """All zones of an area code, for a number of which no more than that is known: `phonenumbers` has the one in which
+    most of them are."""
+    area = number[:_AREA_DIGITS]
+    known = _zones_by_prefix()
+    if area not in _OVERLAYS and any(number[:digits] in known for digits in range(_AREA_DIGITS + 1, len(number))):
+        return frozenset()
+    of_area = _OVERLAYS.get(area, area)
+    return frozenset(zone for prefix, zones in known.items() if prefix.startswith(of_area) for zone in zones)
+
+
+@cache
+def _zones_by_prefix() -> Mapping[str, tuple[str, ...]]:
+    """By the first digits of a number in North America."""
+    from phonenumbers.tzdata import TIMEZONE_DATA
+
+    country = str(_NORTH_AMERICA)
+    return {prefix.removeprefix(country): zones for prefix, zones in TIMEZONE_DATA.items() if prefix[:1] == country}
 
 
 _WITH_A_PLACE = frozenset({0, 1, 2})

@@ -4,12 +4,13 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 
 from aggregates.account.contact_history import KEPT_FOR
-from aggregates.values.stop_words import STOP_WORDS
-from policies.contact.case import Entry, Kind, Medium
+from aggregates.values.stop_words import Request, is_one_word, request_in
+from policies.contact.case import Entry, Kind, Medium, Purpose, Recipient
 
 LONGEST_WINDOW = timedelta(days=60 + 2)
 """No rule counts contacts of longer ago; two days more, because windows are of local dates."""
@@ -17,6 +18,9 @@ if LONGEST_WINDOW > KEPT_FOR:
     raise ImportError(f"rules look back {LONGEST_WINDOW.days} days, and accounts keep contacts for {KEPT_FOR.days}")
 
 _AT = attrgetter("at")
+
+_SENT = {Purpose.VALIDATION_NOTICE: Kind.VALIDATION_NOTICE, Purpose.VERIFICATION: Kind.VERIFICATION}
+"""What a message to the consumer with such a purpose is besides, if it can be read."""
 
 
 class Record:
@@ -30,30 +34,38 @@ class Record:
         contacts: list[Entry] = []
         older: list[Entry] = []
         facts: dict[Kind, list[Entry]] = defaultdict(list)
+        debts: set[str] = set()
         for entry in history:
             moment = entry.at
             if moment > at:
                 continue
+            if entry.debts:
+                debts.update(entry.debts)
             if entry.kind is not Kind.CONTACT:
                 facts[entry.kind].append(entry)
                 continue
             (contacts if moment >= since else older).append(entry)
             if entry.is_inbound:
                 facts[Kind.CONTACT].append(entry)
+            elif (sent := _SENT.get(entry.purpose)) and _is_read(entry):
+                facts[sent].append(entry)
         contacts.sort(key=_AT)
         for each in facts.values():
             each.sort(key=_AT)
         self.contacts: Sequence[Entry] = contacts
         """In the longest window, by time."""
+        self.debts: Sequence[str] = sorted(debts)
+        """Every debt that the history names, by name."""
         self._at = at
         self._older = older
         self._facts = facts
 
-    @property
-    def communications(self) -> Iterator[Entry]:
-        """Contacts either way, in no order, however long ago, that conveyed something about a debt
+    def communications(self, person: str | None) -> Iterator[Entry]:
+        """Contacts with a consumer either way, in no order, however long ago, that conveyed something about a debt
         (12 CFR 1006.2(d)); what rang and said nothing more than a limited-content message is none."""
         for entry in chain(self._older, self.contacts):
+            if entry.person != person or entry.recipient is not Recipient.CONSUMER:
+                continue
             is_told = entry.is_conversation or (entry.is_message and not entry.is_limited_content)
             if is_told or entry.channel is not Medium.CALL:
                 yield entry
@@ -71,28 +83,46 @@ class Record:
         """Contacts that the debtor began, by time, however long ago."""
         return self._facts.get(Kind.CONTACT, ())
 
-    def last(self, kind: Kind, matches: Callable[[Entry], bool] = lambda _: True) -> Entry | None:
-        return next((each for each in reversed(self.facts(kind)) if matches(each)), None)
+    def in_force(self, kind: Kind, at: datetime | None = None) -> Iterator[Entry]:
+        """Entries of a kind, the latest first, that were not withdrawn by a moment (None: that of the contact)."""
+        until = self._at if at is None else at
+        withdrawn = [each for each in self.facts(Kind.WITHDRAWN) if each.withdraws is kind and each.at <= until]
+        for entry in reversed(self.facts(kind)):
+            if entry.at <= until and not any(
+                each.at >= entry.at and (each.to is None or entry.to in {None, each.to}) for each in withdrawn
+            ):
+                yield entry
 
     def standing(self, kind: Kind, matches: Callable[[Entry], bool] = lambda _: True) -> Entry | None:
-        """The last of a kind that matches, unless it was withdrawn later."""
-        found = self.last(kind, matches)
-        if found is None:
-            return None
-        withdrawn = any(
-            each.withdraws is kind and each.at >= found.at and (each.to is None or found.to in {None, each.to})
-            for each in self.facts(Kind.WITHDRAWN)
-        )
-        return None if withdrawn else found
+        """The last of a kind that matches and was not withdrawn."""
+        return next((each for each in self.in_force(kind) if matches(each)), None)
+
+
+def _is_read(message: Entry) -> bool:
+    """Whether it is one that the consumer has in writing."""
+    return message.channel is not Medium.CALL and message.recipient is Recipient.CONSUMER
+
+
+def is_stop_word(entry: Entry) -> bool:
+    """Whether an inbound contact is one of the words that always revoke (47 CFR 64.1200(a)(10)(i))."""
+    return entry.words is not None and is_one_word(entry.words)
 
 
 def is_stop(entry: Entry) -> bool:
-    """Whether an inbound contact says one of the words that always mean no."""
-    return entry.words is not None and " ".join(_words(entry.words)) in STOP_WORDS
+    """Whether the words of an inbound contact clearly ask for no more messages."""
+    return _asks(entry) is Request.STOP
 
 
-def _words(text: str) -> list[str]:
-    return "".join(letter if letter.isalnum() else " " for letter in text.casefold()).split()
+def may_be_stop(entry: Entry) -> bool:
+    """Whether they may: a person has to read them."""
+    return _asks(entry) is Request.UNCLEAR
+
+
+def _asks(entry: Entry) -> Request | None:
+    return None if entry.words is None else _request_in(entry.words)
+
+
+_request_in = lru_cache(maxsize=4_096)(request_in)
 
 
 def since_moment(entries: Sequence[Entry], start: datetime) -> Sequence[Entry]:

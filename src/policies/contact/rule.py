@@ -83,8 +83,11 @@ class Situation(NamedTuple):
         return Situation(self.debtor, self.role, self.record, self.asked, self.zones, self.places, self.dates, figures)
 
     def each_debt(self) -> Iterator[str | None]:
-        """The debts that the contact is about; None alone: any."""
-        yield from self.asked.debts or (None,)
+        """The debts that the contact is about. Where it says none it may be any: all of them together (None), and each
+        that the history names, because what was said of one of them frees no other."""
+        if not self.asked.debts:
+            yield None
+        yield from self.asked.debts or self.record.debts
 
     def place_of(self, contact: Entry | Asked) -> Place | None:
         """Where it reaches the person: as it says, else as the number is known."""

@@ -4,7 +4,7 @@ What is not certain in a law is a setting with its source (`is_certain=False`, f
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
@@ -40,15 +40,17 @@ FDCPA = Scope(roles=THIRD, debt_types=CONSUMER)
 """15 USC 1692: what the statute itself has said since before Regulation F."""
 OPENS, CLOSES = time(8), time(21)
 """Where the consumer is (12 CFR 1006.6(b)(1))."""
-REGULATION_F = Scope(roles=THIRD, debt_types=CONSUMER, first_day=date(2021, 11, 30))
-UNCERTAIN_REGULATION_F = Scope(roles=THIRD, debt_types=CONSUMER, first_day=date(2021, 11, 30), is_certain=False)
+_REGULATION_F_SINCE = date(2021, 11, 30)
+REGULATION_F = Scope(roles=THIRD, debt_types=CONSUMER, first_day=_REGULATION_F_SINCE)
+UNCERTAIN_REGULATION_F = replace(REGULATION_F, is_certain=False)
 
 
-def _rosenthal(*, is_certain: bool) -> tuple[Scope, ...]:
-    """California binds creditors to the statute; how far Regulation F's own figures go with it is not certain."""
+def _rosenthal(*, is_certain: bool, since: date | None = None) -> tuple[Scope, ...]:
+    """California binds creditors to the statute; how far Regulation F's own figures go with it is not certain, and they
+    do `since` that is in force."""
     california, source = frozenset({"CA"}), "Cal. Civ. Code 1788.17"
     return (
-        Scope(california, FIRST, CONSUMER, is_certain=is_certain, source=source),
+        Scope(california, FIRST, CONSUMER, first_day=since, is_certain=is_certain, source=source),
         Scope(
             california,
             debt_types=OF_PERSONS,
@@ -159,7 +161,7 @@ TABLE: tuple[ContactRule, ...] = (
         wishes.medium_refused,
         (
             REGULATION_F,
-            *_rosenthal(is_certain=False),
+            *_rosenthal(is_certain=False, since=_REGULATION_F_SINCE),
             Scope(
                 frozenset({NEW_YORK_CITY}),
                 debt_types=CONSUMER,
@@ -175,8 +177,7 @@ TABLE: tuple[ContactRule, ...] = (
         "One confirmation of an opt-out may go out, by the medium that was refused.",
         "12 CFR 1006.14(h)(2); 47 CFR 64.1200(a)(12)",
         wishes.one_confirmation,
-        (REGULATION_F, TCPA_REVOCATION),
-        media=ELECTRONIC | CALL,
+        (REGULATION_F, replace(TCPA_REVOCATION, media=ELECTRONIC | CALL)),
     ),
     ContactRule(
         "opt-out-confirmation-in-time",
@@ -244,7 +245,7 @@ TABLE: tuple[ContactRule, ...] = (
         "wa-hours",
         "Washington: none from 21:00 to 7:30, by agencies.",
         "RCW 19.16.250",
-        hours.between(time(7, 30), time(21)),
+        hours.between(time(7, 30), time(21), consent_lifts=False),
         WASHINGTON,
         is_house=False,
         media=CALL | ELECTRONIC,
@@ -264,7 +265,7 @@ TABLE: tuple[ContactRule, ...] = (
         "At most seven calls to a person about a debt in seven consecutive days.",
         "12 CFR 1006.14(b)(2)(i)(A)",
         counting.seven_calls_in_seven_days,
-        (REGULATION_F, *_rosenthal(is_certain=False)),
+        (REGULATION_F, *_rosenthal(is_certain=False, since=_REGULATION_F_SINCE)),
         media=CALL,
         may_override=True,
     ),
@@ -273,7 +274,7 @@ TABLE: tuple[ContactRule, ...] = (
         "No call in the seven consecutive days after a conversation about the debt; its date is day 1.",
         "12 CFR 1006.14(b)(2)(i)(B)",
         counting.seven_days_after_a_conversation,
-        (REGULATION_F, *_rosenthal(is_certain=False)),
+        (REGULATION_F, *_rosenthal(is_certain=False, since=_REGULATION_F_SINCE)),
         media=CALL,
         may_override=True,
     ),
@@ -581,7 +582,9 @@ def _refusal(rule: ContactRule, situation: Situation, in_house: Situation, setti
     if basis is not Basis.LAW and not rule.is_on_by(settings):
         return None
     situation = in_house if basis is Basis.HOUSE else situation
-    no = rule.refuse(situation.with_figures(rule.figures_by(settings)) if rule.figures else situation)
+    if rule.figures:
+        situation = situation.with_figures(rule.figures_by(settings))
+    no = rule.refuse(situation)
     if no is None:
         return None
     return Refused(

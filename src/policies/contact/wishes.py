@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from policies.contact.case import Entry, Flag, Kind, Medium, Purpose
-from policies.contact.record import is_stop
+from policies.contact.record import is_stop, is_stop_word, may_be_stop
 from policies.contact.rule import No, Situation, is_about
 
 ROBOT_MEDIA = frozenset({Medium.SMS, Medium.CALL})
@@ -72,7 +72,7 @@ def one_confirmation(situation: Situation) -> No | None:
         and not each.is_inbound
         and each.channel is situation.asked.channel
         and _may_be_to(each, situation)
-        for each in situation.record.communications
+        for each in situation.record.communications(situation.asked.person)
     )
     return No(f"{sent} confirmation of the opt-out of {_day(said.at)} went out: at most 1") if sent else None
 
@@ -93,14 +93,15 @@ def confirmation_in_time(situation: Situation) -> No | None:
 
 
 def stop_word(situation: Situation) -> No | None:
-    """A reply with one of the words that always revoke."""
-    said = _revoked(situation, [each for each in situation.record.inbound if is_stop(each)], same_debt=True)
+    """A reply that is one of the words that always revoke."""
+    said = _revoked(situation, [each for each in situation.record.inbound if is_stop_word(each)], same_debt=True)
     return None if said is None else No(f"“{said.words}” came on {_day(said.at)}")
 
 
 def revocation(situation: Situation) -> No | None:
     """Consent revoked in any reasonable words, over any channel."""
     clear = [each for each in situation.record.facts(Kind.REVOCATION) if each.is_clear]
+    clear += [each for each in situation.record.inbound if is_stop(each) and not is_stop_word(each)]
     said = _revoked(situation, clear, same_debt=True)
     return None if said is None else No(f"consent was revoked on {_day(said.at)}")
 
@@ -108,6 +109,7 @@ def revocation(situation: Situation) -> No | None:
 def unclear_revocation(situation: Situation) -> No | None:
     """A reply that may revoke: nothing goes out until a person has read it."""
     unclear = [each for each in situation.record.facts(Kind.REVOCATION) if not each.is_clear]
+    unclear += [each for each in situation.record.inbound if may_be_stop(each)]
     said = _revoked(situation, unclear, same_debt=True)
     return None if said is None else No(f"a reply of {_day(said.at)} may revoke consent: a person has to read it")
 
@@ -129,7 +131,7 @@ def _revoked(situation: Situation, said: list[Entry], *, same_debt: bool) -> Ent
     found = [
         each
         for each in said
-        if _may_be_to(each, situation)
+        if (_may_be_to(each, situation) or (each.kind is Kind.CONTACT and each.channel not in ROBOT_MEDIA))
         and (each.kind is Kind.CONTACT or each.channel in {None, *ROBOT_MEDIA})
         and any(is_about(each, debt) for debt in situation.each_debt()) is same_debt
         and not _taken_back(each, situation)
@@ -209,7 +211,7 @@ def wrong_number(situation: Situation) -> No | None:
     said = record.standing(Kind.WRONG_NUMBER, lambda each: each.to == asked.to)
     if said is not None:
         return No(f"it was somebody else's number on {_day(said.at)}")
-    checked = record.last(Kind.REASSIGNMENT_CHECK, lambda each: each.to == asked.to)
+    checked = record.standing(Kind.REASSIGNMENT_CHECK, lambda each: each.to == asked.to)
     if checked is not None and checked.is_reassigned:
         return No(f"the number was assigned to somebody else by {_day(checked.at)}")
     return None

@@ -148,6 +148,41 @@ def test_a_case_is_read_from_standard_input(tmp_path: Path):
             "history.0.connected: input should be a valid boolean",
         ),
         ({"history": [{"at": "2026-03-02T15:00:00Z", "kind": "wrong-number", "number": "x"}]}, "history.0.number: "),
+        ({"debtor": {"country": "UK"}}, "debtor.country: expected the code of a country"),
+        ({"debtor": {"country": "GB", "state": "MA"}}, "debtor.state: expected none outside the US"),
+        ({"debtor": {"entered_on": "2999-01-01"}}, "debtor.entered_on: expected a day from"),
+        (
+            {"history": [{"at": "2026-03-02T15:00:00Z", "kind": "consent", "channel": "sms", "address": "a@b.com"}]},
+            "history.0.address: sms has none",
+        ),
+        (
+            {"history": [{"at": "2026-03-02T15:00:00Z", "channel": "email", "number": "+18085550123"}]},
+            "history.0.number: email has none",
+        ),
+        (
+            {"history": [{"at": "2026-03-02T15:00:00Z", "kind": "email-notice", "address": "somewhere"}]},
+            "history.0.address: expected an e-mail address",
+        ),
+        (
+            {"history": [{"at": "2026-03-02T15:00:00Z", "channel": "sms", "connected": False}]},
+            "history.0.connected: only a call is",
+        ),
+        (
+            {"history": [{"at": "2026-03-02T15:00:00Z", "channel": "call", "connected": False, "message": True}]},
+            "history.0.message: a call that was not connected has none",
+        ),
+        (
+            {"history": [{"at": "2026-03-02T15:00:00Z", "kind": "withdrawn", "what": "withdrawn"}]},
+            "history.0.what: expected the kind of what was said",
+        ),
+        (
+            {"contact": {"at": "2026-03-02T15:00:00Z", "channel": "email", "to": "somewhere"}},
+            "contact.to: expected an e-mail address",
+        ),
+        (
+            {"contact": {"at": "2026-03-02T15:00:00Z", "channel": "letter", "voicemail": ["greeting"]}},
+            "contact.voicemail: only a call has one",
+        ),
         ({"contact": {"at": "2026-03-02T15:00:00Z"}}, "contact.channel: missing"),
         ({"contact": {"at": "2026-03-02T15:00:00Z", "channel": "call", "to": "x"}}, "contact.to: expected a telephone"),
         ({"settings": {"calls-8": {"on": False}}}, "settings.calls-8: expected the id of a contact rule"),

@@ -52,19 +52,17 @@ def refusing(debtor: Debtor, history: Sequence[Entry], asked: Asked) -> set[str]
 def _by_the_calendar(debtor: Debtor, diary: list[Entry], asked: Asked, zone: ZoneInfo) -> list[str]:
     """What the dates and the clock of one zone forbid."""
     found = []
+    debts: list[str | None] = [*asked.debts] or [None, *(debt for each in diary for debt in each.debts)]
+    """It may be about any of them where it names none."""
     clock = asked.at.astimezone(zone)
     today = clock.date()
     minutes = 60 * clock.hour + clock.minute
     is_written = asked.channel in {Medium.LETTER, Medium.PORTAL}
     if not is_written and (minutes < 8 * 60 or minutes >= 21 * 60):
         found.append("hours-8-to-21")
-    if asked.channel is Medium.CALL and any(
-        _too_many_calls(diary, asked, debt, today, zone) for debt in asked.debts or (None,)
-    ):
+    if asked.channel is Medium.CALL and any(_too_many_calls(diary, asked, debt, today, zone) for debt in debts):
         found.append("calls-7-in-7")
-    if asked.channel is Medium.CALL and any(
-        _is_silent_day(diary, asked, debt, today, zone) for debt in asked.debts or (None,)
-    ):
+    if asked.channel is Medium.CALL and any(_is_silent_day(diary, asked, debt, today, zone) for debt in debts):
         found.append("calls-after-conversation")
     states = {
         "MA": ("ma-2-in-7", 2, {Medium.CALL, Medium.SMS}, False),
@@ -73,7 +71,7 @@ def _by_the_calendar(debtor: Debtor, diary: list[Entry], asked: Asked, zone: Zon
     }
     if debtor.state in states:
         rule, most, media, of_all_debts = states[debtor.state]
-        for debt in (None,) if of_all_debts else asked.debts or (None,):
+        for debt in (None,) if of_all_debts else debts:
             made = Counter(
                 each.at.astimezone(zone).date()
                 for each in diary
@@ -115,13 +113,22 @@ def _is_silent_day(diary: list[Entry], asked: Asked, debt: str | None, today: da
 
 
 def _has_consent(diary: list[Entry], at: datetime, person: str | None, debt: str | None, zone: ZoneInfo) -> bool:
-    """Given before the call, which is on one of seven dates of which that of the consent is the first."""
+    """Given before the call, which is on one of seven dates of which that of the consent is the first, and used up by
+    no conversation."""
+    good_for: set[date] = set()
     for each in diary:
-        if each.kind is Kind.CALL_CONSENT and each.at <= at and each.person == person and _concerns(each, debt):
+        if each.at > at:
+            break
+        if each.withdraws is Kind.CALL_CONSENT:
+            good_for = set()
+        if each.person != person or not _concerns(each, debt):
+            continue
+        if each.kind is Kind.CALL_CONSENT:
             first = each.at.astimezone(zone).date()
-            if at.astimezone(zone).date() in {first + timedelta(days=n) for n in range(7)}:
-                return True
-    return False
+            good_for |= {first + timedelta(days=n) for n in range(7)}
+        elif each.at < at and each.is_conversation and each.recipient is Recipient.CONSUMER:
+            good_for = set()
+    return at.astimezone(zone).date() in good_for
 
 
 def _reached_out(entry: Entry) -> bool:
@@ -153,7 +160,7 @@ def _by_what_was_said(diary: list[Entry], asked: Asked) -> list[str]:
             case Kind.CONSENT if entry.channel is not None:
                 consented.add(entry.channel)
                 refused.discard(entry.channel)
-            case Kind.CONTACT if entry.is_inbound and entry.channel is Medium.SMS:
+            case Kind.CONTACT if entry.is_inbound and entry.channel is Medium.SMS and entry.person == asked.person:
                 has_texted = has_texted or Medium.SMS not in refused
             case Kind.CEASE if entry.is_written:
                 is_over = True

@@ -1,5 +1,6 @@
 """The table and an independent reading of the regulations (`regulation.py`) agree on any history."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
@@ -38,7 +39,9 @@ def entries(draw: st.DrawFn, now: datetime) -> Entry:
             debts=draw(DEBTS) if kind is Kind.CALL_CONSENT else (),
             person=draw(PERSONS) if kind is Kind.CALL_CONSENT else None,
             is_written=draw(st.booleans()),
-            withdraws=draw(st.sampled_from([Kind.CEASE, Kind.ATTORNEY])) if kind is Kind.WITHDRAWN else None,
+            withdraws=draw(st.sampled_from([Kind.CEASE, Kind.ATTORNEY, Kind.CALL_CONSENT]))
+            if kind is Kind.WITHDRAWN
+            else None,
         )
     channel = draw(st.one_of(st.just(Medium.CALL), MEDIA))
     return Entry(
@@ -61,6 +64,21 @@ def cases(draw: st.DrawFn) -> tuple[Debtor, list[Entry], Asked]:
     debtor = Debtor(state=draw(states), phones=tuple(Phone(number) for number in numbers))
     history = draw(st.lists(entries(now), max_size=25, unique_by=lambda each: each.at))
     return debtor, history, Asked(now, draw(st.one_of(st.just(Medium.CALL), MEDIA)), draw(DEBTS), draw(PERSONS))
+
+
+@settings(max_examples=examples(600), deadline=None)
+@given(cases())
+def test_from_the_moment_that_a_refusal_names_its_rule_allows_and_not_before(case: tuple[Debtor, list[Entry], Asked]):
+    debtor, history, asked = case
+    known = [each for each in history if each.at <= asked.at]
+    for refused in judge(debtor, Role.THIRD_PARTY, known, asked):
+        if refused.allowed_from is not None:
+            at, before = refused.allowed_from, refused.allowed_from - timedelta(microseconds=1)
+            then = judge(debtor, Role.THIRD_PARTY, known, replace(asked, at=at))
+            assert refused.rule not in {each.rule for each in then}
+            if before > asked.at:
+                still = judge(debtor, Role.THIRD_PARTY, known, replace(asked, at=before))
+                assert refused.rule in {each.rule for each in still}
 
 
 @settings(max_examples=examples(600), deadline=None)

@@ -164,10 +164,29 @@ def consent(text: str, **more: object) -> Entry:
 
 
 def test_a_call_with_consent_of_at_most_seven_days_is_not_refused_for_its_number():
-    history = [*calls(4, 5, 6, 7, 8, 9, 9), call(local("2026-03-09 13:00"), is_conversation=True)]
-    assert {SEVEN, AFTER} <= asked(history=history).keys()
-    assert not {SEVEN, AFTER} & asked(history=[*history, consent("2026-03-04 08:00")]).keys()
-    assert asked(history=[*history, consent("2026-03-03 23:59")]).keys() == {AFTER}  # those calls had consent
+    history = [call(local("2026-03-03 22:00"), is_conversation=True), *calls(4, 5, 6, 7, 8, 9)]
+    today, tomorrow = [call(local("2026-03-09 13:00"))], local("2026-03-10 14:00")
+    assert {SEVEN, AFTER} <= asked(local("2026-03-09 14:00"), history=[*history, *today]).keys()
+    assert not {SEVEN, AFTER} & asked(tomorrow, history=[*history, *today, consent("2026-03-04 08:00")]).keys()
+    given = consent("2026-03-03 23:59")
+    assert not {SEVEN, AFTER} & asked(local("2026-03-09 14:00"), history=[*history, *today, given]).keys()
+    assert not asked(tomorrow, history=[*history, *today, given])  # those calls had consent
+
+
+def test_consent_ends_with_the_next_conversation_about_the_debt():
+    given, talked = consent("2026-03-08 08:00"), call(local("2026-03-09 12:00"), is_conversation=True)
+    assert AFTER in asked(history=[given, talked])
+    assert AFTER not in asked(history=[given, talked, consent("2026-03-09 13:00")])
+    elsewhere = call(local("2026-03-09 12:00"), is_conversation=True, debts=("D2",))
+    assert SEVEN not in asked(history=[*calls(4, 5, 6, 7, 8, 9, 10), given, elsewhere])
+
+
+def test_consent_that_was_withdrawn_frees_the_calls_before_that_and_none_after():
+    history = [consent("2026-03-04 08:00"), *calls(4, 5, 6, 7, 8, 9, 10)]
+    withdrawn = said(local("2026-03-10 13:00"), Kind.WITHDRAWN, withdraws=Kind.CALL_CONSENT)
+    assert not asked(history=[*history, withdrawn])
+    at_once = said(local("2026-03-04 09:00"), Kind.WITHDRAWN, withdraws=Kind.CALL_CONSENT)
+    assert SEVEN in asked(history=[*history, at_once])
 
 
 def test_calls_with_consent_are_not_counted_and_those_before_it_are():
@@ -212,6 +231,14 @@ def test_before_regulation_f_they_were_no_law():
     assert asked(local("2021-11-29 14:00"), history=history)[SEVEN].basis is Basis.HOUSE
     history = [*history[1:], *calls(30, month=11, year=2021)]
     assert asked(local("2021-11-30 14:00"), history=history)[SEVEN].basis is Basis.LAW
+
+
+def test_in_california_they_bind_creditors_since_they_are_in_force():
+    los_angeles = Debtor(state="CA", zip_code="90001")
+    for year, basis in ((2019, Basis.HOUSE), (2022, Basis.CHECK)):
+        history = calls(1, 2, 3, 4, 5, 6, 7, year=year)
+        at = local(f"{year}-03-07 16:00")
+        assert asked(at, debtor=los_angeles, role=FIRST, history=history)[SEVEN].basis is basis
 
 
 def test_of_two_zones_the_later_one_says_when():

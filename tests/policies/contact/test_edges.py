@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from policies.contact.case import Debtor, Entry, Flag, Kind, Medium, Phone, Place, Purpose, RuleSetting, VoicemailPart
+from policies.contact.case import (
+    Debtor,
+    Entry,
+    Flag,
+    Kind,
+    Medium,
+    Phone,
+    Place,
+    Purpose,
+    Recipient,
+    RuleSetting,
+    VoicemailPart,
+)
 from policies.contact.messages import assumed_receipt
 from policies.contact.rule import Basis
 from policies.contact.table import RULES, TABLE, setting_fault
@@ -77,6 +89,7 @@ GOOD_VOICEMAIL = (
 NIGHT = local("2026-03-10 21:00")
 NOTICE = local("2026-02-02 12:00")
 """A Monday: with five days without weekends, received on the ninth; the period ends on 2026-03-11."""
+PACIFIC = "America/Los_Angeles"
 CONFIRMS = Purpose.OPT_OUT_CONFIRMATION
 VALIDATES = Purpose.VALIDATION_NOTICE
 PLACED = [fact(Kind.PLACEMENT, local("2026-03-01 08:00"), debts=("D1",))]
@@ -486,6 +499,162 @@ EDGES: list[tuple[str, Ask, Ask]] = [
         ask(channel=LETTER, purpose=VALIDATES),
     ),
     ("no-offer", ask(has_offer=True), ask()),
+    # What a reply's words say.
+    (
+        "revocation",
+        ask(history=[TEXTS, stop("Please stop texting me")], **text()),
+        ask(history=[TEXTS, stop("Please text me")], **text()),
+    ),
+    ("revocation", ask(history=[TEXTS, stop("StopAll")], **text()), ask(history=[TEXTS, stop("All")], **text())),
+    (
+        "revocation-unclear",
+        ask(history=[TEXTS, stop("no more texts")], **text()),
+        ask(history=[TEXTS, stop("one more text")], **text()),
+    ),
+    (
+        "medium-refused",
+        ask(history=[TEXTS, stop("\uff33\uff34\uff2f\uff30")], **text()),
+        ask(history=[TEXTS, stop("\uff2f\uff2b")], **text()),
+    ),
+    (
+        "stop-words",
+        ask(history=[TEXTS, sent(YESTERDAY, EMAIL, is_inbound=True, words="STOP", to=MAIL)], **text()),
+        ask(history=[TEXTS, sent(YESTERDAY, EMAIL, is_inbound=True, words="Hello", to=MAIL)], **text()),
+    ),
+    # Whose words they are.
+    (
+        "text-consent",
+        ask(history=[sent(YESTERDAY, SMS, is_inbound=True, person="spouse")], **text()),
+        ask(history=[sent(YESTERDAY, SMS, is_inbound=True)], **text()),
+    ),
+    (
+        "email-address",
+        ask(history=[sent(YESTERDAY, EMAIL, is_inbound=True, person="spouse")], **mail()),
+        ask(history=[sent(YESTERDAY, EMAIL, is_inbound=True)], **mail()),
+    ),
+    (
+        "text-consent",
+        ask(history=[stop(at=days_ago(2)), withdrawn(Kind.OPT_OUT)], **text()),
+        ask(history=[stop("Hello", at=days_ago(2)), withdrawn(Kind.OPT_OUT)], **text()),
+    ),
+    # What answers one dispute answers no other.
+    (
+        "dispute",
+        ask(
+            local("2026-03-20 12:00"),
+            LETTER,
+            [
+                fact(Kind.VALIDATION_NOTICE, NOTICE),
+                fact(Kind.DISPUTE, local("2026-02-20 12:00")),
+                fact(Kind.DISPUTE, local("2026-03-15 12:00")),
+            ],
+        ),
+        ask(
+            local("2026-03-20 12:00"),
+            LETTER,
+            [
+                fact(Kind.VALIDATION_NOTICE, NOTICE),
+                fact(Kind.DISPUTE, local("2026-02-20 12:00")),
+                fact(Kind.VERIFICATION, local("2026-03-01 12:00")),
+                fact(Kind.DISPUTE, local("2026-03-15 12:00")),
+            ],
+        ),
+    ),
+    (
+        "dispute",
+        ask(history=[fact(Kind.DISPUTE), fact(Kind.VERIFICATION), withdrawn(Kind.VERIFICATION)]),
+        ask(history=[fact(Kind.DISPUTE), fact(Kind.VERIFICATION)]),
+    ),
+    # What collects nothing.
+    ("dispute", ask(channel=LETTER, history=[fact(Kind.DISPUTE)]), ask(channel=LETTER, purpose=VALIDATES)),
+    (
+        "dispute",
+        ask(history=[TEXTS, fact(Kind.DISPUTE), stop()], **text()),
+        ask(history=[TEXTS, fact(Kind.DISPUTE), stop()], **text(purpose=CONFIRMS)),
+    ),
+    (
+        "validation-notice",
+        ask(history=[*PLACED, TEXTS, sent(local("2026-03-02 12:00"), LETTER), stop()], **text()),
+        ask(history=[*PLACED, TEXTS, sent(local("2026-03-02 12:00"), LETTER), stop()], **text(purpose=CONFIRMS)),
+    ),
+    (
+        "opt-out-confirmation",
+        ask(
+            channel=LETTER,
+            history=[fact(Kind.OPT_OUT, channel=LETTER), sent(NOW, LETTER, purpose=CONFIRMS)],
+            purpose=CONFIRMS,
+        ),
+        ask(channel=LETTER, history=[fact(Kind.OPT_OUT, channel=LETTER)], purpose=CONFIRMS),
+    ),
+    # A contact that names no debt may be about any.
+    (
+        "calls-7-in-7",
+        ask(history=[*calls(4, 5, 6, 7, 8, 9, 10), fact(Kind.CALL_CONSENT, debts=("D2",))], debts=()),
+        ask(history=[*calls(4, 5, 6, 7, 8, 9, 10), fact(Kind.CALL_CONSENT, debts=("D1",))], debts=()),
+    ),
+    (
+        "dispute",
+        ask(history=[fact(Kind.DISPUTE, debts=("D1",)), fact(Kind.VERIFICATION, NOW, debts=("D2",))], debts=()),
+        ask(history=[fact(Kind.DISPUTE, debts=("D1",)), fact(Kind.VERIFICATION, NOW, debts=("D1",))], debts=()),
+    ),
+    (
+        "validation-notice",
+        ask(
+            history=[
+                *PLACED,
+                sent(local("2026-03-02 12:00"), LETTER),
+                fact(Kind.VALIDATION_NOTICE, local("2026-03-03 12:00"), debts=("D2",)),
+            ],
+            debts=(),
+        ),
+        ask(
+            history=[
+                *PLACED,
+                sent(local("2026-03-02 12:00"), LETTER),
+                fact(Kind.VALIDATION_NOTICE, local("2026-03-03 12:00"), debts=("D1",)),
+            ],
+            debts=(),
+        ),
+    ),
+    # The clock of the validation notice.
+    (
+        "validation-notice",
+        ask(history=[*PLACED, sent(local("2026-03-02 12:00"), LETTER)]),
+        ask(history=[*PLACED, sent(local("2026-03-02 12:00"), LETTER, purpose=VALIDATES)]),
+    ),
+    (
+        "validation-notice",
+        ask(history=[*PLACED, sent(local("2026-03-02 12:00"), LETTER)]),
+        ask(history=[*PLACED, sent(local("2026-03-02 12:00"), LETTER, recipient=Recipient.CREDITOR)]),
+    ),
+    (
+        "validation-notice",
+        ask(history=[*PLACED, sent(local("2026-03-02 12:00"), LETTER)]),
+        ask(history=[*PLACED, sent(local("2026-03-02 12:00"), LETTER, person="neighbour")]),
+    ),
+    (
+        "validation-esign",
+        ask(
+            history=[
+                MAILS,
+                *PLACED,
+                sent(local("2026-03-02 12:00"), LETTER),
+                fact(Kind.PLACEMENT, local("2026-03-05 12:00"), debts=("D2",)),
+            ],
+            **mail(purpose=VALIDATES),
+        ),
+        ask(history=[MAILS, sent(local("2026-02-02 12:00"), LETTER), *PLACED], **mail(purpose=VALIDATES)),
+    ),
+    (
+        "email-notice-35-days",
+        ask(history=[fact(Kind.EMAIL_NOTICE, days_ago(5), to=MAIL)], **mail()),
+        ask(history=[fact(Kind.EMAIL_NOTICE, days_ago(each), to=MAIL) for each in (40, 5)], **mail()),
+    ),
+    (
+        "wa-hours",
+        ask(local("2026-03-10 22:00", PACIFIC), history=[fact(Kind.HOURS_CONSENT)], debtor=WA),
+        ask(local("2026-03-10 20:59", PACIFIC), debtor=WA),
+    ),
 ]
 
 

@@ -5,7 +5,13 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from policies.contact.case import Debtor, Kind, Medium, Phone, RuleSetting
-from policies.contact.places import STATES, may_be_in_new_york_city, state_of_zip, zones_of_address
+from policies.contact.places import (
+    STATES,
+    may_be_in_new_york_city,
+    state_of_zip,
+    zones_of_address,
+    zones_of_number,
+)
 from policies.contact.rule import Basis
 from tests.policies.contact.asking import CHICAGO, FIRST, HONOLULU, JERSEY, NEW_YORK, asked, local, said
 
@@ -78,6 +84,21 @@ def test_a_number_without_a_place_says_nothing_of_the_zone():
     assert refused(local("2026-03-10 08:00"), toll_free) == local("2026-03-10 08:00")
 
 
+@pytest.mark.parametrize(
+    ("number", "zones"),
+    [
+        ("+18125981234", {NEW_YORK, CHICAGO}),
+        ("+19305981234", {NEW_YORK, CHICAGO}),  # an overlay of 812
+        ("+12703031234", {NEW_YORK, CHICAGO}),
+        ("+18124241234", {CHICAGO}),  # Evansville
+        ("+12125550123", {NEW_YORK}),
+        ("+442079460000", {"Europe/London"}),
+    ],
+)
+def test_a_number_of_an_area_in_two_zones_may_be_in_both(number: str, zones: set[str]):
+    assert zones_of_number(number) == zones
+
+
 def test_a_known_zone_counts_beside_what_address_and_numbers_indicate():
     at = local("2026-03-10 08:30")
     assert refused(at, Debtor(time_zones=(NEW_YORK,))) == at
@@ -107,6 +128,7 @@ def test_indiana_has_two_zones_and_most_zips_lie_in_one():
     assert zones_of_address("IN", "46204") == {NEW_YORK}  # Indianapolis
     assert zones_of_address("IN", "46402") == {CHICAGO}  # Gary
     assert zones_of_address("IN", None) == {NEW_YORK, CHICAGO}
+    assert zones_of_address("IN", "46968") == {NEW_YORK, CHICAGO}  # Ora: a prefix with both
     at = local("2026-03-10 08:30")
     assert refused(at, Debtor(state="IN", zip_code="46204")) == at
     assert refused(at, Debtor(state="IN")) == local("2026-03-10 08:00", CHICAGO)
@@ -155,6 +177,7 @@ def test_every_state_has_a_zone():
         ("NY", "12207", None, False),  # Albany
         ("NY", None, "Albany", False),
         ("NY", None, "Brooklyn", True),
+        ("NY", None, "Long Island City", True),
         ("NY", None, None, True),
         ("KS", None, "Manhattan", False),
         ("NJ", None, None, False),
