@@ -44,16 +44,23 @@ def _plain(value: Cell) -> str:
 
 
 def write_workbook(
-    path: Path, title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]], *, totals: Sequence[Cell]
+    path: Path,
+    title: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    totals: Sequence[Cell],
+    places: int,
 ) -> int:
     """One sheet: the header stays in sight and filters the rows, which end with their totals. Answers how many rows.
 
-    Amounts are numbers, days are days, and text is text whatever it begins with. Raises OSError, also where there are
-    more rows than a sheet has.
+    Amounts are numbers with so many decimal `places`, days are days, and text is text whatever it begins with. Raises
+    OSError, also where there are more rows than a sheet has.
     """
+    path.open("ab").close()  # else it is noticed at the end that it cannot be written, with another error
     with Workbook(path, {"constant_memory": True}) as book:  # a row is written when the next one begins
         sheet = book.add_worksheet(title)
-        plain, bold = _Writer(book, sheet), _Writer(book, sheet, bold=True)
+        plain, bold = _Writer(book, sheet, places), _Writer(book, sheet, places, bold=True)
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, len(header) - 1, _WIDTH)
         bold.write(0, header)
@@ -68,10 +75,10 @@ def write_workbook(
 class _Writer:
     """Writes rows whose cells look alike."""
 
-    def __init__(self, book: Workbook, sheet: Worksheet, *, bold: bool = False) -> None:
+    def __init__(self, book: Workbook, sheet: Worksheet, places: int, *, bold: bool = False) -> None:
         self._sheet = sheet
         self._plain = book.add_format({"bold": bold})
-        self._amount = book.add_format({"bold": bold, "num_format": "#,##0.00"})
+        self._amount = book.add_format({"bold": bold, "num_format": "#,##0" + ("." + "0" * places if places else "")})
         self._day = book.add_format({"bold": bold, "num_format": "yyyy-mm-dd"})
         self._moment = book.add_format({"bold": bold, "num_format": "yyyy-mm-dd h:mm:ss"})
 

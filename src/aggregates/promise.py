@@ -19,6 +19,7 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, Value
 from aggregates.office import office_of
 from aggregates.values.money import Money
+from aggregates.values.names import Assignee
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -135,7 +136,7 @@ class MakePromise(PromiseCommand, name="make-promise"):
     """Record a promise to pay. `promise_id` is the caller's, so that a repeat is the same promise."""
 
     instalments: Instalments
-    assignee: str | None = Field(None, max_length=100)
+    assignee: Assignee | None = None
     notes: Personal | None = Field(None, max_length=10_000)
     grace_days: GraceDays = Field(None, ge=0, le=60)
     """How long it may be late before it is judged; None: as long as the office says."""

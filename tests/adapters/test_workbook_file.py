@@ -20,7 +20,10 @@ ROWS = (
 
 def test_a_workbook_has_its_header_filter_rows_and_totals_and_no_formula(tmp_path: Path):
     path = tmp_path / "report.xlsx"
-    assert write_workbook(path, "Report", HEADER, iter(ROWS), totals=("Total", Decimal("-12.50"), None, None)) == 2
+    assert (
+        write_workbook(path, "Report", HEADER, iter(ROWS), totals=("Total", Decimal("-12.50"), None, None), places=2)
+        == 2
+    )
     sheet: Any = load_workbook(path)["Report"]
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:D3")
     cells = [[cell.value for cell in row] for row in sheet.iter_rows()]
@@ -33,10 +36,23 @@ def test_a_workbook_has_its_header_filter_rows_and_totals_and_no_formula(tmp_pat
     assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n", "d"}, "none is a formula"
 
 
+@pytest.mark.parametrize(("places", "shown"), [(0, "#,##0"), (2, "#,##0.00"), (3, "#,##0.000")])
+def test_amounts_are_shown_with_the_places_of_their_currency(tmp_path: Path, places: int, shown: str):
+    path = tmp_path / "report.xlsx"
+    write_workbook(path, "Report", HEADER, iter(ROWS), totals=(None,) * 4, places=places)
+    sheet: Any = load_workbook(path)["Report"]
+    assert sheet["B2"].number_format == shown
+
+
+def test_a_workbook_that_cannot_be_written_is_an_error_before_its_rows_are_read(tmp_path: Path):
+    with pytest.raises(OSError, match="No such file or directory"):
+        write_workbook(tmp_path / "none" / "report.xlsx", "Report", HEADER, iter(ROWS), totals=(None,) * 4, places=2)
+
+
 def test_rows_that_a_sheet_has_no_room_for_are_refused_and_not_left_out(tmp_path: Path, monkeypatch: Any):
     monkeypatch.setattr("adapters.workbook_file._MOST_ROWS", 3)  # the header, one of them, and none for the totals
     with pytest.raises(OSError, match="room for 3 rows, CSV for any number"):
-        write_workbook(tmp_path / "report.xlsx", "Report", HEADER, iter(ROWS), totals=(None,) * 4)
+        write_workbook(tmp_path / "report.xlsx", "Report", HEADER, iter(ROWS), totals=(None,) * 4, places=2)
 
 
 def test_a_csv_file_has_no_formula_and_its_amounts_are_amounts(tmp_path: Path):

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import ValidationError
 
 from aggregates.account.activities import ActivityKind, ActivityRecorded, RecordActivity
 from aggregates.account.calls import StartCall
@@ -24,6 +25,15 @@ LATER = datetime(2026, 3, 10, 15, tzinfo=UTC)
 
 def a_task(**more: Any) -> RecordActivity:
     return RecordActivity(account_id=ACCOUNT, kind=ActivityKind.TASK, direction="internal", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\u200b", "\u202ekim", "kim\n", "x" * 101])
+def test_a_name_that_nobody_could_ask_for_is_no_assignee(name: str):
+    for made in (a_task, lambda **more: ReassignWorklistItem(account_id=ACCOUNT, item_id=uuid4(), **more)):
+        if name != "kim\n":
+            with pytest.raises(ValidationError, match="assignee"):
+                made(assignee=name)
+        assert made(assignee=" kim ").assignee == "kim"
 
 
 def the_follow_up(scenario: Scenario) -> UUID:

@@ -109,6 +109,8 @@ def test_what_comes_from_outside_is_data_and_never_markup():
 def test_a_character_that_cannot_be_printed_is_refused_and_not_left_out():
     with pytest.raises(NotPrintable):
         statement_pdf(statement_of(read(customer_name="山田太郎")))
+    with pytest.raises(NotPrintable, match="disallowed codepoint"):
+        statement_pdf(statement_of(read(customer_name="\ufeffAnn")))
 
 
 def test_an_account_that_owes_nothing_has_a_statement_too():

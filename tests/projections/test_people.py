@@ -20,6 +20,11 @@ from tests.projections.history import MAIN, History, usd
 TODAY = date(2026, 1, 1)
 
 
+def test_the_digits_of_a_number_are_those_that_are_dialled():
+    for spelled in ("+1 212-LLM-3218", "\uff0b\uff11 \uff12\uff11\uff12 556 3218", "1 (212) 556-3218"):
+        assert digits_of(spelled) == "12125563218"
+
+
 def contact(email: str, phone: str) -> ContactDetails:
     return ContactDetails(
         emails=(EmailAddress(id="email-1", address=email),), phones=(PhoneNumber(id="phone-1", number=phone),)

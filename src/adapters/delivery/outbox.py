@@ -5,6 +5,7 @@ For trials and tests, and for channels that no other carrier is set up for.
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +19,8 @@ from aggregates.values.contact import Channel
 
 _AT_ONCE = 8
 """Files that are written at the same time."""
+_TRIAL, _PAGE = "trial", 4_096
+"""What is written to see whether anything can be, and its bytes."""
 
 
 class Outbox(Carrier):
@@ -39,11 +42,23 @@ class Outbox(Carrier):
         """The disk takes several files in the time of one."""
         return (self,) * _AT_ONCE
 
+    def check(self) -> None:
+        """Writes a page, as a message would be."""
+        path = f"{self._folder}/{_TRIAL}.{uuid4().hex}.part"
+        try:
+            self._put(path, bytes(_PAGE))
+            os.unlink(path)  # noqa: PTH108
+        except OSError as error:
+            raise self._full(error) from None
+
     def send(self, message_id: UUID, letter: Letter) -> str:
         try:
             return self._write(message_id, letter)
         except OSError as error:
-            raise CarrierUnavailable(f"{self.leads_to} cannot be written to: {error.strerror}") from None
+            raise self._full(error) from None
+
+    def _full(self, error: OSError) -> CarrierUnavailable:
+        return CarrierUnavailable(f"{self.leads_to} cannot be written to: {error.strerror}")
 
     def _write(self, message_id: UUID, letter: Letter) -> str:
         # Names are texts here: every message comes this way, and a `Path` for each costs as much as its file.
@@ -61,12 +76,21 @@ class Outbox(Carrier):
             "body": letter.body,
             **({"attachments": [_shown(each) for each in letter.attachments]} if letter.attachments else {}),
         }
-        with self._opened(draft) as file:
-            file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
-            file.flush()
-            os.fsync(file.fileno())
+        self._put(draft, orjson.dumps(content, option=orjson.OPT_INDENT_2))
         os.replace(draft, path)  # noqa: PTH105
         return name
+
+    def _put(self, path: str, content: bytes) -> None:
+        """On the disk, whole or not at all."""
+        try:
+            with self._opened(path) as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                os.unlink(path)  # noqa: PTH108
+            raise
 
     def _opened(self, draft: str) -> BinaryIO:
         try:

@@ -21,7 +21,7 @@ from aggregates.campaign import Campaign, Template
 from aggregates.kernel.personal import ERASED
 from aggregates.office import Office
 from aggregates.values.attachments import AttachedFile
-from aggregates.values.contact import Channel
+from aggregates.values.contact import ENCODED, NOT_ENCODED, Channel
 from aggregates.values.contact_record import Purpose
 from aggregates.values.money import Money
 
@@ -209,6 +209,8 @@ def text_of(
         raise RenderingProblem("bad-subject", "a subject is one line")
     if subject is not None and channel is Channel.EMAIL and not subject.strip():
         raise RenderingProblem("bad-subject", "the subject is empty once it is filled in")
+    if subject is not None and channel is Channel.EMAIL and ENCODED in subject:
+        raise RenderingProblem("bad-subject", NOT_ENCODED)
     return Text(subject, body)
 
 

@@ -18,6 +18,9 @@ _FOLDER = Path(__file__).parent
 _LETTER_PAPER = frozenset({"US", "CA", "MX", "PH", "CL", "CO", "VE"})
 """Countries whose letters are on US Letter; everywhere else it is A4."""
 
+_ABOUT_A_CHARACTER = ("could not be displayed", "disallowed codepoint")
+"""What Typst says where the fonts have not got a character, and where PDF/A may not hold it (U+FEFF)."""
+
 _one_at_a_time = Lock()
 
 
@@ -111,7 +114,7 @@ def set_pdf(layout: Layout, head: Head, said: Mapping[str, Any]) -> bytes:
                 sys_inputs={"said": json.dumps(data)},
             )
     except typst.TypstError as error:
-        if "could not be displayed" not in error.message:
+        if not any(each in error.message for each in _ABOUT_A_CHARACTER):
             raise
         said_of_it = error.message.partition("error: ")[2]
         raise NotPrintable("not-printable", f"a letter cannot show this: {said_of_it}") from None

@@ -104,12 +104,23 @@ def _unread(raw: bytes, now: datetime) -> IncomingMessage:
     )
 
 
+class _Bounded(type(compat32)):  # type: ignore[misc]
+    """Headers up to a length: the parameters of one are looked through again for each of them."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_LONGEST_HEADER]
+
+
+_BOUNDED = _Bounded()
+
+
 def _parsed(raw: bytes) -> Message:
     """Raises ValueError for one with so many parts in parts that a parser would look at each line for too long."""
     if len(_BOUNDARY.findall(raw)) > _MOST_NESTED:
         raise ValueError("too many parts in parts")
     begins = [*islice(_BEGINS_A_PART.finditer(raw), _MOST_PARTS * 10)]
-    return message_from_bytes(raw[: begins[-1].start()] if len(begins) == _MOST_PARTS * 10 else raw, policy=compat32)
+    return message_from_bytes(raw[: begins[-1].start()] if len(begins) == _MOST_PARTS * 10 else raw, policy=_BOUNDED)
 
 
 def _header(mail: Message, name: str) -> str:
@@ -228,9 +239,26 @@ class _Words(HTMLParser):
             self.words.append(" ".join(data.split()) + (" " if data[-1:].isspace() else ""))
 
 
+_UNCLOSED = re.compile(r"<(?=[^<>]*(?:<|\Z))")
+"""What begins a tag that nothing closes. The parser would look through all that follows it, for each of them."""
+_DECLARED = re.compile(r"<[!?][^<>]*>")
+"""Nothing that a reader sees; the parser gives up at some that it does not know."""
+
+
+def _without_comments(page: str) -> str:
+    """A comment that nothing ends goes on to the end."""
+    kept: list[str] = []
+    at = 0
+    while (begins := page.find("<!--", at)) >= 0:
+        kept.append(page[at:begins])
+        ends = page.find("-->", begins)
+        at = len(page) if ends < 0 else ends + len("-->")
+    return "".join([*kept, page[at:]])
+
+
 def _without_markup(page: str) -> str:
     parser = _Words()
-    parser.feed(page)
+    parser.feed(_DECLARED.sub(" ", _UNCLOSED.sub(" ", _without_comments(page))))
     parser.close()
     lines = (line.strip() for line in "".join(parser.words).split("\n"))
     return "\n".join(line for line in lines if line not in {"", ">"})
@@ -264,7 +292,7 @@ def _reported(mail: Message, parts: Iterable[Message]) -> UUID | None:
         if (found := _OUR_ID.search(str(part.get("Message-ID", ""))[:LONGEST_LINE])) is not None:
             return UUID(found[1])
         if part.get_content_type() in {"text/rfc822-headers", "message/rfc822-headers"}:
-            headers = message_from_bytes(_payload(part).encode(), policy=compat32)
+            headers = message_from_bytes(_payload(part).encode(), policy=_BOUNDED)
             if (found := _OUR_ID.search(str(headers.get("Message-ID", ""))[:LONGEST_LINE])) is not None:
                 return UUID(found[1])
     return next(iter(_ours(mail)), None)
@@ -279,7 +307,7 @@ def _fields(part: Message) -> Iterator[Message]:
     if isinstance(payload, list):
         yield from (each for each in payload[:_MOST_PARTS] if isinstance(each, Message))
     else:
-        yield message_from_bytes(_payload(part).encode(), policy=compat32)
+        yield message_from_bytes(_payload(part).encode(), policy=_BOUNDED)
 
 
 def _delivery_status(part: Message) -> _Said | None:

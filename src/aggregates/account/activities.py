@@ -29,6 +29,7 @@ from aggregates.values.codes import Code
 from aggregates.values.contact import Channel, ContactAttempt, Denied, RuleRefusal
 from aggregates.values.contact_record import Entry, Medium
 from aggregates.values.dispositions import STANDARD_DISPOSITIONS, DispositionDefinition, Outcome
+from aggregates.values.names import Assignee
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -147,7 +148,7 @@ class RecordActivity(AccountCommand, name="record-activity", makes="activity", *
     direction: Direction = Direction.OUTBOUND
     disposition: Code | None = None
     notes: Personal | None = Field(None, max_length=10_000)
-    assignee: str | None = Field(None, max_length=100)
+    assignee: Assignee | None = None
     follow_up_on: date | None = None
     at: Annotated[AwareDatetime | None, LATER] = None
     """When it was done. None: now, or some time on the day that it is recorded for."""
@@ -163,7 +164,7 @@ class CorrectActivity(AccountCommand, name="correct-activity", makes="activity",
     activity_id: UUID
     disposition: Code | None = None
     notes: Personal | None = Field(None, max_length=10_000)
-    assignee: str | None = Field(None, max_length=100)
+    assignee: Assignee | None = None
     follow_up_on: date | None = None
     at: AwareDatetime | None = None
     follow_up_at: Annotated[AwareDatetime | None, LATER] = None
@@ -176,7 +177,7 @@ class EndCall(AccountCommand, name="end-call", **SHARED):
     call_id: UUID
     disposition: Code
     notes: Personal | None = Field(None, max_length=10_000)
-    assignee: str | None = Field(None, max_length=100)
+    assignee: Assignee | None = None
     follow_up_on: date | None = None
     follow_up_at: Annotated[AwareDatetime | None, LATER] = None
     """At which moment to come back to it; its local day is the follow-up's."""

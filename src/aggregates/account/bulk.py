@@ -18,6 +18,7 @@ from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import Value
+from aggregates.values.money import Money
 
 MOST_STANDING = 20
 """Bulk actions that an account can undo: its state must not grow with every one there ever was."""
@@ -183,6 +184,9 @@ class BulkChanges(AccountPart):
             return None
         if name in kind.opaque:
             return f"{name} is another than it was"
+        if name in kind.in_minor_units:
+            currency = self.customer.currency
+            return f"{name} is {Money(now[name], currency)}, and was {Money(was[name], currency)}"
         return f"{name} is {in_words(now[name])}, and was {in_words(was[name])}"
 
     # --- apply ---

@@ -97,6 +97,8 @@ class BulkKind:
     touches: Callable[[Did], Collection[str]]
     overtaken_by: Mapping[type[Event], Callable[[Any], str]]
     """Events that change the same, and which of the touched things that is."""
+    in_minor_units: tuple[str, ...] = ()
+    """Figures that are amounts; people are told them as such."""
     ignores: Callable[[Figures, Office], Figures] = lambda figures, _: figures
     """The figures that are compared, without what does not count."""
     keeps: Callable[[Aggregate, Did], Mapping[str, str]] = lambda _, __: {}
@@ -424,6 +426,7 @@ WRITE_OFF = BulkKind(
     parameters=WriteOffParameters,
     check=_check_write_off,
     compares=("balance",),
+    in_minor_units=("balance",),
     figures=lambda account, _, __: {"balance": account.part(WriteOffs).receivables.balance.minor},
     does=_write_off,
     undoes=_reverse_write_off,
@@ -594,6 +597,7 @@ def _placement_kind(name: str, title: str, means: str, *, file_layout: str | Non
             "balance", "written_off", "collections_stage", "agency", "flags", "frozen", "held", "open_promises",
             "disputed",
         ),
+        in_minor_units=("balance", "written_off"),
         figures=_shown_of_placement,
         does=_place,
         undoes=_take_placement_back,

@@ -20,6 +20,7 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import Value
 from aggregates.values.codes import Code
 from aggregates.values.complaints import COMPLAINT_KINDS, answer_by
+from aggregates.values.names import Assignee
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -117,7 +118,7 @@ class RecordComplaint(AccountCommand, name="record-complaint", makes="complaint"
     rests: bool = True
     """Whether the chase rests until it is answered or closed."""
     notes: Personal | None = Field(None, max_length=10_000)
-    assignee: str | None = Field(None, max_length=100)
+    assignee: Assignee | None = None
 
 
 class AnswerComplaint(AccountCommand, name="answer-complaint"):

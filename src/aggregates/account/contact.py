@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from aggregates.account.command import SHARED, AccountCommand
 from aggregates.account.part import AccountPart
@@ -29,6 +29,7 @@ from aggregates.values.contact import (
     PostalAddress,
     RuleRefusal,
     Verdict,
+    each_id_once,
 )
 from aggregates.values.normal_form import names_one, normal_form
 
@@ -84,7 +85,7 @@ class WishesShared(Event, name="account.wishes-shared"):
 class ChangeContactDetails(AccountCommand, name="change-contact-details", **SHARED):
     """Replace the ways of reaching the customer. What that adds and takes away reaches all of their accounts."""
 
-    contact: ContactDetails
+    contact: Annotated[ContactDetails, AfterValidator(each_id_once)]
 
 
 class RecordConsent(AccountCommand, name="record-consent", **SHARED):

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from aggregates.account.command import SHARED, AccountCommand, account_id, account_name, customer_key
 from aggregates.account.contact import Contact
@@ -20,7 +20,7 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, Value
 from aggregates.office import Office, office_of
 from aggregates.values.codes import Number
-from aggregates.values.contact import ContactDetails, Country
+from aggregates.values.contact import ContactDetails, Country, each_id_once
 from aggregates.values.money import Currency, Money
 
 # --- values ------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class OpenAccount(Command, name="open-account", **SHARED):
     country: Country | None = None
     information: dict[str, Personal] = Field(default_factory=dict)
     """What the customer's own systems say besides; kept and shown, nothing is decided by it."""
-    contact: ContactDetails | None = None
+    contact: Annotated[ContactDetails, AfterValidator(each_id_once)] | None = None
     """As the account's own records have it; what is known from the customer's other accounts stays."""
     customer_number: Annotated[Number | None, LATER] = None
     """None: as it is known, else that of the accounts of this number in other currencies, else the number."""

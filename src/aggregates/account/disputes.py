@@ -25,6 +25,7 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER, Value
 from aggregates.values.codes import Code, Number
 from aggregates.values.money import Money
+from aggregates.values.names import Assignee
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class OpenDispute(AccountCommand, name="open-dispute", makes="dispute", may_need
     """Further ones, each with the amount that is disputed."""
     reason_code: Code
     notes: Personal | None = Field(None, max_length=10_000)
-    assignee: Annotated[str | None, LATER] = Field(None, max_length=100)
+    assignee: Annotated[Assignee | None, LATER] = None
     answer_by: Annotated[date | None, LATER] = None
     """By when it is to be resolved; then it is a task for its assignee."""
 

@@ -32,6 +32,7 @@ from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import Value
 from aggregates.values.codes import Number
 from aggregates.values.money import Money
+from aggregates.values.names import Assignee
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -142,7 +143,7 @@ class ClaimPayment(AccountCommand, name="claim-payment", makes="payment-claim"):
     reference: Personal | None = Field(None, max_length=200)
     """By which the payment can be found, as they say."""
     notes: Personal | None = Field(None, max_length=10_000)
-    assignee: str | None = Field(None, max_length=100)
+    assignee: Assignee | None = None
     """Who comes back to it if the money does not come."""
 
     @model_validator(mode="after")

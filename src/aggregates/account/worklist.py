@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime
 
 from aggregates.account.activities import Activities
 from aggregates.account.calls import Calls
@@ -24,6 +24,7 @@ from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
 from aggregates.kernel.refusals import Refusal
+from aggregates.values.names import Assignee
 
 # --- events ------------------------------------------------------------------------------------------
 
@@ -57,7 +58,7 @@ class ReassignWorklistItem(AccountCommand, name="reassign-worklist-item"):
     """Give something on the worklist to somebody else. Whoever made a contact says themselves how it ended."""
 
     item_id: UUID
-    assignee: str | None = Field(None, min_length=1, max_length=100)
+    assignee: Assignee | None = None
     """None: nobody, and everybody sees it."""
 
 

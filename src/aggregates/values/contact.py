@@ -34,12 +34,19 @@ WITH_SUBJECT = frozenset({Channel.EMAIL, Channel.LETTER})
 """Channels whose messages have a subject."""
 
 
+ENCODED = "=?"
+"""What text begins with that a mail has encoded in a header (RFC 2047). Programs decode it, whoever wrote it."""
+NOT_ENCODED = f"expected text without {ENCODED}, by which encoded text begins"
+
+
 def subject_fault(channel: Channel, subject: str | None) -> str | None:
     """What was expected of the subject of a message over a channel; None where it is well.
 
     An e-mail has one: without it the customer sees none in their mailbox, and filters take it for spam."""
     if channel is Channel.EMAIL and not (subject or "").strip():
         return "expected, for an e-mail has one"
+    if channel is Channel.EMAIL and ENCODED in (subject or ""):
+        return NOT_ENCODED
     if subject is not None and channel not in WITH_SUBJECT:
         return f"expected for an e-mail or a letter only, not for {channel.value}"
     return None
@@ -90,6 +97,17 @@ class EmailAddress(Value):
     id: str
     address: Personal
     consent: Consent = Consent.UNKNOWN
+
+
+def each_id_once(details: "ContactDetails") -> "ContactDetails":
+    """Raises ValueError where two numbers or addresses have one id: facts that name it would be about either."""
+    seen = {"portal"}
+    for kind in ("addresses", "phones", "emails"):
+        for place, point in enumerate(getattr(details, kind)):
+            if point.id in seen:
+                raise ValueError(f"{kind}.{place}.id: expected another than {point.id!r}, which names something else")
+            seen.add(point.id)
+    return details
 
 
 class ContactDetails(Value):

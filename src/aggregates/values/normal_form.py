@@ -24,6 +24,11 @@ _NUMBER = re.compile(r"(?<![+(])[+(]*\d[\d\W_]*")
 looked at from the first of them only, or a text of many would take a time that grows with its square."""
 _EXTENSION = re.compile(r"(?:extension|ext|x)[\s.:=]*(\d{1,8})", re.IGNORECASE)
 _ALONE = re.compile(r"[+(]*\d[\d\s()./\-‐-―]*(?:;?\s*(?:extension|ext|x)[\s.:=]*\d{1,8})?", re.IGNORECASE)
+_WITH_LETTERS = re.compile(r"[+(]*\d[\d\s()./-]*[A-Za-z][A-Za-z\d\s()./-]*")
+_KEYS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
+"""On a telephone (ITU-T E.161)."""
+_OF_A_WHOLE_NUMBER = range(7, 16)
+_FEWEST_LETTERS = 3
 _FEWEST_DIGITS, _MOST_DIGITS = 5, 17
 """ITU-T E.164 allows fifteen, and two may be dialled before them; with fewer nobody outside a house is reached."""
 _ABROAD = "00"
@@ -79,9 +84,25 @@ def _letters_and_digits(text: str) -> str:
 # --- telephone numbers -------------------------------------------------------------------------------
 
 
+def dialled(text: str) -> str:
+    """A number as it is dialled: its letters as the keys that they are on, where it is none without them
+    (`1-800-FLOWERS`), and digits of any script as ours."""
+    plain = "".join(
+        str(unicodedata.digit(each)) if each.isdigit() else each for each in unicodedata.normalize("NFKC", text)
+    )
+    if not _WITH_LETTERS.fullmatch(plain.strip()) or _EXTENSION.search(plain):
+        return plain
+    before = next(place for place, each in enumerate(plain) if each.isalpha())
+    letters, keys = sum(map(str.isalpha, plain)), sum(map(str.isalnum, plain))
+    is_whole_without = sum(map(str.isdigit, plain[:before])) in _OF_A_WHOLE_NUMBER
+    if is_whole_without or letters < _FEWEST_LETTERS or keys not in _OF_A_WHOLE_NUMBER:
+        return plain
+    return plain.upper().translate(_KEYS)
+
+
 def is_number(text: str, country: str | None) -> bool:
     """Whether a text is a telephone number and nothing else; one that is dialled in another country is one too."""
-    if _ALONE.fullmatch(text) is None:
+    if _ALONE.fullmatch(dialled(text)) is None:
         return False
     telephone = Telephone(text, country)
     if not _FEWEST_DIGITS <= len(telephone.digits) <= _MOST_DIGITS or not telephone.digits.strip("0"):
@@ -124,7 +145,7 @@ class Telephone:
     @cached_property
     def _parts(self) -> tuple[str, str]:
         """The number without words around it, and its extension."""
-        text = unicodedata.normalize("NFKC", self.text)
+        text = dialled(self.text)
         found = _NUMBER.search(text)
         if found is None:
             return "", ""

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from adapters.bulk.freezing import Selection, said_of
 from adapters.workbook_file import Cell, write_csv, write_workbook
 from aggregates.bulk.action import RecordExport
-from aggregates.values.money import Money
+from aggregates.values.money import Money, exponent
 from aggregates.values.saved_filter import SavedFilter
 from api.application.bulk import office_of
 from api.application.issuing import Caller, Issuing, for_the_system
@@ -84,7 +84,8 @@ def _written_and_recorded(
         if format is ExportFormat.CSV:
             write_csv(to, header, cells)
         else:
-            write_workbook(to, "Collections", header, cells, totals=_totals(first, columns, buckets))
+            totals = _totals(first, columns, buckets)
+            write_workbook(to, "Collections", header, cells, totals=totals, places=exponent(first.currency))
     command = RecordExport(
         bulk_id=caller.new_id("bulk"),
         office_id=office.id,

@@ -114,7 +114,8 @@ def check_template(
         )
         for each in checked.faults
     ]
-    return CheckedTemplate(faults=[*subjects, *faults], texts=checked.texts)
+    others = [each for each in faults if not any(each.expected.endswith(said.expected) for said in subjects)]
+    return CheckedTemplate(faults=[*subjects, *others], texts=checked.texts)
 
 
 def faults_of(service: Service, command: SaveTemplate) -> list[FaultView]:

@@ -183,8 +183,8 @@ def _tell(view: Mapping[str, Any]) -> None:
             [f"{other['number']} ({other['currency']})" for other in view.get("accounts", ())],
         ),
         ("flags", view["flags"]),
-        *([("frozen", view["frozen"])] if "frozen" in view else []),
-        *([("collections stage", view["collections_stage"])] if "collections_stage" in view else []),
+        *([("frozen", [view["frozen"]])] if view.get("frozen") else []),
+        *([("collections stage", [view["collections_stage"]])] if view.get("collections_stage") else []),
         ("holds", [h["code"] + (f" until {h['until']}" if h["until"] else "") for h in view["holds"]]),
         ("legal cases", [f"{c['kind']}, {c['state']} since {c['since']}" for c in view.get("legal_cases", ())]),
         (

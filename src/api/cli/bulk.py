@@ -317,7 +317,10 @@ def _export(
     of = Selection(office=office, currency=currency, as_of=as_of, filters=filters, saved=filter)
     with commanding(data) as service:
         service.drain()
-        bulk_id, rows = export(service, *by_whom(service, None), of, format=ExportFormat(format), to=to)
+        try:
+            bulk_id, rows = export(service, *by_whom(service, None), of, format=ExportFormat(format), to=to)
+        except OSError as error:
+            raise Problem(f"{to} cannot be written: {error.strerror or error}") from None
     if as_json:
         print_json({"id": bulk_id, "file": str(to), "rows": rows})
     else:
@@ -450,7 +453,17 @@ def _show_table(found: Mapping[str, Any], page: Mapping[str, Any]) -> None:
     print_fields((name, value) for name, value in fields if value is not None)
     say("")
     print_table(
-        _ROWS, ([_cell(row, c) for c in ("account", "amount", "outcome", "reason", "undone")] for row in page["items"])
+        _ROWS,
+        (
+            [
+                row["account"],
+                _cell(row, "amount"),
+                row["outcome"],
+                "; ".join(each for each in (row["reason"], row["undone_reason"]) if each),
+                row["undone"],
+            ]
+            for row in page["items"]
+        ),
     )
     if page["next"] is not None:
         note("There are more: --format csv for all.")

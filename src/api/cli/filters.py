@@ -44,7 +44,7 @@ def option_of(name: str) -> str:
 def filter_options() -> dict[str, Any]:
     """An option for each filter, as `with_options` wants them."""
     return {
-        name: Annotated[str | None, typer.Option(option_of(name), metavar=metavar, help=means)]
+        name: Annotated[list[str] | None, typer.Option(option_of(name), metavar=metavar, help=means)]
         for name, (metavar, means) in FILTERS.items()
     }
 
@@ -55,9 +55,20 @@ SAVED = Annotated[
 ]
 
 
+OF_SEVERAL = frozenset({"flag", "without_flag"})
+"""Filters that may be given several times."""
+
+
 def given_of(options: Mapping[str, Any]) -> dict[str, str]:
-    """The filters that are given."""
-    return {name: options[name] for name in FILTERS if options.get(name) is not None}
+    """The filters that are given; one of which only the last would count is refused."""
+    found: dict[str, str] = {}
+    for name in FILTERS:
+        said: list[str] = options.get(name) or []
+        if len(said) > 1 and name not in OF_SEVERAL:
+            raise typer.BadParameter(f"{option_of(name)}: expected once, but it is given {len(said)} times")
+        if said:
+            found[name] = ",".join(said)
+    return found
 
 
 def with_options(

@@ -10,7 +10,7 @@ from aggregates.account.contact import ChangeContactDetails, OptInToContact, Opt
 from aggregates.account.customer import OpenAccount, RecordSubscription, Subscription
 from aggregates.office import office_id
 from aggregates.values.codes import Code
-from aggregates.values.contact import Channel, ContactDetails
+from aggregates.values.contact import Channel, ContactDetails, each_id_once
 from aggregates.values.money import Currency
 from api.application.account_view import (
     AccountView,
@@ -25,7 +25,7 @@ from api.application.offices import is_other_currency
 from api.http.bodies import CommandBody, body_of, from_body
 from api.http.commands import MAY_BE_REFUSED, CallerOf, IssuingOf, ServiceOf, created
 from api.http.etags import IfNoneMatch, names, not_modified, tagged
-from api.http.problems import documented
+from api.http.problems import FieldProblem, documented
 from api.http.reading import AsOf, Readings
 from api.http.routing import Router
 from api.http.shapes import Body, JsonBody
@@ -102,6 +102,11 @@ def list_payments(*, account_id: UUID, service: ServiceOf, readings: Readings, a
 @router.put("/{account_id}/contact", responses=MAY_BE_REFUSED)
 def put_contact(*, account_id: UUID, body: JsonBody[ContactDetails], issuing: IssuingOf, caller: CallerOf) -> Done:
     """Replace the ways of reaching the customer."""
+    try:
+        each_id_once(body)
+    except ValueError as error:
+        field, _, expected = str(error).partition(": ")
+        raise FieldProblem(field, expected) from None
     return issuing.issue(ChangeContactDetails(account_id=account_id, contact=body), caller)
 
 

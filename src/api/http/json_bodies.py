@@ -6,7 +6,7 @@ from typing import Any
 
 from api.application.json_names import NameTwice, each_name_once
 from api.http.problems import FieldProblem, Problem
-from api.http.texts import is_text, is_text_of
+from api.http.texts import SEEN, can_be_seen, is_text, is_text_of
 
 MOST_DEEP = 50
 """Objects and lists inside each other; no body needs more than a few."""
@@ -66,6 +66,8 @@ def _require_text(where: Sequence[str | int], text: str) -> None:
     list's name says what its texts are."""
     name = next((each for each in reversed(where) if isinstance(each, str)), "")
     if is_text_of(name, text):
+        if not can_be_seen(text):
+            raise FieldProblem(".".join(map(str, where)), SEEN)
         return
     if any("\ud800" <= each <= "\udfff" for each in text):
         raise _NoText("a text holds half of a surrogate pair")

@@ -1,8 +1,8 @@
 """Routes, and what holds for the body of every request: JSON where one is expected, none elsewhere."""
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from email.message import Message
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -39,28 +39,41 @@ class Route(APIRoute):
         return with_body_read
 
 
-def _parameters(of: Dependant) -> Iterator[str]:
-    """The names of a question's parameters; those of a model are its fields."""
+Known = Mapping[str, bool]
+"""The names of parameters, each with whether it may be given several times."""
+
+
+def _parameters(of: Dependant) -> Iterator[tuple[str, bool]]:
+    """Those of a question; those of a model are its fields."""
     for each in of.query_params:
         model = each.field_info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
-            yield from (field.alias or name for name, field in model.model_fields.items())
+            for name, field in model.model_fields.items():
+                yield field.alias or name, _is_list(field.annotation)
         else:
-            yield each.alias
+            yield each.alias, _is_list(model)
     for dependency in of.dependencies:
         yield from _parameters(dependency)
 
 
-def names_of(route: APIRoute) -> frozenset[str] | None:
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(each) in {list, tuple, set} for each in (annotation, *get_args(annotation)))
+
+
+def names_of(route: APIRoute) -> Known | None:
     """Its parameters; None: a page's, which keeps others too."""
-    return frozenset(_parameters(route.dependant)) if route.path.startswith("/v1/") else None
+    return dict(_parameters(route.dependant)) if route.path.startswith("/v1/") else None
 
 
-def check_parameters(request: Request, known: frozenset[str] | None) -> None:
+def check_parameters(request: Request, known: Known | None) -> None:
     """Pages keep what they do not know: it may be of a form of theirs. Raises FieldProblem."""
+    seen: set[str] = set()
     for name, value in request.query_params.multi_items():
         if known is not None and name not in known:
             raise FieldProblem(name[:_SHOWN], f"expected one of {', '.join(sorted(known)) or 'no parameters'}")
+        if known is not None and name in seen and not known[name]:
+            raise FieldProblem(name, "expected once")
+        seen.add(name)
         if not is_text(value):
             raise FieldProblem(name, "expected text without control characters")
 

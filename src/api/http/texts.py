@@ -16,6 +16,18 @@ def is_text(value: str) -> bool:
     return not any(category(letter) in _NO_TEXT for letter in value)
 
 
+def can_be_seen(value: str) -> bool:
+    """Whether there is anything to read in it: a text that says nothing would pass for one that does. What is empty is
+    no text at all, and for whoever reads it to judge."""
+    return not value or any(category(each) not in _UNSEEN and each not in _FILLERS for each in value)
+
+
+SEEN = "expected text that can be seen"
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols without a form."""
+
+
 def is_text_of(name: str, value: str) -> bool:
     """The same of a field, by its name."""
     return is_text(value.translate(_BREAKS) if name in OF_SEVERAL_LINES else value)

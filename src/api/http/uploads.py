@@ -21,7 +21,7 @@ from aggregates.values.attachments import MOST_BYTES_OF_MESSAGE, MOST_OF_MESSAGE
 from api.application.attachments import GivenFile
 from api.http.problems import FieldProblem, Problem
 from api.http.routing import check_parameters, names_of, other_type
-from api.http.texts import is_text_of
+from api.http.texts import SEEN, can_be_seen, is_text_of
 
 MULTIPART = "multipart/form-data"
 _PATHS = re.compile(r"(?:/v1/accounts/[^/]+/attachments|/accounts/[^/]+/(?:attachments|messages))")
@@ -99,6 +99,8 @@ async def read_upload(request: Request) -> Upload:
         if not is_text_of(name, value):
             raise FieldProblem(name, "expected text without control characters")
         fields[name] = value.strip()
+        if not can_be_seen(fields[name]):
+            raise FieldProblem(name, SEEN)
     return Upload(fields, tuple(files))
 
 

@@ -72,7 +72,7 @@ class PeopleProjection(PersonalProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "people"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     public: ClassVar[tuple[str, ...]] = ("people", "filling")
 
     @property

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterable
 from zlib import crc32
 
+from aggregates.values.normal_form import dialled
+
 SHORTEST_ANYWHERE = 3
 FEWEST_DIGITS = 4
 """Of what looks like a telephone number; fewer are a part of any number."""
@@ -29,7 +31,7 @@ def compared(text: str) -> str:
 
 def digits_of(telephone: str) -> str:
     """The digits of a telephone number without what is dialled before them: `+1 793 555` is `1793555`."""
-    return _NOT_DIGITS.sub("", telephone).lstrip("0")
+    return _NOT_DIGITS.sub("", dialled(telephone)).lstrip("0")
 
 
 def digits_asked(text: str) -> str | None:

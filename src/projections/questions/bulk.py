@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from aggregates.account.bulk_kinds import MESSAGE
+from aggregates.account.bulk_kinds import BULK_KINDS, MESSAGE
 from aggregates.kernel.value import LATER
 from aggregates.values.aging import BucketScheme
 from aggregates.values.money import Money
@@ -369,7 +369,7 @@ TOO_LONG = "sms-too-long"
 """What keeps a message that is longer than an SMS may be, beside the ids of rules."""
 
 _ROWS = f"""
-    SELECT r.place, r.account_id, coalesce(now.number, '') AS account, r.amount_minor, b.currency, r.expected,
+    SELECT r.place, r.account_id, coalesce(now.number, '') AS account, r.amount_minor, b.currency, b.kind, r.expected,
            {_OUTCOME} AS outcome, coalesce(r.detail, r.expected ->> 'note') AS reason, r.reason_code,
            {_UNDONE} AS undone, r.undo_detail AS undone_reason,
            r.expected -> 'refused_by' AS refused_by, (r.expected ->> 'too_long')::boolean AS too_long
@@ -490,4 +490,8 @@ def _view(found: Mapping[str, Any]) -> BulkView:
 def _row(found: Mapping[str, Any]) -> BulkRow:
     minor = found["amount_minor"]
     said = {name: found[name] for name in BulkRow.model_fields if name != "amount"}
+    for name in BULK_KINDS[found["kind"]].in_minor_units if found["kind"] in BULK_KINDS else ():
+        if name in said["expected"]:
+            amount = Money(said["expected"][name], found["currency"]).decimal()
+            said["expected"] = {**said["expected"], name: str(amount)}
     return BulkRow(amount=None if minor is None else Money(minor, found["currency"]).decimal(), **said)

@@ -68,6 +68,42 @@ def test_the_plain_form_is_read_and_pages_where_there_is_no_other() -> None:
     assert read.text.split("\n") == ["STOP please", "now", "> reply with UNSUBSCRIBE"]
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<a b=",
+        "<",
+        "<!--",
+        "<a b b ",
+        '<a b="',
+        "<![",
+        "<![x>",
+        "</",
+        "<?",
+        "<a b='>",
+        "<script>",
+        "<blockquote>",
+        "&#",
+    ],
+)
+def test_a_page_of_anything_is_read_in_a_time_that_grows_with_its_length(part: str) -> None:
+    """Some of these would take an hour, one would be given up."""
+    page = f"<p>STOP</p>{part * (400_000 // len(part))}"
+    assert message(a_mail(page, Content_Type="text/html; charset=utf-8")).text.split("\n")[0] == "STOP"
+
+
+def test_comments_and_what_is_declared_are_not_what_a_page_says() -> None:
+    page = (
+        "<!DOCTYPE html><!--[if mso]><p>x < y</p><![endif]--><?xml version='1'?><p>1 < 2 <b>STOP</b></p><!-- not this"
+    )
+    assert message(a_mail(page, Content_Type="text/html; charset=utf-8")).text == "1 2 STOP"
+
+
+def test_a_header_of_many_parameters_is_read_up_to_a_length() -> None:
+    raw = a_mail("STOP", Content_Type="text/plain; " + "; " * 500_000)
+    assert message(raw).text.strip() == "STOP"
+
+
 def test_words_and_headers_in_other_charsets_are_read() -> None:
     encoded = b64encode("Grüße aus Köln".encode("iso-8859-1")).decode()
     read = message(

@@ -1,5 +1,6 @@
 """`arrears bulk`: previewed, confirmed exactly as shown, undone, exported; and the single commands of its kinds."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def test_what_was_shown_is_done_and_undone_and_what_changed_is_named(portfolio: 
     assert "1 account changed since the preview; nothing was done" in refused
     assert "A-1" in refused
     assert "--without-changed" in refused
+    assert "collections stage: sent\n" in portfolio("account", "show", "A-1").out
     portfolio("collections-stage", "A-1", "not set")
     assert "is finished: 1 done." in portfolio("bulk", "confirm", shown["id"]).out
     assert portfolio("bulk", "confirm", shown["id"], "--json").json["state"] == "finished"
@@ -32,6 +34,24 @@ def test_what_was_shown_is_done_and_undone_and_what_changed_is_named(portfolio: 
     assert [each["state"] for each in portfolio("bulk", "list", "--json").json][:1] == ["undone"]
     again = portfolio("bulk", "undo", shown["id"])
     assert ("reversed on 1 account." in again.out, again.err) == (True, "")
+
+
+def test_an_amount_that_changed_is_named_as_one(portfolio: Arrears):
+    shown = portfolio("bulk", "preview", "write-off", "--code", "other", "--json").json["id"]
+    [row] = portfolio("bulk", "show", shown, "--json").json["rows"]
+    assert row["expected"] == {"balance": row["amount"]}
+    portfolio("write-off", "add", "A-1", "--code", "other", "--amount", "10.00", "--reason", "agreed")
+    portfolio("bulk", "confirm", shown, "--without-changed")
+    [changed] = portfolio("bulk", "show", shown, "--json").json["rows"]
+    owed = Decimal(row["amount"])
+    assert changed["reason"] == f"balance is {owed - 10} USD, and was {owed} USD"
+
+
+def test_flags_that_are_given_several_times_are_looked_for_together(portfolio: Arrears):
+    portfolio("flag", "add", "A-1", "--flag", "vip", "--reason", "a board member")
+    preview = ("bulk", "preview", "stage", "--to", "sent", "--json", "--flag")
+    assert portfolio(*preview, "vip", "--flag", "bankruptcy").json["accounts"] == 1
+    assert portfolio(*preview, "bankruptcy").json["accounts"] == 0
 
 
 def test_an_undo_asks_those_again_that_did_not_reverse_it(portfolio: Arrears):
@@ -123,6 +143,9 @@ def test_a_list_that_is_cut_off_says_so(portfolio: Arrears, monkeypatch: pytest.
         (("preview", "stage", "--to", "sent", "--account", "A-9"), 1, "there is no 'A-9'"),
         (("preview", "freeze", "--code", "bored"), 1, "expected one of"),
         (("export", "report.pdf"), 2, ".xlsx or .csv"),
+        (("export", "none/report.csv"), 1, "none/report.csv cannot be written: No such file or directory"),
+        (("export", "none/report.xlsx"), 1, "none/report.xlsx cannot be written: No such file or directory"),
+        (("preview", "stage", "--to", "sent", "--bucket", "121+", "--bucket", "1-30"), 2, "it is given 2 times"),
         (("confirm", "00000000-0000-0000-0000-000000000001"), 1, "there is no such bulk action"),
         (("show", "00000000-0000-0000-0000-000000000001"), 1, "there is no such bulk action"),
     ],

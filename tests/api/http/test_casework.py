@@ -36,6 +36,22 @@ def view(client: Client, account: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("form", "field", "more"),
+    [
+        ("promise", "due", {"amount": "100.00"}),
+        ("hold", "until", {"code": "complaint"}),
+    ],
+)
+@pytest.mark.parametrize("day", ["1797552000", "20261220", "2026-02-30"])
+def test_a_day_is_written_as_one(
+    *, client: Client, account: str, form: str, field: str, more: dict[str, str], day: str
+):
+    answer = sent(client, account, form, **more, **{field: day})
+    assert answer.status_code == 422
+    assert "expected a day" in html.unescape(answer.text)
+
+
 def test_the_page_records_a_promise_once_moves_it_and_takes_it_back(client: Client, account: str):
     said = {"amount": "100.00", "due": "2026-03-30", "grace": "5", "notes": "on payday", "once": "7"}
     assert "on payday" in did(client, account, "promise", **said)
@@ -158,7 +174,7 @@ def test_a_suit_goes_from_state_to_state_with_its_costs_and_documents(client: Cl
     [
         ("promise", {"amount": "150.01", "due": "2026-03-30"}, 409, "at most 150.00 USD"),
         ("promise", {"amount": "1", "due": "2026-03-15"}, 409, "2026-03-16 or later"),
-        ("promise", {"amount": "1", "due": "soon"}, 422, "due_on"),
+        ("promise", {"amount": "1", "due": "soon"}, 422, "expected a day such as 2026-03-31"),
         ("promise", {"amount": "1", "due": "2026-03-30", "grace": "61"}, 422, "grace_days"),
         ("promise-over", {"promise": "x", "do": "move", "due": "2026-03-30"}, 422, "expected one that is open"),
         ("flag", {"flag": "haunted"}, 404, "expected one of bankruptcy"),

@@ -61,6 +61,45 @@ def test_control_characters_in_a_body_are_refused_by_their_field(client: Client,
     assert problem["errors"] == [{"field": field, "expected": "expected text without control characters"}]
 
 
+@pytest.mark.parametrize("nothing", ["   ", "\u200b", "\u3164", "\u00a0\u2060"])
+def test_text_of_which_nothing_can_be_seen_is_refused_at_every_door(client: Client, account: str, nothing: str):
+    expected = [{"field": "notes", "expected": "expected text that can be seen"}]
+    body = {"kind": "note", "notes": nothing}
+    assert client.refused(422, "POST", f"{account}/activities", body)["errors"] == expected
+    if nothing.strip():
+        form = {"form": "promise", "amount": "1.00", "due": "2026-03-30", "notes": nothing}
+        page = client.request("POST", f"{account.removeprefix('/v1')}/casework/promise", data=form)
+        assert page.status_code == 422
+        assert "expected text that can be seen" in page.text
+
+
+@pytest.mark.parametrize("query", ["limit=5&limit=6", "flag=vip&flag=bankruptcy"])
+def test_a_parameter_of_which_only_the_last_would_count_is_refused(client: Client, query: str):
+    [error] = client.refused(422, "GET", f"/v1/report/collections?{query}")["errors"]
+    assert error == {"field": query.partition("=")[0], "expected": "expected once"}
+
+
+def test_a_parameter_that_may_be_given_several_times_still_may(client: Client, service: StepByStep, account: str):
+    service.drain()
+    assert client.get(f"{account}/activity?kind=call&kind=note").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"addresses": [{"id": "1", "lines": ["x"]}], "emails": [{"id": "1", "address": "a@b.com"}]}, "emails.0.id"),
+        ({"phones": [{"id": "p", "number": "+12125550100"}, {"id": "p", "number": "+12125550101"}]}, "phones.1.id"),
+        ({"emails": [{"id": "portal", "address": "a@b.com"}]}, "emails.0.id"),
+    ],
+)
+def test_an_id_names_one_number_or_address(client: Client, office: str, account: str, given: Any, field: str):
+    opened = {"office": office, "number": "A-9", "customer_name": "Ann", "currency": "USD", "contact": given}
+    for method, address, body in (("POST", "/v1/accounts", opened), ("PUT", f"{account}/contact", given)):
+        said = str(client.refused(422, method, address, body)["errors"])
+        assert field in said
+        assert "which names something else" in said
+
+
 @pytest.mark.parametrize("notes", ["two\nlines", "a\ttab", "two\r\nlines"])
 def test_what_has_several_lines_keeps_them(client: Client, account: str, notes: str):
     assert client.post(f"{account}/activities", {"kind": "note", "notes": notes}).is_success

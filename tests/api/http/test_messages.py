@@ -325,7 +325,9 @@ def test_a_template_is_saved_listed_shown_used_and_retired(client: Client, servi
     [
         ("letter", {"body": "{{ amount }}"}, "there is no placeholder 'amount'"),
         ("letter", {"body": "{% if amount_due %}"}, "line 1"),
-        ("email", {"subject": " ", "body": "x"}, "expected, for an e-mail has one"),
+        ("email", {"subject": "", "body": "x"}, "expected, for an e-mail has one"),
+        ("email", {"subject": " ", "body": "x"}, "expected text that can be seen"),
+        ("email", {"subject": "=?utf-8?q?a?=", "body": "x"}, "expected text without =?"),
         ("sms", {"body": "x" * 140}, "162 characters, expected at most 140"),
         ("portal", {"subject": "One", "body": "x"}, "for an e-mail or a letter only"),
     ],

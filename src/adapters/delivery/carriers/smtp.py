@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, compat32
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ from adapters.delivery.carrier import (
 from adapters.delivery.rendering import Letter
 from adapters.mail_lines import Server, ServerMisconfigured, Variables, server_at
 from adapters.secret_text import SecretProblem, secret_of
-from aggregates.values.contact import Channel
+from aggregates.values.contact import ENCODED, NOT_ENCODED, Channel
 
 URL = "ARREARS_SMTP_URL"
 PASSWORD, PASSWORD_FILE = "ARREARS_SMTP_PASSWORD", "ARREARS_SMTP_PASSWORD_FILE"
@@ -210,13 +211,15 @@ class Smtp(Carrier):
 
     def _mail(self, message_id: UUID, letter: Letter, recipient: Address) -> tuple[bytes, str]:
         """As it is sent, and its Message-ID. Raises CarrierRefused where it cannot be written as a mail: a line end in
-        the subject would begin another header."""
+        a header would begin another one, and so would one in encoded text (RFC 2047), which is written decoded."""
         mail = EmailMessage(policy=SMTP)
         mail["From"] = self._from
         mail["To"] = recipient
         if letter.subject is not None:
             if len(letter.subject.splitlines()) > 1 or letter.subject.endswith(("\r", "\n")):
                 raise CarrierRefused("bad-subject", "a subject is one line")
+            if ENCODED in letter.subject:
+                raise CarrierRefused("bad-subject", NOT_ENCODED)
             mail["Subject"] = letter.subject
         mail["Date"] = self._clock.now()
         mail["Message-ID"] = f"<{message_id}@{self._from.domain}>"
@@ -224,15 +227,20 @@ class Smtp(Carrier):
         if self._reply_to is not None:
             mail["Reply-To"] = self._reply_to
             mail["List-Unsubscribe"] = f"<mailto:{self._reply_to.addr_spec}?subject=UNSUBSCRIBE>"
+        if any(ENCODED in each.name for each in letter.attachments):
+            raise CarrierRefused("bad-name", f"the name of a file: {NOT_ENCODED}")
         files = [(each, each.read()) for each in letter.attachments]
         try:
             mail.set_content(letter.body, charset="utf-8", cte="quoted-printable")
             for file, content in files:
                 main, _, sub = file.media_type.partition("/")
                 mail.add_attachment(content, maintype=main, subtype=sub, filename=file.name)
-            return mail.as_bytes(), str(mail["Message-ID"])
+            written = mail.as_bytes()
         except UnicodeEncodeError:
             raise CarrierRefused("bad-text", "the text has characters that are none") from None
+        if message_from_bytes(written, policy=compat32).keys() != mail.keys():
+            raise CarrierRefused("bad-header", "what stands in a header would begin another")
+        return written, str(mail["Message-ID"])
 
     def _hand_over(self, line: smtplib.SMTP, text: bytes, until: float) -> tuple[int, bytes]:
         """The text and its end. Raises CarrierUncertain where no answer comes."""

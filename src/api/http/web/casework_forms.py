@@ -23,7 +23,7 @@ Fields = Mapping[str, str]
 
 def _promise(account: Account, fields: Fields) -> MakePromise:
     """The page sent twice is the same promise."""
-    instalment = {"due_on": fields.get("due") or None, "amount": amount_of(fields, account.customer.currency)}
+    instalment = {"due_on": day_of("due", fields), "amount": amount_of(fields, account.customer.currency)}
     return made(
         MakePromise,
         promise_id=identifier("promise", account.id, fields.get("once") or uuid4()),
@@ -72,7 +72,7 @@ def _promise_over(account: Account, fields: Fields) -> ReschedulePromise | Withd
     promise = next((each for each in account.promises.open.values() if str(each.id) == named), None)
     if promise is None:
         raise FieldProblem("promise", "expected one that is open")
-    instalment = {"due_on": fields.get("due") or None, "amount": promise.amount}
+    instalment = {"due_on": day_of("due", fields), "amount": promise.amount}
     return made(ReschedulePromise, account_id=account.id, promise_id=named, instalments=(instalment,))
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, get_args
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from api.application.attachments import GivenFile
 from api.http.problems import FieldProblem, from_errors
 from api.http.routing import other_type
 from api.http.shapes import read_day
-from api.http.texts import is_text_of
+from api.http.texts import SEEN, can_be_seen, is_text_of
 from api.http.uploads import carries_files, read_upload
 
 _FORM = "application/x-www-form-urlencoded"
@@ -48,6 +48,8 @@ async def read_form(request: Request) -> Mapping[str, str]:
         if not is_text_of(name, value):
             raise FieldProblem(name, "expected text without control characters")
         fields[name] = value.strip()
+        if not can_be_seen(fields[name]):
+            raise FieldProblem(name, SEEN)
     return fields
 
 
@@ -115,10 +117,20 @@ def amount_of(fields: Mapping[str, str], currency: str, name: str = "amount") ->
 AnyCommand = TypeVar("AnyCommand", bound=Command)
 
 
+def _is_day(command: type[Command], name: str) -> bool:
+    """Whether it is a day that the command takes there. (pydantic would take seconds since 1970 for one.)"""
+    field = command.model_fields.get(name)
+    return field is not None and (field.annotation is date or date in get_args(field.annotation))
+
+
 def made(command: type[AnyCommand], **said: object) -> AnyCommand:
     """The command that a form says; what is None is not said. Raises FieldProblem."""
+    given = {name: value for name, value in said.items() if value is not None}
+    for name, value in given.items():
+        if isinstance(value, str) and _is_day(command, name):
+            given[name] = day_of(name, {name: value})
     try:
-        return command.model_validate({name: value for name, value in said.items() if value is not None})
+        return command.model_validate(given)
     except ValidationError as error:
         raise from_errors(error.errors()) from None
 

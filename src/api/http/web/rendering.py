@@ -56,6 +56,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_of_a_page,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -64,6 +65,14 @@ def _environment() -> Environment:
     served = b"".join(each.read_bytes() for each in sorted((FOLDER / "static").iterdir()))
     environment.globals["style_version"] = hashlib.sha256(served).hexdigest()[:10]
     return environment
+
+
+def _of_a_page(value: object) -> object:
+    """Raises TypeError for a function, which a template means to call, or takes for the field of the same name
+    (`items`)."""
+    if callable(value) and not isinstance(value, StrictUndefined):
+        raise TypeError(f"a page shows {value!r}")
+    return value
 
 
 def _json(value: object) -> str:

@@ -3,6 +3,7 @@
 import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from email.headerregistry import Address
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -12,7 +13,7 @@ import pytest
 from adapters.clock import ManualClock
 from adapters.delivery.carrier import CarrierMisconfigured, CarrierRefused, CarrierUnavailable, CarrierUncertain, Told
 from adapters.delivery.carriers.smtp import Smtp
-from adapters.delivery.rendering import Letter
+from adapters.delivery.rendering import Attached, Letter
 from adapters.kafka.local import HOST, free_ports
 from adapters.secret_text import SecretProblem
 from aggregates.account.inbound import Receipt
@@ -63,6 +64,33 @@ def test_a_subject_of_several_lines_is_refused(server: MailServer, subject: str)
     with pytest.raises(CarrierRefused) as refused:
         smtp_to(server).send(MESSAGE, Letter(Channel.EMAIL, "anna@example.org", subject, "text"))
     assert refused.value.code == "bad-subject"
+    assert server.connections == 0
+
+
+ENCODED = "=?utf-8?q?Hello=0D=0ABcc:_eve@example.org?="
+
+
+def test_encoded_text_begins_no_header_wherever_it_stands(server: MailServer):
+    """The library would write it decoded, with its line ends."""
+    carrier = smtp_to(server)
+    with pytest.raises(CarrierRefused) as refused:
+        carrier.send(MESSAGE, replace(LETTER, subject=f"About {ENCODED}"))
+    assert refused.value.code == "bad-subject"
+    file = Attached(f"{ENCODED}.pdf", "application/pdf", "0" * 64, lambda: b"%PDF-")
+    with pytest.raises(CarrierRefused) as refused:
+        carrier.send(MESSAGE, replace(LETTER, attachments=(file,)))
+    assert refused.value.code == "bad-name"
+    carrier.send(MESSAGE, replace(LETTER, body=ENCODED))
+    [mail] = server.taken
+    assert mail["Bcc"] is None
+    assert mail.get_content().strip() == ENCODED
+
+
+def test_a_mail_with_another_header_than_was_set_does_not_leave(server: MailServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("adapters.delivery.carriers.smtp.ENCODED", "nothing of it")
+    with pytest.raises(CarrierRefused) as refused:
+        smtp_to(server).send(MESSAGE, replace(LETTER, subject=ENCODED))
+    assert refused.value.code == "bad-header"
     assert server.connections == 0
 
 
