@@ -12,6 +12,7 @@ from aggregates.office import Office, SaveFilter
 from aggregates.values.saved_filter import SavedFilter
 from api.application.issuing import Caller, Done, Issuing, Refused, for_the_system
 from projections.questions import Filters, Order, Sort
+from projections.questions.collections.defined import check_filters, defined_by
 
 
 class SavedFilterView(BaseModel):
@@ -82,9 +83,12 @@ def save_filter(
     reason: str | None = None,
 ) -> Done:
     """Keeps a selection under a name, instead of one that had it. Raises NotIssued, also where it holds a text to
-    search for: that may be a customer's name, and settings are not erased with a customer."""
+    search for: that may be a customer's name, and settings are not erased with a customer. Raises BadQuestion for a
+    value that can select nothing."""
     if filters.search is not None:
         raise Refused(Rejected("filter-keeps-no-text", "search: expected none, for it may be a customer's name"))
+    with issuing.service.database.connect("arrears_app") as connection:
+        check_filters(connection, filters, office.scheme, defined_by([office]))
     said = filters.model_dump(mode="json", exclude_none=True)
     kept = SavedFilter(
         filters={each: str(value) for each, value in said.items()},

@@ -1,5 +1,6 @@
 """`arrears bulk`: previewed, confirmed exactly as shown, undone, exported; and the single commands of its kinds."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def test_what_was_shown_is_done_and_undone_and_what_changed_is_named(portfolio: 
     assert "collections stage: sent\n" in portfolio("account", "show", "A-1").out
     portfolio("collections-stage", "A-1", "not set")
     assert "is finished: 1 done." in portfolio("bulk", "confirm", shown["id"]).out
+    told = portfolio("bulk", "show", shown["id"]).out
+    assert re.search(rf"^office +main$\n^as of +{said['as_of']}$", told, re.MULTILINE)
     assert portfolio("bulk", "confirm", shown["id"], "--json").json["state"] == "finished"
     assert portfolio("account", "show", "A-1", "--json").json["collections_stage"] == "pending"
     assert "An undo would reverse it on 1 of 1 account.\n" in portfolio("bulk", "undo", shown["id"], "--show").out
@@ -62,6 +65,9 @@ def test_an_undo_asks_those_again_that_did_not_reverse_it(portfolio: Arrears):
     for _ in range(2):
         undone = portfolio("bulk", "undo", bulk_id)
         assert "is undone: reversed on 0 accounts." in undone.out
+        told = portfolio("bulk", "show", bulk_id).out
+        assert "undone by" in told
+        assert "changed since: collections stage" in " ".join(told.split())
         assert "On 1 account it stays, or some of it." in undone.err
         begun.add(portfolio("bulk", "show", bulk_id, "--json").json["undo_begun_at"])
     assert len(begun) == 2
