@@ -22,9 +22,10 @@ _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """What XML has no place for."""
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """RFC 4180 in UTF-8 with a header line; text that a spreadsheet would take for a formula is marked as text."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]], *, has_bom: bool = False) -> None:
+    """RFC 4180 in UTF-8, with a byte order mark or without, and a header line; text that a spreadsheet would take for a
+    formula is marked as text."""
+    with path.open("w", encoding="utf-8-sig" if has_bom else "utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow(header)
         for row in rows:

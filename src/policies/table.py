@@ -56,6 +56,7 @@ from aggregates.office import (
 )
 from aggregates.placement_file import FileContents, FileDelivered, RequestBulkFile, RequestSingleFile
 from aggregates.promise import CountPayment, PromiseBroken, PromisePartiallyKept, TakePaymentBack
+from aggregates.values.names import assignee_of
 from aggregates.work import CancelWork
 from policies.policy import (
     AGING,
@@ -218,7 +219,7 @@ def task_after(recorded: Recorded) -> Iterable[Reaction]:
             kind=ActivityKind.TASK,
             direction=Direction.INTERNAL,
             notes=notes,
-            assignee=event.assignee,
+            assignee=assignee_of(event.assignee),
             follow_up_on=recorded.effective_on,
         )
 

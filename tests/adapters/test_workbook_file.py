@@ -55,6 +55,12 @@ def test_rows_that_a_sheet_has_no_room_for_are_refused_and_not_left_out(tmp_path
         write_workbook(tmp_path / "report.xlsx", "Report", HEADER, iter(ROWS), totals=(None,) * 4, places=2)
 
 
+def test_a_csv_file_has_a_byte_order_mark_where_one_is_asked_for(tmp_path: Path):
+    for has_bom in (True, False):
+        write_csv(tmp_path / "report.csv", HEADER, ROWS, has_bom=has_bom)
+        assert (tmp_path / "report.csv").read_bytes().startswith(b"\xef\xbb\xbf") is has_bom
+
+
 def test_a_csv_file_has_no_formula_and_its_amounts_are_amounts(tmp_path: Path):
     path = tmp_path / "report.csv"
     write_csv(path, HEADER, ROWS)

@@ -27,7 +27,17 @@ from aggregates.account.customer import (
 from aggregates.account.deferred import FactDeferred
 from aggregates.account.payments import CreditNoted, PaymentReceived
 from aggregates.kernel.event import Event
-from aggregates.values.contact import Channel, Consent, ContactDetails, EmailAddress, PhoneKind, PostalAddress
+from aggregates.values.contact import (
+    Channel,
+    Consent,
+    ContactDetails,
+    EmailAddress,
+    PhoneKind,
+    PhoneNumber,
+    PostalAddress,
+    each_id_once,
+    with_ids_once,
+)
 from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
@@ -139,6 +149,23 @@ def test_an_account_needs_an_office():
 
 
 # --- contact details ---
+
+
+def test_of_two_points_with_one_id_the_later_one_is_given_another():
+    """Details were taken so before ids had to differ; a file that describes the customer keeps them."""
+    details = ContactDetails(
+        addresses=(PostalAddress(id="portal", city="Rome"),),
+        phones=(PhoneNumber(id="1", number="+12125550100"), PhoneNumber(id="1-2", number="+12125550101")),
+        emails=(EmailAddress(id="1", address="a@b.com"), EmailAddress(id="1", address="c@d.com")),
+    )
+    with pytest.raises(ValueError, match=r"addresses.0.id: expected another than 'portal'"):
+        each_id_once(details)
+    found = with_ids_once(details)
+    assert each_id_once(found) == found
+    assert [each.id for each in found.addresses] == ["portal-2"]
+    assert [each.id for each in found.phones] == ["1", "1-2"]
+    assert [each.id for each in found.emails] == ["1-3", "1-4"]
+    assert with_ids_once(found) == found
 
 
 def test_the_same_contact_details_change_nothing():

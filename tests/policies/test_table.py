@@ -1,10 +1,13 @@
 """The table of policies and the agenda: what is asked for, by whom, under which id."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
+
 from aggregates import promise
-from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue
+from aggregates.account.activities import ActivityRecorded, FollowUpCompleted, FollowUpFellDue, RecordActivity
 from aggregates.account.aging import AgeAccount
 from aggregates.account.allocation import AllocationDecided, AllocationDue
 from aggregates.account.attachments import AttachmentAdded, AttachmentRemoved
@@ -50,11 +53,11 @@ from aggregates.account.placement import AgencyPaymentPosted, PlacementAcknowled
 from aggregates.account.worklist import WorklistItemReassigned, WorklistItemSnoozed
 from aggregates.account.write_offs import WriteOffReversed
 from aggregates.kernel.command import COMMANDS, identifier
-from aggregates.kernel.event import REGISTRY
+from aggregates.kernel.event import REGISTRY, Meta, Recorded
 from policies.agenda import AGENDA
 from policies.policy import EveryAccount, PolicyName
-from policies.table import POLICIES
-from tests.builders import MAR, a_campaign, a_payment, a_promise, an_invoice, usd
+from policies.table import POLICIES, task_after
+from tests.builders import ACCOUNT, MAR, a_campaign, a_payment, a_promise, an_invoice, usd
 from tests.given import given_auto_collection, live
 
 CAUSE = identifier("cause")
@@ -129,6 +132,26 @@ def test_every_event_of_an_account_is_judged_or_known_to_need_no_judgement():
     judged = {e for policy in POLICIES if policy.id == "auto-collection" for e in policy.listens} & of_account
     assert not judged & NOT_JUDGED
     assert of_account == judged | NOT_JUDGED | JUDGED_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("said", "assignee"),
+    [(None, None), ("", None), (" \u200b", None), (" kim ", "kim"), ("k\u202eim", "kim"), ("x" * 120, "x" * 100)],
+)
+def test_a_task_goes_to_whoever_was_named_before_names_had_to_be_readable(said: str | None, assignee: str | None):
+    recorded = Recorded(
+        aggregate_id=ACCOUNT,
+        version=1,
+        event_id=CAUSE,
+        account_id=ACCOUNT,
+        effective_on=MAR(10),
+        recorded_at=datetime(2026, 3, 10, 12, tzinfo=UTC),
+        event=ComplaintOverdue(complaint_id=CAUSE, answer_by=MAR(9), assignee=said),
+        meta=Meta(actor="service:clock", command_id=CAUSE, correlation_id=CAUSE),
+    )
+    [task] = task_after(recorded)
+    assert isinstance(task, RecordActivity)
+    assert task.assignee == assignee
 
 
 def test_reactions_to_one_event_have_ids_of_their_own():

@@ -67,6 +67,7 @@ from aggregates.values.contact import (
     PhoneKind,
     PhoneNumber,
     PostalAddress,
+    with_ids_once,
 )
 from aggregates.values.money import Money
 from aggregates.values.normal_form import normal_form
@@ -689,7 +690,7 @@ def contact_details(fact: CustomerFact, before: ContactDetails, customer_country
     for name in ("language", "preferred_channel", "time_zone"):
         if getattr(fact, name) is not None:
             changes[name] = getattr(fact, name)
-    return before.model_copy(update=changes)
+    return with_ids_once(before.model_copy(update=changes))
 
 
 def _move(staged: Staged, fact: PaymentFact, office: UUID, before: UUID) -> MovePayment:

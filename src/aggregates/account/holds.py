@@ -5,6 +5,8 @@ from datetime import date
 from typing import Annotated, ClassVar
 from uuid import UUID
 
+from pydantic import Field
+
 from aggregates.account.command import AccountCommand
 from aggregates.account.part import AccountPart
 from aggregates.account.receivables import Receivables
@@ -62,7 +64,7 @@ class PlaceHold(AccountCommand, name="place-hold", makes="hold"):
     until: date | None = None
     begins_on: Annotated[date | None, LATER] = None
     """Its first day, which may be a past one; None: today."""
-    invoice_numbers: Annotated[tuple[Number, ...] | None, LATER] = None
+    invoice_numbers: Annotated[tuple[Number, ...] | None, LATER] = Field(None, min_length=1)
     """Only the chase of these invoices rests; None: that of the whole account."""
 
 

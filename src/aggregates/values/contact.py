@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import count
 from typing import Annotated
 from uuid import UUID
 
@@ -108,6 +109,21 @@ def each_id_once(details: "ContactDetails") -> "ContactDetails":
                 raise ValueError(f"{kind}.{place}.id: expected another than {point.id!r}, which names something else")
             seen.add(point.id)
     return details
+
+
+def with_ids_once(details: "ContactDetails") -> "ContactDetails":
+    """Details that were kept before ids had to differ, and what is put beside them: of two with one id the later one
+    has another."""
+    seen, changes = {"portal"}, {}
+    for kind in ("addresses", "phones", "emails"):
+        points = []
+        for point in getattr(details, kind):
+            numbered = (f"{point.id}-{number}" for number in count(2))
+            found = point.id if point.id not in seen else next(each for each in numbered if each not in seen)
+            seen.add(found)
+            points.append(point if found == point.id else point.model_copy(update={"id": found}))
+        changes[kind] = tuple(points)
+    return details.model_copy(update=changes)
 
 
 class ContactDetails(Value):

@@ -11,7 +11,14 @@ def _can_be_read(name: str) -> str:
     return name
 
 
+def assignee_of(said: str | None) -> str | None:
+    """Of a name that was taken before names had to be readable, the one that `Assignee` takes; None where nothing of it
+    can be read."""
+    return "".join(each for each in said or "" if each.isprintable()).strip()[:_LONGEST].strip() or None
+
+
+_LONGEST = 100
 Assignee = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_can_be_read)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST), AfterValidator(_can_be_read)
 ]
 """Whose work something is. Spelled so that two that look alike are one."""

@@ -28,7 +28,14 @@ _BUCKETS = "buckets"
 
 class ExportFormat(StrEnum):
     CSV = "csv"
+    CSV_BOM = "csv-bom"
+    """With a byte order mark, by which spreadsheets that take CSV for another charset see that it is UTF-8."""
     XLSX = "xlsx"
+
+    @property
+    def suffix(self) -> str:
+        """Of a file's name."""
+        return self.partition("-")[0]
 
 
 def export(
@@ -81,8 +88,8 @@ def _written_and_recorded(
         buckets = office.scheme.names
         header = [*_spread(columns, [f"bucket {name}" for name in buckets])]
         cells = (_cells(row, columns, buckets) for row in rows)
-        if format is ExportFormat.CSV:
-            write_csv(to, header, cells)
+        if format is not ExportFormat.XLSX:
+            write_csv(to, header, cells, has_bom=format is ExportFormat.CSV_BOM)
         else:
             totals = _totals(first, columns, buckets)
             write_workbook(to, "Collections", header, cells, totals=totals, places=exponent(first.currency))

@@ -297,6 +297,7 @@ def _export(
     data: Any,
     to: Path,
     force: bool,
+    bom: bool,
     office: Any,
     currency: Any,
     as_of: Any,
@@ -309,16 +310,19 @@ def _export(
     from projections.questions import Filters
 
     format = to.suffix.removeprefix(".").lower()  # noqa: A001
-    if format not in {*ExportFormat}:
+    if format not in {ExportFormat.CSV, ExportFormat.XLSX}:
         raise typer.BadParameter(f"{to}: expected a file that ends with .xlsx or .csv")
+    if bom and format != ExportFormat.CSV:
+        raise typer.BadParameter("--bom: expected for a .csv file only")
     if to.exists() and not force:
         raise Problem(f"{to} is there already", hint="another name, or --force to replace it")
+    kind = ExportFormat.CSV_BOM if bom else ExportFormat(format)
     filters = command_of(Filters, {}, **given_of(options))
     of = Selection(office=office, currency=currency, as_of=as_of, filters=filters, saved=filter)
     with commanding(data) as service:
         service.drain()
         try:
-            bulk_id, rows = export(service, *by_whom(service, None), of, format=ExportFormat(format), to=to)
+            bulk_id, rows = export(service, *by_whom(service, None), of, format=kind, to=to)
         except OSError as error:
             raise Problem(f"{to} cannot be written: {error.strerror or error}") from None
     if as_json:
@@ -329,10 +333,16 @@ def _export(
 
 _to = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Ends with .xlsx or .csv.")]
 _force = Annotated[bool, typer.Option("--force", help="Replace a file of this name.")]
+_bom = Annotated[bool, typer.Option("--bom", help="CSV with a byte order mark, for spreadsheets that ask for one.")]
 with_options(
     _export,
     "Write the collections report into a workbook or a CSV file. Who took it, and how many rows, is recorded.",
-    {"to": _to, "force": _force, **{name: each for name, each in _of_report().items() if name != "account"}},
+    {
+        "to": _to,
+        "force": _force,
+        "bom": _bom,
+        **{name: each for name, each in _of_report().items() if name != "account"},
+    },
 )
 app.command("export")(_export)
 

@@ -149,6 +149,7 @@ class Export(SelectionBody):
 
 _MEDIA_TYPES = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
+    ExportFormat.CSV_BOM: "text/csv; charset=utf-8",
     ExportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
@@ -174,7 +175,7 @@ def exported(
 ) -> FileResponse:
     """The file; it is gone once it was sent. Raises a Problem."""
     folder = Path(mkdtemp(prefix="arrears-export-"))
-    path = folder / f"collections.{format}"
+    path = folder / f"collections.{format.suffix}"
     try:
         with readings.connection():  # what the report refuses is a problem
             bulk_id, _ = export(service, issuing, caller, of, format=format, to=path)

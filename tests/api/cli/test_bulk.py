@@ -112,7 +112,8 @@ def test_the_report_is_exported_and_stands_in_the_list(portfolio: Arrears, tmp_p
     assert sheet.max_row == 3
     assert "is there already" in portfolio("bulk", "export", tmp_path / "report.xlsx", code=1).err
     portfolio("bulk", "export", tmp_path / "report.xlsx", "--force")
-    portfolio("bulk", "export", tmp_path / "report.csv", "--bucket", "121+")
+    portfolio("bulk", "export", tmp_path / "report.csv", "--bucket", "121+", "--bom")
+    assert (tmp_path / "report.csv").read_bytes().startswith(b"\xef\xbb\xbfnumber,")
     assert sorted(each.name for each in tmp_path.glob("*report*")) == ["report.csv", "report.xlsx"]
     assert [each["kind"] for each in portfolio("bulk", "list", "--json").json][:2] == ["export", "export"]
 
@@ -149,6 +150,7 @@ def test_a_list_that_is_cut_off_says_so(portfolio: Arrears, monkeypatch: pytest.
         (("preview", "stage", "--to", "sent", "--account", "A-9"), 1, "there is no 'A-9'"),
         (("preview", "freeze", "--code", "bored"), 1, "expected one of"),
         (("export", "report.pdf"), 2, ".xlsx or .csv"),
+        (("export", "report.xlsx", "--bom"), 2, "--bom: expected for a .csv file only"),
         (("export", "none/report.csv"), 1, "none/report.csv cannot be written: No such file or directory"),
         (("export", "none/report.xlsx"), 1, "none/report.xlsx cannot be written: No such file or directory"),
         (("preview", "stage", "--to", "sent", "--bucket", "121+", "--bucket", "1-30"), 2, "it is given 2 times"),

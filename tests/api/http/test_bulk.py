@@ -1,5 +1,6 @@
 """Bulk actions over HTTP: previewed, confirmed exactly as shown, undone; and their page."""
 
+import re
 from html import unescape
 from io import BytesIO
 from typing import Any
@@ -17,6 +18,7 @@ from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 
 NOW = {"Prefer": "wait=10"}
+PAGE = {"Accept": "text/html"}
 
 
 @pytest.fixture
@@ -339,3 +341,19 @@ def test_a_filter_and_a_schedule_on_it_are_made_and_ended_on_the_page(client: Cl
     assert "ended by" in client.get(made, headers=ours).text
     sent("/filters/removal", name="shown")
     assert "shown" not in [each["name"] for each in client.get("/v1/filters").json()]
+
+
+def test_the_report_has_the_rollback_of_what_is_frozen_beside_it(
+    client: Client, service: StepByStep, account: str, number: str
+):
+    assert "Roll back" not in client.get(f"/?number={number}", headers=PAGE).text
+    assert client.put(f"{account}/freeze", {"code": "moved"}).is_success
+    service.drain()
+    page = client.get(f"/?number={number}", headers=PAGE).text
+    [link] = re.findall(r'<a href="([^"]+)" aria-label="Roll back', page)
+    assert ">Action</th>" in page
+    form = unescape(client.get(unescape(link), headers=PAGE).text)
+    assert f'name="number" value="{number}"' in form
+    client.request("DELETE", f"{account}/freeze")
+    service.drain()
+    assert "Roll back" not in client.get(f"/?number={number}", headers=PAGE).text

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from api.http.web.rendering import environment_of_pages
 from api.processes.step_by_step import StepByStep
 from tests.api.http.client import Client, usd
 
@@ -84,7 +85,15 @@ def test_what_people_wrote_is_shown_as_they_wrote_it(client: Client, hostile: st
 def test_the_report_shows_names_as_they_are(client: Client, hostile: str):
     for path in ("/", "/?as_of=2026-03-15", "/?q=%3Cscript%3Ealert(1)%3C/script%3E"):
         assert_inert(page(client, path))
-    assert HOSTILE in page(client, "/").text
+    said = page(client, "/").text
+    assert HOSTILE in said
+    assert re.search(r"\b[1-9]\d* open\b", said)
+
+
+@pytest.mark.parametrize("template", ["{{ row.items }}", "{{ row.keys }}"])
+def test_no_page_shows_a_function_in_place_of_a_field(template: str):
+    with pytest.raises(TypeError, match="a page shows <built-in method"):
+        environment_of_pages().from_string(template).render(row={"items": 1})
 
 
 def test_a_problem_page_repeats_nothing_as_markup(client: Client, office: str):

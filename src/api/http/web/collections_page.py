@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from aggregates.account.bulk_kinds import BULK_KINDS
+from aggregates.account.bulk_kinds import BULK_KINDS, ROLLBACK
 from aggregates.account.shields import Why
 from aggregates.office import Office
 from aggregates.values.aging import BucketScheme
@@ -364,7 +364,14 @@ def _row(row: CollectionsRow, scheme: BucketScheme, form: ReportForm, offices: d
         "next_on": local_date(next_at, office.zone) if next_at and office else next_at,
         "cells": {name: _cell(getattr(row, name)) for name in IN_REPORT},
         "open_url": form.url(cursor=form.cursor, open=None if form.open == row.account_id else row.account_id),
+        "rollback_url": _rollback_url(row, form) if row.frozen and form.as_of is None else None,
     }
+
+
+def _rollback_url(row: CollectionsRow, form: ReportForm) -> str:
+    """Where a frozen account can be rolled back, by itself."""
+    of = {"office": row.office, "currency": form.currency, "number": row.number}
+    return f"/bulk/new/{ROLLBACK.name}?{urlencode({name: value for name, value in of.items() if value})}"
 
 
 def _cell(value: Any) -> Any:

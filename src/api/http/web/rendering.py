@@ -23,7 +23,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
     """A page. `area` says which entry of the navigation it belongs to."""
     gate = request.app.state.gate
     signed_in = gate.token is not None and gate.has_session(request)
-    page = _environment().get_template(template)
+    page = environment_of_pages().get_template(template)
     return HTMLResponse(page.render(**{"area": None, "signed_in": signed_in, **context}), status)
 
 
@@ -51,7 +51,8 @@ def who(actor: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment_of_pages() -> Environment:
+    """What pages are made by: everything is escaped, and nothing that is missing is shown as nothing."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
