@@ -222,6 +222,8 @@ def test_a_past_day_is_ordered_by_anything_page_by_page(models: ReadModels, sort
 
 FILTERS: list[tuple[Filters, Callable[[CollectionsRow], bool]]] = [
     *((Filters(stage=stage), lambda row, stage=stage: row.stage is stage) for stage in Stage),
+    (Filters(stage="engaged,blocked"), lambda row: row.stage in {Stage.ENGAGED, Stage.BLOCKED}),
+    (Filters(bucket="1-30,31-60"), lambda row: row.bucket in {"1-30", "31-60"}),
     (Filters(flag="bankruptcy"), lambda row: "bankruptcy" in row.flags),
     (Filters(flag="vip"), lambda row: False),
     (Filters(collections_stage=CollectionsStage.SENT), lambda row: row.collections_stage is CollectionsStage.SENT),

@@ -9,9 +9,9 @@ import typer
 
 FILTERS: Mapping[str, tuple[str, str]] = {
     "search": ("TEXT", "In name, number, phone or e-mail; or an invoice's number."),
-    "stage": ("STAGE", "Only accounts that are in this stage of auto-collection."),
-    "bucket": ("NAME", "Whose oldest open item is in this bucket."),
-    "flag": ("FLAG", "That carry this flag; of several, with commas between them, one of them."),
+    "stage": ("STAGE", "Only accounts that are in this stage of auto-collection; of several, in one of them."),
+    "bucket": ("NAME", "Whose oldest open item is in this bucket; of several, in one of them."),
+    "flag": ("FLAG", "That carry this flag; of several one of them."),
     "without_flag": ("FLAG", "That do not carry this flag; of several none of them."),
     "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
     "frozen": ("CODE", "That are frozen for this reason."),
@@ -55,8 +55,8 @@ SAVED = Annotated[
 ]
 
 
-OF_SEVERAL = frozenset({"flag", "without_flag"})
-"""Filters that may be given several times."""
+OF_SEVERAL = frozenset({"stage", "bucket", "flag", "without_flag"})
+"""Filters that may be given several times, or with commas between their values."""
 
 
 def given_of(options: Mapping[str, Any]) -> dict[str, str]:

@@ -137,7 +137,7 @@ ORDER BY r.place
 """  # noqa: S608
 
 _CHOSEN = {
-    "bucket": "item.bucket = %(invoice_bucket)s",
+    "bucket": "item.bucket = ANY (%(invoice_buckets)s::integer[])",
     "min_dpd": "item.dpd >= %(min_dpd)s::integer",
     "max_dpd": "item.dpd <= %(max_dpd)s::integer",
     "service": "item.service_type = %(service)s::text",
@@ -168,10 +168,10 @@ class FeesAsked:
 
     def of_ledger(self, choosing: Mapping[str, object]) -> dict[str, object]:
         """Parameters of `_SOURCES`; `choosing` are the filters that choose invoices."""
-        scheme, bucket = self.office.scheme, choosing.get("bucket")
+        names, buckets = self.office.scheme.names, str(choosing.get("bucket") or "").split(",")
         return {
             **choosing,
-            "invoice_bucket": scheme.names.index(bucket) if bucket in scheme.names else -1,
+            "invoice_buckets": [names.index(each) for each in buckets if each in names],
             "today": self.today,
             "once_per_item": self.office.fees.once_per_item,
             "fee_service_type": self.parameters.service_type,

@@ -50,11 +50,16 @@ def test_an_amount_that_changed_is_named_as_one(portfolio: Arrears):
     assert changed["reason"] == f"balance is {owed - 10} USD, and was {owed} USD"
 
 
-def test_flags_that_are_given_several_times_are_looked_for_together(portfolio: Arrears):
+def test_what_is_given_several_times_is_looked_for_together(portfolio: Arrears):
     portfolio("flag", "add", "A-1", "--flag", "vip", "--reason", "a board member")
     preview = ("bulk", "preview", "stage", "--to", "sent", "--json", "--flag")
     assert portfolio(*preview, "vip", "--flag", "bankruptcy").json["accounts"] == 1
     assert portfolio(*preview, "bankruptcy").json["accounts"] == 0
+    shown = portfolio("report", "collections", "--number", "A-1", "--json").json["rows"][0]
+    another = next(each for each in ("1-30", "31-60") if each != shown["bucket"])
+    for values, found in (((another,), 0), ((another, shown["bucket"]), 1)):
+        given = [part for value in values for part in ("--bucket", value)]
+        assert portfolio(*preview[:-1], "--account", "A-1", *given).json["accounts"] == found
 
 
 def test_an_undo_asks_those_again_that_did_not_reverse_it(portfolio: Arrears):
@@ -113,7 +118,7 @@ def test_the_report_is_exported_and_stands_in_the_list(portfolio: Arrears, tmp_p
     assert "is there already" in portfolio("bulk", "export", tmp_path / "report.xlsx", code=1).err
     portfolio("bulk", "export", tmp_path / "report.xlsx", "--force")
     portfolio("bulk", "export", tmp_path / "report.csv", "--bucket", "121+", "--bom")
-    assert (tmp_path / "report.csv").read_bytes().startswith(b"\xef\xbb\xbfnumber,")
+    assert (tmp_path / "report.csv").read_bytes().startswith(b"\xef\xbb\xbfaccount_id,")
     assert sorted(each.name for each in tmp_path.glob("*report*")) == ["report.csv", "report.xlsx"]
     assert [each["kind"] for each in portfolio("bulk", "list", "--json").json][:2] == ["export", "export"]
 
@@ -153,7 +158,9 @@ def test_a_list_that_is_cut_off_says_so(portfolio: Arrears, monkeypatch: pytest.
         (("export", "report.xlsx", "--bom"), 2, "--bom: expected for a .csv file only"),
         (("export", "none/report.csv"), 1, "none/report.csv cannot be written: No such file or directory"),
         (("export", "none/report.xlsx"), 1, "none/report.xlsx cannot be written: No such file or directory"),
-        (("preview", "stage", "--to", "sent", "--bucket", "121+", "--bucket", "1-30"), 2, "it is given 2 times"),
+        (("preview", "stage", "--to", "sent", "--min-dpd", "1", "--min-dpd", "2"), 2, "it is given 2 times"),
+        (("preview", "stage", "--to", "sent", "--stage", "engaged", "--stage", "lost"), 2, "one or several of"),
+        (("preview", "stage", "--to", "sent", "--bucket", "121+", "--bucket", "zzz"), 1, "not 'zzz'"),
         (("confirm", "00000000-0000-0000-0000-000000000001"), 1, "there is no such bulk action"),
         (("show", "00000000-0000-0000-0000-000000000001"), 1, "there is no such bulk action"),
     ],

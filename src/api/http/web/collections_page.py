@@ -13,6 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from aggregates.account.bulk_kinds import BULK_KINDS, ROLLBACK
+from aggregates.account.chase import Stage
 from aggregates.account.shields import Why
 from aggregates.office import Office
 from aggregates.values.aging import BucketScheme
@@ -238,13 +239,14 @@ def _linked(buckets: list[tuple[str, Decimal]], form: ReportForm) -> list[Any]:
 def _choices(form: ReportForm, scheme: BucketScheme, offices: list[Office]) -> list[dict[str, Any]]:
     """What people can choose of, each with its values and their titles."""
     of_office: dict[str, dict[str, str]] = {
+        "stage": {stage.value: _words(stage) for stage in Stage},
         "bucket": {name: name for name in scheme.names},
         "flag": _flags(offices, form.office),
         "without_flag": _flags(offices, form.office),
         "frozen": _freeze_reasons(offices, form.office),
         "placed_with": _agencies(offices, form.office),
     }
-    for said in ("flag", "without_flag"):
+    for said in ("stage", "bucket", "flag", "without_flag"):
         if form.chosen[said]:  # several, as an address may name them
             of_office[said].setdefault(form.chosen[said], form.chosen[said].replace(",", ", "))
     return [
@@ -268,7 +270,11 @@ def _titled(choice: Any) -> dict[str, str] | None:
     """The values of an enumeration; None where it is written."""
     if not (isinstance(choice, type) and issubclass(choice, StrEnum)):
         return None
-    return {value: value.replace("-", " ").capitalize() for value in choice}
+    return {value: _words(value) for value in choice}
+
+
+def _words(value: str) -> str:
+    return value.replace("-", " ").capitalize()
 
 
 def _flags(offices: list[Office], chosen: str | None) -> dict[str, str]:

@@ -75,7 +75,8 @@ def check_filters(connection: Connection[Any], filters: Filters, scheme: BucketS
     """Raises BadQuestion for a value that no office defines and no account has or had, with those that are known.
 
     Numbers and texts to search for are of one account: that there is none is the answer."""
-    _check(connection, "bucket", filters.bucket, scheme.names)
+    for each in (filters.bucket or "").split(","):
+        _check(connection, "bucket", each, scheme.names)
     for name in ("flag", "without_flag"):
         for each in (getattr(filters, name) or "").split(","):
             _check(connection, name, each, sorted(defined.flags), used="flag")

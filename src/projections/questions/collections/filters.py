@@ -72,6 +72,19 @@ Codes = Annotated[
 ]
 """Short identifiers with commas between them; one is the usual case."""
 
+_STAGE = f"({'|'.join(Stage)})"
+
+Stages = Annotated[
+    str,
+    StringConstraints(
+        max_length=200,
+        pattern=pattern(rf"^{_STAGE}(,{_STAGE})*$", f"one or several of {', '.join(Stage)}, with commas between them"),
+    ),
+]
+"""Stages of auto-collection with commas between them; one is the usual case."""
+
+_ONE_OF = "{name} = ANY (string_to_array(%({name})s::text, ','))"
+
 _OF_ITEM = "account_id IN (SELECT item.account_id FROM open_items AS item WHERE item.{column} = %({name})s::text)"
 """The open items are those of the day that the report is of."""
 
@@ -104,11 +117,18 @@ class Filters(BaseModel):
             "Search",
         ),
     ] = None
-    stage: Annotated[Stage | None, Where("stage = %(stage)s::text", "The stage in auto-collection.", "Stage")] = None
+    stage: Annotated[
+        Stages | None,
+        Where(_ONE_OF.format(name="stage"), "The stage in auto-collection; of several one of them.", "Stage"),
+    ] = None
     bucket: Annotated[
         str | None,
-        Field(max_length=40),
-        Where("bucket = %(bucket)s::text", "That of the account's oldest open item.", "Bucket"),
+        Field(max_length=400),
+        Where(
+            _ONE_OF.format(name="bucket"),
+            "That of the account's oldest open item; of several, with commas between them, one of them.",
+            "Bucket",
+        ),
     ] = None
     flag: Annotated[
         Codes | None,
