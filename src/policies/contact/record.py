@@ -35,6 +35,7 @@ class Record:
         older: list[Entry] = []
         facts: dict[Kind, list[Entry]] = defaultdict(list)
         debts: set[str] = set()
+        usual = Purpose.COLLECTION
         for entry in history:
             moment = entry.at
             if moment > at:
@@ -47,7 +48,7 @@ class Record:
             (contacts if moment >= since else older).append(entry)
             if entry.is_inbound:
                 facts[Kind.CONTACT].append(entry)
-            elif (sent := _SENT.get(entry.purpose)) and _is_read(entry):
+            elif entry.purpose is not usual and (sent := _SENT.get(entry.purpose)) and _is_read(entry):
                 facts[sent].append(entry)
         contacts.sort(key=_AT)
         for each in facts.values():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from email import message_from_bytes
-from email.errors import HeaderParseError
+from email.errors import HeaderParseError, MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, compat32
@@ -64,6 +64,8 @@ _CLOSING = 421
 """RFC 5321: whatever was said, the server ends the line."""
 
 _FIRST_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+_ANOTHER_HEADER = "what stands in a header would begin another"
 
 
 class _Dropped(CarrierUnavailable):
@@ -238,8 +240,10 @@ class Smtp(Carrier):
             written = mail.as_bytes()
         except UnicodeEncodeError:
             raise CarrierRefused("bad-text", "the text has characters that are none") from None
+        except MessageError:  # as later releases of the library say it
+            raise CarrierRefused("bad-header", _ANOTHER_HEADER) from None
         if message_from_bytes(written, policy=compat32).keys() != mail.keys():
-            raise CarrierRefused("bad-header", "what stands in a header would begin another")
+            raise CarrierRefused("bad-header", _ANOTHER_HEADER)
         return written, str(mail["Message-ID"])
 
     def _hand_over(self, line: smtplib.SMTP, text: bytes, until: float) -> tuple[int, bytes]:

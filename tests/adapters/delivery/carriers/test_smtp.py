@@ -4,7 +4,9 @@ import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from email.errors import MessageError
 from email.headerregistry import Address
+from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -87,9 +89,18 @@ def test_encoded_text_begins_no_header_wherever_it_stands(server: MailServer):
 
 
 def test_a_mail_with_another_header_than_was_set_does_not_leave(server: MailServer, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("adapters.delivery.carriers.smtp.ENCODED", "nothing of it")
+    as_bytes = EmailMessage.as_bytes
+    monkeypatch.setattr(EmailMessage, "as_bytes", lambda mail: b"Bcc: eve@example.org\r\n" + as_bytes(mail))
     with pytest.raises(CarrierRefused) as refused:
-        smtp_to(server).send(MESSAGE, replace(LETTER, subject=ENCODED))
+        smtp_to(server).send(MESSAGE, LETTER)
+    assert refused.value.code == "bad-header"
+
+    def refuses(mail: EmailMessage) -> bytes:
+        raise MessageError("folded header contains newline")
+
+    monkeypatch.setattr(EmailMessage, "as_bytes", refuses)
+    with pytest.raises(CarrierRefused) as refused:
+        smtp_to(server).send(MESSAGE, LETTER)
     assert refused.value.code == "bad-header"
     assert server.connections == 0
 
