@@ -295,8 +295,11 @@ def _check_freeze(parameters: FreezeParameters, office: Office) -> None:
 
 
 def _freeze(account: Aggregate, told: Told, context: Context) -> Did:
+    """What is frozen stays so, for whichever reason."""
     parameters: FreezeParameters = told.parameters
-    return {"code": parameters.code} if account.part(Freezing).freeze_for(parameters.code, context) else {}
+    freezing = account.part(Freezing)
+    is_new = freezing.current is None and freezing.freeze_for(parameters.code, context)
+    return {"code": parameters.code} if is_new else {}
 
 
 def _take_freeze_back(account: Aggregate, _: Did, since: Collection[str], __: Context) -> Collection[str]:
