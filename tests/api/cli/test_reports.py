@@ -149,7 +149,7 @@ def test_kpis_as_a_table(portfolio: Arrears):
         (["report", "promises", "--status", "lost"], "expected one of open, kept"),
         (["report", "collections", "--where", "colour=red"], "expected FILTER=VALUE of search, stage, bucket"),
         (["report", "collections", "--where", "stage"], "expected FILTER=VALUE of search, stage, bucket"),
-        (["report", "collections", "--where", "stage=asleep"], "stage: expected 'outstanding'"),
+        (["report", "collections", "--where", "stage=asleep"], "stage: expected one or several of outstanding"),
         (["report", "collections", "--flag", "No Flag"], "flag: expected one or several of lower-case letters"),
         (["report", "collections", "--frozen", "No Code"], "frozen: expected lower-case letters, digits and dashes"),
         (["filter", "save", "No Name"], "NAME 'No Name': expected lower-case letters, digits and dashes"),
