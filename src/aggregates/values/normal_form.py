@@ -24,6 +24,8 @@ _NUMBER = re.compile(r"(?<![+(])[+(]*\d[\d\W_]*")
 looked at from the first of them only, or a text of many would take a time that grows with its square."""
 _EXTENSION = re.compile(r"(?:extension|ext|x)[\s.:=]*(\d{1,8})", re.IGNORECASE)
 _ALONE = re.compile(r"[+(]*\d[\d\s()./\-‐-―]*(?:;?\s*(?:extension|ext|x)[\s.:=]*\d{1,8})?", re.IGNORECASE)
+_USUAL = re.compile(r"[\d\s()+./-]*", re.ASCII)
+"""Nearly every number: nothing of it is spelled otherwise than it is dialled."""
 _WITH_LETTERS = re.compile(r"[+(]*\d[\d\s()./-]*[A-Za-z][A-Za-z\d\s()./-]*")
 _KEYS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
 """On a telephone (ITU-T E.161)."""
@@ -87,6 +89,8 @@ def _letters_and_digits(text: str) -> str:
 def dialled(text: str) -> str:
     """A number as it is dialled: its letters as the keys that they are on, where it is none without them
     (`1-800-FLOWERS`), and digits of any script as ours."""
+    if _USUAL.fullmatch(text):
+        return text
     plain = "".join(
         str(unicodedata.digit(each)) if each.isdigit() else each for each in unicodedata.normalize("NFKC", text)
     )
