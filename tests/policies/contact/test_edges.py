@@ -566,7 +566,11 @@ EDGES: list[tuple[str, Ask, Ask]] = [
         ask(history=[fact(Kind.DISPUTE), fact(Kind.VERIFICATION)]),
     ),
     # What collects nothing.
-    ("dispute", ask(channel=LETTER, history=[fact(Kind.DISPUTE)]), ask(channel=LETTER, purpose=VALIDATES)),
+    (
+        "dispute",
+        ask(channel=LETTER, history=[fact(Kind.DISPUTE)]),
+        ask(channel=LETTER, history=[fact(Kind.DISPUTE)], purpose=VALIDATES),
+    ),
     (
         "dispute",
         ask(history=[TEXTS, fact(Kind.DISPUTE), stop()], **text()),
